@@ -1,0 +1,18 @@
+//! What comes in, and what it means: [`RawMessage`] before decoding, [`Event`] after it.
+//!
+//! Only data lives here. `decode` makes these values from bytes; `model` merges the [`Object`]s; `engine` turns the rest into
+//! records. Nothing here is serialisable on purpose: what is stored has a wire form of its own, with a version.
+
+mod change;
+mod message;
+mod object;
+
+pub use change::{
+    AccessCall, Activity, Attempt, AuthMethod, Change, IdentityChange, InterfaceChange, Membership,
+    RoleAssignment, Verb,
+};
+pub use message::{Actor, Compression, Digest, Event, Outcome, Properties, RawMessage, Target};
+pub use object::{
+    AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,
+    RbacPolicy, Router, Rule, SecurityGroup, Subnet, Trunk, Version,
+};

@@ -1,0 +1,199 @@
+//! Identifiers as OpenStack writes them: compact when they are UUIDs, exact always.
+//!
+//! Neutron writes UUIDs with dashes, Keystone without; LDAP and federated users have 64 hexadecimal digits, and some
+//! objects have words (`default`). [`Id`] keeps the text exactly and stores the two usual forms in 16 bytes without an
+//! allocation. It must not normalise: two spellings of one UUID are two ids, as they are for OpenStack.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
+
+/// A hasher with a fixed seed, so that nothing in the core depends on chance.
+pub type FixedState = BuildHasherDefault<DefaultHasher>;
+/// A hash map for look-up only: what leaves the core is sorted, never in the order of a map.
+pub type Map<K, V> = std::collections::HashMap<K, V, FixedState>;
+/// A hash set for look-up only.
+pub type Set<K> = std::collections::HashSet<K, FixedState>;
+
+/// The longest id that is accepted, in bytes; Keystone's widest column is 64, tags and names used as ids reach 255.
+pub const ID_BYTES_MAX: usize = 255;
+
+/// An identifier, compared, ordered and shown as the text it was written with.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Id(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    /// `8-4-4-4-12` lower-case hexadecimal digits.
+    Dashed([u8; 16]),
+    /// 32 lower-case hexadecimal digits.
+    Bare([u8; 16]),
+    Text(Arc<str>),
+}
+
+impl Id {
+    /// Takes the text of an id as it stands.
+    pub fn new(text: &str) -> Self {
+        match text.len() {
+            36 => parse_dashed(text.as_bytes()).map(|bytes| Self(Repr::Dashed(bytes))),
+            32 => parse_bare(text.as_bytes()).map(|bytes| Self(Repr::Bare(bytes))),
+            _ => None,
+        }
+        .unwrap_or_else(|| Self(Repr::Text(Arc::from(text))))
+    }
+
+    /// The id's text; borrowed unless it is a UUID.
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Repr::Text(text) => Cow::Borrowed(text),
+            _ => Cow::Owned(self.to_string()),
+        }
+    }
+
+    /// The dashed UUID with these 16 bytes.
+    pub fn from_uuid(bytes: [u8; 16]) -> Self {
+        Self(Repr::Dashed(bytes))
+    }
+
+    fn encode<'a>(&'a self, buffer: &'a mut [u8; 36]) -> &'a [u8] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let (bytes, dashes) = match &self.0 {
+            Repr::Text(text) => return text.as_bytes(),
+            Repr::Dashed(bytes) => (bytes, true),
+            Repr::Bare(bytes) => (bytes, false),
+        };
+        let mut at = 0;
+        for (i, byte) in bytes.iter().enumerate() {
+            if dashes && matches!(i, 4 | 6 | 8 | 10) {
+                buffer[at] = b'-';
+                at += 1;
+            }
+            buffer[at] = DIGITS[usize::from(byte >> 4)];
+            buffer[at + 1] = DIGITS[usize::from(byte & 15)];
+            at += 2;
+        }
+        &buffer[..at]
+    }
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+fn parse_bare(text: &[u8]) -> Option<[u8; 16]> {
+    let mut out = [0; 16];
+    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(out)
+}
+
+fn parse_dashed(text: &[u8]) -> Option<[u8; 16]> {
+    let mut bare = [0; 32];
+    let mut at = 0;
+    for (i, &byte) in text.iter().enumerate() {
+        if matches!(i, 8 | 13 | 18 | 23) {
+            if byte != b'-' {
+                return None;
+            }
+        } else {
+            bare[at] = byte;
+            at += 1;
+        }
+    }
+    parse_bare(&bare)
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut buffer = [0; 36];
+        // Hexadecimal digits and dashes, or the text the id was made of: UTF-8 either way.
+        f.write_str(std::str::from_utf8(self.encode(&mut buffer)).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{self}`")
+    }
+}
+
+impl Ord for Id {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Dashed(a), Repr::Dashed(b)) | (Repr::Bare(a), Repr::Bare(b)) => a.cmp(b),
+            _ => self.encode(&mut [0; 36]).cmp(other.encode(&mut [0; 36])),
+        }
+    }
+}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl From<&str> for Id {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_text_exactly() {
+        for text in [
+            "1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
+            "0134e963d2cb47acb1cbded3d170eb51",
+            "0134E963D2CB47ACB1CBDED3D170EB51",
+            "1AA173ED-c4c1-408f-b0fe-79a4c43fd1ac",
+            "1aa173ed_c4c1-408f-b0fe-79a4c43fd1ac",
+            "default",
+            "",
+            "ünïcode-id-with-exactly-36-bytes-ab",
+        ] {
+            assert_eq!(Id::new(text).to_string(), text);
+            assert_eq!(Id::new(text).text(), text);
+        }
+    }
+
+    #[test]
+    fn orders_as_text() {
+        let mut texts = [
+            "zeta",
+            "1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
+            "1aa173edc4c1408fb0fe79a4c43fd1ac",
+            "0134e963d2cb47acb1cbded3d170eb51",
+            "1aa173ed",
+            "ffa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
+            "",
+        ];
+        let mut ids: Vec<Id> = texts.iter().map(|text| Id::new(text)).collect();
+        ids.sort();
+        texts.sort_unstable();
+        assert_eq!(ids.iter().map(Id::to_string).collect::<Vec<_>>(), texts);
+    }
+
+    #[test]
+    fn two_spellings_are_two_ids() {
+        assert_ne!(
+            Id::new("1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac"),
+            Id::new("1aa173edc4c1408fb0fe79a4c43fd1ac")
+        );
+    }
+
+    #[test]
+    fn is_as_small_as_two_words_and_a_tag() {
+        assert_eq!(size_of::<Id>(), 24);
+        assert_eq!(size_of::<Option<Id>>(), 24);
+    }
+}

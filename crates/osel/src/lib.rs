@@ -1,0 +1,1 @@
+//! The doing half of osel: sources, actions, store, runtime and command line around `osel-core`, which decides.

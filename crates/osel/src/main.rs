@@ -1,0 +1,3 @@
+//! The program `osel`.
+
+fn main() {}
