@@ -4,5 +4,7 @@
 //! The way of one event: `decode` → `model` → `exposure` → `plan` → `trail`, all of it on one page in `engine`.
 
 pub mod event;
+pub mod exposure;
 pub mod ids;
+pub mod model;
 pub mod time;
