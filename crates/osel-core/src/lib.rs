@@ -6,3 +6,4 @@
 pub mod event;
 pub mod ids;
 pub mod time;
+pub mod trail;
