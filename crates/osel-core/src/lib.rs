@@ -8,3 +8,4 @@ pub mod exposure;
 pub mod ids;
 pub mod model;
 pub mod time;
+pub mod trail;
