@@ -106,7 +106,7 @@ impl Engine {
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>, out: &mut Output) {
         match input {
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
-            Input::Page(page) => self.page(now, page, out),
+            Input::Page(page) => self.page(now, &page, out),
             Input::ReadEnd(end) => self.read_end(now, &end, out),
             Input::Tick => {}
         }

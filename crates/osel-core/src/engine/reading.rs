@@ -53,7 +53,7 @@ pub(super) struct Reading {
 }
 
 impl Engine {
-    pub(super) fn page(&mut self, now: Timestamp, page: ReadPage, out: &mut Output) {
+    pub(super) fn page(&mut self, now: Timestamp, page: &ReadPage, out: &mut Output) {
         let options = self.options.model.clone();
         let region = page.region.clone();
         let cloud =
