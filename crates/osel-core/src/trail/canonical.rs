@@ -104,7 +104,7 @@ pub enum Malformed {
     #[error("the project of part {0} is not an id")]
     Project(u32),
     /// Bytes follow the last part.
-    #[error("{0} bytes follow its last part")]
+    #[error("bytes follow its last part: {0}")]
     Trailing(usize),
 }
 
