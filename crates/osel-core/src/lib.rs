@@ -5,5 +5,6 @@
 
 pub mod event;
 pub mod ids;
+pub mod names;
 pub mod time;
 pub mod trail;
