@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second verifier of osel's trail, written from docs/trail-format.md alone, with nothing but the standard library.
+"""A second verifier of osel's trail, written from docs/trail-format.md with the standard library alone.
 
     trail_format.py VECTORS.json            check everything the document says against the vectors
     trail_format.py --write VECTORS.json    work out commitments, as_of, bytes, hashes and head from the rest
@@ -12,7 +12,7 @@ import json
 import struct
 import sys
 
-KINDS = ["change", "authentication", "access", "activity", "scan", "finding", "command", "drift", "gap", "system"]
+KINDS = "change authentication access activity scan finding command drift gap system".split()
 CLASSES = ["body", "personal", "payload", "exposure"]
 NO_PROJECT = 0xFFFF
 TIME_MIN, TIME_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -96,7 +96,7 @@ def read(data):
 
 
 def verify(rows, head=None):
-    """Rows are dicts of bytes as a store keeps them. Returns how many parts are missing; raises Bad with the first entry."""
+    """Returns how many parts are missing; raises Bad with the first bad entry. Rows are what a store keeps."""
     previous, as_of, missing = bytes(32), TIME_MIN, 0
     for place, row in enumerate(rows, 1):
         try:
@@ -200,7 +200,8 @@ def check(vectors):
         except Bad:
             continue
         raise AssertionError(f"read although {malformed['why']}")
-    print(f"{len(rows)} records and {len(vectors['malformed'])} malformed ones as expected, {changes} changes found")
+    malformed = len(vectors["malformed"])
+    print(f"{len(rows)} records and {malformed} malformed ones as expected, {changes} changes found")
 
 
 def main(arguments):
