@@ -9,5 +9,6 @@ pub mod event;
 pub mod exposure;
 pub mod ids;
 pub mod model;
+pub mod names;
 pub mod time;
 pub mod trail;
