@@ -1,1 +1,3 @@
 //! The doing half of osel: sources, actions, store, runtime and command line around `osel-core`, which decides.
+
+pub mod store;
