@@ -39,6 +39,7 @@ pub struct Open {
     actor: OpenActor,
     target: Option<OpenTarget>,
     detail: Detail,
+    personal: Detail,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,6 +124,7 @@ impl Attempts {
                         project_id: target.project_id.clone(),
                     }),
                     detail: record.detail.clone(),
+                    personal: record.personal.clone(),
                 });
             }
         }
@@ -181,7 +183,7 @@ impl Attempts {
 }
 
 fn failed(open: Open, now: Timestamp) -> RecordBody {
-    let Open { stem, time, seq, actor, target, mut detail, .. } = open;
+    let Open { stem, time, seq, actor, target, mut detail, personal, .. } = open;
     detail.insert("note".to_owned(), "denied or failed: the request began and never ended".to_owned());
     let (region, request_id, event) = stem;
     RecordBody {
@@ -213,5 +215,6 @@ fn failed(open: Open, now: Timestamp) -> RecordBody {
         conflicting: false,
         exposure: Judged::default(),
         detail,
+        personal,
     }
 }

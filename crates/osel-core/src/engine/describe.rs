@@ -1,21 +1,24 @@
 //! What a record says about an event: its kind, its target by name, and the facts that its sentence is made of.
 
 use super::attempts::Step;
+use super::naming::{name, name_target};
 use crate::event::{Change, Event, Kind, Object, Rule, Target};
 use crate::ids::Id;
 use crate::model::{CloudModel, RuleState, Source, net_text};
+use crate::names::{Directory, NameKind};
 use crate::trail::{Detail, RecordKind};
 
 pub(super) struct Described {
     pub(super) kind: RecordKind,
     pub(super) target: Option<Target>,
     pub(super) detail: Detail,
+    pub(super) personal: Detail,
     /// The half of a request that the event is.
     pub(super) step: Option<Step>,
 }
 
 /// Describes an event with the names that are known before it is applied: what it deletes still has one.
-pub(super) fn describe(cloud: &CloudModel, event: &Event) -> Described {
+pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> Described {
     let mut detail = Detail::new();
     let mut set = |key: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -109,12 +112,30 @@ pub(super) fn describe(cloud: &CloudModel, event: &Event) -> Described {
         }
         Change::Unmodelled => RecordKind::Activity,
     };
-    Described { kind, target: target(cloud, event), detail, step: step(event) }
+    if let Change::Role(role) = &event.change {
+        for (key, kind, id) in [
+            ("role_name", NameKind::Role, &role.role_id),
+            ("user_group_name", NameKind::Group, &role.group_id),
+            ("on_project_name", NameKind::Project, &role.project_id),
+            ("on_domain_name", NameKind::Domain, &role.domain_id),
+        ] {
+            if let Some(name) = name(names, kind, id.as_ref(), event.timestamp) {
+                detail.insert(key.to_owned(), name.into());
+            }
+        }
+    }
+    let personal = match &event.change {
+        Change::Role(role) => name(names, NameKind::User, role.user_id.as_ref(), event.timestamp),
+        _ => None,
+    };
+    let personal = personal.map(|name| ("user_name".to_owned(), name.into())).into_iter().collect();
+    Described { kind, target: target(cloud, names, event), detail, personal, step: step(event) }
 }
 
 /// The target with the name the model knows, where the message has none.
-fn target(cloud: &CloudModel, event: &Event) -> Option<Target> {
+fn target(cloud: &CloudModel, names: &Directory, event: &Event) -> Option<Target> {
     let mut target = event.target.clone()?;
+    name_target(names, &mut target, event.timestamp);
     if let (None, Some(id), Some(kind)) = (&target.name, &target.id, Kind::from_singular(&target.kind)) {
         target.name = cloud.name_of(kind, id).map(Into::into);
     }

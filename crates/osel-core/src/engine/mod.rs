@@ -8,6 +8,7 @@ mod attempts;
 mod dedup;
 mod describe;
 mod ledger;
+mod naming;
 mod persist;
 mod reading;
 
@@ -18,12 +19,13 @@ pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
 pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version};
-pub use reading::{ReadEnd, ReadPage};
+pub use reading::{Named, ReadEnd, ReadPage};
 
 use crate::decode::{Decoded, Defect};
 use crate::event::{Actor, Change, Event, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
 use crate::model::{CloudModel, Delta, ModelOptions, View};
+use crate::names::Directory;
 use crate::time::Timestamp;
 use crate::trail::{Detail, RecordBody, RecordKind};
 use attempts::Attempts;
@@ -43,6 +45,8 @@ pub enum Input<'a> {
     Message(&'a RawMessage, Decoded<'a>),
     /// The API, or a file that was made from it, showed objects.
     Page(ReadPage),
+    /// The API, or a file that was made from it, named users, projects and the like.
+    Names(Vec<Named>),
     /// All pages of a read have come.
     ReadEnd(ReadEnd),
     /// Time passed.
@@ -90,6 +94,7 @@ pub struct Engine {
     clouds: BTreeMap<Option<Arc<str>>, CloudModel>,
     dedup: Dedup,
     attempts: Attempts,
+    names: Directory,
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     reading: reading::Reading,
     /// The number of the last record.
@@ -107,10 +112,14 @@ impl Engine {
         match input {
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
             Input::Page(page) => self.page(now, &page, out),
+            Input::Names(names) => self.learn_names(now, &names),
             Input::ReadEnd(end) => self.read_end(now, &end, out),
             Input::Tick => {}
         }
-        self.expire_attempts(now, out);
+        if out.disposition != Some(Disposition::Duplicate) {
+            // A repetition is not journaled and so must change nothing but its count.
+            self.expire_attempts(now, out);
+        }
         out.wake_at = self.attempts.next_expiry();
     }
 
@@ -127,6 +136,21 @@ impl Engine {
     /// The clouds of all regions.
     pub fn clouds(&self) -> impl Iterator<Item = &CloudModel> {
         self.clouds.values()
+    }
+
+    /// Corrects the number of the last record by what the store has: records are numbered once and for all.
+    pub fn set_seq(&mut self, seq: u64) {
+        self.seq = seq;
+    }
+
+    /// Corrects the ledger of a source by what the store has counted.
+    pub fn set_ledger(&mut self, source: &str, correct: impl FnOnce(&mut SourceLedger)) {
+        correct(self.ledger.entry(Arc::from(source)).or_default());
+    }
+
+    /// Who is called what, and when.
+    pub fn names(&self) -> &Directory {
+        &self.names
     }
 
     /// The ledgers of all sources.
@@ -163,13 +187,22 @@ impl Engine {
         self.event(now, raw, event, conflicting, out);
     }
 
-    fn event(&mut self, now: Timestamp, raw: &RawMessage, event: Event, conflicting: bool, out: &mut Output) {
+    fn event(
+        &mut self,
+        now: Timestamp,
+        raw: &RawMessage,
+        mut event: Event,
+        conflicting: bool,
+        out: &mut Output,
+    ) {
+        self.names.learn_event(&event, event.timestamp.min(now));
+        naming::name_actor(&self.names, &mut event);
         let options = &self.options.model;
         let cloud = self
             .clouds
             .entry(raw.region.clone())
             .or_insert_with_key(|region| CloudModel::new(region.clone(), options.clone()));
-        let described = describe::describe(cloud, &event);
+        let described = describe::describe(cloud, &self.names, &event);
         let delta = cloud.apply(now, &event);
         let gaps = delta.gaps.clone();
         let exposure = self.judge(raw.region.as_ref(), self.seq + 1, delta, out);
@@ -189,6 +222,7 @@ impl Engine {
             conflicting,
             exposure,
             detail: described.detail,
+            personal: described.personal,
         };
         if let Some(step) = described.step {
             self.attempts.note(step, &record, self.seq + 1, now);
@@ -262,6 +296,7 @@ fn system_record(now: Timestamp, time: Timestamp, kind: RecordKind, text: String
         conflicting: false,
         exposure: Judged::default(),
         detail: Detail::from([("text".to_owned(), text)]),
+        personal: Detail::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::attempts::AttemptLine;
 use super::dedup::Remembered;
 use super::{Engine, SourceLedger};
 use crate::model::{CloudModel, MODEL_FORMAT, StateLine};
+use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
 pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 1;
@@ -38,6 +39,7 @@ pub enum EngineLine {
     Ledger(Arc<str>, SourceLedger),
     Remembered(Remembered),
     Attempt(AttemptLine),
+    Name(NameEntry),
     Region(Option<Arc<str>>),
     /// Of the last region named.
     Object(StateLine),
@@ -55,6 +57,7 @@ impl Engine {
             .chain(ledgers)
             .chain(self.dedup.iter().cloned().map(EngineLine::Remembered))
             .chain(self.attempts.lines().map(EngineLine::Attempt))
+            .chain(self.names.entries().into_iter().map(EngineLine::Name))
             .chain(clouds)
     }
 
@@ -67,6 +70,7 @@ impl Engine {
             }
             EngineLine::Remembered(message) => self.dedup.remember(message),
             EngineLine::Attempt(line) => self.attempts.restore(line),
+            EngineLine::Name(entry) => self.names.restore([entry]),
             EngineLine::Region(name) => *region = name,
             EngineLine::Object(line) => self.restore_object(region.clone(), line),
         }

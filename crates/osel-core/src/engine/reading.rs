@@ -11,6 +11,7 @@ use crate::event::{Kind, Object};
 use crate::exposure::{Judged, judge};
 use crate::ids::Id;
 use crate::model::CloudModel;
+use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 use crate::trail::{RecordBody, RecordKind};
 
@@ -25,6 +26,19 @@ pub struct ReadPage {
     pub exact: bool,
     /// The objects.
     pub objects: Vec<Object>,
+}
+
+/// A name that a read showed.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// What it belongs to.
+    pub kind: NameKind,
+    /// Which one.
+    pub id: Id,
+    /// The name.
+    pub name: Box<str>,
+    /// When it was read.
+    pub at: Timestamp,
 }
 
 /// The end of a read.
@@ -53,6 +67,12 @@ pub(super) struct Reading {
 }
 
 impl Engine {
+    pub(super) fn learn_names(&mut self, now: Timestamp, names: &[Named]) {
+        for named in names {
+            self.names.learn(named.kind, &named.id, &named.name, named.at.min(now), Origin::Inventory);
+        }
+    }
+
     pub(super) fn page(&mut self, now: Timestamp, page: &ReadPage, out: &mut Output) {
         let options = self.options.model.clone();
         let region = page.region.clone();

@@ -1,5 +1,7 @@
 //! The directory: ids of every kind with what they were called, bounded, sorted where it leaves.
 
+use serde::{Deserialize, Serialize};
+
 use super::sightings::{Origin, Sighting, Sightings};
 use crate::ids::{Id, Map};
 use crate::time::Timestamp;
@@ -15,7 +17,8 @@ pub const NAME_BYTES_MAX: usize = 1020;
 const EVICTED_PART: usize = 16;
 
 /// What a name belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NameKind {
     /// A user.
     User,
@@ -66,7 +69,7 @@ pub struct Known<'a> {
 }
 
 /// All that is known of one id, for a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameEntry {
     /// What it is.
     pub kind: NameKind,

@@ -9,6 +9,8 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 
 /// How many sightings of one id are held: a few renamings exactly, in a third of a kilobyte.
@@ -18,7 +20,8 @@ pub const SIGHTINGS_MAX: usize = 8;
 const LEVEL_MAX: u8 = 59;
 
 /// Where a name was heard; later ones know better where two are heard at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The context of a service's notification: the name in a token.
     Context,
@@ -33,7 +36,7 @@ pub enum Origin {
 }
 
 /// A name and when it was heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
     /// The name.
     pub name: Arc<str>,

@@ -54,6 +54,8 @@ pub struct RecordBody {
     pub exposure: Judged,
     /// More.
     pub detail: Detail,
+    /// More that is about a person: names of users other than the actor.
+    pub personal: Detail,
 }
 
 /// The part that everybody who may read the record reads.
@@ -150,6 +152,12 @@ pub struct PersonalPart {
     /// The client's user agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Box<str>>,
+    /// The name of the user that something was done to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_name: Option<Box<str>>,
+    /// More.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub detail: Detail,
 }
 
 /// The version of the parts that this version writes.
@@ -173,7 +181,7 @@ impl RecordBody {
             target: self.target.as_ref().map(|target| TargetPart {
                 kind: target.kind.as_ref().into(),
                 id: target.id.clone(),
-                name: target.name.clone(),
+                name: target.name.clone().filter(|_| !is_person(target)),
                 project_id: target.project_id.clone(),
             }),
             cause: self.cause,
@@ -182,13 +190,19 @@ impl RecordBody {
             detail: self.detail.clone(),
         };
         let mut parts = vec![Part { class: PartClass::Body, project: self.project(), bytes: json(&body) }];
-        if actor.user_name.is_some() || actor.address.is_some() || actor.agent.is_some() {
-            let personal = PersonalPart {
-                v: PART_VERSION,
-                user_name: actor.user_name.clone(),
-                address: actor.address.clone(),
-                agent: actor.agent.clone(),
-            };
+        let personal = PersonalPart {
+            v: PART_VERSION,
+            user_name: actor.user_name.clone(),
+            address: actor.address.clone(),
+            agent: actor.agent.clone(),
+            target_name: self
+                .target
+                .as_ref()
+                .filter(|target| is_person(target))
+                .and_then(|target| target.name.clone()),
+            detail: self.personal.clone(),
+        };
+        if personal != (PersonalPart { v: PART_VERSION, ..PersonalPart::default() }) {
             parts.push(Part { class: PartClass::Personal, project: self.project(), bytes: json(&personal) });
         }
         exposure_parts(&self.exposure, &mut parts);
@@ -200,6 +214,10 @@ impl RecordBody {
         let of_target = self.target.as_ref().and_then(|target| target.project_id.clone());
         of_target.or_else(|| self.actor.project_id.clone())
     }
+}
+
+fn is_person(target: &Target) -> bool {
+    target.kind == "user"
 }
 
 fn member_part(change: &MemberChange) -> MemberPart {

@@ -80,6 +80,12 @@ impl Record {
         }
     }
 
+    /// The name of what something was done to, from whichever part has it.
+    pub fn target_name(&self) -> Option<&str> {
+        let of_thing = self.body.target.as_ref().and_then(|target| target.name.as_deref());
+        of_thing.or(self.personal.target_name.as_deref())
+    }
+
     /// The record as contract §3 has it.
     pub fn document(&self) -> RecordDocument<'_> {
         let (body, personal) = (&self.body, &self.personal);
@@ -105,7 +111,7 @@ impl Record {
             target: TargetDocument {
                 kind: body.target.as_ref().map(|target| &*target.kind),
                 id: body.target.as_ref().and_then(|target| target.id.as_ref()),
-                name: body.target.as_ref().and_then(|target| target.name.as_deref()),
+                name: self.target_name(),
                 project_id: body.target.as_ref().and_then(|target| target.project_id.as_ref()),
             },
             summary: sentence(self),

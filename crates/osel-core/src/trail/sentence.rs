@@ -98,7 +98,7 @@ fn change(record: &Record) -> String {
     match &body.target {
         Some(target) => {
             let _ = write!(text, " {}", target.kind.replace('_', " "));
-            match (&target.name, &target.id) {
+            match (record.target_name(), &target.id) {
                 (Some(name), _) => {
                     let _ = write!(text, " {name}");
                 }
