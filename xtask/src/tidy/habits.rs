@@ -1,8 +1,11 @@
-//! Habits of tests: none is skipped, none expects a panic, none waits for time to pass.
+//! Habits: no test is skipped, expects a panic or waits for time to pass; nobody switches off a lint that is a rule.
 
 use super::lexer::{Source, Token};
 use super::paths::paths;
 use super::tree::{Tree, Violation};
+
+/// Lints that are rules of the house; their names stand in source only to switch them off.
+const LINTS: [&str; 3] = ["missing_docs", "unsafe_code", "unwrap_used"];
 
 /// Checks all Rust files.
 pub(crate) fn check(tree: &Tree, out: &mut Vec<Violation>) {
@@ -14,6 +17,20 @@ pub(crate) fn check(tree: &Tree, out: &mut Vec<Violation>) {
                 _ => "let the code return an error, and assert which",
             };
             out.push(Violation::new(&file.path, line, format!("has a test with `#[{name}]`"), instead));
+        }
+        let is_bench = file.path.contains("/benches/");
+        for (at, token) in source.tokens.iter().enumerate().filter(|(_, token)| !token.in_test && !is_bench) {
+            let Some(lint) = token.word().filter(|word| LINTS.contains(word)) else { continue };
+            let mut rest = source.tokens[at..].iter().take_while(|token| !token.is(']'));
+            if !rest.any(|token| token.word() == Some("reason")) {
+                let what = format!("switches off the lint `{lint}`");
+                out.push(Violation::new(
+                    &file.path,
+                    token.line,
+                    what,
+                    "do what it asks for, or give a `reason`",
+                ));
+            }
         }
         for path in paths(source).iter().filter(|path| path.in_test) {
             if matches!(path.last(), "sleep" | "sleep_until" | "sleep_ms") {
@@ -89,6 +106,17 @@ mod tests {
         check_text("fn a() { std::thread::sleep(b); }", &["waits in a test (`std::thread::sleep`)"]);
         check_text("use tokio::time::{sleep, timeout};", &["`tokio::time::sleep`"]);
         check_text("let a = b.sleeping; // sleep", &[]);
+    }
+
+    #[test]
+    fn lints_stay_on() {
+        let mut out = Vec::new();
+        let text = "#![allow(missing_docs)] #[cfg(test)] mod tests { #![allow(clippy::unwrap_used)] }";
+        check(&Tree::of(&[("crates/a/src/lib.rs", text), ("crates/a/benches/b.rs", text)]), &mut out);
+        let text = "#[allow(missing_docs, reason = \"each is its type\")] enum E {}";
+        check(&Tree::of(&[("crates/a/src/e.rs", text)]), &mut out);
+        assert_eq!(out.len(), 1, "{out:?}");
+        assert!(out[0].to_string().contains("crates/a/src/lib.rs:1: switches off the lint `missing_docs`"));
     }
 
     #[test]
