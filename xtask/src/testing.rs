@@ -23,6 +23,8 @@ const PROGRAMS: [(&str, &str); 2] = [
 
 /// Refreshing the package lists or installing a few packages, over a slow network.
 const PACKAGES_LIMIT: Duration = Duration::from_mins(10);
+/// Another installation may be running: wait for it, in seconds, instead of failing.
+const LOCK: &str = "DPkg::Lock::Timeout=120";
 /// Compiling the test runner on two cores takes about six minutes.
 const RUNNER_LIMIT: Duration = Duration::from_mins(30);
 /// Compiling the whole workspace from nothing on two cores, several times over.
@@ -106,7 +108,9 @@ fn install_programs() -> Result<()> {
         say(&format!("not root, and `sudo` asks for a password; {by_hand}"));
         return Ok(());
     };
-    for words in [&["apt-get", "update"][..], &["apt-get", "install", "--yes", "--no-install-recommends"]] {
+    for words in
+        [&["apt-get", "update"][..], &["apt-get", "install", "--yes", "--no-install-recommends", "-o", LOCK]]
+    {
         let mut line: Vec<&str> = prefix.to_vec();
         // Through `env`, since sudo drops the environment.
         line.extend(["env", "DEBIAN_FRONTEND=noninteractive"]);
