@@ -126,7 +126,7 @@ impl Record {
 
 /// A record as `osel audit export -o json` prints it.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct RecordDocument<'a> {
     pub seq: u64,
     pub time: String,
@@ -152,7 +152,7 @@ pub struct RecordDocument<'a> {
 
 /// Who.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct ActorDocument<'a> {
     pub user_id: Option<&'a Id>,
     pub user_name: Option<&'a str>,
@@ -164,7 +164,7 @@ pub struct ActorDocument<'a> {
 
 /// To what.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct TargetDocument<'a> {
     #[serde(rename = "type")]
     pub kind: Option<&'a str>,
@@ -175,7 +175,7 @@ pub struct TargetDocument<'a> {
 
 /// What became reachable or unreachable.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct ExposureDocument<'a> {
     pub opened: Vec<JudgedRowDocument>,
     pub closed: Vec<JudgedRowDocument>,
@@ -184,7 +184,7 @@ pub struct ExposureDocument<'a> {
 
 /// One row of contract §4.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct RowDocument {
     pub address: String,
     pub via: &'static str,
@@ -235,7 +235,7 @@ impl From<&Row> for RowDocument {
 
 /// A row of a delta.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct JudgedRowDocument {
     #[serde(flatten)]
     pub row: RowDocument,
