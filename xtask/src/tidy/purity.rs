@@ -42,6 +42,9 @@ pub(crate) fn check(tree: &Tree, out: &mut Vec<Violation>) {
 fn matches(pattern: &Pattern, path: &RustPath) -> bool {
     match pattern {
         Pattern::Begins(prefix) => path.begins(prefix),
+        // A single word of that name is a variable, or a module of ours.
+        Pattern::From(name) => path.segments.len() > 1 && path.segments[0] == *name,
+        Pattern::Word(word) => path.segments.len() == 1 && path.segments[0] == *word,
         Pattern::Has(word) => path.has(word),
         Pattern::Macro(name) => path.is_macro && path.last() == *name,
         Pattern::Stream => path.has("io") && matches!(path.last(), "stdout" | "stderr" | "stdin"),
@@ -86,6 +89,7 @@ mod tests {
             check_text(file, text, &[wanted]);
         }
         check_text(file, "use std::net::IpAddr; use std::io::Read; use crate::ids::Map; // std::fs", &[]);
+        check_text(file, "let uuid = rand; if log != uuid { error.warn(); }", &[]);
         check_text(file, "#[cfg(test)] mod tests { use std::fs; }", &[]);
         check_text("crates/osel-core/src/ids.rs", "pub type Map = std::collections::HashMap<K, V, F>;", &[]);
     }

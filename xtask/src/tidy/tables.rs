@@ -2,7 +2,7 @@
 //!
 //! A change here is a change of the architecture: it comes with its reason in the same commit, and `ARCHITECTURE.md` follows.
 
-use Pattern::{Begins, Exit, Has, Macro, Stream};
+use Pattern::{Begins, Exit, From, Has, Macro, Stream, Word};
 
 /// A crate's or module's row in an import table.
 pub(crate) struct Row {
@@ -102,6 +102,10 @@ pub(crate) const CORE_DEPENDENCIES: &[&str] = &[
 pub(crate) enum Pattern {
     /// It begins with this.
     Begins(&'static str),
+    /// It leads into this crate.
+    From(&'static str),
+    /// It is this single word: a keyword.
+    Word(&'static str),
     /// It has this word anywhere.
     Has(&'static str),
     /// It calls this macro.
@@ -140,15 +144,11 @@ pub(crate) const BANS: &[Ban] = &[
             Begins("std::os"),
             Begins("std::process"),
             Begins("std::env"),
-            Begins("std::io::Stdin"),
-            Begins("std::net::TcpStream"),
-            Begins("std::net::TcpListener"),
-            Begins("std::net::UdpSocket"),
-            Begins("std::net::ToSocketAddrs"),
             Has("TcpStream"),
             Has("TcpListener"),
             Has("UdpSocket"),
             Has("UnixStream"),
+            Has("ToSocketAddrs"),
             Begins("std::net::*"),
         ],
         instead: "the core does no I/O: take a value as argument, return a command",
@@ -163,8 +163,8 @@ pub(crate) const BANS: &[Ban] = &[
         within: CORE_FOLDER,
         except: &[],
         patterns: &[
-            Begins("tracing"),
-            Begins("log::*"),
+            From("tracing"),
+            From("log"),
             Macro("info"),
             Macro("warn"),
             Macro("error"),
@@ -181,23 +181,17 @@ pub(crate) const BANS: &[Ban] = &[
     Ban {
         within: CORE_FOLDER,
         except: &[],
-        patterns: &[
-            Begins("std::thread"),
-            Begins("tokio"),
-            Begins("async"),
-            Begins("await"),
-            Has("thread_local"),
-        ],
+        patterns: &[Begins("std::thread"), From("tokio"), Word("async"), Has("thread_local")],
         instead: "the core is synchronous and has no threads: leave it to the shell",
     },
     Ban {
         within: CORE_FOLDER,
         except: &[],
         patterns: &[
-            Begins("rand"),
-            Begins("getrandom"),
-            Begins("uuid"),
-            Begins("fastrand"),
+            From("rand"),
+            From("getrandom"),
+            From("uuid"),
+            From("fastrand"),
             Has("RandomState"),
             Has("thread_rng"),
         ],
@@ -212,7 +206,7 @@ pub(crate) const BANS: &[Ban] = &[
     Ban {
         within: OSEL_FOLDER,
         except: SPEAKERS,
-        patterns: &[Begins("anyhow")],
+        patterns: &[From("anyhow")],
         instead: "outside `cli/` an error is a small enum beside the code that fails",
     },
     Ban {
@@ -235,7 +229,7 @@ pub(crate) const BANS: &[Ban] = &[
     Ban {
         within: OSEL_FOLDER,
         except: STORE,
-        patterns: &[Begins("rusqlite"), Begins("tokio_postgres"), Begins("deadpool_postgres")],
+        patterns: &[From("rusqlite"), From("tokio_postgres"), From("deadpool_postgres")],
         instead: "databases are spoken to in `store/` only: call its interface",
     },
     Ban {
