@@ -33,7 +33,7 @@ pub struct Version {
 /// One line of a snapshot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "a variant is what its type says")]
 pub enum EngineLine {
     Seq(u64),
     Ledger(Arc<str>, SourceLedger),

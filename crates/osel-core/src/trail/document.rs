@@ -132,7 +132,7 @@ impl Record {
 
 /// A record as `osel audit export -o json` prints it.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct RecordDocument<'a> {
     pub seq: u64,
     pub time: String,
@@ -158,7 +158,7 @@ pub struct RecordDocument<'a> {
 
 /// Who.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct ActorDocument<'a> {
     pub user_id: Option<&'a Id>,
     pub user_name: Option<&'a str>,
@@ -170,7 +170,7 @@ pub struct ActorDocument<'a> {
 
 /// To what.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct TargetDocument<'a> {
     #[serde(rename = "type")]
     pub kind: Option<&'a str>,
@@ -181,7 +181,7 @@ pub struct TargetDocument<'a> {
 
 /// What became reachable or unreachable.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct ExposureDocument<'a> {
     pub opened: Vec<JudgedRowDocument>,
     pub closed: Vec<JudgedRowDocument>,
@@ -190,7 +190,7 @@ pub struct ExposureDocument<'a> {
 
 /// One row of contract §4.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct RowDocument {
     pub address: String,
     pub via: &'static str,
@@ -241,7 +241,7 @@ impl From<&Row> for RowDocument {
 
 /// A row of a delta.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the keys are those of the contract, section 3 and 4")]
 pub struct JudgedRowDocument {
     #[serde(flatten)]
     pub row: RowDocument,
