@@ -1,8 +1,16 @@
 //! Options given as `--name value` or `--name`, and what can go wrong with a command.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::files::FileError;
+
+/// Streams have gigabytes: few and large writes.
+const WRITE_BUFFER_BYTES: usize = 1 << 20;
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +24,14 @@ pub enum CommandError {
     /// The results cannot be written.
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
+    /// A file cannot be made.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl CommandError {
@@ -23,7 +39,7 @@ impl CommandError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::File(_) | Self::Write(_) => 3,
+            Self::File(_) | Self::Write(_) | Self::Create { .. } => 3,
         }
     }
 }
@@ -53,6 +69,16 @@ impl<'a> Options<'a> {
         self.value(name)?.ok_or_else(|| CommandError::Usage(format!("`{name}` is missing")))
     }
 
+    /// The number given with an option, or the usual one.
+    pub(super) fn number(&mut self, name: &str, usual: u64) -> Result<u64, CommandError> {
+        match self.value(name)? {
+            None => Ok(usual),
+            Some(text) => {
+                text.parse().map_err(|_| CommandError::Usage(format!("`{name}` is not a number: `{text}`")))
+            }
+        }
+    }
+
     /// Every value of an option that may be repeated.
     pub(super) fn values(&mut self, name: &str) -> Result<Vec<&'a str>, CommandError> {
         let mut found = Vec::new();
@@ -75,6 +101,17 @@ impl<'a> Options<'a> {
             Some(word) => Err(CommandError::Usage(format!("`{word}` is not known here"))),
             None => Ok(()),
         }
+    }
+}
+
+/// A file to write to, packed when its name ends in `.gz`. It must be flushed and dropped when all is written.
+pub(super) fn create(path: &Path) -> Result<Box<dyn Write>, CommandError> {
+    let made = File::create(path).map_err(|source| CommandError::Create { path: path.to_owned(), source })?;
+    let made = BufWriter::with_capacity(WRITE_BUFFER_BYTES, made);
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        Ok(Box::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, GzEncoder::new(made, Compression::fast()))))
+    } else {
+        Ok(Box::new(made))
     }
 }
 

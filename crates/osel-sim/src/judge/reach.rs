@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::protocol::{has_ports, is_icmp, protocol_name, rule_ports};
 use super::read::{
     address, family, fixed_ips, flag, ingress_rules, integer, is_filtered, is_trusted, list, pairs, prefix,
-    rule_family, text, text_set,
+    rule_family, rules_of, text, text_set,
 };
 use super::rows::{admitted_part, forwarding_ports};
 
@@ -173,7 +173,8 @@ impl<'a> Scene<'a> {
         if is_trusted(candidate.port) || !is_filtered(candidate.port) {
             return ("admitted", BTreeSet::from([None]));
         }
-        let rules = ingress_rules(self.state, candidate.port);
+        let all_rules = ingress_rules(self.state);
+        let rules = rules_of(candidate.port, &all_rules);
         let admitting: BTreeSet<_> = rules
             .iter()
             .filter(|rule| self.admits(rule, candidate.inner_ports))

@@ -107,22 +107,28 @@ pub(super) fn is_filtered(port: &Value) -> bool {
     flag(port, "port_security_enabled", true)
 }
 
-/// The ingress rules of the port's groups, each once, without the void ones (their remote group is gone).
+/// The ingress rules of the state, each once, without the void ones (their remote group is gone).
 ///
 /// Rules stand in their own collection and inside the groups; either may be all there is.
-pub(super) fn ingress_rules(state: &Value, port: &Value) -> Vec<Value> {
-    let groups = text_set(port, "security_groups");
+pub(super) fn ingress_rules(state: &Value) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for rule in every_rule(state) {
         let known = text(&rule, "id").is_some_and(|id| !seen.insert(id.to_owned()));
-        let ours = text(&rule, "security_group_id").is_some_and(|group| groups.contains(group));
-        let ingress = text(&rule, "direction") == Some("ingress");
-        if !known && ours && ingress && !is_void(state, &rule) {
+        if !known && text(&rule, "direction") == Some("ingress") && !is_void(state, &rule) {
             found.push(rule);
         }
     }
     found
+}
+
+/// Those of the rules that stand in a group of the port.
+pub(super) fn rules_of<'a>(port: &Value, rules: &'a [Value]) -> Vec<&'a Value> {
+    let groups = text_set(port, "security_groups");
+    rules
+        .iter()
+        .filter(|rule| text(rule, "security_group_id").is_some_and(|group| groups.contains(group)))
+        .collect()
 }
 
 /// The family a rule is for.

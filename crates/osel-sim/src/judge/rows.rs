@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 use super::protocol::{has_ports, is_icmp, protocol_name, rule_ports, written_ports};
 use super::read::{
     address_text, family, fixed_ips, ingress_rules, integer, is_filtered, is_trusted, list, pairs, prefix,
-    rule_family, text, whole_family,
+    rule_family, rules_of, text, whole_family,
 };
 
 /// All rows of the state, with exactly the contract's keys, sorted.
 pub fn rows(state: &Value, region: Option<&str>) -> Vec<Value> {
+    let all_rules = ingress_rules(state);
     let mut found = Vec::new();
     for port in list(state, "ports") {
         if is_trusted(port) || text(port, "id").is_none() {
             continue;
         }
-        let rules = ingress_rules(state, port);
+        let rules = rules_of(port, &all_rules);
         for place in places(state, port) {
             if !is_filtered(port) {
                 found.push(row(port, region, &place, &unfiltered(place.family)));
@@ -109,7 +110,7 @@ fn forwarded(
     region: Option<&str>,
     floating_ip: &Value,
     forwarding: &Value,
-    rules: &[Value],
+    rules: &[&Value],
 ) -> Vec<Value> {
     let Some(address) = outer_address(floating_ip) else { return Vec::new() };
     let fixed_ip = canonical(forwarding, "internal_ip_address");
