@@ -274,9 +274,10 @@ fn somebody_else_may_read_but_not_write() {
     let (mut program, mut user) = (std::env::current_exe().unwrap(), None);
     let root = rustix::process::geteuid().is_root();
     if root {
-        // Where the binary lies, others may not be let in.
+        // Where the binary lies, others may not be let in. Copied by another process: were the copy open for
+        // writing in this one, a child of another test could still have it so, and it could not be run.
         let copy = scratch.0.join("program");
-        fs::copy(&program, &copy).unwrap();
+        assert!(Command::new("cp").args([&program, &copy]).status().unwrap().success());
         (program, user) = (copy, Some(NOBODY));
     }
     let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
