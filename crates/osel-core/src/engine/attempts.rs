@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::record::{Detail, RecordBody};
 use crate::event::{Actor, Outcome, Target};
 use crate::exposure::Judged;
 use crate::ids::Id;
 use crate::time::Timestamp;
-use crate::trail::{Detail, RecordBody};
 
 /// How long, in event time or on the loop's clock, the end of a request is waited for. Neutron's calls take milliseconds to seconds;
 /// 60 s is also where the usual load balancer gives up on them.

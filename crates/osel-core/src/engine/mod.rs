@@ -11,6 +11,7 @@ mod ledger;
 mod naming;
 mod persist;
 mod reading;
+pub mod record;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,9 +28,10 @@ use crate::exposure::{Judged, judge};
 use crate::model::{CloudModel, Delta, ModelOptions, View};
 use crate::names::Directory;
 use crate::time::Timestamp;
-use crate::trail::{Detail, RecordBody, RecordKind};
+use crate::trail::RecordKind;
 use attempts::Attempts;
 use dedup::{Dedup, Seen};
+use record::{Detail, RecordBody};
 
 /// What an operator can set about the engine.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,10 @@ pub struct EngineOptions {
 
 /// What happened.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, on the stack; a box would cost each message one"
+)]
 pub enum Input<'a> {
     /// A message came.
     Message(&'a RawMessage, Decoded<'a>),

@@ -122,9 +122,9 @@ impl Display for Table {
             }
             let line = line.trim_end();
             if number == 0 && colours() {
-                writeln!(f, "\x1b[1m{line}\x1b[0m")?
+                writeln!(f, "\x1b[1m{line}\x1b[0m")?;
             } else {
-                writeln!(f, "{line}")?
+                writeln!(f, "{line}")?;
             }
         }
         Ok(())

@@ -69,7 +69,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     finished?;
     let ledger: BTreeMap<_, _> = recorder.engine().ledger().iter().collect();
     let lines = ledger.into_iter().map(|(source, ledger)| LedgerLine::new(source, ledger));
-    print_ledger(lines.collect(), args.output)?;
+    print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::document::Record;
-use super::kind::RecordKind;
 use crate::exposure::JudgedRow;
 use crate::model::{Source, net_text};
+use crate::trail::RecordKind;
 
 /// The most rows that a sentence names; the rest is counted.
 const ROWS_NAMED: usize = 3;
