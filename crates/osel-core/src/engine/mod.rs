@@ -13,7 +13,7 @@ mod persist;
 mod reading;
 pub mod record;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
@@ -25,7 +25,7 @@ pub use reading::{Named, ReadEnd, ReadPage};
 use crate::decode::{Decoded, Defect};
 use crate::event::{Actor, Change, Event, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
-use crate::model::{CloudModel, Delta, ModelOptions, View};
+use crate::model::{CloudModel, Delta, Gap, ModelOptions, View};
 use crate::names::Directory;
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
@@ -93,6 +93,9 @@ impl Output {
     }
 }
 
+/// The most gaps that are remembered as reported; beyond it one may be reported again.
+pub const GAPS_MAX: usize = 100_000;
+
 /// All state that decides anything.
 #[derive(Debug, Default)]
 pub struct Engine {
@@ -101,6 +104,8 @@ pub struct Engine {
     dedup: Dedup,
     attempts: Attempts,
     names: Directory,
+    /// Gaps that have been reported: each once.
+    gaps: BTreeSet<(Option<Arc<str>>, Gap)>,
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     reading: reading::Reading,
     /// The number of the last record.
@@ -236,6 +241,12 @@ impl Engine {
         let seq = self.record(record, out);
         out.disposition = Some(Disposition::Recorded(seq));
         for gap in gaps {
+            if !self.gaps.insert((raw.region.clone(), gap.clone())) {
+                continue;
+            }
+            if self.gaps.len() > GAPS_MAX {
+                self.gaps.pop_first();
+            }
             let text = format!(
                 "port {} has security group {}, which nobody described: its rules are not known",
                 gap.port_id, gap.security_group_id
