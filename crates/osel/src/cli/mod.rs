@@ -11,6 +11,7 @@ mod open;
 mod output;
 mod quarantine;
 mod replay;
+mod scan;
 mod store;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    Scan(scan::ScanArgs),
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Prints the completions of a shell, to be sourced or installed.
@@ -85,6 +87,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => audit::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
+        Command::Scan(args) => scan::run(&args),
         Command::Store(command) => store::run(&command),
         Command::Completions { shell } => {
             let mut text = Vec::new();
