@@ -10,5 +10,6 @@ pub mod exposure;
 pub mod ids;
 pub mod model;
 pub mod names;
+pub mod plan;
 pub mod time;
 pub mod trail;

@@ -4,6 +4,7 @@
 //! configuration, 3 could not do it.
 
 mod audit;
+mod demo;
 mod exposure;
 mod inventory;
 mod ledger;
@@ -11,6 +12,7 @@ mod open;
 mod output;
 mod quarantine;
 mod replay;
+mod scan;
 mod store;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     #[command(subcommand)]
     Inventory(inventory::InventoryCommand),
@@ -43,6 +46,7 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    Scan(scan::ScanArgs),
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Prints the completions of a shell, to be sourced or installed.
@@ -79,12 +83,14 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
+        Command::Scan(args) => scan::run(&args),
         Command::Store(command) => store::run(&command),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -9,6 +9,8 @@ mod delta;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod trail;
