@@ -4,6 +4,11 @@
 //! The way of one event: `decode` → `model` → `exposure` → `plan` → `trail`, all of it on one page in `engine`.
 
 pub mod decode;
+pub mod engine;
 pub mod event;
+pub mod exposure;
 pub mod ids;
+pub mod model;
+pub mod names;
 pub mod time;
+pub mod trail;

@@ -6,11 +6,12 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::Id;
 
 /// What the cloud model knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     /// `port`
     Port,
@@ -94,7 +95,7 @@ impl Kind {
 
 /// One object as told.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "a variant is what its type says")]
 pub enum Object {
     Port(Port),
     SecurityGroup(SecurityGroup),
@@ -168,7 +169,7 @@ pub struct Version {
 }
 
 /// An address of a port and the subnet it is taken from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FixedIp {
     /// The subnet.
     pub subnet_id: Option<Id>,
@@ -270,7 +271,7 @@ pub struct FloatingIp {
 }
 
 /// An inclusive range of ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PortRange {
     /// The first port.
     pub min: u16,
@@ -298,7 +299,7 @@ pub struct Forwarding {
 }
 
 /// `external_gateway_info`, or one of `external_gateways`
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gateway {
     /// `network_id`
     pub network_id: Option<Id>,

@@ -1,0 +1,24 @@
+//! What a cloud exposes: functions over a [`View`](crate::model::View), never methods on live maps.
+//!
+//! [`rows`] lists every ingress permission of every address; [`judge`] says which rows of an event's delta change anything;
+//! [`SourceFilter`] answers "from where". It must not change the model.
+
+mod coverage;
+mod from;
+mod judge;
+
+pub use coverage::covered;
+pub use from::{SourceFilter, is_public};
+pub use judge::{Judged, JudgedRow, judge};
+
+use crate::model::{Row, View, sort_rows};
+
+/// Every row of a cloud, in the order of contract §4.
+pub fn rows(view: &impl View) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for slot in view.ports() {
+        view.rows_of(slot, &mut rows);
+    }
+    sort_rows(&mut rows);
+    rows
+}

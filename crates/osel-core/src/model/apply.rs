@@ -1,0 +1,381 @@
+//! What a message does to the model: the one way in, for events and for what the API answered.
+//!
+//! A statement about an object is merged field by field (see `stamp`), the links follow, and the rows that came and went
+//! are noted. Deletions are in `delete`. Nothing here may depend on the order in which messages of one history arrive.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::changes::{Changes, Teller, Telling, admit, merge};
+use super::cloud::{CloudModel, RuleLinks, link, unlist, unmap};
+use super::delta::{Delta, Gap};
+use super::permission::host;
+use super::state::{PortState, State};
+use super::table::Slot;
+use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
+use crate::ids::Id;
+use crate::time::Timestamp;
+
+impl CloudModel {
+    /// Merges an event that is handled at `now`, and says what it changed.
+    pub fn apply(&mut self, now: Timestamp, event: &Event) -> Delta {
+        let mut changes = Changes::default();
+        let telling = || Telling {
+            teller: Teller::Bus,
+            time: event.timestamp,
+            message: event.message_id.as_deref().map(Id::new),
+            now,
+        };
+        match &event.change {
+            Change::Objects { objects, .. } => {
+                let telling = telling();
+                for object in objects {
+                    self.tell(object, &telling, &mut changes);
+                }
+            }
+            Change::Deleted { kind, id, .. } => self.delete(*kind, id, &telling(), &mut changes),
+            Change::Interface(interface) => self.interface(interface, &telling(), &mut changes),
+            _ => {}
+        }
+        changes.into_delta()
+    }
+
+    /// Merges objects as the API showed them. `taken_at` is when, where that is known; they count as of `at`.
+    ///
+    /// With `judge` the rows that came and went are worked out; a first inventory of a large cloud needs none.
+    pub fn merge_read(
+        &mut self,
+        now: Timestamp,
+        at: Timestamp,
+        exact: bool,
+        objects: &[Object],
+        judge: bool,
+    ) -> Delta {
+        let mut changes = Changes { silent: !judge, ..Changes::default() };
+        let telling = Telling { teller: Teller::Api { exact }, time: at, message: None, now };
+        for object in objects {
+            self.tell(object, &telling, &mut changes);
+        }
+        changes.into_delta()
+    }
+
+    /// One statement about one object.
+    pub(super) fn tell(&mut self, object: &Object, telling: &Telling, changes: &mut Changes) {
+        let Some(id) = object.id() else { return };
+        if !self.may_live(object.kind(), id, telling) {
+            return;
+        }
+        match object {
+            Object::Port(port) => self.tell_port(id, port, telling, changes),
+            Object::SecurityGroup(group) => self.tell_group(id, group, telling, changes),
+            Object::Rule(rule) => self.tell_rule(id, rule, telling, changes),
+            Object::AddressGroup(group) => self.tell_address_group(id, group, telling, changes),
+            Object::FloatingIp(floating) => self.tell_floating_ip(id, floating, telling, changes),
+            Object::Forwarding(forwarding) => self.tell_forwarding(id, forwarding, telling, changes),
+            Object::Router(router) => merge(&mut self.routers, Kind::Router, id, router, telling, changes),
+            Object::Network(network) => {
+                merge(&mut self.networks, Kind::Network, id, network, telling, changes);
+            }
+            Object::Trunk(trunk) => merge(&mut self.trunks, Kind::Trunk, id, trunk, telling, changes),
+            Object::Subnet(subnet) => self.tell_subnet(id, subnet, telling, changes),
+            Object::RbacPolicy(policy) => self.tell_rbac_policy(id, policy, telling, changes),
+        }
+    }
+
+    /// Whether a statement may make or change an object: not when it, or what it hangs on, is gone for good, and not when
+    /// a later, complete read did not show it.
+    pub(super) fn may_live(&mut self, kind: Kind, id: &Id, telling: &Telling) -> bool {
+        if let Some(died) = self.tombstones.get(kind, id) {
+            if telling.teller == Teller::Bus || telling.time <= died {
+                return false;
+            }
+            // The API shows it alive after the bus called it dead: the deletion was not true.
+            self.tombstones.raise(kind, id);
+        }
+        let history = telling.teller == Teller::Bus
+            && self.read_at.get(&kind).is_some_and(|&read_at| telling.time < read_at)
+            && !self.knows(kind, id);
+        !history
+    }
+
+    fn knows(&self, kind: Kind, id: &Id) -> bool {
+        match kind {
+            Kind::Port => self.ports.slot(id).is_some(),
+            Kind::SecurityGroup => self.groups.get(id).is_some_and(|group| group.described()),
+            Kind::Rule => self.rules.slot(id).is_some(),
+            Kind::AddressGroup => self.address_groups.slot(id).is_some(),
+            Kind::FloatingIp => self.floating_ips.slot(id).is_some(),
+            Kind::Forwarding => self.forwardings.slot(id).is_some(),
+            Kind::Router => self.routers.slot(id).is_some(),
+            Kind::Network => self.networks.get(id).is_some_and(|network| network.stamps().said() != 0),
+            Kind::Subnet => self.subnets.slot(id).is_some(),
+            Kind::RbacPolicy => self.rbac_policies.slot(id).is_some(),
+            Kind::Trunk => self.trunks.slot(id).is_some(),
+        }
+    }
+
+    pub(super) fn gone(&self, kind: Kind, id: Option<&Id>) -> bool {
+        id.is_some_and(|id| self.tombstones.get(kind, id).is_some())
+    }
+
+    fn tell_port(&mut self, id: &Id, told: &event::Port, telling: &Telling, changes: &mut Changes) {
+        if self.gone(Kind::Network, told.network_id.as_ref()) {
+            return;
+        }
+        self.change_port(id, changes, |port| {
+            let news = admit(port, told, telling);
+            if news != 0 {
+                port.take(told, news);
+            }
+            news != 0
+        });
+    }
+
+    /// Changes a port, with all that hangs on it.
+    pub(super) fn change_port(
+        &mut self,
+        id: &Id,
+        changes: &mut Changes,
+        change: impl FnOnce(&mut PortState) -> bool,
+    ) {
+        let known = self.ports.slot(id);
+        let mut before = Vec::new();
+        if let (Some(slot), false) = (known, changes.silent) {
+            self.rows_of_port(slot, &mut before);
+        }
+        let groups_before = known.map(|slot| self.membership(slot)).unwrap_or_default();
+        let slot = self.ports.slot_or_insert(id);
+        let network_before = link(&mut self.links.ports, slot).network;
+        if known.is_some() {
+            self.unlink_port(slot);
+        }
+        let changed = change(self.ports.at_mut(slot));
+        let owner = self.ports.at(slot).device_owner.clone();
+        if let Some(owner) = owner {
+            self.ports.at_mut(slot).device_owner = Some(self.word(&owner));
+        }
+        self.link_port(slot);
+        self.drop_unknown_network(network_before);
+        if !changed {
+            return;
+        }
+        changes.touch(Kind::Port, id);
+        if changes.silent {
+            return;
+        }
+        let mut after = Vec::new();
+        self.rows_of_port(slot, &mut after);
+        changes.differ(before, after);
+        let groups_after = self.membership(slot);
+        for (group, address) in groups_before.difference(&groups_after) {
+            changes.member(Kind::SecurityGroup, group, *address, false);
+        }
+        for (group, address) in groups_after.difference(&groups_before) {
+            changes.member(Kind::SecurityGroup, group, *address, true);
+        }
+        let port = self.ports.at(slot);
+        for group in &port.security_groups {
+            let described = self.groups.get(group).is_some_and(|group| group.described());
+            if !described && self.tombstones.get(Kind::SecurityGroup, group).is_none() {
+                changes.gaps.insert(Gap { port_id: id.clone(), security_group_id: group.clone() });
+            }
+        }
+    }
+
+    /// Which addresses a port lends to which groups that rules name as their source.
+    pub(super) fn membership(&self, slot: Slot) -> BTreeSet<(Id, IpNet)> {
+        let port = self.ports.at(slot);
+        let mut lent = BTreeSet::new();
+        for id in &port.security_groups {
+            let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group as usize));
+            if named.is_some_and(|links| !links.named_by.is_empty()) {
+                lent.extend(port.fixed_ips.iter().map(|fixed| (id.clone(), host(fixed.address))));
+                if self.options.group_members_include_pairs {
+                    lent.extend(port.allowed_address_pairs.iter().map(|pair| (id.clone(), *pair)));
+                }
+            }
+        }
+        lent
+    }
+
+    fn tell_group(&mut self, id: &Id, told: &event::SecurityGroup, telling: &Telling, changes: &mut Changes) {
+        merge(&mut self.groups, Kind::SecurityGroup, id, told, telling, changes);
+        for rule in told.rules.iter().flatten() {
+            if let Some(rule_id) = &rule.version.id
+                && self.may_live(Kind::Rule, rule_id, telling)
+            {
+                self.tell_rule(rule_id, rule, telling, changes);
+            }
+        }
+    }
+
+    fn tell_rule(&mut self, id: &Id, told: &event::Rule, telling: &Telling, changes: &mut Changes) {
+        let source = told.remote_group_id.as_ref().and_then(Option::as_ref);
+        if self.gone(Kind::SecurityGroup, told.security_group_id.as_ref())
+            || self.gone(Kind::SecurityGroup, source)
+        {
+            return;
+        }
+        let slot = self.rules.slot_or_insert(id);
+        let rule = self.rules.at_mut(slot);
+        let news = admit(rule, told, telling);
+        if news == 0 {
+            return;
+        }
+        rule.take(told, news);
+        changes.touch(Kind::Rule, id);
+        self.relink_rule(slot, changes);
+    }
+
+    /// Puts a rule where its fields say, and notes the rows that this opens and closes.
+    pub(super) fn relink_rule(&mut self, slot: Slot, changes: &mut Changes) {
+        let rule = self.rules.at(slot);
+        let (id, source, permission) = (rule.id.clone(), rule.remote_group_id.clone(), rule.permission());
+        let group = rule.security_group_id.clone().map(|group| self.groups.slot_or_insert(&group));
+        let wanted = group.map(|group| (group, permission));
+        if link(&mut self.links.rules, slot).linked == wanted {
+            return;
+        }
+        self.unlink_rule(slot, &id, changes);
+        let Some((group, permission)) = wanted else { return };
+        let links = link(&mut self.links.groups, group);
+        links.rules.push(slot);
+        if permission.is_some() {
+            for &set in &links.sets {
+                self.links.sets[set as usize].rules.push(slot);
+            }
+        }
+        if let (Some(source), Some(_)) = (source, &permission) {
+            let source = self.groups.slot_or_insert(&source);
+            link(&mut self.links.groups, source).named_by.push(slot);
+        }
+        if let (Some(permission), false) = (&permission, changes.silent) {
+            self.rows_of_rule_everywhere(group, &id, permission, &mut changes.opened);
+        }
+        *link(&mut self.links.rules, slot) = RuleLinks { linked: Some((group, permission)) };
+    }
+
+    /// Takes a rule out of its group, the group's sets and its source's list, and notes the rows that this closes.
+    pub(super) fn unlink_rule(&mut self, slot: Slot, id: &Id, changes: &mut Changes) {
+        let Some((group, permission)) = std::mem::take(link(&mut self.links.rules, slot)).linked else {
+            return;
+        };
+        if let (Some(permission), false) = (&permission, changes.silent) {
+            self.rows_of_rule_everywhere(group, id, permission, &mut changes.closed);
+        }
+        let links = link(&mut self.links.groups, group);
+        unlist(&mut links.rules, slot);
+        if permission.is_some() {
+            for &set in &links.sets {
+                unlist(&mut self.links.sets[set as usize].rules, slot);
+            }
+        }
+        if let Some(super::permission::Source::Group(source)) = permission.map(|permission| permission.source)
+            && let Some(source) = self.groups.slot(&source)
+        {
+            unlist(&mut link(&mut self.links.groups, source).named_by, slot);
+            self.drop_unknown_group(source);
+        }
+        if self.groups.slot_is_taken(group) {
+            self.drop_unknown_group(group);
+        }
+    }
+
+    fn tell_address_group(
+        &mut self,
+        id: &Id,
+        told: &event::AddressGroup,
+        telling: &Telling,
+        changes: &mut Changes,
+    ) {
+        let before = self.address_groups.get(id).map(|group| group.addresses.clone()).unwrap_or_default();
+        merge(&mut self.address_groups, Kind::AddressGroup, id, told, telling, changes);
+        let after = self.address_groups.get(id).map(|group| group.addresses.clone()).unwrap_or_default();
+        for address in before.iter().filter(|address| !after.contains(address)) {
+            changes.member(Kind::AddressGroup, id, *address, false);
+        }
+        for address in after.iter().filter(|address| !before.contains(address)) {
+            changes.member(Kind::AddressGroup, id, *address, true);
+        }
+    }
+
+    fn tell_subnet(&mut self, id: &Id, told: &event::Subnet, telling: &Telling, changes: &mut Changes) {
+        if !self.gone(Kind::Network, told.network_id.as_ref()) {
+            self.relink_subnet(id, |model| {
+                merge(&mut model.subnets, Kind::Subnet, id, told, telling, changes);
+            });
+        }
+    }
+
+    /// Changes a subnet and the list of its network's subnets.
+    pub(super) fn relink_subnet(&mut self, id: &Id, change: impl FnOnce(&mut Self)) {
+        let place = |model: &Self| {
+            let slot = model.subnets.slot(id)?;
+            Some((model.subnets.at(slot).network_id.clone()?, slot))
+        };
+        if let Some((network, slot)) = place(self) {
+            unmap(&mut self.links.subnets_by_network, &network, slot);
+        }
+        change(self);
+        if let Some((network, slot)) = place(self) {
+            self.links.subnets_by_network.entry(network).or_default().push(slot);
+        }
+    }
+
+    fn tell_rbac_policy(
+        &mut self,
+        id: &Id,
+        told: &event::RbacPolicy,
+        telling: &Telling,
+        changes: &mut Changes,
+    ) {
+        self.relink_policy(id, |model| {
+            merge(&mut model.rbac_policies, Kind::RbacPolicy, id, told, telling, changes);
+        });
+    }
+
+    /// Changes a policy and the list of the networks that policies make external.
+    pub(super) fn relink_policy(&mut self, id: &Id, change: impl FnOnce(&mut Self)) {
+        let place = |model: &Self| {
+            let slot = model.rbac_policies.slot(id)?;
+            Some((model.rbac_policies.at(slot).external_network()?.clone(), slot))
+        };
+        if let Some((network, slot)) = place(self) {
+            unmap(&mut self.links.external_by_policy, &network, slot);
+        }
+        change(self);
+        if let Some((network, slot)) = place(self) {
+            self.links.external_by_policy.entry(network).or_default().push(slot);
+        }
+    }
+
+    /// A router got or lost an interface: its port is Neutron's own from now on, or gone.
+    fn interface(&mut self, interface: &InterfaceChange, telling: &Telling, changes: &mut Changes) {
+        if !interface.attached {
+            self.delete(Kind::Port, &interface.port_id, telling, changes);
+            return;
+        }
+        let told = event::Port {
+            version: event::Version {
+                id: Some(interface.port_id.clone()),
+                revision: None,
+                project_id: Some(interface.project_id.clone()),
+            },
+            network_id: interface.network_id.clone(),
+            ..event::Port::default()
+        };
+        if !self.may_live(Kind::Port, &interface.port_id, telling)
+            || self.gone(Kind::Network, told.network_id.as_ref())
+        {
+            return;
+        }
+        self.change_port(&interface.port_id, changes, |port| {
+            let news = admit(port, &told, telling);
+            port.take(&told, news);
+            let changed = port.interface_of.as_ref() != Some(&interface.router_id);
+            port.interface_of = Some(interface.router_id.clone());
+            changed || news != 0
+        });
+    }
+}

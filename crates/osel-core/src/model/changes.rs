@@ -1,0 +1,166 @@
+//! What one message says and what it changes: gathered while it is merged, handed on as a [`Delta`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use super::delta::{Delta, Gap, MemberChange};
+use super::row::Row;
+use super::stamp::{Fields, Stamp};
+use super::state::State;
+use super::table::Table;
+use crate::event::{self, Kind};
+use crate::ids::Id;
+use crate::time::Timestamp;
+
+/// Who makes a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Teller {
+    /// A notification.
+    Bus,
+    /// An API answer; `exact` when it is known at which time it was true.
+    Api { exact: bool },
+}
+
+/// A statement's time and place.
+#[derive(Clone, Debug)]
+pub(super) struct Telling {
+    pub(super) teller: Teller,
+    /// The time of the event, or of the read.
+    pub(super) time: Timestamp,
+    pub(super) message: Option<Id>,
+    /// When it is handled.
+    pub(super) now: Timestamp,
+}
+
+impl Telling {
+    pub(super) fn stamp(&self, revision: Option<u64>) -> Stamp {
+        Stamp { revision: revision.unwrap_or(0), time: self.time, message: self.message.clone() }
+    }
+}
+
+/// Gathers what one message changes.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) opened: Vec<Row>,
+    pub(super) closed: Vec<Row>,
+    pub(super) members: BTreeMap<(Kind, Id), (BTreeSet<IpNet>, BTreeSet<IpNet>)>,
+    pub(super) gaps: BTreeSet<Gap>,
+    pub(super) touched: BTreeSet<(Kind, Id)>,
+    /// Rows are not worked out: a whole inventory is read, and nobody asks what it opened.
+    pub(super) silent: bool,
+}
+
+impl Changes {
+    pub(super) fn touch(&mut self, kind: Kind, id: &Id) {
+        self.touched.insert((kind, id.clone()));
+    }
+
+    /// Notes what is in one list of rows and not in the other.
+    pub(super) fn differ(&mut self, mut before: Vec<Row>, mut after: Vec<Row>) {
+        before.sort_unstable_by(Row::cmp_exposure);
+        after.sort_unstable_by(Row::cmp_exposure);
+        let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
+        loop {
+            let order = match (before.peek(), after.peek()) {
+                (None, None) => return,
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+                (Some(old), Some(new)) => old.cmp_exposure(new),
+            };
+            match order {
+                std::cmp::Ordering::Less => self.closed.extend(before.next()),
+                std::cmp::Ordering::Greater => self.opened.extend(after.next()),
+                std::cmp::Ordering::Equal => {
+                    before.next();
+                    after.next();
+                }
+            }
+        }
+    }
+
+    pub(super) fn member(&mut self, kind: Kind, id: &Id, address: IpNet, gained: bool) {
+        let (gains, losses) = self.members.entry((kind, id.clone())).or_default();
+        let (into, out_of) = if gained { (gains, losses) } else { (losses, gains) };
+        if !out_of.remove(&address) {
+            into.insert(address);
+        }
+    }
+
+    pub(super) fn into_delta(mut self) -> Delta {
+        if !self.opened.is_empty() && !self.closed.is_empty() {
+            // Several objects in one message: what came and went again within it did neither.
+            let (opened, closed) = (std::mem::take(&mut self.opened), std::mem::take(&mut self.closed));
+            self.differ(closed, opened);
+        }
+        let members =
+            self.members.into_iter().filter(|(_, (gained, lost))| !gained.is_empty() || !lost.is_empty());
+        Delta {
+            opened: self.opened,
+            closed: self.closed,
+            members: members
+                .map(|((kind, id), (gained, lost))| MemberChange {
+                    kind,
+                    id,
+                    gained: gained.into_iter().collect(),
+                    lost: lost.into_iter().collect(),
+                })
+                .collect(),
+            gaps: self.gaps.into_iter().collect(),
+            touched: self.touched.into_iter().collect(),
+        }
+    }
+}
+
+/// Merges an object that nothing hangs on.
+pub(super) fn merge<T: State>(
+    table: &mut Table<T>,
+    kind: Kind,
+    id: &Id,
+    told: &T::Told,
+    telling: &Telling,
+    changes: &mut Changes,
+) where
+    T::Told: Versioned,
+{
+    let slot = table.slot_or_insert(id);
+    let state = table.at_mut(slot);
+    let news = admit(state, told, telling);
+    if news != 0 {
+        state.take(told, news);
+        changes.touch(kind, id);
+    }
+}
+
+/// Which fields of a statement are news for an object.
+pub(super) fn admit<T: State>(state: &mut T, told: &T::Told, telling: &Telling) -> Fields
+where
+    T::Told: Versioned,
+{
+    let stamp = telling.stamp(told.version().revision);
+    // An object that is known to exist has been spoken of, even when no field was given.
+    let given = T::given(told) | EXISTS;
+    match telling.teller {
+        Teller::Bus => state.stamps_mut().admit(given, &stamp),
+        Teller::Api { exact } => state.stamps_mut().admit_read(given, &stamp, exact),
+    }
+}
+
+/// The field that every statement gives: that the object exists.
+const EXISTS: Fields = 1 << 15;
+
+/// What has a revision.
+pub(super) trait Versioned {
+    fn version(&self) -> &event::Version;
+}
+
+macro_rules! versioned {
+    ($($told:ident)*) => {
+        $(impl Versioned for event::$told {
+            fn version(&self) -> &event::Version {
+                &self.version
+            }
+        })*
+    };
+}
+versioned!(Port SecurityGroup Rule AddressGroup FloatingIp Forwarding Router Network Subnet RbacPolicy Trunk);

@@ -1,0 +1,333 @@
+//! The live state of one region: the objects and the links between them.
+//!
+//! Objects refer to each other by id in OpenStack; here by slot, so that a change of a group finds its sets, a set its ports and
+//! an address its ports without a search. How a message changes all this is in `apply`; what it means for exposure in `expand`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::permission::{Permission, host};
+use super::state::{
+    AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
+    RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState,
+};
+use super::table::{Slot, Table};
+use super::tombstone::Tombstones;
+use crate::event::Kind;
+use crate::ids::{Id, Map};
+use crate::time::Timestamp;
+
+/// What an operator can set about the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelOptions {
+    /// Whether the allowed address pairs of a group's ports count as its addresses (ML2/OVS does, OVN does not).
+    pub group_members_include_pairs: bool,
+    /// Prefixes that the outside routes to fixed IPs directly.
+    pub routed_prefixes: Vec<IpNet>,
+}
+
+impl Default for ModelOptions {
+    fn default() -> Self {
+        Self { group_members_include_pairs: true, routed_prefixes: Vec::new() }
+    }
+}
+
+/// The live state of one region.
+#[derive(Debug, Default)]
+pub struct CloudModel {
+    pub(super) region: Option<Arc<str>>,
+    pub(super) options: ModelOptions,
+    pub(super) ports: Table<PortState>,
+    pub(super) groups: Table<GroupState>,
+    pub(super) rules: Table<RuleState>,
+    pub(super) address_groups: Table<AddressGroupState>,
+    pub(super) floating_ips: Table<FloatingIpState>,
+    pub(super) forwardings: Table<ForwardingState>,
+    pub(super) routers: Table<RouterState>,
+    pub(super) networks: Table<NetworkState>,
+    pub(super) subnets: Table<SubnetState>,
+    pub(super) rbac_policies: Table<RbacPolicyState>,
+    pub(super) trunks: Table<TrunkState>,
+    pub(super) links: Links,
+    pub(super) tombstones: Tombstones,
+    /// When each kind was last read as a whole: an object that was not there then is not made by an earlier message.
+    pub(super) read_at: BTreeMap<Kind, Timestamp>,
+    /// Words that many objects share.
+    pub(super) words: BTreeSet<Arc<str>>,
+}
+
+/// Who points to whom, by slot.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    pub(super) ports: Vec<PortLinks>,
+    pub(super) groups: Vec<GroupLinks>,
+    pub(super) rules: Vec<RuleLinks>,
+    /// The ports of a network, by the network's slot.
+    pub(super) networks: Vec<Vec<Slot>>,
+    pub(super) sets: Vec<GroupSet>,
+    pub(super) free_sets: Vec<Slot>,
+    pub(super) set_of: Map<Box<[Slot]>, Slot>,
+    /// Which port answers for an address: (address or pair, network's slot, port's slot).
+    pub(super) addresses: BTreeSet<(IpNet, Slot, Slot)>,
+    /// How many entries of `addresses` have each prefix length, IPv4 and IPv6.
+    pub(super) prefix_lengths: [BTreeMap<u8, u32>; 2],
+    pub(super) floating_by_port: Map<Id, Vec<Slot>>,
+    pub(super) floating_by_address: Map<IpAddr, Vec<Slot>>,
+    pub(super) forwardings_by_floating: Map<Id, Vec<Slot>>,
+    pub(super) forwardings_by_port: Map<Id, Vec<Slot>>,
+    pub(super) subnets_by_network: Map<Id, Vec<Slot>>,
+    /// Policies that make a network external.
+    pub(super) external_by_policy: Map<Id, Vec<Slot>>,
+}
+
+/// No set, no network: the port is not linked.
+pub(super) const NOWHERE: Slot = Slot::MAX;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PortLinks {
+    /// The set of groups it has.
+    pub(super) set: Slot,
+    /// Its place in the set's list of ports.
+    pub(super) place_in_set: u32,
+    /// Its network.
+    pub(super) network: Slot,
+    /// Its place in the network's list of ports.
+    pub(super) place_in_network: u32,
+}
+
+impl Default for PortLinks {
+    fn default() -> Self {
+        Self { set: NOWHERE, place_in_set: 0, network: NOWHERE, place_in_network: 0 }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupLinks {
+    pub(super) rules: Vec<Slot>,
+    pub(super) sets: Vec<Slot>,
+    /// Rules that name this group as their source.
+    pub(super) named_by: Vec<Slot>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct RuleLinks {
+    /// The slot of the group it is linked to, with what it admits.
+    pub(super) linked: Option<(Slot, Option<Permission>)>,
+}
+
+/// The ports that have exactly these groups, and what all of them admit: worked out once for all of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupSet {
+    pub(super) groups: Box<[Slot]>,
+    pub(super) ports: Vec<Slot>,
+    /// The rules of all the groups that admit anything.
+    pub(super) rules: Vec<Slot>,
+}
+
+/// The element at a slot of a list that grows with its table.
+pub(super) fn link<T: Default>(links: &mut Vec<T>, slot: Slot) -> &mut T {
+    let at = slot as usize;
+    if links.len() <= at {
+        links.resize_with(at + 1, T::default);
+    }
+    &mut links[at]
+}
+
+/// Takes one value out of a short list.
+pub(super) fn unlist(list: &mut Vec<Slot>, slot: Slot) {
+    if let Some(at) = list.iter().position(|&other| other == slot) {
+        list.swap_remove(at);
+    }
+}
+
+/// Takes one value out of a short list in a map, and the list when it is empty.
+pub(super) fn unmap<K: std::hash::Hash + Eq>(map: &mut Map<K, Vec<Slot>>, key: &K, slot: Slot) {
+    if let Some(list) = map.get_mut(key) {
+        unlist(list, slot);
+        if list.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+impl CloudModel {
+    /// A region of which nothing is known yet.
+    pub fn new(region: Option<Arc<str>>, options: ModelOptions) -> Self {
+        Self { region, options, ..Self::default() }
+    }
+
+    /// What an operator has set.
+    pub fn options(&self) -> &ModelOptions {
+        &self.options
+    }
+
+    /// How many objects of a kind are known; groups and networks that are only named by others count too.
+    pub fn count(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Port => self.ports.len(),
+            Kind::SecurityGroup => self.groups.len(),
+            Kind::Rule => self.rules.len(),
+            Kind::AddressGroup => self.address_groups.len(),
+            Kind::FloatingIp => self.floating_ips.len(),
+            Kind::Forwarding => self.forwardings.len(),
+            Kind::Router => self.routers.len(),
+            Kind::Network => self.networks.len(),
+            Kind::Subnet => self.subnets.len(),
+            Kind::RbacPolicy => self.rbac_policies.len(),
+            Kind::Trunk => self.trunks.len(),
+        }
+    }
+
+    /// One allocation for a word that many objects have.
+    pub(super) fn word(&mut self, text: &str) -> Arc<str> {
+        if let Some(word) = self.words.get(text) {
+            return Arc::clone(word);
+        }
+        let word: Arc<str> = Arc::from(text);
+        if self.words.len() < WORDS_MAX {
+            self.words.insert(Arc::clone(&word));
+        }
+        word
+    }
+
+    /// Puts a port into its set, its network and the list of addresses.
+    pub(super) fn link_port(&mut self, slot: Slot) {
+        let port = self.ports.at(slot);
+        let groups = port.security_groups.clone();
+        let network_id = port.network_id.clone();
+        let addresses = port_addresses(port);
+        let set = self.set_for(&groups);
+        let network = network_id.map_or(NOWHERE, |id| self.networks.slot_or_insert(&id));
+        let links = &mut self.links;
+        let mut places = PortLinks { set, network, ..PortLinks::default() };
+        let members = &mut links.sets[set as usize].ports;
+        places.place_in_set = members.len() as u32;
+        members.push(slot);
+        if network != NOWHERE {
+            let members = link(&mut links.networks, network);
+            places.place_in_network = members.len() as u32;
+            members.push(slot);
+        }
+        *link(&mut links.ports, slot) = places;
+        for address in addresses {
+            if links.addresses.insert((address, network, slot)) {
+                *links.prefix_lengths[family(address)].entry(address.prefix_len()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Takes a port out of its set, its network and the list of addresses; before its state changes.
+    pub(super) fn unlink_port(&mut self, slot: Slot) {
+        let addresses = port_addresses(self.ports.at(slot));
+        let links = &mut self.links;
+        let PortLinks { set, place_in_set, network, place_in_network } =
+            std::mem::take(link(&mut links.ports, slot));
+        if set == NOWHERE {
+            return;
+        }
+        let members = &mut links.sets[set as usize].ports;
+        members.swap_remove(place_in_set as usize);
+        if let Some(&moved) = members.get(place_in_set as usize) {
+            links.ports[moved as usize].place_in_set = place_in_set;
+        }
+        let set_is_empty = members.is_empty();
+        if network != NOWHERE {
+            let members = &mut links.networks[network as usize];
+            members.swap_remove(place_in_network as usize);
+            if let Some(&moved) = members.get(place_in_network as usize) {
+                links.ports[moved as usize].place_in_network = place_in_network;
+            }
+        }
+        for address in addresses {
+            if links.addresses.remove(&(address, network, slot)) {
+                let lengths = &mut links.prefix_lengths[family(address)];
+                if let Some(count) = lengths.get_mut(&address.prefix_len()) {
+                    *count -= 1;
+                    if *count == 0 {
+                        lengths.remove(&address.prefix_len());
+                    }
+                }
+            }
+        }
+        if set_is_empty {
+            self.drop_set(set);
+        }
+    }
+
+    /// The set of these groups, made when it is the first of its kind.
+    fn set_for(&mut self, groups: &[Id]) -> Slot {
+        let groups: Box<[Slot]> = groups.iter().map(|id| self.groups.slot_or_insert(id)).collect();
+        let links = &mut self.links;
+        if let Some(&set) = links.set_of.get(&groups) {
+            return set;
+        }
+        let set = links.free_sets.pop().unwrap_or_else(|| {
+            links.sets.push(GroupSet::default());
+            links.sets.len() as Slot - 1
+        });
+        let mut rules = Vec::new();
+        for &group in &groups {
+            let group = link(&mut links.groups, group);
+            group.sets.push(set);
+            rules.extend(group.rules.iter().copied());
+        }
+        rules.retain(|&rule| matches!(links.rules[rule as usize].linked, Some((_, Some(_)))));
+        links.set_of.insert(groups.clone(), set);
+        links.sets[set as usize] = GroupSet { groups, ports: Vec::new(), rules };
+        set
+    }
+
+    fn drop_set(&mut self, set: Slot) {
+        let links = &mut self.links;
+        let GroupSet { groups, .. } = std::mem::take(&mut links.sets[set as usize]);
+        links.set_of.remove(&groups);
+        links.free_sets.push(set);
+        for &group in &groups {
+            unlist(&mut links.groups[group as usize].sets, set);
+        }
+        for &group in &groups {
+            self.drop_unknown_group(group);
+        }
+    }
+
+    /// Forgets a group that nobody described once nothing names it any more.
+    pub(super) fn drop_unknown_group(&mut self, slot: Slot) {
+        let links = link(&mut self.links.groups, slot);
+        if links.rules.is_empty() && links.sets.is_empty() && links.named_by.is_empty() {
+            let group = self.groups.at(slot);
+            if !group.described() {
+                let id = group.id.clone();
+                self.groups.remove(&id);
+            }
+        }
+    }
+
+    /// Forgets a network that nobody described once no port names it any more.
+    pub(super) fn drop_unknown_network(&mut self, slot: Slot) {
+        use super::state::State;
+        if slot != NOWHERE && link(&mut self.links.networks, slot).is_empty() {
+            let network = self.networks.at(slot);
+            if network.stamps().said() == 0 {
+                let id = network.id.clone();
+                self.networks.remove(&id);
+            }
+        }
+    }
+}
+
+/// The most words that are shared; more are kept once per object. Device owners are a few dozen in any cloud.
+const WORDS_MAX: usize = 4096;
+
+/// 0 for IPv4, 1 for IPv6.
+pub(super) fn family(address: IpNet) -> usize {
+    usize::from(matches!(address, IpNet::V6(_)))
+}
+
+/// What a port answers for: its fixed IPs and its allowed address pairs.
+fn port_addresses(port: &PortState) -> Vec<IpNet> {
+    let fixed = port.fixed_ips.iter().map(|fixed| host(fixed.address));
+    fixed.chain(port.allowed_address_pairs.iter().copied()).collect()
+}

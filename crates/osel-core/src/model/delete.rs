@@ -1,0 +1,184 @@
+//! What goes, and what goes with it.
+
+use std::collections::BTreeSet;
+
+use super::changes::{Changes, Teller, Telling};
+use super::cloud::{CloudModel, link};
+use super::delta::Delta;
+use super::state::State;
+use crate::event::Kind;
+use crate::ids::Id;
+use crate::time::Timestamp;
+
+impl CloudModel {
+    /// Deletes an object and what hangs on it: a group's rules, a network's subnets and ports, a floating IP's forwardings.
+    pub(super) fn delete(&mut self, kind: Kind, id: &Id, telling: &Telling, changes: &mut Changes) {
+        let read_at = self.stamps_of(kind, id).map(|stamps| stamps.read_at());
+        if telling.teller == Teller::Bus && read_at.is_some_and(|read_at| telling.time < read_at) {
+            // The API showed it alive after that.
+            return;
+        }
+        if telling.teller == Teller::Bus {
+            self.tombstones.bury(kind, id, telling.time, telling.now);
+        }
+        match kind {
+            Kind::FloatingIp => self.delete_floating_ip(id, telling, changes),
+            Kind::Network => self.delete_network(id, telling, changes),
+            _ => self.remove(kind, id, changes),
+        }
+    }
+
+    /// Takes one object out of the model, with what cannot be without it.
+    pub(super) fn remove(&mut self, kind: Kind, id: &Id, changes: &mut Changes) {
+        match kind {
+            Kind::Port => self.delete_port(id, changes),
+            Kind::SecurityGroup => self.delete_group(id, changes),
+            Kind::Rule => self.delete_rule(id, changes),
+            Kind::AddressGroup => {
+                if let Some(group) = self.address_groups.remove(id) {
+                    for address in &group.addresses {
+                        changes.member(Kind::AddressGroup, id, *address, false);
+                    }
+                    changes.touch(kind, id);
+                }
+            }
+            Kind::FloatingIp => self.remove_floating_ip(id, changes),
+            Kind::Forwarding => self.delete_forwarding(id, changes),
+            Kind::Router => note(self.routers.remove(id).is_some(), kind, id, changes),
+            Kind::Network => self.remove_network(id, changes),
+            Kind::Subnet => self.relink_subnet(id, |model| {
+                note(model.subnets.remove(id).is_some(), kind, id, changes);
+            }),
+            Kind::RbacPolicy => self.relink_policy(id, |model| {
+                note(model.rbac_policies.remove(id).is_some(), kind, id, changes);
+            }),
+            Kind::Trunk => note(self.trunks.remove(id).is_some(), kind, id, changes),
+        }
+    }
+
+    /// After a complete read of a kind at `at`: what it did not show is gone, unless a later event spoke of it.
+    pub fn retain_read(
+        &mut self,
+        now: Timestamp,
+        at: Timestamp,
+        exact: bool,
+        kind: Kind,
+        shown: &BTreeSet<Id>,
+        judge: bool,
+    ) -> Delta {
+        let mut changes = Changes { silent: !judge, ..Changes::default() };
+        let telling = Telling { teller: Teller::Api { exact }, time: at, message: None, now };
+        if exact {
+            let read_at = self.read_at.entry(kind).or_insert(at);
+            *read_at = at.max(*read_at);
+        }
+        for id in self.ids(kind) {
+            let later =
+                self.stamps_of(kind, &id).is_none_or(|stamps| stamps.said() == 0 || stamps.stamp().time > at);
+            if !shown.contains(&id) && !later {
+                self.delete(kind, &id, &telling, &mut changes);
+            }
+        }
+        changes.into_delta()
+    }
+
+    fn delete_port(&mut self, id: &Id, changes: &mut Changes) {
+        let Some(slot) = self.ports.slot(id) else { return };
+        if !changes.silent {
+            self.rows_of_port(slot, &mut changes.closed);
+            for (group, address) in self.membership(slot) {
+                changes.member(Kind::SecurityGroup, &group, address, false);
+            }
+        }
+        let network = link(&mut self.links.ports, slot).network;
+        self.unlink_port(slot);
+        self.ports.remove(id);
+        self.drop_unknown_network(network);
+        changes.touch(Kind::Port, id);
+    }
+
+    fn delete_rule(&mut self, id: &Id, changes: &mut Changes) {
+        let Some(slot) = self.rules.slot(id) else { return };
+        self.unlink_rule(slot, id, changes);
+        self.rules.remove(id);
+        changes.touch(Kind::Rule, id);
+    }
+
+    fn delete_group(&mut self, id: &Id, changes: &mut Changes) {
+        let Some(slot) = self.groups.slot(id) else { return };
+        let links = link(&mut self.links.groups, slot);
+        let mut rules: Vec<_> = links.rules.iter().chain(&links.named_by).copied().collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let rules: Vec<Id> = rules.into_iter().map(|rule| self.rules.at(rule).id.clone()).collect();
+        for rule in rules {
+            self.delete_rule(&rule, changes);
+        }
+        // Ports may still name it; then only what was known of it goes.
+        if self.groups.slot(id) == Some(slot) {
+            *self.groups.at_mut(slot) = State::unknown(id.clone());
+            self.drop_unknown_group(slot);
+        }
+        changes.touch(Kind::SecurityGroup, id);
+    }
+
+    fn delete_floating_ip(&mut self, id: &Id, telling: &Telling, changes: &mut Changes) {
+        self.remove_floating_ip(id, changes);
+        let orphans = self.links.forwardings_by_floating.get(id).cloned().unwrap_or_default();
+        let orphans: Vec<Id> = orphans.into_iter().map(|slot| self.forwardings.at(slot).id.clone()).collect();
+        for orphan in orphans {
+            self.delete(Kind::Forwarding, &orphan, telling, changes);
+        }
+    }
+
+    fn remove_floating_ip(&mut self, id: &Id, changes: &mut Changes) {
+        let Some(slot) = self.floating_ips.slot(id) else { return };
+        self.around_floating_ip(id, None, changes, |model, changes| {
+            model.unlink_floating_ip(slot);
+            model.floating_ips.remove(id);
+            changes.touch(Kind::FloatingIp, id);
+        });
+    }
+
+    fn delete_forwarding(&mut self, id: &Id, changes: &mut Changes) {
+        let Some(slot) = self.forwardings.slot(id) else { return };
+        let floating = self.forwardings.at(slot).floatingip_id.clone();
+        let port = self.forwardings.at(slot).internal_port_id.clone();
+        // A forwarding without a known floating IP has no rows, and then the name does not matter.
+        let floating = floating.unwrap_or_else(|| id.clone());
+        self.around_floating_ip(&floating, port.as_ref(), changes, |model, changes| {
+            model.unlink_forwarding(slot);
+            model.forwardings.remove(id);
+            changes.touch(Kind::Forwarding, id);
+        });
+    }
+
+    fn delete_network(&mut self, id: &Id, telling: &Telling, changes: &mut Changes) {
+        let subnets = self.links.subnets_by_network.get(id).cloned().unwrap_or_default();
+        let subnets: Vec<Id> = subnets.into_iter().map(|slot| self.subnets.at(slot).id.clone()).collect();
+        for subnet in subnets {
+            self.delete(Kind::Subnet, &subnet, telling, changes);
+        }
+        let Some(slot) = self.networks.slot(id) else { return };
+        let ports: Vec<Id> =
+            link(&mut self.links.networks, slot).iter().map(|&port| self.ports.at(port).id.clone()).collect();
+        for port in ports {
+            self.delete(Kind::Port, &port, telling, changes);
+        }
+        self.remove_network(id, changes);
+    }
+
+    /// Forgets what was said of a network; while ports still name it, it stays as a name.
+    fn remove_network(&mut self, id: &Id, changes: &mut Changes) {
+        let Some(slot) = self.networks.slot(id) else { return };
+        *self.networks.at_mut(slot) = State::unknown(id.clone());
+        self.drop_unknown_network(slot);
+        changes.touch(Kind::Network, id);
+    }
+}
+
+fn note(removed: bool, kind: Kind, id: &Id, changes: &mut Changes) {
+    if removed {
+        changes.touch(kind, id);
+    }
+}

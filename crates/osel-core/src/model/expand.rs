@@ -1,0 +1,202 @@
+//! From links to rows: what a port, or one rule on a set of ports, exposes right now.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::cloud::{CloudModel, NOWHERE};
+use super::permission::{Permission, Ports, Protocol, host};
+use super::row::{Row, Via};
+use super::state::{ForwardingState, PortState, State};
+use super::table::Slot;
+use crate::event::PortRange;
+use crate::ids::Id;
+
+/// An address that leads to a port.
+struct Door<'a> {
+    address: IpNet,
+    via: Via,
+    fixed_ip: Option<IpNet>,
+    forwarding: Option<&'a ForwardingState>,
+}
+
+impl CloudModel {
+    /// Every row of one port, in no order that means anything.
+    pub(super) fn rows_of_port(&self, slot: Slot, out: &mut Vec<Row>) {
+        let port = self.ports.at(slot);
+        if port.trusted() {
+            return;
+        }
+        let doors = self.doors(port);
+        if !port.port_security_enabled {
+            for door in &doors {
+                let mut permission = Permission::everything(super::cloud::family(door.address) == 1);
+                if let Some(forwarding) = door.forwarding {
+                    let Some(outer) = forwarding.external else { continue };
+                    permission.protocol = Protocol::read(forwarding.protocol.as_deref(), permission.ipv6);
+                    permission.ports = whole(outer);
+                }
+                out.push(self.row(port, door, permission, None, None));
+            }
+            return;
+        }
+        let set = self.links.ports[slot as usize].set;
+        if set == NOWHERE {
+            return;
+        }
+        for &rule in &self.links.sets[set as usize].rules {
+            if let Some((group, Some(permission))) = &self.links.rules[rule as usize].linked {
+                self.rows_of_rule(port, &doors, *group, &self.rules.at(rule).id, permission, out);
+            }
+        }
+    }
+
+    /// The rows that one rule makes on every port that has its group.
+    pub(super) fn rows_of_rule_everywhere(
+        &self,
+        group: Slot,
+        rule: &Id,
+        permission: &Permission,
+        out: &mut Vec<Row>,
+    ) {
+        for &set in &self.links.groups[group as usize].sets {
+            for &slot in &self.links.sets[set as usize].ports {
+                let port = self.ports.at(slot);
+                if !port.trusted() && port.port_security_enabled {
+                    self.rows_of_rule(port, &self.doors(port), group, rule, permission, out);
+                }
+            }
+        }
+    }
+
+    fn rows_of_rule(
+        &self,
+        port: &PortState,
+        doors: &[Door<'_>],
+        group: Slot,
+        rule: &Id,
+        permission: &Permission,
+        out: &mut Vec<Row>,
+    ) {
+        for door in doors {
+            if permission.ipv6 != (super::cloud::family(door.address) == 1) {
+                continue;
+            }
+            let admitted = match door.forwarding {
+                None => Some(permission.clone()),
+                Some(forwarding) => through(forwarding, permission),
+            };
+            if let Some(permission) = admitted {
+                let group = self.groups.at(group).id.clone();
+                out.push(self.row(port, door, permission, Some(group), Some(rule.clone())));
+            }
+        }
+    }
+
+    /// Every address that leads to a port, each once for each way.
+    fn doors(&self, port: &PortState) -> Vec<Door<'_>> {
+        let mut doors: Vec<Door<'_>> =
+            Vec::with_capacity(port.fixed_ips.len() + port.allowed_address_pairs.len());
+        let mut direct = |address: IpNet, via: Via| {
+            if !doors.iter().any(|door| door.address == address) {
+                doors.push(Door { address, via, fixed_ip: Some(address), forwarding: None });
+            }
+        };
+        for fixed in &port.fixed_ips {
+            direct(host(fixed.address), Via::Fixed);
+        }
+        for pair in &port.allowed_address_pairs {
+            direct(*pair, Via::Pair);
+        }
+        for &slot in self.links.floating_by_port.get(&port.id).into_iter().flatten() {
+            let floating = self.floating_ips.at(slot);
+            if let Some(address) = floating.floating_ip_address {
+                let fixed_ip = floating.fixed_ip_address.map(host);
+                doors.push(Door { address: host(address), via: Via::Floating, fixed_ip, forwarding: None });
+            }
+        }
+        for &slot in self.links.forwardings_by_port.get(&port.id).into_iter().flatten() {
+            let forwarding = self.forwardings.at(slot);
+            if let Some(address) = self.outer_address(forwarding) {
+                let fixed_ip = forwarding.internal_ip_address.map(host);
+                doors.push(Door {
+                    address: host(address),
+                    via: Via::Forwarding,
+                    fixed_ip,
+                    forwarding: Some(forwarding),
+                });
+            }
+        }
+        doors
+    }
+
+    /// The floating IP of a forwarding, unless the floating IP's own, later list no longer has it.
+    pub(super) fn outer_address(&self, forwarding: &ForwardingState) -> Option<IpAddr> {
+        use super::state::FloatingIpState;
+        let floating = self.floating_ips.get(forwarding.floatingip_id.as_ref()?)?;
+        if let Some(listed) = floating.stamps.of(FloatingIpState::FORWARDINGS) {
+            let since = forwarding.stamps().stamp().time;
+            if !floating.forwardings.contains(&forwarding.id) && since <= listed.time {
+                return None;
+            }
+        }
+        floating.floating_ip_address
+    }
+
+    fn row(
+        &self,
+        port: &PortState,
+        door: &Door<'_>,
+        permission: Permission,
+        security_group_id: Option<Id>,
+        rule_id: Option<Id>,
+    ) -> Row {
+        Row {
+            address: door.address,
+            via: door.via,
+            fixed_ip: door.fixed_ip,
+            port_id: port.id.clone(),
+            device_id: port.device_id.clone(),
+            device_owner: port.device_owner.clone(),
+            project_id: port.project_id.clone(),
+            network_id: port.network_id.clone(),
+            region: self.region.as_ref().map(Arc::clone),
+            permission,
+            security_group_id,
+            rule_id,
+        }
+    }
+}
+
+/// The part of a forwarding that a rule admits, in outer ports.
+fn through(forwarding: &ForwardingState, rule: &Permission) -> Option<Permission> {
+    let protocol = Protocol::read(forwarding.protocol.as_deref(), rule.ipv6);
+    let (inner, outer) = (forwarding.internal?, forwarding.external?);
+    if !rule.protocol.covers(&protocol) {
+        return None;
+    }
+    let (first, last) = rule.ports.unwrap_or((0, u16::MAX));
+    let (first, last) = (first.max(inner.min), last.min(inner.max));
+    if first > last {
+        return None;
+    }
+    let ports = if inner.max - inner.min == outer.max - outer.min {
+        PortRange { min: outer.min + (first - inner.min), max: outer.min + (last - inner.min) }
+    } else {
+        outer
+    };
+    Some(Permission {
+        ipv6: rule.ipv6,
+        protocol,
+        ports: whole(ports),
+        icmp_type: None,
+        icmp_code: None,
+        source: rule.source.clone(),
+    })
+}
+
+/// All ports are no range.
+fn whole(range: PortRange) -> Ports {
+    (range.min > 1 || range.max < u16::MAX).then_some((range.min, range.max))
+}

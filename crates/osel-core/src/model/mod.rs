@@ -1,0 +1,34 @@
+//! The cloud as osel knows it: merged from notifications and API answers in any order.
+//!
+//! [`CloudModel::apply`] takes an event and says what changed; [`View`] is how `exposure` looks at the result. It must not decode,
+//! judge or keep records.
+
+mod apply;
+mod changes;
+mod cloud;
+mod delete;
+mod delta;
+mod expand;
+mod floating;
+mod permission;
+mod persist;
+mod row;
+mod stamp;
+mod state;
+mod table;
+mod tombstone;
+mod view;
+
+pub use cloud::{CloudModel, ModelOptions};
+pub use delta::{Delta, Gap, MemberChange};
+pub use permission::{Permission, Ports, Protocol, Source, host};
+pub use persist::{MODEL_FORMAT, StateLine};
+pub use row::{Row, RowKey, Via, net_text, sort_rows};
+pub use stamp::Stamp;
+pub use state::{
+    AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
+    RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState,
+};
+pub use table::Slot;
+pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
+pub use view::View;

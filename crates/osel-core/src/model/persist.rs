@@ -1,0 +1,152 @@
+//! The model written down line by line, and read back: snapshots of the whole, and versions of single objects.
+//!
+//! These lines are a cache of what the journal says. They have no history of forms: whoever keeps them keeps [`MODEL_FORMAT`] beside
+//! them, and works the state out anew from the journal when the number differs.
+
+use serde::{Deserialize, Serialize};
+
+use super::changes::Changes;
+use super::cloud::CloudModel;
+use super::state::{
+    AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
+    RbacPolicyState, RouterState, RuleState, State, SubnetState, TrunkState,
+};
+use super::table::Table;
+use crate::event::Kind;
+use crate::ids::Id;
+use crate::time::Timestamp;
+
+/// The form of the lines; raised with every change to a state's fields.
+pub const MODEL_FORMAT: u32 = 1;
+
+/// One line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "a variant is what its type says")]
+pub enum StateLine {
+    Port(Box<PortState>),
+    SecurityGroup(GroupState),
+    Rule(Box<RuleState>),
+    AddressGroup(AddressGroupState),
+    FloatingIp(Box<FloatingIpState>),
+    Forwarding(Box<ForwardingState>),
+    Router(RouterState),
+    Network(NetworkState),
+    Subnet(SubnetState),
+    RbacPolicy(RbacPolicyState),
+    Trunk(TrunkState),
+    /// The object is not there any more.
+    Gone {
+        kind: Kind,
+        id: Id,
+    },
+    /// A deletion that is remembered.
+    Tombstone {
+        kind: Kind,
+        id: Id,
+        died: Timestamp,
+        learnt: Timestamp,
+    },
+    /// A kind was read as a whole.
+    ReadAt {
+        kind: Kind,
+        at: Timestamp,
+    },
+}
+
+impl CloudModel {
+    /// The lines that make up the whole model, objects by kind and id.
+    pub fn lines(&self) -> impl Iterator<Item = StateLine> + '_ {
+        let objects =
+            Kind::ALL.into_iter().flat_map(|kind| self.ids(kind).into_iter().map(move |id| (kind, id)));
+        let objects = objects.filter_map(|(kind, id)| self.written(kind, &id));
+        let tombstones = self.tombstones.iter().map(|(kind, id, died, learnt)| StateLine::Tombstone {
+            kind,
+            id: id.clone(),
+            died,
+            learnt,
+        });
+        let read_at = self.read_at.iter().map(|(&kind, &at)| StateLine::ReadAt { kind, at });
+        objects.chain(tombstones).chain(read_at)
+    }
+
+    /// One object as it is now; [`StateLine::Gone`] when it is not there.
+    pub fn line(&self, kind: Kind, id: &Id) -> StateLine {
+        self.written(kind, id).unwrap_or_else(|| StateLine::Gone { kind, id: id.clone() })
+    }
+
+    /// None for an object that does not exist or that nobody described: others name it, and that makes it again.
+    fn written(&self, kind: Kind, id: &Id) -> Option<StateLine> {
+        Some(match kind {
+            Kind::Port => StateLine::Port(Box::new(self.ports.get(id)?.clone())),
+            Kind::SecurityGroup => StateLine::SecurityGroup(told(&self.groups, id)?),
+            Kind::Rule => StateLine::Rule(Box::new(self.rules.get(id)?.clone())),
+            Kind::AddressGroup => StateLine::AddressGroup(self.address_groups.get(id)?.clone()),
+            Kind::FloatingIp => StateLine::FloatingIp(Box::new(self.floating_ips.get(id)?.clone())),
+            Kind::Forwarding => StateLine::Forwarding(Box::new(self.forwardings.get(id)?.clone())),
+            Kind::Router => StateLine::Router(self.routers.get(id)?.clone()),
+            Kind::Network => StateLine::Network(told(&self.networks, id)?),
+            Kind::Subnet => StateLine::Subnet(self.subnets.get(id)?.clone()),
+            Kind::RbacPolicy => StateLine::RbacPolicy(self.rbac_policies.get(id)?.clone()),
+            Kind::Trunk => StateLine::Trunk(self.trunks.get(id)?.clone()),
+        })
+    }
+
+    /// Puts an object back as it was written down, over what is there.
+    pub fn restore(&mut self, line: StateLine) {
+        let changes = &mut Changes { silent: true, ..Changes::default() };
+        match line {
+            StateLine::Port(port) => {
+                let id = port.id.clone();
+                self.change_port(&id, changes, |slot| {
+                    *slot = *port;
+                    true
+                });
+            }
+            StateLine::Rule(rule) => {
+                let slot = self.rules.slot_or_insert(&rule.id);
+                *self.rules.at_mut(slot) = *rule;
+                self.relink_rule(slot, changes);
+            }
+            StateLine::FloatingIp(floating) => {
+                let slot = self.floating_ips.slot_or_insert(&floating.id);
+                self.unlink_floating_ip(slot);
+                *self.floating_ips.at_mut(slot) = *floating;
+                self.link_floating_ip(slot);
+            }
+            StateLine::Forwarding(forwarding) => {
+                let slot = self.forwardings.slot_or_insert(&forwarding.id);
+                self.unlink_forwarding(slot);
+                *self.forwardings.at_mut(slot) = *forwarding;
+                self.link_forwarding(slot);
+            }
+            StateLine::Subnet(subnet) => {
+                let id = subnet.id.clone();
+                self.relink_subnet(&id, |model| put(&mut model.subnets, &id, subnet));
+            }
+            StateLine::RbacPolicy(policy) => {
+                let id = policy.id.clone();
+                self.relink_policy(&id, |model| put(&mut model.rbac_policies, &id, policy));
+            }
+            StateLine::SecurityGroup(group) => put(&mut self.groups, &group.id.clone(), group),
+            StateLine::AddressGroup(group) => put(&mut self.address_groups, &group.id.clone(), group),
+            StateLine::Router(router) => put(&mut self.routers, &router.id.clone(), router),
+            StateLine::Network(network) => put(&mut self.networks, &network.id.clone(), network),
+            StateLine::Trunk(trunk) => put(&mut self.trunks, &trunk.id.clone(), trunk),
+            StateLine::Gone { kind, id } => self.remove(kind, &id, changes),
+            StateLine::Tombstone { kind, id, died, learnt } => self.tombstones.bury(kind, &id, died, learnt),
+            StateLine::ReadAt { kind, at } => {
+                self.read_at.insert(kind, at);
+            }
+        }
+    }
+}
+
+fn told<T: State + Clone>(table: &Table<T>, id: &Id) -> Option<T> {
+    table.get(id).filter(|object| object.stamps().said() != 0).cloned()
+}
+
+fn put<T: State>(table: &mut Table<T>, id: &Id, state: T) {
+    let slot = table.slot_or_insert(id);
+    *table.at_mut(slot) = state;
+}

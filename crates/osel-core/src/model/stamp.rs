@@ -1,0 +1,220 @@
+//! Which of two statements about an object is the later one, decided field by field.
+//!
+//! Notifications come late, twice and out of order, and a body lacks the keys that its caller may not see. So each field
+//! keeps the stamp of the message that said it last; nearly always that is the object's own stamp, and only exceptions cost
+//! memory. It must not look at the values: only at who said what when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Id;
+use crate::time::Timestamp;
+
+/// The place of a statement in an object's history: `revision_number` or 0, then time, then `message_id`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp {
+    /// `revision_number`, 0 where there is none.
+    pub revision: u64,
+    /// The notification's timestamp, or the time an inventory was taken.
+    pub time: Timestamp,
+    /// The notification's id; none for what an API answered, and none is before all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Id>,
+}
+
+/// A set of fields of one kind of object; bit `n` is the field with the number `n`.
+pub type Fields = u16;
+
+/// Who said what last about the fields of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldStamps {
+    /// The latest statement about any field.
+    stamp: Stamp,
+    /// What has ever been said.
+    said: Fields,
+    /// Fields whose latest statement is older than `stamp`, each with its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[allow(clippy::box_collection, reason = "nearly always none, and then it costs one word")]
+    behind: Option<Box<Vec<(Fields, Stamp)>>>,
+    /// An API read at this time showed the object: whatever the bus says of an earlier time is history.
+    read_at: Timestamp,
+}
+
+impl Default for FieldStamps {
+    fn default() -> Self {
+        let never = Stamp { revision: 0, time: Timestamp::MIN, message: None };
+        Self { stamp: never, said: 0, behind: None, read_at: Timestamp::MIN }
+    }
+}
+
+impl FieldStamps {
+    /// The latest statement about any field.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// The latest statement about one field, if any was made.
+    pub fn of(&self, field: Fields) -> Option<&Stamp> {
+        if self.said & field == 0 {
+            return None;
+        }
+        let own = self.behind.iter().flat_map(|behind| behind.iter()).find(|(fields, _)| fields & field != 0);
+        Some(own.map_or(&self.stamp, |(_, stamp)| stamp))
+    }
+
+    /// What has ever been said about the object.
+    pub fn said(&self) -> Fields {
+        self.said
+    }
+
+    /// When the API was last read for it; [`Timestamp::MIN`] when it never was.
+    pub fn read_at(&self) -> Timestamp {
+        self.read_at
+    }
+
+    /// Takes the statement `stamp` about `given` fields and returns those for which it is news.
+    pub fn admit(&mut self, given: Fields, stamp: &Stamp) -> Fields {
+        if stamp.time < self.read_at {
+            return 0;
+        }
+        if *stamp > self.stamp || self.said == 0 {
+            let kept = self.said & !given;
+            if kept == 0 {
+                self.behind = None;
+            } else {
+                self.fall_behind(given, kept);
+            }
+            self.stamp = stamp.clone();
+            self.said |= given;
+            return given;
+        }
+        // An older statement: news only for fields that were never said, or said even earlier.
+        let mut news = 0;
+        for bit in 0..Fields::BITS {
+            let field = 1 << bit;
+            if given & field != 0 && self.of(field).is_none_or(|own| own < stamp) {
+                news |= field;
+            }
+        }
+        if news != 0 {
+            self.set_behind(news, stamp.clone());
+            self.said |= news;
+        }
+        news
+    }
+
+    /// Takes what the API answered at `stamp.time`: it wins over every earlier statement, whatever revision that claimed.
+    pub fn admit_read(&mut self, given: Fields, stamp: &Stamp, exact: bool) -> Fields {
+        if exact && stamp.time < self.read_at {
+            return 0;
+        }
+        if self.said != 0 && self.stamp.time > stamp.time {
+            return self.admit(given, stamp);
+        }
+        let kept = self.said & !given;
+        if kept == 0 {
+            self.behind = None;
+        } else {
+            self.fall_behind(given, kept);
+        }
+        self.stamp = stamp.clone();
+        self.said |= given;
+        if exact {
+            self.read_at = stamp.time;
+        }
+        given
+    }
+
+    /// Before the object's stamp moves on: `given` fields go with it, `kept` fields stay where they are.
+    fn fall_behind(&mut self, given: Fields, kept: Fields) {
+        let mut behind = self.behind.take().unwrap_or_default();
+        let mut already = 0;
+        behind.retain_mut(|(fields, _)| {
+            *fields &= !given;
+            already |= *fields;
+            *fields != 0
+        });
+        let newly = kept & !already;
+        if newly != 0 {
+            behind.push((newly, self.stamp.clone()));
+        }
+        self.behind = Some(behind);
+    }
+
+    fn set_behind(&mut self, fields: Fields, stamp: Stamp) {
+        let mut behind = self.behind.take().unwrap_or_default();
+        behind.retain_mut(|(others, _)| {
+            *others &= !fields;
+            *others != 0
+        });
+        behind.push((fields, stamp));
+        self.behind = Some(behind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(revision: u64, second: i64) -> Stamp {
+        Stamp { revision, time: Timestamp::EPOCH.plus_seconds(second), message: Some(Id::new("m")) }
+    }
+
+    /// Field by field the latest statement wins, in whatever order they come.
+    #[test]
+    fn any_order_ends_the_same() {
+        let statements =
+            [(stamp(1, 1), 0b111), (stamp(2, 2), 0b101), (stamp(3, 3), 0b001), (stamp(2, 5), 0b1010)];
+        let expected = [(0, 2), (1, 3), (2, 1), (3, 3)];
+        let orders = permutations(4);
+        for order in orders {
+            let mut stamps = FieldStamps::default();
+            let mut values = [usize::MAX; 4];
+            for &which in &order {
+                let (stamp, given) = &statements[which];
+                let news = stamps.admit(*given, stamp);
+                for (bit, value) in values.iter_mut().enumerate() {
+                    if news & (1 << bit) != 0 {
+                        *value = which;
+                    }
+                }
+            }
+            for (bit, which) in expected {
+                assert_eq!(values[bit], which, "field {bit} in order {order:?}");
+                assert_eq!(stamps.of(1 << bit), Some(&statements[which].0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_wins_over_a_forged_revision() {
+        let mut stamps = FieldStamps::default();
+        stamps.admit(1, &stamp(1_000_000, 10));
+        let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(11), message: None };
+        assert_eq!(stamps.admit_read(1, &read, true), 1);
+        assert_eq!(stamps.admit(1, &stamp(1_000_001, 10)), 0, "what was before the read is history");
+        assert_eq!(stamps.admit(1, &stamp(6, 12)), 1);
+    }
+
+    #[test]
+    fn a_read_does_not_undo_a_later_event() {
+        let mut stamps = FieldStamps::default();
+        stamps.admit(1, &stamp(6, 12));
+        let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(11), message: None };
+        assert_eq!(stamps.admit_read(1, &read, true), 0);
+    }
+
+    fn permutations(n: usize) -> Vec<Vec<usize>> {
+        if n == 0 {
+            return vec![vec![]];
+        }
+        let mut all = Vec::new();
+        for shorter in permutations(n - 1) {
+            for at in 0..n {
+                let mut longer = shorter.clone();
+                longer.insert(at, n - 1);
+                all.push(longer);
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,247 @@
+//! How exposure looks at a cloud: live, as it was, or as it would be.
+//!
+//! Functions over [`View`] never see how a cloud is stored. Slots are handles of one view at one moment.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::cloud::{CloudModel, ModelOptions, NOWHERE};
+use super::permission::{Permission, host};
+use super::row::Row;
+use super::stamp::FieldStamps;
+use super::state::{FloatingIpState, ForwardingState, NetworkState, PortState, RouterState, State};
+use super::table::Slot;
+use crate::event::Kind;
+use crate::ids::Id;
+
+/// A cloud at one moment.
+pub trait View {
+    /// What an operator has set.
+    fn options(&self) -> &ModelOptions;
+    /// The region.
+    fn region(&self) -> Option<&Arc<str>>;
+    /// All ports, in no order that means anything.
+    fn ports(&self) -> Vec<Slot>;
+    /// One port.
+    fn port(&self, slot: Slot) -> &PortState;
+    /// The port with this id.
+    fn port_slot(&self, id: &Id) -> Option<Slot>;
+    /// Every row of one port.
+    fn rows_of(&self, slot: Slot, out: &mut Vec<Row>);
+    /// The rules that a port's groups apply to it: (group, rule, what it admits).
+    fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, &Permission)>;
+    /// Ports with an address or an address pair that is or contains `address`; for `exact` only those with this very one.
+    fn ports_holding(&self, address: IpNet, exact: bool) -> Vec<Slot>;
+    /// Other ports of a network that answer for this very address.
+    fn neighbours(&self, address: IpNet, network: Option<&Id>, port: &Id) -> Vec<Slot>;
+    /// The addresses that a security group stands for as a source.
+    fn members_of(&self, group: &Id) -> Vec<IpNet>;
+    /// Ports on a network.
+    fn ports_on(&self, network: &Id) -> Vec<Slot>;
+    /// Floating IPs with an outer address.
+    fn floating_ips_at(&self, address: IpAddr) -> Vec<&FloatingIpState>;
+    /// Floating IPs that lead to a port.
+    fn floating_ips_to(&self, port: &Id) -> Vec<&FloatingIpState>;
+    /// The forwardings of a floating IP that are in force.
+    fn forwardings_of(&self, floating_ip: &Id) -> Vec<&ForwardingState>;
+    /// The forwardings that lead to a port and are in force, with their outer addresses.
+    fn forwardings_to(&self, port: &Id) -> Vec<(IpAddr, &ForwardingState)>;
+    /// A router.
+    fn router(&self, id: &Id) -> Option<&RouterState>;
+    /// All routers, in order of their ids.
+    fn routers(&self) -> Vec<&RouterState>;
+    /// A network.
+    fn network(&self, id: &Id) -> Option<&NetworkState>;
+    /// Whether a network is external, by itself or by a policy.
+    fn network_is_external(&self, id: &Id) -> bool;
+    /// An address group's addresses.
+    fn address_group(&self, id: &Id) -> Option<&[IpNet]>;
+}
+
+impl View for CloudModel {
+    fn options(&self) -> &ModelOptions {
+        &self.options
+    }
+
+    fn region(&self) -> Option<&Arc<str>> {
+        self.region.as_ref()
+    }
+
+    fn ports(&self) -> Vec<Slot> {
+        self.ports.iter().map(|(slot, _)| slot).collect()
+    }
+
+    fn port(&self, slot: Slot) -> &PortState {
+        self.ports.at(slot)
+    }
+
+    fn port_slot(&self, id: &Id) -> Option<Slot> {
+        self.ports.slot(id)
+    }
+
+    fn rows_of(&self, slot: Slot, out: &mut Vec<Row>) {
+        self.rows_of_port(slot, out);
+    }
+
+    fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, &Permission)> {
+        let set = self.links.ports[slot as usize].set;
+        if set == NOWHERE {
+            return Vec::new();
+        }
+        let rules = self.links.sets[set as usize].rules.iter();
+        rules
+            .filter_map(|&rule| {
+                let (group, permission) = self.links.rules[rule as usize].linked.as_ref()?;
+                Some((&self.groups.at(*group).id, &self.rules.at(rule).id, permission.as_ref()?))
+            })
+            .collect()
+    }
+
+    fn ports_holding(&self, address: IpNet, exact: bool) -> Vec<Slot> {
+        let lengths = &self.links.prefix_lengths[super::cloud::family(address)];
+        let mut slots = Vec::new();
+        for &length in lengths.keys() {
+            if length > address.prefix_len() || (exact && length != address.prefix_len()) {
+                continue;
+            }
+            let Ok(prefix) = IpNet::new(address.addr(), length) else { continue };
+            let prefix = prefix.trunc();
+            let range = (prefix, 0, 0)..=(prefix, Slot::MAX, Slot::MAX);
+            slots.extend(self.links.addresses.range(range).map(|(_, _, slot)| *slot));
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+    }
+
+    fn neighbours(&self, address: IpNet, network: Option<&Id>, port: &Id) -> Vec<Slot> {
+        let network = network.and_then(|id| self.networks.slot(id)).unwrap_or(NOWHERE);
+        let range = (address, network, 0)..=(address, network, Slot::MAX);
+        let slots = self.links.addresses.range(range).map(|(_, _, slot)| *slot);
+        slots.filter(|&slot| self.ports.at(slot).id != *port).collect()
+    }
+
+    fn members_of(&self, group: &Id) -> Vec<IpNet> {
+        let Some(links) = self.groups.slot(group).and_then(|slot| self.links.groups.get(slot as usize))
+        else {
+            return Vec::new();
+        };
+        let mut members = Vec::new();
+        for &set in &links.sets {
+            for &slot in &self.links.sets[set as usize].ports {
+                let port = self.ports.at(slot);
+                members.extend(port.fixed_ips.iter().map(|fixed| host(fixed.address)));
+                if self.options.group_members_include_pairs {
+                    members.extend(port.allowed_address_pairs.iter().copied());
+                }
+            }
+        }
+        members
+    }
+
+    fn ports_on(&self, network: &Id) -> Vec<Slot> {
+        let slot = self.networks.slot(network);
+        slot.and_then(|slot| self.links.networks.get(slot as usize)).cloned().unwrap_or_default()
+    }
+
+    fn floating_ips_at(&self, address: IpAddr) -> Vec<&FloatingIpState> {
+        let slots = self.links.floating_by_address.get(&address).into_iter().flatten();
+        slots.map(|&slot| self.floating_ips.at(slot)).collect()
+    }
+
+    fn floating_ips_to(&self, port: &Id) -> Vec<&FloatingIpState> {
+        let slots = self.links.floating_by_port.get(port).into_iter().flatten();
+        slots.map(|&slot| self.floating_ips.at(slot)).collect()
+    }
+
+    fn forwardings_of(&self, floating_ip: &Id) -> Vec<&ForwardingState> {
+        let slots = self.links.forwardings_by_floating.get(floating_ip).into_iter().flatten();
+        let all = slots.map(|&slot| self.forwardings.at(slot));
+        all.filter(|forwarding| self.outer_address(forwarding).is_some()).collect()
+    }
+
+    fn forwardings_to(&self, port: &Id) -> Vec<(IpAddr, &ForwardingState)> {
+        let slots = self.links.forwardings_by_port.get(port).into_iter().flatten();
+        let all = slots.map(|&slot| self.forwardings.at(slot));
+        all.filter_map(|forwarding| Some((self.outer_address(forwarding)?, forwarding))).collect()
+    }
+
+    fn router(&self, id: &Id) -> Option<&RouterState> {
+        self.routers.get(id)
+    }
+
+    fn routers(&self) -> Vec<&RouterState> {
+        let mut routers: Vec<&RouterState> = self.routers.iter().map(|(_, router)| router).collect();
+        routers.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        routers
+    }
+
+    fn network(&self, id: &Id) -> Option<&NetworkState> {
+        self.networks.get(id)
+    }
+
+    fn network_is_external(&self, id: &Id) -> bool {
+        self.networks.get(id).is_some_and(|network| network.external)
+            || self.links.external_by_policy.contains_key(id)
+    }
+
+    fn address_group(&self, id: &Id) -> Option<&[IpNet]> {
+        self.address_groups.get(id).map(|group| &*group.addresses)
+    }
+}
+
+impl CloudModel {
+    /// The name of an object that has one and is known.
+    pub fn name_of(&self, kind: Kind, id: &Id) -> Option<&str> {
+        let name = match kind {
+            Kind::Port => &self.ports.get(id)?.name,
+            Kind::SecurityGroup => &self.groups.get(id)?.name,
+            Kind::AddressGroup => &self.address_groups.get(id)?.name,
+            Kind::Router => &self.routers.get(id)?.name,
+            Kind::Network => &self.networks.get(id)?.name,
+            Kind::Subnet => &self.subnets.get(id)?.name,
+            Kind::Rule | Kind::FloatingIp | Kind::Forwarding | Kind::RbacPolicy | Kind::Trunk => return None,
+        };
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The group that a rule belongs to.
+    pub fn group_of_rule(&self, rule: &Id) -> Option<&Id> {
+        self.rules.get(rule)?.security_group_id.as_ref()
+    }
+
+    /// The ids of all objects of a kind, sorted.
+    pub fn ids(&self, kind: Kind) -> Vec<Id> {
+        match kind {
+            Kind::Port => self.ports.ids(),
+            Kind::SecurityGroup => self.groups.ids(),
+            Kind::Rule => self.rules.ids(),
+            Kind::AddressGroup => self.address_groups.ids(),
+            Kind::FloatingIp => self.floating_ips.ids(),
+            Kind::Forwarding => self.forwardings.ids(),
+            Kind::Router => self.routers.ids(),
+            Kind::Network => self.networks.ids(),
+            Kind::Subnet => self.subnets.ids(),
+            Kind::RbacPolicy => self.rbac_policies.ids(),
+            Kind::Trunk => self.trunks.ids(),
+        }
+    }
+
+    pub(super) fn stamps_of(&self, kind: Kind, id: &Id) -> Option<&FieldStamps> {
+        Some(match kind {
+            Kind::Port => self.ports.get(id)?.stamps(),
+            Kind::SecurityGroup => self.groups.get(id)?.stamps(),
+            Kind::Rule => self.rules.get(id)?.stamps(),
+            Kind::AddressGroup => self.address_groups.get(id)?.stamps(),
+            Kind::FloatingIp => self.floating_ips.get(id)?.stamps(),
+            Kind::Forwarding => self.forwardings.get(id)?.stamps(),
+            Kind::Router => self.routers.get(id)?.stamps(),
+            Kind::Network => self.networks.get(id)?.stamps(),
+            Kind::Subnet => self.subnets.get(id)?.stamps(),
+            Kind::RbacPolicy => self.rbac_policies.get(id)?.stamps(),
+            Kind::Trunk => self.trunks.get(id)?.stamps(),
+        })
+    }
+}
