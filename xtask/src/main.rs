@@ -1,3 +1,81 @@
-//! Chores of this repository.
+//! The chores of this repository, as one program: `cargo xtask CHORE`.
+//!
+//! A rule that matters is a program (`tidy`), and so is every command that a person would otherwise have to remember. This crate
+//! imports no crate of the workspace: it must build and run when they do not.
 
-fn main() {}
+mod changelog;
+mod command;
+mod docs;
+mod forward;
+mod testing;
+mod tidy;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE [ARGUMENT]...
+
+  tidy                     check the rules of the house; all violations at once
+  test [-- ARGUMENT]...    install what the tests need, then run them all; arguments go to the test runner
+  sim [ARGUMENT]...        simulate clouds and faults by seed: [--seeds N] [--seed S]
+  bench [ARGUMENT]...      run the benchmarks
+  docs [--check]           write docs/reference from the program, or fail when it differs
+  changelog                put the fragments of changelog.d together, on standard output";
+
+/// Wrong usage, as for `osel` itself.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<String> = env::args().skip(1).collect();
+    if arguments.is_empty() || matches!(arguments[0].as_str(), "help" | "-h" | "--help") {
+        println!("{USAGE}");
+        return if arguments.is_empty() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+    }
+    let chore = arguments.remove(0);
+    match run(&chore, &arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
+    let root = root()?;
+    match chore {
+        "tidy" => {
+            none(chore, arguments)?;
+            tidy::run(&root)
+        }
+        "test" => testing::run(&root, arguments),
+        "sim" => forward::sim(&root, arguments),
+        "bench" => forward::bench(&root, arguments),
+        "docs" => docs::run(&root, arguments),
+        "changelog" => {
+            none(chore, arguments)?;
+            changelog::run(&root)
+        }
+        _ => {
+            eprintln!("xtask: no chore is called `{chore}`\n{USAGE}");
+            Ok(ExitCode::from(EXIT_USAGE))
+        }
+    }
+}
+
+fn none(chore: &str, arguments: &[String]) -> Result<()> {
+    match arguments.first() {
+        Some(argument) => bail!("`{chore}` takes no argument, but got `{argument}`"),
+        None => Ok(()),
+    }
+}
+
+/// The top of the work tree: the folder above this crate's, so that a chore may be called from anywhere in it.
+fn root() -> Result<PathBuf> {
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
+    Path::new(&manifest).parent().map(Path::to_path_buf).context("xtask has no folder above it")
+}

@@ -3,9 +3,12 @@
 //! Nothing here does I/O, asks a clock or draws a random number: what happens is an argument, what is to be done is a value.
 //! The way of one event: `decode` → `model` → `exposure` → `plan` → `trail`, all of it on one page in `engine`.
 
+pub mod decode;
+pub mod engine;
 pub mod event;
 pub mod exposure;
 pub mod ids;
 pub mod model;
+pub mod names;
 pub mod time;
 pub mod trail;

@@ -1,1 +1,6 @@
 //! The doing half of osel: sources, actions, store, runtime and command line around `osel-core`, which decides.
+
+pub mod cli;
+pub mod runtime;
+pub mod source;
+pub mod store;

@@ -1,3 +1,7 @@
 //! The program `osel`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    osel::cli::main()
+}

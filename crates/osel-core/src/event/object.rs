@@ -95,7 +95,7 @@ impl Kind {
 
 /// One object as told.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "a variant is what its type says")]
 pub enum Object {
     Port(Port),
     SecurityGroup(SecurityGroup),

@@ -29,10 +29,10 @@ impl CloudModel {
             model.link_floating_ip(slot);
         });
         for forwarding in told.forwardings.iter().flatten() {
-            if let Some(forwarding_id) = &forwarding.version.id
-                && self.may_live(Kind::Forwarding, forwarding_id, telling)
-            {
-                self.tell_forwarding(forwarding_id, forwarding, telling, changes);
+            let forwarding_id = forwarding_id(id, forwarding);
+            if self.may_live(Kind::Forwarding, &forwarding_id, telling) {
+                let told = event::Forwarding { floatingip_id: Some(id.clone()), ..forwarding.clone() };
+                self.tell_forwarding(&forwarding_id, &told, telling, changes);
             }
         }
     }
@@ -136,4 +136,13 @@ impl CloudModel {
             self.links.forwardings_by_port.entry(port.clone()).or_default().push(slot);
         }
     }
+}
+
+/// The id of a forwarding in a floating IP's list, where older releases give none: then it is what makes it unique, its outer side.
+pub(super) fn forwarding_id(floating_ip: &Id, told: &event::Forwarding) -> Id {
+    told.version.id.clone().unwrap_or_else(|| {
+        let protocol = told.protocol.as_deref().unwrap_or("any");
+        let (min, max) = told.external.map_or((0, 0), |range| (range.min, range.max));
+        Id::new(&format!("{floating_ip}/{protocol}/{min}-{max}"))
+    })
 }

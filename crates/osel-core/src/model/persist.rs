@@ -22,7 +22,7 @@ pub const MODEL_FORMAT: u32 = 1;
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "a variant is what its type says")]
 pub enum StateLine {
     Port(Box<PortState>),
     SecurityGroup(GroupState),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::floating::forwarding_id;
 use super::permission::{Permission, Source};
 use super::stamp::{FieldStamps, Fields};
 use crate::event::{self, FixedIp, Gateway, PortRange};
@@ -55,7 +56,7 @@ macro_rules! state {
 }
 
 macro_rules! merged {
-    ($state:ident from $told:path, also { $($also:ident : $default:expr),* }, $($bit:literal $field:ident = $default_field:expr => |$value:ident| $take:expr;)*) => {
+    ($state:ident from $told:path $(as $told_name:ident)?, also { $($also:ident : $default:expr),* }, $($bit:literal $field:ident = $default_field:expr => |$value:ident| $take:expr;)*) => {
         impl State for $state {
             type Told = $told;
 
@@ -78,6 +79,7 @@ macro_rules! merged {
             }
 
             fn take(&mut self, told: &Self::Told, news: Fields) {
+                $(let $told_name = told;)?
                 if let (Some(project_id), true) = (&told.version.project_id, news & 1 != 0) {
                     self.project_id.clone_from(project_id);
                 }
@@ -211,24 +213,28 @@ merged! { RuleState from event::Rule, also { },
 }
 
 impl RuleState {
-    /// What it admits; nothing for an egress rule.
+    /// The rule that one statement alone describes.
+    pub fn from_told(told: &event::Rule) -> Self {
+        let mut state = Self::unknown(told.version.id.clone().unwrap_or_else(|| Id::new("")));
+        state.take(told, Fields::MAX);
+        state
+    }
+
+    /// What it admits to its ports; nothing for an egress rule.
     pub fn permission(&self) -> Option<Permission> {
-        if !self.ingress {
-            return None;
-        }
+        self.ingress.then(|| self.admits())
+    }
+
+    /// What it admits, in whichever direction.
+    pub fn admits(&self) -> Permission {
         let source = match (&self.remote_group_id, &self.remote_address_group_id, self.remote_ip_prefix) {
             (Some(group), _, _) => Source::Group(group.clone()),
             (_, Some(group), _) => Source::AddressGroup(group.clone()),
             (_, _, Some(prefix)) => Source::Prefix(prefix),
             (None, None, None) => Source::family(self.ipv6),
         };
-        Some(Permission::new(
-            self.ipv6,
-            self.protocol.as_deref(),
-            self.port_range_min,
-            self.port_range_max,
-            source,
-        ))
+        let (min, max) = (self.port_range_min, self.port_range_max);
+        Permission::new(self.ipv6, self.protocol.as_deref(), min, max, source)
     }
 }
 
@@ -263,14 +269,20 @@ state! {
         forwardings: Box<[Id]>,
     }
 }
-merged! { FloatingIpState from event::FloatingIp, also { },
+merged! { FloatingIpState from event::FloatingIp as told, also { },
     1 floating_ip_address = None => |address| Some(*address);
     2 floating_network_id = None => |network| Some(network.clone());
     3 fixed_ip_address = None => |address| *address;
     4 port_id = None => |port| port.clone();
     5 router_id = None => |router| router.clone();
-    6 forwardings = Box::default() => |list| list.iter().filter_map(|each| each.version.id.clone()).collect();
+    6 forwardings = Box::default() => |list| listed(told, list);
 }
+/// The forwardings that a floating IP's body lists.
+fn listed(told: &event::FloatingIp, list: &[event::Forwarding]) -> Box<[Id]> {
+    let Some(id) = &told.version.id else { return Box::default() };
+    list.iter().map(|each| forwarding_id(id, each)).collect()
+}
+
 impl FloatingIpState {
     /// The field that holds the list of forwardings.
     pub const FORWARDINGS: Fields = 1 << 6;

@@ -1,8 +1,8 @@
 //! A record's canonical bytes: written and read, one form for one meaning.
 //!
-//! The layout is `docs/trail-format.md`. Reading is strict and total: any bytes either are exactly what writing their meaning
-//! again would give, or are [`Malformed`] with the first reason. Reading checks the form only; numbers, hashes and times
-//! that must fit to other records are for `verify`.
+//! The layout is `docs/trail-format.md`. Reading is strict and total: any bytes either are exactly what
+//! writing their meaning again would give, or are [`Malformed`] with the first reason. Reading checks the
+//! form only; numbers, hashes and times that must fit to other records are for `verify`.
 
 use super::hash::Hash;
 use super::kind::{PartClass, RecordKind};
@@ -18,7 +18,8 @@ pub const CANONICAL_BYTES_MAX: usize = 65_535;
 /// The longest id of a project that a part may carry, the longest there is.
 pub const PROJECT_BYTES_MAX: usize = ID_BYTES_MAX;
 
-/// So many parts fit into one record whatever the ids of their projects; with ids of 32 digits it is four times as many.
+/// So many parts fit into one record whatever the ids of their projects; with ids of 32 digits it is four
+/// times as many.
 pub const PARTS_ALWAYS_FIT: usize =
     (CANONICAL_BYTES_MAX - HEADER_BYTES) / (COMMITTED_PART_BYTES_MIN + PROJECT_BYTES_MAX);
 
@@ -104,7 +105,7 @@ pub enum Malformed {
     #[error("the project of part {0} is not an id")]
     Project(u32),
     /// Bytes follow the last part.
-    #[error("{0} bytes follow its last part")]
+    #[error("bytes follow its last part: {0}")]
     Trailing(usize),
 }
 
@@ -308,10 +309,14 @@ mod tests {
     }
 
     proptest! {
-        /// Hostile bytes: reading never fails otherwise than with a reason, and what is read is written back the same.
+        /// Hostile bytes: reading never fails otherwise than with a reason, and what is read is written back
+        /// the same.
         #[test]
-        fn one_form_for_one_meaning(edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
-                                    end in any::<prop::sample::Index>(), tail in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn one_form_for_one_meaning(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            end in any::<prop::sample::Index>(),
+            tail in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
             let mut bytes = sample();
             for (at, value) in edits {
                 let at = at.index(bytes.len());

@@ -1,7 +1,8 @@
 //! Sealing: drafts become canonical bytes, each committing to its parts and to the record before it.
 //!
-//! A chain holds nothing but its head. It is ahead of the store by what is in flight; when a commit is given up, the engine
-//! makes a new one from the store's head. Sealed records go to the journal in the transaction of the input they came from.
+//! A chain holds nothing but its head. It is ahead of the store by what is in flight; when a commit is given
+//! up, the engine makes a new one from the store's head. Sealed records go to the journal in the transaction
+//! of the input they came from.
 
 use super::canonical::{
     CANONICAL_BYTES_MAX, CommittedPart, Header, PROJECT_BYTES_MAX, write_header, write_part,
@@ -117,12 +118,13 @@ impl Chain {
 
     /// Seals a draft as the next record; `salts` gives a fresh random salt for each part, in order.
     ///
-    /// A project whose id is longer than [`PROJECT_BYTES_MAX`] is none that OpenStack made: its part belongs to no project,
-    /// so that only an operator sees it.
+    /// A project whose id is longer than [`PROJECT_BYTES_MAX`] is none that OpenStack made: its part belongs
+    /// to no project, so that only an operator sees it.
     ///
     /// # Errors
     ///
-    /// When the parts do not fit into one record. The chain is then as before; the caller joins parts and tries again.
+    /// When the parts do not fit into one record. The chain is then as before; the caller joins parts and
+    /// tries again.
     pub fn seal(&mut self, draft: &Draft<'_>, salts: &mut dyn FnMut() -> Salt) -> Result<Sealed, SealError> {
         let mut sealed = Sealed::empty();
         self.seal_into(draft, salts, &mut sealed)?;

@@ -1,7 +1,7 @@
 //! The two hashes of the trail, both SHA-256: the leaf hash of a record and the commitment to a part.
 //!
-//! They must stay as `docs/trail-format.md` has them: the Merkle tree over the records, proofs and other people's
-//! verifiers stand on them.
+//! They must stay as `docs/trail-format.md` has them: the Merkle tree over the records, proofs and other
+//! people's verifiers stand on them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,8 +40,9 @@ pub fn leaf_hash(canonical: &[u8]) -> Hash {
 
 /// What a record says of one part: SHA-256 of salt and content.
 ///
-/// The salt's length is fixed, so the two cannot be shifted against each other. Class and project are not hashed here: they
-/// stand beside the commitment in the record, and a commitment means nothing outside of one.
+/// The salt's length is fixed, so the two cannot be shifted against each other. Class and project are not
+/// hashed here: they stand beside the commitment in the record, and a commitment means nothing outside of
+/// one.
 pub fn commitment(salt: &Salt, content: &[u8]) -> Hash {
     Hash(Sha256::new().chain_update(salt).chain_update(content).finalize().into())
 }

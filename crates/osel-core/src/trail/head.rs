@@ -1,7 +1,7 @@
 //! The last record of a chain: what the next one needs, and what is worth noting down elsewhere.
 //!
-//! A [`Head`] carries on a chain; a [`NotedHead`] is the part of it that a person keeps where the store's writer cannot
-//! reach, to find a cut tail or a rewritten history with later.
+//! A [`Head`] carries on a chain; a [`NotedHead`] is the part of it that a person keeps where the store's
+//! writer cannot reach, to find a cut tail or a rewritten history with later.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
 //! The codes of the canonical form: what a record is about, and what a part of it holds.
 //!
-//! A code never changes its meaning and is never used again. New ones may be added without a new version of the layout; an
-//! older verifier then says which code it does not know instead of guessing.
+//! A code never changes its meaning and is never used again. New ones may be added without a new version of
+//! the layout; an older verifier then says which code it does not know instead of guessing.
 
 use std::fmt;
 

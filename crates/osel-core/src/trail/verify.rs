@@ -1,11 +1,13 @@
 //! Verification: stored records in, the first bad one and why out.
 //!
-//! Every record is checked on its own (form, number, stored hash, parts) and against the one before it. When two records do
-//! not fit together, one of them was altered, and only what comes after can tell which: if the next record (or a noted head)
-//! was made for the later one, the earlier is bad. So such a verdict waits for one more record. Missing parts are no fault:
-//! retention, erasure and other tenants' walls take them away; they are counted and named.
+//! Every record is checked on its own (form, number, stored hash, parts) and against the one before it. When
+//! two records do not fit together, one of them was altered, and only what comes after can tell which: if the
+//! next record (or a noted head) was made for the later one, the earlier is bad. So such a verdict waits for
+//! one more record. Missing parts are no fault: retention, erasure and other tenants' walls take them away;
+//! they are counted and named.
 //!
-//! A chain proves nothing about its own end. Only a head noted elsewhere shows a cut tail or a history written anew.
+//! A chain proves nothing about its own end. Only a head noted elsewhere shows a cut tail or a history
+//! written anew.
 
 use std::fmt;
 
@@ -124,7 +126,8 @@ pub enum Why {
     /// Its successor, which is good, names another predecessor.
     #[error("it was altered: the entries after it were made to follow another one")]
     Altered,
-    /// Its successor, which is the last, names another predecessor, and nothing tells which of the two is bad.
+    /// Its successor, which is the last, names another predecessor, and nothing tells which of the two is
+    /// bad.
     #[error("it or the last entry, which was made to follow another one, was altered")]
     Unlinked,
     /// It stands before the entry that the next ones were made to follow.

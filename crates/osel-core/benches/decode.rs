@@ -1,0 +1,110 @@
+//! How fast recorded notifications become events, as a ratio to `serde_json` reading envelope and notification into `Value`.
+//!
+//! Both are measured in turns in one run, since the machine may be busy with other things. Run with
+//! `cargo bench -p osel-core --bench decode`.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "a bench reads files and a clock"
+)]
+#![allow(missing_docs)]
+
+use std::hint::black_box;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use osel_core::decode::decode;
+use osel_core::event::{Properties, RawMessage};
+use osel_core::time::Timestamp;
+
+const RECORDINGS: [&str; 8] =
+    ["dev-2026", "dev-zed", "dev-v1basic", "dev-2topics", "dev-glance", "dev-aodh", "dev-race", "icehouse"];
+const ROUNDS: usize = 41;
+
+fn main() {
+    let mut all = Vec::new();
+    for name in RECORDINGS {
+        let messages = recording(name);
+        report(name, &messages);
+        all.extend(messages);
+    }
+    report("all", &all);
+}
+
+fn recording(name: &str) -> Vec<RawMessage> {
+    let path = format!("{}/../osel-sim/corpus/{name}.jsonl.gz", env!("CARGO_MANIFEST_DIR"));
+    let packed = std::fs::read(&path).expect("the recordings are part of the repository");
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(packed.as_slice())
+        .read_to_string(&mut text)
+        .expect("a recording is gzip");
+    let messages = text.lines().map(|line| {
+        let line: serde_json::Value =
+            serde_json::from_str(line).expect("a recording has a JSON object a line");
+        let word = |key: &str| line[key].as_str().unwrap_or_default();
+        RawMessage {
+            source: name.into(),
+            region: None,
+            exchange: word("exchange").into(),
+            routing_key: word("routing_key").into(),
+            redelivered: false,
+            received_at: Timestamp::EPOCH,
+            properties: Properties::default(),
+            body: word("body").as_bytes().to_vec(),
+        }
+    });
+    messages.collect()
+}
+
+fn report(name: &str, messages: &[RawMessage]) {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(timed(messages, |raw| {
+            black_box(decode(raw));
+        }));
+        theirs.push(timed(messages, twice_into_values));
+    }
+    let mut ratios: Vec<f64> =
+        ours.iter().zip(&theirs).map(|(ours, theirs)| theirs.as_secs_f64() / ours.as_secs_f64()).collect();
+    ratios.sort_by(f64::total_cmp);
+    let (ours, theirs) = (median(ours), median(theirs));
+    let bytes: usize = messages.iter().map(|raw| raw.body.len()).sum();
+    let each = |time: Duration| time.as_nanos() as f64 / messages.len() as f64;
+    println!(
+        "{name:12} {:5} messages {:5} bytes each   decode {:7.0} ns {:5.0} MB/s   serde_json twice {:7.0} ns   ratio {:.2} ({:.2} to {:.2})",
+        messages.len(),
+        bytes / messages.len(),
+        each(ours),
+        bytes as f64 / ours.as_secs_f64() / 1e6,
+        each(theirs),
+        ratios[ROUNDS / 2],
+        ratios[ROUNDS / 10],
+        ratios[ROUNDS - 1 - ROUNDS / 10],
+    );
+}
+
+fn timed(messages: &[RawMessage], work: impl Fn(&RawMessage)) -> Duration {
+    let start = Instant::now();
+    messages.iter().for_each(work);
+    start.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn twice_into_values(raw: &RawMessage) {
+    let text = std::str::from_utf8(&raw.body).expect("recorded bodies are UTF-8");
+    let outer: serde_json::Value = serde_json::from_str(text).expect("recorded bodies are JSON");
+    match outer.get("oslo.message").and_then(serde_json::Value::as_str) {
+        Some(inner) => {
+            black_box(serde_json::from_str::<serde_json::Value>(inner).expect("recorded messages are JSON"));
+        }
+        None => {
+            black_box(outer);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! From the bytes of a body to the text of a notification: unpacking, UTF-8, and the envelope of the second format.
+//!
+//! What comes out is text that may be JSON. Whether it is, and what it says, is for the scanner and the readers.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+
+use super::defect::{Defect, DefectKind, Fault};
+use super::escape;
+use super::tape::{Token, Value};
+use crate::event::{Compression, RawMessage};
+
+/// The largest body, as received and after unpacking. Neutron's largest bulk answers are a few MiB; RabbitMQ's own limit is
+/// 16 MiB by default since 4.0.
+pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The only version of the envelope there has ever been.
+const VERSION: &str = "2.0";
+
+/// A body that is no text, and what of it may be kept.
+#[derive(Debug)]
+pub(super) struct Unopened<'a> {
+    pub(super) defect: Defect,
+    /// The body, or as much of it as could be unpacked.
+    pub(super) bytes: Cow<'a, [u8]>,
+}
+
+/// The body as text, unpacked where it is compressed.
+pub(super) fn text(raw: &RawMessage) -> Result<Cow<'_, str>, Unopened<'_>> {
+    let body = raw.body.as_slice();
+    let whole = |kind| Unopened { defect: Defect::new(kind, "the body"), bytes: Cow::Borrowed(body) };
+    if body.len() > BODY_BYTES_MAX {
+        return Err(whole(DefectKind::TooLarge));
+    }
+    match raw.properties.compression {
+        None => match std::str::from_utf8(body) {
+            Ok(text) => Ok(Cow::Borrowed(text)),
+            Err(error) => Err(Unopened {
+                defect: Fault::byte(DefectKind::NotUtf8, error.valid_up_to()).in_bytes(""),
+                bytes: Cow::Borrowed(body),
+            }),
+        },
+        Some(Compression::Gzip) => {
+            let unpacked = unpack(body)?;
+            String::from_utf8(unpacked).map(Cow::Owned).map_err(|error| Unopened {
+                defect: Fault::byte(DefectKind::NotUtf8, error.utf8_error().valid_up_to())
+                    .in_bytes("the unpacked body"),
+                bytes: Cow::Owned(error.into_bytes()),
+            })
+        }
+        Some(Compression::Bzip2 | Compression::Unknown) => Err(whole(DefectKind::UnknownCompression)),
+    }
+}
+
+/// Unpacks a zlib or gzip stream, as far as the limit.
+fn unpack(body: &[u8]) -> Result<Vec<u8>, Unopened<'static>> {
+    let mut unpacked = Vec::new();
+    let limit = BODY_BYTES_MAX as u64 + 1;
+    let outcome = if body.starts_with(&[0x1f, 0x8b]) {
+        MultiGzDecoder::new(body).take(limit).read_to_end(&mut unpacked).map(|_| true)
+    } else {
+        let mut decoder = ZlibDecoder::new(body);
+        let read = decoder.by_ref().take(limit).read_to_end(&mut unpacked);
+        read.map(|_| decoder.total_in() == body.len() as u64)
+    };
+    let kind = match outcome {
+        _ if unpacked.len() > BODY_BYTES_MAX => DefectKind::TooLarge,
+        Ok(true) => return Ok(unpacked),
+        _ => DefectKind::BrokenCompression,
+    };
+    // What was unpacked is kept in the place of the packed bytes: in those, nobody could find a secret to mask it.
+    unpacked.truncate(BODY_BYTES_MAX);
+    let at = format!("byte {} of the unpacked body", unpacked.len());
+    Err(Unopened { defect: Defect::new(kind, at), bytes: Cow::Owned(unpacked) })
+}
+
+/// Opens the envelope as every known release writes it: the version, then the message, and nothing else.
+///
+/// With `compact`, blanks between the message's tokens are left out. Nothing means that the text does not begin like one: it may be a notification of the first format, or an envelope in an
+/// unusual order, which [`open_scanned`] opens.
+pub(super) fn open(text: &str, compact: bool) -> Option<Result<String, Defect>> {
+    let bytes = text.as_bytes();
+    let mut at = token(bytes, 0, b"{")?;
+    at = token(bytes, at, b"\"oslo.version\"")?;
+    at = token(bytes, at, b":")?;
+    at = token(bytes, at, b"\"2.0\"")?;
+    at = token(bytes, at, b",")?;
+    at = token(bytes, at, b"\"oslo.message\"")?;
+    at = token(bytes, at, b":")?;
+    at = token(bytes, at, b"\"")?;
+    let lifted = match escape::lift(bytes, at, compact) {
+        Ok(lifted) => lifted,
+        Err(fault) => return Some(Err(fault.in_bytes(""))),
+    };
+    let after = skip(bytes, token(bytes, lifted.after, b"}")?);
+    if after < bytes.len() {
+        return None;
+    }
+    // The text was UTF-8 and escapes give whole characters, so this does not fail.
+    Some(String::from_utf8(lifted.text).map_err(|_| Defect::new(DefectKind::NotUtf8, "oslo.message")))
+}
+
+fn skip(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+}
+
+fn token(bytes: &[u8], at: usize, token: &[u8]) -> Option<usize> {
+    let at = skip(bytes, at);
+    bytes[at..].starts_with(token).then_some(at + token.len())
+}
+
+/// What an object that has been scanned is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Envelope {
+    /// No envelope: a notification of the first format, perhaps.
+    None,
+    /// The message in an envelope.
+    Message(String),
+    /// The message in an envelope of another version.
+    OtherVersion(String),
+}
+
+/// Opens an envelope that was scanned as a whole: known by having both keys.
+pub(super) fn open_scanned(root: Value<'_>) -> Result<Envelope, Fault> {
+    let (mut version, mut message) = (None, None);
+    for (key, value) in root.members() {
+        match key {
+            b"oslo.version" => version = Some(value),
+            b"oslo.message" => message = Some(value),
+            _ => {}
+        }
+    }
+    let (Some(version), Some(message)) = (version, message) else { return Ok(Envelope::None) };
+    let text = match message.token() {
+        Token::Text | Token::EscapedText => message.text().unwrap_or_default().into_owned(),
+        _ => return Err(message.fault(DefectKind::WrongType)),
+    };
+    match version.text() {
+        Some(version) if version == VERSION => Ok(Envelope::Message(text)),
+        Some(_) => Ok(Envelope::OtherVersion(text)),
+        None => Err(version.fault(DefectKind::WrongType)),
+    }
+}

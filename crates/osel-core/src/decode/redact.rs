@@ -1,0 +1,308 @@
+//! What must not leave the decoder, and how it is taken out.
+//!
+//! Secrets are known by the key they stand under ([`secrecy`], asked by the scanner for every key), by their shape
+//! ([`shapes`]: Fernet and signed tokens, private keys, passwords in addresses) and as parameters of an address. What cannot be
+//! parsed is for `unparsed`. Nothing here decides what a message means.
+
+use super::tape::{MASK, Span};
+
+/// How far before an `@` a user name and a password are looked for.
+const USERINFO_BYTES_MAX: usize = 256;
+/// The parts of a signed token (`eyJ….….…`) are longer than this; words with dots in between are not.
+const SIGNED_PART_BYTES_MIN: usize = 10;
+/// What the audit middleware puts between the first and the last characters of a token.
+const AUDIT_MIDDLE: &[u8] = b" xxxxxxxx ";
+
+/// What the value under a key may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    Plain,
+    /// A secret, whatever its type.
+    Secret,
+    /// An address with parameters, some of which may be secrets.
+    Address,
+}
+
+/// What a key says about its value. Capitals and `-` for `_` make no difference: environments and headers are among them.
+pub(super) fn secrecy(key: &[u8]) -> Secrecy {
+    let [.., a, b] = key else { return Secrecy::Plain };
+    // The last two letters rule nearly every key out in a few comparisons; this is asked for each key of each message.
+    let (secret, address): (&[&[u8]], &[&[u8]]) = match &[a | 0x20, b | 0x20] {
+        b"en" => (&[b"token"], &[]),
+        b"on" => (&[b"authorization"], &[]),
+        b"fo" => (&[b"token_info", b"connection_info"], &[b"path_info"]),
+        b"og" => (&[b"service_catalog"], &[]),
+        b"ss" => (&[b"adminpass", b"_pass"], &[]),
+        b"rd" => (&[b"password"], &[]),
+        b"wd" => (&[b"passwd", b"pwd"], &[]),
+        b"et" => (&[b"secret"], &[]),
+        b"ey" => {
+            (&[b"private_key", b"privatekey", b"secret_key", b"secretkey", b"auth_key", b"access_key"], &[])
+        }
+        b"sk" => (&[b"psk"], &[]),
+        b"or" => (&[b"connector"], &[]),
+        b"ta" => (&[b"user_data", b"userdata"], &[]),
+        b"de" => (&[b"passcode"], &[]),
+        b"se" => (&[b"passphrase"], &[]),
+        b"ie" => (&[b"cookie"], &[]),
+        b"th" => (&[], &[b"path"]),
+        b"ng" => (&[], &[b"query_string"]),
+        b"rl" => (&[], &[b"url"]),
+        b"ri" => (&[], &[b"request_uri"]),
+        b"er" => (&[], &[b"referer"]),
+        _ => return Secrecy::Plain,
+    };
+    if secret.iter().any(|suffix| ends_with(key, suffix)) {
+        Secrecy::Secret
+    } else if address.iter().any(|suffix| ends_with(key, suffix)) {
+        Secrecy::Address
+    } else {
+        Secrecy::Plain
+    }
+}
+
+fn ends_with(key: &[u8], suffix: &[u8]) -> bool {
+    let Some(from) = key.len().checked_sub(suffix.len()) else { return false };
+    key[from..]
+        .iter()
+        .zip(suffix)
+        .all(|(byte, wanted)| byte.to_ascii_lowercase() == *wanted || (*wanted == b'_' && *byte == b'-'))
+}
+
+/// Finds the values of parameters that are secrets (`?token=…`), in a string from `start` to `end`.
+pub(super) fn secret_parameters(bytes: &[u8], start: u32, end: u32, found: &mut Vec<Span>) {
+    let (start, end) = (start as usize, end as usize);
+    if memchr::memchr(b'=', &bytes[start..end]).is_none() {
+        return;
+    }
+    let mut at = start;
+    for part in bytes[start..end].split(|byte| matches!(byte, b'?' | b'&' | b';' | b'#')) {
+        if let Some(equals) = memchr::memchr(b'=', part) {
+            let (name, value) = (&part[..equals], &part[equals + 1..]);
+            let signs = ends_with(name, b"signature") || ends_with(name, b"_sig");
+            if !value.is_empty() && (signs || secrecy(name) == Secrecy::Secret || hides_parameter(value)) {
+                let from = (at + equals + 1) as u32;
+                found.push(Span { start: from, end: from + value.len() as u32, whole: false });
+            }
+        }
+        at += part.len() + 1;
+    }
+}
+
+/// Whether a value is itself an address with a secret parameter, percent-encoded (consoles: `path=%3Ftoken%3D…`).
+fn hides_parameter(value: &[u8]) -> bool {
+    value
+        .windows(3)
+        .enumerate()
+        .any(|(at, three)| three.eq_ignore_ascii_case(b"%3d") && secrecy(&value[..at]) == Secrecy::Secret)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=')
+}
+
+fn token_end(bytes: &[u8], at: usize) -> usize {
+    bytes[at..].iter().position(|byte| !is_token_byte(*byte)).map_or(bytes.len(), |length| at + length)
+}
+
+/// Finds what has the shape of a secret, wherever it stands; in order and apart.
+pub(super) fn shapes(bytes: &[u8]) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut done = 0;
+    // Where the word ends in which the last `eyJ` stands: others in it must not measure it again.
+    let mut word_end = 0;
+    // One of these three bytes is in each of the shapes, and all three are rare in notifications.
+    for hit in memchr::memchr3_iter(b'A', b'J', b'@', bytes) {
+        if hit < done {
+            continue;
+        }
+        let span = match bytes[hit] {
+            b'A' => fernet(bytes, hit).or_else(|| private_key(bytes, hit)),
+            b'J' => signed(bytes, hit, &mut word_end),
+            _ => userinfo(bytes, hit),
+        };
+        if let Some((start, end)) = span
+            && start >= done
+            && start < end
+        {
+            spans.push(Span { start: start as u32, end: end as u32, whole: false });
+            done = end;
+        }
+    }
+    spans
+}
+
+/// `gAAAAA…`, whole or with its middle taken out by the audit middleware.
+fn fernet(bytes: &[u8], hit: usize) -> Option<(usize, usize)> {
+    let start = hit.checked_sub(1)?;
+    if !bytes[start..].starts_with(b"gAAAAA") {
+        return None;
+    }
+    let mut end = token_end(bytes, start);
+    if bytes[end..].starts_with(AUDIT_MIDDLE) {
+        end = token_end(bytes, end + AUDIT_MIDDLE.len());
+    }
+    Some((start, end))
+}
+
+/// `eyJ….….…`, a signed token.
+fn signed(bytes: &[u8], hit: usize, word_end: &mut usize) -> Option<(usize, usize)> {
+    let start = hit.checked_sub(2)?;
+    if !bytes[start..].starts_with(b"eyJ") {
+        return None;
+    }
+    if *word_end <= hit {
+        *word_end = token_end(bytes, start);
+    }
+    let head = *word_end;
+    if head - start < SIGNED_PART_BYTES_MIN || bytes.get(head) != Some(&b'.') {
+        return None;
+    }
+    let body = token_end(bytes, head + 1);
+    if body - head < SIGNED_PART_BYTES_MIN {
+        return None;
+    }
+    let end = if bytes.get(body) == Some(&b'.') { token_end(bytes, body + 1) } else { body };
+    Some((start, end))
+}
+
+/// What follows `-----BEGIN … PRIVATE KEY-----`, to its end or that of the string.
+fn private_key(bytes: &[u8], hit: usize) -> Option<(usize, usize)> {
+    let start = hit + b"ATE KEY-----".len();
+    if hit < 4 || !bytes[hit - 4..].starts_with(b"PRIVATE KEY-----") {
+        return None;
+    }
+    let mut at = start;
+    while at < bytes.len() && bytes[at] != b'"' && !bytes[at..].starts_with(b"-----END") {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    Some((start, at.min(bytes.len())))
+}
+
+/// The password of `scheme://user:password@host`.
+fn userinfo(bytes: &[u8], hit: usize) -> Option<(usize, usize)> {
+    let from = hit.saturating_sub(USERINFO_BYTES_MAX);
+    let before = &bytes[from..hit];
+    let slash = before.iter().rposition(|byte| matches!(byte, b'/' | b'"' | b' ' | b'\\'))?;
+    let colon = slash + 1 + before[slash + 1..].iter().position(|byte| *byte == b':')?;
+    before[..=slash].ends_with(b"://").then_some((from + colon + 1, hit))
+}
+
+/// Orders spans that were found in different ways and joins those that overlap.
+pub(super) fn merge(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    spans.dedup_by(|next, kept| {
+        let overlaps = next.start < kept.end;
+        if overlaps && !kept.whole {
+            kept.end = kept.end.max(next.end);
+        }
+        overlaps
+    });
+    spans
+}
+
+/// The text with a mask in the place of each span; they are in order and apart.
+pub(super) fn apply(bytes: &[u8], spans: &[Span]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(bytes.len());
+    let mut from = 0;
+    for span in spans {
+        kept.extend_from_slice(&bytes[from..span.start as usize]);
+        if span.whole {
+            kept.push(b'"');
+        }
+        kept.extend_from_slice(MASK.as_bytes());
+        if span.whole {
+            kept.push(b'"');
+        }
+        from = span.end as usize;
+    }
+    kept.extend_from_slice(&bytes[from..]);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_keys_of_secrets() {
+        for key in [
+            "_context_auth_token",
+            "_context_service_token",
+            "_context_service_catalog",
+            "_context_auth_token_info",
+            "auth_token",
+            "service_catalog",
+            "token",
+            "X-Auth-Token",
+            "HTTP_X_SUBJECT_TOKEN",
+            "HTTP_AUTHORIZATION",
+            "adminPass",
+            "admin_pass",
+            "password",
+            "original_password",
+            "secret",
+            "connection_info",
+            "connector",
+            "user_data",
+            "private_key",
+            "auth_key",
+            "psk",
+            "passcode",
+            "HTTP_COOKIE",
+        ] {
+            assert_eq!(secrecy(key.as_bytes()), Secrecy::Secret, "{key}");
+        }
+        for key in [
+            "id",
+            "",
+            "mac_address",
+            "tokens_total",
+            "password_expires_at",
+            "key",
+            "floor",
+            "bypass",
+            "secret_ref",
+        ] {
+            assert_eq!(secrecy(key.as_bytes()), Secrecy::Plain, "{key}");
+        }
+        assert_eq!(secrecy(b"requestPath"), Secrecy::Address);
+    }
+
+    fn masked(text: &str) -> String {
+        String::from_utf8(apply(text.as_bytes(), &shapes(text.as_bytes()))).unwrap()
+    }
+
+    #[test]
+    fn knows_secrets_by_their_shape() {
+        assert_eq!(masked("a gAAAAABk_x-9= b"), "a *** b");
+        assert_eq!(masked("gAAAAABrAOiDZ xxxxxxxx ktx2l8N\","), "***\",");
+        assert_eq!(masked("Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2ln-_x x"), "Bearer *** x");
+        assert_eq!(masked("rabbit://osel:geheim@host:5672/"), "rabbit://osel:***@host:5672/");
+        assert_eq!(
+            masked("-----BEGIN RSA PRIVATE KEY-----\\nMIIE\\n-----END"),
+            "-----BEGIN RSA PRIVATE KEY-----***-----END"
+        );
+        for text in
+            ["AAAAA BAAAAA", "eyJ.x", "someone@example.org", "http://host/a:b@c", "A", "J", "@", "gAAAA"]
+        {
+            assert_eq!(masked(text), text);
+        }
+    }
+
+    #[test]
+    fn finds_parameters() {
+        let parameters = |text: &str| {
+            let mut found = Vec::new();
+            secret_parameters(text.as_bytes(), 0, text.len() as u32, &mut found);
+            String::from_utf8(apply(text.as_bytes(), &found)).unwrap()
+        };
+        assert_eq!(parameters("/v2/x?limit=5&X-Auth-Token=abc&a=b"), "/v2/x?limit=5&X-Auth-Token=***&a=b");
+        assert_eq!(
+            parameters("/v1/o?temp_url_sig=ff&temp_url_expires=9"),
+            "/v1/o?temp_url_sig=***&temp_url_expires=9"
+        );
+        assert_eq!(parameters("/vnc.html?path=%3Ftoken%3Dabc"), "/vnc.html?path=***");
+        assert_eq!(parameters("/v2.0/ports?device_id="), "/v2.0/ports?device_id=");
+    }
+}

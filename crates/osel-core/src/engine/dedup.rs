@@ -1,0 +1,142 @@
+//! Whether a message came before: redelivered, or published over a second topic, driver or exchange.
+//!
+//! A repetition has the same id *and* the same content. The same id with another content is no repetition but a conflict, so that a
+//! forged or reused id suppresses no evidence. Without an id the content alone decides.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Digest;
+use crate::ids::{Id, Map};
+use crate::time::Timestamp;
+
+/// `dedup.window`: how long a message is remembered. Copies over topics come within seconds, redeliveries after a reconnect within
+/// the longest backoff and a restart.
+pub const DEDUP_WINDOW_SECONDS: i64 = 3600;
+/// The most messages that are remembered; what a broker redelivers is at most what was prefetched, thousands. About 60 MB.
+pub const DEDUP_MESSAGES_MAX: usize = 1 << 19;
+
+/// Half of a digest: against a forger it is still 128 bits of SHA-256.
+type Short = [u8; 16];
+
+/// Whether a message was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Never,
+    Before,
+    /// Its id was, with another content.
+    Conflicting,
+}
+
+/// One remembered message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<Id>,
+    content: Short,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Dedup {
+    /// Contents by id; nearly always one. Messages without an id are all under none.
+    by_id: Map<Id, Vec<Short>>,
+    without_id: Map<Short, ()>,
+    order: VecDeque<Remembered>,
+}
+
+impl Dedup {
+    /// Looks a message up and remembers it.
+    pub(super) fn see(&mut self, now: Timestamp, id: Option<&str>, digest: &Digest, readable: bool) -> Seen {
+        self.forget(now);
+        let mut content = Short::default();
+        content.copy_from_slice(&digest[..16]);
+        // An id in a body that cannot be read may be anybody's: only the content counts.
+        let id = id.filter(|_| readable).map(Id::new);
+        let seen = match &id {
+            None if self.without_id.contains_key(&content) => Seen::Before,
+            None => Seen::Never,
+            Some(id) => match self.by_id.get(id) {
+                None => Seen::Never,
+                Some(contents) if contents.contains(&content) => Seen::Before,
+                Some(_) => Seen::Conflicting,
+            },
+        };
+        if seen != Seen::Before {
+            self.remember(Remembered { at: now, id, content });
+        }
+        seen
+    }
+
+    pub(super) fn remember(&mut self, message: Remembered) {
+        match &message.id {
+            Some(id) => self.by_id.entry(id.clone()).or_default().push(message.content),
+            None => {
+                self.without_id.insert(message.content, ());
+            }
+        }
+        self.order.push_back(message);
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        let horizon = now.plus_seconds(-DEDUP_WINDOW_SECONDS);
+        while let Some(oldest) = self.order.front() {
+            if oldest.at >= horizon && self.order.len() < DEDUP_MESSAGES_MAX {
+                return;
+            }
+            let Some(Remembered { id, content, .. }) = self.order.pop_front() else { return };
+            match id {
+                None => {
+                    self.without_id.remove(&content);
+                }
+                Some(id) => {
+                    if let Some(contents) = self.by_id.get_mut(&id) {
+                        contents.retain(|other| *other != content);
+                        if contents.is_empty() {
+                            self.by_id.remove(&id);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Remembered> {
+        self.order.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repetition_is_the_same_id_and_the_same_content() {
+        let mut dedup = Dedup::default();
+        let now = Timestamp::EPOCH;
+        assert_eq!(dedup.see(now, Some("a"), &[1; 32], true), Seen::Never);
+        assert_eq!(dedup.see(now, Some("a"), &[1; 32], true), Seen::Before);
+        assert_eq!(dedup.see(now, Some("a"), &[2; 32], true), Seen::Conflicting);
+        assert_eq!(dedup.see(now, Some("a"), &[2; 32], true), Seen::Before);
+        assert_eq!(dedup.see(now, Some("b"), &[1; 32], true), Seen::Never);
+        assert_eq!(dedup.see(now, None, &[1; 32], true), Seen::Never);
+        assert_eq!(dedup.see(now, None, &[1; 32], true), Seen::Before);
+    }
+
+    #[test]
+    fn an_unreadable_body_cannot_use_up_an_id() {
+        let mut dedup = Dedup::default();
+        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &[9; 32], false), Seen::Never);
+        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &[1; 32], true), Seen::Never);
+    }
+
+    #[test]
+    fn the_window_ends() {
+        let mut dedup = Dedup::default();
+        dedup.see(Timestamp::EPOCH, Some("a"), &[1; 32], true);
+        let later = Timestamp::EPOCH.plus_seconds(DEDUP_WINDOW_SECONDS + 1);
+        assert_eq!(dedup.see(later, Some("a"), &[1; 32], true), Seen::Never);
+        assert_eq!(dedup.order.len(), 1);
+    }
+}

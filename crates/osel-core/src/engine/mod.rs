@@ -1,0 +1,324 @@
+//! The whole path of an input on one page: what happened goes in, records and commands come out.
+//!
+//! [`Engine::handle`] is synchronous, total and deterministic: the same inputs give the same outputs. It never asks a clock; `now` is an
+//! argument. The shell seals the records, makes them durable, and only then acknowledges and acts. After a restart the engine is
+//! put back from a snapshot ([`Engine::restore`]) and folds what came after it.
+
+mod attempts;
+mod dedup;
+mod describe;
+mod ledger;
+mod naming;
+mod persist;
+mod reading;
+pub mod record;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
+pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
+pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
+pub use persist::{ENGINE_FORMAT, EngineLine, Version};
+pub use reading::{Named, ReadEnd, ReadPage};
+
+use crate::decode::{Decoded, Defect};
+use crate::event::{Actor, Change, Event, Outcome, RawMessage};
+use crate::exposure::{Judged, judge};
+use crate::model::{CloudModel, Delta, ModelOptions, View};
+use crate::names::Directory;
+use crate::time::Timestamp;
+use crate::trail::RecordKind;
+use attempts::Attempts;
+use dedup::{Dedup, Seen};
+use record::{Detail, RecordBody};
+
+/// What an operator can set about the engine.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    /// About the cloud models.
+    pub model: ModelOptions,
+}
+
+/// What happened.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, on the stack; a box would cost each message one"
+)]
+pub enum Input<'a> {
+    /// A message came.
+    Message(&'a RawMessage, Decoded<'a>),
+    /// The API, or a file that was made from it, showed objects.
+    Page(ReadPage),
+    /// The API, or a file that was made from it, named users, projects and the like.
+    Names(Vec<Named>),
+    /// All pages of a read have come.
+    ReadEnd(ReadEnd),
+    /// Time passed.
+    Tick,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// It has the record with this number.
+    Recorded(u64),
+    /// It came before.
+    Duplicate,
+    /// It cannot be read.
+    Quarantined(Defect),
+}
+
+/// What is to be written down and done. Cleared by the caller, so that its memory is used again.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// What became of the message, when there was one.
+    pub disposition: Option<Disposition>,
+    /// Records, in order; their numbers go on from the last one's.
+    pub records: Vec<RecordBody>,
+    /// How objects look after the record with the number.
+    pub versions: Vec<Version>,
+    /// When a [`Input::Tick`] is wanted at the latest.
+    pub wake_at: Option<Timestamp>,
+}
+
+impl Output {
+    /// Empties it for the next input.
+    pub fn clear(&mut self) {
+        self.disposition = None;
+        self.records.clear();
+        self.versions.clear();
+        self.wake_at = None;
+    }
+}
+
+/// All state that decides anything.
+#[derive(Debug, Default)]
+pub struct Engine {
+    options: EngineOptions,
+    clouds: BTreeMap<Option<Arc<str>>, CloudModel>,
+    dedup: Dedup,
+    attempts: Attempts,
+    names: Directory,
+    ledger: BTreeMap<Arc<str>, SourceLedger>,
+    reading: reading::Reading,
+    /// The number of the last record.
+    seq: u64,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    pub fn new(options: EngineOptions) -> Self {
+        Self { options, ..Self::default() }
+    }
+
+    /// Takes one input at `now` and adds what follows from it to `out`.
+    pub fn handle(&mut self, now: Timestamp, input: Input<'_>, out: &mut Output) {
+        match input {
+            Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
+            Input::Page(page) => self.page(now, &page, out),
+            Input::Names(names) => self.learn_names(now, &names),
+            Input::ReadEnd(end) => self.read_end(now, &end, out),
+            Input::Tick => {}
+        }
+        if out.disposition != Some(Disposition::Duplicate) {
+            // A repetition is not journaled and so must change nothing but its count.
+            self.expire_attempts(now, out);
+        }
+        out.wake_at = self.attempts.next_expiry();
+    }
+
+    /// The number of the last record.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The cloud of a region, if anything is known of it.
+    pub fn cloud(&self, region: Option<&Arc<str>>) -> Option<&CloudModel> {
+        self.clouds.get(&region.cloned())
+    }
+
+    /// The clouds of all regions.
+    pub fn clouds(&self) -> impl Iterator<Item = &CloudModel> {
+        self.clouds.values()
+    }
+
+    /// Corrects the number of the last record by what the store has: records are numbered once and for all.
+    pub fn set_seq(&mut self, seq: u64) {
+        self.seq = seq;
+    }
+
+    /// Corrects the ledger of a source by what the store has counted.
+    pub fn set_ledger(&mut self, source: &str, correct: impl FnOnce(&mut SourceLedger)) {
+        correct(self.ledger.entry(Arc::from(source)).or_default());
+    }
+
+    /// Who is called what, and when.
+    pub fn names(&self) -> &Directory {
+        &self.names
+    }
+
+    /// The ledgers of all sources.
+    pub fn ledger(&self) -> &BTreeMap<Arc<str>, SourceLedger> {
+        &self.ledger
+    }
+
+    fn message(&mut self, now: Timestamp, raw: &RawMessage, decoded: Decoded<'_>, out: &mut Output) {
+        let seen =
+            self.dedup.see(now, decoded.message_id.as_deref(), &decoded.digest, decoded.result.is_ok());
+        let ledger = self.ledger.entry(Arc::clone(&raw.source)).or_default();
+        ledger.received += 1;
+        let conflicting = match seen {
+            Seen::Before => {
+                ledger.duplicate += 1;
+                out.disposition = Some(Disposition::Duplicate);
+                return;
+            }
+            Seen::Conflicting => true,
+            Seen::Never => false,
+        };
+        let event = match decoded.result {
+            Ok(event) => event,
+            Err(defect) => {
+                ledger.quarantined += 1;
+                out.disposition = Some(Disposition::Quarantined(defect));
+                return;
+            }
+        };
+        ledger.recorded += 1;
+        if matches!(event.change, Change::Unmodelled) {
+            ledger.count_unmodelled(&event.event_type);
+        }
+        self.event(now, raw, event, conflicting, out);
+    }
+
+    fn event(
+        &mut self,
+        now: Timestamp,
+        raw: &RawMessage,
+        mut event: Event,
+        conflicting: bool,
+        out: &mut Output,
+    ) {
+        self.names.learn_event(&event, event.timestamp.min(now));
+        naming::name_actor(&self.names, &mut event);
+        let options = &self.options.model;
+        let cloud = self
+            .clouds
+            .entry(raw.region.clone())
+            .or_insert_with_key(|region| CloudModel::new(region.clone(), options.clone()));
+        let described = describe::describe(cloud, &self.names, &event);
+        let delta = cloud.apply(now, &event);
+        let gaps = delta.gaps.clone();
+        let exposure = self.judge(raw.region.as_ref(), self.seq + 1, delta, out);
+        let record = RecordBody {
+            kind: described.kind,
+            time: event.timestamp,
+            recorded_at: now,
+            source: Some(Arc::clone(&raw.source)),
+            region: raw.region.clone(),
+            message_id: event.message_id,
+            request_id: event.request_id,
+            event_type: Some(event.event_type),
+            outcome: event.outcome,
+            actor: event.actor,
+            target: described.target,
+            cause: None,
+            conflicting,
+            exposure,
+            detail: described.detail,
+            personal: described.personal,
+        };
+        if let Some(step) = described.step {
+            self.attempts.note(step, &record, self.seq + 1, now);
+        }
+        let seq = self.record(record, out);
+        out.disposition = Some(Disposition::Recorded(seq));
+        for gap in gaps {
+            let text = format!(
+                "port {} has security group {}, which nobody described: its rules are not known",
+                gap.port_id, gap.security_group_id
+            );
+            self.follow(now, event.timestamp, RecordKind::Gap, seq, raw.region.clone(), text, out);
+        }
+    }
+
+    /// Judges a delta and notes the versions of the objects it touched.
+    fn judge(&mut self, region: Option<&Arc<str>>, seq: u64, delta: Delta, out: &mut Output) -> Judged {
+        let Some(cloud) = self.clouds.get(&region.cloned()) else { return Judged::default() };
+        for (kind, id) in &delta.touched {
+            out.versions.push(Version { seq, region: region.cloned(), line: cloud.line(*kind, id) });
+        }
+        judge(cloud, delta)
+    }
+
+    /// Adds a record and returns its number.
+    fn record(&mut self, record: RecordBody, out: &mut Output) -> u64 {
+        self.seq += 1;
+        out.records.push(record);
+        self.seq
+    }
+
+    /// Adds a record of something that follows from another record.
+    #[allow(clippy::too_many_arguments, reason = "each is one field of the record")]
+    fn follow(
+        &mut self,
+        now: Timestamp,
+        time: Timestamp,
+        kind: RecordKind,
+        cause: u64,
+        region: Option<Arc<str>>,
+        text: String,
+        out: &mut Output,
+    ) {
+        let record = RecordBody { cause: Some(cause), region, ..system_record(now, time, kind, text) };
+        self.record(record, out);
+    }
+
+    /// Requests that began and never ended were denied or failed.
+    fn expire_attempts(&mut self, now: Timestamp, out: &mut Output) {
+        for record in self.attempts.expire(now) {
+            self.record(record, out);
+        }
+    }
+}
+
+/// A record that stems from no message.
+fn system_record(now: Timestamp, time: Timestamp, kind: RecordKind, text: String) -> RecordBody {
+    RecordBody {
+        kind,
+        time,
+        recorded_at: now,
+        source: None,
+        region: None,
+        message_id: None,
+        request_id: None,
+        event_type: None,
+        outcome: Outcome::Unknown,
+        actor: Actor::default(),
+        target: None,
+        cause: None,
+        conflicting: false,
+        exposure: Judged::default(),
+        detail: Detail::from([("text".to_owned(), text)]),
+        personal: Detail::new(),
+    }
+}
+
+/// The rows of all regions, in the order of contract §4.
+pub fn all_rows(
+    engine: &Engine,
+    mut keep: impl FnMut(&CloudModel, &crate::model::Row) -> bool,
+) -> Vec<crate::model::Row> {
+    let mut rows = Vec::new();
+    for cloud in engine.clouds() {
+        let mut of_cloud = Vec::new();
+        for slot in cloud.ports() {
+            cloud.rows_of(slot, &mut of_cloud);
+        }
+        rows.extend(of_cloud.into_iter().filter(|row| keep(cloud, row)));
+    }
+    crate::model::sort_rows(&mut rows);
+    rows
+}

@@ -1,0 +1,88 @@
+//! The engine's state written down line by line, and read back.
+//!
+//! A snapshot is a cache of what folding the journal gives. Its form is [`ENGINE_FORMAT`]; one of another form is not read but worked out
+//! anew, so that the form may change freely.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::attempts::AttemptLine;
+use super::dedup::Remembered;
+use super::{Engine, SourceLedger};
+use crate::model::{CloudModel, MODEL_FORMAT, StateLine};
+use crate::names::NameEntry;
+
+/// The form of the lines; raised with every change to them.
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 1;
+
+/// How an object looks after a record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Version {
+    /// The record after which it looks like that.
+    #[serde(rename = "s")]
+    pub seq: u64,
+    /// The region.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Arc<str>>,
+    /// The object.
+    #[serde(rename = "o")]
+    pub line: StateLine,
+}
+
+/// One line of a snapshot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "a variant is what its type says")]
+pub enum EngineLine {
+    Seq(u64),
+    Ledger(Arc<str>, SourceLedger),
+    Remembered(Remembered),
+    Attempt(AttemptLine),
+    Name(NameEntry),
+    Region(Option<Arc<str>>),
+    /// Of the last region named.
+    Object(StateLine),
+}
+
+impl Engine {
+    /// The lines that make up the whole state.
+    pub fn lines(&self) -> impl Iterator<Item = EngineLine> + '_ {
+        let ledgers =
+            self.ledger.iter().map(|(source, ledger)| EngineLine::Ledger(Arc::clone(source), ledger.clone()));
+        let clouds = self.clouds.iter().flat_map(|(region, cloud)| {
+            std::iter::once(EngineLine::Region(region.clone())).chain(cloud.lines().map(EngineLine::Object))
+        });
+        std::iter::once(EngineLine::Seq(self.seq))
+            .chain(ledgers)
+            .chain(self.dedup.iter().cloned().map(EngineLine::Remembered))
+            .chain(self.attempts.lines().map(EngineLine::Attempt))
+            .chain(self.names.entries().into_iter().map(EngineLine::Name))
+            .chain(clouds)
+    }
+
+    /// Puts back one line; `region` carries the last region named from line to line.
+    pub fn restore(&mut self, line: EngineLine, region: &mut Option<Arc<str>>) {
+        match line {
+            EngineLine::Seq(seq) => self.seq = seq,
+            EngineLine::Ledger(source, ledger) => {
+                self.ledger.insert(source, ledger);
+            }
+            EngineLine::Remembered(message) => self.dedup.remember(message),
+            EngineLine::Attempt(line) => self.attempts.restore(line),
+            EngineLine::Name(entry) => self.names.restore([entry]),
+            EngineLine::Region(name) => *region = name,
+            EngineLine::Object(line) => self.restore_object(region.clone(), line),
+        }
+    }
+
+    /// Puts an object back as it looked after some record.
+    pub fn restore_object(&mut self, region: Option<Arc<str>>, line: StateLine) {
+        let options = &self.options.model;
+        let cloud = self
+            .clouds
+            .entry(region)
+            .or_insert_with_key(|region| CloudModel::new(region.clone(), options.clone()));
+        cloud.restore(line);
+    }
+}

@@ -1,0 +1,170 @@
+//! One sentence that says what a record says: for people, made when it is read and never hashed.
+
+use std::fmt::Write;
+
+use super::document::Record;
+use crate::exposure::JudgedRow;
+use crate::model::{Source, net_text};
+use crate::trail::RecordKind;
+
+/// The most rows that a sentence names; the rest is counted.
+const ROWS_NAMED: usize = 3;
+
+/// The sentence of a record.
+pub fn sentence(record: &Record) -> String {
+    let detail = |key: &str| record.body.detail.get(key).map(String::as_str);
+    let mut text = match record.header.kind {
+        RecordKind::Authentication => authentication(record),
+        RecordKind::Access => access(record),
+        RecordKind::Change | RecordKind::Activity => change(record),
+        _ => {
+            detail("text").or(record.body.event_type.as_deref()).unwrap_or("nothing more is known").to_owned()
+        }
+    };
+    if let Some(note) = detail("note") {
+        let _ = write!(text, " ({note})");
+    }
+    if record.body.conflicting {
+        text.push_str(" (its message id was used before with another content)");
+    }
+    let mut separator = ": ";
+    for (word, rows) in [("opened", &record.opened), ("closed", &record.closed)] {
+        if !rows.is_empty() {
+            let _ = write!(text, "{separator}{word} {}", rows_text(rows));
+            separator = "; ";
+        }
+    }
+    for members in &record.body.members {
+        let (kind, id) = match (&members.security_group, &members.address_group) {
+            (Some(id), _) => ("security group", id),
+            (_, Some(id)) => ("address group", id),
+            _ => continue,
+        };
+        for (word, addresses) in [("gained", &members.gained), ("lost", &members.lost)] {
+            if !addresses.is_empty() {
+                let _ = write!(text, "{separator}{kind} {id} {word} {}", addresses.join(", "));
+                separator = "; ";
+            }
+        }
+    }
+    text
+}
+
+fn who(record: &Record) -> String {
+    let user = match (&record.personal.user_name, &record.body.user_id) {
+        (Some(name), _) => name.to_string(),
+        (None, Some(id)) => format!("user {id} (name unknown)"),
+        (None, None) => return "somebody".to_owned(),
+    };
+    match (&record.body.project_name, &record.body.project_id) {
+        (Some(name), _) => format!("{user} (project {name})"),
+        (None, Some(id)) => format!("{user} (project {id})"),
+        (None, None) => user,
+    }
+}
+
+fn whence(record: &Record) -> String {
+    record.personal.address.as_ref().map(|address| format!(" from {address}")).unwrap_or_default()
+}
+
+fn authentication(record: &Record) -> String {
+    let reason = record.body.detail.get("reason").map(|reason| format!(": {reason}")).unwrap_or_default();
+    match &*record.body.outcome {
+        "success" => format!("{} logged in{}", who(record), whence(record)),
+        "failure" => format!("login of {}{} failed{reason}", who(record), whence(record)),
+        other => format!("login of {}{}: {other}{reason}", who(record), whence(record)),
+    }
+}
+
+fn access(record: &Record) -> String {
+    let detail = |key: &str| record.body.detail.get(key).map_or("", String::as_str);
+    let status = match detail("status") {
+        "" => record.body.outcome.to_string(),
+        status => format!("{}, {status}", record.body.outcome),
+    };
+    format!("{}{} called {} {}: {status}", who(record), whence(record), detail("action"), detail("path"))
+}
+
+fn change(record: &Record) -> String {
+    let body = &record.body;
+    let detail = |key: &str| body.detail.get(key).map(String::as_str);
+    let verb = detail("verb").unwrap_or("changed");
+    let done = match &*body.outcome {
+        "failure" => format!("failed to {verb}"),
+        "pending" => format!("asked to {verb}"),
+        _ => past(verb),
+    };
+    let mut text = format!("{} {done}", who(record));
+    match &body.target {
+        Some(target) => {
+            let _ = write!(text, " {}", target.kind.replace('_', " "));
+            match (record.target_name(), &target.id) {
+                (Some(name), _) => {
+                    let _ = write!(text, " {name}");
+                }
+                (None, Some(id)) => {
+                    let _ = write!(text, " {id}");
+                }
+                (None, None) => {}
+            }
+        }
+        None => {
+            let _ =
+                write!(text, " something ({})", body.event_type.as_deref().unwrap_or("event type unknown"));
+        }
+    }
+    for (key, before) in [("rule", " "), ("group", " in security group "), ("extra", ": "), ("reason", ": ")]
+    {
+        if let Some(value) = detail(key) {
+            let _ = write!(text, "{before}{value}");
+        }
+    }
+    text
+}
+
+/// The past of the verbs that APIs use; others are shown as they are.
+fn past(verb: &str) -> String {
+    match verb {
+        "send" => "downloaded".to_owned(),
+        _ if verb.ends_with("ed") => verb.to_owned(),
+        _ if verb.ends_with('e') => format!("{verb}d"),
+        "create" | "update" | "delete" => format!("{verb}d"),
+        "change" => "changed".to_owned(),
+        "attach" | "detach" | "add" | "accept" | "upload" | "grant" => format!("{verb}ed"),
+        _ => format!("did {verb} on"),
+    }
+}
+
+fn rows_text(rows: &[JudgedRow]) -> String {
+    let telling = rows.iter().filter(|row| !row.redundant).chain(rows.iter().filter(|row| row.redundant));
+    let named: Vec<String> = telling.take(ROWS_NAMED).map(row_text).collect();
+    let mut text = named.join(", ");
+    if rows.len() > ROWS_NAMED {
+        let _ = write!(text, " and {} more", rows.len() - ROWS_NAMED);
+    }
+    text
+}
+
+fn row_text(judged: &JudgedRow) -> String {
+    let permission = &judged.row.permission;
+    let mut text = format!("{} {}", judged.row.address_text(), permission.protocol.name());
+    match permission.ports {
+        Some((min, max)) if min == max => {
+            let _ = write!(text, " {min}");
+        }
+        Some((min, max)) => {
+            let _ = write!(text, " {min}-{max}");
+        }
+        None => {}
+    }
+    let source = match &permission.source {
+        Source::Prefix(prefix) => net_text(*prefix),
+        Source::Group(id) => format!("security group {id}"),
+        Source::AddressGroup(id) => format!("address group {id}"),
+    };
+    let _ = write!(text, " from {source}");
+    if judged.redundant {
+        text.push_str(" (open otherwise too)");
+    }
+    text
+}

@@ -1,0 +1,16 @@
+//! Who an id was: names of users, projects, domains, groups and roles, by the time of the event.
+//!
+//! OpenStack's messages name the one who acts and hardly ever what is acted on, and a name is gone with its
+//! thing. So every name that is heard is kept here, with when it was heard: [`Directory::learn`] and
+//! [`Directory::learn_event`] fill, [`Directory::name_at`] answers, and the answer does not depend on the
+//! order in which messages came.
+//!
+//! Nothing here asks an API: what is unknown stays an id. Names point to persons; they go to the trail's
+//! personal parts only.
+
+mod directory;
+mod from_event;
+mod sightings;
+
+pub use directory::{Directory, ENTRIES_MAX, Known, NAME_BYTES_MAX, NameEntry, NameKind};
+pub use sightings::{Origin, SIGHTINGS_MAX, Sighting};

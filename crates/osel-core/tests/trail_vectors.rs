@@ -1,0 +1,190 @@
+//! Holds `docs/trail-format.md`, its test vectors, the independent verifier in Python and the code together.
+
+use std::path::Path;
+use std::process::Command;
+
+use osel_core::ids::Id;
+use osel_core::time::Timestamp;
+use osel_core::trail::{
+    CANONICAL_BYTES_MAX, Canonical, Chain, Draft, Hash, NotedHead, PARTS_ALWAYS_FIT, PROJECT_BYTES_MAX, Part,
+    PartClass, RecordKind, StoredContent, StoredPart, StoredRecord, VERSION, Verifier, commitment, leaf_hash,
+};
+use serde::Deserialize;
+
+const DOCUMENT: &str = include_str!("../../../docs/trail-format.md");
+const VECTORS: &str = include_str!("../../../docs/trail-format-vectors.json");
+
+#[derive(Deserialize)]
+struct Vectors {
+    records: Vec<Record>,
+    head: String,
+    malformed: Vec<Refused>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    seq: u64,
+    time: i64,
+    recorded_at: i64,
+    as_of: i64,
+    kind: String,
+    parts: Vec<RecordPart>,
+    canonical: String,
+    hash: String,
+}
+
+#[derive(Deserialize)]
+struct RecordPart {
+    class: String,
+    project: Option<String>,
+    salt: String,
+    content: String,
+    commitment: String,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    canonical: String,
+    why: String,
+}
+
+fn vectors() -> Vectors {
+    serde_json::from_str(VECTORS).expect("the vectors have the shape this test expects")
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| (byte as char).to_digit(16).expect("a hexadecimal digit") as u8;
+    text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+fn class(part: &RecordPart) -> PartClass {
+    PartClass::from_word(&part.class).expect("a class")
+}
+
+#[test]
+fn sealing_gives_the_vectors() {
+    let vectors = vectors();
+    let mut chain = Chain::new();
+    for record in &vectors.records {
+        let parts: Vec<Part> = record
+            .parts
+            .iter()
+            .map(|part| Part {
+                class: class(part),
+                project: part.project.as_deref().map(Id::new),
+                bytes: unhex(&part.content),
+            })
+            .collect();
+        let draft = Draft {
+            time: Timestamp::from_micros(record.time),
+            recorded_at: Timestamp::from_micros(record.recorded_at),
+            kind: RecordKind::from_word(&record.kind).expect("a kind"),
+            parts: &parts,
+        };
+        let mut salts = record.parts.iter().map(|part| unhex(&part.salt).try_into().expect("16 bytes"));
+        let sealed =
+            chain.seal(&draft, &mut || salts.next().expect("one salt for each part")).expect("parts fit");
+        assert_eq!((sealed.seq, sealed.as_of.micros()), (record.seq, record.as_of));
+        assert_eq!(sealed.canonical, unhex(&record.canonical), "record {}", record.seq);
+        assert_eq!(sealed.hash.to_string(), record.hash);
+        for (sealed, part) in sealed.parts.iter().zip(&record.parts) {
+            assert_eq!(sealed.commitment.to_string(), part.commitment);
+        }
+    }
+    assert_eq!(chain.head().to_string(), vectors.head);
+    for kind in RecordKind::ALL {
+        assert!(
+            vectors.records.iter().any(|record| record.kind == kind.as_str()),
+            "no vector of kind {kind}"
+        );
+    }
+}
+
+#[test]
+fn the_vectors_verify() {
+    let vectors = vectors();
+    let mut verifier = Verifier::new(Some(vectors.head.parse().expect("a head")));
+    for record in &vectors.records {
+        let contents: Vec<_> =
+            record.parts.iter().map(|part| (unhex(&part.salt), unhex(&part.content))).collect();
+        let parts: Vec<_> = record
+            .parts
+            .iter()
+            .zip(&contents)
+            .map(|(part, (salt, bytes))| StoredPart {
+                class: class(part),
+                project: part.project.as_deref(),
+                content: StoredContent::Present { salt, bytes },
+            })
+            .collect();
+        let (canonical, hash) = (unhex(&record.canonical), unhex(&record.hash));
+        let stored =
+            StoredRecord { seq: record.seq, canonical: &canonical, hash: Some(&hash), parts: &parts };
+        verifier.push(&stored).expect("the vectors are good");
+    }
+    let verified = verifier.finish().expect("the vectors are good");
+    assert_eq!(verified.records, vectors.records.len() as u64);
+}
+
+#[test]
+fn malformed_bytes_are_refused_for_the_reason_given() {
+    for refused in vectors().malformed {
+        let error = Canonical::read(&unhex(&refused.canonical)).expect_err(&refused.why);
+        assert_eq!(error.to_string(), refused.why);
+    }
+}
+
+#[test]
+fn the_document_says_what_the_code_does() {
+    for kind in RecordKind::ALL {
+        assert!(DOCUMENT.contains(&format!("\n| {} | `{kind}` |\n", kind.code())), "kind {kind}");
+    }
+    for class in PartClass::ALL {
+        assert!(DOCUMENT.contains(&format!("\n| {} | `{class}` | ", class.code())), "class {class}");
+    }
+    for said in [
+        format!("| 4 | 1 | version: {VERSION} |"),
+        format!("at most {PROJECT_BYTES_MAX}; 65535"),
+        format!("at most {CANONICAL_BYTES_MAX} bytes"),
+        format!("; {PARTS_ALWAYS_FIT} parts fit always"),
+        format!("({} to {})", Timestamp::MIN.micros(), Timestamp::MAX.micros()),
+    ] {
+        assert!(DOCUMENT.contains(&said), "the document should say `{said}`");
+    }
+}
+
+#[test]
+fn the_example_in_the_document_is_a_vector() {
+    let vectors = vectors();
+    let (_, block) = DOCUMENT.split_once("```record 2\n").expect("the document has an example");
+    let (block, after) = block.split_once("```").expect("the example ends");
+    let hex: String = block.lines().filter_map(|line| line.split("  ").next()).collect();
+    let record = &vectors.records[1];
+    assert_eq!(hex, record.canonical);
+
+    let mut quoted = after.split('`').skip(1).step_by(2);
+    let mut next = || quoted.next().expect("content, salt and hash are quoted");
+    let (content, salt, hash) = (next(), next(), next());
+    assert_eq!(hash, record.hash);
+    assert_eq!(leaf_hash(&unhex(&hex)).to_string(), hash);
+    let salt = unhex(salt).try_into().expect("16 bytes");
+    assert_eq!(commitment(&salt, content.as_bytes()).to_string(), record.parts[2].commitment);
+
+    let empty = NotedHead { seq: 0, hash: Hash::ZERO };
+    assert_eq!(format!("0:{}", "0".repeat(64)).parse(), Ok(empty));
+}
+
+#[test]
+fn the_verifier_in_python_agrees() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("python3")
+        .arg("-B")
+        .arg(root.join("tests/trail_format.py"))
+        .arg(root.join("../../docs/trail-format-vectors.json"))
+        .output()
+        .expect("this test runs the independent verifier and needs `python3` on the PATH");
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "the verifier in Python disagrees: {complained}");
+    assert!(said.starts_with("10 records and 21 malformed ones as expected"), "{said}");
+}

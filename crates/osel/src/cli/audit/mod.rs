@@ -1,0 +1,27 @@
+//! `osel audit`: reading and checking the trail.
+
+mod export;
+mod read;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// Reads and checks the trail.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    Verify(verify::VerifyArgs),
+    Export(export::ExportArgs),
+    Show(read::ShowArgs),
+    Search(read::SearchArgs),
+}
+
+pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        AuditCommand::Verify(args) => verify::run(args),
+        AuditCommand::Export(args) => export::run(args),
+        AuditCommand::Show(args) => read::show(args),
+        AuditCommand::Search(args) => read::search(args),
+    }
+}

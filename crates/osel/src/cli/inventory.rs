@@ -1,0 +1,51 @@
+//! `osel inventory`: API dumps into the model.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use osel_core::engine::EngineOptions;
+
+use super::StoreArg;
+use super::open::now;
+use super::output::note;
+use super::replay::import;
+use crate::runtime::Recorder;
+use crate::source::inventory;
+
+/// API dumps that start or correct the model.
+#[derive(Debug, Subcommand)]
+pub enum InventoryCommand {
+    /// Starts or corrects the model from API dumps.
+    ///
+    /// Each file is one JSON object whose keys are collection names (ports, security_groups, security_group_rules, floatingips,
+    /// address_groups, routers, networks, subnets, trunks, rbac_policies, users, projects, domains, groups, roles), with the
+    /// objects as the API returns them. A missing key means "not said", an empty list "there are none". An optional
+    /// taken_at says when it was read; what the bus said of an earlier time then no longer counts.
+    Import {
+        #[command(flatten)]
+        store: StoreArg,
+        /// The region that the files are from.
+        #[arg(long, value_name = "NAME")]
+        region: Option<String>,
+        /// Inventories, in this order.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+pub(super) fn run(command: &InventoryCommand) -> anyhow::Result<ExitCode> {
+    let InventoryCommand::Import { store, region, files } = command;
+    let summaries = files.iter().map(|file| inventory::check(file)).collect::<Result<Vec<_>, _>>()?;
+    let region: Option<Arc<str>> = region.as_deref().map(Arc::from);
+    let mut recorder = Recorder::resume(store.writer()?, &EngineOptions::default())?;
+    for (file, summary) in files.iter().zip(&summaries) {
+        let now = now();
+        let at = summary.taken_at.unwrap_or(now);
+        import(&mut recorder, file, summary, region.as_ref(), now, at, summary.taken_at.is_some())?;
+        note(format_args!("{}: {} objects read", file.display(), summary.objects));
+    }
+    recorder.finish()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,101 @@
+//! `osel ledger`: what became of every message, per source.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use osel_core::engine::SourceLedger;
+use serde::Serialize;
+
+use super::StoreArg;
+use super::output::{OutputFormat, Table, json_line, stdout};
+
+/// Prints what became of every message: received = recorded + duplicate + ignored + quarantined.
+///
+/// With `-o json` one object per source; `unmodelled` counts the recorded messages without a modelled meaning by event type.
+#[derive(Debug, Args)]
+pub struct LedgerArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputFormat,
+}
+
+/// One source.
+#[derive(Debug, Serialize)]
+pub struct LedgerLine {
+    source: String,
+    received: u64,
+    recorded: u64,
+    duplicate: u64,
+    ignored: u64,
+    quarantined: u64,
+    unmodelled: std::collections::BTreeMap<String, u64>,
+}
+
+impl LedgerLine {
+    pub(super) fn new(source: &str, ledger: &SourceLedger) -> Self {
+        Self {
+            source: source.to_owned(),
+            received: ledger.received,
+            recorded: ledger.recorded,
+            duplicate: ledger.duplicate,
+            ignored: ledger.ignored,
+            quarantined: ledger.quarantined,
+            unmodelled: ledger.unmodelled.iter().map(|(name, &count)| (name.to_string(), count)).collect(),
+        }
+    }
+}
+
+pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
+    let counters = args.store.reader()?.ledger()?;
+    let lines = counters.into_iter().map(|counters| LedgerLine {
+        source: counters.source,
+        received: counters.received,
+        recorded: counters.recorded,
+        duplicate: counters.duplicate,
+        ignored: counters.ignored,
+        quarantined: counters.quarantined,
+        unmodelled: counters.unmodelled,
+    });
+    print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn print_ledger(lines: &[LedgerLine], format: OutputFormat) -> anyhow::Result<()> {
+    let mut out = stdout();
+    match format {
+        OutputFormat::Json => {
+            for line in lines {
+                json_line(&mut out, line)?;
+            }
+        }
+        OutputFormat::Csv => {
+            writeln!(out, "source,received,recorded,duplicate,ignored,quarantined")?;
+            for line in lines {
+                let name = super::exposure::csv_cell(&line.source);
+                writeln!(out, "{name},{}", numbers(line).join(","))?;
+            }
+        }
+        OutputFormat::Table => {
+            let head =
+                ["SOURCE", "RECEIVED", "RECORDED", "DUPLICATE", "IGNORED", "QUARANTINED", "UNMODELLED"];
+            let mut table = Table::new(&head);
+            for line in lines {
+                let unmodelled: u64 = line.unmodelled.values().sum();
+                let mut cells = vec![line.source.clone()];
+                cells.extend(numbers(line));
+                cells.push(unmodelled.to_string());
+                table.row(cells);
+            }
+            write!(out, "{table}")?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn numbers(line: &LedgerLine) -> [String; 5] {
+    [line.received, line.recorded, line.duplicate, line.ignored, line.quarantined]
+        .map(|number| number.to_string())
+}

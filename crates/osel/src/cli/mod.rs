@@ -1,0 +1,107 @@
+//! The command line: parses, opens, asks, prints. Only here are exit codes and printing.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 the answer is no, 2 wrong usage or
+//! configuration, 3 could not do it.
+
+mod audit;
+mod exposure;
+mod inventory;
+mod ledger;
+mod open;
+mod output;
+mod quarantine;
+mod replay;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use open::StoreArg;
+pub use output::{Failure, OutputFormat};
+
+/// The OpenStack Event Listener: hears every security-relevant change in an OpenStack cloud, works out what it exposed, and keeps a
+/// record that nobody can quietly change.
+#[derive(Debug, Parser)]
+#[command(name = "osel", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 the answer is no; 2 wrong usage or configuration; 3 could not do it."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(replay::ReplayArgs),
+    #[command(subcommand)]
+    Inventory(inventory::InventoryCommand),
+    Exposure(exposure::ExposureArgs),
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    Ledger(ledger::LedgerArgs),
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    /// Prints the completions of a shell, to be sourced or installed.
+    ///
+    /// For bash: osel completions bash > /etc/bash_completion.d/osel
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page; with --dir writes one page for each command.
+    ///
+    /// To read it at once: osel man | man -l -
+    Man {
+        /// The directory to write all pages to.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<std::path::PathBuf>,
+    },
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => output::report(&error),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Inventory(command) => inventory::run(&command),
+        Command::Exposure(args) => exposure::run(&args),
+        Command::Audit(command) => audit::run(&command),
+        Command::Ledger(args) => ledger::run(&args),
+        Command::Quarantine(command) => quarantine::run(&command),
+        Command::Store(command) => store::run(&command),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "osel", &mut text);
+            output::print_bytes(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { dir: None } => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            output::print_bytes(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { dir: Some(dir) } => {
+            std::fs::create_dir_all(&dir)?;
+            clap_mangen::generate_to(Cli::command(), &dir)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which store a command means, and how it is opened.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use clap::Args;
+use osel_core::engine::{Engine, EngineOptions};
+use osel_core::time::Timestamp;
+
+use super::output::Failure;
+use crate::runtime::state;
+use crate::store::{Journal, NewStore, Reader, Store};
+
+/// The variable that names the store when no flag does.
+const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
+
+/// Which store.
+#[derive(Clone, Debug, Args)]
+pub struct StoreArg {
+    /// The directory of the store; else the environment's OSEL_STORE__PATH.
+    #[arg(long = "store", value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+impl StoreArg {
+    /// The directory, if one is named anywhere.
+    pub fn named(&self) -> Option<PathBuf> {
+        let from_environment = || std::env::var_os(STORE_VARIABLE).filter(|path| !path.is_empty());
+        self.store.clone().or_else(|| from_environment().map(PathBuf::from))
+    }
+
+    /// The directory.
+    ///
+    /// # Errors
+    /// When none is named.
+    pub fn directory(&self) -> anyhow::Result<PathBuf> {
+        self.named().ok_or_else(|| {
+            let text = format!("no store is named: give --store DIR or set {STORE_VARIABLE}");
+            Failure::Usage(text).into()
+        })
+    }
+
+    /// The store, for reading.
+    ///
+    /// # Errors
+    /// When none is named, or it cannot be read.
+    pub fn reader(&self) -> anyhow::Result<Box<dyn Reader>> {
+        Ok(Box::new(Store::open_reader(&self.directory()?)?))
+    }
+
+    /// The store, for writing; made when it is not there.
+    ///
+    /// # Errors
+    /// When none is named, or it cannot be written.
+    pub fn writer(&self) -> anyhow::Result<Box<dyn Journal>> {
+        writer_at(&self.directory()?)
+    }
+}
+
+/// The store in a directory, for writing; made when it is not there.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn writer_at(directory: &Path) -> anyhow::Result<Box<dyn Journal>> {
+    if Store::exists(directory) {
+        return Ok(Box::new(Store::open_writer(directory)?));
+    }
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).context("the system gives no random numbers")?;
+    Ok(Box::new(Store::create(directory, &NewStore { id, created_at: now() })?))
+}
+
+/// The system's clock.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The state of a store, now or as it was: `at` is a record's number or a time.
+///
+/// # Errors
+/// When `at` is neither, or the store cannot be read.
+pub fn state_at(reader: &mut dyn Reader, at: Option<&str>) -> anyhow::Result<Engine> {
+    let head = reader.head()?.seq;
+    let seq = match at {
+        None => head,
+        Some(text) => match text.parse::<u64>() {
+            Ok(seq) if seq > head => {
+                let text = format!("--at {seq}: the last record of this store is {head}");
+                return Err(Failure::Usage(text).into());
+            }
+            Ok(seq) => seq,
+            Err(_) => {
+                let time = Timestamp::parse(text).ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "--at {text}: give a record's number, or a time such as 2026-11-21T03:12:00Z"
+                    ))
+                })?;
+                reader.seq_at(time)?
+            }
+        },
+    };
+    Ok(state::at(reader, seq, &EngineOptions::default())?)
+}

@@ -1,0 +1,179 @@
+//! Printing: JSON Lines, tables that fit, errors with their causes, progress for people.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// JSON Lines: one object per line.
+    Json,
+    /// Comma-separated values with a head line.
+    Csv,
+}
+
+/// An error that is the caller's: exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Wrong usage or configuration.
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// Prints an error with its causes and gives its exit code.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_broken_pipe)) {
+        // Whoever read our output has enough of it.
+        return ExitCode::SUCCESS;
+    }
+    let mut text = format!("osel: {error}");
+    for cause in error.chain().skip(1) {
+        let _ = write!(text, ": {cause}");
+    }
+    let _ = writeln!(io::stderr(), "{text}");
+    if error.downcast_ref::<Failure>().is_some() { ExitCode::from(2) } else { ExitCode::from(3) }
+}
+
+fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// Says something to the person at the terminal, beside the results.
+pub fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints bytes as they are.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Standard output, buffered.
+pub fn stdout() -> io::BufWriter<io::StdoutLock<'static>> {
+    io::BufWriter::with_capacity(1 << 16, io::stdout().lock())
+}
+
+/// Writes one JSON line.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+/// The width that tables have to fit: contract §5.
+const TABLE_WIDTH: usize = 100;
+
+/// A table whose columns are as wide as they need to be; the widest give way when it would not fit.
+#[derive(Debug, Default)]
+pub struct Table {
+    head: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these columns.
+    pub fn new(head: &[&'static str]) -> Self {
+        Self { head: head.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row with one text per column.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut widths: Vec<usize> = self.head.iter().map(|cell| cell.chars().count()).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let gaps = 2 * widths.len().saturating_sub(1);
+        while widths.iter().sum::<usize>() + gaps > TABLE_WIDTH {
+            let Some(widest) = widths.iter_mut().max() else { break };
+            *widest -= 1;
+        }
+        let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
+        for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate() {
+            let mut line = String::new();
+            for (width, cell) in widths.iter().zip(row) {
+                let cell = cut(cell, *width);
+                let _ = write!(line, "{cell:width$}  ");
+            }
+            let line = line.trim_end();
+            if number == 0 && colours() {
+                writeln!(f, "\x1b[1m{line}\x1b[0m")?;
+            } else {
+                writeln!(f, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text cut to a number of characters, with a sign that it was.
+fn cut(text: &str, width: usize) -> String {
+    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if one_line.chars().count() <= width {
+        return one_line;
+    }
+    one_line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Whether standard output takes colours: a terminal, and nobody said no.
+pub fn colours() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A bar on the terminal's standard error; hidden elsewhere.
+pub fn progress(what: &'static str) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new_spinner();
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+    let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {human_pos} ({per_sec}, {elapsed})");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_fit() {
+        let mut table = Table::new(&["short", "long"]);
+        table.row(vec!["a".into(), "x".repeat(300)]);
+        let text = table.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= TABLE_WIDTH), "{text}");
+        assert!(text.contains('…'));
+    }
+
+    #[test]
+    fn control_characters_of_the_bus_do_not_reach_the_terminal() {
+        assert_eq!(cut("a\x1b[31mb\nc", 20), "a [31mb c");
+    }
+}

@@ -1,0 +1,196 @@
+//! `osel replay`: captured messages through the engine into a store.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use osel_core::decode::decode;
+use osel_core::engine::{EngineOptions, ReadEnd};
+use osel_core::time::Timestamp;
+
+use super::StoreArg;
+use super::ledger::{LedgerLine, print_ledger};
+use super::open::{now, writer_at};
+use super::output::{OutputFormat, note, progress};
+use crate::runtime::Recorder;
+use crate::source::inventory;
+use crate::source::recording::{Recorded, Recording};
+
+/// Runs captured messages through the engine into a store.
+///
+/// Files are .jsonl or .jsonl.gz with one message a line: {"received_at","exchange","routing_key","redelivered","properties","body"}.
+/// Commands that would follow (scans) are not carried out. Prints the ledger of this store's sources; each file is a source.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// An API dump to start from, as `osel inventory import` reads it.
+    #[arg(long, value_name = "FILE")]
+    inventory: Option<PathBuf>,
+    /// Stop after this many messages of the files given.
+    #[arg(long, value_name = "N")]
+    until: Option<u64>,
+    /// The region that the messages are from.
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+    /// How to print the ledger.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputFormat,
+    /// Recordings, in this order.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    // What is wrong with an input file is said before anything is written.
+    let summary = args.inventory.as_deref().map(inventory::check).transpose()?;
+    let region: Option<Arc<str>> = args.region.as_deref().map(Arc::from);
+    let mut recordings = Vec::new();
+    for file in &args.files {
+        recordings.push(Recording::open(file, region.clone())?);
+    }
+    let scratch;
+    let directory = match args.store.named() {
+        Some(directory) => directory,
+        None => {
+            note("no --store: the store is kept only while this runs");
+            scratch = Scratch::new()?;
+            scratch.0.clone()
+        }
+    };
+    let mut recorder = Recorder::resume(writer_at(&directory)?, &EngineOptions::default())?;
+    let mut replay = Replay { recorder: &mut recorder, left: args.until.unwrap_or(u64::MAX), now: None };
+    let result = replay.all(args, summary, region.as_ref(), recordings);
+    // What came before a bad line stays, and whole.
+    let finished = recorder.finish();
+    result?;
+    finished?;
+    let ledger: BTreeMap<_, _> = recorder.engine().ledger().iter().collect();
+    let lines = ledger.into_iter().map(|(source, ledger)| LedgerLine::new(source, ledger));
+    print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Replay<'a> {
+    recorder: &'a mut Recorder,
+    left: u64,
+    /// The time of the last message.
+    now: Option<Timestamp>,
+}
+
+impl Replay<'_> {
+    fn all(
+        &mut self,
+        args: &ReplayArgs,
+        summary: Option<inventory::Summary>,
+        region: Option<&Arc<str>>,
+        recordings: Vec<Recording>,
+    ) -> anyhow::Result<()> {
+        let bar = progress("messages");
+        let mut inventory = args.inventory.as_deref().zip(summary);
+        for mut recording in recordings {
+            while self.left > 0 {
+                let Some(recorded) = recording.next_message()? else { break };
+                let first = self.time_of(&recorded);
+                if let Some((path, summary)) = inventory.take() {
+                    self.inventory(path, &summary, region, first)?;
+                }
+                self.message(recorded)?;
+                self.left -= 1;
+                bar.inc(1);
+            }
+        }
+        if let Some((path, summary)) = inventory.take() {
+            self.inventory(path, &summary, region, now())?;
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn message(&mut self, recorded: Recorded) -> anyhow::Result<()> {
+        let now = self.time_of(&recorded);
+        let mut message = recorded.message;
+        message.received_at = now;
+        self.now = Some(now);
+        self.recorder.message(now, &message, decode(&message))?;
+        Ok(())
+    }
+
+    /// "Now" is the line's time of reception; without one, the notification's own time, else that of the line before.
+    fn time_of(&self, recorded: &Recorded) -> Timestamp {
+        if recorded.timed {
+            return recorded.message.received_at;
+        }
+        let decoded = decode(&recorded.message);
+        let own = decoded.result.ok().map(|event| event.timestamp).filter(|time| *time != Timestamp::EPOCH);
+        own.or(self.now).unwrap_or(Timestamp::EPOCH)
+    }
+
+    /// The cloud before the first message. Where nobody says when it was taken, it is older than any message of the recording:
+    /// that is what it means to start from it.
+    fn inventory(
+        &mut self,
+        path: &std::path::Path,
+        summary: &inventory::Summary,
+        region: Option<&Arc<str>>,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        let exact = summary.taken_at.is_some();
+        let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
+        import(self.recorder, path, summary, region, now, at, exact)
+    }
+}
+
+/// Reads an inventory into a recorder.
+///
+/// # Errors
+/// When the file cannot be read on, or the store cannot be written.
+pub(super) fn import(
+    recorder: &mut Recorder,
+    path: &std::path::Path,
+    summary: &inventory::Summary,
+    region: Option<&Arc<str>>,
+    now: Timestamp,
+    at: Timestamp,
+    exact: bool,
+) -> anyhow::Result<()> {
+    let bar = progress("objects");
+    let mut failed = None;
+    inventory::read(path, &mut |page| {
+        bar.inc(page.items.len() as u64);
+        if failed.is_none() {
+            failed = recorder.page(now, region, at, exact, page).err();
+        }
+    })?;
+    bar.finish_and_clear();
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    let origin = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let end = ReadEnd { region: region.cloned(), at, exact, complete: summary.complete(), origin };
+    recorder.read_end(now, end)?;
+    for key in &summary.unknown {
+        note(format_args!("`{}`: `{key}` is not read: osel does not model it", path.display()));
+    }
+    Ok(())
+}
+
+/// A directory that goes when this ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> anyhow::Result<Self> {
+        let mut chance = [0; 8];
+        getrandom::fill(&mut chance)?;
+        let name = format!("osel-replay-{}", crate::runtime::entries::hex(&chance));
+        Ok(Self(std::env::temp_dir().join(name)))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

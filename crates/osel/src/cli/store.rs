@@ -1,0 +1,32 @@
+//! `osel store`: care of the store itself.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::StoreArg;
+use super::output::{note, progress};
+use crate::store::Store;
+
+/// Care of the store itself.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Copies a store, which may be in use, into a new directory and checks the copy by opening it.
+    Backup {
+        #[command(flatten)]
+        store: StoreArg,
+        /// The directory to copy into: not there yet, or empty.
+        #[arg(value_name = "DIR")]
+        target: PathBuf,
+    },
+}
+
+pub(super) fn run(command: &StoreCommand) -> anyhow::Result<ExitCode> {
+    let StoreCommand::Backup { store, target } = command;
+    let bar = progress("steps");
+    let head = Store::backup(&store.directory()?, target, &mut |_| bar.inc(1))?;
+    bar.finish_and_clear();
+    note(format_args!("copied and checked: {} records in {}", head.seq, target.display()));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,183 @@
+//! Inputs as entries of the journal, and back: folding the entries of a store gives the engine that wrote them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use osel_core::decode::{Decoded, Defect, DefectKind, decode};
+use osel_core::engine::{Engine, Input, Named, Output, ReadEnd, ReadPage};
+use osel_core::event::{Digest, Kind, Properties, RawMessage};
+use osel_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::source::inventory::{Item, read_item};
+use crate::store::{Entry, EntryKind};
+
+/// What stands beside a message's body.
+#[derive(Debug, Serialize, Deserialize)]
+struct MessageHead<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    region: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    exchange: Cow<'a, str>,
+    #[serde(borrow, default)]
+    routing_key: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    redelivered: bool,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    properties: Option<&'a RawValue>,
+    /// Of the notification before anything was removed from it.
+    digest: Cow<'a, str>,
+    /// Why it is in quarantine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    quarantined: bool,
+}
+
+/// What stands beside a page of an inventory, or at its end.
+#[derive(Debug, Serialize, Deserialize)]
+struct InventoryHead {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<Arc<str>>,
+    at: Timestamp,
+    exact: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end: Option<InventoryEnd>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct InventoryEnd {
+    complete: Vec<Kind>,
+    origin: String,
+}
+
+/// The head of a message's entry.
+pub fn message_head(raw: &RawMessage, digest: &Digest, quarantined: bool) -> Vec<u8> {
+    let head = MessageHead {
+        region: raw.region.as_deref().map(Cow::Borrowed),
+        exchange: Cow::Borrowed(&raw.exchange),
+        routing_key: Cow::Borrowed(&raw.routing_key),
+        redelivered: raw.redelivered,
+        properties: serde_json::from_str(&raw.properties.json).ok(),
+        digest: Cow::Owned(hex(digest)),
+        quarantined,
+    };
+    serde_json::to_vec(&head).unwrap_or_default()
+}
+
+/// The head of a page's entry.
+pub fn page_head(region: Option<&Arc<str>>, at: Timestamp, exact: bool) -> Vec<u8> {
+    let head = InventoryHead { region: region.cloned(), at, exact, end: None };
+    serde_json::to_vec(&head).unwrap_or_default()
+}
+
+/// The head of the entry that ends a read.
+pub fn end_head(end: &ReadEnd) -> Vec<u8> {
+    let head = InventoryHead {
+        region: end.region.clone(),
+        at: end.at,
+        exact: end.exact,
+        end: Some(InventoryEnd { complete: end.complete.clone(), origin: end.origin.clone() }),
+    };
+    serde_json::to_vec(&head).unwrap_or_default()
+}
+
+/// Does to the engine what the entry once did. What comes out was written down then.
+pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
+    out.clear();
+    match entry.kind {
+        EntryKind::MESSAGE => fold_message(engine, entry, out),
+        EntryKind::INVENTORY => fold_inventory(engine, entry, out),
+        _ => engine.handle(entry.at, Input::Tick, out),
+    }
+}
+
+/// The message of an entry as it can be decoded again.
+pub fn raw_message(entry: &Entry) -> RawMessage {
+    let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
+    let text = |pick: fn(&MessageHead<'_>) -> Box<str>| head.as_ref().map(pick).unwrap_or_default();
+    RawMessage {
+        source: Arc::from(&*entry.source),
+        region: head.as_ref().and_then(|head| head.region.as_deref()).map(Arc::from),
+        exchange: text(|head| head.exchange.as_ref().into()),
+        routing_key: text(|head| head.routing_key.as_ref().into()),
+        redelivered: head.as_ref().is_some_and(|head| head.redelivered),
+        received_at: entry.at,
+        properties: Properties {
+            compression: None,
+            json: text(|head| head.properties.map_or("", RawValue::get).into()),
+        },
+        body: entry.body.clone(),
+    }
+}
+
+fn fold_message(engine: &mut Engine, entry: &Entry, out: &mut Output) {
+    let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
+    let raw = raw_message(entry);
+    let mut decoded: Decoded<'_> = decode(&raw);
+    if let Some(digest) = head.as_ref().and_then(|head| unhex(&head.digest)) {
+        decoded.digest = digest;
+    }
+    if head.is_some_and(|head| head.quarantined) && decoded.result.is_ok() {
+        // It was not understood when it was handled, and so it stays until somebody replays it.
+        decoded.result = Err(Defect { kind: DefectKind::Syntax, at: "quarantine".into() });
+    }
+    engine.handle(entry.at, Input::Message(&raw, decoded), out);
+}
+
+fn fold_inventory(engine: &mut Engine, entry: &Entry, out: &mut Output) {
+    let Ok(head) = serde_json::from_slice::<InventoryHead>(&entry.head) else { return };
+    if let Some(end) = head.end {
+        let InventoryEnd { complete, origin } = end;
+        let end = ReadEnd { region: head.region, at: head.at, exact: head.exact, complete, origin };
+        engine.handle(entry.at, Input::ReadEnd(end), out);
+        return;
+    }
+    let items = entry.body.split(|&byte| byte == b'\n').filter_map(|line| {
+        let tab = line.iter().position(|&byte| byte == b'\t')?;
+        let collection = std::str::from_utf8(&line[..tab]).ok()?;
+        read_item(collection, &line[tab + 1..])?.ok()
+    });
+    let (page, names) = split_items(items, head.region, head.at, head.exact);
+    engine.handle(entry.at, Input::Page(page), out);
+    engine.handle(entry.at, Input::Names(names), out);
+}
+
+/// Objects and names of a page, as the engine takes them.
+pub fn split_items(
+    items: impl Iterator<Item = Item>,
+    region: Option<Arc<str>>,
+    at: Timestamp,
+    exact: bool,
+) -> (ReadPage, Vec<Named>) {
+    let mut page = ReadPage { region, at, exact, objects: Vec::new() };
+    let mut names = Vec::new();
+    for item in items {
+        match item {
+            Item::Object(object) => page.objects.push(object),
+            Item::Named { kind, id, name: Some(name) } => names.push(Named { kind, id, name, at }),
+            Item::Named { name: None, .. } => {}
+        }
+    }
+    (page, names)
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .map(char::from)
+        .collect()
+}
+
+fn unhex(text: &str) -> Option<Digest> {
+    let mut digest = Digest::default();
+    if text.len() != 2 * digest.len() || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
+}

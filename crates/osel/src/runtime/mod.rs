@@ -1,0 +1,12 @@
+//! The loop around the engine: inputs in, durable records out.
+//!
+//! [`Recorder`] owns the engine, the chain and the journal, and commits in batches; [`state`] brings an engine back from a store, as it is
+//! or as it was. Nothing here decides anything.
+
+pub mod entries;
+pub mod recorder;
+pub mod salts;
+pub mod snapshots;
+pub mod state;
+
+pub use recorder::Recorder;

@@ -1,0 +1,359 @@
+//! From inputs to durable records: the engine's output is sealed, gathered into a batch and committed in one transaction.
+//!
+//! What a batch holds is visible to nobody before it is committed. A commit that fails ends the recorder; what was committed before
+//! stays whole, and the next one goes on from there.
+
+use std::sync::Arc;
+
+use osel_core::decode::Decoded;
+use osel_core::engine::{Disposition, Engine, EngineOptions, Input, Output, ReadEnd, Version};
+use osel_core::event::RawMessage;
+use osel_core::ids::Map;
+use osel_core::time::Timestamp;
+use osel_core::trail::{Chain, Draft, Hash, Head as TrailHead, Part, PartClass, SealError, Sealed};
+
+use super::salts::Salts;
+use super::{entries, snapshots, state};
+use crate::source::inventory::Page;
+use crate::store::{
+    Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
+    QuarantineState, StoredPart, StoredRecord, VersionSet,
+};
+
+/// The most inputs in one commit: larger batches gain nothing and wait longer.
+pub const BATCH_ENTRIES_MAX: usize = 512;
+/// The most bytes in one commit.
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Why nothing more can be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The store refused.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A record could not be sealed.
+    #[error("record {seq} cannot be sealed")]
+    Seal {
+        /// Its number.
+        seq: u64,
+        /// Why.
+        source: SealError,
+    },
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers")]
+    Random(#[source] getrandom::Error),
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    records: Vec<StoredRecord>,
+    counters: Vec<Counters>,
+    quarantine: Vec<QuarantineItem>,
+    versions: Vec<VersionSet>,
+    bytes: usize,
+}
+
+/// Records inputs into a store.
+pub struct Recorder {
+    engine: Engine,
+    chain: Chain,
+    journal: Box<dyn Journal>,
+    epoch: u64,
+    /// The head after what is in the batch.
+    entry: u64,
+    batch: Batch,
+    /// Sources whose ledger changed in the batch.
+    counted: Map<Arc<str>, ()>,
+    salts: Salts,
+    out: Output,
+    snapshot_seq: u64,
+    now: Timestamp,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// Goes on with a store where it was left.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn resume(journal: Box<dyn Journal>, options: &EngineOptions) -> Result<Self, RecordError> {
+        let head = journal.head();
+        let mut reader = journal.reader()?;
+        let engine = state::resume(&mut *reader, options)?;
+        let as_of = match head.seq {
+            0 => TrailHead::EMPTY.as_of,
+            seq => reader.record(seq)?.map_or(TrailHead::EMPTY.as_of, |record| record.as_of),
+        };
+        let chain = Chain::resume(TrailHead { seq: head.seq, hash: Hash(head.hash), as_of });
+        let snapshot_seq = reader.snapshot_at(head.seq)?.map_or(0, |info| info.seq);
+        Ok(Self {
+            engine,
+            chain,
+            epoch: journal.info().epoch,
+            journal,
+            entry: head.entry,
+            batch: Batch::default(),
+            counted: Map::default(),
+            salts: Salts::default(),
+            out: Output::default(),
+            snapshot_seq,
+            now: as_of.max(Timestamp::EPOCH),
+        })
+    }
+
+    /// The engine, which is ahead of the store by the batch in flight.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// How far the store has come.
+    pub fn head(&self) -> Head {
+        self.journal.head()
+    }
+
+    /// Takes a message that was received at `now`; says what became of it.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn message(
+        &mut self,
+        now: Timestamp,
+        raw: &RawMessage,
+        decoded: Decoded<'_>,
+    ) -> Result<Option<Disposition>, RecordError> {
+        let digest = decoded.digest;
+        let (message_id, event_type) = (decoded.message_id.clone(), decoded.event_type.clone());
+        let body = decoded.body.clone();
+        self.handle(now, Input::Message(raw, Decoded { body: Vec::new().into(), ..decoded }));
+        self.counted.insert(Arc::clone(&raw.source), ());
+        let disposition = self.out.disposition.take();
+        let payload = match &disposition {
+            Some(Disposition::Recorded(_)) => Some(body.as_ref()),
+            _ => None,
+        };
+        if disposition == Some(Disposition::Duplicate) {
+            // Nothing but the count is kept; what expired meanwhile stems from time, not from it.
+            self.seal(None)?;
+            return self.commit_if_full().map(|()| disposition);
+        }
+        let quarantined = matches!(disposition, Some(Disposition::Quarantined(_)));
+        self.entry += 1;
+        let head = entries::message_head(raw, &digest, quarantined);
+        if let Some(Disposition::Quarantined(defect)) = &disposition {
+            self.batch.quarantine.push(QuarantineItem {
+                id: self.entry,
+                entry: self.entry,
+                source: raw.source.to_string(),
+                at: now,
+                reason_code: defect.kind.as_str().to_owned(),
+                reason: defect.to_string(),
+                event_type: event_type.map(Into::into),
+                message_id: message_id.map(Into::into),
+                state: QuarantineState::Held,
+            });
+        }
+        self.seal(payload)?;
+        self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body.into_owned());
+        self.commit_if_full()?;
+        Ok(disposition)
+    }
+
+    /// Takes a page of an inventory.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn page(
+        &mut self,
+        now: Timestamp,
+        region: Option<&Arc<str>>,
+        at: Timestamp,
+        exact: bool,
+        page: Page,
+    ) -> Result<(), RecordError> {
+        let head = entries::page_head(region, at, exact);
+        let Page { items, text } = page;
+        let (objects, names) = entries::split_items(items.into_iter(), region.cloned(), at, exact);
+        self.entry += 1;
+        self.handle(now, Input::Page(objects));
+        self.seal(None)?;
+        self.handle(now, Input::Names(names));
+        self.seal(None)?;
+        self.push_entry(now, EntryKind::INVENTORY, String::new(), head, text);
+        self.commit_if_full()
+    }
+
+    /// Takes the end of an inventory.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn read_end(&mut self, now: Timestamp, end: ReadEnd) -> Result<(), RecordError> {
+        let head = entries::end_head(&end);
+        self.entry += 1;
+        self.handle(now, Input::ReadEnd(end));
+        self.seal(None)?;
+        self.push_entry(now, EntryKind::INVENTORY, String::new(), head, Vec::new());
+        self.commit_if_full()
+    }
+
+    /// Makes everything durable, and the state quick to open again.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn finish(&mut self) -> Result<Head, RecordError> {
+        self.commit()?;
+        if self.journal.head().seq > self.snapshot_seq {
+            self.snapshot()?;
+        }
+        Ok(self.journal.head())
+    }
+
+    fn handle(&mut self, now: Timestamp, input: Input<'_>) {
+        self.now = now;
+        self.out.clear();
+        self.engine.handle(now, input, &mut self.out);
+    }
+
+    /// Seals what the engine put out; the payload belongs to the record of the message itself, which is the first.
+    fn seal(&mut self, mut payload: Option<&[u8]>) -> Result<(), RecordError> {
+        let entry = self.entry;
+        for body in &self.out.records {
+            let mut parts = body.parts();
+            if let Some(payload) = payload.take() {
+                parts.push(Part {
+                    class: PartClass::Payload,
+                    project: body.project(),
+                    bytes: payload.to_vec(),
+                });
+            }
+            let draft =
+                Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
+            let mut failed = None;
+            let salts = &mut self.salts;
+            let mut salt = || {
+                salts.draw().unwrap_or_else(|error| {
+                    failed = Some(error);
+                    Default::default()
+                })
+            };
+            let sealed = self.chain.seal(&draft, &mut salt);
+            if let Some(error) = failed {
+                return Err(RecordError::Random(error));
+            }
+            let seq = self.chain.head().seq;
+            let sealed = sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
+            let record = stored(entry, body.kind.code(), body.time, sealed, parts);
+            self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
+            self.batch.records.push(record);
+        }
+        for set in version_sets(&self.out.versions) {
+            self.batch.bytes += set.data.len();
+            self.batch.versions.push(set);
+        }
+        self.out.versions.clear();
+        self.out.records.clear();
+        Ok(())
+    }
+
+    fn push_entry(&mut self, at: Timestamp, kind: EntryKind, source: String, head: Vec<u8>, body: Vec<u8>) {
+        self.batch.bytes += head.len() + body.len();
+        self.batch.entries.push(Entry { number: self.entry, at, kind, source, head, body, erased: false });
+    }
+
+    fn commit_if_full(&mut self) -> Result<(), RecordError> {
+        if self.batch.entries.len() >= BATCH_ENTRIES_MAX || self.batch.bytes >= BATCH_BYTES_MAX {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), RecordError> {
+        if self.batch.entries.is_empty() && self.batch.records.is_empty() && self.counted.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
+        counted.sort_unstable();
+        batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
+        self.journal.commit(&Commit {
+            epoch: self.epoch,
+            previous: self.journal.head(),
+            entries: &batch.entries,
+            records: &batch.records,
+            counters: &batch.counters,
+            quarantine: &batch.quarantine,
+            commands: &[],
+            versions: &batch.versions,
+        })?;
+        if self.journal.head().seq >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {
+            self.snapshot()?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self) -> Result<(), RecordError> {
+        snapshots::write(&self.engine, &mut *self.journal, self.now)?;
+        self.snapshot_seq = self.journal.head().seq;
+        Ok(())
+    }
+}
+
+fn part_bytes(part: &StoredPart) -> usize {
+    match &part.content {
+        PartContent::Bytes(bytes) => bytes.len(),
+        PartContent::InEntry | PartContent::Gone => 0,
+    }
+}
+
+fn stored(entry: u64, kind: u8, time: Timestamp, sealed: Sealed, parts: Vec<Part>) -> StoredRecord {
+    let parts = sealed.parts.into_iter().zip(parts).map(|(sealed, part)| StoredPart {
+        class: sealed.class.code(),
+        project: sealed.project.map(|project| project.to_string()),
+        salt: sealed.salt,
+        content: match part.class {
+            PartClass::Payload => PartContent::InEntry,
+            _ => PartContent::Bytes(part.bytes),
+        },
+    });
+    StoredRecord {
+        seq: sealed.seq,
+        entry,
+        kind,
+        time,
+        as_of: sealed.as_of,
+        canonical: sealed.canonical,
+        hash: sealed.hash.0,
+        parts: parts.collect(),
+    }
+}
+
+/// The versions of each record together.
+fn version_sets(versions: &[Version]) -> Vec<VersionSet> {
+    let sets = versions.chunk_by(|a, b| a.seq == b.seq);
+    sets.map(|versions| {
+        let mut data = Vec::new();
+        snapshots::write_versions(versions, &mut data);
+        VersionSet { seq: versions[0].seq, data }
+    })
+    .collect()
+}
+
+fn counters(engine: &Engine, source: &Arc<str>) -> Option<Counters> {
+    let ledger = engine.ledger().get(source)?;
+    let unmodelled = ledger.unmodelled.iter().map(|(name, &count)| (name.to_string(), count)).collect();
+    Some(Counters {
+        source: source.to_string(),
+        received: ledger.received,
+        recorded: ledger.recorded,
+        duplicate: ledger.duplicate,
+        ignored: ledger.ignored,
+        quarantined: ledger.quarantined,
+        unmodelled,
+        ignored_by: std::collections::BTreeMap::default(),
+    })
+}

@@ -1,0 +1,89 @@
+//! The engine's state in a store: snapshots of the whole, versions of objects between them.
+//!
+//! Both are caches of what folding the journal gives, and carry the number of their form; another form is not read.
+
+use std::ops::ControlFlow;
+
+use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version};
+use osel_core::time::Timestamp;
+
+use crate::store::{Journal, JournalError, Reader, SnapshotInfo};
+
+/// How large a chunk gets before it is written: a step of a few milliseconds.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// How many records may lie between two snapshots: folding that many takes a second or two.
+pub const SNAPSHOT_EVERY_RECORDS: u64 = 250_000;
+
+/// Writes the engine's state as it is after everything that was committed.
+///
+/// # Errors
+/// When the store cannot be written; the state stays in the journal.
+pub fn write(engine: &Engine, journal: &mut dyn Journal, made_at: Timestamp) -> Result<(), JournalError> {
+    let head = journal.head();
+    let id = journal.begin_snapshot(head.seq, head.entry, made_at)?;
+    let mut chunk = format!("{ENGINE_FORMAT}\n").into_bytes();
+    for line in engine.lines() {
+        // Lines have string keys only, so that writing into memory cannot fail.
+        let _ = serde_json::to_writer(&mut chunk, &line);
+        chunk.push(b'\n');
+        if chunk.len() >= CHUNK_BYTES {
+            journal.add_snapshot_chunk(id, &chunk)?;
+            chunk.clear();
+        }
+    }
+    journal.add_snapshot_chunk(id, &chunk)?;
+    journal.complete_snapshot(id)?;
+    Ok(())
+}
+
+/// Reads a snapshot into an engine; false when it is of another form or cannot be understood, and then the engine is of no use.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn read(
+    reader: &mut dyn Reader,
+    info: &SnapshotInfo,
+    engine: &mut Engine,
+    wanted: fn(&EngineLine) -> bool,
+) -> Result<bool, JournalError> {
+    let mut region = None;
+    let mut first = true;
+    let mut good = true;
+    reader.snapshot(info.id, &mut |chunk| {
+        for line in chunk.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            if std::mem::take(&mut first) {
+                good = line == ENGINE_FORMAT.to_string().as_bytes();
+            } else {
+                match serde_json::from_slice::<EngineLine>(line) {
+                    Ok(line) if wanted(&line) => engine.restore(line, &mut region),
+                    Ok(_) => {}
+                    Err(_) => good = false,
+                }
+            }
+            if !good {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(good && !first)
+}
+
+/// Versions as the store keeps them: the form, then one JSON line each.
+pub fn write_versions(versions: &[Version], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{ENGINE_FORMAT}\n").as_bytes());
+    for version in versions {
+        let _ = serde_json::to_writer(&mut *out, version);
+        out.push(b'\n');
+    }
+}
+
+/// Reads what [`write_versions`] wrote; none when it is of another form.
+pub fn read_versions(data: &[u8]) -> Option<Vec<Version>> {
+    let mut lines = data.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    if lines.next()? != ENGINE_FORMAT.to_string().as_bytes() {
+        return None;
+    }
+    lines.map(|line| serde_json::from_slice(line).ok()).collect()
+}

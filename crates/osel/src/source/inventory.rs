@@ -1,0 +1,273 @@
+//! API dumps: one JSON object whose keys are collection names, read object by object.
+//!
+//! Missing keys mean "not said", an empty list means "there are none". Objects are handed over as the JSON text they stand in, so that
+//! a dump of a million ports needs the memory of a page.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use osel_core::decode::{Defect, read_named, read_object};
+use osel_core::event::{Kind, Object};
+use osel_core::ids::Id;
+use osel_core::names::NameKind;
+use osel_core::time::Timestamp;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::recording::unpacked;
+
+/// How many objects are handed over at once: a step of a few milliseconds.
+pub const PAGE_OBJECTS: usize = 1000;
+
+/// Why an inventory cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryError {
+    /// The file cannot be opened.
+    #[error("cannot open `{path}`")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not a file.
+    #[error("`{path}` is a directory, not an inventory")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It is not one JSON object of lists.
+    #[error(
+        "`{path}` is not an inventory: one JSON object whose keys are collection names and whose values are lists"
+    )]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with line and column.
+        source: serde_json::Error,
+    },
+    /// No key is a collection that is known.
+    #[error("`{path}` has no collection that is known, such as `ports` or `security_groups`")]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// One object cannot be read.
+    #[error("`{path}`: `{collection}[{index}]` cannot be read")]
+    Object {
+        /// The file.
+        path: PathBuf,
+        /// The collection.
+        collection: String,
+        /// The object's place in it, from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: Defect,
+    },
+    /// `taken_at` is not a time.
+    #[error("`{path}`: `taken_at` is not a time: `{text}`")]
+    TakenAt {
+        /// The file.
+        path: PathBuf,
+        /// What stands there.
+        text: String,
+    },
+}
+
+/// What an inventory is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// An object of the network service.
+    Object(Object),
+    /// A user, project, domain, group or role.
+    Named {
+        /// What it is.
+        kind: NameKind,
+        /// Which one.
+        id: Id,
+        /// What it is called.
+        name: Option<Box<str>>,
+    },
+}
+
+/// Objects with the text that each was read from, by collection: `collection`, tabulator, JSON, newline.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// What was read.
+    pub items: Vec<Item>,
+    /// The same as text, to be kept.
+    pub text: Vec<u8>,
+}
+
+/// What an inventory said altogether.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// When it was taken, where it says so.
+    pub taken_at: Option<Timestamp>,
+    /// The collections that were there, empty ones too.
+    pub collections: BTreeSet<String>,
+    /// Keys that are no collection that is known.
+    pub unknown: BTreeSet<String>,
+    /// How many objects were read.
+    pub objects: usize,
+}
+
+impl Summary {
+    /// The kinds of network objects that were said in full.
+    pub fn complete(&self) -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|kind| self.collections.contains(kind.plural())).collect()
+    }
+}
+
+/// Reads one object of a collection; nothing for one that is not known.
+pub fn read_item(collection: &str, json: &[u8]) -> Option<Result<Item, Defect>> {
+    if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.plural() == collection) {
+        return Some(read_object(kind, json).map(Item::Object));
+    }
+    let kind = NameKind::ALL.into_iter().find(|kind| collection.strip_suffix('s') == Some(kind.as_str()))?;
+    Some(read_named(json).map(|(id, name, _)| Item::Named { kind, id, name }))
+}
+
+/// Whether the collection is read for anything.
+fn known(collection: &str) -> bool {
+    collection == "role_assignments"
+        || Kind::ALL.into_iter().any(|kind| kind.plural() == collection)
+        || NameKind::ALL.into_iter().any(|kind| collection.strip_suffix('s') == Some(kind.as_str()))
+}
+
+/// Reads `taken_at` and looks at the whole file, so that what is wrong with it is said before anything is changed.
+///
+/// # Errors
+/// When it is not an inventory, with the place.
+pub fn check(path: &Path) -> Result<Summary, InventoryError> {
+    read(path, &mut |_| {})
+}
+
+/// Reads an inventory page by page.
+///
+/// # Errors
+/// When it is not an inventory, with the place; the pages before it were handed over.
+pub fn read(path: &Path, page: &mut dyn FnMut(Page)) -> Result<Summary, InventoryError> {
+    let file = File::open(path).map_err(|source| InventoryError::Open { path: path.into(), source })?;
+    if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+        return Err(InventoryError::Directory { path: path.into() });
+    }
+    let mut reading =
+        Reading { path, page: Page::default(), hand_over: page, summary: Summary::default(), error: None };
+    let mut json = serde_json::Deserializer::from_reader(unpacked(path, file));
+    let read = json.deserialize_map(TopLevel(&mut reading)).and_then(|()| json.end());
+    if let Some(error) = reading.error {
+        return Err(error);
+    }
+    read.map_err(|source| InventoryError::Shape { path: path.into(), source })?;
+    if reading.summary.collections.is_empty() {
+        return Err(InventoryError::Nothing { path: path.into() });
+    }
+    reading.flush();
+    Ok(reading.summary)
+}
+
+struct Reading<'a> {
+    path: &'a Path,
+    page: Page,
+    hand_over: &'a mut dyn FnMut(Page),
+    summary: Summary,
+    error: Option<InventoryError>,
+}
+
+impl Reading<'_> {
+    fn flush(&mut self) {
+        if !self.page.items.is_empty() {
+            (self.hand_over)(std::mem::take(&mut self.page));
+        }
+    }
+
+    fn object(&mut self, collection: &str, index: usize, json: &str) -> Result<(), ()> {
+        let Some(item) = read_item(collection, json.as_bytes()) else { return Ok(()) };
+        match item {
+            Ok(item) => {
+                self.page.items.push(item);
+                self.page.text.extend_from_slice(collection.as_bytes());
+                self.page.text.push(b'\t');
+                // JSON text needs no line break outside of strings, and in strings it is escaped.
+                self.page.text.extend(
+                    json.bytes().map(|byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }),
+                );
+                self.page.text.push(b'\n');
+                self.summary.objects += 1;
+                if self.page.items.len() >= PAGE_OBJECTS {
+                    self.flush();
+                }
+                Ok(())
+            }
+            Err(source) => {
+                let (path, collection) = (self.path.into(), collection.to_owned());
+                self.error = Some(InventoryError::Object { path, collection, index, source });
+                Err(())
+            }
+        }
+    }
+}
+
+struct TopLevel<'a, 'b>(&'a mut Reading<'b>);
+
+impl<'de> Visitor<'de> for TopLevel<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object whose keys are collection names")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "taken_at" {
+                let text: String = map.next_value()?;
+                let Some(time) = Timestamp::parse(&text) else {
+                    self.0.error = Some(InventoryError::TakenAt { path: self.0.path.into(), text });
+                    return Err(serde::de::Error::custom("stopped"));
+                };
+                self.0.summary.taken_at = Some(time);
+            } else if known(&key) {
+                map.next_value_seed(Collection { name: &key, reading: self.0 })?;
+                self.0.summary.collections.insert(key);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                self.0.summary.unknown.insert(key);
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Collection<'a, 'b, 'c> {
+    name: &'a str,
+    reading: &'b mut Reading<'c>,
+}
+
+impl<'de> DeserializeSeed<'de> for Collection<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Collection<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a list of objects under `{}`", self.name)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(json) = seq.next_element::<Box<RawValue>>()? {
+            if self.reading.object(self.name, index, json.get()).is_err() {
+                return Err(serde::de::Error::custom("stopped"));
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! Captured messages: `.jsonl` or `.jsonl.gz`, one message a line, in the order received.
+//!
+//! Each line is `{"received_at","exchange","routing_key","redelivered","properties","body"}`; a body that was not UTF-8 stands in `body_b64`
+//! instead. Everything but the body may be missing. A line that is no such object ends the reading with the file and the line;
+//! what came before it was handed over.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flate2::bufread::MultiGzDecoder;
+use osel_core::event::{Compression, Properties, RawMessage};
+use osel_core::time::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The longest line that is read: a body at its own limit, with every byte escaped, and its properties.
+pub const LINE_BYTES_MAX: usize = 128 << 20;
+
+/// Why a recording cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be opened.
+    #[error("cannot open `{path}`")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not a file.
+    #[error("`{path}` is a directory, not a recording")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file ends early or cannot be unpacked or read.
+    #[error("cannot read `{path}` after line {line}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The last good line.
+        line: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line is not a message.
+    #[error("`{path}` line {line} is not a recorded message")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A line is longer than is accepted.
+    #[error("`{path}` line {line} is longer than {LINE_BYTES_MAX} bytes")]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+    },
+    /// A line's body in base 64 is none.
+    #[error("`{path}` line {line}: `body_b64` is not base 64")]
+    Base64 {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+    },
+}
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow, default)]
+    received_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    exchange: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    routing_key: Option<Cow<'a, str>>,
+    #[serde(default)]
+    redelivered: bool,
+    #[serde(borrow, default)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    body_b64: Option<Cow<'a, str>>,
+}
+
+#[derive(Default, Deserialize)]
+struct KnownProperties<'a> {
+    #[serde(borrow, default)]
+    headers: Option<Headers<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Headers<'a> {
+    #[serde(borrow, default)]
+    compression: Option<Cow<'a, str>>,
+}
+
+/// One recorded message; the time of reception is missing in recordings that did not note it.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The message; without a time of reception its `received_at` is [`Timestamp::EPOCH`].
+    pub message: RawMessage,
+    /// Whether the recording has its time of reception.
+    pub timed: bool,
+}
+
+/// A recording, read line by line.
+pub struct Recording {
+    path: PathBuf,
+    source: Arc<str>,
+    region: Option<Arc<str>>,
+    reader: Box<dyn BufRead + Send>,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recording")
+            .field("path", &self.path)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Recording {
+    /// Opens a recording. Its source is named after the file, without its endings.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is a directory.
+    pub fn open(path: &Path, region: Option<Arc<str>>) -> Result<Self, RecordingError> {
+        let file = File::open(path).map_err(|source| RecordingError::Open { path: path.into(), source })?;
+        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+            return Err(RecordingError::Directory { path: path.into() });
+        }
+        let source = Arc::from(source_name(path));
+        Ok(Self::new(path.into(), source, region, unpacked(path, file)))
+    }
+
+    /// A recording from any reader; `path` is what errors call it.
+    pub fn new(
+        path: PathBuf,
+        source: Arc<str>,
+        region: Option<Arc<str>>,
+        reader: Box<dyn BufRead + Send>,
+    ) -> Self {
+        Self { path, source, region, reader, line: 0, buffer: Vec::new() }
+    }
+
+    /// The next message; none at the end.
+    ///
+    /// # Errors
+    /// When the file cannot be read on, with the file and the line.
+    pub fn next_message(&mut self) -> Result<Option<Recorded>, RecordingError> {
+        loop {
+            self.buffer.clear();
+            let limit = LINE_BYTES_MAX as u64 + 1;
+            let read =
+                self.reader.by_ref().take(limit).read_until(b'\n', &mut self.buffer).map_err(|source| {
+                    RecordingError::Read { path: self.path.clone(), line: self.line, source }
+                })?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            if self.buffer.len() > LINE_BYTES_MAX {
+                return Err(RecordingError::LongLine { path: self.path.clone(), line: self.line });
+            }
+            if !self.buffer.trim_ascii().is_empty() {
+                return self.message().map(Some);
+            }
+        }
+    }
+
+    fn message(&self) -> Result<Recorded, RecordingError> {
+        let wrong = |source| RecordingError::Line { path: self.path.clone(), line: self.line, source };
+        let line: Line<'_> = serde_json::from_slice(self.buffer.trim_ascii()).map_err(wrong)?;
+        let received_at = line.received_at.as_deref().and_then(Timestamp::parse);
+        let body = match (line.body, line.body_b64) {
+            (Some(body), _) => body.into_owned().into_bytes(),
+            (None, Some(text)) => decode_base64(&text)
+                .ok_or_else(|| RecordingError::Base64 { path: self.path.clone(), line: self.line })?,
+            (None, None) => return Err(wrong(serde::de::Error::missing_field("body"))),
+        };
+        let json = line.properties.map_or("", RawValue::get);
+        let known: KnownProperties<'_> = serde_json::from_str(json).unwrap_or_default();
+        let compression = known.headers.and_then(|headers| headers.compression);
+        let message = RawMessage {
+            source: Arc::clone(&self.source),
+            region: self.region.clone(),
+            exchange: line.exchange.unwrap_or_default().into(),
+            routing_key: line.routing_key.unwrap_or_default().into(),
+            redelivered: line.redelivered,
+            received_at: received_at.unwrap_or(Timestamp::EPOCH),
+            properties: Properties {
+                compression: compression.as_deref().map(compression_of),
+                json: json.into(),
+            },
+            body,
+        };
+        Ok(Recorded { message, timed: received_at.is_some() })
+    }
+}
+
+fn compression_of(name: &str) -> Compression {
+    match name {
+        "application/x-gzip" | "application/gzip" => Compression::Gzip,
+        "application/x-bz2" | "application/x-bzip2" => Compression::Bzip2,
+        _ => Compression::Unknown,
+    }
+}
+
+/// Reads gzip by its first bytes, not by its name, and anything else as it is.
+pub(super) fn unpacked(path: &Path, file: File) -> Box<dyn BufRead + Send> {
+    const GZIP: [u8; 2] = [0x1f, 0x8b];
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let packed = reader.fill_buf().is_ok_and(|start| start.starts_with(&GZIP));
+    if packed || path.extension().is_some_and(|ending| ending == "gz") {
+        Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)))
+    } else {
+        Box::new(reader)
+    }
+}
+
+/// A file's name without its endings.
+pub fn source_name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = name.strip_suffix(".jsonl").or_else(|| name.strip_suffix(".json")).unwrap_or(name);
+    if name.is_empty() { "recording".to_owned() } else { name.to_owned() }
+}
+
+/// RFC 4648 §4, padding optional, white space refused.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=').as_bytes();
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0);
+    for &byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording(text: &'static str) -> Recording {
+        Recording::new("test.jsonl".into(), "test".into(), None, Box::new(text.as_bytes()))
+    }
+
+    #[test]
+    fn reads_what_captures_have() {
+        let mut recording = recording(concat!(
+            r#"{"received_at":"2026-11-21T00:40:34.668542+00:00","exchange":"keystone","routing_key":"notifications.info","#,
+            r#""redelivered":true,"properties":{"headers":{"compression":"application/x-gzip"}},"body":"a\"b"}"#,
+            "\n\n{\"body_b64\":\"//79\"}\n"
+        ));
+        let first = recording.next_message().expect("reads").expect("a message");
+        assert!(first.timed && first.message.redelivered);
+        assert_eq!(first.message.body, b"a\"b");
+        assert_eq!(first.message.properties.compression, Some(Compression::Gzip));
+        let second = recording.next_message().expect("reads").expect("a message");
+        assert_eq!((second.timed, second.message.body), (false, vec![0xff, 0xfe, 0xfd]));
+        assert!(recording.next_message().expect("reads").is_none());
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let mut recording = recording("{\"body\":\"a\"}\nnonsense\n");
+        assert!(recording.next_message().is_ok());
+        let error = recording.next_message().expect_err("not JSON");
+        assert_eq!(error.to_string(), "`test.jsonl` line 2 is not a recorded message");
+    }
+
+    #[test]
+    fn sources_are_named_after_files() {
+        for (path, name) in [("/a/dev-2026.jsonl.gz", "dev-2026"), ("x.jsonl", "x"), ("plain", "plain")] {
+            assert_eq!(source_name(Path::new(path)), name);
+        }
+    }
+}

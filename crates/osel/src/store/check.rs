@@ -1,0 +1,196 @@
+//! What a commit must be before it is written; pure, and the same for every store.
+//!
+//! These are the writer's own promises: numbers without gaps, `as_of` that never goes back, ledgers that
+//! balance. A fault here is a defect of the caller, found before it is durable.
+
+use osel_core::time::Timestamp;
+
+use super::data::{Commit, Counters, Head, PartContent, StoredRecord, VALUE_BYTES_MAX};
+
+/// What is wrong with a commit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitFault {
+    /// It does not go on from the head.
+    #[error(
+        "it goes on from entry {} and record {}, the store ends with entry {} and record {}",
+        previous.entry, previous.seq, head.entry, head.seq
+    )]
+    Previous {
+        /// Where the commit goes on.
+        previous: Head,
+        /// Where the store ends.
+        head: Head,
+    },
+    /// Entries are not numbered on.
+    #[error("entry {found} stands where entry {expected} must")]
+    Entry {
+        /// The number that is due.
+        expected: u64,
+        /// The number that is there.
+        found: u64,
+    },
+    /// Records are not numbered on.
+    #[error("record {found} stands where record {expected} must")]
+    Record {
+        /// The number that is due.
+        expected: u64,
+        /// The number that is there.
+        found: u64,
+    },
+    /// A record stems from an entry that is not there, or leaves a part in an entry it does not have.
+    #[error("record {seq} refers to entry {entry}, which is not there")]
+    RecordEntry {
+        /// The record.
+        seq: u64,
+        /// The entry.
+        entry: u64,
+    },
+    /// A record's `as_of` lies before its predecessor's.
+    #[error("record {seq} is as of {as_of}, its predecessor as of {before}")]
+    AsOf {
+        /// The record.
+        seq: u64,
+        /// Its time.
+        as_of: Timestamp,
+        /// Its predecessor's.
+        before: Timestamp,
+    },
+    /// A ledger does not balance.
+    #[error("the ledger of source `{source_name}` does not balance: {received} received, {settled} settled")]
+    Ledger {
+        /// The source.
+        source_name: String,
+        /// Messages received.
+        received: u64,
+        /// Messages recorded, duplicate, ignored or quarantined.
+        settled: u64,
+    },
+    /// A quarantined message's entry is not there.
+    #[error("quarantined message {id} refers to entry {entry}, which is not there")]
+    Quarantine {
+        /// The message.
+        id: u64,
+        /// The entry.
+        entry: u64,
+    },
+    /// A command's record is not there.
+    #[error("command `{id}` refers to record {seq}, which is not there")]
+    Command {
+        /// The command.
+        id: String,
+        /// The record.
+        seq: u64,
+    },
+    /// Versions are not in order, or of a record that is not in this commit.
+    #[error("object versions of record {seq} are out of order")]
+    Versions {
+        /// The record.
+        seq: u64,
+    },
+    /// A value is too large for a store.
+    #[error("{what} {number} has more than {VALUE_BYTES_MAX} bytes")]
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// Its number.
+        number: u64,
+    },
+    /// A snapshot is ahead of the store.
+    #[error("the snapshot is of record {seq}, the store ends with record {head}")]
+    Snapshot {
+        /// The snapshot's record.
+        seq: u64,
+        /// The store's.
+        head: u64,
+    },
+}
+
+/// Whether a commit may be added to a store at `head` whose last record is as of `as_of`.
+///
+/// # Errors
+/// The first fault found.
+pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), CommitFault> {
+    if commit.previous != head {
+        return Err(CommitFault::Previous { previous: commit.previous, head });
+    }
+    let after = commit.head_after();
+    for (expected, entry) in (head.entry + 1..).zip(commit.entries) {
+        if entry.number != expected {
+            return Err(CommitFault::Entry { expected, found: entry.number });
+        }
+        if entry.source.len().saturating_add(entry.head.len()).saturating_add(entry.body.len())
+            > VALUE_BYTES_MAX
+        {
+            return Err(CommitFault::TooLarge { what: "entry", number: entry.number });
+        }
+    }
+    let mut before = as_of;
+    for (expected, record) in (head.seq + 1..).zip(commit.records) {
+        check_record(record, expected, after.entry, before)?;
+        before = record.as_of;
+    }
+    for counters in commit.counters {
+        check_ledger(counters)?;
+    }
+    for item in commit.quarantine {
+        if item.entry == 0 || item.entry > after.entry {
+            return Err(CommitFault::Quarantine { id: item.id, entry: item.entry });
+        }
+    }
+    for command in commit.commands {
+        if command.seq == 0 || command.seq > after.seq {
+            return Err(CommitFault::Command { id: command.id.clone(), seq: command.seq });
+        }
+    }
+    let mut least = head.seq + 1;
+    for versions in commit.versions {
+        if !(least..=after.seq + 1).contains(&versions.seq) {
+            return Err(CommitFault::Versions { seq: versions.seq });
+        }
+        if versions.data.len() > VALUE_BYTES_MAX {
+            return Err(CommitFault::TooLarge { what: "version of record", number: versions.seq });
+        }
+        least = versions.seq;
+    }
+    Ok(())
+}
+
+fn check_record(
+    record: &StoredRecord,
+    expected: u64,
+    last_entry: u64,
+    before: Timestamp,
+) -> Result<(), CommitFault> {
+    let seq = record.seq;
+    if seq != expected {
+        return Err(CommitFault::Record { expected, found: seq });
+    }
+    let in_entry = record.parts.iter().any(|part| part.content == PartContent::InEntry);
+    if record.entry > last_entry || (in_entry && record.entry == 0) {
+        return Err(CommitFault::RecordEntry { seq, entry: record.entry });
+    }
+    if record.as_of < before {
+        return Err(CommitFault::AsOf { seq, as_of: record.as_of, before });
+    }
+    let bytes = record.parts.iter().fold(record.canonical.len(), |sum, part| {
+        let content = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
+        let project = part.project.as_ref().map_or(0, String::len);
+        // 32: class, salt, lengths and tags of one part.
+        sum.saturating_add(content).saturating_add(project).saturating_add(32)
+    });
+    if bytes > VALUE_BYTES_MAX {
+        return Err(CommitFault::TooLarge { what: "record", number: seq });
+    }
+    Ok(())
+}
+
+fn check_ledger(counters: &Counters) -> Result<(), CommitFault> {
+    let settled = [counters.recorded, counters.duplicate, counters.ignored, counters.quarantined]
+        .into_iter()
+        .fold(0, u64::saturating_add);
+    if settled == counters.received {
+        return Ok(());
+    }
+    let received = counters.received;
+    Err(CommitFault::Ledger { source_name: counters.source.clone(), received, settled })
+}

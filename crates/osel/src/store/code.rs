@@ -1,0 +1,204 @@
+//! The store's own plain coding of bytes within a column: fixed little-endian numbers and length-prefixed
+//! bytes.
+//!
+//! Parts of records are kept in it uncompressed, so that a damaged byte damages one part. Reading never
+//! panics and takes no byte sequence for what it is not: what does not add up exactly is [`Malformed`].
+
+use super::data::{PartContent, StoredPart};
+
+/// The form of the parts column; the first byte of it.
+const PARTS_FORM: u8 = 1;
+const CONTENT_BYTES: u8 = 0;
+const CONTENT_IN_ENTRY: u8 = 1;
+const CONTENT_GONE: u8 = 2;
+
+/// Stored bytes that are not in the form they must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);
+
+/// Writes the parts of a record behind what is in `out`.
+pub fn write_parts(parts: &[StoredPart], out: &mut Vec<u8>) {
+    out.push(PARTS_FORM);
+    out.extend_from_slice(&length(parts.len()));
+    for part in parts {
+        out.push(part.class);
+        out.push(u8::from(part.project.is_some()));
+        if let Some(project) = &part.project {
+            put_bytes(out, project.as_bytes());
+        }
+        out.extend_from_slice(&part.salt);
+        match &part.content {
+            PartContent::Bytes(bytes) => {
+                out.push(CONTENT_BYTES);
+                put_bytes(out, bytes);
+            }
+            PartContent::InEntry => out.push(CONTENT_IN_ENTRY),
+            PartContent::Gone => out.push(CONTENT_GONE),
+        }
+    }
+}
+
+/// Reads what [`write_parts`] wrote.
+///
+/// # Errors
+/// When the bytes are anything else.
+pub fn read_parts(bytes: &[u8]) -> Result<Vec<StoredPart>, Malformed> {
+    let mut from = Take(bytes);
+    if from.byte()? != PARTS_FORM {
+        return Err(Malformed("the parts are in an unknown form"));
+    }
+    let count = from.length()?;
+    let mut parts = Vec::new();
+    for _ in 0..count {
+        let class = from.byte()?;
+        let project = match from.byte()? {
+            0 => None,
+            1 => Some(from.text()?),
+            _ => return Err(Malformed("a part's project is neither there nor absent")),
+        };
+        let salt = from.array()?;
+        let content = match from.byte()? {
+            CONTENT_BYTES => PartContent::Bytes(from.bytes()?.to_vec()),
+            CONTENT_IN_ENTRY => PartContent::InEntry,
+            CONTENT_GONE => PartContent::Gone,
+            _ => return Err(Malformed("a part's content is of an unknown sort")),
+        };
+        parts.push(StoredPart { class, project, salt, content });
+    }
+    from.end()?;
+    Ok(parts)
+}
+
+/// Writes bytes with their length before them.
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&length(bytes.len()));
+    out.extend_from_slice(bytes);
+}
+
+/// Lengths are checked against `VALUE_BYTES_MAX` before anything is written, so that four bytes hold them.
+fn length(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Takes one thing after the other from the front of bytes.
+pub struct Take<'a>(pub &'a [u8]);
+
+impl<'a> Take<'a> {
+    fn slice(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (front, rest) = self.0.split_at_checked(length).ok_or(Malformed("the bytes end too early"))?;
+        self.0 = rest;
+        Ok(front)
+    }
+
+    /// A fixed number of bytes.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let mut out = [0; N];
+        out.copy_from_slice(self.slice(N)?);
+        Ok(out)
+    }
+
+    /// One byte.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn byte(&mut self) -> Result<u8, Malformed> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    /// An unsigned number of eight bytes.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn number(&mut self) -> Result<u64, Malformed> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn length(&mut self) -> Result<usize, Malformed> {
+        let length = u32::from_le_bytes(self.array()?);
+        usize::try_from(length).map_err(|_| Malformed("a length is beyond this machine"))
+    }
+
+    /// Bytes with their length before them.
+    ///
+    /// # Errors
+    /// When there are fewer than the length says.
+    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = self.length()?;
+        self.slice(length)
+    }
+
+    /// Text with its length before it.
+    ///
+    /// # Errors
+    /// When it is cut short or not UTF-8.
+    pub fn text(&mut self) -> Result<String, Malformed> {
+        let text = std::str::from_utf8(self.bytes()?).map_err(|_| Malformed("a text is not UTF-8"))?;
+        Ok(text.to_owned())
+    }
+
+    /// Whether everything was taken.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn end(&self) -> Result<(), Malformed> {
+        if self.is_empty() { Ok(()) } else { Err(Malformed("there are bytes too many")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> Vec<StoredPart> {
+        let part = |class, project: Option<&str>, content| StoredPart {
+            class,
+            project: project.map(str::to_owned),
+            salt: [class; 16],
+            content,
+        };
+        vec![
+            part(1, None, PartContent::Bytes(b"{\"a\":1}".to_vec())),
+            part(2, Some("aster"), PartContent::Bytes(Vec::new())),
+            part(3, Some(""), PartContent::InEntry),
+            part(0, None, PartContent::Gone),
+        ]
+    }
+
+    #[test]
+    fn parts_come_back() {
+        for parts in [Vec::new(), parts()] {
+            let mut bytes = Vec::new();
+            write_parts(&parts, &mut bytes);
+            assert_eq!(read_parts(&bytes), Ok(parts));
+        }
+    }
+
+    #[test]
+    fn every_other_length_is_malformed() {
+        let mut bytes = Vec::new();
+        write_parts(&parts(), &mut bytes);
+        for length in 0..bytes.len() {
+            assert!(read_parts(&bytes[..length]).is_err(), "{length}");
+        }
+        bytes.push(0);
+        assert_eq!(read_parts(&bytes), Err(Malformed("there are bytes too many")));
+    }
+
+    #[test]
+    fn every_changed_byte_is_malformed_or_shows() {
+        let mut good = Vec::new();
+        write_parts(&parts(), &mut good);
+        for at in 0..good.len() {
+            for bit in 0..8 {
+                let mut bytes = good.clone();
+                bytes[at] ^= 1 << bit;
+                assert_ne!(read_parts(&bytes), Ok(parts()), "{at} {bit}");
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The plain data that goes into the store and comes out of it.
+//!
+//! Nothing here knows how it is kept, and nothing knows the engine's types: states, reasons and encodings are
+//! opaque bytes or short texts that only their maker interprets. Numbers of entries and records start at 1
+//! and have no gaps; 0 stands for "before the first".
+
+use std::collections::BTreeMap;
+
+use osel_core::time::Timestamp;
+
+/// What an [`Entry`] is; codes are stored and therefore never change their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryKind(pub u8);
+
+impl EntryKind {
+    /// A message from a source, redacted.
+    pub const MESSAGE: Self = Self(1);
+    /// An inventory, or a page of one.
+    pub const INVENTORY: Self = Self(2);
+    /// The outcome of a command.
+    pub const OUTCOME: Self = Self(3);
+    /// An order of an operator.
+    pub const ORDER: Self = Self(4);
+    /// A tick of the clock that had an effect.
+    pub const TICK: Self = Self(5);
+    /// An observation by the API that changed the model.
+    pub const OBSERVATION: Self = Self(6);
+    /// Something osel did or noticed about itself: a start, a gap.
+    pub const SYSTEM: Self = Self(7);
+}
+
+/// One input of the engine, as it was handled: folding all of them in order gives the state again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// From 1, without gaps.
+    pub number: u64,
+    /// The `now` it was handled with.
+    pub at: Timestamp,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The source it came from; empty when it came from none.
+    pub source: String,
+    /// A small JSON object beside the body: exchange, routing key, properties, redelivered.
+    pub head: Vec<u8>,
+    /// The body, redacted; empty when it was erased.
+    pub body: Vec<u8>,
+    /// Whether the body was erased by retention.
+    pub erased: bool,
+}
+
+/// One record of the trail: its canonical bytes, what they commit to, and the columns it is found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// The entry it stems from; 0 for none.
+    pub entry: u64,
+    /// The kind of record, in the code of its maker.
+    pub kind: u8,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The time from which `--at TIME` sees it; never earlier than its predecessor's.
+    pub as_of: Timestamp,
+    /// The bytes that are hashed.
+    pub canonical: Vec<u8>,
+    /// The hash of the canonical bytes.
+    pub hash: [u8; 32],
+    /// What the canonical bytes commit to, in their order.
+    pub parts: Vec<StoredPart>,
+}
+
+/// One part of a record, committed to by its canonical bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPart {
+    /// The class of the part, in the code of its maker.
+    pub class: u8,
+    /// The project the part belongs to, where it belongs to one.
+    pub project: Option<String>,
+    /// What is hashed before the part; dies with it: all zero when the content is gone.
+    pub salt: [u8; 16],
+    /// The part itself.
+    pub content: PartContent,
+}
+
+/// Where the bytes of a part are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartContent {
+    /// Here.
+    Bytes(Vec<u8>),
+    /// They are the body of the record's entry and not kept twice.
+    InEntry,
+    /// Removed by retention or erasure; the commitment stays.
+    Gone,
+}
+
+/// The ledger of one source, as absolute values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// The source.
+    pub source: String,
+    /// Messages received: the sum of the four below.
+    pub received: u64,
+    /// Messages that have a record.
+    pub recorded: u64,
+    /// Messages recognised as repetitions.
+    pub duplicate: u64,
+    /// Messages ignored by a named policy.
+    pub ignored: u64,
+    /// Messages in quarantine now.
+    pub quarantined: u64,
+    /// Recorded messages that have no meaning here, by event type. In a commit only what changed need be
+    /// named.
+    pub unmodelled: BTreeMap<String, u64>,
+    /// Ignored messages, by policy. In a commit only what changed need be named.
+    pub ignored_by: BTreeMap<String, u64>,
+}
+
+/// Whether a message is still in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QuarantineState {
+    /// It is.
+    Held,
+    /// It was replayed and counts elsewhere now.
+    Replayed,
+}
+
+/// One message that could not be read; its bytes are its entry's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantineItem {
+    /// Given by the caller, unique.
+    pub id: u64,
+    /// The entry with the bytes.
+    pub entry: u64,
+    /// The source it came from.
+    pub source: String,
+    /// When it was put there.
+    pub at: Timestamp,
+    /// The reason as a short word.
+    pub reason_code: String,
+    /// The reason as a sentence.
+    pub reason: String,
+    /// The event type, where it could be read.
+    pub event_type: Option<String>,
+    /// The message id, where it could be read.
+    pub message_id: Option<String>,
+    /// Whether it is still there.
+    pub state: QuarantineState,
+}
+
+/// One command with its present state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRow {
+    /// The command's id.
+    pub id: String,
+    /// The record that planned it.
+    pub seq: u64,
+    /// Its state, in the word of its maker.
+    pub state: String,
+    /// Everything else, in its maker's encoding.
+    pub body: Vec<u8>,
+    /// When it got this state.
+    pub updated_at: Timestamp,
+}
+
+/// Object versions that one record made, in the engine's encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionSet {
+    /// The record. A change that has no record of its own carries the number of the next one.
+    pub seq: u64,
+    /// The versions.
+    pub data: Vec<u8>,
+}
+
+/// How far a store has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The last record; 0 for none.
+    pub seq: u64,
+    /// The last record's hash; zeros for none.
+    pub hash: [u8; 32],
+    /// The last entry; 0 for none.
+    pub entry: u64,
+}
+
+impl Head {
+    /// The head of a store in which nothing is.
+    pub const EMPTY: Self = Self { seq: 0, hash: [0; 32], entry: 0 };
+}
+
+/// What is added in one durable transaction: all of it or nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit<'a> {
+    /// The writer's epoch; a store that was opened for writing since refuses it.
+    pub epoch: u64,
+    /// The head this goes on from.
+    pub previous: Head,
+    /// New inputs.
+    pub entries: &'a [Entry],
+    /// New records.
+    pub records: &'a [StoredRecord],
+    /// Ledgers that changed.
+    pub counters: &'a [Counters],
+    /// Quarantine items that are new or changed.
+    pub quarantine: &'a [QuarantineItem],
+    /// Commands that are new or changed.
+    pub commands: &'a [CommandRow],
+    /// Object versions the new records made.
+    pub versions: &'a [VersionSet],
+}
+
+impl<'a> Commit<'a> {
+    /// A commit of nothing, to fill in.
+    pub fn empty(epoch: u64, previous: Head) -> Commit<'a> {
+        Commit {
+            epoch,
+            previous,
+            entries: &[],
+            records: &[],
+            counters: &[],
+            quarantine: &[],
+            commands: &[],
+            versions: &[],
+        }
+    }
+
+    /// The head after this commit.
+    pub fn head_after(&self) -> Head {
+        let (seq, hash) = match self.records.last() {
+            Some(record) => (record.seq, record.hash),
+            None => (self.previous.seq, self.previous.hash),
+        };
+        Head { seq, hash, entry: self.entries.last().map_or(self.previous.entry, |entry| entry.number) }
+    }
+}
+
+/// What a store says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// The store's id, 32 hexadecimal digits; its queue is named after it.
+    pub id: String,
+    /// The format it is in.
+    pub format: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How often it was opened for writing.
+    pub epoch: u64,
+}
+
+/// What a new store is told about itself.
+#[derive(Clone, Debug)]
+pub struct NewStore {
+    /// 16 bytes of chance.
+    pub id: [u8; 16],
+    /// The time now.
+    pub created_at: Timestamp,
+}
+
+/// A saved state of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// Its number, rising with each new one.
+    pub id: u64,
+    /// The last record the state contains.
+    pub seq: u64,
+    /// The last entry the state contains.
+    pub entry: u64,
+    /// In how many chunks it is kept.
+    pub chunks: u64,
+    /// Its size, uncompressed.
+    pub bytes: u64,
+    /// When it was begun.
+    pub made_at: Timestamp,
+}
+
+/// Which records, entries or versions are asked for: both ends belong to it.
+pub type Numbers = std::ops::RangeInclusive<u64>;
+
+/// All numbers there are.
+pub const ALL: Numbers = 1..=u64::MAX;
+
+/// The most bytes that one value may have: a body, the canonical bytes, a chunk. SQLite's own bound is
+/// 1,000,000,000, and zstd may add a 256th to what it cannot compress.
+pub const VALUE_BYTES_MAX: usize = 900_000_000;

@@ -1,0 +1,193 @@
+//! What a store can do, whatever it is made of: [`Journal`] writes, [`Reader`] reads.
+//!
+//! Both block; the runtime gives the writer a thread of its own. Neither knows what it keeps: verifying the
+//! chain, folding entries and rendering records happen in the core, with what comes from here.
+
+use std::ops::ControlFlow;
+
+use osel_core::time::Timestamp;
+
+use super::data::{
+    CommandRow, Commit, Counters, Entry, Head, Numbers, QuarantineItem, QuarantineState, SnapshotInfo,
+    StoreInfo, StoredRecord, VersionSet,
+};
+use super::error::JournalError;
+
+/// The most bytes of one chunk of a snapshot, so that a commit never waits long for one to be written.
+pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 4 << 20;
+
+/// The one writer of a store.
+pub trait Journal: Send {
+    /// What the store says about itself.
+    fn info(&self) -> &StoreInfo;
+
+    /// The head after the last commit that succeeded.
+    fn head(&self) -> Head;
+
+    /// Adds a batch in one durable transaction; once this returns, a crash cannot undo it.
+    ///
+    /// # Errors
+    /// A commit that contradicts itself or the store is refused and changes nothing, nor does one to a busy
+    /// store. After any other error it is not known whether the batch is in the store: the journal takes no
+    /// further write until [`Self::reopen`].
+    fn commit(&mut self, commit: &Commit<'_>) -> Result<Head, JournalError>;
+
+    /// Opens the store again after a failed write and says where it is: at the head before the failed commit
+    /// (repeat it, byte for byte) or at the head after it (go on).
+    ///
+    /// # Errors
+    /// When it cannot be opened, or its head is neither of the two. It is busy while a backup is made of it.
+    fn reopen(&mut self) -> Result<Head, JournalError>;
+
+    /// Begins a snapshot of the state after `seq` and `entry`. It is written beside commits, a chunk at a
+    /// time, and seen by nobody before it is complete. One is written at a time: an unfinished one is
+    /// dropped.
+    ///
+    /// # Errors
+    /// When the store has not come that far, or cannot be written.
+    fn begin_snapshot(&mut self, seq: u64, entry: u64, made_at: Timestamp) -> Result<u64, JournalError>;
+
+    /// Adds the next chunk, of at most [`SNAPSHOT_CHUNK_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// When there is no such unfinished snapshot, or it cannot be written.
+    fn add_snapshot_chunk(&mut self, id: u64, data: &[u8]) -> Result<(), JournalError>;
+
+    /// Makes a snapshot visible.
+    ///
+    /// # Errors
+    /// When there is no such unfinished snapshot, or it cannot be written.
+    fn complete_snapshot(&mut self, id: u64) -> Result<SnapshotInfo, JournalError>;
+
+    /// Removes the complete snapshots that `keep` does not want, and says how many. It is asked from the
+    /// latest to the oldest.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn prune_snapshots(&mut self, keep: &mut dyn FnMut(&SnapshotInfo) -> bool)
+    -> Result<usize, JournalError>;
+
+    /// Removes the parts of a class and project from a record, with their salts; a part that lies in the
+    /// record's entry goes from there. Record, hash and every other part stay. Says how many parts went.
+    ///
+    /// # Errors
+    /// When the record is damaged or the store cannot be written. When it is busy, as while a backup is made
+    /// of it, the parts are gone from the record but not yet from the log: to be repeated.
+    fn erase_part(&mut self, seq: u64, class: u8, project: Option<&str>) -> Result<usize, JournalError>;
+
+    /// A reader of the same store.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn reader(&self) -> Result<Box<dyn Reader>, JournalError>;
+}
+
+/// Takes one thing that was read, and says whether to go on.
+pub type Each<'a, T> = &'a mut dyn FnMut(T) -> ControlFlow<()>;
+
+/// A reader of a store; needs bounded memory and holds up no writer, however slow its caller is.
+///
+/// What it reads in several steps is not of one moment: numbers only grow, so whoever wants one reads
+/// [`Self::head`] first and asks up to there.
+pub trait Reader: Send {
+    /// What the store says about itself.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn info(&mut self) -> Result<StoreInfo, JournalError>;
+
+    /// How far the store has come.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn head(&mut self) -> Result<Head, JournalError>;
+
+    /// The record of that number.
+    ///
+    /// # Errors
+    /// When it is damaged or the store cannot be read.
+    fn record(&mut self, seq: u64) -> Result<Option<StoredRecord>, JournalError>;
+
+    /// The records of a range in order. A missing one is not an error here: the numbers show it.
+    ///
+    /// # Errors
+    /// When one is damaged ([`Place::Record`](super::Place::Record) says which) or the store cannot be read.
+    fn records(&mut self, range: Numbers, each: Each<'_, StoredRecord>) -> Result<(), JournalError>;
+
+    /// The entry of that number.
+    ///
+    /// # Errors
+    /// When its block is damaged or the store cannot be read.
+    fn entry(&mut self, number: u64) -> Result<Option<Entry>, JournalError>;
+
+    /// The entries of a range in order. A missing one is not an error here: the numbers show it.
+    ///
+    /// # Errors
+    /// When a block is damaged ([`Place::Entry`](super::Place::Entry) names its first) or the store cannot be
+    /// read.
+    fn entries(&mut self, range: Numbers, each: Each<'_, Entry>) -> Result<(), JournalError>;
+
+    /// The ledgers of all sources, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn ledger(&mut self) -> Result<Vec<Counters>, JournalError>;
+
+    /// Quarantined messages by id, all or those in one state.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn quarantine(
+        &mut self,
+        state: Option<QuarantineState>,
+        each: Each<'_, QuarantineItem>,
+    ) -> Result<(), JournalError>;
+
+    /// The quarantined message of that id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn quarantine_item(&mut self, id: u64) -> Result<Option<QuarantineItem>, JournalError>;
+
+    /// Commands by record and id, all or those in one state.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn commands(&mut self, state: Option<&str>, each: Each<'_, CommandRow>) -> Result<(), JournalError>;
+
+    /// The command of that id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn command(&mut self, id: &str) -> Result<Option<CommandRow>, JournalError>;
+
+    /// The complete snapshots, latest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn snapshots(&mut self) -> Result<Vec<SnapshotInfo>, JournalError>;
+
+    /// The latest complete snapshot that contains no record after `seq`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn snapshot_at(&mut self, seq: u64) -> Result<Option<SnapshotInfo>, JournalError>;
+
+    /// The chunks of a complete snapshot, in order.
+    ///
+    /// # Errors
+    /// When it was removed meanwhile or is damaged, or the store cannot be read.
+    fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Result<(), JournalError>;
+
+    /// The object versions made by the records of a range, in order.
+    ///
+    /// # Errors
+    /// When a block is damaged or the store cannot be read.
+    fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Result<(), JournalError>;
+
+    /// The last record whose `as_of` is not later than `time`; 0 for none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn seq_at(&mut self, time: Timestamp) -> Result<u64, JournalError>;
+}

@@ -1,0 +1,173 @@
+//! Copying a store that may be in use, and proving that the copy is the store.
+//!
+//! The copy is made a few pages at a time within one read transaction, so that it is of one moment and the
+//! writer goes on. It gets its name only after it was opened, checked by SQLite and read from the first
+//! record and entry to the last.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+
+use super::super::code::Malformed;
+use super::super::data::{ALL, Head};
+use super::super::error::{JournalError, Place};
+use super::super::journal::Reader;
+use super::batch::read_meta;
+use super::connect::{At, Mode, connect};
+use super::directory;
+use super::reader::SqliteReader;
+
+/// Pages copied between two reports of progress: 16 MiB.
+const PAGES_AT_ONCE: i32 = 2048;
+/// Records checked between two reports of progress.
+const RECORDS_AT_ONCE: u64 = 10_000;
+/// How often a locked source is asked again, and how long is waited before: five seconds in all.
+const LOCKED_ATTEMPTS: u32 = 50;
+const LOCKED_WAIT: Duration = Duration::from_millis(100);
+
+/// How far a backup has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackupProgress {
+    /// Pages were copied.
+    Copied {
+        /// So many.
+        pages: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// Records of the copy were read again.
+    Checked {
+        /// So many.
+        records: u64,
+        /// Of so many.
+        of: u64,
+    },
+}
+
+/// Copies a store into a directory that is not there or empty, and checks the copy.
+///
+/// # Errors
+/// When it cannot be read or written, or the copy is not what was copied.
+pub(super) fn backup(
+    source: &Path,
+    target: &Path,
+    progress: &mut dyn FnMut(BackupProgress),
+) -> Result<Head, JournalError> {
+    let at = At { path: target };
+    let reader = SqliteReader::open(source)?;
+    directory::make_empty(&at)?;
+    let unfinished = target.join("journal.db.unfinished");
+    directory::make_file(&at, &unfinished)?;
+    let result = copy(source, reader.connection(), &at, &unfinished, progress)
+        .and_then(|head| check(&at, &unfinished, head, progress).map(|()| head));
+    match result {
+        Ok(head) => {
+            let file = directory::database(target);
+            fs::rename(&unfinished, &file).map_err(|error| at.io(&file, "name", error))?;
+            directory::sync_directory(&at, target)?;
+            Ok(head)
+        }
+        Err(error) => {
+            // What failed says more than that its remains could not be removed.
+            let _ = fs::remove_file(&unfinished);
+            Err(error)
+        }
+    }
+}
+
+/// Copies all pages of one moment; returns the head of that moment.
+fn copy(
+    path: &Path,
+    source: &Connection,
+    at: &At<'_>,
+    file: &Path,
+    progress: &mut dyn FnMut(BackupProgress),
+) -> Result<Head, JournalError> {
+    let from = At { path };
+    let read = from.sql(Place::File, "read");
+    let written = at.sql(Place::File, "write");
+    // Holds the moment while it is copied.
+    let moment = source.unchecked_transaction().map_err(&read)?;
+    let (_, head) = read_meta(&moment).map_err(from.sql(Place::Meta, "read"))?;
+    let mut target = connect(at, file, Mode::Write)?;
+    {
+        let backup = Backup::new(source, &mut target).map_err(&written)?;
+        let mut locked = 0;
+        loop {
+            let step = backup.step(PAGES_AT_ONCE).map_err(&written)?;
+            let state = backup.progress();
+            let of = u64::from(state.pagecount.unsigned_abs());
+            progress(BackupProgress::Copied {
+                pages: of.saturating_sub(u64::from(state.remaining.unsigned_abs())),
+                of,
+            });
+            match step {
+                StepResult::Done => break,
+                StepResult::More => locked = 0,
+                _ if locked < LOCKED_ATTEMPTS => {
+                    locked += 1;
+                    std::thread::sleep(LOCKED_WAIT);
+                }
+                _ => {
+                    let source = Malformed("its pages stayed locked").into();
+                    return Err(JournalError::Busy { path: path.to_path_buf(), source });
+                }
+            }
+        }
+    }
+    target.close().map_err(|(_, error)| written(error))?;
+    Ok(head)
+}
+
+/// Opens the copy and reads all of it.
+fn check(
+    at: &At<'_>,
+    file: &Path,
+    head: Head,
+    progress: &mut dyn FnMut(BackupProgress),
+) -> Result<(), JournalError> {
+    let mut copy = SqliteReader::open_file(at.path, file)?;
+    let verdict: String = copy
+        .connection()
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(at.sql(Place::File, "check"))?;
+    if verdict != "ok" {
+        let source = verdict.into();
+        return Err(JournalError::Damaged { path: at.path.to_path_buf(), place: Place::File, source });
+    }
+    let found = copy.head()?;
+    if found != head {
+        return Err(JournalError::HeadMoved { path: at.path.to_path_buf(), expected: head, found });
+    }
+    let (mut seq, mut hash) = (0, Head::EMPTY.hash);
+    copy.records(ALL, &mut |record| {
+        if record.seq != seq + 1 {
+            return ControlFlow::Break(());
+        }
+        (seq, hash) = (record.seq, record.hash);
+        if seq % RECORDS_AT_ONCE == 0 {
+            progress(BackupProgress::Checked { records: seq, of: head.seq });
+        }
+        ControlFlow::Continue(())
+    })?;
+    if (seq, hash) != (head.seq, head.hash) {
+        return Err(at.damaged(Place::Record(seq + 1), "the records do not go on to the head"));
+    }
+    let mut number = 0;
+    copy.entries(ALL, &mut |entry| {
+        if entry.number != number + 1 {
+            return ControlFlow::Break(());
+        }
+        number = entry.number;
+        ControlFlow::Continue(())
+    })?;
+    if number != head.entry {
+        return Err(at.damaged(Place::Entry(number + 1), "the entries do not go on to the head"));
+    }
+    progress(BackupProgress::Checked { records: head.seq, of: head.seq });
+    Ok(())
+}

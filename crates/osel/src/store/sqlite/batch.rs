@@ -1,0 +1,290 @@
+//! One commit as one transaction.
+
+use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
+
+use super::super::block::Packer;
+use super::super::code::write_parts;
+use super::super::data::{Commit, Counters, Head};
+use super::super::error::{JournalError, Place};
+use super::connect::{At, integer};
+use super::rows::{number, quarantine_state};
+
+const ACTION: &str = "write";
+const UNMODELLED: u8 = 1;
+const IGNORED_BY: u8 = 2;
+
+/// Working memory of commits, kept from one to the next.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    /// Packs blocks.
+    pub(super) packer: Packer,
+    parts: Vec<u8>,
+}
+
+impl Workspace {
+    /// Working memory.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn new(at: &At<'_>) -> Result<Self, JournalError> {
+        let packer = Packer::new().map_err(|error| at.io(at.path, ACTION, error))?;
+        Ok(Self { packer, parts: Vec::new() })
+    }
+}
+
+/// Writes a checked commit; durable when it returns.
+///
+/// # Errors
+/// When the store is not where the commit goes on, or cannot be written.
+pub(super) fn write(
+    at: &At<'_>,
+    connection: &mut Connection,
+    commit: &Commit<'_>,
+    workspace: &mut Workspace,
+) -> Result<Head, JournalError> {
+    let failed = at.sql(Place::File, ACTION);
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+    let head = commit.head_after();
+    move_head(at, &transaction, commit, head)?;
+    let batch = Batch { at, transaction: &transaction };
+    batch.entries(commit, &mut workspace.packer)?;
+    batch.records(commit, &mut workspace.parts)?;
+    batch.versions(commit, &mut workspace.packer)?;
+    for counters in commit.counters {
+        batch.counters(counters)?;
+    }
+    batch.quarantine(commit)?;
+    batch.commands(commit)?;
+    transaction.commit().map_err(&failed)?;
+    Ok(head)
+}
+
+/// Moves the head on, if it and the epoch are what the commit says.
+fn move_head(
+    at: &At<'_>,
+    transaction: &Transaction<'_>,
+    commit: &Commit<'_>,
+    head: Head,
+) -> Result<(), JournalError> {
+    let failed = at.sql(Place::Meta, ACTION);
+    let moved = transaction
+        .prepare_cached(
+            "UPDATE meta SET entry = ?1, seq = ?2, hash = ?3 \
+             WHERE epoch = ?4 AND entry = ?5 AND seq = ?6 AND hash = ?7",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                integer(head.entry),
+                integer(head.seq),
+                head.hash,
+                integer(commit.epoch),
+                integer(commit.previous.entry),
+                integer(commit.previous.seq),
+                commit.previous.hash,
+            ])
+        })
+        .map_err(&failed)?;
+    if moved == 1 {
+        return Ok(());
+    }
+    let (current, found) = read_meta(transaction).map_err(&failed)?;
+    let path = at.path.to_path_buf();
+    if current == commit.epoch {
+        Err(JournalError::HeadMoved { path, expected: commit.previous, found })
+    } else {
+        Err(JournalError::Deposed { path, ours: commit.epoch, current })
+    }
+}
+
+/// The epoch and head that the database has.
+pub(super) fn read_meta(connection: &Connection) -> rusqlite::Result<(u64, Head)> {
+    connection.query_row("SELECT epoch, seq, hash, entry FROM meta", [], |row| {
+        let head = Head { seq: number(row, 1)?, hash: row.get(2)?, entry: number(row, 3)? };
+        Ok((number(row, 0)?, head))
+    })
+}
+
+struct Batch<'a> {
+    at: &'a At<'a>,
+    transaction: &'a Transaction<'a>,
+}
+
+impl Batch<'_> {
+    fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>, JournalError> {
+        self.transaction.prepare_cached(sql).map_err(self.at.sql(Place::File, ACTION))
+    }
+
+    fn entries(&self, commit: &Commit<'_>, packer: &mut Packer) -> Result<(), JournalError> {
+        let mut insert =
+            self.prepare("INSERT INTO blocks (first_entry, last_entry, data) VALUES (?1, ?2, ?3)")?;
+        let mut rest = commit.entries;
+        while let Some(first) = rest.first() {
+            let (count, block) =
+                packer.entries(rest).map_err(|error| self.at.io(self.at.path, ACTION, error))?;
+            // Numbers follow each other: the commit was checked.
+            let last = first.number + count as u64 - 1;
+            insert
+                .execute(params![integer(first.number), integer(last), block])
+                .map_err(self.at.sql(Place::Entry(first.number), ACTION))?;
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn records(&self, commit: &Commit<'_>, parts: &mut Vec<u8>) -> Result<(), JournalError> {
+        let mut insert = self.prepare(
+            "INSERT INTO records (seq, entry, kind, time, as_of, hash, canonical, parts) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        for record in commit.records {
+            parts.clear();
+            write_parts(&record.parts, parts);
+            insert
+                .execute(params![
+                    integer(record.seq),
+                    integer(record.entry),
+                    record.kind,
+                    record.time.micros(),
+                    record.as_of.micros(),
+                    record.hash,
+                    record.canonical,
+                    &parts[..],
+                ])
+                .map_err(self.at.sql(Place::Record(record.seq), ACTION))?;
+        }
+        Ok(())
+    }
+
+    fn versions(&self, commit: &Commit<'_>, packer: &mut Packer) -> Result<(), JournalError> {
+        let mut insert =
+            self.prepare("INSERT INTO versions (first_seq, last_seq, data) VALUES (?1, ?2, ?3)")?;
+        let mut rest = commit.versions;
+        while let Some(first) = rest.first() {
+            let (count, block) =
+                packer.versions(rest).map_err(|error| self.at.io(self.at.path, ACTION, error))?;
+            let (packed, left) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            let last = packed.last().map_or(first.seq, |last| last.seq);
+            insert
+                .execute(params![integer(first.seq), integer(last), block])
+                .map_err(self.at.sql(Place::Versions(first.seq), ACTION))?;
+            rest = left;
+        }
+        Ok(())
+    }
+
+    fn counters(&self, counters: &Counters) -> Result<(), JournalError> {
+        let failed = self.at.sql(Place::Ledger, ACTION);
+        self.prepare(
+            "INSERT INTO ledger (source, received, recorded, duplicate, ignored, quarantined) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (source) DO UPDATE SET \
+             received = ?2, recorded = ?3, duplicate = ?4, ignored = ?5, quarantined = ?6",
+        )?
+        .execute(params![
+            counters.source,
+            integer(counters.received),
+            integer(counters.recorded),
+            integer(counters.duplicate),
+            integer(counters.ignored),
+            integer(counters.quarantined),
+        ])
+        .map_err(&failed)?;
+        let mut tally = self.prepare(
+            "INSERT INTO tallies (source, what, name, count) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (source, what, name) DO UPDATE SET count = ?4",
+        )?;
+        for (what, names) in [(UNMODELLED, &counters.unmodelled), (IGNORED_BY, &counters.ignored_by)] {
+            for (name, &count) in names {
+                tally.execute(params![counters.source, what, name, integer(count)]).map_err(&failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn quarantine(&self, commit: &Commit<'_>) -> Result<(), JournalError> {
+        for item in commit.quarantine {
+            self.prepare(
+                "INSERT INTO quarantine \
+                 (id, entry, source, at, reason_code, reason, event_type, message_id, state) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET \
+                 entry = ?2, source = ?3, at = ?4, reason_code = ?5, reason = ?6, event_type = ?7, \
+                 message_id = ?8, state = ?9",
+            )?
+            .execute(params![
+                integer(item.id),
+                integer(item.entry),
+                item.source,
+                item.at.micros(),
+                item.reason_code,
+                item.reason,
+                item.event_type,
+                item.message_id,
+                quarantine_state(item.state),
+            ])
+            .map_err(self.at.sql(Place::Quarantine, ACTION))?;
+        }
+        Ok(())
+    }
+
+    fn commands(&self, commit: &Commit<'_>) -> Result<(), JournalError> {
+        for command in commit.commands {
+            self.prepare(
+                "INSERT INTO commands (id, seq, state, body, updated_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (id) DO UPDATE SET seq = ?2, state = ?3, body = ?4, updated_at = ?5",
+            )?
+            .execute(params![
+                command.id,
+                integer(command.seq),
+                command.state,
+                command.body,
+                command.updated_at.micros(),
+            ])
+            .map_err(self.at.sql(Place::Commands, ACTION))?;
+        }
+        Ok(())
+    }
+}
+
+/// The ledgers of all sources, by name.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn read_ledger(at: &At<'_>, connection: &Connection) -> Result<Vec<Counters>, JournalError> {
+    let failed = at.sql(Place::Ledger, "read");
+    let mut ledger = Vec::new();
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT source, received, recorded, duplicate, ignored, quarantined FROM ledger ORDER BY source",
+        )
+        .map_err(&failed)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Counters {
+            source: row.get(0)?,
+            received: number(row, 1)?,
+            recorded: number(row, 2)?,
+            duplicate: number(row, 3)?,
+            ignored: number(row, 4)?,
+            quarantined: number(row, 5)?,
+            ..Counters::default()
+        })
+    });
+    for counters in rows.map_err(&failed)? {
+        ledger.push(counters.map_err(&failed)?);
+    }
+    let mut statement = connection
+        .prepare_cached("SELECT what, name, count FROM tallies WHERE source = ?1")
+        .map_err(&failed)?;
+    for counters in &mut ledger {
+        let mut rows = statement.query([&counters.source]).map_err(&failed)?;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let what: u8 = row.get(0).map_err(&failed)?;
+            let names = match what {
+                UNMODELLED => &mut counters.unmodelled,
+                IGNORED_BY => &mut counters.ignored_by,
+                _ => return Err(at.damaged(Place::Ledger, "a tally counts nothing that is known")),
+            };
+            names.insert(row.get(1).map_err(&failed)?, number(row, 2).map_err(&failed)?);
+        }
+    }
+    Ok(ledger)
+}

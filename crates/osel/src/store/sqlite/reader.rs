@@ -1,0 +1,458 @@
+//! Readers of an embedded store, beside its writer or alone.
+//!
+//! A reader takes no lock that a writer waits for. Where the directory may not be written and no writer runs,
+//! SQLite cannot share memory; then the file is read as one that does not change, and that this holds is
+//! looked at with every page.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use osel_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::block::{read_entries, read_versions, unpack};
+use super::super::code::Malformed;
+use super::super::data::{
+    CommandRow, Counters, Entry, Head, Numbers, PartContent, QuarantineItem, QuarantineState, SnapshotInfo,
+    StoreInfo, StoredRecord, VersionSet,
+};
+use super::super::error::{JournalError, Place};
+use super::super::journal::{Each, Reader};
+use super::batch::{read_ledger, read_meta};
+use super::connect::{At, Mode, connect, integer};
+use super::pages::{Page, page};
+use super::rows::{self, COMMAND, QUARANTINE, RECORD, SNAPSHOT, number, time};
+use super::schema::{self, Found};
+use super::{directory, snapshot};
+
+/// How often a page is read again because a writer began while it was read. Twice would do: from then on it
+/// is shared.
+const ATTEMPTS: usize = 4;
+
+/// A reader of an embedded store.
+#[derive(Debug)]
+pub struct SqliteReader {
+    path: PathBuf,
+    connection: Connection,
+    /// The file as it was when it was opened as one that does not change.
+    unchanging: Option<Stamp>,
+}
+
+/// What shows that a file was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    log_bytes: u64,
+}
+
+impl Stamp {
+    fn of(at: &At<'_>) -> Result<Self, JournalError> {
+        let file = directory::database(at.path);
+        let metadata = fs::metadata(&file).map_err(|error| at.io(&file, "look at", error))?;
+        Ok(Self {
+            inode: metadata.ino(),
+            bytes: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            log_bytes: fs::metadata(directory::log(at.path)).map_or(0, |log| log.size()),
+        })
+    }
+}
+
+impl SqliteReader {
+    /// Opens a store for reading.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn open(directory: &Path) -> Result<Self, JournalError> {
+        let at = At { path: directory };
+        directory::check_present(&at)?;
+        let (connection, unchanging) = open_connection(&at)?;
+        Ok(Self { path: directory.to_path_buf(), connection, unchanging })
+    }
+
+    /// Opens a database file that nobody writes, whatever its name.
+    ///
+    /// # Errors
+    /// When it is no store, or cannot be read.
+    pub(super) fn open_file(directory: &Path, file: &Path) -> Result<Self, JournalError> {
+        let at = At { path: directory };
+        let connection = connect(&at, file, Mode::ReadUnchanging)?;
+        check_format(&at, &connection)?;
+        Ok(Self { path: directory.to_path_buf(), connection, unchanging: None })
+    }
+
+    /// The connection, for what pages are too short for.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Reads once, or again if a file that was not to change did.
+    fn read<T>(
+        &mut self,
+        read: impl Fn(&At<'_>, &Connection) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let at = At { path: &self.path };
+        for _ in 0..ATTEMPTS {
+            let result = read(&at, &self.connection);
+            if self.unchanging.is_none() || self.unchanging == Some(Stamp::of(&at)?) {
+                return result;
+            }
+            (self.connection, self.unchanging) = open_connection(&at)?;
+        }
+        let source = Malformed("it changed while it was read").into();
+        Err(JournalError::Busy { path: self.path.clone(), source })
+    }
+
+    /// Reads page after page, going on behind the last row.
+    fn walk<T, K>(
+        &mut self,
+        mut key: K,
+        next: impl Fn(&T) -> K,
+        read: impl Fn(&At<'_>, &Connection, &K) -> Result<Page<T>, JournalError>,
+        each: Each<'_, T>,
+    ) -> Result<(), JournalError> {
+        loop {
+            let page = self.read(|at, connection| read(at, connection, &key))?;
+            for row in page.rows {
+                key = next(&row);
+                if each(row).is_break() {
+                    return Ok(());
+                }
+            }
+            if let Some(error) = page.error {
+                return Err(error);
+            }
+            if !page.full {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Reader for SqliteReader {
+    fn info(&mut self) -> Result<StoreInfo, JournalError> {
+        self.read(read_info)
+    }
+
+    fn head(&mut self) -> Result<Head, JournalError> {
+        self.read(|at, connection| Ok(read_meta(connection).map_err(at.sql(Place::Meta, "read"))?.1))
+    }
+
+    fn record(&mut self, seq: u64) -> Result<Option<StoredRecord>, JournalError> {
+        let sql = format!("SELECT {RECORD} FROM records WHERE seq = ?1");
+        self.read(|at, connection| {
+            connection
+                .prepare_cached(&sql)
+                .and_then(|mut statement| statement.query_row([integer(seq)], rows::record).optional())
+                .map_err(at.sql(Place::Record(seq), "read"))
+        })
+    }
+
+    fn records(&mut self, range: Numbers, each: Each<'_, StoredRecord>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        let sql = format!("SELECT {RECORD} FROM records WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq");
+        self.walk(
+            first,
+            |record: &StoredRecord| record.seq + 1,
+            |at, connection, next| {
+                let place = |record: Option<&StoredRecord>| {
+                    Place::Record(record.map_or(*next, |record| record.seq + 1))
+                };
+                let parameters = params![integer(*next), integer(last)];
+                let mut page = page(at, connection, &sql, parameters, rows::record, record_bytes, place)?;
+                // In a damaged file rows may come out of order.
+                let mut due = *next;
+                let sound = page.rows.iter().take_while(|record| {
+                    let rises = record.seq >= due;
+                    due = record.seq.saturating_add(1);
+                    rises
+                });
+                let sound = sound.count();
+                if sound < page.rows.len() {
+                    page.rows.truncate(sound);
+                    let after = page.rows.last().map_or(*next, |record| record.seq + 1);
+                    page.error = Some(at.damaged(Place::Record(after), "records are out of order"));
+                }
+                Ok(page)
+            },
+            each,
+        )
+    }
+
+    fn entry(&mut self, number: u64) -> Result<Option<Entry>, JournalError> {
+        let mut found = None;
+        self.entries(number..=number, &mut |entry| {
+            found = Some(entry);
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
+    fn entries(&mut self, range: Numbers, each: Each<'_, Entry>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        let start = self.read(|at, connection| {
+            let sql = "SELECT max(first_entry) FROM blocks WHERE first_entry <= ?1";
+            connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| {
+                    statement.query_row([integer(first)], |row| row.get::<_, Option<i64>>(0))
+                })
+                .map_err(at.sql(Place::Entry(first), "read"))
+        })?;
+        let mut next = start.map_or(first, i64::unsigned_abs);
+        while next <= last {
+            let Some(entries) = self.read(|at, connection| read_block(at, connection, next, last))? else {
+                return Ok(());
+            };
+            next = entries.last().map_or(next, |entry| entry.number).saturating_add(1);
+            for entry in entries {
+                if (first..=last).contains(&entry.number) && each(entry).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ledger(&mut self) -> Result<Vec<Counters>, JournalError> {
+        self.read(read_ledger)
+    }
+
+    fn quarantine(
+        &mut self,
+        state: Option<QuarantineState>,
+        each: Each<'_, QuarantineItem>,
+    ) -> Result<(), JournalError> {
+        let sql = format!(
+            "SELECT {QUARANTINE} FROM quarantine WHERE id > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY id"
+        );
+        let state = state.map(rows::quarantine_state);
+        self.walk(
+            -1,
+            |item: &QuarantineItem| integer(item.id),
+            |at, connection, after| {
+                let bytes = |item: &QuarantineItem| item.reason.len();
+                let place = |_: Option<&_>| Place::Quarantine;
+                page(at, connection, &sql, params![after, state], rows::quarantine_item, bytes, place)
+            },
+            each,
+        )
+    }
+
+    fn quarantine_item(&mut self, id: u64) -> Result<Option<QuarantineItem>, JournalError> {
+        let sql = format!("SELECT {QUARANTINE} FROM quarantine WHERE id = ?1");
+        self.read(|at, connection| {
+            connection
+                .prepare_cached(&sql)
+                .and_then(|mut statement| {
+                    statement.query_row([integer(id)], rows::quarantine_item).optional()
+                })
+                .map_err(at.sql(Place::Quarantine, "read"))
+        })
+    }
+
+    fn commands(&mut self, state: Option<&str>, each: Each<'_, CommandRow>) -> Result<(), JournalError> {
+        // Two statements, so that each has its index.
+        let filter = if state.is_some() { "state = ?3 AND" } else { "?3 IS NULL AND" };
+        let sql =
+            format!("SELECT {COMMAND} FROM commands WHERE {filter} (seq, id) > (?1, ?2) ORDER BY seq, id");
+        self.walk(
+            (-1, String::new()),
+            |command: &CommandRow| (integer(command.seq), command.id.clone()),
+            |at, connection, (seq, id)| {
+                let bytes = |command: &CommandRow| command.body.len();
+                let place = |_: Option<&_>| Place::Commands;
+                page(at, connection, &sql, params![seq, id, state], rows::command, bytes, place)
+            },
+            each,
+        )
+    }
+
+    fn command(&mut self, id: &str) -> Result<Option<CommandRow>, JournalError> {
+        let sql = format!("SELECT {COMMAND} FROM commands WHERE id = ?1");
+        self.read(|at, connection| {
+            connection
+                .prepare_cached(&sql)
+                .and_then(|mut statement| statement.query_row([id], rows::command).optional())
+                .map_err(at.sql(Place::Commands, "read"))
+        })
+    }
+
+    fn snapshots(&mut self) -> Result<Vec<SnapshotInfo>, JournalError> {
+        self.read(snapshot::list)
+    }
+
+    fn snapshot_at(&mut self, seq: u64) -> Result<Option<SnapshotInfo>, JournalError> {
+        let sql = format!(
+            "SELECT {SNAPSHOT} FROM snapshot_index WHERE complete = 1 AND seq <= ?1 \
+             ORDER BY seq DESC, id DESC LIMIT 1"
+        );
+        self.read(|at, connection| {
+            connection
+                .prepare_cached(&sql)
+                .and_then(|mut statement| statement.query_row([integer(seq)], rows::snapshot).optional())
+                .map_err(at.sql(Place::File, "read"))
+        })
+    }
+
+    fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Result<(), JournalError> {
+        let place = Place::Snapshot(id);
+        let info = self.snapshots()?.into_iter().find(|info| info.id == id);
+        let info = info.ok_or_else(|| snapshot::missing(&At { path: &self.path }, id))?;
+        for chunk in 0..info.chunks {
+            let packed: Option<Vec<u8>> = self.read(|at, connection| {
+                connection
+                    .prepare_cached("SELECT data FROM snapshots WHERE snapshot = ?1 AND chunk = ?2")
+                    .and_then(|mut statement| {
+                        statement.query_row([integer(id), integer(chunk)], |row| row.get(0)).optional()
+                    })
+                    .map_err(at.sql(place, "read"))
+            })?;
+            let at = At { path: &self.path };
+            let packed = packed.ok_or_else(|| snapshot::missing(&at, id))?;
+            if each(unpack(&packed).map_err(at.malformed(place))?).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        // Before the first block that ends in the range.
+        let mut key = (integer(first).saturating_sub(1), i64::MAX);
+        loop {
+            let block = self.read(|at, connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT last_seq, id, first_seq, data FROM versions \
+                         WHERE (last_seq, id) > (?1, ?2) ORDER BY last_seq, id LIMIT 1",
+                    )
+                    .and_then(|mut statement| {
+                        statement
+                            .query_row([key.0, key.1], |row| {
+                                Ok((row.get(0)?, row.get(1)?, number(row, 2)?, row.get::<_, Vec<u8>>(3)?))
+                            })
+                            .optional()
+                    })
+                    .map_err(at.sql(Place::Versions(first), "read"))
+            })?;
+            let Some((last_seq, id, first_seq, data)) = block else { return Ok(()) };
+            if first_seq > last {
+                return Ok(());
+            }
+            key = (last_seq, id);
+            let at = At { path: &self.path };
+            for versions in read_versions(&data).map_err(at.malformed(Place::Versions(first_seq)))? {
+                if (first..=last).contains(&versions.seq) && each(versions).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {
+        self.read(|at, connection| {
+            let (_, head) = read_meta(connection).map_err(at.sql(Place::Meta, "read"))?;
+            let sql = "SELECT as_of FROM records WHERE seq = ?1";
+            let mut statement = connection.prepare_cached(sql).map_err(at.sql(Place::File, "read"))?;
+            // `as_of` never goes back: everything up to `known` is not later, everything from `later` on is.
+            let (mut known, mut later) = (0, head.seq.saturating_add(1));
+            while later - known > 1 {
+                let middle = known + (later - known) / 2;
+                let as_of = statement
+                    .query_row([integer(middle)], |row| time(row, 0))
+                    .map_err(at.sql(Place::Record(middle), "read"))?;
+                *(if as_of <= at_time { &mut known } else { &mut later }) = middle;
+            }
+            Ok(known)
+        })
+    }
+}
+
+/// About what a record takes in memory.
+fn record_bytes(record: &StoredRecord) -> usize {
+    record.parts.iter().fold(record.canonical.len() + size_of::<StoredRecord>(), |sum, part| {
+        sum + if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 }
+    })
+}
+
+/// The entries of the first block from `next` on that begins within the range.
+fn read_block(
+    at: &At<'_>,
+    connection: &Connection,
+    next: u64,
+    last: u64,
+) -> Result<Option<Vec<Entry>>, JournalError> {
+    let block: Option<(u64, u64, Vec<u8>)> = connection
+        .prepare_cached(
+            "SELECT first_entry, last_entry, data FROM blocks WHERE first_entry BETWEEN ?1 AND ?2 \
+             ORDER BY first_entry LIMIT 1",
+        )
+        .and_then(|mut statement| {
+            statement
+                .query_row([integer(next), integer(last)], |row| {
+                    Ok((number(row, 0)?, number(row, 1)?, row.get(2)?))
+                })
+                .optional()
+        })
+        .map_err(at.sql(Place::Entry(next), "read"))?;
+    let Some((first, last, data)) = block else { return Ok(None) };
+    read_entries(&data, first, last).map(Some).map_err(at.malformed(Place::Entry(first)))
+}
+
+/// What the store says about itself.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read_info(at: &At<'_>, connection: &Connection) -> Result<StoreInfo, JournalError> {
+    connection
+        .query_row("SELECT store_id, format, created_at, epoch FROM meta", [], |row| {
+            Ok(StoreInfo {
+                id: row.get(0)?,
+                format: row.get(1)?,
+                created_at: time(row, 2)?,
+                epoch: number(row, 3)?,
+            })
+        })
+        .map_err(at.sql(Place::Meta, "read"))
+}
+
+fn open_connection(at: &At<'_>) -> Result<(Connection, Option<Stamp>), JournalError> {
+    let file = directory::database(at.path);
+    let shared = connect(at, &file, Mode::Read).and_then(|connection| {
+        check_format(at, &connection)?;
+        Ok(connection)
+    });
+    match shared {
+        Ok(connection) => Ok((connection, None)),
+        Err(error @ JournalError::NoPermission { .. }) => {
+            let stamp = Stamp::of(at)?;
+            if stamp.log_bytes > 0 {
+                return Err(error);
+            }
+            let connection = connect(at, &file, Mode::ReadUnchanging)?;
+            check_format(at, &connection)?;
+            Ok((connection, Some(stamp)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn check_format(at: &At<'_>, connection: &Connection) -> Result<(), JournalError> {
+    match schema::find(at, connection)? {
+        Found::Format(found) => schema::check_readable(at.path, found),
+        Found::Nothing => Err(JournalError::NotAStore {
+            path: at.path.to_path_buf(),
+            reason: "its making was cut short: make it again",
+        }),
+        Found::Foreign => Err(JournalError::NotAStore {
+            path: at.path.to_path_buf(),
+            reason: "its `journal.db` is the database of something else",
+        }),
+    }
+}

@@ -1,0 +1,156 @@
+//! Saved states of the engine, written a chunk at a time and seen when complete.
+//!
+//! Each chunk is a transaction of its own, so that commits go on between them; what a crash leaves unfinished
+//! is dropped when the next one is begun.
+
+use osel_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::super::block::Packer;
+use super::super::check::CommitFault;
+use super::super::data::{Head, SnapshotInfo};
+use super::super::error::{JournalError, Place};
+use super::super::journal::SNAPSHOT_CHUNK_BYTES_MAX;
+use super::connect::{At, integer};
+use super::rows::{self, SNAPSHOT};
+
+const ACTION: &str = "write a snapshot to";
+/// How many chunks are removed in one transaction: at most 32 MiB, so that a commit need not wait.
+const CHUNKS_REMOVED_AT_ONCE: i64 = 8;
+
+/// Begins a snapshot and drops an unfinished one.
+///
+/// # Errors
+/// When the store has not come that far, or cannot be written.
+pub(super) fn begin(
+    at: &At<'_>,
+    connection: &mut Connection,
+    head: Head,
+    state: (u64, u64),
+    made_at: Timestamp,
+) -> Result<u64, JournalError> {
+    let (seq, entry) = state;
+    if seq > head.seq || entry > head.entry {
+        let source = Box::new(CommitFault::Snapshot { seq, head: head.seq });
+        return Err(JournalError::Refused { path: at.path.to_path_buf(), source });
+    }
+    let failed = at.sql(Place::File, ACTION);
+    let unfinished: Vec<i64> = connection
+        .prepare_cached("SELECT id FROM snapshot_index WHERE complete = 0")
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(&failed)?;
+    for id in unfinished {
+        remove(at, connection, id)?;
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO snapshot_index (seq, entry, chunks, bytes, complete, made_at) \
+             VALUES (?1, ?2, 0, 0, 0, ?3)",
+        )
+        .and_then(|mut statement| statement.insert(params![integer(seq), integer(entry), made_at.micros()]))
+        .map(i64::unsigned_abs)
+        .map_err(&failed)
+}
+
+/// Adds a chunk to an unfinished snapshot.
+///
+/// # Errors
+/// When it is too large, there is no such snapshot, or it cannot be written.
+pub(super) fn add_chunk(
+    at: &At<'_>,
+    connection: &mut Connection,
+    packer: &mut Packer,
+    id: u64,
+    data: &[u8],
+) -> Result<(), JournalError> {
+    if data.len() > SNAPSHOT_CHUNK_BYTES_MAX {
+        let source = Box::new(CommitFault::TooLarge { what: "a chunk of snapshot", number: id });
+        return Err(JournalError::Refused { path: at.path.to_path_buf(), source });
+    }
+    let packed = packer.bytes(data).map_err(|error| at.io(at.path, ACTION, error))?;
+    let failed = at.sql(Place::Snapshot(id), ACTION);
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+    let chunk: Option<i64> = transaction
+        .prepare_cached(
+            "UPDATE snapshot_index SET chunks = chunks + 1, bytes = bytes + ?2 \
+             WHERE id = ?1 AND complete = 0 RETURNING chunks - 1",
+        )
+        .and_then(|mut statement| {
+            statement.query_row(params![integer(id), integer(data.len() as u64)], |row| row.get(0)).optional()
+        })
+        .map_err(&failed)?;
+    let chunk = chunk.ok_or_else(|| missing(at, id))?;
+    transaction
+        .prepare_cached("INSERT INTO snapshots (snapshot, chunk, data) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| statement.execute(params![integer(id), chunk, packed]))
+        .map_err(&failed)?;
+    transaction.commit().map_err(&failed)
+}
+
+/// Makes an unfinished snapshot visible.
+///
+/// # Errors
+/// When there is no such snapshot, or it cannot be written.
+pub(super) fn complete(at: &At<'_>, connection: &Connection, id: u64) -> Result<SnapshotInfo, JournalError> {
+    let failed = at.sql(Place::Snapshot(id), ACTION);
+    let sql =
+        format!("UPDATE snapshot_index SET complete = 1 WHERE id = ?1 AND complete = 0 RETURNING {SNAPSHOT}");
+    connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_row([integer(id)], rows::snapshot).optional())
+        .map_err(&failed)?
+        .ok_or_else(|| missing(at, id))
+}
+
+/// Removes the complete snapshots that are not to be kept.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(super) fn prune(
+    at: &At<'_>,
+    connection: &mut Connection,
+    keep: &mut dyn FnMut(&SnapshotInfo) -> bool,
+) -> Result<usize, JournalError> {
+    let mut removed = 0;
+    for info in list(at, connection)? {
+        if !keep(&info) {
+            remove(at, connection, integer(info.id))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// The complete snapshots, latest first.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn list(at: &At<'_>, connection: &Connection) -> Result<Vec<SnapshotInfo>, JournalError> {
+    let sql = format!("SELECT {SNAPSHOT} FROM snapshot_index WHERE complete = 1 ORDER BY id DESC");
+    connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_map([], rows::snapshot)?.collect())
+        .map_err(at.sql(Place::File, "read"))
+}
+
+/// Removes a snapshot: first from sight, then a few chunks at a time.
+fn remove(at: &At<'_>, connection: &Connection, id: i64) -> Result<(), JournalError> {
+    let failed = at.sql(Place::Snapshot(id.unsigned_abs()), "remove a snapshot from");
+    let execute = |sql: &str, parameters: &[i64]| {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(parameters)))
+            .map_err(&failed)
+    };
+    execute("UPDATE snapshot_index SET complete = 0 WHERE id = ?1", &[id])?;
+    let some = "DELETE FROM snapshots WHERE id IN (SELECT id FROM snapshots WHERE snapshot = ?1 LIMIT ?2)";
+    while execute(some, &[id, CHUNKS_REMOVED_AT_ONCE])? > 0 {}
+    execute("DELETE FROM snapshot_index WHERE id = ?1", &[id])?;
+    Ok(())
+}
+
+/// The error that a snapshot is not there.
+pub(super) fn missing(at: &At<'_>, id: u64) -> JournalError {
+    JournalError::NoSnapshot { path: at.path.to_path_buf(), id }
+}
