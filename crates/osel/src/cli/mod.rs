@@ -11,6 +11,7 @@ mod ledger;
 mod open;
 mod output;
 mod quarantine;
+mod reach;
 mod replay;
 mod scan;
 mod store;
@@ -41,6 +42,7 @@ enum Command {
     #[command(subcommand)]
     Inventory(inventory::InventoryCommand),
     Exposure(exposure::ExposureArgs),
+    Reach(reach::ReachArgs),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     Ledger(ledger::LedgerArgs),
@@ -87,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
+        Command::Reach(args) => reach::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
