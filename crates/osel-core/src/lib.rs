@@ -6,6 +6,7 @@
 pub mod event;
 pub mod exposure;
 pub mod ids;
+pub mod intake;
 pub mod model;
 pub mod time;
 pub mod trail;
