@@ -8,6 +8,7 @@ pub mod engine;
 pub mod event;
 pub mod exposure;
 pub mod ids;
+pub mod intake;
 pub mod model;
 pub mod names;
 pub mod plan;
