@@ -5,14 +5,14 @@
 //! sends a packet.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::exposure::{JudgedRow, SourceFilter, is_public};
+use crate::exposure::{JudgedRow, Question, Reason, SourceFilter, is_public, reach};
 use crate::ids::Id;
-use crate::model::{Protocol, Row, Via, View};
+use crate::model::{Protocol, Row, View};
 
 /// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled, and the record
 /// says so.
@@ -153,18 +153,24 @@ pub fn wanted(view: &impl View, policy: &ScanPolicy, opened: &[JudgedRow], close
     wanted
 }
 
-/// Whether packets from outside of the cloud find their way to a row's address; rules are not asked.
+/// Some address of the outside, for asking whether packets from there find their way; rules are not asked.
+const OUTSIDE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111)),
+];
+
+/// Whether packets from outside of the cloud find their way to a row's port by its address.
 fn has_path_from_outside(view: &impl View, row: &Row) -> bool {
-    match row.via {
-        Via::Floating | Via::Forwarding => {
-            view.floating_ips_at(row.address.addr()).iter().any(|floating| floating.router_id.is_some())
-        }
-        Via::Fixed | Via::Pair => {
-            let routed = &view.options().routed_prefixes;
-            routed.iter().any(|prefix| prefix.contains(&row.address))
-                || row.network_id.as_ref().is_some_and(|network| view.network_is_external(network))
-        }
-    }
+    let question = Question {
+        from: OUTSIDE[usize::from(row.permission.ipv6)],
+        to: row.address.addr(),
+        protocol: Protocol::Any,
+        port: None,
+        icmp_code: None,
+        network: None,
+        port_id: Some(row.port_id.clone()),
+    };
+    matches!(reach(view, &question).reason, Reason::Admitted | Reason::NoRule)
 }
 
 /// Adds a row's ports; true when there were too many for all of them.
@@ -192,7 +198,7 @@ fn add_ports(row: &Row, exposed: bool, expected: &mut Expected) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Permission, Source};
+    use crate::model::{Permission, Source, Via};
 
     fn row(protocol: &str, ports: (i32, i32)) -> Row {
         Row {

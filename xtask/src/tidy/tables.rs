@@ -53,7 +53,7 @@ const CORE: ModuleTable = ModuleTable {
         row("event", &[]),
         row("decode", &["event"]),
         row("model", &["event"]),
-        row("exposure", &["model"]),
+        row("exposure", &["event", "model"]),
         row("names", &["event"]),
         row("finding", &["model", "exposure"]),
         row("rule", &["model", "exposure", "names", "finding"]),
