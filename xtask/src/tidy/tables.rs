@@ -57,7 +57,7 @@ const CORE: ModuleTable = ModuleTable {
         row("names", &["event"]),
         row("finding", &["model", "exposure"]),
         row("rule", &["model", "exposure", "names", "finding"]),
-        row("plan", &["finding"]),
+        row("plan", &["model", "exposure", "finding"]),
         row("trail", &["event", "finding", "plan"]),
         row("engine", &["event", "decode", "model", "exposure", "names", "finding", "rule", "plan", "trail"]),
         row("intake", &["event"]),

@@ -4,6 +4,7 @@
 //! configuration, 3 could not do it.
 
 mod audit;
+mod demo;
 mod exposure;
 mod inventory;
 mod ledger;
@@ -12,6 +13,7 @@ mod output;
 mod quarantine;
 mod reach;
 mod replay;
+mod scan;
 mod store;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     #[command(subcommand)]
     Inventory(inventory::InventoryCommand),
@@ -45,6 +48,7 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    Scan(scan::ScanArgs),
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Prints the completions of a shell, to be sourced or installed.
@@ -81,6 +85,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
@@ -88,6 +93,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => audit::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
+        Command::Scan(args) => scan::run(&args),
         Command::Store(command) => store::run(&command),
         Command::Completions { shell } => {
             let mut text = Vec::new();

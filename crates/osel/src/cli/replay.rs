@@ -56,8 +56,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Some(directory) => directory,
         None => {
             note("no --store: the store is kept only while this runs");
-            scratch = Scratch::new()?;
-            scratch.0.clone()
+            scratch = Scratch::new("osel-replay")?;
+            scratch.path().to_owned()
         }
     };
     let mut recorder = Recorder::resume(writer_at(&directory)?, &EngineOptions::default())?;
@@ -178,14 +178,19 @@ pub(super) fn import(
 }
 
 /// A directory that goes when this ends.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> anyhow::Result<Self> {
+    /// A name that nobody else has; whoever needs the directory makes it.
+    pub(super) fn new(name: &str) -> anyhow::Result<Self> {
         let mut chance = [0; 8];
         getrandom::fill(&mut chance)?;
-        let name = format!("osel-replay-{}", crate::runtime::entries::hex(&chance));
+        let name = format!("{name}-{}", crate::runtime::entries::hex(&chance));
         Ok(Self(std::env::temp_dir().join(name)))
+    }
+
+    pub(super) fn path(&self) -> &std::path::Path {
+        &self.0
     }
 }
 

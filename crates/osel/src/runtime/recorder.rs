@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use osel_core::decode::Decoded;
-use osel_core::engine::{Disposition, Engine, EngineOptions, Input, Output, ReadEnd, Version};
+use osel_core::engine::{
+    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ScanCommand, ScanOutcome, Version,
+};
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
 use osel_core::time::Timestamp;
@@ -16,7 +18,7 @@ use super::salts::Salts;
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
 use crate::store::{
-    Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
+    CommandRow, Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
     QuarantineState, StoredPart, StoredRecord, VersionSet,
 };
 
@@ -50,6 +52,7 @@ struct Batch {
     records: Vec<StoredRecord>,
     counters: Vec<Counters>,
     quarantine: Vec<QuarantineItem>,
+    commands: Vec<CommandRow>,
     versions: Vec<VersionSet>,
     bytes: usize,
 }
@@ -67,6 +70,8 @@ pub struct Recorder {
     counted: Map<Arc<str>, ()>,
     salts: Salts,
     out: Output,
+    /// Commands whose records are in the batch or in the store, not yet handed out.
+    commands: Vec<ScanCommand>,
     snapshot_seq: u64,
     now: Timestamp,
 }
@@ -102,6 +107,7 @@ impl Recorder {
             counted: Map::default(),
             salts: Salts::default(),
             out: Output::default(),
+            commands: Vec::new(),
             snapshot_seq,
             now: as_of.max(Timestamp::EPOCH),
         })
@@ -201,6 +207,38 @@ impl Recorder {
         self.commit_if_full()
     }
 
+    /// Takes what came of a scan.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn scanned(&mut self, now: Timestamp, outcome: ScanOutcome) -> Result<(), RecordError> {
+        let body = serde_json::to_vec(&outcome).unwrap_or_default();
+        let (id, failed) = (outcome.id.to_string(), outcome.error.is_some());
+        self.entry += 1;
+        self.handle(now, Input::Scanned(outcome));
+        if let Some(record) = self.out.records.first() {
+            self.batch.commands.push(CommandRow {
+                id,
+                seq: record.cause.unwrap_or(0),
+                state: if failed { "failed" } else { "judged" }.to_owned(),
+                body: body.clone(),
+                updated_at: now,
+            });
+        }
+        self.seal(None)?;
+        self.push_entry(now, EntryKind::OUTCOME, String::new(), Vec::new(), body);
+        self.commit_if_full()
+    }
+
+    /// Makes everything durable that was taken so far, and hands out the commands that may be carried out now.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn flush(&mut self) -> Result<Vec<ScanCommand>, RecordError> {
+        self.commit()?;
+        Ok(std::mem::take(&mut self.commands))
+    }
+
     /// Makes everything durable, and the state quick to open again.
     ///
     /// # Errors
@@ -255,6 +293,16 @@ impl Recorder {
             self.batch.bytes += set.data.len();
             self.batch.versions.push(set);
         }
+        for command in self.out.commands.drain(..) {
+            self.batch.commands.push(CommandRow {
+                id: command.id.to_string(),
+                seq: command.seq,
+                state: "planned".to_owned(),
+                body: serde_json::to_vec(&command).unwrap_or_default(),
+                updated_at: self.now,
+            });
+            self.commands.push(command);
+        }
         self.out.versions.clear();
         self.out.records.clear();
         Ok(())
@@ -287,7 +335,7 @@ impl Recorder {
             records: &batch.records,
             counters: &batch.counters,
             quarantine: &batch.quarantine,
-            commands: &[],
+            commands: &batch.commands,
             versions: &batch.versions,
         })?;
         if self.journal.head().seq >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {

@@ -3,4 +3,16 @@
 //! Each module is marked as a test once more, so that clippy lets helpers unwrap.
 
 #[cfg(test)]
+mod command;
+#[cfg(test)]
+mod delta;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod trail;
+#[cfg(test)]
+mod truth;
