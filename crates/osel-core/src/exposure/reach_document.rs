@@ -206,9 +206,8 @@ fn path(hops: &[Hop]) -> Vec<HopDocument<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Kind;
     use crate::exposure::Reason;
-    use crate::model::Via;
+    use crate::model::{Kind, Via};
 
     fn error(text: &str) -> String {
         read_question(text).expect_err(text).to_string()

@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use super::filter::{Admission, Asked, Sender};
 use super::path::{self, Way};
 use super::verdict::{CandidateVerdict, Hop, Question, Reason};
-use crate::event::{Gateway, Kind, PortRange};
 use crate::ids::Id;
 use crate::model::{
-    FloatingIpState, ForwardingState, Ports, Protocol, RouterState, Slot, Via, View, host, net_text,
+    FloatingIpState, ForwardingState, Gateway, Kind, PortRange, Ports, Protocol, RouterState, Slot, Via,
+    View, host, net_text,
 };
 
 /// The owner of a floating IP's own port: it only holds the address.

@@ -4,9 +4,8 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use super::verdict::{Hop, Question};
-use crate::event::Kind;
 use crate::ids::{Id, Set};
-use crate::model::{Permission, PortState, Ports, Protocol, Slot, Source, View, host, net_text};
+use crate::model::{Kind, Permission, PortState, Ports, Protocol, Slot, Source, View, host, net_text};
 
 /// A packet as it arrives at a port.
 #[derive(Clone, Debug)]

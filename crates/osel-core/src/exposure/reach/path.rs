@@ -6,9 +6,8 @@ use std::net::IpAddr;
 use super::candidate::{Candidate, Door, Target};
 use super::filter::has_fixed_ip;
 use super::verdict::{Hop, Question};
-use crate::event::{Gateway, Kind};
 use crate::ids::Id;
-use crate::model::{View, host, net_text};
+use crate::model::{Gateway, Kind, View, host, net_text};
 
 /// The most routers that are named when none of them leads there; a network seldom has more than two.
 const ROUTERS_TOLD_MAX: usize = 8;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::event::Kind;
 use crate::ids::Id;
-use crate::model::{Protocol, Via};
+use crate::model::{Kind, Protocol, Via};
 
 /// A packet, or a family of packets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use osel_core::event::Kind;
 use osel_core::exposure::{Hop, Question, Reason, Verdict};
-use osel_core::model::net_text;
+use osel_core::model::{Kind, Protocol, net_text};
 
 use crate::cli::output::{TABLE_WIDTH, cut};
 
@@ -44,6 +43,10 @@ fn in_words(reason: Reason) -> &'static str {
 
 /// What is sent: `tcp port 22`, `icmp type 8, any code`.
 fn packet(question: &Question) -> String {
+    if question.protocol == Protocol::Any {
+        let port = question.port.map(|port| format!(" port {port},")).unwrap_or_default();
+        return format!("any protocol,{port}");
+    }
     let protocol = question.protocol.name();
     let number = |value: Option<u16>| value.map_or_else(|| "any".to_owned(), |value| value.to_string());
     if question.protocol.is_icmp() {

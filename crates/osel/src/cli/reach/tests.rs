@@ -129,6 +129,20 @@ reachable (admitted)
 }
 
 #[test]
+fn the_question_is_told_in_words() {
+    for (flags, words) in [
+        ("--protocol any", "any protocol, from"),
+        ("--protocol any --port 22", "any protocol, port 22, from"),
+        ("--protocol 6", "tcp, any port, from"),
+        ("--protocol icmp --icmp-code 0", "icmp type any code 0 from"),
+        ("--protocol 112 --port 22", "vrrp port 22 from"),
+    ] {
+        let text = table(&format!("--from 192.0.2.77 --to 198.51.100.7 {flags}"));
+        assert!(text.contains(&format!("\n  {words} 192.0.2.77 to 198.51.100.7\n")), "{text}");
+    }
+}
+
+#[test]
 fn a_no_marks_what_stops_the_packet_and_lists_every_port_with_the_address() {
     let text = table("--from 192.0.2.77 --to 10.0.0.5 --protocol icmp --port 8");
     assert_eq!(
