@@ -8,5 +8,6 @@ pub mod recorder;
 pub mod salts;
 pub mod snapshots;
 pub mod state;
+pub mod writer;
 
 pub use recorder::Recorder;

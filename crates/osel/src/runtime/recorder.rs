@@ -15,10 +15,11 @@ use osel_core::time::Timestamp;
 use osel_core::trail::{Chain, Draft, Hash, Head as TrailHead, Part, PartClass, SealError, Sealed};
 
 use super::salts::Salts;
+use super::writer::{Batch, Writer};
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
 use crate::store::{
-    CommandRow, Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
+    CommandRow, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
     QuarantineState, StoredPart, StoredRecord, VersionSet,
 };
 
@@ -41,29 +42,22 @@ pub enum RecordError {
         /// Why.
         source: SealError,
     },
+    /// The system has no thread.
+    #[error("cannot start the thread that writes the store")]
+    Thread(#[source] std::io::Error),
     /// The system has no random numbers.
     #[error("the system gives no random numbers")]
     Random(#[source] getrandom::Error),
-}
-
-#[derive(Debug, Default)]
-struct Batch {
-    entries: Vec<Entry>,
-    records: Vec<StoredRecord>,
-    counters: Vec<Counters>,
-    quarantine: Vec<QuarantineItem>,
-    commands: Vec<CommandRow>,
-    versions: Vec<VersionSet>,
-    bytes: usize,
 }
 
 /// Records inputs into a store.
 pub struct Recorder {
     engine: Engine,
     chain: Chain,
-    journal: Box<dyn Journal>,
-    epoch: u64,
-    /// The head after what is in the batch.
+    writer: Writer,
+    /// What was committed last, as far as it was asked for.
+    head: Head,
+    /// The last entry, in the batch or before.
     entry: u64,
     batch: Batch,
     /// Sources whose ledger changed in the batch.
@@ -100,8 +94,8 @@ impl Recorder {
         Ok(Self {
             engine,
             chain,
-            epoch: journal.info().epoch,
-            journal,
+            writer: Writer::start(journal).map_err(RecordError::Thread)?,
+            head,
             entry: head.entry,
             batch: Batch::default(),
             counted: Map::default(),
@@ -118,9 +112,9 @@ impl Recorder {
         &self.engine
     }
 
-    /// How far the store has come.
+    /// How far the store has come, as of the last [`Self::flush`] or [`Self::finish`].
     pub fn head(&self) -> Head {
-        self.journal.head()
+        self.head
     }
 
     /// Takes a message that was received at `now`; says what became of it.
@@ -236,6 +230,7 @@ impl Recorder {
     /// When the store cannot be written.
     pub fn flush(&mut self) -> Result<Vec<ScanCommand>, RecordError> {
         self.commit()?;
+        self.head = self.writer.flush()?;
         Ok(std::mem::take(&mut self.commands))
     }
 
@@ -245,10 +240,11 @@ impl Recorder {
     /// When the store cannot be written.
     pub fn finish(&mut self) -> Result<Head, RecordError> {
         self.commit()?;
-        if self.journal.head().seq > self.snapshot_seq {
+        if self.engine.seq() > self.snapshot_seq {
             self.snapshot()?;
         }
-        Ok(self.journal.head())
+        self.head = self.writer.flush()?;
+        Ok(self.head)
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
@@ -328,25 +324,16 @@ impl Recorder {
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
-        self.journal.commit(&Commit {
-            epoch: self.epoch,
-            previous: self.journal.head(),
-            entries: &batch.entries,
-            records: &batch.records,
-            counters: &batch.counters,
-            quarantine: &batch.quarantine,
-            commands: &batch.commands,
-            versions: &batch.versions,
-        })?;
-        if self.journal.head().seq >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {
+        self.writer.commit(batch)?;
+        if self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {
             self.snapshot()?;
         }
         Ok(())
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {
-        snapshots::write(&self.engine, &mut *self.journal, self.now)?;
-        self.snapshot_seq = self.journal.head().seq;
+        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now)?;
+        self.snapshot_seq = self.engine.seq();
         Ok(())
     }
 }
