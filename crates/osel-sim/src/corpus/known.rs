@@ -1,8 +1,10 @@
-//! Which ports of a snapshot can be compared with a model that was fed with an inventory and the messages up to it.
+//! Which ports of a snapshot can be compared with a model that was fed with an inventory and the messages up
+//! to it.
 //!
-//! Neutron is silent about much (`neutron-events.md`, section 3): a project's default group, ports that services make for
-//! themselves, the floating IP of a port forwarding. A port is comparable when it and every group it has at the mark were
-//! described by the first inventory or on the bus; a row of it when its forwarding was.
+//! Neutron is silent about much (`neutron-events.md`, section 3): a project's default group, ports that
+//! services make for themselves, the floating IP of a port forwarding. A port is comparable when it and every
+//! group it has at the mark were described by the first inventory or on the bus; a row of it when its
+//! forwarding was.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +12,8 @@ use serde_json::Value;
 
 use super::load::{Message, notification};
 
-/// The ids of the snapshot's ports that are described in full by the inventory (where there is one) and the messages.
+/// The ids of the snapshot's ports that are described in full by the inventory (where there is one) and the
+/// messages.
 pub fn comparable_ports(inventory: Option<&Value>, messages: &[Message], state: &Value) -> BTreeSet<String> {
     let known = Known::new(inventory, messages);
     let mut found = BTreeSet::new();
@@ -24,8 +27,8 @@ pub fn comparable_ports(inventory: Option<&Value>, messages: &[Message], state: 
     found
 }
 
-/// The rows of those ports, without rows of forwardings that the inventory did not have: on the bus a forwarding does not
-/// name its floating IP.
+/// The rows of those ports, without rows of forwardings that the inventory did not have: on the bus a
+/// forwarding does not name its floating IP.
 pub fn comparable_rows(rows: &[Value], ports: &BTreeSet<String>, inventory: Option<&Value>) -> Vec<Value> {
     let mut told = BTreeSet::new();
     for floating_ip in inventory.map(|inventory| objects(inventory, "floatingips")).unwrap_or_default() {
