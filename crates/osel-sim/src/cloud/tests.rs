@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Cloud, CloudOptions, Message, Release};
 use crate::corpus::{Corpus, directory, notification};
 use crate::judge;
-use crate::listener::listen;
+use crate::listener::Listener;
 
 fn cloud(release: Release, seed: u64) -> Cloud {
     Cloud::new(CloudOptions { release, seed, ..CloudOptions::default() })
@@ -179,15 +179,15 @@ fn what_is_sent_is_enough_to_know_every_row() {
     for release in Release::ALL {
         for seed in 0..4 {
             let mut cloud = cloud(release, seed);
-            let mut heard = cloud.inventory();
+            let mut listener = Listener::new(cloud.inventory());
             cloud.drain();
             let mut most = 0;
             for _ in 0..6 {
                 cloud.run(100);
-                listen(&mut heard, cloud.drain().iter().map(|message| &message.notification));
+                listener.hear(cloud.drain().iter().map(|message| &message.notification));
                 let truth = judge::rows(&cloud.state(), None);
                 most = most.max(truth.len());
-                assert_eq!(judge::rows(&heard, None), truth, "{release:?} seed {seed}");
+                assert_eq!(judge::rows(&listener.state, None), truth, "{release:?} seed {seed}");
             }
             assert!(most > 50, "{release:?} seed {seed}: a cloud that exposes something ({most} rows)");
         }
@@ -201,11 +201,11 @@ fn silent_things_happen_where_they_are_asked_for() {
     for seed in 0..5 {
         options.seed = seed;
         let mut cloud = Cloud::new(options.clone());
-        let mut heard = cloud.inventory();
+        let mut listener = Listener::new(cloud.inventory());
         cloud.drain();
         cloud.run(800);
-        listen(&mut heard, cloud.drain().iter().map(|message| &message.notification));
-        differs |= judge::rows(&heard, None) != judge::rows(&cloud.state(), None);
+        listener.hear(cloud.drain().iter().map(|message| &message.notification));
+        differs |= judge::rows(&listener.state, None) != judge::rows(&cloud.state(), None);
     }
     assert!(differs);
 }
@@ -228,4 +228,16 @@ fn racing_workers_send_late_and_stale_bodies_and_everything_in_the_end() {
         }
     }
     assert!(stale > 0, "no body came after a newer one");
+}
+
+#[test]
+fn racing_workers_deceive_nobody_who_minds_revisions_and_deletions() {
+    for seed in 0..4 {
+        let mut cloud = Cloud::new(CloudOptions { racing: true, seed, ..CloudOptions::default() });
+        let mut listener = Listener::new(cloud.inventory());
+        cloud.drain();
+        cloud.run(600);
+        listener.hear(cloud.drain().iter().map(|message| &message.notification));
+        assert_eq!(judge::rows(&listener.state, None), judge::rows(&cloud.state(), None), "seed {seed}");
+    }
 }

@@ -102,6 +102,8 @@ mod tests {
 
     use super::*;
     use crate::corpus::{Corpus, directory};
+    use crate::judge;
+    use crate::listener::Listener;
 
     fn heard(event_type: &str, payload: &Value) -> Message {
         let body = json!({"event_type": event_type, "payload": payload}).to_string();
@@ -156,10 +158,27 @@ mod tests {
             let corpus = Corpus::load(&directory(), name).unwrap();
             let first = corpus.snapshots[0].inventory();
             let last = corpus.snapshots.last().unwrap();
-            let rows = crate::judge::rows(&last.state, None);
+            let rows = judge::rows(&last.state, None);
             let ports = comparable_ports(Some(&first), corpus.messages_until(last), &last.state);
             let compared = comparable_rows(&rows, &ports, Some(&first));
             assert!(compared.len() * 10 > rows.len() * 8, "{name}: {} of {}", compared.len(), rows.len());
+        }
+    }
+
+    #[test]
+    fn a_listener_knows_the_rows_of_all_comparable_ports_at_every_mark() {
+        for name in Corpus::names() {
+            let corpus = Corpus::load(&directory(), name).unwrap();
+            let first = corpus.snapshots[0].inventory();
+            for snapshot in &corpus.snapshots {
+                let messages = corpus.messages_until(snapshot);
+                let after = &messages[corpus.snapshots[0].messages_so_far.min(messages.len())..];
+                let mut listener = Listener::new(first.clone());
+                listener.hear(after.iter().filter_map(|message| notification(&message.body)));
+                let ports = comparable_ports(Some(&first), messages, &snapshot.state);
+                let rows = |state: &Value| comparable_rows(&judge::rows(state, None), &ports, Some(&first));
+                assert_eq!(rows(&listener.state), rows(&snapshot.state), "{name} {}", snapshot.mark);
+            }
         }
     }
 }

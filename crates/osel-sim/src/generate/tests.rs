@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{GenerateOptions, Generator};
 use crate::corpus::{Corpus, directory, notification};
 use crate::judge;
-use crate::listener::listen;
+use crate::listener::Listener;
 
 fn generator(ports: usize, seed: u64) -> Generator {
     Generator::new(GenerateOptions { ports, seed, audit: true })
@@ -45,7 +45,7 @@ fn the_stream_has_the_types_and_sizes_of_the_recording() {
     let recorded = Corpus::load(&directory(), "dev-2026").unwrap().messages;
     let recorded_types = measure(recorded.iter().map(|message| &message.body));
     let total = recorded.len() as f64;
-    let count = 40_000;
+    let count = 25_000;
     let made = bodies(&mut generator(2000, 1), count);
     let made_types = measure(made.iter());
 
@@ -98,25 +98,25 @@ fn bodies_have_the_keys_of_the_recording() {
 fn who_hears_the_stream_knows_the_cloud() {
     for seed in 0..2 {
         let mut generator = generator(300, seed);
-        let mut heard = inventory(&generator);
+        let mut listener = Listener::new(inventory(&generator));
         let notifications: Vec<Value> =
-            bodies(&mut generator, 6000).iter().map(|body| notification(body).unwrap()).collect();
-        listen(&mut heard, notifications.iter());
+            bodies(&mut generator, 4000).iter().map(|body| notification(body).unwrap()).collect();
+        listener.hear(notifications.iter());
         // What is still to be said of the last call.
         let mut body = String::new();
         while !generator.is_between_calls() {
             generator.next_body(&mut body);
-            listen(&mut heard, std::iter::once(&notification(&body).unwrap()));
+            listener.hear(std::iter::once(notification(&body).unwrap()));
         }
         let truth = judge::rows(&inventory(&generator), None);
         assert!(truth.len() > 1000, "{}", truth.len());
-        assert_eq!(judge::rows(&heard, None), truth, "seed {seed}");
+        assert_eq!(judge::rows(&listener.state, None), truth, "seed {seed}");
     }
 }
 
 #[test]
 fn messages_are_distinct_and_a_seed_is_a_stream() {
-    let made = bodies(&mut generator(1000, 7), 20_000);
+    let made = bodies(&mut generator(1000, 7), 8_000);
     let ids: BTreeSet<String> =
         made.iter().map(|body| notification(body).unwrap()["message_id"].to_string()).collect();
     assert_eq!(ids.len(), made.len());
