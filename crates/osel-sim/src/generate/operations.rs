@@ -257,7 +257,7 @@ impl Generator {
     }
 
     fn delete_group(&mut self) -> Option<()> {
-        let group = if self.random.percent(60) { self.recent_group() } else { self.any_group() }?;
+        let group = if self.random.percent(90) { self.recent_group() } else { self.any_group() }?;
         let found = self.world.group(group).clone();
         let call = Call { group, ..self.call(found.project) };
         let audit = delete("security-groups/security-group", "security-groups", Kind::Group, group);
