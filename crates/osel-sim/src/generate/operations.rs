@@ -30,7 +30,7 @@ const MIX: [(Operation, u64); 19] = [
 ];
 
 /// A group holds no more rules than this, so that bodies keep the sizes of the recording.
-const MOST_RULES: usize = 24;
+const MOST_RULES: usize = 18;
 /// One of so many calls that make a port begins a boot storm.
 const STORM_ONE_IN: u64 = 300;
 /// A boot storm has up to so many ports.
@@ -248,7 +248,7 @@ impl Generator {
     }
 
     fn update_group(&mut self) -> Option<()> {
-        let group = if self.random.percent(50) { self.recent_group() } else { self.any_group() }?;
+        let group = if self.random.percent(75) { self.recent_group() } else { self.any_group() }?;
         self.world.groups[group as usize].revision += 1;
         let call = Call { group, ..self.call(self.world.group(group).project) };
         let audit = update("security-groups/security-group", "security-groups", Kind::Group, group);
