@@ -7,11 +7,15 @@ mod command;
 #[cfg(test)]
 mod delta;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod tamper;
 #[cfg(test)]
 mod trail;
 #[cfg(test)]

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 pub(super) use read::record;
-pub(super) use verify::{Finding, verify};
 
 /// Reads and checks the trail.
 #[derive(Debug, Subcommand)]
