@@ -7,6 +7,8 @@ mod command;
 #[cfg(test)]
 mod delta;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod store;

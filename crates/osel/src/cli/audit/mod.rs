@@ -1,6 +1,7 @@
 //! `osel audit`: reading and checking the trail.
 
 mod export;
+mod payload;
 mod read;
 mod verify;
 
