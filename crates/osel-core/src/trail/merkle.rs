@@ -26,7 +26,7 @@ pub fn empty_root() -> Hash {
 }
 
 /// The root of the tree over these leaf hashes.
-pub fn root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
+pub fn tree_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
     let mut tree = Tree::default();
     leaves.into_iter().for_each(|leaf| tree.push(leaf));
     tree.root()
@@ -259,4 +259,151 @@ pub fn verify_consistency(
 
 fn check_length(path: &[Hash], expected: usize) -> Result<(), ProofError> {
     if path.len() == expected { Ok(()) } else { Err(ProofError::Length { found: path.len(), expected }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::hash::leaf_hash;
+    use super::*;
+
+    /// The leaves of the vectors of our notes on transparency logs: the numbers in decimal.
+    fn leaves(count: u64) -> Vec<Hash> {
+        (0..count).map(|number| leaf_hash(number.to_string().as_bytes())).collect()
+    }
+
+    fn prove(plan: Option<Plan>, leaves: &[Hash]) -> Vec<Hash> {
+        let mut prover = Prover::new(plan.expect("within the tree"));
+        leaves.iter().for_each(|&leaf| prover.push(leaf));
+        prover.finish().expect("all leaves were there")
+    }
+
+    fn sha256(hashes: &[Hash]) -> String {
+        let mut all = Sha256::new();
+        hashes.iter().for_each(|hash| all.update(hash.0));
+        Hash(all.finalize().into()).to_string()
+    }
+
+    #[test]
+    fn roots_and_proofs_are_those_of_two_other_implementations() {
+        let all = leaves(300);
+        assert_eq!(
+            tree_root([]).to_string(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(
+            tree_root(all[..3].iter().copied()).to_string(),
+            "725d5230db68f557470dc35f1d8865813acd7ebb07ad152774141decbae71327"
+        );
+        let roots: Vec<Hash> = (1..=300).map(|size| tree_root(all[..size].iter().copied())).collect();
+        assert_eq!(sha256(&roots), "f39d6887188246346fe6f8f1d9bd617fee2782bf80004b41396ab91f9f220338");
+        let (mut inclusion, mut consistency) = (Vec::new(), Vec::new());
+        for size in 1..=64 {
+            for index in 0..size {
+                let proof = prove(inclusion_plan(index, size), &all);
+                let (leaf, root) = (all[index as usize], roots[size as usize - 1]);
+                assert_eq!(verify_inclusion(leaf, index, size, &proof, root), Ok(()));
+                inclusion.extend(proof);
+                let proof = prove(consistency_plan(index + 1, size), &all);
+                let (old, new) = (roots[index as usize], roots[size as usize - 1]);
+                assert_eq!(verify_consistency(index + 1, old, size, new, &proof), Ok(()));
+                consistency.extend(proof);
+            }
+        }
+        assert_eq!((inclusion.len(), consistency.len()), (11376, 11055));
+        assert_eq!(sha256(&inclusion), "bbc6047f50324b0e174128779a1a326d40461bb4256e00fcdcc57359523a298d");
+        assert_eq!(sha256(&consistency), "11ad42e399adf119b37249c9dd98ae0359cab86c54145b7fce63f1410511da9e");
+    }
+
+    #[test]
+    fn named_examples() {
+        let l = leaves(7);
+        let a = node_hash(l[2], l[3]);
+        let b = node_hash(l[4], l[5]);
+        let r4 = node_hash(node_hash(l[0], l[1]), a);
+        assert_eq!(prove(inclusion_plan(0, 7), &l), [l[1], a, node_hash(b, l[6])]);
+        assert_eq!(prove(inclusion_plan(6, 7), &l), [b, r4]);
+        assert_eq!(prove(inclusion_plan(4, 5), &l), [r4]);
+        assert_eq!(prove(consistency_plan(1, 2), &l), [l[1]]);
+        assert_eq!(prove(consistency_plan(4, 7), &l), [node_hash(b, l[6])]);
+        assert!(prove(consistency_plan(5, 5), &l).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_proved_is_refused() {
+        assert_eq!(inclusion_plan(7, 7), None);
+        assert_eq!(inclusion_plan(0, 0), None);
+        assert_eq!(consistency_plan(8, 7), None);
+        let l = leaves(7);
+        let all = tree_root(l.iter().copied());
+        assert_eq!(verify_inclusion(l[0], 7, 7, &[], all), Err(ProofError::NoSuchLeaf { index: 7, size: 7 }));
+        assert_eq!(verify_consistency(8, all, 7, all, &[]), Err(ProofError::Smaller { old: 8, new: 7 }));
+        assert_eq!(verify_consistency(0, empty_root(), 7, all, &[]), Ok(()));
+        assert_eq!(verify_consistency(0, all, 7, all, &[]), Err(ProofError::OldRoot));
+        assert_eq!(
+            verify_consistency(0, empty_root(), 7, all, &[all]),
+            Err(ProofError::Length { found: 1, expected: 0 })
+        );
+        assert_eq!(verify_consistency(7, all, 7, l[0], &[]), Err(ProofError::Root));
+        let mut short = Prover::new(inclusion_plan(0, 7).expect("within"));
+        l[..6].iter().for_each(|&leaf| short.push(leaf));
+        assert_eq!(short.finish(), None);
+        assert!(
+            inclusion_plan(u64::MAX - 1, u64::MAX).is_some_and(|plan| plan.len() <= PROOF_HASHES_MAX + 1)
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_proof_is_of_its_leaf_place_size_and_root_only(
+            size in 1_u64..400,
+            index in any::<prop::sample::Index>(),
+            other in any::<prop::sample::Index>(),
+            broken in any::<prop::sample::Index>(),
+        ) {
+            let l = leaves(size);
+            let (index, other) = (index.index(l.len()) as u64, other.index(l.len()) as u64);
+            let root = tree_root(l.iter().copied());
+            let leaf = l[index as usize];
+            let path = prove(inclusion_plan(index, size), &l);
+            prop_assert_eq!(verify_inclusion(leaf, index, size, &path, root), Ok(()));
+            prop_assert!(verify_inclusion(leaf, index, size, &path, leaf_hash(b"x")).is_err());
+            if other != index {
+                prop_assert!(verify_inclusion(leaf, other, size, &path, root).is_err());
+                prop_assert!(verify_inclusion(l[other as usize], index, size, &path, root).is_err());
+            }
+            let longer: Vec<Hash> = path.iter().copied().chain([leaf]).collect();
+            prop_assert!(verify_inclusion(leaf, index, size, &longer, root).is_err());
+            if !path.is_empty() {
+                prop_assert!(verify_inclusion(leaf, index, size, &path[1..], root).is_err());
+                let mut wrong = path.clone();
+                wrong[broken.index(path.len())].0[7] ^= 1;
+                prop_assert!(verify_inclusion(leaf, index, size, &wrong, root).is_err());
+            }
+        }
+
+        #[test]
+        fn a_tree_that_was_changed_is_not_the_beginning_of_a_later_one(
+            new in 1_u64..400,
+            old in any::<prop::sample::Index>(),
+            changed in any::<prop::sample::Index>(),
+        ) {
+            let l = leaves(new);
+            let old = old.index(l.len()) as u64 + 1;
+            let old_root = tree_root(l[..old as usize].iter().copied());
+            let new_root = tree_root(l.iter().copied());
+            let path = prove(consistency_plan(old, new), &l);
+            prop_assert_eq!(verify_consistency(old, old_root, new, new_root, &path), Ok(()));
+            let mut rewritten = l.clone();
+            rewritten[changed.index(old as usize)] = leaf_hash(b"x");
+            let other_root = tree_root(rewritten[..old as usize].iter().copied());
+            prop_assert!(verify_consistency(old, other_root, new, new_root, &path).is_err());
+            let other_path = prove(consistency_plan(old, new), &rewritten);
+            let later_root = tree_root(rewritten.iter().copied());
+            prop_assert!(verify_consistency(old, old_root, new, later_root, &other_path).is_err());
+        }
+    }
 }

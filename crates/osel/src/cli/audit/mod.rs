@@ -2,6 +2,7 @@
 
 mod export;
 mod payload;
+mod prove;
 mod read;
 mod verify;
 
@@ -13,6 +14,7 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     Verify(verify::VerifyArgs),
+    Prove(prove::ProveArgs),
     Export(export::ExportArgs),
     Show(read::ShowArgs),
     Search(read::SearchArgs),
@@ -21,6 +23,7 @@ pub enum AuditCommand {
 pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
         AuditCommand::Verify(args) => verify::run(args),
+        AuditCommand::Prove(args) => prove::run(args),
         AuditCommand::Export(args) => export::run(args),
         AuditCommand::Show(args) => read::show(args),
         AuditCommand::Search(args) => read::search(args),
