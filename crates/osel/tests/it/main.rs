@@ -11,6 +11,8 @@ mod export;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod quarantine;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod trail;
