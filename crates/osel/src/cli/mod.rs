@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 the answer is no, 2 wrong usage or
 //! configuration, 3 could not do it.
 
+mod actor;
 mod audit;
 mod demo;
 mod exposure;

@@ -4,6 +4,7 @@
 //! or as it was. Nothing here decides anything.
 
 pub mod entries;
+pub mod payloads;
 pub mod recorder;
 pub mod salts;
 pub mod snapshots;

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use osel_core::decode::Decoded;
+use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
-    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ScanCommand, ScanOutcome, Version,
+    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, Replay, ScanCommand, ScanOutcome, Version,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -160,6 +160,39 @@ impl Recorder {
         }
         self.seal(payload)?;
         self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body.into_owned());
+        self.commit_if_full()?;
+        Ok(disposition)
+    }
+
+    /// Takes a message out of quarantine by a person's order, if it can be read by now; says what became of it. `held` is its entry.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn replay(
+        &mut self,
+        now: Timestamp,
+        item: &QuarantineItem,
+        held: &Entry,
+        actor: &str,
+    ) -> Result<Option<Disposition>, RecordError> {
+        let (raw, held_digest) = entries::held_message(held);
+        let mut decoded = decode(&raw);
+        let body = std::mem::take(&mut decoded.body);
+        let replay = Replay { raw: &raw, decoded, held_digest, id: item.id, actor };
+        let head = entries::replay_head(&replay);
+        self.handle(now, Input::Replay(replay));
+        let disposition = self.out.disposition.take();
+        let payload = match &disposition {
+            Some(Disposition::Recorded(_)) => Some(body.as_ref()),
+            Some(Disposition::Duplicate) => None,
+            // It stays where it is, and nothing has changed.
+            Some(Disposition::Quarantined(_)) | None => return Ok(disposition),
+        };
+        self.entry += 1;
+        self.counted.insert(Arc::clone(&raw.source), ());
+        self.batch.quarantine.push(QuarantineItem { state: QuarantineState::Replayed, ..item.clone() });
+        self.seal(payload)?;
+        self.push_entry(now, EntryKind::ORDER, raw.source.to_string(), head, body.into_owned());
         self.commit_if_full()?;
         Ok(disposition)
     }

@@ -6,6 +6,7 @@ use osel_core::trail::{
     Bad, Canonical, NotedHead, PartClass, StoredContent, StoredPart, StoredRecord, Verifier,
 };
 
+use super::payloads::Payloads;
 use crate::store::{self, JournalError, PartContent, Place, Reader};
 
 /// What verification found.
@@ -56,7 +57,7 @@ pub fn verify(
         for record in page {
             step();
             last = record.seq;
-            if let Err(found) = payloads.push(reader, &mut verifier, &record)? {
+            if let Err(found) = push(&mut payloads, reader, &mut verifier, &record)? {
                 bad = Some(found);
                 break;
             }
@@ -112,86 +113,50 @@ fn columns_fit(record: &store::StoredRecord) -> Result<(), String> {
     }
 }
 
-/// The entries whose bodies are parts of records, one page at a time.
-#[derive(Default)]
-struct Payloads {
-    first: u64,
-    bodies: Vec<(u64, Option<Vec<u8>>)>,
-}
-
-impl Payloads {
-    /// How many entries are fetched at once; a block of the journal holds as many.
-    const PAGE: u64 = 512;
-
-    fn push(
-        &mut self,
-        reader: &mut dyn Reader,
-        verifier: &mut Verifier,
-        record: &store::StoredRecord,
-    ) -> Result<Result<(), (u64, String)>, JournalError> {
-        if let Err(why) = columns_fit(record) {
-            return Ok(Err((record.seq, why)));
-        }
-        let in_entry = record.parts.iter().any(|part| part.content == PartContent::InEntry);
-        let payload = if in_entry {
-            match self.body(reader, record.entry) {
-                Ok(body) => body,
-                Err(error) if error.place().is_some() => return Ok(Err((record.seq, error.to_string()))),
-                Err(error) => return Err(error),
-            }
-        } else {
-            None
-        };
-        let mut parts = Vec::new();
-        for part in &record.parts {
-            let Some(class) = PartClass::from_code(part.class) else {
-                return Ok(Err((record.seq, format!("a part has the unknown class {}", part.class))));
-            };
-            let bytes = match &part.content {
-                PartContent::Bytes(bytes) => Some(bytes.as_slice()),
-                PartContent::InEntry => payload.as_deref(),
-                PartContent::Gone => None,
-            };
-            let content = match bytes {
-                Some(bytes) => StoredContent::Present { salt: &part.salt, bytes },
-                None => StoredContent::Missing,
-            };
-            parts.push(StoredPart { class, project: part.project.as_deref(), content });
-        }
-        let stored = StoredRecord {
-            seq: record.seq,
-            canonical: &record.canonical,
-            hash: Some(&record.hash),
-            parts: &parts,
-        };
-        Ok(match verifier.push(&stored) {
-            Ok(_) => Ok(()),
-            Err(Bad { seq, why }) => Err((seq, why.to_string())),
-        })
+/// Checks one record with the entry that it stems from.
+fn push(
+    payloads: &mut Payloads,
+    reader: &mut dyn Reader,
+    verifier: &mut Verifier,
+    record: &store::StoredRecord,
+) -> Result<Result<(), (u64, String)>, JournalError> {
+    if let Err(why) = columns_fit(record) {
+        return Ok(Err((record.seq, why)));
     }
-
-    /// The body of an entry; none when it was erased.
-    fn body(&mut self, reader: &mut dyn Reader, number: u64) -> Result<Option<Vec<u8>>, JournalError> {
-        if self.bodies.is_empty() || number < self.first || number >= self.first + Self::PAGE {
-            self.first = number;
-            self.bodies.clear();
-            let bodies = &mut self.bodies;
-            let read = reader.entries(number..=number + Self::PAGE - 1, &mut |entry| {
-                bodies.push((entry.number, (!entry.erased).then_some(entry.body)));
-                ControlFlow::Continue(())
-            });
-            if let Err(error) = read
-                && self.bodies.iter().all(|(found, _)| *found != number)
-            {
-                self.first = 0;
-                self.bodies.clear();
-                return Err(error);
-            }
+    let in_entry = record.parts.iter().any(|part| part.content == PartContent::InEntry);
+    let payload = if in_entry {
+        match payloads.body(reader, record.entry) {
+            Ok(body) => body,
+            Err(error) if error.place().is_some() => return Ok(Err((record.seq, error.to_string()))),
+            Err(error) => return Err(error),
         }
-        match self.bodies.iter().position(|(found, _)| *found == number) {
-            Some(at) => Ok(self.bodies[at].1.clone()),
-            // An entry that is not there has no bytes that fit: the part's commitment will say so.
-            None => Ok(Some(Vec::new())),
-        }
+    } else {
+        None
+    };
+    let mut parts = Vec::new();
+    for part in &record.parts {
+        let Some(class) = PartClass::from_code(part.class) else {
+            return Ok(Err((record.seq, format!("a part has the unknown class {}", part.class))));
+        };
+        let bytes = match &part.content {
+            PartContent::Bytes(bytes) => Some(bytes.as_slice()),
+            PartContent::InEntry => payload.as_deref(),
+            PartContent::Gone => None,
+        };
+        let content = match bytes {
+            Some(bytes) => StoredContent::Present { salt: &part.salt, bytes },
+            None => StoredContent::Missing,
+        };
+        parts.push(StoredPart { class, project: part.project.as_deref(), content });
     }
+    let stored = StoredRecord {
+        seq: record.seq,
+        canonical: &record.canonical,
+        hash: Some(&record.hash),
+        parts: &parts,
+    };
+    Ok(match verifier.push(&stored) {
+        Ok(_) => Ok(()),
+        Err(Bad { seq, why }) => Err((seq, why.to_string())),
+    })
 }

@@ -192,8 +192,6 @@ impl Recording {
             (None, None) => return Err(wrong(serde::de::Error::missing_field("body"))),
         };
         let json = line.properties.map_or("", RawValue::get);
-        let known: KnownProperties<'_> = serde_json::from_str(json).unwrap_or_default();
-        let compression = known.headers.and_then(|headers| headers.compression);
         let message = RawMessage {
             source: Arc::clone(&self.source),
             region: self.region.clone(),
@@ -201,14 +199,17 @@ impl Recording {
             routing_key: line.routing_key.unwrap_or_default().into(),
             redelivered: line.redelivered,
             received_at: received_at.unwrap_or(Timestamp::EPOCH),
-            properties: Properties {
-                compression: compression.as_deref().map(compression_of),
-                json: json.into(),
-            },
+            properties: Properties { compression: compression(json), json: json.into() },
             body,
         };
         Ok(Recorded { message, timed: received_at.is_some() })
     }
+}
+
+/// How a body is compressed, by the AMQP properties that came with it, as JSON.
+pub fn compression(properties: &str) -> Option<Compression> {
+    let known: KnownProperties<'_> = serde_json::from_str(properties).unwrap_or_default();
+    known.headers.and_then(|headers| headers.compression).as_deref().map(compression_of)
 }
 
 fn compression_of(name: &str) -> Compression {

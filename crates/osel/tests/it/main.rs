@@ -9,7 +9,11 @@ mod delta;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod order;
+#[cfg(test)]
+mod quarantine;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]

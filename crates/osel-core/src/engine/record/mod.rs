@@ -4,12 +4,16 @@
 //! each reading and never hashed. Parts go from here to `trail`'s `Chain::seal`.
 
 mod body;
+mod cadf_text;
 mod document;
 mod exposure_part;
+mod osel_1_1;
 mod sentence;
 
 pub use body::{BodyPart, Detail, MemberPart, PersonalPart, RecordBody, TargetPart};
+pub use cadf_text::cadf_text;
 pub use document::{
     ActorDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument, TargetDocument,
 };
 pub use exposure_part::{ExposurePart, SourcePart};
+pub use osel_1_1::{NOT_SCANNED, Osel11Line, SOURCE_TYPE, osel_1_1};

@@ -1,6 +1,7 @@
 //! `osel audit`: reading and checking the trail.
 
 mod export;
+mod prove;
 mod read;
 mod verify;
 
@@ -14,6 +15,7 @@ pub(super) use read::record;
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     Verify(verify::VerifyArgs),
+    Prove(prove::ProveArgs),
     Export(export::ExportArgs),
     Show(read::ShowArgs),
     Search(read::SearchArgs),
@@ -22,6 +24,7 @@ pub enum AuditCommand {
 pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
         AuditCommand::Verify(args) => verify::run(args),
+        AuditCommand::Prove(args) => prove::run(args),
         AuditCommand::Export(args) => export::run(args),
         AuditCommand::Show(args) => read::show(args),
         AuditCommand::Search(args) => read::search(args),
