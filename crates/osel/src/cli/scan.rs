@@ -77,6 +77,10 @@ pub struct ScanArgs {
     /// The longest wait for one answer, as in 500ms or 2s; shorter ones follow from measured round trips.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = timeout)]
     timeout: Duration,
+
+    /// The wait for an answer of an address that has not answered anything yet.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = timeout)]
+    initial_timeout: Duration,
 }
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
@@ -101,6 +105,7 @@ fn execute(args: &ScanArgs, out: &mut dyn Write, on_terminal: bool) -> anyhow::R
         concurrency: args.concurrency,
         retries: args.retries,
         max_timeout: args.timeout,
+        initial_timeout: args.initial_timeout,
         ..ScanPlan::new(addresses.into_iter().map(|address| (address, args.ports.clone())).collect())
     };
     let started = Instant::now();

@@ -41,10 +41,11 @@ impl RoundTrip {
     }
 
     /// The wait for an answer to an attempt, the first being 0: doubled each time, as the RFC has it, because the last one's
-    /// silence may mean that it was too short.
+    /// silence may mean that it was too short. Not so before anything was measured: then it is no estimate that may be wrong but
+    /// a guess on the safe side, and doubling it would only make every silent address slower.
     pub(super) fn timeout(&self, attempt: u8) -> Duration {
         let first = match &self.measured {
-            None => self.initial,
+            None => return self.initial,
             Some(Measured { smoothed, variation }) => (*smoothed + *variation * 4).clamp(self.min, self.max),
         };
         first.saturating_mul(1 << attempt.min(MAX_DOUBLINGS)).min(self.max)
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn follows_the_rfc() {
         let mut round_trip = round_trip();
-        assert_eq!(round_trip.timeout(0), MILLISECOND * 1000);
+        assert_eq!((round_trip.timeout(0), round_trip.timeout(1)), (MILLISECOND * 1000, MILLISECOND * 1000));
         round_trip.measure(MILLISECOND * 200);
         assert_eq!(round_trip.timeout(0), MILLISECOND * (200 + 4 * 100));
         round_trip.measure(MILLISECOND * 280);

@@ -9,8 +9,9 @@ use std::time::Instant;
 
 /// Probes sent before anything is known: 30 KB of packets, what a few TCP connections starting together send.
 const INITIAL: f64 = 512.0;
-/// A window is never cut below this, so that one lossy address cannot hold up a scan for hours.
-const MIN: f64 = 16.0;
+/// A window is never cut below this, so that one lossy address cannot hold up a scan for hours: as many packets fill half of what
+/// a single TCP connection sends before its first acknowledgement.
+const MIN: f64 = 128.0;
 /// Additional probes per silent one: the window of a silent address quadruples per round.
 const GROWTH_BY_SILENCE: f64 = 3.0;
 
@@ -106,7 +107,7 @@ mod tests {
         for round in 1..20 {
             window.lost(start + second * round, start + second * (round + 1));
         }
-        assert_eq!(room(&window), 16);
+        assert_eq!(room(&window), 128);
     }
 
     #[test]
