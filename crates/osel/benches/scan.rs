@@ -1,10 +1,12 @@
 //! `osel scan` against nmap and against a bare connect loop, side by side in one run.
 //!
-//! Whole processes are timed, from start to exit, in turn, so that all of them see the same machine. Everything happens in
-//! network namespaces of its own: nothing else listens there, and the firewall rules that drop packets meet nobody else. Needs
-//! root, `nmap`, `nft` and `ip`; says so and fails where one is missing, installs nothing.
+//! Whole processes are timed, from start to exit, in turn, so that all of them see the same machine.
+//! Everything happens in network namespaces of its own: nothing else listens there, and the firewall rules
+//! that drop packets meet nobody else. Needs root, `nmap`, `nft` and `ip`; says so and fails where one is
+//! missing, installs nothing.
 //!
-//! `cargo bench -p osel --bench scan`; the goals are those of the issue, and a missed one is an exit code of 1.
+//! `cargo bench -p osel --bench scan`; the goals are those of the issue, and a missed one is an exit code of
+//! 1.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
