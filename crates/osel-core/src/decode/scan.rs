@@ -1,16 +1,18 @@
 //! The scanner: JSON, strictly, in one pass, onto a [`Tape`].
 //!
-//! It refuses what two readers could read differently (a key twice, lone surrogates, NUL, numbers that are no finite double,
-//! garbage at the end) and what would cost too much (depth, number of values). While it is at it, it notes the values that
-//! must not leave the decoder. It must not know what a notification is; the readers come next.
+//! It refuses what two readers could read differently (a key twice, lone surrogates, NUL, numbers that are no
+//! finite double, garbage at the end) and what would cost too much (depth, number of values). While it is at
+//! it, it notes the values that must not leave the decoder. It must not know what a notification is; the
+//! readers come next.
 
 use super::defect::{DefectKind, Fault};
 use super::escape;
+use super::layer::{Bare, Layer, Wrapped};
 use super::redact::{self, Secrecy};
-use super::tape::{Node, Span, Tape, Token};
+use super::tape::{Node, Scanned, Span, Tape, Token};
 
-/// How deep objects and arrays may lie in each other. Notifications are some ten levels deep, and the recursion here is one
-/// small frame per level.
+/// How deep objects and arrays may lie in each other. Notifications are some ten levels deep, and the
+/// recursion here is one small frame per level.
 pub const DEPTH_MAX: usize = 64;
 /// How many keys and values a message may have: more than 16 MiB of ordinary notification, 32 MiB of tape.
 pub const VALUES_MAX: usize = 2 * 1024 * 1024;
@@ -21,42 +23,42 @@ const DIGITS_SAFE: usize = 300;
 
 /// Scans a whole text.
 pub(super) fn scan(text: &str) -> Result<Tape<'_>, Fault> {
-    let tape = Tape {
-        text,
-        // Measured on recorded notifications: a node per 9 bytes.
-        nodes: Vec::with_capacity(text.len().min(1 << 20) / 8 + 8),
-        keys: Vec::new(),
-        secrets: Vec::new(),
-        parameters: Vec::new(),
-        has_space: false,
-    };
-    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0, tape };
-    scanner.peek();
-    scanner.value(0)?;
-    scanner.peek();
-    if scanner.at < text.len() {
-        return Err(escape::unexpected(scanner.bytes, scanner.at));
+    let bytes = text.as_bytes();
+    let mut scanner = Scanner::new(Bare::new(bytes), bytes.len());
+    scanner.whole()?;
+    if scanner.layer.peek() != 0 || scanner.layer.place() < bytes.len() {
+        return Err(scanner.unexpected());
     }
-    Ok(scanner.tape)
+    Ok(Tape { text, scanned: scanner.finish().1 })
 }
 
-struct Scanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    tape: Tape<'a>,
+/// Scans a text that lies as a string in a body, from after the string's quote on: the text, what was found
+/// in it, and the place after the closing quote. Nothing if anything is unusual or wrong: then [`scan`] has
+/// to say what.
+pub(super) fn scan_wrapped(body: &[u8], at: usize) -> Option<(String, Scanned, usize)> {
+    let mut scanner = Scanner::new(Wrapped::new(body, at), body.len());
+    scanner.whole().ok()?;
+    let (layer, scanned) = scanner.finish();
+    let (text, after) = layer.finish()?;
+    Some((text, scanned, after))
 }
 
-/// Keys of one object seen so far: a filter of 256 bits says for most keys at once that they are new.
+struct Scanner<L> {
+    layer: L,
+    found: Scanned,
+}
+
+/// Keys of one object seen so far: a filter of 512 bits says for most keys at once that they are new.
 #[derive(Default)]
 struct Seen {
-    filter: [u64; 4],
+    filter: [u64; 8],
     count: u32,
 }
 
 impl Seen {
     /// Adds a key by its hash; true when one like it may be there.
     fn add(&mut self, hash: u64) -> bool {
-        let (slot, bit) = (hash as usize % 4, 1 << (hash >> 2 & 63));
+        let (slot, bit) = (hash as usize % 8, 1 << (hash >> 3 & 63));
         let before = self.filter[slot];
         self.filter[slot] |= bit;
         self.count += 1;
@@ -64,146 +66,163 @@ impl Seen {
     }
 }
 
-impl<'a> Scanner<'a> {
-    /// The next byte that is no white space; 0 at the end (and for a NUL, which no rule accepts either).
-    fn peek(&mut self) -> u8 {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => {
-                    self.tape.has_space = true;
-                    self.at += 1;
-                }
-                Some(&byte) => return byte,
-                None => return 0,
-            }
-        }
+impl<L: Layer> Scanner<L> {
+    fn new(layer: L, bytes: usize) -> Self {
+        let found = Scanned {
+            // Measured on recorded notifications: a node per 9 bytes.
+            nodes: Vec::with_capacity(bytes.min(1 << 20) / 8 + 8),
+            keys: Vec::new(),
+            secrets: Vec::new(),
+            parameters: Vec::new(),
+            has_space: false,
+        };
+        Self { layer, found }
+    }
+
+    fn whole(&mut self) -> Result<(), Fault> {
+        let first = self.layer.peek();
+        self.value(first, 0)?;
+        self.layer.peek();
+        Ok(())
+    }
+
+    fn finish(self) -> (L, Scanned) {
+        let mut found = self.found;
+        found.has_space = self.layer.has_space();
+        (self.layer, found)
     }
 
     #[cold]
     fn unexpected(&self) -> Fault {
-        escape::unexpected(self.bytes, self.at)
+        self.layer.fault(DefectKind::Syntax)
     }
 
+    #[inline]
     fn push(&mut self, token: Token, start: usize, end: usize) -> Result<(), Fault> {
-        let here = self.tape.nodes.len();
+        let here = self.found.nodes.len();
         if here >= VALUES_MAX {
-            return Err(Fault::byte(DefectKind::TooManyValues, start));
+            return Err(self.layer.fault(DefectKind::TooManyValues));
         }
         // Bodies are bounded far below 4 GiB, and so are nodes.
         let node = Node { token, start: start as u32, end: end as u32, next: here as u32 + 1 };
-        self.tape.nodes.push(node);
+        self.found.nodes.push(node);
         Ok(())
     }
 
+    fn open(&mut self, token: Token, depth: usize) -> Result<usize, Fault> {
+        if depth > DEPTH_MAX {
+            return Err(self.layer.fault(DefectKind::TooDeep));
+        }
+        let (container, place) = (self.found.nodes.len(), self.layer.place());
+        self.push(token, place, place)?;
+        self.layer.take();
+        Ok(container)
+    }
+
     fn close(&mut self, container: usize) {
-        self.at += 1;
-        let next = self.tape.nodes.len() as u32;
-        let node = &mut self.tape.nodes[container];
-        node.end = self.at as u32;
+        self.layer.take();
+        let next = self.found.nodes.len() as u32;
+        let node = &mut self.found.nodes[container];
+        node.end = self.layer.place() as u32;
         node.next = next;
     }
 
-    fn value(&mut self, depth: usize) -> Result<(), Fault> {
-        match self.bytes.get(self.at) {
-            Some(b'"') => {
-                let (start, escaped) = self.string()?;
-                let token = if escaped { Token::EscapedText } else { Token::Text };
-                self.push(token, start, self.at - 1)
-            }
-            Some(b'{') => self.object(depth + 1),
-            Some(b'[') => self.array(depth + 1),
-            Some(b'n') => self.literal(b"null", Token::Null),
-            Some(b't') => self.literal(b"true", Token::True),
-            Some(b'f') => self.literal(b"false", Token::False),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            // Python writes these for floats that are not finite.
-            Some(b'N' | b'I') if self.starts(b"NaN") || self.starts(b"Infinity") => {
-                Err(Fault::byte(DefectKind::NumberRange, self.at))
-            }
-            _ => Err(self.unexpected()),
+    /// The value that begins with this byte, which is next.
+    #[inline]
+    fn value(&mut self, first: u8, depth: usize) -> Result<(), Fault> {
+        // The order is that of frequency: comparisons are foreseen better than a jump by a table.
+        if first == b'"' {
+            let (start, end, escaped) = self.layer.take_string()?;
+            self.push(if escaped { Token::EscapedText } else { Token::Text }, start, end)
+        } else if first == b'n' {
+            self.literal(b"null", Token::Null)
+        } else if first == b'f' {
+            self.literal(b"false", Token::False)
+        } else if first == b't' {
+            self.literal(b"true", Token::True)
+        } else if first == b'{' {
+            self.object(depth + 1)
+        } else if first == b'[' {
+            self.array(depth + 1)
+        } else if first == b'-' || first.is_ascii_digit() {
+            self.number()
+        } else {
+            self.no_value(first)
         }
     }
 
-    fn starts(&self, word: &[u8]) -> bool {
-        self.bytes[self.at..].starts_with(word)
+    #[cold]
+    fn no_value(&mut self, first: u8) -> Result<(), Fault> {
+        let range = self.layer.fault(DefectKind::NumberRange);
+        // Python writes these for floats that are not finite.
+        let is_float = matches!(first, b'N' | b'I')
+            && (self.layer.take_word(b"NaN") || self.layer.take_word(b"Infinity"));
+        Err(if is_float { range } else { self.unexpected() })
     }
 
+    #[inline]
     fn literal(&mut self, word: &[u8], token: Token) -> Result<(), Fault> {
-        if !self.starts(word) {
+        let start = self.layer.place();
+        if !self.layer.take_word(word) {
             return Err(self.unexpected());
         }
-        let start = self.at;
-        self.at += word.len();
-        self.push(token, start, self.at)
-    }
-
-    /// A string from its quote on: where its text starts, and whether it has escapes. Leaves off after the closing quote.
-    fn string(&mut self) -> Result<(usize, bool), Fault> {
-        let start = self.at + 1;
-        let special = escape::find_special(self.bytes, start);
-        let escaped = self.bytes.get(special) != Some(&b'"');
-        let end = if escaped { escape::check(self.bytes, special)? } else { special };
-        self.at = end + 1;
-        Ok((start, escaped))
+        self.push(token, start, self.layer.place())
     }
 
     fn number(&mut self) -> Result<(), Fault> {
-        let start = self.at;
-        if self.bytes[self.at] == b'-' {
-            self.at += 1;
-            if self.starts(b"Infinity") {
+        let start = self.layer.place();
+        if self.layer.byte() == b'-' {
+            self.layer.take();
+            if self.layer.take_word(b"Infinity") {
                 return Err(Fault::byte(DefectKind::NumberRange, start));
             }
         }
-        let leading_zero = self.bytes.get(self.at) == Some(&b'0');
+        let leading_zero = self.layer.byte() == b'0';
         let digits = self.digits()?;
         if leading_zero && digits > 1 {
-            return Err(Fault::byte(DefectKind::Syntax, start));
+            return Err(self.unexpected());
         }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
+        if self.layer.byte() == b'.' {
+            self.layer.take();
             self.digits()?;
         }
         let mut has_exponent = false;
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+        if let b'e' | b'E' = self.layer.byte() {
             has_exponent = true;
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
-                self.at += 1;
+            self.layer.take();
+            if let b'+' | b'-' = self.layer.byte() {
+                self.layer.take();
             }
             self.digits()?;
         }
-        if has_exponent || self.at - start >= DIGITS_SAFE {
-            let digits = self.tape.text.get(start..self.at).unwrap_or_default();
-            if !digits.parse::<f64>().is_ok_and(f64::is_finite) {
+        let end = self.layer.place();
+        if has_exponent || end - start >= DIGITS_SAFE {
+            let number = std::str::from_utf8(&self.layer.text()[start..end]).unwrap_or_default();
+            if !number.parse::<f64>().is_ok_and(f64::is_finite) {
                 return Err(Fault::byte(DefectKind::NumberRange, start));
             }
         }
-        self.push(Token::Number, start, self.at)
+        self.push(Token::Number, start, end)
     }
 
     /// One digit or more; how many.
     fn digits(&mut self) -> Result<usize, Fault> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
-            self.at += 1;
+        let start = self.layer.place();
+        while let b'0'..=b'9' = self.layer.byte() {
+            self.layer.take();
         }
-        if self.at > start { Ok(self.at - start) } else { Err(self.unexpected()) }
+        let count = self.layer.place() - start;
+        if count > 0 { Ok(count) } else { Err(self.unexpected()) }
     }
 
     fn array(&mut self, depth: usize) -> Result<(), Fault> {
-        if depth > DEPTH_MAX {
-            return Err(Fault::byte(DefectKind::TooDeep, self.at));
-        }
-        let container = self.tape.nodes.len();
-        self.push(Token::Array, self.at, self.at)?;
-        self.at += 1;
-        if self.peek() != b']' {
+        let container = self.open(Token::Array, depth)?;
+        if self.layer.peek() != b']' {
             loop {
-                self.peek();
-                self.value(depth)?;
-                match self.peek() {
-                    b',' => self.at += 1,
+                let first = self.layer.peek();
+                self.value(first, depth)?;
+                match self.layer.peek() {
+                    b',' => self.layer.take(),
                     b']' => break,
                     _ => return Err(self.unexpected()),
                 }
@@ -214,31 +233,22 @@ impl<'a> Scanner<'a> {
     }
 
     fn object(&mut self, depth: usize) -> Result<(), Fault> {
-        if depth > DEPTH_MAX {
-            return Err(Fault::byte(DefectKind::TooDeep, self.at));
-        }
-        let container = self.tape.nodes.len();
-        self.push(Token::Object, self.at, self.at)?;
-        self.at += 1;
-        if self.peek() != b'}' {
+        let container = self.open(Token::Object, depth)?;
+        if self.layer.peek() != b'}' {
             let mut seen = Seen::default();
             loop {
-                if self.peek() != b'"' {
+                if self.layer.peek() != b'"' {
                     return Err(self.unexpected());
                 }
                 let secrecy = self.key(container, &mut seen)?;
-                if self.peek() != b':' {
-                    return Err(self.unexpected());
-                }
-                self.at += 1;
-                self.peek();
+                let Some(first) = self.layer.take_colon() else { return Err(self.unexpected()) };
                 match secrecy {
-                    Secrecy::Plain => self.value(depth)?,
-                    Secrecy::Secret => self.secret(depth)?,
-                    Secrecy::Address => self.address(depth)?,
+                    Secrecy::Plain => self.value(first, depth)?,
+                    Secrecy::Secret => self.secret(first, depth)?,
+                    Secrecy::Address => self.address(first, depth)?,
                 }
-                match self.peek() {
-                    b',' => self.at += 1,
+                match self.layer.peek() {
+                    b',' => self.layer.take(),
                     b'}' => break,
                     _ => return Err(self.unexpected()),
                 }
@@ -251,82 +261,114 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn key(&mut self, container: usize, seen: &mut Seen) -> Result<Secrecy, Fault> {
-        let (start, escaped) = self.string()?;
-        let here = self.tape.nodes.len();
-        self.push(Token::Key, start, self.at - 1)?;
-        if escaped {
-            let text = escape::unescape(self.tape.text.get(start..self.at - 1).unwrap_or_default());
-            let node = &mut self.tape.nodes[here];
-            node.token = Token::EscapedKey;
-            node.next = self.tape.keys.len() as u32;
-            self.tape.keys.push(text.into());
+    /// The text of a key on the tape so far.
+    fn key_text(&self, at: usize) -> &[u8] {
+        let node = self.found.nodes[at];
+        match node.token {
+            Token::EscapedKey => self.found.keys[node.next as usize].as_bytes(),
+            _ => &self.layer.text()[node.start as usize..node.end as usize],
         }
-        let key = self.tape.key(here as u32);
-        let secrecy = redact::secrecy(key);
+    }
+
+    #[inline]
+    fn key(&mut self, container: usize, seen: &mut Seen) -> Result<Secrecy, Fault> {
+        let (start, end, escaped) = self.layer.take_string()?;
+        let here = self.found.nodes.len();
+        self.push(Token::Key, start, end)?;
+        if escaped {
+            self.unescape_key(here);
+        }
+        let key = self.key_text(here);
         let may_repeat = seen.add(hash(key));
+        let secrecy = redact::secrecy(key);
         if may_repeat && seen.count <= KEYS_COMPARED_MAX {
-            let mut other = container + 1;
-            while other < here {
-                if self.tape.key(other as u32) == key {
-                    return Err(Fault::byte(DefectKind::DuplicateKey, start - 1));
-                }
-                other = self.tape.nodes[other + 1].next as usize;
-            }
+            self.compare_key(container, here)?;
         }
         Ok(secrecy)
     }
 
+    #[cold]
+    fn unescape_key(&mut self, at: usize) {
+        let node = &mut self.found.nodes[at];
+        let raw = &self.layer.text()[node.start as usize..node.end as usize];
+        let text = escape::unescape(std::str::from_utf8(raw).unwrap_or_default());
+        node.token = Token::EscapedKey;
+        node.next = self.found.keys.len() as u32;
+        self.found.keys.push(text.into());
+    }
+
+    fn repeated(&self, at: usize) -> Fault {
+        Fault::byte(DefectKind::DuplicateKey, self.found.nodes[at].start as usize - 1)
+    }
+
+    /// Compares a key with those before it in its object.
+    fn compare_key(&self, container: usize, at: usize) -> Result<(), Fault> {
+        let key = self.key_text(at);
+        let mut other = container + 1;
+        while other < at {
+            if self.key_text(other) == key {
+                return Err(self.repeated(at));
+            }
+            other = self.found.nodes[other + 1].next as usize;
+        }
+        Ok(())
+    }
+
+    #[cold]
     fn compare_all_keys(&self, container: usize) -> Result<(), Fault> {
         let mut keys = Vec::new();
         let mut at = container + 1;
-        while at < self.tape.nodes.len() {
-            keys.push((self.tape.key(at as u32), at));
-            at = self.tape.nodes[at + 1].next as usize;
+        while at < self.found.nodes.len() {
+            keys.push((self.key_text(at), at));
+            at = self.found.nodes[at + 1].next as usize;
         }
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => {
-                let second = self.tape.nodes[pair[1].1];
-                Err(Fault::byte(DefectKind::DuplicateKey, second.start as usize - 1))
-            }
+            Some(pair) => Err(self.repeated(pair[1].1)),
             None => Ok(()),
         }
     }
 
     /// A value under a key that names a secret: checked like any other, then one node in its place.
-    fn secret(&mut self, depth: usize) -> Result<(), Fault> {
-        let (here, start) = (self.tape.nodes.len(), self.at);
-        let (secrets, parameters) = (self.tape.secrets.len(), self.tape.parameters.len());
-        self.value(depth)?;
-        if self.tape.nodes[here].token == Token::Null {
+    fn secret(&mut self, first: u8, depth: usize) -> Result<(), Fault> {
+        let (here, start) = (self.found.nodes.len(), self.layer.place());
+        let (secrets, parameters) = (self.found.secrets.len(), self.found.parameters.len());
+        self.value(first, depth)?;
+        if self.found.nodes[here].token == Token::Null {
             return Ok(());
         }
-        self.tape.nodes.truncate(here);
-        self.tape.secrets.truncate(secrets);
-        self.tape.parameters.truncate(parameters);
-        self.tape.secrets.push(Span { start: start as u32, end: self.at as u32, whole: true });
-        self.push(Token::Secret, start, self.at)
+        let end = self.layer.place();
+        self.found.nodes.truncate(here);
+        self.found.secrets.truncate(secrets);
+        self.found.parameters.truncate(parameters);
+        self.found.secrets.push(Span { start: start as u32, end: end as u32, whole: true });
+        self.push(Token::Secret, start, end)
     }
 
     /// A value under a key that names an address of the web, whose parameters may be secrets.
-    fn address(&mut self, depth: usize) -> Result<(), Fault> {
-        let here = self.tape.nodes.len();
-        self.value(depth)?;
-        let node = self.tape.nodes[here];
+    fn address(&mut self, first: u8, depth: usize) -> Result<(), Fault> {
+        let here = self.found.nodes.len();
+        self.value(first, depth)?;
+        let node = self.found.nodes[here];
         if matches!(node.token, Token::Text | Token::EscapedText) {
-            redact::secret_parameters(self.bytes, node.start, node.end, &mut self.tape.parameters);
+            redact::secret_parameters(self.layer.text(), node.start, node.end, &mut self.found.parameters);
         }
         Ok(())
     }
 }
 
-/// A hash of a key that tells OpenStack's keys apart: from its length, its first and its last eight bytes.
+/// A hash of a key that tells OpenStack's keys apart: from its length, its first and its last bytes.
+#[inline]
 fn hash(key: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (first, last) = match key.len() {
-        8.. => (escape::word(key, 0).unwrap_or(0), escape::word(key, key.len() - 8).unwrap_or(0)),
-        _ => (key.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
+    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+            }
+            _ => (key.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
+        },
     };
     let mixed = (first ^ last.rotate_left(23) ^ key.len() as u64).wrapping_mul(FACTOR);
     mixed >> 52

@@ -1,8 +1,9 @@
 //! The tape: what the scanner leaves of a JSON text, and how the readers walk it.
 //!
-//! Nodes lie flat in the order of the text; a container knows where its subtree ends, so that a reader steps over what does
-//! not interest it. Strings are slices of the text and are unescaped only when read. The tape holds no opinion about
-//! notifications, and nothing that was found to be a secret: such a value is one [`Token::Secret`] node, read as `***`.
+//! Nodes lie flat in the order of the text; a container knows where its subtree ends, so that a reader steps
+//! over what does not interest it. Strings are slices of the text and are unescaped only when read. The tape
+//! holds no opinion about notifications, and nothing that was found to be a secret: such a value is one
+//! [`Token::Secret`] node, read as `***`.
 
 use std::borrow::Cow;
 
@@ -61,6 +62,12 @@ pub(super) struct Span {
 #[derive(Debug)]
 pub(super) struct Tape<'a> {
     pub(super) text: &'a str,
+    pub(super) scanned: Scanned,
+}
+
+/// What the scanner finds in a text.
+#[derive(Debug)]
+pub(super) struct Scanned {
     pub(super) nodes: Vec<Node>,
     pub(super) keys: Vec<Box<str>>,
     /// Values under keys that name secrets, in order and apart.
@@ -78,7 +85,7 @@ impl<'a> Tape<'a> {
     }
 
     fn node(&self, at: u32) -> Node {
-        self.nodes[at as usize]
+        self.scanned.nodes[at as usize]
     }
 
     fn slice(&self, node: Node) -> &'a str {
@@ -90,7 +97,7 @@ impl<'a> Tape<'a> {
     pub(super) fn key(&self, at: u32) -> &[u8] {
         let node = self.node(at);
         match node.token {
-            Token::EscapedKey => self.keys[node.next as usize].as_bytes(),
+            Token::EscapedKey => self.scanned.keys[node.next as usize].as_bytes(),
             _ => &self.text.as_bytes()[node.start as usize..node.end as usize],
         }
     }
@@ -224,6 +231,7 @@ pub(super) struct Members<'t> {
 impl<'t> Iterator for Members<'t> {
     type Item = (&'t [u8], Value<'t>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.at >= self.end {
             return None;
@@ -246,6 +254,7 @@ pub(super) struct Items<'t> {
 impl<'t> Iterator for Items<'t> {
     type Item = Value<'t>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.at >= self.end {
             return None;

@@ -2,11 +2,12 @@
 
 use super::attempts::Step;
 use super::naming::{name, name_target};
+use super::record::Detail;
 use crate::event::{Change, Event, Kind, Object, Rule, Target};
 use crate::ids::Id;
 use crate::model::{CloudModel, RuleState, Source, net_text};
 use crate::names::{Directory, NameKind};
-use crate::trail::{Detail, RecordKind};
+use crate::trail::RecordKind;
 
 pub(super) struct Described {
     pub(super) kind: RecordKind,

@@ -11,8 +11,10 @@ mod ledger;
 mod naming;
 mod persist;
 mod reading;
+pub mod record;
+mod scans;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
@@ -20,26 +22,35 @@ pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version};
 pub use reading::{Named, ReadEnd, ReadPage};
+pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
 
 use crate::decode::{Decoded, Defect};
 use crate::event::{Actor, Change, Event, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
-use crate::model::{CloudModel, Delta, ModelOptions, View};
+use crate::model::{CloudModel, Delta, Gap, ModelOptions, View};
 use crate::names::Directory;
+use crate::plan::ScanPolicy;
 use crate::time::Timestamp;
-use crate::trail::{Detail, RecordBody, RecordKind};
+use crate::trail::RecordKind;
 use attempts::Attempts;
 use dedup::{Dedup, Seen};
+use record::{Detail, RecordBody};
 
 /// What an operator can set about the engine.
 #[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
     /// About the cloud models.
     pub model: ModelOptions,
+    /// What may be scanned without an order of a person; none plans no scans.
+    pub scan: Option<ScanPolicy>,
 }
 
 /// What happened.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, on the stack; a box would cost each message one"
+)]
 pub enum Input<'a> {
     /// A message came.
     Message(&'a RawMessage, Decoded<'a>),
@@ -49,6 +60,8 @@ pub enum Input<'a> {
     Names(Vec<Named>),
     /// All pages of a read have come.
     ReadEnd(ReadEnd),
+    /// A scan ended.
+    Scanned(ScanOutcome),
     /// Time passed.
     Tick,
 }
@@ -73,6 +86,8 @@ pub struct Output {
     pub records: Vec<RecordBody>,
     /// How objects look after the record with the number.
     pub versions: Vec<Version>,
+    /// What is to be done, once the records are durable.
+    pub commands: Vec<ScanCommand>,
     /// When a [`Input::Tick`] is wanted at the latest.
     pub wake_at: Option<Timestamp>,
 }
@@ -83,9 +98,13 @@ impl Output {
         self.disposition = None;
         self.records.clear();
         self.versions.clear();
+        self.commands.clear();
         self.wake_at = None;
     }
 }
+
+/// The most gaps that are remembered as reported; beyond it one may be reported again.
+pub const GAPS_MAX: usize = 100_000;
 
 /// All state that decides anything.
 #[derive(Debug, Default)]
@@ -95,8 +114,11 @@ pub struct Engine {
     dedup: Dedup,
     attempts: Attempts,
     names: Directory,
+    /// Gaps that have been reported: each once.
+    gaps: BTreeSet<(Option<Arc<str>>, Gap)>,
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     reading: reading::Reading,
+    scans: scans::Scans,
     /// The number of the last record.
     seq: u64,
 }
@@ -114,11 +136,13 @@ impl Engine {
             Input::Page(page) => self.page(now, &page, out),
             Input::Names(names) => self.learn_names(now, &names),
             Input::ReadEnd(end) => self.read_end(now, &end, out),
+            Input::Scanned(outcome) => self.scan_outcome(now, &outcome, out),
             Input::Tick => {}
         }
         if out.disposition != Some(Disposition::Duplicate) {
             // A repetition is not journaled and so must change nothing but its count.
             self.expire_attempts(now, out);
+            self.launch_scans(now, out);
         }
         out.wake_at = self.attempts.next_expiry();
     }
@@ -227,9 +251,19 @@ impl Engine {
         if let Some(step) = described.step {
             self.attempts.note(step, &record, self.seq + 1, now);
         }
+        let to_scan = self.options.scan.is_some().then(|| record.exposure.clone());
         let seq = self.record(record, out);
         out.disposition = Some(Disposition::Recorded(seq));
+        if let Some(exposure) = to_scan {
+            self.plan_scans(now, seq, raw.region.as_ref(), &exposure, out);
+        }
         for gap in gaps {
+            if !self.gaps.insert((raw.region.clone(), gap.clone())) {
+                continue;
+            }
+            if self.gaps.len() > GAPS_MAX {
+                self.gaps.pop_first();
+            }
             let text = format!(
                 "port {} has security group {}, which nobody described: its rules are not known",
                 gap.port_id, gap.security_group_id

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::AttemptLine;
 use super::dedup::Remembered;
+use super::scans::ScanLine;
 use super::{Engine, SourceLedger};
-use crate::model::{CloudModel, MODEL_FORMAT, StateLine};
+use crate::model::{CloudModel, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
@@ -40,6 +41,8 @@ pub enum EngineLine {
     Remembered(Remembered),
     Attempt(AttemptLine),
     Name(NameEntry),
+    Scan(ScanLine),
+    Gap(Option<Arc<str>>, Gap),
     Region(Option<Arc<str>>),
     /// Of the last region named.
     Object(StateLine),
@@ -58,6 +61,8 @@ impl Engine {
             .chain(self.dedup.iter().cloned().map(EngineLine::Remembered))
             .chain(self.attempts.lines().map(EngineLine::Attempt))
             .chain(self.names.entries().into_iter().map(EngineLine::Name))
+            .chain(self.scans.lines().map(EngineLine::Scan))
+            .chain(self.gaps.iter().map(|(region, gap)| EngineLine::Gap(region.clone(), gap.clone())))
             .chain(clouds)
     }
 
@@ -71,6 +76,10 @@ impl Engine {
             EngineLine::Remembered(message) => self.dedup.remember(message),
             EngineLine::Attempt(line) => self.attempts.restore(line),
             EngineLine::Name(entry) => self.names.restore([entry]),
+            EngineLine::Gap(region, gap) => {
+                self.gaps.insert((region, gap));
+            }
+            EngineLine::Scan(line) => self.scans.restore(line),
             EngineLine::Region(name) => *region = name,
             EngineLine::Object(line) => self.restore_object(region.clone(), line),
         }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::record::RecordBody;
 use super::{Engine, Output, Version, system_record};
 use crate::event::{Kind, Object};
 use crate::exposure::{Judged, judge};
@@ -13,7 +14,7 @@ use crate::ids::Id;
 use crate::model::CloudModel;
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
-use crate::trail::{RecordBody, RecordKind};
+use crate::trail::RecordKind;
 
 /// Objects that a read showed.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What one event changed.
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::row::Row;
 use crate::event::Kind;
@@ -42,7 +43,7 @@ pub struct MemberChange {
 }
 
 /// Something that a row would depend on and that nobody ever described.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
     /// The object that refers to it.
     pub port_id: Id,

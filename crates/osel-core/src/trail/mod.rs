@@ -7,30 +7,21 @@
 //! Nothing here knows what a part says, draws a salt or reads a store: parts come from `engine`, salts with its input, and
 //! sealed records go to the shell's journal. Sentences and older formats are rendered from parts and never hashed.
 
-mod body;
 mod canonical;
 mod chain;
-mod document;
-mod exposure_part;
 mod hash;
 mod head;
 mod kind;
-mod sentence;
 mod verify;
 
 #[cfg(test)]
 mod tamper_tests;
 
-pub use body::{BodyPart, Detail, MemberPart, PersonalPart, RecordBody, TargetPart};
 pub use canonical::{
     CANONICAL_BYTES_MAX, Canonical, CommittedPart, Header, Malformed, PARTS_ALWAYS_FIT, PROJECT_BYTES_MAX,
     VERSION,
 };
 pub use chain::{Chain, Draft, Part, SealError, Sealed, SealedPart};
-pub use document::{
-    ActorDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument, TargetDocument,
-};
-pub use exposure_part::{ExposurePart, SourcePart};
 pub use hash::{Hash, ParseHashError, SALT_BYTES, Salt, commitment, leaf_hash};
 pub use head::{Head, NotedHead, ParseHeadError};
 pub use kind::{PartClass, RecordKind};

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 use ipnet::IpNet;
 use osel_core::engine::all_rows;
+use osel_core::engine::record::{RowDocument, SourcePart};
 use osel_core::exposure::SourceFilter;
 use osel_core::ids::Id;
 use osel_core::model::Row;
-use osel_core::trail::{RowDocument, SourcePart};
 
 use super::StoreArg;
 use super::open::state_at;

@@ -59,21 +59,21 @@ pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
         quarantined: counters.quarantined,
         unmodelled: counters.unmodelled,
     });
-    print_ledger(lines.collect(), args.output)?;
+    print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn print_ledger(lines: Vec<LedgerLine>, format: OutputFormat) -> anyhow::Result<()> {
+pub(super) fn print_ledger(lines: &[LedgerLine], format: OutputFormat) -> anyhow::Result<()> {
     let mut out = stdout();
     match format {
         OutputFormat::Json => {
-            for line in &lines {
+            for line in lines {
                 json_line(&mut out, line)?;
             }
         }
         OutputFormat::Csv => {
             writeln!(out, "source,received,recorded,duplicate,ignored,quarantined")?;
-            for line in &lines {
+            for line in lines {
                 let name = super::exposure::csv_cell(&line.source);
                 writeln!(out, "{name},{}", numbers(line).join(","))?;
             }
@@ -82,7 +82,7 @@ pub(super) fn print_ledger(lines: Vec<LedgerLine>, format: OutputFormat) -> anyh
             let head =
                 ["SOURCE", "RECEIVED", "RECORDED", "DUPLICATE", "IGNORED", "QUARANTINED", "UNMODELLED"];
             let mut table = Table::new(&head);
-            for line in &lines {
+            for line in lines {
                 let unmodelled: u64 = line.unmodelled.values().sum();
                 let mut cells = vec![line.source.clone()];
                 cells.extend(numbers(line));

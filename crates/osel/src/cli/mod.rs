@@ -4,12 +4,14 @@
 //! configuration, 3 could not do it.
 
 mod audit;
+mod demo;
 mod exposure;
 mod inventory;
 mod ledger;
 mod open;
 mod output;
 mod quarantine;
+mod reach;
 mod replay;
 mod scan;
 mod store;
@@ -35,10 +37,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     #[command(subcommand)]
     Inventory(inventory::InventoryCommand),
     Exposure(exposure::ExposureArgs),
+    Reach(reach::ReachArgs),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     Ledger(ledger::LedgerArgs),
@@ -81,9 +85,11 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
+        Command::Reach(args) => reach::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),

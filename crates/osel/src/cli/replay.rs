@@ -1,12 +1,11 @@
 //! `osel replay`: captured messages through the engine into a store.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use osel_core::decode::decode;
 use osel_core::engine::{EngineOptions, ReadEnd};
 use osel_core::time::Timestamp;
 
@@ -15,8 +14,9 @@ use super::ledger::{LedgerLine, print_ledger};
 use super::open::{now, writer_at};
 use super::output::{OutputFormat, note, progress};
 use crate::runtime::Recorder;
+use crate::source::decoding::DecodedAhead;
 use crate::source::inventory;
-use crate::source::recording::{Recorded, Recording};
+use crate::source::recording::Recording;
 
 /// Runs captured messages through the engine into a store.
 ///
@@ -56,91 +56,59 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Some(directory) => directory,
         None => {
             note("no --store: the store is kept only while this runs");
-            scratch = Scratch::new()?;
-            scratch.0.clone()
+            scratch = Scratch::new("osel-replay")?;
+            scratch.path().to_owned()
         }
     };
     let mut recorder = Recorder::resume(writer_at(&directory)?, &EngineOptions::default())?;
-    let mut replay = Replay { recorder: &mut recorder, left: args.until.unwrap_or(u64::MAX), now: None };
-    let result = replay.all(args, summary, region.as_ref(), recordings);
+    let result = replay(&mut recorder, args, summary, region.as_ref(), recordings);
     // What came before a bad line stays, and whole.
     let finished = recorder.finish();
     result?;
     finished?;
     let ledger: BTreeMap<_, _> = recorder.engine().ledger().iter().collect();
     let lines = ledger.into_iter().map(|(source, ledger)| LedgerLine::new(source, ledger));
-    print_ledger(lines.collect(), args.output)?;
+    print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-struct Replay<'a> {
-    recorder: &'a mut Recorder,
-    left: u64,
-    /// The time of the last message.
-    now: Option<Timestamp>,
+/// Runs the messages through the recorder, the inventory before the first.
+fn replay(
+    recorder: &mut Recorder,
+    args: &ReplayArgs,
+    summary: Option<inventory::Summary>,
+    region: Option<&Arc<str>>,
+    recordings: Vec<Recording>,
+) -> anyhow::Result<()> {
+    let bar = progress("messages");
+    let mut inventory = args.inventory.as_deref().zip(summary);
+    let mut messages = DecodedAhead::start(recordings, args.until.unwrap_or(u64::MAX))?;
+    while let Some(prepared) = messages.next_message()? {
+        let (message, decoded) = prepared.split();
+        if let Some((path, summary)) = inventory.take() {
+            import_first(recorder, path, &summary, region, message.received_at)?;
+        }
+        recorder.message(message.received_at, &message, decoded)?;
+        bar.inc(1);
+    }
+    if let Some((path, summary)) = inventory.take() {
+        import_first(recorder, path, &summary, region, now())?;
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
-impl Replay<'_> {
-    fn all(
-        &mut self,
-        args: &ReplayArgs,
-        summary: Option<inventory::Summary>,
-        region: Option<&Arc<str>>,
-        recordings: Vec<Recording>,
-    ) -> anyhow::Result<()> {
-        let bar = progress("messages");
-        let mut inventory = args.inventory.as_deref().zip(summary);
-        for mut recording in recordings {
-            while self.left > 0 {
-                let Some(recorded) = recording.next_message()? else { break };
-                let first = self.time_of(&recorded);
-                if let Some((path, summary)) = inventory.take() {
-                    self.inventory(path, &summary, region, first)?;
-                }
-                self.message(recorded)?;
-                self.left -= 1;
-                bar.inc(1);
-            }
-        }
-        if let Some((path, summary)) = inventory.take() {
-            self.inventory(path, &summary, region, now())?;
-        }
-        bar.finish_and_clear();
-        Ok(())
-    }
-
-    fn message(&mut self, recorded: Recorded) -> anyhow::Result<()> {
-        let now = self.time_of(&recorded);
-        let mut message = recorded.message;
-        message.received_at = now;
-        self.now = Some(now);
-        self.recorder.message(now, &message, decode(&message))?;
-        Ok(())
-    }
-
-    /// "Now" is the line's time of reception; without one, the notification's own time, else that of the line before.
-    fn time_of(&self, recorded: &Recorded) -> Timestamp {
-        if recorded.timed {
-            return recorded.message.received_at;
-        }
-        let decoded = decode(&recorded.message);
-        let own = decoded.result.ok().map(|event| event.timestamp).filter(|time| *time != Timestamp::EPOCH);
-        own.or(self.now).unwrap_or(Timestamp::EPOCH)
-    }
-
-    /// The cloud before the first message. Where nobody says when it was taken, it is older than any message of the recording:
-    /// that is what it means to start from it.
-    fn inventory(
-        &mut self,
-        path: &std::path::Path,
-        summary: &inventory::Summary,
-        region: Option<&Arc<str>>,
-        now: Timestamp,
-    ) -> anyhow::Result<()> {
-        let exact = summary.taken_at.is_some();
-        let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
-        import(self.recorder, path, summary, region, now, at, exact)
-    }
+/// The cloud before the first message. Where nobody says when it was taken, it is older than any message of the recording: that is what
+/// it means to start from it.
+fn import_first(
+    recorder: &mut Recorder,
+    path: &Path,
+    summary: &inventory::Summary,
+    region: Option<&Arc<str>>,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
+    import(recorder, path, summary, region, now, at, summary.taken_at.is_some())
 }
 
 /// Reads an inventory into a recorder.
@@ -149,7 +117,7 @@ impl Replay<'_> {
 /// When the file cannot be read on, or the store cannot be written.
 pub(super) fn import(
     recorder: &mut Recorder,
-    path: &std::path::Path,
+    path: &Path,
     summary: &inventory::Summary,
     region: Option<&Arc<str>>,
     now: Timestamp,
@@ -178,14 +146,19 @@ pub(super) fn import(
 }
 
 /// A directory that goes when this ends.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> anyhow::Result<Self> {
+    /// A name that nobody else has; whoever needs the directory makes it.
+    pub(super) fn new(name: &str) -> anyhow::Result<Self> {
         let mut chance = [0; 8];
         getrandom::fill(&mut chance)?;
-        let name = format!("osel-replay-{}", crate::runtime::entries::hex(&chance));
+        let name = format!("{name}-{}", crate::runtime::entries::hex(&chance));
         Ok(Self(std::env::temp_dir().join(name)))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -8,5 +8,7 @@ pub mod recorder;
 pub mod salts;
 pub mod snapshots;
 pub mod state;
+pub mod verification;
+pub mod writer;
 
 pub use recorder::Recorder;

@@ -6,17 +6,20 @@
 use std::sync::Arc;
 
 use osel_core::decode::Decoded;
-use osel_core::engine::{Disposition, Engine, EngineOptions, Input, Output, ReadEnd, Version};
+use osel_core::engine::{
+    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ScanCommand, ScanOutcome, Version,
+};
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
 use osel_core::time::Timestamp;
 use osel_core::trail::{Chain, Draft, Hash, Head as TrailHead, Part, PartClass, SealError, Sealed};
 
 use super::salts::Salts;
+use super::writer::{Batch, Writer};
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
 use crate::store::{
-    Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
+    CommandRow, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
     QuarantineState, StoredPart, StoredRecord, VersionSet,
 };
 
@@ -39,34 +42,30 @@ pub enum RecordError {
         /// Why.
         source: SealError,
     },
+    /// The system has no thread.
+    #[error("cannot start the thread that writes the store")]
+    Thread(#[source] std::io::Error),
     /// The system has no random numbers.
     #[error("the system gives no random numbers")]
     Random(#[source] getrandom::Error),
-}
-
-#[derive(Debug, Default)]
-struct Batch {
-    entries: Vec<Entry>,
-    records: Vec<StoredRecord>,
-    counters: Vec<Counters>,
-    quarantine: Vec<QuarantineItem>,
-    versions: Vec<VersionSet>,
-    bytes: usize,
 }
 
 /// Records inputs into a store.
 pub struct Recorder {
     engine: Engine,
     chain: Chain,
-    journal: Box<dyn Journal>,
-    epoch: u64,
-    /// The head after what is in the batch.
+    writer: Writer,
+    /// What was committed last, as far as it was asked for.
+    head: Head,
+    /// The last entry, in the batch or before.
     entry: u64,
     batch: Batch,
     /// Sources whose ledger changed in the batch.
     counted: Map<Arc<str>, ()>,
     salts: Salts,
     out: Output,
+    /// Commands whose records are in the batch or in the store, not yet handed out.
+    commands: Vec<ScanCommand>,
     snapshot_seq: u64,
     now: Timestamp,
 }
@@ -95,13 +94,14 @@ impl Recorder {
         Ok(Self {
             engine,
             chain,
-            epoch: journal.info().epoch,
-            journal,
+            writer: Writer::start(journal).map_err(RecordError::Thread)?,
+            head,
             entry: head.entry,
             batch: Batch::default(),
             counted: Map::default(),
             salts: Salts::default(),
             out: Output::default(),
+            commands: Vec::new(),
             snapshot_seq,
             now: as_of.max(Timestamp::EPOCH),
         })
@@ -112,9 +112,9 @@ impl Recorder {
         &self.engine
     }
 
-    /// How far the store has come.
+    /// How far the store has come, as of the last [`Self::flush`] or [`Self::finish`].
     pub fn head(&self) -> Head {
-        self.journal.head()
+        self.head
     }
 
     /// Takes a message that was received at `now`; says what became of it.
@@ -201,16 +201,50 @@ impl Recorder {
         self.commit_if_full()
     }
 
+    /// Takes what came of a scan.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn scanned(&mut self, now: Timestamp, outcome: ScanOutcome) -> Result<(), RecordError> {
+        let body = serde_json::to_vec(&outcome).unwrap_or_default();
+        let (id, failed) = (outcome.id.to_string(), outcome.error.is_some());
+        self.entry += 1;
+        self.handle(now, Input::Scanned(outcome));
+        if let Some(record) = self.out.records.first() {
+            self.batch.commands.push(CommandRow {
+                id,
+                seq: record.cause.unwrap_or(0),
+                state: if failed { "failed" } else { "judged" }.to_owned(),
+                body: body.clone(),
+                updated_at: now,
+            });
+        }
+        self.seal(None)?;
+        self.push_entry(now, EntryKind::OUTCOME, String::new(), Vec::new(), body);
+        self.commit_if_full()
+    }
+
+    /// Makes everything durable that was taken so far, and hands out the commands that may be carried out now.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn flush(&mut self) -> Result<Vec<ScanCommand>, RecordError> {
+        self.commit()?;
+        self.head = self.writer.flush()?;
+        Ok(std::mem::take(&mut self.commands))
+    }
+
     /// Makes everything durable, and the state quick to open again.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn finish(&mut self) -> Result<Head, RecordError> {
         self.commit()?;
-        if self.journal.head().seq > self.snapshot_seq {
+        if self.engine.seq() > self.snapshot_seq {
             self.snapshot()?;
         }
-        Ok(self.journal.head())
+        self.head = self.writer.flush()?;
+        Ok(self.head)
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
@@ -255,6 +289,16 @@ impl Recorder {
             self.batch.bytes += set.data.len();
             self.batch.versions.push(set);
         }
+        for command in self.out.commands.drain(..) {
+            self.batch.commands.push(CommandRow {
+                id: command.id.to_string(),
+                seq: command.seq,
+                state: "planned".to_owned(),
+                body: serde_json::to_vec(&command).unwrap_or_default(),
+                updated_at: self.now,
+            });
+            self.commands.push(command);
+        }
         self.out.versions.clear();
         self.out.records.clear();
         Ok(())
@@ -280,25 +324,16 @@ impl Recorder {
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
-        self.journal.commit(&Commit {
-            epoch: self.epoch,
-            previous: self.journal.head(),
-            entries: &batch.entries,
-            records: &batch.records,
-            counters: &batch.counters,
-            quarantine: &batch.quarantine,
-            commands: &[],
-            versions: &batch.versions,
-        })?;
-        if self.journal.head().seq >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {
+        self.writer.commit(batch)?;
+        if self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {
             self.snapshot()?;
         }
         Ok(())
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {
-        snapshots::write(&self.engine, &mut *self.journal, self.now)?;
-        self.snapshot_seq = self.journal.head().seq;
+        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now)?;
+        self.snapshot_seq = self.engine.seq();
         Ok(())
     }
 }

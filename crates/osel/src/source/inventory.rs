@@ -229,8 +229,9 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
                 };
                 self.0.summary.taken_at = Some(time);
             } else if known(&key) {
-                map.next_value_seed(Collection { name: &key, reading: self.0 })?;
-                self.0.summary.collections.insert(key);
+                if map.next_value_seed(Collection { name: &key, reading: self.0 })? {
+                    self.0.summary.collections.insert(key);
+                }
             } else {
                 map.next_value::<IgnoredAny>()?;
                 self.0.summary.unknown.insert(key);
@@ -245,22 +246,32 @@ struct Collection<'a, 'b, 'c> {
     reading: &'b mut Reading<'c>,
 }
 
+/// Says whether there was a list.
 impl<'de> DeserializeSeed<'de> for Collection<'_, '_, '_> {
-    type Value = ();
+    type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        // null is "not said" too.
+        deserializer.deserialize_option(self)
     }
 }
 
 impl<'de> Visitor<'de> for Collection<'_, '_, '_> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "a list of objects under `{}`", self.name)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+    fn visit_none<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         let mut index = 0;
         while let Some(json) = seq.next_element::<Box<RawValue>>()? {
             if self.reading.object(self.name, index, json.get()).is_err() {
@@ -268,6 +279,6 @@ impl<'de> Visitor<'de> for Collection<'_, '_, '_> {
             }
             index += 1;
         }
-        Ok(())
+        Ok(true)
     }
 }

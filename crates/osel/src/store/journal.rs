@@ -27,16 +27,16 @@ pub trait Journal: Send {
     /// Adds a batch in one durable transaction; once this returns, a crash cannot undo it.
     ///
     /// # Errors
-    /// A commit that contradicts itself or the store is refused and changes nothing. After any other error it
-    /// is not known whether the batch is in the store: the journal takes no further write until
-    /// [`Self::reopen`].
+    /// A commit that contradicts itself or the store is refused and changes nothing, nor does one to a busy
+    /// store. After any other error it is not known whether the batch is in the store: the journal takes no
+    /// further write until [`Self::reopen`].
     fn commit(&mut self, commit: &Commit<'_>) -> Result<Head, JournalError>;
 
     /// Opens the store again after a failed write and says where it is: at the head before the failed commit
     /// (repeat it, byte for byte) or at the head after it (go on).
     ///
     /// # Errors
-    /// When it cannot be opened, or its head is neither of the two.
+    /// When it cannot be opened, or its head is neither of the two. It is busy while a backup is made of it.
     fn reopen(&mut self) -> Result<Head, JournalError>;
 
     /// Begins a snapshot of the state after `seq` and `entry`. It is written beside commits, a chunk at a
@@ -71,7 +71,8 @@ pub trait Journal: Send {
     /// record's entry goes from there. Record, hash and every other part stay. Says how many parts went.
     ///
     /// # Errors
-    /// When the record is damaged or the store cannot be written.
+    /// When the record is damaged or the store cannot be written. When it is busy, as while a backup is made
+    /// of it, the parts are gone from the record but not yet from the log: to be repeated.
     fn erase_part(&mut self, seq: u64, class: u8, project: Option<&str>) -> Result<usize, JournalError>;
 
     /// A reader of the same store.

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(super) use read::record;
+
 /// Reads and checks the trail.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {

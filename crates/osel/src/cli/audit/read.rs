@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::Args;
+use osel_core::engine::record::Record;
 use osel_core::time::Timestamp;
-use osel_core::trail::{Canonical, Hash, PartClass, Record};
+use osel_core::trail::{Canonical, Hash, PartClass};
 
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};

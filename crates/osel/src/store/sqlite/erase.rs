@@ -36,9 +36,8 @@ pub(super) fn erase_part(
         erased
     };
     overwrite_deleted(connection, false).map_err(&failed)?;
-    if erased > 0 {
-        empty_log(at, connection)?;
-    }
+    // Also when nothing was left to erase: the log may have been in use the last time.
+    empty_log(at, connection)?;
     Ok(erased)
 }
 

@@ -27,7 +27,8 @@ impl Directory {
     }
 
     fn store(&self) -> PathBuf {
-        self.0.join("store")
+        // A name that would mean something in a URI.
+        self.0.join("store 1%41?x#ü")
     }
 }
 
@@ -313,6 +314,26 @@ fn what_was_erased_is_not_in_the_files() {
     assert_eq!(found().len() / 1000, 2);
     assert_eq!(journal.erase_part(1, 1, None).unwrap(), 1);
     assert_eq!(found(), []);
+}
+
+#[test]
+fn an_erasure_that_a_reader_keeps_in_the_log_says_so_and_can_be_repeated() {
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = Store::create(&path, &new()).unwrap();
+    add(&mut journal, 5).unwrap();
+    let reader = Connection::open(directory::database(&path)).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM records;").unwrap();
+    for _ in 0..2 {
+        let error = journal.erase_part(2, 1, None).unwrap_err();
+        assert!(matches!(error, JournalError::Busy { .. }), "{error}");
+        assert_eq!(error.class(), ErrorClass::Transient);
+    }
+    // The journal is none the worse for it.
+    add(&mut journal, 6).unwrap();
+    reader.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(journal.erase_part(2, 1, None).unwrap(), 0);
+    assert_eq!(fs::metadata(directory::log(&path)).unwrap().len(), 0);
 }
 
 #[test]

@@ -210,9 +210,11 @@ impl Journal for SqliteJournal {
     }
 }
 
-/// Whether what is on disk is not known after this error; refusals come before anything is written.
+/// Whether what is on disk is not known after this error. Refusals come before anything is written; a busy
+/// store was not begun to be written, or was written and only its log could not be emptied.
 fn leaves_doubt(error: &JournalError) -> bool {
-    !matches!(error, JournalError::Refused { .. } | JournalError::NoSnapshot { .. })
+    use JournalError::{Busy, NoSnapshot, Refused};
+    !matches!(error, Refused { .. } | NoSnapshot { .. } | Busy { .. })
 }
 
 fn foreign(directory: &Path) -> JournalError {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::body::{PART_VERSION, json};
-use super::canonical::PARTS_ALWAYS_FIT;
-use super::chain::Part;
-use super::kind::PartClass;
 use crate::exposure::{Judged, JudgedRow};
 use crate::ids::Id;
 use crate::model::{Permission, Protocol, Row, Source, Via, host, net_text};
+use crate::trail::PARTS_ALWAYS_FIT;
+use crate::trail::Part;
+use crate::trail::PartClass;
 
 /// The rows of one project.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -6,14 +6,14 @@
 use serde::Serialize;
 
 use super::body::{BodyPart, MemberPart, PersonalPart};
-use super::canonical::Header;
 use super::exposure_part::{ExposurePart, SourcePart};
-use super::hash::Hash;
-use super::kind::PartClass;
 use super::sentence::sentence;
 use crate::exposure::JudgedRow;
 use crate::ids::Id;
 use crate::model::{Row, net_text};
+use crate::trail::Hash;
+use crate::trail::Header;
+use crate::trail::PartClass;
 
 /// A record read back.
 #[derive(Clone, Debug)]

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::Part;
 use super::exposure_part::exposure_parts;
-use super::kind::{PartClass, RecordKind};
 use crate::event::{Actor, Kind, Outcome, Target};
 use crate::exposure::Judged;
 use crate::ids::Id;
 use crate::model::{MemberChange, net_text};
 use crate::time::Timestamp;
+use crate::trail::Part;
+use crate::trail::{PartClass, RecordKind};
 
 /// Facts that a sentence is made of, by name; both sides are short texts.
 pub type Detail = BTreeMap<String, String>;
