@@ -8,6 +8,7 @@
 //!   shapes of a release, and the truth beside them. [`schedule`] does to its messages what a bus may do.
 //! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
+//! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.
 
@@ -16,6 +17,7 @@ pub mod command;
 pub mod corpus;
 pub mod files;
 pub mod generate;
+pub mod intake;
 pub mod judge;
 #[cfg(test)]
 mod listener;
