@@ -263,17 +263,17 @@ mod tests {
         (String::from_utf8(out).unwrap(), end)
     }
 
-    /// A listener on loopback, and a port beside it that nobody listens on.
-    fn listening_and_closed() -> (TcpListener, u16, u16) {
-        let listener = TcpListener::bind("127.0.0.3:0").unwrap();
+    /// A listener on loopback, and a port beside it that nobody listens on, as each test has its own address.
+    fn listening_and_closed(address: &str) -> (TcpListener, u16, u16) {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let open = listener.local_addr().unwrap().port();
-        let closed = TcpListener::bind("127.0.0.3:0").unwrap().local_addr().unwrap().port();
+        let closed = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
         (listener, open, closed)
     }
 
     #[test]
     fn json_is_one_object_per_port() {
-        let (_listener, open, closed) = listening_and_closed();
+        let (_listener, open, closed) = listening_and_closed("127.0.0.3");
         let (out, end) = executed(&["127.0.0.3", "-p", &format!("{open},{closed}"), "-o", "json"]);
         let mut lines: Vec<serde_json::Value> =
             out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -285,21 +285,21 @@ mod tests {
 
     #[test]
     fn a_table_shows_what_is_not_closed_and_the_sums() {
-        let (_listener, open, closed) = listening_and_closed();
-        let (out, end) = executed(&["127.0.0.3", "-p", &format!("{open},{closed}")]);
+        let (_listener, open, closed) = listening_and_closed("127.0.0.4");
+        let (out, end) = executed(&["127.0.0.4", "-p", &format!("{open},{closed}")]);
         let lines: Vec<&str> = out.lines().collect();
         assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["ADDRESS", "PORT", "STATE"]);
         let row = format!("{open}/tcp");
-        assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["127.0.0.3", &row, "open"]);
+        assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["127.0.0.4", &row, "open"]);
         assert!(out.contains("2 ports of 1 address: 1 open, 1 closed"), "{out}");
         end.unwrap();
     }
 
     #[test]
     fn csv_has_a_head_and_the_same_columns() {
-        let (_listener, open, _) = listening_and_closed();
-        let (out, end) = executed(&["127.0.0.3", "-p", &open.to_string(), "-o", "csv"]);
-        assert_eq!(out, format!("address,protocol,port,state,error\n127.0.0.3,tcp,{open},open,\n"));
+        let (_listener, open, _) = listening_and_closed("127.0.0.5");
+        let (out, end) = executed(&["127.0.0.5", "-p", &open.to_string(), "-o", "csv"]);
+        assert_eq!(out, format!("address,protocol,port,state,error\n127.0.0.5,tcp,{open},open,\n"));
         end.unwrap();
     }
 
