@@ -4,6 +4,7 @@
 //! or as it was. Nothing here decides anything.
 
 pub mod entries;
+pub mod file_intake;
 pub mod payloads;
 pub mod recorder;
 pub mod salts;

@@ -55,6 +55,7 @@ pub struct Recorder {
     engine: Engine,
     chain: Chain,
     writer: Writer,
+    epoch: u64,
     /// What was committed last, as far as it was asked for.
     head: Head,
     /// The last entry, in the batch or before.
@@ -94,6 +95,7 @@ impl Recorder {
         Ok(Self {
             engine,
             chain,
+            epoch: journal.info().epoch,
             writer: Writer::start(journal).map_err(RecordError::Thread)?,
             head,
             entry: head.entry,
@@ -110,6 +112,11 @@ impl Recorder {
     /// The engine, which is ahead of the store by the batch in flight.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The epoch in which this recorder writes the store.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// How far the store has come, as of the last [`Self::flush`] or [`Self::finish`].
@@ -140,7 +147,7 @@ impl Recorder {
         if disposition == Some(Disposition::Duplicate) {
             // Nothing but the count is kept; what expired meanwhile stems from time, not from it.
             self.seal(None)?;
-            return self.commit_if_full().map(|()| disposition);
+            return Ok(disposition);
         }
         let quarantined = matches!(disposition, Some(Disposition::Quarantined(_)));
         self.entry += 1;
@@ -160,7 +167,7 @@ impl Recorder {
         }
         self.seal(payload)?;
         self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body.into_owned());
-        self.commit_if_full()?;
+        self.commit_if_overfull()?;
         Ok(disposition)
     }
 
@@ -257,6 +264,20 @@ impl Recorder {
         self.commit_if_full()
     }
 
+    /// Has what was taken so far written, without waiting for it, and says as the how-manieth batch; none when there is nothing to
+    /// write.
+    ///
+    /// # Errors
+    /// When an earlier batch could not be written.
+    pub fn commit_batch(&mut self) -> Result<Option<u64>, RecordError> {
+        self.commit()
+    }
+
+    /// How many batches have become durable so far.
+    pub fn durable_batches(&mut self) -> u64 {
+        self.writer.durable()
+    }
+
     /// Makes everything durable that was taken so far, and hands out the commands that may be carried out now.
     ///
     /// # Errors
@@ -342,6 +363,14 @@ impl Recorder {
         self.batch.entries.push(Entry { number: self.entry, at, kind, source, head, body, erased: false });
     }
 
+    /// Whoever drives decides when a batch of messages is full; this is the bound that holds in any case.
+    fn commit_if_overfull(&mut self) -> Result<(), RecordError> {
+        if self.batch.entries.len() >= 4 * BATCH_ENTRIES_MAX || self.batch.bytes >= 4 * BATCH_BYTES_MAX {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
     fn commit_if_full(&mut self) -> Result<(), RecordError> {
         if self.batch.entries.len() >= BATCH_ENTRIES_MAX || self.batch.bytes >= BATCH_BYTES_MAX {
             self.commit()?;
@@ -349,19 +378,19 @@ impl Recorder {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), RecordError> {
+    fn commit(&mut self) -> Result<Option<u64>, RecordError> {
         if self.batch.entries.is_empty() && self.batch.records.is_empty() && self.counted.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut batch = std::mem::take(&mut self.batch);
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
-        self.writer.commit(batch)?;
+        let number = self.writer.commit(batch)?;
         if self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {
             self.snapshot()?;
         }
-        Ok(())
+        Ok(Some(number))
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {
