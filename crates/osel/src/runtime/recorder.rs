@@ -134,25 +134,21 @@ impl Recorder {
         raw: &RawMessage,
         decoded: Decoded<'_>,
     ) -> Result<Option<Disposition>, RecordError> {
-        let digest = decoded.digest;
-        let (message_id, event_type) = (decoded.message_id.clone(), decoded.event_type.clone());
-        let body = decoded.body.clone();
-        self.handle(now, Input::Message(raw, Decoded { body: Vec::new().into(), ..decoded }));
+        let Decoded { body, digest, message_id, event_type, result } = decoded;
+        let unreadable = result.is_err().then(|| (message_id.clone(), event_type.clone()));
+        let decoded = Decoded { body: Vec::new().into(), digest, message_id, event_type, result };
+        self.handle(now, Input::Message(raw, decoded));
         self.counted.insert(Arc::clone(&raw.source), ());
         let disposition = self.out.disposition.take();
-        let payload = match &disposition {
-            Some(Disposition::Recorded(_)) => Some(body.as_ref()),
-            _ => None,
-        };
         if disposition == Some(Disposition::Duplicate) {
-            // Nothing but the count is kept; what expired meanwhile stems from time, not from it.
-            self.seal(None)?;
+            // Nothing but the count is kept.
             return Ok(disposition);
         }
         let quarantined = matches!(disposition, Some(Disposition::Quarantined(_)));
         self.entry += 1;
         let head = entries::message_head(raw, &digest, quarantined);
         if let Some(Disposition::Quarantined(defect)) = &disposition {
+            let (message_id, event_type) = unreadable.unwrap_or_default();
             self.batch.quarantine.push(QuarantineItem {
                 id: self.entry,
                 entry: self.entry,
@@ -165,8 +161,8 @@ impl Recorder {
                 state: QuarantineState::Held,
             });
         }
-        self.seal(payload)?;
-        self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body.into_owned());
+        let body = self.seal_with(body.into_owned(), !quarantined)?;
+        self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body);
         self.commit_if_overfull()?;
         Ok(disposition)
     }
@@ -189,17 +185,17 @@ impl Recorder {
         let head = entries::replay_head(&replay);
         self.handle(now, Input::Replay(replay));
         let disposition = self.out.disposition.take();
-        let payload = match &disposition {
-            Some(Disposition::Recorded(_)) => Some(body.as_ref()),
-            Some(Disposition::Duplicate) => None,
+        let recorded = match &disposition {
+            Some(Disposition::Recorded(_)) => true,
+            Some(Disposition::Duplicate) => false,
             // It stays where it is, and nothing has changed.
             Some(Disposition::Quarantined(_)) | None => return Ok(disposition),
         };
         self.entry += 1;
         self.counted.insert(Arc::clone(&raw.source), ());
         self.batch.quarantine.push(QuarantineItem { state: QuarantineState::Replayed, ..item.clone() });
-        self.seal(payload)?;
-        self.push_entry(now, EntryKind::ORDER, raw.source.to_string(), head, body.into_owned());
+        let body = self.seal_with(body.into_owned(), recorded)?;
+        self.push_entry(now, EntryKind::ORDER, raw.source.to_string(), head, body);
         self.commit_if_full()?;
         Ok(disposition)
     }
@@ -221,9 +217,9 @@ impl Recorder {
         let (objects, names) = entries::split_items(items.into_iter(), region.cloned(), at, exact);
         self.entry += 1;
         self.handle(now, Input::Page(objects));
-        self.seal(None)?;
+        self.seal()?;
         self.handle(now, Input::Names(names));
-        self.seal(None)?;
+        self.seal()?;
         self.push_entry(now, EntryKind::INVENTORY, String::new(), head, text);
         self.commit_if_full()
     }
@@ -236,7 +232,7 @@ impl Recorder {
         let head = entries::end_head(&end);
         self.entry += 1;
         self.handle(now, Input::ReadEnd(end));
-        self.seal(None)?;
+        self.seal()?;
         self.push_entry(now, EntryKind::INVENTORY, String::new(), head, Vec::new());
         self.commit_if_full()
     }
@@ -259,7 +255,7 @@ impl Recorder {
                 updated_at: now,
             });
         }
-        self.seal(None)?;
+        self.seal()?;
         self.push_entry(now, EntryKind::OUTCOME, String::new(), Vec::new(), body);
         self.commit_if_full()
     }
@@ -307,17 +303,21 @@ impl Recorder {
         self.engine.handle(now, input, &mut self.out);
     }
 
-    /// Seals what the engine put out; the payload belongs to the record of the message itself, which is the first.
-    fn seal(&mut self, mut payload: Option<&[u8]>) -> Result<(), RecordError> {
+    fn seal(&mut self) -> Result<(), RecordError> {
+        self.seal_with(Vec::new(), false).map(|_| ())
+    }
+
+    /// Seals what the engine put out. The payload belongs to the record of the message itself, which is the first when there is one;
+    /// it comes back for the entry, which keeps it.
+    fn seal_with(&mut self, payload: Vec<u8>, recorded: bool) -> Result<Vec<u8>, RecordError> {
         let entry = self.entry;
-        for body in &self.out.records {
+        let mut kept = payload;
+        for (place, body) in self.out.records.iter().enumerate() {
             let mut parts = body.parts();
-            if let Some(payload) = payload.take() {
-                parts.push(Part {
-                    class: PartClass::Payload,
-                    project: body.project(),
-                    bytes: payload.to_vec(),
-                });
+            let with_payload = recorded && place == 0;
+            if with_payload {
+                let bytes = std::mem::take(&mut kept);
+                parts.push(Part { class: PartClass::Payload, project: body.project(), bytes });
             }
             let draft =
                 Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
@@ -335,6 +335,9 @@ impl Recorder {
             }
             let seq = self.chain.head().seq;
             let sealed = sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
+            if with_payload && let Some(part) = parts.last_mut() {
+                kept = std::mem::take(&mut part.bytes);
+            }
             let record = stored(entry, body.kind.code(), body.time, sealed, parts);
             self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
             self.batch.records.push(record);
@@ -355,7 +358,7 @@ impl Recorder {
         }
         self.out.versions.clear();
         self.out.records.clear();
-        Ok(())
+        Ok(kept)
     }
 
     fn push_entry(&mut self, at: Timestamp, kind: EntryKind, source: String, head: Vec<u8>, body: Vec<u8>) {
