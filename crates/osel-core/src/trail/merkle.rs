@@ -397,7 +397,7 @@ mod tests {
             let new_root = tree_root(l.iter().copied());
             let path = prove(consistency_plan(old, new), &l);
             prop_assert_eq!(verify_consistency(old, old_root, new, new_root, &path), Ok(()));
-            let mut rewritten = l.clone();
+            let mut rewritten = l;
             rewritten[changed.index(old as usize)] = leaf_hash(b"x");
             let other_root = tree_root(rewritten[..old as usize].iter().copied());
             prop_assert!(verify_consistency(old, other_root, new, new_root, &path).is_err());

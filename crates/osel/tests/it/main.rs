@@ -3,11 +3,15 @@
 //! Each module is marked as a test once more, so that clippy lets helpers unwrap.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod delta;
 #[cfg(test)]
 mod export;
+#[cfg(test)]
+mod kill;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

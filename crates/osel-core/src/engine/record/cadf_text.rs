@@ -35,8 +35,8 @@ pub fn cadf_text(record: &Record, names: &Directory) -> Option<String> {
         resource.to_uppercase(),
         operation.to_uppercase(),
         record.header.time,
-        with_id(actor, user_id),
-        with_id(project, project_id),
+        with_id(actor.as_deref(), user_id),
+        with_id(project.as_deref(), project_id),
     )))
 }
 
@@ -96,9 +96,9 @@ impl Names<'_> {
     }
 }
 
-fn with_id(name: Option<String>, id: Option<&Id>) -> String {
+fn with_id(name: Option<&str>, id: Option<&Id>) -> String {
     let id = id.map_or_else(|| UNKNOWN.to_owned(), Id::to_string);
-    format!("{} ({id})", name.as_deref().unwrap_or(UNKNOWN))
+    format!("{} ({id})", name.unwrap_or(UNKNOWN))
 }
 
 /// Whoever may choose a name must not be able to write a line of their own.

@@ -54,7 +54,7 @@ pub(in crate::cli) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut out = stdout();
     match args.format {
         ExportFormat::Native => {
-            each_record(&mut *reader, &mut |_, record| Ok(json_line(&mut out, &record.document())?))?
+            each_record(&mut *reader, &mut |_, record| Ok(json_line(&mut out, &record.document())?))?;
         }
         ExportFormat::Osel11 => {
             // Messages are fetched while records are read.
