@@ -3,6 +3,8 @@
 //! Each module is marked as a test once more, so that clippy lets helpers unwrap.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod delta;
@@ -10,6 +12,8 @@ mod delta;
 mod demo;
 #[cfg(test)]
 mod export;
+#[cfg(test)]
+mod kill;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
