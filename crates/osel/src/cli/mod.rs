@@ -13,6 +13,7 @@ mod open;
 mod output;
 mod quarantine;
 mod reach;
+mod reference;
 mod replay;
 mod scan;
 mod store;
@@ -60,6 +61,12 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Prints a reference page in Markdown.
+    #[command(hide = true)]
+    Reference {
+        /// The page.
+        page: reference::Page,
+    },
     /// Prints the manual page; with --dir writes one page for each command.
     ///
     /// To read it at once: osel man | man -l -
@@ -103,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             output::print_bytes(&text)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Reference { page } => reference::run(page, Cli::command()),
         Command::Man { dir: None } => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;

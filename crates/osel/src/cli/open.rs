@@ -13,7 +13,7 @@ use crate::runtime::state;
 use crate::store::{Journal, JournalError, NewStore, Reader, Store};
 
 /// The variable that names the store when no flag does.
-const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
+pub(super) const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
 
 /// Which store.
 #[derive(Clone, Debug, Args)]
