@@ -2,8 +2,8 @@
 
 use ipnet::IpNet;
 
-use super::coverage::{covered, permission_covered};
-use crate::ids::{Id, Map};
+use super::coverage::permission_covered;
+use crate::ids::{Id, Map, Set};
 use crate::model::{Delta, MemberChange, Permission, Row, Slot, View, sort_by_row};
 
 /// A row that came or went.
@@ -179,12 +179,35 @@ impl<'a> Case<'a> {
             view.rows_of(slot, &mut present);
         }
         present.retain(|row| row.address == first.address);
+        present.sort_unstable_by(Row::cmp_exposure);
+        present.dedup_by(|one, other| one.same_exposure(other));
+        // Many ports may share an address, with the same few permissions: who is not asked twice about one of them.
+        let place_of = |row: &Row| present.binary_search_by(|other| other.cmp_exposure(row)).ok();
+        let mut came = vec![false; present.len()];
+        self.came.iter().filter_map(|row| place_of(row)).for_each(|at| came[at] = true);
+        let mut now: Map<&Permission, usize> = Map::default();
+        present.iter().for_each(|row| *now.entry(&row.permission).or_default() += 1);
+        let stayed = present.iter().zip(&came).filter(|(_, came)| !**came).map(|(row, _)| row);
+        let before: Set<&Permission> =
+            stayed.chain(self.gone.iter().copied()).map(|row| &row.permission).collect();
+        let mut known: Map<(&Permission, bool), Verdict> = Map::default();
         let came = self.came.iter().map(|row| {
-            let others = present.iter().filter(|other| !other.same_exposure(row));
-            let stayed = present.iter().filter(|other| !self.came.iter().any(|row| row.same_exposure(other)));
-            (covered(row, others), covered(row, stayed.chain(self.gone.iter().copied())))
+            let asked = &row.permission;
+            // Whether the row itself is the only one that admits this.
+            let only = now.get(asked) == Some(&1) && place_of(row).is_some();
+            *known.entry((asked, only)).or_insert_with(|| {
+                let others = now.keys().copied().filter(|other| !only || *other != asked);
+                (permission_covered(asked, others), permission_covered(asked, before.iter().copied()))
+            })
         });
-        let gone = self.gone.iter().map(|row| (covered(row, present.iter()), true));
-        came.chain(gone).collect()
+        let mut told: Vec<Verdict> = came.collect();
+        let mut known: Map<&Permission, bool> = Map::default();
+        told.extend(self.gone.iter().map(|row| {
+            let asked = &row.permission;
+            let redundant =
+                known.entry(asked).or_insert_with(|| permission_covered(asked, now.keys().copied()));
+            (*redundant, true)
+        }));
+        told
     }
 }

@@ -10,6 +10,7 @@ mod delete;
 mod delta;
 mod expand;
 mod floating;
+mod index;
 mod permission;
 mod persist;
 mod row;
