@@ -12,9 +12,11 @@ use serde_json::Value;
 use crate::command::{Place, json_lines, osel, run};
 
 /// How often the recording is told, under other message ids each time.
-const TIMES: usize = 2;
+const TIMES: usize = 4;
 /// How often the program is killed; then it may end.
-const KILLS: u64 = 12;
+const KILLS: u64 = 6;
+/// So many messages may be read, decoded and sealed ahead of what is durable: only with more of them is something committed for sure.
+const AHEAD: usize = 3_600;
 
 /// The recording several times over, with message ids of their own.
 fn long_recording() -> String {
@@ -84,8 +86,7 @@ fn a_replay_killed_at_any_point_goes_on_where_it_was() {
         let due = recorded_before as usize + BATCH_ENTRIES_MAX;
         let told = match kill {
             0..3 => kill as usize,
-            _ if kill % 3 == 0 => due + random.below(due as u64) as usize,
-            _ => due + random.below(60) as usize,
+            _ => due + AHEAD + random.below(600) as usize,
         };
         let told = told.min(messages - 1);
         replay_and_kill(&store, &pipe, &lines[..told]);
