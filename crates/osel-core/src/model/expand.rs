@@ -66,7 +66,10 @@ impl CloudModel {
         out: &mut Vec<Row>,
     ) {
         let mut doors = Vec::new();
-        for &set in &self.links.groups[group as usize].sets {
+        let sets = &self.links.groups[group as usize].sets;
+        // Nearly every port has one address of each family.
+        out.reserve(sets.iter().map(|&set| self.links.sets[set as usize].ports.len()).sum());
+        for &set in sets {
             for &slot in &self.links.sets[set as usize].ports {
                 let port = self.ports.at(slot);
                 if !port.trusted() && port.port_security_enabled {
