@@ -16,3 +16,5 @@ mod store;
 mod trail;
 #[cfg(test)]
 mod truth;
+#[cfg(test)]
+mod wide;

@@ -7,9 +7,13 @@ mod body;
 mod document;
 mod exposure_part;
 mod sentence;
+mod wide;
 
 pub use body::{BodyPart, Detail, MemberPart, PersonalPart, RecordBody, TargetPart};
 pub use document::{
     ActorDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument, TargetDocument,
+    WideDocument,
 };
 pub use exposure_part::{ExposurePart, SourcePart};
+pub(super) use wide::widen;
+pub use wide::{WIDE_ROWS, WideRows};
