@@ -38,7 +38,7 @@ use crate::time::Timestamp;
 use crate::trail::RecordKind;
 use attempts::{Attempts, Step};
 use dedup::{Dedup, Seen};
-use record::{Detail, RecordBody};
+use record::{Detail, RecordBody, widen};
 
 /// What an operator can set about the engine.
 #[derive(Clone, Debug, Default)]
@@ -246,6 +246,7 @@ impl Engine {
         let delta = cloud.apply(now, &event);
         let gaps = delta.gaps.clone();
         let exposure = self.judge(raw.region.as_ref(), self.seq + 1, delta, out);
+        let wide = self.cloud(raw.region.as_ref()).map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
         let record = RecordBody {
             kind: described.kind,
             time: event.timestamp,
@@ -261,6 +262,7 @@ impl Engine {
             cause: None,
             conflicting: reception.conflicting,
             exposure,
+            wide,
             detail: described.detail,
             personal: described.personal,
         };
@@ -347,6 +349,7 @@ fn system_record(now: Timestamp, time: Timestamp, kind: RecordKind, text: String
         cause: None,
         conflicting: false,
         exposure: Judged::default(),
+        wide: Vec::new(),
         detail: Detail::from([("text".to_owned(), text)]),
         personal: Detail::new(),
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::record::RecordBody;
+use super::record::{RecordBody, widen};
 use super::{Engine, Output, Version, system_record};
 use crate::event::{Kind, Object};
 use crate::exposure::{Judged, judge};
@@ -116,6 +116,9 @@ impl Engine {
                 changed.append(judge(cloud, delta));
             }
         }
+        changed.sort();
+        // What is written down as a rule on many ports must be true of the model as it is at the end of the read.
+        let wide = self.cloud(end.region.as_ref()).map(|cloud| widen(cloud, &changed)).unwrap_or_default();
         let counts: Vec<String> = end
             .complete
             .iter()
@@ -128,6 +131,7 @@ impl Engine {
         let record = RecordBody {
             region: end.region.clone(),
             exposure: changed,
+            wide,
             ..system_record(now, time, kind, text)
         };
         self.record(record, out);

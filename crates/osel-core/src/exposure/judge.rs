@@ -38,6 +38,13 @@ impl Judged {
         self.closed.append(&mut other.closed);
         self.members.append(&mut other.members);
     }
+
+    /// Puts the rows into the order of contract §4.
+    pub fn sort(&mut self) {
+        for rows in [&mut self.opened, &mut self.closed] {
+            rows.sort_by_cached_key(|judged| judged.row.sort_key());
+        }
+    }
 }
 
 /// Rows of one address: ports of the same network that share an address (a virtual IP) count together; equal addresses of

@@ -65,14 +65,41 @@ impl CloudModel {
         permission: &Permission,
         out: &mut Vec<Row>,
     ) {
+        self.rows_of_rule_where(group, rule, permission, |_| true, out);
+    }
+
+    /// The rows that a rule of this group makes, or would make if it were there, on ports of wanted projects; in no order that
+    /// means anything.
+    pub fn rows_of_permission(
+        &self,
+        group: &Id,
+        rule: &Id,
+        permission: &Permission,
+        wanted: impl Fn(Option<&Id>) -> bool,
+    ) -> Vec<Row> {
+        let mut rows = Vec::new();
+        if let Some(group) = self.groups.slot(group) {
+            self.rows_of_rule_where(group, rule, permission, wanted, &mut rows);
+        }
+        rows
+    }
+
+    fn rows_of_rule_where(
+        &self,
+        group: Slot,
+        rule: &Id,
+        permission: &Permission,
+        wanted: impl Fn(Option<&Id>) -> bool,
+        out: &mut Vec<Row>,
+    ) {
         let mut doors = Vec::new();
-        let sets = &self.links.groups[group as usize].sets;
+        let sets = self.links.groups.get(group as usize).map_or(&[][..], |links| &links.sets);
         // Nearly every port has one address of each family.
         out.reserve(sets.iter().map(|&set| self.links.sets[set as usize].ports.len()).sum());
         for &set in sets {
             for &slot in &self.links.sets[set as usize].ports {
                 let port = self.ports.at(slot);
-                if !port.trusted() && port.port_security_enabled {
+                if !port.trusted() && port.port_security_enabled && wanted(port.project_id.as_ref()) {
                     self.doors(port, &mut doors);
                     self.rows_of_rule(port, &doors, group, rule, permission, out);
                 }

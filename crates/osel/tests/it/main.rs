@@ -28,3 +28,5 @@ mod tamper;
 mod trail;
 #[cfg(test)]
 mod truth;
+#[cfg(test)]
+mod wide;

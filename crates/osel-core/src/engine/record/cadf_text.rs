@@ -133,6 +133,7 @@ mod tests {
             opened: Vec::new(),
             closed: Vec::new(),
             missing: Vec::new(),
+            wide: Vec::new(),
         }
     }
 

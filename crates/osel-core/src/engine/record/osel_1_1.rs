@@ -166,6 +166,7 @@ mod tests {
             opened: opened.iter().map(|address| row(address)).collect(),
             closed: closed.iter().map(|address| row(address)).collect(),
             missing: Vec::new(),
+            wide: Vec::new(),
         }
     }
 

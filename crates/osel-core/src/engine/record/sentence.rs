@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::document::Record;
+use super::wide::EXAMPLES;
 use crate::exposure::JudgedRow;
 use crate::model::{Source, net_text};
 use crate::trail::RecordKind;
 
 /// The most rows that a sentence names; the rest is counted.
-const ROWS_NAMED: usize = 3;
+const ROWS_NAMED: usize = EXAMPLES;
 
 /// The sentence of a record.
 pub fn sentence(record: &Record) -> String {
@@ -28,9 +29,17 @@ pub fn sentence(record: &Record) -> String {
         text.push_str(" (its message id was used before with another content)");
     }
     let mut separator = ": ";
-    for (word, rows) in [("opened", &record.opened), ("closed", &record.closed)] {
+    let opened = (true, "opened", &record.opened, record.opened_count());
+    let closed = (false, "closed", &record.closed, record.closed_count());
+    for (came, word, rows, count) in [opened, closed] {
+        let wide = record.wide.iter().filter(|wide| wide.opened == came);
+        // Each rule's examples are the first of its rows, so that the first of them all are among these.
+        let mut rows: Vec<&JudgedRow> = rows.iter().chain(wide.flat_map(|wide| &wide.examples)).collect();
         if !rows.is_empty() {
-            let _ = write!(text, "{separator}{word} {}", rows_text(rows));
+            if rows.len() < count {
+                rows.sort_by_cached_key(|judged| judged.row.sort_key());
+            }
+            let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count));
             separator = "; ";
         }
     }
@@ -138,12 +147,12 @@ fn past(verb: &str) -> String {
     }
 }
 
-fn rows_text(rows: &[JudgedRow]) -> String {
+fn rows_text(rows: &[&JudgedRow], count: usize) -> String {
     let telling = rows.iter().filter(|row| !row.redundant).chain(rows.iter().filter(|row| row.redundant));
-    let named: Vec<String> = telling.take(ROWS_NAMED).map(row_text).collect();
+    let named: Vec<String> = telling.take(ROWS_NAMED).map(|row| row_text(row)).collect();
     let mut text = named.join(", ");
-    if rows.len() > ROWS_NAMED {
-        let _ = write!(text, " and {} more", rows.len() - ROWS_NAMED);
+    if count > named.len() {
+        let _ = write!(text, " and {} more", count - named.len());
     }
     text
 }

@@ -1,6 +1,7 @@
 //! `osel audit`: reading and checking the trail.
 
 mod export;
+mod past;
 mod prove;
 mod read;
 mod verify;

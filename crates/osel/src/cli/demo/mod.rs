@@ -180,7 +180,7 @@ impl Demo {
         let time = time.get(11..19).unwrap_or_default();
         let sentence = record.document().summary;
         let failed = record.header.kind != RecordKind::Scan && &*record.body.outcome == "failure";
-        let exposing = !record.opened.is_empty() || !record.closed.is_empty();
+        let (opened, closed) = (record.opened_count(), record.closed_count());
         let (sign, colour) = match record.header.kind {
             RecordKind::Scan => {
                 self.sums.scans += 1;
@@ -192,14 +192,11 @@ impl Demo {
                 self.sums.failures += 1;
                 ("✗", "35")
             }
-            RecordKind::Change if exposing => {
+            RecordKind::Change if opened + closed > 0 => {
                 self.sums.changes += 1;
-                self.sums.opened += record.opened.len();
-                self.sums.closed += record.closed.len();
-                (
-                    if record.opened.is_empty() { "-" } else { "+" },
-                    if record.opened.is_empty() { "32" } else { "33" },
-                )
+                self.sums.opened += opened;
+                self.sums.closed += closed;
+                if opened == 0 { ("-", "32") } else { ("+", "33") }
             }
             RecordKind::Gap => ("…", "2"),
             _ => return None,
