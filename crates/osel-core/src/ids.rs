@@ -81,36 +81,45 @@ impl Id {
     }
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+/// The value of each lower-case hexadecimal digit, and [`NO_DIGIT`] for all other bytes.
+const DIGIT_VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
     }
+    values
+};
+const NO_DIGIT: u8 = 0xf0;
+
+/// Where the pairs of digits stand in a UUID with dashes.
+const DASHED: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+/// Where they stand in one without.
+const BARE: [usize; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+
+/// Reads the digits at these places. Digits and letters follow each other at random, so this asks only once,
+/// at the end, whether all of them were digits.
+fn parse_pairs<const N: usize>(text: &[u8; N], places: &[usize; 16]) -> Option<[u8; 16]> {
+    let mut out = [0; 16];
+    let mut all = 0;
+    for (byte, &place) in out.iter_mut().zip(places) {
+        let high = DIGIT_VALUES[usize::from(text[place])];
+        let low = DIGIT_VALUES[usize::from(text[place + 1])];
+        all |= high | low;
+        *byte = high << 4 | low;
+    }
+    (all & NO_DIGIT == 0).then_some(out)
 }
 
 fn parse_bare(text: &[u8]) -> Option<[u8; 16]> {
-    let mut out = [0; 16];
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(out)
+    parse_pairs::<32>(text.try_into().ok()?, &BARE)
 }
 
 fn parse_dashed(text: &[u8]) -> Option<[u8; 16]> {
-    let mut bare = [0; 32];
-    let mut at = 0;
-    for (i, &byte) in text.iter().enumerate() {
-        if matches!(i, 8 | 13 | 18 | 23) {
-            if byte != b'-' {
-                return None;
-            }
-        } else {
-            bare[at] = byte;
-            at += 1;
-        }
-    }
-    parse_bare(&bare)
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let has_dashes = [8, 13, 18, 23].iter().fold(true, |all, &place| all & (text[place] == b'-'));
+    if has_dashes { parse_pairs(text, &DASHED) } else { None }
 }
 
 impl fmt::Display for Id {

@@ -1,5 +1,6 @@
 //! The doing half of osel: sources, actions, store, runtime and command line around `osel-core`, which decides.
 
+pub mod action;
 pub mod cli;
 pub mod runtime;
 pub mod source;

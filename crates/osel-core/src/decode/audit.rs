@@ -1,5 +1,134 @@
-//! stub
+//! API calls as middleware tells them: keystonemiddleware's audit filter, Swift's CADF, oslo.messaging's
+//! request notifier.
+//!
+//! The audit filter sends two halves that share a correlation id. Its context is made up, so the actor is the
+//! initiator or nobody. The object's id is in the path only.
+
+use std::borrow::Cow;
+
+use super::cadf::{Cadf, known_id, known_text};
 use super::notification::{Meaning, Notice};
-pub(super) fn read(_notice: Notice<'_>) -> Option<Meaning> {
-    None
+use super::tape::Value;
+use crate::event::{AccessCall, Actor, Change, Outcome, Target};
+use crate::ids::Id;
+
+/// Ids in paths have at least this many characters; words and versions have fewer, or no digit.
+const ID_IN_PATH_BYTES_MIN: usize = 32;
+
+/// Reads one half of an API call.
+pub(super) fn read(notice: Notice<'_>) -> Option<Meaning> {
+    let payload = notice.payload.filter(|payload| payload.is_object())?;
+    match notice.event_type {
+        "audit.http.request" => Some(cadf_call(Cadf::read(payload), false)),
+        "audit.http.response" => Some(cadf_call(Cadf::read(payload), true)),
+        // Swift tells a call once, when it has answered.
+        "objectstore.http.request" | "objectstore.http.response" => {
+            let cadf = Cadf::read(payload);
+            let answered = cadf.outcome() != Outcome::Pending;
+            Some(cadf_call(cadf, answered))
+        }
+        "http.request" => Some(bare_call(payload, false)),
+        "http.response" => Some(bare_call(payload, true)),
+        _ => None,
+    }
+}
+
+fn cadf_call(cadf: Cadf<'_>, response: bool) -> Meaning {
+    let target = cadf.target;
+    let type_uri = target.and_then(|target| target.loose_text_of(&["typeURI"])).unwrap_or_default();
+    let in_metadata = || target?.get("metadata")?.loose_text_of(&["path"]);
+    let path = cadf.path.and_then(Value::loose_text).or_else(in_metadata).unwrap_or_default();
+    let (_, code) = cadf.reason();
+    let actor = cadf.actor();
+    let id = id_in_path(&path);
+    let call = AccessCall {
+        response,
+        correlation: cadf.tags.and_then(correlation).or_else(|| cadf.id.and_then(Value::loose_id)),
+        action: cadf.action.and_then(Value::loose_text).unwrap_or_default(),
+        path,
+        status: code.and_then(|code| code.parse().ok()),
+        type_uri,
+    };
+    let target = Target {
+        kind: kind_of(&call.type_uri),
+        id: id.or_else(|| swift_id(&call.type_uri, target)),
+        name: None,
+        project_id: None,
+    };
+    Meaning {
+        request_id: cadf.request_id(),
+        time: cadf.time(),
+        actor: Some(actor),
+        ..Meaning::new(Change::Access(call), Some(target), cadf.outcome())
+    }
+}
+
+/// `correlation_id?value=…` among the tags.
+fn correlation(tags: Value<'_>) -> Option<Id> {
+    tags.items().find_map(|tag| Some(Id::new(tag.text()?.strip_prefix("correlation_id?value=")?)))
+}
+
+/// Swift's containers and objects are named, so the target's id is the account's, the container's or the
+/// object's.
+fn swift_id(type_uri: &str, target: Option<Value<'_>>) -> Option<Id> {
+    if type_uri.starts_with("service/storage/object") { known_id(target?.get("id")?) } else { None }
+}
+
+/// The last word of the type URI: `service/network/ports/port` is about a `port`.
+fn kind_of(type_uri: &str) -> Cow<'static, str> {
+    match type_uri.rsplit('/').next() {
+        Some(word) if !word.is_empty() && word != "unknown" => Cow::Owned(word.to_owned()),
+        _ => Cow::Borrowed("api"),
+    }
+}
+
+/// The last part of the path, before the query, that looks like an id.
+fn id_in_path(path: &str) -> Option<Id> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    path.rsplit('/').find(|part| is_id(part.strip_suffix(".json").unwrap_or(part))).map(Id::new)
+}
+
+fn is_id(part: &str) -> bool {
+    (ID_IN_PATH_BYTES_MIN..=64).contains(&part.len())
+        && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+        && part.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// `http.request` of oslo.messaging: the WSGI environment, and the answer in the response.
+fn bare_call(payload: Value<'_>, response: bool) -> Meaning {
+    let request = payload.get("request").unwrap_or(payload);
+    let of = |keys: &[&str]| request.loose_text_of(keys);
+    let mut path = of(&["PATH_INFO"]).unwrap_or_default().into_string();
+    if let Some(query) = of(&["QUERY_STRING"]) {
+        path = format!("{path}?{query}");
+    }
+    let status = payload.get("response").and_then(|answer| answer.loose_text_of(&["status"]));
+    let status: Option<u16> = status.and_then(|status| status.get(..3)?.parse().ok());
+    let outcome = match status {
+        Some(status) if status < 400 => Outcome::Success,
+        Some(_) => Outcome::Failure,
+        None if response => Outcome::Unknown,
+        None => Outcome::Pending,
+    };
+    let id = |keys: &[&str]| keys.iter().find_map(|key| known_id(request.get(key)?));
+    let text = |keys: &[&str]| keys.iter().find_map(|key| known_text(request.get(key)?));
+    let actor = Actor {
+        user_id: id(&["HTTP_X_USER_ID"]),
+        user_name: text(&["HTTP_X_USER_NAME", "HTTP_X_USER"]),
+        user_domain_id: id(&["HTTP_X_USER_DOMAIN_ID"]),
+        project_id: id(&["HTTP_X_PROJECT_ID", "HTTP_X_TENANT_ID"]),
+        project_name: text(&["HTTP_X_PROJECT_NAME", "HTTP_X_TENANT_NAME"]),
+        address: text(&["REMOTE_ADDR"]),
+        agent: text(&["HTTP_USER_AGENT"]),
+    };
+    let target = Target { kind: Cow::Borrowed("api"), id: id_in_path(&path), name: None, project_id: None };
+    let call = AccessCall {
+        response,
+        correlation: None,
+        action: of(&["REQUEST_METHOD"]).map(|method| method.to_ascii_lowercase().into()).unwrap_or_default(),
+        path: path.into(),
+        type_uri: Box::default(),
+        status,
+    };
+    Meaning { actor: Some(actor), ..Meaning::new(Change::Access(call), Some(target), outcome) }
 }

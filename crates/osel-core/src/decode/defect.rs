@@ -1,8 +1,8 @@
 //! Why a message cannot be understood, in a stable code and a clause for people.
 //!
-//! A [`Defect`] is what quarantine keeps beside the bytes. Inside the decoder a [`Fault`] is carried instead, which knows only
-//! the kind and a node or a byte: the path is worked out once, when the fault leaves the decoder. No secret may get into
-//! either, so neither ever carries a value.
+//! A [`Defect`] is what quarantine keeps beside the bytes. Inside the decoder a [`Fault`] is carried instead,
+//! which knows only the kind and a node or a byte: the path is worked out once, when the fault leaves the
+//! decoder. No secret may get into either, so neither ever carries a value.
 
 use std::fmt;
 
@@ -155,7 +155,8 @@ impl Fault {
         }
     }
 
-    /// The defect in words, when there is no tape yet; `of` names the text that the bytes are counted in, if not the body.
+    /// The defect in words, when there is no tape yet; `of` names the text that the bytes are counted in, if
+    /// not the body.
     pub(super) fn in_bytes(self, of: &str) -> Defect {
         let at = match self.place {
             Place::Byte(at) | Place::Node(at) => at,

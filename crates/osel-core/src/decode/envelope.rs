@@ -1,6 +1,8 @@
-//! From the bytes of a body to the text of a notification: unpacking, UTF-8, and the envelope of the second format.
+//! From the bytes of a body to the text of a notification: unpacking, UTF-8, and the envelope of the second
+//! format.
 //!
-//! What comes out is text that may be JSON. Whether it is, and what it says, is for the scanner and the readers.
+//! What comes out is text that may be JSON. Whether it is, and what it says, is for the scanner and the
+//! readers.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -8,12 +10,11 @@ use std::io::Read;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::defect::{Defect, DefectKind, Fault};
-use super::escape;
 use super::tape::{Token, Value};
 use crate::event::{Compression, RawMessage};
 
-/// The largest body, as received and after unpacking. Neutron's largest bulk answers are a few MiB; RabbitMQ's own limit is
-/// 16 MiB by default since 4.0.
+/// The largest body, as received and after unpacking. Neutron's largest bulk answers are a few MiB;
+/// RabbitMQ's own limit is 16 MiB by default since 4.0.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The only version of the envelope there has ever been.
@@ -70,36 +71,27 @@ fn unpack(body: &[u8]) -> Result<Vec<u8>, Unopened<'static>> {
         Ok(true) => return Ok(unpacked),
         _ => DefectKind::BrokenCompression,
     };
-    // What was unpacked is kept in the place of the packed bytes: in those, nobody could find a secret to mask it.
+    // What was unpacked is kept in the place of the packed bytes: in those, nobody could find a secret to
+    // mask it.
     unpacked.truncate(BODY_BYTES_MAX);
     let at = format!("byte {} of the unpacked body", unpacked.len());
     Err(Unopened { defect: Defect::new(kind, at), bytes: Cow::Owned(unpacked) })
 }
 
-/// Opens the envelope as every known release writes it: the version, then the message, and nothing else.
+/// Where the message starts in an envelope as every known release writes it: the version, then the message,
+/// and nothing else.
 ///
-/// With `compact`, blanks between the message's tokens are left out. Nothing means that the text does not begin like one: it may be a notification of the first format, or an envelope in an
-/// unusual order, which [`open_scanned`] opens.
-pub(super) fn open(text: &str, compact: bool) -> Option<Result<String, Defect>> {
-    let bytes = text.as_bytes();
-    let mut at = token(bytes, 0, b"{")?;
-    at = token(bytes, at, b"\"oslo.version\"")?;
-    at = token(bytes, at, b":")?;
-    at = token(bytes, at, b"\"2.0\"")?;
-    at = token(bytes, at, b",")?;
-    at = token(bytes, at, b"\"oslo.message\"")?;
-    at = token(bytes, at, b":")?;
-    at = token(bytes, at, b"\"")?;
-    let lifted = match escape::lift(bytes, at, compact) {
-        Ok(lifted) => lifted,
-        Err(fault) => return Some(Err(fault.in_bytes(""))),
-    };
-    let after = skip(bytes, token(bytes, lifted.after, b"}")?);
-    if after < bytes.len() {
-        return None;
-    }
-    // The text was UTF-8 and escapes give whole characters, so this does not fail.
-    Some(String::from_utf8(lifted.text).map_err(|_| Defect::new(DefectKind::NotUtf8, "oslo.message")))
+/// Nothing means that the body does not begin like one: it may be a notification of the first format, or an
+/// envelope in an unusual order, which [`open_scanned`] opens.
+pub(super) fn message_start(body: &[u8]) -> Option<usize> {
+    let parts: [&[u8]; 8] =
+        [b"{", b"\"oslo.version\"", b":", b"\"2.0\"", b",", b"\"oslo.message\"", b":", b"\""];
+    parts.iter().try_fold(0, |at, part| token(body, at, part))
+}
+
+/// Whether nothing but the envelope's closing brace follows its message.
+pub(super) fn ends_after(body: &[u8], at: usize) -> bool {
+    token(body, at, b"}").is_some_and(|at| skip(body, at) == body.len())
 }
 
 fn skip(bytes: &[u8], at: usize) -> usize {

@@ -1,32 +1,27 @@
-//! Strings of JSON: where they end, what their escapes mean, and how one text is lifted out of another.
-//!
-//! The second envelope format carries a whole JSON text as a string, in which every quote is escaped. [`lift`] undoes that in
-//! one pass, eight bytes at a time, and drops the white space between tokens as it goes.
+//! Strings of JSON: where they end and what their escapes mean, eight bytes at a time where nothing happens.
 
 use super::defect::{DefectKind, Fault};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// The high bit of each byte of a word.
+pub(super) const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Eight bytes of a text as a number, the first byte lowest.
-pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    let eight = bytes.get(at..at + 8)?;
-    Some(u64::from_le_bytes(eight.try_into().ok()?))
-}
-
-/// Marks the high bit of bytes that are a quote, a backslash or a control character. Only the lowest mark is exact: a borrow
-/// may mark a byte above it.
-fn special(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
+/// Marks the high bit of bytes that are a quote, a backslash or a control character. Only the lowest mark is
+/// exact: a borrow may mark a byte above it.
+#[inline]
+pub(super) fn special(word: u64) -> u64 {
+    // With this bit turned, the quote is 0x20 and the control characters stay among themselves: one
+    // comparison for both.
+    let low = word ^ (ONES * 0x02);
     let backslash = word ^ (ONES * b'\\' as u64);
-    let zero = |x: u64| x.wrapping_sub(ONES) & !x;
-    (zero(quote) | zero(backslash) | (word.wrapping_sub(ONES * 0x20) & !word)) & HIGHS
+    ((low.wrapping_sub(ONES * 0x21) & !low) | (backslash.wrapping_sub(ONES) & !backslash)) & HIGHS
 }
 
 /// The place of the first quote, backslash or control character, or the end of the text.
+#[inline]
 pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(word) = word(bytes, at) {
-        let marks = special(word);
+    for eight in bytes.get(at..).unwrap_or_default().as_chunks::<8>().0 {
+        let marks = special(u64::from_le_bytes(*eight));
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }
@@ -112,82 +107,6 @@ pub(super) fn unescape(raw: &str) -> String {
     text
 }
 
-/// What [`lift`] found.
-#[derive(Debug)]
-pub(super) struct Lifted {
-    /// The string's text.
-    pub(super) text: Vec<u8>,
-    /// The place after the closing quote.
-    pub(super) after: usize,
-}
-
-/// Undoes the escapes of the string that starts at `at` (after its quote), taking its text for JSON.
-///
-/// With `compact`, white space after a token that cannot run into the next one is left out, as Python writes it after `:` and
-/// `,`. Whether the text is JSON is not decided here: other text comes out with fewer blanks, and fails in the scanner.
-pub(super) fn lift(bytes: &[u8], mut at: usize, compact: bool) -> Result<Lifted, Fault> {
-    // Room for one whole word after the last byte, so that words can be stored before it is known how much of them counts.
-    let mut text = vec![0; bytes.len() - at + 8];
-    let mut end = 0;
-    let mut in_text = false;
-    loop {
-        if in_text {
-            while let (Some(word), Some(room)) = (word(bytes, at), text.get_mut(end..end + 8)) {
-                room.copy_from_slice(&word.to_le_bytes());
-                let marks = special(word);
-                let run = if marks == 0 { 8 } else { marks.trailing_zeros() as usize / 8 };
-                at += run;
-                end += run;
-                if run < 8 {
-                    break;
-                }
-            }
-        }
-        match bytes.get(at) {
-            Some(b'"') => {
-                text.truncate(end);
-                return Ok(Lifted { text, after: at + 1 });
-            }
-            Some(b'\\') => match bytes.get(at + 1) {
-                Some(b'"') => {
-                    text[end] = b'"';
-                    end += 1;
-                    at += 2;
-                    in_text = !in_text;
-                }
-                Some(b'\\') if in_text => {
-                    // An escape of the inner text: whatever it escapes does not end the inner string.
-                    text[end] = b'\\';
-                    end += 1;
-                    at += 2;
-                    if bytes.get(at) == Some(&b'\\') {
-                        let (character, after) = character(bytes, at)?;
-                        end += character.encode_utf8(&mut text[end..]).len();
-                        at = after;
-                    }
-                }
-                _ => {
-                    let (character, after) = character(bytes, at)?;
-                    end += character.encode_utf8(&mut text[end..]).len();
-                    at = after;
-                }
-            },
-            Some(b' ') if compact && !in_text && end > 0 && ends_alone(text[end - 1]) => at += 1,
-            Some(&byte) if byte >= 0x20 => {
-                text[end] = byte;
-                end += 1;
-                at += 1;
-            }
-            _ => return Err(unexpected(bytes, at)),
-        }
-    }
-}
-
-/// Whether nothing that follows this byte outside of a string could be taken for its continuation.
-fn ends_alone(byte: u8) -> bool {
-    matches!(byte, b':' | b',' | b'{' | b'[' | b'"' | b'}' | b']')
-}
-
 /// The text without white space outside of strings, for texts that are known to be JSON.
 pub(super) fn without_space(text: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(text.len());
@@ -230,45 +149,5 @@ mod tests {
     #[test]
     fn unescapes_what_the_grammar_allows() {
         assert_eq!(unescape(r#"a\"\\\/\n\t\r\b\f\u00e9\ud83d\ude00z"#), "a\"\\/\n\t\r\u{8}\u{c}é😀z");
-    }
-
-    fn lifted(outer: &str) -> String {
-        String::from_utf8(lift(outer.as_bytes(), 0, true).unwrap().text).unwrap()
-    }
-
-    #[test]
-    fn lifts_a_text_and_drops_blanks_between_tokens() {
-        assert_eq!(
-            lifted(r#"{\"a\": \"b c\", \"d\": [1, 2.5, null], \"e\": {\"f\": \"\"}}" }"#),
-            r#"{"a":"b c","d":[1,2.5,null],"e":{"f":""}}"#
-        );
-    }
-
-    #[test]
-    fn keeps_inner_escapes_and_what_they_protect() {
-        assert_eq!(
-            lifted(r#"{\"a\": \"x\\\" , \\\\\", \"b\": \"\\u00e9\\n\"}""#),
-            r#"{"a":"x\" , \\","b":"\u00e9\n"}"#
-        );
-        assert_eq!(lifted(r#"{\"a\": \"\u00e9\ud83d\ude00\"}""#), "{\"a\":\"é😀\"}");
-    }
-
-    #[test]
-    fn keeps_blanks_that_part_two_tokens() {
-        assert_eq!(lifted(r#"[1 2, tr ue]""#), "[1 2,tr ue]");
-    }
-
-    #[test]
-    fn tells_what_must_not_be_in_a_string() {
-        let kind = |outer: &str| lift(outer.as_bytes(), 0, true).unwrap_err().kind;
-        assert_eq!(kind("abc"), DefectKind::Syntax);
-        assert_eq!(kind("a\u{0}c\""), DefectKind::Nul);
-        assert_eq!(kind(r#"\u0000""#), DefectKind::Nul);
-        assert_eq!(kind(r#"\ud800""#), DefectKind::LoneSurrogate);
-        assert_eq!(kind(r#"\udc00\ud800""#), DefectKind::LoneSurrogate);
-        assert_eq!(kind(r#"\ud800\u0041""#), DefectKind::LoneSurrogate);
-        assert_eq!(kind(r#"\x""#), DefectKind::Syntax);
-        assert_eq!(kind(r#"\u12"#), DefectKind::Syntax);
-        assert_eq!(kind("\\"), DefectKind::Syntax);
     }
 }

@@ -1,7 +1,7 @@
 //! Typed readers of single values: identifiers, texts, flags, numbers, addresses.
 //!
-//! Two ways to read: strictly, where a wrong type is a fault (the fields of objects that change the model), and loosely, where it is
-//! nothing (actors, names, details of other services). Null is nothing either way.
+//! Two ways to read: strictly, where a wrong type is a fault (the fields of objects that change the model),
+//! and loosely, where it is nothing (actors, names, details of other services). Null is nothing either way.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -12,7 +12,8 @@ use super::defect::{DefectKind, Fault};
 use super::tape::{Token, Value, cut};
 use crate::ids::{ID_BYTES_MAX, Id};
 
-/// The longest text that is taken over into an event, in bytes: Neutron's and Keystone's names have 255 characters.
+/// The longest text that is taken over into an event, in bytes: Neutron's and Keystone's names have 255
+/// characters.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
 impl<'t> Value<'t> {

@@ -1,25 +1,28 @@
 //! Bytes to events.
 //!
-//! One message becomes one [`Decoded`]: its redacted text, its digest, and either an [`Event`] or the [`Defect`] for which it goes to
-//! quarantine. Decoding is pure, never fails otherwise and never panics, whatever the bytes are. Secrets end here: neither the text
-//! nor the event nor the defect has any.
+//! One message becomes one [`Decoded`]: its redacted text, its digest, and either an [`Event`] or the
+//! [`Defect`] for which it goes to quarantine. Decoding is pure, never fails otherwise and never panics,
+//! whatever the bytes are. Secrets end here: neither the text nor the event nor the defect has any.
 //!
-//! The way through: `envelope` (unpacking, UTF-8, the second format's envelope) → `scan` (strict JSON onto a `tape`, noting secrets)
-//! → `notification` (head, context, dispatch by event type) → one file per service for the meaning. The event goes on to `model`
-//! (network objects), `names` (actors) and `engine` (records).
+//! The way through: `envelope` (unpacking, UTF-8, the second format's envelope) → `scan` (strict JSON onto a
+//! `tape`, noting secrets) → `notification` (head, context, dispatch by event type) → one file per service
+//! for the meaning. The event goes on to `model` (network objects), `names` (actors) and `engine` (records).
 //!
-//! Of a service without a file of its own only actor, target and outcome are read (`other`); what is in no list stays
-//! [`Change::Unmodelled`](crate::event::Change::Unmodelled): kept and counted. A new event type goes to its service's file, and a real
-//! message with it to the corpus.
+//! Of a service without a file of its own only actor, target and outcome are read (`other`); what is in no
+//! list stays [`Change::Unmodelled`](crate::event::Change::Unmodelled): kept and counted. A new event type
+//! goes to its service's file, and a real message with it to the corpus.
 
 mod audit;
+mod cadf;
 mod cinder;
 mod defect;
 mod envelope;
 mod escape;
 mod fields;
 mod glance;
+mod keys;
 mod keystone;
+mod layer;
 mod neutron;
 mod neutron_objects;
 mod notification;
@@ -46,11 +49,13 @@ use crate::ids::Id;
 /// What decoding makes of one message.
 #[derive(Clone, Debug)]
 pub struct Decoded<'a> {
-    /// The notification without its secrets: the JSON text inside of the envelope, borrowed where it came without one and has nothing to
-    /// hide. Of bytes that cannot be parsed, the body with what looks like a secret masked.
+    /// The notification without its secrets: the JSON text inside of the envelope, borrowed where it came
+    /// without one and has nothing to hide. Of bytes that cannot be parsed, the body with what looks like a
+    /// secret masked.
     pub body: Cow<'a, [u8]>,
-    /// SHA-256 of the notification as it came, without its `_unique_id` and without white space between tokens: the same for each
-    /// copy that a driver or a topic makes. Of bytes that cannot be parsed, of the body.
+    /// SHA-256 of the notification as it came, without its `_unique_id` and without white space between
+    /// tokens: the same for each copy that a driver or a topic makes. Of bytes that cannot be parsed, of the
+    /// body.
     pub digest: Digest,
     /// The sender's id of the notification; in quarantine too, where it could be read.
     pub message_id: Option<Box<str>>,
@@ -60,7 +65,11 @@ pub struct Decoded<'a> {
     pub result: Result<Event, Defect>,
 }
 
-/// Reads one object of the network service from an answer of its API or an inventory, as the events' bodies are read.
+/// Id, name and domain of something that Keystone keeps.
+pub type Named = (Id, Option<Box<str>>, Option<Id>);
+
+/// Reads one object of the network service from an answer of its API or an inventory, as the events' bodies
+/// are read.
 ///
 /// # Errors
 ///
@@ -69,12 +78,13 @@ pub fn read_object(kind: Kind, json: &[u8]) -> Result<Object, Defect> {
     read(json, |body| neutron_objects::existing(kind, body))
 }
 
-/// Reads id, name and domain of a user, project, domain, group or role from an answer of Keystone's API or an inventory.
+/// Reads id, name and domain of a user, project, domain, group or role from an answer of Keystone's API or an
+/// inventory.
 ///
 /// # Errors
 ///
 /// A [`Defect`] as for [`read_object`].
-pub fn read_named(json: &[u8]) -> Result<(Id, Option<Box<str>>, Option<Id>), Defect> {
+pub fn read_named(json: &[u8]) -> Result<Named, Defect> {
     read(json, neutron_objects::named)
 }
 

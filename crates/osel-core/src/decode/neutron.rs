@@ -1,8 +1,9 @@
 //! The network service's notifications: what they change, and what was asked of it.
 //!
-//! Neutron tells every API call twice, `.start` with the caller's own text and `.end` with the object. The `.end` of a modelled kind is
-//! read strictly: a body that is half understood must not half change the model. The `.start` is read as far as it goes. Objects
-//! themselves are read in `neutron_objects`; what the change means is for `model`.
+//! Neutron tells every API call twice, `.start` with the caller's own text and `.end` with the object. The
+//! `.end` of a modelled kind is read strictly: a body that is half understood must not half change the model.
+//! The `.start` is read as far as it goes. Objects themselves are read in `neutron_objects`; what the change
+//! means is for `model`.
 
 use std::borrow::Cow;
 
@@ -47,7 +48,8 @@ fn verb_of(word: &str) -> Option<Verb> {
 }
 
 fn is_from_neutron(notice: Notice<'_>) -> bool {
-    notice.publisher.starts_with("network.") || notice.exchange.contains("neutron")
+    notice.publisher.starts_with("network.")
+        || (notice.publisher.is_empty() && notice.exchange.contains("neutron"))
 }
 
 /// The payload, which must be an object.

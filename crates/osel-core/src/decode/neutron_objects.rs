@@ -1,8 +1,9 @@
 //! Neutron's objects, read from a notification's payload or from an answer of the API.
 //!
-//! Each reader goes over the members once and takes what the model needs; a wrong type in one of those is a fault, everything else
-//! is passed over. What the fields mean together is for the model.
+//! Each reader goes over the members once and takes what the model needs; a wrong type in one of those is a
+//! fault, everything else is passed over. What the fields mean together is for the model.
 
+use super::Named;
 use super::defect::{DefectKind, Fault};
 use super::fields::parse_prefix;
 use super::tape::{Token, Value};
@@ -174,7 +175,8 @@ fn direction(value: Value<'_>) -> Result<Option<bool>, Fault> {
     }
 }
 
-/// True for IPv6. Operators may permit other Ethernet types (`0x4008`): such a rule admits no IP packet, so it is neither.
+/// True for IPv6. Operators may permit other Ethernet types (`0x4008`): such a rule admits no IP packet, so
+/// it is neither.
 fn ethertype(value: Value<'_>) -> Result<Option<bool>, Fault> {
     let number = value.number().map(Into::into);
     let Some(text) = number.map_or_else(|| value.text_or_null(), |digits| Ok(Some(digits)))? else {
@@ -391,7 +393,7 @@ fn trunk(body: Value<'_>) -> Result<Trunk, Fault> {
 }
 
 /// Reads what Keystone says of a user, project, domain, group or role: id, name, domain.
-pub(super) fn named(body: Value<'_>) -> Result<(Id, Option<Box<str>>, Option<Id>), Fault> {
+pub(super) fn named(body: Value<'_>) -> Result<Named, Fault> {
     if body.token() != Token::Object {
         return Err(body.fault(DefectKind::WrongType));
     }

@@ -1,4 +1,5 @@
-//! One notification as a whole: opening, redaction, digest, its head and context, and which service's reader says what it means.
+//! One notification as a whole: opening, redaction, digest, its head and context, and which service's reader
+//! says what it means.
 //!
 //! [`decode`] is the only way in. Nothing here knows a payload; that is for the services' files.
 
@@ -7,8 +8,8 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use super::defect::{Defect, DefectKind, Fault};
-use super::envelope::{self, Envelope};
-use super::scan::scan;
+use super::envelope::{self, BODY_BYTES_MAX, Envelope};
+use super::scan::{scan, scan_wrapped};
 use super::tape::{Tape, Value};
 use super::{Decoded, audit, cinder, escape, glance, keystone, neutron, nova, other, redact, unparsed};
 use crate::event::{Actor, Change, Digest, Event, Outcome, RawMessage, Target};
@@ -17,29 +18,30 @@ use crate::time::Timestamp;
 
 /// Decodes one message.
 pub fn decode(raw: &RawMessage) -> Decoded<'_> {
+    decode_usual(raw).unwrap_or_else(|| decode_any(raw))
+}
+
+/// Decodes a message of the second format as releases write it, with each byte looked at once; nothing if it
+/// is anything else.
+pub(super) fn decode_usual(raw: &RawMessage) -> Option<Decoded<'_>> {
+    if raw.properties.compression.is_some() || raw.body.len() > BODY_BYTES_MAX {
+        return None;
+    }
+    let start = envelope::message_start(&raw.body)?;
+    let (text, scanned, after) = scan_wrapped(&raw.body, start)?;
+    if !envelope::ends_after(&raw.body, after) {
+        return None;
+    }
+    let found = Found::on(&Tape { text: &text, scanned }, raw);
+    Some(found.with_body(Cow::Owned(text.into_bytes())))
+}
+
+/// Decodes any message, one step after the other.
+pub(super) fn decode_any(raw: &RawMessage) -> Decoded<'_> {
     let text = match envelope::text(raw) {
         Ok(text) => text,
         Err(unopened) => return unreadable(raw, unopened.bytes, unopened.defect),
     };
-    let inner = match envelope::open(&text, true) {
-        Some(Ok(inner)) => Cow::Owned(inner),
-        Some(Err(defect)) => return unreadable(raw, into_bytes(text), defect),
-        None => return decode_scanned(raw, text),
-    };
-    match scan(&inner) {
-        Ok(tape) => {
-            let found = Found::on(&tape, raw);
-            found.with_body(inner)
-        }
-        Err(fault) => {
-            let defect = exact(&text, fault);
-            unreadable(raw, into_bytes(text), defect)
-        }
-    }
-}
-
-/// Decodes a text that does not begin like an envelope: it may be the notification itself, or an envelope after all.
-fn decode_scanned<'a>(raw: &'a RawMessage, text: Cow<'a, str>) -> Decoded<'a> {
     let tape = match scan(&text) {
         Ok(tape) => tape,
         Err(fault) => return unreadable(raw, into_bytes(text), fault.in_bytes("")),
@@ -47,7 +49,7 @@ fn decode_scanned<'a>(raw: &'a RawMessage, text: Cow<'a, str>) -> Decoded<'a> {
     let (inner, known) = match envelope::open_scanned(tape.root()) {
         Ok(Envelope::None) => {
             let found = Found::on(&tape, raw);
-            return found.with_body(text);
+            return found.with_body(into_bytes(text));
         }
         Ok(Envelope::Message(inner)) => (inner, true),
         Ok(Envelope::OtherVersion(inner)) => (inner, false),
@@ -59,13 +61,12 @@ fn decode_scanned<'a>(raw: &'a RawMessage, text: Cow<'a, str>) -> Decoded<'a> {
     match scan(&inner) {
         Ok(tape) if known => {
             let found = Found::on(&tape, raw);
-            found.with_body(Cow::Owned(inner))
+            found.with_body(Cow::Owned(inner.into_bytes()))
         }
         Ok(tape) => {
             // Kept in its envelope, so that a version that knows this one reads it as it was meant.
-            let head = Head::read(tape.root());
+            let Found { message_id, event_type, .. } = Found::on(&tape, raw);
             let defect = Defect::new(DefectKind::UnknownVersion, "oslo.version");
-            let (message_id, event_type) = (head.message_id, head.event_type);
             Decoded { message_id, event_type, ..unreadable(raw, into_bytes(text), defect) }
         }
         Err(fault) => unreadable(raw, into_bytes(text), fault.in_bytes("oslo.message")),
@@ -77,14 +78,6 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
-}
-
-/// The place of a fault in the message inside of an envelope as it was sent: before it, blanks have been left out.
-#[cold]
-fn exact(text: &str, fault: Fault) -> Defect {
-    let with_blanks = envelope::open(text, false).and_then(Result::ok);
-    let exact = with_blanks.and_then(|inner| scan(&inner).err()).filter(|exact| exact.kind == fault.kind);
-    exact.unwrap_or(fault).in_bytes("oslo.message")
 }
 
 #[cold]
@@ -116,23 +109,23 @@ struct Found {
 
 impl Found {
     fn on(tape: &Tape<'_>, raw: &RawMessage) -> Self {
-        let digest = digest(tape);
-        let bytes = tape.text.as_bytes();
+        let (bytes, secrets) = (tape.text.as_bytes(), &tape.scanned.secrets);
         let mut shapes = redact::shapes(bytes);
         shapes.retain(|span| {
-            !tape.secrets.iter().any(|secret| secret.start <= span.start && span.end <= secret.end)
+            !secrets.iter().any(|secret| secret.start <= span.start && span.end <= secret.end)
         });
-        if shapes.is_empty() && tape.parameters.is_empty() {
-            let redacted = (!tape.secrets.is_empty()).then(|| redact::apply(bytes, &tape.secrets));
-            return Self::read(tape, raw, redacted, digest);
+        if shapes.is_empty() && tape.scanned.parameters.is_empty() {
+            let redacted = (!secrets.is_empty()).then(|| redact::apply(bytes, secrets));
+            return Self::read(tape, raw, redacted);
         }
         // Secrets inside of texts: the event is read from the redacted text, so that none can be taken over.
-        shapes.extend_from_slice(&tape.secrets);
-        shapes.extend_from_slice(&tape.parameters);
+        shapes.extend_from_slice(secrets);
+        shapes.extend_from_slice(&tape.scanned.parameters);
         let redacted = redact::apply(bytes, &redact::merge(shapes));
+        let digest = digest(tape, Head::read(tape.root()).unique_id);
         let text = String::from_utf8_lossy(&redacted).into_owned();
         match scan(&text) {
-            Ok(tape) => Self::read(&tape, raw, Some(redacted), digest),
+            Ok(tape) => Self { digest, ..Self::read(&tape, raw, Some(redacted)) },
             Err(fault) => Self {
                 redacted: Some(redacted),
                 digest,
@@ -143,17 +136,18 @@ impl Found {
         }
     }
 
-    fn read(tape: &Tape<'_>, raw: &RawMessage, redacted: Option<Vec<u8>>, digest: Digest) -> Self {
+    fn read(tape: &Tape<'_>, raw: &RawMessage, redacted: Option<Vec<u8>>) -> Self {
         let root = tape.root();
         let head = Head::read(root);
+        let digest = digest(tape, head.unique_id);
         let (message_id, event_type) = (head.message_id.clone(), head.event_type.clone());
         let result = head.event(raw, root).map_err(|fault| fault.in_words(tape));
         Self { redacted, digest, message_id, event_type, result }
     }
 
-    fn with_body(self, text: Cow<'_, str>) -> Decoded<'_> {
+    fn with_body(self, body: Cow<'_, [u8]>) -> Decoded<'_> {
         Decoded {
-            body: self.redacted.map_or_else(|| into_bytes(text), Cow::Owned),
+            body: self.redacted.map_or(body, Cow::Owned),
             digest: self.digest,
             message_id: self.message_id,
             event_type: self.event_type,
@@ -162,36 +156,31 @@ impl Found {
     }
 }
 
-/// The digest of a notification without its `_unique_id` and without white space outside of strings.
-fn digest(tape: &Tape<'_>) -> Digest {
+/// The digest of a notification without its `_unique_id`, whose value that is, and without white space
+/// outside of strings.
+fn digest(tape: &Tape<'_>, unique_id: Option<Value<'_>>) -> Digest {
     let bytes = tape.text.as_bytes();
-    let (mut from, mut to) = (bytes.len(), bytes.len());
-    let root = tape.root();
-    if root.is_object() {
-        let mut previous_end = None;
-        let mut members = root.members().peekable();
-        while let Some((key, value)) = members.next() {
-            let (_, end) = tape.extent(value.at);
-            if key == b"_unique_id" {
-                // The comma goes with it: the one behind it, or before it at the end.
-                let (start, _) = tape.extent(value.at - 1);
-                (from, to) = match (members.peek(), previous_end) {
-                    (Some((_, next)), _) => (start, tape.extent(next.at - 1).0),
-                    (None, Some(previous_end)) => (previous_end, end),
-                    (None, None) => (start, end),
-                };
-                break;
+    let (before, after) = match unique_id {
+        None => (bytes, &[][..]),
+        Some(value) => {
+            // Either comma beside the member goes with it.
+            let (start, end) = tape.extent(value.at);
+            let before = bytes[..start].trim_ascii_end();
+            let after = bytes[end..].trim_ascii_start();
+            match (before, after) {
+                (before, [b',', after @ ..]) => (before, after),
+                ([before @ .., b','], after) => (before, after),
+                (before, after) => (before, after),
             }
-            previous_end = Some(end);
         }
-    }
+    };
     let mut sha = Sha256::new();
-    if tape.has_space {
-        sha.update(escape::without_space(&bytes[..from]));
-        sha.update(escape::without_space(&bytes[to..]));
+    if tape.scanned.has_space {
+        sha.update(escape::without_space(before));
+        sha.update(escape::without_space(after));
     } else {
-        sha.update(&bytes[..from]);
-        sha.update(&bytes[to..]);
+        sha.update(before);
+        sha.update(after);
     }
     sha.finalize().into()
 }
@@ -206,6 +195,7 @@ struct Head<'t> {
     is_error: bool,
     timestamp: Option<Timestamp>,
     payload: Option<Value<'t>>,
+    unique_id: Option<Value<'t>>,
     context: Context<'t>,
     /// The first thing that is wrong with it.
     fault: Option<Fault>,
@@ -215,10 +205,11 @@ impl<'t> Head<'t> {
     fn read(root: Value<'t>) -> Self {
         let mut head = Self::default();
         for (key, value) in root.members() {
+            if let Some(name) = key.strip_prefix(b"_context_") {
+                head.context.take(name, value);
+                continue;
+            }
             match key {
-                [b'_', b'c', b'o', b'n', b't', b'e', b'x', b't', b'_', name @ ..] => {
-                    head.context.take(name, value)
-                }
                 // Kafka's driver keeps the context as one object.
                 b"_context" => value.members().for_each(|(name, value)| head.context.take(name, value)),
                 b"message_id" => head.message_id = head.bounded(value),
@@ -230,6 +221,7 @@ impl<'t> Head<'t> {
                         ["error", "critical"].iter().any(|word| priority.eq_ignore_ascii_case(word));
                 }
                 b"timestamp" => head.timestamp = value.text().and_then(|text| Timestamp::parse(&text)),
+                b"_unique_id" => head.unique_id = Some(value),
                 b"payload" => head.payload = Some(value).filter(|payload| !payload.is_null()),
                 _ => {}
             }

@@ -1,8 +1,8 @@
 //! What must not leave the decoder, and how it is taken out.
 //!
-//! Secrets are known by the key they stand under ([`secrecy`], asked by the scanner for every key), by their shape
-//! ([`shapes`]: Fernet and signed tokens, private keys, passwords in addresses) and as parameters of an address. What cannot be
-//! parsed is for `unparsed`. Nothing here decides what a message means.
+//! Secrets are known by the key they stand under ([`secrecy`], asked by the scanner for every key), by their
+//! shape ([`shapes`]: Fernet and signed tokens, private keys, passwords in addresses) and as parameters of an
+//! address. What cannot be parsed is for `unparsed`. Nothing here decides what a message means.
 
 use super::tape::{MASK, Span};
 
@@ -23,42 +23,80 @@ pub(super) enum Secrecy {
     Address,
 }
 
-/// What a key says about its value. Capitals and `-` for `_` make no difference: environments and headers are among them.
-pub(super) fn secrecy(key: &[u8]) -> Secrecy {
-    let [.., a, b] = key else { return Secrecy::Plain };
-    // The last two letters rule nearly every key out in a few comparisons; this is asked for each key of each message.
-    let (secret, address): (&[&[u8]], &[&[u8]]) = match &[a | 0x20, b | 0x20] {
-        b"en" => (&[b"token"], &[]),
-        b"on" => (&[b"authorization"], &[]),
-        b"fo" => (&[b"token_info", b"connection_info"], &[b"path_info"]),
-        b"og" => (&[b"service_catalog"], &[]),
-        b"ss" => (&[b"adminpass", b"_pass"], &[]),
-        b"rd" => (&[b"password"], &[]),
-        b"wd" => (&[b"passwd", b"pwd"], &[]),
-        b"et" => (&[b"secret"], &[]),
-        b"ey" => {
-            (&[b"private_key", b"privatekey", b"secret_key", b"secretkey", b"auth_key", b"access_key"], &[])
+/// Endings of keys whose values are secrets, in lower case and with `_` for `-`.
+const SECRET_KEYS: [&[u8]; 24] = [
+    b"token",
+    b"authorization",
+    b"token_info",
+    b"connection_info",
+    b"service_catalog",
+    b"adminpass",
+    b"_pass",
+    b"password",
+    b"passwd",
+    b"pwd",
+    b"secret",
+    b"private_key",
+    b"privatekey",
+    b"secret_key",
+    b"secretkey",
+    b"auth_key",
+    b"access_key",
+    b"psk",
+    b"connector",
+    b"user_data",
+    b"userdata",
+    b"passcode",
+    b"passphrase",
+    b"cookie",
+];
+/// Endings of keys whose values are addresses with parameters.
+const ADDRESS_KEYS: [&[u8]; 6] = [b"path", b"query_string", b"url", b"request_uri", b"referer", b"path_info"];
+
+/// For the last letter, the one before it and the one before that: one bit for each ending that has this
+/// letter there.
+const LETTERS: [[u32; 32]; 3] = {
+    let mut letters = [[0; 32]; 3];
+    let mut ending = 0;
+    while ending < SECRET_KEYS.len() + ADDRESS_KEYS.len() {
+        let key = if ending < SECRET_KEYS.len() {
+            SECRET_KEYS[ending]
+        } else {
+            ADDRESS_KEYS[ending - SECRET_KEYS.len()]
+        };
+        let mut back = 0;
+        while back < 3 {
+            letters[back][(key[key.len() - 1 - back] & 31) as usize] |= 1 << ending;
+            back += 1;
         }
-        b"sk" => (&[b"psk"], &[]),
-        b"or" => (&[b"connector"], &[]),
-        b"ta" => (&[b"user_data", b"userdata"], &[]),
-        b"de" => (&[b"passcode"], &[]),
-        b"se" => (&[b"passphrase"], &[]),
-        b"ie" => (&[b"cookie"], &[]),
-        b"th" => (&[], &[b"path"]),
-        b"ng" => (&[], &[b"query_string"]),
-        b"rl" => (&[], &[b"url"]),
-        b"ri" => (&[], &[b"request_uri"]),
-        b"er" => (&[], &[b"referer"]),
-        _ => return Secrecy::Plain,
-    };
-    if secret.iter().any(|suffix| ends_with(key, suffix)) {
-        Secrecy::Secret
-    } else if address.iter().any(|suffix| ends_with(key, suffix)) {
-        Secrecy::Address
-    } else {
-        Secrecy::Plain
+        ending += 1;
     }
+    letters
+};
+
+/// What a key says about its value. Capitals and `-` for `_` make no difference: environments and headers are
+/// among them.
+#[inline]
+pub(super) fn secrecy(key: &[u8]) -> Secrecy {
+    let [.., c, b, a] = key else { return Secrecy::Plain };
+    // Asked for each key of each message, so nearly all of them are ruled out without a branch.
+    let letter = |back: usize, byte: &u8| LETTERS[back][(byte & 31) as usize];
+    let candidates = letter(0, a) & letter(1, b) & letter(2, c);
+    if candidates == 0 { Secrecy::Plain } else { secrecy_of(key, candidates) }
+}
+
+/// What a key says about its value, when it may have one of these endings.
+#[cold]
+fn secrecy_of(key: &[u8], mut candidates: u32) -> Secrecy {
+    while candidates != 0 {
+        let ending = candidates.trailing_zeros() as usize;
+        match ending.checked_sub(SECRET_KEYS.len()) {
+            None if ends_with(key, SECRET_KEYS[ending]) => return Secrecy::Secret,
+            Some(address) if ends_with(key, ADDRESS_KEYS[address]) => return Secrecy::Address,
+            _ => candidates &= candidates - 1,
+        }
+    }
+    Secrecy::Plain
 }
 
 fn ends_with(key: &[u8], suffix: &[u8]) -> bool {
@@ -89,7 +127,8 @@ pub(super) fn secret_parameters(bytes: &[u8], start: u32, end: u32, found: &mut 
     }
 }
 
-/// Whether a value is itself an address with a secret parameter, percent-encoded (consoles: `path=%3Ftoken%3D…`).
+/// Whether a value is itself an address with a secret parameter, percent-encoded (consoles:
+/// `path=%3Ftoken%3D…`).
 fn hides_parameter(value: &[u8]) -> bool {
     value
         .windows(3)

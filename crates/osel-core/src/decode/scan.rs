@@ -1,335 +1,325 @@
 //! The scanner: JSON, strictly, in one pass, onto a [`Tape`].
 //!
-//! It refuses what two readers could read differently (a key twice, lone surrogates, NUL, numbers that are no finite double,
-//! garbage at the end) and what would cost too much (depth, number of values). While it is at it, it notes the values that
-//! must not leave the decoder. It must not know what a notification is; the readers come next.
+//! It refuses what two readers could read differently (a key twice, lone surrogates, NUL, numbers that are no
+//! finite double, garbage at the end) and what would cost too much (depth, number of values). While it is at
+//! it, it notes the values that must not leave the decoder. It must not know what a notification is; the
+//! readers come next.
+//!
+//! It is one loop with its own stack: the places in the text stay in registers that way, and each token's
+//! place follows from the one before, so that is what the speed hangs on.
 
 use super::defect::{DefectKind, Fault};
-use super::escape;
+use super::keys::{Seen, compare_all, compare_with_others};
+use super::layer::{Bare, Cursor, Layer, Wrapped};
 use super::redact::{self, Secrecy};
-use super::tape::{Node, Span, Tape, Token};
+use super::tape::{Node, Scanned, Span, Tape, Token};
 
-/// How deep objects and arrays may lie in each other. Notifications are some ten levels deep, and the recursion here is one
-/// small frame per level.
+/// How deep objects and arrays may lie in each other. Notifications are some ten levels deep.
 pub const DEPTH_MAX: usize = 64;
-/// How many keys and values a message may have: more than 16 MiB of ordinary notification, 32 MiB of tape.
+/// How many values a message may have: more than 16 MiB of ordinary notification, 48 MiB of tape.
 pub const VALUES_MAX: usize = 2 * 1024 * 1024;
-/// Objects with more keys than this are checked for repetition by sorting when they end, not by comparing.
-const KEYS_COMPARED_MAX: u32 = 64;
 /// A number with fewer bytes than this cannot overflow a double, unless it has an exponent.
 const DIGITS_SAFE: usize = 300;
+/// How deep notifications usually are; room for more is made when it is needed.
+const DEPTH_USUAL: usize = 10;
 
 /// Scans a whole text.
 pub(super) fn scan(text: &str) -> Result<Tape<'_>, Fault> {
-    let tape = Tape {
-        text,
-        // Measured on recorded notifications: a node per 9 bytes.
-        nodes: Vec::with_capacity(text.len().min(1 << 20) / 8 + 8),
-        keys: Vec::new(),
-        secrets: Vec::new(),
-        parameters: Vec::new(),
-        has_space: false,
-    };
-    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0, tape };
-    scanner.peek();
-    scanner.value(0)?;
-    scanner.peek();
-    if scanner.at < text.len() {
-        return Err(escape::unexpected(scanner.bytes, scanner.at));
+    let mut layer = Bare::new(text.as_bytes());
+    let (mut cursor, mut scanned) = run(&mut layer)?;
+    if layer.peek(&mut cursor) != 0 || Bare::place(cursor) < text.len() {
+        return Err(layer.fault(cursor, DefectKind::Syntax));
     }
-    Ok(scanner.tape)
+    scanned.has_space = cursor.has_space;
+    Ok(Tape { text, scanned })
 }
 
-struct Scanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    tape: Tape<'a>,
+/// Scans a text that lies as a string in a body, from after the string's quote on: the text, what was found
+/// in it, and the place after the closing quote. Nothing if anything is unusual or wrong: then [`scan`] has
+/// to say what.
+pub(super) fn scan_wrapped(body: &[u8], at: usize) -> Option<(String, Scanned, usize)> {
+    let mut layer = Wrapped::new(body, at);
+    let (mut cursor, scanned) = run(&mut layer).ok()?;
+    layer.peek(&mut cursor);
+    let (text, after) = layer.finish(cursor)?;
+    Some((text, scanned, after))
 }
 
-/// Keys of one object seen so far: a filter of 256 bits says for most keys at once that they are new.
-#[derive(Default)]
-struct Seen {
-    filter: [u64; 4],
-    count: u32,
+/// An object or array that has not ended yet.
+struct Frame {
+    /// Its node.
+    container: u32,
+    /// The byte that ends it; 0 outside of everything.
+    closing: u8,
+    /// What its key says about it.
+    secrecy: Secrecy,
+    /// How many spans were known when it began: those found inside of a secret are part of it.
+    secrets: u32,
+    parameters: u32,
+    /// An object's keys so far.
+    seen: Seen,
 }
 
-impl Seen {
-    /// Adds a key by its hash; true when one like it may be there.
-    fn add(&mut self, hash: u64) -> bool {
-        let (slot, bit) = (hash as usize % 4, 1 << (hash >> 2 & 63));
-        let before = self.filter[slot];
-        self.filter[slot] |= bit;
-        self.count += 1;
-        before & bit != 0
-    }
+/// The key of the value that comes next; items of arrays have none.
+#[derive(Clone, Copy)]
+struct Key {
+    start: u32,
+    end: u32,
+    escaped: bool,
+    secrecy: Secrecy,
 }
 
-impl<'a> Scanner<'a> {
-    /// The next byte that is no white space; 0 at the end (and for a NUL, which no rule accepts either).
-    fn peek(&mut self) -> u8 {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => {
-                    self.tape.has_space = true;
-                    self.at += 1;
-                }
-                Some(&byte) => return byte,
-                None => return 0,
-            }
-        }
-    }
+const NO_KEY: Key = Key { start: 0, end: 0, escaped: false, secrecy: Secrecy::Plain };
 
-    #[cold]
-    fn unexpected(&self) -> Fault {
-        escape::unexpected(self.bytes, self.at)
-    }
-
-    fn push(&mut self, token: Token, start: usize, end: usize) -> Result<(), Fault> {
-        let here = self.tape.nodes.len();
+/// Scans one value with all that is inside of it; gives the place after it.
+fn run<L: Layer>(layer: &mut L) -> Result<(Cursor, Scanned), Fault> {
+    let mut found = Scanned::with_room_for(layer.bytes());
+    let mut cursor = layer.start();
+    let mut frames = Vec::with_capacity(DEPTH_USUAL);
+    let mut frame = Frame::new(0, 0, Secrecy::Plain, &found);
+    let mut key = NO_KEY;
+    let mut first = layer.peek(&mut cursor);
+    loop {
+        // The value that begins with `first`, which is next.
+        let here = found.nodes.len();
         if here >= VALUES_MAX {
-            return Err(Fault::byte(DefectKind::TooManyValues, start));
+            return Err(layer.fault(cursor, DefectKind::TooManyValues));
         }
-        // Bodies are bounded far below 4 GiB, and so are nodes.
-        let node = Node { token, start: start as u32, end: end as u32, next: here as u32 + 1 };
-        self.tape.nodes.push(node);
-        Ok(())
-    }
-
-    fn close(&mut self, container: usize) {
-        self.at += 1;
-        let next = self.tape.nodes.len() as u32;
-        let node = &mut self.tape.nodes[container];
-        node.end = self.at as u32;
-        node.next = next;
-    }
-
-    fn value(&mut self, depth: usize) -> Result<(), Fault> {
-        match self.bytes.get(self.at) {
-            Some(b'"') => {
-                let (start, escaped) = self.string()?;
-                let token = if escaped { Token::EscapedText } else { Token::Text };
-                self.push(token, start, self.at - 1)
+        let start = L::place(cursor);
+        if let b'{' | b'[' = first {
+            if frames.len() >= DEPTH_MAX {
+                return Err(layer.fault(cursor, DefectKind::TooDeep));
             }
-            Some(b'{') => self.object(depth + 1),
-            Some(b'[') => self.array(depth + 1),
-            Some(b'n') => self.literal(b"null", Token::Null),
-            Some(b't') => self.literal(b"true", Token::True),
-            Some(b'f') => self.literal(b"false", Token::False),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            // Python writes these for floats that are not finite.
-            Some(b'N' | b'I') if self.starts(b"NaN") || self.starts(b"Infinity") => {
-                Err(Fault::byte(DefectKind::NumberRange, self.at))
+            let is_object = first == b'{';
+            let token = if is_object { Token::Object } else { Token::Array };
+            found.nodes.push(node(token, key, start, start, here));
+            layer.take(&mut cursor);
+            let inner = Frame::new(here, if is_object { b'}' } else { b']' }, key.secrecy, &found);
+            frames.push(std::mem::replace(&mut frame, inner));
+            let next = layer.peek(&mut cursor);
+            if next != frame.closing {
+                (key, first) = if is_object {
+                    take_key(layer, &mut cursor, next, &mut found, &mut frame)?
+                } else {
+                    (NO_KEY, next)
+                };
+                continue;
             }
-            _ => Err(self.unexpected()),
-        }
-    }
-
-    fn starts(&self, word: &[u8]) -> bool {
-        self.bytes[self.at..].starts_with(word)
-    }
-
-    fn literal(&mut self, word: &[u8], token: Token) -> Result<(), Fault> {
-        if !self.starts(word) {
-            return Err(self.unexpected());
-        }
-        let start = self.at;
-        self.at += word.len();
-        self.push(token, start, self.at)
-    }
-
-    /// A string from its quote on: where its text starts, and whether it has escapes. Leaves off after the closing quote.
-    fn string(&mut self) -> Result<(usize, bool), Fault> {
-        let start = self.at + 1;
-        let special = escape::find_special(self.bytes, start);
-        let escaped = self.bytes.get(special) != Some(&b'"');
-        let end = if escaped { escape::check(self.bytes, special)? } else { special };
-        self.at = end + 1;
-        Ok((start, escaped))
-    }
-
-    fn number(&mut self) -> Result<(), Fault> {
-        let start = self.at;
-        if self.bytes[self.at] == b'-' {
-            self.at += 1;
-            if self.starts(b"Infinity") {
-                return Err(Fault::byte(DefectKind::NumberRange, start));
+        } else {
+            let (token, start, end) = scalar(layer, &mut cursor, first)?;
+            found.nodes.push(node(token, key, start, end, here));
+            if key.secrecy != Secrecy::Plain {
+                hide_scalar(layer.text(), &mut found, key.secrecy);
             }
         }
-        let leading_zero = self.bytes.get(self.at) == Some(&b'0');
-        let digits = self.digits()?;
-        if leading_zero && digits > 1 {
-            return Err(Fault::byte(DefectKind::Syntax, start));
-        }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        let mut has_exponent = false;
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
-            has_exponent = true;
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
-                self.at += 1;
+        // What follows a value, until another one begins.
+        loop {
+            if frame.closing == 0 {
+                return Ok((cursor, found));
             }
-            self.digits()?;
-        }
-        if has_exponent || self.at - start >= DIGITS_SAFE {
-            let digits = self.tape.text.get(start..self.at).unwrap_or_default();
-            if !digits.parse::<f64>().is_ok_and(f64::is_finite) {
-                return Err(Fault::byte(DefectKind::NumberRange, start));
+            if let Some(next) = layer.take_mark(&mut cursor, b',') {
+                (key, first) = if frame.closing == b'}' {
+                    take_key(layer, &mut cursor, next, &mut found, &mut frame)?
+                } else {
+                    (NO_KEY, next)
+                };
+                break;
             }
-        }
-        self.push(Token::Number, start, self.at)
-    }
-
-    /// One digit or more; how many.
-    fn digits(&mut self) -> Result<usize, Fault> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
-            self.at += 1;
-        }
-        if self.at > start { Ok(self.at - start) } else { Err(self.unexpected()) }
-    }
-
-    fn array(&mut self, depth: usize) -> Result<(), Fault> {
-        if depth > DEPTH_MAX {
-            return Err(Fault::byte(DefectKind::TooDeep, self.at));
-        }
-        let container = self.tape.nodes.len();
-        self.push(Token::Array, self.at, self.at)?;
-        self.at += 1;
-        if self.peek() != b']' {
-            loop {
-                self.peek();
-                self.value(depth)?;
-                match self.peek() {
-                    b',' => self.at += 1,
-                    b']' => break,
-                    _ => return Err(self.unexpected()),
-                }
+            if layer.byte(cursor) != frame.closing {
+                return Err(layer.fault(cursor, DefectKind::Syntax));
             }
+            layer.take(&mut cursor);
+            frame.close(L::place(cursor), layer.text(), &mut found)?;
+            frame = frames.pop().unwrap_or_else(|| Frame::new(0, 0, Secrecy::Plain, &found));
         }
-        self.close(container);
-        Ok(())
-    }
-
-    fn object(&mut self, depth: usize) -> Result<(), Fault> {
-        if depth > DEPTH_MAX {
-            return Err(Fault::byte(DefectKind::TooDeep, self.at));
-        }
-        let container = self.tape.nodes.len();
-        self.push(Token::Object, self.at, self.at)?;
-        self.at += 1;
-        if self.peek() != b'}' {
-            let mut seen = Seen::default();
-            loop {
-                if self.peek() != b'"' {
-                    return Err(self.unexpected());
-                }
-                let secrecy = self.key(container, &mut seen)?;
-                if self.peek() != b':' {
-                    return Err(self.unexpected());
-                }
-                self.at += 1;
-                self.peek();
-                match secrecy {
-                    Secrecy::Plain => self.value(depth)?,
-                    Secrecy::Secret => self.secret(depth)?,
-                    Secrecy::Address => self.address(depth)?,
-                }
-                match self.peek() {
-                    b',' => self.at += 1,
-                    b'}' => break,
-                    _ => return Err(self.unexpected()),
-                }
-            }
-            if seen.count > KEYS_COMPARED_MAX {
-                self.compare_all_keys(container)?;
-            }
-        }
-        self.close(container);
-        Ok(())
-    }
-
-    fn key(&mut self, container: usize, seen: &mut Seen) -> Result<Secrecy, Fault> {
-        let (start, escaped) = self.string()?;
-        let here = self.tape.nodes.len();
-        self.push(Token::Key, start, self.at - 1)?;
-        if escaped {
-            let text = escape::unescape(self.tape.text.get(start..self.at - 1).unwrap_or_default());
-            let node = &mut self.tape.nodes[here];
-            node.token = Token::EscapedKey;
-            node.next = self.tape.keys.len() as u32;
-            self.tape.keys.push(text.into());
-        }
-        let key = self.tape.key(here as u32);
-        let secrecy = redact::secrecy(key);
-        let may_repeat = seen.add(hash(key));
-        if may_repeat && seen.count <= KEYS_COMPARED_MAX {
-            let mut other = container + 1;
-            while other < here {
-                if self.tape.key(other as u32) == key {
-                    return Err(Fault::byte(DefectKind::DuplicateKey, start - 1));
-                }
-                other = self.tape.nodes[other + 1].next as usize;
-            }
-        }
-        Ok(secrecy)
-    }
-
-    fn compare_all_keys(&self, container: usize) -> Result<(), Fault> {
-        let mut keys = Vec::new();
-        let mut at = container + 1;
-        while at < self.tape.nodes.len() {
-            keys.push((self.tape.key(at as u32), at));
-            at = self.tape.nodes[at + 1].next as usize;
-        }
-        keys.sort_unstable();
-        match keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => {
-                let second = self.tape.nodes[pair[1].1];
-                Err(Fault::byte(DefectKind::DuplicateKey, second.start as usize - 1))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// A value under a key that names a secret: checked like any other, then one node in its place.
-    fn secret(&mut self, depth: usize) -> Result<(), Fault> {
-        let (here, start) = (self.tape.nodes.len(), self.at);
-        let (secrets, parameters) = (self.tape.secrets.len(), self.tape.parameters.len());
-        self.value(depth)?;
-        if self.tape.nodes[here].token == Token::Null {
-            return Ok(());
-        }
-        self.tape.nodes.truncate(here);
-        self.tape.secrets.truncate(secrets);
-        self.tape.parameters.truncate(parameters);
-        self.tape.secrets.push(Span { start: start as u32, end: self.at as u32, whole: true });
-        self.push(Token::Secret, start, self.at)
-    }
-
-    /// A value under a key that names an address of the web, whose parameters may be secrets.
-    fn address(&mut self, depth: usize) -> Result<(), Fault> {
-        let here = self.tape.nodes.len();
-        self.value(depth)?;
-        let node = self.tape.nodes[here];
-        if matches!(node.token, Token::Text | Token::EscapedText) {
-            redact::secret_parameters(self.bytes, node.start, node.end, &mut self.tape.parameters);
-        }
-        Ok(())
     }
 }
 
-/// A hash of a key that tells OpenStack's keys apart: from its length, its first and its last eight bytes.
-fn hash(key: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (first, last) = match key.len() {
-        8.. => (escape::word(key, 0).unwrap_or(0), escape::word(key, key.len() - 8).unwrap_or(0)),
-        _ => (key.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
+// Bodies are bounded far below 4 GiB, and so are the nodes: no place is cut short here.
+#[inline(always)]
+fn node(token: Token, key: Key, start: usize, end: usize, here: usize) -> Node {
+    Node {
+        token,
+        has_escaped_key: key.escaped,
+        key_start: key.start,
+        key_end: key.end,
+        start: start as u32,
+        end: end as u32,
+        next: here as u32 + 1,
+    }
+}
+
+impl Frame {
+    #[inline(always)]
+    fn new(container: usize, closing: u8, secrecy: Secrecy, found: &Scanned) -> Self {
+        Self {
+            container: container as u32,
+            closing,
+            secrecy,
+            secrets: found.secrets.len() as u32,
+            parameters: found.parameters.len() as u32,
+            seen: Seen::default(),
+        }
+    }
+
+    #[inline(always)]
+    fn close(&mut self, end: usize, text: &[u8], found: &mut Scanned) -> Result<(), Fault> {
+        if self.closing == b'}' && self.seen.were_not_compared() {
+            compare_all(text, found, self.container as usize)?;
+        }
+        let next = found.nodes.len() as u32;
+        let node = &mut found.nodes[self.container as usize];
+        node.end = end as u32;
+        node.next = next;
+        if self.secrecy == Secrecy::Secret {
+            self.hide(found);
+        }
+        Ok(())
+    }
+
+    /// Leaves one node of a secret object or array, however much was found inside.
+    #[cold]
+    fn hide(&self, found: &mut Scanned) {
+        let container = self.container as usize;
+        found.nodes.truncate(container + 1);
+        found.secrets.truncate(self.secrets as usize);
+        found.parameters.truncate(self.parameters as usize);
+        let node = &mut found.nodes[container];
+        node.token = Token::Secret;
+        node.next = self.container + 1;
+        found.secrets.push(Span { start: node.start, end: node.end, whole: true });
+    }
+}
+
+/// Notes what must not be kept of the last value, which is no container.
+#[cold]
+fn hide_scalar(text: &[u8], found: &mut Scanned, secrecy: Secrecy) {
+    let Some(node) = found.nodes.last_mut() else { return };
+    let is_text = matches!(node.token, Token::Text | Token::EscapedText);
+    match secrecy {
+        Secrecy::Secret if node.token != Token::Null => {
+            if is_text {
+                // The quotes too: what stands in its place is a whole value.
+                node.start -= 1;
+                node.end += 1;
+            }
+            node.token = Token::Secret;
+            found.secrets.push(Span { start: node.start, end: node.end, whole: true });
+        }
+        Secrecy::Address if is_text => {
+            redact::secret_parameters(text, node.start, node.end, &mut found.parameters);
+        }
+        _ => {}
+    }
+}
+
+/// Takes a key and its colon over; gives the key and the first byte of its value.
+#[inline(always)]
+fn take_key<L: Layer>(
+    layer: &mut L,
+    cursor: &mut Cursor,
+    first: u8,
+    found: &mut Scanned,
+    frame: &mut Frame,
+) -> Result<(Key, u8), Fault> {
+    if first != b'"' {
+        return Err(layer.fault(*cursor, DefectKind::Syntax));
+    }
+    let before = *cursor;
+    let escaped = layer.take_string(cursor)?;
+    let (start, end) = (L::place(before) + 1, L::place(*cursor) - 1);
+    let key = if escaped {
+        found.unescape_key(layer.text(), start, end)
+    } else {
+        layer.source(before, end - start)
     };
-    let mixed = (first ^ last.rotate_left(23) ^ key.len() as u64).wrapping_mul(FACTOR);
-    mixed >> 52
+    let secrecy = redact::secrecy(key);
+    if frame.seen.may_have(key) {
+        let key: Box<[u8]> = key.into();
+        compare_with_others(layer.text(), found, frame.container as usize, &key, start)?;
+    }
+    let Some(next) = layer.take_mark(cursor, b':') else {
+        return Err(layer.fault(*cursor, DefectKind::Syntax));
+    };
+    Ok((Key { start: start as u32, end: end as u32, escaped, secrecy }, next))
+}
+
+/// Takes a value over that is no container: what it is, and where it starts and ends (a string without its
+/// quotes).
+#[inline(always)]
+fn scalar<L: Layer>(layer: &mut L, cursor: &mut Cursor, first: u8) -> Result<(Token, usize, usize), Fault> {
+    let start = L::place(*cursor);
+    // The order is that of frequency: comparisons are foreseen better than a jump by a table.
+    let token = if first == b'"' {
+        let escaped = layer.take_string(cursor)?;
+        let token = if escaped { Token::EscapedText } else { Token::Text };
+        return Ok((token, start + 1, L::place(*cursor) - 1));
+    } else if first == b'n' && layer.take_word(cursor, *b"null") {
+        Token::Null
+    } else if first == b'f' && layer.take_word(cursor, *b"false") {
+        Token::False
+    } else if first == b't' && layer.take_word(cursor, *b"true") {
+        Token::True
+    } else if first == b'-' || first.is_ascii_digit() {
+        *cursor = number(layer, *cursor)?;
+        Token::Number
+    } else {
+        return Err(no_value(layer, *cursor));
+    };
+    Ok((token, start, L::place(*cursor)))
+}
+
+#[cold]
+fn no_value<L: Layer>(layer: &mut L, cursor: Cursor) -> Fault {
+    // Python writes these for floats that are not finite.
+    let mut after = cursor;
+    let is_float = layer.take_word(&mut after, *b"NaN") || layer.take_word(&mut after, *b"Infinity");
+    layer.fault(cursor, if is_float { DefectKind::NumberRange } else { DefectKind::Syntax })
+}
+
+fn number<L: Layer>(layer: &mut L, mut cursor: Cursor) -> Result<Cursor, Fault> {
+    let start = cursor;
+    if layer.byte(cursor) == b'-' {
+        layer.take(&mut cursor);
+        if layer.take_word(&mut cursor, *b"Infinity") {
+            return Err(layer.fault(start, DefectKind::NumberRange));
+        }
+    }
+    let leading_zero = layer.byte(cursor) == b'0';
+    if digits(layer, &mut cursor)? > 1 && leading_zero {
+        return Err(layer.fault(start, DefectKind::Syntax));
+    }
+    if layer.byte(cursor) == b'.' {
+        layer.take(&mut cursor);
+        digits(layer, &mut cursor)?;
+    }
+    let mut has_exponent = false;
+    if let b'e' | b'E' = layer.byte(cursor) {
+        has_exponent = true;
+        layer.take(&mut cursor);
+        if let b'+' | b'-' = layer.byte(cursor) {
+            layer.take(&mut cursor);
+        }
+        digits(layer, &mut cursor)?;
+    }
+    let (from, to) = (L::place(start), L::place(cursor));
+    if has_exponent || to - from >= DIGITS_SAFE {
+        let number = std::str::from_utf8(&layer.text()[from..to]).unwrap_or_default();
+        if !number.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(layer.fault(start, DefectKind::NumberRange));
+        }
+    }
+    Ok(cursor)
+}
+
+/// One digit or more; how many.
+fn digits<L: Layer>(layer: &mut L, cursor: &mut Cursor) -> Result<usize, Fault> {
+    let start = L::place(*cursor);
+    while layer.byte(*cursor).is_ascii_digit() {
+        layer.take(cursor);
+    }
+    let count = L::place(*cursor) - start;
+    if count > 0 { Ok(count) } else { Err(layer.fault(*cursor, DefectKind::Syntax)) }
 }
 
 #[cfg(test)]

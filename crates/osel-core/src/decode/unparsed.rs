@@ -1,6 +1,7 @@
 //! Bytes that cannot be parsed: what must be masked in them, and what can be read all the same.
 //!
-//! Without a grammar only the neighbourhood of quotes is looked at, in one pass. Too much may be masked here but not too little.
+//! Without a grammar only the neighbourhood of quotes is looked at, in one pass. Too much may be masked here
+//! but not too little.
 
 use std::borrow::Cow;
 
@@ -10,8 +11,8 @@ use crate::ids::ID_BYTES_MAX;
 
 /// Bytes that cannot be parsed, with the values of secret keys and everything of a secret's shape masked.
 ///
-/// Keys are found as names between quotes (escaped ones too, as in the second envelope) before a colon. A value that does not
-/// end is masked to the end of the bytes.
+/// Keys are found as names between quotes (escaped ones too, as in the second envelope) before a colon. A
+/// value that does not end is masked to the end of the bytes.
 pub(super) fn mask(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut spans = shapes(bytes);
     let mut at = 0;
@@ -63,7 +64,8 @@ fn quotes_of(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     (bytes.get(at + backslashes) == Some(&b'"')).then_some((at + backslashes + 1, backslashes))
 }
 
-/// Where a value ends: before its closing quote, after its closing bracket, or before what follows a bare word.
+/// Where a value ends: before its closing quote, after its closing bracket, or before what follows a bare
+/// word.
 fn value_end(bytes: &[u8], at: usize) -> usize {
     if let Some((opened, backslashes)) = quotes_of(bytes, at) {
         let mut from = opened;

@@ -13,6 +13,7 @@ mod persist;
 mod reading;
 pub mod record;
 mod replay;
+mod scans;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,12 +24,14 @@ pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version};
 pub use reading::{Named, ReadEnd, ReadPage};
 pub use replay::Replay;
+pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
 
 use crate::decode::{Decoded, Defect};
 use crate::event::{Actor, Change, Event, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
 use crate::model::{CloudModel, Delta, Gap, ModelOptions, View};
 use crate::names::Directory;
+use crate::plan::ScanPolicy;
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
 use attempts::{Attempts, Step};
@@ -40,6 +43,8 @@ use record::{Detail, RecordBody};
 pub struct EngineOptions {
     /// About the cloud models.
     pub model: ModelOptions,
+    /// What may be scanned without an order of a person; none plans no scans.
+    pub scan: Option<ScanPolicy>,
 }
 
 /// What happened.
@@ -59,6 +64,8 @@ pub enum Input<'a> {
     Names(Vec<Named>),
     /// All pages of a read have come.
     ReadEnd(ReadEnd),
+    /// A scan ended.
+    Scanned(ScanOutcome),
     /// Time passed.
     Tick,
 }
@@ -83,6 +90,8 @@ pub struct Output {
     pub records: Vec<RecordBody>,
     /// How objects look after the record with the number.
     pub versions: Vec<Version>,
+    /// What is to be done, once the records are durable.
+    pub commands: Vec<ScanCommand>,
     /// When a [`Input::Tick`] is wanted at the latest.
     pub wake_at: Option<Timestamp>,
 }
@@ -93,6 +102,7 @@ impl Output {
         self.disposition = None;
         self.records.clear();
         self.versions.clear();
+        self.commands.clear();
         self.wake_at = None;
     }
 }
@@ -122,6 +132,7 @@ pub struct Engine {
     gaps: BTreeSet<(Option<Arc<str>>, Gap)>,
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     reading: reading::Reading,
+    scans: scans::Scans,
     /// The number of the last record.
     seq: u64,
 }
@@ -144,11 +155,13 @@ impl Engine {
             Input::Page(page) => self.page(now, &page, out),
             Input::Names(names) => self.learn_names(now, &names),
             Input::ReadEnd(end) => self.read_end(now, &end, out),
+            Input::Scanned(outcome) => self.scan_outcome(now, &outcome, out),
             Input::Tick => {}
         }
         if out.disposition != Some(Disposition::Duplicate) {
             // A repetition is not journaled and so must change nothing but its count.
             self.expire_attempts(now, out);
+            self.launch_scans(now, out);
         }
         out.wake_at = self.attempts.next_expiry();
     }
@@ -252,8 +265,12 @@ impl Engine {
         if let Some(step) = described.step.filter(|step| !reception.late || matches!(step, Step::End(_))) {
             self.attempts.note(step, &record, self.seq + 1, now);
         }
+        let to_scan = self.options.scan.is_some().then(|| record.exposure.clone());
         let seq = self.record(record, out);
         out.disposition = Some(Disposition::Recorded(seq));
+        if let Some(exposure) = to_scan {
+            self.plan_scans(now, seq, raw.region.as_ref(), &exposure, out);
+        }
         for gap in gaps {
             if !self.gaps.insert((raw.region.clone(), gap.clone())) {
                 continue;

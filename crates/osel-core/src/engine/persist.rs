@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::AttemptLine;
 use super::dedup::Remembered;
+use super::scans::ScanLine;
 use super::{Engine, SourceLedger};
 use crate::model::{CloudModel, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
@@ -40,6 +41,7 @@ pub enum EngineLine {
     Remembered(Remembered),
     Attempt(AttemptLine),
     Name(NameEntry),
+    Scan(ScanLine),
     Gap(Option<Arc<str>>, Gap),
     Region(Option<Arc<str>>),
     /// Of the last region named.
@@ -59,6 +61,7 @@ impl Engine {
             .chain(self.dedup.iter().cloned().map(EngineLine::Remembered))
             .chain(self.attempts.lines().map(EngineLine::Attempt))
             .chain(self.names.entries().into_iter().map(EngineLine::Name))
+            .chain(self.scans.lines().map(EngineLine::Scan))
             .chain(self.gaps.iter().map(|(region, gap)| EngineLine::Gap(region.clone(), gap.clone())))
             .chain(clouds)
     }
@@ -76,6 +79,7 @@ impl Engine {
             EngineLine::Gap(region, gap) => {
                 self.gaps.insert((region, gap));
             }
+            EngineLine::Scan(line) => self.scans.restore(line),
             EngineLine::Region(name) => *region = name,
             EngineLine::Object(line) => self.restore_object(region.clone(), line),
         }

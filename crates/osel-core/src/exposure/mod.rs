@@ -1,15 +1,20 @@
 //! What a cloud exposes: functions over a [`View`](crate::model::View), never methods on live maps.
 //!
-//! [`rows`] lists every ingress permission of every address; [`judge`] says which rows of an event's delta change anything;
-//! [`SourceFilter`] answers "from where". It must not change the model.
+//! [`rows`] lists every ingress permission of every address; [`judge`] says which rows of an event's delta
+//! change anything; [`SourceFilter`] answers "from where", [`reach`] whether a packet would get there. It
+//! must not change the model.
 
 mod coverage;
 mod from;
 mod judge;
+mod reach;
+mod reach_document;
 
 pub use coverage::covered;
 pub use from::{SourceFilter, is_public};
 pub use judge::{Judged, JudgedRow, judge};
+pub use reach::{CandidateVerdict, Hop, Question, Reason, Verdict, reach, reach_any};
+pub use reach_document::{QuestionError, VerdictDocument, read_question};
 
 use crate::model::{Row, View, sort_rows};
 

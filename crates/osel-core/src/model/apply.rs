@@ -73,7 +73,9 @@ impl CloudModel {
             Object::AddressGroup(group) => self.tell_address_group(id, group, telling, changes),
             Object::FloatingIp(floating) => self.tell_floating_ip(id, floating, telling, changes),
             Object::Forwarding(forwarding) => self.tell_forwarding(id, forwarding, telling, changes),
-            Object::Router(router) => merge(&mut self.routers, Kind::Router, id, router, telling, changes),
+            Object::Router(router) => self.relink_router(id, |model| {
+                merge(&mut model.routers, Kind::Router, id, router, telling, changes);
+            }),
             Object::Network(network) => {
                 merge(&mut self.networks, Kind::Network, id, network, telling, changes);
             }
@@ -320,6 +322,21 @@ impl CloudModel {
         change(self);
         if let Some((network, slot)) = place(self) {
             self.links.subnets_by_network.entry(network).or_default().push(slot);
+        }
+    }
+
+    /// Changes a router and the list of its outer addresses.
+    pub(super) fn relink_router(&mut self, id: &Id, change: impl FnOnce(&mut Self)) {
+        if let Some(slot) = self.routers.slot(id) {
+            for address in self.routers.at(slot).gateway_addresses() {
+                unmap(&mut self.links.routers_by_gateway, &address, slot);
+            }
+        }
+        change(self);
+        if let Some(slot) = self.routers.slot(id) {
+            for address in self.routers.at(slot).gateway_addresses() {
+                self.links.routers_by_gateway.entry(address).or_default().push(slot);
+            }
         }
     }
 

@@ -79,6 +79,11 @@ pub(super) struct Links {
     pub(super) forwardings_by_floating: Map<Id, Vec<Slot>>,
     pub(super) forwardings_by_port: Map<Id, Vec<Slot>>,
     pub(super) subnets_by_network: Map<Id, Vec<Slot>>,
+    /// Router interfaces: (network's slot, port's slot).
+    pub(super) interfaces: BTreeSet<(Slot, Slot)>,
+    pub(super) interfaces_by_router: Map<Id, Vec<Slot>>,
+    /// Routers by the addresses of their external gateways.
+    pub(super) routers_by_gateway: Map<IpAddr, Vec<Slot>>,
     /// Policies that make a network external.
     pub(super) external_by_policy: Map<Id, Vec<Slot>>,
 }
@@ -199,9 +204,14 @@ impl CloudModel {
         let groups = port.security_groups.clone();
         let network_id = port.network_id.clone();
         let addresses = port_addresses(port);
+        let router = port.router().cloned();
         let set = self.set_for(&groups);
         let network = network_id.map_or(NOWHERE, |id| self.networks.slot_or_insert(&id));
         let links = &mut self.links;
+        if let Some(router) = router {
+            links.interfaces.insert((network, slot));
+            links.interfaces_by_router.entry(router).or_default().push(slot);
+        }
         let mut places = PortLinks { set, network, ..PortLinks::default() };
         let members = &mut links.sets[set as usize].ports;
         places.place_in_set = members.len() as u32;
@@ -222,11 +232,16 @@ impl CloudModel {
     /// Takes a port out of its set, its network and the list of addresses; before its state changes.
     pub(super) fn unlink_port(&mut self, slot: Slot) {
         let addresses = port_addresses(self.ports.at(slot));
+        let router = self.ports.at(slot).router();
         let links = &mut self.links;
         let PortLinks { set, place_in_set, network, place_in_network } =
             std::mem::take(link(&mut links.ports, slot));
         if set == NOWHERE {
             return;
+        }
+        if let Some(router) = router {
+            links.interfaces.remove(&(network, slot));
+            unmap(&mut links.interfaces_by_router, router, slot);
         }
         let members = &mut links.sets[set as usize].ports;
         members.swap_remove(place_in_set as usize);

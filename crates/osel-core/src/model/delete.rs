@@ -44,7 +44,9 @@ impl CloudModel {
             }
             Kind::FloatingIp => self.remove_floating_ip(id, changes),
             Kind::Forwarding => self.delete_forwarding(id, changes),
-            Kind::Router => note(self.routers.remove(id).is_some(), kind, id, changes),
+            Kind::Router => self.relink_router(id, |model| {
+                note(model.routers.remove(id).is_some(), kind, id, changes);
+            }),
             Kind::Network => self.remove_network(id, changes),
             Kind::Subnet => self.relink_subnet(id, |model| {
                 note(model.subnets.remove(id).is_some(), kind, id, changes);

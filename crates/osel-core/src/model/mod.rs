@@ -32,3 +32,6 @@ pub use state::{
 pub use table::Slot;
 pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
 pub use view::View;
+
+// What states are made of: whoever looks at a model needs no other words.
+pub use crate::event::{Gateway, Kind, PortRange};

@@ -179,19 +179,27 @@ impl Permission {
 
     /// Whether a packet to this port (ICMP: with this type and code) is admitted; none asks whether any is.
     pub fn admits_port(&self, port: Option<u16>, icmp_code: Option<u8>) -> bool {
+        self.admits_any_of(port.map(|port| (port, port)), icmp_code)
+    }
+
+    /// Whether a packet to any of these ports (ICMP: with one of these types and this code) is admitted; none
+    /// asks whether any is.
+    pub fn admits_any_of(&self, ports: Ports, icmp_code: Option<u8>) -> bool {
         if self.protocol.is_icmp() {
-            let asked = port.and_then(|kind| u8::try_from(kind).ok());
-            return agrees(self.icmp_type, asked) && agrees(self.icmp_code, icmp_code);
+            let own = self.icmp_type.map(|own| (u16::from(own), u16::from(own)));
+            return overlap(own, ports)
+                && (self.icmp_code.is_none() || icmp_code.is_none() || self.icmp_code == icmp_code);
         }
-        match (self.ports, port) {
-            (Some((min, max)), Some(port)) => (min..=max).contains(&port),
-            _ => true,
-        }
+        overlap(self.ports, ports)
     }
 }
 
-fn agrees(rule: Option<u8>, asked: Option<u8>) -> bool {
-    rule.is_none() || asked.is_none() || rule == asked
+/// Whether two ranges have a port in common; none is all of them.
+fn overlap(one: Ports, other: Ports) -> bool {
+    match (one, other) {
+        (Some((min, max)), Some((first, last))) => first <= max && min <= last,
+        _ => true,
+    }
 }
 
 /// A missing bound is open; the full range is no range.
@@ -251,6 +259,7 @@ mod tests {
             echo.admits_port(None, None)
                 && echo.admits_port(Some(8), None)
                 && !echo.admits_port(Some(3), None)
+                && !echo.admits_port(Some(300), None)
         );
     }
 }

@@ -130,7 +130,10 @@ impl CloudModel {
             }
             StateLine::SecurityGroup(group) => put(&mut self.groups, &group.id.clone(), group),
             StateLine::AddressGroup(group) => put(&mut self.address_groups, &group.id.clone(), group),
-            StateLine::Router(router) => put(&mut self.routers, &router.id.clone(), router),
+            StateLine::Router(router) => {
+                let id = router.id.clone();
+                self.relink_router(&id, |model| put(&mut model.routers, &id, router));
+            }
             StateLine::Network(network) => put(&mut self.networks, &network.id.clone(), network),
             StateLine::Trunk(trunk) => put(&mut self.trunks, &trunk.id.clone(), trunk),
             StateLine::Gone { kind, id } => self.remove(kind, &id, changes),

@@ -3,6 +3,7 @@
 //! Each state knows its own fields and how a statement ([`crate::event::Object`]) is merged into it. What follows from a merge
 //! for other objects (sets, indexes, rows) is not decided here but in `apply`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -328,6 +329,14 @@ merged! { RouterState from event::Router, also { },
     1 name = Box::from("") => |name| name.clone();
     2 admin_state_up = true => |up| *up;
     3 gateways = Box::default() => |gateways| gateways.clone().into();
+}
+
+impl RouterState {
+    /// Its addresses on external networks, each once.
+    pub fn gateway_addresses(&self) -> BTreeSet<IpAddr> {
+        let fixed_ips = self.gateways.iter().flat_map(|gateway| &gateway.external_fixed_ips);
+        fixed_ips.map(|fixed| fixed.address).collect()
+    }
 }
 
 state! {

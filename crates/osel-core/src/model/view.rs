@@ -11,9 +11,11 @@ use super::cloud::{CloudModel, ModelOptions, NOWHERE};
 use super::permission::{Permission, host};
 use super::row::Row;
 use super::stamp::FieldStamps;
-use super::state::{FloatingIpState, ForwardingState, NetworkState, PortState, RouterState, State};
+use super::state::{
+    FloatingIpState, ForwardingState, GroupState, NetworkState, PortState, RouterState, State,
+};
 use super::table::Slot;
-use crate::event::Kind;
+use crate::event::{Gateway, Kind};
 use crate::ids::Id;
 
 /// A cloud at one moment.
@@ -38,6 +40,8 @@ pub trait View {
     fn neighbours(&self, address: IpNet, network: Option<&Id>, port: &Id) -> Vec<Slot>;
     /// The addresses that a security group stands for as a source.
     fn members_of(&self, group: &Id) -> Vec<IpNet>;
+    /// A security group that somebody described.
+    fn group(&self, id: &Id) -> Option<&GroupState>;
     /// Ports on a network.
     fn ports_on(&self, network: &Id) -> Vec<Slot>;
     /// Floating IPs with an outer address.
@@ -52,6 +56,12 @@ pub trait View {
     fn router(&self, id: &Id) -> Option<&RouterState>;
     /// All routers, in order of their ids.
     fn routers(&self) -> Vec<&RouterState>;
+    /// The ports by which routers stand on a network.
+    fn interfaces_on(&self, network: &Id) -> Vec<Slot>;
+    /// The ports by which a router stands on its networks.
+    fn interfaces_of(&self, router: &Id) -> Vec<Slot>;
+    /// The external gateways that have this address, in order of their routers' ids.
+    fn gateways_at(&self, address: IpAddr) -> Vec<(&RouterState, &Gateway)>;
     /// A network.
     fn network(&self, id: &Id) -> Option<&NetworkState>;
     /// Whether a network is external, by itself or by a policy.
@@ -141,6 +151,10 @@ impl View for CloudModel {
         members
     }
 
+    fn group(&self, id: &Id) -> Option<&GroupState> {
+        self.groups.get(id).filter(|group| group.described())
+    }
+
     fn ports_on(&self, network: &Id) -> Vec<Slot> {
         let slot = self.networks.slot(network);
         slot.and_then(|slot| self.links.networks.get(slot as usize)).cloned().unwrap_or_default()
@@ -176,6 +190,27 @@ impl View for CloudModel {
         let mut routers: Vec<&RouterState> = self.routers.iter().map(|(_, router)| router).collect();
         routers.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         routers
+    }
+
+    fn interfaces_on(&self, network: &Id) -> Vec<Slot> {
+        let Some(network) = self.networks.slot(network) else { return Vec::new() };
+        let interfaces = self.links.interfaces.range((network, 0)..=(network, Slot::MAX));
+        interfaces.map(|(_, slot)| *slot).collect()
+    }
+
+    fn interfaces_of(&self, router: &Id) -> Vec<Slot> {
+        self.links.interfaces_by_router.get(router).cloned().unwrap_or_default()
+    }
+
+    fn gateways_at(&self, address: IpAddr) -> Vec<(&RouterState, &Gateway)> {
+        let slots = self.links.routers_by_gateway.get(&address).into_iter().flatten();
+        let mut routers: Vec<&RouterState> = slots.map(|&slot| self.routers.at(slot)).collect();
+        routers.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let gateways =
+            routers.into_iter().flat_map(|router| router.gateways.iter().map(move |each| (router, each)));
+        gateways
+            .filter(|(_, gateway)| gateway.external_fixed_ips.iter().any(|fixed| fixed.address == address))
+            .collect()
     }
 
     fn network(&self, id: &Id) -> Option<&NetworkState> {

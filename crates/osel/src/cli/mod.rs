@@ -5,14 +5,17 @@
 
 mod actor;
 mod audit;
+mod demo;
 mod exposure;
 mod inventory;
 mod ledger;
 mod open;
 mod output;
 mod quarantine;
+mod reach;
 mod reference;
 mod replay;
+mod scan;
 mod store;
 
 use std::process::ExitCode;
@@ -37,15 +40,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     #[command(subcommand)]
     Inventory(inventory::InventoryCommand),
     Exposure(exposure::ExposureArgs),
+    Reach(reach::ReachArgs),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     Ledger(ledger::LedgerArgs),
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    Scan(scan::ScanArgs),
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Prints the completions of a shell, to be sourced or installed.
@@ -88,12 +94,15 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
+        Command::Reach(args) => reach::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
+        Command::Scan(args) => scan::run(&args),
         Command::Store(command) => store::run(&command),
         Command::Completions { shell } => {
             let mut text = Vec::new();

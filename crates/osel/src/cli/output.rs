@@ -93,7 +93,7 @@ pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()>
 }
 
 /// The width that tables have to fit: contract §5.
-const TABLE_WIDTH: usize = 100;
+pub(super) const TABLE_WIDTH: usize = 100;
 
 /// A table whose columns are as wide as they need to be; the widest give way when it would not fit.
 #[derive(Debug, Default)]
@@ -151,7 +151,7 @@ impl Display for Table {
 }
 
 /// A text cut to a number of characters, with a sign that it was.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if one_line.chars().count() <= width {
         return one_line;

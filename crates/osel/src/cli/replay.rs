@@ -1,13 +1,13 @@
 //! `osel replay`: captured messages through the engine into a store.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use osel_core::decode::decode;
 use osel_core::engine::{EngineOptions, ReadEnd};
+use osel_core::intake::BatchNumber;
 use osel_core::time::Timestamp;
 
 use super::StoreArg;
@@ -15,8 +15,10 @@ use super::ledger::{LedgerLine, print_ledger};
 use super::open::{now, writer_at};
 use super::output::{OutputFormat, note, progress};
 use crate::runtime::Recorder;
+use crate::runtime::file_intake::{FileIntake, FileOrder};
+use crate::source::decoding::DecodedAhead;
 use crate::source::inventory;
-use crate::source::recording::{Recorded, Recording};
+use crate::source::recording::Recording;
 
 /// Runs captured messages through the engine into a store.
 ///
@@ -56,13 +58,12 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Some(directory) => directory,
         None => {
             note("no --store: the store is kept only while this runs");
-            scratch = Scratch::new()?;
-            scratch.0.clone()
+            scratch = Scratch::new("osel-replay")?;
+            scratch.path().to_owned()
         }
     };
     let mut recorder = Recorder::resume(writer_at(&directory)?, &EngineOptions::default())?;
-    let mut replay = Replay { recorder: &mut recorder, left: args.until.unwrap_or(u64::MAX), now: None };
-    let result = replay.all(args, summary, region.as_ref(), recordings);
+    let result = replay(&mut recorder, args, summary, region.as_ref(), recordings);
     // What came before a bad line stays, and whole.
     let finished = recorder.finish();
     result?;
@@ -73,74 +74,93 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-struct Replay<'a> {
-    recorder: &'a mut Recorder,
-    left: u64,
-    /// The time of the last message.
-    now: Option<Timestamp>,
+/// Runs the messages through the recorder, the inventory before the first.
+fn replay(
+    recorder: &mut Recorder,
+    args: &ReplayArgs,
+    summary: Option<inventory::Summary>,
+    region: Option<&Arc<str>>,
+    recordings: Vec<Recording>,
+) -> anyhow::Result<()> {
+    let bar = progress("messages");
+    let mut inventory = args.inventory.as_deref().zip(summary);
+    let mut messages = DecodedAhead::start(recordings, args.until.unwrap_or(u64::MAX))?;
+    let mut batches = Batches::start(recorder.epoch());
+    while let Some(prepared) = messages.next_message()? {
+        let (message, decoded) = prepared.split();
+        if let Some((path, summary)) = inventory.take() {
+            import_first(recorder, path, &summary, region, message.received_at)?;
+        }
+        let bytes = decoded.body.len();
+        recorder.message(message.received_at, &message, decoded)?;
+        batches.delivered(recorder, bytes)?;
+        bar.inc(1);
+    }
+    batches.ended(recorder)?;
+    if let Some((path, summary)) = inventory.take() {
+        import_first(recorder, path, &summary, region, now())?;
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
-impl Replay<'_> {
-    fn all(
-        &mut self,
-        args: &ReplayArgs,
-        summary: Option<inventory::Summary>,
-        region: Option<&Arc<str>>,
-        recordings: Vec<Recording>,
-    ) -> anyhow::Result<()> {
-        let bar = progress("messages");
-        let mut inventory = args.inventory.as_deref().zip(summary);
-        for mut recording in recordings {
-            while self.left > 0 {
-                let Some(recorded) = recording.next_message()? else { break };
-                let first = self.time_of(&recorded);
-                if let Some((path, summary)) = inventory.take() {
-                    self.inventory(path, &summary, region, first)?;
+/// Batches as the intake orders them, and their durability told back to it.
+struct Batches {
+    intake: FileIntake,
+    /// Ordered and not yet durable, with which batch of the recorder it is, if there was anything to write.
+    under_way: VecDeque<(BatchNumber, Option<u64>)>,
+    orders: Vec<FileOrder>,
+}
+
+impl Batches {
+    fn start(epoch: u64) -> Self {
+        Self { intake: FileIntake::start(now(), epoch), under_way: VecDeque::new(), orders: Vec::new() }
+    }
+
+    fn delivered(&mut self, recorder: &mut Recorder, bytes: usize) -> anyhow::Result<()> {
+        self.intake.delivered(now(), bytes, &mut self.orders);
+        self.carry_out(recorder)
+    }
+
+    fn ended(&mut self, recorder: &mut Recorder) -> anyhow::Result<()> {
+        self.intake.ended(now(), &mut self.orders);
+        self.carry_out(recorder)
+    }
+
+    fn carry_out(&mut self, recorder: &mut Recorder) -> anyhow::Result<()> {
+        while !self.orders.is_empty() {
+            for order in std::mem::take(&mut self.orders) {
+                match order {
+                    FileOrder::Commit(batch) => self.under_way.push_back((batch, recorder.commit_batch()?)),
+                    FileOrder::Wait => {
+                        recorder.flush()?;
+                    }
                 }
-                self.message(recorded)?;
-                self.left -= 1;
-                bar.inc(1);
+            }
+            let durable = recorder.durable_batches();
+            while let Some(&(batch, written)) = self.under_way.front() {
+                if written.is_some_and(|number| number > durable) {
+                    break;
+                }
+                self.under_way.pop_front();
+                self.intake.committed(now(), batch, &mut self.orders);
             }
         }
-        if let Some((path, summary)) = inventory.take() {
-            self.inventory(path, &summary, region, now())?;
-        }
-        bar.finish_and_clear();
         Ok(())
     }
+}
 
-    fn message(&mut self, recorded: Recorded) -> anyhow::Result<()> {
-        let now = self.time_of(&recorded);
-        let mut message = recorded.message;
-        message.received_at = now;
-        self.now = Some(now);
-        self.recorder.message(now, &message, decode(&message))?;
-        Ok(())
-    }
-
-    /// "Now" is the line's time of reception; without one, the notification's own time, else that of the line before.
-    fn time_of(&self, recorded: &Recorded) -> Timestamp {
-        if recorded.timed {
-            return recorded.message.received_at;
-        }
-        let decoded = decode(&recorded.message);
-        let own = decoded.result.ok().map(|event| event.timestamp).filter(|time| *time != Timestamp::EPOCH);
-        own.or(self.now).unwrap_or(Timestamp::EPOCH)
-    }
-
-    /// The cloud before the first message. Where nobody says when it was taken, it is older than any message of the recording:
-    /// that is what it means to start from it.
-    fn inventory(
-        &mut self,
-        path: &std::path::Path,
-        summary: &inventory::Summary,
-        region: Option<&Arc<str>>,
-        now: Timestamp,
-    ) -> anyhow::Result<()> {
-        let exact = summary.taken_at.is_some();
-        let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
-        import(self.recorder, path, summary, region, now, at, exact)
-    }
+/// The cloud before the first message. Where nobody says when it was taken, it is older than any message of the recording: that is what
+/// it means to start from it.
+fn import_first(
+    recorder: &mut Recorder,
+    path: &Path,
+    summary: &inventory::Summary,
+    region: Option<&Arc<str>>,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
+    import(recorder, path, summary, region, now, at, summary.taken_at.is_some())
 }
 
 /// Reads an inventory into a recorder.
@@ -149,7 +169,7 @@ impl Replay<'_> {
 /// When the file cannot be read on, or the store cannot be written.
 pub(super) fn import(
     recorder: &mut Recorder,
-    path: &std::path::Path,
+    path: &Path,
     summary: &inventory::Summary,
     region: Option<&Arc<str>>,
     now: Timestamp,
@@ -178,14 +198,19 @@ pub(super) fn import(
 }
 
 /// A directory that goes when this ends.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> anyhow::Result<Self> {
+    /// A name that nobody else has; whoever needs the directory makes it.
+    pub(super) fn new(name: &str) -> anyhow::Result<Self> {
         let mut chance = [0; 8];
         getrandom::fill(&mut chance)?;
-        let name = format!("osel-replay-{}", crate::runtime::entries::hex(&chance));
+        let name = format!("{name}-{}", crate::runtime::entries::hex(&chance));
         Ok(Self(std::env::temp_dir().join(name)))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

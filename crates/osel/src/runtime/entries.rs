@@ -126,6 +126,11 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     match entry.kind {
         EntryKind::MESSAGE => fold_message(engine, entry, out),
         EntryKind::INVENTORY => fold_inventory(engine, entry, out),
+        EntryKind::OUTCOME => {
+            if let Ok(outcome) = serde_json::from_slice(&entry.body) {
+                engine.handle(entry.at, Input::Scanned(outcome), out);
+            }
+        }
         EntryKind::ORDER => fold_order(engine, entry, out),
         _ => engine.handle(entry.at, Input::Tick, out),
     }

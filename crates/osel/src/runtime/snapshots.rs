@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version};
 use osel_core::time::Timestamp;
 
-use crate::store::{Journal, JournalError, Reader, SnapshotInfo};
+use super::writer::Writer;
+use crate::store::{JournalError, Reader, SnapshotInfo};
 
 /// How large a chunk gets before it is written: a step of a few milliseconds.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -15,26 +16,28 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// How many records may lie between two snapshots: folding that many takes a second or two.
 pub const SNAPSHOT_EVERY_RECORDS: u64 = 250_000;
 
-/// Writes the engine's state as it is after everything that was committed.
+/// Gives the engine's state as it is after `entry` and everything before, which were given before.
 ///
 /// # Errors
 /// When the store cannot be written; the state stays in the journal.
-pub fn write(engine: &Engine, journal: &mut dyn Journal, made_at: Timestamp) -> Result<(), JournalError> {
-    let head = journal.head();
-    let id = journal.begin_snapshot(head.seq, head.entry, made_at)?;
+pub fn write(
+    engine: &Engine,
+    entry: u64,
+    writer: &mut Writer,
+    made_at: Timestamp,
+) -> Result<(), JournalError> {
+    writer.begin_snapshot(engine.seq(), entry, made_at)?;
     let mut chunk = format!("{ENGINE_FORMAT}\n").into_bytes();
     for line in engine.lines() {
         // Lines have string keys only, so that writing into memory cannot fail.
         let _ = serde_json::to_writer(&mut chunk, &line);
         chunk.push(b'\n');
         if chunk.len() >= CHUNK_BYTES {
-            journal.add_snapshot_chunk(id, &chunk)?;
-            chunk.clear();
+            writer.snapshot_chunk(std::mem::take(&mut chunk))?;
         }
     }
-    journal.add_snapshot_chunk(id, &chunk)?;
-    journal.complete_snapshot(id)?;
-    Ok(())
+    writer.snapshot_chunk(chunk)?;
+    writer.end_snapshot()
 }
 
 /// Reads a snapshot into an engine; false when it is of another form or cannot be understood, and then the engine is of no use.

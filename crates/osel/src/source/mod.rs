@@ -1,4 +1,5 @@
-//! Where messages come from. A source hands over bytes with where they came from; it never decodes them.
+//! Where messages come from. A source hands over bytes with where they came from; what they mean is the core's to say.
 
+pub mod decoding;
 pub mod inventory;
 pub mod recording;

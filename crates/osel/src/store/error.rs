@@ -183,6 +183,9 @@ pub enum JournalError {
         /// The store's directory.
         path: PathBuf,
     },
+    /// Whoever writes the store has given up after an error that was told before.
+    #[error("nothing is written to the store any more, after an earlier error")]
+    Stopped,
     /// Another writer took over.
     #[error("the store at `{path}` was taken over: its epoch is {current}, the writer's {ours}")]
     Deposed {
@@ -251,6 +254,7 @@ impl JournalError {
             | Self::Busy { .. }
             | Self::Io { .. }
             | Self::Poisoned { .. }
+            | Self::Stopped
             | Self::NoSnapshot { .. } => ErrorClass::Transient,
             Self::Damaged { .. } | Self::HeadMoved { .. } => ErrorClass::Permanent,
             Self::Refused { .. } | Self::Database { .. } => ErrorClass::Bug,

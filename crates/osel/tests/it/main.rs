@@ -9,6 +9,8 @@ mod command;
 #[cfg(test)]
 mod delta;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod kill;
@@ -17,7 +19,11 @@ mod order;
 #[cfg(test)]
 mod quarantine;
 #[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod tamper;
 #[cfg(test)]
 mod trail;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use osel_core::trail::{Hash, ProofError, tree_root, verify_inclusion};
 use serde_json::Value;
 
-use crate::command::{Place, json_lines, osel, recording, run};
+use crate::command::{Place, json_lines, osel, recording, refused, run};
 
 #[test]
 fn each_message_has_one_record_and_the_chain_holds() {
@@ -66,6 +66,17 @@ fn denied_attempts_are_reported() {
         assert_eq!(start["request_id"], record["request_id"]);
         assert_eq!(start["actor"], record["actor"]);
     }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_named() {
+    let place = Place::new("missing");
+    let store = place.path("nothing");
+    for command in [&["exposure"][..], &["ledger"], &["audit", "verify"], &["audit", "export"]] {
+        let error = refused(3, &[command, &["--store", &store]].concat());
+        assert!(error.contains(&store), "{error}");
+    }
+    assert!(refused(2, &["exposure"]).contains("--store"));
 }
 
 #[test]

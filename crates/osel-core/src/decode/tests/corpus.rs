@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use super::super::notification::{decode_any, decode_usual};
 use super::super::{Decoded, decode};
 use crate::event::{Change, RawMessage};
 
@@ -48,14 +49,106 @@ fn counts(name: &str) -> BTreeMap<&'static str, usize> {
     counts
 }
 
+fn check(name: &str, wanted: &[(&'static str, usize)]) {
+    assert_eq!(counts(name), wanted.iter().copied().collect(), "{name}");
+}
+
 #[test]
-fn print_counts() {
+fn every_message_means_what_its_type_says() {
+    check(
+        "dev-2026",
+        &[
+            ("access", 1254),
+            ("activity", 2),
+            ("attempt", 483),
+            ("authentication", 28),
+            ("deleted", 94),
+            ("identity", 55),
+            ("interface", 5),
+            ("objects", 358),
+            ("role", 14),
+        ],
+    );
+    check(
+        "dev-zed",
+        &[
+            ("attempt", 334),
+            ("authentication", 28),
+            ("deleted", 59),
+            ("identity", 55),
+            ("interface", 5),
+            ("objects", 252),
+            ("role", 14),
+        ],
+    );
+    check(
+        "dev-v1basic",
+        &[
+            ("attempt", 57),
+            ("authentication", 3),
+            ("deleted", 4),
+            ("identity", 48),
+            ("interface", 2),
+            ("objects", 44),
+            ("role", 14),
+        ],
+    );
+    check("icehouse", &[("activity", 4), ("attempt", 2), ("deleted", 4), ("objects", 6)]);
+    assert_eq!(counts("dev-glance")["activity"], 16);
+    assert_eq!(counts("dev-aodh")["activity"], 5);
+    assert_eq!(counts("dev-2topics")["unmodelled"], 40, "error_notification, twice");
+    assert_eq!(counts("dev-race")["deleted"], 40);
+}
+
+#[test]
+fn what_is_known_of_each_message() {
     for name in RECORDINGS {
-        let c = counts(name);
-        assert!(!c.is_empty());
-        #[allow(clippy::disallowed_macros)]
-        {
-            println!("{name} {c:?}");
+        for raw in recording(name) {
+            let event = decode(&raw).result.unwrap();
+            assert!(event.message_id.is_some());
+            let is_attempt = matches!(&event.change, Change::Attempt(_));
+            if is_attempt || matches!(event.change, Change::Deleted { .. } | Change::Interface(_)) {
+                assert!(event.actor.user_id.is_some() && event.request_id.is_some(), "{event:?}");
+            }
+            if let Change::Attempt(attempt) = &event.change {
+                let needs_id = attempt.verb != crate::event::Verb::Create;
+                assert_eq!(attempt.id.is_some(), needs_id, "{event:?}");
+            }
+            if let Change::Access(call) = &event.change {
+                assert!(call.correlation.is_some() && event.actor.address.is_some(), "{event:?}");
+                assert_eq!(call.status.is_some(), call.response, "{event:?}");
+            }
+            if let Change::Identity(change) = &event.change {
+                assert!(change.id.is_some(), "{event:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn copies_on_two_topics_have_one_digest() {
+    let mut digests: BTreeMap<Box<str>, Vec<[u8; 32]>> = BTreeMap::new();
+    for raw in recording("dev-2topics") {
+        let decoded = decode(&raw);
+        digests.entry(decoded.message_id.unwrap()).or_default().push(decoded.digest);
+    }
+    for (id, digests) in digests {
+        assert!(digests.len() == 2 && digests[0] == digests[1], "{id}");
+    }
+}
+
+#[test]
+fn the_usual_way_and_the_general_one_agree() {
+    for name in RECORDINGS {
+        for raw in recording(name) {
+            let (Some(usual), general) = (decode_usual(&raw), decode_any(&raw)) else {
+                assert!(matches!(name, "dev-v1basic" | "icehouse"), "{name}");
+                continue;
+            };
+            assert_eq!(usual.digest, general.digest);
+            assert_eq!(format!("{:?}", usual.result), format!("{:?}", general.result));
+            let json = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap();
+            assert_eq!(json(&usual.body), json(&general.body));
         }
     }
 }

@@ -4,6 +4,7 @@ mod corpus;
 mod hostile;
 mod neutron;
 mod random;
+mod services;
 
 use crate::event::{Event, RawMessage};
 

@@ -88,7 +88,10 @@ fn access(record: &Record) -> String {
 fn change(record: &Record) -> String {
     let body = &record.body;
     let detail = |key: &str| body.detail.get(key).map(String::as_str);
-    let verb = detail("verb").unwrap_or("changed");
+    let Some(verb) = detail("verb") else {
+        // Kept and counted, not interpreted: the event type is all that can be said.
+        return format!("{}: {}", who(record), body.event_type.as_deref().unwrap_or("event type unknown"));
+    };
     let done = match &*body.outcome {
         "failure" => format!("failed to {verb}"),
         "pending" => format!("asked to {verb}"),

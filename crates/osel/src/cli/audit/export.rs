@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use osel_core::engine::record::{cadf_text, osel_1_1};
 
-use super::payload::Payloads;
 use super::read::each_record;
 use crate::cli::StoreArg;
 use crate::cli::open::state_at;
 use crate::cli::output::{json_line, stdout};
+use crate::runtime::payloads::Payloads;
 use crate::store::{PartContent, Reader, StoredRecord};
 
 /// Prints the whole trail, one record a line.

@@ -1,7 +1,6 @@
 //! `osel audit`: reading and checking the trail.
 
 mod export;
-mod payload;
 mod prove;
 mod read;
 mod verify;
@@ -9,6 +8,8 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+
+pub(super) use read::record;
 
 /// Reads and checks the trail.
 #[derive(Debug, Subcommand)]

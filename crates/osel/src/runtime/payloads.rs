@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use crate::store::{JournalError, Reader};
 
 /// The entries whose bodies are parts of records, one page at a time.
-#[derive(Default)]
-pub(super) struct Payloads {
+#[derive(Debug, Default)]
+pub struct Payloads {
     first: u64,
     bodies: Vec<(u64, Option<Vec<u8>>)>,
 }
@@ -19,11 +19,7 @@ impl Payloads {
     ///
     /// # Errors
     /// When the entry is damaged or the store cannot be read.
-    pub(super) fn body(
-        &mut self,
-        reader: &mut dyn Reader,
-        number: u64,
-    ) -> Result<Option<Vec<u8>>, JournalError> {
+    pub fn body(&mut self, reader: &mut dyn Reader, number: u64) -> Result<Option<Vec<u8>>, JournalError> {
         if self.bodies.is_empty() || number < self.first || number >= self.first + Self::PAGE {
             self.first = number;
             self.bodies.clear();

@@ -1,0 +1,254 @@
+//! `osel demo`: the whole job on a recorded cloud, with nothing else installed.
+//!
+//! The messages are real and so are the scans: exposed addresses are mapped to sockets on 127.0.0.0/8 that the demo opens itself
+//! (see `stage`). Everything between, from decoding to the verified trail, is what the daemon does.
+
+mod stage;
+
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use osel_core::decode::decode;
+use osel_core::engine::EngineOptions;
+use osel_core::engine::record::Record;
+use osel_core::engine::{ScanCommand, ScanOutcome};
+use osel_core::plan::ScanPolicy;
+use osel_core::time::Timestamp;
+use osel_core::trail::RecordKind;
+
+use self::stage::Stage;
+use super::audit::record;
+use super::open::writer_at;
+use super::output::{colours, note, stdout};
+use super::replay::{Scratch, import};
+use crate::runtime::Recorder;
+use crate::runtime::verification::{Finding, verify};
+use crate::source::inventory;
+use crate::source::recording::Recording;
+use crate::store::{Reader, Store};
+
+const MESSAGES: &[u8] = include_bytes!("../../../demo/cloud.jsonl.gz");
+const INVENTORY: &[u8] = include_bytes!("../../../demo/inventory.json");
+
+/// How long a line stays alone on a terminal before the next one: the whole story takes half a minute.
+const PACE: Duration = Duration::from_millis(400);
+
+/// Plays a recorded cloud: follows every change, works out its exposure, scans it, keeps a verified trail.
+///
+/// Needs nothing else. The notifications are those of a real Keystone and Neutron; the scans go to sockets that the demo opens on
+/// 127.0.0.0/8 in place of the cloud's addresses: some listen, some do not, and one listens though nothing exposes it.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Do not pause between changes, end when all is done.
+    #[arg(long)]
+    once: bool,
+    /// Where the web page will listen; there is none yet, so that nothing listens there.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<std::net::SocketAddr>,
+    /// Keep the store in this new directory, to look at it afterwards.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let scratch = Scratch::new("osel-demo")?;
+    let directory = args.store.clone().unwrap_or_else(|| scratch.path().join("store"));
+    if Store::exists(&directory) {
+        let text = format!("`{}` holds a store already: the demo starts with a new one", directory.display());
+        return Err(super::Failure::Usage(text).into());
+    }
+    if args.listen.is_some() {
+        note("--listen: there is no web page yet; nothing listens");
+    }
+    std::fs::create_dir_all(scratch.path())?;
+    let inventory_file = scratch.path().join("inventory.json");
+    std::fs::write(&inventory_file, INVENTORY)?;
+
+    // Of this recorded cloud every address may be scanned, since none of it is where it says: all lead to 127.0.0.0/8.
+    let everywhere = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let everywhere = everywhere.map(|address| ipnet::IpNet::new(address, 0));
+    let policy = ScanPolicy { allowed_prefixes: everywhere.into_iter().flatten().collect() };
+    let options = EngineOptions { scan: Some(policy), ..EngineOptions::default() };
+    let recorder = Recorder::resume(writer_at(&directory)?, &options)?;
+    let reader = Box::new(Store::open_reader(&directory)?);
+    let paced = !args.once && std::io::stdout().is_terminal();
+    let mut demo = Demo { recorder, reader, stage: Stage::new()?, told: 0, paced, sums: Sums::default() };
+    demo.start(&inventory_file)?;
+    demo.play()?;
+    demo.end(args.store.as_deref())
+}
+
+#[derive(Default)]
+struct Sums {
+    messages: u64,
+    changes: u64,
+    opened: usize,
+    closed: usize,
+    failures: u64,
+    scans: u64,
+    surprises: u64,
+}
+
+struct Demo {
+    recorder: Recorder,
+    reader: Box<dyn Reader>,
+    stage: Stage,
+    /// The last record that was told.
+    told: u64,
+    paced: bool,
+    sums: Sums,
+}
+
+impl Demo {
+    fn start(&mut self, inventory_file: &Path) -> anyhow::Result<()> {
+        println!(
+            "A recorded cloud: the notifications of a real Keystone and Neutron, as they lay on the message bus."
+        );
+        println!(
+            "Each change is followed to what it exposes; exactly that is scanned, on sockets of this machine.\n"
+        );
+        let summary = inventory::check(inventory_file)?;
+        let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
+        import(&mut self.recorder, inventory_file, &summary, None, at, at, true)?;
+        self.recorder.flush()?;
+        self.told = self.recorder.head().seq;
+        Ok(())
+    }
+
+    fn play(&mut self) -> anyhow::Result<()> {
+        let reader = std::io::BufReader::new(flate2::read::GzDecoder::new(MESSAGES));
+        let mut recording =
+            Recording::new("cloud.jsonl.gz".into(), Arc::from("demo"), None, Box::new(reader));
+        while let Some(recorded) = recording.next_message()? {
+            let message = recorded.message;
+            self.sums.messages += 1;
+            self.recorder.message(message.received_at, &message, decode(&message))?;
+            let mut commands = self.recorder.flush()?;
+            self.tell()?;
+            // What a scan's end sets free comes after it.
+            while !commands.is_empty() {
+                for command in commands {
+                    let outcome = self.carry_out(&command)?;
+                    self.recorder.scanned(message.received_at, outcome)?;
+                }
+                commands = self.recorder.flush()?;
+                self.tell()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, command: &ScanCommand) -> anyhow::Result<ScanOutcome> {
+        self.stage.set(command);
+        let found = self.stage.scan(command)?;
+        Ok(ScanOutcome { id: command.id.clone(), scanner: "builtin".to_owned(), found, error: None })
+    }
+
+    /// Tells the records that have become durable.
+    fn tell(&mut self) -> anyhow::Result<()> {
+        let head = self.recorder.head().seq;
+        let mut records = Vec::new();
+        if head > self.told {
+            self.reader.records(self.told + 1..=head, &mut |stored| {
+                records.extend(record(&stored));
+                ControlFlow::Continue(())
+            })?;
+        }
+        self.told = head;
+        let mut out = stdout();
+        for record in &records {
+            if let Some(line) = self.line(record) {
+                writeln!(out, "{line}")?;
+                out.flush()?;
+                if self.paced {
+                    std::thread::sleep(PACE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A record as a line of the story; most records are quiet.
+    fn line(&mut self, record: &Record) -> Option<String> {
+        let time = record.header.time.to_string();
+        let time = time.get(11..19).unwrap_or_default();
+        let sentence = record.document().summary;
+        let failed = record.header.kind != RecordKind::Scan && &*record.body.outcome == "failure";
+        let exposing = !record.opened.is_empty() || !record.closed.is_empty();
+        let (sign, colour) = match record.header.kind {
+            RecordKind::Scan => {
+                self.sums.scans += 1;
+                let surprise = record.body.detail.contains_key("open_though_not_exposed");
+                self.sums.surprises += u64::from(surprise);
+                (if surprise { "  !" } else { "  ?" }, if surprise { "31" } else { "36" })
+            }
+            _ if failed => {
+                self.sums.failures += 1;
+                ("✗", "35")
+            }
+            RecordKind::Change if exposing => {
+                self.sums.changes += 1;
+                self.sums.opened += record.opened.len();
+                self.sums.closed += record.closed.len();
+                (
+                    if record.opened.is_empty() { "-" } else { "+" },
+                    if record.opened.is_empty() { "32" } else { "33" },
+                )
+            }
+            RecordKind::Gap => ("…", "2"),
+            _ => return None,
+        };
+        let text = format!("{time} {sign} {sentence}");
+        Some(if colours() { format!("\x1b[{colour}m{text}\x1b[0m") } else { text })
+    }
+
+    fn end(mut self, kept: Option<&Path>) -> anyhow::Result<ExitCode> {
+        self.recorder.finish()?;
+        let exposed = osel_core::engine::all_rows(self.recorder.engine(), |_, _| true).len();
+        let balanced =
+            self.recorder.engine().ledger().values().all(osel_core::engine::SourceLedger::balances);
+        let sums = &self.sums;
+        println!(
+            "\n{} notifications, each with its record; the ledger {}.",
+            sums.messages,
+            if balanced { "balances" } else { "does NOT balance" }
+        );
+        println!(
+            "{} changes of exposure opened {} rows and closed {}; {exposed} rows are exposed now.",
+            sums.changes, sums.opened, sums.closed
+        );
+        println!("{} logins and requests were denied or failed.", sums.failures);
+        println!(
+            "{} scans came back; {} found something open that nothing exposes.",
+            sums.scans, sums.surprises
+        );
+        let good = match verify(&mut *self.reader, None, &mut || {})? {
+            Finding::Good { records, head, .. } => {
+                println!(
+                    "The trail is verified: {records} records, nothing changed, removed, inserted or swapped."
+                );
+                println!("Its head, to be noted elsewhere: {head}");
+                true
+            }
+            Finding::Bad { seq, why } => {
+                println!("The trail is NOT good: record {seq}: {why}");
+                false
+            }
+        };
+        if let Some(directory) = kept {
+            println!("\nLook at it:");
+            for command in ["exposure", "audit search --exposing", "audit verify", "ledger"] {
+                println!("  osel {command} --store {}", directory.display());
+            }
+        } else {
+            println!("\nTo look at the store afterwards: osel demo --store DIR");
+        }
+        Ok(if good && balanced { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}

@@ -1,0 +1,110 @@
+//! Sockets in place of the recorded cloud's servers, so that the demo's scans are real.
+//!
+//! Each address of the cloud has one of 127.79.0.0/16, each port one above 20,000, where nothing else listens and no privilege is needed.
+//! Of the exposed ports two in three listen. What is closed stops to listen, but for the first: somebody forgot to tell the
+//! firewall, and the scan finds out.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+
+use osel_core::engine::ScanCommand;
+use osel_core::plan::{ProbeState, Transport};
+
+use crate::action::scan::{PortSpec, PortState, Protocol, ScanPlan, scan};
+
+/// Ports of the cloud are moved by this much, wrapping within what is left.
+const PORT_SHIFT: u16 = 20_000;
+const PORTS: u16 = u16::MAX - PORT_SHIFT;
+
+pub(super) struct Stage {
+    runtime: tokio::runtime::Runtime,
+    addresses: BTreeMap<IpAddr, IpAddr>,
+    listening: BTreeMap<(IpAddr, u16), TcpListener>,
+    /// How many exposed ports there were so far.
+    exposed: usize,
+    /// The port that goes on listening though it was closed.
+    forgotten: Option<(IpAddr, u16)>,
+}
+
+impl Stage {
+    pub(super) fn new() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self {
+            runtime,
+            addresses: BTreeMap::new(),
+            listening: BTreeMap::new(),
+            exposed: 0,
+            forgotten: None,
+        })
+    }
+
+    /// Puts the sockets into the state that the cloud has before the scan.
+    pub(super) fn set(&mut self, command: &ScanCommand) {
+        for (&(transport, port), &exposed) in &command.expected {
+            if transport != Transport::Tcp {
+                continue;
+            }
+            let key = (command.address, port);
+            if !exposed {
+                if self.forgotten.is_none() && self.listening.contains_key(&key) {
+                    self.forgotten = Some(key);
+                }
+                if self.forgotten != Some(key) {
+                    self.listening.remove(&key);
+                }
+                continue;
+            }
+            self.exposed += 1;
+            if !self.exposed.is_multiple_of(3) && !self.listening.contains_key(&key) {
+                let socket = SocketAddr::new(self.place(command.address), moved(port));
+                // A port that somebody else has is one that does not answer for us.
+                if let Ok(listener) = TcpListener::bind(socket) {
+                    self.listening.insert(key, listener);
+                }
+            }
+        }
+    }
+
+    /// Scans the sockets that stand for the command's address and gives what it found in the cloud's own terms.
+    pub(super) fn scan(
+        &mut self,
+        command: &ScanCommand,
+    ) -> anyhow::Result<Vec<(Transport, u16, ProbeState)>> {
+        let mut spec = PortSpec::new();
+        let mut back: BTreeMap<(Protocol, u16), Vec<(Transport, u16)>> = BTreeMap::new();
+        for &(transport, port) in command.expected.keys() {
+            let protocol = match transport {
+                Transport::Tcp => Protocol::Tcp,
+                Transport::Udp => Protocol::Udp,
+            };
+            spec.add(protocol, moved(port), moved(port));
+            back.entry((protocol, moved(port))).or_default().push((transport, port));
+        }
+        let plan = ScanPlan::new(vec![(self.place(command.address), spec)]);
+        let mut found = Vec::new();
+        self.runtime.block_on(scan(&plan, |result| {
+            let state = match result.state {
+                Ok(PortState::Open) => ProbeState::Open,
+                Ok(PortState::Closed) => ProbeState::Closed,
+                Ok(PortState::Filtered) => ProbeState::Filtered,
+                Ok(PortState::OpenFiltered) => ProbeState::OpenFiltered,
+                Err(_) => ProbeState::NotProbed,
+            };
+            for &(transport, port) in back.get(&(result.protocol, result.port)).into_iter().flatten() {
+                found.push((transport, port, state));
+            }
+        }))?;
+        Ok(found)
+    }
+
+    /// The loopback address that stands for one of the cloud.
+    fn place(&mut self, address: IpAddr) -> IpAddr {
+        let number = u16::try_from(self.addresses.len() + 1).unwrap_or(u16::MAX);
+        let [high, low] = number.to_be_bytes();
+        *self.addresses.entry(address).or_insert(IpAddr::V4(Ipv4Addr::new(127, 79, high, low)))
+    }
+}
+
+fn moved(port: u16) -> u16 {
+    PORT_SHIFT + port % PORTS
+}

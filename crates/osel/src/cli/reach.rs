@@ -1,0 +1,202 @@
+//! `osel reach`: would this packet be admitted, and by which way.
+//!
+//! Reads questions, asks the core, prints answers. What makes a packet reachable is not decided here but in
+//! `osel_core::exposure`; how an answer looks to a person is in `chain`.
+
+mod chain;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use osel_core::exposure::{Question, Verdict, VerdictDocument, reach_any, read_question};
+use osel_core::ids::Id;
+use osel_core::model::View;
+
+use super::StoreArg;
+use super::open::state_at;
+use super::output::{Failure, json_line, stdout};
+
+/// The longest line of a batch: a question has some 200 bytes, labels beside it may have more.
+const LINE_BYTES_MAX: usize = 1 << 16;
+
+/// Says whether a packet would be admitted, by which way, or what stops it.
+///
+/// Exit code 0: reachable; 1: not reachable. The sender's own egress rules are not asked. With --batch every
+/// line of a file is a question, answered in order, one line each; then the exit code is 0 whatever the
+/// answers are.
+#[derive(Debug, Args)]
+pub struct ReachArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// The state after a record, by its number, or at a time (RFC 3339).
+    #[arg(long, value_name = "SEQ|TIME")]
+    at: Option<String>,
+    /// The sender's address.
+    #[arg(long, value_name = "IP", required_unless_present = "batch")]
+    from: Option<IpAddr>,
+    /// The address that the packet is sent to.
+    #[arg(long, value_name = "IP", required_unless_present = "batch")]
+    to: Option<IpAddr>,
+    /// Its protocol, by name or number; `any` for some protocol.
+    #[arg(long, value_name = "P", required_unless_present = "batch", allow_hyphen_values = true)]
+    protocol: Option<String>,
+    /// Its port, or ICMP type; without it: whether any is admitted.
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Its ICMP code; without it: whether any is admitted.
+    #[arg(long, value_name = "N")]
+    icmp_code: Option<u8>,
+    /// Only ports on this network: projects reuse addresses.
+    #[arg(long, value_name = "ID")]
+    network: Option<String>,
+    /// Only this port.
+    #[arg(long, value_name = "ID")]
+    port_id: Option<String>,
+    /// Answers the questions of a file, or of standard input (-): JSON Lines {"from","to","protocol","port"},
+    /// each also with "icmp_code", "network" and "port_id" where wanted.
+    #[arg(
+        long,
+        value_name = "FILE|-",
+        conflicts_with_all = ["from", "to", "protocol", "port", "icmp_code", "network", "port_id"]
+    )]
+    batch: Option<PathBuf>,
+    /// How to print; else a batch is answered in JSON Lines, a single question for people.
+    #[arg(short, long, value_enum)]
+    output: Option<Format>,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people: the way as a chain of arrows.
+    Table,
+    /// One JSON object per line.
+    Json,
+}
+
+pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
+    let Some(path) = &args.batch else {
+        let question = args.question()?;
+        let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
+        let mut out = stdout();
+        let clouds: Vec<_> = engine.clouds().collect();
+        let reachable = answer(&clouds, &question, args.output.unwrap_or(Format::Table), &mut out)?;
+        out.flush()?;
+        return Ok(if reachable { ExitCode::SUCCESS } else { ExitCode::from(1) });
+    };
+    let (name, input): (String, Box<dyn Read>) = if path == Path::new("-") {
+        ("standard input".to_owned(), Box::new(io::stdin()))
+    } else {
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| name.clone())?;
+        (name, Box::new(file))
+    };
+    let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
+    let clouds: Vec<_> = engine.clouds().collect();
+    answer_batch(&clouds, &name, input, args.output.unwrap_or(Format::Json), &mut stdout())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl ReachArgs {
+    /// The one question that the flags ask.
+    fn question(&self) -> Result<Question, Failure> {
+        let (Some(from), Some(to), Some(protocol)) = (self.from, self.to, &self.protocol) else {
+            return Err(Failure::Usage("give --from, --to and --protocol, or --batch".to_owned()));
+        };
+        let protocol = Question::protocol(protocol, to.is_ipv6()).ok_or_else(|| {
+            let wanted = "give a name such as tcp, udp or icmp, or a number from 0 to 255";
+            Failure::Usage(format!("--protocol {protocol}: {wanted}"))
+        })?;
+        if let Some(port) = self.port.filter(|port| protocol.is_icmp() && *port > u16::from(u8::MAX)) {
+            return Err(Failure::Usage(format!("--port {port}: an ICMP type is from 0 to 255")));
+        }
+        Ok(Question {
+            icmp_code: self.icmp_code,
+            network: self.network.as_deref().map(Id::new),
+            port_id: self.port_id.as_deref().map(Id::new),
+            ..Question::new(from, to, protocol, self.port)
+        })
+    }
+}
+
+/// Answers one question over all regions; whether the packet gets in.
+fn answer<V: View>(
+    views: &[&V],
+    question: &Question,
+    format: Format,
+    out: &mut impl Write,
+) -> io::Result<bool> {
+    let verdict: Verdict = reach_any(views.iter().copied(), question);
+    match format {
+        Format::Json => json_line(out, &VerdictDocument::from(&verdict))?,
+        Format::Table => out.write_all(chain::text(question, &verdict).as_bytes())?,
+    }
+    Ok(verdict.reachable)
+}
+
+/// Answers question after question, each as soon as it is read. A line that is no question ends it: what was
+/// answered before stays written.
+fn answer_batch<V: View>(
+    views: &[&V],
+    name: &str,
+    input: impl Read,
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut input = BufReader::new(input);
+    let mut line = Vec::new();
+    let mut answered = 0_u64;
+    for number in 1_u64.. {
+        if input.buffer().is_empty() {
+            // Whoever asks may wait for the answers before asking on.
+            out.flush()?;
+        }
+        line.clear();
+        let mut bounded = (&mut input).take(LINE_BYTES_MAX as u64 + 1);
+        let read = bounded.read_until(b'\n', &mut line);
+        if read.as_ref().is_ok_and(|bytes| *bytes == 0) {
+            break;
+        }
+        let question = match read {
+            Ok(_) => question_of(&line),
+            Err(error) => {
+                out.flush()?;
+                return Err(error).with_context(|| format!("{name} line {number}"));
+            }
+        };
+        match question {
+            Ok(None) => {}
+            Ok(Some(question)) => {
+                if format == Format::Table && answered > 0 {
+                    out.write_all(b"\n")?;
+                }
+                answer(views, &question, format, out)?;
+                answered += 1;
+            }
+            Err(why) => {
+                out.flush()?;
+                return Err(Failure::Usage(format!("{name} line {number}: {why}")).into());
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// The question on a line; none on an empty one.
+fn question_of(line: &[u8]) -> Result<Option<Question>, String> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(format!("longer than {LINE_BYTES_MAX} bytes"));
+    }
+    let text = std::str::from_utf8(line).map_err(|_| "not UTF-8".to_owned())?.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    read_question(text).map(Some).map_err(|error| error.to_string())
+}
