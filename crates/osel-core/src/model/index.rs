@@ -99,7 +99,7 @@ impl Index {
 
     /// Where a hash would like to stand.
     fn home(&self, hash: u32) -> usize {
-        (u64::from(hash) * self.cells.len() as u64 >> 32) as usize
+        ((u64::from(hash) * self.cells.len() as u64) >> 32) as usize
     }
 
     fn next(&self, at: usize) -> usize {
