@@ -12,7 +12,7 @@ use super::changes::{Changes, Teller, Telling, admit, merge};
 use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap};
 use super::delta::{Delta, Gap};
 use super::permission::{Permission, Source, host};
-use super::state::{PortState, State};
+use super::state::{Interface, PortState, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
 use crate::ids::Id;
@@ -118,20 +118,29 @@ impl CloudModel {
         }
     }
 
-    pub(super) fn gone(&self, kind: Kind, id: Option<&Id>) -> bool {
-        id.is_some_and(|id| self.tombstones.get(kind, id).is_some())
+    /// Whether what an object hangs on is gone. What the API shows is there, whatever the bus said of its parent.
+    pub(super) fn gone(&self, kind: Kind, id: Option<&Id>, telling: &Telling) -> bool {
+        telling.teller == Teller::Bus && id.is_some_and(|id| self.tombstones.get(kind, id).is_some())
     }
 
     fn tell_port(&mut self, id: &Id, told: &event::Port, telling: &Telling, changes: &mut Changes) {
-        if self.gone(Kind::Network, told.network_id.as_ref()) {
-            return;
+        if self.gone(Kind::Network, told.network_id.as_ref(), telling) {
+            // It went with its network; a later body without the network's id must not bring it back.
+            return self.delete(Kind::Port, id, telling, changes);
         }
+        let shown = telling.teller != Teller::Bus && told.device_owner.is_some();
         self.change_port(id, changes, |port| {
             let news = admit(port, told, telling);
             if news != 0 {
                 port.take(told, news);
             }
-            news != 0
+            // What the API says of the owner is later than what the bus said of the interface.
+            let cleared =
+                shown && port.interface_of.as_ref().is_some_and(|interface| interface.time < telling.time);
+            if cleared {
+                port.interface_of = None;
+            }
+            cleared || news != 0
         });
     }
 
@@ -215,10 +224,11 @@ impl CloudModel {
 
     fn tell_rule(&mut self, id: &Id, told: &event::Rule, telling: &Telling, changes: &mut Changes) {
         let source = told.remote_group_id.as_ref().and_then(Option::as_ref);
-        if self.gone(Kind::SecurityGroup, told.security_group_id.as_ref())
-            || self.gone(Kind::SecurityGroup, source)
+        if self.gone(Kind::SecurityGroup, told.security_group_id.as_ref(), telling)
+            || self.gone(Kind::SecurityGroup, source, telling)
         {
-            return;
+            // Void for good: a later body without the group's id must not bring it back, open to all.
+            return self.delete(Kind::Rule, id, telling, changes);
         }
         let slot = self.rules.slot_or_insert(id);
         let rule = self.rules.at_mut(slot);
@@ -236,13 +246,16 @@ impl CloudModel {
     pub(super) fn relink_rule(&mut self, slot: Slot, before: Option<Permission>, changes: &mut Changes) {
         let rule = self.rules.at(slot);
         let (id, permission) = (rule.id.clone(), rule.permission());
-        let group = rule.security_group_id.clone().map(|group| self.groups.slot_or_insert(&group));
+        let group_id = rule.security_group_id.clone();
+        let group = group_id.as_ref().and_then(|group| self.groups.slot(group)).unwrap_or(NOWHERE);
         let linked = link(&mut self.links.rules, slot).group;
-        if linked == group.unwrap_or(NOWHERE) && (linked == NOWHERE || before == permission) {
+        if linked == group && before == permission && (linked != NOWHERE || group_id.is_none()) {
             return;
         }
         self.unlink_rule(slot, &id, before, changes);
-        let Some(group) = group else { return };
+        let Some(group) = group_id else { return };
+        // Only now: a group that only this rule named may have gone with the link.
+        let group = self.groups.slot_or_insert(&group);
         let links = link(&mut self.links.groups, group);
         links.rules.push(slot);
         if permission.is_some() {
@@ -313,11 +326,12 @@ impl CloudModel {
     }
 
     fn tell_subnet(&mut self, id: &Id, told: &event::Subnet, telling: &Telling, changes: &mut Changes) {
-        if !self.gone(Kind::Network, told.network_id.as_ref()) {
-            self.relink_subnet(id, |model| {
-                merge(&mut model.subnets, Kind::Subnet, id, told, telling, changes);
-            });
+        if self.gone(Kind::Network, told.network_id.as_ref(), telling) {
+            return self.delete(Kind::Subnet, id, telling, changes);
         }
+        self.relink_subnet(id, |model| {
+            merge(&mut model.subnets, Kind::Subnet, id, told, telling, changes);
+        });
     }
 
     /// Changes a subnet and the list of its network's subnets.
@@ -392,17 +406,28 @@ impl CloudModel {
             network_id: interface.network_id.clone(),
             ..event::Port::default()
         };
-        if !self.may_live(Kind::Port, &interface.port_id, telling)
-            || self.gone(Kind::Network, told.network_id.as_ref())
-        {
+        if !self.may_live(Kind::Port, &interface.port_id, telling) {
             return;
         }
+        if self.gone(Kind::Network, told.network_id.as_ref(), telling) {
+            return self.delete(Kind::Port, &interface.port_id, telling, changes);
+        }
+        let said = Interface {
+            router_id: interface.router_id.clone(),
+            time: telling.time,
+            message: telling.message.clone(),
+        };
         self.change_port(&interface.port_id, changes, |port| {
+            if telling.time < port.stamps.read_at() {
+                return false;
+            }
             let news = admit(port, &told, telling);
             port.take(&told, news);
-            let changed = port.interface_of.as_deref() != Some(&interface.router_id);
-            port.interface_of = Some(Box::new(interface.router_id.clone()));
-            changed || news != 0
+            let later = port.interface_of.as_deref().is_none_or(|known| *known < said);
+            if later {
+                port.interface_of = Some(Box::new(said));
+            }
+            later || news != 0
         });
     }
 }

@@ -37,14 +37,17 @@ pub struct FieldStamps {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[allow(clippy::box_collection, reason = "nearly always none, and then it costs one word")]
     behind: Option<Box<Vec<(Fields, Stamp)>>>,
-    /// An API read at this time showed the object: whatever the bus says of an earlier time is history.
+    /// An API read at this time showed the object: whatever the bus says of an earlier time is history,
     read_at: Timestamp,
+    /// as far as these fields go.
+    #[serde(default)]
+    read: Fields,
 }
 
 impl Default for FieldStamps {
     fn default() -> Self {
         let never = Stamp { revision: 0, time: Timestamp::MIN, message: None };
-        Self { stamp: never, said: 0, behind: None, read_at: Timestamp::MIN }
+        Self { stamp: never, said: 0, behind: None, read_at: Timestamp::MIN, read: 0 }
     }
 }
 
@@ -75,10 +78,9 @@ impl FieldStamps {
 
     /// Takes the statement `stamp` about `given` fields and returns those for which it is news.
     pub fn admit(&mut self, given: Fields, stamp: &Stamp) -> Fields {
-        if stamp.time < self.read_at {
-            return 0;
-        }
-        if *stamp > self.stamp || self.said == 0 {
+        let history = stamp.time < self.read_at;
+        let given = if history { given & !self.read } else { given };
+        if !history && (*stamp > self.stamp || self.said == 0) {
             let kept = self.said & !given;
             if kept == 0 {
                 self.behind = None;
@@ -122,6 +124,7 @@ impl FieldStamps {
         self.said |= given;
         if exact {
             self.read_at = stamp.time;
+            self.read = given;
         }
         given
     }

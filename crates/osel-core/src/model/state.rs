@@ -15,6 +15,7 @@ use super::permission::{Permission, Source};
 use super::stamp::{FieldStamps, Fields};
 use crate::event::{self, FixedIp, Gateway, PortRange};
 use crate::ids::Id;
+use crate::time::Timestamp;
 
 /// What a merge needs to know of an object state.
 pub trait State {
@@ -97,6 +98,23 @@ macro_rules! merged {
     };
 }
 
+/// What `router.interface.create` says of a port; of two the later one counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// The router.
+    pub router_id: Id,
+    /// The notification's time.
+    pub time: Timestamp,
+    /// The notification's id, which decides between equal times.
+    pub message: Option<Arc<Id>>,
+}
+
+impl PartialOrd for Interface {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some((self.time, &self.message).cmp(&(other.time, &other.message)))
+    }
+}
+
 state! {
     /// A port.
     PortState from event::Port {
@@ -119,7 +137,7 @@ state! {
         /// Its security groups, sorted, each once.
         security_groups: Box<[Id]>,
         /// The router whose interface it is, told by `router.interface.create`.
-        interface_of: Option<Box<Id>>,
+        interface_of: Option<Box<Interface>>,
     }
 }
 merged! { PortState from event::Port, also { interface_of: None },
@@ -159,7 +177,7 @@ impl PortState {
             "network:ha_router_replicated_interface",
         ];
         if self.interface_of.is_some() {
-            return self.interface_of.as_deref();
+            return self.interface_of.as_deref().map(|interface| &interface.router_id);
         }
         self.device_owner.as_deref().filter(|owner| INTERFACES.contains(owner)).and(self.device_id.as_ref())
     }
