@@ -181,10 +181,10 @@ impl CloudModel {
         changes.differ(before, after);
         let groups_after = self.membership(slot);
         for (group, address) in groups_before.difference(&groups_after) {
-            changes.member(Kind::SecurityGroup, group, *address, false);
+            self.member_changed(slot, group, *address, false, changes);
         }
         for (group, address) in groups_after.difference(&groups_before) {
-            changes.member(Kind::SecurityGroup, group, *address, true);
+            self.member_changed(slot, group, *address, true, changes);
         }
         let port = self.ports.at(slot);
         for group in &port.security_groups {
@@ -192,6 +192,24 @@ impl CloudModel {
             if !described && self.tombstones.get(Kind::SecurityGroup, group).is_none() {
                 changes.gaps.insert(Gap { port_id: id.clone(), security_group_id: group.clone() });
             }
+        }
+    }
+
+    /// Notes that a port came to a group or left it with an address, unless another port keeps the address in the group.
+    pub(super) fn member_changed(
+        &self,
+        slot: Slot,
+        group: &Id,
+        address: IpNet,
+        gained: bool,
+        changes: &mut Changes,
+    ) {
+        let range = (address, 0, 0)..=(address, Slot::MAX, Slot::MAX);
+        let kept = self.links.addresses.range(range).any(|&(_, _, other)| {
+            other != slot && self.ports.at(other).security_groups.binary_search(group).is_ok()
+        });
+        if !kept {
+            changes.member(Kind::SecurityGroup, group, address, gained);
         }
     }
 

@@ -95,7 +95,7 @@ impl CloudModel {
         if !changes.silent {
             self.rows_of_port(slot, &mut changes.closed);
             for (group, address) in self.membership(slot) {
-                changes.member(Kind::SecurityGroup, &group, address, false);
+                self.member_changed(slot, &group, address, false, changes);
             }
         }
         let network = link(&mut self.links.ports, slot).network;

@@ -71,32 +71,24 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether two rows are the same exposure. Device, owner, project and network say whose it is, not what it is: a port that
-    /// gets a device opens nothing.
+    /// Whether two rows are the same: with all their keys. A port that passes from no server to one closes a row and opens another,
+    /// though nothing new can be reached by it.
     pub fn same_exposure(&self, other: &Self) -> bool {
         self.cmp_exposure(other) == Ordering::Equal
     }
 
-    /// An order over exposures, for merging and sorting; not the order in which rows are shown.
+    /// An order over rows, for merging and sorting; not the order in which rows are shown.
     pub fn cmp_exposure(&self, other: &Self) -> Ordering {
-        (
-            &self.port_id,
-            self.via,
-            self.address,
-            &self.rule_id,
-            &self.permission,
-            self.fixed_ip,
-            &self.security_group_id,
-        )
-            .cmp(&(
-                &other.port_id,
-                other.via,
-                other.address,
-                &other.rule_id,
-                &other.permission,
-                other.fixed_ip,
-                &other.security_group_id,
-            ))
+        let of_what = |row: &'_ Self| (row.via, row.address, row.fixed_ip);
+        (self.port_id.cmp(&other.port_id))
+            .then_with(|| of_what(self).cmp(&of_what(other)))
+            .then_with(|| self.rule_id.cmp(&other.rule_id))
+            .then_with(|| self.permission.cmp(&other.permission))
+            .then_with(|| self.security_group_id.cmp(&other.security_group_id))
+            .then_with(|| self.device_id.cmp(&other.device_id))
+            .then_with(|| self.device_owner.cmp(&other.device_owner))
+            .then_with(|| self.project_id.cmp(&other.project_id))
+            .then_with(|| self.network_id.cmp(&other.network_id))
     }
 
     /// The address as rows show it: bare when it is a single one, else in network form.

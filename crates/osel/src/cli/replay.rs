@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use osel_core::engine::{EngineOptions, ReadEnd};
+use osel_core::engine::{EngineOptions, ReadEnd, SourceLedger};
 use osel_core::intake::BatchNumber;
 use osel_core::time::Timestamp;
 
@@ -18,7 +18,7 @@ use crate::runtime::Recorder;
 use crate::runtime::file_intake::{FileIntake, FileOrder};
 use crate::source::decoding::DecodedAhead;
 use crate::source::inventory;
-use crate::source::recording::Recording;
+use crate::source::recording::{Recording, source_name};
 
 /// Runs captured messages through the engine into a store.
 ///
@@ -68,8 +68,12 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let finished = recorder.finish();
     result?;
     finished?;
-    let ledger: BTreeMap<_, _> = recorder.engine().ledger().iter().collect();
-    let lines = ledger.into_iter().map(|(source, ledger)| LedgerLine::new(source, ledger));
+    let mut ledger: BTreeMap<Arc<str>, SourceLedger> = recorder.engine().ledger().clone();
+    for file in &args.files {
+        // A file of which nothing came has a line too: nothing.
+        ledger.entry(Arc::from(source_name(file))).or_default();
+    }
+    let lines = ledger.iter().map(|(source, ledger)| LedgerLine::new(source, ledger));
     print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -237,6 +237,23 @@ impl Recorder {
         self.commit_if_full()
     }
 
+    /// Lets time pass: nothing waits to be read, and it is `now`.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn tick(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        self.entry += 1;
+        self.handle(now, Input::Tick);
+        if self.out.records.is_empty() {
+            // Only a tick that had an effect is kept.
+            self.entry -= 1;
+            return Ok(());
+        }
+        self.seal()?;
+        self.push_entry(now, EntryKind::TICK, String::new(), Vec::new(), Vec::new());
+        self.commit_if_full()
+    }
+
     /// Takes what came of a scan.
     ///
     /// # Errors

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use clap::Args;
 use osel_core::decode::decode;
-use osel_core::engine::EngineOptions;
 use osel_core::engine::record::Record;
+use osel_core::engine::{ATTEMPT_SECONDS, EngineOptions};
 use osel_core::engine::{ScanCommand, ScanOutcome};
 use osel_core::plan::ScanPolicy;
 use osel_core::time::Timestamp;
@@ -125,8 +125,10 @@ impl Demo {
         let reader = std::io::BufReader::new(flate2::read::GzDecoder::new(MESSAGES));
         let mut recording =
             Recording::new("cloud.jsonl.gz".into(), Arc::from("demo"), None, Box::new(reader));
+        let mut last = Timestamp::EPOCH;
         while let Some(recorded) = recording.next_message()? {
             let message = recorded.message;
+            last = message.received_at;
             self.sums.messages += 1;
             self.recorder.message(message.received_at, &message, decode(&message))?;
             let mut commands = self.recorder.flush()?;
@@ -141,7 +143,10 @@ impl Demo {
                 self.tell()?;
             }
         }
-        Ok(())
+        // The bus is silent now: what began and has not ended by then was denied or failed.
+        self.recorder.tick(last.plus_seconds(ATTEMPT_SECONDS + 1))?;
+        self.recorder.flush()?;
+        self.tell()
     }
 
     fn carry_out(&mut self, command: &ScanCommand) -> anyhow::Result<ScanOutcome> {
