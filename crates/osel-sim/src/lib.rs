@@ -1,11 +1,14 @@
 //! A simulated cloud that speaks in notifications, and the judges that know the truth about it.
 //!
-//! - [`judge`] works out exposure and reachability from the API's JSON alone, slowly and obviously, without a line of
-//!   `osel-core`'s model: what it and the engine agree on is right for a reason, not by a shared mistake.
+//! - [`judge`] works out exposure and reachability from the API's JSON alone, slowly and obviously, without a
+//!   line of `osel-core`'s model: what it and the engine agree on is right for a reason, not by a shared
+//!   mistake.
 //! - [`corpus`] loads the recorded clouds and says which of their ports the recordings describe in full.
-//! - [`cloud`] is a simulated cloud: operations by chance from a seed, the notifications they make in the shapes of a
-//!   release, and the truth beside them. [`schedule`] does to its messages what a bus may do.
+//! - [`cloud`] is a simulated cloud: operations by chance from a seed, the notifications they make in the
+//!   shapes of a release, and the truth beside them. [`schedule`] does to its messages what a bus may do.
+//! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
+//! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.
 
@@ -13,6 +16,10 @@ pub mod cloud;
 pub mod command;
 pub mod corpus;
 pub mod files;
+pub mod generate;
+pub mod intake;
 pub mod judge;
+#[cfg(test)]
+mod listener;
 pub mod random;
 pub mod schedule;

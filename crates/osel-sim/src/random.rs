@@ -16,7 +16,8 @@ impl Random {
         Self { state }
     }
 
-    /// A sequence of its own for one part of a run, so that a change in one part leaves the others as they were.
+    /// A sequence of its own for one part of a run, so that a change in one part leaves the others as they
+    /// were.
     pub fn fork(&mut self, part: u64) -> Self {
         Self::new(self.bits() ^ part.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }

@@ -1,7 +1,7 @@
 //! What a bus does to messages on their way: twice, late, in another order, not at all.
 //!
-//! Takes what a cloud sent, from a seed, and gives what a listener receives. Bodies stay what they were, except that a
-//! second sending has its own `_unique_id`, as oslo.messaging makes it.
+//! Takes what a cloud sent, from a seed, and gives what a listener receives. Bodies stay what they were,
+//! except that a second sending has its own `_unique_id`, as oslo.messaging makes it.
 
 use serde_json::Value;
 

@@ -65,9 +65,8 @@ pub(super) fn decode_any(raw: &RawMessage) -> Decoded<'_> {
         }
         Ok(tape) => {
             // Kept in its envelope, so that a version that knows this one reads it as it was meant.
-            let head = Head::read(tape.root());
+            let Found { message_id, event_type, .. } = Found::on(&tape, raw);
             let defect = Defect::new(DefectKind::UnknownVersion, "oslo.version");
-            let (message_id, event_type) = (head.message_id, head.event_type);
             Decoded { message_id, event_type, ..unreadable(raw, into_bytes(text), defect) }
         }
         Err(fault) => unreadable(raw, into_bytes(text), fault.in_bytes("oslo.message")),
@@ -165,8 +164,9 @@ fn digest(tape: &Tape<'_>, unique_id: Option<Value<'_>>) -> Digest {
         None => (bytes, &[][..]),
         Some(value) => {
             // Either comma beside the member goes with it.
-            let before = bytes[..tape.extent(value.at - 1).0].trim_ascii_end();
-            let after = bytes[tape.extent(value.at).1..].trim_ascii_start();
+            let (start, end) = tape.extent(value.at);
+            let before = bytes[..start].trim_ascii_end();
+            let after = bytes[end..].trim_ascii_start();
             match (before, after) {
                 (before, [b',', after @ ..]) => (before, after),
                 ([before @ .., b','], after) => (before, after),

@@ -81,18 +81,22 @@ pub(super) fn secrecy(key: &[u8]) -> Secrecy {
     let [.., c, b, a] = key else { return Secrecy::Plain };
     // Asked for each key of each message, so nearly all of them are ruled out without a branch.
     let letter = |back: usize, byte: &u8| LETTERS[back][(byte & 31) as usize];
-    if letter(0, a) & letter(1, b) & letter(2, c) == 0 { Secrecy::Plain } else { secrecy_by_ending(key) }
+    let candidates = letter(0, a) & letter(1, b) & letter(2, c);
+    if candidates == 0 { Secrecy::Plain } else { secrecy_of(key, candidates) }
 }
 
+/// What a key says about its value, when it may have one of these endings.
 #[cold]
-fn secrecy_by_ending(key: &[u8]) -> Secrecy {
-    if SECRET_KEYS.iter().any(|ending| ends_with(key, ending)) {
-        Secrecy::Secret
-    } else if ADDRESS_KEYS.iter().any(|ending| ends_with(key, ending)) {
-        Secrecy::Address
-    } else {
-        Secrecy::Plain
+fn secrecy_of(key: &[u8], mut candidates: u32) -> Secrecy {
+    while candidates != 0 {
+        let ending = candidates.trailing_zeros() as usize;
+        match ending.checked_sub(SECRET_KEYS.len()) {
+            None if ends_with(key, SECRET_KEYS[ending]) => return Secrecy::Secret,
+            Some(address) if ends_with(key, ADDRESS_KEYS[address]) => return Secrecy::Address,
+            _ => candidates &= candidates - 1,
+        }
     }
+    Secrecy::Plain
 }
 
 fn ends_with(key: &[u8], suffix: &[u8]) -> bool {

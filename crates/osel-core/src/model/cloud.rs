@@ -17,7 +17,7 @@ use super::state::{
 use super::table::{Slot, Table};
 use super::tombstone::Tombstones;
 use crate::event::Kind;
-use crate::ids::{Id, Map};
+use crate::ids::{Id, Map, Set};
 use crate::time::Timestamp;
 
 /// What an operator can set about the model.
@@ -72,6 +72,9 @@ pub(super) struct Links {
     pub(super) set_of: Map<Box<[Slot]>, Slot>,
     /// Which port answers for an address: (address or pair, network's slot, port's slot).
     pub(super) addresses: BTreeSet<(IpNet, Slot, Slot)>,
+    /// Addresses that several ports of one network answer for: (address, network's slot). A few virtual IPs, so that it costs
+    /// little to ask first.
+    pub(super) shared: Set<(IpNet, Slot)>,
     /// How many entries of `addresses` have each prefix length, IPv4 and IPv6.
     pub(super) prefix_lengths: [BTreeMap<u8, u32>; 2],
     pub(super) floating_by_port: Map<Id, Vec<Slot>>,
@@ -86,6 +89,14 @@ pub(super) struct Links {
     pub(super) routers_by_gateway: Map<IpAddr, Vec<Slot>>,
     /// Policies that make a network external.
     pub(super) external_by_policy: Map<Id, Vec<Slot>>,
+}
+
+impl Links {
+    /// Whether more than one port of a network answers for an address.
+    fn is_shared(&self, address: IpNet, network: Slot) -> bool {
+        let range = (address, network, 0)..=(address, network, Slot::MAX);
+        self.addresses.range(range).nth(1).is_some()
+    }
 }
 
 /// No set, no network: the port is not linked.
@@ -225,6 +236,9 @@ impl CloudModel {
         for address in addresses {
             if links.addresses.insert((address, network, slot)) {
                 *links.prefix_lengths[family(address)].entry(address.prefix_len()).or_default() += 1;
+                if links.is_shared(address, network) {
+                    links.shared.insert((address, network));
+                }
             }
         }
     }
@@ -258,6 +272,9 @@ impl CloudModel {
         }
         for address in addresses {
             if links.addresses.remove(&(address, network, slot)) {
+                if !links.shared.is_empty() && !links.is_shared(address, network) {
+                    links.shared.remove(&(address, network));
+                }
                 let lengths = &mut links.prefix_lengths[family(address)];
                 if let Some(count) = lengths.get_mut(&address.prefix_len()) {
                     *count -= 1;

@@ -10,6 +10,7 @@ mod delete;
 mod delta;
 mod expand;
 mod floating;
+mod index;
 mod permission;
 mod persist;
 mod row;
@@ -23,7 +24,7 @@ pub use cloud::{CloudModel, ModelOptions};
 pub use delta::{Delta, Gap, MemberChange};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
-pub use row::{Row, RowKey, Via, net_text, sort_rows};
+pub use row::{Row, RowKey, Via, net_text, sort_by_row, sort_rows};
 pub use stamp::Stamp;
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,

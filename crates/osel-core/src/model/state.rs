@@ -23,6 +23,8 @@ pub trait State {
 
     /// A state of which nothing was said yet.
     fn unknown(id: Id) -> Self;
+    /// Its id.
+    fn id(&self) -> &Id;
     /// Who said what last.
     fn stamps(&self) -> &FieldStamps;
     /// Who said what last, to be changed.
@@ -62,6 +64,10 @@ macro_rules! merged {
 
             fn unknown(id: Id) -> Self {
                 Self { id, stamps: FieldStamps::default(), project_id: None, $($field: $default_field,)* $($also: $default,)* }
+            }
+
+            fn id(&self) -> &Id {
+                &self.id
             }
 
             fn stamps(&self) -> &FieldStamps {

@@ -43,17 +43,21 @@ impl Cloud {
         let network_secured =
             self.get("networks", &new.network).is_none_or(|found| found["port_security_enabled"] != false);
         let is_bound = !new.host.is_empty();
-        let mac = self.random.bits();
+        let mac = self.random.bits().to_be_bytes();
+        let details = if is_bound { json!({"connectivity": "l2", "port_filter": true}) } else { json!({}) };
         let port = json!({
             "name": new.name, "network_id": new.network, "project_id": new.project,
-            "mac_address": format!("fa:16:3e:{:02x}:{:02x}:{:02x}", mac & 255, (mac >> 8) & 255, (mac >> 16) & 255),
-            "admin_state_up": true, "status": if is_bound { "ACTIVE" } else { "DOWN" }, "device_id": new.device_id,
-            "device_owner": new.device_owner, "fixed_ips": fixed_ips, "allowed_address_pairs": [], "extra_dhcp_opts": [],
+            "mac_address": format!("fa:16:3e:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2]),
+            "admin_state_up": true, "status": if is_bound { "ACTIVE" } else { "DOWN" },
+            "device_id": new.device_id,
+            "device_owner": new.device_owner, "fixed_ips": fixed_ips, "allowed_address_pairs": [],
+            "extra_dhcp_opts": [],
             "security_groups": new.groups, "binding:vnic_type": "normal", "binding:profile": {},
             "binding:host_id": new.host, "binding:vif_type": if is_bound { "ovs" } else { "unbound" },
-            "binding:vif_details": if is_bound { json!({"connectivity": "l2", "port_filter": true}) } else { json!({}) },
+            "binding:vif_details": details,
             "port_security_enabled": network_secured && !is_trusted, "qos_policy_id": null,
-            "qos_network_policy_id": null, "dns_name": "", "dns_assignment": dns(&fixed_ips), "resource_request": null,
+            "qos_network_policy_id": null, "dns_name": "", "dns_assignment": dns(&fixed_ips),
+            "resource_request": null,
         });
         let id = self.insert("ports", port);
         self.touch("ports", &id);

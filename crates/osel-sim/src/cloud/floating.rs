@@ -28,15 +28,18 @@ impl Cloud {
             ..NewPort::default()
         });
         let floating_ip = json!({
-            "id": id, "project_id": actor.project_id, "floating_ip_address": address, "floating_network_id": network,
-            "router_id": null, "port_id": null, "fixed_ip_address": null, "status": "DOWN", "qos_policy_id": null,
+            "id": id, "project_id": actor.project_id, "floating_ip_address": address,
+            "floating_network_id": network,
+            "router_id": null, "port_id": null, "fixed_ip_address": null, "status": "DOWN",
+            "qos_policy_id": null,
             "port_details": null, "dns_domain": "", "dns_name": "", "port_forwardings": [],
         });
         self.insert("floatingips", floating_ip);
         self.done(request, "floatingips", &[id], false)
     }
 
-    /// Gives a floating IP to a port, or takes it away; refused where no router joins them or another has the address.
+    /// Gives a floating IP to a port, or takes it away; refused where no router joins them or another has the
+    /// address.
     pub fn associate(&mut self, actor: &Actor, floating_ip: &str, port: Option<&str>) -> Option<Vec<String>> {
         let payload = json!({"floatingip": {"port_id": port}, "id": floating_ip});
         let request = self.call(actor, "floatingip", "update", payload);
@@ -73,7 +76,8 @@ impl Cloud {
         self.deleted(&request, floating_ip, body)
     }
 
-    /// Forwards external ports of a floating IP to a port. The notification does not say which floating IP it is.
+    /// Forwards external ports of a floating IP to a port. The notification does not say which floating IP it
+    /// is.
     pub fn create_forwarding(&mut self, actor: &Actor, floating_ip: &str, port: &str) -> Option<Vec<String>> {
         let internal = self.random.between(20, 9000);
         let length = if self.random.percent(40) { self.random.between(1, 20) } else { 0 };

@@ -7,7 +7,8 @@ use super::wire::{Actor, object};
 use super::world::Cloud;
 
 impl Cloud {
-    /// Creates security groups with Neutron's default egress rules, in one call; more than one is a bulk call.
+    /// Creates security groups with Neutron's default egress rules, in one call; more than one is a bulk
+    /// call.
     pub fn create_groups(&mut self, actor: &Actor, names: &[&str]) -> Option<Vec<String>> {
         let asked: Vec<_> =
             names.iter().map(|name| json!({"name": name, "description": "made by the simulation"})).collect();
@@ -78,7 +79,7 @@ impl Cloud {
 
     /// A call that is refused: nothing but its `.start` is ever heard of it.
     pub fn refused_rule(&mut self, actor: &Actor, group: &str) {
-        let rule = json!({"security_group_id": group, "direction": "ingress", "protocol": "tcp", "port_range_min": 9});
+        let rule = json!({"security_group_id": group, "direction": "ingress", "port_range_min": 9});
         self.call(actor, "security_group_rule", "create", json!({"security_group_rule": rule}));
     }
 
@@ -102,7 +103,9 @@ impl Cloud {
     pub(super) fn insert_default_group(&mut self, project: &str) -> String {
         let id = self.insert_group(project, "default");
         for family in ["IPv4", "IPv6"] {
-            let rule = json!({"direction": "ingress", "ethertype": family, "remote_group_id": id, "description": null});
+            let rule = json!({
+                "direction": "ingress", "ethertype": family, "remote_group_id": id, "description": null,
+            });
             let mut rule = self.full_rule(project, &id, rule);
             rule["belongs_to_default_sg"] = true.into();
             self.insert("security_group_rules", rule);
@@ -113,7 +116,8 @@ impl Cloud {
     /// A rule nobody has asked for yet: mostly what people write, sometimes what is allowed but odd.
     pub(super) fn invented_rule(&mut self) -> Value {
         let family = if self.random.percent(80) { "IPv4" } else { "IPv6" };
-        let mut rule = json!({"direction": if self.random.percent(85) { "ingress" } else { "egress" }, "ethertype": family});
+        let direction = if self.random.percent(85) { "ingress" } else { "egress" };
+        let mut rule = json!({"direction": direction, "ethertype": family});
         let ports = [22, 25, 53, 80, 443, 3306, 5432, 8080];
         match self.random.below(10) {
             0..=5 => {

@@ -14,7 +14,8 @@ impl Cloud {
     pub fn create_project(&mut self, name: &str) -> Actor {
         let project_id = self.random.hex32();
         let project = json!({
-            "id": project_id, "name": name, "domain_id": DEFAULT_DOMAIN, "parent_id": DEFAULT_DOMAIN, "enabled": true,
+            "id": project_id, "name": name, "domain_id": DEFAULT_DOMAIN, "parent_id": DEFAULT_DOMAIN,
+            "enabled": true,
             "is_domain": false, "options": {},
         });
         self.insert("projects", project);
@@ -28,7 +29,8 @@ impl Cloud {
             is_admin: false,
         };
         let user = json!({
-            "id": actor.user_id, "name": actor.user_name, "domain_id": DEFAULT_DOMAIN, "enabled": true, "options": {},
+            "id": actor.user_id, "name": actor.user_name, "domain_id": DEFAULT_DOMAIN, "enabled": true,
+            "options": {},
         });
         self.insert("users", user);
         self.announce("user", "created", "data/security/account/user", &actor.user_id);
@@ -109,7 +111,9 @@ impl Cloud {
             domain_id: DEFAULT_DOMAIN.to_owned(),
             is_admin: true,
         };
-        let user = json!({"id": admin.user_id, "name": "admin", "domain_id": DEFAULT_DOMAIN, "enabled": true, "options": {}});
+        let user = json!({
+            "id": admin.user_id, "name": "admin", "domain_id": DEFAULT_DOMAIN, "enabled": true, "options": {},
+        });
         self.insert("users", user);
         let project = json!({
             "id": admin.project_id, "name": "admin", "domain_id": DEFAULT_DOMAIN, "parent_id": DEFAULT_DOMAIN,
@@ -150,7 +154,8 @@ impl Cloud {
         }
         json!({
             "typeURI": "http://schemas.dmtf.org/cloud/audit/1.0/event", "eventType": "activity",
-            "id": self.random.uuid(), "eventTime": cadf_time(self.now()), "action": action, "outcome": "success",
+            "id": self.random.uuid(), "eventTime": cadf_time(self.now()), "action": action,
+            "outcome": "success",
             "observer": {"id": "11f28f387f8046a6af66fc2f07c82d1a", "typeURI": "service/security"},
             "initiator": initiator, "target": {"id": target, "typeURI": type_uri},
         })

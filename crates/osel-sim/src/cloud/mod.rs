@@ -1,9 +1,9 @@
-//! A simulated cloud: operations as the APIs would carry them out, the truth as the APIs would show it, and the
-//! notifications the services would send, in the shapes of the chosen release.
+//! A simulated cloud: operations as the APIs would carry them out, the truth as the APIs would show it, and
+//! the notifications the services would send, in the shapes of the chosen release.
 //!
-//! [`Cloud::step`] does something a user might do; single operations can be called by stories. What was sent is taken
-//! with [`Cloud::drain`] and goes through [`crate::schedule`] to whatever listens; [`Cloud::state`] is the truth for
-//! [`crate::judge`]. The cloud must never look at how `osel-core` understands its messages.
+//! [`Cloud::step`] does something a user might do; single operations can be called by stories. What was sent
+//! is taken with [`Cloud::drain`] and goes through [`crate::schedule`] to whatever listens; [`Cloud::state`]
+//! is the truth for [`crate::judge`]. The cloud must never look at how `osel-core` understands its messages.
 //!
 //! What is absent: quotas, tags, trunks, FWaaS, Nova and Glance; the bodies' keys are in alphabetical order.
 

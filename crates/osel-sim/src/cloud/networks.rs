@@ -76,7 +76,8 @@ impl Cloud {
         let gateway = hosts.next()?.to_string();
         let is_v6 = version == 6;
         let subnet = json!({
-            "name": "", "project_id": project, "network_id": network, "ip_version": version, "subnetpool_id": null,
+            "name": "", "project_id": project, "network_id": network, "ip_version": version,
+            "subnetpool_id": null,
             "enable_dhcp": true, "ipv6_ra_mode": if is_v6 { json!("slaac") } else { Value::Null },
             "ipv6_address_mode": if is_v6 { json!("slaac") } else { Value::Null }, "gateway_ip": gateway,
             "cidr": net.trunc().to_string(), "host_routes": [], "dns_nameservers": [], "service_types": [],
@@ -134,10 +135,14 @@ impl Cloud {
     pub(super) fn insert_network(&mut self, project: &str, name: &str, external: bool) -> String {
         let kind = if external { "flat" } else { "vxlan" };
         let network = json!({
-            "name": name, "project_id": project, "admin_state_up": true, "mtu": 1450, "status": "ACTIVE", "shared": false,
-            "port_security_enabled": true, "qos_policy_id": null, "dns_domain": "", "router:external": external,
-            "provider:network_type": kind, "provider:physical_network": if external { json!("physnet1") } else { Value::Null },
-            "provider:segmentation_id": if external { Value::Null } else { json!(self.made) }, "is_default": false,
+            "name": name, "project_id": project, "admin_state_up": true, "mtu": 1450, "status": "ACTIVE",
+            "shared": false,
+            "port_security_enabled": true, "qos_policy_id": null, "dns_domain": "",
+            "router:external": external,
+            "provider:network_type": kind,
+            "provider:physical_network": if external { json!("physnet1") } else { Value::Null },
+            "provider:segmentation_id": if external { Value::Null } else { json!(self.made) },
+            "is_default": false,
             "availability_zone_hints": [], "availability_zones": [], "ipv4_address_scope": null,
             "ipv6_address_scope": null, "qinq": null, "vlan_transparent": null,
         });

@@ -56,7 +56,8 @@ impl Cloud {
     /// Shares a network with a project.
     pub fn create_policy(&mut self, actor: &Actor, network: &str, target: &str) -> Option<Vec<String>> {
         let asked = json!({
-            "object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": target,
+            "object_type": "network", "object_id": network, "action": "access_as_shared",
+            "target_tenant": target,
         });
         let request = self.call(actor, "rbac_policy", "create", json!({"rbac_policy": asked}));
         self.get("networks", network)?;
@@ -89,6 +90,7 @@ impl Cloud {
 /// The fields of a policy for a network.
 pub(super) fn policy(project: &str, network: &str, action: &str, target: &str) -> Value {
     json!({
-        "project_id": project, "action": action, "object_id": network, "target_tenant": target, "object_type": "network",
+        "project_id": project, "action": action, "object_id": network, "target_tenant": target,
+        "object_type": "network",
     })
 }

@@ -38,7 +38,8 @@ impl Cloud {
         let nova = self.actors.first()?.clone();
         let device = self.random.uuid();
         let asked = json!({
-            "network_id": network, "project_id": actor.project_id, "security_groups": groups, "device_id": device,
+            "network_id": network, "project_id": actor.project_id, "security_groups": groups,
+            "device_id": device,
             "device_owner": "compute:nova", "binding:host_id": "cmp1",
         });
         let request = self.call(&nova, "port", "create", json!({"port": asked}));
@@ -57,7 +58,8 @@ impl Cloud {
         self.done(request, "ports", &[id], false)
     }
 
-    /// Changes fields of a port; refused where Neutron refuses: an unfiltered port can have no groups and no pairs.
+    /// Changes fields of a port; refused where Neutron refuses: an unfiltered port can have no groups and no
+    /// pairs.
     pub fn update_port(&mut self, actor: &Actor, port: &str, mut changes: Value) -> Option<Vec<String>> {
         let request = self.call(actor, "port", "update", json!({"port": changes, "id": port}));
         let mut after = object(self.get("ports", port)?.clone());
@@ -95,7 +97,8 @@ impl Cloud {
         self.update_port(actor, port, json!({"fixed_ips": [{"subnet_id": subnet, "ip_address": address}]}))
     }
 
-    /// Deletes a port, which frees its floating IPs and ends its forwardings without a word; refused for what services own.
+    /// Deletes a port, which frees its floating IPs and ends its forwardings without a word; refused for what
+    /// services own.
     pub fn delete_port(&mut self, actor: &Actor, port: &str) -> Option<Vec<String>> {
         let request = self.call(actor, "port", "delete", json!({"port_id": port}));
         if self.field("ports", port, "device_owner").starts_with("network:") {

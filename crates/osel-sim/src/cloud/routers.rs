@@ -21,7 +21,8 @@ impl Cloud {
         }
         let router = json!({
             "name": name, "project_id": actor.project_id, "admin_state_up": true, "status": "ACTIVE",
-            "external_gateway_info": null, "availability_zones": [], "availability_zone_hints": [], "routes": [],
+            "external_gateway_info": null, "availability_zones": [], "availability_zone_hints": [],
+            "routes": [],
             "flavor_id": null, "conntrack_helpers": [], "distributed": false, "ha": false,
         });
         let id = self.insert("routers", router);
@@ -32,8 +33,8 @@ impl Cloud {
         self.done(request, "routers", &[id], false)
     }
 
-    /// Changes fields of a router. `external_gateway_info` null closes the gateway, which is refused while floating IPs
-    /// go through it.
+    /// Changes fields of a router. `external_gateway_info` null closes the gateway, which is refused while
+    /// floating IPs go through it.
     pub fn update_router(&mut self, actor: &Actor, router: &str, mut changes: Value) -> Option<Vec<String>> {
         let request = self.call(actor, "router", "update", json!({"router": changes, "id": router}));
         self.get("routers", router)?;
@@ -68,7 +69,8 @@ impl Cloud {
         self.deleted(&request, router, body)
     }
 
-    /// Gives a router an interface on a subnet with the subnet's gateway address; refused where there is one already.
+    /// Gives a router an interface on a subnet with the subnet's gateway address; refused where there is one
+    /// already.
     pub fn add_interface(&mut self, actor: &Actor, router: &str, subnet: &str) -> Option<Vec<String>> {
         let request = self.silent_call(actor, "router", "interface");
         let (network, address) =
@@ -147,7 +149,8 @@ impl Cloud {
         let Some(found) = self.get("ports", port) else { return };
         let subnet = found["fixed_ips"][0]["subnet_id"].clone();
         let mut interface = json!({
-            "id": router, "port_id": port, "network_id": found["network_id"], "subnet_id": subnet, "subnet_ids": [subnet],
+            "id": router, "port_id": port, "network_id": found["network_id"], "subnet_id": subnet,
+            "subnet_ids": [subnet],
         });
         let owner = if self.options.release == Release::TwentyTwentySix { "project_id" } else { "tenant_id" };
         interface[owner] =

@@ -1,8 +1,8 @@
-//! Which keys of an object are visible where, by release: the difference between what the cloud knows and what its
-//! APIs and notifications say.
+//! Which keys of an object are visible where, by release: the difference between what the cloud knows and
+//! what its APIs and notifications say.
 //!
-//! The recordings are the measure: `tests.rs` compares key by key. Icehouse beyond its few recorded fixtures follows
-//! that release's API reference.
+//! The recordings are the measure: `tests.rs` compares key by key. Icehouse beyond its few recorded fixtures
+//! follows that release's API reference.
 
 use serde_json::{Value, json};
 

@@ -122,7 +122,9 @@ impl Cloud {
             9 if self.options.release.is_modern() => {
                 // Half of the time the groups are forgotten, and the call is refused.
                 if self.random.percent(50) {
-                    json!({"port_security_enabled": false, "security_groups": [], "allowed_address_pairs": []})
+                    json!({
+                        "port_security_enabled": false, "security_groups": [], "allowed_address_pairs": [],
+                    })
                 } else {
                     json!({"port_security_enabled": false})
                 }

@@ -61,7 +61,8 @@ impl Message {
             "routing_key": format!("{}.info", self.topic),
             "redelivered": self.redelivered,
             "properties": {
-                "content_type": "application/json", "content_encoding": "utf-8", "headers": {}, "delivery_mode": 2,
+                "content_type": "application/json", "content_encoding": "utf-8", "headers": {},
+                "delivery_mode": 2,
                 "priority": 0,
             },
             "body": self.body(),
@@ -134,9 +135,11 @@ impl Wire {
         if self.release == Release::Icehouse {
             return object(json!({
                 "_context_user": user, "_context_user_id": user, "_context_user_name": actor.user_name,
-                "_context_tenant": project, "_context_tenant_id": project, "_context_tenant_name": actor.project_name,
+                "_context_tenant": project, "_context_tenant_id": project,
+                "_context_tenant_name": actor.project_name,
                 "_context_project_id": project, "_context_project_name": actor.project_name,
-                "_context_is_admin": actor.is_admin, "_context_read_deleted": "no", "_context_request_id": request_id,
+                "_context_is_admin": actor.is_admin, "_context_read_deleted": "no",
+                "_context_request_id": request_id,
                 "_context_roles": roles, "_context_timestamp": space_time(now),
             }));
         }
@@ -149,7 +152,8 @@ impl Wire {
             "_context_project_name": if is_new { json!(actor.project_name) } else { Value::Null },
             "_context_user_identity": format!("{user} {project} - {domain_text} {domain_text}"),
             "_context_system_scope": null, "_context_domain": null, "_context_user_domain": domain,
-            "_context_project_domain": domain, "_context_is_admin": actor.is_admin, "_context_read_only": false,
+            "_context_project_domain": domain, "_context_is_admin": actor.is_admin,
+            "_context_read_only": false,
             "_context_show_deleted": false, "_context_auth_token": null, "_context_request_id": request_id,
             "_context_global_request_id": null, "_context_resource_uuid": null, "_context_roles": roles,
             "_context_is_admin_project": true, "_context_timestamp": space_time(now),

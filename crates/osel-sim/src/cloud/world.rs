@@ -1,7 +1,8 @@
 //! The cloud's memory and clock, and how a call becomes notifications.
 //!
-//! Objects are kept as an administrator's API shows them, with what only a deletion shows beside (see [`super::shape`]).
-//! What belongs together is put together when it is shown: a group's rules, a network's subnets, a floating IP's port.
+//! Objects are kept as an administrator's API shows them, with what only a deletion shows beside (see
+//! [`super::shape`]). What belongs together is put together when it is shown: a group's rules, a network's
+//! subnets, a floating IP's port.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +49,8 @@ pub struct CloudOptions {
     pub seed: u64,
     /// How many projects there are at the start.
     pub projects: usize,
-    /// Whether things happen of which Neutron sends nothing (address groups' members, forwardings, default groups).
+    /// Whether things happen of which Neutron sends nothing (address groups' members, forwardings, default
+    /// groups).
     pub silent: bool,
     /// Whether several API workers send late, with bodies older or newer than their own change.
     pub racing: bool,
@@ -139,7 +141,8 @@ impl Cloud {
         state
     }
 
-    /// What was sent since the last time, in the order of sending. Slow workers may still hold something back.
+    /// What was sent since the last time, in the order of sending. Slow workers may still hold something
+    /// back.
     pub fn drain(&mut self) -> Vec<Message> {
         std::mem::take(&mut self.sent)
     }

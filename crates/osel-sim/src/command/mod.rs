@@ -1,6 +1,7 @@
 //! The command line of `osel-sim`: one file per command, and the options they share.
 
 mod cloud;
+mod generate;
 mod judge;
 mod options;
 
@@ -11,12 +12,16 @@ pub use options::CommandError;
 const USAGE: &str = "\
 osel-sim judge rows  --state FILE [--mark NAME] [--region NAME]
 osel-sim judge reach --state FILE [--mark NAME] --batch FILE [--routed-prefix CIDR]... [--no-pairs]
-osel-sim cloud       --inventory FILE --stream FILE --state FILE [--release icehouse|zed|2026] [--seed N] [--steps N]
-                     [--duplicate PERCENT] [--drop PERCENT] [--reorder WINDOW|all] [--silent] [--racing]
+osel-sim cloud       --inventory FILE --stream FILE --state FILE [--release icehouse|zed|2026] [--seed N]
+                     [--steps N] [--duplicate PERCENT] [--drop PERCENT] [--reorder WINDOW|all] [--silent]
+                     [--racing]
+osel-sim generate    --ports N [--messages N] [--seed N] [--inventory FILE] [--stream FILE] [--final FILE]
+                     [--no-audit]
 
-`judge`: FILE is one JSON object keyed by collection name, or JSON Lines of snapshots of which --mark names one (else the
-last); names that end in .gz are unpacked. Answers are JSON Lines.
+`judge`: FILE is one JSON object keyed by collection name, or JSON Lines of snapshots of which --mark names
+one (else the last); names that end in .gz are unpacked. Answers are JSON Lines.
 `cloud` lets a simulated cloud live for some steps and writes what it was, what it sent and what it is then.
+`generate` writes a cloud of any size, a stream of its notifications, and the cloud after the stream.
 ";
 
 /// Runs the command that the arguments name and writes its results.
@@ -29,6 +34,7 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), CommandError
         ["judge", "rows", rest @ ..] => judge::rows(rest, out),
         ["judge", "reach", rest @ ..] => judge::reach(rest, out),
         ["cloud", rest @ ..] => cloud::run(rest),
+        ["generate", rest @ ..] => generate::run(rest),
         ["--help" | "-h" | "help"] => Ok(out.write_all(USAGE.as_bytes())?),
         _ => Err(CommandError::Usage(format!("no such command\n{USAGE}"))),
     }

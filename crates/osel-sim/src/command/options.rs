@@ -104,7 +104,8 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A file to write to, packed when its name ends in `.gz`. It must be flushed and dropped when all is written.
+/// A file to write to, packed when its name ends in `.gz`. It must be flushed and dropped when all is
+/// written.
 pub(super) fn create(path: &Path) -> Result<Box<dyn Write>, CommandError> {
     let made = File::create(path).map_err(|source| CommandError::Create { path: path.to_owned(), source })?;
     let made = BufWriter::with_capacity(WRITE_BUFFER_BYTES, made);

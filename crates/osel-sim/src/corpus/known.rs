@@ -1,8 +1,10 @@
-//! Which ports of a snapshot can be compared with a model that was fed with an inventory and the messages up to it.
+//! Which ports of a snapshot can be compared with a model that was fed with an inventory and the messages up
+//! to it.
 //!
-//! Neutron is silent about much (`neutron-events.md`, section 3): a project's default group, ports that services make for
-//! themselves, the floating IP of a port forwarding. A port is comparable when it and every group it has at the mark were
-//! described by the first inventory or on the bus; a row of it when its forwarding was.
+//! Neutron is silent about much (`neutron-events.md`, section 3): a project's default group, ports that
+//! services make for themselves, the floating IP of a port forwarding. A port is comparable when it and every
+//! group it has at the mark were described by the first inventory or on the bus; a row of it when its
+//! forwarding was.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +12,8 @@ use serde_json::Value;
 
 use super::load::{Message, notification};
 
-/// The ids of the snapshot's ports that are described in full by the inventory (where there is one) and the messages.
+/// The ids of the snapshot's ports that are described in full by the inventory (where there is one) and the
+/// messages.
 pub fn comparable_ports(inventory: Option<&Value>, messages: &[Message], state: &Value) -> BTreeSet<String> {
     let known = Known::new(inventory, messages);
     let mut found = BTreeSet::new();
@@ -24,8 +27,8 @@ pub fn comparable_ports(inventory: Option<&Value>, messages: &[Message], state: 
     found
 }
 
-/// The rows of those ports, without rows of forwardings that the inventory did not have: on the bus a forwarding does not
-/// name its floating IP.
+/// The rows of those ports, without rows of forwardings that the inventory did not have: on the bus a
+/// forwarding does not name its floating IP.
 pub fn comparable_rows(rows: &[Value], ports: &BTreeSet<String>, inventory: Option<&Value>) -> Vec<Value> {
     let mut told = BTreeSet::new();
     for floating_ip in inventory.map(|inventory| objects(inventory, "floatingips")).unwrap_or_default() {
@@ -99,6 +102,8 @@ mod tests {
 
     use super::*;
     use crate::corpus::{Corpus, directory};
+    use crate::judge;
+    use crate::listener::Listener;
 
     fn heard(event_type: &str, payload: &Value) -> Message {
         let body = json!({"event_type": event_type, "payload": payload}).to_string();
@@ -153,10 +158,27 @@ mod tests {
             let corpus = Corpus::load(&directory(), name).unwrap();
             let first = corpus.snapshots[0].inventory();
             let last = corpus.snapshots.last().unwrap();
-            let rows = crate::judge::rows(&last.state, None);
+            let rows = judge::rows(&last.state, None);
             let ports = comparable_ports(Some(&first), corpus.messages_until(last), &last.state);
             let compared = comparable_rows(&rows, &ports, Some(&first));
             assert!(compared.len() * 10 > rows.len() * 8, "{name}: {} of {}", compared.len(), rows.len());
+        }
+    }
+
+    #[test]
+    fn a_listener_knows_the_rows_of_all_comparable_ports_at_every_mark() {
+        for name in Corpus::names() {
+            let corpus = Corpus::load(&directory(), name).unwrap();
+            let first = corpus.snapshots[0].inventory();
+            for snapshot in &corpus.snapshots {
+                let messages = corpus.messages_until(snapshot);
+                let after = &messages[corpus.snapshots[0].messages_so_far.min(messages.len())..];
+                let mut listener = Listener::new(first.clone());
+                listener.hear(after.iter().filter_map(|message| notification(&message.body)));
+                let ports = comparable_ports(Some(&first), messages, &snapshot.state);
+                let rows = |state: &Value| comparable_rows(&judge::rows(state, None), &ports, Some(&first));
+                assert_eq!(rows(&listener.state), rows(&snapshot.state), "{name} {}", snapshot.mark);
+            }
         }
     }
 }

@@ -97,8 +97,8 @@ impl Snapshot {
         })
     }
 
-    /// The state in the form `osel inventory import` takes: Keystone's collections without their prefix, collections
-    /// that could not be read left out, and `taken_at`.
+    /// The state in the form `osel inventory import` takes: Keystone's collections without their prefix,
+    /// collections that could not be read left out, and `taken_at`.
     pub fn inventory(&self) -> Value {
         let mut inventory = serde_json::Map::new();
         for (key, objects) in self.state.as_object().into_iter().flatten() {

@@ -29,8 +29,8 @@ const IDENTITY: [&str; 13] = [
 
 /// The rows of `after` that were not in `before`, and the other way round, sorted, each with `redundant`.
 ///
-/// An opened row is redundant when the other rows of `after` cover it, a closed one when the rows of `after` do.
-/// Only rows of the same network count as rows of the same address: projects reuse addresses.
+/// An opened row is redundant when the other rows of `after` cover it, a closed one when the rows of `after`
+/// do. Only rows of the same network count as rows of the same address: projects reuse addresses.
 pub fn delta(before: &[Value], after: &[Value]) -> (Vec<Value>, Vec<Value>) {
     (missing_in(before, after, after), missing_in(after, before, after))
 }

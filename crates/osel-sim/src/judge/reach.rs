@@ -1,6 +1,7 @@
 //! "Would this packet be admitted?", answered by trying every candidate, every path and every rule.
 //!
-//! The contract's "Reach" step by step. The answer holds every rule that could be named, because the engine may name any.
+//! The contract's "Reach" step by step. The answer holds every rule that could be named, because the engine
+//! may name any.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -18,7 +19,8 @@ use super::rows::{admitted_part, forwarding_ports};
 /// What an operator may set about reachability.
 #[derive(Clone, Debug)]
 pub struct ReachOptions {
-    /// Whether address pairs of a remote group's members count as its addresses (`model.group_members_include_pairs`).
+    /// Whether address pairs of a remote group's members count as its addresses
+    /// (`model.group_members_include_pairs`).
     pub group_members_include_pairs: bool,
     /// Prefixes that are routed to from everywhere.
     pub routed_prefixes: Vec<IpNet>,
@@ -30,8 +32,9 @@ impl Default for ReachOptions {
     }
 }
 
-/// Answers `{"from","to","protocol","port","icmp_code","network","port_id"}` (the last four may be missing) with
-/// `{"reachable","reason","rule_ids"}`: `rule_ids` are all that a right answer may give as its `rule_id`.
+/// Answers `{"from","to","protocol","port","icmp_code","network","port_id"}` (the last four may be missing)
+/// with `{"reachable","reason","rule_ids"}`: `rule_ids` are all that a right answer may give as its
+/// `rule_id`.
 ///
 /// A question that cannot be read has the reason `bad_question`.
 pub fn reach(state: &Value, question: &Value, options: &ReachOptions) -> Value {

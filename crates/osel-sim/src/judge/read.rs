@@ -1,4 +1,5 @@
-//! Reading the API's JSON with its old and odd forms: missing keys, numbers as text, addresses with host bits.
+//! Reading the API's JSON with its old and odd forms: missing keys, numbers as text, addresses with host
+//! bits.
 //!
 //! Knows nothing about exposure. [`super::rows`] and [`super::reach`] ask it.
 
@@ -8,7 +9,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-/// The objects of one collection of the state (or of a list inside an object); none where the key is missing or null.
+/// The objects of one collection of the state (or of a list inside an object); none where the key is missing
+/// or null.
 pub(super) fn list<'a>(holder: &'a Value, key: &str) -> Vec<&'a Value> {
     holder.get(key).and_then(Value::as_array).map(|all| all.iter().collect()).unwrap_or_default()
 }
@@ -51,7 +53,8 @@ pub(super) fn prefix(text: &str) -> Option<IpNet> {
     }
 }
 
-/// The address a packet is sent to as rows write it: bare where the prefix has full length, else with its length.
+/// The address a packet is sent to as rows write it: bare where the prefix has full length, else with its
+/// length.
 pub(super) fn address_text(prefix: &IpNet) -> String {
     if prefix.prefix_len() == prefix.max_prefix_len() {
         prefix.addr().to_string()
@@ -156,7 +159,8 @@ fn every_rule(state: &Value) -> Vec<Value> {
     all
 }
 
-/// Whether the rule's remote group does not exist; nobody can say so of a state that does not list its groups.
+/// Whether the rule's remote group does not exist; nobody can say so of a state that does not list its
+/// groups.
 fn is_void(state: &Value, rule: &Value) -> bool {
     let Some(remote) = text(rule, "remote_group_id") else { return false };
     state.get("security_groups").is_some_and(Value::is_array)

@@ -42,8 +42,8 @@ pub fn rows(state: &Value, region: Option<&str>) -> Vec<Value> {
     found
 }
 
-/// The order of rows: `address`, `via`, `port_id`, `rule_id` as text, `port_min` as number, null first; what is then
-/// still equal by the whole row, so that the order never depends on where the row came from.
+/// The order of rows: `address`, `via`, `port_id`, `rule_id` as text, `port_min` as number, null first; what
+/// is then still equal by the whole row, so that the order never depends on where the row came from.
 pub fn compare_rows(one: &Value, other: &Value) -> Ordering {
     let words = |row: &Value| {
         ["address", "via", "port_id", "rule_id"].map(|key| row[key].as_str().map(str::to_owned))

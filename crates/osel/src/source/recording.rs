@@ -19,6 +19,23 @@ use serde_json::value::RawValue;
 /// The longest line that is read: a body at its own limit, with every byte escaped, and its properties.
 pub const LINE_BYTES_MAX: usize = 128 << 20;
 
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}, at column {column}")]
+pub struct LineFault {
+    what: String,
+    column: usize,
+}
+
+impl From<serde_json::Error> for LineFault {
+    fn from(error: serde_json::Error) -> Self {
+        // The reader counts the lines of the one it was given: the line of the file is said elsewhere.
+        let (text, column) = (error.to_string(), error.column());
+        let place = format!(" at line {} column {column}", error.line());
+        Self { what: text.strip_suffix(&place).unwrap_or(&text).to_owned(), column }
+    }
+}
+
 /// Why a recording cannot be read on.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
@@ -54,7 +71,7 @@ pub enum RecordingError {
         /// The line.
         line: u64,
         /// What is wrong with it.
-        source: serde_json::Error,
+        source: LineFault,
     },
     /// A line is longer than is accepted.
     #[error("`{path}` line {line} is longer than {LINE_BYTES_MAX} bytes")]
@@ -183,17 +200,22 @@ impl Recording {
 
     fn message(&self) -> Result<Recorded, RecordingError> {
         let wrong = |source| RecordingError::Line { path: self.path.clone(), line: self.line, source };
-        let line: Line<'_> = serde_json::from_slice(self.buffer.trim_ascii()).map_err(wrong)?;
+        let text = self.buffer.trim_ascii();
+        if text.first().is_some_and(|&first| first != b'{') {
+            return Err(wrong(LineFault { what: "it is not a JSON object".to_owned(), column: 1 }));
+        }
+        let line: Line<'_> = serde_json::from_slice(text).map_err(|error| wrong(error.into()))?;
         let received_at = line.received_at.as_deref().and_then(Timestamp::parse);
         let body = match (line.body, line.body_b64) {
             (Some(body), _) => body.into_owned().into_bytes(),
             (None, Some(text)) => decode_base64(&text)
                 .ok_or_else(|| RecordingError::Base64 { path: self.path.clone(), line: self.line })?,
-            (None, None) => return Err(wrong(serde::de::Error::missing_field("body"))),
+            (None, None) => {
+                let what = "there is neither `body` nor `body_b64`".to_owned();
+                return Err(wrong(LineFault { what, column: text.len() }));
+            }
         };
         let json = line.properties.map_or("", RawValue::get);
-        let known: KnownProperties<'_> = serde_json::from_str(json).unwrap_or_default();
-        let compression = known.headers.and_then(|headers| headers.compression);
         let message = RawMessage {
             source: Arc::clone(&self.source),
             region: self.region.clone(),
@@ -201,14 +223,17 @@ impl Recording {
             routing_key: line.routing_key.unwrap_or_default().into(),
             redelivered: line.redelivered,
             received_at: received_at.unwrap_or(Timestamp::EPOCH),
-            properties: Properties {
-                compression: compression.as_deref().map(compression_of),
-                json: json.into(),
-            },
+            properties: Properties { compression: compression(json), json: json.into() },
             body,
         };
         Ok(Recorded { message, timed: received_at.is_some() })
     }
+}
+
+/// How a body is compressed, by the AMQP properties that came with it, as JSON.
+pub fn compression(properties: &str) -> Option<Compression> {
+    let known: KnownProperties<'_> = serde_json::from_str(properties).unwrap_or_default();
+    known.headers.and_then(|headers| headers.compression).as_deref().map(compression_of)
 }
 
 fn compression_of(name: &str) -> Compression {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::document::Record;
 use super::wide::EXAMPLES;
 use crate::exposure::JudgedRow;
-use crate::model::{Source, net_text};
+use crate::model::{Source, net_text, sort_by_row};
 use crate::trail::RecordKind;
 
 /// The most rows that a sentence names; the rest is counted.
@@ -37,7 +37,7 @@ pub fn sentence(record: &Record) -> String {
         let mut rows: Vec<&JudgedRow> = rows.iter().chain(wide.flat_map(|wide| &wide.examples)).collect();
         if !rows.is_empty() {
             if rows.len() < count {
-                rows.sort_by_cached_key(|judged| judged.row.sort_key());
+                sort_by_row(&mut rows, |judged| &judged.row);
             }
             let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count));
             separator = "; ";
@@ -97,7 +97,10 @@ fn access(record: &Record) -> String {
 fn change(record: &Record) -> String {
     let body = &record.body;
     let detail = |key: &str| body.detail.get(key).map(String::as_str);
-    let verb = detail("verb").unwrap_or("changed");
+    let Some(verb) = detail("verb") else {
+        // Kept and counted, not interpreted: the event type is all that can be said.
+        return format!("{}: {}", who(record), body.event_type.as_deref().unwrap_or("event type unknown"));
+    };
     let done = match &*body.outcome {
         "failure" => format!("failed to {verb}"),
         "pending" => format!("asked to {verb}"),

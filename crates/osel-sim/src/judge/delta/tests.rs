@@ -7,7 +7,8 @@ use super::delta;
 fn row(id: &str, changes: &Value) -> Value {
     let mut row = json!({
         "address": "10.0.0.5", "via": "fixed", "fixed_ip": "10.0.0.5", "port_id": "p", "network_id": "n",
-        "device_id": "vm", "ethertype": "IPv4", "protocol": "tcp", "port_min": 22, "port_max": 22, "icmp_type": null,
+        "device_id": "vm", "ethertype": "IPv4", "protocol": "tcp", "port_min": 22, "port_max": 22,
+        "icmp_type": null,
         "icmp_code": null, "source": {"prefix": "0.0.0.0/0"}, "security_group_id": "g", "rule_id": id,
     });
     for (key, value) in changes.as_object().unwrap() {
@@ -85,7 +86,11 @@ fn sources_cover_by_equality_containment_or_the_whole_family() {
 
 #[test]
 fn icmp_is_covered_by_type_and_code() {
-    let icmp = |kind: Value, code: Value| json!({"protocol": "icmp", "port_min": null, "port_max": null, "icmp_type": kind, "icmp_code": code});
+    let icmp = |kind: Value, code: Value| {
+        json!({
+            "protocol": "icmp", "port_min": null, "port_max": null, "icmp_type": kind, "icmp_code": code,
+        })
+    };
     let all_of_8 = row("a", &icmp(json!(8), json!(null)));
     assert!(redundant(&icmp(json!(8), json!(0)), std::slice::from_ref(&all_of_8)));
     assert!(!redundant(&icmp(json!(3), json!(0)), std::slice::from_ref(&all_of_8)));

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{ReachOptions, reach};
 
-/// Two networks behind router `r` with a gateway on the external network `x`; `web` (10.0.0.5) has a floating IP.
+/// Two networks behind router `r` with a gateway on the external network `x`; `web` (10.0.0.5) has a floating
+/// IP.
 fn cloud() -> Value {
     json!({
         "networks": [{"id": "a"}, {"id": "b"}, {"id": "lonely"}, {"id": "x", "router:external": true}],
@@ -12,8 +13,8 @@ fn cloud() -> Value {
             "network_id": "x", "external_fixed_ips": [{"ip_address": "198.51.100.2"}],
         }}],
         "ports": [
-            port("if-a", "a", "10.0.0.1", &json!({"device_owner": "network:router_interface", "device_id": "r"})),
-            port("if-b", "b", "10.1.0.1", &json!({"device_owner": "network:router_interface_distributed", "device_id": "r"})),
+            interface("if-a", "a", "10.0.0.1", "network:router_interface"),
+            interface("if-b", "b", "10.1.0.1", "network:router_interface_distributed"),
             port("web", "a", "10.0.0.5", &json!({"security_groups": ["g"]})),
             port("peer", "a", "10.0.0.9", &json!({"security_groups": ["friends"]})),
             port("far", "b", "10.1.0.9", &json!({"security_groups": ["friends"]})),
@@ -22,9 +23,14 @@ fn cloud() -> Value {
         "security_groups": [{"id": "g"}, {"id": "friends"}],
         "security_group_rules": [rule("ssh", &json!({"port_range_min": 22, "port_range_max": 22}))],
         "floatingips": [{
-            "floating_ip_address": "198.51.100.7", "port_id": "web", "router_id": "r", "fixed_ip_address": "10.0.0.5",
+            "floating_ip_address": "198.51.100.7", "port_id": "web", "router_id": "r",
+            "fixed_ip_address": "10.0.0.5",
         }],
     })
+}
+
+fn interface(id: &str, network: &str, address: &str, owner: &str) -> Value {
+    port(id, network, address, &json!({"device_owner": owner, "device_id": "r"}))
 }
 
 fn port(id: &str, network: &str, address: &str, changes: &Value) -> Value {
@@ -34,7 +40,10 @@ fn port(id: &str, network: &str, address: &str, changes: &Value) -> Value {
 
 fn rule(id: &str, changes: &Value) -> Value {
     with(
-        json!({"id": id, "security_group_id": "g", "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}),
+        json!({
+            "id": id, "security_group_id": "g", "direction": "ingress", "ethertype": "IPv4",
+            "protocol": "tcp",
+        }),
         changes,
     )
 }
@@ -107,7 +116,8 @@ fn a_forwarding_leads_to_the_internal_port() {
     cloud["floatingips"] = json!([{
         "floating_ip_address": "198.51.100.8", "port_id": null, "router_id": "r",
         "port_forwardings": [{
-            "internal_port_id": "web", "internal_port_range": "20:29", "external_port_range": "2020:2029", "protocol": "tcp",
+            "internal_port_id": "web", "internal_port_range": "20:29", "external_port_range": "2020:2029",
+            "protocol": "tcp",
         }],
     }]);
     assert_eq!(reason(&cloud, OUTSIDE, "198.51.100.8", 2022), "admitted");
@@ -261,7 +271,9 @@ fn icmp_asks_for_type_and_code() {
     cloud["security_group_rules"] =
         json!([rule("echo", &json!({"protocol": "1", "port_range_min": 8, "port_range_max": 0}))]);
     let ask = |kind: Value, code: Value| {
-        let question = json!({"from": "10.0.0.9", "to": "10.0.0.5", "protocol": "icmp", "port": kind, "icmp_code": code});
+        let question = json!({
+            "from": "10.0.0.9", "to": "10.0.0.5", "protocol": "icmp", "port": kind, "icmp_code": code,
+        });
         reach(&cloud, &question, &ReachOptions::default())["reachable"].clone()
     };
     assert_eq!(ask(json!(8), json!(0)), true);

@@ -48,7 +48,8 @@ fn a_row_has_exactly_the_keys_of_the_contract() {
     let found = rows(&state(&port(), &[rule("r", &json!({}))]), Some("north"));
     let expected = json!([{
         "address": "10.0.0.5", "via": "fixed", "fixed_ip": "10.0.0.5", "port_id": "p", "device_id": "vm",
-        "device_owner": "compute:nova", "project_id": "t", "network_id": "n", "region": "north", "ethertype": "IPv4",
+        "device_owner": "compute:nova", "project_id": "t", "network_id": "n", "region": "north",
+        "ethertype": "IPv4",
         "protocol": "tcp", "port_min": 22, "port_max": 22, "icmp_type": null, "icmp_code": null,
         "source": {"prefix": "0.0.0.0/0"}, "security_group_id": "g", "rule_id": "r",
     }]);
@@ -111,7 +112,8 @@ fn an_unfiltered_port_lets_everything_in_at_every_address_whatever_its_groups_sa
     state["floatingips"] = json!([
         {"floating_ip_address": "203.0.113.7", "port_id": "p", "fixed_ip_address": "10.0.0.5"},
         {"floating_ip_address": "203.0.113.8", "port_id": null, "port_forwardings": [{
-            "internal_port_id": "p", "internal_ip_address": "10.0.0.5", "internal_port": 22, "external_port": 2222,
+            "internal_port_id": "p", "internal_ip_address": "10.0.0.5", "internal_port": 22,
+            "external_port": 2222,
             "protocol": "tcp",
         }]},
     ]);
@@ -136,8 +138,10 @@ fn missing_port_security_means_on() {
 #[test]
 fn pairs_that_are_a_fixed_ip_vanish_equal_ones_merge_and_wide_ones_stay() {
     let pairs = json!([
-        {"ip_address": "10.0.0.5"}, {"ip_address": "10.0.0.5/32"}, {"ip_address": "10.0.0.9", "mac_address": "a"},
-        {"ip_address": "10.0.0.9/32", "mac_address": "b"}, {"ip_address": "10.0.0.77/24"}, {"ip_address": "FD00::00ff"},
+        {"ip_address": "10.0.0.5"}, {"ip_address": "10.0.0.5/32"},
+        {"ip_address": "10.0.0.9", "mac_address": "a"},
+        {"ip_address": "10.0.0.9/32", "mac_address": "b"}, {"ip_address": "10.0.0.77/24"},
+        {"ip_address": "FD00::00ff"},
     ]);
     let port = with(port(), &json!({"allowed_address_pairs": pairs}));
     let found =
@@ -156,7 +160,10 @@ fn pairs_that_are_a_fixed_ip_vanish_equal_ones_merge_and_wide_ones_stay() {
 fn a_floating_ip_has_the_rules_own_ports_with_or_without_a_router() {
     let mut state = state(&port(), &[rule("r", &json!({})), rule("six", &json!({"ethertype": "IPv6"}))]);
     state["floatingips"] = json!([
-        {"floating_ip_address": "203.0.113.7", "port_id": "p", "fixed_ip_address": "10.0.0.5", "router_id": null},
+        {
+            "floating_ip_address": "203.0.113.7", "port_id": "p", "fixed_ip_address": "10.0.0.5",
+            "router_id": null,
+        },
         {"floating_ip_address": "203.0.113.8", "port_id": null, "fixed_ip_address": null},
     ]);
     let found = rows(&state, None);
@@ -312,9 +319,15 @@ fn rows_are_sorted_as_text_with_null_first() {
 #[test]
 fn odd_objects_are_passed_over() {
     let odd = json!({
-        "ports": [null, 5, {}, {"id": "p", "security_groups": ["g", 7], "fixed_ips": [{"ip_address": "nonsense"}, null]}],
-        "security_groups": null, "security_group_rules": [null, {}, rule("r", &json!({"remote_group_id": 3}))],
-        "floatingips": [{"port_id": "p"}, {"port_id": "p", "floating_ip_address": "x", "port_forwardings": [1]}],
+        "ports": [
+            null, 5, {},
+            {"id": "p", "security_groups": ["g", 7], "fixed_ips": [{"ip_address": "nonsense"}, null]},
+        ],
+        "security_groups": null,
+        "security_group_rules": [null, {}, rule("r", &json!({"remote_group_id": 3}))],
+        "floatingips": [
+            {"port_id": "p"}, {"port_id": "p", "floating_ip_address": "x", "port_forwardings": [1]},
+        ],
     });
     assert!(rows(&odd, None).is_empty());
 }

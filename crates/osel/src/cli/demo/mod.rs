@@ -23,11 +23,12 @@ use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
 
 use self::stage::Stage;
-use super::audit::{Finding, record, verify};
+use super::audit::record;
 use super::open::writer_at;
 use super::output::{colours, note, stdout};
 use super::replay::{Scratch, import};
 use crate::runtime::Recorder;
+use crate::runtime::verification::{Finding, verify};
 use crate::source::inventory;
 use crate::source::recording::Recording;
 use crate::store::{Reader, Store};
@@ -224,7 +225,7 @@ impl Demo {
             "{} scans came back; {} found something open that nothing exposes.",
             sums.scans, sums.surprises
         );
-        let good = match verify(&mut *self.reader, None)? {
+        let good = match verify(&mut *self.reader, None, &mut || {})? {
             Finding::Good { records, head, .. } => {
                 println!(
                     "The trail is verified: {records} records, nothing changed, removed, inserted or swapped."
