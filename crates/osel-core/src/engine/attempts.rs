@@ -2,8 +2,16 @@
 //!
 //! A start whose end does not come within [`ATTEMPT_SECONDS`] was denied or failed, and becomes a record of its own. Ends that come
 //! before their starts are remembered as long.
+//!
+//! Time passes for a request in two ways, and never by the mere reception of messages: what waited in a queue while osel was away
+//! comes long after it was sent and all at once, and the end of a request waits behind its start. So messages let event time pass,
+//! counted from the latest event time known when the start came (a sender's clock may be behind); and [`Input::Tick`], which the
+//! loop gives when nothing waits to be read, lets the loop's clock pass.
+//!
+//! [`Input::Tick`]: super::Input::Tick
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +28,7 @@ pub const ATTEMPT_SECONDS: i64 = 30;
 pub const ATTEMPTS_MAX: usize = 100_000;
 
 /// The two halves of a request meet under this: its id and the event type without its phase.
-pub(super) type Stem = (Option<std::sync::Arc<str>>, Id, Box<str>);
+pub(super) type Stem = (Option<Arc<str>>, Id, Arc<str>);
 
 /// A half of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +37,19 @@ pub(super) enum Step {
     End(Stem),
 }
 
+/// When it is over: as soon as event time or the loop's clock is later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    event_time: Timestamp,
+    clock: Timestamp,
+}
+
 /// An open request: what its record will say.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Open {
     stem: Stem,
     time: Timestamp,
-    expires: Timestamp,
+    deadline: Deadline,
     seq: u64,
     actor: OpenActor,
     target: Option<OpenTarget>,
@@ -63,8 +78,10 @@ struct OpenTarget {
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     open: BTreeMap<Stem, Vec<Open>>,
-    ended: BTreeMap<Stem, Timestamp>,
-    by_expiry: BTreeSet<(Timestamp, u64, Stem)>,
+    ended: BTreeMap<Stem, Deadline>,
+    /// What waits, by the event time and by the clock at which it is over; an end has the number 0.
+    by_event_time: BTreeSet<(Timestamp, u64, Stem)>,
+    by_clock: BTreeSet<(Timestamp, u64, Stem)>,
     /// The latest event time seen that was not after its own reception.
     event_time: Timestamp,
 }
@@ -76,7 +93,7 @@ pub enum AttemptLine {
     /// A request without an end so far.
     Open(Box<Open>),
     /// An end without a start so far.
-    Ended(Stem, Timestamp),
+    Ended(Stem, Deadline),
     /// How far event time has come.
     EventTime(Timestamp),
 }
@@ -84,22 +101,23 @@ pub enum AttemptLine {
 impl Attempts {
     /// Takes a half of a request that `record`, with number `seq`, tells of.
     pub(super) fn note(&mut self, step: Step, record: &RecordBody, seq: u64, now: Timestamp) {
-        self.event_time = self.event_time.max(record.time.min(now));
+        self.pass(record, now);
+        let deadline = Deadline {
+            event_time: self.event_time.plus_seconds(ATTEMPT_SECONDS),
+            clock: now.plus_seconds(ATTEMPT_SECONDS),
+        };
         match step {
             Step::End(stem) => {
                 if let Some(opened) = self.open.remove(&stem) {
                     for open in opened {
-                        self.by_expiry.remove(&(open.expires, open.seq, open.stem));
+                        self.forget(open.deadline, open.seq, &open.stem);
                     }
                     return;
                 }
-                let expires = now.plus_seconds(ATTEMPT_SECONDS);
-                self.by_expiry.insert((expires, 0, stem.clone()));
-                if let Some(before) = self.ended.insert(stem.clone(), expires)
-                    && before != expires
-                {
-                    self.by_expiry.remove(&(before, 0, stem));
+                if let Some(before) = self.ended.insert(stem.clone(), deadline) {
+                    self.forget(before, 0, &stem);
                 }
+                self.await_until(deadline, 0, &stem);
             }
             Step::Start(stem) if self.ended.contains_key(&stem) => {}
             Step::Start(stem) => {
@@ -107,7 +125,7 @@ impl Attempts {
                 self.insert(Open {
                     stem,
                     time: record.time,
-                    expires: record.time.min(now).plus_seconds(ATTEMPT_SECONDS).max(now),
+                    deadline,
                     seq,
                     actor: OpenActor {
                         user_id: actor.user_id.clone(),
@@ -130,52 +148,80 @@ impl Attempts {
         }
     }
 
+    /// Lets event time pass by a message, which cannot be later than its reception.
+    pub(super) fn pass(&mut self, record: &RecordBody, now: Timestamp) {
+        self.event_time = self.event_time.max(record.time.min(now));
+    }
+
     fn insert(&mut self, open: Open) {
-        self.by_expiry.insert((open.expires, open.seq, open.stem.clone()));
+        self.await_until(open.deadline, open.seq, &open.stem);
         self.open.entry(open.stem.clone()).or_default().push(open);
     }
 
-    /// The records of the requests whose time is over.
-    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<RecordBody> {
-        let reached = now.max(self.event_time);
+    fn await_until(&mut self, deadline: Deadline, seq: u64, stem: &Stem) {
+        self.by_event_time.insert((deadline.event_time, seq, stem.clone()));
+        self.by_clock.insert((deadline.clock, seq, stem.clone()));
+    }
+
+    fn forget(&mut self, deadline: Deadline, seq: u64, stem: &Stem) {
+        self.by_event_time.remove(&(deadline.event_time, seq, stem.clone()));
+        self.by_clock.remove(&(deadline.clock, seq, stem.clone()));
+    }
+
+    /// The records of the requests whose time is over: by event time, and where `idle` by the clock.
+    pub(super) fn expire(&mut self, now: Timestamp, idle: bool) -> Vec<RecordBody> {
         let mut records = Vec::new();
-        while let Some((expires, ..)) = self.by_expiry.first() {
-            if *expires >= reached && self.by_expiry.len() <= ATTEMPTS_MAX {
-                break;
-            }
-            let Some((_, seq, stem)) = self.by_expiry.pop_first() else { break };
+        while let Some((_, seq, stem)) = self.next_over(now, idle) {
             if seq == 0 {
-                self.ended.remove(&stem);
+                if let Some(deadline) = self.ended.remove(&stem) {
+                    self.forget(deadline, 0, &stem);
+                }
                 continue;
             }
             let Some(list) = self.open.get_mut(&stem) else { continue };
-            if let Some(at) = list.iter().position(|open| open.seq == seq) {
-                records.push(failed(list.swap_remove(at), now));
-            }
+            let found = list.iter().position(|open| open.seq == seq).map(|at| list.swap_remove(at));
             if list.is_empty() {
                 self.open.remove(&stem);
+            }
+            if let Some(open) = found {
+                self.forget(open.deadline, seq, &stem);
+                records.push(failed(open, now));
             }
         }
         records
     }
 
-    /// When the next one expires.
+    /// Takes out the first whose time is over.
+    fn next_over(&mut self, now: Timestamp, idle: bool) -> Option<(Timestamp, u64, Stem)> {
+        let is_over = |first: Option<&(Timestamp, u64, Stem)>, reached: Timestamp| {
+            first.is_some_and(|(deadline, ..)| *deadline < reached)
+        };
+        if is_over(self.by_event_time.first(), self.event_time) || self.by_event_time.len() > ATTEMPTS_MAX {
+            return self.by_event_time.pop_first();
+        }
+        if idle && is_over(self.by_clock.first(), now) {
+            return self.by_clock.pop_first();
+        }
+        None
+    }
+
+    /// When the next one expires by the clock.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
-        self.by_expiry.first().map(|(expires, ..)| *expires)
+        self.by_clock.first().map(|(deadline, ..)| *deadline)
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = AttemptLine> + '_ {
         let open = self.open.values().flatten().map(|open| AttemptLine::Open(Box::new(open.clone())));
-        let ended = self.ended.iter().map(|(stem, expires)| AttemptLine::Ended(stem.clone(), *expires));
+        let ended = self.ended.iter().map(|(stem, deadline)| AttemptLine::Ended(stem.clone(), *deadline));
         open.chain(ended).chain([AttemptLine::EventTime(self.event_time)])
     }
 
     pub(super) fn restore(&mut self, line: AttemptLine) {
         match line {
             AttemptLine::Open(open) => self.insert(*open),
-            AttemptLine::Ended(stem, expires) => {
-                self.by_expiry.insert((expires, 0, stem.clone()));
-                self.ended.insert(stem, expires);
+            AttemptLine::Ended(stem, deadline) => {
+                self.await_until(deadline, 0, &stem);
+                self.ended.insert(stem, deadline);
             }
             AttemptLine::EventTime(time) => self.event_time = time,
         }
@@ -194,7 +240,7 @@ fn failed(open: Open, now: Timestamp) -> RecordBody {
         region,
         message_id: None,
         request_id: Some(request_id),
-        event_type: Some(event),
+        event_type: Some((&*event).into()),
         outcome: Outcome::Failure,
         actor: Actor {
             user_id: actor.user_id,

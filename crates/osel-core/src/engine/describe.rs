@@ -5,7 +5,7 @@ use super::naming::{name, name_target};
 use super::record::Detail;
 use crate::event::{Change, Event, Kind, Object, Rule, Target};
 use crate::ids::Id;
-use crate::model::{CloudModel, RuleState, Source, net_text};
+use crate::model::{CloudModel, RuleState, Source, View, net_text};
 use crate::names::{Directory, NameKind};
 use crate::trail::RecordKind;
 
@@ -130,7 +130,7 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
         _ => None,
     };
     let personal = personal.map(|name| ("user_name".to_owned(), name.into())).into_iter().collect();
-    Described { kind, target: target(cloud, names, event), detail, personal, step: step(event) }
+    Described { kind, target: target(cloud, names, event), detail, personal, step: step(cloud, event) }
 }
 
 /// The target with the name the model knows, where the message has none.
@@ -167,7 +167,7 @@ fn rule_text(rule: &Rule) -> Option<String> {
     Some(text)
 }
 
-fn step(event: &Event) -> Option<Step> {
+fn step(cloud: &CloudModel, event: &Event) -> Option<Step> {
     let request = event.request_id.clone()?;
     let (stem, end) = match &event.change {
         Change::Attempt(_) => (event.event_type.strip_suffix(".start")?, false),
@@ -176,6 +176,7 @@ fn step(event: &Event) -> Option<Step> {
         }
         _ => return None,
     };
-    let stem = (None, request, stem.into());
+    // Regions share nothing: the same id in another one is another request.
+    let stem = (cloud.region().cloned(), request, stem.into());
     Some(if end { Step::End(stem) } else { Step::Start(stem) })
 }

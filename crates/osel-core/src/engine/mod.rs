@@ -14,6 +14,8 @@ mod reading;
 pub mod record;
 mod replay;
 mod scans;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,7 +68,7 @@ pub enum Input<'a> {
     ReadEnd(ReadEnd),
     /// A scan ended.
     Scanned(ScanOutcome),
-    /// Time passed.
+    /// Time passed, and nothing waits to be read: what has not come by now was not sent.
     Tick,
 }
 
@@ -92,7 +94,7 @@ pub struct Output {
     pub versions: Vec<Version>,
     /// What is to be done, once the records are durable.
     pub commands: Vec<ScanCommand>,
-    /// When a [`Input::Tick`] is wanted at the latest.
+    /// When a [`Input::Tick`] is wanted, or as soon after as nothing waits to be read.
     pub wake_at: Option<Timestamp>,
 }
 
@@ -145,6 +147,7 @@ impl Engine {
 
     /// Takes one input at `now` and adds what follows from it to `out`.
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>, out: &mut Output) {
+        let idle = matches!(input, Input::Tick);
         match input {
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
             Input::Replay(replay) => {
@@ -160,7 +163,7 @@ impl Engine {
         }
         if out.disposition != Some(Disposition::Duplicate) {
             // A repetition is not journaled and so must change nothing but its count.
-            self.expire_attempts(now, out);
+            self.expire_attempts(now, idle, out);
             self.launch_scans(now, out);
         }
         out.wake_at = self.attempts.next_expiry();
@@ -264,8 +267,9 @@ impl Engine {
             personal: described.personal,
         };
         // Of a request whose message comes late nobody can say that it never ended: its end may have come and been forgotten.
-        if let Some(step) = described.step.filter(|step| !reception.late || matches!(step, Step::End(_))) {
-            self.attempts.note(step, &record, self.seq + 1, now);
+        match described.step.filter(|step| !reception.late || matches!(step, Step::End(_))) {
+            Some(step) => self.attempts.note(step, &record, self.seq + 1, now),
+            None => self.attempts.pass(&record, now),
         }
         let to_scan = self.options.scan.is_some().then(|| record.exposure.clone());
         let seq = self.record(record, out);
@@ -321,8 +325,8 @@ impl Engine {
     }
 
     /// Requests that began and never ended were denied or failed.
-    fn expire_attempts(&mut self, now: Timestamp, out: &mut Output) {
-        for record in self.attempts.expire(now) {
+    fn expire_attempts(&mut self, now: Timestamp, idle: bool, out: &mut Output) {
+        for record in self.attempts.expire(now, idle) {
             self.record(record, out);
         }
     }

@@ -1,5 +1,7 @@
 //! Which rows of a delta change what can be reached, and which only repeat what is open anyway.
 
+use std::ops::Range;
+
 use ipnet::IpNet;
 
 use super::coverage::permission_covered;
@@ -70,56 +72,80 @@ pub fn judge(view: &impl View, delta: Delta) -> Judged {
 /// The verdicts about the opened rows, then about the closed ones.
 fn verdicts(view: &impl View, delta: &Delta) -> Vec<Verdict> {
     let rows: Vec<&Row> = delta.opened.iter().chain(&delta.closed).collect();
-    let mut verdicts = vec![(false, true); rows.len()];
-    let mut last = None;
-    for members in by_place(&rows) {
-        let opened = members.partition_point(|&at| at < delta.opened.len());
-        let (opened, closed) = members.split_at(opened);
-        let row_at = |at: &usize| rows[*at];
-        let case =
-            Case { came: opened.iter().map(row_at).collect(), gone: closed.iter().map(row_at).collect() };
-        let told = case.judge(view, &mut last);
-        members.iter().zip(told).for_each(|(&at, verdict)| verdicts[at] = verdict);
+    let (order, ends) = by_place(&rows);
+    let sorted: Vec<&Row> = order.iter().map(|&at| rows[at]).collect();
+    let mut told = Vec::with_capacity(rows.len());
+    let (mut last, mut start) = (None, 0);
+    for end in ends {
+        let opened = order[start..end].partition_point(|&at| at < delta.opened.len());
+        let (came, gone) = sorted[start..end].split_at(opened);
+        Case { came, gone }.judge(view, &mut last, &mut told);
+        start = end;
     }
+    let mut verdicts = vec![(false, true); rows.len()];
+    order.iter().zip(told).for_each(|(&at, verdict)| verdicts[at] = verdict);
     verdicts
 }
 
-/// The rows of each place, by their numbers, in order.
-fn by_place(rows: &[&Row]) -> Vec<Vec<usize>> {
+/// The numbers of the rows, place by place and in order within each, and where each place ends.
+fn by_place(rows: &[&Row]) -> (Vec<usize>, Vec<usize>) {
     let mut places: Map<Place<'_>, usize> = Map::default();
-    let mut members: Vec<Vec<usize>> = Vec::new();
-    for (at, row) in rows.iter().enumerate() {
-        let place = *places.entry((row.network_id.as_ref(), row.address)).or_insert(members.len());
-        match members.get_mut(place) {
-            Some(others) => others.push(at),
-            None => members.push(vec![at]),
-        }
+    places.reserve(rows.len());
+    let mut counts: Vec<usize> = Vec::new();
+    let place_of = rows.iter().map(|row| {
+        let next = places.len();
+        let place = *places.entry((row.network_id.as_ref(), row.address)).or_insert(next);
+        counts.resize(counts.len().max(place + 1), 0);
+        counts[place] += 1;
+        place
+    });
+    let place_of: Vec<usize> = place_of.collect();
+    let mut ends = counts;
+    let mut sum = 0;
+    for end in &mut ends {
+        // Where the place begins; filling it moves this to where it ends.
+        (*end, sum) = (sum, sum + *end);
     }
-    members
+    let mut order = vec![0; rows.len()];
+    for (at, place) in place_of.into_iter().enumerate() {
+        order[ends[place]] = at;
+        ends[place] += 1;
+    }
+    (order, ends)
 }
 
 /// What came and what went at one place.
+#[derive(Clone, Copy)]
 struct Case<'a> {
-    came: Vec<&'a Row>,
-    gone: Vec<&'a Row>,
+    came: &'a [&'a Row],
+    gone: &'a [&'a Row],
 }
 
-/// The last case of a set of groups. A rule makes the same case on every port of a set, so that one answer is enough.
+/// The last case of a set of groups, and where its verdicts are. A rule makes the same case on every port of a set, so that one
+/// answer is enough.
 struct Known<'a> {
     set: Slot,
     case: Case<'a>,
-    told: Vec<Verdict>,
+    told: Range<usize>,
 }
 
 impl<'a> Case<'a> {
-    fn judge(self, view: &impl View, last: &mut Option<Known<'a>>) -> Vec<Verdict> {
-        let Some((set, slot)) = self.lone_set(view) else { return self.judge_rows(view) };
+    fn judge(self, view: &impl View, last: &mut Option<Known<'a>>, told: &mut Vec<Verdict>) {
+        let Some((set, slot)) = self.lone_set(view) else { return self.judge_rows(view, told) };
         if let Some(known) = last
             && known.set == set
             && known.case.is_like(&self)
         {
-            return known.told.clone();
+            told.extend_from_within(known.told.clone());
+            return;
         }
+        let start = told.len();
+        self.judge_set(view, slot, told);
+        *last = Some(Known { set, case: self, told: start..told.len() });
+    }
+
+    /// From the rules of the port's set alone.
+    fn judge_set(self, view: &impl View, slot: Slot, told: &mut Vec<Verdict>) {
         let ipv6 = self.rows().next().is_some_and(|row| row.permission.ipv6);
         let rules: Vec<(&Id, Permission)> = view
             .rules_of(slot)
@@ -144,9 +170,7 @@ impl<'a> Case<'a> {
             )
         });
         let gone = self.gone.iter().map(|row| (permission_covered(&row.permission, all()), true));
-        let told: Vec<Verdict> = came.chain(gone).collect();
-        *last = Some(Known { set, case: self, told: told.clone() });
-        told
+        told.extend(came.chain(gone));
     }
 
     /// The set of groups that alone decides, where all rows of this place are of one port and one door.
@@ -160,8 +184,8 @@ impl<'a> Case<'a> {
         Some((set, slot))
     }
 
-    fn rows(&self) -> impl Iterator<Item = &'a Row> + '_ {
-        self.came.iter().chain(&self.gone).copied()
+    fn rows(self) -> impl Iterator<Item = &'a Row> {
+        self.came.iter().chain(self.gone).copied()
     }
 
     /// Whether another port of the same set is in the same case. A rule's id stands for its group too.
@@ -173,12 +197,12 @@ impl<'a> Case<'a> {
                     .zip(other)
                     .all(|(one, other)| one.rule_id == other.rule_id && one.permission == other.permission)
         };
-        alike(&self.came, &other.came) && alike(&self.gone, &other.gone)
+        alike(self.came, other.came) && alike(self.gone, other.gone)
     }
 
     /// The same from the rows themselves, wherever they come from.
-    fn judge_rows(&self, view: &impl View) -> Vec<Verdict> {
-        let Some(first) = self.rows().next() else { return Vec::new() };
+    fn judge_rows(self, view: &impl View, told: &mut Vec<Verdict>) {
+        let Some(first) = self.rows().next() else { return };
         let mut slots = view.neighbours(first.address, first.network_id.as_ref(), &first.port_id);
         slots.extend(view.port_slot(&first.port_id));
         let mut present = Vec::new();
@@ -207,7 +231,7 @@ impl<'a> Case<'a> {
                 (permission_covered(asked, others), permission_covered(asked, before.iter().copied()))
             })
         });
-        let mut told: Vec<Verdict> = came.collect();
+        told.extend(came);
         let mut known: Map<&Permission, bool> = Map::default();
         told.extend(self.gone.iter().map(|row| {
             let asked = &row.permission;
@@ -215,6 +239,5 @@ impl<'a> Case<'a> {
                 known.entry(asked).or_insert_with(|| permission_covered(asked, now.keys().copied()));
             (*redundant, true)
         }));
-        told
     }
 }

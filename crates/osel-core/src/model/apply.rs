@@ -4,13 +4,14 @@
 //! are noted. Deletions are in `delete`. Nothing here may depend on the order in which messages of one history arrive.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::changes::{Changes, Teller, Telling, admit, merge};
-use super::cloud::{CloudModel, RuleLinks, link, unlist, unmap};
+use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap};
 use super::delta::{Delta, Gap};
-use super::permission::host;
+use super::permission::{Permission, Source, host};
 use super::state::{PortState, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
@@ -24,7 +25,7 @@ impl CloudModel {
         let telling = || Telling {
             teller: Teller::Bus,
             time: event.timestamp,
-            message: event.message_id.as_deref().map(Id::new),
+            message: event.message_id.as_deref().map(|id| Arc::new(Id::new(id))),
             now,
         };
         match &event.change {
@@ -225,22 +226,23 @@ impl CloudModel {
         if news == 0 {
             return;
         }
+        let before = rule.permission();
         rule.take(told, news);
         changes.touch(Kind::Rule, id);
-        self.relink_rule(slot, changes);
+        self.relink_rule(slot, before, changes);
     }
 
-    /// Puts a rule where its fields say, and notes the rows that this opens and closes.
-    pub(super) fn relink_rule(&mut self, slot: Slot, changes: &mut Changes) {
+    /// Puts a rule where its fields say, and notes the rows that this opens and closes; `before` is what it admitted.
+    pub(super) fn relink_rule(&mut self, slot: Slot, before: Option<Permission>, changes: &mut Changes) {
         let rule = self.rules.at(slot);
-        let (id, source, permission) = (rule.id.clone(), rule.remote_group_id.clone(), rule.permission());
+        let (id, permission) = (rule.id.clone(), rule.permission());
         let group = rule.security_group_id.clone().map(|group| self.groups.slot_or_insert(&group));
-        let wanted = group.map(|group| (group, permission));
-        if link(&mut self.links.rules, slot).linked == wanted {
+        let linked = link(&mut self.links.rules, slot).group;
+        if linked == group.unwrap_or(NOWHERE) && (linked == NOWHERE || before == permission) {
             return;
         }
-        self.unlink_rule(slot, &id, changes);
-        let Some((group, permission)) = wanted else { return };
+        self.unlink_rule(slot, &id, before, changes);
+        let Some(group) = group else { return };
         let links = link(&mut self.links.groups, group);
         links.rules.push(slot);
         if permission.is_some() {
@@ -248,21 +250,29 @@ impl CloudModel {
                 self.links.sets[set as usize].rules.push(slot);
             }
         }
-        if let (Some(source), Some(_)) = (source, &permission) {
-            let source = self.groups.slot_or_insert(&source);
+        if let Some(Permission { source: Source::Group(source), .. }) = &permission {
+            let source = self.groups.slot_or_insert(source);
             link(&mut self.links.groups, source).named_by.push(slot);
         }
         if let (Some(permission), false) = (&permission, changes.silent) {
             self.rows_of_rule_everywhere(group, &id, permission, &mut changes.opened);
         }
-        *link(&mut self.links.rules, slot) = RuleLinks { linked: Some((group, permission)) };
+        *link(&mut self.links.rules, slot) = RuleLinks { group, permits: permission.is_some() };
     }
 
-    /// Takes a rule out of its group, the group's sets and its source's list, and notes the rows that this closes.
-    pub(super) fn unlink_rule(&mut self, slot: Slot, id: &Id, changes: &mut Changes) {
-        let Some((group, permission)) = std::mem::take(link(&mut self.links.rules, slot)).linked else {
+    /// Takes a rule that admitted this out of its group, the group's sets and its source's list, and notes the rows that this
+    /// closes.
+    pub(super) fn unlink_rule(
+        &mut self,
+        slot: Slot,
+        id: &Id,
+        permission: Option<Permission>,
+        changes: &mut Changes,
+    ) {
+        let RuleLinks { group, .. } = std::mem::take(link(&mut self.links.rules, slot));
+        if group == NOWHERE {
             return;
-        };
+        }
         if let (Some(permission), false) = (&permission, changes.silent) {
             self.rows_of_rule_everywhere(group, id, permission, &mut changes.closed);
         }
@@ -273,7 +283,7 @@ impl CloudModel {
                 unlist(&mut self.links.sets[set as usize].rules, slot);
             }
         }
-        if let Some(super::permission::Source::Group(source)) = permission.map(|permission| permission.source)
+        if let Some(Source::Group(source)) = permission.map(|permission| permission.source)
             && let Some(source) = self.groups.slot(&source)
         {
             unlist(&mut link(&mut self.links.groups, source).named_by, slot);
@@ -390,8 +400,8 @@ impl CloudModel {
         self.change_port(&interface.port_id, changes, |port| {
             let news = admit(port, &told, telling);
             port.take(&told, news);
-            let changed = port.interface_of.as_ref() != Some(&interface.router_id);
-            port.interface_of = Some(interface.router_id.clone());
+            let changed = port.interface_of.as_deref() != Some(&interface.router_id);
+            port.interface_of = Some(Box::new(interface.router_id.clone()));
             changed || news != 0
         });
     }

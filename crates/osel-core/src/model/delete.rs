@@ -101,7 +101,8 @@ impl CloudModel {
 
     fn delete_rule(&mut self, id: &Id, changes: &mut Changes) {
         let Some(slot) = self.rules.slot(id) else { return };
-        self.unlink_rule(slot, id, changes);
+        let permission = self.rules.at(slot).permission();
+        self.unlink_rule(slot, id, permission, changes);
         self.rules.remove(id);
         changes.touch(Kind::Rule, id);
     }

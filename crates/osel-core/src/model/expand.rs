@@ -47,8 +47,12 @@ impl CloudModel {
             return;
         }
         for &rule in &self.links.sets[set as usize].rules {
-            if let Some((group, Some(permission))) = &self.links.rules[rule as usize].linked {
-                self.rows_of_rule(port, &doors, *group, &self.rules.at(rule).id, permission, out);
+            let (links, rule) = (self.links.rules[rule as usize], self.rules.at(rule));
+            if doors.iter().all(|door| rule.ipv6 != (super::cloud::family(door.address) == 1)) {
+                continue;
+            }
+            if let Some(permission) = rule.permission() {
+                self.rows_of_rule(port, &doors, links.group, &rule.id, &permission, out);
             }
         }
     }
@@ -90,6 +94,8 @@ impl CloudModel {
     ) {
         let mut doors = Vec::new();
         let sets = self.links.groups.get(group as usize).map_or(&[][..], |links| &links.sets);
+        // Nearly every port has one address of each family.
+        out.reserve(sets.iter().map(|&set| self.links.sets[set as usize].ports.len()).sum());
         for &set in sets {
             for &slot in &self.links.sets[set as usize].ports {
                 let port = self.ports.at(slot);

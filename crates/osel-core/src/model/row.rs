@@ -151,13 +151,22 @@ pub fn sort_rows(rows: &mut [Row]) {
 /// Puts what has a row each into the order of contract §4.
 pub fn sort_by_row<T>(rows: &mut [T], row: impl Fn(&T) -> &Row) {
     // Nearly always the address alone decides, and its text nearly always fits into a number.
-    rows.sort_by_cached_key(|item| address_head(row(item).address));
+    let heads = rows.iter().enumerate().map(|(at, item)| (address_head(row(item).address), at));
+    let mut heads: Vec<(u128, usize)> = heads.collect();
+    heads.sort_unstable();
+    for at in 0..heads.len() {
+        let mut from = heads[at].1;
+        while from < at {
+            // What stood there has gone where its place's row came from.
+            from = heads[from].1;
+        }
+        heads[at].1 = from;
+        rows.swap(at, from);
+    }
     let mut rest = rows;
-    while let Some(first) = rest.first() {
-        let head = address_head(row(first).address);
-        let same = 1 + rest[1..].iter().take_while(|item| address_head(row(item).address) == head).count();
-        let (run, others) = rest.split_at_mut(same);
-        run.sort_by(|one, other| row(one).cmp_shown(row(other)));
+    for run in heads.chunk_by(|one, other| one.0 == other.0) {
+        let (same, others) = rest.split_at_mut(run.len());
+        same.sort_by(|one, other| row(one).cmp_shown(row(other)));
         rest = others;
     }
 }

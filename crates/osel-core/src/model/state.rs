@@ -119,7 +119,7 @@ state! {
         /// Its security groups, sorted, each once.
         security_groups: Box<[Id]>,
         /// The router whose interface it is, told by `router.interface.create`.
-        interface_of: Option<Id>,
+        interface_of: Option<Box<Id>>,
     }
 }
 merged! { PortState from event::Port, also { interface_of: None },
@@ -159,7 +159,7 @@ impl PortState {
             "network:ha_router_replicated_interface",
         ];
         if self.interface_of.is_some() {
-            return self.interface_of.as_ref();
+            return self.interface_of.as_deref();
         }
         self.device_owner.as_deref().filter(|owner| INTERFACES.contains(owner)).and(self.device_id.as_ref())
     }
@@ -201,9 +201,9 @@ state! {
         /// From these addresses,
         remote_ip_prefix: Option<IpNet>,
         /// or from this group's ports,
-        remote_group_id: Option<Id>,
+        remote_group_id: Option<Box<Id>>,
         /// or from this address group.
-        remote_address_group_id: Option<Id>,
+        remote_address_group_id: Option<Box<Id>>,
     }
 }
 merged! { RuleState from event::Rule, also { },
@@ -214,8 +214,8 @@ merged! { RuleState from event::Rule, also { },
     5 port_range_min = None => |min| *min;
     6 port_range_max = None => |max| *max;
     7 remote_ip_prefix = None => |prefix| *prefix;
-    8 remote_group_id = None => |group| group.clone();
-    9 remote_address_group_id = None => |group| group.clone();
+    8 remote_group_id = None => |group| group.clone().map(Box::new);
+    9 remote_address_group_id = None => |group| group.clone().map(Box::new);
 }
 
 impl RuleState {
@@ -234,8 +234,8 @@ impl RuleState {
     /// What it admits, in whichever direction.
     pub fn admits(&self) -> Permission {
         let source = match (&self.remote_group_id, &self.remote_address_group_id, self.remote_ip_prefix) {
-            (Some(group), _, _) => Source::Group(group.clone()),
-            (_, Some(group), _) => Source::AddressGroup(group.clone()),
+            (Some(group), _, _) => Source::Group(Id::clone(group)),
+            (_, Some(group), _) => Source::AddressGroup(Id::clone(group)),
             (_, _, Some(prefix)) => Source::Prefix(prefix),
             (None, None, None) => Source::family(self.ipv6),
         };

@@ -106,8 +106,9 @@ impl View for CloudModel {
         let rules = self.links.sets[set as usize].rules.iter();
         rules
             .filter_map(|&rule| {
-                let (group, permission) = self.links.rules[rule as usize].linked.as_ref()?;
-                Some((&self.groups.at(*group).id, &self.rules.at(rule).id, permission.clone()?))
+                let group = self.groups.at(self.links.rules[rule as usize].group);
+                let rule = self.rules.at(rule);
+                Some((&group.id, &rule.id, rule.permission()?))
             })
             .collect()
     }

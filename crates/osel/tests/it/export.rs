@@ -105,6 +105,10 @@ fn cadf_text_has_one_line_for_each_event_of_the_identity_service() {
     let identity =
         notifications.values().filter(|sent| sent["event_type"].as_str().unwrap().starts_with("identity."));
     assert_eq!(text.lines().count(), identity.count());
+    // Names come from the events themselves, and for who was made from what they did later.
+    for wanted in ["\nUSER AUTH: success: admin\n", "\nUSER CREATED: success: user birch-", " by admin ("] {
+        assert!(text.contains(wanted), "{wanted:?} is not in:\n{text}");
+    }
     for line in text.lines() {
         let mut words = line.splitn(3, ": ");
         let (what, outcome) = (words.next().unwrap(), words.next().unwrap());

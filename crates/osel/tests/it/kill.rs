@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use osel::runtime::recorder::BATCH_ENTRIES_MAX;
+use osel::store::{Reader, Store};
+use osel_core::intake::BATCH_MESSAGES;
 use osel_sim::corpus::{Corpus, directory};
 use osel_sim::random::Random;
 use serde_json::Value;
@@ -12,9 +14,11 @@ use serde_json::Value;
 use crate::command::{Place, json_lines, osel, run};
 
 /// How often the recording is told, under other message ids each time.
-const TIMES: usize = 2;
+const TIMES: usize = 4;
 /// How often the program is killed; then it may end.
-const KILLS: u64 = 12;
+const KILLS: u64 = 6;
+/// So many messages may be read, decoded and sealed ahead of what is durable: only with more of them is something committed for sure.
+const AHEAD: usize = 3_600;
 
 /// The recording several times over, with message ids of their own.
 fn long_recording() -> String {
@@ -34,9 +38,9 @@ fn long_recording() -> String {
     text
 }
 
-/// Replays so many lines, told through a pipe, and kills the program as soon as the last of them has gone in: it is then at work
-/// on those that the pipe holds, somewhere between two commits or in one.
-fn replay_and_kill(store: &str, pipe: &str, lines: &[&str]) {
+/// Replays some lines, told through a pipe, and kills the program: as soon as the last of them has gone in, when it is at work on those
+/// that the pipe holds; or as soon as more than so many records are seen to be durable.
+fn replay_and_kill(store: &str, pipe: &str, lines: &[&str], durable: Option<u64>) {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_osel"))
         .args(["replay", "--store", store, pipe])
         .stdout(Stdio::null())
@@ -48,8 +52,17 @@ fn replay_and_kill(store: &str, pipe: &str, lines: &[&str]) {
         writeln!(input, "{line}").unwrap();
     }
     input.flush().unwrap();
+    while durable.is_some_and(|durable| head(store) <= durable) {
+        assert!(replay.try_wait().unwrap().is_none(), "it ended though its input had not");
+        std::thread::yield_now();
+    }
     replay.kill().unwrap();
     replay.wait().unwrap();
+}
+
+/// The number of the last record that others see.
+fn head(store: &str) -> u64 {
+    Store::open_reader(Path::new(store)).and_then(|mut reader| reader.head()).map_or(0, |head| head.seq)
 }
 
 /// The ledger of the one source: received, recorded, duplicate. Nothing where there is no store yet.
@@ -81,14 +94,14 @@ fn a_replay_killed_at_any_point_goes_on_where_it_was() {
     let mut recorded_before = 0;
     for kill in 0..KILLS {
         // At first in the making of the store; then anywhere, or about where the next commit is due.
-        let due = recorded_before as usize + BATCH_ENTRIES_MAX;
+        let due = recorded_before as usize + BATCH_MESSAGES;
         let told = match kill {
             0..3 => kill as usize,
-            _ if kill % 3 == 0 => due + random.below(due as u64) as usize,
-            _ => due + random.below(60) as usize,
+            _ => due + AHEAD + random.below(600) as usize,
         };
         let told = told.min(messages - 1);
-        replay_and_kill(&store, &pipe, &lines[..told]);
+        let durable = (kill >= 3 && kill % 2 == 0 && told >= due).then(|| head(&store));
+        replay_and_kill(&store, &pipe, &lines[..told], durable);
         let Some([received, recorded, duplicate]) = ledger(&store) else {
             assert_eq!(recorded_before, 0, "the store is gone");
             continue;

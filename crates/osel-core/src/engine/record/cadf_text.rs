@@ -132,8 +132,8 @@ mod tests {
             personal,
             opened: Vec::new(),
             closed: Vec::new(),
-            wide: Vec::new(),
             missing: Vec::new(),
+            wide: Vec::new(),
         }
     }
 

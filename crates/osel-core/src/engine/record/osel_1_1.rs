@@ -164,8 +164,8 @@ mod tests {
             personal: PersonalPart::default(),
             opened: opened.iter().map(|address| row(address)).collect(),
             closed: closed.iter().map(|address| row(address)).collect(),
-            wide: Vec::new(),
             missing: Vec::new(),
+            wide: Vec::new(),
         }
     }
 

@@ -1,0 +1,132 @@
+//! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::record::RecordBody;
+use super::{ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output};
+use crate::decode::decode;
+use crate::event::{Outcome, Properties, RawMessage};
+use crate::time::Timestamp;
+
+/// When the messages of a test are sent.
+const BEGIN: i64 = 1_795_219_200;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::EPOCH.plus_seconds(BEGIN + second)
+}
+
+/// An engine that listens to one region.
+struct Listener {
+    engine: Engine,
+    sent: usize,
+}
+
+impl Listener {
+    fn new() -> Self {
+        Self { engine: Engine::new(EngineOptions::default()), sent: 0 }
+    }
+
+    fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Vec<RecordBody> {
+        let mut out = Output::default();
+        self.engine.handle(now, input, &mut out);
+        out.records
+    }
+
+    /// Hears a notification that was sent at one second and received at another.
+    fn hear(
+        &mut self,
+        sent: i64,
+        received: i64,
+        request: &str,
+        event_type: &str,
+        payload: &Value,
+    ) -> Vec<RecordBody> {
+        self.sent += 1;
+        let body = json!({
+            "message_id": format!("m{}", self.sent), "event_type": event_type, "publisher_id": "network.ctl1",
+            "priority": "INFO", "timestamp": at(sent).to_string().trim_end_matches('Z'), "payload": payload,
+            "_context_request_id": request, "_context_user_id": "u", "_context_project_id": "p",
+        });
+        let raw = RawMessage {
+            source: Arc::from("bus"),
+            region: Some(Arc::from("north")),
+            exchange: "neutron".into(),
+            routing_key: "notifications.info".into(),
+            redelivered: false,
+            received_at: at(received),
+            properties: Properties::default(),
+            body: body.to_string().into_bytes(),
+        };
+        self.handle(at(received), Input::Message(&raw, decode(&raw)))
+    }
+
+    fn asked(&mut self, sent: i64, received: i64, request: &str) -> Vec<RecordBody> {
+        self.hear(sent, received, request, "network.create.start", &json!({"network": {"name": request}}))
+    }
+
+    fn done(&mut self, sent: i64, received: i64, request: &str) -> Vec<RecordBody> {
+        self.hear(sent, received, request, "network.create.end", &json!({"network": {"id": request}}))
+    }
+
+    /// The engine of another process that goes on from this one's snapshot.
+    fn restart(&mut self) {
+        let mut engine = Engine::new(EngineOptions::default());
+        let mut region = None;
+        for line in self.engine.lines() {
+            let line = serde_json::to_string(&line).unwrap();
+            engine.restore(serde_json::from_str::<EngineLine>(&line).unwrap(), &mut region);
+        }
+        self.engine = engine;
+    }
+}
+
+fn failures(records: &[RecordBody]) -> Vec<String> {
+    let failed = records.iter().filter(|record| record.outcome == Outcome::Failure);
+    failed.filter_map(|record| Some(record.request_id.as_ref()?.to_string())).collect()
+}
+
+#[test]
+fn calls_whose_end_waited_in_the_queue_were_reported_as_failed() {
+    let mut listener = Listener::new();
+    let mut records = listener.asked(0, 600, "r1");
+    records.extend(listener.asked(1, 601, "r2"));
+    listener.restart();
+    records.extend(listener.done(2, 700, "r1"));
+    records.extend(listener.done(3, 800, "r2"));
+    records.extend(listener.handle(at(9000), Input::Tick));
+    assert_eq!(failures(&records), Vec::<String>::new());
+}
+
+#[test]
+fn a_call_of_a_sender_whose_clock_is_behind_was_reported_as_failed() {
+    let mut listener = Listener::new();
+    let mut records = listener.done(100, 100, "r0");
+    records.extend(listener.asked(40, 101, "r1"));
+    records.extend(listener.done(101, 101, "r2"));
+    records.extend(listener.done(41, 102, "r1"));
+    assert_eq!(failures(&records), Vec::<String>::new());
+}
+
+#[test]
+fn a_call_that_never_ends_has_failed_by_event_time_or_by_the_clock() {
+    let mut listener = Listener::new();
+    listener.asked(0, 600, "r1");
+    assert_eq!(failures(&listener.done(ATTEMPT_SECONDS, 601, "r2")), Vec::<String>::new());
+    assert_eq!(failures(&listener.done(ATTEMPT_SECONDS + 1, 602, "r3")), ["r1"]);
+
+    listener.asked(700, 700, "r4");
+    let over = at(700 + ATTEMPT_SECONDS);
+    assert_eq!(failures(&listener.handle(over, Input::Tick)), Vec::<String>::new());
+    assert_eq!(failures(&listener.handle(over.plus_seconds(1), Input::Tick)), ["r4"]);
+    assert_eq!(failures(&listener.handle(over.plus_seconds(99), Input::Tick)), Vec::<String>::new());
+}
+
+#[test]
+fn the_record_of_a_failed_call_had_no_region() {
+    let mut listener = Listener::new();
+    listener.asked(0, 0, "r1");
+    let records = listener.handle(at(100), Input::Tick);
+    assert_eq!(records.iter().map(|record| record.region.as_deref()).collect::<Vec<_>>(), [Some("north")]);
+}
