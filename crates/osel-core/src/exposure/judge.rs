@@ -42,7 +42,7 @@ impl Judged {
     /// Puts the rows into the order of contract §4.
     pub fn sort(&mut self) {
         for rows in [&mut self.opened, &mut self.closed] {
-            rows.sort_by_cached_key(|judged| judged.row.sort_key());
+            sort_by_row(rows, |judged| &judged.row);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::wide::WideRows;
 use crate::engine::Engine;
 use crate::exposure::JudgedRow;
 use crate::ids::Id;
-use crate::model::{Row, net_text};
+use crate::model::{Row, net_text, sort_by_row};
 use crate::trail::Hash;
 use crate::trail::Header;
 use crate::trail::PartClass;
@@ -98,13 +98,19 @@ impl Record {
         self.closed.len() + self.wide_count(false)
     }
 
+    /// The rows that are there to be looked at: all, or of rules on many ports that are not expanded the examples.
+    pub fn rows_at_hand(&self) -> impl Iterator<Item = &JudgedRow> {
+        let examples = self.wide.iter().flat_map(|wide| &wide.examples);
+        self.opened.iter().chain(&self.closed).chain(examples)
+    }
+
     fn wide_count(&self, opened: bool) -> usize {
         self.wide.iter().filter(|wide| wide.opened == opened).map(|wide| wide.rows as usize).sum()
     }
 
     fn sort(&mut self) {
         for rows in [&mut self.opened, &mut self.closed] {
-            rows.sort_by_cached_key(|judged| judged.row.sort_key());
+            sort_by_row(rows, |judged| &judged.row);
         }
     }
 

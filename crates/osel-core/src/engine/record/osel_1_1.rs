@@ -59,8 +59,7 @@ struct Payload<'a> {
 
 /// The objects of a record; `message` is its payload part: the notification, if it is still there.
 pub fn osel_1_1(record: &Record, message: Option<&[u8]>) -> Vec<Osel11Line> {
-    let addresses: BTreeSet<String> =
-        record.opened.iter().chain(&record.closed).map(|judged| judged.row.address_text()).collect();
+    let addresses: BTreeSet<String> = record.rows_at_hand().map(|judged| judged.row.address_text()).collect();
     if addresses.is_empty() {
         return Vec::new();
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::document::Record;
 use super::wide::EXAMPLES;
 use crate::exposure::JudgedRow;
-use crate::model::{Source, net_text};
+use crate::model::{Source, net_text, sort_by_row};
 use crate::trail::RecordKind;
 
 /// The most rows that a sentence names; the rest is counted.
@@ -37,7 +37,7 @@ pub fn sentence(record: &Record) -> String {
         let mut rows: Vec<&JudgedRow> = rows.iter().chain(wide.flat_map(|wide| &wide.examples)).collect();
         if !rows.is_empty() {
             if rows.len() < count {
-                rows.sort_by_cached_key(|judged| judged.row.sort_key());
+                sort_by_row(&mut rows, |judged| &judged.row);
             }
             let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count));
             separator = "; ";

@@ -61,7 +61,7 @@ pub(in crate::cli) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
             let mut messages = args.store.reader()?;
             let mut payloads = Payloads::default();
             each_record(&mut *reader, &mut |stored, record| {
-                if record.opened.is_empty() && record.closed.is_empty() {
+                if record.opened_count() + record.closed_count() == 0 {
                     return Ok(());
                 }
                 let message = message(&mut *messages, &mut payloads, stored)?;

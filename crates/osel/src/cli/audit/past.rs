@@ -16,6 +16,8 @@ pub(super) struct Past {
     engine: Option<Engine>,
     /// The store cannot be asked; it was said, and is not tried again.
     unreadable: bool,
+    /// It was said that some rows are not listed.
+    said: bool,
 }
 
 impl Past {
@@ -25,13 +27,16 @@ impl Past {
         if record.wide.is_empty() || self.unreadable {
             return;
         }
-        match self.after(reader, record.header.seq) {
+        let seq = record.header.seq;
+        match self.after(reader, seq) {
             Ok(engine) => {
-                record.expand(engine);
+                if !record.expand(engine) && !std::mem::replace(&mut self.said, true) {
+                    let why = "the state after it is not known any more";
+                    note(format_args!("record {seq}, and maybe later ones: not all rows are listed: {why}"));
+                }
             }
             Err(error) => {
                 self.unreadable = true;
-                let seq = record.header.seq;
                 let error = anyhow::Error::new(error);
                 note(format_args!(
                     "from record {seq} on, rows of rules on many ports are not listed: {error:#}"

@@ -154,8 +154,7 @@ pub(in crate::cli) fn search(args: &SearchArgs) -> anyhow::Result<ExitCode> {
         let (user, project) = (id(document.actor.user_id), id(document.actor.project_id));
         let owner = id(document.target.project_id);
         let addressed = args.address.as_ref().is_none_or(|address| {
-            let rows = record.opened.iter().chain(&record.closed);
-            rows.map(|judged| judged.row.address_text()).any(|row| row == *address)
+            record.rows_at_hand().map(|judged| judged.row.address_text()).any(|row| row == *address)
                 || document.actor.address == Some(address)
         });
         let matches = is(&args.kind, &[Some(document.kind)])
