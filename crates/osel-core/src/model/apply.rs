@@ -3,14 +3,9 @@
 //! A statement about an object is merged field by field (see `stamp`), the links follow, and the rows that came and went
 //! are noted. Deletions are in `delete`. Nothing here may depend on the order in which messages of one history arrive.
 
-use std::collections::BTreeSet;
-
-use ipnet::IpNet;
-
 use super::changes::{Changes, Teller, Telling, admit, merge};
 use super::cloud::{CloudModel, RuleLinks, link, unlist, unmap};
 use super::delta::{Delta, Gap};
-use super::permission::host;
 use super::state::{PortState, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
@@ -146,7 +141,8 @@ impl CloudModel {
         if let (Some(slot), false) = (known, changes.silent) {
             self.rows_of_port(slot, &mut before);
         }
-        let groups_before = known.map(|slot| self.membership(slot)).unwrap_or_default();
+        let lent_before =
+            known.filter(|_| !changes.silent).map(|slot| self.lent_by(slot)).unwrap_or_default();
         let slot = self.ports.slot_or_insert(id);
         let network_before = link(&mut self.links.ports, slot).network;
         if known.is_some() {
@@ -169,13 +165,7 @@ impl CloudModel {
         let mut after = Vec::new();
         self.rows_of_port(slot, &mut after);
         changes.differ(before, after);
-        let groups_after = self.membership(slot);
-        for (group, address) in groups_before.difference(&groups_after) {
-            changes.member(Kind::SecurityGroup, group, *address, false);
-        }
-        for (group, address) in groups_after.difference(&groups_before) {
-            changes.member(Kind::SecurityGroup, group, *address, true);
-        }
+        self.note_lent(slot, &lent_before, &self.lent_by(slot), changes);
         let port = self.ports.at(slot);
         for group in &port.security_groups {
             let described = self.groups.get(group).is_some_and(|group| group.described());
@@ -183,22 +173,6 @@ impl CloudModel {
                 changes.gaps.insert(Gap { port_id: id.clone(), security_group_id: group.clone() });
             }
         }
-    }
-
-    /// Which addresses a port lends to which groups that rules name as their source.
-    pub(super) fn membership(&self, slot: Slot) -> BTreeSet<(Id, IpNet)> {
-        let port = self.ports.at(slot);
-        let mut lent = BTreeSet::new();
-        for id in &port.security_groups {
-            let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group as usize));
-            if named.is_some_and(|links| !links.named_by.is_empty()) {
-                lent.extend(port.fixed_ips.iter().map(|fixed| (id.clone(), host(fixed.address))));
-                if self.options.group_members_include_pairs {
-                    lent.extend(port.allowed_address_pairs.iter().map(|pair| (id.clone(), *pair)));
-                }
-            }
-        }
-        lent
     }
 
     fn tell_group(&mut self, id: &Id, told: &event::SecurityGroup, telling: &Telling, changes: &mut Changes) {

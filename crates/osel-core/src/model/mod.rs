@@ -10,6 +10,7 @@ mod delete;
 mod delta;
 mod expand;
 mod floating;
+mod members;
 mod permission;
 mod persist;
 mod row;
