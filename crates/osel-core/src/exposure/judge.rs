@@ -31,15 +31,6 @@ pub struct Judged {
     pub members: Vec<MemberChange>,
 }
 
-impl Judged {
-    /// Adds what another delta changed.
-    pub fn append(&mut self, mut other: Self) {
-        self.opened.append(&mut other.opened);
-        self.closed.append(&mut other.closed);
-        self.members.append(&mut other.members);
-    }
-}
-
 /// Rows of one address: ports of the same network that share an address (a virtual IP) count together; equal addresses of
 /// different networks are different places.
 type Place = (Option<Id>, IpNet);
