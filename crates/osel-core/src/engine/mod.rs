@@ -133,7 +133,8 @@ pub struct Engine {
     /// Gaps that have been reported: each once.
     gaps: BTreeSet<(Option<Arc<str>>, Gap)>,
     ledger: BTreeMap<Arc<str>, SourceLedger>,
-    reading: reading::Reading,
+    /// The reads of the API that are under way, one for each region at most.
+    readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
     scans: scans::Scans,
     /// The number of the last record.
     seq: u64,

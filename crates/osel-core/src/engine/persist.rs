@@ -80,18 +80,24 @@ impl Engine {
                 self.gaps.insert((region, gap));
             }
             EngineLine::Scan(line) => self.scans.restore(line),
-            EngineLine::Region(name) => *region = name,
+            EngineLine::Region(name) => {
+                self.cloud_or_new(name.clone());
+                *region = name;
+            }
             EngineLine::Object(line) => self.restore_object(region.clone(), line),
         }
     }
 
     /// Puts an object back as it looked after some record.
     pub fn restore_object(&mut self, region: Option<Arc<str>>, line: StateLine) {
+        self.cloud_or_new(region).restore(line);
+    }
+
+    /// The cloud of a region, which is made when nothing is known of it yet.
+    pub(super) fn cloud_or_new(&mut self, region: Option<Arc<str>>) -> &mut CloudModel {
         let options = &self.options.model;
-        let cloud = self
-            .clouds
+        self.clouds
             .entry(region)
-            .or_insert_with_key(|region| CloudModel::new(region.clone(), options.clone()));
-        cloud.restore(line);
+            .or_insert_with_key(|region| CloudModel::new(region.clone(), options.clone()))
     }
 }

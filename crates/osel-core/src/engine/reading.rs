@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::record::{RecordBody, widen};
 use super::{Engine, Output, Version, system_record};
 use crate::event::{Kind, Object};
-use crate::exposure::{Judged, judge};
+use crate::exposure::judge;
 use crate::ids::Id;
-use crate::model::CloudModel;
+use crate::model::Delta;
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
@@ -57,14 +57,17 @@ pub struct ReadEnd {
     pub origin: String,
 }
 
-/// The read that is under way.
-#[derive(Debug, Default)]
+/// A read that is under way.
+#[derive(Debug)]
 pub(super) struct Reading {
+    at: Timestamp,
+    exact: bool,
     shown: BTreeMap<Kind, BTreeSet<Id>>,
-    /// What has changed so far, when it is judged.
-    changed: Judged,
+    /// What has changed so far, when that is worked out. Judged at the end: what a page opens a later one, or the absence of
+    /// something, may close.
+    changed: Delta,
     /// Whether there was a model before, so that differences mean something.
-    judged: Option<bool>,
+    judged: bool,
 }
 
 impl Engine {
@@ -74,22 +77,26 @@ impl Engine {
         }
     }
 
+    /// Whether a read is under way. What it has shown so far is not part of a snapshot: there must be none now.
+    pub fn is_reading(&self) -> bool {
+        !self.readings.is_empty()
+    }
+
     pub(super) fn page(&mut self, now: Timestamp, page: &ReadPage, out: &mut Output) {
-        let options = self.options.model.clone();
         let region = page.region.clone();
-        let cloud =
-            self.clouds.entry(region.clone()).or_insert_with(|| CloudModel::new(region.clone(), options));
-        let judged = *self.reading.judged.get_or_insert_with(|| cloud.count(Kind::Port) > 0);
+        self.begin_reading(now, &region, page.at, page.exact, out);
+        let Some(reading) = self.readings.get_mut(&region) else { return };
+        let Some(cloud) = self.clouds.get_mut(&region) else { return };
         for object in &page.objects {
             if let Some(id) = object.id() {
-                self.reading.shown.entry(object.kind()).or_default().insert(id.clone());
+                reading.shown.entry(object.kind()).or_default().insert(id.clone());
             }
             if let Object::SecurityGroup(group) = object {
                 let rules = group.rules.iter().flatten().filter_map(|rule| rule.version.id.clone());
-                self.reading.shown.entry(Kind::Rule).or_default().extend(rules);
+                reading.shown.entry(Kind::Rule).or_default().extend(rules);
             }
         }
-        let delta = cloud.merge_read(now, page.at, page.exact, &page.objects, judged);
+        let delta = cloud.merge_read(now, page.at, page.exact, &page.objects, reading.judged);
         for (kind, id) in &delta.touched {
             // A page has no record of its own: the read's record, the next one, is where its versions show.
             out.versions.push(Version {
@@ -98,42 +105,72 @@ impl Engine {
                 line: cloud.line(*kind, id),
             });
         }
-        self.reading.changed.append(judge(cloud, delta));
+        reading.changed.append(delta);
     }
 
     pub(super) fn read_end(&mut self, now: Timestamp, end: &ReadEnd, out: &mut Output) {
-        let Reading { shown, mut changed, judged } = std::mem::take(&mut self.reading);
-        let judged = judged.unwrap_or(false);
-        if let Some(cloud) = self.clouds.get_mut(&end.region) {
-            for &kind in &end.complete {
-                let nothing = BTreeSet::new();
-                let shown = shown.get(&kind).unwrap_or(&nothing);
-                let delta = cloud.retain_read(now, end.at, end.exact, kind, shown, judged);
-                for (kind, id) in &delta.touched {
-                    let line = cloud.line(*kind, id);
-                    out.versions.push(Version { seq: self.seq + 1, region: end.region.clone(), line });
-                }
-                changed.append(judge(cloud, delta));
+        self.begin_reading(now, &end.region, end.at, end.exact, out);
+        let Some(reading) = self.readings.get_mut(&end.region) else { return };
+        let Some(cloud) = self.clouds.get_mut(&end.region) else { return };
+        let nothing = BTreeSet::new();
+        let mut counts = Vec::new();
+        for &kind in &end.complete {
+            let shown = reading.shown.get(&kind).unwrap_or(&nothing);
+            counts.push(format!("{} {}", shown.len(), kind.plural()));
+            let delta = cloud.retain_read(now, end.at, end.exact, kind, shown, reading.judged);
+            for (kind, id) in &delta.touched {
+                let line = cloud.line(*kind, id);
+                out.versions.push(Version { seq: self.seq + 1, region: end.region.clone(), line });
             }
+            reading.changed.append(delta);
         }
-        changed.sort();
-        // What is written down as a rule on many ports must be true of the model as it is at the end of the read.
-        let wide = self.cloud(end.region.as_ref()).map(|cloud| widen(cloud, &changed)).unwrap_or_default();
-        let counts: Vec<String> = end
-            .complete
-            .iter()
-            .map(|kind| format!("{} {}", shown.get(kind).map_or(0, BTreeSet::len), kind.plural()))
-            .collect();
-        let differs = !changed.opened.is_empty() || !changed.closed.is_empty();
-        let kind = if differs { RecordKind::Drift } else { RecordKind::System };
         let text = format!("inventory {} read: {}", end.origin, counts.join(", "));
         let time = if end.exact { end.at } else { now };
-        let record = RecordBody {
-            region: end.region.clone(),
-            exposure: changed,
-            wide,
-            ..system_record(now, time, kind, text)
-        };
+        self.end_reading(now, time, end.region.clone(), text, out);
+    }
+
+    /// Makes sure that this read is the one under way.
+    fn begin_reading(
+        &mut self,
+        now: Timestamp,
+        region: &Option<Arc<str>>,
+        at: Timestamp,
+        exact: bool,
+        out: &mut Output,
+    ) {
+        let is_another = |reading: &Reading| (reading.at, reading.exact) != (at, exact);
+        if self.readings.get(region).is_some_and(is_another) {
+            // That one never came to its end, and nothing can be said of what it did not show.
+            self.end_reading(now, now, region.clone(), "inventory not read to its end".to_owned(), out);
+        }
+        let judged = self.cloud_or_new(region.clone()).count(Kind::Port) > 0;
+        self.readings.entry(region.clone()).or_insert_with(|| Reading {
+            at,
+            exact,
+            shown: BTreeMap::new(),
+            changed: Delta::default(),
+            judged,
+        });
+    }
+
+    /// Records what a read changed.
+    fn end_reading(
+        &mut self,
+        now: Timestamp,
+        time: Timestamp,
+        region: Option<Arc<str>>,
+        text: String,
+        out: &mut Output,
+    ) {
+        let changed =
+            self.readings.remove(&region).map(|reading| reading.changed.settled()).unwrap_or_default();
+        let cloud = self.clouds.get(&region);
+        let exposure = cloud.map(|cloud| judge(cloud, changed)).unwrap_or_default();
+        // What is written down as a rule on many ports must be true of the model as it is at the end of the read.
+        let wide = cloud.map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
+        let differs = !exposure.opened.is_empty() || !exposure.closed.is_empty();
+        let kind = if differs { RecordKind::Drift } else { RecordKind::System };
+        let record = RecordBody { region, exposure, wide, ..system_record(now, time, kind, text) };
         self.record(record, out);
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::record::RecordBody;
-use super::{ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output};
+use super::{ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage};
 use crate::decode::decode;
-use crate::event::{Outcome, Properties, RawMessage};
+use crate::event::{FixedIp, Kind, Object, Outcome, Port, Properties, RawMessage, Rule, Version};
+use crate::ids::Id;
 use crate::time::Timestamp;
 
 /// When the messages of a test are sent.
@@ -129,4 +130,101 @@ fn the_record_of_a_failed_call_had_no_region() {
     listener.asked(0, 0, "r1");
     let records = listener.handle(at(100), Input::Tick);
     assert_eq!(records.iter().map(|record| record.region.as_deref()).collect::<Vec<_>>(), [Some("north")]);
+}
+
+/// A port with one address and one group, and rules of that group, as the API shows them.
+fn shown(group: &str, rules: &[&str]) -> Vec<Object> {
+    let version = |id: &str| Version { id: Some(Id::new(id)), revision: Some(1), ..Version::default() };
+    let rule = |id: &&str| {
+        Object::Rule(Rule {
+            version: version(id),
+            security_group_id: Some(Id::new("g")),
+            ingress: Some(true),
+            ..Rule::default()
+        })
+    };
+    let port = Object::Port(Port {
+        version: version("p"),
+        security_groups: Some(vec![Id::new(group)]),
+        fixed_ips: Some(vec![FixedIp { address: "10.0.0.1".parse().unwrap(), subnet_id: None }]),
+        ..Port::default()
+    });
+    rules.iter().map(rule).chain([port]).collect()
+}
+
+impl Listener {
+    fn page(&mut self, region: &str, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
+        let page = ReadPage { region: Some(Arc::from(region)), at: at(second), exact: true, objects };
+        self.handle(at(second), Input::Page(page))
+    }
+
+    fn read_end(&mut self, region: &str, second: i64) -> Vec<RecordBody> {
+        let end = ReadEnd {
+            region: Some(Arc::from(region)),
+            at: at(second),
+            exact: true,
+            complete: vec![Kind::Port, Kind::Rule],
+            origin: "test".to_owned(),
+        };
+        self.handle(at(second), Input::ReadEnd(end))
+    }
+}
+
+/// How many rows the records opened and closed.
+fn sums(records: &[RecordBody]) -> (usize, usize) {
+    let exposures = || records.iter().map(|record| &record.exposure);
+    (exposures().map(|all| all.opened.len()).sum(), exposures().map(|all| all.closed.len()).sum())
+}
+
+#[test]
+fn a_read_told_of_rows_that_one_page_opened_and_its_end_closed() {
+    let mut listener = Listener::new();
+    listener.page("north", 1, shown("h", &["r1"]));
+    listener.read_end("north", 1);
+    // The port has another group now, and that group's rule is another one.
+    listener.page("north", 2, shown("g", &[]));
+    listener.page("north", 2, shown("g", &["r2"]));
+    let records = listener.read_end("north", 2);
+    assert_eq!(sums(&records), (1, 0), "{records:?}");
+    assert!(!records[0].exposure.opened[0].redundant, "r1, which covered it between two pages, is gone");
+}
+
+#[test]
+fn a_read_that_broke_off_was_taken_for_a_part_of_the_next_one() {
+    let mut listener = Listener::new();
+    listener.page("north", 1, shown("g", &["r1", "r2"]));
+    listener.read_end("north", 1);
+    listener.page("north", 2, shown("g", &["r1", "r2"]));
+    let records = listener.page("north", 3, shown("g", &["r1"]));
+    assert_eq!(records.len(), 1, "the one that broke off has its record");
+    assert_eq!(sums(&listener.read_end("north", 3)), (0, 1), "r2 was not shown");
+}
+
+#[test]
+fn reads_of_two_regions_were_one() {
+    let mut listener = Listener::new();
+    listener.page("north", 1, shown("g", &["r1"]));
+    listener.page("south", 1, shown("g", &["r2"]));
+    listener.read_end("north", 1);
+    assert!(listener.engine.is_reading());
+    listener.read_end("south", 1);
+    assert!(!listener.engine.is_reading());
+    let rules = |region: &str| listener.engine.cloud(Some(&Arc::from(region))).unwrap().ids(Kind::Rule);
+    assert_eq!((rules("north"), rules("south")), (vec![Id::new("r1")], vec![Id::new("r2")]));
+}
+
+#[test]
+fn an_empty_cloud_is_read_like_any_other() {
+    let mut listener = Listener::new();
+    listener.page("north", 1, shown("g", &["r1"]));
+    listener.read_end("north", 1);
+    assert_eq!(sums(&listener.read_end("north", 2)), (0, 1));
+}
+
+#[test]
+fn a_region_of_which_nothing_is_known_was_lost_by_a_restart() {
+    let mut listener = Listener::new();
+    listener.asked(0, 0, "r1");
+    listener.restart();
+    assert!(listener.engine.cloud(Some(&Arc::from("north"))).is_some());
 }

@@ -32,13 +32,6 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Adds what another delta changed.
-    pub fn append(&mut self, mut other: Self) {
-        self.opened.append(&mut other.opened);
-        self.closed.append(&mut other.closed);
-        self.members.append(&mut other.members);
-    }
-
     /// Puts the rows into the order of contract §4.
     pub fn sort(&mut self) {
         for rows in [&mut self.opened, &mut self.closed] {

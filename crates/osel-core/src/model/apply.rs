@@ -3,15 +3,12 @@
 //! A statement about an object is merged field by field (see `stamp`), the links follow, and the rows that came and went
 //! are noted. Deletions are in `delete`. Nothing here may depend on the order in which messages of one history arrive.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-
-use ipnet::IpNet;
 
 use super::changes::{Changes, Teller, Telling, admit, merge};
 use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap};
 use super::delta::{Delta, Gap};
-use super::permission::{Permission, Source, host};
+use super::permission::{Permission, Source};
 use super::state::{Interface, PortState, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
@@ -156,7 +153,8 @@ impl CloudModel {
         if let (Some(slot), false) = (known, changes.silent) {
             self.rows_of_port(slot, &mut before);
         }
-        let groups_before = known.map(|slot| self.membership(slot)).unwrap_or_default();
+        let lent_before =
+            known.filter(|_| !changes.silent).map(|slot| self.lent_by(slot)).unwrap_or_default();
         let slot = self.ports.slot_or_insert(id);
         let network_before = link(&mut self.links.ports, slot).network;
         if known.is_some() {
@@ -179,13 +177,7 @@ impl CloudModel {
         let mut after = Vec::new();
         self.rows_of_port(slot, &mut after);
         changes.differ(before, after);
-        let groups_after = self.membership(slot);
-        for (group, address) in groups_before.difference(&groups_after) {
-            self.member_changed(slot, group, *address, false, changes);
-        }
-        for (group, address) in groups_after.difference(&groups_before) {
-            self.member_changed(slot, group, *address, true, changes);
-        }
+        self.note_lent(slot, &lent_before, &self.lent_by(slot), changes);
         let port = self.ports.at(slot);
         for group in &port.security_groups {
             let described = self.groups.get(group).is_some_and(|group| group.described());
@@ -193,40 +185,6 @@ impl CloudModel {
                 changes.gaps.insert(Gap { port_id: id.clone(), security_group_id: group.clone() });
             }
         }
-    }
-
-    /// Notes that a port came to a group or left it with an address, unless another port keeps the address in the group.
-    pub(super) fn member_changed(
-        &self,
-        slot: Slot,
-        group: &Id,
-        address: IpNet,
-        gained: bool,
-        changes: &mut Changes,
-    ) {
-        let range = (address, 0, 0)..=(address, Slot::MAX, Slot::MAX);
-        let kept = self.links.addresses.range(range).any(|&(_, _, other)| {
-            other != slot && self.ports.at(other).security_groups.binary_search(group).is_ok()
-        });
-        if !kept {
-            changes.member(Kind::SecurityGroup, group, address, gained);
-        }
-    }
-
-    /// Which addresses a port lends to which groups that rules name as their source.
-    pub(super) fn membership(&self, slot: Slot) -> BTreeSet<(Id, IpNet)> {
-        let port = self.ports.at(slot);
-        let mut lent = BTreeSet::new();
-        for id in &port.security_groups {
-            let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group as usize));
-            if named.is_some_and(|links| !links.named_by.is_empty()) {
-                lent.extend(port.fixed_ips.iter().map(|fixed| (id.clone(), host(fixed.address))));
-                if self.options.group_members_include_pairs {
-                    lent.extend(port.allowed_address_pairs.iter().map(|pair| (id.clone(), *pair)));
-                }
-            }
-        }
-        lent
     }
 
     fn tell_group(&mut self, id: &Id, told: &event::SecurityGroup, telling: &Telling, changes: &mut Changes) {

@@ -94,9 +94,7 @@ impl CloudModel {
         let Some(slot) = self.ports.slot(id) else { return };
         if !changes.silent {
             self.rows_of_port(slot, &mut changes.closed);
-            for (group, address) in self.membership(slot) {
-                self.member_changed(slot, &group, address, false, changes);
-            }
+            self.note_lent(slot, &self.lent_by(slot), &BTreeSet::new(), changes);
         }
         let network = link(&mut self.links.ports, slot).network;
         self.unlink_port(slot);

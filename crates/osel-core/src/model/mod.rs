@@ -11,6 +11,7 @@ mod delta;
 mod expand;
 mod floating;
 mod index;
+mod members;
 mod permission;
 mod persist;
 mod row;

@@ -37,17 +37,14 @@ pub struct FieldStamps {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[allow(clippy::box_collection, reason = "nearly always none, and then it costs one word")]
     behind: Option<Box<Vec<(Fields, Stamp)>>>,
-    /// An API read at this time showed the object: whatever the bus says of an earlier time is history,
+    /// An API read at this time showed the object: whatever the bus says of an earlier time is history.
     read_at: Timestamp,
-    /// as far as these fields go.
-    #[serde(default)]
-    read: Fields,
 }
 
 impl Default for FieldStamps {
     fn default() -> Self {
         let never = Stamp { revision: 0, time: Timestamp::MIN, message: None };
-        Self { stamp: never, said: 0, behind: None, read_at: Timestamp::MIN, read: 0 }
+        Self { stamp: never, said: 0, behind: None, read_at: Timestamp::MIN }
     }
 }
 
@@ -78,31 +75,17 @@ impl FieldStamps {
 
     /// Takes the statement `stamp` about `given` fields and returns those for which it is news.
     pub fn admit(&mut self, given: Fields, stamp: &Stamp) -> Fields {
-        let history = stamp.time < self.read_at;
-        let given = if history { given & !self.read } else { given };
-        if !history && (*stamp > self.stamp || self.said == 0) {
-            let kept = self.said & !given;
-            if kept == 0 {
-                self.behind = None;
-            } else {
-                self.fall_behind(given, kept);
-            }
-            self.stamp = stamp.clone();
-            self.said |= given;
+        let is_history = stamp.time < self.read_at;
+        if !is_history && (*stamp > self.stamp || self.said == 0) {
+            self.move_on(given, given, stamp);
             return given;
         }
-        // An older statement: news only for fields that were never said, or said even earlier.
-        let mut news = 0;
-        for bit in 0..Fields::BITS {
-            let field = 1 << bit;
-            if given & field != 0 && self.of(field).is_none_or(|own| own < stamp) {
-                news |= field;
-            }
-        }
-        if news != 0 {
-            self.set_behind(news, stamp.clone());
-            self.said |= news;
-        }
+        // An older statement: news only for fields that were never said, or said even earlier. Of what the API has shown since,
+        // whatever revision it claims says nothing.
+        let read_at = self.read_at;
+        let is_open = |own: &Stamp| (!is_history || own.time < read_at) && own < stamp;
+        let news = self.fields_where(given, is_open);
+        self.take_behind(news, stamp);
         news
     }
 
@@ -111,22 +94,41 @@ impl FieldStamps {
         if exact && stamp.time < self.read_at {
             return 0;
         }
-        if self.said != 0 && self.stamp.time > stamp.time {
-            return self.admit(given, stamp);
+        let news = self.fields_where(given, |own| own.time <= stamp.time || own < stamp);
+        if self.said == 0 || self.stamp.time <= stamp.time || *stamp > self.stamp {
+            self.move_on(given, news, stamp);
+        } else {
+            self.take_behind(news, stamp);
         }
-        let kept = self.said & !given;
+        if exact {
+            self.read_at = self.read_at.max(stamp.time);
+        }
+        news
+    }
+
+    /// Those of the given fields that were never said, or whose latest statement is as wanted.
+    fn fields_where(&self, given: Fields, wanted: impl Fn(&Stamp) -> bool) -> Fields {
+        let fields = (0..Fields::BITS).map(|bit| 1 << bit).filter(|field| given & field != 0);
+        fields.filter(|&field| self.of(field).is_none_or(&wanted)).fold(0, |news, field| news | field)
+    }
+
+    /// The object's latest statement is this one, with `news` among the fields it gives.
+    fn move_on(&mut self, given: Fields, news: Fields, stamp: &Stamp) {
+        let kept = self.said & !news;
         if kept == 0 {
             self.behind = None;
         } else {
-            self.fall_behind(given, kept);
+            self.fall_behind(news, kept);
         }
         self.stamp = stamp.clone();
         self.said |= given;
-        if exact {
-            self.read_at = stamp.time;
-            self.read = given;
+    }
+
+    fn take_behind(&mut self, news: Fields, stamp: &Stamp) {
+        if news != 0 {
+            self.set_behind(news, stamp.clone());
+            self.said |= news;
         }
-        given
     }
 
     /// Before the object's stamp moves on: `given` fields go with it, `kept` fields stay where they are.
@@ -206,6 +208,39 @@ mod tests {
         stamps.admit(1, &stamp(6, 12));
         let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(11), message: None };
         assert_eq!(stamps.admit_read(1, &read, true), 0);
+    }
+
+    #[test]
+    fn a_read_that_came_after_a_later_event_was_forgotten() {
+        let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(10), message: None };
+        let (forged, later) = (stamp(1_000_000, 9), stamp(6, 12));
+        let take = |stamps: &mut FieldStamps, stamp: &Stamp| match stamp.message {
+            Some(_) => stamps.admit(1, stamp),
+            None => stamps.admit_read(1, stamp, true),
+        };
+        for order in [[&read, &later, &forged], [&later, &read, &forged], [&forged, &read, &later]] {
+            let mut stamps = FieldStamps::default();
+            for stamp in order {
+                take(&mut stamps, stamp);
+            }
+            assert_eq!((stamps.of(1), stamps.read_at()), (Some(&later), read.time), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_read_does_not_show_is_known_from_history() {
+        let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(10), message: None };
+        for read_first in [true, false] {
+            let mut stamps = FieldStamps::default();
+            if read_first {
+                stamps.admit_read(0b01, &read, true);
+            }
+            stamps.admit(0b11, &stamp(3, 8));
+            if !read_first {
+                stamps.admit_read(0b01, &read, true);
+            }
+            assert_eq!((stamps.of(0b01), stamps.of(0b10)), (Some(&read), Some(&stamp(3, 8))), "{read_first}");
+        }
     }
 
     fn permutations(n: usize) -> Vec<Vec<usize>> {

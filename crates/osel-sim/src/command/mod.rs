@@ -1,5 +1,6 @@
 //! The command line of `osel-sim`: one file per command, and the options they share.
 
+mod check;
 mod cloud;
 mod generate;
 mod judge;
@@ -10,6 +11,7 @@ use std::io::Write;
 pub use options::CommandError;
 
 const USAGE: &str = "\
+osel-sim --seeds N [--seed FIRST] [--steps N] [--threads N] [--all]
 osel-sim judge rows  --state FILE [--mark NAME] [--region NAME]
 osel-sim judge reach --state FILE [--mark NAME] --batch FILE [--routed-prefix CIDR]... [--no-pairs]
 osel-sim cloud       --inventory FILE --stream FILE --state FILE [--release icehouse|zed|2026] [--seed N]
@@ -18,6 +20,8 @@ osel-sim cloud       --inventory FILE --stream FILE --state FILE [--release iceh
 osel-sim generate    --ports N [--messages N] [--seed N] [--inventory FILE] [--stream FILE] [--final FILE]
                      [--no-audit]
 
+`--seeds` plays simulated clouds against the engine and stops at the first seed of which anything is wrong;
+with --all it goes on and tells each check that fails once.
 `judge`: FILE is one JSON object keyed by collection name, or JSON Lines of snapshots of which --mark names
 one (else the last); names that end in .gz are unpacked. Answers are JSON Lines.
 `cloud` lets a simulated cloud live for some steps and writes what it was, what it sent and what it is then.
@@ -35,6 +39,9 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), CommandError
         ["judge", "reach", rest @ ..] => judge::reach(rest, out),
         ["cloud", rest @ ..] => cloud::run(rest),
         ["generate", rest @ ..] => generate::run(rest),
+        [first, ..] if ["--seeds", "--seed", "--steps", "--threads"].contains(first) => {
+            check::run(&words, out)
+        }
         ["--help" | "-h" | "help"] => Ok(out.write_all(USAGE.as_bytes())?),
         _ => Err(CommandError::Usage(format!("no such command\n{USAGE}"))),
     }

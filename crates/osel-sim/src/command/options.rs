@@ -18,6 +18,9 @@ pub enum CommandError {
     /// The arguments are wrong.
     #[error("{0}")]
     Usage(String),
+    /// A check failed.
+    #[error("{0}")]
+    Check(String),
     /// A file cannot be read or is not what it should be.
     #[error("{}", chain(.0))]
     File(#[from] FileError),
@@ -35,9 +38,10 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// 2 for wrong usage, 3 for what could not be done: as `osel` has it.
+    /// 1 for a check that failed, 2 for wrong usage, 3 for what could not be done: as `osel` has it.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Check(_) => 1,
             Self::Usage(_) => 2,
             Self::File(_) | Self::Write(_) | Self::Create { .. } => 3,
         }

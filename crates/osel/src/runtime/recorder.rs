@@ -307,7 +307,7 @@ impl Recorder {
     /// When the store cannot be written.
     pub fn finish(&mut self) -> Result<Head, RecordError> {
         self.commit()?;
-        if self.engine.seq() > self.snapshot_seq {
+        if self.engine.seq() > self.snapshot_seq && !self.engine.is_reading() {
             self.snapshot()?;
         }
         self.head = self.writer.flush()?;
@@ -407,7 +407,9 @@ impl Recorder {
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
         let number = self.writer.commit(batch)?;
-        if self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS {
+        let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS;
+        // What a read has shown so far is in the journal only, until its end.
+        if due && !self.engine.is_reading() {
             self.snapshot()?;
         }
         Ok(Some(number))

@@ -1,0 +1,109 @@
+//! What a record says was opened and closed, against the judge's difference of the rows before and after; and
+//! which addresses came to the groups that rules name, against the groups' members before and after.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use osel_core::engine::record::{ExposureDocument, MemberPart};
+use osel_core::ids::Id;
+use osel_core::model::{CloudModel, Row, Source, StateLine, View, net_text};
+use serde_json::Value;
+
+use super::failure::{Failure, ensure, same};
+use super::fold::shown;
+use super::machine::{Machine, Stored};
+use crate::judge;
+
+/// The judge's brute force is slow: what changes more rows than that is left to other samples.
+const ROWS_MAX: usize = 40;
+
+/// What a machine knows before an arrival.
+#[derive(Debug)]
+pub(super) struct Before {
+    rows: Vec<Row>,
+    members: Members,
+}
+
+/// Addresses by group.
+type Members = BTreeMap<Id, BTreeSet<IpNet>>;
+
+impl Before {
+    pub(super) fn of(machine: &Machine) -> Self {
+        Self { rows: machine.rows(), members: machine.cloud().map(members).unwrap_or_default() }
+    }
+
+    /// Fails when the record does not say what changed since then. Says whether anything did.
+    pub(super) fn explains(&self, machine: &Machine, record: &Stored) -> Result<bool, Failure> {
+        let exposure = &record.body.exposure;
+        let read = record.read()?;
+        ensure(
+            read.opened == exposure.opened && read.closed == exposure.closed,
+            "records keep their rows",
+            || format!("{:?}\nread as {:?} and {:?}", exposure, read.opened, read.closed),
+        )?;
+        let document = read.document();
+        let after = machine.rows();
+        self.explain_members(machine, record, &document.exposure)?;
+        if exposure.opened.len() + exposure.closed.len() > ROWS_MAX {
+            return Ok(true);
+        }
+        let list = |rows: &[Row]| -> Vec<Value> { rows.iter().map(shown).collect() };
+        let (opened, closed) = judge::delta(&list(&self.rows), &list(&after));
+        let told = |rows: &[_]| -> Vec<Value> {
+            rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect()
+        };
+        let changed = !opened.is_empty() || !closed.is_empty();
+        let because = |failure: Failure| Failure {
+            what: format!("{} ({})", failure.what, document.summary),
+            ..failure
+        };
+        same("opened rows", told(&document.exposure.opened), opened).map_err(because)?;
+        same("closed rows", told(&document.exposure.closed), closed).map_err(because)?;
+        Ok(changed)
+    }
+
+    fn explain_members(
+        &self,
+        machine: &Machine,
+        record: &Stored,
+        exposure: &ExposureDocument<'_>,
+    ) -> Result<(), Failure> {
+        let after = machine.cloud().map(members).unwrap_or_default();
+        let mut expected = BTreeMap::new();
+        // A group that rules begin or cease to name has no line: the rules' rows say it.
+        for (group, now) in &after {
+            let Some(then) = self.members.get(group) else { continue };
+            let gained: Vec<String> = now.difference(then).map(|net| net_text(*net)).collect();
+            let lost: Vec<String> = then.difference(now).map(|net| net_text(*net)).collect();
+            if !gained.is_empty() || !lost.is_empty() {
+                expected.insert(group.clone(), (gained, lost));
+            }
+        }
+        let mut told = BTreeMap::new();
+        for MemberPart { security_group, gained, lost, .. } in exposure.members {
+            let Some(group) = security_group else { continue };
+            if !(self.members.contains_key(group) && after.contains_key(group)) {
+                continue;
+            }
+            let texts =
+                |list: &[Box<str>]| -> Vec<String> { list.iter().map(|text| text.to_string()).collect() };
+            told.insert(group.clone(), (texts(gained), texts(lost)));
+        }
+        ensure(told == expected, "members of groups", || {
+            format!("told {told:?}\nexpected {expected:?} by {:?}", record.body)
+        })
+    }
+}
+
+/// The members of every group that an ingress rule names as its source.
+fn members(cloud: &CloudModel) -> Members {
+    let named = cloud.lines().filter_map(|line| match line {
+        StateLine::Rule(rule) if rule.security_group_id.is_some() => match rule.permission()?.source {
+            Source::Group(id) => Some(id),
+            _ => None,
+        },
+        _ => None,
+    });
+    let named: BTreeSet<Id> = named.collect();
+    named.into_iter().map(|id| (id.clone(), cloud.members_of(&id).into_iter().collect())).collect()
+}

@@ -1,0 +1,267 @@
+//! What arrives at the engine, in order: messages, pages of the API's answers, time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use osel_core::decode::{read_named, read_object};
+use osel_core::engine::{ATTEMPT_SECONDS, Named};
+use osel_core::event::{Kind, Object, Properties, RawMessage};
+use osel_core::names::NameKind;
+use osel_core::time::Timestamp;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::plan::Plan;
+use super::world::{Snapshot, World};
+use crate::cloud::Message;
+use crate::random::Random;
+use crate::schedule::Schedule;
+
+/// How many objects a page has: few, so that small clouds have several.
+const PAGE_OBJECTS: usize = 40;
+
+/// One input, before decoding.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Timestamp,
+    pub(super) what: What,
+}
+
+/// What arrives.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Message(RawMessage),
+    /// Objects and names that the API showed, as of the time.
+    Page(Arc<Page>),
+    /// The end of a read of these kinds.
+    ReadEnd(Timestamp, Vec<Kind>),
+    Tick,
+}
+
+/// A page of the API's answers.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) taken_at: Timestamp,
+    pub(super) objects: Vec<Object>,
+    pub(super) names: Vec<Named>,
+}
+
+/// All that arrives in one run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Script {
+    pub(super) arrivals: Vec<Arrival>,
+    /// Up to here everything came from the bus, except for the reads before the last.
+    pub(super) before_last_read: usize,
+    /// Up to here the last read.
+    pub(super) after_last_read: usize,
+    /// The messages that came at all, without repetitions; forged and broken ones are not among them.
+    pub(super) heard: Vec<Message>,
+    pub(super) lost: Vec<Message>,
+    /// How many bodies were cut short.
+    pub(super) broken: usize,
+    /// How many copies have another content under a known id.
+    pub(super) forged: usize,
+}
+
+/// The reads of a world, parsed once for all its scripts.
+#[derive(Clone, Debug)]
+pub(super) struct Reads {
+    first: Option<Read>,
+    middle: Option<Read>,
+    last: Read,
+}
+
+#[derive(Clone, Debug)]
+struct Read {
+    taken_at: Timestamp,
+    pages: Vec<Arc<Page>>,
+    complete: Vec<Kind>,
+}
+
+impl Reads {
+    pub(super) fn parse(world: &World) -> Result<Self, Failure> {
+        let parse = |snapshot: &Option<Snapshot>| snapshot.as_ref().map(Read::parse).transpose();
+        Ok(Self {
+            first: parse(&world.first)?,
+            middle: parse(&world.middle)?,
+            last: Read::parse(&world.last)?,
+        })
+    }
+}
+
+impl Read {
+    fn parse(snapshot: &Snapshot) -> Result<Self, Failure> {
+        let failed = |error| Failure::new("inventory", error);
+        let taken_at = Timestamp::from_micros(snapshot.taken_at);
+        let mut objects = Vec::new();
+        let mut complete = Vec::new();
+        let listed = |collection: &str| snapshot.state[collection].as_array();
+        for kind in Kind::ALL {
+            let Some(list) = listed(kind.plural()) else { continue };
+            complete.push(kind);
+            for object in list {
+                objects.push(read_object(kind, object.to_string().as_bytes()).map_err(failed)?);
+            }
+        }
+        let mut names = Vec::new();
+        for kind in NameKind::ALL {
+            for one in listed(&format!("{}s", kind.as_str())).into_iter().flatten() {
+                let (id, name, _) = read_named(one.to_string().as_bytes()).map_err(failed)?;
+                names.extend(name.map(|name| Named { kind, id, name, at: taken_at }));
+            }
+        }
+        let mut pages: Vec<Page> = Vec::new();
+        for objects in objects.chunks(PAGE_OBJECTS) {
+            pages.push(Page { taken_at, objects: objects.to_vec(), names: Vec::new() });
+        }
+        pages.push(Page { taken_at, objects: Vec::new(), names });
+        Ok(Self { taken_at, pages: pages.into_iter().map(Arc::new).collect(), complete })
+    }
+
+    fn arrivals(&self, at: Timestamp) -> impl Iterator<Item = Arrival> + '_ {
+        let pages = self.pages.iter().map(move |page| Arrival { at, what: What::Page(Arc::clone(page)) });
+        pages.chain([Arrival { at, what: What::ReadEnd(self.taken_at, self.complete.clone()) }])
+    }
+}
+
+impl Script {
+    /// What arrives when the messages go through this schedule.
+    pub(super) fn write(
+        plan: &Plan,
+        schedule: &Schedule,
+        world: &World,
+        reads: &Reads,
+        random: &mut Random,
+    ) -> Self {
+        let is_plan = schedule.seed == plan.schedule.seed;
+        let mut script = Self::default();
+        let delivered = schedule.deliver(world.sent.clone());
+        script.lost = delivered.dropped;
+        let mut on_time = Vec::new();
+        let mut late = Vec::new();
+        let mut heard = BTreeSet::new();
+        let back = if is_plan { plan.away_seconds * 1_000_000 } else { 0 };
+        let back = delivered.messages.first().map_or(0, |(at, _)| at + back);
+        for (place, (at, message)) in delivered.messages.into_iter().enumerate() {
+            let at = at.max(back + place as i64);
+            if heard.insert(text(&message, "message_id").to_owned()) {
+                script.heard.push(message.clone());
+            }
+            let held_back = is_plan && random.percent(plan.hold_back_percent);
+            let to = if held_back { &mut late } else { &mut on_time };
+            if is_plan && plan.noise {
+                script.add_noise(at, &message, plan, to, random);
+            }
+            to.push((at, raw(plan, &message, message.body().into_bytes(), at)));
+        }
+        if let Some(first) = &reads.first {
+            script.arrivals.extend(first.arrivals(first.taken_at));
+        }
+        script.add_messages(on_time, reads.middle.as_ref(), random);
+        script.before_last_read = script.arrivals.len();
+
+        let now = script.now().max(reads.last.taken_at);
+        script.arrivals.extend(reads.last.arrivals(now));
+        script.after_last_read = script.arrivals.len();
+        let shift = now.micros();
+        script.arrivals.extend(late.into_iter().map(|(at, mut raw)| {
+            let at = Timestamp::from_micros(shift.max(at));
+            raw.received_at = at;
+            Arrival { at, what: What::Message(raw) }
+        }));
+        let end = script.now().plus_seconds(2 * ATTEMPT_SECONDS);
+        script.arrivals.push(Arrival { at: end, what: What::Tick });
+        script
+    }
+
+    /// The time of the last arrival.
+    fn now(&self) -> Timestamp {
+        self.arrivals.last().map_or(Timestamp::EPOCH, |arrival| arrival.at)
+    }
+
+    fn add_messages(&mut self, messages: Vec<(i64, RawMessage)>, read: Option<&Read>, random: &mut Random) {
+        let count = messages.len();
+        let earliest =
+            |read: &Read| messages.iter().position(|(at, _)| *at >= read.taken_at.micros()).unwrap_or(count);
+        // An answer comes when it was given, or some time later.
+        let read = read.map(|read| {
+            let earliest = earliest(read);
+            (earliest + random.index(count - earliest + 1), read)
+        });
+        let mut last = self.now();
+        for (place, (at, raw)) in messages.into_iter().enumerate() {
+            let at = Timestamp::from_micros(at).max(last);
+            if let Some((wanted, read)) = read
+                && wanted == place
+            {
+                self.arrivals.extend(read.arrivals(at));
+            }
+            if random.percent(3) {
+                self.arrivals.push(Arrival { at, what: What::Tick });
+            }
+            self.arrivals.push(Arrival { at, what: What::Message(raw) });
+            last = at;
+        }
+        if let Some((place, read)) = read
+            && place == count
+        {
+            self.arrivals.extend(read.arrivals(last.max(read.taken_at)));
+        }
+    }
+
+    /// Now and then a body that was cut short, or one with a known id and another content.
+    fn add_noise(
+        &mut self,
+        at: i64,
+        message: &Message,
+        plan: &Plan,
+        to: &mut Vec<(i64, RawMessage)>,
+        random: &mut Random,
+    ) {
+        if random.percent(2) {
+            let mut body = message.body().into_bytes();
+            body.truncate(random.between(1, body.len() as u64 - 1) as usize);
+            let known = |(_, other): &(i64, RawMessage)| other.body == body;
+            if !to.iter().any(known) {
+                self.broken += 1;
+                to.push((at, raw(plan, message, body, at)));
+            }
+        }
+        let is_start =
+            message.notification["event_type"].as_str().is_some_and(|name| name.ends_with(".start"));
+        if random.percent(2) && !is_start {
+            let mut forged = message.clone();
+            forged.notification["_context_forged"] = self.forged.into();
+            self.forged += 1;
+            to.push((at, raw(plan, &forged, forged.body().into_bytes(), at)));
+        }
+    }
+}
+
+/// A text of a notification.
+pub(super) fn text<'a>(message: &'a Message, key: &str) -> &'a str {
+    message.notification[key].as_str().unwrap_or("")
+}
+
+/// Every text in a value, at any depth.
+pub(super) fn texts<'a>(value: &'a Value, each: &mut impl FnMut(&'a str)) {
+    match value {
+        Value::String(text) => each(text),
+        Value::Array(all) => all.iter().for_each(|one| texts(one, each)),
+        Value::Object(fields) => fields.values().for_each(|one| texts(one, each)),
+        _ => {}
+    }
+}
+
+fn raw(plan: &Plan, message: &Message, body: Vec<u8>, at: i64) -> RawMessage {
+    RawMessage {
+        source: Arc::from(message.exchange),
+        region: plan.region.map(Arc::from),
+        exchange: message.exchange.into(),
+        routing_key: format!("{}.info", message.topic).into(),
+        redelivered: message.redelivered,
+        received_at: Timestamp::from_micros(at),
+        properties: Properties::default(),
+        body,
+    }
+}

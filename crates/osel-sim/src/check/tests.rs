@@ -1,0 +1,17 @@
+//! Some seeds with every build; thousands by `cargo xtask sim --seeds N`.
+
+use super::{Range, run_many};
+
+/// How many seeds: a few seconds without optimisation.
+const SEEDS: u64 = 40;
+
+#[test]
+fn the_engine_knows_says_and_writes_what_is_true() {
+    let report = run_many(Range { first: 1, count: SEEDS, steps: None, threads: 2, goes_on: false });
+    assert!(report.found.is_empty(), "{:?}", report.first());
+    assert_eq!(report.passed, SEEDS);
+    let counted = report.counted;
+    // Checks of nothing are no checks.
+    assert!(counted.messages > 1000 && counted.rows > 1000, "{counted:?}");
+    assert!(counted.deltas > 20 && counted.admitted > 20 && counted.failed_calls > 20, "{counted:?}");
+}
