@@ -129,7 +129,7 @@ impl<'de> Deserialize<'de> for Body {
             type Value = Body;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text")
+                f.write_str("a string")
             }
 
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Body, E> {

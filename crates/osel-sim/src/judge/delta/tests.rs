@@ -32,10 +32,12 @@ fn ports(from: i64, to: i64) -> Value {
 }
 
 #[test]
-fn rows_are_the_same_when_only_their_port_was_described_anew() {
+fn a_row_whose_port_is_described_anew_is_closed_and_opened() {
     let before = [row("r", &json!({}))];
     let after = [row("r", &json!({"device_id": "another", "project_id": "t"}))];
-    assert_eq!(delta(&before, &after), (vec![], vec![]));
+    let (opened, closed) = delta(&before, &after);
+    assert_eq!((opened.len(), closed.len()), (1, 1));
+    assert_eq!(closed[0]["redundant"], true, "nothing was closed for a packet");
 }
 
 #[test]
