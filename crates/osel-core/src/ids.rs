@@ -7,18 +7,78 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A hasher with a fixed seed, so that nothing in the core depends on chance.
-pub type FixedState = BuildHasherDefault<DefaultHasher>;
+pub type FixedState = BuildHasherDefault<FixedHasher>;
 /// A hash map for look-up only: what leaves the core is sorted, never in the order of a map.
 pub type Map<K, V> = std::collections::HashMap<K, V, FixedState>;
 /// A hash set for look-up only.
 pub type Set<K> = std::collections::HashSet<K, FixedState>;
+
+/// Multiplies and folds: a few instructions for an id.
+///
+/// A fixed seed means that whoever may choose keys can choose them to collide, with this hasher as with any other. The services
+/// choose ids by chance; what tenants choose (addresses of pairs) is bounded by their quotas, and a collision costs one comparison.
+#[derive(Clone, Debug)]
+pub struct FixedHasher(u64);
+
+/// Odd numbers without a pattern in their bits: fractions of the golden ratio and of the square root of three.
+const HASH_START: u64 = 0x9E37_79B9_7F4A_7C15;
+const HASH_FACTOR: u64 = 0xBB67_AE85_84CA_A73B;
+
+impl Default for FixedHasher {
+    fn default() -> Self {
+        Self(HASH_START)
+    }
+}
+
+impl Hasher for FixedHasher {
+    fn finish(&self) -> u64 {
+        fold(self.0 ^ HASH_FACTOR, HASH_START)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in &mut chunks {
+            self.write_u64(chunk.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)));
+        }
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            self.write_u64(rest.iter().fold(rest.len() as u64, |all, &byte| all << 8 | u64::from(byte)));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = fold(self.0 ^ number, HASH_FACTOR);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+}
+
+/// Both halves of a product: every bit of it depends on every bit of the factors.
+fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    product as u64 ^ (product >> 64) as u64
+}
 
 /// The longest id that is accepted, in bytes; Keystone's widest column is 64, tags and names used as ids reach 255.
 pub const ID_BYTES_MAX: usize = 255;
@@ -27,7 +87,7 @@ pub const ID_BYTES_MAX: usize = 255;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Id(Repr);
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 enum Repr {
     /// `8-4-4-4-12` lower-case hexadecimal digits.
     Dashed([u8; 16]),
@@ -81,36 +141,58 @@ impl Id {
     }
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+impl Hash for Repr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Dashed(bytes) | Self::Bare(bytes) => {
+                let number = u128::from_le_bytes(*bytes);
+                state.write_u64(number as u64);
+                state.write_u64((number >> 64) as u64);
+            }
+            Self::Text(text) => text.hash(state),
+        }
     }
+}
+
+/// The value of each lower-case hexadecimal digit, and [`NO_DIGIT`] for all other bytes.
+const DIGIT_VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+const NO_DIGIT: u8 = 0xf0;
+
+/// Where the pairs of digits stand in a UUID with dashes.
+const DASHED: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+/// Where they stand in one without.
+const BARE: [usize; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+
+/// Reads the digits at these places. Digits and letters follow each other at random, so this asks only once,
+/// at the end, whether all of them were digits.
+fn parse_pairs<const N: usize>(text: &[u8; N], places: &[usize; 16]) -> Option<[u8; 16]> {
+    let mut out = [0; 16];
+    let mut all = 0;
+    for (byte, &place) in out.iter_mut().zip(places) {
+        let high = DIGIT_VALUES[usize::from(text[place])];
+        let low = DIGIT_VALUES[usize::from(text[place + 1])];
+        all |= high | low;
+        *byte = high << 4 | low;
+    }
+    (all & NO_DIGIT == 0).then_some(out)
 }
 
 fn parse_bare(text: &[u8]) -> Option<[u8; 16]> {
-    let mut out = [0; 16];
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(out)
+    parse_pairs::<32>(text.try_into().ok()?, &BARE)
 }
 
 fn parse_dashed(text: &[u8]) -> Option<[u8; 16]> {
-    let mut bare = [0; 32];
-    let mut at = 0;
-    for (i, &byte) in text.iter().enumerate() {
-        if matches!(i, 8 | 13 | 18 | 23) {
-            if byte != b'-' {
-                return None;
-            }
-        } else {
-            bare[at] = byte;
-            at += 1;
-        }
-    }
-    parse_bare(&bare)
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let has_dashes = [8, 13, 18, 23].iter().fold(true, |all, &place| all & (text[place] == b'-'));
+    if has_dashes { parse_pairs(text, &DASHED) } else { None }
 }
 
 impl fmt::Display for Id {

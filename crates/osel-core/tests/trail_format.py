@@ -15,6 +15,8 @@ import sys
 KINDS = "change authentication access activity scan finding command drift gap system".split()
 CLASSES = ["body", "personal", "payload", "exposure"]
 NO_PROJECT = 0xFFFF
+# Which leaves of trees of which sizes the vectors prove.
+PROVED = [(1, 10), (9, 10), (0, 1), (4, 5), (5, 8)]
 TIME_MIN, TIME_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
@@ -28,6 +30,45 @@ def commitment(salt, content):
 
 def leaf_hash(canonical):
     return hashlib.sha256(b"\x00" + canonical).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def tree_root(leaves):
+    if len(leaves) < 2:
+        return leaves[0] if leaves else hashlib.sha256(b"").digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return node_hash(tree_root(leaves[:half]), tree_root(leaves[half:]))
+
+
+def inclusion_path(index, leaves):
+    if len(leaves) == 1:
+        return []
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < half:
+        return inclusion_path(index, leaves[:half]) + [tree_root(leaves[half:])]
+    return inclusion_path(index - half, leaves[half:]) + [tree_root(leaves[:half])]
+
+
+def is_included(proof):
+    """The steps of the document's section on proofs, on a proof as `osel audit prove` prints it."""
+    at, last = proof["index"], proof["tree_size"] - 1
+    node = bytes.fromhex(proof["leaf_hash"])
+    if proof["seq"] != at + 1 or at > last:
+        return False
+    for sibling in map(bytes.fromhex, proof["path"]):
+        if last == 0:
+            return False
+        if at % 2 or at == last:
+            node = node_hash(sibling, node)
+            while at % 2 == 0 and at:
+                at, last = at // 2, last // 2
+        else:
+            node = node_hash(node, sibling)
+        at, last = at // 2, last // 2
+    return last == 0 and node.hex() == proof["root_hash"]
 
 
 def write(record):
@@ -145,6 +186,18 @@ def fill(vectors):
         previous = leaf_hash(canonical)
         row.update(seq=seq, as_of=as_of, canonical=canonical.hex(), hash=previous.hex())
         vectors["head"] = f"{seq}:{previous.hex()}"
+    leaves = [bytes.fromhex(row["hash"]) for row in vectors["records"]]
+    vectors["proofs"] = [
+        {
+            "seq": index + 1,
+            "index": index,
+            "tree_size": size,
+            "leaf_hash": leaves[index].hex(),
+            "root_hash": tree_root(leaves[:size]).hex(),
+            "path": [node.hex() for node in inclusion_path(index, leaves[:size])],
+        }
+        for index, size in PROVED
+    ]
 
 
 def stored(row):
@@ -200,6 +253,15 @@ def check(vectors):
         except Bad:
             continue
         raise AssertionError(f"read although {malformed['why']}")
+    for proof in vectors["proofs"]:
+        assert is_included(proof)
+        for wrong in (
+            dict(proof, index=proof["index"] + 1),
+            dict(proof, leaf_hash=proof["root_hash"][::-1]),
+            dict(proof, path=proof["path"] + [proof["leaf_hash"]]),
+            dict(proof, path=proof["path"][1:], seq=proof["seq"] if proof["path"] else 0),
+        ):
+            assert not is_included(wrong), f"a wrong proof passed: {wrong}"
     malformed = len(vectors["malformed"])
     print(f"{len(rows)} records and {malformed} malformed ones as expected, {changes} changes found")
 

@@ -7,7 +7,8 @@ use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use osel_core::trail::{
     CANONICAL_BYTES_MAX, Canonical, Chain, Draft, Hash, NotedHead, PARTS_ALWAYS_FIT, PROJECT_BYTES_MAX, Part,
-    PartClass, RecordKind, StoredContent, StoredPart, StoredRecord, VERSION, Verifier, commitment, leaf_hash,
+    PartClass, Prover, RecordKind, StoredContent, StoredPart, StoredRecord, VERSION, Verifier, commitment,
+    inclusion_plan, leaf_hash, tree_root, verify_inclusion,
 };
 use serde::Deserialize;
 
@@ -19,6 +20,18 @@ struct Vectors {
     records: Vec<Record>,
     head: String,
     malformed: Vec<Refused>,
+    proofs: Vec<Proof>,
+}
+
+/// As `osel audit prove` prints it.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Proof {
+    seq: u64,
+    index: u64,
+    tree_size: u64,
+    leaf_hash: String,
+    root_hash: String,
+    path: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +185,28 @@ fn the_example_in_the_document_is_a_vector() {
 
     let empty = NotedHead { seq: 0, hash: Hash::ZERO };
     assert_eq!(format!("0:{}", "0".repeat(64)).parse(), Ok(empty));
+}
+
+#[test]
+fn the_proofs_are_the_ones_of_the_code() {
+    let vectors = vectors();
+    let hash = |text: &String| text.parse::<Hash>().expect("a hash");
+    let leaves: Vec<Hash> = vectors.records.iter().map(|record| hash(&record.hash)).collect();
+    for proof in &vectors.proofs {
+        let size = usize::try_from(proof.tree_size).expect("a small tree");
+        let mut prover = Prover::new(inclusion_plan(proof.index, proof.tree_size).expect("in the tree"));
+        leaves.iter().for_each(|&leaf| prover.push(leaf));
+        let path: Vec<Hash> = proof.path.iter().map(hash).collect();
+        assert_eq!(prover.finish().as_deref(), Some(&path[..]));
+        let root = tree_root(leaves[..size].iter().copied());
+        assert_eq!((root, proof.seq), (hash(&proof.root_hash), proof.index + 1));
+        let checked = verify_inclusion(hash(&proof.leaf_hash), proof.index, proof.tree_size, &path, root);
+        assert_eq!(checked, Ok(()));
+    }
+    let (_, block) = DOCUMENT.split_once("```proof 2\n").expect("the document has a proof");
+    let (block, _) = block.split_once("```").expect("the proof ends");
+    let shown: Proof = serde_json::from_str(block).expect("a proof");
+    assert_eq!(shown, vectors.proofs[0]);
 }
 
 #[test]

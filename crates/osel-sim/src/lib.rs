@@ -9,6 +9,7 @@
 //! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
+//! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.
 
@@ -18,6 +19,7 @@ pub mod command;
 pub mod corpus;
 pub mod files;
 pub mod generate;
+pub mod intake;
 pub mod judge;
 #[cfg(test)]
 mod listener;

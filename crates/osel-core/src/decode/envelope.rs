@@ -20,6 +20,9 @@ pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The only version of the envelope there has ever been.
 const VERSION: &str = "2.0";
 
+/// How an envelope begins as Python writes it.
+const START: &[u8] = br#"{"oslo.version": "2.0", "oslo.message": ""#;
+
 /// A body that is no text, and what of it may be kept.
 #[derive(Debug)]
 pub(super) struct Unopened<'a> {
@@ -84,6 +87,9 @@ fn unpack(body: &[u8]) -> Result<Vec<u8>, Unopened<'static>> {
 /// Nothing means that the body does not begin like one: it may be a notification of the first format, or an
 /// envelope in an unusual order, which [`open_scanned`] opens.
 pub(super) fn message_start(body: &[u8]) -> Option<usize> {
+    if body.starts_with(START) {
+        return Some(START.len());
+    }
     let parts: [&[u8]; 8] =
         [b"{", b"\"oslo.version\"", b":", b"\"2.0\"", b",", b"\"oslo.message\"", b":", b"\""];
     parts.iter().try_fold(0, |at, part| token(body, at, part))

@@ -9,117 +9,145 @@
 use super::defect::{DefectKind, Fault};
 use super::escape::{self, find_special, special};
 
+/// Where a scanner is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    /// The next byte.
+    at: usize,
+    /// Where it will stand in the text that is kept; counted by [`Wrapped`] only.
+    end: usize,
+    /// Whether white space was skipped that is still in the text.
+    pub(super) has_space: bool,
+}
+
 /// What the scanner reads from. Places are places in the text that is kept.
+///
+/// The cursor is the scanner's, and everything it goes through is inlined: so it stays in registers.
 pub(super) trait Layer {
+    /// How many bytes there are at most.
+    fn bytes(&self) -> usize;
+    /// The cursor at the first byte.
+    fn start(&self) -> Cursor;
+    /// Where the next byte will stand.
+    fn place(cursor: Cursor) -> usize;
     /// The next byte, white space skipped; 0 where there is none (and for a NUL, which no rule accepts
     /// either).
-    fn peek(&mut self) -> u8;
+    fn peek(&self, cursor: &mut Cursor) -> u8;
     /// The next byte as it is; 0 as for [`Self::peek`].
-    fn byte(&self) -> u8;
+    fn byte(&self, cursor: Cursor) -> u8;
     /// Takes the next byte over.
-    fn take(&mut self);
+    fn take(&mut self, cursor: &mut Cursor);
+    /// Takes this byte over, if it is next, and gives the one after it; white space is skipped before both.
+    #[inline(always)]
+    fn take_mark(&mut self, cursor: &mut Cursor, mark: u8) -> Option<u8> {
+        if self.peek(cursor) != mark {
+            return None;
+        }
+        self.take(cursor);
+        Some(self.peek(cursor))
+    }
     /// Takes a word over, if it is next.
-    fn take_word(&mut self, word: &[u8]) -> bool;
-    /// Takes the colon over that is next, and gives the byte after it and after white space.
-    fn take_colon(&mut self) -> Option<u8>;
-    /// Takes a string over from its quote on; gives where its text starts and ends, and whether it has
-    /// escapes.
-    fn take_string(&mut self) -> Result<(usize, usize, bool), Fault>;
-    /// Where the next byte will stand.
-    fn place(&self) -> usize;
+    fn take_word<const N: usize>(&mut self, cursor: &mut Cursor, word: [u8; N]) -> bool;
+    /// Takes a string over from its quote on; tells whether it has escapes.
+    fn take_string(&mut self, cursor: &mut Cursor) -> Result<bool, Fault>;
+    /// The text of a string without escapes and of that length, which the cursor was before: as it came.
+    fn source(&self, before: Cursor, length: usize) -> &[u8];
     /// The text so far, at least.
     fn text(&self) -> &[u8];
-    /// Whether white space was skipped that is still in the text.
-    fn has_space(&self) -> bool;
     /// A fault of this kind, here.
-    fn fault(&self, kind: DefectKind) -> Fault;
+    fn fault(&self, cursor: Cursor, kind: DefectKind) -> Fault;
 }
 
 /// A JSON text as it stands.
 #[derive(Debug)]
 pub(super) struct Bare<'a> {
     bytes: &'a [u8],
-    at: usize,
-    has_space: bool,
 }
 
 impl<'a> Bare<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, has_space: false }
+        Self { bytes }
     }
 }
 
 impl Layer for Bare<'_> {
-    #[inline]
-    fn peek(&mut self) -> u8 {
+    fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn start(&self) -> Cursor {
+        Cursor { at: 0, end: 0, has_space: false }
+    }
+
+    #[inline(always)]
+    fn place(cursor: Cursor) -> usize {
+        cursor.at
+    }
+
+    #[inline(always)]
+    fn peek(&self, cursor: &mut Cursor) -> u8 {
         loop {
-            match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => {
-                    self.has_space = true;
-                    self.at += 1;
+            match self.byte(*cursor) {
+                b' ' | b'\n' | b'\r' | b'\t' => {
+                    cursor.has_space = true;
+                    cursor.at += 1;
                 }
-                Some(&byte) => return byte,
-                None => return 0,
+                byte => return byte,
             }
         }
     }
 
-    #[inline]
-    fn byte(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or(0)
+    #[inline(always)]
+    fn byte(&self, cursor: Cursor) -> u8 {
+        self.bytes.get(cursor.at).copied().unwrap_or(0)
     }
 
-    #[inline]
-    fn take(&mut self) {
-        self.at += 1;
+    #[inline(always)]
+    fn take(&mut self, cursor: &mut Cursor) {
+        cursor.at += 1;
     }
 
-    fn take_word(&mut self, word: &[u8]) -> bool {
-        let is_next = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word));
+    #[inline(always)]
+    fn take_word<const N: usize>(&mut self, cursor: &mut Cursor, word: [u8; N]) -> bool {
+        let is_next = self.source_at(cursor.at).first_chunk() == Some(&word);
         if is_next {
-            self.at += word.len();
+            cursor.at += N;
         }
         is_next
     }
 
-    #[inline]
-    fn take_colon(&mut self) -> Option<u8> {
-        if self.peek() != b':' {
-            return None;
-        }
-        self.take();
-        Some(self.peek())
-    }
-
-    #[inline]
-    fn take_string(&mut self) -> Result<(usize, usize, bool), Fault> {
-        let start = self.at + 1;
-        let special = find_special(self.bytes, start);
+    #[inline(always)]
+    fn take_string(&mut self, cursor: &mut Cursor) -> Result<bool, Fault> {
+        let special = find_special(self.bytes, cursor.at + 1);
         let escaped = self.bytes.get(special) != Some(&b'"');
         let end = if escaped { escape::check(self.bytes, special)? } else { special };
-        self.at = end + 1;
-        Ok((start, end, escaped))
+        cursor.at = end + 1;
+        Ok(escaped)
     }
 
-    fn place(&self) -> usize {
-        self.at
+    #[inline(always)]
+    fn source(&self, before: Cursor, length: usize) -> &[u8] {
+        &self.bytes[before.at + 1..before.at + 1 + length]
     }
 
+    #[inline(always)]
     fn text(&self) -> &[u8] {
         self.bytes
     }
 
-    fn has_space(&self) -> bool {
-        self.has_space
-    }
-
     #[cold]
-    fn fault(&self, kind: DefectKind) -> Fault {
-        if kind == DefectKind::Syntax {
-            escape::unexpected(self.bytes, self.at)
-        } else {
-            Fault::byte(kind, self.at)
+    fn fault(&self, cursor: Cursor, kind: DefectKind) -> Fault {
+        match kind {
+            DefectKind::Syntax => escape::unexpected(self.bytes, cursor.at),
+            kind => Fault::byte(kind, cursor.at),
         }
+    }
+}
+
+impl Bare<'_> {
+    #[inline(always)]
+    fn source_at(&self, at: usize) -> &[u8] {
+        self.bytes.get(at..).unwrap_or_default()
     }
 }
 
@@ -127,164 +155,181 @@ impl Layer for Bare<'_> {
 #[derive(Debug)]
 pub(super) struct Wrapped<'a> {
     bytes: &'a [u8],
-    at: usize,
+    from: usize,
     text: Vec<u8>,
-    end: usize,
 }
 
 impl<'a> Wrapped<'a> {
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
+    pub(super) fn new(bytes: &'a [u8], from: usize) -> Self {
         // Escapes only get shorter. Room for a word more, since words are written before it is known how much
         // of them counts.
-        let text = vec![0; bytes.len() - at + 8];
-        Self { bytes, at, text, end: 0 }
+        let text = vec![0; bytes.len() - from + 8];
+        Self { bytes, from, text }
     }
 
     /// The text, and the place after the string's closing quote; nothing if that is not next.
-    pub(super) fn finish(mut self) -> Option<(String, usize)> {
-        if self.byte() != b'"' {
+    pub(super) fn finish(mut self, cursor: Cursor) -> Option<(String, usize)> {
+        if self.byte(cursor) != b'"' {
             return None;
         }
-        self.text.truncate(self.end);
-        Some((String::from_utf8(self.text).ok()?, self.at + 1))
+        self.text.truncate(cursor.end);
+        Some((String::from_utf8(self.text).ok()?, cursor.at + 1))
     }
 
-    #[cold]
-    fn give_up<T>(&self) -> Result<T, Fault> {
-        Err(self.fault(DefectKind::Syntax))
+    #[inline(always)]
+    fn rest(&self, at: usize) -> &[u8] {
+        self.bytes.get(at..).unwrap_or_default()
     }
 
-    /// Takes over an escape of the inner text, which is an escaped backslash and what that one escapes.
+    /// Takes the rest of a string over, from an escape of the inner text or from the last few bytes of the
+    /// body on.
     #[cold]
-    fn take_inner_escape(&mut self) -> Result<(), Fault> {
-        let length = match (self.bytes.get(self.at + 2), self.bytes.get(self.at + 3)) {
-            (Some(b'\\'), Some(b'"' | b'\\')) => 4,
-            (Some(b'n' | b't' | b'r' | b'b' | b'f' | b'/' | b'u'), _) => 3,
-            _ => return self.give_up(),
-        };
-        self.text[self.end] = b'\\';
-        self.text[self.end + 1] = self.bytes[self.at + length - 1];
-        self.at += length;
-        self.end += 2;
-        Ok(())
+    fn take_rest(
+        &mut self,
+        start: usize,
+        mut at: usize,
+        mut end: usize,
+    ) -> Result<(usize, usize, bool), Fault> {
+        let mut escaped = false;
+        loop {
+            let (taken, kept): (usize, &[u8]) = match self.rest(at) {
+                [b'\\', b'"', ..] => break,
+                // An escape of the inner text is an escaped backslash and what that one escapes.
+                [b'\\', b'\\', b'\\', second @ (b'"' | b'\\'), ..] => (4, &[b'\\', *second]),
+                [b'\\', b'\\', second @ (b'n' | b't' | b'r' | b'b' | b'f' | b'/' | b'u'), ..] => {
+                    (3, &[b'\\', *second])
+                }
+                [byte, ..] if *byte >= 0x20 && !matches!(byte, b'"' | b'\\') => {
+                    (1, std::slice::from_ref(byte))
+                }
+                _ => return Err(Fault::byte(DefectKind::Syntax, at)),
+            };
+            escaped |= taken > 1;
+            let kept: [u8; 2] = [kept[0], kept.get(1).copied().unwrap_or(0)];
+            self.text[end..end + 2].copy_from_slice(&kept);
+            at += taken;
+            end += if taken > 1 { 2 } else { 1 };
+        }
+        if escaped {
+            self.text[end] = b'"';
+            let text = &self.text[..=end];
+            if escape::check(text, find_special(text, start))? != end {
+                return Err(Fault::byte(DefectKind::Syntax, at));
+            }
+        }
+        Ok((at, end, escaped))
     }
 }
 
 impl Layer for Wrapped<'_> {
-    #[inline]
-    fn peek(&mut self) -> u8 {
-        loop {
-            // Comparisons, not a table: what is next is hard to foresee, and a wrong jump costs more than
-            // three comparisons.
-            match self.bytes.get(self.at..).unwrap_or_default() {
-                [b'\\', after, ..] => return if *after == b'"' { b'"' } else { 0 },
-                [b' ', ..] => self.at += 1,
-                // The end of the outer string is no byte of the inner text.
-                [b'"', ..] | [] => return 0,
-                [byte, ..] => return *byte,
-            }
+    fn bytes(&self) -> usize {
+        self.bytes.len() - self.from
+    }
+
+    fn start(&self) -> Cursor {
+        Cursor { at: self.from, end: 0, has_space: false }
+    }
+
+    #[inline(always)]
+    fn place(cursor: Cursor) -> usize {
+        cursor.end
+    }
+
+    #[inline(always)]
+    fn peek(&self, cursor: &mut Cursor) -> u8 {
+        let mut byte = self.byte(*cursor);
+        while byte == b' ' {
+            cursor.at += 1;
+            byte = self.byte(*cursor);
+        }
+        // The end of the outer string is no byte of the inner text, and of escapes only the quote's is known
+        // here.
+        match byte {
+            b'\\' if self.bytes.get(cursor.at + 1) == Some(&b'"') => b'"',
+            b'\\' | b'"' => 0,
+            byte => byte,
         }
     }
 
-    #[inline]
-    fn byte(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or(0)
+    #[inline(always)]
+    fn byte(&self, cursor: Cursor) -> u8 {
+        self.bytes.get(cursor.at).copied().unwrap_or(0)
     }
 
-    #[inline]
-    fn take(&mut self) {
-        self.text[self.end] = self.byte();
-        self.end += 1;
-        self.at += 1;
+    #[inline(always)]
+    fn take(&mut self, cursor: &mut Cursor) {
+        self.text[cursor.end] = self.byte(*cursor);
+        cursor.end += 1;
+        cursor.at += 1;
     }
 
-    fn take_word(&mut self, word: &[u8]) -> bool {
-        let is_next = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word));
+    #[inline(always)]
+    fn take_mark(&mut self, cursor: &mut Cursor, mark: u8) -> Option<u8> {
+        // As Python writes it: the mark, one blank, and a string in most places.
+        if self.rest(cursor.at).first_chunk() == Some(&[mark, b' ', b'\\', b'"']) {
+            self.text[cursor.end] = mark;
+            cursor.end += 1;
+            cursor.at += 2;
+            return Some(b'"');
+        }
+        if self.peek(cursor) != mark {
+            return None;
+        }
+        self.take(cursor);
+        Some(self.peek(cursor))
+    }
+
+    #[inline(always)]
+    fn take_word<const N: usize>(&mut self, cursor: &mut Cursor, word: [u8; N]) -> bool {
+        let is_next = self.rest(cursor.at).first_chunk() == Some(&word);
         if is_next {
-            self.text[self.end..self.end + word.len()].copy_from_slice(word);
-            self.end += word.len();
-            self.at += word.len();
+            self.text[cursor.end..cursor.end + N].copy_from_slice(&word);
+            cursor.end += N;
+            cursor.at += N;
         }
         is_next
     }
 
-    #[inline]
-    fn take_colon(&mut self) -> Option<u8> {
-        if self.peek() != b':' {
-            return None;
-        }
-        self.take();
-        Some(self.peek())
-    }
-
-    #[inline]
-    fn take_string(&mut self) -> Result<(usize, usize, bool), Fault> {
-        let (mut at, mut end) = (self.at + 2, self.end + 1);
-        self.text[self.end] = b'"';
+    #[inline(always)]
+    fn take_string(&mut self, cursor: &mut Cursor) -> Result<bool, Fault> {
+        let (mut at, mut end) = (cursor.at + 2, cursor.end + 1);
+        self.text[cursor.end] = b'"';
         let start = end;
-        let mut escaped = false;
-        loop {
-            let rooms = self.text.get_mut(end..).unwrap_or_default().as_chunks_mut::<8>().0;
-            let eights = self.bytes.get(at..).unwrap_or_default().as_chunks::<8>().0;
-            let mut run = 0;
-            for (room, eight) in rooms.iter_mut().zip(eights) {
-                *room = *eight;
-                let word = u64::from_le_bytes(*eight);
-                let marks = special(word);
-                if marks != 0 {
-                    run += marks.trailing_zeros() as usize / 8;
-                    break;
-                }
-                run += 8;
-            }
-            at += run;
-            end += run;
-            let next = self.bytes.get(at..).unwrap_or_default();
-            if let [b'\\', b'"', ..] = next {
+        let eights = self.bytes.get(at..).unwrap_or_default().as_chunks::<8>().0;
+        let rooms = self.text.get_mut(end..).unwrap_or_default().as_chunks_mut::<8>().0;
+        for (room, eight) in rooms.iter_mut().zip(eights) {
+            *room = *eight;
+            let marks = special(u64::from_le_bytes(*eight));
+            if marks != 0 {
+                let run = marks.trailing_zeros() as usize / 8;
+                at += run;
+                end += run;
                 break;
             }
-            match next {
-                [b'\\', b'\\', ..] => {
-                    escaped = true;
-                    (self.at, self.end) = (at, end);
-                    self.take_inner_escape()?;
-                    (at, end) = (self.at, self.end);
-                }
-                // The last bytes of the body, fewer than a word.
-                [byte, ..] if *byte >= 0x20 && !matches!(byte, b'"' | b'\\') => {
-                    self.text[end] = *byte;
-                    at += 1;
-                    end += 1;
-                }
-                _ => return self.give_up(),
-            }
+            at += 8;
+            end += 8;
+        }
+        let mut escaped = false;
+        if self.rest(at).first_chunk() != Some(b"\\\"") {
+            (at, end, escaped) = self.take_rest(start, at, end)?;
         }
         self.text[end] = b'"';
-        self.at = at + 2;
-        self.end = end + 1;
-        if escaped {
-            let text = &self.text[..self.end];
-            if escape::check(text, find_special(text, start))? != end {
-                return self.give_up();
-            }
-        }
-        Ok((start, end, escaped))
+        *cursor = Cursor { at: at + 2, end: end + 1, ..*cursor };
+        Ok(escaped)
     }
 
-    fn place(&self) -> usize {
-        self.end
+    #[inline(always)]
+    fn source(&self, before: Cursor, length: usize) -> &[u8] {
+        &self.bytes[before.at + 2..before.at + 2 + length]
     }
 
+    #[inline(always)]
     fn text(&self) -> &[u8] {
         &self.text
     }
 
-    fn has_space(&self) -> bool {
-        false
-    }
-
     #[cold]
-    fn fault(&self, kind: DefectKind) -> Fault {
-        Fault::byte(kind, self.at)
+    fn fault(&self, cursor: Cursor, kind: DefectKind) -> Fault {
+        Fault::byte(kind, cursor.at)
     }
 }

@@ -20,6 +20,7 @@ mod envelope;
 mod escape;
 mod fields;
 mod glance;
+mod keys;
 mod keystone;
 mod layer;
 mod neutron;

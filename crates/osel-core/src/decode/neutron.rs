@@ -16,9 +16,7 @@ use crate::ids::Id;
 
 /// Reads a notification of the network service; nothing when it is none.
 pub(super) fn read(notice: Notice<'_>) -> Result<Option<Meaning>, Fault> {
-    let mut words = notice.event_type.splitn(4, '.');
-    let parts = (words.next().unwrap_or_default(), words.next(), words.next(), words.next());
-    let (resource, Some(verb), phase, None) = parts else { return Ok(None) };
+    let Some((resource, verb, phase)) = words(notice.event_type) else { return Ok(None) };
     if let ("router", "interface", Some(verb @ ("create" | "delete"))) = (resource, verb, phase) {
         return interface(notice, verb == "create").map(Some);
     }
@@ -35,6 +33,20 @@ pub(super) fn read(notice: Notice<'_>) -> Result<Option<Meaning>, Fault> {
             Ok(Some(other(notice, resource, verb)))
         }
         _ => Ok(None),
+    }
+}
+
+/// The two or three words of an event type.
+fn words(event_type: &str) -> Option<(&str, &str, Option<&str>)> {
+    let dot = |text: &str| text.bytes().position(|byte| byte == b'.');
+    let first = dot(event_type)?;
+    let (resource, rest) = (&event_type[..first], &event_type[first + 1..]);
+    match dot(rest) {
+        None => Some((resource, rest, None)),
+        Some(second) => {
+            let phase = &rest[second + 1..];
+            dot(phase).is_none().then_some((resource, &rest[..second], Some(phase)))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::defect::{Defect, DefectKind, Fault};
 use super::envelope::{self, BODY_BYTES_MAX, Envelope};
 use super::scan::{scan, scan_wrapped};
-use super::tape::{Tape, Value};
+use super::tape::{Span, Tape, Value};
 use super::{Decoded, audit, cinder, escape, glance, keystone, neutron, nova, other, redact, unparsed};
 use crate::event::{Actor, Change, Digest, Event, Outcome, RawMessage, Target};
 use crate::ids::{ID_BYTES_MAX, Id};
@@ -65,9 +65,8 @@ pub(super) fn decode_any(raw: &RawMessage) -> Decoded<'_> {
         }
         Ok(tape) => {
             // Kept in its envelope, so that a version that knows this one reads it as it was meant.
-            let head = Head::read(tape.root());
+            let Decoded { message_id, event_type, .. } = Found::on(&tape, raw).decoded;
             let defect = Defect::new(DefectKind::UnknownVersion, "oslo.version");
-            let (message_id, event_type) = (head.message_id, head.event_type);
             Decoded { message_id, event_type, ..unreadable(raw, into_bytes(text), defect) }
         }
         Err(fault) => unreadable(raw, into_bytes(text), fault.in_bytes("oslo.message")),
@@ -98,62 +97,70 @@ fn unreadable<'a>(raw: &RawMessage, bytes: Cow<'a, [u8]>, defect: Defect) -> Dec
     }
 }
 
-/// What was read from a tape, before the text is handed on.
-struct Found {
+/// What a scanned notification means, before its text is handed on.
+struct Found<'a> {
+    /// All but the body.
+    decoded: Decoded<'a>,
     /// The text without its secrets, where it had any.
     redacted: Option<Vec<u8>>,
-    digest: Digest,
-    message_id: Option<Box<str>>,
-    event_type: Option<Box<str>>,
-    result: Result<Event, Defect>,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     fn on(tape: &Tape<'_>, raw: &RawMessage) -> Self {
         let (bytes, secrets) = (tape.text.as_bytes(), &tape.scanned.secrets);
         let mut shapes = redact::shapes(bytes);
         shapes.retain(|span| {
-            !secrets.iter().any(|secret| secret.start <= span.start && span.end <= secret.end)
+            let before = secrets.partition_point(|secret| secret.start <= span.start);
+            before == 0 || secrets[before - 1].end < span.end
         });
         if shapes.is_empty() && tape.scanned.parameters.is_empty() {
             let redacted = (!secrets.is_empty()).then(|| redact::apply(bytes, secrets));
-            return Self::read(tape, raw, redacted);
+            return Self { decoded: read(tape, raw), redacted };
         }
-        // Secrets inside of texts: the event is read from the redacted text, so that none can be taken over.
-        shapes.extend_from_slice(secrets);
-        shapes.extend_from_slice(&tape.scanned.parameters);
-        let redacted = redact::apply(bytes, &redact::merge(shapes));
+        Self::on_redacted(tape, raw, shapes)
+    }
+
+    /// For secrets inside of texts: the event is read from the redacted text, so that none can be taken over.
+    #[cold]
+    fn on_redacted(tape: &Tape<'_>, raw: &RawMessage, mut spans: Vec<Span>) -> Self {
+        spans.extend_from_slice(&tape.scanned.secrets);
+        spans.extend_from_slice(&tape.scanned.parameters);
+        let redacted = redact::apply(tape.text.as_bytes(), &redact::merge(spans));
         let digest = digest(tape, Head::read(tape.root()).unique_id);
-        let text = String::from_utf8_lossy(&redacted).into_owned();
-        match scan(&text) {
-            Ok(tape) => Self { digest, ..Self::read(&tape, raw, Some(redacted)) },
-            Err(fault) => Self {
-                redacted: Some(redacted),
+        // Masks are ASCII and stand for whole characters, so this is UTF-8 still.
+        let text = String::from_utf8_lossy(&redacted);
+        let decoded = match scan(&text) {
+            Ok(tape) => Decoded { digest, ..read(&tape, raw) },
+            // Two keys that differed in a token only are one key now.
+            Err(fault) => Decoded {
+                body: Cow::Borrowed(&[]),
                 digest,
                 message_id: None,
                 event_type: None,
                 result: Err(fault.in_bytes("the redacted text")),
             },
-        }
+        };
+        drop(text);
+        Self { decoded, redacted: Some(redacted) }
     }
 
-    fn read(tape: &Tape<'_>, raw: &RawMessage, redacted: Option<Vec<u8>>) -> Self {
-        let root = tape.root();
-        let head = Head::read(root);
-        let digest = digest(tape, head.unique_id);
-        let (message_id, event_type) = (head.message_id.clone(), head.event_type.clone());
-        let result = head.event(raw, root).map_err(|fault| fault.in_words(tape));
-        Self { redacted, digest, message_id, event_type, result }
+    fn with_body(self, body: Cow<'a, [u8]>) -> Decoded<'a> {
+        let mut decoded = self.decoded;
+        decoded.body = self.redacted.map_or(body, Cow::Owned);
+        decoded
     }
+}
 
-    fn with_body(self, body: Cow<'_, [u8]>) -> Decoded<'_> {
-        Decoded {
-            body: self.redacted.map_or(body, Cow::Owned),
-            digest: self.digest,
-            message_id: self.message_id,
-            event_type: self.event_type,
-            result: self.result,
-        }
+/// What a tape says, all but the body.
+fn read<'a>(tape: &Tape<'_>, raw: &RawMessage) -> Decoded<'a> {
+    let root = tape.root();
+    let head = Head::read(root);
+    Decoded {
+        body: Cow::Borrowed(&[]),
+        digest: digest(tape, head.unique_id),
+        message_id: head.message_id.clone(),
+        event_type: head.event_type.clone(),
+        result: head.event(raw, root).map_err(|fault| fault.in_words(tape)),
     }
 }
 
@@ -165,8 +172,9 @@ fn digest(tape: &Tape<'_>, unique_id: Option<Value<'_>>) -> Digest {
         None => (bytes, &[][..]),
         Some(value) => {
             // Either comma beside the member goes with it.
-            let before = bytes[..tape.extent(value.at - 1).0].trim_ascii_end();
-            let after = bytes[tape.extent(value.at).1..].trim_ascii_start();
+            let (start, end) = tape.extent(value.at);
+            let before = bytes[..start].trim_ascii_end();
+            let after = bytes[end..].trim_ascii_start();
             match (before, after) {
                 (before, [b',', after @ ..]) => (before, after),
                 ([before @ .., b','], after) => (before, after),

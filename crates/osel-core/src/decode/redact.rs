@@ -81,18 +81,22 @@ pub(super) fn secrecy(key: &[u8]) -> Secrecy {
     let [.., c, b, a] = key else { return Secrecy::Plain };
     // Asked for each key of each message, so nearly all of them are ruled out without a branch.
     let letter = |back: usize, byte: &u8| LETTERS[back][(byte & 31) as usize];
-    if letter(0, a) & letter(1, b) & letter(2, c) == 0 { Secrecy::Plain } else { secrecy_by_ending(key) }
+    let candidates = letter(0, a) & letter(1, b) & letter(2, c);
+    if candidates == 0 { Secrecy::Plain } else { secrecy_of(key, candidates) }
 }
 
+/// What a key says about its value, when it may have one of these endings.
 #[cold]
-fn secrecy_by_ending(key: &[u8]) -> Secrecy {
-    if SECRET_KEYS.iter().any(|ending| ends_with(key, ending)) {
-        Secrecy::Secret
-    } else if ADDRESS_KEYS.iter().any(|ending| ends_with(key, ending)) {
-        Secrecy::Address
-    } else {
-        Secrecy::Plain
+fn secrecy_of(key: &[u8], mut candidates: u32) -> Secrecy {
+    while candidates != 0 {
+        let ending = candidates.trailing_zeros() as usize;
+        match ending.checked_sub(SECRET_KEYS.len()) {
+            None if ends_with(key, SECRET_KEYS[ending]) => return Secrecy::Secret,
+            Some(address) if ends_with(key, ADDRESS_KEYS[address]) => return Secrecy::Address,
+            _ => candidates &= candidates - 1,
+        }
     }
+    Secrecy::Plain
 }
 
 fn ends_with(key: &[u8], suffix: &[u8]) -> bool {
@@ -142,10 +146,11 @@ fn token_end(bytes: &[u8], at: usize) -> usize {
 
 /// Finds what has the shape of a secret, wherever it stands; in order and apart.
 pub(super) fn shapes(bytes: &[u8]) -> Vec<Span> {
-    let mut spans = Vec::new();
+    let mut spans: Vec<Span> = Vec::new();
     let mut done = 0;
     // Where the word ends in which the last `eyJ` stands: others in it must not measure it again.
     let mut word_end = 0;
+    let mut authority = Authority::default();
     // One of these three bytes is in each of the shapes, and all three are rare in notifications.
     for hit in memchr::memchr3_iter(b'A', b'J', b'@', bytes) {
         if hit < done {
@@ -154,15 +159,16 @@ pub(super) fn shapes(bytes: &[u8]) -> Vec<Span> {
         let span = match bytes[hit] {
             b'A' => fernet(bytes, hit).or_else(|| private_key(bytes, hit)),
             b'J' => signed(bytes, hit, &mut word_end),
-            _ => userinfo(bytes, hit),
+            _ => authority.password_before(bytes, hit),
         };
-        if let Some((start, end)) = span
-            && start >= done
-            && start < end
-        {
-            spans.push(Span { start: start as u32, end: end as u32, whole: false });
-            done = end;
+        let Some((start, end)) = span.filter(|(start, end)| start < end) else { continue };
+        match spans.last_mut() {
+            // A password with an `@` in it: the last one ends it.
+            Some(last) if last.start as usize == start => last.end = end as u32,
+            _ if start >= done => spans.push(Span { start: start as u32, end: end as u32, whole: false }),
+            _ => continue,
         }
+        done = end;
     }
     spans
 }
@@ -214,13 +220,33 @@ fn private_key(bytes: &[u8], hit: usize) -> Option<(usize, usize)> {
     Some((start, at.min(bytes.len())))
 }
 
-/// The password of `scheme://user:password@host`.
-fn userinfo(bytes: &[u8], hit: usize) -> Option<(usize, usize)> {
-    let from = hit.saturating_sub(USERINFO_BYTES_MAX);
-    let before = &bytes[from..hit];
-    let slash = before.iter().rposition(|byte| matches!(byte, b'/' | b'"' | b' ' | b'\\'))?;
-    let colon = slash + 1 + before[slash + 1..].iter().position(|byte| *byte == b':')?;
-    before[..=slash].ends_with(b"://").then_some((from + colon + 1, hit))
+/// The part of an address before its host, `scheme://user:password@`, as far as it was looked for: many `@`
+/// in a row must not look at the same bytes again.
+#[derive(Default)]
+struct Authority {
+    looked_to: usize,
+    /// The last byte before it that cannot be part of it.
+    edge: Option<usize>,
+    /// The first colon after the edge.
+    colon: Option<usize>,
+}
+
+impl Authority {
+    /// The password that ends at this `@`.
+    fn password_before(&mut self, bytes: &[u8], hit: usize) -> Option<(usize, usize)> {
+        let from = self.looked_to.max(hit.saturating_sub(USERINFO_BYTES_MAX));
+        self.looked_to = hit;
+        for (at, byte) in (from..hit).zip(&bytes[from..hit]) {
+            match byte {
+                b'/' | b'"' | b' ' | b'\\' => (self.edge, self.colon) = (Some(at), None),
+                b':' => self.colon = self.colon.or(Some(at)),
+                _ => {}
+            }
+        }
+        let (edge, colon) = (self.edge?, self.colon?);
+        let is_near = hit - edge <= USERINFO_BYTES_MAX && colon > edge;
+        (is_near && bytes[..=edge].ends_with(b"://")).then_some((colon + 1, hit))
+    }
 }
 
 /// Orders spans that were found in different ways and joins those that overlap.
@@ -314,6 +340,7 @@ mod tests {
         assert_eq!(masked("gAAAAABrAOiDZ xxxxxxxx ktx2l8N\","), "***\",");
         assert_eq!(masked("Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2ln-_x x"), "Bearer *** x");
         assert_eq!(masked("rabbit://osel:geheim@host:5672/"), "rabbit://osel:***@host:5672/");
+        assert_eq!(masked("rabbit://u:p@ss@h1,u:p@h2/ x://u:p@h"), "rabbit://u:***@h2/ x://u:***@h");
         assert_eq!(
             masked("-----BEGIN RSA PRIVATE KEY-----\\nMIIE\\n-----END"),
             "-----BEGIN RSA PRIVATE KEY-----***-----END"

@@ -4,374 +4,322 @@
 //! finite double, garbage at the end) and what would cost too much (depth, number of values). While it is at
 //! it, it notes the values that must not leave the decoder. It must not know what a notification is; the
 //! readers come next.
+//!
+//! It is one loop with its own stack: the places in the text stay in registers that way, and each token's
+//! place follows from the one before, so that is what the speed hangs on.
 
 use super::defect::{DefectKind, Fault};
-use super::escape;
-use super::layer::{Bare, Layer, Wrapped};
+use super::keys::{Seen, compare_all, compare_with_others};
+use super::layer::{Bare, Cursor, Layer, Wrapped};
 use super::redact::{self, Secrecy};
 use super::tape::{Node, Scanned, Span, Tape, Token};
 
-/// How deep objects and arrays may lie in each other. Notifications are some ten levels deep, and the
-/// recursion here is one small frame per level.
+/// How deep objects and arrays may lie in each other. Notifications are some ten levels deep.
 pub const DEPTH_MAX: usize = 64;
-/// How many keys and values a message may have: more than 16 MiB of ordinary notification, 32 MiB of tape.
+/// How many values a message may have: more than 16 MiB of ordinary notification, 48 MiB of tape.
 pub const VALUES_MAX: usize = 2 * 1024 * 1024;
-/// Objects with more keys than this are checked for repetition by sorting when they end, not by comparing.
-const KEYS_COMPARED_MAX: u32 = 64;
 /// A number with fewer bytes than this cannot overflow a double, unless it has an exponent.
 const DIGITS_SAFE: usize = 300;
+/// How deep notifications usually are; room for more is made when it is needed.
+const DEPTH_USUAL: usize = 10;
 
 /// Scans a whole text.
 pub(super) fn scan(text: &str) -> Result<Tape<'_>, Fault> {
-    let bytes = text.as_bytes();
-    let mut scanner = Scanner::new(Bare::new(bytes), bytes.len());
-    scanner.whole()?;
-    if scanner.layer.peek() != 0 || scanner.layer.place() < bytes.len() {
-        return Err(scanner.unexpected());
+    let mut layer = Bare::new(text.as_bytes());
+    let (mut cursor, mut scanned) = run(&mut layer)?;
+    if layer.peek(&mut cursor) != 0 || Bare::place(cursor) < text.len() {
+        return Err(layer.fault(cursor, DefectKind::Syntax));
     }
-    Ok(Tape { text, scanned: scanner.finish().1 })
+    scanned.has_space = cursor.has_space;
+    Ok(Tape { text, scanned })
 }
 
 /// Scans a text that lies as a string in a body, from after the string's quote on: the text, what was found
 /// in it, and the place after the closing quote. Nothing if anything is unusual or wrong: then [`scan`] has
 /// to say what.
 pub(super) fn scan_wrapped(body: &[u8], at: usize) -> Option<(String, Scanned, usize)> {
-    let mut scanner = Scanner::new(Wrapped::new(body, at), body.len());
-    scanner.whole().ok()?;
-    let (layer, scanned) = scanner.finish();
-    let (text, after) = layer.finish()?;
+    let mut layer = Wrapped::new(body, at);
+    let (mut cursor, scanned) = run(&mut layer).ok()?;
+    layer.peek(&mut cursor);
+    let (text, after) = layer.finish(cursor)?;
     Some((text, scanned, after))
 }
 
-struct Scanner<L> {
-    layer: L,
-    found: Scanned,
+/// An object or array that has not ended yet.
+struct Frame {
+    /// Its node.
+    container: u32,
+    /// The byte that ends it; 0 outside of everything.
+    closing: u8,
+    /// What its key says about it.
+    secrecy: Secrecy,
+    /// How many spans were known when it began: those found inside of a secret are part of it.
+    secrets: u32,
+    parameters: u32,
+    /// An object's keys so far.
+    seen: Seen,
 }
 
-/// Keys of one object seen so far: a filter of 512 bits says for most keys at once that they are new.
-#[derive(Default)]
-struct Seen {
-    filter: [u64; 8],
-    count: u32,
+/// The key of the value that comes next; items of arrays have none.
+#[derive(Clone, Copy)]
+struct Key {
+    start: u32,
+    end: u32,
+    escaped: bool,
+    secrecy: Secrecy,
 }
 
-impl Seen {
-    /// Adds a key by its hash; true when one like it may be there.
-    fn add(&mut self, hash: u64) -> bool {
-        let (slot, bit) = (hash as usize % 8, 1 << (hash >> 3 & 63));
-        let before = self.filter[slot];
-        self.filter[slot] |= bit;
-        self.count += 1;
-        before & bit != 0
-    }
-}
+const NO_KEY: Key = Key { start: 0, end: 0, escaped: false, secrecy: Secrecy::Plain };
 
-impl<L: Layer> Scanner<L> {
-    fn new(layer: L, bytes: usize) -> Self {
-        let found = Scanned {
-            // Measured on recorded notifications: a node per 9 bytes.
-            nodes: Vec::with_capacity(bytes.min(1 << 20) / 8 + 8),
-            keys: Vec::new(),
-            secrets: Vec::new(),
-            parameters: Vec::new(),
-            has_space: false,
-        };
-        Self { layer, found }
-    }
-
-    fn whole(&mut self) -> Result<(), Fault> {
-        let first = self.layer.peek();
-        self.value(first, 0)?;
-        self.layer.peek();
-        Ok(())
-    }
-
-    fn finish(self) -> (L, Scanned) {
-        let mut found = self.found;
-        found.has_space = self.layer.has_space();
-        (self.layer, found)
-    }
-
-    #[cold]
-    fn unexpected(&self) -> Fault {
-        self.layer.fault(DefectKind::Syntax)
-    }
-
-    #[inline]
-    fn push(&mut self, token: Token, start: usize, end: usize) -> Result<(), Fault> {
-        let here = self.found.nodes.len();
+/// Scans one value with all that is inside of it; gives the place after it.
+fn run<L: Layer>(layer: &mut L) -> Result<(Cursor, Scanned), Fault> {
+    let mut found = Scanned::with_room_for(layer.bytes());
+    let mut cursor = layer.start();
+    let mut frames = Vec::with_capacity(DEPTH_USUAL);
+    let mut frame = Frame::new(0, 0, Secrecy::Plain, &found);
+    let mut key = NO_KEY;
+    let mut first = layer.peek(&mut cursor);
+    loop {
+        // The value that begins with `first`, which is next.
+        let here = found.nodes.len();
         if here >= VALUES_MAX {
-            return Err(self.layer.fault(DefectKind::TooManyValues));
+            return Err(layer.fault(cursor, DefectKind::TooManyValues));
         }
-        // Bodies are bounded far below 4 GiB, and so are nodes.
-        let node = Node { token, start: start as u32, end: end as u32, next: here as u32 + 1 };
-        self.found.nodes.push(node);
-        Ok(())
-    }
-
-    fn open(&mut self, token: Token, depth: usize) -> Result<usize, Fault> {
-        if depth > DEPTH_MAX {
-            return Err(self.layer.fault(DefectKind::TooDeep));
-        }
-        let (container, place) = (self.found.nodes.len(), self.layer.place());
-        self.push(token, place, place)?;
-        self.layer.take();
-        Ok(container)
-    }
-
-    fn close(&mut self, container: usize) {
-        self.layer.take();
-        let next = self.found.nodes.len() as u32;
-        let node = &mut self.found.nodes[container];
-        node.end = self.layer.place() as u32;
-        node.next = next;
-    }
-
-    /// The value that begins with this byte, which is next.
-    #[inline]
-    fn value(&mut self, first: u8, depth: usize) -> Result<(), Fault> {
-        // The order is that of frequency: comparisons are foreseen better than a jump by a table.
-        if first == b'"' {
-            let (start, end, escaped) = self.layer.take_string()?;
-            self.push(if escaped { Token::EscapedText } else { Token::Text }, start, end)
-        } else if first == b'n' {
-            self.literal(b"null", Token::Null)
-        } else if first == b'f' {
-            self.literal(b"false", Token::False)
-        } else if first == b't' {
-            self.literal(b"true", Token::True)
-        } else if first == b'{' {
-            self.object(depth + 1)
-        } else if first == b'[' {
-            self.array(depth + 1)
-        } else if first == b'-' || first.is_ascii_digit() {
-            self.number()
+        let start = L::place(cursor);
+        if let b'{' | b'[' = first {
+            if frames.len() >= DEPTH_MAX {
+                return Err(layer.fault(cursor, DefectKind::TooDeep));
+            }
+            let is_object = first == b'{';
+            let token = if is_object { Token::Object } else { Token::Array };
+            found.nodes.push(node(token, key, start, start, here));
+            layer.take(&mut cursor);
+            let inner = Frame::new(here, if is_object { b'}' } else { b']' }, key.secrecy, &found);
+            frames.push(std::mem::replace(&mut frame, inner));
+            let next = layer.peek(&mut cursor);
+            if next != frame.closing {
+                (key, first) = if is_object {
+                    take_key(layer, &mut cursor, next, &mut found, &mut frame)?
+                } else {
+                    (NO_KEY, next)
+                };
+                continue;
+            }
         } else {
-            self.no_value(first)
-        }
-    }
-
-    #[cold]
-    fn no_value(&mut self, first: u8) -> Result<(), Fault> {
-        let range = self.layer.fault(DefectKind::NumberRange);
-        // Python writes these for floats that are not finite.
-        let is_float = matches!(first, b'N' | b'I')
-            && (self.layer.take_word(b"NaN") || self.layer.take_word(b"Infinity"));
-        Err(if is_float { range } else { self.unexpected() })
-    }
-
-    #[inline]
-    fn literal(&mut self, word: &[u8], token: Token) -> Result<(), Fault> {
-        let start = self.layer.place();
-        if !self.layer.take_word(word) {
-            return Err(self.unexpected());
-        }
-        self.push(token, start, self.layer.place())
-    }
-
-    fn number(&mut self) -> Result<(), Fault> {
-        let start = self.layer.place();
-        if self.layer.byte() == b'-' {
-            self.layer.take();
-            if self.layer.take_word(b"Infinity") {
-                return Err(Fault::byte(DefectKind::NumberRange, start));
+            let (token, start, end) = scalar(layer, &mut cursor, first)?;
+            found.nodes.push(node(token, key, start, end, here));
+            if key.secrecy != Secrecy::Plain {
+                hide_scalar(layer.text(), &mut found, key.secrecy);
             }
         }
-        let leading_zero = self.layer.byte() == b'0';
-        let digits = self.digits()?;
-        if leading_zero && digits > 1 {
-            return Err(self.unexpected());
-        }
-        if self.layer.byte() == b'.' {
-            self.layer.take();
-            self.digits()?;
-        }
-        let mut has_exponent = false;
-        if let b'e' | b'E' = self.layer.byte() {
-            has_exponent = true;
-            self.layer.take();
-            if let b'+' | b'-' = self.layer.byte() {
-                self.layer.take();
+        // What follows a value, until another one begins.
+        loop {
+            if frame.closing == 0 {
+                return Ok((cursor, found));
             }
-            self.digits()?;
-        }
-        let end = self.layer.place();
-        if has_exponent || end - start >= DIGITS_SAFE {
-            let number = std::str::from_utf8(&self.layer.text()[start..end]).unwrap_or_default();
-            if !number.parse::<f64>().is_ok_and(f64::is_finite) {
-                return Err(Fault::byte(DefectKind::NumberRange, start));
+            if let Some(next) = layer.take_mark(&mut cursor, b',') {
+                (key, first) = if frame.closing == b'}' {
+                    take_key(layer, &mut cursor, next, &mut found, &mut frame)?
+                } else {
+                    (NO_KEY, next)
+                };
+                break;
             }
-        }
-        self.push(Token::Number, start, end)
-    }
-
-    /// One digit or more; how many.
-    fn digits(&mut self) -> Result<usize, Fault> {
-        let start = self.layer.place();
-        while let b'0'..=b'9' = self.layer.byte() {
-            self.layer.take();
-        }
-        let count = self.layer.place() - start;
-        if count > 0 { Ok(count) } else { Err(self.unexpected()) }
-    }
-
-    fn array(&mut self, depth: usize) -> Result<(), Fault> {
-        let container = self.open(Token::Array, depth)?;
-        if self.layer.peek() != b']' {
-            loop {
-                let first = self.layer.peek();
-                self.value(first, depth)?;
-                match self.layer.peek() {
-                    b',' => self.layer.take(),
-                    b']' => break,
-                    _ => return Err(self.unexpected()),
-                }
+            if layer.byte(cursor) != frame.closing {
+                return Err(layer.fault(cursor, DefectKind::Syntax));
             }
+            layer.take(&mut cursor);
+            frame.close(L::place(cursor), layer.text(), &mut found)?;
+            frame = frames.pop().unwrap_or_else(|| Frame::new(0, 0, Secrecy::Plain, &found));
         }
-        self.close(container);
-        Ok(())
-    }
-
-    fn object(&mut self, depth: usize) -> Result<(), Fault> {
-        let container = self.open(Token::Object, depth)?;
-        if self.layer.peek() != b'}' {
-            let mut seen = Seen::default();
-            loop {
-                if self.layer.peek() != b'"' {
-                    return Err(self.unexpected());
-                }
-                let secrecy = self.key(container, &mut seen)?;
-                let Some(first) = self.layer.take_colon() else { return Err(self.unexpected()) };
-                match secrecy {
-                    Secrecy::Plain => self.value(first, depth)?,
-                    Secrecy::Secret => self.secret(first, depth)?,
-                    Secrecy::Address => self.address(first, depth)?,
-                }
-                match self.layer.peek() {
-                    b',' => self.layer.take(),
-                    b'}' => break,
-                    _ => return Err(self.unexpected()),
-                }
-            }
-            if seen.count > KEYS_COMPARED_MAX {
-                self.compare_all_keys(container)?;
-            }
-        }
-        self.close(container);
-        Ok(())
-    }
-
-    /// The text of a key on the tape so far.
-    fn key_text(&self, at: usize) -> &[u8] {
-        let node = self.found.nodes[at];
-        match node.token {
-            Token::EscapedKey => self.found.keys[node.next as usize].as_bytes(),
-            _ => &self.layer.text()[node.start as usize..node.end as usize],
-        }
-    }
-
-    #[inline]
-    fn key(&mut self, container: usize, seen: &mut Seen) -> Result<Secrecy, Fault> {
-        let (start, end, escaped) = self.layer.take_string()?;
-        let here = self.found.nodes.len();
-        self.push(Token::Key, start, end)?;
-        if escaped {
-            self.unescape_key(here);
-        }
-        let key = self.key_text(here);
-        let may_repeat = seen.add(hash(key));
-        let secrecy = redact::secrecy(key);
-        if may_repeat && seen.count <= KEYS_COMPARED_MAX {
-            self.compare_key(container, here)?;
-        }
-        Ok(secrecy)
-    }
-
-    #[cold]
-    fn unescape_key(&mut self, at: usize) {
-        let node = &mut self.found.nodes[at];
-        let raw = &self.layer.text()[node.start as usize..node.end as usize];
-        let text = escape::unescape(std::str::from_utf8(raw).unwrap_or_default());
-        node.token = Token::EscapedKey;
-        node.next = self.found.keys.len() as u32;
-        self.found.keys.push(text.into());
-    }
-
-    fn repeated(&self, at: usize) -> Fault {
-        Fault::byte(DefectKind::DuplicateKey, self.found.nodes[at].start as usize - 1)
-    }
-
-    /// Compares a key with those before it in its object.
-    fn compare_key(&self, container: usize, at: usize) -> Result<(), Fault> {
-        let key = self.key_text(at);
-        let mut other = container + 1;
-        while other < at {
-            if self.key_text(other) == key {
-                return Err(self.repeated(at));
-            }
-            other = self.found.nodes[other + 1].next as usize;
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn compare_all_keys(&self, container: usize) -> Result<(), Fault> {
-        let mut keys = Vec::new();
-        let mut at = container + 1;
-        while at < self.found.nodes.len() {
-            keys.push((self.key_text(at), at));
-            at = self.found.nodes[at + 1].next as usize;
-        }
-        keys.sort_unstable();
-        match keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(self.repeated(pair[1].1)),
-            None => Ok(()),
-        }
-    }
-
-    /// A value under a key that names a secret: checked like any other, then one node in its place.
-    fn secret(&mut self, first: u8, depth: usize) -> Result<(), Fault> {
-        let (here, start) = (self.found.nodes.len(), self.layer.place());
-        let (secrets, parameters) = (self.found.secrets.len(), self.found.parameters.len());
-        self.value(first, depth)?;
-        if self.found.nodes[here].token == Token::Null {
-            return Ok(());
-        }
-        let end = self.layer.place();
-        self.found.nodes.truncate(here);
-        self.found.secrets.truncate(secrets);
-        self.found.parameters.truncate(parameters);
-        self.found.secrets.push(Span { start: start as u32, end: end as u32, whole: true });
-        self.push(Token::Secret, start, end)
-    }
-
-    /// A value under a key that names an address of the web, whose parameters may be secrets.
-    fn address(&mut self, first: u8, depth: usize) -> Result<(), Fault> {
-        let here = self.found.nodes.len();
-        self.value(first, depth)?;
-        let node = self.found.nodes[here];
-        if matches!(node.token, Token::Text | Token::EscapedText) {
-            redact::secret_parameters(self.layer.text(), node.start, node.end, &mut self.found.parameters);
-        }
-        Ok(())
     }
 }
 
-/// A hash of a key that tells OpenStack's keys apart: from its length, its first and its last bytes.
-#[inline]
-fn hash(key: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+// Bodies are bounded far below 4 GiB, and so are the nodes: no place is cut short here.
+#[inline(always)]
+fn node(token: Token, key: Key, start: usize, end: usize, here: usize) -> Node {
+    Node {
+        token,
+        has_escaped_key: key.escaped,
+        key_start: key.start,
+        key_end: key.end,
+        start: start as u32,
+        end: end as u32,
+        next: here as u32 + 1,
+    }
+}
+
+impl Frame {
+    #[inline(always)]
+    fn new(container: usize, closing: u8, secrecy: Secrecy, found: &Scanned) -> Self {
+        Self {
+            container: container as u32,
+            closing,
+            secrecy,
+            secrets: found.secrets.len() as u32,
+            parameters: found.parameters.len() as u32,
+            seen: Seen::default(),
+        }
+    }
+
+    #[inline(always)]
+    fn close(&mut self, end: usize, text: &[u8], found: &mut Scanned) -> Result<(), Fault> {
+        if self.closing == b'}' && self.seen.were_not_compared() {
+            compare_all(text, found, self.container as usize)?;
+        }
+        let next = found.nodes.len() as u32;
+        let node = &mut found.nodes[self.container as usize];
+        node.end = end as u32;
+        node.next = next;
+        if self.secrecy == Secrecy::Secret {
+            self.hide(found);
+        }
+        Ok(())
+    }
+
+    /// Leaves one node of a secret object or array, however much was found inside.
+    #[cold]
+    fn hide(&self, found: &mut Scanned) {
+        let container = self.container as usize;
+        found.nodes.truncate(container + 1);
+        found.secrets.truncate(self.secrets as usize);
+        found.parameters.truncate(self.parameters as usize);
+        let node = &mut found.nodes[container];
+        node.token = Token::Secret;
+        node.next = self.container + 1;
+        found.secrets.push(Span { start: node.start, end: node.end, whole: true });
+    }
+}
+
+/// Notes what must not be kept of the last value, which is no container.
+#[cold]
+fn hide_scalar(text: &[u8], found: &mut Scanned, secrecy: Secrecy) {
+    let Some(node) = found.nodes.last_mut() else { return };
+    let is_text = matches!(node.token, Token::Text | Token::EscapedText);
+    match secrecy {
+        Secrecy::Secret if node.token != Token::Null => {
+            if is_text {
+                // The quotes too: what stands in its place is a whole value.
+                node.start -= 1;
+                node.end += 1;
             }
-            _ => (key.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
-        },
+            node.token = Token::Secret;
+            found.secrets.push(Span { start: node.start, end: node.end, whole: true });
+        }
+        Secrecy::Address if is_text => {
+            redact::secret_parameters(text, node.start, node.end, &mut found.parameters);
+        }
+        _ => {}
+    }
+}
+
+/// Takes a key and its colon over; gives the key and the first byte of its value.
+#[inline(always)]
+fn take_key<L: Layer>(
+    layer: &mut L,
+    cursor: &mut Cursor,
+    first: u8,
+    found: &mut Scanned,
+    frame: &mut Frame,
+) -> Result<(Key, u8), Fault> {
+    if first != b'"' {
+        return Err(layer.fault(*cursor, DefectKind::Syntax));
+    }
+    let before = *cursor;
+    let escaped = layer.take_string(cursor)?;
+    let (start, end) = (L::place(before) + 1, L::place(*cursor) - 1);
+    let key = if escaped {
+        found.unescape_key(layer.text(), start, end)
+    } else {
+        layer.source(before, end - start)
     };
-    let mixed = (first ^ last.rotate_left(23) ^ key.len() as u64).wrapping_mul(FACTOR);
-    mixed >> 52
+    let secrecy = redact::secrecy(key);
+    if frame.seen.may_have(key) {
+        let key: Box<[u8]> = key.into();
+        compare_with_others(layer.text(), found, frame.container as usize, &key, start)?;
+    }
+    let Some(next) = layer.take_mark(cursor, b':') else {
+        return Err(layer.fault(*cursor, DefectKind::Syntax));
+    };
+    Ok((Key { start: start as u32, end: end as u32, escaped, secrecy }, next))
+}
+
+/// Takes a value over that is no container: what it is, and where it starts and ends (a string without its
+/// quotes).
+#[inline(always)]
+fn scalar<L: Layer>(layer: &mut L, cursor: &mut Cursor, first: u8) -> Result<(Token, usize, usize), Fault> {
+    let start = L::place(*cursor);
+    // The order is that of frequency: comparisons are foreseen better than a jump by a table.
+    let token = if first == b'"' {
+        let escaped = layer.take_string(cursor)?;
+        let token = if escaped { Token::EscapedText } else { Token::Text };
+        return Ok((token, start + 1, L::place(*cursor) - 1));
+    } else if first == b'n' && layer.take_word(cursor, *b"null") {
+        Token::Null
+    } else if first == b'f' && layer.take_word(cursor, *b"false") {
+        Token::False
+    } else if first == b't' && layer.take_word(cursor, *b"true") {
+        Token::True
+    } else if first == b'-' || first.is_ascii_digit() {
+        *cursor = number(layer, *cursor)?;
+        Token::Number
+    } else {
+        return Err(no_value(layer, *cursor));
+    };
+    Ok((token, start, L::place(*cursor)))
+}
+
+#[cold]
+fn no_value<L: Layer>(layer: &mut L, cursor: Cursor) -> Fault {
+    // Python writes these for floats that are not finite.
+    let mut after = cursor;
+    let is_float = layer.take_word(&mut after, *b"NaN") || layer.take_word(&mut after, *b"Infinity");
+    layer.fault(cursor, if is_float { DefectKind::NumberRange } else { DefectKind::Syntax })
+}
+
+fn number<L: Layer>(layer: &mut L, mut cursor: Cursor) -> Result<Cursor, Fault> {
+    let start = cursor;
+    if layer.byte(cursor) == b'-' {
+        layer.take(&mut cursor);
+        if layer.take_word(&mut cursor, *b"Infinity") {
+            return Err(layer.fault(start, DefectKind::NumberRange));
+        }
+    }
+    let leading_zero = layer.byte(cursor) == b'0';
+    if digits(layer, &mut cursor)? > 1 && leading_zero {
+        return Err(layer.fault(start, DefectKind::Syntax));
+    }
+    if layer.byte(cursor) == b'.' {
+        layer.take(&mut cursor);
+        digits(layer, &mut cursor)?;
+    }
+    let mut has_exponent = false;
+    if let b'e' | b'E' = layer.byte(cursor) {
+        has_exponent = true;
+        layer.take(&mut cursor);
+        if let b'+' | b'-' = layer.byte(cursor) {
+            layer.take(&mut cursor);
+        }
+        digits(layer, &mut cursor)?;
+    }
+    let (from, to) = (L::place(start), L::place(cursor));
+    if has_exponent || to - from >= DIGITS_SAFE {
+        let number = std::str::from_utf8(&layer.text()[from..to]).unwrap_or_default();
+        if !number.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(layer.fault(start, DefectKind::NumberRange));
+        }
+    }
+    Ok(cursor)
+}
+
+/// One digit or more; how many.
+fn digits<L: Layer>(layer: &mut L, cursor: &mut Cursor) -> Result<usize, Fault> {
+    let start = L::place(*cursor);
+    while layer.byte(*cursor).is_ascii_digit() {
+        layer.take(cursor);
+    }
+    let count = L::place(*cursor) - start;
+    if count > 0 { Ok(count) } else { Err(layer.fault(*cursor, DefectKind::Syntax)) }
 }
 
 #[cfg(test)]

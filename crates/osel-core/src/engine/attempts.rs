@@ -260,6 +260,7 @@ fn failed(open: Open, now: Timestamp) -> RecordBody {
         cause: Some(seq),
         conflicting: false,
         exposure: Judged::default(),
+        wide: Vec::new(),
         detail,
         personal,
     }

@@ -42,7 +42,8 @@ pub struct Remembered {
 pub(super) struct Dedup {
     /// Contents by id; nearly always one. Messages without an id are all under none.
     by_id: Map<Id, Vec<Short>>,
-    without_id: Map<Short, ()>,
+    /// With when each came.
+    without_id: Map<Short, Timestamp>,
     order: VecDeque<Remembered>,
 }
 
@@ -50,8 +51,7 @@ impl Dedup {
     /// Looks a message up and remembers it.
     pub(super) fn see(&mut self, now: Timestamp, id: Option<&str>, digest: &Digest, readable: bool) -> Seen {
         self.forget(now);
-        let mut content = Short::default();
-        content.copy_from_slice(&digest[..16]);
+        let content = short(digest);
         // An id in a body that cannot be read may be anybody's: only the content counts.
         let id = id.filter(|_| readable).map(Id::new);
         let seen = match &id {
@@ -69,11 +69,38 @@ impl Dedup {
         seen
     }
 
+    /// Looks a message up that came at `at`, was quarantined and can be read by now, and remembers it. Its own coming is no earlier
+    /// one. It may be known by either of two digests: what it reads as by now, and what it was quarantined under.
+    pub(super) fn see_again(&mut self, at: Timestamp, id: Option<&str>, digests: [&Digest; 2]) -> Seen {
+        let contents = digests.map(short);
+        let id = id.map(Id::new);
+        let known = |content: &Short| match &id {
+            None => self.without_id.get(content).is_some_and(|&came| came != at),
+            Some(id) => self.by_id.get(id).is_some_and(|contents| contents.contains(content)),
+        };
+        if contents.iter().any(known) {
+            return Seen::Before;
+        }
+        let seen = match &id {
+            Some(id) if self.by_id.contains_key(id) => Seen::Conflicting,
+            _ => Seen::Never,
+        };
+        // As if it came with the last one: the window is about time on the bus, and its order must stay.
+        let at = self.order.back().map_or(at, |last| last.at);
+        let other = Some(contents[1]).filter(|other| *other != contents[0]);
+        for content in [Some(contents[0]), other].into_iter().flatten() {
+            if id.is_some() || !self.without_id.contains_key(&content) {
+                self.remember(Remembered { at, id: id.clone(), content });
+            }
+        }
+        seen
+    }
+
     pub(super) fn remember(&mut self, message: Remembered) {
         match &message.id {
             Some(id) => self.by_id.entry(id.clone()).or_default().push(message.content),
             None => {
-                self.without_id.insert(message.content, ());
+                self.without_id.insert(message.content, message.at);
             }
         }
         self.order.push_back(message);
@@ -107,6 +134,12 @@ impl Dedup {
     }
 }
 
+fn short(digest: &Digest) -> Short {
+    let mut content = Short::default();
+    content.copy_from_slice(&digest[..16]);
+    content
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +162,26 @@ mod tests {
         let mut dedup = Dedup::default();
         assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &[9; 32], false), Seen::Never);
         assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &[1; 32], true), Seen::Never);
+    }
+
+    #[test]
+    fn a_message_out_of_quarantine_is_no_repetition_of_itself() {
+        let (then, later) = (Timestamp::EPOCH, Timestamp::EPOCH.plus_seconds(60));
+        let mut dedup = Dedup::default();
+        dedup.see(then, Some("a"), &[9; 32], false);
+        dedup.see(then, None, &[8; 32], false);
+        assert_eq!(dedup.see_again(then, Some("a"), [&[1; 32], &[9; 32]]), Seen::Never);
+        assert_eq!(dedup.see_again(then, None, [&[2; 32], &[8; 32]]), Seen::Never);
+        // From then on it is known by what it reads as, and by what it was.
+        assert_eq!(dedup.see(later, Some("a"), &[1; 32], true), Seen::Before);
+        assert_eq!(dedup.see(later, Some("a"), &[3; 32], true), Seen::Conflicting);
+        assert_eq!(dedup.see(later, None, &[2; 32], true), Seen::Before);
+        assert_eq!(dedup.see(later, None, &[8; 32], false), Seen::Before);
+        // Copies that came otherwise: of the second topic, held too; and read by a later version.
+        assert_eq!(dedup.see_again(then, Some("a"), [&[1; 32], &[7; 32]]), Seen::Before);
+        dedup.see(later, None, &[4; 32], true);
+        assert_eq!(dedup.see_again(then, None, [&[4; 32], &[6; 32]]), Seen::Before);
+        assert_eq!(dedup.see_again(then, Some("a"), [&[5; 32], &[5; 32]]), Seen::Conflicting);
     }
 
     #[test]

@@ -109,7 +109,8 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
             set("verb", Some(activity.action.to_string()));
             set("service", Some(activity.service.to_string()));
             set("extra", activity.detail.as_deref().map(str::to_owned));
-            RecordKind::Activity
+            // What the network service did is a change, whether the model knows the resource or not.
+            if activity.service == "network" { RecordKind::Change } else { RecordKind::Activity }
         }
         Change::Unmodelled => RecordKind::Activity,
     };

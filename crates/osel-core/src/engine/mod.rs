@@ -12,6 +12,7 @@ mod naming;
 mod persist;
 mod reading;
 pub mod record;
+mod replay;
 mod scans;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version};
 pub use reading::{Named, ReadEnd, ReadPage};
+pub use replay::Replay;
 pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
 
 use crate::decode::{Decoded, Defect};
@@ -34,9 +36,9 @@ use crate::names::Directory;
 use crate::plan::ScanPolicy;
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
-use attempts::Attempts;
+use attempts::{Attempts, Step};
 use dedup::{Dedup, Seen};
-use record::{Detail, RecordBody};
+use record::{Detail, RecordBody, widen};
 
 /// What an operator can set about the engine.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +58,8 @@ pub struct EngineOptions {
 pub enum Input<'a> {
     /// A message came.
     Message(&'a RawMessage, Decoded<'a>),
+    /// A person ordered that a message in quarantine be handled once more.
+    Replay(Replay<'a>),
     /// The API, or a file that was made from it, showed objects.
     Page(ReadPage),
     /// The API, or a file that was made from it, named users, projects and the like.
@@ -108,6 +112,16 @@ impl Output {
 /// The most gaps that are remembered as reported; beyond it one may be reported again.
 pub const GAPS_MAX: usize = 100_000;
 
+/// How a message came.
+#[derive(Clone, Copy, Debug)]
+struct Reception {
+    at: Timestamp,
+    /// Its id was used before for another content.
+    conflicting: bool,
+    /// It was in quarantine meanwhile.
+    late: bool,
+}
+
 /// All state that decides anything.
 #[derive(Debug, Default)]
 pub struct Engine {
@@ -137,6 +151,11 @@ impl Engine {
         let idle = matches!(input, Input::Tick);
         match input {
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
+            Input::Replay(replay) => {
+                self.replay(now, replay, out);
+                out.wake_at = self.attempts.next_expiry();
+                return;
+            }
             Input::Page(page) => self.page(now, &page, out),
             Input::Names(names) => self.learn_names(now, &names),
             Input::ReadEnd(end) => self.read_end(now, &end, out),
@@ -212,17 +231,11 @@ impl Engine {
         if matches!(event.change, Change::Unmodelled) {
             ledger.count_unmodelled(&event.event_type);
         }
-        self.event(now, raw, event, conflicting, out);
+        self.event(Reception { at: now, conflicting, late: false }, raw, event, out);
     }
 
-    fn event(
-        &mut self,
-        now: Timestamp,
-        raw: &RawMessage,
-        mut event: Event,
-        conflicting: bool,
-        out: &mut Output,
-    ) {
+    fn event(&mut self, reception: Reception, raw: &RawMessage, mut event: Event, out: &mut Output) {
+        let now = reception.at;
         self.names.learn_event(&event, event.timestamp.min(now));
         naming::name_actor(&self.names, &mut event);
         let options = &self.options.model;
@@ -234,6 +247,7 @@ impl Engine {
         let delta = cloud.apply(now, &event);
         let gaps = delta.gaps.clone();
         let exposure = self.judge(raw.region.as_ref(), self.seq + 1, delta, out);
+        let wide = self.cloud(raw.region.as_ref()).map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
         let record = RecordBody {
             kind: described.kind,
             time: event.timestamp,
@@ -247,12 +261,14 @@ impl Engine {
             actor: event.actor,
             target: described.target,
             cause: None,
-            conflicting,
+            conflicting: reception.conflicting,
             exposure,
+            wide,
             detail: described.detail,
             personal: described.personal,
         };
-        match described.step {
+        // Of a request whose message comes late nobody can say that it never ended: its end may have come and been forgotten.
+        match described.step.filter(|step| !reception.late || matches!(step, Step::End(_))) {
             Some(step) => self.attempts.note(step, &record, self.seq + 1, now),
             None => self.attempts.pass(&record, now),
         }
@@ -334,6 +350,7 @@ fn system_record(now: Timestamp, time: Timestamp, kind: RecordKind, text: String
         cause: None,
         conflicting: false,
         exposure: Judged::default(),
+        wide: Vec::new(),
         detail: Detail::from([("text".to_owned(), text)]),
         personal: Detail::new(),
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::record::RecordBody;
+use super::record::{RecordBody, widen};
 use super::{Engine, Output, Version, system_record};
 use crate::event::{Kind, Object};
 use crate::exposure::judge;
@@ -167,7 +167,9 @@ impl Engine {
         let exposure = self.clouds.get(&region).map(|cloud| judge(cloud, changed)).unwrap_or_default();
         let differs = !exposure.opened.is_empty() || !exposure.closed.is_empty();
         let kind = if differs { RecordKind::Drift } else { RecordKind::System };
-        let record = RecordBody { region, exposure, ..system_record(now, time, kind, text) };
+        // What is written down as a rule on many ports must be true of the model as it is at the end of the read.
+        let wide = self.cloud(region.as_ref()).map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
+        let record = RecordBody { region, exposure, wide, ..system_record(now, time, kind, text) };
         self.record(record, out);
     }
 }

@@ -5,10 +5,16 @@ use crate::model::{Permission, Row};
 /// Whether `row` is covered by the union of `others`, which are rows of the same address: those whose protocol is equal or
 /// `any` and whose source is equal, a containing prefix or the whole family.
 pub fn covered<'a>(row: &Row, others: impl Iterator<Item = &'a Row>) -> bool {
-    let asked = &row.permission;
+    permission_covered(&row.permission, others.map(|other| &other.permission))
+}
+
+/// The same of permissions that hold at one address.
+pub(super) fn permission_covered<'a>(
+    asked: &Permission,
+    others: impl Iterator<Item = &'a Permission>,
+) -> bool {
     let mut partial: Vec<&Permission> = Vec::new();
     for other in others {
-        let other = &other.permission;
         if other.ipv6 != asked.ipv6
             || !other.protocol.covers(&asked.protocol)
             || !other.source.covers(&asked.source)

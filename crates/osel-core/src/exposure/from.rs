@@ -120,6 +120,9 @@ impl SourceFilter {
             Source::Prefix(prefix) => vantage.meets(*prefix),
             Source::Group(id) => *self.groups.entry((ipv6, id.clone())).or_insert_with(|| {
                 let members = view.members_of(id);
+                if view.group(id).is_none_or(|group| !group.described()) {
+                    return true;
+                }
                 members.into_iter().any(|net| matches!(net, IpNet::V6(_)) == ipv6 && vantage.meets(net))
             }),
             Source::AddressGroup(id) => *self.groups.entry((ipv6, id.clone())).or_insert_with(|| {

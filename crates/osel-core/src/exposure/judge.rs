@@ -1,12 +1,12 @@
 //! Which rows of a delta change what can be reached, and which only repeat what is open anyway.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ipnet::IpNet;
 
-use super::coverage::covered;
-use crate::ids::Id;
-use crate::model::{Delta, MemberChange, Row, View};
+use super::coverage::permission_covered;
+use crate::ids::{Id, Map, Set};
+use crate::model::{Delta, MemberChange, Permission, Row, Slot, View, sort_by_row};
 
 /// A row that came or went.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,53 +33,195 @@ pub struct Judged {
 
 /// Rows of one address: ports of the same network that share an address (a virtual IP) count together; equal addresses of
 /// different networks are different places.
-type Place = (Option<Id>, IpNet);
+type Place<'a> = (Option<&'a Id>, IpNet);
+
+/// What is found out about a row: (redundant, covered before).
+type Verdict = (bool, bool);
 
 /// Judges a delta against the cloud as it is after the event.
 pub fn judge(view: &impl View, delta: Delta) -> Judged {
-    let mut places: BTreeMap<Place, Vec<Row>> = BTreeMap::new();
-    for row in delta.opened.iter().chain(&delta.closed) {
-        let place = (row.network_id.clone(), row.address);
-        places.entry(place).or_insert_with_key(|(network, address)| {
-            let mut slots = view.neighbours(*address, network.as_ref(), &row.port_id);
-            slots.extend(view.port_slot(&row.port_id));
-            let mut rows = Vec::new();
-            for slot in slots {
-                view.rows_of(slot, &mut rows);
-            }
-            rows.retain(|other| other.address == *address);
-            rows
-        });
+    let verdicts = verdicts(view, &delta);
+    let mut verdicts = verdicts.into_iter();
+    let mut judged = |rows: Vec<Row>| {
+        let rows = rows.into_iter().zip(verdicts.by_ref());
+        let mut rows: Vec<JudgedRow> = rows
+            .map(|(row, (redundant, covered_before))| JudgedRow { row, redundant, covered_before })
+            .collect();
+        sort_by_row(&mut rows, |judged| &judged.row);
+        rows
+    };
+    Judged { opened: judged(delta.opened), closed: judged(delta.closed), members: delta.members }
+}
+
+/// The verdicts about the opened rows, then about the closed ones.
+fn verdicts(view: &impl View, delta: &Delta) -> Vec<Verdict> {
+    let rows: Vec<&Row> = delta.opened.iter().chain(&delta.closed).collect();
+    let (order, ends) = by_place(&rows);
+    let sorted: Vec<&Row> = order.iter().map(|&at| rows[at]).collect();
+    let mut told = Vec::with_capacity(rows.len());
+    let (mut last, mut start) = (None, 0);
+    for end in ends {
+        let opened = order[start..end].partition_point(|&at| at < delta.opened.len());
+        let (came, gone) = sorted[start..end].split_at(opened);
+        Case { came, gone }.judge(view, &mut last, &mut told);
+        start = end;
     }
-    let at = |row: &Row| places.get(&(row.network_id.clone(), row.address)).map_or(&[][..], Vec::as_slice);
-    let mut opened: Vec<JudgedRow> = Vec::with_capacity(delta.opened.len());
-    let mut newly: BTreeMap<Place, Vec<&Row>> = BTreeMap::new();
-    let mut gone: BTreeMap<Place, Vec<&Row>> = BTreeMap::new();
-    for (rows, list) in [(&delta.opened, &mut newly), (&delta.closed, &mut gone)] {
-        for row in rows {
-            list.entry((row.network_id.clone(), row.address)).or_default().push(row);
-        }
-    }
-    for row in &delta.opened {
-        let place = (row.network_id.clone(), row.address);
-        let others = at(row).iter().filter(|other| !other.same_exposure(row));
-        let came = newly.get(&place).map_or(&[][..], Vec::as_slice);
-        let stayed = at(row).iter().filter(|other| !came.iter().any(|row| row.same_exposure(other)));
-        let before = stayed.chain(gone.get(&place).into_iter().flatten().copied());
-        opened.push(JudgedRow {
-            row: row.clone(),
-            redundant: covered(row, others),
-            covered_before: covered(row, before),
-        });
-    }
-    let closed = delta.closed.iter().map(|row| JudgedRow {
-        row: row.clone(),
-        redundant: covered(row, at(row).iter()),
-        covered_before: true,
+    let mut verdicts = vec![(false, true); rows.len()];
+    order.iter().zip(told).for_each(|(&at, verdict)| verdicts[at] = verdict);
+    verdicts
+}
+
+/// The numbers of the rows, place by place and in order within each, and where each place ends.
+fn by_place(rows: &[&Row]) -> (Vec<usize>, Vec<usize>) {
+    let mut places: Map<Place<'_>, usize> = Map::default();
+    places.reserve(rows.len());
+    let mut counts: Vec<usize> = Vec::new();
+    let place_of = rows.iter().map(|row| {
+        let next = places.len();
+        let place = *places.entry((row.network_id.as_ref(), row.address)).or_insert(next);
+        counts.resize(counts.len().max(place + 1), 0);
+        counts[place] += 1;
+        place
     });
-    let mut judged = Judged { opened, closed: closed.collect(), members: delta.members };
-    for rows in [&mut judged.opened, &mut judged.closed] {
-        rows.sort_by_cached_key(|judged| judged.row.sort_key());
+    let place_of: Vec<usize> = place_of.collect();
+    let mut ends = counts;
+    let mut sum = 0;
+    for end in &mut ends {
+        // Where the place begins; filling it moves this to where it ends.
+        (*end, sum) = (sum, sum + *end);
     }
-    judged
+    let mut order = vec![0; rows.len()];
+    for (at, place) in place_of.into_iter().enumerate() {
+        order[ends[place]] = at;
+        ends[place] += 1;
+    }
+    (order, ends)
+}
+
+/// What came and what went at one place.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    came: &'a [&'a Row],
+    gone: &'a [&'a Row],
+}
+
+/// The last case of a set of groups, and where its verdicts are. A rule makes the same case on every port of a set, so that one
+/// answer is enough.
+struct Known<'a> {
+    set: Slot,
+    case: Case<'a>,
+    told: Range<usize>,
+}
+
+impl<'a> Case<'a> {
+    fn judge(self, view: &impl View, last: &mut Option<Known<'a>>, told: &mut Vec<Verdict>) {
+        let Some((set, slot)) = self.lone_set(view) else { return self.judge_rows(view, told) };
+        if let Some(known) = last
+            && known.set == set
+            && known.case.is_like(&self)
+        {
+            told.extend_from_within(known.told.clone());
+            return;
+        }
+        let start = told.len();
+        self.judge_set(view, slot, told);
+        *last = Some(Known { set, case: self, told: start..told.len() });
+    }
+
+    /// From the rules of the port's set alone.
+    fn judge_set(self, view: &impl View, slot: Slot, told: &mut Vec<Verdict>) {
+        let ipv6 = self.rows().next().is_some_and(|row| row.permission.ipv6);
+        let rules: Vec<(&Id, Permission)> = view
+            .rules_of(slot)
+            .into_iter()
+            .filter(|(_, _, permission)| permission.ipv6 == ipv6)
+            .map(|(_, rule, permission)| (rule, permission))
+            .collect();
+        let is = |row: &Row, rule: &Id, permission: &Permission| {
+            row.rule_id.as_ref() == Some(rule) && row.permission == *permission
+        };
+        let all = || rules.iter().map(|(_, permission)| permission);
+        let came = self.came.iter().map(|row| {
+            let others = rules.iter().filter(|(rule, permission)| !is(row, rule, permission));
+            let stayed = rules
+                .iter()
+                .filter(|(rule, permission)| !self.came.iter().any(|row| is(row, rule, permission)));
+            let before = stayed.map(|(_, permission)| permission);
+            let before = before.chain(self.gone.iter().map(|row| &row.permission));
+            (
+                permission_covered(&row.permission, others.map(|(_, permission)| permission)),
+                permission_covered(&row.permission, before),
+            )
+        });
+        let gone = self.gone.iter().map(|row| (permission_covered(&row.permission, all()), true));
+        told.extend(came.chain(gone));
+    }
+
+    /// The set of groups that alone decides, where all rows of this place are of one port and one door.
+    fn lone_set(&self, view: &impl View) -> Option<(Slot, Slot)> {
+        let first = self.rows().next()?;
+        let one_door = self.rows().all(|row| {
+            row.port_id == first.port_id && row.via == first.via && row.fixed_ip == first.fixed_ip
+        });
+        let slot = view.port_slot(&first.port_id).filter(|_| one_door)?;
+        let set = view.lone_set(slot, first.network_id.as_ref(), first.via, first.address)?;
+        Some((set, slot))
+    }
+
+    fn rows(self) -> impl Iterator<Item = &'a Row> {
+        self.came.iter().chain(self.gone).copied()
+    }
+
+    /// Whether another port of the same set is in the same case. A rule's id stands for its group too.
+    fn is_like(&self, other: &Self) -> bool {
+        let alike = |one: &[&Row], other: &[&Row]| {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .zip(other)
+                    .all(|(one, other)| one.rule_id == other.rule_id && one.permission == other.permission)
+        };
+        alike(self.came, other.came) && alike(self.gone, other.gone)
+    }
+
+    /// The same from the rows themselves, wherever they come from.
+    fn judge_rows(self, view: &impl View, told: &mut Vec<Verdict>) {
+        let Some(first) = self.rows().next() else { return };
+        let mut slots = view.neighbours(first.address, first.network_id.as_ref(), &first.port_id);
+        slots.extend(view.port_slot(&first.port_id));
+        let mut present = Vec::new();
+        for slot in slots {
+            view.rows_of(slot, &mut present);
+        }
+        present.retain(|row| row.address == first.address);
+        present.sort_unstable_by(Row::cmp_exposure);
+        present.dedup_by(|one, other| one.same_exposure(other));
+        // Many ports may share an address, with the same few permissions: who is not asked twice about one of them.
+        let place_of = |row: &Row| present.binary_search_by(|other| other.cmp_exposure(row)).ok();
+        let mut came = vec![false; present.len()];
+        self.came.iter().filter_map(|row| place_of(row)).for_each(|at| came[at] = true);
+        let mut now: Map<&Permission, usize> = Map::default();
+        present.iter().for_each(|row| *now.entry(&row.permission).or_default() += 1);
+        let stayed = present.iter().zip(&came).filter(|(_, came)| !**came).map(|(row, _)| row);
+        let before: Set<&Permission> =
+            stayed.chain(self.gone.iter().copied()).map(|row| &row.permission).collect();
+        let mut known: Map<(&Permission, bool), Verdict> = Map::default();
+        let came = self.came.iter().map(|row| {
+            let asked = &row.permission;
+            // Whether the row itself is the only one that admits this.
+            let only = now.get(asked) == Some(&1) && place_of(row).is_some();
+            *known.entry((asked, only)).or_insert_with(|| {
+                let others = now.keys().copied().filter(|other| !only || *other != asked);
+                (permission_covered(asked, others), permission_covered(asked, before.iter().copied()))
+            })
+        });
+        told.extend(came);
+        let mut known: Map<&Permission, bool> = Map::default();
+        told.extend(self.gone.iter().map(|row| {
+            let asked = &row.permission;
+            let redundant =
+                known.entry(asked).or_insert_with(|| permission_covered(asked, now.keys().copied()));
+            (*redundant, true)
+        }));
+    }
 }

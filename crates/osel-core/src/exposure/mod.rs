@@ -7,6 +7,8 @@
 mod coverage;
 mod from;
 mod judge;
+#[cfg(test)]
+mod judge_tests;
 mod reach;
 mod reach_document;
 

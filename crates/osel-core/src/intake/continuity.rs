@@ -1,25 +1,24 @@
 //! Whether everything that was published is in the queue or was taken from it; if not, since when.
 //!
 //! A gap is opened in the [`Cursor`], which is durable before the queue is mended, and closed as a [`Gap`]
-//! once the queue is seen in place. So a crash at any point leaves either the open gap in the store or the
-//! broken queue at the broker to be found again. What a caller finds in any other way than by looking (an
-//! overflow by a counter, say) it reports until a durable cursor names it.
+//! once the queue is seen in place. So a crash at any point leaves either the open gap in the store, or the
+//! broken queue at the broker to be found again.
 
 use super::clock::Moment;
 use super::limits::{LONG_OUTAGE_MICROS, MEND_WAIT_MICROS};
 use crate::time::Timestamp;
 
-/// How the queue was found.
+/// How the queue was found: the last of these that is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Queue {
     /// In place with all its bindings, and nothing was dropped from it.
     Kept,
     /// In place with all its bindings; whether something was dropped cannot be known.
     Unknown,
-    /// It was full and dropped its oldest messages.
-    Overflowed,
     /// It is there, but a binding is not.
     Unbound,
+    /// It was full and has dropped its oldest messages since it was last mended.
+    Overflowed,
     /// It is not there, nor what was in it.
     Missing,
 }
@@ -31,12 +30,12 @@ pub struct QueueReport {
     pub queue: Queue,
     /// When the broker was asked: what was published later may be lost although the answer is good.
     pub asked_at: Timestamp,
-    /// Whether all that was published before is delivered and told: nothing waited at the broker, and nothing
-    /// waits in between.
+    /// Whether all that was published before is delivered and told: nothing waited at the broker, nothing is
+    /// with another consumer, and nothing waits in between.
     pub is_drained: bool,
 }
 
-/// Why messages are missing.
+/// Why messages are missing, the later the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GapCause {
     /// The outage was so long that the queue may have overflowed.
@@ -137,7 +136,7 @@ impl Continuity {
         connected: bool,
         report: QueueReport,
     ) -> Finding {
-        self.is_broken = matches!(report.queue, Queue::Unbound | Queue::Missing);
+        self.is_broken = !matches!(report.queue, Queue::Kept | Queue::Unknown);
         match report.queue {
             Queue::Kept | Queue::Unknown => self.in_place(now, moment, connected, report),
             Queue::Unbound => self.broken(now, GapCause::Unbound, self.cursor.unbroken),
@@ -193,9 +192,11 @@ impl Continuity {
         (self.is_broken && is_written).then(|| self.mend_again.map_or(moment, |again| again.max(moment)))
     }
 
-    /// It is being mended: the next report tells how that went.
-    pub(super) fn mending(&mut self, moment: Moment) {
+    /// It is being mended, as far as the gap says why: the next report tells how that went.
+    pub(super) fn mending(&mut self, moment: Moment) -> GapCause {
         self.is_broken = false;
         self.mend_again = Some(moment.plus(MEND_WAIT_MICROS));
+        // Where nothing was promised nothing can be missing: all may be put right.
+        self.cursor.gap.map_or(GapCause::Missing, |gap| gap.why)
     }
 }

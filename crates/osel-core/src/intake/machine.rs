@@ -47,6 +47,7 @@ pub struct Intake {
     limits: Limits,
     clock: Clock,
     phase: Phase,
+    epoch: u64,
     link: Link,
     last_connection: u64,
     was_connected: bool,
@@ -72,6 +73,7 @@ impl Intake {
             limits,
             clock: Clock::default(),
             phase: Phase::Waiting,
+            epoch: 0,
             link: Link::None,
             last_connection: 0,
             was_connected: false,
@@ -154,7 +156,7 @@ impl Intake {
 
     fn take(&mut self, what: IntakeInput, out: &mut Vec<IntakeOrder>) {
         match what {
-            IntakeInput::Start { cursor } => self.start(cursor, out),
+            IntakeInput::Start { epoch, cursor } => self.start(epoch, cursor, out),
             IntakeInput::Connected { connection, report } => self.connected(connection, report, out),
             IntakeInput::ConnectFailed { connection, why, chance }
             | IntakeInput::Lost { connection, why, chance } => self.lost(connection, why, chance, out),
@@ -172,21 +174,23 @@ impl Intake {
             IntakeInput::Unblocked { connection } if self.is_up(connection) => {
                 log(self.alarm_trouble.ended(self.clock.moment()), out);
             }
-            IntakeInput::Deposed => self.deposed(out),
+            IntakeInput::Deposed { epoch } if epoch == self.epoch => self.deposed(out),
             IntakeInput::Ended => self.end(None, out),
             IntakeInput::Stop => self.end(Some(self.clock.moment().plus(STOP_WAIT_MICROS)), out),
             IntakeInput::Tick
+            | IntakeInput::Deposed { .. }
             | IntakeInput::Checked { .. }
             | IntakeInput::Blocked { .. }
             | IntakeInput::Unblocked { .. } => {}
         }
     }
 
-    fn start(&mut self, cursor: Cursor, out: &mut Vec<IntakeOrder>) {
+    fn start(&mut self, epoch: u64, cursor: Cursor, out: &mut Vec<IntakeOrder>) {
         if self.phase != Phase::Waiting {
             return;
         }
         self.phase = Phase::Running;
+        self.epoch = epoch;
         self.continuity = Continuity::new(cursor);
         self.was_connected = false;
         self.is_idle = false;
@@ -425,8 +429,8 @@ impl Intake {
             && let Link::Up(connection, ..) = self.link
             && self.continuity.mend_at(moment).is_some_and(|at| at <= moment)
         {
-            self.continuity.mending(moment);
-            out.push(IntakeOrder::Mend { connection });
+            let why = self.continuity.mending(moment);
+            out.push(IntakeOrder::Mend { connection, why });
         }
     }
 

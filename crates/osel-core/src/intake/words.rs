@@ -141,6 +141,8 @@ impl LogLine {
 pub enum IntakeInput {
     /// This process leads its store: consume. At the start, and again after [`Self::Deposed`].
     Start {
+        /// Under which epoch of the store this process leads.
+        epoch: u64,
         /// What the store's last commit of this source said.
         cursor: Cursor,
     },
@@ -214,7 +216,10 @@ pub enum IntakeInput {
         connection: ConnectionNumber,
     },
     /// Another process leads the store, or the engine was thrown away: what was not committed is no more.
-    Deposed,
+    Deposed {
+        /// The epoch that is over; a late word of an earlier one changes nothing.
+        epoch: u64,
+    },
     /// A source that ends has ended: commit what there is and exit, however long that takes.
     Ended,
     /// Stop: commit what there is and exit, within [`super::STOP_WAIT_MICROS`].
@@ -241,10 +246,15 @@ pub enum IntakeOrder {
         /// Which.
         connection: ConnectionNumber,
     },
-    /// Declare and bind the queue, then check it ([`IntakeInput::Checked`]).
+    /// Put the queue right: declare and bind it. Then check it ([`IntakeInput::Checked`]). Make sure before
+    /// that this process still leads: a leader that was deposed without knowing would mend what its successor
+    /// has not seen broken.
     Mend {
         /// By which connection.
         connection: ConnectionNumber,
+        /// What was written down. From [`GapCause::Overflowed`] on, what the queue has dropped so far is
+        /// accounted for; before, it has still to be reported.
+        why: GapCause,
     },
     /// Take no more deliveries, by whatever connection.
     Pause,

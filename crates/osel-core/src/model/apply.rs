@@ -3,10 +3,13 @@
 //! A statement about an object is merged field by field (see `stamp`), the links follow, and the rows that came and went
 //! are noted. Deletions are in `delete`. Nothing here may depend on the order in which messages of one history arrive.
 
+use std::sync::Arc;
+
 use super::changes::{Changes, Teller, Telling, admit, merge};
-use super::cloud::{CloudModel, RuleLinks, link, unlist, unmap};
+use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap};
 use super::delta::{Delta, Gap};
-use super::state::{PortState, State};
+use super::permission::{Permission, Source};
+use super::state::{Interface, PortState, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
 use crate::ids::Id;
@@ -19,7 +22,7 @@ impl CloudModel {
         let telling = || Telling {
             teller: Teller::Bus,
             time: event.timestamp,
-            message: event.message_id.as_deref().map(Id::new),
+            message: event.message_id.as_deref().map(|id| Arc::new(Id::new(id))),
             now,
         };
         match &event.change {
@@ -112,20 +115,30 @@ impl CloudModel {
         }
     }
 
-    pub(super) fn gone(&self, kind: Kind, id: Option<&Id>) -> bool {
-        id.is_some_and(|id| self.tombstones.get(kind, id).is_some())
+    /// Whether what an object hangs on is gone. What the API shows is there, whatever the bus said of its parent before.
+    pub(super) fn gone(&self, kind: Kind, id: Option<&Id>, telling: &Telling) -> bool {
+        let died = id.and_then(|id| self.tombstones.get(kind, id));
+        died.is_some_and(|died| telling.teller == Teller::Bus || telling.time <= died)
     }
 
     fn tell_port(&mut self, id: &Id, told: &event::Port, telling: &Telling, changes: &mut Changes) {
-        if self.gone(Kind::Network, told.network_id.as_ref()) {
-            return;
+        if self.gone(Kind::Network, told.network_id.as_ref(), telling) {
+            // It went with its network; a later body without the network's id must not bring it back.
+            return self.delete(Kind::Port, id, telling, changes);
         }
+        let shown = telling.teller != Teller::Bus && told.device_owner.is_some();
         self.change_port(id, changes, |port| {
             let news = admit(port, told, telling);
             if news != 0 {
                 port.take(told, news);
             }
-            news != 0
+            // What the API says of the owner is later than what the bus said of the interface.
+            let cleared =
+                shown && port.interface_of.as_ref().is_some_and(|interface| interface.time < telling.time);
+            if cleared {
+                port.interface_of = None;
+            }
+            cleared || news != 0
         });
     }
 
@@ -188,10 +201,11 @@ impl CloudModel {
 
     fn tell_rule(&mut self, id: &Id, told: &event::Rule, telling: &Telling, changes: &mut Changes) {
         let source = told.remote_group_id.as_ref().and_then(Option::as_ref);
-        if self.gone(Kind::SecurityGroup, told.security_group_id.as_ref())
-            || self.gone(Kind::SecurityGroup, source)
+        if self.gone(Kind::SecurityGroup, told.security_group_id.as_ref(), telling)
+            || self.gone(Kind::SecurityGroup, source, telling)
         {
-            return;
+            // Void for good: a later body without the group's id must not bring it back, open to all.
+            return self.delete(Kind::Rule, id, telling, changes);
         }
         let slot = self.rules.slot_or_insert(id);
         let rule = self.rules.at_mut(slot);
@@ -199,22 +213,26 @@ impl CloudModel {
         if news == 0 {
             return;
         }
+        let before = rule.permission();
         rule.take(told, news);
         changes.touch(Kind::Rule, id);
-        self.relink_rule(slot, changes);
+        self.relink_rule(slot, before, changes);
     }
 
-    /// Puts a rule where its fields say, and notes the rows that this opens and closes.
-    pub(super) fn relink_rule(&mut self, slot: Slot, changes: &mut Changes) {
+    /// Puts a rule where its fields say, and notes the rows that this opens and closes; `before` is what it admitted.
+    pub(super) fn relink_rule(&mut self, slot: Slot, before: Option<Permission>, changes: &mut Changes) {
         let rule = self.rules.at(slot);
-        let (id, source, permission) = (rule.id.clone(), rule.remote_group_id.clone(), rule.permission());
-        let group = rule.security_group_id.clone().map(|group| self.groups.slot_or_insert(&group));
-        let wanted = group.map(|group| (group, permission));
-        if link(&mut self.links.rules, slot).linked == wanted {
+        let (id, permission) = (rule.id.clone(), rule.permission());
+        let group_id = rule.security_group_id.clone();
+        let group = group_id.as_ref().and_then(|group| self.groups.slot(group)).unwrap_or(NOWHERE);
+        let linked = link(&mut self.links.rules, slot).group;
+        if linked == group && before == permission && (linked != NOWHERE || group_id.is_none()) {
             return;
         }
-        self.unlink_rule(slot, &id, changes);
-        let Some((group, permission)) = wanted else { return };
+        self.unlink_rule(slot, &id, before, changes);
+        let Some(group) = group_id else { return };
+        // Only now: a group that only this rule named may have gone with the link.
+        let group = self.groups.slot_or_insert(&group);
         let links = link(&mut self.links.groups, group);
         links.rules.push(slot);
         if permission.is_some() {
@@ -222,21 +240,29 @@ impl CloudModel {
                 self.links.sets[set as usize].rules.push(slot);
             }
         }
-        if let (Some(source), Some(_)) = (source, &permission) {
-            let source = self.groups.slot_or_insert(&source);
+        if let Some(Permission { source: Source::Group(source), .. }) = &permission {
+            let source = self.groups.slot_or_insert(source);
             link(&mut self.links.groups, source).named_by.push(slot);
         }
         if let (Some(permission), false) = (&permission, changes.silent) {
             self.rows_of_rule_everywhere(group, &id, permission, &mut changes.opened);
         }
-        *link(&mut self.links.rules, slot) = RuleLinks { linked: Some((group, permission)) };
+        *link(&mut self.links.rules, slot) = RuleLinks { group, permits: permission.is_some() };
     }
 
-    /// Takes a rule out of its group, the group's sets and its source's list, and notes the rows that this closes.
-    pub(super) fn unlink_rule(&mut self, slot: Slot, id: &Id, changes: &mut Changes) {
-        let Some((group, permission)) = std::mem::take(link(&mut self.links.rules, slot)).linked else {
+    /// Takes a rule that admitted this out of its group, the group's sets and its source's list, and notes the rows that this
+    /// closes.
+    pub(super) fn unlink_rule(
+        &mut self,
+        slot: Slot,
+        id: &Id,
+        permission: Option<Permission>,
+        changes: &mut Changes,
+    ) {
+        let RuleLinks { group, .. } = std::mem::take(link(&mut self.links.rules, slot));
+        if group == NOWHERE {
             return;
-        };
+        }
         if let (Some(permission), false) = (&permission, changes.silent) {
             self.rows_of_rule_everywhere(group, id, permission, &mut changes.closed);
         }
@@ -247,7 +273,7 @@ impl CloudModel {
                 unlist(&mut self.links.sets[set as usize].rules, slot);
             }
         }
-        if let Some(super::permission::Source::Group(source)) = permission.map(|permission| permission.source)
+        if let Some(Source::Group(source)) = permission.map(|permission| permission.source)
             && let Some(source) = self.groups.slot(&source)
         {
             unlist(&mut link(&mut self.links.groups, source).named_by, slot);
@@ -277,11 +303,12 @@ impl CloudModel {
     }
 
     fn tell_subnet(&mut self, id: &Id, told: &event::Subnet, telling: &Telling, changes: &mut Changes) {
-        if !self.gone(Kind::Network, told.network_id.as_ref()) {
-            self.relink_subnet(id, |model| {
-                merge(&mut model.subnets, Kind::Subnet, id, told, telling, changes);
-            });
+        if self.gone(Kind::Network, told.network_id.as_ref(), telling) {
+            return self.delete(Kind::Subnet, id, telling, changes);
         }
+        self.relink_subnet(id, |model| {
+            merge(&mut model.subnets, Kind::Subnet, id, told, telling, changes);
+        });
     }
 
     /// Changes a subnet and the list of its network's subnets.
@@ -356,17 +383,28 @@ impl CloudModel {
             network_id: interface.network_id.clone(),
             ..event::Port::default()
         };
-        if !self.may_live(Kind::Port, &interface.port_id, telling)
-            || self.gone(Kind::Network, told.network_id.as_ref())
-        {
+        if !self.may_live(Kind::Port, &interface.port_id, telling) {
             return;
         }
+        if self.gone(Kind::Network, told.network_id.as_ref(), telling) {
+            return self.delete(Kind::Port, &interface.port_id, telling, changes);
+        }
+        let said = Interface {
+            router_id: interface.router_id.clone(),
+            time: telling.time,
+            message: telling.message.clone(),
+        };
         self.change_port(&interface.port_id, changes, |port| {
+            if telling.time < port.stamps.read_at() {
+                return false;
+            }
             let news = admit(port, &told, telling);
             port.take(&told, news);
-            let changed = port.interface_of.as_ref() != Some(&interface.router_id);
-            port.interface_of = Some(interface.router_id.clone());
-            changed || news != 0
+            let later = port.interface_of.as_deref().is_none_or(|known| *known < said);
+            if later {
+                port.interface_of = Some(Box::new(said));
+            }
+            later || news != 0
         });
     }
 }

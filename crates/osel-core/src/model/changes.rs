@@ -1,6 +1,7 @@
 //! What one message says and what it changes: gathered while it is merged, handed on as a [`Delta`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -28,7 +29,7 @@ pub(super) struct Telling {
     pub(super) teller: Teller,
     /// The time of the event, or of the read.
     pub(super) time: Timestamp,
-    pub(super) message: Option<Id>,
+    pub(super) message: Option<Arc<Id>>,
     /// When it is handled.
     pub(super) now: Timestamp,
 }

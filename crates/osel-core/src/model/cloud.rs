@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::permission::{Permission, host};
+use super::permission::host;
 use super::state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
     RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState,
@@ -17,7 +17,7 @@ use super::state::{
 use super::table::{Slot, Table};
 use super::tombstone::Tombstones;
 use crate::event::Kind;
-use crate::ids::{Id, Map};
+use crate::ids::{Id, Map, Set};
 use crate::time::Timestamp;
 
 /// What an operator can set about the model.
@@ -72,6 +72,9 @@ pub(super) struct Links {
     pub(super) set_of: Map<Box<[Slot]>, Slot>,
     /// Which port answers for an address: (address or pair, network's slot, port's slot).
     pub(super) addresses: BTreeSet<(IpNet, Slot, Slot)>,
+    /// Addresses that several ports of one network answer for: (address, network's slot). A few virtual IPs, so that it costs
+    /// little to ask first.
+    pub(super) shared: Set<(IpNet, Slot)>,
     /// How many entries of `addresses` have each prefix length, IPv4 and IPv6.
     pub(super) prefix_lengths: [BTreeMap<u8, u32>; 2],
     pub(super) floating_by_port: Map<Id, Vec<Slot>>,
@@ -86,6 +89,14 @@ pub(super) struct Links {
     pub(super) routers_by_gateway: Map<IpAddr, Vec<Slot>>,
     /// Policies that make a network external.
     pub(super) external_by_policy: Map<Id, Vec<Slot>>,
+}
+
+impl Links {
+    /// Whether more than one port of a network answers for an address.
+    fn is_shared(&self, address: IpNet, network: Slot) -> bool {
+        let range = (address, network, 0)..=(address, network, Slot::MAX);
+        self.addresses.range(range).nth(1).is_some()
+    }
 }
 
 /// No set, no network: the port is not linked.
@@ -117,10 +128,19 @@ pub(super) struct GroupLinks {
     pub(super) named_by: Vec<Slot>,
 }
 
-#[derive(Clone, Debug, Default)]
+/// Where a rule is linked; what it admits is worked out from its state, which costs a few nanoseconds and saves 72 bytes.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct RuleLinks {
-    /// The slot of the group it is linked to, with what it admits.
-    pub(super) linked: Option<(Slot, Option<Permission>)>,
+    /// The slot of its group.
+    pub(super) group: Slot,
+    /// Whether it admits anything: it is in the lists of the group's sets.
+    pub(super) permits: bool,
+}
+
+impl Default for RuleLinks {
+    fn default() -> Self {
+        Self { group: NOWHERE, permits: false }
+    }
 }
 
 /// The ports that have exactly these groups, and what all of them admit: worked out once for all of them.
@@ -225,6 +245,9 @@ impl CloudModel {
         for address in addresses {
             if links.addresses.insert((address, network, slot)) {
                 *links.prefix_lengths[family(address)].entry(address.prefix_len()).or_default() += 1;
+                if links.is_shared(address, network) {
+                    links.shared.insert((address, network));
+                }
             }
         }
     }
@@ -258,6 +281,9 @@ impl CloudModel {
         }
         for address in addresses {
             if links.addresses.remove(&(address, network, slot)) {
+                if !links.shared.is_empty() && !links.is_shared(address, network) {
+                    links.shared.remove(&(address, network));
+                }
                 let lengths = &mut links.prefix_lengths[family(address)];
                 if let Some(count) = lengths.get_mut(&address.prefix_len()) {
                     *count -= 1;
@@ -289,7 +315,7 @@ impl CloudModel {
             group.sets.push(set);
             rules.extend(group.rules.iter().copied());
         }
-        rules.retain(|&rule| matches!(links.rules[rule as usize].linked, Some((_, Some(_)))));
+        rules.retain(|&rule| links.rules[rule as usize].permits);
         links.set_of.insert(groups.clone(), set);
         links.sets[set as usize] = GroupSet { groups, ports: Vec::new(), rules };
         set

@@ -24,6 +24,12 @@ impl CloudModel {
         match kind {
             Kind::FloatingIp => self.delete_floating_ip(id, telling, changes),
             Kind::Network => self.delete_network(id, telling, changes),
+            Kind::SecurityGroup => {
+                for rule in self.rules_around(id) {
+                    self.delete(Kind::Rule, &rule, telling, changes);
+                }
+                self.remove(kind, id, changes);
+            }
             _ => self.remove(kind, id, changes),
         }
     }
@@ -99,19 +105,15 @@ impl CloudModel {
 
     fn delete_rule(&mut self, id: &Id, changes: &mut Changes) {
         let Some(slot) = self.rules.slot(id) else { return };
-        self.unlink_rule(slot, id, changes);
+        let permission = self.rules.at(slot).permission();
+        self.unlink_rule(slot, id, permission, changes);
         self.rules.remove(id);
         changes.touch(Kind::Rule, id);
     }
 
     fn delete_group(&mut self, id: &Id, changes: &mut Changes) {
         let Some(slot) = self.groups.slot(id) else { return };
-        let links = link(&mut self.links.groups, slot);
-        let mut rules: Vec<_> = links.rules.iter().chain(&links.named_by).copied().collect();
-        rules.sort_unstable();
-        rules.dedup();
-        let rules: Vec<Id> = rules.into_iter().map(|rule| self.rules.at(rule).id.clone()).collect();
-        for rule in rules {
+        for rule in self.rules_around(id) {
             self.delete_rule(&rule, changes);
         }
         // Ports may still name it; then only what was known of it goes.
@@ -120,6 +122,17 @@ impl CloudModel {
             self.drop_unknown_group(slot);
         }
         changes.touch(Kind::SecurityGroup, id);
+    }
+
+    /// The rules of a group, and those that name it as their source.
+    fn rules_around(&self, id: &Id) -> Vec<Id> {
+        let Some(links) = self.groups.slot(id).and_then(|slot| self.links.groups.get(slot as usize)) else {
+            return Vec::new();
+        };
+        let mut rules: Vec<_> = links.rules.iter().chain(&links.named_by).copied().collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules.into_iter().map(|rule| self.rules.at(rule).id.clone()).collect()
     }
 
     fn delete_floating_ip(&mut self, id: &Id, telling: &Telling, changes: &mut Changes) {

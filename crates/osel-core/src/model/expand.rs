@@ -28,7 +28,8 @@ impl CloudModel {
         if port.trusted() {
             return;
         }
-        let doors = self.doors(port);
+        let mut doors = Vec::new();
+        self.doors(port, &mut doors);
         if !port.port_security_enabled {
             for door in &doors {
                 let mut permission = Permission::everything(super::cloud::family(door.address) == 1);
@@ -46,8 +47,12 @@ impl CloudModel {
             return;
         }
         for &rule in &self.links.sets[set as usize].rules {
-            if let Some((group, Some(permission))) = &self.links.rules[rule as usize].linked {
-                self.rows_of_rule(port, &doors, *group, &self.rules.at(rule).id, permission, out);
+            let (links, rule) = (self.links.rules[rule as usize], self.rules.at(rule));
+            if doors.iter().all(|door| rule.ipv6 != (super::cloud::family(door.address) == 1)) {
+                continue;
+            }
+            if let Some(permission) = rule.permission() {
+                self.rows_of_rule(port, &doors, links.group, &rule.id, &permission, out);
             }
         }
     }
@@ -60,11 +65,43 @@ impl CloudModel {
         permission: &Permission,
         out: &mut Vec<Row>,
     ) {
-        for &set in &self.links.groups[group as usize].sets {
+        self.rows_of_rule_where(group, rule, permission, |_| true, out);
+    }
+
+    /// The rows that a rule of this group makes, or would make if it were there, on ports of wanted projects; in no order that
+    /// means anything.
+    pub fn rows_of_permission(
+        &self,
+        group: &Id,
+        rule: &Id,
+        permission: &Permission,
+        wanted: impl Fn(Option<&Id>) -> bool,
+    ) -> Vec<Row> {
+        let mut rows = Vec::new();
+        if let Some(group) = self.groups.slot(group) {
+            self.rows_of_rule_where(group, rule, permission, wanted, &mut rows);
+        }
+        rows
+    }
+
+    fn rows_of_rule_where(
+        &self,
+        group: Slot,
+        rule: &Id,
+        permission: &Permission,
+        wanted: impl Fn(Option<&Id>) -> bool,
+        out: &mut Vec<Row>,
+    ) {
+        let mut doors = Vec::new();
+        let sets = self.links.groups.get(group as usize).map_or(&[][..], |links| &links.sets);
+        // Nearly every port has one address of each family.
+        out.reserve(sets.iter().map(|&set| self.links.sets[set as usize].ports.len()).sum());
+        for &set in sets {
             for &slot in &self.links.sets[set as usize].ports {
                 let port = self.ports.at(slot);
-                if !port.trusted() && port.port_security_enabled {
-                    self.rows_of_rule(port, &self.doors(port), group, rule, permission, out);
+                if !port.trusted() && port.port_security_enabled && wanted(port.project_id.as_ref()) {
+                    self.doors(port, &mut doors);
+                    self.rows_of_rule(port, &doors, group, rule, permission, out);
                 }
             }
         }
@@ -94,10 +131,24 @@ impl CloudModel {
         }
     }
 
-    /// Every address that leads to a port, each once for each way.
-    fn doors(&self, port: &PortState) -> Vec<Door<'_>> {
-        let mut doors: Vec<Door<'_>> =
-            Vec::with_capacity(port.fixed_ips.len() + port.allowed_address_pairs.len());
+    /// The way from an address to a port; none where there are several, or where it is not the port's own.
+    pub(super) fn only_door(&self, port: &PortState, address: IpNet) -> Option<Via> {
+        let fixed = port.fixed_ips.iter().any(|fixed| host(fixed.address) == address);
+        let pair = port.allowed_address_pairs.contains(&address);
+        let floating = self.links.floating_by_port.get(&port.id).into_iter().flatten();
+        let mut outer = floating.map(|&slot| self.floating_ips.at(slot).floating_ip_address);
+        if outer.any(|outer| outer.map(host) == Some(address))
+            || self.links.forwardings_by_port.contains_key(&port.id)
+        {
+            return None;
+        }
+        // Of a fixed IP that is a pair too there is one door, see `doors`.
+        if fixed { Some(Via::Fixed) } else { pair.then_some(Via::Pair) }
+    }
+
+    /// Every address that leads to a port, each once for each way, in place of what is in `doors`.
+    fn doors<'a>(&'a self, port: &'a PortState, doors: &mut Vec<Door<'a>>) {
+        doors.clear();
         let mut direct = |address: IpNet, via: Via| {
             if !doors.iter().any(|door| door.address == address) {
                 doors.push(Door { address, via, fixed_ip: Some(address), forwarding: None });
@@ -128,7 +179,6 @@ impl CloudModel {
                 });
             }
         }
-        doors
     }
 
     /// The floating IP of a forwarding, unless the floating IP's own, later list no longer has it.

@@ -99,8 +99,8 @@ impl CloudModel {
         telling: &Telling,
         changes: &mut Changes,
     ) {
-        if self.gone(Kind::FloatingIp, told.floatingip_id.as_ref()) {
-            return;
+        if self.gone(Kind::FloatingIp, told.floatingip_id.as_ref(), telling) {
+            return self.delete(Kind::Forwarding, id, telling, changes);
         }
         let mut ports: BTreeSet<Id> = told.internal_port_id.iter().cloned().collect();
         ports.extend(self.forwardings.get(id).and_then(|forwarding| forwarding.internal_port_id.clone()));

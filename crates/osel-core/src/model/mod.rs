@@ -10,6 +10,7 @@ mod delete;
 mod delta;
 mod expand;
 mod floating;
+mod index;
 mod members;
 mod permission;
 mod persist;
@@ -17,6 +18,8 @@ mod row;
 mod stamp;
 mod state;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tombstone;
 mod view;
 
@@ -24,7 +27,7 @@ pub use cloud::{CloudModel, ModelOptions};
 pub use delta::{Delta, Gap, MemberChange};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
-pub use row::{Row, RowKey, Via, net_text, sort_rows};
+pub use row::{Row, RowKey, Via, net_text, sort_by_row, sort_rows};
 pub use stamp::Stamp;
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,

@@ -56,15 +56,16 @@ impl Protocol {
     /// Reads what Neutron sends: null, a name, a number as text, `any`, `-1`.
     pub fn read(text: Option<&str>, ipv6: bool) -> Self {
         let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Self::Any };
-        let lower = text.to_ascii_lowercase();
-        if matches!(lower.as_str(), "any" | "-1") {
+        // Asked for every row of a rule: nothing is allocated for what Neutron knows.
+        if text.eq_ignore_ascii_case("any") || text == "-1" {
             return Self::Any;
         }
-        let by_name = NAMES.iter().find(|(_, name)| *name == lower).map(|(number, _)| *number);
-        match lower.parse().ok().or(by_name) {
+        let by_name =
+            || NAMES.iter().find(|(_, name)| text.eq_ignore_ascii_case(name)).map(|(number, _)| *number);
+        match text.parse().ok().or_else(by_name) {
             Some(ICMP) if ipv6 => Self::Number(ICMP_V6),
             Some(number) => Self::Number(number),
-            None => Self::Other(Arc::from(lower)),
+            None => Self::Other(Arc::from(text.to_ascii_lowercase())),
         }
     }
 

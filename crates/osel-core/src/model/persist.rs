@@ -17,7 +17,7 @@ use crate::ids::Id;
 use crate::time::Timestamp;
 
 /// The form of the lines; raised with every change to a state's fields.
-pub const MODEL_FORMAT: u32 = 1;
+pub const MODEL_FORMAT: u32 = 3;
 
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,8 +105,8 @@ impl CloudModel {
             }
             StateLine::Rule(rule) => {
                 let slot = self.rules.slot_or_insert(&rule.id);
-                *self.rules.at_mut(slot) = *rule;
-                self.relink_rule(slot, changes);
+                let before = std::mem::replace(self.rules.at_mut(slot), *rule).permission();
+                self.relink_rule(slot, before, changes);
             }
             StateLine::FloatingIp(floating) => {
                 let slot = self.floating_ips.slot_or_insert(&floating.id);

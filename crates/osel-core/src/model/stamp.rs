@@ -4,6 +4,8 @@
 //! keeps the stamp of the message that said it last; nearly always that is the object's own stamp, and only exceptions cost
 //! memory. It must not look at the values: only at who said what when.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Id;
@@ -16,9 +18,9 @@ pub struct Stamp {
     pub revision: u64,
     /// The notification's timestamp, or the time an inventory was taken.
     pub time: Timestamp,
-    /// The notification's id; none for what an API answered, and none is before all.
+    /// The notification's id, one for all objects that it speaks of; none for what an API answered, and none is before all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<Id>,
+    pub message: Option<Arc<Id>>,
 }
 
 /// A set of fields of one kind of object; bit `n` is the field with the number `n`.
@@ -161,7 +163,7 @@ mod tests {
     use super::*;
 
     fn stamp(revision: u64, second: i64) -> Stamp {
-        Stamp { revision, time: Timestamp::EPOCH.plus_seconds(second), message: Some(Id::new("m")) }
+        Stamp { revision, time: Timestamp::EPOCH.plus_seconds(second), message: Some(Arc::new(Id::new("m"))) }
     }
 
     /// Field by field the latest statement wins, in whatever order they come.

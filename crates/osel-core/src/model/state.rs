@@ -15,6 +15,7 @@ use super::permission::{Permission, Source};
 use super::stamp::{FieldStamps, Fields};
 use crate::event::{self, FixedIp, Gateway, PortRange};
 use crate::ids::Id;
+use crate::time::Timestamp;
 
 /// What a merge needs to know of an object state.
 pub trait State {
@@ -23,6 +24,8 @@ pub trait State {
 
     /// A state of which nothing was said yet.
     fn unknown(id: Id) -> Self;
+    /// Its id.
+    fn id(&self) -> &Id;
     /// Who said what last.
     fn stamps(&self) -> &FieldStamps;
     /// Who said what last, to be changed.
@@ -64,6 +67,10 @@ macro_rules! merged {
                 Self { id, stamps: FieldStamps::default(), project_id: None, $($field: $default_field,)* $($also: $default,)* }
             }
 
+            fn id(&self) -> &Id {
+                &self.id
+            }
+
             fn stamps(&self) -> &FieldStamps {
                 &self.stamps
             }
@@ -91,6 +98,23 @@ macro_rules! merged {
     };
 }
 
+/// What `router.interface.create` says of a port; of two the later one counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// The router.
+    pub router_id: Id,
+    /// The notification's time.
+    pub time: Timestamp,
+    /// The notification's id, which decides between equal times.
+    pub message: Option<Arc<Id>>,
+}
+
+impl PartialOrd for Interface {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some((self.time, &self.message).cmp(&(other.time, &other.message)))
+    }
+}
+
 state! {
     /// A port.
     PortState from event::Port {
@@ -113,7 +137,7 @@ state! {
         /// Its security groups, sorted, each once.
         security_groups: Box<[Id]>,
         /// The router whose interface it is, told by `router.interface.create`.
-        interface_of: Option<Id>,
+        interface_of: Option<Box<Interface>>,
     }
 }
 merged! { PortState from event::Port, also { interface_of: None },
@@ -153,7 +177,7 @@ impl PortState {
             "network:ha_router_replicated_interface",
         ];
         if self.interface_of.is_some() {
-            return self.interface_of.as_ref();
+            return self.interface_of.as_deref().map(|interface| &interface.router_id);
         }
         self.device_owner.as_deref().filter(|owner| INTERFACES.contains(owner)).and(self.device_id.as_ref())
     }
@@ -195,9 +219,9 @@ state! {
         /// From these addresses,
         remote_ip_prefix: Option<IpNet>,
         /// or from this group's ports,
-        remote_group_id: Option<Id>,
+        remote_group_id: Option<Box<Id>>,
         /// or from this address group.
-        remote_address_group_id: Option<Id>,
+        remote_address_group_id: Option<Box<Id>>,
     }
 }
 merged! { RuleState from event::Rule, also { },
@@ -208,8 +232,8 @@ merged! { RuleState from event::Rule, also { },
     5 port_range_min = None => |min| *min;
     6 port_range_max = None => |max| *max;
     7 remote_ip_prefix = None => |prefix| *prefix;
-    8 remote_group_id = None => |group| group.clone();
-    9 remote_address_group_id = None => |group| group.clone();
+    8 remote_group_id = None => |group| group.clone().map(Box::new);
+    9 remote_address_group_id = None => |group| group.clone().map(Box::new);
 }
 
 impl RuleState {
@@ -228,8 +252,8 @@ impl RuleState {
     /// What it admits, in whichever direction.
     pub fn admits(&self) -> Permission {
         let source = match (&self.remote_group_id, &self.remote_address_group_id, self.remote_ip_prefix) {
-            (Some(group), _, _) => Source::Group(group.clone()),
-            (_, Some(group), _) => Source::AddressGroup(group.clone()),
+            (Some(group), _, _) => Source::Group(Id::clone(group)),
+            (_, Some(group), _) => Source::AddressGroup(Id::clone(group)),
             (_, _, Some(prefix)) => Source::Prefix(prefix),
             (None, None, None) => Source::family(self.ipv6),
         };

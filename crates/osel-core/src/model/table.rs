@@ -1,22 +1,28 @@
 //! Objects of one kind: dense slots that other tables point into with four bytes, and a look-up by id.
 
+use std::hash::BuildHasher;
+
+use super::index::Index;
 use super::state::State;
-use crate::ids::{Id, Map};
+use crate::ids::{FixedState, Id};
 
 /// The number of a slot.
 pub type Slot = u32;
 
+/// Slots that are allocated together. A list that grows by copying would stop everything for as long as a million objects take.
+const CHUNK: usize = 1024;
+
 /// Objects of one kind.
 #[derive(Debug)]
 pub struct Table<T> {
-    slots: Vec<Option<T>>,
+    chunks: Vec<Vec<Option<T>>>,
     free: Vec<Slot>,
-    by_id: Map<Id, Slot>,
+    by_id: Index,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), by_id: Map::default() }
+        Self { chunks: Vec::new(), free: Vec::new(), by_id: Index::default() }
     }
 }
 
@@ -28,7 +34,7 @@ impl<T: State> Table<T> {
 
     /// The slot of an object.
     pub fn slot(&self, id: &Id) -> Option<Slot> {
-        self.by_id.get(id).copied()
+        self.by_id.get(hash(id), |slot| self.at(slot).id() == id)
     }
 
     /// The object in a slot that is known to be taken.
@@ -36,7 +42,7 @@ impl<T: State> Table<T> {
     /// # Panics
     /// When the slot is free: links between objects are removed with the objects.
     pub fn at(&self, slot: Slot) -> &T {
-        self.slots[slot as usize].as_ref().expect("a link points to a slot that is taken")
+        self.cell(slot).expect("a link points to a slot that is taken")
     }
 
     /// The object in a slot that is known to be taken, to be changed.
@@ -44,7 +50,15 @@ impl<T: State> Table<T> {
     /// # Panics
     /// When the slot is free: links between objects are removed with the objects.
     pub fn at_mut(&mut self, slot: Slot) -> &mut T {
-        self.slots[slot as usize].as_mut().expect("a link points to a slot that is taken")
+        self.cell_mut(slot).as_mut().expect("a link points to a slot that is taken")
+    }
+
+    fn cell(&self, slot: Slot) -> Option<&T> {
+        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
+    }
+
+    fn cell_mut(&mut self, slot: Slot) -> &mut Option<T> {
+        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
     }
 
     /// The object with this id.
@@ -54,7 +68,7 @@ impl<T: State> Table<T> {
 
     /// Whether there is an object in a slot.
     pub fn slot_is_taken(&self, slot: Slot) -> bool {
-        self.slots.get(slot as usize).is_some_and(Option::is_some)
+        self.cell(slot).is_some()
     }
 
     /// The slot of an object, which is made, unknown, when there was none.
@@ -65,34 +79,48 @@ impl<T: State> Table<T> {
         let state = T::unknown(id.clone());
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.slots[slot as usize] = Some(state);
+                *self.cell_mut(slot) = Some(state);
                 slot
             }
-            None => {
-                self.slots.push(Some(state));
-                Slot::try_from(self.slots.len() - 1).expect("four billion objects do not fit into memory")
-            }
+            None => self.push(state),
         };
-        self.by_id.insert(id.clone(), slot);
+        self.by_id.insert(hash(id), slot);
         slot
+    }
+
+    fn push(&mut self, state: T) -> Slot {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK;
+        let Some(chunk) = self.chunks.last_mut() else { return 0 };
+        chunk.push(Some(state));
+        Slot::try_from(before + chunk.len() - 1).expect("four billion objects do not fit into memory")
     }
 
     /// Takes an object out.
     pub fn remove(&mut self, id: &Id) -> Option<T> {
-        let slot = self.by_id.remove(id)?;
+        let slot = self.slot(id)?;
+        self.by_id.remove(hash(id), slot);
         self.free.push(slot);
-        self.slots[slot as usize].take()
+        self.cell_mut(slot).take()
     }
 
     /// All objects with their slots, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
-        self.slots.iter().enumerate().filter_map(|(slot, object)| Some((slot as Slot, object.as_ref()?)))
+        let cells = self.chunks.iter().flatten().enumerate();
+        cells.filter_map(|(slot, object)| Some((slot as Slot, object.as_ref()?)))
     }
 
     /// The ids of all objects, sorted.
     pub fn ids(&self) -> Vec<Id> {
-        let mut ids: Vec<Id> = self.by_id.keys().cloned().collect();
+        let mut ids: Vec<Id> = self.iter().map(|(_, object)| object.id().clone()).collect();
         ids.sort_unstable();
         ids
     }
+}
+
+/// As much of an id's hash as an index keeps.
+fn hash(id: &Id) -> u32 {
+    (FixedState::default().hash_one(id) >> 32) as u32
 }

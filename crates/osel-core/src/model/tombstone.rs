@@ -37,6 +37,8 @@ impl Tombstones {
 
     /// Remembers a deletion that happened at `died` and was learnt at `now`; forgets what is too old.
     pub fn bury(&mut self, kind: Kind, id: &Id, died: Timestamp, now: Timestamp) {
+        // Of several deletions the latest counts, whichever is heard last.
+        let died = self.get(kind, id).map_or(died, |before| before.max(died));
         self.raise(kind, id);
         self.deleted_at.insert((kind, id.clone()), Grave { died, learnt: now });
         self.by_age.insert((now, kind, id.clone()));

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::cloud::{CloudModel, ModelOptions, NOWHERE};
 use super::permission::{Permission, host};
-use super::row::Row;
+use super::row::{Row, Via};
 use super::stamp::FieldStamps;
 use super::state::{
     FloatingIpState, ForwardingState, GroupState, NetworkState, PortState, RouterState, State,
@@ -33,7 +33,10 @@ pub trait View {
     /// Every row of one port.
     fn rows_of(&self, slot: Slot, out: &mut Vec<Row>);
     /// The rules that a port's groups apply to it: (group, rule, what it admits).
-    fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, &Permission)>;
+    fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)>;
+    /// The set of groups whose rules, and nothing else, make the rows of an address: each rule of the address' family one row.
+    /// None where another port of the network answers for the address, or several ways lead from it to the port.
+    fn lone_set(&self, slot: Slot, network: Option<&Id>, via: Via, address: IpNet) -> Option<Slot>;
     /// Ports with an address or an address pair that is or contains `address`; for `exact` only those with this very one.
     fn ports_holding(&self, address: IpNet, exact: bool) -> Vec<Slot>;
     /// Other ports of a network that answer for this very address.
@@ -95,7 +98,7 @@ impl View for CloudModel {
         self.rows_of_port(slot, out);
     }
 
-    fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, &Permission)> {
+    fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)> {
         let set = self.links.ports[slot as usize].set;
         if set == NOWHERE {
             return Vec::new();
@@ -103,10 +106,24 @@ impl View for CloudModel {
         let rules = self.links.sets[set as usize].rules.iter();
         rules
             .filter_map(|&rule| {
-                let (group, permission) = self.links.rules[rule as usize].linked.as_ref()?;
-                Some((&self.groups.at(*group).id, &self.rules.at(rule).id, permission.as_ref()?))
+                let group = self.groups.at(self.links.rules[rule as usize].group);
+                let rule = self.rules.at(rule);
+                Some((&group.id, &rule.id, rule.permission()?))
             })
             .collect()
+    }
+
+    fn lone_set(&self, slot: Slot, network: Option<&Id>, via: Via, address: IpNet) -> Option<Slot> {
+        let port = self.ports.at(slot);
+        let links = self.links.ports[slot as usize];
+        let filtered = port.port_security_enabled && !port.trusted() && links.set != NOWHERE;
+        if !filtered || !matches!(via, Via::Fixed | Via::Pair) || port.network_id.as_ref() != network {
+            return None;
+        }
+        if self.links.shared.contains(&(address, links.network)) {
+            return None;
+        }
+        (self.only_door(port, address)? == via).then_some(links.set)
     }
 
     fn ports_holding(&self, address: IpNet, exact: bool) -> Vec<Slot> {

@@ -1,7 +1,8 @@
 //! The audit trail: what a record's bytes are, how records are chained, and how anybody checks them.
 //!
 //! [`Chain::seal`] turns a [`Draft`] (parts whose bytes were made elsewhere) into canonical bytes that commit to every part
-//! and to the record before; [`Verifier`] walks stored records and names the first bad one. The layout, with test vectors,
+//! and to the record before; [`Verifier`] walks stored records and names the first bad one; [`Prover`] collects short proofs that a
+//! record is in the Merkle tree over all of them. The layout, with test vectors,
 //! is in `docs/trail-format.md`; what is written there is for ever, a change is a new version.
 //!
 //! Nothing here knows what a part says, draws a salt or reads a store: parts come from `engine`, salts with its input, and
@@ -12,6 +13,7 @@ mod chain;
 mod hash;
 mod head;
 mod kind;
+mod merkle;
 mod verify;
 
 #[cfg(test)]
@@ -25,6 +27,10 @@ pub use chain::{Chain, Draft, Part, SealError, Sealed, SealedPart};
 pub use hash::{Hash, ParseHashError, SALT_BYTES, Salt, commitment, leaf_hash};
 pub use head::{Head, NotedHead, ParseHeadError};
 pub use kind::{PartClass, RecordKind};
+pub use merkle::{
+    PROOF_HASHES_MAX, Plan, ProofError, Prover, Tree, consistency_plan, empty_root, inclusion_plan,
+    node_hash, tree_root, verify_consistency, verify_inclusion,
+};
 pub use verify::{
     Bad, Checked, PartCounts, StoredContent, StoredPart, StoredRecord, Verified, Verifier, Why,
 };

@@ -10,23 +10,6 @@ use serde_json::{Value, json};
 use super::protocol::{HIGHEST_PORT, LOWEST_PORT, has_ports, is_icmp};
 use super::rows::compare_rows;
 
-/// What makes two rows the same row.
-const IDENTITY: [&str; 13] = [
-    "address",
-    "via",
-    "fixed_ip",
-    "port_id",
-    "ethertype",
-    "protocol",
-    "port_min",
-    "port_max",
-    "icmp_type",
-    "icmp_code",
-    "source",
-    "security_group_id",
-    "rule_id",
-];
-
 /// The rows of `after` that were not in `before`, and the other way round, sorted, each with `redundant`.
 ///
 /// An opened row is redundant when the other rows of `after` cover it, a closed one when the rows of `after`
@@ -35,9 +18,9 @@ pub fn delta(before: &[Value], after: &[Value]) -> (Vec<Value>, Vec<Value>) {
     (missing_in(before, after, after), missing_in(after, before, after))
 }
 
-/// The row without what describes its port: two rows with equal identity are the same permission.
+/// A row is all of its keys: a permission that passes from no server to one is closed for the one and opened for the other.
 fn identity(row: &Value) -> String {
-    IDENTITY.iter().map(|key| row[*key].to_string()).collect::<Vec<_>>().join(" ")
+    row.to_string()
 }
 
 fn missing_in(there: &[Value], rows: &[Value], after: &[Value]) -> Vec<Value> {

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 the answer is no, 2 wrong usage or
 //! configuration, 3 could not do it.
 
+mod actor;
 mod audit;
 mod demo;
 mod exposure;
@@ -12,12 +13,14 @@ mod open;
 mod output;
 mod quarantine;
 mod reach;
+mod reference;
 mod replay;
 mod scan;
 mod store;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use open::StoreArg;
@@ -57,6 +60,12 @@ enum Command {
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+    /// Prints a reference page in Markdown.
+    #[command(hide = true)]
+    Reference {
+        /// The page.
+        page: reference::Page,
     },
     /// Prints the manual page; with --dir writes one page for each command.
     ///
@@ -101,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             output::print_bytes(&text)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Reference { page } => reference::run(page, Cli::command()),
         Command::Man { dir: None } => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
@@ -108,8 +118,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Man { dir: Some(dir) } => {
-            std::fs::create_dir_all(&dir)?;
-            clap_mangen::generate_to(Cli::command(), &dir)?;
+            std::fs::create_dir_all(&dir)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), &dir))
+                .with_context(|| format!("cannot write pages to `{}`", dir.display()))?;
             Ok(ExitCode::SUCCESS)
         }
     }

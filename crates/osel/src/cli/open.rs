@@ -10,10 +10,10 @@ use osel_core::time::Timestamp;
 
 use super::output::Failure;
 use crate::runtime::state;
-use crate::store::{Journal, NewStore, Reader, Store};
+use crate::store::{Journal, JournalError, NewStore, Reader, Store};
 
 /// The variable that names the store when no flag does.
-const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
+pub(super) const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
 
 /// Which store.
 #[derive(Clone, Debug, Args)]
@@ -64,7 +64,11 @@ impl StoreArg {
 /// When it cannot be written.
 pub fn writer_at(directory: &Path) -> anyhow::Result<Box<dyn Journal>> {
     if Store::exists(directory) {
-        return Ok(Box::new(Store::open_writer(directory)?));
+        match Store::open_writer(directory) {
+            // Its making may have been cut short, and then it is made again; what is something else is refused there too.
+            Err(JournalError::NotAStore { .. }) => {}
+            opened => return Ok(Box::new(opened?)),
+        }
     }
     let mut id = [0; 16];
     getrandom::fill(&mut id).context("the system gives no random numbers")?;

@@ -32,12 +32,31 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         // Whoever read our output has enough of it.
         return ExitCode::SUCCESS;
     }
-    let mut text = format!("osel: {error}");
-    for cause in error.chain().skip(1) {
-        let _ = write!(text, ": {cause}");
-    }
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "osel: {}", in_one_line(error));
     if error.downcast_ref::<Failure>().is_some() { ExitCode::from(2) } else { ExitCode::from(3) }
+}
+
+/// An error and its causes. What is read is named by errors of its own, so that a bare one of the system's is about our output.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    if error.chain().next().is_some_and(|top| top.is::<io::Error>()) {
+        text.push_str("cannot write the output: ");
+    }
+    let mut before = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !before.is_empty() {
+            // Some libraries say the same at each level.
+            if cause.ends_with(&before) {
+                continue;
+            }
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+        before = cause;
+    }
+    // Some name a file or quote its content: neither may break the line.
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn is_broken_pipe(error: &io::Error) -> bool {
@@ -170,6 +189,17 @@ mod tests {
         let text = table.to_string();
         assert!(text.lines().all(|line| line.chars().count() <= TABLE_WIDTH), "{text}");
         assert!(text.contains('…'));
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_says_each_thing_once() {
+        let twice = anyhow::anyhow!("Error code 13: disk is full")
+            .context("disk is full")
+            .context("no space for `a\nb`");
+        assert_eq!(in_one_line(&twice), "no space for `a b`: disk is full");
+        let bare = anyhow::Error::from(io::Error::other("no space"));
+        assert_eq!(in_one_line(&bare), "cannot write the output: no space");
+        assert_eq!(in_one_line(&bare.context("cannot open `x`")), "cannot open `x`: no space");
     }
 
     #[test]

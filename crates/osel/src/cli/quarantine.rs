@@ -4,12 +4,17 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use osel_core::engine::{Disposition, EngineOptions};
 use serde_json::json;
 
 use super::StoreArg;
+use super::actor::user_name;
+use super::open::now;
 use super::output::{OutputFormat, Table, json_line, note, stdout};
-use crate::store::{QuarantineItem, QuarantineState};
+use crate::runtime::Recorder;
+use crate::store::{Journal, QuarantineItem, QuarantineState, Reader, Store};
 
 /// Messages that could not be read: each is kept once, with its bytes, its source and the reason.
 #[derive(Debug, Subcommand)]
@@ -32,12 +37,33 @@ pub enum QuarantineCommand {
         #[arg(short, long, value_enum, default_value_t)]
         output: OutputFormat,
     },
+    Replay(ReplayArgs),
+}
+
+/// Takes messages out of quarantine that can be read by now, as after an update of osel.
+///
+/// Each gets the record that it would have had, and the ledger counts it as recorded (or as duplicate, when another copy was
+/// recorded meanwhile). One that still cannot be read stays. Exit code 1 when any stays.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// All that are in quarantine.
+    #[arg(long)]
+    all: bool,
+    /// Their numbers, as `list` prints them.
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    ids: Vec<u64>,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputFormat,
 }
 
 pub(super) fn run(command: &QuarantineCommand) -> anyhow::Result<ExitCode> {
     match command {
         QuarantineCommand::List { store, output } => list(store, *output),
         QuarantineCommand::Show { store, id, output } => show(store, *id, *output),
+        QuarantineCommand::Replay(args) => replay(args),
     }
 }
 
@@ -50,6 +76,10 @@ fn document(item: &QuarantineItem) -> serde_json::Value {
         "reason": item.reason,
         "event_type": item.event_type,
         "message_id": item.message_id,
+        "state": match item.state {
+            QuarantineState::Held => "held",
+            QuarantineState::Replayed => "replayed",
+        },
     })
 }
 
@@ -104,4 +134,86 @@ fn show(store: &StoreArg, id: u64, output: OutputFormat) -> anyhow::Result<ExitC
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let directory = args.store.directory()?;
+    // A writer makes the store where there is none: this command has nothing to do in a new one.
+    let journal: Box<dyn Journal> = Box::new(Store::open_writer(&directory)?);
+    let mut reader = journal.reader()?;
+    let Some(items) = chosen(&mut *reader, args)? else { return Ok(ExitCode::from(1)) };
+    let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
+    let actor = user_name();
+    let mut results = Vec::new();
+    for item in &items {
+        let Some(held) = reader.entry(item.entry)? else {
+            bail!("message {} is damaged: its entry {} is missing", item.id, item.entry);
+        };
+        let result = if held.erased {
+            ("held", None, Some("its bytes were removed".to_owned()))
+        } else {
+            match recorder.replay(now(), item, &held, &actor)? {
+                Some(Disposition::Recorded(seq)) => ("recorded", Some(seq), None),
+                Some(Disposition::Duplicate) => ("duplicate", None, None),
+                Some(Disposition::Quarantined(defect)) => ("held", None, Some(defect.to_string())),
+                None => ("held", None, None),
+            }
+        };
+        results.push((item.id, result));
+    }
+    recorder.finish()?;
+    print_results(&results, args.output)?;
+    let all = results.iter().all(|(_, (result, ..))| *result != "held");
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The messages that are meant; nothing when one of them is not there, which is said.
+fn chosen(reader: &mut dyn Reader, args: &ReplayArgs) -> anyhow::Result<Option<Vec<QuarantineItem>>> {
+    let mut items = Vec::new();
+    if args.all {
+        reader.quarantine(Some(QuarantineState::Held), &mut |item| {
+            items.push(item);
+            ControlFlow::Continue(())
+        })?;
+        return Ok(Some(items));
+    }
+    let ids: std::collections::BTreeSet<u64> = args.ids.iter().copied().collect();
+    for id in ids {
+        match reader.quarantine_item(id)? {
+            Some(item) if item.state == QuarantineState::Held => items.push(item),
+            Some(_) => {
+                note(format_args!("message {id} was replayed before"));
+                return Ok(None);
+            }
+            None => {
+                note(format_args!("there is no message {id} in quarantine"));
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(items))
+}
+
+/// What became of a message: the word for it, its record, why it stays.
+type ReplayResult = (&'static str, Option<u64>, Option<String>);
+
+fn print_results(results: &[(u64, ReplayResult)], output: OutputFormat) -> anyhow::Result<()> {
+    let mut out = stdout();
+    let mut table = Table::new(&["ID", "RESULT", "RECORD", "REASON"]);
+    for (id, (result, seq, reason)) in results {
+        if output == OutputFormat::Json {
+            json_line(&mut out, &json!({"id": id, "result": result, "seq": seq, "reason": reason}))?;
+        } else {
+            let seq = seq.map(|seq| seq.to_string()).unwrap_or_default();
+            table.row(vec![id.to_string(), (*result).to_owned(), seq, reason.clone().unwrap_or_default()]);
+        }
+    }
+    if output != OutputFormat::Json {
+        if table.is_empty() {
+            note("nothing is in quarantine");
+        } else {
+            write!(out, "{table}")?;
+        }
+    }
+    Ok(out.flush()?)
 }

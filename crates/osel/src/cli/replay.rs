@@ -1,12 +1,13 @@
 //! `osel replay`: captured messages through the engine into a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use osel_core::engine::{EngineOptions, ReadEnd};
+use osel_core::engine::{EngineOptions, ReadEnd, SourceLedger};
+use osel_core::intake::BatchNumber;
 use osel_core::time::Timestamp;
 
 use super::StoreArg;
@@ -14,9 +15,10 @@ use super::ledger::{LedgerLine, print_ledger};
 use super::open::{now, writer_at};
 use super::output::{OutputFormat, note, progress};
 use crate::runtime::Recorder;
+use crate::runtime::file_intake::{FileIntake, FileOrder};
 use crate::source::decoding::DecodedAhead;
 use crate::source::inventory;
-use crate::source::recording::Recording;
+use crate::source::recording::{Recording, source_name};
 
 /// Runs captured messages through the engine into a store.
 ///
@@ -66,8 +68,12 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let finished = recorder.finish();
     result?;
     finished?;
-    let ledger: BTreeMap<_, _> = recorder.engine().ledger().iter().collect();
-    let lines = ledger.into_iter().map(|(source, ledger)| LedgerLine::new(source, ledger));
+    let mut ledger: BTreeMap<Arc<str>, SourceLedger> = recorder.engine().ledger().clone();
+    for file in &args.files {
+        // A file of which nothing came has a line too: nothing.
+        ledger.entry(Arc::from(source_name(file))).or_default();
+    }
+    let lines = ledger.iter().map(|(source, ledger)| LedgerLine::new(source, ledger));
     print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -83,19 +89,69 @@ fn replay(
     let bar = progress("messages");
     let mut inventory = args.inventory.as_deref().zip(summary);
     let mut messages = DecodedAhead::start(recordings, args.until.unwrap_or(u64::MAX))?;
+    let mut batches = Batches::start(recorder.epoch());
     while let Some(prepared) = messages.next_message()? {
         let (message, decoded) = prepared.split();
         if let Some((path, summary)) = inventory.take() {
             import_first(recorder, path, &summary, region, message.received_at)?;
         }
+        let bytes = decoded.body.len();
         recorder.message(message.received_at, &message, decoded)?;
+        batches.delivered(recorder, bytes)?;
         bar.inc(1);
     }
+    batches.ended(recorder)?;
     if let Some((path, summary)) = inventory.take() {
         import_first(recorder, path, &summary, region, now())?;
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Batches as the intake orders them, and their durability told back to it.
+struct Batches {
+    intake: FileIntake,
+    /// Ordered and not yet durable, with which batch of the recorder it is, if there was anything to write.
+    under_way: VecDeque<(BatchNumber, Option<u64>)>,
+    orders: Vec<FileOrder>,
+}
+
+impl Batches {
+    fn start(epoch: u64) -> Self {
+        Self { intake: FileIntake::start(now(), epoch), under_way: VecDeque::new(), orders: Vec::new() }
+    }
+
+    fn delivered(&mut self, recorder: &mut Recorder, bytes: usize) -> anyhow::Result<()> {
+        self.intake.delivered(now(), bytes, &mut self.orders);
+        self.carry_out(recorder)
+    }
+
+    fn ended(&mut self, recorder: &mut Recorder) -> anyhow::Result<()> {
+        self.intake.ended(now(), &mut self.orders);
+        self.carry_out(recorder)
+    }
+
+    fn carry_out(&mut self, recorder: &mut Recorder) -> anyhow::Result<()> {
+        while !self.orders.is_empty() {
+            for order in std::mem::take(&mut self.orders) {
+                match order {
+                    FileOrder::Commit(batch) => self.under_way.push_back((batch, recorder.commit_batch()?)),
+                    FileOrder::Wait => {
+                        recorder.flush()?;
+                    }
+                }
+            }
+            let durable = recorder.durable_batches();
+            while let Some(&(batch, written)) = self.under_way.front() {
+                if written.is_some_and(|number| number > durable) {
+                    break;
+                }
+                self.under_way.pop_front();
+                self.intake.committed(now(), batch, &mut self.orders);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The cloud before the first message. Where nobody says when it was taken, it is older than any message of the recording: that is what

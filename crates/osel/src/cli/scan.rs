@@ -1,7 +1,7 @@
 //! `osel scan`: one scan now, of what the command line says, with nothing recorded.
 //!
-//! Reads targets and ports, runs the built-in scanner and prints what it found. Automatic scans do not come this way: they
-//! follow from recorded commands and have limits that a person at a terminal does not need.
+//! Reads targets and ports, runs the built-in scanner and prints what it found. Automatic scans do not come
+//! this way: they follow from recorded commands and have limits that a person at a terminal does not need.
 
 mod report;
 mod targets;
@@ -23,14 +23,14 @@ use super::output::{Failure, OutputFormat, json_line, progress, stdout};
 use crate::action::scan::{PortResult, PortSpec, PortState, ScanPlan, ScanSummary, scan};
 
 /// Ports scanned unless told otherwise: what people leave open by mistake most, and OpenStack's own services.
-const DEFAULT_PORTS: &str = "21-23,25,53,80,88,110-111,135,139,143,389,443,445,465,587,636,873,993,995,1433,1521,\
-    2049,2375-2376,2379-2380,3000,3128,3260,3306,3389,4369,4444,5000,5044,5432,5601,5671-5672,5900-5901,5984-5986,\
-    6080,6379,6443,6640-6641,7000,8000,8004,8080-8081,8086,8443,8500,8774-8776,8778,8888,9000,9042,9090-9092,9100,\
-    9200,9292,9311,9418,9696,9876,10250,10257,10259,11211,11434,15672,25672,27017,35357,50070";
+const DEFAULT_PORTS: &str = "21-23,25,53,80,88,110-111,135,139,143,389,443,445,465,587,636,873,993,995,1433,\
+    1521,2049,2375-2376,2379-2380,3000,3128,3260,3306,3389,4369,4444,5000,5044,5432,5601,5671-5672,5900-5901,\
+    5984-5986,6080,6379,6443,6640-6641,7000,8000,8004,8080-8081,8086,8443,8500,8774-8776,8778,8888,9000,9042,\
+    9090-9092,9100,9200,9292,9311,9418,9696,9876,10250,10257,10259,11211,11434,15672,25672,27017,35357,50070";
 /// The only scanner that needs no configuration.
 const BUILTIN: &str = "builtin";
-/// Timeouts outside of these are slips of the keyboard: nothing answers reliably in less, nobody waits longer for one port.
-const TIMEOUT_BOUNDS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(120));
+/// Shorter timeouts are slips of the keyboard: nothing answers reliably in less.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 /// How often lines wait at most before they are written out, where the output is read by a program.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the progress bar turns.
@@ -38,8 +38,8 @@ const TICK: Duration = Duration::from_millis(120);
 
 /// Scans addresses now, and records nothing.
 ///
-/// Sends TCP connects, and datagrams to ports written as U:53, to exactly the addresses and ports given. Without limits it is as
-/// fast as this machine permits: give --rate for networks that are not your own.
+/// Sends TCP connects, and datagrams to ports written as U:53, to exactly the addresses and ports given.
+/// Without limits it is as fast as this machine permits: give --rate for networks that are not your own.
 #[derive(Clone, Debug, Args)]
 pub struct ScanArgs {
     /// Addresses, prefixes of at most 4096 addresses, or host names.
@@ -77,6 +77,10 @@ pub struct ScanArgs {
     /// The longest wait for one answer, as in 500ms or 2s; shorter ones follow from measured round trips.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = timeout)]
     timeout: Duration,
+
+    /// The wait for an answer of an address that has not answered anything yet.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = timeout)]
+    initial_timeout: Duration,
 }
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
@@ -101,6 +105,7 @@ fn execute(args: &ScanArgs, out: &mut dyn Write, on_terminal: bool) -> anyhow::R
         concurrency: args.concurrency,
         retries: args.retries,
         max_timeout: args.timeout,
+        initial_timeout: args.initial_timeout,
         ..ScanPlan::new(addresses.into_iter().map(|address| (address, args.ports.clone())).collect())
     };
     let started = Instant::now();
@@ -194,7 +199,8 @@ impl<'out> Sink<'out> {
         Ok(())
     }
 
-    /// Ends the progress bar and the lines; hands over the rows if it is a table that is wanted, and the output.
+    /// Ends the progress bar and the lines; hands over the rows if it is a table that is wanted, and the
+    /// output.
     fn finish(self) -> io::Result<(Option<Rows>, &'out mut dyn Write)> {
         self.bar.finish_and_clear();
         self.written?;
@@ -223,7 +229,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
         Some(number) => (number, 0.001),
         None => (text.strip_suffix('s').unwrap_or(text), 1.0),
     };
-    let (shortest, longest) = TIMEOUT_BOUNDS;
+    let (shortest, longest) = (SHORTEST_TIMEOUT, ScanPlan::LONGEST_TIMEOUT);
     let seconds: f64 = number.trim().parse().map_err(|_| "write a time as in `500ms` or `2s`".to_owned())?;
     Duration::try_from_secs_f64(seconds * unit)
         .ok()
@@ -257,17 +263,17 @@ mod tests {
         (String::from_utf8(out).unwrap(), end)
     }
 
-    /// A listener on loopback, and a port beside it that nobody listens on.
-    fn listening_and_closed() -> (TcpListener, u16, u16) {
-        let listener = TcpListener::bind("127.0.0.3:0").unwrap();
+    /// A listener on loopback, and a port beside it that nobody listens on, as each test has its own address.
+    fn listening_and_closed(address: &str) -> (TcpListener, u16, u16) {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let open = listener.local_addr().unwrap().port();
-        let closed = TcpListener::bind("127.0.0.3:0").unwrap().local_addr().unwrap().port();
+        let closed = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
         (listener, open, closed)
     }
 
     #[test]
     fn json_is_one_object_per_port() {
-        let (_listener, open, closed) = listening_and_closed();
+        let (_listener, open, closed) = listening_and_closed("127.0.0.3");
         let (out, end) = executed(&["127.0.0.3", "-p", &format!("{open},{closed}"), "-o", "json"]);
         let mut lines: Vec<serde_json::Value> =
             out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -279,21 +285,21 @@ mod tests {
 
     #[test]
     fn a_table_shows_what_is_not_closed_and_the_sums() {
-        let (_listener, open, closed) = listening_and_closed();
-        let (out, end) = executed(&["127.0.0.3", "-p", &format!("{open},{closed}")]);
+        let (_listener, open, closed) = listening_and_closed("127.0.0.4");
+        let (out, end) = executed(&["127.0.0.4", "-p", &format!("{open},{closed}")]);
         let lines: Vec<&str> = out.lines().collect();
         assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["ADDRESS", "PORT", "STATE"]);
         let row = format!("{open}/tcp");
-        assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["127.0.0.3", &row, "open"]);
+        assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["127.0.0.4", &row, "open"]);
         assert!(out.contains("2 ports of 1 address: 1 open, 1 closed"), "{out}");
         end.unwrap();
     }
 
     #[test]
     fn csv_has_a_head_and_the_same_columns() {
-        let (_listener, open, _) = listening_and_closed();
-        let (out, end) = executed(&["127.0.0.3", "-p", &open.to_string(), "-o", "csv"]);
-        assert_eq!(out, format!("address,protocol,port,state,error\n127.0.0.3,tcp,{open},open,\n"));
+        let (_listener, open, _) = listening_and_closed("127.0.0.5");
+        let (out, end) = executed(&["127.0.0.5", "-p", &open.to_string(), "-o", "csv"]);
+        assert_eq!(out, format!("address,protocol,port,state,error\n127.0.0.5,tcp,{open},open,\n"));
         end.unwrap();
     }
 

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
-use osel_core::engine::{Engine, Input, Named, Output, ReadEnd, ReadPage};
+use osel_core::engine::{Engine, Input, Named, Output, ReadEnd, ReadPage, Replay};
 use osel_core::event::{Digest, Kind, Properties, RawMessage};
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::source::inventory::{Item, read_item};
+use crate::source::recording::compression;
 use crate::store::{Entry, EntryKind};
 
 /// What stands beside a message's body.
@@ -31,6 +32,22 @@ struct MessageHead<'a> {
     /// Why it is in quarantine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     quarantined: bool,
+    /// By whose order it was taken out of quarantine: only in the entry of such an order.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    replay: Option<ReplayHead<'a>>,
+}
+
+/// What stands beside the order to take a message out of quarantine. The order has the message as its body, as it was read then.
+#[derive(Debug, Serialize, Deserialize)]
+struct ReplayHead<'a> {
+    /// The message's number in quarantine.
+    id: u64,
+    #[serde(borrow)]
+    actor: Cow<'a, str>,
+    received_at: Timestamp,
+    /// That it was quarantined under.
+    #[serde(borrow)]
+    digest: Cow<'a, str>,
 }
 
 /// What stands beside a page of an inventory, or at its end.
@@ -60,6 +77,28 @@ pub fn message_head(raw: &RawMessage, digest: &Digest, quarantined: bool) -> Vec
         properties: serde_json::from_str(&raw.properties.json).ok(),
         digest: Cow::Owned(hex(digest)),
         quarantined,
+        replay: None,
+    };
+    serde_json::to_vec(&head).unwrap_or_default()
+}
+
+/// The head of the entry of an order to take a message out of quarantine.
+pub fn replay_head(replay: &Replay<'_>) -> Vec<u8> {
+    let raw = replay.raw;
+    let head = MessageHead {
+        region: raw.region.as_deref().map(Cow::Borrowed),
+        exchange: Cow::Borrowed(&raw.exchange),
+        routing_key: Cow::Borrowed(&raw.routing_key),
+        redelivered: raw.redelivered,
+        properties: serde_json::from_str(&raw.properties.json).ok(),
+        digest: Cow::Owned(hex(&replay.decoded.digest)),
+        quarantined: false,
+        replay: Some(ReplayHead {
+            id: replay.id,
+            actor: Cow::Borrowed(replay.actor),
+            received_at: raw.received_at,
+            digest: Cow::Owned(hex(&replay.held_digest)),
+        }),
     };
     serde_json::to_vec(&head).unwrap_or_default()
 }
@@ -92,6 +131,7 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
                 engine.handle(entry.at, Input::Scanned(outcome), out);
             }
         }
+        EntryKind::ORDER => fold_order(engine, entry, out),
         _ => engine.handle(entry.at, Input::Tick, out),
     }
 }
@@ -113,6 +153,33 @@ pub fn raw_message(entry: &Entry) -> RawMessage {
         },
         body: entry.body.clone(),
     }
+}
+
+/// The message of a quarantined entry, to be decoded once more, with the digest that it was quarantined under.
+pub fn held_message(entry: &Entry) -> (RawMessage, Digest) {
+    let mut raw = raw_message(entry);
+    // Bytes that could not be unpacked are kept packed.
+    raw.properties.compression = compression(&raw.properties.json);
+    let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
+    let digest = head.and_then(|head| unhex(&head.digest)).unwrap_or_default();
+    (raw, digest)
+}
+
+fn fold_order(engine: &mut Engine, entry: &Entry, out: &mut Output) {
+    let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
+    let Some((head, order)) = head.and_then(|mut head| head.replay.take().map(|order| (head, order))) else {
+        engine.handle(entry.at, Input::Tick, out);
+        return;
+    };
+    let mut raw = raw_message(entry);
+    raw.received_at = order.received_at;
+    let mut decoded = decode(&raw);
+    if let Some(digest) = unhex(&head.digest) {
+        decoded.digest = digest;
+    }
+    let held_digest = unhex(&order.digest).unwrap_or(decoded.digest);
+    let replay = Replay { raw: &raw, decoded, held_digest, id: order.id, actor: &order.actor };
+    engine.handle(entry.at, Input::Replay(replay), out);
 }
 
 fn fold_message(engine: &mut Engine, entry: &Entry, out: &mut Output) {

@@ -4,10 +4,13 @@
 //! or as it was. Nothing here decides anything.
 
 pub mod entries;
+pub mod file_intake;
+pub mod payloads;
 pub mod recorder;
 pub mod salts;
 pub mod snapshots;
 pub mod state;
+pub mod verification;
 pub mod writer;
 
 pub use recorder::Recorder;

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use osel_core::decode::Decoded;
+use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
-    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ScanCommand, ScanOutcome, Version,
+    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, Replay, ScanCommand, ScanOutcome, Version,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -55,6 +55,7 @@ pub struct Recorder {
     engine: Engine,
     chain: Chain,
     writer: Writer,
+    epoch: u64,
     /// What was committed last, as far as it was asked for.
     head: Head,
     /// The last entry, in the batch or before.
@@ -94,6 +95,7 @@ impl Recorder {
         Ok(Self {
             engine,
             chain,
+            epoch: journal.info().epoch,
             writer: Writer::start(journal).map_err(RecordError::Thread)?,
             head,
             entry: head.entry,
@@ -112,6 +114,11 @@ impl Recorder {
         &self.engine
     }
 
+    /// The epoch in which this recorder writes the store.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// How far the store has come, as of the last [`Self::flush`] or [`Self::finish`].
     pub fn head(&self) -> Head {
         self.head
@@ -127,25 +134,21 @@ impl Recorder {
         raw: &RawMessage,
         decoded: Decoded<'_>,
     ) -> Result<Option<Disposition>, RecordError> {
-        let digest = decoded.digest;
-        let (message_id, event_type) = (decoded.message_id.clone(), decoded.event_type.clone());
-        let body = decoded.body.clone();
-        self.handle(now, Input::Message(raw, Decoded { body: Vec::new().into(), ..decoded }));
+        let Decoded { body, digest, message_id, event_type, result } = decoded;
+        let unreadable = result.is_err().then(|| (message_id.clone(), event_type.clone()));
+        let decoded = Decoded { body: Vec::new().into(), digest, message_id, event_type, result };
+        self.handle(now, Input::Message(raw, decoded));
         self.counted.insert(Arc::clone(&raw.source), ());
         let disposition = self.out.disposition.take();
-        let payload = match &disposition {
-            Some(Disposition::Recorded(_)) => Some(body.as_ref()),
-            _ => None,
-        };
         if disposition == Some(Disposition::Duplicate) {
-            // Nothing but the count is kept; what expired meanwhile stems from time, not from it.
-            self.seal(None)?;
-            return self.commit_if_full().map(|()| disposition);
+            // Nothing but the count is kept.
+            return Ok(disposition);
         }
         let quarantined = matches!(disposition, Some(Disposition::Quarantined(_)));
         self.entry += 1;
         let head = entries::message_head(raw, &digest, quarantined);
         if let Some(Disposition::Quarantined(defect)) = &disposition {
+            let (message_id, event_type) = unreadable.unwrap_or_default();
             self.batch.quarantine.push(QuarantineItem {
                 id: self.entry,
                 entry: self.entry,
@@ -158,8 +161,41 @@ impl Recorder {
                 state: QuarantineState::Held,
             });
         }
-        self.seal(payload)?;
-        self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body.into_owned());
+        let body = self.seal_with(body.into_owned(), !quarantined)?;
+        self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body);
+        self.commit_if_overfull()?;
+        Ok(disposition)
+    }
+
+    /// Takes a message out of quarantine by a person's order, if it can be read by now; says what became of it. `held` is its entry.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn replay(
+        &mut self,
+        now: Timestamp,
+        item: &QuarantineItem,
+        held: &Entry,
+        actor: &str,
+    ) -> Result<Option<Disposition>, RecordError> {
+        let (raw, held_digest) = entries::held_message(held);
+        let mut decoded = decode(&raw);
+        let body = std::mem::take(&mut decoded.body);
+        let replay = Replay { raw: &raw, decoded, held_digest, id: item.id, actor };
+        let head = entries::replay_head(&replay);
+        self.handle(now, Input::Replay(replay));
+        let disposition = self.out.disposition.take();
+        let recorded = match &disposition {
+            Some(Disposition::Recorded(_)) => true,
+            Some(Disposition::Duplicate) => false,
+            // It stays where it is, and nothing has changed.
+            Some(Disposition::Quarantined(_)) | None => return Ok(disposition),
+        };
+        self.entry += 1;
+        self.counted.insert(Arc::clone(&raw.source), ());
+        self.batch.quarantine.push(QuarantineItem { state: QuarantineState::Replayed, ..item.clone() });
+        let body = self.seal_with(body.into_owned(), recorded)?;
+        self.push_entry(now, EntryKind::ORDER, raw.source.to_string(), head, body);
         self.commit_if_full()?;
         Ok(disposition)
     }
@@ -181,9 +217,9 @@ impl Recorder {
         let (objects, names) = entries::split_items(items.into_iter(), region.cloned(), at, exact);
         self.entry += 1;
         self.handle(now, Input::Page(objects));
-        self.seal(None)?;
+        self.seal()?;
         self.handle(now, Input::Names(names));
-        self.seal(None)?;
+        self.seal()?;
         self.push_entry(now, EntryKind::INVENTORY, String::new(), head, text);
         self.commit_if_full()
     }
@@ -196,8 +232,25 @@ impl Recorder {
         let head = entries::end_head(&end);
         self.entry += 1;
         self.handle(now, Input::ReadEnd(end));
-        self.seal(None)?;
+        self.seal()?;
         self.push_entry(now, EntryKind::INVENTORY, String::new(), head, Vec::new());
+        self.commit_if_full()
+    }
+
+    /// Lets time pass: nothing waits to be read, and it is `now`.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn tick(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        self.entry += 1;
+        self.handle(now, Input::Tick);
+        if self.out.records.is_empty() {
+            // Only a tick that had an effect is kept.
+            self.entry -= 1;
+            return Ok(());
+        }
+        self.seal()?;
+        self.push_entry(now, EntryKind::TICK, String::new(), Vec::new(), Vec::new());
         self.commit_if_full()
     }
 
@@ -219,9 +272,23 @@ impl Recorder {
                 updated_at: now,
             });
         }
-        self.seal(None)?;
+        self.seal()?;
         self.push_entry(now, EntryKind::OUTCOME, String::new(), Vec::new(), body);
         self.commit_if_full()
+    }
+
+    /// Has what was taken so far written, without waiting for it, and says as the how-manieth batch; none when there is nothing to
+    /// write.
+    ///
+    /// # Errors
+    /// When an earlier batch could not be written.
+    pub fn commit_batch(&mut self) -> Result<Option<u64>, RecordError> {
+        self.commit()
+    }
+
+    /// How many batches have become durable so far.
+    pub fn durable_batches(&mut self) -> u64 {
+        self.writer.durable()
     }
 
     /// Makes everything durable that was taken so far, and hands out the commands that may be carried out now.
@@ -253,17 +320,21 @@ impl Recorder {
         self.engine.handle(now, input, &mut self.out);
     }
 
-    /// Seals what the engine put out; the payload belongs to the record of the message itself, which is the first.
-    fn seal(&mut self, mut payload: Option<&[u8]>) -> Result<(), RecordError> {
+    fn seal(&mut self) -> Result<(), RecordError> {
+        self.seal_with(Vec::new(), false).map(|_| ())
+    }
+
+    /// Seals what the engine put out. The payload belongs to the record of the message itself, which is the first when there is one;
+    /// it comes back for the entry, which keeps it.
+    fn seal_with(&mut self, payload: Vec<u8>, recorded: bool) -> Result<Vec<u8>, RecordError> {
         let entry = self.entry;
-        for body in &self.out.records {
+        let mut kept = payload;
+        for (place, body) in self.out.records.iter().enumerate() {
             let mut parts = body.parts();
-            if let Some(payload) = payload.take() {
-                parts.push(Part {
-                    class: PartClass::Payload,
-                    project: body.project(),
-                    bytes: payload.to_vec(),
-                });
+            let with_payload = recorded && place == 0;
+            if with_payload {
+                let bytes = std::mem::take(&mut kept);
+                parts.push(Part { class: PartClass::Payload, project: body.project(), bytes });
             }
             let draft =
                 Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
@@ -281,6 +352,9 @@ impl Recorder {
             }
             let seq = self.chain.head().seq;
             let sealed = sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
+            if with_payload && let Some(part) = parts.last_mut() {
+                kept = std::mem::take(&mut part.bytes);
+            }
             let record = stored(entry, body.kind.code(), body.time, sealed, parts);
             self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
             self.batch.records.push(record);
@@ -301,12 +375,20 @@ impl Recorder {
         }
         self.out.versions.clear();
         self.out.records.clear();
-        Ok(())
+        Ok(kept)
     }
 
     fn push_entry(&mut self, at: Timestamp, kind: EntryKind, source: String, head: Vec<u8>, body: Vec<u8>) {
         self.batch.bytes += head.len() + body.len();
         self.batch.entries.push(Entry { number: self.entry, at, kind, source, head, body, erased: false });
+    }
+
+    /// Whoever drives decides when a batch of messages is full; this is the bound that holds in any case.
+    fn commit_if_overfull(&mut self) -> Result<(), RecordError> {
+        if self.batch.entries.len() >= 4 * BATCH_ENTRIES_MAX || self.batch.bytes >= 4 * BATCH_BYTES_MAX {
+            self.commit()?;
+        }
+        Ok(())
     }
 
     fn commit_if_full(&mut self) -> Result<(), RecordError> {
@@ -316,21 +398,21 @@ impl Recorder {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), RecordError> {
+    fn commit(&mut self) -> Result<Option<u64>, RecordError> {
         if self.batch.entries.is_empty() && self.batch.records.is_empty() && self.counted.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut batch = std::mem::take(&mut self.batch);
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
-        self.writer.commit(batch)?;
+        let number = self.writer.commit(batch)?;
         let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS;
         // What a read has shown so far is in the journal only, until its end.
         if due && !self.engine.is_reading() {
             self.snapshot()?;
         }
-        Ok(())
+        Ok(Some(number))
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {

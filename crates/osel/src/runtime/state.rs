@@ -45,9 +45,22 @@ pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
         )
     };
     let (mut engine, entry) = newest(reader, seq, options, visible)?;
+    if !advance(&mut engine, reader, seq)? {
+        // The versions are of an older form: the journal says the same, more slowly.
+        return fold_to(reader, seq, entry, options);
+    }
+    Ok(engine)
+}
+
+/// Takes an engine that [`at`] gave on to the clouds and names after a later record. False when this cannot be done, and then the
+/// engine is of no use.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn advance(engine: &mut Engine, reader: &mut dyn Reader, seq: u64) -> Result<bool, JournalError> {
     let from = engine.seq() + 1;
     if from > seq {
-        return Ok(engine);
+        return Ok(engine.seq() == seq);
     }
     let mut readable = true;
     reader.versions(from..=seq, &mut |set| match snapshots::read_versions(&set.data) {
@@ -62,11 +75,8 @@ pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
             ControlFlow::Break(())
         }
     })?;
-    if !readable {
-        // The versions are of an older form: the journal says the same, more slowly.
-        return fold_to(reader, seq, entry, options);
-    }
-    Ok(engine)
+    engine.set_seq(seq);
+    Ok(readable)
 }
 
 fn fold_to(

@@ -3,7 +3,7 @@
 //! Batches are written in the order in which they are given. What is in flight is bounded: whoever gives more waits. After the first
 //! error nothing more is written; the error comes back with the next call.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use osel_core::time::Timestamp;
@@ -58,6 +58,10 @@ enum Work {
 #[derive(Debug)]
 pub struct Writer {
     work: Option<SyncSender<Work>>,
+    /// One for each batch that has become durable.
+    durable: Receiver<()>,
+    given: u64,
+    counted: u64,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
 
@@ -68,17 +72,26 @@ impl Writer {
     /// When the system has no thread for it.
     pub fn start(mut journal: Box<dyn Journal>) -> std::io::Result<Self> {
         let (work, receiver) = sync_channel(BATCHES_IN_FLIGHT);
+        let (done, durable) = channel();
         let thread = std::thread::Builder::new().name("osel-writer".into());
-        let thread = thread.spawn(move || write(&mut *journal, &receiver))?;
-        Ok(Self { work: Some(work), thread: Some(thread) })
+        let thread = thread.spawn(move || write(&mut *journal, &receiver, &done))?;
+        Ok(Self { work: Some(work), durable, given: 0, counted: 0, thread: Some(thread) })
     }
 
-    /// Gives a batch to be committed.
+    /// Gives a batch to be committed and says how many there are with it.
     ///
     /// # Errors
     /// The error of an earlier batch.
-    pub fn commit(&mut self, batch: Batch) -> Result<(), JournalError> {
-        self.send(Work::Commit(Box::new(batch)))
+    pub fn commit(&mut self, batch: Batch) -> Result<u64, JournalError> {
+        self.send(Work::Commit(Box::new(batch)))?;
+        self.given += 1;
+        Ok(self.given)
+    }
+
+    /// How many batches have become durable so far.
+    pub fn durable(&mut self) -> u64 {
+        self.counted += self.durable.try_iter().count() as u64;
+        self.counted
     }
 
     /// Begins a snapshot of the state after `seq` and `entry`, which were given before.
@@ -144,7 +157,7 @@ impl Drop for Writer {
     }
 }
 
-fn write(journal: &mut dyn Journal, work: &Receiver<Work>) -> Result<(), JournalError> {
+fn write(journal: &mut dyn Journal, work: &Receiver<Work>, done: &Sender<()>) -> Result<(), JournalError> {
     let mut snapshot = 0;
     for work in work {
         match work {
@@ -160,6 +173,8 @@ fn write(journal: &mut dyn Journal, work: &Receiver<Work>) -> Result<(), Journal
                     versions: &batch.versions,
                 };
                 journal.commit(&commit)?;
+                // Whoever counts may be gone.
+                let _ = done.send(());
             }
             Work::SnapshotBegin { seq, entry, made_at } => {
                 snapshot = journal.begin_snapshot(seq, entry, made_at)?;

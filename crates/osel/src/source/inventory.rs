@@ -38,9 +38,7 @@ pub enum InventoryError {
         path: PathBuf,
     },
     /// It is not one JSON object of lists.
-    #[error(
-        "`{path}` is not an inventory: one JSON object whose keys are collection names and whose values are lists"
-    )]
+    #[error("`{path}` is not an inventory")]
     Shape {
         /// The file.
         path: PathBuf,
@@ -216,7 +214,7 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object whose keys are collection names")
+        f.write_str("one JSON object whose keys are collection names and whose values are lists")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {

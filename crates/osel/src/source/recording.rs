@@ -13,11 +13,29 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 use osel_core::event::{Compression, Properties, RawMessage};
 use osel_core::time::Timestamp;
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// The longest line that is read: a body at its own limit, with every byte escaped, and its properties.
 pub const LINE_BYTES_MAX: usize = 128 << 20;
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}, at column {column}")]
+pub struct LineFault {
+    what: String,
+    column: usize,
+}
+
+impl From<serde_json::Error> for LineFault {
+    fn from(error: serde_json::Error) -> Self {
+        // The reader counts the lines of the one it was given: the line of the file is said elsewhere.
+        let (text, column) = (error.to_string(), error.column());
+        let place = format!(" at line {} column {column}", error.line());
+        Self { what: text.strip_suffix(&place).unwrap_or(&text).to_owned(), column }
+    }
+}
 
 /// Why a recording cannot be read on.
 #[derive(Debug, thiserror::Error)]
@@ -54,11 +72,19 @@ pub enum RecordingError {
         /// The line.
         line: u64,
         /// What is wrong with it.
-        source: serde_json::Error,
+        source: LineFault,
     },
     /// A line is longer than is accepted.
     #[error("`{path}` line {line} is longer than {LINE_BYTES_MAX} bytes")]
     LongLine {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+    },
+    /// A line's time of reception is none.
+    #[error("`{path}` line {line}: `received_at` is not a time such as 2026-11-21T00:40:34.668542Z")]
+    Time {
         /// The file.
         path: PathBuf,
         /// The line.
@@ -86,10 +112,36 @@ struct Line<'a> {
     redelivered: bool,
     #[serde(borrow, default)]
     properties: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    body: Option<Cow<'a, str>>,
+    #[serde(default)]
+    body: Option<Body>,
     #[serde(borrow, default)]
     body_b64: Option<Cow<'a, str>>,
+}
+
+/// A body as a JSON text, which may hold what no text may: half a surrogate pair, or bytes that are not UTF-8. It is handed over as it
+/// is, so that the decoder can say what is wrong with it and the lines after it are not lost.
+struct Body(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Body;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Body, E> {
+                Ok(Body(bytes.to_vec()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Body, E> {
+                Ok(Body(text.as_bytes().to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -183,17 +235,28 @@ impl Recording {
 
     fn message(&self) -> Result<Recorded, RecordingError> {
         let wrong = |source| RecordingError::Line { path: self.path.clone(), line: self.line, source };
-        let line: Line<'_> = serde_json::from_slice(self.buffer.trim_ascii()).map_err(wrong)?;
-        let received_at = line.received_at.as_deref().and_then(Timestamp::parse);
+        let text = self.buffer.trim_ascii();
+        if text.first().is_some_and(|&first| first != b'{') {
+            return Err(wrong(LineFault { what: "it is not a JSON object".to_owned(), column: 1 }));
+        }
+        let line: Line<'_> = serde_json::from_slice(text).map_err(|error| wrong(error.into()))?;
+        let received_at = match line.received_at.as_deref() {
+            None => None,
+            Some(text) => Some(
+                Timestamp::parse(text)
+                    .ok_or_else(|| RecordingError::Time { path: self.path.clone(), line: self.line })?,
+            ),
+        };
         let body = match (line.body, line.body_b64) {
-            (Some(body), _) => body.into_owned().into_bytes(),
+            (Some(Body(body)), _) => body,
             (None, Some(text)) => decode_base64(&text)
                 .ok_or_else(|| RecordingError::Base64 { path: self.path.clone(), line: self.line })?,
-            (None, None) => return Err(wrong(serde::de::Error::missing_field("body"))),
+            (None, None) => {
+                let what = "there is neither `body` nor `body_b64`".to_owned();
+                return Err(wrong(LineFault { what, column: text.len() }));
+            }
         };
         let json = line.properties.map_or("", RawValue::get);
-        let known: KnownProperties<'_> = serde_json::from_str(json).unwrap_or_default();
-        let compression = known.headers.and_then(|headers| headers.compression);
         let message = RawMessage {
             source: Arc::clone(&self.source),
             region: self.region.clone(),
@@ -201,14 +264,17 @@ impl Recording {
             routing_key: line.routing_key.unwrap_or_default().into(),
             redelivered: line.redelivered,
             received_at: received_at.unwrap_or(Timestamp::EPOCH),
-            properties: Properties {
-                compression: compression.as_deref().map(compression_of),
-                json: json.into(),
-            },
+            properties: Properties { compression: compression(json), json: json.into() },
             body,
         };
         Ok(Recorded { message, timed: received_at.is_some() })
     }
+}
+
+/// How a body is compressed, by the AMQP properties that came with it, as JSON.
+pub fn compression(properties: &str) -> Option<Compression> {
+    let known: KnownProperties<'_> = serde_json::from_str(properties).unwrap_or_default();
+    known.headers.and_then(|headers| headers.compression).as_deref().map(compression_of)
 }
 
 fn compression_of(name: &str) -> Compression {
@@ -285,6 +351,14 @@ mod tests {
         let second = recording.next_message().expect("reads").expect("a message");
         assert_eq!((second.timed, second.message.body), (false, vec![0xff, 0xfe, 0xfd]));
         assert!(recording.next_message().expect("reads").is_none());
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_is_handed_over() {
+        let mut recording = recording("{\"body\":\"a\\udcff\"}\n{\"body\":\"b\"}\n");
+        let first = recording.next_message().expect("reads").expect("a message");
+        assert!(std::str::from_utf8(&first.message.body).is_err());
+        assert_eq!(recording.next_message().expect("reads").expect("a message").message.body, b"b");
     }
 
     #[test]

@@ -3,16 +3,30 @@
 //! Each module is marked as a test once more, so that clippy lets helpers unwrap.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod delta;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod export;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod order;
+#[cfg(test)]
+mod quarantine;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod tamper;
+#[cfg(test)]
 mod trail;
 #[cfg(test)]
 mod truth;
+#[cfg(test)]
+mod wide;

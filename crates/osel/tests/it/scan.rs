@@ -63,8 +63,11 @@ fn both_families_are_told_open_from_closed() {
         let closed: Vec<_> = (0..5).map(|_| closed(address)).filter(|place| !open.contains(place)).collect();
         let (found, summary) = run(&plan(&[open.clone(), closed.clone()].concat()));
         assert!(open.iter().all(|&place| state(&found, place) == Ok(PortState::Open)), "{found:?}");
-        assert!(closed.iter().all(|&place| state(&found, place) == Ok(PortState::Closed)), "{found:?}");
-        assert_eq!((summary.open, summary.ports()), (5, found.len() as u64));
+        // Another test may have been given one of these ports since; then it is rightly open.
+        let taken = |(_, place): (Protocol, SocketAddr)| TcpListener::bind(place).is_err();
+        let is_right = |&place: &_| state(&found, place) == Ok(PortState::Closed) || taken(place);
+        assert!(closed.iter().all(is_right), "{found:?}");
+        assert_eq!((summary.ports(), summary.not_probed), (found.len() as u64, 0));
     }
 }
 

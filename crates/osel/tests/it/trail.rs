@@ -1,5 +1,6 @@
 //! The trail of a replayed recording: complete, verified, and telling when it was touched.
 
+use osel_core::trail::{Hash, ProofError, tree_root, verify_inclusion};
 use serde_json::Value;
 
 use crate::command::{Place, json_lines, osel, recording, refused, run};
@@ -76,4 +77,45 @@ fn a_store_that_is_not_there_is_named() {
         assert!(error.contains(&store), "{error}");
     }
     assert!(refused(2, &["exposure"]).contains("--store"));
+}
+
+#[test]
+fn each_record_is_proved_to_be_in_the_tree() {
+    let place = Place::new("prove");
+    let store = place.path("store");
+    run(&["replay", "--store", &store, &recording("dev-aodh")]);
+    let records = json_lines(&["audit", "export", "--store", &store, "-o", "json"]);
+    let hash = |value: &Value| value.as_str().unwrap().parse::<Hash>().unwrap();
+    let leaves: Vec<Hash> = records.iter().map(|record| hash(&record["hash"])).collect();
+    let last = leaves.len() as u64;
+    let prove = |seq: u64, size: u64| {
+        let (seq, size) = (seq.to_string(), size.to_string());
+        json_lines(&["audit", "prove", "--store", &store, &seq, "--tree-size", &size]).remove(0)
+    };
+    for (seq, size) in [(1, last), (2, last), (last, last), (last / 2, last), (3, 5), (1, 1)] {
+        let proof = prove(seq, size);
+        let index = seq - 1;
+        assert_eq!((proof["seq"].as_u64(), proof["index"].as_u64()), (Some(seq), Some(index)));
+        assert_eq!(proof["tree_size"].as_u64(), Some(size));
+        let (leaf, top) = (hash(&proof["leaf_hash"]), hash(&proof["root_hash"]));
+        assert_eq!(leaf, leaves[index as usize]);
+        assert_eq!(top, tree_root(leaves[..size as usize].iter().copied()));
+        let path: Vec<Hash> = proof["path"].as_array().unwrap().iter().map(hash).collect();
+        assert_eq!(verify_inclusion(leaf, index, size, &path, top), Ok(()));
+        if size > 1 {
+            let wrong =
+                verify_inclusion(leaves[(index as usize + 1) % size as usize], index, size, &path, top);
+            assert_eq!(wrong, Err(ProofError::Root));
+        }
+    }
+    assert_eq!(
+        json_lines(&["audit", "prove", "--store", &store, "1", "-o", "json"]),
+        [prove(1, last)],
+        "the whole trail is the tree that is meant"
+    );
+    for wrong in [["0", "--tree-size", "5"], ["6", "--tree-size", "5"], ["1", "--tree-size", "9999999"]] {
+        let output = osel(&[&["audit", "prove", "--store", &store][..], &wrong].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+    }
 }

@@ -84,6 +84,15 @@ fn an_unknown_version_is_kept_in_its_envelope() {
 }
 
 #[test]
+fn an_unknown_version_does_not_show_a_token() {
+    let inner = plain("a.b", "{}").replace("m-1", TOKEN);
+    let raw = message(serde_json::json!({"oslo.version": "3.0", "oslo.message": inner}).to_string());
+    let decoded = decode(&raw);
+    assert_eq!(decoded.message_id.as_deref(), Some("***"));
+    assert!(!body_text(&decoded).contains("notReally"));
+}
+
+#[test]
 fn envelopes_in_any_order_are_opened() {
     let inner = plain("a.b", "{}");
     let text = serde_json::to_string(&inner).unwrap();

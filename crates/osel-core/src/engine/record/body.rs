@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::exposure_part::exposure_parts;
+use super::wide::WideRows;
 use crate::event::{Actor, Kind, Outcome, Target};
 use crate::exposure::Judged;
 use crate::ids::Id;
@@ -52,6 +53,8 @@ pub struct RecordBody {
     pub conflicting: bool,
     /// What became reachable or unreachable.
     pub exposure: Judged,
+    /// Which of these rows are not written down one by one, because a rule has them on many ports.
+    pub wide: Vec<WideRows>,
     /// More.
     pub detail: Detail,
     /// More that is about a person: names of users other than the actor.
@@ -205,7 +208,7 @@ impl RecordBody {
         if personal != (PersonalPart { v: PART_VERSION, ..PersonalPart::default() }) {
             parts.push(Part { class: PartClass::Personal, project: self.project(), bytes: json(&personal) });
         }
-        exposure_parts(&self.exposure, &mut parts);
+        exposure_parts(&self.exposure, &self.wide, &mut parts);
         parts
     }
 

@@ -1,5 +1,8 @@
 //! A record read back from its parts, and the documents that people and programs get of it.
 //!
+//! Reading needs nothing but the parts. Rules on many ports are in [`Record::wide`] then, and become rows when a state as it was after
+//! the record is at hand ([`Record::expand`]); without one their numbers and examples are shown.
+//!
 //! Any part may be missing (retention, erasure, another project's): then its keys are null and the list `missing` says which. The
 //! keys are those of contract §3 and mean the same for ever.
 
@@ -8,9 +11,11 @@ use serde::Serialize;
 use super::body::{BodyPart, MemberPart, PersonalPart};
 use super::exposure_part::{ExposurePart, SourcePart};
 use super::sentence::sentence;
+use super::wide::WideRows;
+use crate::engine::Engine;
 use crate::exposure::JudgedRow;
 use crate::ids::Id;
-use crate::model::{Row, net_text};
+use crate::model::{Row, net_text, sort_by_row};
 use crate::trail::Hash;
 use crate::trail::Header;
 use crate::trail::PartClass;
@@ -30,6 +35,8 @@ pub struct Record {
     pub opened: Vec<JudgedRow>,
     /// Rows that went, in order.
     pub closed: Vec<JudgedRow>,
+    /// More rows of both, of rules on many ports, that are not expanded.
+    pub wide: Vec<WideRows>,
     /// The classes of parts that are not there any more.
     pub missing: Vec<PartClass>,
 }
@@ -48,6 +55,7 @@ impl Record {
             personal: PersonalPart::default(),
             opened: Vec::new(),
             closed: Vec::new(),
+            wide: Vec::new(),
             missing: Vec::new(),
         };
         for (class, project, bytes) in parts {
@@ -56,10 +64,54 @@ impl Record {
                 record.missing.push(class);
             }
         }
-        for rows in [&mut record.opened, &mut record.closed] {
-            rows.sort_by_cached_key(|judged| judged.row.sort_key());
-        }
+        record.sort();
         record
+    }
+
+    /// Lists the rows of rules on many ports: `engine` is as it was after this record. What it cannot give exactly as it was stays in
+    /// [`Self::wide`]; says whether nothing did.
+    pub fn expand(&mut self, engine: &Engine) -> bool {
+        let wide = std::mem::take(&mut self.wide);
+        let before = wide.len();
+        for wide in wide {
+            // The body, which names the region too, may be gone.
+            let region = wide.examples.first().and_then(|judged| judged.row.region.as_ref());
+            match engine.cloud(region).and_then(|cloud| wide.expand(cloud)) {
+                Some(rows) if wide.opened => self.opened.extend(rows),
+                Some(rows) => self.closed.extend(rows),
+                None => self.wide.push(wide),
+            }
+        }
+        if self.wide.len() < before {
+            self.sort();
+        }
+        self.wide.is_empty()
+    }
+
+    /// How many rows came, expanded or not.
+    pub fn opened_count(&self) -> usize {
+        self.opened.len() + self.wide_count(true)
+    }
+
+    /// How many rows went, expanded or not.
+    pub fn closed_count(&self) -> usize {
+        self.closed.len() + self.wide_count(false)
+    }
+
+    /// The rows that are there to be looked at: all, or of rules on many ports that are not expanded the examples.
+    pub fn rows_at_hand(&self) -> impl Iterator<Item = &JudgedRow> {
+        let examples = self.wide.iter().flat_map(|wide| &wide.examples);
+        self.opened.iter().chain(&self.closed).chain(examples)
+    }
+
+    fn wide_count(&self, opened: bool) -> usize {
+        self.wide.iter().filter(|wide| wide.opened == opened).map(|wide| wide.rows as usize).sum()
+    }
+
+    fn sort(&mut self) {
+        for rows in [&mut self.opened, &mut self.closed] {
+            sort_by_row(rows, |judged| &judged.row);
+        }
     }
 
     fn read_part(&mut self, class: PartClass, project: Option<&str>, bytes: &[u8]) -> bool {
@@ -70,9 +122,10 @@ impl Record {
             }
             PartClass::Exposure => serde_json::from_slice(bytes)
                 .map(|part: ExposurePart| {
-                    let (opened, closed) = part.expand(project.map(Id::new).as_ref());
-                    self.opened.extend(opened);
-                    self.closed.extend(closed);
+                    let rows = part.rows(project.map(Id::new).as_ref());
+                    self.opened.extend(rows.opened);
+                    self.closed.extend(rows.closed);
+                    self.wide.extend(rows.wide);
                 })
                 .is_ok(),
             // The message itself: not part of what a record says.
@@ -119,6 +172,7 @@ impl Record {
                 opened: self.opened.iter().map(JudgedRowDocument::from).collect(),
                 closed: self.closed.iter().map(JudgedRowDocument::from).collect(),
                 members: &body.members,
+                not_listed: self.wide.iter().map(WideDocument::from).collect(),
             },
             region: body.region.as_deref(),
             cause: body.cause,
@@ -186,6 +240,36 @@ pub struct ExposureDocument<'a> {
     pub opened: Vec<JudgedRowDocument>,
     pub closed: Vec<JudgedRowDocument>,
     pub members: &'a [MemberPart],
+    /// Rows that belong to the lists above and are not in them; the key is there only when there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_listed: Vec<WideDocument>,
+}
+
+/// The rows of a rule on many ports, of a time whose state is no longer known.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "keys as in contract, section 4; `change` is `opened` or `closed`")]
+pub struct WideDocument {
+    pub change: &'static str,
+    pub rows: u32,
+    pub ports: u32,
+    pub project_id: Option<String>,
+    pub security_group_id: String,
+    pub rule_id: String,
+    pub examples: Vec<JudgedRowDocument>,
+}
+
+impl From<&WideRows> for WideDocument {
+    fn from(wide: &WideRows) -> Self {
+        Self {
+            change: if wide.opened { "opened" } else { "closed" },
+            rows: wide.rows,
+            ports: wide.ports,
+            project_id: wide.project_id.as_ref().map(Id::to_string),
+            security_group_id: wide.security_group_id.to_string(),
+            rule_id: wide.rule_id.to_string(),
+            examples: wide.examples.iter().map(JudgedRowDocument::from).collect(),
+        }
+    }
 }
 
 /// One row of contract §4.

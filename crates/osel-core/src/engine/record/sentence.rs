@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::document::Record;
+use super::wide::EXAMPLES;
 use crate::exposure::JudgedRow;
-use crate::model::{Source, net_text};
+use crate::model::{Source, net_text, sort_by_row};
 use crate::trail::RecordKind;
 
 /// The most rows that a sentence names; the rest is counted.
-const ROWS_NAMED: usize = 3;
+const ROWS_NAMED: usize = EXAMPLES;
 
 /// The sentence of a record.
 pub fn sentence(record: &Record) -> String {
@@ -28,9 +29,17 @@ pub fn sentence(record: &Record) -> String {
         text.push_str(" (its message id was used before with another content)");
     }
     let mut separator = ": ";
-    for (word, rows) in [("opened", &record.opened), ("closed", &record.closed)] {
+    let opened = (true, "opened", &record.opened, record.opened_count());
+    let closed = (false, "closed", &record.closed, record.closed_count());
+    for (came, word, rows, count) in [opened, closed] {
+        let wide = record.wide.iter().filter(|wide| wide.opened == came);
+        // Each rule's examples are the first of its rows, so that the first of them all are among these.
+        let mut rows: Vec<&JudgedRow> = rows.iter().chain(wide.flat_map(|wide| &wide.examples)).collect();
         if !rows.is_empty() {
-            let _ = write!(text, "{separator}{word} {}", rows_text(rows));
+            if rows.len() < count {
+                sort_by_row(&mut rows, |judged| &judged.row);
+            }
+            let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count));
             separator = "; ";
         }
     }
@@ -88,7 +97,10 @@ fn access(record: &Record) -> String {
 fn change(record: &Record) -> String {
     let body = &record.body;
     let detail = |key: &str| body.detail.get(key).map(String::as_str);
-    let verb = detail("verb").unwrap_or("changed");
+    let Some(verb) = detail("verb") else {
+        // Kept and counted, not interpreted: the event type is all that can be said.
+        return format!("{}: {}", who(record), body.event_type.as_deref().unwrap_or("event type unknown"));
+    };
     let done = match &*body.outcome {
         "failure" => format!("failed to {verb}"),
         "pending" => format!("asked to {verb}"),
@@ -135,12 +147,12 @@ fn past(verb: &str) -> String {
     }
 }
 
-fn rows_text(rows: &[JudgedRow]) -> String {
+fn rows_text(rows: &[&JudgedRow], count: usize) -> String {
     let telling = rows.iter().filter(|row| !row.redundant).chain(rows.iter().filter(|row| row.redundant));
-    let named: Vec<String> = telling.take(ROWS_NAMED).map(row_text).collect();
+    let named: Vec<String> = telling.take(ROWS_NAMED).map(|row| row_text(row)).collect();
     let mut text = named.join(", ");
-    if rows.len() > ROWS_NAMED {
-        let _ = write!(text, " and {} more", rows.len() - ROWS_NAMED);
+    if count > named.len() {
+        let _ = write!(text, " and {} more", count - named.len());
     }
     text
 }

@@ -114,7 +114,7 @@ impl<'a, V: View> Sender<'a, V> {
                 port_note: None,
                 hops: vec![
                     self.group_hop(group),
-                    Hop::new(Kind::Rule, Some(rule), None).noted(in_words(permission)),
+                    Hop::new(Kind::Rule, Some(rule), None).noted(in_words(&permission)),
                 ],
             },
             None if port.security_groups.is_empty() => Admission {

@@ -155,10 +155,11 @@ fn whoever_is_deposed_acknowledges_nothing_and_starts_afresh() {
          6 lost 1 closed 0%
          7 connected 1 kept
          > disconnect 1
-         8 start
+         8 start epoch=2
          > connect 2 host 0 in 0
          9 connected 2 kept
          > log Info: connected to 0
+         9 deposed epoch=1
          10 delivered 2:1 100
          > commit 2
          11 committed 2

@@ -9,7 +9,7 @@ fn a_new_store_makes_its_queue_and_misses_nothing() {
          > connect 1 host 0 in 0
          1 connected 1 missing
          > log Info: connected to 0
-         > mend 1
+         > mend 1 Missing
          5 checked 1 kept drained
          > commit 1
          6 committed 1",
@@ -91,7 +91,7 @@ fn a_lost_binding_is_written_down_before_it_is_mended() {
          9051 delivered 2:1 100
          > commit 3 gap since 5000 Unbound
          9052 committed 2
-         > mend 2
+         > mend 2 Unbound
          9053 committed 3
          > acknowledge 2:1
          9060 checked 2 kept asked=9055
@@ -118,7 +118,7 @@ fn a_queue_is_not_mended_while_the_store_fails() {
          102 committed 1
          > log Info: ended Store(Transient) x1 since 1
          > resume
-         > mend 1",
+         > mend 1 Missing",
     );
 }
 
@@ -142,12 +142,12 @@ fn a_mend_without_effect_is_tried_again_and_not_at_once() {
          > connect 1 host 0 in 0
          0 connected 1 unbound
          > log Info: connected to 0
-         > mend 1
+         > mend 1 Unbound
          1 checked 1 unbound
          1 wake
          > 5000
          5000 tick
-         > mend 1
+         > mend 1 Unbound
          5001 lost 1 denied 0%
          > log Error: began Broker(Denied) x1 since 5001
          > connect 2 host 1 in 50
@@ -169,10 +169,12 @@ fn an_overflow_reaches_back_to_when_the_queue_was_last_drained() {
          > log Error: began Queue(Overflowed) x1 since 6000
          > commit 2 gap since 0 Overflowed
          7000 checked 1 overflowed
+         7001 committed 2
+         > mend 1 Overflowed
          8000 checked 1 kept
          > gap 0..8000 Overflowed
          > log Error: gap 0..8000 Overflowed
-         > commit 3 ",
+         > commit 3",
     );
 }
 
@@ -186,12 +188,12 @@ fn a_worse_finding_widens_the_open_gap() {
          > log Error: began Queue(Unbound) x1 since 0
          > commit 1 gap since -10 Unbound
          1 committed 1
-         > mend 1
+         > mend 1 Unbound
          2 checked 1 missing
          > commit 2 gap since -500 Missing
          3 committed 2
          5001 tick
-         > mend 1",
+         > mend 1 Missing",
     );
 }
 

@@ -68,6 +68,9 @@ fn milliseconds_of(time: Timestamp) -> i64 {
 fn input(words: &str, now: Timestamp) -> IntakeInput {
     let words: Vec<&str> = words.split(' ').collect();
     let connection = |at: usize| ConnectionNumber(words[at].parse().expect("a connection"));
+    let epoch = || {
+        words.iter().find_map(|word| word.strip_prefix("epoch=")).map_or(1, |epoch| epoch.parse().unwrap())
+    };
     let batch = || BatchNumber(words[1].parse().expect("a batch"));
     let chance = || {
         words
@@ -75,7 +78,7 @@ fn input(words: &str, now: Timestamp) -> IntakeInput {
             .map_or(u64::MAX, |share| u64::MAX / 100 * share[..share.len() - 1].parse::<u64>().unwrap())
     };
     match words[0] {
-        "start" => IntakeInput::Start { cursor: cursor(&words[1..]) },
+        "start" => IntakeInput::Start { epoch: epoch(), cursor: cursor(&words[1..]) },
         "connected" => IntakeInput::Connected { connection: connection(1), report: report(&words[2..], now) },
         "checked" => IntakeInput::Checked { connection: connection(1), report: report(&words[2..], now) },
         "refused" => {
@@ -98,7 +101,7 @@ fn input(words: &str, now: Timestamp) -> IntakeInput {
         }
         "blocked" => IntakeInput::Blocked { connection: connection(1) },
         "unblocked" => IntakeInput::Unblocked { connection: connection(1) },
-        "deposed" => IntakeInput::Deposed,
+        "deposed" => IntakeInput::Deposed { epoch: epoch() },
         "ended" => IntakeInput::Ended,
         "stop" => IntakeInput::Stop,
         "tick" => IntakeInput::Tick,
@@ -109,7 +112,7 @@ fn input(words: &str, now: Timestamp) -> IntakeInput {
 /// Words `unbroken=MS`, `drained=MS`, `unbound=MS` (a gap open since then).
 fn cursor(words: &[&str]) -> Cursor {
     let mut cursor = Cursor::default();
-    for word in words {
+    for word in words.iter().filter(|word| !word.starts_with("epoch=")) {
         let (name, at) = word.split_once('=').expect("name=time");
         let at = time(at);
         match name {
@@ -152,7 +155,7 @@ fn show(order: &IntakeOrder, now: Timestamp) -> String {
             format!("connect {connection} host {host} in {}", (at.micros() - now.micros() + 500) / 1000)
         }
         IntakeOrder::Disconnect { connection } => format!("disconnect {connection}"),
-        IntakeOrder::Mend { connection } => format!("mend {connection}"),
+        IntakeOrder::Mend { connection, why } => format!("mend {connection} {why:?}"),
         IntakeOrder::Pause => "pause".to_owned(),
         IntakeOrder::Resume => "resume".to_owned(),
         IntakeOrder::Commit { batch, cursor: Cursor { gap: Some(gap), .. } } => {

@@ -1,14 +1,16 @@
 //! How many sockets the process may hold at once.
 //!
-//! The soft limit on open files is raised as far as probes can use it and the hard limit permits; that changes nothing else,
-//! as osel never calls `select`. Descriptors are left over for the rest of the process: the store, the broker, the web.
+//! The soft limit on open files is raised as far as probes can use it and the hard limit permits; that
+//! changes nothing else, as osel never calls `select`. Descriptors are left over for the rest of the process:
+//! the store, the broker, the web.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::outcome::ScanError;
 
-/// Probes out at the same time, whatever the limits permit. 16,384 silent ports at the usual first timeout are 16,000 probes a
-/// second, and take about 50 MB of kernel memory; four waves cover every port of an address.
+/// Probes out at the same time, whatever the limits permit. 16,384 silent ports at the usual first timeout
+/// are 16,000 probes a second, and take about 50 MB of kernel memory; four waves cover every port of an
+/// address.
 const MAX_IN_FLIGHT: u64 = 16_384;
 /// Descriptors that stay free for what else the process opens while a scan runs.
 const RESERVE: u64 = 64;

@@ -1,8 +1,9 @@
 //! The loop of a scan: sends what may be sent, waits for what was sent, and reports what came of it.
 //!
-//! One future, one owner of all state, no tasks and no locks beyond the list of ready slots; dropping it ends the scan. Probes
-//! answered at once never take a slot. The others take one each, at most as many as descriptors permit, and give it back when
-//! they are answered or overdue. After a batch of probes the loop yields, so that it shares its thread with the rest of osel.
+//! One future, one owner of all state, no tasks and no locks beyond the list of ready slots; dropping it ends
+//! the scan. Probes answered at once never take a slot. The others take one each, at most as many as
+//! descriptors permit, and give it back when they are answered or overdue. After a batch of probes the loop
+//! yields, so that it shares its thread with the rest of osel.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,13 +31,16 @@ const MAX_ACTIVE_HOSTS: usize = 256;
 /// The loop looks around that often even if nothing is expected to happen.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// Scans what the plan says and hands over each result as it comes, in no particular order, exactly one per port.
+/// Scans what the plan says and hands over each result as it comes, in no particular order, exactly one per
+/// port.
 ///
-/// Must run within a tokio runtime with I/O and time enabled. Dropping the future ends the scan and closes its sockets; ports
-/// without a result by then have none. A scan of which [`ScanSummary::probed`] is 0 says nothing about the addresses.
+/// Must run within a tokio runtime with I/O and time enabled. Dropping the future ends the scan and closes
+/// its sockets; ports without a result by then have none. A scan of which [`ScanSummary::probed`] is 0 says
+/// nothing about the addresses.
 ///
 /// # Errors
-/// When the plan is empty or the process may not open a single socket. What goes wrong with one port is that port's result.
+/// When the plan is empty or the process may not open a single socket. What goes wrong with one port is that
+/// port's result.
 pub async fn scan(plan: &ScanPlan, on_result: impl FnMut(PortResult)) -> Result<ScanSummary, ScanError> {
     let targets = plan.merged_targets();
     if targets.is_empty() {
@@ -276,8 +280,8 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
         self.report(host, probe, Ok(state));
     }
 
-    /// Whether the other end of a connection within this machine may be another probe of ours, which then is in doubt too: two
-    /// sockets that connect to each other's local port meet without any listener.
+    /// Whether the other end of a connection within this machine may be another probe of ours, which then is
+    /// in doubt too: two sockets that connect to each other's local port meet without any listener.
     fn doubt_the_other_end(&mut self, host: usize, protocol: Protocol, port: u16) -> bool {
         let mut met = false;
         for flight in self.slots.iter_mut().filter_map(|slot| slot.flight.as_mut()) {

@@ -1,8 +1,10 @@
-//! What is known of one address during a scan: which ports are next, which probes are out, and what its answers taught.
+//! What is known of one address during a scan: which ports are next, which probes are out, and what its
+//! answers taught.
 //!
-//! It decides and keeps books; sockets, slots and results are the engine's. Timeouts are not fixed when a probe is sent: a probe
-//! is overdue when *now* more time has passed than the address's round trip allows *now*. So the first answer of an address
-//! ends the long wait of all probes that went out before anything was known.
+//! It decides and keeps books; sockets, slots and results are the engine's. Timeouts are not fixed when a
+//! probe is sent: a probe is overdue when *now* more time has passed than the address's round trip allows
+//! *now*. So the first answer of an address ends the long wait of all probes that went out before anything
+//! was known.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -15,16 +17,19 @@ use super::ports::{Cursor, PortSpec};
 use super::round_trip::RoundTrip;
 use super::window::Window;
 
-/// Retries granted beyond the plan's to an address whose retries were answered: it loses packets, so silence means less there.
+/// Retries granted beyond the plan's to an address whose retries were answered: it loses packets, so silence
+/// means less there.
 const EXTRA_RETRIES: u8 = 2;
-/// The shortest wait for a datagram's answer: a service has to work one out, which a kernel's reply to a connect does not.
+/// The shortest wait for a datagram's answer: a service has to work one out, which a kernel's reply to a
+/// connect does not.
 const MIN_UDP_TIMEOUT: Duration = Duration::from_millis(500);
 /// Tries at sending a probe that our own system could not send, with a pause before each.
 const MAX_LOCAL_FAILURES: u8 = 5;
 /// The pause after the first failure of our own system; doubled with each. All five together are 0.6 seconds.
 const LOCAL_PAUSE: Duration = Duration::from_millis(20);
-/// Times a socket may meet itself, or another probe of ours, on one port before the port counts as closed: that it could is proof
-/// that nothing listens, and another local port is chosen each time, so once is nearly always enough.
+/// Times a socket may meet itself, or another probe of ours, on one port before the port counts as closed:
+/// that it could is proof that nothing listens, and another local port is chosen each time, so once is nearly
+/// always enough.
 const MAX_MEETINGS: u8 = 4;
 
 /// One attempt at one port.
@@ -63,7 +68,8 @@ pub(super) struct Ticket {
     pub(super) generation: u64,
 }
 
-/// Probes that have the same timeout, in the order in which they were sent, so that the first is the first to be overdue.
+/// Probes that have the same timeout, in the order in which they were sent, so that the first is the first to
+/// be overdue.
 #[derive(Debug)]
 struct Lane {
     protocol: Protocol,
@@ -203,7 +209,8 @@ impl Host {
         None
     }
 
-    /// When the first probe will be overdue, as far as is known; true right after [`Self::overdue`] found none.
+    /// When the first probe will be overdue, as far as is known; true right after [`Self::overdue`] found
+    /// none.
     pub(super) fn next_overdue(&self) -> Option<Instant> {
         let first = |lane: &Lane| {
             let timeout = timeout(&self.round_trip, lane.protocol, lane.attempt);
@@ -212,7 +219,8 @@ impl Host {
         self.lanes.iter().filter_map(first).min()
     }
 
-    /// An answer came. `waited` is how long the probe was out; nothing when it is known to say nothing about the way.
+    /// An answer came. `waited` is how long the probe was out; nothing when it is known to say nothing about
+    /// the way.
     pub(super) fn answered(&mut self, probe: Probe, waited: Duration, now: Instant) {
         if probe.protocol == Protocol::Tcp {
             self.round_trip.measure(waited);
@@ -250,7 +258,8 @@ impl Host {
         Some(PortState::Closed)
     }
 
-    /// The probe could not be sent: the reason if that is final, or nothing when it is tried again after a pause.
+    /// The probe could not be sent: the reason if that is final, or nothing when it is tried again after a
+    /// pause.
     pub(super) fn not_sent(&mut self, probe: Probe, reason: NotProbed, now: Instant) -> Option<NotProbed> {
         if reason.may_pass() && !self.local_failure_lasts && probe.local_failures < MAX_LOCAL_FAILURES {
             self.paused_until = Some(now + LOCAL_PAUSE * (1 << probe.local_failures));

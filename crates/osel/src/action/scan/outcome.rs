@@ -1,7 +1,7 @@
 //! What a scan found: the state of each port, or why it was not probed, and the sums.
 //!
-//! The one thing that must not happen here is that a failure of our own reads like an answer of theirs: [`PortResult::state`]
-//! is a `Result`, and there is no state for "unknown".
+//! The one thing that must not happen here is that a failure of our own reads like an answer of theirs:
+//! [`PortResult::state`] is a `Result`, and there is no state for "unknown".
 
 use std::fmt;
 use std::net::IpAddr;
@@ -42,11 +42,13 @@ impl fmt::Display for Protocol {
 pub enum PortState {
     /// A connection was accepted, or a datagram answered.
     Open,
-    /// Refused: the address answered that nothing listens. A firewall that rejects with "port unreachable" looks the same.
+    /// Refused: the address answered that nothing listens. A firewall that rejects with "port unreachable"
+    /// looks the same.
     Closed,
     /// Silence after every retry, or an answer on the way that the packet may not or cannot go there.
     Filtered,
-    /// A UDP port that stayed silent: it listens and does not answer this datagram, or the datagram never arrived.
+    /// A UDP port that stayed silent: it listens and does not answer this datagram, or the datagram never
+    /// arrived.
     OpenFiltered,
 }
 

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-/// How far a burst may run ahead of the rate. Timers fire to the millisecond; without a burst longer than that the rate asked
-/// for would never be reached, and with a much longer one a small middlebox sees a flood that nobody asked for.
+/// How far a burst may run ahead of the rate. Timers fire to the millisecond; without a burst longer than
+/// that the rate asked for would never be reached, and with a much longer one a small middlebox sees a flood
+/// that nobody asked for.
 const BURST: Duration = Duration::from_millis(10);
 
 /// The limit of one rate, and how much of it is used.
@@ -22,7 +23,6 @@ impl Pace {
 
     /// When the next probe may go; not later than `now` if it may go at once.
     pub(super) fn next(&self, now: Instant) -> Instant {
-        // One interval of the burst is the probe itself.
         self.even.map_or(now, |even| even.checked_sub(BURST).unwrap_or(even))
     }
 

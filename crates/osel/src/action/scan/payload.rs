@@ -1,20 +1,22 @@
 //! What to say to a UDP port so that a service there answers: the usual first words of DNS, NTP and SNMP.
 //!
-//! Nothing here changes anything on the other side, and no answer is larger than a few hundred bytes: a scanner must not
-//! become an amplifier. Other ports get an empty datagram, which at least draws a "port unreachable" from a closed one.
+//! Nothing here changes anything on the other side, and no answer is larger than a few hundred bytes: a
+//! scanner must not become an amplifier. Other ports get an empty datagram, which at least draws a "port
+//! unreachable" from a closed one.
 
-/// A question for the TXT record `version.bind` of class CHAOS: every name server answers it, if only with a refusal, without
-/// asking another one (recursion is not desired).
+/// A question for the TXT record `version.bind` of class CHAOS: every name server answers it, if only with a
+/// refusal, without asking another one (recursion is not desired).
 const DNS_VERSION: &[u8] =
     b"\x6f\x73\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03";
 
-/// An NTP version 4 client request (RFC 5905): no leap warning, mode 3, everything unknown but a transmit time, which the
-/// server gives back.
+/// An NTP version 4 client request (RFC 5905): no leap warning, mode 3, everything unknown but a transmit
+/// time, which the server gives back.
 const NTP_CLIENT: &[u8] = b"\x23\x00\x06\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
     \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
     \x00\x00\x00\x00\x00\x00\x00\x00\xc5\x4f\x23\x4b\x71\xb1\x52\xf3";
 
-/// An SNMPv3 get-request without an engine id (RFC 3414 section 4): any version 3 agent reports its own, no secret needed.
+/// An SNMPv3 get-request without an engine id (RFC 3414 section 4): any version 3 agent reports its own, no
+/// secret needed.
 const SNMP_V3_DISCOVERY: &[u8] = b"\x30\x3a\x02\x01\x03\
     \x30\x0f\x02\x02\x4a\x69\x02\x03\x00\xff\xe3\x04\x01\x04\x02\x01\x03\
     \x04\x10\x30\x0e\x04\x00\x02\x01\x00\x02\x01\x00\x04\x00\x04\x00\x04\x00\

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::ports::PortSpec;
 
-/// Times a silent port is asked again by default; nmap too starts with one retransmission and adds more only where
-/// retransmissions prove to be answered.
+/// Times a silent port is asked again by default; nmap too starts with one retransmission and adds more only
+/// where retransmissions prove to be answered.
 const DEFAULT_RETRIES: u8 = 1;
 /// Retries beyond this would take longer than any network's outage is worth: the timeout doubles each time.
 const MAX_RETRIES: u8 = 10;
@@ -19,6 +19,8 @@ const DEFAULT_INITIAL_TIMEOUT: Duration = Duration::from_secs(1);
 const DEFAULT_MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// No wait is longer, whatever was measured. nmap's value.
 const DEFAULT_MAX_TIMEOUT: Duration = Duration::from_secs(10);
+/// A timeout that is longer is nothing anybody waits for on one port, but a slip or an attack on the clock.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Addresses, ports and limits of one scan. [`ScanPlan::new`] has defaults for all but the targets.
 #[derive(Clone, Debug)]
@@ -37,13 +39,15 @@ pub struct ScanPlan {
     pub initial_timeout: Duration,
     /// The shortest wait for an answer.
     pub min_timeout: Duration,
-    /// The longest wait for an answer.
+    /// The longest wait for an answer, at most [`ScanPlan::LONGEST_TIMEOUT`].
     pub max_timeout: Duration,
 }
 
 impl ScanPlan {
     /// The most retries a plan can ask for; more count as this many.
     pub const MAX_RETRIES: u8 = MAX_RETRIES;
+    /// The longest timeout a plan can ask for; longer ones count as this.
+    pub const LONGEST_TIMEOUT: Duration = LONGEST_TIMEOUT;
 
     /// A scan of the targets without a rate limit and with the usual timeouts and retries.
     pub fn new(targets: Vec<(IpAddr, PortSpec)>) -> Self {
@@ -59,7 +63,8 @@ impl ScanPlan {
         }
     }
 
-    /// The targets, each address once in its first place; an IPv4 address written as IPv6 is the IPv4 address.
+    /// The targets, each address once in its first place; an IPv4 address written as IPv6 is the IPv4
+    /// address.
     pub(super) fn merged_targets(&self) -> Vec<(IpAddr, PortSpec)> {
         let mut places = std::collections::BTreeMap::new();
         let mut merged: Vec<(IpAddr, PortSpec)> = Vec::with_capacity(self.targets.len());

@@ -1,8 +1,8 @@
 //! Which ports to scan: nmap's SPEC, `22,80,8000-8100,U:53,T:443,-100,60000-`.
 //!
-//! A set of ports per protocol, kept as sorted ranges that neither touch nor overlap, so that a whole-range SPEC costs a few
-//! bytes however many addresses it is scanned on. Names (`http`, `ssh*`) are not part of it: osel scans what a rule opened,
-//! and rules have numbers.
+//! A set of ports per protocol, kept as sorted ranges that neither touch nor overlap, so that a whole-range
+//! SPEC costs a few bytes however many addresses it is scanned on. Names (`http`, `ssh*`) are not part of it:
+//! osel scans what a rule opened, and rules have numbers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use super::outcome::Protocol;
 
-/// The lowest port meant by an open start (`-100`, `-`): port 0 is scanned only where it is written, as in nmap.
+/// The lowest port meant by an open start (`-100`, `-`): port 0 is scanned only where it is written, as in
+/// nmap.
 const FIRST_PORT: u16 = 1;
 /// The highest port there is.
 const LAST_PORT: u16 = u16::MAX;

@@ -1,12 +1,14 @@
-//! One probe: makes a socket, begins a connect or sends datagrams, and reads a verdict from what the system says.
+//! One probe: makes a socket, begins a connect or sends datagrams, and reads a verdict from what the system
+//! says.
 //!
-//! Nothing waits here. On Linux a second `connect` on a connecting socket tells in one call what became of the first: success,
-//! refusal, or still under way. It is made at once after the first, because on loopback and near networks the answer arrives
-//! while the first call still runs, and no timer or poller is needed then. It also leaves a refused socket as good as new, so
-//! that the next probe can have it: making and closing sockets is nearly half the cost of a probe of a closed port.
+//! Nothing waits here. On Linux a second `connect` on a connecting socket tells in one call what became of
+//! the first: success, refusal, or still under way. It is made at once after the first, because on loopback
+//! and near networks the answer arrives while the first call still runs, and no timer or poller is needed
+//! then. It also leaves a refused socket as good as new, so that the next probe can have it: making and
+//! closing sockets is nearly half the cost of a probe of a closed port.
 //!
-//! An error of the *first* `connect` or `send` is our own system's and means that nothing was sent; an error afterwards came
-//! from the network.
+//! An error of the *first* `connect` or `send` is our own system's and means that nothing was sent; an error
+//! afterwards came from the network.
 
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -20,10 +22,11 @@ use super::payload;
 
 /// Room for the start of an answer; only that there is one counts.
 const ANSWER_LENGTH: usize = 64;
-/// Refused sockets kept for the next probes of a family. More are of use only in the moment when a whole wave of distant ports
-/// refuses at once.
+/// Refused sockets kept for the next probes of a family. More are of use only in the moment when a whole wave
+/// of distant ports refuses at once.
 const MAX_SPARE: usize = 64;
-/// Whether a refused socket may connect again. Linux says so; elsewhere its state is unspecified (POSIX `connect`).
+/// Whether a refused socket may connect again. Linux says so; elsewhere its state is unspecified (POSIX
+/// `connect`).
 const REUSABLE: bool = cfg!(target_os = "linux");
 
 /// What a probe has come to so far.
@@ -140,8 +143,8 @@ fn check_tcp(to: SocketAddr, socket: &Socket) -> Option<Answer> {
     }
 }
 
-/// Closes an accepted connection with a reset instead of leaving thousands of sockets in TIME_WAIT, and tells whether the other
-/// end is somebody else.
+/// Closes an accepted connection with a reset instead of leaving thousands of sockets in TIME_WAIT, and tells
+/// whether the other end is somebody else.
 fn connected(to: SocketAddr, socket: &Socket) -> Answer {
     let local = local_address(socket);
     // Without it the connection ends politely, which is only slower.
@@ -210,7 +213,8 @@ fn local_address(socket: &Socket) -> Option<SocketAddr> {
     socket.local_addr().ok()?.as_socket()
 }
 
-/// Whether a socket's own address is the one it was sent to. Connecting to the unspecified address reaches loopback.
+/// Whether a socket's own address is the one it was sent to. Connecting to the unspecified address reaches
+/// loopback.
 fn is_itself(local: SocketAddr, to: SocketAddr) -> bool {
     local.port() == to.port() && (local.ip() == to.ip() || to.ip().is_unspecified())
 }

@@ -1,7 +1,9 @@
-//! Which of thousands of sockets became ready: one waker per slot, all of them waking the one future of the scan.
+//! Which of thousands of sockets became ready: one waker per slot, all of them waking the one future of the
+//! scan.
 //!
-//! Polling every socket at every wake-up would cost time in proportion to all probes that are out; a task per probe would cost a
-//! task per probe. Here a socket's waker notes its slot, and the engine looks only at the slots noted.
+//! Polling every socket at every wake-up would cost time in proportion to all probes that are out; a task per
+//! probe would cost a task per probe. Here a socket's waker notes its slot, and the engine looks only at the
+//! slots noted.
 
 use std::future::poll_fn;
 use std::pin::Pin;

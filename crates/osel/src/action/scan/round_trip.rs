@@ -24,12 +24,13 @@ struct Measured {
 
 impl RoundTrip {
     pub(super) fn new(plan: &ScanPlan) -> Self {
-        let min = plan.min_timeout.min(plan.max_timeout);
-        let initial = plan.initial_timeout.clamp(min, plan.max_timeout);
-        Self { measured: None, initial, min, max: plan.max_timeout }
+        let max = plan.max_timeout.min(ScanPlan::LONGEST_TIMEOUT);
+        let min = plan.min_timeout.min(max);
+        Self { measured: None, initial: plan.initial_timeout.clamp(min, max), min, max }
     }
 
-    /// Learns from one answer. Every attempt has a socket of its own, so an answer belongs to exactly one of them.
+    /// Learns from one answer. Every attempt has a socket of its own, so an answer belongs to exactly one of
+    /// them.
     pub(super) fn measure(&mut self, sample: Duration) {
         self.measured = Some(match &self.measured {
             None => Measured { smoothed: sample, variation: sample / 2 },
@@ -40,11 +41,13 @@ impl RoundTrip {
         });
     }
 
-    /// The wait for an answer to an attempt, the first being 0: doubled each time, as the RFC has it, because the last one's
-    /// silence may mean that it was too short.
+    /// The wait for an answer to an attempt, the first being 0: doubled each time, as the RFC has it, because
+    /// the last one's silence may mean that it was too short. Not so before anything was measured: then it is
+    /// no estimate that may be wrong but a guess on the safe side, and doubling it would only make every
+    /// silent address slower.
     pub(super) fn timeout(&self, attempt: u8) -> Duration {
         let first = match &self.measured {
-            None => self.initial,
+            None => return self.initial,
             Some(Measured { smoothed, variation }) => (*smoothed + *variation * 4).clamp(self.min, self.max),
         };
         first.saturating_mul(1 << attempt.min(MAX_DOUBLINGS)).min(self.max)
@@ -64,7 +67,7 @@ mod tests {
     #[test]
     fn follows_the_rfc() {
         let mut round_trip = round_trip();
-        assert_eq!(round_trip.timeout(0), MILLISECOND * 1000);
+        assert_eq!((round_trip.timeout(0), round_trip.timeout(1)), (MILLISECOND * 1000, MILLISECOND * 1000));
         round_trip.measure(MILLISECOND * 200);
         assert_eq!(round_trip.timeout(0), MILLISECOND * (200 + 4 * 100));
         round_trip.measure(MILLISECOND * 280);
@@ -92,5 +95,8 @@ mod tests {
         assert_eq!(round_trip.timeout(0), MILLISECOND);
         round_trip.measure(MILLISECOND * 5);
         assert_eq!(round_trip.timeout(3), MILLISECOND);
+        plan.max_timeout = Duration::MAX;
+        plan.initial_timeout = Duration::MAX;
+        assert_eq!(RoundTrip::new(&plan).timeout(1), ScanPlan::LONGEST_TIMEOUT);
     }
 }

@@ -31,7 +31,8 @@ impl Watched {
         }
     }
 
-    /// Asks `check` whether there is an answer if the socket is ready; if not, `waker` is woken as soon as it is.
+    /// Asks `check` whether there is an answer if the socket is ready; if not, `waker` is woken as soon as it
+    /// is.
     pub(super) fn look<A>(&self, waker: &Waker, mut check: impl FnMut(&Socket) -> Option<A>) -> Option<A> {
         let context = &mut Context::from_waker(waker);
         for _ in 0..MAX_LOOKS {
@@ -42,7 +43,8 @@ impl Watched {
             };
             let mut is_ready = false;
             for (side, interest) in [(read, Interest::READABLE), (write, Interest::WRITABLE)] {
-                // An error here means that the runtime shuts down: the timeout, or the end of the scan, comes next.
+                // An error here means that the runtime shuts down: the timeout, or the end of the scan, comes
+                // next.
                 if let Poll::Ready(Ok(())) = side {
                     is_ready = true;
                     if let Ok(answer) = self.checked(interest, &mut check) {
@@ -57,7 +59,8 @@ impl Watched {
         None
     }
 
-    /// Calls `check`; where it finds nothing the readiness is forgotten, so that only what happens later wakes again.
+    /// Calls `check`; where it finds nothing the readiness is forgotten, so that only what happens later
+    /// wakes again.
     fn checked<A>(&self, interest: Interest, check: impl FnOnce(&Socket) -> Option<A>) -> io::Result<A> {
         let nothing = || io::Error::from(io::ErrorKind::WouldBlock);
         match self {

@@ -1,16 +1,17 @@
 //! How many probes may be out to one address at once: a congestion window that goes wide for silence.
 //!
-//! A firewall that drops makes no sound, so silence alone is no sign of congestion, and waiting for each silent probe in a
-//! narrow window is what makes scans of filtered addresses slow. The sign of congestion is a retry that *is* answered: the
-//! first attempt got lost. So the window grows by answers as in TCP, grows faster by silence as long as no loss was seen, and
-//! is halved, once per round, where one was.
+//! A firewall that drops makes no sound, so silence alone is no sign of congestion, and waiting for each
+//! silent probe in a narrow window is what makes scans of filtered addresses slow. The sign of congestion is
+//! a retry that *is* answered: the first attempt got lost. So the window grows by answers as in TCP, grows
+//! faster by silence as long as no loss was seen, and is halved, once per round, where one was.
 
 use std::time::Instant;
 
 /// Probes sent before anything is known: 30 KB of packets, what a few TCP connections starting together send.
 const INITIAL: f64 = 512.0;
-/// A window is never cut below this, so that one lossy address cannot hold up a scan for hours.
-const MIN: f64 = 16.0;
+/// A window is never cut below this, so that one lossy address cannot hold up a scan for hours: as many
+/// packets fill half of what a single TCP connection sends before its first acknowledgement.
+const MIN: f64 = 128.0;
 /// Additional probes per silent one: the window of a silent address quadruples per round.
 const GROWTH_BY_SILENCE: f64 = 3.0;
 
@@ -106,7 +107,7 @@ mod tests {
         for round in 1..20 {
             window.lost(start + second * round, start + second * (round + 1));
         }
-        assert_eq!(room(&window), 16);
+        assert_eq!(room(&window), 128);
     }
 
     #[test]

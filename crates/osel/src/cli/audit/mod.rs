@@ -1,6 +1,8 @@
 //! `osel audit`: reading and checking the trail.
 
 mod export;
+mod past;
+mod prove;
 mod read;
 mod verify;
 
@@ -9,12 +11,12 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 pub(super) use read::record;
-pub(super) use verify::{Finding, verify};
 
 /// Reads and checks the trail.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     Verify(verify::VerifyArgs),
+    Prove(prove::ProveArgs),
     Export(export::ExportArgs),
     Show(read::ShowArgs),
     Search(read::SearchArgs),
@@ -23,6 +25,7 @@ pub enum AuditCommand {
 pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
         AuditCommand::Verify(args) => verify::run(args),
+        AuditCommand::Prove(args) => prove::run(args),
         AuditCommand::Export(args) => export::run(args),
         AuditCommand::Show(args) => read::show(args),
         AuditCommand::Search(args) => read::search(args),

@@ -9,6 +9,7 @@ use osel_core::engine::record::Record;
 use osel_core::time::Timestamp;
 use osel_core::trail::{Canonical, Hash, PartClass};
 
+use super::past::Past;
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};
 use crate::store::{self, PartContent, Reader};
@@ -79,7 +80,10 @@ pub(in crate::cli) fn record(stored: &store::StoredRecord) -> Option<Record> {
     Some(Record::read(header, Hash(stored.hash), parts))
 }
 
-/// Calls `each` with all records in order.
+/// How many records are read at once: the rows of one may have to be asked of the same store before the next.
+const PAGE: u64 = 1000;
+
+/// Calls `each` with all records in order, their rows listed as far as the store still has the states for it.
 ///
 /// # Errors
 /// When the store cannot be read, a record is damaged, or `each` fails.
@@ -87,21 +91,27 @@ pub(in crate::cli) fn each_record(
     reader: &mut dyn Reader,
     each: &mut dyn FnMut(&store::StoredRecord, &Record) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut failed = None;
-    reader.records(store::ALL, &mut |stored| {
-        let done = match record(&stored) {
-            Some(record) => each(&stored, &record),
-            None => Err(anyhow::anyhow!("record {} is damaged: run `osel audit verify`", stored.seq)),
-        };
-        match done {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+    let mut past = Past::default();
+    let mut from = 1;
+    loop {
+        let mut page = Vec::new();
+        let read = reader.records(from..=from + PAGE - 1, &mut |stored| {
+            page.push(stored);
+            ControlFlow::Continue(())
+        });
+        let Some(last) = page.last().map(|stored| stored.seq) else { return Ok(read?) };
+        for stored in page {
+            let Some(mut record) = record(&stored) else { return Err(damaged(stored.seq)) };
+            past.list_rows(reader, &mut record);
+            each(&stored, &record)?;
         }
-    })?;
-    failed.map_or(Ok(()), Err)
+        read?;
+        from = last + 1;
+    }
+}
+
+fn damaged(seq: u64) -> anyhow::Error {
+    anyhow::anyhow!("record {seq} is damaged: run `osel audit verify`")
 }
 
 pub(in crate::cli) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
@@ -110,9 +120,8 @@ pub(in crate::cli) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         note(format_args!("there is no record {}: the last one is {}", args.seq, reader.head()?.seq));
         return Ok(ExitCode::from(1));
     };
-    let Some(record) = record(&stored) else {
-        anyhow::bail!("record {} is damaged: run `osel audit verify`", args.seq);
-    };
+    let Some(mut record) = record(&stored) else { return Err(damaged(args.seq)) };
+    Past::default().list_rows(&mut *reader, &mut record);
     let document = record.document();
     let mut out = stdout();
     if args.output == OutputFormat::Json {
@@ -145,8 +154,7 @@ pub(in crate::cli) fn search(args: &SearchArgs) -> anyhow::Result<ExitCode> {
         let (user, project) = (id(document.actor.user_id), id(document.actor.project_id));
         let owner = id(document.target.project_id);
         let addressed = args.address.as_ref().is_none_or(|address| {
-            let rows = record.opened.iter().chain(&record.closed);
-            rows.map(|judged| judged.row.address_text()).any(|row| row == *address)
+            record.rows_at_hand().map(|judged| judged.row.address_text()).any(|row| row == *address)
                 || document.actor.address == Some(address)
         });
         let matches = is(&args.kind, &[Some(document.kind)])
@@ -156,7 +164,7 @@ pub(in crate::cli) fn search(args: &SearchArgs) -> anyhow::Result<ExitCode> {
             && args.event_type.as_deref().is_none_or(|start| {
                 document.event_type.is_some_and(|event_type| event_type.starts_with(start))
             })
-            && (!args.exposing || !record.opened.is_empty() || !record.closed.is_empty())
+            && (!args.exposing || record.opened_count() + record.closed_count() > 0)
             && addressed
             && text.as_ref().is_none_or(|text| document.summary.to_lowercase().contains(text));
         if matches {

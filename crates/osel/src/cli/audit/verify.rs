@@ -1,16 +1,15 @@
 //! `osel audit verify`: walks the chain and names the first bad record.
 
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::Args;
-use osel_core::trail::{Bad, NotedHead, PartClass, StoredContent, StoredPart, StoredRecord, Verifier};
+use osel_core::trail::NotedHead;
 use serde_json::json;
 
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, OutputFormat, json_line, progress, stdout};
-use crate::store::{self, JournalError, PartContent, Place, Reader};
+use crate::runtime::verification::{Finding, verify};
 
 /// Checks the whole trail and names the first bad record.
 ///
@@ -28,18 +27,12 @@ pub struct VerifyArgs {
     output: OutputFormat,
 }
 
-/// What verification found.
-pub(in crate::cli) enum Finding {
-    /// Nothing bad: how many records, the head, and what parts were there.
-    Good { records: u64, head: NotedHead, parts: String },
-    /// The first bad record, and why.
-    Bad { seq: u64, why: String },
-}
-
 pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let noted = args.head.as_deref().map(str::parse::<NotedHead>).transpose();
     let noted = noted.map_err(|error| Failure::Usage(format!("--head: {error}")))?;
-    let finding = verify(&mut *args.store.reader()?, noted)?;
+    let bar = progress("records");
+    let finding = verify(&mut *args.store.reader()?, noted, &mut || bar.inc(1))?;
+    bar.finish_and_clear();
     let mut out = stdout();
     let code = match (&finding, args.output) {
         (Finding::Good { records, head, parts }, OutputFormat::Json) => {
@@ -64,148 +57,4 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     };
     out.flush()?;
     Ok(code)
-}
-
-/// Walks the trail of a store.
-///
-/// # Errors
-/// When the store cannot be read; damage that the trail explains is a finding, not an error.
-pub(in crate::cli) fn verify(reader: &mut dyn Reader, noted: Option<NotedHead>) -> anyhow::Result<Finding> {
-    let head = reader.head()?;
-    let bar = progress("records");
-    let mut verifier = Verifier::new(noted);
-    let mut bad: Option<(u64, String)> = None;
-    let mut last = 0;
-    let mut payloads = Payloads::default();
-    // Two readers would see two moments: entries are fetched between pages of records.
-    const PAGE: u64 = 1000;
-    let mut from = 1;
-    while bad.is_none() {
-        let mut page = Vec::new();
-        let read = reader.records(from..=from + PAGE - 1, &mut |record| {
-            page.push(record);
-            ControlFlow::Continue(())
-        });
-        let page_len = page.len();
-        for record in page {
-            bar.inc(1);
-            last = record.seq;
-            if let Err(found) = payloads.push(reader, &mut verifier, &record)? {
-                bad = Some(found);
-                break;
-            }
-        }
-        if bad.is_none()
-            && let Err(error) = read
-        {
-            match error.place() {
-                Some(Place::Record(seq)) => bad = Some((seq, error.to_string())),
-                _ => return Err(error.into()),
-            }
-        }
-        if page_len == 0 {
-            break;
-        }
-        from = last + 1;
-    }
-    bar.finish_and_clear();
-    if let Some((seq, why)) = bad {
-        return Ok(Finding::Bad { seq, why });
-    }
-    Ok(match verifier.finish() {
-        Err(Bad { seq, why }) => Finding::Bad { seq, why: why.to_string() },
-        Ok(verified) if verified.head.seq != head.seq || verified.head.hash.0 != head.hash => Finding::Bad {
-            seq: verified.head.seq.min(head.seq) + 1,
-            why: format!(
-                "the store says that its last record is {}, found is {}",
-                head.seq, verified.head.seq
-            ),
-        },
-        Ok(verified) => Finding::Good {
-            records: verified.records,
-            head: verified.head.noted(),
-            parts: verified.parts.to_string(),
-        },
-    })
-}
-
-/// The entries whose bodies are parts of records, one page at a time.
-#[derive(Default)]
-struct Payloads {
-    first: u64,
-    bodies: Vec<(u64, Option<Vec<u8>>)>,
-}
-
-impl Payloads {
-    /// How many entries are fetched at once; a block of the journal holds as many.
-    const PAGE: u64 = 512;
-
-    fn push(
-        &mut self,
-        reader: &mut dyn Reader,
-        verifier: &mut Verifier,
-        record: &store::StoredRecord,
-    ) -> anyhow::Result<Result<(), (u64, String)>> {
-        let in_entry = record.parts.iter().any(|part| part.content == PartContent::InEntry);
-        let payload = if in_entry {
-            match self.body(reader, record.entry) {
-                Ok(body) => body,
-                Err(error) if error.place().is_some() => return Ok(Err((record.seq, error.to_string()))),
-                Err(error) => return Err(error.into()),
-            }
-        } else {
-            None
-        };
-        let mut parts = Vec::new();
-        for part in &record.parts {
-            let Some(class) = PartClass::from_code(part.class) else {
-                return Ok(Err((record.seq, format!("a part has the unknown class {}", part.class))));
-            };
-            let bytes = match &part.content {
-                PartContent::Bytes(bytes) => Some(bytes.as_slice()),
-                PartContent::InEntry => payload.as_deref(),
-                PartContent::Gone => None,
-            };
-            let content = match bytes {
-                Some(bytes) => StoredContent::Present { salt: &part.salt, bytes },
-                None => StoredContent::Missing,
-            };
-            parts.push(StoredPart { class, project: part.project.as_deref(), content });
-        }
-        let stored = StoredRecord {
-            seq: record.seq,
-            canonical: &record.canonical,
-            hash: Some(&record.hash),
-            parts: &parts,
-        };
-        Ok(match verifier.push(&stored) {
-            Ok(_) => Ok(()),
-            Err(Bad { seq, why }) => Err((seq, why.to_string())),
-        })
-    }
-
-    /// The body of an entry; none when it was erased.
-    fn body(&mut self, reader: &mut dyn Reader, number: u64) -> Result<Option<Vec<u8>>, JournalError> {
-        if self.bodies.is_empty() || number < self.first || number >= self.first + Self::PAGE {
-            self.first = number;
-            self.bodies.clear();
-            let bodies = &mut self.bodies;
-            let read = reader.entries(number..=number + Self::PAGE - 1, &mut |entry| {
-                bodies.push((entry.number, (!entry.erased).then_some(entry.body)));
-                ControlFlow::Continue(())
-            });
-            if let Err(error) = read
-                && self.bodies.iter().all(|(found, _)| *found != number)
-            {
-                self.first = 0;
-                self.bodies.clear();
-                return Err(error);
-            }
-        }
-        match self.bodies.iter().position(|(found, _)| *found == number) {
-            Some(at) => Ok(self.bodies[at].1.clone()),
-            // An entry that is not there has no bytes that fit: the part's commitment will say so.
-            None => Ok(Some(Vec::new())),
-        }
-    }
 }

@@ -15,19 +15,20 @@ use std::time::Duration;
 
 use clap::Args;
 use osel_core::decode::decode;
-use osel_core::engine::EngineOptions;
 use osel_core::engine::record::Record;
+use osel_core::engine::{ATTEMPT_SECONDS, EngineOptions};
 use osel_core::engine::{ScanCommand, ScanOutcome};
 use osel_core::plan::ScanPolicy;
 use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
 
 use self::stage::Stage;
-use super::audit::{Finding, record, verify};
+use super::audit::record;
 use super::open::writer_at;
 use super::output::{colours, note, stdout};
 use super::replay::{Scratch, import};
 use crate::runtime::Recorder;
+use crate::runtime::verification::{Finding, verify};
 use crate::source::inventory;
 use crate::source::recording::Recording;
 use crate::store::{Reader, Store};
@@ -124,8 +125,10 @@ impl Demo {
         let reader = std::io::BufReader::new(flate2::read::GzDecoder::new(MESSAGES));
         let mut recording =
             Recording::new("cloud.jsonl.gz".into(), Arc::from("demo"), None, Box::new(reader));
+        let mut last = Timestamp::EPOCH;
         while let Some(recorded) = recording.next_message()? {
             let message = recorded.message;
+            last = message.received_at;
             self.sums.messages += 1;
             self.recorder.message(message.received_at, &message, decode(&message))?;
             let mut commands = self.recorder.flush()?;
@@ -140,7 +143,10 @@ impl Demo {
                 self.tell()?;
             }
         }
-        Ok(())
+        // The bus is silent now: what began and has not ended by then was denied or failed.
+        self.recorder.tick(last.plus_seconds(ATTEMPT_SECONDS + 1))?;
+        self.recorder.flush()?;
+        self.tell()
     }
 
     fn carry_out(&mut self, command: &ScanCommand) -> anyhow::Result<ScanOutcome> {
@@ -179,7 +185,7 @@ impl Demo {
         let time = time.get(11..19).unwrap_or_default();
         let sentence = record.document().summary;
         let failed = record.header.kind != RecordKind::Scan && &*record.body.outcome == "failure";
-        let exposing = !record.opened.is_empty() || !record.closed.is_empty();
+        let (opened, closed) = (record.opened_count(), record.closed_count());
         let (sign, colour) = match record.header.kind {
             RecordKind::Scan => {
                 self.sums.scans += 1;
@@ -191,14 +197,11 @@ impl Demo {
                 self.sums.failures += 1;
                 ("✗", "35")
             }
-            RecordKind::Change if exposing => {
+            RecordKind::Change if opened + closed > 0 => {
                 self.sums.changes += 1;
-                self.sums.opened += record.opened.len();
-                self.sums.closed += record.closed.len();
-                (
-                    if record.opened.is_empty() { "-" } else { "+" },
-                    if record.opened.is_empty() { "32" } else { "33" },
-                )
+                self.sums.opened += opened;
+                self.sums.closed += closed;
+                if opened == 0 { ("-", "32") } else { ("+", "33") }
             }
             RecordKind::Gap => ("…", "2"),
             _ => return None,
@@ -227,7 +230,7 @@ impl Demo {
             "{} scans came back; {} found something open that nothing exposes.",
             sums.scans, sums.surprises
         );
-        let good = match verify(&mut *self.reader, None)? {
+        let good = match verify(&mut *self.reader, None, &mut || {})? {
             Finding::Good { records, head, .. } => {
                 println!(
                     "The trail is verified: {records} records, nothing changed, removed, inserted or swapped."

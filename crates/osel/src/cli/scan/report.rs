@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::action::scan::{NotProbed, PortResult, PortState, Protocol, ScanSummary};
 use crate::cli::output::Table;
 
-/// Ports of one address in the same state, other than open, that are listed one by one; of more the table says only how many.
+/// Ports of one address in the same state, other than open, that are listed one by one; of more the table
+/// says only how many.
 const MAX_LISTED: usize = 20;
 /// The columns of a [`Line`] as comma-separated values; none of them ever holds a comma or a quote.
 pub(super) const CSV_HEAD: &str = "address,protocol,port,state,error";

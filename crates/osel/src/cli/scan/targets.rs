@@ -8,7 +8,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use thiserror::Error;
 
-/// Addresses of one `osel scan`: a prefix of /20, or /116 of IPv6. Larger ones are scanned in parts, by somebody who knows why.
+/// Addresses of one `osel scan`: a prefix of /20, or /116 of IPv6. Larger ones are scanned in parts, by
+/// somebody who knows why.
 pub(super) const MAX_ADDRESSES: usize = 4096;
 
 /// Why targets cannot be scanned.
@@ -48,7 +49,8 @@ pub(super) fn addresses(targets: &[String]) -> Result<Vec<IpAddr>, TargetError> 
     Ok(addresses)
 }
 
-/// The addresses of one target: itself, all of its prefix (nmap too takes the first and the last), or what its name has.
+/// The addresses of one target: itself, all of its prefix (nmap too takes the first and the last), or what
+/// its name has.
 fn of_target(text: &str) -> Result<Box<dyn Iterator<Item = IpAddr>>, TargetError> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(Box::new(std::iter::once(address.to_canonical())));

@@ -1,0 +1,150 @@
+//! The quick judge against an obvious one, on small clouds where everything is shared with everything.
+
+use ipnet::IpNet;
+
+use super::{covered, judge};
+use crate::event::{
+    Actor, Change, Event, FixedIp, FloatingIp, Forwarding, Kind, Object, Outcome, Port, PortRange, Rule,
+    Version,
+};
+use crate::ids::Id;
+use crate::model::{CloudModel, Delta, ModelOptions, Row, View};
+use crate::time::Timestamp;
+
+/// Every row of the delta with its verdict: each row against each, in the words of contract §5.
+fn obvious(view: &CloudModel, delta: &Delta) -> Vec<(Row, bool, bool)> {
+    let same_place =
+        |one: &Row, other: &Row| one.network_id == other.network_id && one.address == other.address;
+    let present = |row: &Row| {
+        let mut slots = view.neighbours(row.address, row.network_id.as_ref(), &row.port_id);
+        slots.extend(view.port_slot(&row.port_id));
+        let mut rows = Vec::new();
+        slots.into_iter().for_each(|slot| view.rows_of(slot, &mut rows));
+        rows.retain(|other| other.address == row.address);
+        rows
+    };
+    // A place is looked at through the first row of the delta that has it.
+    let first = |row: &Row| {
+        let mut all = delta.opened.iter().chain(&delta.closed);
+        present(all.find(|other| same_place(other, row)).unwrap_or(row))
+    };
+    let opened = delta.opened.iter().map(|row| {
+        let present = first(row);
+        let others = present.iter().filter(|other| !other.same_exposure(row));
+        let came = |other: &Row| delta.opened.iter().any(|row| row.same_exposure(other));
+        let stayed = present.iter().filter(|other| !came(other));
+        let gone = delta.closed.iter().filter(|other| same_place(other, row));
+        (row.clone(), covered(row, others), covered(row, stayed.chain(gone)))
+    });
+    let closed = delta.closed.iter().map(|row| (row.clone(), covered(row, first(row).iter()), true));
+    let mut opened: Vec<_> = opened.collect();
+    opened.sort_by_cached_key(|(row, ..)| row.sort_key());
+    let mut closed: Vec<_> = closed.collect();
+    closed.sort_by_cached_key(|(row, ..)| row.sort_key());
+    opened.into_iter().chain(closed).collect()
+}
+
+/// A linear congruence: enough chance for a test.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn id(&mut self, word: &str, limit: u64) -> Id {
+        Id::new(&format!("{word}{}", self.below(limit)))
+    }
+}
+
+fn version(id: &Id, revision: u64) -> Version {
+    Version { id: Some(id.clone()), revision: Some(revision), project_id: None }
+}
+
+fn change(dice: &mut Dice, step: u64) -> Change {
+    let address = |dice: &mut Dice| std::net::IpAddr::from([10, 0, 0, dice.below(4) as u8]);
+    let object = match dice.below(10) {
+        0..4 => {
+            let id = Id::new(&format!("rule{}-{step}", dice.below(1_000)));
+            Object::Rule(Rule {
+                version: version(&id, step),
+                security_group_id: Some(dice.id("group", 3)),
+                ingress: Some(true),
+                ipv6: Some(false),
+                protocol: Some(if dice.below(5) == 0 { None } else { Some("tcp".into()) }),
+                port_range_min: Some((dice.below(4) > 0).then(|| 20 + dice.below(3) as i32)),
+                port_range_max: Some(Some(22 + dice.below(3) as i32)),
+                remote_ip_prefix: Some((dice.below(2) == 0).then(|| IpNet::from(address(dice)))),
+                ..Rule::default()
+            })
+        }
+        4..8 => {
+            let pairs = (0..dice.below(2)).map(|_| IpNet::from(address(dice))).collect();
+            Object::Port(Port {
+                version: version(&dice.id("port", 5), step),
+                network_id: Some(dice.id("network", 2)),
+                port_security_enabled: Some(dice.below(10) > 0),
+                fixed_ips: Some(vec![FixedIp { subnet_id: None, address: address(dice) }]),
+                allowed_address_pairs: Some(pairs),
+                security_groups: Some((0..dice.below(3)).map(|_| dice.id("group", 3)).collect()),
+                ..Port::default()
+            })
+        }
+        8 => Object::FloatingIp(FloatingIp {
+            version: version(&dice.id("floating", 2), step),
+            floating_ip_address: Some(address(dice)),
+            port_id: Some((dice.below(3) > 0).then(|| dice.id("port", 5))),
+            ..FloatingIp::default()
+        }),
+        _ => Object::Forwarding(Forwarding {
+            version: version(&dice.id("forwarding", 2), step),
+            floatingip_id: Some(dice.id("floating", 2)),
+            protocol: Some("tcp".into()),
+            internal_port_id: Some(dice.id("port", 5)),
+            internal: Some(PortRange { min: 22, max: 22 }),
+            external: Some(PortRange { min: 22, max: 22 }),
+            ..Forwarding::default()
+        }),
+    };
+    Change::Objects { verb: None, objects: vec![object] }
+}
+
+#[test]
+fn the_quick_judge_says_what_the_obvious_one_says() {
+    let (mut judged_rows, mut redundant) = (0, 0);
+    for seed in 0..40 {
+        let mut dice = Dice(seed);
+        let mut model = CloudModel::new(None, ModelOptions::default());
+        for step in 1..60 {
+            let rules = model.ids(Kind::Rule);
+            let change = match rules.get(dice.below(12) as usize) {
+                Some(id) if dice.below(3) == 0 => {
+                    Change::Deleted { kind: Kind::Rule, id: id.clone(), last: None }
+                }
+                _ => change(&mut dice, step),
+            };
+            let now = Timestamp::EPOCH.plus_seconds(step as i64);
+            let event = Event {
+                message_id: None,
+                event_type: "".into(),
+                publisher: None,
+                timestamp: now,
+                request_id: None,
+                actor: Actor::default(),
+                target: None,
+                outcome: Outcome::Success,
+                change,
+            };
+            let delta = model.apply(now, &event);
+            let expected = obvious(&model, &delta);
+            let judged = judge(&model, delta);
+            let rows = judged.opened.into_iter().chain(judged.closed);
+            let found: Vec<_> = rows.map(|row| (row.row, row.redundant, row.covered_before)).collect();
+            assert_eq!(found, expected, "seed {seed}, step {step}");
+            judged_rows += found.len();
+            redundant += found.iter().filter(|(_, redundant, _)| *redundant).count();
+        }
+    }
+    assert!(redundant > 100 && judged_rows - redundant > 100, "{redundant} of {judged_rows}");
+}

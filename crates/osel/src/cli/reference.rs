@@ -1,0 +1,217 @@
+//! `osel reference`: the reference pages in Markdown, made of what the program itself knows; `cargo xtask docs` writes them.
+//!
+//! A page says what the program does because it is the program that says it. The command is hidden: people read the pages.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::builder::StyledStr;
+use clap::{Arg, Command, ValueEnum};
+
+use super::open::STORE_VARIABLE;
+use super::output::print_bytes;
+
+/// The pages.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Page {
+    /// Every command with its arguments.
+    Cli,
+    /// Every key of the configuration.
+    Config,
+}
+
+/// Something that can be configured.
+struct Key {
+    /// Its path.
+    path: &'static str,
+    /// The variable of the environment that sets it.
+    variable: &'static str,
+    /// What holds when nobody sets it.
+    default: &'static str,
+    what: &'static str,
+}
+
+/// All of them, in the order in which the page shows them.
+const KEYS: [Key; 1] = [Key {
+    path: "store.path",
+    variable: STORE_VARIABLE,
+    default: "none",
+    what: "The directory of the store. The option `--store` of a command wins over it.",
+}];
+
+pub(super) fn run(page: Page, program: Command) -> anyhow::Result<ExitCode> {
+    let text = match page {
+        Page::Cli => commands(program),
+        Page::Config => keys(),
+    };
+    print_bytes(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn commands(mut program: Command) -> String {
+    program.build();
+    let mut text =
+        String::from("# The command line\n\nMade by `cargo xtask docs` from what `osel` itself says.\n");
+    paragraphs(&mut text, about(&program));
+    paragraphs(&mut text, program.get_after_help());
+    for command in shown(&program) {
+        section(&mut text, &["osel"], command);
+    }
+    text
+}
+
+/// The commands that people use, and not `help`, which clap adds everywhere.
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
+}
+
+fn section(text: &mut String, above: &[&str], command: &Command) {
+    let path = [above, &[command.get_name()]].concat();
+    let level = "#".repeat(path.len());
+    let _ = write!(text, "\n{level} {}\n", path.join(" "));
+    paragraphs(text, about(command));
+    if shown(command).next().is_some() {
+        for inner in shown(command) {
+            section(text, &path, inner);
+        }
+        return;
+    }
+    let (options, values): (Vec<&Arg>, Vec<&Arg>) = command
+        .get_arguments()
+        .filter(|argument| !argument.is_hide_set())
+        .partition(|argument| argument.get_long().is_some() || argument.get_short().is_some());
+    let _ = write!(text, "\n    {}", path.join(" "));
+    if options.iter().any(|option| option.get_id() != "help") {
+        text.push_str(" [OPTIONS]");
+    }
+    for value in &values {
+        let name = value.to_string();
+        let optional = !value.is_required_set() && !name.starts_with('[');
+        let _ = if optional {
+            write!(text, " [{}]", name.trim_matches(['<', '>']))
+        } else {
+            write!(text, " {name}")
+        };
+    }
+    text.push('\n');
+    let rows = values.into_iter().chain(options).filter(|argument| argument.get_id() != "help");
+    for (number, argument) in rows.enumerate() {
+        if number == 0 {
+            text.push_str("\n| argument | what it says |\n| --- | --- |\n");
+        }
+        let _ = writeln!(text, "| `{}` | {} |", cell(&name(argument)), cell(&meaning(argument)));
+    }
+}
+
+fn about(command: &Command) -> Option<&StyledStr> {
+    command.get_long_about().or_else(|| command.get_about())
+}
+
+/// Adds a text, each paragraph between empty lines.
+fn paragraphs(text: &mut String, added: Option<&StyledStr>) {
+    for (number, paragraph) in added.map(StyledStr::to_string).unwrap_or_default().split("\n\n").enumerate() {
+        let mut paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        // The first sentence of a help text has no full stop where it stands alone.
+        if number == 0 && paragraph.ends_with(char::is_alphanumeric) {
+            paragraph.push('.');
+        }
+        if !paragraph.is_empty() {
+            let _ = write!(text, "\n{paragraph}\n");
+        }
+    }
+}
+
+/// `-o, --output <OUTPUT>`, or the value's name.
+fn name(argument: &Arg) -> String {
+    let names = argument.get_value_names().unwrap_or_default().iter().map(|name| format!(" <{name}>"));
+    let value: String = if argument.get_action().takes_values() { names.collect() } else { String::new() };
+    match (argument.get_short(), argument.get_long()) {
+        (Some(short), Some(long)) => format!("-{short}, --{long}{value}"),
+        (None, Some(long)) => format!("--{long}{value}"),
+        (Some(short), None) => format!("-{short}{value}"),
+        (None, None) => argument.to_string(),
+    }
+}
+
+/// What the argument is for, what it may be, and what it is when it is not given.
+fn meaning(argument: &Arg) -> String {
+    let help = argument.get_long_help().or_else(|| argument.get_help());
+    let mut text = help.map(StyledStr::to_string).unwrap_or_default();
+    if !text.ends_with(['.', '?', '!']) {
+        text.push('.');
+    }
+    if !argument.get_action().takes_values() {
+        return text;
+    }
+    let allowed: Vec<String> = argument
+        .get_possible_values()
+        .iter()
+        .filter(|value| !value.is_hide_set())
+        .map(|value| match value.get_help() {
+            Some(help) => format!("`{}` ({})", value.get_name(), help.to_string().trim_end_matches('.')),
+            None => format!("`{}`", value.get_name()),
+        })
+        .collect();
+    if !allowed.is_empty() {
+        let _ = write!(text, " One of {}.", allowed.join(", "));
+    }
+    let default: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    if !default.is_empty() {
+        let _ = write!(text, " Default: `{}`.", default.join(" "));
+    }
+    text
+}
+
+fn keys() -> String {
+    let mut text = String::from(
+        "# Configuration\n\nMade by `cargo xtask docs` from what `osel` itself says. Keys are set by variables of the environment.\n\n\
+         | key | variable | default | what it says |\n| --- | --- | --- | --- |\n",
+    );
+    for Key { path, variable, default, what } in KEYS {
+        let _ = writeln!(text, "| `{path}` | `{variable}` | {default} | {} |", cell(what));
+    }
+    text
+}
+
+/// A text that stays within its cell.
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_and_argument_has_its_line() {
+        fn check(text: &str, path: &str, command: &Command) {
+            assert!(text.contains(&format!(" {path}\n")), "{path} has no heading");
+            assert!(about(command).is_some(), "{path} says nothing about itself");
+            for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
+                assert!(argument.get_help().is_some(), "{argument} of {path} is not explained");
+            }
+            for inner in shown(command) {
+                check(text, &format!("{path} {}", inner.get_name()), inner);
+            }
+        }
+        let program = super::super::Cli::command();
+        let text = commands(program.clone());
+        for command in shown(&program) {
+            check(&text, &format!("osel {}", command.get_name()), command);
+        }
+        assert!(
+            text.contains("| `--until <N>` | Stop after this many messages of the files given. |"),
+            "{text}"
+        );
+        assert!(text.contains("\n    osel replay [OPTIONS] <FILE>...\n"), "{text}");
+        assert!(!text.contains("osel reference"));
+        assert!(keys().contains("| `store.path` | `OSEL_STORE__PATH` |"));
+    }
+
+    #[test]
+    fn a_cell_does_not_break_its_table() {
+        assert_eq!(cell("a|b\nc"), "a\\|b c");
+    }
+}

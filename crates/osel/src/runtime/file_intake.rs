@@ -1,0 +1,71 @@
+//! The intake of captured messages: the same state machine that will drive a bus, with a file in its place.
+//!
+//! A file is always connected, keeps its place and is never asked to go back; what is left is what counts: when a batch is full, that
+//! nothing counts as taken before it is durable, and that what is in flight has a bound.
+
+use osel_core::intake::{
+    BatchNumber, ConnectionNumber, Cursor, Intake, IntakeInput, IntakeOrder, Limits, Queue, QueueReport,
+};
+use osel_core::time::Timestamp;
+
+/// What the loop has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileOrder {
+    /// Close the batch and have it written.
+    Commit(BatchNumber),
+    /// Wait until what is in flight is durable.
+    Wait,
+}
+
+/// The intake of a file.
+#[derive(Debug)]
+pub struct FileIntake {
+    intake: Intake,
+    connection: Option<ConnectionNumber>,
+    delivered: u64,
+    orders: Vec<IntakeOrder>,
+}
+
+impl FileIntake {
+    /// Begins, as the leader of the store in this epoch.
+    pub fn start(now: Timestamp, epoch: u64) -> Self {
+        let mut this =
+            Self { intake: Intake::new(Limits::file()), connection: None, delivered: 0, orders: Vec::new() };
+        this.step(now, IntakeInput::Start { epoch, cursor: Cursor::default() }, &mut Vec::new());
+        if let Some(connection) = this.connection {
+            let report = QueueReport { queue: Queue::Kept, asked_at: now, is_drained: false };
+            this.step(now, IntakeInput::Connected { connection, report }, &mut Vec::new());
+        }
+        this
+    }
+
+    /// A message of so many bytes was handed to the engine.
+    pub fn delivered(&mut self, now: Timestamp, bytes: usize, out: &mut Vec<FileOrder>) {
+        let Some(connection) = self.connection else { return };
+        self.delivered += 1;
+        self.step(now, IntakeInput::Delivered { connection, tag: self.delivered, bytes }, out);
+    }
+
+    /// A batch is durable.
+    pub fn committed(&mut self, now: Timestamp, batch: BatchNumber, out: &mut Vec<FileOrder>) {
+        self.step(now, IntakeInput::Committed { batch }, out);
+    }
+
+    /// The file is at its end.
+    pub fn ended(&mut self, now: Timestamp, out: &mut Vec<FileOrder>) {
+        self.step(now, IntakeInput::Ended, out);
+    }
+
+    fn step(&mut self, now: Timestamp, what: IntakeInput, out: &mut Vec<FileOrder>) {
+        self.intake.step(now, what, &mut self.orders);
+        for order in self.orders.drain(..) {
+            match order {
+                IntakeOrder::ConnectAt { connection, .. } => self.connection = Some(connection),
+                IntakeOrder::Commit { batch, .. } => out.push(FileOrder::Commit(batch)),
+                IntakeOrder::Pause => out.push(FileOrder::Wait),
+                // A file needs no acknowledgement, is not mended, and has nothing to say about its connection.
+                _ => {}
+            }
+        }
+    }
+}

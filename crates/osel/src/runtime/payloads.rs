@@ -1,0 +1,45 @@
+//! The messages of records, which lie in the journal's entries, fetched a page at a time.
+
+use std::ops::ControlFlow;
+
+use crate::store::{JournalError, Reader};
+
+/// The entries whose bodies are parts of records, one page at a time.
+#[derive(Debug, Default)]
+pub struct Payloads {
+    first: u64,
+    bodies: Vec<(u64, Option<Vec<u8>>)>,
+}
+
+impl Payloads {
+    /// How many entries are fetched at once; a block of the journal holds as many.
+    const PAGE: u64 = 512;
+
+    /// The body of an entry; none when it was erased.
+    ///
+    /// # Errors
+    /// When the entry is damaged or the store cannot be read.
+    pub fn body(&mut self, reader: &mut dyn Reader, number: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        if self.bodies.is_empty() || number < self.first || number >= self.first + Self::PAGE {
+            self.first = number;
+            self.bodies.clear();
+            let bodies = &mut self.bodies;
+            let read = reader.entries(number..=number + Self::PAGE - 1, &mut |entry| {
+                bodies.push((entry.number, (!entry.erased).then_some(entry.body)));
+                ControlFlow::Continue(())
+            });
+            if let Err(error) = read
+                && self.bodies.iter().all(|(found, _)| *found != number)
+            {
+                self.first = 0;
+                self.bodies.clear();
+                return Err(error);
+            }
+        }
+        match self.bodies.iter().position(|(found, _)| *found == number) {
+            Some(at) => Ok(self.bodies[at].1.clone()),
+            // An entry that is not there has no bytes that fit: the part's commitment will say so.
+            None => Ok(Some(Vec::new())),
+        }
+    }
+}

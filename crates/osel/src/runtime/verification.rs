@@ -1,0 +1,162 @@
+//! Walking a store's trail: every record against its chain, its parts and the columns it is found by.
+
+use std::ops::ControlFlow;
+
+use osel_core::trail::{
+    Bad, Canonical, NotedHead, PartClass, StoredContent, StoredPart, StoredRecord, Verifier,
+};
+
+use super::payloads::Payloads;
+use crate::store::{self, JournalError, PartContent, Place, Reader};
+
+/// What verification found.
+#[derive(Debug)]
+pub enum Finding {
+    /// Nothing bad.
+    Good {
+        /// How many records there are.
+        records: u64,
+        /// The head, to be noted elsewhere.
+        head: NotedHead,
+        /// What parts were there, in words.
+        parts: String,
+    },
+    /// Something bad.
+    Bad {
+        /// The first bad record.
+        seq: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Walks the trail of a store.
+///
+/// # Errors
+/// When the store cannot be read; damage that the trail explains is a finding, not an error.
+pub fn verify(
+    reader: &mut dyn Reader,
+    noted: Option<NotedHead>,
+    step: &mut dyn FnMut(),
+) -> Result<Finding, JournalError> {
+    let head = reader.head()?;
+    let mut verifier = Verifier::new(noted);
+    let mut bad: Option<(u64, String)> = None;
+    let mut last = 0;
+    let mut payloads = Payloads::default();
+    // Two readers would see two moments: entries are fetched between pages of records.
+    const PAGE: u64 = 1000;
+    let mut from = 1;
+    while bad.is_none() {
+        let mut page = Vec::new();
+        let read = reader.records(from..=from + PAGE - 1, &mut |record| {
+            page.push(record);
+            ControlFlow::Continue(())
+        });
+        let page_len = page.len();
+        for record in page {
+            step();
+            last = record.seq;
+            if let Err(found) = push(&mut payloads, reader, &mut verifier, &record)? {
+                bad = Some(found);
+                break;
+            }
+        }
+        if bad.is_none()
+            && let Err(error) = read
+        {
+            match error.place() {
+                Some(Place::Record(seq)) => bad = Some((seq, error.to_string())),
+                _ => return Err(error),
+            }
+        }
+        if page_len == 0 {
+            break;
+        }
+        from = last + 1;
+    }
+    if let Some((seq, why)) = bad {
+        return Ok(Finding::Bad { seq, why });
+    }
+    Ok(match verifier.finish() {
+        Err(Bad { seq, why }) => Finding::Bad { seq, why: why.to_string() },
+        Ok(verified) if verified.head.seq != head.seq || verified.head.hash.0 != head.hash => Finding::Bad {
+            seq: verified.head.seq.min(head.seq) + 1,
+            why: format!(
+                "the store says that its last record is {}, found is {}",
+                head.seq, verified.head.seq
+            ),
+        },
+        Ok(verified) => Finding::Good {
+            records: verified.records,
+            head: verified.head.noted(),
+            parts: verified.parts.to_string(),
+        },
+    })
+}
+
+/// Records are found by columns that no hash covers: they must say what the canonical bytes say.
+fn columns_fit(record: &store::StoredRecord) -> Result<(), String> {
+    // Bytes that cannot be read are the verifier's to name.
+    let Ok(canonical) = Canonical::read(&record.canonical) else { return Ok(()) };
+    let header = canonical.header;
+    let fits = [
+        ("kind", header.kind.code() == record.kind),
+        ("time", header.time == record.time),
+        ("as_of", header.as_of == record.as_of),
+    ];
+    match fits.into_iter().find(|(_, fits)| !fits) {
+        Some((column, _)) => {
+            Err(format!("its column `{column}` says something else than its canonical bytes"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks one record with the entry that it stems from.
+fn push(
+    payloads: &mut Payloads,
+    reader: &mut dyn Reader,
+    verifier: &mut Verifier,
+    record: &store::StoredRecord,
+) -> Result<Result<(), (u64, String)>, JournalError> {
+    if let Err(why) = columns_fit(record) {
+        return Ok(Err((record.seq, why)));
+    }
+    let in_entry = record.parts.iter().any(|part| part.content == PartContent::InEntry);
+    let payload = if in_entry {
+        match payloads.body(reader, record.entry) {
+            Ok(body) => body,
+            Err(error) if error.place().is_some() => return Ok(Err((record.seq, error.to_string()))),
+            Err(error) => return Err(error),
+        }
+    } else {
+        None
+    };
+    let mut parts = Vec::new();
+    for part in &record.parts {
+        let Some(class) = PartClass::from_code(part.class) else {
+            return Ok(Err((record.seq, format!("a part has the unknown class {}", part.class))));
+        };
+        let bytes = match &part.content {
+            PartContent::Bytes(bytes) => Some(bytes.as_slice()),
+            PartContent::InEntry => payload.as_deref(),
+            PartContent::Gone => None,
+        };
+        let content = match bytes {
+            Some(bytes) => StoredContent::Present { salt: &part.salt, bytes },
+            None => StoredContent::Missing,
+        };
+        parts.push(StoredPart { class, project: part.project.as_deref(), content });
+    }
+    let stored = StoredRecord {
+        seq: record.seq,
+        canonical: &record.canonical,
+        hash: Some(&record.hash),
+        parts: &parts,
+    };
+    Ok(match verifier.push(&stored) {
+        Ok(_) => Ok(()),
+        Err(Bad { seq, why }) => Err((seq, why.to_string())),
+    })
+}
