@@ -31,15 +31,6 @@ pub struct Judged {
     pub members: Vec<MemberChange>,
 }
 
-impl Judged {
-    /// Puts the rows into the order of contract §4.
-    pub fn sort(&mut self) {
-        for rows in [&mut self.opened, &mut self.closed] {
-            sort_by_row(rows, |judged| &judged.row);
-        }
-    }
-}
-
 /// Rows of one address: ports of the same network that share an address (a virtual IP) count together; equal addresses of
 /// different networks are different places.
 type Place<'a> = (Option<&'a Id>, IpNet);

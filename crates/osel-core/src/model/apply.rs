@@ -115,9 +115,10 @@ impl CloudModel {
         }
     }
 
-    /// Whether what an object hangs on is gone. What the API shows is there, whatever the bus said of its parent.
+    /// Whether what an object hangs on is gone. What the API shows is there, whatever the bus said of its parent before.
     pub(super) fn gone(&self, kind: Kind, id: Option<&Id>, telling: &Telling) -> bool {
-        telling.teller == Teller::Bus && id.is_some_and(|id| self.tombstones.get(kind, id).is_some())
+        let died = id.and_then(|id| self.tombstones.get(kind, id));
+        died.is_some_and(|died| telling.teller == Teller::Bus || telling.time <= died)
     }
 
     fn tell_port(&mut self, id: &Id, told: &event::Port, telling: &Telling, changes: &mut Changes) {

@@ -18,6 +18,8 @@ mod row;
 mod stamp;
 mod state;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tombstone;
 mod view;
 

@@ -17,7 +17,7 @@ use crate::ids::Id;
 use crate::time::Timestamp;
 
 /// The form of the lines; raised with every change to a state's fields.
-pub const MODEL_FORMAT: u32 = 2;
+pub const MODEL_FORMAT: u32 = 3;
 
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]

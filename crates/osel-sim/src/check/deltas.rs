@@ -35,7 +35,10 @@ impl Before {
     /// Fails when the record does not say what changed since then. Says whether anything did.
     pub(super) fn explains(&self, machine: &Machine, record: &Stored) -> Result<bool, Failure> {
         let exposure = &record.body.exposure;
-        let read = record.read()?;
+        let mut read = record.read()?;
+        ensure(read.expand(machine.engine()), "rows of rules on many ports come back", || {
+            format!("{:?}", read.wide)
+        })?;
         ensure(
             read.opened == exposure.opened && read.closed == exposure.closed,
             "records keep their rows",

@@ -86,14 +86,10 @@ impl Fold {
     }
 
     fn documents(&self) -> Vec<Value> {
-        // Device and owner do not count: they are as they were when the row was opened.
         self.rows
             .iter()
             .map(|(row, count)| {
                 let mut shown = shown(&row.0);
-                for key in ["device_id", "device_owner", "project_id", "network_id"] {
-                    shown[key] = Value::Null;
-                }
                 shown["count"] = (*count).into();
                 shown
             })

@@ -12,6 +12,6 @@ fn the_engine_knows_says_and_writes_what_is_true() {
     assert_eq!(report.passed, SEEDS);
     let counted = report.counted;
     // Checks of nothing are no checks.
-    assert!(counted.messages > 1000 && counted.rows > 1000, "{counted:?}");
+    assert!(counted.messages > 1000 && counted.rows > 500, "{counted:?}");
     assert!(counted.deltas > 20 && counted.admitted > 20 && counted.failed_calls > 20, "{counted:?}");
 }

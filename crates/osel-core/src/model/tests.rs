@@ -1,0 +1,72 @@
+//! Mistakes that the model once made, found by simulated clouds: each test is named after what was wrong.
+
+use super::*;
+use crate::event::{Change, Event, Network, Object, Outcome, Subnet, Version};
+use crate::ids::Id;
+use crate::time::Timestamp;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::EPOCH.plus_seconds(second)
+}
+
+fn version(id: &str, revision: u64) -> Version {
+    Version { id: Some(Id::new(id)), revision: Some(revision), ..Version::default() }
+}
+
+/// What is told to a model, at one second.
+enum Told {
+    Event(Change),
+    Read(Vec<Object>),
+}
+
+fn hear(cloud: &mut CloudModel, second: i64, told: &Told) {
+    let now = at(second);
+    match told {
+        Told::Event(change) => {
+            let event = Event {
+                message_id: Some(format!("m{second}").into()),
+                event_type: "test".into(),
+                publisher: None,
+                timestamp: now,
+                request_id: None,
+                actor: crate::event::Actor::default(),
+                target: None,
+                outcome: Outcome::Success,
+                change: change.clone(),
+            };
+            cloud.apply(now, &event);
+        }
+        Told::Read(objects) => {
+            cloud.merge_read(now, now, true, objects, true);
+        }
+    }
+}
+
+/// The models that two statements, the second one later, lead to in both orders.
+fn in_both_orders(first: &Told, second: &Told) -> [CloudModel; 2] {
+    let mut models = [(); 2].map(|()| CloudModel::new(None, ModelOptions::default()));
+    let [straight, turned] = &mut models;
+    hear(straight, 1, first);
+    hear(straight, 2, second);
+    hear(turned, 2, second);
+    hear(turned, 1, first);
+    models
+}
+
+fn deleted(kind: Kind, id: &str) -> Told {
+    Told::Event(Change::Deleted { kind, id: Id::new(id), last: None })
+}
+
+#[test]
+fn a_read_from_before_a_network_was_deleted_brought_its_subnets_back() {
+    let network = Network { version: version("n", 1), ..Network::default() };
+    let subnet = Subnet { version: version("s", 1), network_id: Some(Id::new("n")), ..Subnet::default() };
+    let read = Told::Read(vec![Object::Network(network), Object::Subnet(subnet)]);
+    for cloud in in_both_orders(&read, &deleted(Kind::Network, "n")) {
+        assert_eq!(cloud.ids(Kind::Subnet), []);
+    }
+    // The read was later: then the deletion was not true.
+    for cloud in in_both_orders(&deleted(Kind::Network, "n"), &read).into_iter().take(1) {
+        assert_eq!(cloud.ids(Kind::Subnet), [Id::new("s")]);
+    }
+}
