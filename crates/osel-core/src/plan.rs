@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exposure::{JudgedRow, Question, Reason, SourceFilter, is_public, reach};
 use crate::ids::Id;
-use crate::model::{Protocol, Row, View};
+use crate::model::{Permission, Protocol, Row, View};
 
 /// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled, and the record
 /// says so.
@@ -145,12 +145,40 @@ pub fn wanted(view: &impl View, policy: &ScanPolicy, opened: &[JudgedRow], close
         let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
         let outside = is_public(address) && internet.keeps(view, row) && has_path_from_outside(view, row);
         if allowed || outside {
-            let expected = wanted.targets.entry(address).or_default();
-            wanted.sampled |= add_ports(row, exposed, expected);
+            let mut ports = Expected::new();
+            wanted.sampled |= add_ports(row, exposed, &mut ports);
+            if !exposed {
+                // What another rule still admits is not closed, and that it answers is no surprise.
+                let still = remaining(view, row);
+                ports.retain(|&(transport, port), _| {
+                    !still.iter().any(|other| admits(other, transport, port))
+                });
+            }
+            wanted.targets.entry(address).or_default().extend(ports);
         }
     }
     wanted.targets.retain(|_, expected| !expected.is_empty());
     wanted
+}
+
+/// What is admitted at a row's address after the event.
+fn remaining(view: &impl View, row: &Row) -> Vec<Permission> {
+    let mut slots = view.neighbours(row.address, row.network_id.as_ref(), &row.port_id);
+    slots.extend(view.port_slot(&row.port_id));
+    let mut rows = Vec::new();
+    for slot in slots {
+        view.rows_of(slot, &mut rows);
+    }
+    rows.retain(|other| other.address == row.address);
+    rows.into_iter().map(|row| row.permission).collect()
+}
+
+fn admits(permission: &Permission, transport: Transport, port: u16) -> bool {
+    let protocol = match transport {
+        Transport::Tcp => Protocol::Number(6),
+        Transport::Udp => Protocol::Number(17),
+    };
+    permission.protocol.covers(&protocol) && permission.admits_port(Some(port), None)
 }
 
 /// Some address of the outside, for asking whether packets from there find their way; rules are not asked.
@@ -198,7 +226,7 @@ fn add_ports(row: &Row, exposed: bool, expected: &mut Expected) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Permission, Source, Via};
+    use crate::model::{Source, Via};
 
     fn row(protocol: &str, ports: (i32, i32)) -> Row {
         Row {
@@ -239,6 +267,14 @@ mod tests {
         let mut expected = Expected::new();
         assert!(add_ports(&row("tcp", (1000, 65_000)), true, &mut expected));
         assert!(expected.keys().all(|(_, port)| (1000..=65_000).contains(port)) && !expected.is_empty());
+    }
+
+    #[test]
+    fn what_another_rule_still_admits_is_not_expected_to_be_closed() {
+        let narrow = Permission::new(false, Some("tcp"), Some(22), Some(22), Source::family(false));
+        assert!(admits(&narrow, Transport::Tcp, 22));
+        assert!(!admits(&narrow, Transport::Tcp, 23) && !admits(&narrow, Transport::Udp, 22));
+        assert!(admits(&Permission::everything(false), Transport::Udp, 53));
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl<'a> Found<'a> {
     fn on(tape: &Tape<'_>, raw: &RawMessage) -> Self {
         let (bytes, secrets) = (tape.text.as_bytes(), &tape.scanned.secrets);
         let mut shapes = redact::shapes(bytes);
+        shapes.extend(redact::told(bytes, false));
         shapes.retain(|span| {
             let before = secrets.partition_point(|secret| secret.start <= span.start);
             before == 0 || secrets[before - 1].end < span.end

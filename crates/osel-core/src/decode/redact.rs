@@ -173,6 +173,57 @@ pub(super) fn shapes(bytes: &[u8]) -> Vec<Span> {
     spans
 }
 
+/// Pieces that stand in each word for a secret that people and programs write into texts, in small letters and capitals.
+const WORDS: [&[u8]; 8] =
+    [b"oken", b"OKEN", b"uthorization", b"UTHORIZATION", b"assword", b"ASSWORD", b"ecret", b"ECRET"];
+
+/// Finds secrets that a text tells behind their name, whatever the quotes: `auth_token=…`, `X-Auth-Token: …`, `{'password': '…'`,
+/// JSON within a text, a header's name and value in a list. With `all` every value counts; without, only those that look made
+/// by a machine, so that sentences about passwords stay readable.
+pub(super) fn told(bytes: &[u8], all: bool) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for word in WORDS {
+        for hit in memchr::memmem::find_iter(bytes, word) {
+            spans.extend(told_at(bytes, hit, hit + word.len(), all));
+        }
+    }
+    spans.sort_unstable();
+    spans
+}
+
+fn told_at(bytes: &[u8], hit: usize, word_end: usize, all: bool) -> Option<Span> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let start = hit - bytes[..hit].iter().rev().take(64).take_while(|byte| is_name(byte)).count();
+    let name = &bytes[start..word_end];
+    if bytes.get(word_end).is_some_and(is_name) || secrecy(name) != Secrecy::Secret {
+        return None;
+    }
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'' | b'\\' | b' ' | b'\t');
+    let skip = |at: usize| at + bytes[at..].iter().take(16).take_while(|byte| is_quote(byte)).count();
+    let sign = skip(word_end);
+    let is_header = name.contains(&b'-') || name.eq_ignore_ascii_case(b"authorization");
+    match bytes.get(sign)? {
+        b':' | b'=' => {}
+        b',' if is_header => {}
+        _ => return None,
+    }
+    let mut value = skip(sign + 1);
+    for scheme in [&b"Bearer "[..], b"bearer ", b"Basic ", b"basic "] {
+        if bytes[value..].starts_with(scheme) {
+            value = skip(value + scheme.len());
+        }
+    }
+    let is_value = |byte: &u8| {
+        is_token_byte(*byte) || matches!(byte, b'.' | b'+' | b'/' | b'~' | b'!' | b'$' | b'%' | b'@' | b'#')
+    };
+    let length = bytes[value..].iter().take_while(|byte| is_value(byte)).count();
+    let text = &bytes[value..value + length];
+    let is_nothing = matches!(text, b"" | b"null" | b"None" | b"true" | b"false" | b"***");
+    let is_made = length >= 6 && (length >= 20 || text.iter().any(u8::is_ascii_digit));
+    let counts = !is_nothing && (all || is_made);
+    counts.then(|| Span { start: value as u32, end: (value + length) as u32, whole: false })
+}
+
 /// `gAAAAA…`, whole or with its middle taken out by the audit middleware.
 fn fernet(bytes: &[u8], hit: usize) -> Option<(usize, usize)> {
     let start = hit.checked_sub(1)?;

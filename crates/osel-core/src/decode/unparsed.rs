@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::redact::{Secrecy, apply, merge, secrecy, shapes};
+use super::redact::{Secrecy, apply, merge, secrecy, shapes, told};
 use super::tape::Span;
 use crate::ids::ID_BYTES_MAX;
 
@@ -14,7 +14,44 @@ use crate::ids::ID_BYTES_MAX;
 /// Keys are found as names between quotes (escaped ones too, as in the second envelope) before a colon. A
 /// value that does not end is masked to the end of the bytes.
 pub(super) fn mask(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match plain_letters(bytes) {
+        // A key may be written in escapes that nobody needs: then it is written without them, and looked for again.
+        Some(plain) => Cow::Owned(mask_plain(&plain).into_owned()),
+        None => mask_plain(bytes),
+    }
+}
+
+/// The bytes with escaped ASCII letters, digits, `_` and `-` written as themselves; none when there are no such escapes.
+fn plain_letters(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut plain: Option<Vec<u8>> = None;
+    let mut from = 0;
+    for at in memchr::memmem::find_iter(bytes, b"\\u00") {
+        let Some(digits) = bytes.get(at + 4..at + 6).and_then(|digits| std::str::from_utf8(digits).ok())
+        else {
+            break;
+        };
+        let letter = u8::from_str_radix(digits, 16).ok();
+        let Some(letter) = letter.filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        else {
+            continue;
+        };
+        if at < from {
+            continue;
+        }
+        let plain = plain.get_or_insert_default();
+        plain.extend_from_slice(&bytes[from..at]);
+        plain.push(letter);
+        from = at + 6;
+    }
+    plain.map(|mut plain| {
+        plain.extend_from_slice(&bytes[from..]);
+        plain
+    })
+}
+
+fn mask_plain(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut spans = shapes(bytes);
+    spans.extend(told(bytes, true));
     let mut at = 0;
     while let Some(quote) = memchr::memchr(b'"', &bytes[at..]).map(|step| at + step) {
         at = quote + 1;

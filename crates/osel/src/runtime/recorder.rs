@@ -93,7 +93,6 @@ impl Recorder {
         let chain = Chain::resume(TrailHead { seq: head.seq, hash: Hash(head.hash), as_of });
         let snapshot_seq = reader.snapshot_at(head.seq)?.map_or(0, |info| info.seq);
         Ok(Self {
-            engine,
             chain,
             epoch: journal.info().epoch,
             writer: Writer::start(journal).map_err(RecordError::Thread)?,
@@ -103,7 +102,9 @@ impl Recorder {
             counted: Map::default(),
             salts: Salts::default(),
             out: Output::default(),
-            commands: Vec::new(),
+            // What was given out and has no outcome is given out again: actions are idempotent.
+            commands: engine.running_scans().cloned().collect(),
+            engine,
             snapshot_seq,
             now: as_of.max(Timestamp::EPOCH),
         })

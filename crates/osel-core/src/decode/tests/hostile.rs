@@ -242,3 +242,39 @@ fn a_damaged_compressed_body_does_not_keep_its_secrets() {
     bytes[end] ^= 0xff;
     secrets_gone(&packed(bytes, Compression::Gzip));
 }
+
+/// A token of Keystone's old form has no shape of its own: it is known by the name before it, however that is written.
+#[test]
+fn tokens_are_masked_behind_their_names_in_any_text() {
+    const TOKEN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    let texts = [
+        "auth_token: '%'",
+        "{'auth_token': '%'",
+        "auth_token=%",
+        "X-Auth-Token: %",
+        "Authorization: Bearer %",
+        "curl -H \"X-Auth-Token:%\"",
+        "{\"auth_token\": \"%\"}",
+        "X_SUBJECT_TOKEN=%",
+    ];
+    let check = |body: String| {
+        let raw = message(body.clone());
+        let decoded = decode(&raw);
+        let stored = String::from_utf8_lossy(&decoded.body).into_owned();
+        assert!(!stored.contains(TOKEN), "{body}: {stored}");
+        assert!(!format!("{:?}", decoded.result).contains(TOKEN), "{body}: {:?}", decoded.result);
+    };
+    for text in texts {
+        let text = text.replace('%', TOKEN);
+        check(format!("{{bad {text}"));
+        let quoted = serde_json::to_string(&text).unwrap();
+        check(format!("{{\"event_type\": \"error_notification\", \"payload\": {{\"error\": {quoted}}}}}"));
+        check(format!(
+            "{{\"event_type\": \"port.create.end\", \"payload\": {{\"port\": {{\"id\": \"p\", \"name\": {quoted}}}}}}}"
+        ));
+    }
+    check(format!("{{bad \"_context_auth_\\u0074oken\": \"{TOKEN}\""));
+    check(format!(
+        "{{\"event_type\": \"x\", \"payload\": {{\"headers\": [\"X-Auth-Token\", \"{TOKEN}\"]}}}}"
+    ));
+}

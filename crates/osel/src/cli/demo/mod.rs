@@ -36,6 +36,15 @@ use crate::store::{Reader, Store};
 const MESSAGES: &[u8] = include_bytes!("../../../demo/cloud.jsonl.gz");
 const INVENTORY: &[u8] = include_bytes!("../../../demo/inventory.json");
 
+/// Writes a line, and ends the demo quietly when nobody reads on.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let mut out = stdout();
+        writeln!(out, $($text)*)?;
+        out.flush()?;
+    }};
+}
+
 /// How long a line stays alone on a terminal before the next one: the whole story takes half a minute.
 const PACE: Duration = Duration::from_millis(400);
 
@@ -107,10 +116,10 @@ struct Demo {
 
 impl Demo {
     fn start(&mut self, inventory_file: &Path) -> anyhow::Result<()> {
-        println!(
+        say!(
             "A recorded cloud: the notifications of a real Keystone and Neutron, as they lay on the message bus."
         );
-        println!(
+        say!(
             "Each change is followed to what it exposes; exactly that is scanned, on sockets of this machine.\n"
         );
         let summary = inventory::check(inventory_file)?;
@@ -216,40 +225,39 @@ impl Demo {
         let balanced =
             self.recorder.engine().ledger().values().all(osel_core::engine::SourceLedger::balances);
         let sums = &self.sums;
-        println!(
+        say!(
             "\n{} notifications, each with its record; the ledger {}.",
             sums.messages,
             if balanced { "balances" } else { "does NOT balance" }
         );
-        println!(
+        say!(
             "{} changes of exposure opened {} rows and closed {}; {exposed} rows are exposed now.",
-            sums.changes, sums.opened, sums.closed
+            sums.changes,
+            sums.opened,
+            sums.closed
         );
-        println!("{} logins and requests were denied or failed.", sums.failures);
-        println!(
-            "{} scans came back; {} found something open that nothing exposes.",
-            sums.scans, sums.surprises
-        );
+        say!("{} logins and requests were denied or failed.", sums.failures);
+        say!("{} scans came back; {} found something open that nothing exposes.", sums.scans, sums.surprises);
         let good = match verify(&mut *self.reader, None, &mut || {})? {
             Finding::Good { records, head, .. } => {
-                println!(
+                say!(
                     "The trail is verified: {records} records, nothing changed, removed, inserted or swapped."
                 );
-                println!("Its head, to be noted elsewhere: {head}");
+                say!("Its head, to be noted elsewhere: {head}");
                 true
             }
             Finding::Bad { seq, why } => {
-                println!("The trail is NOT good: record {seq}: {why}");
+                say!("The trail is NOT good: record {seq}: {why}");
                 false
             }
         };
         if let Some(directory) = kept {
-            println!("\nLook at it:");
+            say!("\nLook at it:");
             for command in ["exposure", "audit search --exposing", "audit verify", "ledger"] {
-                println!("  osel {command} --store {}", directory.display());
+                say!("  osel {command} --store {}", directory.display());
             }
         } else {
-            println!("\nTo look at the store afterwards: osel demo --store DIR");
+            say!("\nTo look at the store afterwards: osel demo --store DIR");
         }
         Ok(if good && balanced { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
