@@ -105,8 +105,8 @@ impl CloudModel {
 
     fn delete_rule(&mut self, id: &Id, changes: &mut Changes) {
         let Some(slot) = self.rules.slot(id) else { return };
-        let permission = self.rules.at(slot).permission();
-        self.unlink_rule(slot, id, permission, changes);
+        let standing = self.rules.at(slot).standing();
+        self.unlink_rule(slot, id, standing, changes);
         self.rules.remove(id);
         changes.touch(Kind::Rule, id);
     }
