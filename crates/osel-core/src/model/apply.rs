@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::changes::{Changes, Teller, Telling, admit, merge};
 use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap};
 use super::delta::{Delta, Gap};
-use super::floating::forwarding_id;
 use super::state::{Interface, PortState, Standing, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
@@ -32,7 +31,15 @@ impl CloudModel {
                     self.tell(object, &telling, &mut changes);
                 }
             }
-            Change::Deleted { kind, id, .. } => self.delete(*kind, id, &telling(), &mut changes),
+            Change::Deleted { kind, id, last } => {
+                let telling = telling();
+                self.delete(*kind, id, &telling, &mut changes);
+                if let (Some(Object::FloatingIp(floating)), true) =
+                    (last.as_deref(), self.gone(*kind, Some(id), &telling))
+                {
+                    self.bury_forwardings(id, floating, telling.time, &telling, &mut changes);
+                }
+            }
             Change::Interface(interface) => self.interface(interface, &telling(), &mut changes),
             _ => {}
         }
@@ -62,13 +69,10 @@ impl CloudModel {
     pub(super) fn tell(&mut self, object: &Object, telling: &Telling, changes: &mut Changes) {
         let Some(id) = object.id() else { return };
         if !self.may_live(object.kind(), id, telling) {
-            if let Object::FloatingIp(floating) = object
-                && self.gone(Kind::FloatingIp, Some(id), telling)
+            if let (Object::FloatingIp(floating), Some(died)) =
+                (object, self.tombstones.get(Kind::FloatingIp, id))
             {
-                // What it lists went with it; their own messages do not say that they hang on it.
-                for forwarding in floating.forwardings.iter().flatten() {
-                    self.delete(Kind::Forwarding, &forwarding_id(id, forwarding), telling, changes);
-                }
+                self.bury_forwardings(id, floating, died, telling, changes);
             }
             return;
         }

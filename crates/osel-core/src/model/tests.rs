@@ -99,9 +99,16 @@ fn a_forwarding_outlived_its_floating_ip_when_it_was_listed_too_late() {
         forwardings: Some(vec![forwarding.clone()]),
         ..FloatingIp::default()
     };
-    let (listed, gone) = (made(Object::FloatingIp(floating)), deleted(Kind::FloatingIp, "i"));
-    for mut cloud in in_both_orders(&listed, &gone) {
-        hear(&mut cloud, 3, &made(Object::Forwarding(forwarding.clone())));
-        assert_eq!(cloud.ids(Kind::Forwarding), []);
+    let listed = made(Object::FloatingIp(floating.clone()));
+    let shown = Told::Read(vec![Object::FloatingIp(floating.clone())]);
+    let gone = || deleted(Kind::FloatingIp, "i");
+    let last = Some(Box::new(Object::FloatingIp(floating)));
+    let told = Told::Event(Change::Deleted { kind: Kind::FloatingIp, id: Id::new("i"), last });
+    let nothing = || made(Object::Rule(Rule::default()));
+    for (first, second) in [(listed, gone()), (shown, gone()), (nothing(), told)] {
+        for mut cloud in in_both_orders(&first, &second) {
+            hear(&mut cloud, 3, &made(Object::Forwarding(forwarding.clone())));
+            assert_eq!(cloud.ids(Kind::Forwarding), []);
+        }
     }
 }
