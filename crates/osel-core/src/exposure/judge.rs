@@ -187,13 +187,22 @@ impl<'a> Case<'a> {
     /// The same from the rows themselves, wherever they come from.
     fn judge_rows(self, view: &impl View, told: &mut Vec<Verdict>) {
         let Some(first) = self.rows().next() else { return };
-        let mut slots = view.neighbours(first.address, first.network_id.as_ref(), &first.port_id);
-        slots.extend(view.port_slot(&first.port_id));
+        let (address, network) = (first.address, first.network_id.as_ref());
+        let mut slots = view.neighbours(address, network, &first.port_id);
+        slots.extend(self.rows().filter_map(|row| view.port_slot(&row.port_id)));
+        // A floating IP leads to several ports by its forwardings.
+        for floating in view.floating_ips_at(address.addr()) {
+            let forwardings = view.forwardings_of(&floating.id).into_iter();
+            let ports = forwardings.filter_map(|forwarding| forwarding.internal_port_id.as_ref());
+            slots.extend(ports.chain(&floating.port_id).filter_map(|port| view.port_slot(port)));
+        }
+        slots.sort_unstable();
+        slots.dedup();
         let mut present = Vec::new();
-        for slot in slots {
+        for slot in slots.into_iter().filter(|&slot| view.port(slot).network_id.as_ref() == network) {
             view.rows_of(slot, &mut present);
         }
-        present.retain(|row| row.address == first.address);
+        present.retain(|row| row.address == address);
         present.sort_unstable_by(Row::cmp_exposure);
         present.dedup_by(|one, other| one.same_exposure(other));
         // Many ports may share an address, with the same few permissions: who is not asked twice about one of them.

@@ -8,35 +8,25 @@ use crate::event::{
     Version,
 };
 use crate::ids::Id;
-use crate::model::{CloudModel, Delta, ModelOptions, Row, View};
+use crate::model::{CloudModel, Delta, ModelOptions, Row};
 use crate::time::Timestamp;
 
 /// Every row of the delta with its verdict: each row against each, in the words of contract §5.
 fn obvious(view: &CloudModel, delta: &Delta) -> Vec<(Row, bool, bool)> {
     let same_place =
         |one: &Row, other: &Row| one.network_id == other.network_id && one.address == other.address;
-    let present = |row: &Row| {
-        let mut slots = view.neighbours(row.address, row.network_id.as_ref(), &row.port_id);
-        slots.extend(view.port_slot(&row.port_id));
-        let mut rows = Vec::new();
-        slots.into_iter().for_each(|slot| view.rows_of(slot, &mut rows));
-        rows.retain(|other| other.address == row.address);
-        rows
-    };
-    // A place is looked at through the first row of the delta that has it.
-    let first = |row: &Row| {
-        let mut all = delta.opened.iter().chain(&delta.closed);
-        present(all.find(|other| same_place(other, row)).unwrap_or(row))
-    };
+    let all = crate::exposure::rows(view);
+    let present =
+        |row: &Row| -> Vec<Row> { all.iter().filter(|other| same_place(other, row)).cloned().collect() };
     let opened = delta.opened.iter().map(|row| {
-        let present = first(row);
+        let present = present(row);
         let others = present.iter().filter(|other| !other.same_exposure(row));
         let came = |other: &Row| delta.opened.iter().any(|row| row.same_exposure(other));
         let stayed = present.iter().filter(|other| !came(other));
         let gone = delta.closed.iter().filter(|other| same_place(other, row));
         (row.clone(), covered(row, others), covered(row, stayed.chain(gone)))
     });
-    let closed = delta.closed.iter().map(|row| (row.clone(), covered(row, first(row).iter()), true));
+    let closed = delta.closed.iter().map(|row| (row.clone(), covered(row, present(row).iter()), true));
     let mut opened: Vec<_> = opened.collect();
     opened.sort_by_cached_key(|(row, ..)| row.sort_key());
     let mut closed: Vec<_> = closed.collect();

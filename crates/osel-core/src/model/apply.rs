@@ -8,8 +8,7 @@ use std::sync::Arc;
 use super::changes::{Changes, Teller, Telling, admit, merge};
 use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap};
 use super::delta::{Delta, Gap};
-use super::permission::{Permission, Source};
-use super::state::{Interface, PortState, State};
+use super::state::{Interface, PortState, Standing, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
 use crate::ids::Id;
@@ -32,7 +31,15 @@ impl CloudModel {
                     self.tell(object, &telling, &mut changes);
                 }
             }
-            Change::Deleted { kind, id, .. } => self.delete(*kind, id, &telling(), &mut changes),
+            Change::Deleted { kind, id, last } => {
+                let telling = telling();
+                self.delete(*kind, id, &telling, &mut changes);
+                if let (Some(Object::FloatingIp(floating)), true) =
+                    (last.as_deref(), self.gone(*kind, Some(id), &telling))
+                {
+                    self.bury_forwardings(id, floating, telling.time, &telling, &mut changes);
+                }
+            }
             Change::Interface(interface) => self.interface(interface, &telling(), &mut changes),
             _ => {}
         }
@@ -62,6 +69,11 @@ impl CloudModel {
     pub(super) fn tell(&mut self, object: &Object, telling: &Telling, changes: &mut Changes) {
         let Some(id) = object.id() else { return };
         if !self.may_live(object.kind(), id, telling) {
+            if let (Object::FloatingIp(floating), Some(died)) =
+                (object, self.tombstones.get(Kind::FloatingIp, id))
+            {
+                self.bury_forwardings(id, floating, died, telling, changes);
+            }
             return;
         }
         match object {
@@ -213,24 +225,25 @@ impl CloudModel {
         if news == 0 {
             return;
         }
-        let before = rule.permission();
+        let before = rule.standing();
         rule.take(told, news);
         changes.touch(Kind::Rule, id);
         self.relink_rule(slot, before, changes);
     }
 
-    /// Puts a rule where its fields say, and notes the rows that this opens and closes; `before` is what it admitted.
-    pub(super) fn relink_rule(&mut self, slot: Slot, before: Option<Permission>, changes: &mut Changes) {
+    /// Puts a rule where its fields say, and notes the rows that this opens and closes; `before` is what it was.
+    pub(super) fn relink_rule(&mut self, slot: Slot, before: Standing, changes: &mut Changes) {
         let rule = self.rules.at(slot);
-        let (id, permission) = (rule.id.clone(), rule.permission());
+        let (id, standing) = (rule.id.clone(), rule.standing());
         let group_id = rule.security_group_id.clone();
         let group = group_id.as_ref().and_then(|group| self.groups.slot(group)).unwrap_or(NOWHERE);
         let linked = link(&mut self.links.rules, slot).group;
-        if linked == group && before == permission && (linked != NOWHERE || group_id.is_none()) {
+        if linked == group && before == standing && (linked != NOWHERE || group_id.is_none()) {
             return;
         }
         self.unlink_rule(slot, &id, before, changes);
         let Some(group) = group_id else { return };
+        let Standing { permission, source } = standing;
         // Only now: a group that only this rule named may have gone with the link.
         let group = self.groups.slot_or_insert(&group);
         let links = link(&mut self.links.groups, group);
@@ -240,8 +253,8 @@ impl CloudModel {
                 self.links.sets[set as usize].rules.push(slot);
             }
         }
-        if let Some(Permission { source: Source::Group(source), .. }) = &permission {
-            let source = self.groups.slot_or_insert(source);
+        if let Some(source) = source {
+            let source = self.groups.slot_or_insert(&source);
             link(&mut self.links.groups, source).named_by.push(slot);
         }
         if let (Some(permission), false) = (&permission, changes.silent) {
@@ -250,13 +263,13 @@ impl CloudModel {
         *link(&mut self.links.rules, slot) = RuleLinks { group, permits: permission.is_some() };
     }
 
-    /// Takes a rule that admitted this out of its group, the group's sets and its source's list, and notes the rows that this
+    /// Takes a rule that was this out of its group, the group's sets and its source's list, and notes the rows that this
     /// closes.
     pub(super) fn unlink_rule(
         &mut self,
         slot: Slot,
         id: &Id,
-        permission: Option<Permission>,
+        Standing { permission, source }: Standing,
         changes: &mut Changes,
     ) {
         let RuleLinks { group, .. } = std::mem::take(link(&mut self.links.rules, slot));
@@ -273,9 +286,7 @@ impl CloudModel {
                 unlist(&mut self.links.sets[set as usize].rules, slot);
             }
         }
-        if let Some(Source::Group(source)) = permission.map(|permission| permission.source)
-            && let Some(source) = self.groups.slot(&source)
-        {
+        if let Some(source) = source.and_then(|source| self.groups.slot(&source)) {
             unlist(&mut link(&mut self.links.groups, source).named_by, slot);
             self.drop_unknown_group(source);
         }

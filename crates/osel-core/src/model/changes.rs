@@ -174,7 +174,13 @@ where
     let given = T::given(told) | EXISTS;
     match telling.teller {
         Teller::Bus => state.stamps_mut().admit(given, &stamp),
-        Teller::Api { exact } => state.stamps_mut().admit_read(given, &stamp, exact),
+        Teller::Api { exact } => {
+            let stamps = state.stamps_mut();
+            let read_at = stamps.read_at();
+            let news = stamps.admit_read(given, &stamp, exact);
+            // That it was there then is news even where nothing else is.
+            if stamps.read_at() == read_at { news } else { news | EXISTS }
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::changes::{Changes, Teller, Telling};
 use super::cloud::{CloudModel, link};
 use super::delta::Delta;
+use super::floating::forwarding_id;
 use super::state::State;
-use crate::event::Kind;
+use crate::event::{self, Kind};
 use crate::ids::Id;
 use crate::time::Timestamp;
 
@@ -105,8 +106,8 @@ impl CloudModel {
 
     fn delete_rule(&mut self, id: &Id, changes: &mut Changes) {
         let Some(slot) = self.rules.slot(id) else { return };
-        let permission = self.rules.at(slot).permission();
-        self.unlink_rule(slot, id, permission, changes);
+        let standing = self.rules.at(slot).standing();
+        self.unlink_rule(slot, id, standing, changes);
         self.rules.remove(id);
         changes.touch(Kind::Rule, id);
     }
@@ -141,6 +142,23 @@ impl CloudModel {
         let orphans: Vec<Id> = orphans.into_iter().map(|slot| self.forwardings.at(slot).id.clone()).collect();
         for orphan in orphans {
             self.delete(Kind::Forwarding, &orphan, telling, changes);
+        }
+    }
+
+    /// What a dead floating IP's body lists went with it. The forwardings' own messages do not say what they hang on, and may come
+    /// later.
+    pub(super) fn bury_forwardings(
+        &mut self,
+        id: &Id,
+        floating: &event::FloatingIp,
+        died: Timestamp,
+        telling: &Telling,
+        changes: &mut Changes,
+    ) {
+        for forwarding in floating.forwardings.iter().flatten() {
+            let forwarding = forwarding_id(id, forwarding);
+            self.tombstones.bury(Kind::Forwarding, &forwarding, died, telling.now);
+            self.remove(Kind::Forwarding, &forwarding, changes);
         }
     }
 

@@ -24,7 +24,9 @@ impl CloudModel {
         let mut lent = Lent::new();
         for id in &port.security_groups {
             let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group as usize));
-            if named.is_some_and(|links| !links.named_by.is_empty()) {
+            let admits =
+                |&rule: &Slot| self.links.rules.get(rule as usize).is_some_and(|links| links.permits);
+            if named.is_some_and(|links| links.named_by.iter().any(admits)) {
                 lent.extend(port.fixed_ips.iter().map(|fixed| (id.clone(), host(fixed.address))));
                 if self.options.group_members_include_pairs {
                     lent.extend(port.allowed_address_pairs.iter().map(|pair| (id.clone(), *pair)));

@@ -236,6 +236,14 @@ merged! { RuleState from event::Rule, also { },
     9 remote_address_group_id = None => |group| group.clone().map(Box::new);
 }
 
+/// What a rule is to others: to the ports of its group, and to the group it names, in whichever direction: without that group it is
+/// void.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) permission: Option<Permission>,
+    pub(super) source: Option<Box<Id>>,
+}
+
 impl RuleState {
     /// The rule that one statement alone describes.
     pub fn from_told(told: &event::Rule) -> Self {
@@ -247,6 +255,11 @@ impl RuleState {
     /// What it admits to its ports; nothing for an egress rule.
     pub fn permission(&self) -> Option<Permission> {
         self.ingress.then(|| self.admits())
+    }
+
+    /// What it is to others.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { permission: self.permission(), source: self.remote_group_id.clone() }
     }
 
     /// What it admits, in whichever direction.

@@ -1,7 +1,9 @@
 //! Mistakes that the model once made, found by simulated clouds: each test is named after what was wrong.
 
 use super::*;
-use crate::event::{Change, Event, Network, Object, Outcome, Subnet, Version};
+use crate::event::{
+    Change, Event, FloatingIp, Forwarding, Network, Object, Outcome, Rule, Subnet, Verb, Version,
+};
 use crate::ids::Id;
 use crate::time::Timestamp;
 
@@ -68,5 +70,45 @@ fn a_read_from_before_a_network_was_deleted_brought_its_subnets_back() {
     // The read was later: then the deletion was not true.
     for cloud in in_both_orders(&deleted(Kind::Network, "n"), &read).into_iter().take(1) {
         assert_eq!(cloud.ids(Kind::Subnet), [Id::new("s")]);
+    }
+}
+
+fn made(object: Object) -> Told {
+    Told::Event(Change::Objects { verb: Some(Verb::Create), objects: vec![object] })
+}
+
+#[test]
+fn an_egress_rule_outlived_the_group_it_names() {
+    let rule = Rule {
+        version: version("r", 0),
+        security_group_id: Some(Id::new("g")),
+        ingress: Some(false),
+        remote_group_id: Some(Some(Id::new("h"))),
+        ..Rule::default()
+    };
+    for cloud in in_both_orders(&made(Object::Rule(rule)), &deleted(Kind::SecurityGroup, "h")) {
+        assert_eq!((cloud.ids(Kind::Rule), cloud.ids(Kind::SecurityGroup)), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn a_forwarding_outlived_its_floating_ip_when_it_was_listed_too_late() {
+    let forwarding = Forwarding { version: version("f", 0), ..Forwarding::default() };
+    let floating = FloatingIp {
+        version: version("i", 1),
+        forwardings: Some(vec![forwarding.clone()]),
+        ..FloatingIp::default()
+    };
+    let listed = made(Object::FloatingIp(floating.clone()));
+    let shown = Told::Read(vec![Object::FloatingIp(floating.clone())]);
+    let gone = || deleted(Kind::FloatingIp, "i");
+    let last = Some(Box::new(Object::FloatingIp(floating)));
+    let told = Told::Event(Change::Deleted { kind: Kind::FloatingIp, id: Id::new("i"), last });
+    let nothing = || made(Object::Rule(Rule::default()));
+    for (first, second) in [(listed, gone()), (shown, gone()), (nothing(), told)] {
+        for mut cloud in in_both_orders(&first, &second) {
+            hear(&mut cloud, 3, &made(Object::Forwarding(forwarding.clone())));
+            assert_eq!(cloud.ids(Kind::Forwarding), []);
+        }
     }
 }

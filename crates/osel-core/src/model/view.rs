@@ -35,7 +35,8 @@ pub trait View {
     /// The rules that a port's groups apply to it: (group, rule, what it admits).
     fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)>;
     /// The set of groups whose rules, and nothing else, make the rows of an address: each rule of the address' family one row.
-    /// None where another port of the network answers for the address, or several ways lead from it to the port.
+    /// None where another port of the network answers for the address or a floating IP has it too, or several ways lead from it to
+    /// the port.
     fn lone_set(&self, slot: Slot, network: Option<&Id>, via: Via, address: IpNet) -> Option<Slot>;
     /// Ports with an address or an address pair that is or contains `address`; for `exact` only those with this very one.
     fn ports_holding(&self, address: IpNet, exact: bool) -> Vec<Slot>;
@@ -120,7 +121,8 @@ impl View for CloudModel {
         if !filtered || !matches!(via, Via::Fixed | Via::Pair) || port.network_id.as_ref() != network {
             return None;
         }
-        if self.links.shared.contains(&(address, links.network)) {
+        let is_shared = self.links.shared.contains(&(address, links.network));
+        if is_shared || self.links.floating_by_address.contains_key(&address.addr()) {
             return None;
         }
         (self.only_door(port, address)? == via).then_some(links.set)
