@@ -1,11 +1,15 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
+mod gaps;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::record::RecordBody;
-use super::{ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage};
+use super::{
+    ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ScanCommand,
+};
 use crate::decode::decode;
 use crate::event::{FixedIp, Kind, Object, Outcome, Port, Properties, RawMessage, Rule, Version};
 use crate::ids::Id;
@@ -21,17 +25,27 @@ fn at(second: i64) -> Timestamp {
 /// An engine that listens to one region.
 struct Listener {
     engine: Engine,
+    options: EngineOptions,
+    region: &'static str,
     sent: usize,
+    /// What was given out to be carried out.
+    commands: Vec<ScanCommand>,
 }
 
 impl Listener {
     fn new() -> Self {
-        Self { engine: Engine::new(EngineOptions::default()), sent: 0 }
+        Self::with(EngineOptions::default())
+    }
+
+    fn with(options: EngineOptions) -> Self {
+        let engine = Engine::new(options.clone());
+        Self { engine, options, region: "north", sent: 0, commands: Vec::new() }
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Vec<RecordBody> {
         let mut out = Output::default();
         self.engine.handle(now, input, &mut out);
+        self.commands.append(&mut out.commands);
         out.records
     }
 
@@ -52,7 +66,7 @@ impl Listener {
         });
         let raw = RawMessage {
             source: Arc::from("bus"),
-            region: Some(Arc::from("north")),
+            region: Some(Arc::from(self.region)),
             exchange: "neutron".into(),
             routing_key: "notifications.info".into(),
             redelivered: false,
@@ -73,7 +87,7 @@ impl Listener {
 
     /// The engine of another process that goes on from this one's snapshot.
     fn restart(&mut self) {
-        let mut engine = Engine::new(EngineOptions::default());
+        let mut engine = Engine::new(self.options.clone());
         let mut region = None;
         for line in self.engine.lines() {
             let line = serde_json::to_string(&line).unwrap();
