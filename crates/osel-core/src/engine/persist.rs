@@ -15,7 +15,7 @@ use crate::model::{CloudModel, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
-pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 2;
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 3;
 
 /// How an object looks after a record.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
 mod gaps;
+mod scans;
 
 use std::sync::Arc;
 
