@@ -45,8 +45,10 @@ pub struct ScanCommand {
     /// The region of the change.
     pub region: Option<Arc<str>>,
     /// The network that has the address; none for a floating IP.
+    #[serde(default)]
     pub network_id: Option<Id>,
     /// Whether more ports changed than are scanned.
+    #[serde(default)]
     pub partial: bool,
     /// The project of the address.
     pub project_id: Option<Id>,
@@ -141,6 +143,11 @@ impl Engine {
     /// Commands that were given out and have no outcome yet: after a restart they are given out again.
     pub fn running_scans(&self) -> impl Iterator<Item = &ScanCommand> {
         self.scans.running.values()
+    }
+
+    /// Corrects what is under way by what the store has: a command that was written down keeps its id, its ports and its cause.
+    pub fn set_running_scans(&mut self, commands: impl IntoIterator<Item = ScanCommand>) {
+        self.scans.running = commands.into_iter().map(|command| (command.id.clone(), command)).collect();
     }
 
     /// Whether any scan waits or runs.

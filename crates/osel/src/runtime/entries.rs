@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
-use osel_core::engine::{Engine, Input, Named, Output, ReadEnd, ReadPage, Replay};
+use osel_core::engine::{
+    Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, Replay,
+};
 use osel_core::event::{Digest, Kind, Properties, RawMessage};
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -65,6 +67,20 @@ struct InventoryHead {
 struct InventoryEnd {
     complete: Vec<Kind>,
     origin: String,
+}
+
+/// What stands in an entry about osel itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct SystemHead {
+    /// The options that hold from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    options: Option<OptionsLine>,
+}
+
+/// The head of the entry that tells options.
+pub fn options_head(options: &EngineOptions) -> Vec<u8> {
+    let head = SystemHead { options: Some(options.into()) };
+    serde_json::to_vec(&head).unwrap_or_default()
 }
 
 /// The head of a message's entry.
@@ -132,6 +148,12 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
             }
         }
         EntryKind::ORDER => fold_order(engine, entry, out),
+        EntryKind::SYSTEM => {
+            let head: Option<SystemHead> = serde_json::from_slice(&entry.head).ok();
+            if let Some(options) = head.and_then(|head| head.options) {
+                engine.handle(entry.at, Input::Options(options.into()), out);
+            }
+        }
         _ => engine.handle(entry.at, Input::Tick, out),
     }
 }

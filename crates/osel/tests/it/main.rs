@@ -13,6 +13,8 @@ mod demo;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod fold;
+#[cfg(test)]
 mod gap;
 #[cfg(test)]
 mod kill;
