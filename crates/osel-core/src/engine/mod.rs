@@ -26,7 +26,7 @@ pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use options::{EngineOptions, OptionsLine};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version};
-pub use reading::{Named, ReadEnd, ReadPage};
+pub use reading::{Named, ReadEnd, ReadPage, ReadRun, RunId};
 pub use replay::Replay;
 pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
 
@@ -131,6 +131,8 @@ pub struct Engine {
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     /// The reads of the API that are under way, one for each region at most.
     readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
+    /// The latest read of each region.
+    runs: BTreeMap<Option<Arc<str>>, RunId>,
     scans: scans::Scans,
     /// The number of the last record.
     seq: u64,

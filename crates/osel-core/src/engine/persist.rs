@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::attempts::AttemptLine;
 use super::dedup::Remembered;
 use super::scans::ScanLine;
-use super::{Engine, OptionsLine, SourceLedger};
+use super::{Engine, OptionsLine, RunId, SourceLedger};
 use crate::model::{CloudModel, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
-pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 4;
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 5;
 
 /// How an object looks after a record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,6 +44,7 @@ pub enum EngineLine {
     Name(NameEntry),
     Scan(ScanLine),
     Gap(Option<Arc<str>>, Gap),
+    Run(Option<Arc<str>>, RunId),
     Region(Option<Arc<str>>),
     /// Of the last region named.
     Object(StateLine),
@@ -66,6 +67,7 @@ impl Engine {
             .chain(self.names.entries().into_iter().map(EngineLine::Name))
             .chain(self.scans.lines().map(EngineLine::Scan))
             .chain(self.gaps.iter().map(|(region, gap)| EngineLine::Gap(region.clone(), gap.clone())))
+            .chain(self.runs.iter().map(|(region, run)| EngineLine::Run(region.clone(), *run)))
             .chain(clouds)
     }
 
@@ -82,6 +84,9 @@ impl Engine {
             EngineLine::Name(entry) => self.names.restore([entry]),
             EngineLine::Gap(region, gap) => {
                 self.gaps.insert((region, gap));
+            }
+            EngineLine::Run(region, run) => {
+                self.runs.insert(region, run);
             }
             EngineLine::Scan(line) => self.scans.restore(line),
             EngineLine::Region(name) => {

@@ -1,6 +1,7 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
 mod gaps;
+mod reads;
 mod scans;
 
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::record::RecordBody;
 use super::{
-    ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ScanCommand,
+    ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ReadRun, RunId,
+    ScanCommand,
 };
 use crate::decode::decode;
 use crate::event::{FixedIp, Kind, Object, Outcome, Port, Properties, RawMessage, Rule, Version};
@@ -169,20 +171,23 @@ fn shown(group: &str, rules: &[&str]) -> Vec<Object> {
 
 impl Listener {
     fn page(&mut self, region: &str, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
-        let page = ReadPage { region: Some(Arc::from(region)), at: at(second), exact: true, objects };
+        let page = ReadPage { run: run(None, region, second), objects };
         self.handle(at(second), Input::Page(page))
     }
 
     fn read_end(&mut self, region: &str, second: i64) -> Vec<RecordBody> {
-        let end = ReadEnd {
-            region: Some(Arc::from(region)),
-            at: at(second),
-            exact: true,
-            complete: vec![Kind::Port, Kind::Rule],
-            origin: "test".to_owned(),
-        };
-        self.handle(at(second), Input::ReadEnd(end))
+        self.run_end(&run(None, region, second))
     }
+
+    fn run_end(&mut self, run: &ReadRun) -> Vec<RecordBody> {
+        let complete = vec![Kind::Port, Kind::Rule];
+        let end = ReadEnd { run: run.clone(), complete, origin: "test".to_owned() };
+        self.handle(run.at, Input::ReadEnd(end))
+    }
+}
+
+fn run(id: Option<u64>, region: &str, second: i64) -> ReadRun {
+    ReadRun { id: id.map(RunId), region: Some(Arc::from(region)), at: at(second), exact: true }
 }
 
 /// How many rows the records opened and closed.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
 use osel_core::engine::{
-    Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, Replay,
+    Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, RunId,
 };
 use osel_core::event::{Digest, Kind, Properties, RawMessage};
 use osel_core::time::Timestamp;
@@ -55,6 +55,8 @@ struct ReplayHead<'a> {
 /// What stands beside a page of an inventory, or at its end.
 #[derive(Debug, Serialize, Deserialize)]
 struct InventoryHead {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     region: Option<Arc<str>>,
     at: Timestamp,
@@ -120,20 +122,18 @@ pub fn replay_head(replay: &Replay<'_>) -> Vec<u8> {
 }
 
 /// The head of a page's entry.
-pub fn page_head(region: Option<&Arc<str>>, at: Timestamp, exact: bool) -> Vec<u8> {
-    let head = InventoryHead { region: region.cloned(), at, exact, end: None };
-    serde_json::to_vec(&head).unwrap_or_default()
+pub fn page_head(run: &ReadRun) -> Vec<u8> {
+    serde_json::to_vec(&inventory_head(run, None)).unwrap_or_default()
 }
 
 /// The head of the entry that ends a read.
 pub fn end_head(end: &ReadEnd) -> Vec<u8> {
-    let head = InventoryHead {
-        region: end.region.clone(),
-        at: end.at,
-        exact: end.exact,
-        end: Some(InventoryEnd { complete: end.complete.clone(), origin: end.origin.clone() }),
-    };
-    serde_json::to_vec(&head).unwrap_or_default()
+    let last = InventoryEnd { complete: end.complete.clone(), origin: end.origin.clone() };
+    serde_json::to_vec(&inventory_head(&end.run, Some(last))).unwrap_or_default()
+}
+
+fn inventory_head(run: &ReadRun, end: Option<InventoryEnd>) -> InventoryHead {
+    InventoryHead { run: run.id, region: run.region.clone(), at: run.at, exact: run.exact, end }
 }
 
 /// Does to the engine what the entry once did. What comes out was written down then.
@@ -220,10 +220,10 @@ fn fold_message(engine: &mut Engine, entry: &Entry, out: &mut Output) {
 
 fn fold_inventory(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     let Ok(head) = serde_json::from_slice::<InventoryHead>(&entry.head) else { return };
-    if let Some(end) = head.end {
-        let InventoryEnd { complete, origin } = end;
-        let end = ReadEnd { region: head.region, at: head.at, exact: head.exact, complete, origin };
-        engine.handle(entry.at, Input::ReadEnd(end), out);
+    let InventoryHead { run: id, region, at, exact, end } = head;
+    let run = ReadRun { id, region, at, exact };
+    if let Some(InventoryEnd { complete, origin }) = end {
+        engine.handle(entry.at, Input::ReadEnd(ReadEnd { run, complete, origin }), out);
         return;
     }
     let items = entry.body.split(|&byte| byte == b'\n').filter_map(|line| {
@@ -231,19 +231,15 @@ fn fold_inventory(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         let collection = std::str::from_utf8(&line[..tab]).ok()?;
         read_item(collection, &line[tab + 1..])?.ok()
     });
-    let (page, names) = split_items(items, head.region, head.at, head.exact);
+    let (page, names) = split_items(items, &run);
     engine.handle(entry.at, Input::Page(page), out);
     engine.handle(entry.at, Input::Names(names), out);
 }
 
 /// Objects and names of a page, as the engine takes them.
-pub fn split_items(
-    items: impl Iterator<Item = Item>,
-    region: Option<Arc<str>>,
-    at: Timestamp,
-    exact: bool,
-) -> (ReadPage, Vec<Named>) {
-    let mut page = ReadPage { region, at, exact, objects: Vec::new() };
+pub fn split_items(items: impl Iterator<Item = Item>, run: &ReadRun) -> (ReadPage, Vec<Named>) {
+    let at = run.at;
+    let mut page = ReadPage { run: run.clone(), objects: Vec::new() };
     let mut names = Vec::new();
     for item in items {
         match item {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
-    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, Replay, ScanCommand, ScanOutcome, Version,
+    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, RunId, ScanCommand,
+    ScanOutcome, Version,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -72,6 +73,8 @@ pub struct Recorder {
     commands: Vec<ScanCommand>,
     snapshot_seq: u64,
     now: Timestamp,
+    /// The last read that began.
+    last_run: u64,
     /// Options that hold from the next input on and are not in the journal yet.
     untold: Option<EngineOptions>,
 }
@@ -110,6 +113,7 @@ impl Recorder {
             // What was given out and has no outcome is given out again: actions are idempotent.
             commands: engine.running_scans().cloned().collect(),
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
+            last_run: engine.last_run(),
             engine,
             snapshot_seq,
             now: as_of.max(Timestamp::EPOCH),
@@ -209,22 +213,21 @@ impl Recorder {
         Ok(disposition)
     }
 
+    /// A read that begins now, to be named with each of its pages and its end.
+    pub fn begin_read(&mut self, region: Option<&Arc<str>>, at: Timestamp, exact: bool) -> ReadRun {
+        self.last_run = self.last_run.max(self.engine.last_run()) + 1;
+        ReadRun { id: Some(RunId(self.last_run)), region: region.cloned(), at, exact }
+    }
+
     /// Takes a page of an inventory.
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
-    pub fn page(
-        &mut self,
-        now: Timestamp,
-        region: Option<&Arc<str>>,
-        at: Timestamp,
-        exact: bool,
-        page: Page,
-    ) -> Result<(), RecordError> {
+    pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: Page) -> Result<(), RecordError> {
         self.tell_options(now);
-        let head = entries::page_head(region, at, exact);
+        let head = entries::page_head(run);
         let Page { items, text } = page;
-        let (objects, names) = entries::split_items(items.into_iter(), region.cloned(), at, exact);
+        let (objects, names) = entries::split_items(items.into_iter(), run);
         self.entry += 1;
         self.handle(now, Input::Page(objects));
         self.seal()?;
