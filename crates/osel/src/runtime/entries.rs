@@ -7,7 +7,7 @@ use osel_core::decode::{Decoded, Defect, DefectKind, decode};
 use osel_core::engine::{
     Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, RunId,
 };
-use osel_core::event::{Digest, Kind, Properties, RawMessage};
+use osel_core::event::{Compression, Digest, Kind, Properties, RawMessage};
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -180,8 +180,14 @@ pub fn raw_message(entry: &Entry) -> RawMessage {
 /// The message of a quarantined entry, to be decoded once more, with the digest that it was quarantined under.
 pub fn held_message(entry: &Entry) -> (RawMessage, Digest) {
     let mut raw = raw_message(entry);
-    // Bytes that could not be unpacked are kept packed.
-    raw.properties.compression = compression(&raw.properties.json);
+    // Bytes that could not be unpacked are kept packed; of all others the unpacked text is kept, which begins otherwise.
+    let packed = match compression(&raw.properties.json) {
+        Some(Compression::Gzip) => raw.body.starts_with(&[0x1f, 0x8b]) || raw.body.starts_with(b"x"),
+        Some(Compression::Bzip2) => raw.body.starts_with(b"BZh"),
+        Some(_) => true,
+        None => false,
+    };
+    raw.properties.compression = compression(&raw.properties.json).filter(|_| packed);
     let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
     let digest = head.and_then(|head| unhex(&head.digest)).unwrap_or_default();
     (raw, digest)
