@@ -7,13 +7,15 @@ use std::sync::Arc;
 use osel::runtime::{Recorder, state};
 use osel::store::{ALL, Commit, EntryKind, Head, Journal, NewStore, Reader, Store};
 use osel_core::decode::decode;
-use osel_core::engine::{Engine, EngineOptions, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
+use osel_core::engine::{
+    ATTEMPT_SECONDS, Engine, EngineOptions, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome,
+};
 use osel_core::event::{Change, Properties, RawMessage};
 use osel_core::plan::ScanPolicy;
 use osel_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::command::Place;
+use crate::command::{Place, json_lines};
 
 /// More addresses than may be scanned at once, so that some wait.
 const PORTS: usize = RUNNING_SCANS_MAX + 4;
@@ -234,4 +236,38 @@ fn records_of_an_older_version_kept_their_numbers_in_the_trail_only() {
     drop(recorder);
     let engine = resumed(&store, &scanning());
     assert_eq!(engine.running_scans().map(|command| &command.id).collect::<Vec<_>>(), [&again[0].id]);
+}
+
+/// The bus is silent: only the clock of the loop can say that a request never ended.
+#[test]
+fn a_request_that_began_fails_by_the_clock_of_the_loop() {
+    let place = Place::new("tick");
+    let store = place.path("store");
+    let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
+    let start = message(0, "network.create.start", &json!({"network": {"name": "n"}}));
+    take(&mut recorder, &start);
+    let over = start.received_at.plus_seconds(ATTEMPT_SECONDS);
+    recorder.tick(over).unwrap();
+    recorder.flush().unwrap();
+    let waiting = recorder.head();
+    assert_eq!(waiting.seq, 1, "a tick that changes nothing is not kept");
+    recorder.tick(over.plus_seconds(1)).unwrap();
+    recorder.flush().unwrap();
+    let failed = recorder.head();
+    assert_eq!((failed.seq, failed.entry), (2, waiting.entry + 1));
+    let before = lines(recorder.engine());
+    drop(recorder);
+    assert_eq!(lines(&resumed(&store, &EngineOptions::default())), before);
+
+    let search = ["audit", "search", "--store", &store, "-o", "json", "--outcome", "failure"];
+    let [record] = &json_lines(&search)[..] else { panic!("no record, or several") };
+    assert_eq!((&record["cause"], &record["message_id"]), (&json!(1), &Value::Null));
+    assert_eq!((&record["request_id"], &record["event_type"]), (&json!("req-0"), &json!("network.create")));
+    assert!(record["summary"].as_str().unwrap().contains("never ended"), "{record}");
+
+    // Its end comes too late to undo the record; another tick says nothing more.
+    let mut recorder = Recorder::resume(open(&store), &EngineOptions::default()).unwrap();
+    recorder.tick(over.plus_seconds(99)).unwrap();
+    recorder.flush().unwrap();
+    assert_eq!(recorder.head().seq, 2);
 }
