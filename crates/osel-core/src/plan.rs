@@ -185,8 +185,9 @@ pub fn wanted<'a>(
         }
         let address = row.address.addr();
         let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
-        if !allowed && !(is_public(address) && internet.keeps(view, row) && has_path_from_outside(view, row))
-        {
+        let mut outside =
+            || is_public(address) && internet.keeps(view, row) && has_path_from_outside(view, row);
+        if !(allowed || outside()) {
             return None;
         }
         let mut ports = Expected::new();

@@ -190,16 +190,14 @@ impl Dedup {
     fn forget_oldest(&mut self) {
         let Some(Remembered { at, id, content }) = self.order.pop_front() else { return };
         match &id {
-            Some(id) => {
-                if self.by_id.get_mut(id).is_some_and(|contents| contents.remove(&content, at)) {
-                    self.by_id.remove(id);
-                }
+            Some(id) if self.by_id.get_mut(id).is_some_and(|contents| contents.remove(&content, at)) => {
+                self.by_id.remove(id);
             }
-            // It may have come once more after its window.
             None if self.without_id.get(&content) == Some(&at) => {
                 self.without_id.remove(&content);
             }
-            None => {}
+            // It came once more after its window, or its id has other contents.
+            _ => {}
         }
     }
 

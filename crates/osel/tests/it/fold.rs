@@ -202,7 +202,7 @@ fn a_store_that_never_told_its_options_folds_by_todays() {
         lines.into_iter().filter(|line| !line.starts_with("{\"options\"")).collect()
     };
     let after = lines(&resumed(&old, &scanning()));
-    assert_eq!(after, without_options(before.clone()));
+    assert_eq!(after, without_options(before));
     assert_ne!(without_options(lines(&resumed(&old, &EngineOptions::default()))), after);
 }
 
