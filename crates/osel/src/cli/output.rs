@@ -135,10 +135,27 @@ pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()>
 
 /// The width that tables have to fit: contract §5.
 pub(super) const TABLE_WIDTH: usize = 100;
+/// Tables are not made narrower than this, however narrow the terminal: nobody could read them.
+const TABLE_WIDTH_MIN: usize = 40;
+
+/// How wide a table may be: it fits a narrower terminal too.
+fn table_width() -> usize {
+    let out = io::stdout();
+    let columns = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten();
+    fitting(columns.map(|size| size.ws_col))
+}
+
+/// A terminal that does not know its size says 0.
+fn fitting(columns: Option<u16>) -> usize {
+    columns
+        .filter(|&columns| columns > 0)
+        .map_or(TABLE_WIDTH, |columns| usize::from(columns).clamp(TABLE_WIDTH_MIN, TABLE_WIDTH))
+}
 
 /// A table whose columns are as wide as they need to be; the widest give way when it would not fit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table {
+    width: usize,
     head: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
@@ -146,7 +163,7 @@ pub struct Table {
 impl Table {
     /// A table with these columns.
     pub fn new(head: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new() }
+        Self { width: table_width(), head: head.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row with one text per column.
@@ -169,7 +186,7 @@ impl Display for Table {
             }
         }
         let gaps = 2 * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > TABLE_WIDTH {
+        while widths.iter().sum::<usize>() + gaps > self.width {
             let Some(widest) = widths.iter_mut().max() else { break };
             *widest -= 1;
         }
@@ -230,6 +247,11 @@ mod tests {
         let text = table.to_string();
         assert!(text.lines().all(|line| line.chars().count() <= TABLE_WIDTH), "{text}");
         assert!(text.contains('…'));
+
+        table.width = fitting(Some(60));
+        let text = table.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 60) && text.contains('…'), "{text}");
+        assert_eq!([None, Some(0), Some(3), Some(300)].map(fitting), [100, 100, TABLE_WIDTH_MIN, 100]);
     }
 
     #[test]
