@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::exposure::{JudgedRow, Question, Reason, SourceFilter, is_public, reach};
 use crate::ids::Id;
-use crate::model::{Permission, Protocol, Row, View};
+use crate::model::{Permission, Protocol, Row, Via, View};
 
-/// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled, and the record
-/// says so.
+/// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled; of many rules
+/// the first ports are taken. The scan's record says so. With as many waiting scans as may be, this is 120 MB at the very most.
 pub const SCAN_PORTS_MAX: usize = 1024;
 /// Where a wide range is sampled: what is most often found listening, and most often attacked.
 const SAMPLED: [u16; 24] = [
@@ -122,43 +122,84 @@ impl ScanVerdict {
     }
 }
 
-/// Ports to be scanned, by address, with what the event makes of them; `sampled` when not all ports of a row are among them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Ports by address.
-    pub targets: BTreeMap<IpAddr, Expected>,
-    /// Whether some range was too wide to be scanned in full.
-    pub sampled: bool,
+/// Where a scan goes to. Projects reuse addresses: 10.0.0.5 of one network is not the 10.0.0.5 of another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The network that has the address; none for a floating IP, which is the outside's, whatever network it leads to.
+    pub network_id: Option<Id>,
+    /// The address.
+    pub address: IpAddr,
 }
 
-/// What of an event's rows should be scanned: opened ones that were not open before, closed ones that are not open otherwise.
-pub fn wanted(view: &impl View, policy: &ScanPolicy, opened: &[JudgedRow], closed: &[JudgedRow]) -> Wanted {
-    let mut wanted = Wanted::default();
+impl Place {
+    fn of(row: &Row) -> Self {
+        let network_id = match row.via {
+            Via::Floating | Via::Forwarding => None,
+            Via::Fixed | Via::Pair => row.network_id.clone(),
+        };
+        Self { network_id, address: row.address.addr() }
+    }
+}
+
+/// The ports of one place to be scanned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// At most [`SCAN_PORTS_MAX`], with what the event makes of them.
+    #[serde(with = "expected_list")]
+    pub ports: Expected,
+    /// Whether more ports changed than these.
+    pub partial: bool,
+    /// The project of the address.
+    pub project_id: Option<Id>,
+}
+
+impl Target {
+    /// Takes what is said later of the same place: it counts, and of ports that are new as many as fit.
+    pub fn merge(&mut self, later: Self) {
+        self.partial |= later.partial;
+        for (port, exposed) in later.ports {
+            if self.ports.len() < SCAN_PORTS_MAX || self.ports.contains_key(&port) {
+                self.ports.insert(port, exposed);
+            } else {
+                self.partial = true;
+            }
+        }
+        self.project_id = self.project_id.take().or(later.project_id);
+    }
+}
+
+/// What of an event's rows should be scanned: opened ones that were not open before, closed ones that are not open otherwise. Row by
+/// row, so that an event of many rows needs no memory for all of them: what comes later of a place counts, see [`Target::merge`].
+pub fn wanted<'a>(
+    view: &'a impl View,
+    policy: &'a ScanPolicy,
+    opened: &'a [JudgedRow],
+    closed: &'a [JudgedRow],
+) -> impl Iterator<Item = (Place, Target)> + 'a {
     let mut internet = SourceFilter::internet();
     let opened = opened.iter().filter(|judged| !judged.covered_before).map(|judged| (&judged.row, true));
     let closed = closed.iter().filter(|judged| !judged.redundant).map(|judged| (&judged.row, false));
-    for (row, exposed) in closed.chain(opened) {
+    closed.chain(opened).filter_map(move |(row, exposed)| {
         if row.address.prefix_len() != row.address.max_prefix_len() {
-            continue;
+            return None;
         }
         let address = row.address.addr();
         let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
-        let outside = is_public(address) && internet.keeps(view, row) && has_path_from_outside(view, row);
-        if allowed || outside {
-            let mut ports = Expected::new();
-            wanted.sampled |= add_ports(row, exposed, &mut ports);
-            if !exposed {
-                // What another rule still admits is not closed, and that it answers is no surprise.
-                let still = remaining(view, row);
-                ports.retain(|&(transport, port), _| {
-                    !still.iter().any(|other| admits(other, transport, port))
-                });
-            }
-            wanted.targets.entry(address).or_default().extend(ports);
+        let mut outside =
+            || is_public(address) && internet.keeps(view, row) && has_path_from_outside(view, row);
+        if !(allowed || outside()) {
+            return None;
         }
-    }
-    wanted.targets.retain(|_, expected| !expected.is_empty());
-    wanted
+        let mut ports = Expected::new();
+        let partial = add_ports(row, exposed, &mut ports);
+        if !exposed {
+            // What another rule still admits is not closed, and that it answers is no surprise.
+            let still = remaining(view, row);
+            ports.retain(|&(transport, port), _| !still.iter().any(|other| admits(other, transport, port)));
+        }
+        let target = Target { ports, partial, project_id: row.project_id.clone() };
+        (!target.ports.is_empty()).then(|| (Place::of(row), target))
+    })
 }
 
 /// What is admitted at a row's address after the event.
@@ -223,10 +264,28 @@ fn add_ports(row: &Row, exposed: bool, expected: &mut Expected) -> bool {
     sampled
 }
 
+/// A map with pairs as keys as a list, since JSON has no other keys than texts.
+pub(crate) mod expected_list {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Expected, Transport};
+
+    pub(crate) fn serialize<S: Serializer>(expected: &Expected, serializer: S) -> Result<S::Ok, S::Error> {
+        let list: Vec<(Transport, u16, bool)> =
+            expected.iter().map(|(&(transport, port), &exposed)| (transport, port, exposed)).collect();
+        list.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expected, D::Error> {
+        let list = Vec::<(Transport, u16, bool)>::deserialize(deserializer)?;
+        Ok(list.into_iter().map(|(transport, port, exposed)| ((transport, port), exposed)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Source, Via};
+    use crate::model::Source;
 
     fn row(protocol: &str, ports: (i32, i32)) -> Row {
         Row {
@@ -267,6 +326,20 @@ mod tests {
         let mut expected = Expected::new();
         assert!(add_ports(&row("tcp", (1000, 65_000)), true, &mut expected));
         assert!(expected.keys().all(|(_, port)| (1000..=65_000).contains(port)) && !expected.is_empty());
+    }
+
+    #[test]
+    fn many_narrow_ranges_are_cut_where_one_wide_one_would_be_sampled() {
+        let mut target = Target::default();
+        for first in [1, 601, 1201] {
+            let ports = (first..first + 600).map(|port| ((Transport::Tcp, port), true)).collect();
+            target.merge(Target { ports, ..Target::default() });
+        }
+        assert_eq!((target.ports.len(), target.partial), (SCAN_PORTS_MAX, true));
+        // What is already among them is brought up to date all the same.
+        let later = Target { ports: Expected::from([((Transport::Tcp, 1), false)]), ..Target::default() };
+        target.merge(later);
+        assert_eq!((target.ports.len(), target.ports[&(Transport::Tcp, 1)]), (SCAN_PORTS_MAX, false));
     }
 
     #[test]

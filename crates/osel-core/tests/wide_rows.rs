@@ -2,7 +2,7 @@
 
 use osel_core::decode::{decode, read_object};
 use osel_core::engine::record::{Record, RecordBody};
-use osel_core::engine::{Engine, EngineOptions, Input, Output, ReadPage};
+use osel_core::engine::{Engine, EngineOptions, Input, Output, ReadPage, ReadRun};
 use osel_core::event::{Kind, Object, Properties, RawMessage};
 use osel_core::exposure::Judged;
 use osel_core::time::Timestamp;
@@ -78,7 +78,8 @@ impl Cloud {
     fn new(ports: usize) -> Self {
         let mut engine = Engine::new(EngineOptions::default());
         let at = Timestamp::from_micros(1);
-        let page = ReadPage { region: None, at, exact: false, objects: cloud(ports) };
+        let run = ReadRun { id: None, region: None, at, exact: false };
+        let page = ReadPage { run, objects: cloud(ports) };
         engine.handle(at, Input::Page(page), &mut Output::default());
         Self { engine, messages: 0 }
     }

@@ -92,7 +92,8 @@ pub(crate) const CORE_DEPENDENCIES: &[&str] = &[
     "prefix-trie",
     "rangemap",
     "roaring",
-    // The decompressor whose output is bounded by its caller.
+    // The decompressors, whose output is bounded by their caller.
+    "bzip2",
     "flate2",
     // The time type, should `time::Timestamp` not be enough one day.
     "jiff",

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use bzip2::read::BzDecoder;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::defect::{Defect, DefectKind, Fault};
@@ -23,6 +24,9 @@ const VERSION: &str = "2.0";
 /// How an envelope begins as Python writes it.
 const START: &[u8] = br#"{"oslo.version": "2.0", "oslo.message": ""#;
 
+/// How gzip begins; kombu's `application/x-gzip` is a zlib stream without it.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// A body that is no text, and what of it may be kept.
 #[derive(Debug)]
 pub(super) struct Unopened<'a> {
@@ -35,6 +39,10 @@ pub(super) struct Unopened<'a> {
 pub(super) fn text(raw: &RawMessage) -> Result<Cow<'_, str>, Unopened<'_>> {
     let body = raw.body.as_slice();
     let whole = |kind| Unopened { defect: Defect::new(kind, "the body"), bytes: Cow::Borrowed(body) };
+    let unknown = |name| Unopened {
+        defect: Defect::new(DefectKind::UnknownCompression, format!("the body, packed by {name}")),
+        bytes: Cow::Borrowed(body),
+    };
     if body.len() > BODY_BYTES_MAX {
         return Err(whole(DefectKind::TooLarge));
     }
@@ -46,32 +54,38 @@ pub(super) fn text(raw: &RawMessage) -> Result<Cow<'_, str>, Unopened<'_>> {
                 bytes: Cow::Borrowed(body),
             }),
         },
-        Some(Compression::Gzip) => {
-            let unpacked = unpack(body)?;
-            String::from_utf8(unpacked).map(Cow::Owned).map_err(|error| Unopened {
-                defect: Fault::byte(DefectKind::NotUtf8, error.utf8_error().valid_up_to())
-                    .in_bytes("the unpacked body"),
-                bytes: Cow::Owned(error.into_bytes()),
-            })
+        Some(Compression::Gzip) if body.starts_with(&GZIP) => {
+            unpacked_text(unpack(MultiGzDecoder::new(body), |_| true)?)
         }
-        Some(Compression::Bzip2 | Compression::Unknown) => Err(whole(DefectKind::UnknownCompression)),
+        Some(Compression::Gzip) => {
+            unpacked_text(unpack(ZlibDecoder::new(body), |decoder| decoder.total_in() == body.len() as u64)?)
+        }
+        // One stream, as Python writes it: each costs a table of megabytes, and a body could hold a million empty ones.
+        Some(Compression::Bzip2) => {
+            unpacked_text(unpack(BzDecoder::new(body), |decoder| decoder.total_in() == body.len() as u64)?)
+        }
+        Some(Compression::Lzma) => Err(unknown("lzma")),
+        Some(Compression::Zstd) => Err(unknown("zstd")),
+        Some(Compression::Brotli) => Err(unknown("brotli")),
+        Some(Compression::Unknown) => Err(whole(DefectKind::UnknownCompression)),
     }
 }
 
-/// Unpacks a zlib or gzip stream, as far as the limit.
-fn unpack(body: &[u8]) -> Result<Vec<u8>, Unopened<'static>> {
+fn unpacked_text<'a>(unpacked: Vec<u8>) -> Result<Cow<'a, str>, Unopened<'a>> {
+    String::from_utf8(unpacked).map(Cow::Owned).map_err(|error| Unopened {
+        defect: Fault::byte(DefectKind::NotUtf8, error.utf8_error().valid_up_to())
+            .in_bytes("the unpacked body"),
+        bytes: Cow::Owned(error.into_bytes()),
+    })
+}
+
+/// Unpacks a stream, as far as the limit; `is_whole` says whether nothing was left of it.
+fn unpack<R: Read>(mut decoder: R, is_whole: impl FnOnce(&R) -> bool) -> Result<Vec<u8>, Unopened<'static>> {
     let mut unpacked = Vec::new();
-    let limit = BODY_BYTES_MAX as u64 + 1;
-    let outcome = if body.starts_with(&[0x1f, 0x8b]) {
-        MultiGzDecoder::new(body).take(limit).read_to_end(&mut unpacked).map(|_| true)
-    } else {
-        let mut decoder = ZlibDecoder::new(body);
-        let read = decoder.by_ref().take(limit).read_to_end(&mut unpacked);
-        read.map(|_| decoder.total_in() == body.len() as u64)
-    };
-    let kind = match outcome {
+    let read = decoder.by_ref().take(BODY_BYTES_MAX as u64 + 1).read_to_end(&mut unpacked);
+    let kind = match read {
         _ if unpacked.len() > BODY_BYTES_MAX => DefectKind::TooLarge,
-        Ok(true) => return Ok(unpacked),
+        Ok(_) if is_whole(&decoder) => return Ok(unpacked),
         _ => DefectKind::BrokenCompression,
     };
     // What was unpacked is kept in the place of the packed bytes: in those, nobody could find a secret to

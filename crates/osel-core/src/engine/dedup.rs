@@ -2,6 +2,13 @@
 //!
 //! A repetition has the same id *and* the same content. The same id with another content is no repetition but a conflict, so that a
 //! forged or reused id suppresses no evidence. Without an id the content alone decides.
+//!
+//! The window is counted from the coming that has the record, by the clock of reception. A repetition does not prolong it and changes
+//! nothing here: it is not journaled, and folding the journal has to find the same. A clock that is set back makes nobody forgotten.
+//!
+//! The content is the notification's JSON as it is spelt, but for white space between tokens (see [`Digest`]): other keys' order or
+//! another spelling of a number is another content. That is deliberate: a copy of a topic, driver or exchange is made of one text, while
+//! to know that two texts mean the same would take their whole value, and would open a way for a forger to be taken for the original.
 
 use std::collections::VecDeque;
 
@@ -14,7 +21,8 @@ use crate::time::Timestamp;
 /// `dedup.window`: how long a message is remembered. Copies over topics come within seconds, redeliveries after a reconnect within
 /// the longest backoff and a restart.
 pub const DEDUP_WINDOW_SECONDS: i64 = 3600;
-/// The most messages that are remembered; what a broker redelivers is at most what was prefetched, thousands. About 60 MB.
+/// The most messages that are remembered, of however few ids; what a broker redelivers is at most what was prefetched, thousands.
+/// About 60 MB.
 pub const DEDUP_MESSAGES_MAX: usize = 1 << 19;
 
 /// Half of a digest: against a forger it is still 128 bits of SHA-256.
@@ -40,30 +48,94 @@ pub struct Remembered {
 
 #[derive(Debug, Default)]
 pub(super) struct Dedup {
-    /// Contents by id; nearly always one. Messages without an id are all under none.
-    by_id: Map<Id, Vec<Short>>,
+    by_id: Map<Id, Contents>,
     /// With when each came.
     without_id: Map<Short, Timestamp>,
+    /// As they came.
     order: VecDeque<Remembered>,
 }
 
+/// The contents that came under one id, each with when it came: one, unless an id was forged or used again. Then they may be as many as
+/// there are messages, and none may cost a search.
+#[derive(Debug)]
+enum Contents {
+    One(Short, Timestamp),
+    Many(Box<Many>),
+}
+
+#[derive(Debug)]
+struct Many {
+    came: Map<Short, Timestamp>,
+    /// When the last of them came.
+    latest: Timestamp,
+}
+
+impl Contents {
+    fn came(&self, content: &Short) -> Option<Timestamp> {
+        match self {
+            Self::One(one, at) => (one == content).then_some(*at),
+            Self::Many(many) => many.came.get(content).copied(),
+        }
+    }
+
+    fn latest(&self) -> Timestamp {
+        match self {
+            Self::One(_, at) => *at,
+            Self::Many(many) => many.latest,
+        }
+    }
+
+    fn insert(&mut self, content: Short, at: Timestamp) {
+        match self {
+            Self::One(one, came) if *one == content => *came = at,
+            Self::One(one, came) => {
+                let latest = at.max(*came);
+                let came = [(*one, *came), (content, at)].into_iter().collect();
+                *self = Self::Many(Box::new(Many { came, latest }));
+            }
+            Self::Many(many) => {
+                many.came.insert(content, at);
+                many.latest = many.latest.max(at);
+            }
+        }
+    }
+
+    /// Removes the coming of a content at a time; true when nothing is left.
+    fn remove(&mut self, content: &Short, at: Timestamp) -> bool {
+        match self {
+            Self::One(one, came) => one == content && *came == at,
+            Self::Many(many) => {
+                if many.came.get(content) == Some(&at) {
+                    many.came.remove(content);
+                }
+                many.came.is_empty()
+            }
+        }
+    }
+}
+
 impl Dedup {
-    /// Looks a message up and remembers it.
+    /// Looks a message up and remembers it, unless it came before.
     pub(super) fn see(&mut self, now: Timestamp, id: Option<&str>, digest: &Digest, readable: bool) -> Seen {
-        self.forget(now);
+        let horizon = now.plus_seconds(-DEDUP_WINDOW_SECONDS);
         let content = short(digest);
         // An id in a body that cannot be read may be anybody's: only the content counts.
         let id = id.filter(|_| readable).map(Id::new);
+        let within = |came: Option<Timestamp>| came.is_some_and(|came| came >= horizon);
         let seen = match &id {
-            None if self.without_id.contains_key(&content) => Seen::Before,
+            None if within(self.without_id.get(&content).copied()) => Seen::Before,
             None => Seen::Never,
             Some(id) => match self.by_id.get(id) {
-                None => Seen::Never,
-                Some(contents) if contents.contains(&content) => Seen::Before,
-                Some(_) => Seen::Conflicting,
+                Some(contents) if within(contents.came(&content)) => Seen::Before,
+                Some(contents) if within(Some(contents.latest())) => Seen::Conflicting,
+                _ => Seen::Never,
             },
         };
         if seen != Seen::Before {
+            // After a clock was set back some stay longer than they count: memory has its own bound.
+            while self.order.front().is_some_and(|oldest| oldest.at < horizon) {
+                self.forget_oldest();
+            }
             self.remember(Remembered { at: now, id, content });
         }
         seen
@@ -76,7 +148,7 @@ impl Dedup {
         let id = id.map(Id::new);
         let known = |content: &Short| match &id {
             None => self.without_id.get(content).is_some_and(|&came| came != at),
-            Some(id) => self.by_id.get(id).is_some_and(|contents| contents.contains(content)),
+            Some(id) => self.by_id.get(id).is_some_and(|contents| contents.came(content).is_some()),
         };
         if contents.iter().any(known) {
             return Seen::Before;
@@ -85,7 +157,7 @@ impl Dedup {
             Some(id) if self.by_id.contains_key(id) => Seen::Conflicting,
             _ => Seen::Never,
         };
-        // As if it came with the last one: the window is about time on the bus, and its order must stay.
+        // As if it came with the last one: the window is about time on the bus.
         let at = self.order.back().map_or(at, |last| last.at);
         let other = Some(contents[1]).filter(|other| *other != contents[0]);
         for content in [Some(contents[0]), other].into_iter().flatten() {
@@ -97,35 +169,35 @@ impl Dedup {
     }
 
     pub(super) fn remember(&mut self, message: Remembered) {
-        match &message.id {
-            Some(id) => self.by_id.entry(id.clone()).or_default().push(message.content),
+        while self.order.len() >= DEDUP_MESSAGES_MAX {
+            self.forget_oldest();
+        }
+        let Remembered { at, id, content } = &message;
+        match id {
+            Some(id) => match self.by_id.get_mut(id) {
+                Some(contents) => contents.insert(*content, *at),
+                None => {
+                    self.by_id.insert(id.clone(), Contents::One(*content, *at));
+                }
+            },
             None => {
-                self.without_id.insert(message.content, message.at);
+                self.without_id.insert(*content, *at);
             }
         }
         self.order.push_back(message);
     }
 
-    fn forget(&mut self, now: Timestamp) {
-        let horizon = now.plus_seconds(-DEDUP_WINDOW_SECONDS);
-        while let Some(oldest) = self.order.front() {
-            if oldest.at >= horizon && self.order.len() < DEDUP_MESSAGES_MAX {
-                return;
+    fn forget_oldest(&mut self) {
+        let Some(Remembered { at, id, content }) = self.order.pop_front() else { return };
+        match &id {
+            Some(id) if self.by_id.get_mut(id).is_some_and(|contents| contents.remove(&content, at)) => {
+                self.by_id.remove(id);
             }
-            let Some(Remembered { id, content, .. }) = self.order.pop_front() else { return };
-            match id {
-                None => {
-                    self.without_id.remove(&content);
-                }
-                Some(id) => {
-                    if let Some(contents) = self.by_id.get_mut(&id) {
-                        contents.retain(|other| *other != content);
-                        if contents.is_empty() {
-                            self.by_id.remove(&id);
-                        }
-                    }
-                }
+            None if self.without_id.get(&content) == Some(&at) => {
+                self.without_id.remove(&content);
             }
+            // It came once more after its window, or its id has other contents.
+            _ => {}
         }
     }
 
@@ -191,5 +263,84 @@ mod tests {
         let later = Timestamp::EPOCH.plus_seconds(DEDUP_WINDOW_SECONDS + 1);
         assert_eq!(dedup.see(later, Some("a"), &[1; 32], true), Seen::Never);
         assert_eq!(dedup.order.len(), 1);
+    }
+
+    #[test]
+    fn a_repetition_does_not_prolong_the_window() {
+        let at = |second| Timestamp::EPOCH.plus_seconds(second);
+        for id in [Some("a"), None] {
+            let mut dedup = Dedup::default();
+            let mut see = |second| dedup.see(at(second), id, &[1; 32], true);
+            assert_eq!(see(0), Seen::Never);
+            assert_eq!(see(DEDUP_WINDOW_SECONDS - 1), Seen::Before);
+            assert_eq!(see(DEDUP_WINDOW_SECONDS), Seen::Before);
+            assert_eq!(see(DEDUP_WINDOW_SECONDS + 1), Seen::Never);
+            assert_eq!(see(2 * DEDUP_WINDOW_SECONDS), Seen::Before);
+            assert_eq!(see(2 * DEDUP_WINDOW_SECONDS + 2), Seen::Never);
+        }
+    }
+
+    #[test]
+    fn a_conflict_ends_with_the_window_too() {
+        let at = |second| Timestamp::EPOCH.plus_seconds(second);
+        let mut dedup = Dedup::default();
+        dedup.see(at(0), Some("a"), &[1; 32], true);
+        assert_eq!(dedup.see(at(10), Some("a"), &[2; 32], true), Seen::Conflicting);
+        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 5), Some("a"), &[1; 32], true), Seen::Conflicting);
+        assert_eq!(dedup.see(at(3 * DEDUP_WINDOW_SECONDS), Some("a"), &[2; 32], true), Seen::Never);
+    }
+
+    /// Repetitions are not journaled: had one an effect, folding the journal would give something else.
+    #[test]
+    fn a_repetition_had_others_forgotten() {
+        let at = |second| Timestamp::EPOCH.plus_seconds(second);
+        let mut dedup = Dedup::default();
+        dedup.see(at(0), Some("a"), &[1; 32], true);
+        dedup.see(at(100), Some("b"), &[2; 32], true);
+        let before: Vec<Remembered> = dedup.iter().cloned().collect();
+        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 50), Some("b"), &[2; 32], true), Seen::Before);
+        assert_eq!(dedup.iter().cloned().collect::<Vec<_>>(), before);
+        // A clock that is set back finds everything as it was.
+        assert_eq!(dedup.see(at(200), Some("a"), &[1; 32], true), Seen::Before);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_prolonged_the_window_of_what_came_after_it() {
+        let at = |second| Timestamp::EPOCH.plus_seconds(second);
+        let mut dedup = Dedup::default();
+        dedup.see(at(1000), Some("a"), &[1; 32], true);
+        dedup.see(at(0), Some("b"), &[2; 32], true);
+        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS), Some("b"), &[2; 32], true), Seen::Before);
+        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 1), Some("b"), &[2; 32], true), Seen::Never);
+        // What is over and still held takes nothing away with it when it goes.
+        dedup.see(at(DEDUP_WINDOW_SECONDS + 1001), Some("c"), &[3; 32], true);
+        assert_eq!(dedup.order.len(), 2);
+        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 1001), Some("b"), &[2; 32], true), Seen::Before);
+    }
+
+    /// Half a million contents under one id: each is evidence, none costs a search among the others.
+    #[test]
+    fn a_flood_of_one_id_is_recorded_and_bounded() {
+        let mut dedup = Dedup::default();
+        let digest = |number: usize| {
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&number.to_le_bytes());
+            digest
+        };
+        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &digest(0), true), Seen::Never);
+        let flood = DEDUP_MESSAGES_MAX + 1000;
+        let conflicts = (1..=flood).filter(|&number| {
+            dedup.see(Timestamp::EPOCH, Some("a"), &digest(number), true) == Seen::Conflicting
+        });
+        assert_eq!(conflicts.count(), flood);
+        assert_eq!(dedup.order.len(), DEDUP_MESSAGES_MAX);
+        let Contents::Many(many) = &dedup.by_id[&Id::new("a")] else { panic!("one content") };
+        assert_eq!(many.came.len(), DEDUP_MESSAGES_MAX);
+        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &digest(flood), true), Seen::Before);
+        // The first is forgotten by now: it gets a record once more rather than none.
+        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &digest(0), true), Seen::Conflicting);
+        let later = Timestamp::EPOCH.plus_seconds(DEDUP_WINDOW_SECONDS + 1);
+        dedup.see(later, Some("b"), &digest(1), true);
+        assert_eq!((dedup.order.len(), dedup.by_id.len()), (1, 1), "and all of it is forgotten in time");
     }
 }

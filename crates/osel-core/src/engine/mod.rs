@@ -9,6 +9,7 @@ mod dedup;
 mod describe;
 mod ledger;
 mod naming;
+mod options;
 mod persist;
 mod reading;
 pub mod record;
@@ -23,31 +24,22 @@ use std::sync::Arc;
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
 pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
+pub use options::{EngineOptions, OptionsLine};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version};
-pub use reading::{Named, ReadEnd, ReadPage};
+pub use reading::{Named, ReadEnd, ReadPage, ReadRun, RunId};
 pub use replay::Replay;
 pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
 
 use crate::decode::{Decoded, Defect};
 use crate::event::{Actor, Change, Event, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
-use crate::model::{CloudModel, Delta, Gap, ModelOptions, View};
+use crate::model::{CloudModel, Delta, Gap, View};
 use crate::names::Directory;
-use crate::plan::ScanPolicy;
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
 use attempts::{Attempts, Step};
 use dedup::{Dedup, Seen};
 use record::{Detail, RecordBody, widen};
-
-/// What an operator can set about the engine.
-#[derive(Clone, Debug, Default)]
-pub struct EngineOptions {
-    /// About the cloud models.
-    pub model: ModelOptions,
-    /// What may be scanned without an order of a person; none plans no scans.
-    pub scan: Option<ScanPolicy>,
-}
 
 /// What happened.
 #[derive(Debug)]
@@ -56,6 +48,8 @@ pub struct EngineOptions {
     reason = "one lives at a time, on the stack; a box would cost each message one"
 )]
 pub enum Input<'a> {
+    /// The operator's options, which hold from now on.
+    Options(EngineOptions),
     /// A message came.
     Message(&'a RawMessage, Decoded<'a>),
     /// A person ordered that a message in quarantine be handled once more.
@@ -126,6 +120,8 @@ struct Reception {
 #[derive(Debug, Default)]
 pub struct Engine {
     options: EngineOptions,
+    /// Whether they stand in the journal.
+    options_told: bool,
     clouds: BTreeMap<Option<Arc<str>>, CloudModel>,
     dedup: Dedup,
     attempts: Attempts,
@@ -135,13 +131,15 @@ pub struct Engine {
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     /// The reads of the API that are under way, one for each region at most.
     readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
+    /// The latest read of each region.
+    runs: BTreeMap<Option<Arc<str>>, RunId>,
     scans: scans::Scans,
     /// The number of the last record.
     seq: u64,
 }
 
 impl Engine {
-    /// An engine that knows nothing yet.
+    /// An engine that knows nothing yet; `options` hold until [`Input::Options`] tells others.
     pub fn new(options: EngineOptions) -> Self {
         Self { options, ..Self::default() }
     }
@@ -150,6 +148,11 @@ impl Engine {
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>, out: &mut Output) {
         let idle = matches!(input, Input::Tick);
         match input {
+            Input::Options(options) => {
+                self.set_options(options);
+                out.wake_at = self.attempts.next_expiry();
+                return;
+            }
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
             Input::Replay(replay) => {
                 self.replay(now, replay, out);

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::attempts::AttemptLine;
 use super::dedup::Remembered;
 use super::scans::ScanLine;
-use super::{Engine, SourceLedger};
+use super::{Engine, OptionsLine, RunId, SourceLedger};
 use crate::model::{CloudModel, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
-pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 2;
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 5;
 
 /// How an object looks after a record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,12 +37,14 @@ pub struct Version {
 #[allow(missing_docs, reason = "a variant is what its type says")]
 pub enum EngineLine {
     Seq(u64),
+    Options(OptionsLine),
     Ledger(Arc<str>, SourceLedger),
     Remembered(Remembered),
     Attempt(AttemptLine),
     Name(NameEntry),
     Scan(ScanLine),
     Gap(Option<Arc<str>>, Gap),
+    Run(Option<Arc<str>>, RunId),
     Region(Option<Arc<str>>),
     /// Of the last region named.
     Object(StateLine),
@@ -56,13 +58,16 @@ impl Engine {
         let clouds = self.clouds.iter().flat_map(|(region, cloud)| {
             std::iter::once(EngineLine::Region(region.clone())).chain(cloud.lines().map(EngineLine::Object))
         });
+        let options = self.told_options().map(|options| EngineLine::Options(options.into()));
         std::iter::once(EngineLine::Seq(self.seq))
+            .chain(options)
             .chain(ledgers)
             .chain(self.dedup.iter().cloned().map(EngineLine::Remembered))
             .chain(self.attempts.lines().map(EngineLine::Attempt))
             .chain(self.names.entries().into_iter().map(EngineLine::Name))
             .chain(self.scans.lines().map(EngineLine::Scan))
             .chain(self.gaps.iter().map(|(region, gap)| EngineLine::Gap(region.clone(), gap.clone())))
+            .chain(self.runs.iter().map(|(region, run)| EngineLine::Run(region.clone(), *run)))
             .chain(clouds)
     }
 
@@ -70,6 +75,7 @@ impl Engine {
     pub fn restore(&mut self, line: EngineLine, region: &mut Option<Arc<str>>) {
         match line {
             EngineLine::Seq(seq) => self.seq = seq,
+            EngineLine::Options(options) => self.set_options(options.into()),
             EngineLine::Ledger(source, ledger) => {
                 self.ledger.insert(source, ledger);
             }
@@ -78,6 +84,9 @@ impl Engine {
             EngineLine::Name(entry) => self.names.restore([entry]),
             EngineLine::Gap(region, gap) => {
                 self.gaps.insert((region, gap));
+            }
+            EngineLine::Run(region, run) => {
+                self.runs.insert(region, run);
             }
             EngineLine::Scan(line) => self.scans.restore(line),
             EngineLine::Region(name) => {

@@ -1,9 +1,10 @@
 //! Scans from plan to verdict: what waits, what is under way, and what the answers mean.
 //!
-//! What waits is kept per address, so that a boot storm is one scan of each address and not one per event; how much may wait and
-//! how much may be under way has a name. A scan's life is in the trail under its id: the command's record, then the scan's.
+//! What waits is kept per address (of a network, of a region), so that a boot storm is one scan of each address and not one per event;
+//! what waits longest goes first. How much may wait and how much may be under way has a name, and what finds no room is said in the
+//! trail. A scan's life is in the trail under its id: the command's record, then the scan's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Detail, RecordBody};
 use super::{Engine, Output, system_record};
-use crate::event::{Outcome, Target};
+use crate::event::{self, Outcome};
 use crate::exposure::Judged;
 use crate::ids::Id;
-use crate::plan::{CommandId, Expected, ProbeState, ScanVerdict, Transport, wanted};
+use crate::plan::{
+    CommandId, Expected, Place, ProbeState, ScanVerdict, Target, Transport, expected_list, wanted,
+};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
 
@@ -22,6 +25,8 @@ use crate::trail::RecordKind;
 pub const PENDING_SCANS_MAX: usize = 10_000;
 /// The most scans under way at once.
 pub const RUNNING_SCANS_MAX: usize = 16;
+/// The most addresses that one record names as not scanned; the rest is counted. A record is to stay some ten kilobytes.
+pub(super) const UNSCANNED_NAMED_MAX: usize = 500;
 
 /// A command to scan one address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +44,12 @@ pub struct ScanCommand {
     pub cause: u64,
     /// The region of the change.
     pub region: Option<Arc<str>>,
+    /// The network that has the address; none for a floating IP.
+    #[serde(default)]
+    pub network_id: Option<Id>,
+    /// Whether more ports changed than are scanned.
+    #[serde(default)]
+    pub partial: bool,
     /// The project of the address.
     pub project_id: Option<Id>,
 }
@@ -56,19 +67,22 @@ pub struct ScanOutcome {
     pub error: Option<String>,
 }
 
+/// Whose address a scan is for.
+type Key = (Option<Arc<str>>, Place);
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pending {
-    #[serde(with = "expected_list")]
-    expected: Expected,
+    target: Target,
+    /// The first record that asked for it.
     cause: u64,
-    region: Option<Arc<str>>,
-    project_id: Option<Id>,
 }
 
 /// Scans that wait or run.
 #[derive(Debug, Default)]
 pub(super) struct Scans {
-    pending: BTreeMap<IpAddr, Pending>,
+    pending: BTreeMap<Key, Pending>,
+    /// The same by the record that asked first.
+    queue: BTreeSet<(u64, Key)>,
     running: BTreeMap<CommandId, ScanCommand>,
 }
 
@@ -80,22 +94,44 @@ pub struct ScanLine(ScanLineKind);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ScanLineKind {
-    Pending(IpAddr, Pending),
+    Pending(Key, Pending),
     Running(ScanCommand),
 }
 
 impl Scans {
+    /// Has an address scanned; false when too many others wait.
+    fn enqueue(&mut self, key: &Key, cause: u64, target: Target) -> bool {
+        if let Some(pending) = self.pending.get_mut(key) {
+            pending.target.merge(target);
+            return true;
+        }
+        if self.pending.len() >= PENDING_SCANS_MAX {
+            return false;
+        }
+        self.insert(key.clone(), Pending { target, cause });
+        true
+    }
+
+    fn insert(&mut self, key: Key, pending: Pending) {
+        self.queue.insert((pending.cause, key.clone()));
+        self.pending.insert(key, pending);
+    }
+
+    /// Takes out what waits longest.
+    fn dequeue(&mut self) -> Option<(Key, Pending)> {
+        let (_, key) = self.queue.pop_first()?;
+        self.pending.remove_entry(&key)
+    }
+
     pub(super) fn lines(&self) -> impl Iterator<Item = ScanLine> + '_ {
         let pending =
-            self.pending.iter().map(|(address, pending)| ScanLineKind::Pending(*address, pending.clone()));
+            self.pending.iter().map(|(key, pending)| ScanLineKind::Pending(key.clone(), pending.clone()));
         pending.chain(self.running.values().cloned().map(ScanLineKind::Running)).map(ScanLine)
     }
 
     pub(super) fn restore(&mut self, line: ScanLine) {
         match line.0 {
-            ScanLineKind::Pending(address, pending) => {
-                self.pending.insert(address, pending);
-            }
+            ScanLineKind::Pending(key, pending) => self.insert(key, pending),
             ScanLineKind::Running(command) => {
                 self.running.insert(command.id.clone(), command);
             }
@@ -107,6 +143,11 @@ impl Engine {
     /// Commands that were given out and have no outcome yet: after a restart they are given out again.
     pub fn running_scans(&self) -> impl Iterator<Item = &ScanCommand> {
         self.scans.running.values()
+    }
+
+    /// Corrects what is under way by what the store has: a command that was written down keeps its id, its ports and its cause.
+    pub fn set_running_scans(&mut self, commands: impl IntoIterator<Item = ScanCommand>) {
+        self.scans.running = commands.into_iter().map(|command| (command.id.clone(), command)).collect();
     }
 
     /// Whether any scan waits or runs.
@@ -125,50 +166,51 @@ impl Engine {
     ) {
         let Some(policy) = &self.options.scan else { return };
         let Some(cloud) = self.clouds.get(&region.cloned()) else { return };
-        let wanted = wanted(cloud, policy, &exposure.opened, &exposure.closed);
-        let mut refused = 0;
-        for (address, expected) in wanted.targets {
-            let full = self.scans.pending.len() >= PENDING_SCANS_MAX;
-            if full && !self.scans.pending.contains_key(&address) {
-                refused += 1;
-                continue;
+        let mut unscanned = BTreeSet::new();
+        for (place, target) in wanted(cloud, policy, &exposure.opened, &exposure.closed) {
+            let key = (region.cloned(), place);
+            if !self.scans.enqueue(&key, seq, target) {
+                unscanned.insert(key.1);
             }
-            let rows = exposure.opened.iter().chain(&exposure.closed);
-            let owner = rows.map(|judged| &judged.row).find(|row| row.address.addr() == address);
-            let pending = self.scans.pending.entry(address).or_insert_with(|| Pending {
-                expected: Expected::new(),
-                cause: seq,
-                region: region.cloned(),
-                project_id: owner.and_then(|row| row.project_id.clone()),
-            });
-            // What a later event says of a port is what is expected of it.
-            pending.expected.extend(expected);
         }
-        if refused > 0 {
-            let text =
-                format!("{refused} addresses are not scanned: {PENDING_SCANS_MAX} others wait already");
-            self.follow(now, now, RecordKind::Command, seq, region.cloned(), text, out);
+        if !unscanned.is_empty() {
+            let count = unscanned.len();
+            let text = format!("{count} addresses are not scanned: {PENDING_SCANS_MAX} others wait already");
+            let named = unscanned.iter().take(UNSCANNED_NAMED_MAX).map(|place| place.address.to_string());
+            let mut named = named.collect::<Vec<_>>().join(", ");
+            if count > UNSCANNED_NAMED_MAX {
+                named.push_str(&format!(" and {} more", count - UNSCANNED_NAMED_MAX));
+            }
+            let mut record = system_record(now, now, RecordKind::Command, text);
+            record.detail.insert("unscanned".to_owned(), named);
+            record.outcome = Outcome::Failure;
+            self.record(RecordBody { cause: Some(seq), region: region.cloned(), ..record }, out);
         }
     }
 
     /// Gives out as many waiting scans as may run.
     pub(super) fn launch_scans(&mut self, now: Timestamp, out: &mut Output) {
         while self.scans.running.len() < RUNNING_SCANS_MAX {
-            let Some((address, pending)) = self.scans.pending.pop_first() else { return };
-            let Pending { expected, cause, region, project_id } = pending;
+            let Some(((region, place), Pending { target, cause })) = self.scans.dequeue() else { return };
             let id = Id::new(&format!("scan-{}", self.seq + 1));
             let command = ScanCommand {
                 id: id.clone(),
                 seq: self.seq + 1,
-                address,
-                expected,
+                address: place.address,
+                expected: target.ports,
                 cause,
-                region: region.clone(),
-                project_id,
+                region,
+                network_id: place.network_id,
+                partial: target.partial,
+                project_id: target.project_id,
             };
-            let text = format!("scan of {address}, {}, planned", ports_text(command.expected.keys()));
+            let text =
+                format!("scan of {}, {}, planned", command.address, ports_text(command.expected.keys()));
             let mut record = self.scan_record(now, RecordKind::Command, &command, text);
             record.outcome = Outcome::Pending;
+            if command.partial {
+                record.detail.insert("note".to_owned(), "a sample: more ports changed".to_owned());
+            }
             self.record(record, out);
             out.commands.push(command.clone());
             self.scans.running.insert(id, command);
@@ -214,10 +256,13 @@ impl Engine {
         detail.insert("command".to_owned(), command.id.to_string());
         detail.insert("address".to_owned(), command.address.to_string());
         detail.insert("ports".to_owned(), ports_text(command.expected.keys()));
+        if let Some(network) = &command.network_id {
+            detail.insert("network".to_owned(), network.to_string());
+        }
         RecordBody {
             cause: Some(command.cause),
             region: command.region.clone(),
-            target: Some(Target {
+            target: Some(event::Target {
                 kind: "address".into(),
                 id: Some(Id::new(&command.address.to_string())),
                 name: None,
@@ -247,22 +292,4 @@ fn ports_text<'a>(ports: impl Iterator<Item = &'a (Transport, u16)>) -> String {
         (!texts.is_empty()).then(|| format!("{} {}", wanted.as_str(), texts.join(", ")))
     };
     [of(Transport::Tcp), of(Transport::Udp)].into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-/// A map with pairs as keys as a list, since JSON has no other keys than texts.
-mod expected_list {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::plan::{Expected, Transport};
-
-    pub(super) fn serialize<S: Serializer>(expected: &Expected, serializer: S) -> Result<S::Ok, S::Error> {
-        let list: Vec<(Transport, u16, bool)> =
-            expected.iter().map(|(&(transport, port), &exposed)| (transport, port, exposed)).collect();
-        list.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expected, D::Error> {
-        let list = Vec::<(Transport, u16, bool)>::deserialize(deserializer)?;
-        Ok(list.into_iter().map(|(transport, port, exposed)| ((transport, port), exposed)).collect())
-    }
 }

@@ -1,11 +1,18 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
+mod gaps;
+mod reads;
+mod scans;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::record::RecordBody;
-use super::{ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage};
+use super::{
+    ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ReadRun, RunId,
+    ScanCommand,
+};
 use crate::decode::decode;
 use crate::event::{FixedIp, Kind, Object, Outcome, Port, Properties, RawMessage, Rule, Version};
 use crate::ids::Id;
@@ -21,17 +28,27 @@ fn at(second: i64) -> Timestamp {
 /// An engine that listens to one region.
 struct Listener {
     engine: Engine,
+    options: EngineOptions,
+    region: &'static str,
     sent: usize,
+    /// What was given out to be carried out.
+    commands: Vec<ScanCommand>,
 }
 
 impl Listener {
     fn new() -> Self {
-        Self { engine: Engine::new(EngineOptions::default()), sent: 0 }
+        Self::with(EngineOptions::default())
+    }
+
+    fn with(options: EngineOptions) -> Self {
+        let engine = Engine::new(options.clone());
+        Self { engine, options, region: "north", sent: 0, commands: Vec::new() }
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Vec<RecordBody> {
         let mut out = Output::default();
         self.engine.handle(now, input, &mut out);
+        self.commands.append(&mut out.commands);
         out.records
     }
 
@@ -52,7 +69,7 @@ impl Listener {
         });
         let raw = RawMessage {
             source: Arc::from("bus"),
-            region: Some(Arc::from("north")),
+            region: Some(Arc::from(self.region)),
             exchange: "neutron".into(),
             routing_key: "notifications.info".into(),
             redelivered: false,
@@ -73,7 +90,7 @@ impl Listener {
 
     /// The engine of another process that goes on from this one's snapshot.
     fn restart(&mut self) {
-        let mut engine = Engine::new(EngineOptions::default());
+        let mut engine = Engine::new(self.options.clone());
         let mut region = None;
         for line in self.engine.lines() {
             let line = serde_json::to_string(&line).unwrap();
@@ -154,20 +171,23 @@ fn shown(group: &str, rules: &[&str]) -> Vec<Object> {
 
 impl Listener {
     fn page(&mut self, region: &str, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
-        let page = ReadPage { region: Some(Arc::from(region)), at: at(second), exact: true, objects };
+        let page = ReadPage { run: run(None, region, second), objects };
         self.handle(at(second), Input::Page(page))
     }
 
     fn read_end(&mut self, region: &str, second: i64) -> Vec<RecordBody> {
-        let end = ReadEnd {
-            region: Some(Arc::from(region)),
-            at: at(second),
-            exact: true,
-            complete: vec![Kind::Port, Kind::Rule],
-            origin: "test".to_owned(),
-        };
-        self.handle(at(second), Input::ReadEnd(end))
+        self.run_end(&run(None, region, second))
     }
+
+    fn run_end(&mut self, run: &ReadRun) -> Vec<RecordBody> {
+        let complete = vec![Kind::Port, Kind::Rule];
+        let end = ReadEnd { run: run.clone(), complete, origin: "test".to_owned() };
+        self.handle(run.at, Input::ReadEnd(end))
+    }
+}
+
+fn run(id: Option<u64>, region: &str, second: i64) -> ReadRun {
+    ReadRun { id: id.map(RunId), region: Some(Arc::from(region)), at: at(second), exact: true }
 }
 
 /// How many rows the records opened and closed.

@@ -17,6 +17,12 @@ pub enum Compression {
     Gzip,
     /// `application/x-bz2`.
     Bzip2,
+    /// `application/x-lzma`: kombu knows it, oslo.messaging does not offer it.
+    Lzma,
+    /// `application/zstd`: as `Lzma`.
+    Zstd,
+    /// `application/x-brotli`: as `Lzma`.
+    Brotli,
     /// Something this version cannot undo.
     Unknown,
 }

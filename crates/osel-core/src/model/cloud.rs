@@ -189,6 +189,11 @@ impl CloudModel {
         &self.options
     }
 
+    /// Goes by other options from now on; what is known stays, since options are about what follows from it.
+    pub fn set_options(&mut self, options: ModelOptions) {
+        self.options = options;
+    }
+
     /// How many objects of a kind are known; groups and networks that are only named by others count too.
     pub fn count(&self, kind: Kind) -> usize {
         match kind {

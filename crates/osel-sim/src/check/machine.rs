@@ -5,8 +5,8 @@ use std::sync::Arc;
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::record::{Record, RecordBody};
 use osel_core::engine::{
-    Disposition, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ScanCommand,
-    ScanOutcome, Version,
+    Disposition, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ReadRun, RunId,
+    ScanCommand, ScanOutcome, Version,
 };
 use osel_core::event::{Digest, RawMessage};
 use osel_core::exposure;
@@ -141,12 +141,8 @@ impl Machine {
         match &arrival.what {
             What::Message(raw) => self.message(arrival.at, raw, decode(raw)),
             What::Page(page) => {
-                let objects = ReadPage {
-                    region: self.region.clone(),
-                    at: page.taken_at,
-                    exact: true,
-                    objects: page.objects.clone(),
-                };
+                let run = self.run(arrival, page.taken_at);
+                let objects = ReadPage { run, objects: page.objects.clone() };
                 let mut came = self.handle(arrival.at, Input::Page(objects), None)?;
                 if !page.names.is_empty() {
                     let more = self.handle(arrival.at, Input::Names(page.names.clone()), None)?;
@@ -156,9 +152,7 @@ impl Machine {
             }
             What::ReadEnd(at, complete) => {
                 let end = ReadEnd {
-                    region: self.region.clone(),
-                    at: *at,
-                    exact: true,
+                    run: self.run(arrival, *at),
                     complete: complete.clone(),
                     origin: "the simulation".to_owned(),
                 };
@@ -166,6 +160,12 @@ impl Machine {
             }
             What::Tick => self.handle(arrival.at, Input::Tick, None),
         }
+    }
+
+    /// The read that an arrival belongs to: all of one arrive at once.
+    fn run(&self, arrival: &Arrival, taken_at: Timestamp) -> ReadRun {
+        let id = u64::try_from(arrival.at.micros()).ok().map(RunId);
+        ReadRun { id, region: self.region.clone(), at: taken_at, exact: true }
     }
 
     /// Takes a message again as the journal kept it.

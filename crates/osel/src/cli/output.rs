@@ -28,8 +28,7 @@ pub enum Failure {
 
 /// Prints an error with its causes and gives its exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_broken_pipe)) {
-        // Whoever read our output has enough of it.
+    if is_enough(error) {
         return ExitCode::SUCCESS;
     }
     let _ = writeln!(io::stderr(), "osel: {}", in_one_line(error));
@@ -59,8 +58,29 @@ fn in_one_line(error: &anyhow::Error) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn is_broken_pipe(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
+/// Whether it is no failure at all: whoever read our output has enough of it. The broken pipe of anything else is one.
+fn is_enough(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_reader_gone)
+}
+
+fn is_reader_gone(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<ReaderGone>())
+}
+
+/// Standard output leads to a pipe that nobody reads any more.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output any more")]
+struct ReaderGone;
+
+/// The exit code of an answer that was written, or whose reader went away: also then a no must not look like a yes.
+///
+/// # Errors
+/// When it could not be written otherwise.
+pub fn answered(written: io::Result<()>, code: ExitCode) -> anyhow::Result<ExitCode> {
+    match written {
+        Err(error) if !is_reader_gone(&error) => Err(error.into()),
+        _ => Ok(code),
+    }
 }
 
 /// Says something to the person at the terminal, beside the results.
@@ -73,14 +93,35 @@ pub fn note(text: impl Display) {
 /// # Errors
 /// When standard output cannot be written.
 pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     out.write_all(bytes)?;
     out.flush()
 }
 
 /// Standard output, buffered.
-pub fn stdout() -> io::BufWriter<io::StdoutLock<'static>> {
-    io::BufWriter::with_capacity(1 << 16, io::stdout().lock())
+pub fn stdout() -> io::BufWriter<Stdout<io::StdoutLock<'static>>> {
+    io::BufWriter::with_capacity(1 << 16, Stdout(io::stdout().lock()))
+}
+
+/// Tells its own broken pipe from that of a socket or a child.
+#[derive(Debug)]
+pub struct Stdout<W>(W);
+
+impl<W: Write> Write for Stdout<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(own)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(own)
+    }
+}
+
+fn own(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(io::ErrorKind::BrokenPipe, ReaderGone),
+        _ => error,
+    }
 }
 
 /// Writes one JSON line.
@@ -94,10 +135,27 @@ pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()>
 
 /// The width that tables have to fit: contract §5.
 pub(super) const TABLE_WIDTH: usize = 100;
+/// Tables are not made narrower than this, however narrow the terminal: nobody could read them.
+const TABLE_WIDTH_MIN: usize = 40;
+
+/// How wide a table may be: it fits a narrower terminal too.
+fn table_width() -> usize {
+    let out = io::stdout();
+    let columns = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten();
+    fitting(columns.map(|size| size.ws_col))
+}
+
+/// A terminal that does not know its size says 0.
+fn fitting(columns: Option<u16>) -> usize {
+    columns
+        .filter(|&columns| columns > 0)
+        .map_or(TABLE_WIDTH, |columns| usize::from(columns).clamp(TABLE_WIDTH_MIN, TABLE_WIDTH))
+}
 
 /// A table whose columns are as wide as they need to be; the widest give way when it would not fit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table {
+    width: usize,
     head: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
@@ -105,7 +163,7 @@ pub struct Table {
 impl Table {
     /// A table with these columns.
     pub fn new(head: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new() }
+        Self { width: table_width(), head: head.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row with one text per column.
@@ -128,7 +186,7 @@ impl Display for Table {
             }
         }
         let gaps = 2 * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > TABLE_WIDTH {
+        while widths.iter().sum::<usize>() + gaps > self.width {
             let Some(widest) = widths.iter_mut().max() else { break };
             *widest -= 1;
         }
@@ -189,6 +247,11 @@ mod tests {
         let text = table.to_string();
         assert!(text.lines().all(|line| line.chars().count() <= TABLE_WIDTH), "{text}");
         assert!(text.contains('…'));
+
+        table.width = fitting(Some(60));
+        let text = table.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 60) && text.contains('…'), "{text}");
+        assert_eq!([None, Some(0), Some(3), Some(300)].map(fitting), [100, 100, TABLE_WIDTH_MIN, 100]);
     }
 
     #[test]
@@ -200,6 +263,28 @@ mod tests {
         let bare = anyhow::Error::from(io::Error::other("no space"));
         assert_eq!(in_one_line(&bare), "cannot write the output: no space");
         assert_eq!(in_one_line(&bare.context("cannot open `x`")), "cannot open `x`: no space");
+    }
+
+    #[test]
+    fn the_broken_pipe_of_a_socket_looked_like_a_reader_who_has_enough() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let ours = || json_line(&mut Stdout(Gone), &"text").unwrap_err();
+        assert!(is_enough(&ours().into()) && is_enough(&anyhow::Error::from(ours()).context("printing")));
+        let socket = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(!is_enough(&anyhow::Error::from(socket).context("cannot ask the scanner")));
+        assert!(!is_enough(&io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        // An answer keeps its exit code.
+        let no = ExitCode::from(1);
+        assert_eq!(format!("{:?}", answered(Err(ours()), no).unwrap()), format!("{no:?}"));
+        assert!(answered(Err(io::ErrorKind::BrokenPipe.into()), no).is_err());
     }
 
     #[test]

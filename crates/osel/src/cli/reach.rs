@@ -18,10 +18,11 @@ use clap::Args;
 use osel_core::exposure::{Question, Verdict, VerdictDocument, reach_any, read_question};
 use osel_core::ids::Id;
 use osel_core::model::View;
+use serde_json::json;
 
 use super::StoreArg;
 use super::open::state_at;
-use super::output::{Failure, json_line, stdout};
+use super::output::{Failure, answered, json_line, stdout};
 
 /// The longest line of a batch: a question has some 200 bytes, labels beside it may have more.
 const LINE_BYTES_MAX: usize = 1 << 16;
@@ -30,7 +31,8 @@ const LINE_BYTES_MAX: usize = 1 << 16;
 ///
 /// Exit code 0: reachable; 1: not reachable. The sender's own egress rules are not asked. With --batch every
 /// line of a file is a question, answered in order, one line each; then the exit code is 0 whatever the
-/// answers are.
+/// answers are. A line that is no question is answered in its place by {"error","line"}, and the exit code
+/// is 2 in the end.
 #[derive(Debug, Args)]
 pub struct ReachArgs {
     #[command(flatten)]
@@ -87,9 +89,10 @@ pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
         let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
         let mut out = stdout();
         let clouds: Vec<_> = engine.clouds().collect();
-        let reachable = answer(&clouds, &question, args.output.unwrap_or(Format::Table), &mut out)?;
-        out.flush()?;
-        return Ok(if reachable { ExitCode::SUCCESS } else { ExitCode::from(1) });
+        let verdict = reach_any(clouds.iter().copied(), &question);
+        let format = args.output.unwrap_or(Format::Table);
+        let written = tell(&question, &verdict, format, &mut out).and_then(|()| out.flush());
+        return answered(written, if verdict.reachable { ExitCode::SUCCESS } else { ExitCode::from(1) });
     };
     let (name, input): (String, Box<dyn Read>) = if path == Path::new("-") {
         ("standard input".to_owned(), Box::new(io::stdin()))
@@ -126,23 +129,16 @@ impl ReachArgs {
     }
 }
 
-/// Answers one question over all regions; whether the packet gets in.
-fn answer<V: View>(
-    views: &[&V],
-    question: &Question,
-    format: Format,
-    out: &mut impl Write,
-) -> io::Result<bool> {
-    let verdict: Verdict = reach_any(views.iter().copied(), question);
+/// Writes one answer.
+fn tell(question: &Question, verdict: &Verdict, format: Format, out: &mut impl Write) -> io::Result<()> {
     match format {
-        Format::Json => json_line(out, &VerdictDocument::from(&verdict))?,
-        Format::Table => out.write_all(chain::text(question, &verdict).as_bytes())?,
+        Format::Json => json_line(out, &VerdictDocument::from(verdict)),
+        Format::Table => out.write_all(chain::text(question, verdict).as_bytes()),
     }
-    Ok(verdict.reachable)
 }
 
-/// Answers question after question, each as soon as it is read. A line that is no question ends it: what was
-/// answered before stays written.
+/// Answers question after question over all regions, each as soon as it is read. A line that is no question is answered by what is
+/// wrong with it, in its place, so that answers stay beside their questions; in the end the first such line is the error.
 fn answer_batch<V: View>(
     views: &[&V],
     name: &str,
@@ -152,41 +148,61 @@ fn answer_batch<V: View>(
 ) -> anyhow::Result<()> {
     let mut input = BufReader::new(input);
     let mut line = Vec::new();
-    let mut answered = 0_u64;
+    let mut told = 0_u64;
+    let (mut first_wrong, mut wrong) = (None, 0_u64);
     for number in 1_u64.. {
         if input.buffer().is_empty() {
             // Whoever asks may wait for the answers before asking on.
             out.flush()?;
         }
-        line.clear();
-        let mut bounded = (&mut input).take(LINE_BYTES_MAX as u64 + 1);
-        let read = bounded.read_until(b'\n', &mut line);
-        if read.as_ref().is_ok_and(|bytes| *bytes == 0) {
-            break;
-        }
-        let question = match read {
-            Ok(_) => question_of(&line),
+        match next_line(&mut input, &mut line) {
+            Ok(true) => {}
+            Ok(false) => break,
             Err(error) => {
                 out.flush()?;
                 return Err(error).with_context(|| format!("{name} line {number}"));
             }
-        };
+        }
+        let question = question_of(&line);
+        if matches!(question, Ok(None)) {
+            continue;
+        }
+        if format == Format::Table && told > 0 {
+            out.write_all(b"\n")?;
+        }
+        told += 1;
         match question {
             Ok(None) => {}
             Ok(Some(question)) => {
-                if format == Format::Table && answered > 0 {
-                    out.write_all(b"\n")?;
-                }
-                answer(views, &question, format, out)?;
-                answered += 1;
+                tell(&question, &reach_any(views.iter().copied(), &question), format, out)?;
             }
             Err(why) => {
-                out.flush()?;
-                return Err(Failure::Usage(format!("{name} line {number}: {why}")).into());
+                match format {
+                    Format::Json => json_line(out, &json!({"error": why, "line": number}))?,
+                    Format::Table => writeln!(out, "line {number} is no question: {why}")?,
+                }
+                wrong += 1;
+                first_wrong.get_or_insert((number, why));
             }
         }
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    let Some((number, why)) = first_wrong else { return Ok(()) };
+    let more = match wrong - 1 {
+        0 => String::new(),
+        more => format!("; {more} more of {told} lines are no questions"),
+    };
+    Err(Failure::Usage(format!("{name} line {number}: {why}{more}")).into())
+}
+
+/// Reads the next line, or of one that is too long its beginning; false at the end.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    input.by_ref().take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', line)?;
+    if line.len() > LINE_BYTES_MAX && !line.ends_with(b"\n") {
+        input.skip_until(b'\n')?;
+    }
+    Ok(!line.is_empty())
 }
 
 /// The question on a line; none on an empty one.

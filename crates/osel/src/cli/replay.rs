@@ -181,11 +181,12 @@ pub(super) fn import(
     exact: bool,
 ) -> anyhow::Result<()> {
     let bar = progress("objects");
+    let run = recorder.begin_read(region, at, exact);
     let mut failed = None;
     inventory::read(path, &mut |page| {
         bar.inc(page.items.len() as u64);
         if failed.is_none() {
-            failed = recorder.page(now, region, at, exact, page).err();
+            failed = recorder.page(now, &run, page).err();
         }
     })?;
     bar.finish_and_clear();
@@ -193,7 +194,7 @@ pub(super) fn import(
         return Err(error.into());
     }
     let origin = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let end = ReadEnd { region: region.cloned(), at, exact, complete: summary.complete(), origin };
+    let end = ReadEnd { run, complete: summary.complete(), origin };
     recorder.read_end(now, end)?;
     for key in &summary.unknown {
         note(format_args!("`{}`: `{key}` is not read: osel does not model it", path.display()));

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
-use osel_core::engine::{Engine, Input, Named, Output, ReadEnd, ReadPage, Replay};
-use osel_core::event::{Digest, Kind, Properties, RawMessage};
+use osel_core::engine::{
+    Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, RunId,
+};
+use osel_core::event::{Compression, Digest, Kind, Properties, RawMessage};
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -54,6 +56,8 @@ struct ReplayHead<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 struct InventoryHead {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     region: Option<Arc<str>>,
     at: Timestamp,
     exact: bool,
@@ -65,6 +69,20 @@ struct InventoryHead {
 struct InventoryEnd {
     complete: Vec<Kind>,
     origin: String,
+}
+
+/// What stands in an entry about osel itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct SystemHead {
+    /// The options that hold from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    options: Option<OptionsLine>,
+}
+
+/// The head of the entry that tells options.
+pub fn options_head(options: &EngineOptions) -> Vec<u8> {
+    let head = SystemHead { options: Some(options.into()) };
+    serde_json::to_vec(&head).unwrap_or_default()
 }
 
 /// The head of a message's entry.
@@ -104,20 +122,18 @@ pub fn replay_head(replay: &Replay<'_>) -> Vec<u8> {
 }
 
 /// The head of a page's entry.
-pub fn page_head(region: Option<&Arc<str>>, at: Timestamp, exact: bool) -> Vec<u8> {
-    let head = InventoryHead { region: region.cloned(), at, exact, end: None };
-    serde_json::to_vec(&head).unwrap_or_default()
+pub fn page_head(run: &ReadRun) -> Vec<u8> {
+    serde_json::to_vec(&inventory_head(run, None)).unwrap_or_default()
 }
 
 /// The head of the entry that ends a read.
 pub fn end_head(end: &ReadEnd) -> Vec<u8> {
-    let head = InventoryHead {
-        region: end.region.clone(),
-        at: end.at,
-        exact: end.exact,
-        end: Some(InventoryEnd { complete: end.complete.clone(), origin: end.origin.clone() }),
-    };
-    serde_json::to_vec(&head).unwrap_or_default()
+    let last = InventoryEnd { complete: end.complete.clone(), origin: end.origin.clone() };
+    serde_json::to_vec(&inventory_head(&end.run, Some(last))).unwrap_or_default()
+}
+
+fn inventory_head(run: &ReadRun, end: Option<InventoryEnd>) -> InventoryHead {
+    InventoryHead { run: run.id, region: run.region.clone(), at: run.at, exact: run.exact, end }
 }
 
 /// Does to the engine what the entry once did. What comes out was written down then.
@@ -132,6 +148,12 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
             }
         }
         EntryKind::ORDER => fold_order(engine, entry, out),
+        EntryKind::SYSTEM => {
+            let head: Option<SystemHead> = serde_json::from_slice(&entry.head).ok();
+            if let Some(options) = head.and_then(|head| head.options) {
+                engine.handle(entry.at, Input::Options(options.into()), out);
+            }
+        }
         _ => engine.handle(entry.at, Input::Tick, out),
     }
 }
@@ -158,8 +180,14 @@ pub fn raw_message(entry: &Entry) -> RawMessage {
 /// The message of a quarantined entry, to be decoded once more, with the digest that it was quarantined under.
 pub fn held_message(entry: &Entry) -> (RawMessage, Digest) {
     let mut raw = raw_message(entry);
-    // Bytes that could not be unpacked are kept packed.
-    raw.properties.compression = compression(&raw.properties.json);
+    // Bytes that could not be unpacked are kept packed; of all others the unpacked text is kept, which begins otherwise.
+    let packed = match compression(&raw.properties.json) {
+        Some(Compression::Gzip) => raw.body.starts_with(&[0x1f, 0x8b]) || raw.body.starts_with(b"x"),
+        Some(Compression::Bzip2) => raw.body.starts_with(b"BZh"),
+        Some(_) => true,
+        None => false,
+    };
+    raw.properties.compression = compression(&raw.properties.json).filter(|_| packed);
     let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
     let digest = head.and_then(|head| unhex(&head.digest)).unwrap_or_default();
     (raw, digest)
@@ -198,10 +226,10 @@ fn fold_message(engine: &mut Engine, entry: &Entry, out: &mut Output) {
 
 fn fold_inventory(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     let Ok(head) = serde_json::from_slice::<InventoryHead>(&entry.head) else { return };
-    if let Some(end) = head.end {
-        let InventoryEnd { complete, origin } = end;
-        let end = ReadEnd { region: head.region, at: head.at, exact: head.exact, complete, origin };
-        engine.handle(entry.at, Input::ReadEnd(end), out);
+    let InventoryHead { run: id, region, at, exact, end } = head;
+    let run = ReadRun { id, region, at, exact };
+    if let Some(InventoryEnd { complete, origin }) = end {
+        engine.handle(entry.at, Input::ReadEnd(ReadEnd { run, complete, origin }), out);
         return;
     }
     let items = entry.body.split(|&byte| byte == b'\n').filter_map(|line| {
@@ -209,19 +237,15 @@ fn fold_inventory(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         let collection = std::str::from_utf8(&line[..tab]).ok()?;
         read_item(collection, &line[tab + 1..])?.ok()
     });
-    let (page, names) = split_items(items, head.region, head.at, head.exact);
+    let (page, names) = split_items(items, &run);
     engine.handle(entry.at, Input::Page(page), out);
     engine.handle(entry.at, Input::Names(names), out);
 }
 
 /// Objects and names of a page, as the engine takes them.
-pub fn split_items(
-    items: impl Iterator<Item = Item>,
-    region: Option<Arc<str>>,
-    at: Timestamp,
-    exact: bool,
-) -> (ReadPage, Vec<Named>) {
-    let mut page = ReadPage { region, at, exact, objects: Vec::new() };
+pub fn split_items(items: impl Iterator<Item = Item>, run: &ReadRun) -> (ReadPage, Vec<Named>) {
+    let at = run.at;
+    let mut page = ReadPage { run: run.clone(), objects: Vec::new() };
     let mut names = Vec::new();
     for item in items {
         match item {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
-    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, Replay, ScanCommand, ScanOutcome, Version,
+    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, RunId, ScanCommand,
+    ScanOutcome, Version,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -27,6 +28,9 @@ use crate::store::{
 pub const BATCH_ENTRIES_MAX: usize = 512;
 /// The most bytes in one commit.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// The state of a command that has no outcome yet.
+pub(super) const PLANNED: &str = "planned";
 
 /// Why nothing more can be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +73,10 @@ pub struct Recorder {
     commands: Vec<ScanCommand>,
     snapshot_seq: u64,
     now: Timestamp,
+    /// The last read that began.
+    last_run: u64,
+    /// Options that hold from the next input on and are not in the journal yet.
+    untold: Option<EngineOptions>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -104,6 +112,8 @@ impl Recorder {
             out: Output::default(),
             // What was given out and has no outcome is given out again: actions are idempotent.
             commands: engine.running_scans().cloned().collect(),
+            untold: (engine.told_options() != Some(options)).then(|| options.clone()),
+            last_run: engine.last_run(),
             engine,
             snapshot_seq,
             now: as_of.max(Timestamp::EPOCH),
@@ -135,6 +145,7 @@ impl Recorder {
         raw: &RawMessage,
         decoded: Decoded<'_>,
     ) -> Result<Option<Disposition>, RecordError> {
+        self.tell_options(now);
         let Decoded { body, digest, message_id, event_type, result } = decoded;
         let unreadable = result.is_err().then(|| (message_id.clone(), event_type.clone()));
         let decoded = Decoded { body: Vec::new().into(), digest, message_id, event_type, result };
@@ -179,6 +190,7 @@ impl Recorder {
         held: &Entry,
         actor: &str,
     ) -> Result<Option<Disposition>, RecordError> {
+        self.tell_options(now);
         let (raw, held_digest) = entries::held_message(held);
         let mut decoded = decode(&raw);
         let body = std::mem::take(&mut decoded.body);
@@ -201,21 +213,21 @@ impl Recorder {
         Ok(disposition)
     }
 
+    /// A read that begins now, to be named with each of its pages and its end.
+    pub fn begin_read(&mut self, region: Option<&Arc<str>>, at: Timestamp, exact: bool) -> ReadRun {
+        self.last_run = self.last_run.max(self.engine.last_run()) + 1;
+        ReadRun { id: Some(RunId(self.last_run)), region: region.cloned(), at, exact }
+    }
+
     /// Takes a page of an inventory.
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
-    pub fn page(
-        &mut self,
-        now: Timestamp,
-        region: Option<&Arc<str>>,
-        at: Timestamp,
-        exact: bool,
-        page: Page,
-    ) -> Result<(), RecordError> {
-        let head = entries::page_head(region, at, exact);
+    pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: Page) -> Result<(), RecordError> {
+        self.tell_options(now);
+        let head = entries::page_head(run);
         let Page { items, text } = page;
-        let (objects, names) = entries::split_items(items.into_iter(), region.cloned(), at, exact);
+        let (objects, names) = entries::split_items(items.into_iter(), run);
         self.entry += 1;
         self.handle(now, Input::Page(objects));
         self.seal()?;
@@ -230,6 +242,7 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn read_end(&mut self, now: Timestamp, end: ReadEnd) -> Result<(), RecordError> {
+        self.tell_options(now);
         let head = entries::end_head(&end);
         self.entry += 1;
         self.handle(now, Input::ReadEnd(end));
@@ -243,6 +256,7 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        self.tell_options(now);
         self.entry += 1;
         self.handle(now, Input::Tick);
         if self.out.records.is_empty() {
@@ -260,14 +274,17 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn scanned(&mut self, now: Timestamp, outcome: ScanOutcome) -> Result<(), RecordError> {
+        self.tell_options(now);
         let body = serde_json::to_vec(&outcome).unwrap_or_default();
         let (id, failed) = (outcome.id.to_string(), outcome.error.is_some());
         self.entry += 1;
+        let planned = self.engine.running_scans().find(|command| command.id == outcome.id);
+        let planned = planned.map(|command| command.seq);
         self.handle(now, Input::Scanned(outcome));
-        if let Some(record) = self.out.records.first() {
+        if let Some(seq) = planned {
             self.batch.commands.push(CommandRow {
                 id,
-                seq: record.cause.unwrap_or(0),
+                seq,
                 state: if failed { "failed" } else { "judged" }.to_owned(),
                 body: body.clone(),
                 updated_at: now,
@@ -313,6 +330,16 @@ impl Recorder {
         }
         self.head = self.writer.flush()?;
         Ok(self.head)
+    }
+
+    /// Writes the options down before the first input that is handled by them, unless the journal says the same already.
+    fn tell_options(&mut self, now: Timestamp) {
+        if let Some(options) = self.untold.take() {
+            self.entry += 1;
+            let head = entries::options_head(&options);
+            self.handle(now, Input::Options(options));
+            self.push_entry(now, EntryKind::SYSTEM, String::new(), head, Vec::new());
+        }
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
@@ -368,7 +395,7 @@ impl Recorder {
             self.batch.commands.push(CommandRow {
                 id: command.id.to_string(),
                 seq: command.seq,
-                state: "planned".to_owned(),
+                state: PLANNED.to_owned(),
                 body: serde_json::to_vec(&command).unwrap_or_default(),
                 updated_at: self.now,
             });

@@ -1,25 +1,33 @@
 //! An engine from a store: as it is, to go on; or as it was after some record, to be asked.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use osel_core::engine::{Engine, EngineLine, EngineOptions, Output};
+use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, ScanCommand};
+use osel_core::time::Timestamp;
 
-use super::{entries, snapshots};
+use super::{entries, recorder, snapshots};
 use crate::store::{JournalError, Reader};
 
-/// The engine that wrote the store, ready to go on after the store's last entry.
+/// How many records are looked at together, to learn which entries they stem from.
+const PAGE_RECORDS: u64 = 1000;
+
+/// The engine that wrote the store, ready to go on after the store's last entry. `options` hold as far as the journal tells none.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine, JournalError> {
     let head = reader.head()?;
     let (mut engine, entry) = newest(reader, head.seq, options, |_| true)?;
-    let mut out = Output::default();
-    reader.entries(entry + 1..=head.entry.max(entry + 1), &mut |entry| {
-        entries::fold(&mut engine, &entry, &mut out);
+    fold(&mut engine, reader, entry, (head.seq, head.entry))?;
+    engine.set_seq(head.seq);
+    let mut planned = Vec::new();
+    reader.commands(Some(recorder::PLANNED), &mut |command| {
+        planned.extend(serde_json::from_slice::<ScanCommand>(&command.body));
         ControlFlow::Continue(())
     })?;
-    engine.set_seq(head.seq);
+    // An older version may have planned otherwise than folding does by now: what it wrote down is what is under way.
+    engine.set_running_scans(planned);
     for counters in reader.ledger()? {
         // Repetitions are counted and not kept, so folding does not see them again.
         engine.set_ledger(&counters.source, |ledger| {
@@ -33,7 +41,7 @@ pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine
     Ok(engine)
 }
 
-/// The clouds and names as they were after record `seq`.
+/// The clouds and names as they were after record `seq`, to be asked by `options`.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -44,10 +52,10 @@ pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
             EngineLine::Region(_) | EngineLine::Object(_) | EngineLine::Name(_) | EngineLine::Seq(_)
         )
     };
-    let (mut engine, entry) = newest(reader, seq, options, visible)?;
+    let (mut engine, _) = newest(reader, seq, options, visible)?;
     if !advance(&mut engine, reader, seq)? {
         // The versions are of an older form: the journal says the same, more slowly.
-        return fold_to(reader, seq, entry, options);
+        return folded(reader, seq, options);
     }
     Ok(engine)
 }
@@ -79,22 +87,53 @@ pub fn advance(engine: &mut Engine, reader: &mut dyn Reader, seq: u64) -> Result
     Ok(readable)
 }
 
-fn fold_to(
-    reader: &mut dyn Reader,
-    seq: u64,
-    _entry: u64,
-    options: &EngineOptions,
-) -> Result<Engine, JournalError> {
+/// The same as [`at`] by folding from the first entry.
+fn folded(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
     let mut engine = Engine::new(options.clone());
-    let mut out = Output::default();
-    reader.entries(crate::store::ALL, &mut |entry| {
-        if engine.seq() >= seq {
-            return ControlFlow::Break(());
-        }
-        entries::fold(&mut engine, &entry, &mut out);
-        ControlFlow::Continue(())
-    })?;
+    let entry = reader.record(seq)?.map_or(0, |record| record.entry);
+    fold(&mut engine, reader, 0, (seq, entry))?;
+    engine.set_seq(seq);
+    engine.handle(Timestamp::EPOCH, Input::Options(options.clone()), &mut Output::default());
     Ok(engine)
+}
+
+/// Does to the engine what the entries after `done` once did, up to the last record and entry.
+///
+/// Records were numbered when they were written. Folding by a later version may give more or fewer of them, so that the number is put
+/// right before each entry: what names a record, such as a command and its cause, names the same one.
+fn fold(
+    engine: &mut Engine,
+    reader: &mut dyn Reader,
+    mut done: u64,
+    (last_seq, last_entry): (u64, u64),
+) -> Result<(), JournalError> {
+    let mut out = Output::default();
+    let mut seq = engine.seq();
+    while done < last_entry {
+        // The numbers of the records with the entries they stem from, in order.
+        let mut stems: VecDeque<(u64, u64)> = VecDeque::new();
+        let page = seq + 1..=last_seq.min(seq + PAGE_RECORDS);
+        if !page.is_empty() {
+            reader.records(page, &mut |record| {
+                stems.push_back((record.seq, record.entry));
+                ControlFlow::Continue(())
+            })?;
+        }
+        // Without further records the rest of the entries had none.
+        let (last, until) = stems.back().copied().unwrap_or((last_seq, last_entry));
+        if until > done {
+            reader.entries(done + 1..=until, &mut |entry| {
+                while stems.front().is_some_and(|(_, stem)| *stem < entry.number) {
+                    stems.pop_front();
+                }
+                engine.set_seq(stems.front().map_or(last_seq, |(seq, _)| seq - 1));
+                entries::fold(engine, &entry, &mut out);
+                ControlFlow::Continue(())
+            })?;
+        }
+        (done, seq) = (done.max(until), last);
+    }
+    Ok(())
 }
 
 /// The engine of the latest snapshot that is not after `seq` and can be read, with the last entry in it.

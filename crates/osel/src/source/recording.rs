@@ -281,6 +281,9 @@ fn compression_of(name: &str) -> Compression {
     match name {
         "application/x-gzip" | "application/gzip" => Compression::Gzip,
         "application/x-bz2" | "application/x-bzip2" => Compression::Bzip2,
+        "application/x-lzma" => Compression::Lzma,
+        "application/zstd" => Compression::Zstd,
+        "application/x-brotli" => Compression::Brotli,
         _ => Compression::Unknown,
     }
 }

@@ -13,6 +13,10 @@ mod demo;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod fold;
+#[cfg(test)]
+mod gap;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod order;

@@ -80,6 +80,17 @@ fn a_store_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_kind_that_there_is_not_looked_like_one_without_records() {
+    let place = Place::new("kinds");
+    let store = place.path("store");
+    for wrong in [["--kind", "gaps"], ["--outcome", "failed"]] {
+        let output = osel(&[&["audit", "search", "--store", &store][..], &wrong].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("possible values"), "{output:?}");
+    }
+}
+
+#[test]
 fn each_record_is_proved_to_be_in_the_tree() {
     let place = Place::new("prove");
     let store = place.path("store");

@@ -202,6 +202,12 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn bzip2(body: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
 fn packed(body: Vec<u8>, compression: Compression) -> RawMessage {
     let mut raw = message(body);
     raw.properties.compression = Some(compression);
@@ -212,25 +218,55 @@ fn packed(body: Vec<u8>, compression: Compression) -> RawMessage {
 fn compressed_bodies_are_unpacked_within_a_bound() {
     let body = envelope(&plain("port.delete.end", r#"{"port_id":"p1"}"#));
     let plain_digest = decode(&message(body.clone())).digest;
-    for bytes in [zlib(body.as_bytes()), gzip(body.as_bytes())] {
-        let raw = packed(bytes.clone(), Compression::Gzip);
-        let decoded = decode(&raw);
-        assert!(decoded.result.is_ok());
-        assert_eq!(decoded.digest, plain_digest);
-        let cut = packed(bytes[..bytes.len() - 3].to_vec(), Compression::Gzip);
-        assert_eq!(decode(&cut).result.unwrap_err().kind, DefectKind::BrokenCompression);
+    let unpacked = |bytes: &[u8], compression| {
+        let raw = packed(bytes.to_vec(), compression);
+        decode(&raw).result.map(|_| ()).map_err(|defect| defect.kind)
+    };
+    let packed_bodies = [
+        (zlib(body.as_bytes()), Compression::Gzip),
+        (gzip(body.as_bytes()), Compression::Gzip),
+        (bzip2(body.as_bytes()), Compression::Bzip2),
+    ];
+    for (bytes, compression) in packed_bodies {
+        assert_eq!(decode(&packed(bytes.clone(), compression)).digest, plain_digest);
+        assert_eq!(unpacked(&bytes, compression), Ok(()));
+        for cut in [1, 3, bytes.len() / 2, bytes.len() - 5] {
+            let cut = &bytes[..bytes.len() - cut];
+            assert_eq!(unpacked(cut, compression), Err(DefectKind::BrokenCompression), "{compression:?}");
+        }
+        let more = [&bytes[..], b"\0"].concat();
+        assert_eq!(unpacked(&more, compression), Err(DefectKind::BrokenCompression), "{compression:?}");
+        assert_eq!(unpacked(b"no such thing", compression), Err(DefectKind::BrokenCompression));
     }
-    let mut more = zlib(body.as_bytes());
-    more.push(0);
-    assert_eq!(
-        decode(&packed(more, Compression::Gzip)).result.unwrap_err().kind,
-        DefectKind::BrokenCompression
-    );
-    let bomb = packed(zlib(&vec![b' '; BODY_BYTES_MAX + 1]), Compression::Gzip);
-    assert_eq!(decode(&bomb).result.unwrap_err().kind, DefectKind::TooLarge);
-    for compression in [Compression::Bzip2, Compression::Unknown] {
+    let spaces = vec![b' '; BODY_BYTES_MAX + 1];
+    let bombs = [(zlib(&spaces), Compression::Gzip), (BZIP2_BOMB.to_vec(), Compression::Bzip2)];
+    for (bomb, compression) in bombs {
+        assert_eq!(unpacked(&bomb, compression), Err(DefectKind::TooLarge), "{compression:?}");
+    }
+}
+
+/// So many spaces that one byte is too many, as Python's `bz2.compress` packs them.
+const BZIP2_BOMB: &[u8] =
+    b"BZh91AY&SYB-\xf6 \x00\x80\x81\x10\x00\xc0\x00\x00\x08 \x000\x80*iP\x06\x01f\x01\x80qw$S\x85\x09\x04\x22\xdfb\x00";
+
+#[test]
+fn streams_behind_the_first_one_cost_nothing() {
+    let empty = bzip2(b"");
+    let raw = packed(empty.repeat(BODY_BYTES_MAX / empty.len()), Compression::Bzip2);
+    assert_eq!(decode(&raw).result.unwrap_err().kind, DefectKind::BrokenCompression);
+}
+
+#[test]
+fn a_compression_that_cannot_be_undone_is_named() {
+    for (compression, at) in [
+        (Compression::Lzma, "the body, packed by lzma"),
+        (Compression::Zstd, "the body, packed by zstd"),
+        (Compression::Brotli, "the body, packed by brotli"),
+        (Compression::Unknown, "the body"),
+    ] {
         let raw = packed(b"BZh9".to_vec(), compression);
-        assert_eq!(decode(&raw).result.unwrap_err().kind, DefectKind::UnknownCompression);
+        let defect = decode(&raw).result.unwrap_err();
+        assert_eq!((defect.kind, &*defect.at), (DefectKind::UnknownCompression, at));
     }
 }
 

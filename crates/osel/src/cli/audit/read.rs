@@ -5,9 +5,11 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use osel_core::engine::record::Record;
+use osel_core::event::Outcome;
 use osel_core::time::Timestamp;
-use osel_core::trail::{Canonical, Hash, PartClass};
+use osel_core::trail::{Canonical, Hash, PartClass, RecordKind};
 
 use super::past::Past;
 use crate::cli::StoreArg;
@@ -25,6 +27,8 @@ pub struct ShowArgs {
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputFormat,
 }
+
+const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Failure, Outcome::Pending, Outcome::Unknown];
 
 /// Finds records: all conditions that are given must hold.
 #[derive(Debug, Args)]
@@ -49,11 +53,11 @@ pub struct SearchArgs {
     /// The event type, or its beginning.
     #[arg(long, value_name = "TYPE")]
     event_type: Option<String>,
-    /// The kind of record: change, authentication, access, activity, scan, finding, command, drift, gap, system.
-    #[arg(long, value_name = "KIND")]
+    /// The kind of record.
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(RecordKind::ALL.map(RecordKind::as_str)))]
     kind: Option<String>,
-    /// success, failure, pending or unknown.
-    #[arg(long, value_name = "OUTCOME")]
+    /// How it went.
+    #[arg(long, value_name = "OUTCOME", value_parser = PossibleValuesParser::new(OUTCOMES.map(Outcome::as_str)))]
     outcome: Option<String>,
     /// Only records that opened or closed something.
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! `osel audit verify`: walks the chain and names the first bad record.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,7 +8,7 @@ use osel_core::trail::NotedHead;
 use serde_json::json;
 
 use crate::cli::StoreArg;
-use crate::cli::output::{Failure, OutputFormat, json_line, progress, stdout};
+use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress, stdout};
 use crate::runtime::verification::{Finding, verify};
 
 /// Checks the whole trail and names the first bad record.
@@ -33,28 +33,30 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let bar = progress("records");
     let finding = verify(&mut *args.store.reader()?, noted, &mut || bar.inc(1))?;
     bar.finish_and_clear();
+    let code = match finding {
+        Finding::Good { .. } => ExitCode::SUCCESS,
+        Finding::Bad { .. } => ExitCode::from(1),
+    };
+    answered(tell(&finding, args.output), code)
+}
+
+fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
     let mut out = stdout();
-    let code = match (&finding, args.output) {
-        (Finding::Good { records, head, parts }, OutputFormat::Json) => {
+    match (finding, format) {
+        (Finding::Good { records, head, .. }, OutputFormat::Json) => {
             json_line(&mut out, &json!({"verified": true, "records": records, "head": head.to_string()}))?;
-            let _ = parts;
-            ExitCode::SUCCESS
         }
         (Finding::Good { records, head, parts }, _) => {
             writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;
             writeln!(out, "parts: {parts}")?;
             writeln!(out, "head: {head}")?;
-            ExitCode::SUCCESS
         }
         (Finding::Bad { seq, why }, OutputFormat::Json) => {
             json_line(&mut out, &json!({"verified": false, "bad": seq, "reason": why}))?;
-            ExitCode::from(1)
         }
         (Finding::Bad { seq, why }, _) => {
             writeln!(out, "record {seq} is the first bad one: {why}")?;
-            ExitCode::from(1)
         }
-    };
-    out.flush()?;
-    Ok(code)
+    }
+    out.flush()
 }

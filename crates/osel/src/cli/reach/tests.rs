@@ -106,7 +106,8 @@ fn cloud() -> CloudModel {
 fn table(line: &str) -> String {
     let question = parse(line).expect(line).question().expect(line);
     let mut out = Vec::new();
-    answer(&[&cloud()], &question, Format::Table, &mut out).expect("memory can be written");
+    let verdict = reach_any([&cloud()], &question);
+    tell(&question, &verdict, Format::Table, &mut out).expect("memory can be written");
     let text = String::from_utf8(out).expect("text is UTF-8");
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{line}");
@@ -269,7 +270,7 @@ fn a_batch_is_answered_line_by_line() {
 }
 
 #[test]
-fn a_bad_line_ends_a_batch_and_what_was_answered_stays() {
+fn a_bad_line_is_answered_in_its_place() {
     let long = format!("{YES}{}", " ".repeat(LINE_BYTES_MAX));
     for (bad, why) in [
         (r#"{"from":"192.0.2.77"}"#.as_bytes(), "`to` is missing"),
@@ -283,8 +284,21 @@ fn a_bad_line_ends_a_batch_and_what_was_answered_stays() {
         input.extend_from_slice(format!("\n{YES}\n").as_bytes());
         let (out, error) = batch(&input, Format::Json);
         assert_eq!(error, Some(format!("asked.jsonl line 3: {why}")));
-        assert_eq!(out.lines().count(), 1, "{out}");
+        let lines: Vec<serde_json::Value> =
+            out.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+        assert_eq!(lines.len(), 3, "{out}");
+        assert_eq!(lines[1], json!({"error": why, "line": 3}));
+        assert_eq!((&lines[0]["reachable"], &lines[2]["reachable"]), (&json!(false), &json!(true)));
+        let (out, _) = batch(&input, Format::Table);
+        assert!(out.contains(&format!("\n\nline 3 is no question: {why}\n\nreachable")), "{out}");
     }
+    let (out, error) = batch(format!("x\n{YES}\ny\nz").as_bytes(), Format::Json);
+    assert_eq!(out.lines().count(), 4);
+    let error = error.expect("lines are wrong");
+    assert!(
+        error.starts_with("asked.jsonl line 1: ") && error.ends_with("; 2 more of 4 lines are no questions"),
+        "{error}"
+    );
 }
 
 #[test]
