@@ -88,6 +88,8 @@ pub(crate) const CORE_DEPENDENCIES: &[&str] = &[
     "sha2",
     "thiserror",
     "memchr",
+    // Several words at once, where `memchr` finds one.
+    "aho-corasick",
     "ipnet",
     "prefix-trie",
     "rangemap",

@@ -1,31 +1,36 @@
-//! Strings of JSON: where they end and what their escapes mean, eight bytes at a time where nothing happens.
+//! Strings of JSON: where they end and what their escapes mean, a block at a time where nothing happens.
 
 use super::defect::{DefectKind, Fault};
 
+/// How many bytes are looked at together: what fits into a word.
+pub(super) const BLOCK_BYTES: usize = 8;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 /// The high bit of each byte of a word.
-pub(super) const HIGHS: u64 = 0x8080_8080_8080_8080;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Marks the high bit of bytes that are a quote, a backslash or a control character. Only the lowest mark is
-/// exact: a borrow may mark a byte above it.
-#[inline]
-pub(super) fn special(word: u64) -> u64 {
+/// How many bytes a block begins with that are no quote, backslash or control character.
+#[inline(always)]
+pub(super) fn run(block: [u8; BLOCK_BYTES]) -> usize {
+    let word = u64::from_le_bytes(block);
     // With this bit turned, the quote is 0x20 and the control characters stay among themselves: one
-    // comparison for both.
+    // comparison for both. Only the lowest mark is exact: a borrow may mark a byte above it.
     let low = word ^ (ONES * 0x02);
     let backslash = word ^ (ONES * b'\\' as u64);
-    ((low.wrapping_sub(ONES * 0x21) & !low) | (backslash.wrapping_sub(ONES) & !backslash)) & HIGHS
+    let marks =
+        ((low.wrapping_sub(ONES * 0x21) & !low) | (backslash.wrapping_sub(ONES) & !backslash)) & HIGHS;
+    marks.trailing_zeros() as usize / 8
 }
 
 /// The place of the first quote, backslash or control character, or the end of the text.
 #[inline]
 pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
-    for eight in bytes.get(at..).unwrap_or_default().as_chunks::<8>().0 {
-        let marks = special(u64::from_le_bytes(*eight));
-        if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
+    for block in bytes.get(at..).unwrap_or_default().as_chunks::<BLOCK_BYTES>().0 {
+        let run = run(*block);
+        at += run;
+        if run < BLOCK_BYTES {
+            return at;
         }
-        at += 8;
     }
     while at < bytes.len() && !matches!(bytes[at], b'"' | b'\\' | 0..0x20) {
         at += 1;

@@ -7,7 +7,7 @@
 //! first, and the text inside scanned as [`Bare`].
 
 use super::defect::{DefectKind, Fault};
-use super::escape::{self, find_special, special};
+use super::escape::{self, BLOCK_BYTES, find_special, run};
 
 /// Where a scanner is.
 #[derive(Clone, Copy, Debug)]
@@ -156,24 +156,24 @@ impl Bare<'_> {
 pub(super) struct Wrapped<'a> {
     bytes: &'a [u8],
     from: usize,
-    text: Vec<u8>,
+    text: &'a mut [u8],
 }
 
 impl<'a> Wrapped<'a> {
-    pub(super) fn new(bytes: &'a [u8], from: usize) -> Self {
-        // Escapes only get shorter. Room for a word more, since words are written before it is known how much
+    /// The text is written to `text`, whatever is in there.
+    pub(super) fn new(bytes: &'a [u8], from: usize, text: &'a mut Vec<u8>) -> Self {
+        // Escapes only get shorter. Room for a block more, since blocks are written before it is known how much
         // of them counts.
-        let text = vec![0; bytes.len() - from + 8];
+        let room = bytes.len() - from + BLOCK_BYTES;
+        if text.len() < room {
+            text.resize(room, 0);
+        }
         Self { bytes, from, text }
     }
 
-    /// The text, and the place after the string's closing quote; nothing if that is not next.
-    pub(super) fn finish(mut self, cursor: Cursor) -> Option<(String, usize)> {
-        if self.byte(cursor) != b'"' {
-            return None;
-        }
-        self.text.truncate(cursor.end);
-        Some((String::from_utf8(self.text).ok()?, cursor.at + 1))
+    /// How long the text is, and the place after the string's closing quote; nothing if that is not next.
+    pub(super) fn finish(self, cursor: Cursor) -> Option<(usize, usize)> {
+        (self.byte(cursor) == b'"').then_some((cursor.end, cursor.at + 1))
     }
 
     #[inline(always)]
@@ -295,19 +295,16 @@ impl Layer for Wrapped<'_> {
         let (mut at, mut end) = (cursor.at + 2, cursor.end + 1);
         self.text[cursor.end] = b'"';
         let start = end;
-        let eights = self.bytes.get(at..).unwrap_or_default().as_chunks::<8>().0;
-        let rooms = self.text.get_mut(end..).unwrap_or_default().as_chunks_mut::<8>().0;
-        for (room, eight) in rooms.iter_mut().zip(eights) {
-            *room = *eight;
-            let marks = special(u64::from_le_bytes(*eight));
-            if marks != 0 {
-                let run = marks.trailing_zeros() as usize / 8;
-                at += run;
-                end += run;
+        let blocks = self.bytes.get(at..).unwrap_or_default().as_chunks::<BLOCK_BYTES>().0;
+        let rooms = self.text.get_mut(end..).unwrap_or_default().as_chunks_mut::<BLOCK_BYTES>().0;
+        for (room, block) in rooms.iter_mut().zip(blocks) {
+            *room = *block;
+            let run = run(*block);
+            at += run;
+            end += run;
+            if run < BLOCK_BYTES {
                 break;
             }
-            at += 8;
-            end += 8;
         }
         let mut escaped = false;
         if self.rest(at).first_chunk() != Some(b"\\\"") {
@@ -325,7 +322,7 @@ impl Layer for Wrapped<'_> {
 
     #[inline(always)]
     fn text(&self) -> &[u8] {
-        &self.text
+        self.text
     }
 
     #[cold]

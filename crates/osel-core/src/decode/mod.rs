@@ -40,7 +40,7 @@ use std::borrow::Cow;
 pub use defect::{Defect, DefectKind};
 pub use envelope::BODY_BYTES_MAX;
 pub use fields::TEXT_BYTES_MAX;
-pub use notification::decode;
+pub use notification::{Decoder, decode};
 pub use scan::{DEPTH_MAX, VALUES_MAX};
 
 use crate::event::{Digest, Event, Kind, Object};

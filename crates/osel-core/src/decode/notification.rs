@@ -1,75 +1,102 @@
 //! One notification as a whole: opening, redaction, digest, its head and context, and which service's reader
 //! says what it means.
 //!
-//! [`decode`] is the only way in. Nothing here knows a payload; that is for the services' files.
+//! [`Decoder`] is the only way in. Nothing here knows a payload; that is for the services' files.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
 use super::defect::{Defect, DefectKind, Fault};
 use super::envelope::{self, BODY_BYTES_MAX, Envelope};
-use super::scan::{scan, scan_wrapped};
+use super::scan::{Scratch, scan};
 use super::tape::{Span, Tape, Value};
 use super::{Decoded, audit, cinder, escape, glance, keystone, neutron, nova, other, redact, unparsed};
 use crate::event::{Actor, Change, Digest, Event, Outcome, RawMessage, Target};
 use crate::ids::{ID_BYTES_MAX, Id};
 use crate::time::Timestamp;
 
-/// Decodes one message.
+/// Decodes one message. Whoever decodes many keeps a [`Decoder`].
 pub fn decode(raw: &RawMessage) -> Decoded<'_> {
-    decode_usual(raw).unwrap_or_else(|| decode_any(raw))
+    Decoder::default().decode(raw)
 }
 
-/// Decodes a message of the second format as releases write it, with each byte looked at once; nothing if it
-/// is anything else.
-pub(super) fn decode_usual(raw: &RawMessage) -> Option<Decoded<'_>> {
-    if raw.properties.compression.is_some() || raw.body.len() > BODY_BYTES_MAX {
-        return None;
-    }
-    let start = envelope::message_start(&raw.body)?;
-    let (text, scanned, after) = scan_wrapped(&raw.body, start)?;
-    if !envelope::ends_after(&raw.body, after) {
-        return None;
-    }
-    let found = Found::on(&Tape { text: &text, scanned }, raw);
-    Some(found.with_body(Cow::Owned(text.into_bytes())))
+/// Decodes messages one after the other, in room that is made once.
+#[derive(Default)]
+pub struct Decoder {
+    scratch: Scratch,
 }
 
-/// Decodes any message, one step after the other.
-pub(super) fn decode_any(raw: &RawMessage) -> Decoded<'_> {
-    let text = match envelope::text(raw) {
-        Ok(text) => text,
-        Err(unopened) => return unreadable(raw, unopened.bytes, unopened.defect),
-    };
-    let tape = match scan(&text) {
-        Ok(tape) => tape,
-        Err(fault) => return unreadable(raw, into_bytes(text), fault.in_bytes("")),
-    };
-    let (inner, known) = match envelope::open_scanned(tape.root()) {
-        Ok(Envelope::None) => {
-            let found = Found::on(&tape, raw);
-            return found.with_body(into_bytes(text));
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is left in the room may be a secret.
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    /// Decodes one message; what was decoded before makes no difference.
+    pub fn decode<'a>(&mut self, raw: &'a RawMessage) -> Decoded<'a> {
+        let decoded = self.usual(raw).unwrap_or_else(|| self.any(raw));
+        self.scratch.shrink();
+        decoded
+    }
+
+    /// Decodes a message of the second format as releases write it, with each byte looked at once; nothing if it
+    /// is anything else.
+    pub(super) fn usual<'a>(&mut self, raw: &'a RawMessage) -> Option<Decoded<'a>> {
+        if raw.properties.compression.is_some() || raw.body.len() > BODY_BYTES_MAX {
+            return None;
         }
-        Ok(Envelope::Message(inner)) => (inner, true),
-        Ok(Envelope::OtherVersion(inner)) => (inner, false),
-        Err(fault) => {
-            let defect = fault.in_words(&tape);
-            return unreadable(raw, into_bytes(text), defect);
+        let start = envelope::message_start(&raw.body)?;
+        let (tape, after) = self.scratch.scan_wrapped(&raw.body, start)?;
+        if !envelope::ends_after(&raw.body, after) {
+            return None;
         }
-    };
-    match scan(&inner) {
-        Ok(tape) if known => {
-            let found = Found::on(&tape, raw);
-            found.with_body(Cow::Owned(inner.into_bytes()))
+        let found = Found::on(&tape, raw);
+        let decoded = found.with_body(|| Cow::Owned(tape.text.as_bytes().to_vec()));
+        let scanned = tape.scanned;
+        self.scratch.take_back(scanned);
+        Some(decoded)
+    }
+
+    /// Decodes any message, one step after the other.
+    pub(super) fn any<'a>(&mut self, raw: &'a RawMessage) -> Decoded<'a> {
+        let text = match envelope::text(raw) {
+            Ok(text) => text,
+            Err(unopened) => return unreadable(raw, unopened.bytes, unopened.defect),
+        };
+        let tape = match self.scratch.scan(&text) {
+            Ok(tape) => tape,
+            Err(fault) => return unreadable(raw, into_bytes(text), fault.in_bytes("")),
+        };
+        let (inner, known) = match envelope::open_scanned(tape.root()) {
+            Ok(Envelope::None) => {
+                let found = Found::on(&tape, raw);
+                self.scratch.take_back(tape.scanned);
+                return found.with_body(|| into_bytes(text));
+            }
+            Ok(Envelope::Message(inner)) => (inner, true),
+            Ok(Envelope::OtherVersion(inner)) => (inner, false),
+            Err(fault) => {
+                let defect = fault.in_words(&tape);
+                return unreadable(raw, into_bytes(text), defect);
+            }
+        };
+        match scan(&inner) {
+            Ok(tape) if known => {
+                let found = Found::on(&tape, raw);
+                found.with_body(|| Cow::Owned(inner.into_bytes()))
+            }
+            Ok(tape) => {
+                // Kept in its envelope, so that a version that knows this one reads it as it was meant.
+                let Decoded { message_id, event_type, .. } = Found::on(&tape, raw).decoded;
+                let defect = Defect::new(DefectKind::UnknownVersion, "oslo.version");
+                Decoded { message_id, event_type, ..unreadable(raw, into_bytes(text), defect) }
+            }
+            Err(fault) => unreadable(raw, into_bytes(text), fault.in_bytes("oslo.message")),
         }
-        Ok(tape) => {
-            // Kept in its envelope, so that a version that knows this one reads it as it was meant.
-            let Decoded { message_id, event_type, .. } = Found::on(&tape, raw).decoded;
-            let defect = Defect::new(DefectKind::UnknownVersion, "oslo.version");
-            Decoded { message_id, event_type, ..unreadable(raw, into_bytes(text), defect) }
-        }
-        Err(fault) => unreadable(raw, into_bytes(text), fault.in_bytes("oslo.message")),
     }
 }
 
@@ -145,10 +172,8 @@ impl<'a> Found<'a> {
         Self { decoded, redacted: Some(redacted) }
     }
 
-    fn with_body(self, body: Cow<'a, [u8]>) -> Decoded<'a> {
-        let mut decoded = self.decoded;
-        decoded.body = self.redacted.map_or(body, Cow::Owned);
-        decoded
+    fn with_body(self, body: impl FnOnce() -> Cow<'a, [u8]>) -> Decoded<'a> {
+        Decoded { body: self.redacted.map_or_else(body, Cow::Owned), ..self.decoded }
     }
 }
 

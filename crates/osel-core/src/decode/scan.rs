@@ -23,26 +23,59 @@ const DIGITS_SAFE: usize = 300;
 /// How deep notifications usually are; room for more is made when it is needed.
 const DEPTH_USUAL: usize = 10;
 
+/// How much room for the text of an envelope is kept until the next message: more than notifications usually have, bulk
+/// answers aside.
+const TEXT_BYTES_KEPT_MAX: usize = 256 * 1024;
+
 /// Scans a whole text.
 pub(super) fn scan(text: &str) -> Result<Tape<'_>, Fault> {
-    let mut layer = Bare::new(text.as_bytes());
-    let (mut cursor, mut scanned) = run(&mut layer)?;
-    if layer.peek(&mut cursor) != 0 || Bare::place(cursor) < text.len() {
-        return Err(layer.fault(cursor, DefectKind::Syntax));
-    }
-    scanned.has_space = cursor.has_space;
-    Ok(Tape { text, scanned })
+    Scratch::default().scan(text)
 }
 
-/// Scans a text that lies as a string in a body, from after the string's quote on: the text, what was found
-/// in it, and the place after the closing quote. Nothing if anything is unusual or wrong: then [`scan`] has
-/// to say what.
-pub(super) fn scan_wrapped(body: &[u8], at: usize) -> Option<(String, Scanned, usize)> {
-    let mut layer = Wrapped::new(body, at);
-    let (mut cursor, scanned) = run(&mut layer).ok()?;
-    layer.peek(&mut cursor);
-    let (text, after) = layer.finish(cursor)?;
-    Some((text, scanned, after))
+/// What scanning needs room for, to be used for one message after the other.
+#[derive(Default)]
+pub(super) struct Scratch {
+    found: Scanned,
+    frames: Vec<Frame>,
+    /// The text that was taken out of an envelope. What is left of earlier messages is written over.
+    text: Vec<u8>,
+}
+
+impl Scratch {
+    /// Scans a whole text.
+    pub(super) fn scan<'t>(&mut self, text: &'t str) -> Result<Tape<'t>, Fault> {
+        let mut layer = Bare::new(text.as_bytes());
+        let mut cursor = run(&mut layer, &mut self.found, &mut self.frames)?;
+        if layer.peek(&mut cursor) != 0 || Bare::place(cursor) < text.len() {
+            return Err(layer.fault(cursor, DefectKind::Syntax));
+        }
+        self.found.has_space = cursor.has_space;
+        Ok(Tape { text, scanned: std::mem::take(&mut self.found) })
+    }
+
+    /// Scans a text that lies as a string in a body, from after the string's quote on: the text, what was found in it, and the
+    /// place after the closing quote. Nothing if anything is unusual or wrong: then [`Self::scan`] has to say what.
+    pub(super) fn scan_wrapped(&mut self, body: &[u8], at: usize) -> Option<(Tape<'_>, usize)> {
+        let mut layer = Wrapped::new(body, at, &mut self.text);
+        let mut cursor = run(&mut layer, &mut self.found, &mut self.frames).ok()?;
+        layer.peek(&mut cursor);
+        let (length, after) = layer.finish(cursor)?;
+        let text = std::str::from_utf8(&self.text[..length]).ok()?;
+        Some((Tape { text, scanned: std::mem::take(&mut self.found) }, after))
+    }
+
+    /// Takes the room back that a tape had.
+    pub(super) fn take_back(&mut self, scanned: Scanned) {
+        self.found = scanned;
+    }
+
+    /// Keeps what a usual message needs, and gives back what one of unusual size took; to be called after each.
+    pub(super) fn shrink(&mut self) {
+        self.found.shrink();
+        if self.text.capacity() > TEXT_BYTES_KEPT_MAX {
+            self.text = Vec::new();
+        }
+    }
 }
 
 /// An object or array that has not ended yet.
@@ -72,11 +105,12 @@ struct Key {
 const NO_KEY: Key = Key { start: 0, end: 0, escaped: false, secrecy: Secrecy::Plain };
 
 /// Scans one value with all that is inside of it; gives the place after it.
-fn run<L: Layer>(layer: &mut L) -> Result<(Cursor, Scanned), Fault> {
-    let mut found = Scanned::with_room_for(layer.bytes());
+fn run<L: Layer>(layer: &mut L, found: &mut Scanned, frames: &mut Vec<Frame>) -> Result<Cursor, Fault> {
+    found.begin(layer.bytes());
+    frames.clear();
+    frames.reserve(DEPTH_USUAL);
     let mut cursor = layer.start();
-    let mut frames = Vec::with_capacity(DEPTH_USUAL);
-    let mut frame = Frame::new(0, 0, Secrecy::Plain, &found);
+    let mut frame = Frame::new(0, 0, Secrecy::Plain, found);
     let mut key = NO_KEY;
     let mut first = layer.peek(&mut cursor);
     loop {
@@ -94,12 +128,12 @@ fn run<L: Layer>(layer: &mut L) -> Result<(Cursor, Scanned), Fault> {
             let token = if is_object { Token::Object } else { Token::Array };
             found.nodes.push(node(token, key, start, start, here));
             layer.take(&mut cursor);
-            let inner = Frame::new(here, if is_object { b'}' } else { b']' }, key.secrecy, &found);
+            let inner = Frame::new(here, if is_object { b'}' } else { b']' }, key.secrecy, found);
             frames.push(std::mem::replace(&mut frame, inner));
             let next = layer.peek(&mut cursor);
             if next != frame.closing {
                 (key, first) = if is_object {
-                    take_key(layer, &mut cursor, next, &mut found, &mut frame)?
+                    take_key(layer, &mut cursor, next, found, &mut frame)?
                 } else {
                     (NO_KEY, next)
                 };
@@ -109,17 +143,17 @@ fn run<L: Layer>(layer: &mut L) -> Result<(Cursor, Scanned), Fault> {
             let (token, start, end) = scalar(layer, &mut cursor, first)?;
             found.nodes.push(node(token, key, start, end, here));
             if key.secrecy != Secrecy::Plain {
-                hide_scalar(layer.text(), &mut found, key.secrecy);
+                hide_scalar(layer.text(), found, key.secrecy);
             }
         }
         // What follows a value, until another one begins.
         loop {
             if frame.closing == 0 {
-                return Ok((cursor, found));
+                return Ok(cursor);
             }
             if let Some(next) = layer.take_mark(&mut cursor, b',') {
                 (key, first) = if frame.closing == b'}' {
-                    take_key(layer, &mut cursor, next, &mut found, &mut frame)?
+                    take_key(layer, &mut cursor, next, found, &mut frame)?
                 } else {
                     (NO_KEY, next)
                 };
@@ -129,8 +163,8 @@ fn run<L: Layer>(layer: &mut L) -> Result<(Cursor, Scanned), Fault> {
                 return Err(layer.fault(cursor, DefectKind::Syntax));
             }
             layer.take(&mut cursor);
-            frame.close(L::place(cursor), layer.text(), &mut found)?;
-            frame = frames.pop().unwrap_or_else(|| Frame::new(0, 0, Secrecy::Plain, &found));
+            frame.close(L::place(cursor), layer.text(), found)?;
+            frame = frames.pop().unwrap_or_else(|| Frame::new(0, 0, Secrecy::Plain, found));
         }
     }
 }

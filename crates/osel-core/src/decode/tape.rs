@@ -16,6 +16,11 @@ pub(super) const MASK: &str = "***";
 /// The longest path that a defect shows, in bytes; keys come from strangers.
 const PATH_BYTES_MAX: usize = 200;
 
+/// How many nodes a tape keeps room for until the next message: those of 256 KiB of text, in less than half a MiB.
+const NODES_KEPT_MAX: usize = 16 * 1024;
+/// How many spans: far more than a usual message has.
+const SPANS_KEPT_MAX: usize = 1024;
+
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -68,7 +73,7 @@ pub(super) struct Tape<'a> {
 }
 
 /// What the scanner finds in a text.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scanned {
     pub(super) nodes: Vec<Node>,
     /// Keys that have escapes, by where they start.
@@ -83,15 +88,28 @@ pub(super) struct Scanned {
 
 impl Scanned {
     /// Nothing yet, with room for what is usual in a text of that size.
-    pub(super) fn with_room_for(bytes: usize) -> Self {
-        Self {
-            // Measured on recorded notifications: a value per 18 bytes and more.
-            nodes: Vec::with_capacity(bytes.min(1 << 20) / 16 + 8),
-            keys: Vec::new(),
-            secrets: Vec::new(),
-            parameters: Vec::new(),
-            has_space: false,
+    pub(super) fn begin(&mut self, bytes: usize) {
+        self.nodes.clear();
+        // Measured on recorded notifications: a value per 18 bytes and more.
+        self.nodes.reserve(bytes.min(1 << 20) / 16 + 8);
+        self.keys.clear();
+        self.secrets.clear();
+        self.parameters.clear();
+        self.has_space = false;
+    }
+
+    /// Gives back what a message of unusual size took.
+    pub(super) fn shrink(&mut self) {
+        if self.nodes.capacity() > NODES_KEPT_MAX {
+            self.nodes = Vec::new();
         }
+        for spans in [&mut self.secrets, &mut self.parameters] {
+            if spans.capacity() > SPANS_KEPT_MAX {
+                *spans = Vec::new();
+            }
+        }
+        // Escaped keys are rare, and each has an allocation of its own.
+        self.keys = Vec::new();
     }
 
     /// The text of a value's key, unescaped.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use osel_core::decode::{Decoded, Defect, decode};
+use osel_core::decode::{Decoded, Decoder, Defect};
 use osel_core::event::{Digest, Event, RawMessage};
 use osel_core::time::Timestamp;
 
@@ -27,8 +27,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    fn new(mut message: RawMessage) -> Self {
-        let Decoded { body, digest, message_id, event_type, result } = decode(&message);
+    fn new(mut message: RawMessage, decoder: &mut Decoder) -> Self {
+        let Decoded { body, digest, message_id, event_type, result } = decoder.decode(&message);
         let body = match body {
             Cow::Borrowed(_) => None,
             Cow::Owned(body) => Some(body),
@@ -100,6 +100,7 @@ impl DecodedAhead {
 
 fn read(recordings: Vec<Recording>, limit: u64, sender: &SyncSender<Chunk>) {
     let mut chunk = Chunk { messages: Vec::with_capacity(CHUNK_MESSAGES), failed: None };
+    let mut decoder = Decoder::default();
     let mut left = limit;
     let mut last = Timestamp::EPOCH;
     'all: for mut recording in recordings {
@@ -107,7 +108,7 @@ fn read(recordings: Vec<Recording>, limit: u64, sender: &SyncSender<Chunk>) {
             match recording.next_message() {
                 Ok(None) => break,
                 Ok(Some(recorded)) => {
-                    let prepared = prepare(recorded, &mut last);
+                    let prepared = prepare(recorded, &mut last, &mut decoder);
                     chunk.messages.push(prepared);
                     left -= 1;
                 }
@@ -132,9 +133,9 @@ fn read(recordings: Vec<Recording>, limit: u64, sender: &SyncSender<Chunk>) {
 }
 
 /// "Now" is the line's time of reception; without one, the notification's own time, else that of the line before.
-fn prepare(recorded: Recorded, last: &mut Timestamp) -> Prepared {
+fn prepare(recorded: Recorded, last: &mut Timestamp, decoder: &mut Decoder) -> Prepared {
     let timed = recorded.timed;
-    let mut prepared = Prepared::new(recorded.message);
+    let mut prepared = Prepared::new(recorded.message, decoder);
     if !timed {
         let own = prepared.result.as_ref().ok().map(|event| event.timestamp);
         prepared.message.received_at = own.filter(|time| *time != Timestamp::EPOCH).unwrap_or(*last);
