@@ -139,7 +139,7 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
 /// The message of an entry as it can be decoded again.
 pub fn raw_message(entry: &Entry) -> RawMessage {
     let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
-    let text = |pick: fn(&MessageHead<'_>) -> Box<str>| head.as_ref().map(pick).unwrap_or_default();
+    let text = |pick: fn(&MessageHead<'_>) -> Arc<str>| head.as_ref().map(pick).unwrap_or_default();
     RawMessage {
         source: Arc::from(&*entry.source),
         region: head.as_ref().and_then(|head| head.region.as_deref()).map(Arc::from),
