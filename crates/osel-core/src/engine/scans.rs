@@ -196,9 +196,9 @@ impl Engine {
         }
         let mut record = self.scan_record(now, RecordKind::Scan, &command, text);
         record.outcome = if outcome.error.is_some() { Outcome::Failure } else { Outcome::Success };
-        record.detail.insert("scanner".to_owned(), outcome.scanner.clone());
+        record.detail.insert("scanner".into(), outcome.scanner.clone());
         for (verdict, ports) in &verdicts {
-            record.detail.insert(verdict.as_str().replace(' ', "_"), ports_text(ports.iter()));
+            record.detail.insert(verdict.as_str().replace(' ', "_").into(), ports_text(ports.iter()));
         }
         self.record(record, out);
     }
@@ -210,10 +210,10 @@ impl Engine {
         command: &ScanCommand,
         text: String,
     ) -> RecordBody {
-        let mut detail = Detail::from([("text".to_owned(), text)]);
-        detail.insert("command".to_owned(), command.id.to_string());
-        detail.insert("address".to_owned(), command.address.to_string());
-        detail.insert("ports".to_owned(), ports_text(command.expected.keys()));
+        let mut detail = Detail::from([("text".into(), text)]);
+        detail.insert("command".into(), command.id.to_string());
+        detail.insert("address".into(), command.address.to_string());
+        detail.insert("ports".into(), ports_text(command.expected.keys()));
         RecordBody {
             cause: Some(command.cause),
             region: command.region.clone(),
