@@ -4,6 +4,7 @@
 //! forged or reused id suppresses no evidence. Without an id the content alone decides.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +39,36 @@ pub struct Remembered {
     content: Short,
 }
 
+/// The contents that came under one id: nearly always one, which needs no memory of its own then.
+#[derive(Debug)]
+struct Contents {
+    first: Short,
+    others: Vec<Short>,
+}
+
+impl Contents {
+    fn contains(&self, content: &Short) -> bool {
+        self.first == *content || self.others.contains(content)
+    }
+
+    /// Takes one out; says whether it was the last.
+    fn remove(&mut self, content: &Short) -> bool {
+        if self.first != *content {
+            self.others.retain(|other| other != content);
+            return false;
+        }
+        match self.others.pop() {
+            Some(other) => self.first = other,
+            None => return true,
+        }
+        false
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Dedup {
-    /// Contents by id; nearly always one. Messages without an id are all under none.
-    by_id: Map<Id, Vec<Short>>,
+    /// Contents by id. Messages without an id are all under none.
+    by_id: Map<Id, Contents>,
     /// With when each came.
     without_id: Map<Short, Timestamp>,
     order: VecDeque<Remembered>,
@@ -98,7 +125,12 @@ impl Dedup {
 
     pub(super) fn remember(&mut self, message: Remembered) {
         match &message.id {
-            Some(id) => self.by_id.entry(id.clone()).or_default().push(message.content),
+            Some(id) => match self.by_id.entry(id.clone()) {
+                Entry::Occupied(known) => known.into_mut().others.push(message.content),
+                Entry::Vacant(new) => {
+                    new.insert(Contents { first: message.content, others: Vec::new() });
+                }
+            },
             None => {
                 self.without_id.insert(message.content, message.at);
             }
@@ -118,11 +150,8 @@ impl Dedup {
                     self.without_id.remove(&content);
                 }
                 Some(id) => {
-                    if let Some(contents) = self.by_id.get_mut(&id) {
-                        contents.retain(|other| *other != content);
-                        if contents.is_empty() {
-                            self.by_id.remove(&id);
-                        }
+                    if self.by_id.get_mut(&id).is_some_and(|contents| contents.remove(&content)) {
+                        self.by_id.remove(&id);
                     }
                 }
             }
@@ -182,6 +211,23 @@ mod tests {
         dedup.see(later, None, &[4; 32], true);
         assert_eq!(dedup.see_again(then, None, [&[4; 32], &[6; 32]]), Seen::Before);
         assert_eq!(dedup.see_again(then, Some("a"), [&[5; 32], &[5; 32]]), Seen::Conflicting);
+    }
+
+    #[test]
+    fn each_content_of_an_id_is_forgotten_by_itself() {
+        let mut dedup = Dedup::default();
+        let at = |seconds| Timestamp::EPOCH.plus_seconds(seconds * DEDUP_WINDOW_SECONDS / 4);
+        for content in 1..=3 {
+            dedup.see(at(content), Some("a"), &[content as u8; 32], true);
+        }
+        // By now the first is too old, then the second.
+        assert_eq!(dedup.see(at(6), Some("a"), &[3; 32], true), Seen::Before);
+        assert_eq!(dedup.see(at(6), Some("a"), &[2; 32], true), Seen::Before);
+        assert_eq!(dedup.see(at(6), Some("a"), &[1; 32], true), Seen::Conflicting);
+        assert_eq!(dedup.see(at(8), Some("a"), &[2; 32], true), Seen::Conflicting);
+        // All are gone, and nothing is kept of the id.
+        assert_eq!(dedup.see(at(20), Some("a"), &[1; 32], true), Seen::Never);
+        assert_eq!((dedup.by_id.len(), dedup.order.len()), (1, 1));
     }
 
     #[test]
