@@ -6,10 +6,11 @@
 //! messages need about 9 GB for as long as it runs.
 //!
 //! To read: `messages/s` is what this machine did, with whatever else it had to do; the goal of the issue, 60,000 on two cores, is
-//! about a machine that has nothing else to do. `µs of processor time` counts all threads of the process, user and system, and hardly
-//! depends on others' load: two cores that are kept busy give 2,000,000 divided by it. The plain reader is one thread that parses
-//! each line of the same file into a `serde_json::Value` and the body within into another, and does nothing with them; its
-//! processor time is the machine's scale, and the ratio says how many times as much a whole replay costs.
+//! about a machine that has nothing else to do. `µs of processor time` counts all threads of the process, user and system: two cores
+//! that are kept busy give 2,000,000 divided by it, and `cores busy` says how much of them there was. Others' load makes that time
+//! longer too, as caches and memory are shared, by a third where much goes on. So the plain reader is the scale: one thread that parses
+//! each line of the same file into a `serde_json::Value` and the body within into another, and does nothing with them. The ratio
+//! says how many times as much processor time a whole replay costs, and is what to compare between two versions.
 
 use std::collections::HashSet;
 use std::error::Error;
