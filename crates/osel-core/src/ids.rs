@@ -1,7 +1,8 @@
 //! Identifiers as OpenStack writes them: compact when they are UUIDs, exact always.
 //!
 //! Neutron writes UUIDs with dashes, Keystone without; LDAP and federated users have 64 hexadecimal digits, and some
-//! objects have words (`default`). [`Id`] keeps the text exactly and stores the two usual forms in 16 bytes without an
+//! objects have words (`default`). [`Id`] keeps the text exactly and stores these two and the
+//! requests' `req-UUID` in 16 bytes without an
 //! allocation. It must not normalise: two spellings of one UUID are two ids, as they are for OpenStack.
 
 use std::borrow::Cow;
@@ -93,6 +94,8 @@ enum Repr {
     Dashed([u8; 16]),
     /// 32 lower-case hexadecimal digits.
     Bare([u8; 16]),
+    /// `req-` and a dashed UUID: a request.
+    Request([u8; 16]),
     Text(Arc<str>),
 }
 
@@ -102,6 +105,10 @@ impl Id {
         match text.len() {
             36 => parse_dashed(text.as_bytes()).map(|bytes| Self(Repr::Dashed(bytes))),
             32 => parse_bare(text.as_bytes()).map(|bytes| Self(Repr::Bare(bytes))),
+            40 => text
+                .strip_prefix(REQUEST)
+                .and_then(|uuid| parse_dashed(uuid.as_bytes()))
+                .map(|bytes| Self(Repr::Request(bytes))),
             _ => None,
         }
         .unwrap_or_else(|| Self(Repr::Text(Arc::from(text))))
@@ -115,19 +122,28 @@ impl Id {
         }
     }
 
+    /// Hands the id's text over without making one that is kept.
+    pub fn with_text<T>(&self, take: impl FnOnce(&str) -> T) -> T {
+        let mut buffer = [0; UUID_TEXT_BYTES_MAX];
+        // Hexadecimal digits and dashes, or the text the id was made of: UTF-8 either way.
+        take(std::str::from_utf8(self.encode(&mut buffer)).unwrap_or_default())
+    }
+
     /// The dashed UUID with these 16 bytes.
     pub fn from_uuid(bytes: [u8; 16]) -> Self {
         Self(Repr::Dashed(bytes))
     }
 
-    fn encode<'a>(&'a self, buffer: &'a mut [u8; 36]) -> &'a [u8] {
+    fn encode<'a>(&'a self, buffer: &'a mut [u8; UUID_TEXT_BYTES_MAX]) -> &'a [u8] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let (bytes, dashes) = match &self.0 {
+        let (prefix, bytes, dashes) = match &self.0 {
             Repr::Text(text) => return text.as_bytes(),
-            Repr::Dashed(bytes) => (bytes, true),
-            Repr::Bare(bytes) => (bytes, false),
+            Repr::Dashed(bytes) => ("", bytes, true),
+            Repr::Bare(bytes) => ("", bytes, false),
+            Repr::Request(bytes) => (REQUEST, bytes, true),
         };
-        let mut at = 0;
+        let mut at = prefix.len();
+        buffer[..at].copy_from_slice(prefix.as_bytes());
         for (i, byte) in bytes.iter().enumerate() {
             if dashes && matches!(i, 4 | 6 | 8 | 10) {
                 buffer[at] = b'-';
@@ -144,7 +160,7 @@ impl Id {
 impl Hash for Repr {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
-            Self::Dashed(bytes) | Self::Bare(bytes) => {
+            Self::Dashed(bytes) | Self::Bare(bytes) | Self::Request(bytes) => {
                 let number = u128::from_le_bytes(*bytes);
                 state.write_u64(number as u64);
                 state.write_u64((number >> 64) as u64);
@@ -153,6 +169,11 @@ impl Hash for Repr {
         }
     }
 }
+
+/// Before the UUID of a request.
+const REQUEST: &str = "req-";
+/// The longest text that stands for 16 bytes: a request's.
+const UUID_TEXT_BYTES_MAX: usize = 40;
 
 /// The value of each lower-case hexadecimal digit, and [`NO_DIGIT`] for all other bytes.
 const DIGIT_VALUES: [u8; 256] = {
@@ -197,9 +218,7 @@ fn parse_dashed(text: &[u8]) -> Option<[u8; 16]> {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; 36];
-        // Hexadecimal digits and dashes, or the text the id was made of: UTF-8 either way.
-        f.write_str(std::str::from_utf8(self.encode(&mut buffer)).unwrap_or_default())
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -212,8 +231,13 @@ impl fmt::Debug for Id {
 impl Ord for Id {
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
-            (Repr::Dashed(a), Repr::Dashed(b)) | (Repr::Bare(a), Repr::Bare(b)) => a.cmp(b),
-            _ => self.encode(&mut [0; 36]).cmp(other.encode(&mut [0; 36])),
+            (Repr::Dashed(a), Repr::Dashed(b))
+            | (Repr::Bare(a), Repr::Bare(b))
+            | (Repr::Request(a), Repr::Request(b)) => a.cmp(b),
+            _ => {
+                let buffers = (&mut [0; UUID_TEXT_BYTES_MAX], &mut [0; UUID_TEXT_BYTES_MAX]);
+                self.encode(buffers.0).cmp(other.encode(buffers.1))
+            }
         }
     }
 }
@@ -226,8 +250,7 @@ impl PartialOrd for Id {
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut buffer = [0; 36];
-        serializer.serialize_str(std::str::from_utf8(self.encode(&mut buffer)).unwrap_or_default())
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 
@@ -267,6 +290,9 @@ mod tests {
             "0134E963D2CB47ACB1CBDED3D170EB51",
             "1AA173ED-c4c1-408f-b0fe-79a4c43fd1ac",
             "1aa173ed_c4c1-408f-b0fe-79a4c43fd1ac",
+            "req-1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
+            "req-1AA173ED-c4c1-408f-b0fe-79a4c43fd1ac",
+            "reqs1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
             "default",
             "",
             "ünïcode-id-with-exactly-36-bytes-ab",
@@ -280,6 +306,9 @@ mod tests {
     fn orders_as_text() {
         let mut texts = [
             "zeta",
+            "req-ffa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
+            "req-1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
+            "req-1aa1",
             "1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac",
             "1aa173edc4c1408fb0fe79a4c43fd1ac",
             "0134e963d2cb47acb1cbded3d170eb51",

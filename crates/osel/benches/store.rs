@@ -198,7 +198,7 @@ fn entry(number: u64, chance: &mut Chance) -> Entry {
         number,
         at: Timestamp::EPOCH.plus_seconds(seconds as i64),
         kind: EntryKind::MESSAGE,
-        source: "region-one".to_owned(),
+        source: "region-one".into(),
         head: b"{\"exchange\":\"neutron\",\"routing_key\":\"notifications.info\",\"redelivered\":false}"
             .to_vec(),
         body: body.into_bytes(),

@@ -230,7 +230,7 @@ impl Attempts {
 
 fn failed(open: Open, now: Timestamp) -> RecordBody {
     let Open { stem, time, seq, actor, target, mut detail, personal, .. } = open;
-    detail.insert("note".to_owned(), "denied or failed: the request began and never ended".to_owned());
+    detail.insert("note".into(), "denied or failed: the request began and never ended".to_owned());
     let (region, request_id, event) = stem;
     RecordBody {
         kind: crate::trail::RecordKind::Change,

@@ -21,9 +21,9 @@ pub(super) struct Described {
 /// Describes an event with the names that are known before it is applied: what it deletes still has one.
 pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> Described {
     let mut detail = Detail::new();
-    let mut set = |key: &str, value: Option<String>| {
+    let mut set = |key: &'static str, value: Option<String>| {
         if let Some(value) = value {
-            detail.insert(key.to_owned(), value);
+            detail.insert(key.into(), value);
         }
     };
     let kind = match &event.change {
@@ -122,7 +122,7 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
             ("on_domain_name", NameKind::Domain, &role.domain_id),
         ] {
             if let Some(name) = name(names, kind, id.as_ref(), event.timestamp) {
-                detail.insert(key.to_owned(), name.into());
+                detail.insert(key.into(), name.into());
             }
         }
     }
@@ -130,7 +130,7 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
         Change::Role(role) => name(names, NameKind::User, role.user_id.as_ref(), event.timestamp),
         _ => None,
     };
-    let personal = personal.map(|name| ("user_name".to_owned(), name.into())).into_iter().collect();
+    let personal = personal.map(|name| ("user_name".into(), name.into())).into_iter().collect();
     Described { kind, target: target(cloud, names, event), detail, personal, step: step(cloud, event) }
 }
 

@@ -354,7 +354,7 @@ fn system_record(now: Timestamp, time: Timestamp, kind: RecordKind, text: String
         conflicting: false,
         exposure: Judged::default(),
         wide: Vec::new(),
-        detail: Detail::from([("text".to_owned(), text)]),
+        detail: Detail::from([("text".into(), text)]),
         personal: Detail::new(),
     }
 }

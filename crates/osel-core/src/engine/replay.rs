@@ -66,10 +66,10 @@ impl Engine {
             record.recorded_at = now;
         }
         if let Some(record) = out.records.get_mut(first) {
-            record.detail.insert("replayed_by".to_owned(), actor.to_owned());
-            record.detail.insert("quarantine_id".to_owned(), id.to_string());
+            record.detail.insert("replayed_by".into(), actor.to_owned());
+            record.detail.insert("quarantine_id".into(), id.to_string());
             if seen != Seen::Before {
-                record.detail.insert("note".to_owned(), format!("replayed from quarantine by {actor}"));
+                record.detail.insert("note".into(), format!("replayed from quarantine by {actor}"));
             }
         }
     }

@@ -182,7 +182,7 @@ impl Engine {
                 named.push_str(&format!(" and {} more", count - UNSCANNED_NAMED_MAX));
             }
             let mut record = system_record(now, now, RecordKind::Command, text);
-            record.detail.insert("unscanned".to_owned(), named);
+            record.detail.insert("unscanned".into(), named);
             record.outcome = Outcome::Failure;
             self.record(RecordBody { cause: Some(seq), region: region.cloned(), ..record }, out);
         }
@@ -209,7 +209,7 @@ impl Engine {
             let mut record = self.scan_record(now, RecordKind::Command, &command, text);
             record.outcome = Outcome::Pending;
             if command.partial {
-                record.detail.insert("note".to_owned(), "a sample: more ports changed".to_owned());
+                record.detail.insert("note".into(), "a sample: more ports changed".to_owned());
             }
             self.record(record, out);
             out.commands.push(command.clone());
@@ -238,9 +238,9 @@ impl Engine {
         }
         let mut record = self.scan_record(now, RecordKind::Scan, &command, text);
         record.outcome = if outcome.error.is_some() { Outcome::Failure } else { Outcome::Success };
-        record.detail.insert("scanner".to_owned(), outcome.scanner.clone());
+        record.detail.insert("scanner".into(), outcome.scanner.clone());
         for (verdict, ports) in &verdicts {
-            record.detail.insert(verdict.as_str().replace(' ', "_"), ports_text(ports.iter()));
+            record.detail.insert(verdict.as_str().replace(' ', "_").into(), ports_text(ports.iter()));
         }
         self.record(record, out);
     }
@@ -252,12 +252,12 @@ impl Engine {
         command: &ScanCommand,
         text: String,
     ) -> RecordBody {
-        let mut detail = Detail::from([("text".to_owned(), text)]);
-        detail.insert("command".to_owned(), command.id.to_string());
-        detail.insert("address".to_owned(), command.address.to_string());
-        detail.insert("ports".to_owned(), ports_text(command.expected.keys()));
+        let mut detail = Detail::from([("text".into(), text)]);
+        detail.insert("command".into(), command.id.to_string());
+        detail.insert("address".into(), command.address.to_string());
+        detail.insert("ports".into(), ports_text(command.expected.keys()));
         if let Some(network) = &command.network_id {
-            detail.insert("network".to_owned(), network.to_string());
+            detail.insert("network".into(), network.to_string());
         }
         RecordBody {
             cause: Some(command.cause),

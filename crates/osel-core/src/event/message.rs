@@ -33,7 +33,7 @@ pub struct Properties {
     /// From the header `compression`; none for a plain body.
     pub compression: Option<Compression>,
     /// All properties as JSON text, to be kept with the message; empty when there were none.
-    pub json: Box<str>,
+    pub json: Arc<str>,
 }
 
 /// Bytes from a source, with where they came from.
@@ -44,9 +44,9 @@ pub struct RawMessage {
     /// The region that the source belongs to, where one is configured.
     pub region: Option<Arc<str>>,
     /// The AMQP exchange it was published to.
-    pub exchange: Box<str>,
+    pub exchange: Arc<str>,
     /// The AMQP routing key, for example `notifications.info`.
-    pub routing_key: Box<str>,
+    pub routing_key: Arc<str>,
     /// Whether the broker said that it had delivered it before.
     pub redelivered: bool,
     /// When it was received.

@@ -85,8 +85,83 @@ pub fn options_head(options: &EngineOptions) -> Vec<u8> {
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
+/// Writes the heads of messages' entries. All but the digest hardly ever changes from one message to the next, and is kept.
+#[derive(Debug, Default)]
+pub struct MessageHeads {
+    starts: Vec<HeadStart>,
+}
+
+/// A head up to its digest, and what it was made of.
+#[derive(Debug)]
+struct HeadStart {
+    region: Option<Arc<str>>,
+    exchange: Arc<str>,
+    routing_key: Arc<str>,
+    redelivered: bool,
+    properties: Arc<str>,
+    text: Vec<u8>,
+}
+
+impl MessageHeads {
+    /// The most starts that are kept: the exchanges of a cloud with their topics. Beyond it, each is made when it is needed.
+    const KEPT_MAX: usize = 16;
+    /// The longest start that is kept.
+    const KEPT_BYTES_MAX: usize = 4096;
+
+    /// The head of a message's entry.
+    pub fn head(&mut self, raw: &RawMessage, digest: &Digest, quarantined: bool) -> Vec<u8> {
+        if quarantined {
+            return message_head(raw, digest, true);
+        }
+        let found = self.starts.iter().find(|start| start.is_of(raw));
+        let Some(start) = found else {
+            let head = message_head(raw, digest, false);
+            self.keep(raw, &head);
+            return head;
+        };
+        let mut head = Vec::with_capacity(start.text.len() + 2 * digest.len() + HEAD_END.len());
+        head.extend_from_slice(&start.text);
+        push_hex(digest, &mut head);
+        head.extend_from_slice(HEAD_END);
+        head
+    }
+
+    fn keep(&mut self, raw: &RawMessage, head: &[u8]) {
+        let start = head.len().checked_sub(2 * size_of::<Digest>() + HEAD_END.len());
+        let Some(text) =
+            start.and_then(|end| head.get(..end)).filter(|text| text.len() <= Self::KEPT_BYTES_MAX)
+        else {
+            return;
+        };
+        if self.starts.len() == Self::KEPT_MAX {
+            self.starts.clear();
+        }
+        self.starts.push(HeadStart {
+            region: raw.region.clone(),
+            exchange: Arc::clone(&raw.exchange),
+            routing_key: Arc::clone(&raw.routing_key),
+            redelivered: raw.redelivered,
+            properties: Arc::clone(&raw.properties.json),
+            text: text.to_vec(),
+        });
+    }
+}
+
+impl HeadStart {
+    fn is_of(&self, raw: &RawMessage) -> bool {
+        self.exchange == raw.exchange
+            && self.properties == raw.properties.json
+            && self.routing_key == raw.routing_key
+            && self.redelivered == raw.redelivered
+            && self.region == raw.region
+    }
+}
+
+/// What follows the digest in the head of a message that is not in quarantine.
+const HEAD_END: &[u8] = b"\"}";
+
 /// The head of a message's entry.
-pub fn message_head(raw: &RawMessage, digest: &Digest, quarantined: bool) -> Vec<u8> {
+fn message_head(raw: &RawMessage, digest: &Digest, quarantined: bool) -> Vec<u8> {
     let head = MessageHead {
         region: raw.region.as_deref().map(Cow::Borrowed),
         exchange: Cow::Borrowed(&raw.exchange),
@@ -161,9 +236,9 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
 /// The message of an entry as it can be decoded again.
 pub fn raw_message(entry: &Entry) -> RawMessage {
     let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
-    let text = |pick: fn(&MessageHead<'_>) -> Box<str>| head.as_ref().map(pick).unwrap_or_default();
+    let text = |pick: fn(&MessageHead<'_>) -> Arc<str>| head.as_ref().map(pick).unwrap_or_default();
     RawMessage {
-        source: Arc::from(&*entry.source),
+        source: Arc::clone(&entry.source),
         region: head.as_ref().and_then(|head| head.region.as_deref()).map(Arc::from),
         exchange: text(|head| head.exchange.as_ref().into()),
         routing_key: text(|head| head.routing_key.as_ref().into()),
@@ -259,12 +334,17 @@ pub fn split_items(items: impl Iterator<Item = Item>, run: &ReadRun) -> (ReadPag
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
+    let mut digits = Vec::with_capacity(2 * bytes.len());
+    push_hex(bytes, &mut digits);
+    // Digits and letters of ASCII.
+    String::from_utf8(digits).unwrap_or_default()
+}
+
+fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
-        .map(char::from)
-        .collect()
+    for byte in bytes {
+        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
 }
 
 fn unhex(text: &str) -> Option<Digest> {
@@ -276,4 +356,46 @@ fn unhex(text: &str) -> Option<Digest> {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(exchange: &str, region: Option<&str>, redelivered: bool, properties: &str) -> RawMessage {
+        RawMessage {
+            source: "bus".into(),
+            region: region.map(Arc::from),
+            exchange: exchange.into(),
+            routing_key: "notifications.info".into(),
+            redelivered,
+            received_at: Timestamp::EPOCH,
+            properties: Properties { compression: None, json: properties.into() },
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn kept_heads_are_those_that_would_be_made_anew() {
+        let mut heads = MessageHeads::default();
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MessageHeads::KEPT_BYTES_MAX));
+        let many: Vec<String> = (0..2 * MessageHeads::KEPT_MAX).map(|number| format!("e{number}")).collect();
+        let mut messages = vec![
+            raw("neutron", None, false, r#"{"headers": {}}"#),
+            raw("neutron", None, true, r#"{"headers": {}}"#),
+            raw("neutron", Some("north"), false, r#"{"headers": {}}"#),
+            raw("a \"b\"", None, false, ""),
+            raw("", Some(""), false, "no JSON"),
+            raw("keystone", None, false, &long),
+        ];
+        messages.extend(many.iter().map(|exchange| raw(exchange, None, false, "{}")));
+        for (round, message) in std::iter::repeat_n(&messages, 3).flatten().enumerate() {
+            let digest = [round as u8; 32];
+            for quarantined in [false, true] {
+                let head = heads.head(message, &digest, quarantined);
+                assert_eq!(head, message_head(message, &digest, quarantined), "{message:?}");
+            }
+            assert!(heads.starts.len() <= MessageHeads::KEPT_MAX);
+        }
+    }
 }

@@ -15,6 +15,7 @@ use osel_core::ids::Map;
 use osel_core::time::Timestamp;
 use osel_core::trail::{Chain, Draft, Hash, Head as TrailHead, Part, PartClass, SealError, Sealed};
 
+use super::entries::MessageHeads;
 use super::salts::Salts;
 use super::writer::{Batch, Writer};
 use super::{entries, snapshots, state};
@@ -68,6 +69,9 @@ pub struct Recorder {
     /// Sources whose ledger changed in the batch.
     counted: Map<Arc<str>, ()>,
     salts: Salts,
+    heads: MessageHeads,
+    /// The record that is sealed, of which only the memory is used again.
+    sealed: Sealed,
     out: Output,
     /// Commands whose records are in the batch or in the store, not yet handed out.
     commands: Vec<ScanCommand>,
@@ -109,6 +113,8 @@ impl Recorder {
             batch: Batch::default(),
             counted: Map::default(),
             salts: Salts::default(),
+            heads: MessageHeads::default(),
+            sealed: Sealed::empty(),
             out: Output::default(),
             // What was given out and has no outcome is given out again: actions are idempotent.
             commands: engine.running_scans().cloned().collect(),
@@ -150,7 +156,9 @@ impl Recorder {
         let unreadable = result.is_err().then(|| (message_id.clone(), event_type.clone()));
         let decoded = Decoded { body: Vec::new().into(), digest, message_id, event_type, result };
         self.handle(now, Input::Message(raw, decoded));
-        self.counted.insert(Arc::clone(&raw.source), ());
+        if !self.counted.contains_key(&raw.source) {
+            self.counted.insert(Arc::clone(&raw.source), ());
+        }
         let disposition = self.out.disposition.take();
         if disposition == Some(Disposition::Duplicate) {
             // Nothing but the count is kept.
@@ -158,7 +166,7 @@ impl Recorder {
         }
         let quarantined = matches!(disposition, Some(Disposition::Quarantined(_)));
         self.entry += 1;
-        let head = entries::message_head(raw, &digest, quarantined);
+        let head = self.heads.head(raw, &digest, quarantined);
         if let Some(Disposition::Quarantined(defect)) = &disposition {
             let (message_id, event_type) = unreadable.unwrap_or_default();
             self.batch.quarantine.push(QuarantineItem {
@@ -174,7 +182,7 @@ impl Recorder {
             });
         }
         let body = self.seal_with(body.into_owned(), !quarantined)?;
-        self.push_entry(now, EntryKind::MESSAGE, raw.source.to_string(), head, body);
+        self.push_entry(now, EntryKind::MESSAGE, Arc::clone(&raw.source), head, body);
         self.commit_if_overfull()?;
         Ok(disposition)
     }
@@ -208,7 +216,7 @@ impl Recorder {
         self.counted.insert(Arc::clone(&raw.source), ());
         self.batch.quarantine.push(QuarantineItem { state: QuarantineState::Replayed, ..item.clone() });
         let body = self.seal_with(body.into_owned(), recorded)?;
-        self.push_entry(now, EntryKind::ORDER, raw.source.to_string(), head, body);
+        self.push_entry(now, EntryKind::ORDER, Arc::clone(&raw.source), head, body);
         self.commit_if_full()?;
         Ok(disposition)
     }
@@ -233,7 +241,7 @@ impl Recorder {
         self.seal()?;
         self.handle(now, Input::Names(names));
         self.seal()?;
-        self.push_entry(now, EntryKind::INVENTORY, String::new(), head, text);
+        self.push_entry(now, EntryKind::INVENTORY, Arc::default(), head, text);
         self.commit_if_full()
     }
 
@@ -247,7 +255,7 @@ impl Recorder {
         self.entry += 1;
         self.handle(now, Input::ReadEnd(end));
         self.seal()?;
-        self.push_entry(now, EntryKind::INVENTORY, String::new(), head, Vec::new());
+        self.push_entry(now, EntryKind::INVENTORY, Arc::default(), head, Vec::new());
         self.commit_if_full()
     }
 
@@ -265,7 +273,7 @@ impl Recorder {
             return Ok(());
         }
         self.seal()?;
-        self.push_entry(now, EntryKind::TICK, String::new(), Vec::new(), Vec::new());
+        self.push_entry(now, EntryKind::TICK, Arc::default(), Vec::new(), Vec::new());
         self.commit_if_full()
     }
 
@@ -291,7 +299,7 @@ impl Recorder {
             });
         }
         self.seal()?;
-        self.push_entry(now, EntryKind::OUTCOME, String::new(), Vec::new(), body);
+        self.push_entry(now, EntryKind::OUTCOME, Arc::default(), Vec::new(), body);
         self.commit_if_full()
     }
 
@@ -338,7 +346,7 @@ impl Recorder {
             self.entry += 1;
             let head = entries::options_head(&options);
             self.handle(now, Input::Options(options));
-            self.push_entry(now, EntryKind::SYSTEM, String::new(), head, Vec::new());
+            self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
         }
     }
 
@@ -374,16 +382,16 @@ impl Recorder {
                     Default::default()
                 })
             };
-            let sealed = self.chain.seal(&draft, &mut salt);
+            let sealed = self.chain.seal_into(&draft, &mut salt, &mut self.sealed);
             if let Some(error) = failed {
                 return Err(RecordError::Random(error));
             }
             let seq = self.chain.head().seq;
-            let sealed = sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
+            sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
             if with_payload && let Some(part) = parts.last_mut() {
                 kept = std::mem::take(&mut part.bytes);
             }
-            let record = stored(entry, body.kind.code(), body.time, sealed, parts);
+            let record = stored(entry, body.kind.code(), body.time, &self.sealed, parts);
             self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
             self.batch.records.push(record);
         }
@@ -406,7 +414,7 @@ impl Recorder {
         Ok(kept)
     }
 
-    fn push_entry(&mut self, at: Timestamp, kind: EntryKind, source: String, head: Vec<u8>, body: Vec<u8>) {
+    fn push_entry(&mut self, at: Timestamp, kind: EntryKind, source: Arc<str>, head: Vec<u8>, body: Vec<u8>) {
         self.batch.bytes += head.len() + body.len();
         self.batch.entries.push(Entry { number: self.entry, at, kind, source, head, body, erased: false });
     }
@@ -430,7 +438,8 @@ impl Recorder {
         if self.batch.entries.is_empty() && self.batch.records.is_empty() && self.counted.is_empty() {
             return Ok(None);
         }
-        let mut batch = std::mem::take(&mut self.batch);
+        let next = self.batch.empty_alike();
+        let mut batch = std::mem::replace(&mut self.batch, next);
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
@@ -457,10 +466,10 @@ fn part_bytes(part: &StoredPart) -> usize {
     }
 }
 
-fn stored(entry: u64, kind: u8, time: Timestamp, sealed: Sealed, parts: Vec<Part>) -> StoredRecord {
-    let parts = sealed.parts.into_iter().zip(parts).map(|(sealed, part)| StoredPart {
+fn stored(entry: u64, kind: u8, time: Timestamp, sealed: &Sealed, parts: Vec<Part>) -> StoredRecord {
+    let parts = sealed.parts.iter().zip(parts).map(|(sealed, part)| StoredPart {
         class: sealed.class.code(),
-        project: sealed.project.map(|project| project.to_string()),
+        project: sealed.project.as_ref().map(|project| project.with_text(str::to_owned)),
         salt: sealed.salt,
         content: match part.class {
             PartClass::Payload => PartContent::InEntry,
@@ -473,7 +482,7 @@ fn stored(entry: u64, kind: u8, time: Timestamp, sealed: Sealed, parts: Vec<Part
         kind,
         time,
         as_of: sealed.as_of,
-        canonical: sealed.canonical,
+        canonical: sealed.canonical.clone(),
         hash: sealed.hash.0,
         parts: parts.collect(),
     }

@@ -30,6 +30,16 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// An empty one with room for as many entries and records as this one has: the next is about as large.
+    pub fn empty_alike(&self) -> Self {
+        Self {
+            entries: Vec::with_capacity(self.entries.len()),
+            records: Vec::with_capacity(self.records.len()),
+            versions: Vec::with_capacity(self.versions.len()),
+            ..Self::default()
+        }
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

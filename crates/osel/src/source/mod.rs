@@ -2,4 +2,5 @@
 
 pub mod decoding;
 pub mod inventory;
+mod line;
 pub mod recording;

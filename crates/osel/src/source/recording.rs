@@ -13,9 +13,9 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 use osel_core::event::{Compression, Properties, RawMessage};
 use osel_core::time::Timestamp;
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
+
+use super::line::{Body, Line, Lines};
 
 /// The longest line that is read: a body at its own limit, with every byte escaped, and its properties.
 pub const LINE_BYTES_MAX: usize = 128 << 20;
@@ -100,50 +100,6 @@ pub enum RecordingError {
     },
 }
 
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(borrow, default)]
-    received_at: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    exchange: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    routing_key: Option<Cow<'a, str>>,
-    #[serde(default)]
-    redelivered: bool,
-    #[serde(borrow, default)]
-    properties: Option<&'a RawValue>,
-    #[serde(default)]
-    body: Option<Body>,
-    #[serde(borrow, default)]
-    body_b64: Option<Cow<'a, str>>,
-}
-
-/// A body as a JSON text, which may hold what no text may: half a surrogate pair, or bytes that are not UTF-8. It is handed over as it
-/// is, so that the decoder can say what is wrong with it and the lines after it are not lost.
-struct Body(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = Body;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Body, E> {
-                Ok(Body(bytes.to_vec()))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Body, E> {
-                Ok(Body(text.as_bytes().to_vec()))
-            }
-        }
-        deserializer.deserialize_bytes(Bytes)
-    }
-}
-
 #[derive(Default, Deserialize)]
 struct KnownProperties<'a> {
     #[serde(borrow, default)]
@@ -173,6 +129,8 @@ pub struct Recording {
     reader: Box<dyn BufRead + Send>,
     line: u64,
     buffer: Vec<u8>,
+    lines: Lines,
+    known: Known,
 }
 
 impl std::fmt::Debug for Recording {
@@ -205,7 +163,16 @@ impl Recording {
         region: Option<Arc<str>>,
         reader: Box<dyn BufRead + Send>,
     ) -> Self {
-        Self { path, source, region, reader, line: 0, buffer: Vec::new() }
+        Self {
+            path,
+            source,
+            region,
+            reader,
+            line: 0,
+            buffer: Vec::new(),
+            lines: Lines::default(),
+            known: Known::default(),
+        }
     }
 
     /// The next message; none at the end.
@@ -233,42 +200,79 @@ impl Recording {
         }
     }
 
-    fn message(&self) -> Result<Recorded, RecordingError> {
-        let wrong = |source| RecordingError::Line { path: self.path.clone(), line: self.line, source };
+    fn message(&mut self) -> Result<Recorded, RecordingError> {
+        let (path, number) = (&self.path, self.line);
+        let wrong = |source| RecordingError::Line { path: path.clone(), line: number, source };
         let text = self.buffer.trim_ascii();
         if text.first().is_some_and(|&first| first != b'{') {
             return Err(wrong(LineFault { what: "it is not a JSON object".to_owned(), column: 1 }));
         }
-        let line: Line<'_> = serde_json::from_slice(text).map_err(|error| wrong(error.into()))?;
+        let line: Line<'_> = self.lines.read(text).map_err(|error| wrong(error.into()))?;
         let received_at = match line.received_at.as_deref() {
             None => None,
             Some(text) => Some(
                 Timestamp::parse(text)
-                    .ok_or_else(|| RecordingError::Time { path: self.path.clone(), line: self.line })?,
+                    .ok_or_else(|| RecordingError::Time { path: path.clone(), line: number })?,
             ),
         };
         let body = match (line.body, line.body_b64) {
             (Some(Body(body)), _) => body,
             (None, Some(text)) => decode_base64(&text)
-                .ok_or_else(|| RecordingError::Base64 { path: self.path.clone(), line: self.line })?,
+                .ok_or_else(|| RecordingError::Base64 { path: path.clone(), line: number })?,
             (None, None) => {
                 let what = "there is neither `body` nor `body_b64`".to_owned();
                 return Err(wrong(LineFault { what, column: text.len() }));
             }
         };
-        let json = line.properties.map_or("", RawValue::get);
         let message = RawMessage {
             source: Arc::clone(&self.source),
             region: self.region.clone(),
-            exchange: line.exchange.unwrap_or_default().into(),
-            routing_key: line.routing_key.unwrap_or_default().into(),
+            exchange: self.known.text(&line.exchange.unwrap_or_default()),
+            routing_key: self.known.text(&line.routing_key.unwrap_or_default()),
             redelivered: line.redelivered,
             received_at: received_at.unwrap_or(Timestamp::EPOCH),
-            properties: Properties { compression: compression(json), json: json.into() },
+            properties: self.known.properties(line.properties.unwrap_or_default()),
             body,
         };
         Ok(Recorded { message, timed: received_at.is_some() })
     }
+}
+
+/// What stands in one line after the other: kept once, and read once.
+#[derive(Debug, Default)]
+struct Known {
+    texts: Vec<Arc<str>>,
+    properties: Vec<Properties>,
+}
+
+impl Known {
+    /// The most that are kept of each; a cloud has a dozen exchanges. Whoever has more of them loses the gain, and nothing else.
+    const KEPT_MAX: usize = 16;
+    /// The longest text that is kept.
+    const KEPT_BYTES_MAX: usize = 1024;
+
+    fn text(&mut self, text: &str) -> Arc<str> {
+        let known = self.texts.iter().find(|known| ***known == *text);
+        known.cloned().unwrap_or_else(|| keep(&mut self.texts, Arc::from(text), text.len()))
+    }
+
+    fn properties(&mut self, json: &str) -> Properties {
+        let known = self.properties.iter().find(|known| *known.json == *json);
+        known.cloned().unwrap_or_else(|| {
+            let properties = Properties { compression: compression(json), json: json.into() };
+            keep(&mut self.properties, properties, json.len())
+        })
+    }
+}
+
+fn keep<T: Clone>(kept: &mut Vec<T>, value: T, bytes: usize) -> T {
+    if bytes <= Known::KEPT_BYTES_MAX {
+        if kept.len() == Known::KEPT_MAX {
+            kept.clear();
+        }
+        kept.push(value.clone());
+    }
+    value
 }
 
 /// How a body is compressed, by the AMQP properties that came with it, as JSON.

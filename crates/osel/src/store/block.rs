@@ -159,7 +159,7 @@ pub fn read_entries(block: &[u8], first: u64, last: u64) -> Result<Vec<Entry>, M
             _ => return Err(Malformed("an entry has unknown flags")),
         };
         let at = Timestamp::from_micros(i64::from_le_bytes(from.array()?));
-        let source = from.text()?;
+        let source = from.text()?.into();
         let (head, body) = (from.bytes()?.to_vec(), from.bytes()?.to_vec());
         entries.push(Entry { number, at, kind, source, head, body, erased });
         number = number.checked_add(1).ok_or(Malformed("an entry's number is beyond all numbers"))?;
@@ -198,7 +198,7 @@ mod tests {
                 number,
                 at: Timestamp::from_micros(number as i64),
                 kind: EntryKind::MESSAGE,
-                source: "region-one".to_owned(),
+                source: "region-one".into(),
                 head: format!("{{\"routing_key\":\"notifications.info\",\"n\":{number}}}").into_bytes(),
                 body: vec![number as u8; body_bytes],
                 erased: number == 8,

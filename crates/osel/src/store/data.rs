@@ -5,6 +5,7 @@
 //! and have no gaps; 0 stands for "before the first".
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use osel_core::time::Timestamp;
 
@@ -39,7 +40,7 @@ pub struct Entry {
     /// What it is.
     pub kind: EntryKind,
     /// The source it came from; empty when it came from none.
-    pub source: String,
+    pub source: Arc<str>,
     /// A small JSON object beside the body: exchange, routing key, properties, redelivered.
     pub head: Vec<u8>,
     /// The body, redacted; empty when it was erased.

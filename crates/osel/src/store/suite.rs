@@ -41,7 +41,7 @@ pub(super) fn entry(number: u64) -> Entry {
         number,
         at: seconds(number as i64),
         kind: EntryKind::MESSAGE,
-        source: "region-one".to_owned(),
+        source: "region-one".into(),
         head: b"{\"routing_key\":\"notifications.info\"}".to_vec(),
         body: format!("{{\"event_type\":\"port.create.end\",\"n\":{number}}}").into_bytes(),
         erased: false,

@@ -106,7 +106,7 @@ fn entry(number: u64) -> Entry {
         number,
         at: Timestamp::EPOCH.plus_seconds(number as i64),
         kind: EntryKind::MESSAGE,
-        source: "s".to_owned(),
+        source: "s".into(),
         head: Vec::new(),
         body: format!("body {number}").repeat(40).into_bytes(),
         erased: false,

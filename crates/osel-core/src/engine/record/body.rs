@@ -4,12 +4,14 @@
 //! they can be erased; rows stand in one part per project so that a project can be shown its own. The message itself is a part
 //! too, kept with the journal's entry and not twice.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::exposure_part::exposure_parts;
+use super::json::Object;
 use super::wide::WideRows;
 use crate::event::{Actor, Kind, Outcome, Target};
 use crate::exposure::Judged;
@@ -19,8 +21,8 @@ use crate::time::Timestamp;
 use crate::trail::Part;
 use crate::trail::{PartClass, RecordKind};
 
-/// Facts that a sentence is made of, by name; both sides are short texts.
-pub type Detail = BTreeMap<String, String>;
+/// Facts that a sentence is made of, by name; both sides are short texts, and nearly all names are written in this program.
+pub type Detail = BTreeMap<Cow<'static, str>, String>;
 
 /// What one record says.
 #[derive(Clone, Debug)]
@@ -166,50 +168,89 @@ pub struct PersonalPart {
 /// The version of the parts that this version writes.
 pub const PART_VERSION: u8 = 1;
 
+/// Body, personal data, rows of one project, and the message itself, which is added: room for more is made when it is needed.
+const PARTS_USUAL: usize = 4;
+/// What these parts of nearly all records need, so that they are not moved while they grow.
+const BODY_BYTES_USUAL: usize = 768;
+const PERSONAL_BYTES_USUAL: usize = 160;
+
 impl RecordBody {
     /// The record's parts in their order, without the payload, which the shell adds from the message.
     pub fn parts(&self) -> Vec<Part> {
-        let actor = &self.actor;
-        let body = BodyPart {
-            v: PART_VERSION,
-            source: self.source.clone(),
-            region: self.region.clone(),
-            message_id: self.message_id.clone(),
-            request_id: self.request_id.clone(),
-            event_type: self.event_type.clone(),
-            outcome: self.outcome.as_str().into(),
-            user_id: actor.user_id.clone(),
-            project_id: actor.project_id.clone(),
-            project_name: actor.project_name.clone(),
-            target: self.target.as_ref().map(|target| TargetPart {
-                kind: target.kind.as_ref().into(),
-                id: target.id.clone(),
-                name: target.name.clone().filter(|_| !is_person(target)),
-                project_id: target.project_id.clone(),
-            }),
-            cause: self.cause,
-            conflicting: self.conflicting,
-            members: self.exposure.members.iter().map(member_part).collect(),
-            detail: self.detail.clone(),
-        };
-        let mut parts = vec![Part { class: PartClass::Body, project: self.project(), bytes: json(&body) }];
-        let personal = PersonalPart {
-            v: PART_VERSION,
-            user_name: actor.user_name.clone(),
-            address: actor.address.clone(),
-            agent: actor.agent.clone(),
-            target_name: self
-                .target
-                .as_ref()
-                .filter(|target| is_person(target))
-                .and_then(|target| target.name.clone()),
-            detail: self.personal.clone(),
-        };
-        if personal != (PersonalPart { v: PART_VERSION, ..PersonalPart::default() }) {
-            parts.push(Part { class: PartClass::Personal, project: self.project(), bytes: json(&personal) });
+        let mut parts = Vec::with_capacity(PARTS_USUAL);
+        parts.push(Part { class: PartClass::Body, project: self.project(), bytes: self.body_part() });
+        if self.has_personal() {
+            let bytes = self.personal_part();
+            parts.push(Part { class: PartClass::Personal, project: self.project(), bytes });
         }
         exposure_parts(&self.exposure, &self.wide, &mut parts);
         parts
+    }
+
+    /// [`BodyPart`] as JSON.
+    fn body_part(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(BODY_BYTES_USUAL);
+        let mut part = Object::begin(&mut out);
+        part.number("v", PART_VERSION.into());
+        part.text_if("source", self.source.as_deref());
+        part.text_if("region", self.region.as_deref());
+        part.text_if("message_id", self.message_id.as_deref());
+        part.id_if("request_id", self.request_id.as_ref());
+        part.text_if("event_type", self.event_type.as_deref());
+        part.text("outcome", self.outcome.as_str());
+        part.id_if("user_id", self.actor.user_id.as_ref());
+        part.id_if("project_id", self.actor.project_id.as_ref());
+        part.text_if("project_name", self.actor.project_name.as_deref());
+        if let Some(target) = &self.target {
+            let mut within = part.object("target");
+            within.text("type", &target.kind);
+            within.id_if("id", target.id.as_ref());
+            within.text_if("name", target.name.as_deref().filter(|_| !is_person(target)));
+            within.id_if("project_id", target.project_id.as_ref());
+            within.end();
+        }
+        if let Some(cause) = self.cause {
+            part.number("cause", cause);
+        }
+        if self.conflicting {
+            part.value("conflicting", &true);
+        }
+        if !self.exposure.members.is_empty() {
+            let members: Vec<MemberPart> = self.exposure.members.iter().map(member_part).collect();
+            part.value("members", &members);
+        }
+        part.texts_if("detail", &self.detail);
+        part.end();
+        out
+    }
+
+    /// Whether there is anything about a person.
+    fn has_personal(&self) -> bool {
+        let actor = &self.actor;
+        actor.user_name.is_some()
+            || actor.address.is_some()
+            || actor.agent.is_some()
+            || self.target_name().is_some()
+            || !self.personal.is_empty()
+    }
+
+    /// [`PersonalPart`] as JSON.
+    fn personal_part(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(PERSONAL_BYTES_USUAL);
+        let mut part = Object::begin(&mut out);
+        part.number("v", PART_VERSION.into());
+        part.text_if("user_name", self.actor.user_name.as_deref());
+        part.text_if("address", self.actor.address.as_deref());
+        part.text_if("agent", self.actor.agent.as_deref());
+        part.text_if("target_name", self.target_name());
+        part.texts_if("detail", &self.personal);
+        part.end();
+        out
+    }
+
+    /// The target's name, where it is a person's.
+    fn target_name(&self) -> Option<&str> {
+        self.target.as_ref().filter(|target| is_person(target)).and_then(|target| target.name.as_deref())
     }
 
     /// The project that the record is about: its target's, else the actor's.
@@ -237,4 +278,102 @@ fn member_part(change: &MemberChange) -> MemberPart {
 /// A part's bytes. These types have string keys only and no floats, so that writing cannot fail.
 pub(super) fn json(part: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(part).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> RecordBody {
+        let person = Target {
+            kind: "user".into(),
+            id: Some(Id::new("0134e963d2cb47acb1cbded3d170eb51")),
+            name: Some("Zoë \"Z\" \\ \u{1}".into()),
+            project_id: Some(Id::new("odd \"project\"")),
+        };
+        RecordBody {
+            kind: RecordKind::Change,
+            time: Timestamp::EPOCH,
+            recorded_at: Timestamp::EPOCH,
+            source: Some("bus".into()),
+            region: Some("north".into()),
+            message_id: Some("m".into()),
+            request_id: Some(Id::new("req-1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac")),
+            event_type: Some("identity.user.updated".into()),
+            outcome: Outcome::Success,
+            actor: Actor {
+                user_id: Some(Id::new("1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac")),
+                user_name: Some("ada".into()),
+                user_domain_id: None,
+                project_id: Some(Id::new("p")),
+                project_name: Some("aster".into()),
+                address: Some("192.0.2.1".into()),
+                agent: Some("curl\t8".into()),
+            },
+            target: Some(person),
+            cause: Some(7),
+            conflicting: true,
+            exposure: Judged {
+                members: vec![MemberChange {
+                    kind: Kind::SecurityGroup,
+                    id: Id::new("g"),
+                    gained: vec!["10.0.0.1/32".parse().expect("a net")],
+                    lost: vec![],
+                }],
+                ..Judged::default()
+            },
+            wide: Vec::new(),
+            detail: Detail::from([("verb".into(), "update".into()), ("extra".into(), "\n".into())]),
+            personal: Detail::from([("user_name".into(), "bob".into())]),
+        }
+    }
+
+    /// What is written is what the types that it is read into would be written as, to the byte.
+    fn check(record: &RecordBody) {
+        for part in record.parts() {
+            let again = match part.class {
+                PartClass::Body => json(&serde_json::from_slice::<BodyPart>(&part.bytes).expect("a body")),
+                PartClass::Personal => {
+                    json(&serde_json::from_slice::<PersonalPart>(&part.bytes).expect("personal data"))
+                }
+                PartClass::Exposure | PartClass::Payload => continue,
+            };
+            assert_eq!(String::from_utf8_lossy(&part.bytes), String::from_utf8_lossy(&again));
+        }
+    }
+
+    #[test]
+    fn parts_are_written_as_their_types_are() {
+        let full = full();
+        check(&full);
+        assert_eq!(full.parts().len(), 2);
+        let body: BodyPart = serde_json::from_slice(&full.parts()[0].bytes).expect("a body");
+        assert_eq!(
+            (body.conflicting, body.cause, body.members.len(), body.detail.len()),
+            (true, Some(7), 1, 2)
+        );
+        assert_eq!(body.target.expect("a target").name, None, "a person's name is personal");
+        let personal: PersonalPart = serde_json::from_slice(&full.parts()[1].bytes).expect("personal data");
+        assert_eq!(personal.target_name, full.target.as_ref().and_then(|target| target.name.clone()));
+
+        let thing = full.target.clone().map(|target| Target { kind: "port".into(), ..target });
+        check(&RecordBody { target: thing, ..full.clone() });
+        let bare = RecordBody {
+            source: None,
+            region: None,
+            message_id: None,
+            request_id: None,
+            event_type: None,
+            actor: Actor::default(),
+            target: None,
+            cause: None,
+            conflicting: false,
+            exposure: Judged::default(),
+            detail: Detail::new(),
+            personal: Detail::new(),
+            ..full
+        };
+        check(&bare);
+        assert_eq!(bare.parts().len(), 1, "nothing about a person");
+    }
 }

@@ -229,8 +229,8 @@ mod tests {
             ("on_project", "p2"),
             ("inherited", "true"),
         ];
-        body.detail = detail.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        personal.detail = BTreeMap::from([("user_name".to_owned(), "bob".to_owned())]);
+        body.detail = detail.map(|(key, value)| (key.into(), value.to_owned())).into();
+        personal.detail = BTreeMap::from([("user_name".into(), "bob".to_owned())]);
         check(
             &record("identity.role_assignment.created", body, personal),
             &heard(NameKind::Project, "p2", "web"),

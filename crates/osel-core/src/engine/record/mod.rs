@@ -7,6 +7,7 @@ mod body;
 mod cadf_text;
 mod document;
 mod exposure_part;
+mod json;
 mod osel_1_1;
 mod sentence;
 mod wide;
