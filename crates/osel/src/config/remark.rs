@@ -76,7 +76,7 @@ impl fmt::Display for Place {
             Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Variable(name) => f.write_str(name),
-            Self::Nowhere => f.write_str("configuration"),
+            Self::Nowhere => f.write_str("no configuration file"),
         }
     }
 }
