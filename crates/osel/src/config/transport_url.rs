@@ -5,6 +5,7 @@
 //! without a name) is refused. Nothing that is said about a URL quotes it: a password whose `@` or `/` is not encoded stands in other parts.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 use percent_encoding::percent_decode_str;
 
@@ -257,6 +258,10 @@ fn hosts(text: &str, tls: bool, external: bool, notes: &mut Vec<String>) -> Resu
 fn address_of(text: &str, number: usize) -> Result<(&str, Option<u16>), UrlError> {
     let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
         let (host, after) = bracketed.split_once(']').ok_or(UrlError::Host(number))?;
+        // What stands behind `%` is the interface of a link-local address.
+        if cut(host, '%').0.parse::<Ipv6Addr>().is_err() {
+            return Err(UrlError::Host(number));
+        }
         match after.strip_prefix(':') {
             None if after.is_empty() => (host, None),
             None => return Err(UrlError::Host(number)),

@@ -38,6 +38,7 @@ fn forms() {
     // The last `@` ends the user and password, the first `:` the user.
     check("rabbit://u@realm:p:q@h/", "u@realm|p:q@h|5672 /");
     check("rabbit://u:p@[::1]:7,u:p@[2001:db8::2]/", "u|p@::1|7 u|p@2001:db8::2|5672 /");
+    check("rabbit://u:p@[fe80::1%eth0]/", "u|p@fe80::1%eth0|5672 /");
     check("rabbit://u:p@2001:db8::2/", "u|p@2001:db8::2|5672 /");
     check("rabbit://u:p@h1,,u:p@h2,/", "u|p@h1|5672 u|p@h2|5672 /");
     // Credentials are not handed on to the next host.
@@ -67,6 +68,7 @@ fn refusals() {
     check("rabbit://u:p@:5672/", UrlError::Host(1));
     check("rabbit://u:p@[::1/", UrlError::Host(1));
     check("rabbit://u:p@[::1]5672/", UrlError::Host(1));
+    check("rabbit://u:p@[rabbit]:5672/", UrlError::Host(1));
     for port in ["", "0", "65536", "x", "+1", "1_0"] {
         check(&format!("rabbit://u:p@h1,u:p@h2:{port}/"), UrlError::Port(2));
     }
