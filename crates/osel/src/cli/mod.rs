@@ -5,6 +5,7 @@
 
 mod actor;
 mod audit;
+mod config;
 mod demo;
 mod exposure;
 mod inventory;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub use config::ConfigArg;
 pub use open::StoreArg;
 pub use output::{Failure, OutputFormat};
 
@@ -54,6 +56,8 @@ enum Command {
     Scan(scan::ScanArgs),
     #[command(subcommand)]
     Store(store::StoreCommand),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Prints the completions of a shell, to be sourced or installed.
     ///
     /// For bash: osel completions bash > /etc/bash_completion.d/osel
@@ -104,6 +108,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Quarantine(command) => quarantine::run(&command),
         Command::Scan(args) => scan::run(&args),
         Command::Store(command) => store::run(&command),
+        Command::Config(command) => config::run(&command),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "osel", &mut text);

@@ -8,43 +8,48 @@ use clap::Args;
 use osel_core::engine::{Engine, EngineOptions};
 use osel_core::time::Timestamp;
 
+use super::config::variable;
 use super::output::Failure;
+use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, StoreConfig};
 use crate::runtime::state;
 use crate::store::{Journal, JournalError, NewStore, Reader, Store};
 
-/// The variable that names the store when no flag does.
-pub(super) const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
+/// The variable that names the store when no flag does: that of the key `store.path`.
+const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
 
 /// Which store.
 #[derive(Clone, Debug, Args)]
 pub struct StoreArg {
-    /// The directory of the store; else the environment's OSEL_STORE__PATH.
+    /// The directory of the store; else the environment's OSEL_STORE__PATH, else that of the configuration.
     #[arg(long = "store", value_name = "DIR")]
     store: Option<PathBuf>,
 }
 
 impl StoreArg {
-    /// The directory, if one is named anywhere.
-    pub fn named(&self) -> Option<PathBuf> {
-        let from_environment = || std::env::var_os(STORE_VARIABLE).filter(|path| !path.is_empty());
-        self.store.clone().or_else(|| from_environment().map(PathBuf::from))
-    }
-
-    /// The directory.
+    /// The directory: of the flag, else of the environment, else of the configuration.
     ///
     /// # Errors
-    /// When none is named.
+    /// When none is named, or the configuration cannot be read.
     pub fn directory(&self) -> anyhow::Result<PathBuf> {
-        self.named().ok_or_else(|| {
-            let text = format!("no store is named: give --store DIR or set {STORE_VARIABLE}");
-            Failure::Usage(text).into()
-        })
+        if let Some(directory) = store_named(self.store.as_deref()) {
+            return Ok(directory);
+        }
+        match Config::load_store(&variable) {
+            Ok(Some(StoreConfig::Directory(directory))) => Ok(directory),
+            Ok(None) => Err(Failure::Usage(format!(
+                "no store is named: give --store DIR, set {STORE_VARIABLE}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}"
+            ))
+            .into()),
+            Err(problems) => {
+                Err(Failure::Usage(format!("no store is named by --store, and the configuration's cannot be told: {problems}")).into())
+            }
+        }
     }
 
     /// The store, for reading.
     ///
     /// # Errors
-    /// When none is named, or it cannot be read.
+    /// When none is named anywhere, or it cannot be read.
     pub fn reader(&self) -> anyhow::Result<Box<dyn Reader>> {
         Ok(Box::new(Store::open_reader(&self.directory()?)?))
     }
@@ -52,10 +57,17 @@ impl StoreArg {
     /// The store, for writing; made when it is not there.
     ///
     /// # Errors
-    /// When none is named, or it cannot be written.
+    /// When none is named anywhere, or it cannot be written.
     pub fn writer(&self) -> anyhow::Result<Box<dyn Journal>> {
         writer_at(&self.directory()?)
     }
+}
+
+/// The directory of a store, if the flag or the environment names one. The configuration's is the daemon's: a command that can do
+/// without a store must not write there unasked.
+pub fn store_named(flag: Option<&Path>) -> Option<PathBuf> {
+    let from_environment = || variable(STORE_VARIABLE).filter(|path| !path.is_empty());
+    flag.map(Path::to_owned).or_else(|| from_environment().map(PathBuf::from))
 }
 
 /// The store in a directory, for writing; made when it is not there.

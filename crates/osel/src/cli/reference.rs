@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::builder::StyledStr;
 use clap::{Arg, Command, ValueEnum};
 
-use super::open::STORE_VARIABLE;
 use super::output::print_bytes;
+use crate::config::keys::{Key, Otherwise, SECTIONS};
 
 /// The pages.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -19,25 +19,6 @@ pub enum Page {
     /// Every key of the configuration.
     Config,
 }
-
-/// Something that can be configured.
-struct Key {
-    /// Its path.
-    path: &'static str,
-    /// The variable of the environment that sets it.
-    variable: &'static str,
-    /// What holds when nobody sets it.
-    default: &'static str,
-    what: &'static str,
-}
-
-/// All of them, in the order in which the page shows them.
-const KEYS: [Key; 1] = [Key {
-    path: "store.path",
-    variable: STORE_VARIABLE,
-    default: "none",
-    what: "The directory of the store. The option `--store` of a command wins over it.",
-}];
 
 pub(super) fn run(page: Page, program: Command) -> anyhow::Result<ExitCode> {
     let text = match page {
@@ -164,11 +145,26 @@ fn meaning(argument: &Arg) -> String {
 
 fn keys() -> String {
     let mut text = String::from(
-        "# Configuration\n\nMade by `cargo xtask docs` from what `osel` itself says. Keys are set by variables of the environment.\n\n\
-         | key | variable | default | what it says |\n| --- | --- | --- | --- |\n",
+        "# Configuration\n\nMade by `cargo xtask docs` from what `osel` itself says. `osel config example` prints the same as a file, and \
+         `osel config check` says what is wrong with one.\n\n\
+         The file is named by `-c FILE`, else by the variable OSEL_CONFIG, else it is `/etc/osel/osel.toml`. Each key can be set by a variable \
+         of the environment as well, which wins over the file; an empty variable counts as not set, and a list has commas between its items. \
+         Of a secret, variables can also say where it is: the key's own with `__FILE`, `__ENV` or `__CREDENTIAL` behind it. Relative paths \
+         count from the file's folder, those of variables from where osel was started.\n",
     );
-    for Key { path, variable, default, what } in KEYS {
-        let _ = writeln!(text, "| `{path}` | `{variable}` | {default} | {} |", cell(what));
+    for section in SECTIONS {
+        let _ = write!(text, "\n## `{}`\n\n{}\n", section.header, section.what);
+        text.push_str("\n| key | variable | default | what it says |\n| --- | --- | --- | --- |\n");
+        for key in section.keys() {
+            let Key { path, what, .. } = key;
+            let otherwise = match key.otherwise {
+                Otherwise::Default(value) => format!("`{value}`"),
+                Otherwise::Needed(value) => format!("has to be set: `{value}`"),
+                Otherwise::Words(words, _) => words.to_owned(),
+            };
+            let _ =
+                writeln!(text, "| `{path}` | `{}` | {} | {} |", key.variable(), cell(&otherwise), cell(what));
+        }
     }
     text
 }

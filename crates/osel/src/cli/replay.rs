@@ -10,9 +10,8 @@ use osel_core::engine::{EngineOptions, ReadEnd, SourceLedger};
 use osel_core::intake::BatchNumber;
 use osel_core::time::Timestamp;
 
-use super::StoreArg;
 use super::ledger::{LedgerLine, print_ledger};
-use super::open::{now, writer_at};
+use super::open::{now, store_named, writer_at};
 use super::output::{OutputFormat, note, progress};
 use crate::runtime::Recorder;
 use crate::runtime::file_intake::{FileIntake, FileOrder};
@@ -26,8 +25,9 @@ use crate::source::recording::{Recording, source_name};
 /// Commands that would follow (scans) are not carried out. Prints the ledger of this store's sources; each file is a source.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    #[command(flatten)]
-    store: StoreArg,
+    /// The directory of the store; else the environment's OSEL_STORE__PATH, else one that is kept only while this runs.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     /// An API dump to start from, as `osel inventory import` reads it.
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         recordings.push(Recording::open(file, region.clone())?);
     }
     let scratch;
-    let directory = match args.store.named() {
+    let directory = match store_named(args.store.as_deref()) {
         Some(directory) => directory,
         None => {
             note("no --store: the store is kept only while this runs");

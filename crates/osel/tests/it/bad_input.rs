@@ -339,7 +339,7 @@ impl Public {
     /// Runs the program as somebody whom the modes of files bind: another user where this one is root.
     fn refused(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(self.path("osel"));
-        command.args(arguments).env_remove("OSEL_STORE__PATH").current_dir("/");
+        command.args(arguments).env_remove("OSEL_STORE__PATH").env_remove("OSEL_CONFIG").current_dir("/");
         if rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }

@@ -39,7 +39,12 @@ impl Drop for Place {
 
 /// Runs `osel` and gives what it said.
 pub fn osel(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_osel")).args(arguments).env_remove("OSEL_STORE__PATH").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_osel"))
+        .args(arguments)
+        .env_remove("OSEL_STORE__PATH")
+        .env_remove("OSEL_CONFIG")
+        .output()
+        .unwrap()
 }
 
 /// Runs `osel`, which must succeed, and gives its standard output.

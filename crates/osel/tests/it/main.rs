@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod config;
+#[cfg(test)]
 mod delta;
 #[cfg(test)]
 mod demo;

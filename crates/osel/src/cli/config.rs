@@ -1,0 +1,164 @@
+//! `osel config`: checks a configuration without doing anything, and shows what one looks like.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::output::{json_line, note, print_bytes, stdout};
+use crate::config::{Config, Place, Problems, Remark, keys, unknown_variables};
+
+/// The configuration of the daemon.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Says everything that is wrong with a configuration, each with its key and line.
+    ///
+    /// Files that it names are read; nothing is connected to and nothing written. Exit code 2 when anything is wrong; warnings alone are 0.
+    Check(CheckArgs),
+    /// Prints a complete configuration file with every key, its default and its meaning.
+    Example,
+}
+
+/// Which configuration.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArg {
+    /// The configuration file; else the environment's OSEL_CONFIG, else /etc/osel/osel.toml if it is there.
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// Arguments of `osel config check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: CheckFormat,
+}
+
+/// How the result of a check is printed.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum CheckFormat {
+    /// For people: a line for each problem.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// What a check found, as JSON.
+#[derive(Serialize)]
+struct CheckDocument {
+    file: Option<String>,
+    good: bool,
+    problems: Vec<RemarkDocument>,
+    /// How many more problems there are.
+    untold: usize,
+    warnings: Vec<RemarkDocument>,
+}
+
+/// A problem or a warning, as JSON.
+#[derive(Serialize)]
+struct RemarkDocument {
+    /// The line of the file, from 1.
+    line: Option<usize>,
+    /// The variable of the environment, when the value comes from one.
+    variable: Option<String>,
+    key: String,
+    what: String,
+}
+
+impl ConfigArg {
+    /// The configuration that `osel` runs with; warnings are printed.
+    ///
+    /// # Errors
+    /// Exit code 2 when there are problems, which are printed then.
+    pub fn load(&self) -> Result<Config, ExitCode> {
+        let (loaded, warnings) = checked(self.file.as_deref());
+        tell(&loaded, &warnings);
+        loaded.map_err(|_| ExitCode::from(2))
+    }
+}
+
+pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Check(args) => check(args),
+        ConfigCommand::Example => {
+            print_bytes(keys::example().as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let (loaded, warnings) = checked(args.config.file.as_deref());
+    let file = Config::file(args.config.file.as_deref(), &variable);
+    let file = file.map(|file| file.display().to_string());
+    match args.output {
+        CheckFormat::Text => {
+            tell(&loaded, &warnings);
+            if loaded.is_ok() {
+                let name = file.as_deref().unwrap_or("the environment alone");
+                print_bytes(format!("{name}: good\n").as_bytes())?;
+            }
+        }
+        CheckFormat::Json => {
+            let (problems, untold) =
+                loaded.as_ref().err().map_or((&[][..], 0), |told| (&told.problems, told.untold));
+            let document = CheckDocument {
+                file,
+                good: loaded.is_ok(),
+                problems: problems.iter().map(RemarkDocument::new).collect(),
+                untold,
+                warnings: warnings.iter().map(RemarkDocument::new).collect(),
+            };
+            json_line(&mut stdout(), &document)?;
+        }
+    }
+    Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// The configuration as this process would have it, and all warnings about it.
+fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
+    let (loaded, mut warnings) = match Config::load(file, &variable) {
+        Ok((config, warnings)) => (Ok(config), warnings),
+        Err(mut problems) => {
+            let warnings = std::mem::take(&mut problems.warnings);
+            (Err(problems), warnings)
+        }
+    };
+    // How many sources there are is known of a good configuration only; of another, no number is taken for too large.
+    let sources = loaded.as_ref().map_or(usize::MAX, |config| config.sources.len());
+    let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
+    warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), sources));
+    (loaded, warnings)
+}
+
+/// Says problems and warnings to the person at the terminal.
+fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
+    if let Err(problems) = loaded {
+        note(problems);
+    }
+    for warning in warnings {
+        note(format_args!("warning: {warning}"));
+    }
+}
+
+/// A variable of this process' environment.
+pub(super) fn variable(name: &str) -> Option<std::ffi::OsString> {
+    env::var_os(name)
+}
+
+impl RemarkDocument {
+    fn new(remark: &Remark) -> Self {
+        let (line, variable) = match &remark.place {
+            Place::File { line, .. } => (*line, None),
+            Place::Variable(name) => (None, Some(name.clone())),
+            Place::Nowhere => (None, None),
+        };
+        Self { line, variable, key: remark.key.clone(), what: remark.what.clone() }
+    }
+}

@@ -1,0 +1,149 @@
+//! From tables to [`Config`]: every key of every section, with its bounds and its default. Sources have a file of their own.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+
+use ipnet::IpNet;
+
+use super::check_source::sources;
+use super::parts::{
+    Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig, StoreConfig,
+};
+use super::section::{Section, boolean, number, one_of, quoted, text};
+use super::tree::{Node, Value};
+
+/// The most prefixes of one list: each address that changes is looked up in it.
+const PREFIXES_MAX: usize = 4096;
+/// Connections per second that a cloud's gateways do not notice.
+const RATE_PER_SECOND: u32 = 500;
+/// Connections per second that one small machine does not notice.
+const HOST_RATE_PER_SECOND: u32 = 100;
+/// The highest rate that can be asked for: one machine cannot send more.
+const RATE_PER_SECOND_MAX: i64 = 1_000_000;
+/// Probes out at once: with timeouts of a second, what the default rate needs.
+const CONCURRENCY: u32 = 512;
+/// More probes at once than a machine has ports to send them from.
+const CONCURRENCY_MAX: i64 = 65_535;
+/// Where the HTTP interface listens: where only this machine reaches it.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
+
+/// The configuration, as far as it can be made; a part that is missing has left a problem.
+pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
+    let store = store(root.section("store"));
+    let sources: Option<Vec<SourceConfig>> = sources(&mut root);
+    let scan = scan(root.section("scan"));
+    let model = model(root.section("model"));
+    let http = http(root.section("http"));
+    let log = log(root.section("log"));
+    root.finish();
+    Some(Config { store: store?, sources: sources?, scan, model, http, log })
+}
+
+/// `[store]`.
+pub(super) fn store(mut section: Section<'_>) -> Option<StoreConfig> {
+    let is_refused = section.refuse(
+        "url",
+        "PostgreSQL is not there yet: name a directory by `path` instead, which keeps an embedded store",
+    );
+    let path = section.read("path", |node| Ok((text(node)?.to_owned(), node.origin.clone())));
+    if path.is_none() && !section.was_given("path") && !is_refused {
+        section.missing("path", "name the directory of the store, such as \"/var/lib/osel\"");
+    }
+    let store = path.map(|(text, origin)| StoreConfig::Directory(section.reading().resolve(&origin, &text)));
+    section.finish();
+    store.filter(|_| !is_refused)
+}
+
+fn scan(mut section: Section<'_>) -> ScanConfig {
+    let mut count = |key, max, default: u32| {
+        let count = section.read(key, |node| number(node, 1..=max)).unwrap_or(i64::from(default));
+        u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+    };
+    let rate_per_second = count("rate_per_second", RATE_PER_SECOND_MAX, RATE_PER_SECOND);
+    let host_rate_per_second = count("host_rate_per_second", RATE_PER_SECOND_MAX, HOST_RATE_PER_SECOND);
+    let concurrency = count("concurrency", CONCURRENCY_MAX, CONCURRENCY);
+    let scan = ScanConfig {
+        enabled: section.read("enabled", boolean).unwrap_or(true),
+        allowed_prefixes: section.list("allowed_prefixes", 0..=PREFIXES_MAX, prefix).unwrap_or_default(),
+        rate_per_second,
+        host_rate_per_second,
+        concurrency,
+    };
+    section.finish();
+    scan
+}
+
+fn model(mut section: Section<'_>) -> ModelConfig {
+    let model = ModelConfig {
+        group_members_include_pairs: section.read("group_members_include_pairs", boolean).unwrap_or(true),
+        routed_prefixes: section.list("routed_prefixes", 0..=PREFIXES_MAX, prefix).unwrap_or_default(),
+    };
+    section.finish();
+    model
+}
+
+fn http(mut section: Section<'_>) -> HttpConfig {
+    let listen = section.read("listen", |node| {
+        let text = text(node)?;
+        text.parse().map_err(|_| {
+            format!(
+                "must be an address with a port, such as `{LISTEN}` or `[::1]:8480`, not `{}`",
+                quoted(text)
+            )
+        })
+    });
+    section.finish();
+    HttpConfig { listen: listen.unwrap_or(LISTEN) }
+}
+
+fn log(mut section: Section<'_>) -> LogConfig {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let levels = [
+        ("error", Level::Error),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+        ("trace", Level::Trace),
+    ];
+    let log = LogConfig {
+        format: section.read("format", |node| one_of(node, &formats)).unwrap_or_default(),
+        level: section.read("level", |node| one_of(node, &levels)).unwrap_or_default(),
+    };
+    section.finish();
+    log
+}
+
+/// A prefix in network form, or an address, which is the prefix of it alone.
+fn prefix(text: &str) -> Result<IpNet, String> {
+    let prefix =
+        text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+            format!("must be a prefix, such as `192.0.2.0/24` or `2001:db8::/32`, not `{}`", quoted(text))
+        })?;
+    // Somebody meant either the address or the network, and the difference is what may be scanned.
+    if prefix == prefix.trunc() {
+        Ok(prefix)
+    } else {
+        Err(format!(
+            "`{}` has bits beyond its length: write `{}`, or the address alone",
+            quoted(text),
+            prefix.trunc()
+        ))
+    }
+}
+
+/// What a list of tables has, each with where it begins.
+pub(super) fn tables(root: &mut Section<'_>, key: &'static str) -> Option<Vec<Node>> {
+    let Node { origin, value } = root.take(key)?;
+    match value {
+        Value::List(nodes) if !nodes.is_empty() => return Some(nodes),
+        Value::List(_) => root.problem(&origin, key, "is empty"),
+        other => {
+            root.problem(
+                &origin,
+                key,
+                format!("must be a list of tables, as `[[{key}]]` makes one, not {}", other.kind()),
+            );
+        }
+    }
+    None
+}

@@ -1,0 +1,209 @@
+//! `[[source]]`: the buses, with what each needs to be reached.
+
+use super::check::tables;
+use super::check_tls::TlsKeys;
+use super::parts::{QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl};
+use super::reference::secret;
+use super::section::{Section, number, one_of, quoted, text};
+use super::transport_url::ParsedUrl;
+use super::tree::{Node, Origin};
+
+/// The most sources of one osel: each has a connection, a thread's worth of work and buffers of its own.
+const SOURCES_MAX: usize = 64;
+/// The longest name of a source.
+const NAME_BYTES_MAX: usize = 63;
+/// The longest name of a region: Keystone's column.
+const REGION_CHARS_MAX: usize = 255;
+/// The most exchanges of one source. OpenStack has some thirty services.
+const EXCHANGES_MAX: usize = 256;
+/// The most topics of one source; each is bound to each exchange.
+const TOPICS_MAX: usize = 16;
+/// The longest name that AMQP carries, with room for the priority behind a topic.
+const AMQP_NAME_BYTES_MAX: usize = 240;
+/// Where the services publish unless they are told otherwise: what ceilometer listens to, the default of oslo.messaging, and services
+/// that came later.
+const EXCHANGES: [&str; 19] = [
+    "nova",
+    "glance",
+    "neutron",
+    "cinder",
+    "heat",
+    "keystone",
+    "trove",
+    "zaqar",
+    "swift",
+    "ceilometer",
+    "magnum",
+    "dns",
+    "ironic",
+    "aodh",
+    "openstack",
+    "octavia",
+    "manila",
+    "designate",
+    "barbican",
+];
+/// The default topic of oslo.messaging, and that of nova's versioned notifications.
+const TOPICS: [&str; 2] = ["notifications", "versioned_notifications"];
+/// A dead connection is noticed after this time. Half of what oslo.messaging takes: events wait meanwhile.
+const HEARTBEAT_SECONDS: u16 = 30;
+/// A dead connection that goes unnoticed for longer is no longer noticed by the heartbeat.
+const HEARTBEAT_SECONDS_MAX: i64 = 3600;
+/// A broker that is there answers sooner, also across regions; the next host is tried after this time.
+const CONNECT_TIMEOUT_SECONDS: u16 = 10;
+/// Nobody waits longer for one host of several.
+const CONNECT_TIMEOUT_SECONDS_MAX: i64 = 600;
+/// How much a stopped osel may leave on the broker's disk: half a million notifications.
+const QUEUE_LENGTH_BYTES_MAX: u64 = 1 << 30;
+
+/// All sources: those of the file, and those that variables add behind them.
+pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
+    let mut nodes: Vec<Option<Node>> =
+        tables(root, "source").unwrap_or_default().into_iter().map(Some).collect();
+    while nodes.len() <= SOURCES_MAX && begins_in_environment(root, nodes.len()) {
+        nodes.push(None);
+    }
+    if nodes.len() > SOURCES_MAX {
+        root.problem(&Origin::Whole, "source", format!("there are more than {SOURCES_MAX} sources"));
+        return None;
+    }
+    if nodes.is_empty() {
+        if !root.was_given("source") {
+            root.missing("source", "add a `[[source]]` with name, type and transport_url");
+        }
+        return None;
+    }
+    let count = nodes.len();
+    let mut sources: Vec<SourceConfig> = Vec::with_capacity(count);
+    let mut names: Vec<(String, usize)> = Vec::with_capacity(count);
+    for (index, node) in nodes.into_iter().enumerate() {
+        let section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
+        sources.extend(source(section, index, &mut names));
+    }
+    (sources.len() == count).then_some(sources)
+}
+
+/// Whether a source that the file does not have is named by variables.
+fn begins_in_environment(root: &Section<'_>, index: usize) -> bool {
+    let name = root.variable(&format!("source__{index}__name"));
+    root.reading().variable(&name).is_some()
+}
+
+fn source(mut section: Section<'_>, index: usize, names: &mut Vec<(String, usize)>) -> Option<SourceConfig> {
+    let name = section.read("name", |node| {
+        let name = name(text(node)?)?;
+        if let Some((_, other)) = names.iter().find(|(other, _)| *other == name) {
+            return Err(format!(
+                "`{name}` is the name of source[{other}] already: each source needs its own"
+            ));
+        }
+        Ok(name)
+    });
+    if let Some(name) = &name {
+        names.push((name.clone(), index));
+    } else if !section.was_given("name") {
+        section.missing("name", "give the bus a name for records and logs, such as \"region-one\"");
+    }
+    let kind = section.read("type", |node| match text(node)? {
+        "rabbitmq" => Ok(()),
+        other => Err(format!("must be `rabbitmq`, not `{}`: osel reads no other bus yet", quoted(other))),
+    });
+    if kind.is_none() && !section.was_given("type") {
+        section.missing("type", "write type = \"rabbitmq\"");
+    }
+    let region = section.read("region", |node| {
+        let region = text(node)?;
+        if region.chars().count() > REGION_CHARS_MAX || region.contains(char::is_control) {
+            return Err(format!("must be the id of a region, of at most {REGION_CHARS_MAX} characters"));
+        }
+        Ok(region.to_owned())
+    });
+    let rabbitmq = rabbitmq(&mut section);
+    section.finish();
+    kind?;
+    Some(SourceConfig { name: name?, region, rabbitmq: rabbitmq? })
+}
+
+fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {
+    let secret = secret(
+        section,
+        "transport_url",
+        "name the file that has it, such as { file = \"/etc/osel/transport_url\" }",
+    );
+    let mut tls_section = section.section("tls");
+    let tls_keys = TlsKeys::read(&mut tls_section);
+    let asks_for_tls = tls_section.is_given();
+    let parsed = secret.and_then(|(url, origin)| match TransportUrl::parse(&url, asks_for_tls) {
+        Ok(parsed) => {
+            for note in &parsed.notes {
+                section.warning(&origin, "transport_url", note);
+            }
+            Some(parsed)
+        }
+        Err(error) => {
+            section.problem(&origin, "transport_url", error.to_string());
+            None
+        }
+    });
+    let options = parsed.as_ref().map(|parsed| parsed.options.clone()).unwrap_or_default();
+    let wants_tls = parsed.as_ref().map_or(asks_for_tls, |parsed| parsed.url.tls);
+    let tls = tls_keys.with(&tls_section, &options, wants_tls);
+    tls_section.finish();
+
+    let own_name = |text: &str| amqp_name(text).map(str::to_owned);
+    let exchanges = section.list("exchanges", 1..=EXCHANGES_MAX, own_name);
+    let topics = section.list("topics", 1..=TOPICS_MAX, |text| {
+        if text.contains(['*', '#']) {
+            return Err("must be a topic, not a pattern: its priorities are bound by themselves".to_owned());
+        }
+        own_name(text)
+    });
+    let queue = queue(section.section("queue"));
+    let seconds =
+        |node: &Node, max| number(node, 1..=max).map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX));
+    let heartbeat = section.read("heartbeat_seconds", |node| seconds(node, HEARTBEAT_SECONDS_MAX));
+    let connect = section.read("connect_timeout_seconds", |node| seconds(node, CONNECT_TIMEOUT_SECONDS_MAX));
+    let ParsedUrl { url, .. } = parsed?;
+    Some(RabbitMqConfig {
+        transport_url: url,
+        exchanges: exchanges.unwrap_or_else(|| EXCHANGES.map(str::to_owned).to_vec()),
+        topics: topics.unwrap_or_else(|| TOPICS.map(str::to_owned).to_vec()),
+        queue,
+        tls,
+        heartbeat_seconds: heartbeat.or(options.heartbeat_seconds).unwrap_or(HEARTBEAT_SECONDS),
+        connect_timeout_seconds: connect.unwrap_or(CONNECT_TIMEOUT_SECONDS),
+    })
+}
+
+fn queue(mut section: Section<'_>) -> QueueConfig {
+    let kinds = [("auto", QueueKind::Auto), ("quorum", QueueKind::Quorum), ("classic", QueueKind::Classic)];
+    let bytes = section.read("length_bytes_max", |node| number(node, 1..=i64::MAX));
+    let queue = QueueConfig {
+        kind: section.read("kind", |node| one_of(node, &kinds)).unwrap_or_default(),
+        length_bytes_max: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(QUEUE_LENGTH_BYTES_MAX),
+    };
+    section.finish();
+    queue
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_good = text.len() <= NAME_BYTES_MAX
+        && text.as_bytes().first().is_some_and(is_plain)
+        && text.as_bytes().iter().all(|byte| is_plain(byte) || b"._-".contains(byte));
+    if is_good {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "`{}` is no name: 1 to {NAME_BYTES_MAX} small letters, digits, `.`, `_`, `-`, the first a letter or digit",
+        quoted(text)
+    ))
+}
+
+/// A name that AMQP can carry.
+fn amqp_name(text: &str) -> Result<&str, String> {
+    if text.len() > AMQP_NAME_BYTES_MAX || text.contains(char::is_control) {
+        return Err(format!("must be a name of at most {AMQP_NAME_BYTES_MAX} bytes"));
+    }
+    Ok(text)
+}

@@ -1,0 +1,308 @@
+//! Every key of the configuration in one table, of which the example file and the reference page are made.
+//!
+//! The reading of keys stands in `check`; a test keeps both the same.
+
+use std::fmt::Write;
+
+/// A table of the file.
+#[derive(Debug)]
+pub struct Section {
+    /// Its header.
+    pub header: &'static str,
+    /// What it is about.
+    pub what: &'static str,
+    /// Whether it stands in the example as a comment: its being there has a meaning.
+    pub is_optional: bool,
+}
+
+/// A key.
+#[derive(Debug)]
+pub struct Key {
+    /// Its path, with `source` for any source.
+    pub path: &'static str,
+    /// What holds when nobody sets it.
+    pub otherwise: Otherwise,
+    /// What it means.
+    pub what: &'static str,
+}
+
+/// What holds when a key is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// This value, as TOML.
+    Default(&'static str),
+    /// Nothing does: it has to be set, for example so.
+    Needed(&'static str),
+    /// This, in words; a value would look so.
+    Words(&'static str, &'static str),
+}
+
+/// The prefix of the variables that set keys.
+const VARIABLE_PREFIX: &str = "OSEL_";
+/// The ways to refer to a secret, each a key below the secret's.
+const REFERENCES: [&str; 3] = ["FILE", "ENV", "CREDENTIAL"];
+
+const fn key(path: &'static str, otherwise: Otherwise, what: &'static str) -> Key {
+    Key { path, otherwise, what }
+}
+
+const fn section(header: &'static str, what: &'static str) -> Section {
+    Section { header, what, is_optional: false }
+}
+
+use Otherwise::{Default, Needed, Words};
+
+/// All tables, in the order of the example; a key belongs to the one whose header is its path without the last word.
+pub const SECTIONS: &[Section] = &[
+    section("[store]", "Where everything is kept: messages, records, commands."),
+    section(
+        "[[source]]",
+        "A bus to listen to; one such table for each. Variables name a source by its number, from 0: OSEL_SOURCE__0__NAME. One that the \
+         file does not have begins with its name.",
+    ),
+    section(
+        "[source.queue]",
+        "The queue of osel's own on the bus. It is named after the store, and no other program reads it.",
+    ),
+    Section {
+        header: "[source.tls]",
+        what: "TLS to the broker. It is used when the URL asks for it (`?ssl=true`, `amqps://`) or this table is there. Certificates are \
+               always verified. What the URL's options say (`ssl_ca_file`, `ssl_cert_file`, `ssl_key_file`) holds for keys that are not set.",
+        is_optional: true,
+    },
+    section("[scan]", "Scans that follow from what was exposed, without an order of a person."),
+    section("[model]", "What osel takes for granted about this cloud."),
+    section("[http]", "The HTTP interface."),
+    section("[log]", "What is logged to standard error."),
+];
+
+/// All keys, in the order of the example.
+pub const KEYS: &[Key] = &[
+    key(
+        "store.path",
+        Needed("\"/var/lib/osel\""),
+        "The directory of the store. The option `--store` of a command wins over it.",
+    ),
+    key(
+        "source.name",
+        Needed("\"region-one\""),
+        "The name of the bus in records, ledger and logs: up to 63 small letters, digits, `.`, `_`, `-`. Keep it: records refer to it.",
+    ),
+    key("source.type", Needed("\"rabbitmq\""), "The kind of bus; `rabbitmq` is the only one."),
+    key(
+        "source.transport_url",
+        Needed("{ file = \"/etc/osel/transport_url\" }"),
+        "The line of this name from a service's configuration, with the user that osel logs in as. It is a secret, so name where it is: \
+         { file = \"PATH\" }, { env = \"VARIABLE\" } or { credential = \"NAME\" } (systemd's LoadCredential). The text itself is accepted, and \
+         advised against.",
+    ),
+    key(
+        "source.region",
+        Words("none", "\"RegionOne\""),
+        "The region that the bus belongs to; several buses may belong to one.",
+    ),
+    key(
+        "source.exchanges",
+        Default(
+            "[\"nova\", \"glance\", \"neutron\", \"cinder\", \"heat\", \"keystone\", \"trove\", \"zaqar\", \"swift\", \"ceilometer\", \"magnum\", \"dns\", \"ironic\", \"aodh\", \"openstack\", \"octavia\", \"manila\", \"designate\", \"barbican\"]",
+        ),
+        "The exchanges that services publish to (their `control_exchange`). One that is not there yet is awaited.",
+    ),
+    key(
+        "source.topics",
+        Default("[\"notifications\", \"versioned_notifications\"]"),
+        "The topics that services publish under, of whatever priority.",
+    ),
+    key(
+        "source.heartbeat_seconds",
+        Default("30"),
+        "Seconds without a sign of the broker after which the connection counts as dead, from 1 to 3600. Where it is not set, the URL's \
+         `heartbeat_timeout_threshold` holds.",
+    ),
+    key(
+        "source.connect_timeout_seconds",
+        Default("10"),
+        "Seconds that connecting to one host may take before the next is tried, from 1 to 600.",
+    ),
+    key(
+        "source.queue.kind",
+        Default("\"auto\""),
+        "`quorum`, `classic`, or `auto`: quorum where the broker has it. It counts when the queue is made.",
+    ),
+    key(
+        "source.queue.length_bytes_max",
+        Default("1073741824"),
+        "Bytes that may wait in the queue while osel does not run. Beyond, the broker drops the oldest, and the trail gets a gap record.",
+    ),
+    key(
+        "source.tls.ca_file",
+        Words("the system's", "\"/etc/osel/ca.pem\""),
+        "The authorities that may have signed the broker's certificate, as PEM.",
+    ),
+    key(
+        "source.tls.cert_file",
+        Words("none", "\"/etc/osel/client.pem\""),
+        "The client's certificate with its chain, as PEM.",
+    ),
+    key(
+        "source.tls.key_file",
+        Words("that of the certificate", "\"/etc/osel/client.key\""),
+        "The key of the client's certificate, as PEM.",
+    ),
+    key(
+        "source.tls.server_name",
+        Words("the host of the URL", "\"rabbit.example.org\""),
+        "The name that the broker's certificate must have.",
+    ),
+    key(
+        "source.tls.external",
+        Default("false"),
+        "Whether to log in by the client's certificate (SASL EXTERNAL) and not by user and password.",
+    ),
+    key(
+        "scan.enabled",
+        Default("true"),
+        "Whether to scan what an event opened, if the internet has a path to it or `allowed_prefixes` has it.",
+    ),
+    key(
+        "scan.allowed_prefixes",
+        Default("[]"),
+        "Prefixes that may be scanned whatever the model thinks of their paths, such as [\"192.0.2.0/24\"]. Only name what osel's host reaches in \
+         this cloud: 10.0.0.5 may be somebody else's there.",
+    ),
+    key("scan.rate_per_second", Default("500"), "Connections and datagrams per second over all addresses."),
+    key("scan.host_rate_per_second", Default("100"), "Connections and datagrams per second to one address."),
+    key("scan.concurrency", Default("512"), "Probes out at the same time over all addresses, up to 65535."),
+    key(
+        "model.group_members_include_pairs",
+        Default("true"),
+        "Whether the allowed address pairs of a port count as members of its security groups, as with Neutron's own drivers.",
+    ),
+    key(
+        "model.routed_prefixes",
+        Default("[]"),
+        "Prefixes of the cloud that are routed to from outside without address translation, such as [\"2001:db8::/32\"].",
+    ),
+    key(
+        "http.listen",
+        Default("\"127.0.0.1:8480\""),
+        "Address and port to listen on. Any other address than one of the loopback lets other machines in.",
+    ),
+    key("log.format", Default("\"text\""), "`text` for people, `json` for programs: one object per line."),
+    key(
+        "log.level",
+        Default("\"info\""),
+        "The least serious that is logged: `error`, `warn`, `info`, `debug` or `trace`.",
+    ),
+];
+
+impl Section {
+    /// Its keys.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        KEYS.iter().filter(|key| key.header() == self.header)
+    }
+}
+
+impl Key {
+    /// The header of its table.
+    fn header(&self) -> String {
+        match self.path.rsplit_once('.') {
+            Some(("source", _)) => "[[source]]".to_owned(),
+            Some((table, _)) => format!("[{table}]"),
+            None => String::new(),
+        }
+    }
+
+    /// Its name within its table.
+    fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    /// The variable of the environment that sets it, with `N` for the number of a source.
+    pub fn variable(&self) -> String {
+        let path = match self.path.strip_prefix("source.") {
+            Some(rest) => format!("source.N.{rest}"),
+            None => self.path.to_owned(),
+        };
+        format!("{VARIABLE_PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))
+    }
+
+    /// That variable, and those that say where the key's secret is.
+    pub(super) fn variables(&self) -> impl Iterator<Item = String> {
+        let is_secret = matches!(self.otherwise, Needed(value) if value.starts_with('{'));
+        let references = REFERENCES.into_iter().filter(move |_| is_secret);
+        let variable = self.variable();
+        let below = variable.clone();
+        std::iter::once(variable).chain(references.map(move |way| format!("{below}__{way}")))
+    }
+
+    /// A value for it, as TOML.
+    fn value(&self) -> &'static str {
+        match self.otherwise {
+            Default(value) | Needed(value) | Words(_, value) => value,
+        }
+    }
+}
+
+/// A complete configuration file: what has to be set is, with values of an example, and all else stands in it as a comment.
+pub fn example() -> String {
+    let mut text = String::from(
+        "# The configuration of osel. What stands behind `#` without a space is a default, or an example of a value.\n",
+    );
+    let _ = writeln!(
+        text,
+        "# Each key can be set by a variable of the environment as well, which wins: {VARIABLE_PREFIX}SECTION__KEY."
+    );
+    for section in SECTIONS {
+        text.push('\n');
+        comment(&mut text, section.what);
+        let mark = if section.is_optional { "#" } else { "" };
+        let _ = writeln!(text, "{mark}{}", section.header);
+        for key in section.keys() {
+            text.push('\n');
+            comment(&mut text, key.what);
+            if let Words(words, _) = key.otherwise {
+                comment(&mut text, &format!("Default: {words}."));
+            }
+            let mark = if matches!(key.otherwise, Needed(_)) { "" } else { "#" };
+            setting(&mut text, mark, key);
+        }
+    }
+    text
+}
+
+/// How wide the example's lines are.
+const WIDTH: usize = 100;
+
+fn comment(text: &mut String, what: &str) {
+    let mut line = String::from("#");
+    for word in what.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line.truncate(1);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
+}
+
+fn setting(text: &mut String, mark: &str, key: &Key) {
+    let (name, value) = (key.name(), key.value());
+    if name.len() + value.len() <= WIDTH {
+        let _ = writeln!(text, "{mark}{name} = {value}");
+        return;
+    }
+    // A long list, an item to a word.
+    let _ = writeln!(text, "{mark}{name} = [");
+    let items = value.trim_start_matches('[').trim_end_matches(']');
+    let mut line = format!("{mark}   ");
+    for item in items.split(", ") {
+        if line.chars().count() + item.chars().count() + 2 > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = format!("{mark}   ");
+        }
+        let _ = write!(line, " {item},");
+    }
+    let _ = writeln!(text, "{line}\n{mark}]");
+}

@@ -1,0 +1,122 @@
+//! Finding and reading the file, and all that follows from it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::check;
+use super::files;
+use super::keys;
+use super::parts::{Config, StoreConfig};
+use super::remark::{Place, Problems, Remark, Warning};
+use super::section::{Environment, Reading, Section, meant};
+use super::tree::{self, Table};
+
+/// The configuration file where nobody names another.
+pub const DEFAULT_FILE: &str = "/etc/osel/osel.toml";
+/// The variable that names the configuration file.
+pub const CONFIG_VARIABLE: &str = "OSEL_CONFIG";
+/// The largest configuration file that is read: hundreds of sources with all their keys are a tenth of it.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+impl Config {
+    /// Reads and checks the configuration: the file `path`, else the one that OSEL_CONFIG names, else [`DEFAULT_FILE`] if there is one, else
+    /// variables alone. `env` looks a variable of the environment up. Nothing is written and nothing connected to.
+    ///
+    /// # Errors
+    /// Every problem there is.
+    pub fn load(path: Option<&Path>, env: &Environment<'_>) -> Result<(Self, Vec<Warning>), Problems> {
+        let (file, table) = read(path, env)?;
+        let reading = Reading::new(file.as_deref(), env);
+        let config = check::config(Section::root(&reading, table));
+        let (problems, warnings) = reading.remarks();
+        match config {
+            Some(config) if problems.is_empty() => Ok((config, warnings)),
+            _ => Err(Problems::new(problems, warnings)),
+        }
+    }
+
+    /// The store alone, for commands that only read it and whose users may not read the secrets; none where no file is found.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or names no store.
+    pub fn load_store(env: &Environment<'_>) -> Result<Option<StoreConfig>, Problems> {
+        let (file, table) = read(None, env)?;
+        if file.is_none() {
+            return Ok(None);
+        }
+        let reading = Reading::new(file.as_deref(), env);
+        let store = check::store(Section::root(&reading, table).section("store"));
+        let (problems, warnings) = reading.remarks();
+        if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
+    }
+
+    /// The file that [`Config::load`] reads; none where there is only the environment.
+    pub fn file(path: Option<&Path>, env: &Environment<'_>) -> Option<PathBuf> {
+        if let Some(path) = path {
+            return Some(path.to_owned());
+        }
+        let named = env(CONFIG_VARIABLE).filter(|name| !name.is_empty());
+        // One that cannot be looked for is a problem of reading it, not one that is not there.
+        let is_there = || Path::new(DEFAULT_FILE).try_exists().unwrap_or(true);
+        named.map(PathBuf::from).or_else(|| is_there().then(|| PathBuf::from(DEFAULT_FILE)))
+    }
+}
+
+/// The file and what stands in it.
+fn read(path: Option<&Path>, env: &Environment<'_>) -> Result<(Option<PathBuf>, Table), Problems> {
+    let Some(file) = Config::file(path, env) else { return Ok((None, Table::new())) };
+    let place = |line| Place::File { path: file.clone(), line };
+    let bytes = files::read(&file, CONFIG_BYTES_MAX)
+        .map_err(|error| Problems::one(place(None), format!("{error}; name another file by -c FILE")))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Problems::one(place(Some(line)), "is not UTF-8: save the file as UTF-8".to_owned())
+    })?;
+    match tree::parse(text) {
+        Ok(table) => Ok((Some(file), table)),
+        Err(faults) => {
+            let remark = |(line, what)| Remark {
+                place: place(Some(line)),
+                key: String::new(),
+                what: format!("is not TOML: {what}"),
+            };
+            Err(Problems::new(faults.into_iter().map(remark).collect(), Vec::new()))
+        }
+    }
+}
+
+/// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a source beyond the `sources`
+/// there are.
+pub fn unknown_variables<'n>(names: impl Iterator<Item = &'n OsStr>, sources: usize) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = names
+        .filter_map(OsStr::to_str)
+        .filter(|name| name.starts_with("OSEL_") && *name != CONFIG_VARIABLE)
+        .filter_map(|name| Some((name, unknown(name, sources)?)))
+        .map(|(name, what)| Remark { place: Place::Variable(name.to_owned()), key: String::new(), what })
+        .collect();
+    warnings.sort_by_key(Remark::to_string);
+    warnings
+}
+
+/// What is wrong with a variable, if anything is.
+fn unknown(name: &str, sources: usize) -> Option<String> {
+    let (general, index) = match name.strip_prefix("OSEL_SOURCE__").and_then(|rest| rest.split_once("__")) {
+        Some((index, key)) if index.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (format!("OSEL_SOURCE__N__{key}"), index.parse::<usize>().ok())
+        }
+        _ => (name.to_owned(), None),
+    };
+    let known = || keys::KEYS.iter().flat_map(keys::Key::variables);
+    if !known().any(|variable| variable == general) {
+        let variables: Vec<String> = known().collect();
+        return Some(match meant(&general, variables.iter().map(String::as_str)) {
+            Some(meant) => format!("sets no key of osel: did you mean {meant}?"),
+            None => "sets no key of osel".to_owned(),
+        });
+    }
+    let is_beyond = index.is_some_and(|index| index >= sources);
+    is_beyond.then(|| {
+        format!("is of no source: there are {sources}, counted from 0; a further one begins with its NAME")
+    })
+}

@@ -1,0 +1,34 @@
+//! The configuration of `osel`: a TOML file and the variables of the environment that win over it.
+//!
+//! [`Config::load`] reads, checks everything, and tells all problems at once, each with its key and its line. It opens the files that the
+//! configuration names, since a missing one is a problem, but connects to nothing and writes nothing. Drivers take their part of
+//! [`Config`]; nothing here knows them.
+//!
+//! The way of a value: `tree` (values with their places), `section` (one table, where variables win and unknown keys are told), `check`
+//! (a table into its part of [`Config`]). [`keys`] is the list of all keys, of which the example and the reference page are made.
+
+mod check;
+mod check_source;
+mod check_tls;
+mod files;
+pub mod keys;
+mod load;
+mod parts;
+mod reference;
+mod remark;
+mod secret;
+mod section;
+mod transport_url;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use load::{CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, unknown_variables};
+pub use parts::{
+    BrokerHost, Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig, QueueKind,
+    RabbitMqConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+};
+pub use remark::{Place, Problems, Remark, Warning};
+pub use secret::Secret;
+pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

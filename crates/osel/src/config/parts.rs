@@ -1,0 +1,189 @@
+//! The configuration as the program uses it: checked, with defaults, secrets in keeping.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::Secret;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[store]`.
+    pub store: StoreConfig,
+    /// `[[source]]`: at least one, each with a name of its own.
+    pub sources: Vec<SourceConfig>,
+    /// `[scan]`.
+    pub scan: ScanConfig,
+    /// `[model]`.
+    pub model: ModelConfig,
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+}
+
+/// Where the journal is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// In SQLite, in this directory.
+    Directory(PathBuf),
+}
+
+/// One bus to listen to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceConfig {
+    /// Its name in records, ledger and logs: `[a-z0-9][a-z0-9._-]{0,62}`, unique.
+    pub name: String,
+    /// The region whose cloud it tells of.
+    pub region: Option<String>,
+    /// How to reach it.
+    pub rabbitmq: RabbitMqConfig,
+}
+
+/// A source of the type `rabbitmq`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RabbitMqConfig {
+    /// The brokers, with the credentials for each.
+    pub transport_url: TransportUrl,
+    /// The exchanges to bind to, as the services name them in `control_exchange`.
+    pub exchanges: Vec<String>,
+    /// The topics to bind for, each with all its priorities: `notifications` gives the binding key `notifications.*`.
+    pub topics: Vec<String>,
+    /// The queue of osel's own.
+    pub queue: QueueConfig,
+    /// TLS; there exactly when `transport_url.tls` is true.
+    pub tls: Option<TlsConfig>,
+    /// After how many seconds without a sign of the broker a connection counts as dead.
+    pub heartbeat_seconds: u16,
+    /// How many seconds connecting to one host may take, TLS and login included.
+    pub connect_timeout_seconds: u16,
+}
+
+/// The queue that osel declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// Its kind.
+    pub kind: QueueKind,
+    /// How many bytes may wait in it; beyond, the oldest go (`x-max-length-bytes` with `drop-head`).
+    pub length_bytes_max: u64,
+}
+
+/// The kind of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueKind {
+    /// Quorum where the broker has it, else classic.
+    #[default]
+    Auto,
+    /// Replicated over the cluster's nodes.
+    Quorum,
+    /// On one node.
+    Classic,
+}
+
+/// A `transport_url`, taken apart as oslo.messaging does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportUrl {
+    /// The hosts, at least one, in the order in which they are written.
+    pub hosts: Vec<BrokerHost>,
+    /// The virtual host.
+    pub vhost: String,
+    /// Whether connections use TLS.
+    pub tls: bool,
+}
+
+/// One broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerHost {
+    /// Its name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who logs in.
+    pub user: String,
+    /// With what.
+    pub password: Secret,
+}
+
+/// TLS to the broker. Certificates are always verified: there is no key that turns it off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The authorities that may have signed the broker's certificate, as PEM; the system's when there is none.
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate and the chain above it, as PEM; `key_file` is there as well then.
+    pub cert_file: Option<PathBuf>,
+    /// The client's key, as PEM; it may be the file of the certificate.
+    pub key_file: Option<PathBuf>,
+    /// The name that the broker's certificate must have, when it is not the host of the URL.
+    pub server_name: Option<String>,
+    /// Whether to log in by the client's certificate (SASL EXTERNAL) instead of user and password.
+    pub external: bool,
+}
+
+/// Scans that follow from what was exposed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanConfig {
+    /// Whether to scan without an order of a person: addresses that the internet has a path to, and those of `allowed_prefixes`.
+    pub enabled: bool,
+    /// Prefixes that may be scanned whatever the model thinks of their paths.
+    pub allowed_prefixes: Vec<IpNet>,
+    /// Connections and datagrams per second over all addresses.
+    pub rate_per_second: NonZeroU32,
+    /// Connections and datagrams per second to one address.
+    pub host_rate_per_second: NonZeroU32,
+    /// Probes out at the same time over all addresses.
+    pub concurrency: NonZeroU32,
+}
+
+/// What the model takes for granted about this cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelConfig {
+    /// Whether the allowed address pairs of a port are members of its security groups, where a rule names the group as its source.
+    pub group_members_include_pairs: bool,
+    /// Prefixes of the cloud that are routed to from outside without address translation.
+    pub routed_prefixes: Vec<IpNet>,
+}
+
+/// The HTTP interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+}
+
+/// What is logged to standard error, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// The least serious that is logged.
+    pub level: Level,
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// How serious a line of the log is, the most serious first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Evidence is lost, or somebody must act.
+    Error,
+    /// Odd, but osel got over it.
+    Warn,
+    /// A change that somebody caused.
+    #[default]
+    Info,
+    /// Each event.
+    Debug,
+    /// Each step.
+    Trace,
+}

@@ -1,0 +1,95 @@
+//! The example file and the table of keys it is made of say what is read.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::config::keys::{self, Otherwise, SECTIONS};
+
+/// The example with the files that it names in a directory of the test, and those files there.
+fn example(place: &Place) -> String {
+    place.write("transport_url", URL.1);
+    for name in ["ca.pem", "client.pem", "client.key"] {
+        place.write(name, "PEM");
+    }
+    keys::example().replace("/etc/osel", place.0.to_str().unwrap())
+}
+
+#[test]
+fn the_example_is_good_and_means_the_defaults() {
+    let place = Place::new();
+    place.write("osel.toml", example(&place));
+    let (config, warnings) = place.load(&[]).unwrap();
+    assert_eq!(warnings, []);
+    let smallest = SMALLEST.replace("'one'", "'region-one'").replace("'/s'", "'/var/lib/osel'");
+    assert_eq!(config, good(&smallest, &[URL]).0);
+}
+
+#[test]
+fn the_example_without_its_comments_is_good() {
+    let place = Place::new();
+    let text = example(&place);
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(setting)
+            if !setting.is_empty() && (!setting.starts_with(' ') || setting.starts_with("    ")) =>
+        {
+            setting.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    let text: Vec<String> = text.lines().map(uncommented).collect();
+    place.write("osel.toml", text.join("\n"));
+    let (config, _) = place.load(&[]).unwrap();
+    let source = config.sources.first().unwrap();
+    assert_eq!(source.region.as_deref(), Some("RegionOne"));
+    let tls = source.rabbitmq.tls.as_ref().unwrap();
+    assert!(
+        tls.ca_file.is_some()
+            && tls.cert_file.is_some()
+            && tls.key_file.is_some()
+            && tls.server_name.is_some()
+    );
+    // The defaults that it names are those that hold without it.
+    let (smallest, _) = good(SMALLEST, &[URL]);
+    assert_eq!(
+        (&config.scan, &config.model, &config.http, &config.log),
+        (&smallest.scan, &smallest.model, &smallest.http, &smallest.log)
+    );
+    let other = &smallest.sources.first().unwrap().rabbitmq;
+    assert_eq!(source.rabbitmq.exchanges, other.exchanges);
+    assert_eq!(source.rabbitmq.topics, other.topics);
+    assert_eq!(source.rabbitmq.queue, other.queue);
+    assert_eq!(source.rabbitmq.heartbeat_seconds, other.heartbeat_seconds);
+    assert_eq!(source.rabbitmq.connect_timeout_seconds, other.connect_timeout_seconds);
+}
+
+#[test]
+fn the_table_has_the_keys_that_are_read() {
+    // A key that nobody knows makes each section name those it does.
+    let text = "[store]\nzzzz = 1\n[[source]]\nzzzz = 1\n[source.queue]\nzzzz = 1\n[source.tls]\nzzzz = 1\n[scan]\nzzzz = 1\n[model]\nzzzz = 1\n\
+                [http]\nzzzz = 1\n[log]\nzzzz = 1\n";
+    let place = Place::new();
+    place.write("osel.toml", text);
+    let problems = place.load(&[]).unwrap_err();
+    let mut read = BTreeSet::new();
+    for remark in &problems.problems {
+        let Some((_, names)) = remark.what.split_once("here it knows ") else { continue };
+        let section = remark.key.trim_end_matches("zzzz").replace("[0]", "");
+        read.extend(names.split(", ").map(|name| format!("{section}{}", name.trim_matches('`'))));
+    }
+    for section in ["source.queue", "source.tls"] {
+        assert!(read.remove(section), "{section}: {read:?}");
+    }
+    let told: BTreeSet<String> = keys::KEYS.iter().map(|key| key.path.to_owned()).collect();
+    assert_eq!(read, told);
+    assert_eq!(SECTIONS.iter().map(|section| section.keys().count()).sum::<usize>(), keys::KEYS.len());
+}
+
+#[test]
+fn lines_of_the_example_fit() {
+    let text = keys::example();
+    assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+    for key in keys::KEYS {
+        assert!(!matches!(key.otherwise, Otherwise::Needed("")), "{}", key.path);
+        assert!(text.contains(&format!("{} = ", key.path.rsplit_once('.').unwrap().1)), "{}", key.path);
+    }
+}

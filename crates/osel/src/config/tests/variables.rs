@@ -1,0 +1,112 @@
+//! Variables of the environment, which win over the file.
+
+use std::ffi::OsStr;
+
+use super::*;
+use crate::config::{LogFormat, StoreConfig, unknown_variables};
+
+#[test]
+fn variables_win_over_the_file() {
+    let text = format!(
+        "{SMALLEST}[log]\nformat = 'text'\n[scan]\nallowed_prefixes = ['10.0.0.0/8']\nrate_per_second = 5\n"
+    );
+    let (config, _) = good(
+        &text,
+        &[
+            URL,
+            ("OSEL_STORE__PATH", "/other"),
+            ("OSEL_LOG__FORMAT", "json"),
+            ("OSEL_SCAN__ENABLED", "false"),
+            ("OSEL_SCAN__ALLOWED_PREFIXES", "192.0.2.0/24, 2001:db8::/32"),
+            ("OSEL_SCAN__RATE_PER_SECOND", "7"),
+            ("OSEL_SCAN__CONCURRENCY", ""),
+            ("OSEL_SOURCE__0__QUEUE__KIND", "quorum"),
+            ("OSEL_SOURCE__0__EXCHANGES", "nova,neutron"),
+        ],
+    );
+    assert_eq!(config.store, StoreConfig::Directory(PathBuf::from("/other")));
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert!(!config.scan.enabled);
+    assert_eq!(config.scan.allowed_prefixes.len(), 2);
+    assert_eq!((config.scan.rate_per_second.get(), config.scan.concurrency.get()), (7, 512));
+    let rabbitmq = &config.sources.first().unwrap().rabbitmq;
+    assert_eq!(rabbitmq.exchanges, ["nova", "neutron"]);
+    assert_eq!(rabbitmq.queue.kind, crate::config::QueueKind::Quorum);
+}
+
+#[test]
+fn variables_alone_are_a_configuration() {
+    let (config, warnings) = good(
+        "",
+        &[
+            ("OSEL_STORE__PATH", "/s"),
+            ("OSEL_SOURCE__0__NAME", "one"),
+            ("OSEL_SOURCE__0__TYPE", "rabbitmq"),
+            ("OSEL_SOURCE__0__TRANSPORT_URL", "rabbit://u:p@h:1/"),
+            ("OSEL_SOURCE__1__NAME", "two"),
+            ("OSEL_SOURCE__1__TYPE", "rabbitmq"),
+            ("OSEL_SOURCE__1__TRANSPORT_URL__ENV", URL.0),
+            ("OSEL_SOURCE__1__TLS__SERVER_NAME", "rabbit.example.org"),
+            URL,
+        ],
+    );
+    let hosts = config.sources.iter().map(|source| &source.rabbitmq.transport_url);
+    assert_eq!(hosts.map(|url| (url.hosts.len(), url.tls)).collect::<Vec<_>>(), [(1, false), (1, true)]);
+    // A secret in the environment is where it belongs.
+    assert_eq!(warnings, [""; 0]);
+}
+
+#[test]
+fn a_variable_wins_whatever_the_file_says_of_a_secret() {
+    let place = Place::new();
+    place.write("url", "rabbit://u:of-the-file@h/");
+    place.write("osel.toml", SMALLEST.replace("env = 'URL'", "file = 'url'"));
+    let password = |variables: &[(&str, &str)]| {
+        let (config, _) = place.load(variables).unwrap();
+        let host = config.sources.first().unwrap().rabbitmq.transport_url.hosts.first().unwrap();
+        host.password.expose().to_owned()
+    };
+    assert_eq!(password(&[URL]), "of-the-file");
+    assert_eq!(password(&[URL, ("OSEL_SOURCE__0__TRANSPORT_URL__ENV", URL.0)]), "hunter2");
+    assert_eq!(password(&[("OSEL_SOURCE__0__TRANSPORT_URL", URL.1)]), "hunter2");
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    check_bad(
+        SMALLEST,
+        &[
+            URL,
+            ("OSEL_SCAN__ENABLED", "perhaps"),
+            ("OSEL_SOURCE__0__HEARTBEAT_SECONDS", "5s"),
+            ("OSEL_SOURCE__0__TRANSPORT_URL__FILE", "/nonexistent/url"),
+        ],
+        &[
+            "OSEL_SOURCE__0__TRANSPORT_URL__FILE: source[0].transport_url.file: `/nonexistent/url` cannot be read: No such file or directory (os error 2)",
+            "OSEL_SOURCE__0__HEARTBEAT_SECONDS: source[0].heartbeat_seconds: must be a number from 1 to 3600",
+            "OSEL_SCAN__ENABLED: scan.enabled: must be `true` or `false`",
+        ],
+    );
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_told() {
+    let check = |name: &str, wanted: &[&str]| {
+        let told = unknown_variables([OsStr::new(name)].into_iter(), 2);
+        assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
+    };
+    for known in [
+        "OSEL_CONFIG",
+        "OSEL_STORE__PATH",
+        "OSEL_SOURCE__1__TLS__CA_FILE",
+        "OSEL_SOURCE__0__TRANSPORT_URL__CREDENTIAL",
+        "PATH",
+    ] {
+        check(known, &[]);
+    }
+    check("OSEL_LOG__LEVLE", &["OSEL_LOG__LEVLE: sets no key of osel: did you mean OSEL_LOG__LEVEL?"]);
+    check("OSEL_LOG_LEVEL", &["OSEL_LOG_LEVEL: sets no key of osel: did you mean OSEL_LOG__LEVEL?"]);
+    check("OSEL_ZZ", &["OSEL_ZZ: sets no key of osel"]);
+    let beyond = "OSEL_SOURCE__2__REGION: is of no source: there are 2, counted from 0; a further one begins with its NAME";
+    check("OSEL_SOURCE__2__REGION", &[beyond]);
+}

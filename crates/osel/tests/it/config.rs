@@ -1,0 +1,131 @@
+//! `osel config`, and the store of the configuration where no other is named.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::command::{Place, recording, run};
+
+/// Runs `osel` with these variables and no others of osel's.
+fn osel(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_osel"));
+    command.args(arguments).env_remove("OSEL_STORE__PATH").env_remove("OSEL_CONFIG");
+    command.envs(variables.iter().copied()).output().unwrap()
+}
+
+/// What it said: exit code, standard output, standard error.
+fn said(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+const URL: (&str, &str) = ("URL", "rabbit://osel:hunter2@rabbit:5672/");
+
+fn good_file(place: &Place) -> String {
+    let text = format!(
+        "[store]\npath = '{}'\n[[source]]\nname = 'one'\ntype = 'rabbitmq'\ntransport_url = {{ env = 'URL' }}\n",
+        place.path("store")
+    );
+    place.write("osel.toml", text)
+}
+
+#[test]
+fn a_good_configuration_is_good() {
+    let place = Place::new("config-good");
+    let file = good_file(&place);
+    let good = (0, format!("{file}: good\n"), String::new());
+    assert_eq!(said(osel(&[URL], &["config", "check", "-c", &file])), good);
+    assert_eq!(said(osel(&[URL, ("OSEL_CONFIG", &file)], &["config", "check"])), good);
+    let warned = said(osel(&[URL, ("OSEL_LOG__LEVLE", "info")], &["config", "check", "-c", &file]));
+    let warning = "warning: OSEL_LOG__LEVLE: sets no key of osel: did you mean OSEL_LOG__LEVEL?\n";
+    assert_eq!(warned, (0, format!("{file}: good\n"), warning.to_owned()));
+    assert!(!std::path::Path::new(&place.path("store")).exists(), "a check writes nothing");
+}
+
+#[test]
+fn a_bad_configuration_is_refused_with_every_problem() {
+    let place = Place::new("config-bad");
+    let file = place.write(
+        "osel.toml",
+        "[store]\npath = 7\n[[source]]\nname = 'one'\ntype = 'rabbitmq'\ntransport_url = 'rabbit://osel:hunter2@'\n",
+    );
+    let problems = [
+        (2, "store.path", "must be a text, not a number"),
+        (
+            6,
+            "source[0].transport_url",
+            "has no name or address that can be read for host 1; in user and password, `:`, `@`, `,`, `/`, `?`, `#`, `%`, `[` and `]` have to \
+             be percent-encoded, as `%40` for `@`",
+        ),
+    ];
+    let warning = (
+        6,
+        "source[0].transport_url",
+        "is a secret in the file itself: keep it in a file of its own and name it by { file = \"…\" }",
+    );
+    let line = |(line, key, what): (u64, &str, &str)| format!("{file}:{line}: {key}: {what}\n");
+    let (code, out, error) = said(osel(&[], &["config", "check", "-c", &file]));
+    let wanted = format!("{}{}warning: {}", line(problems[0]), line(problems[1]), line(warning));
+    assert_eq!((code, out.as_str(), error), (2, "", wanted));
+
+    let (code, out, error) = said(osel(&[], &["config", "check", "-c", &file, "-o", "json"]));
+    assert_eq!((code, error.as_str()), (2, ""));
+    let document: Value = serde_json::from_str(&out).unwrap();
+    let object = |(line, key, what): (u64, &str, &str)| serde_json::json!({"line": line, "variable": null, "key": key, "what": what});
+    let wanted = serde_json::json!({
+        "file": file, "good": false, "problems": problems.map(object), "untold": 0, "warnings": [object(warning)],
+    });
+    assert_eq!(document, wanted);
+}
+
+#[test]
+fn the_example_is_checked_good_but_for_its_files() {
+    let place = Place::new("config-example");
+    let file = place.write("osel.toml", run(&["config", "example"]));
+    let secret = place.write("transport_url", URL.1);
+    let variables = [("OSEL_SOURCE__0__TRANSPORT_URL__FILE", secret.as_str())];
+    let (code, out, _) = said(osel(&variables, &["config", "check", "-c", &file]));
+    assert_eq!((code, out), (0, format!("{file}: good\n")));
+}
+
+#[test]
+fn a_store_is_that_of_the_flag_then_of_the_variable_then_of_the_configuration() {
+    let place = Place::new("config-store");
+    // The secret is out of reach of whoever only reads: it is not asked for.
+    let file = good_file(&place);
+    let configured = place.path("store");
+    run(&["replay", "--store", &configured, "--until", "3", &recording("dev-aodh")]);
+    let named = ("OSEL_CONFIG", file.as_str());
+    let (code, out, error) = said(osel(&[named], &["ledger", "-o", "json"]));
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(out, run(&["ledger", "--store", &configured, "-o", "json"]));
+
+    let missing = |variables: &[(&str, &str)], arguments: &[&str], directory: &str| {
+        let wanted = (3, String::new(), format!("osel: there is no store at `{directory}`\n"));
+        assert_eq!(said(osel(variables, arguments)), wanted, "{arguments:?}");
+    };
+    let (flag, variable) = (place.path("flag"), place.path("variable"));
+    missing(&[named, ("OSEL_STORE__PATH", &variable)], &["ledger"], &variable);
+    missing(&[named, ("OSEL_STORE__PATH", &variable)], &["ledger", "--store", &flag], &flag);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_told_by_commands_that_need_its_store() {
+    let place = Place::new("config-none");
+    let file = place.path("none.toml");
+    let (code, out, error) = said(osel(&[("OSEL_CONFIG", &file)], &["ledger"]));
+    let wanted = format!(
+        "osel: no store is named by --store, and the configuration's cannot be told: {file}: cannot be read: No such file or directory (os error 2); \
+         name another file by -c FILE\n"
+    );
+    assert_eq!((code, out.as_str(), error), (2, "", wanted));
+}
+
+#[test]
+fn a_replay_does_not_write_to_the_store_of_the_configuration_unasked() {
+    let place = Place::new("config-replay");
+    let file = good_file(&place);
+    let output = osel(&[("OSEL_CONFIG", &file)], &["replay", "--until", "1", &recording("dev-aodh")]);
+    assert!(output.status.success());
+    assert!(!std::path::Path::new(&place.path("store")).exists());
+}
