@@ -7,6 +7,7 @@ mod changelog;
 mod command;
 mod docs;
 mod forward;
+mod packages;
 mod testing;
 mod tidy;
 
