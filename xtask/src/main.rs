@@ -8,6 +8,7 @@ mod command;
 mod docs;
 mod forward;
 mod packages;
+mod python;
 mod testing;
 mod tidy;
 
