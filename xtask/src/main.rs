@@ -7,6 +7,8 @@ mod changelog;
 mod command;
 mod docs;
 mod forward;
+mod packages;
+mod python;
 mod testing;
 mod tidy;
 

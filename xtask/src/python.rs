@@ -1,0 +1,74 @@
+//! A Python environment with real oslo.messaging, for the tests' publishers: `test-python` in the target folder.
+//!
+//! It is made once and again when a pin changes; what was made says so in a stamp, which the tests compare too. It never fails the
+//! tests by itself: what went wrong is said, and the tests that need it fail.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{self, say};
+
+/// The pins: the environment, and a release of oslo.messaging that still sent tokens, laid beside it.
+const PINS: [&str; 2] =
+    ["crates/osel/tests/python/requirements.txt", "crates/osel/tests/python/requirements-zed.txt"];
+/// Where the older release lies inside of the environment.
+const ZED: &str = "zed";
+/// Written last: the pins by which the environment was made.
+const STAMP: &str = "stamp";
+/// Some fifty packages, over a slow network.
+const PYTHON_LIMIT: Duration = Duration::from_mins(10);
+
+/// Makes the environment unless it is there; says so where that is impossible, and leaves it to the tests to fail.
+pub(crate) fn install(root: &Path) -> Result<()> {
+    let pins = PINS.map(|path| root.join(path));
+    let mut wanted = String::new();
+    for path in &pins {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        wanted.push_str(&text);
+    }
+    let place = target()?.join("test-python");
+    if fs::read_to_string(place.join(STAMP)).is_ok_and(|made_by| made_by == wanted) {
+        return Ok(());
+    }
+    if let Err(error) = make(&place, &pins) {
+        say(&format!("no Python environment with oslo.messaging: {error:#}; tests that need it fail"));
+        return Ok(());
+    }
+    fs::write(place.join(STAMP), wanted).context("cannot write into the target folder")
+}
+
+fn make(place: &Path, [current, zed]: &[PathBuf; 2]) -> Result<()> {
+    if place.exists() {
+        fs::remove_dir_all(place).with_context(|| format!("cannot remove `{}`", place.display()))?;
+    }
+    step("python3".as_ref(), &["-m".as_ref(), "venv".as_ref(), place.as_ref()])?;
+    let python = place.join("bin/python");
+    // The pins are complete, so that nothing has to be resolved.
+    let pip = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"];
+    let pip = pip.map(OsStr::new);
+    step(python.as_ref(), &[&pip[..], &["--requirement".as_ref(), current.as_ref()]].concat())?;
+    let beside = place.join(ZED);
+    let target = ["--target".as_ref(), beside.as_os_str(), "--requirement".as_ref(), zed.as_ref()];
+    step(python.as_ref(), &[&pip[..], &target].concat())
+}
+
+fn step(program: &OsStr, arguments: &[&OsStr]) -> Result<()> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let shown = command::shown(&command);
+    match command::run(command, PYTHON_LIMIT)?.success() {
+        true => Ok(()),
+        false => bail!("`{shown}` failed"),
+    }
+}
+
+/// The target folder: this program was built into a folder of it.
+fn target() -> Result<PathBuf> {
+    let program = env::current_exe().context("cannot tell where this program is")?;
+    program.ancestors().nth(2).map(Path::to_path_buf).context("this program is in no target folder")
+}
