@@ -33,6 +33,9 @@ pub struct QueueReport {
     /// Whether all that was published before is delivered and told: nothing waited at the broker, nothing is
     /// with another consumer, and nothing waits in between.
     pub is_drained: bool,
+    /// Since when messages may have passed by an exchange that was not there to be bound, where that is longer
+    /// ago than the last good report: exchanges that nobody has ever seen are looked for less often.
+    pub unbound_since: Option<Timestamp>,
 }
 
 /// Why messages are missing, the later the worse.
@@ -139,7 +142,11 @@ impl Continuity {
         self.is_broken = !matches!(report.queue, Queue::Kept | Queue::Unknown);
         match report.queue {
             Queue::Kept | Queue::Unknown => self.in_place(now, moment, connected, report),
-            Queue::Unbound => self.broken(now, GapCause::Unbound, self.cursor.unbroken),
+            Queue::Unbound => {
+                let unbroken = self.cursor.unbroken;
+                let from = unbroken.map(|seen| report.unbound_since.map_or(seen, |since| since.min(seen)));
+                self.broken(now, GapCause::Unbound, from)
+            }
             Queue::Overflowed => self.broken(now, GapCause::Overflowed, self.cursor.drained),
             Queue::Missing => self.broken(now, GapCause::Missing, self.cursor.drained),
         }

@@ -173,7 +173,12 @@ impl Broker {
         };
         let others = self.consumers.iter().filter(|(number, _)| **number != consumer);
         let is_with_others = others.into_iter().any(|(_, other)| !other.unacknowledged.is_empty());
-        QueueReport { queue, asked_at, is_drained: all_told && self.ready.is_empty() && !is_with_others }
+        QueueReport {
+            queue,
+            asked_at,
+            is_drained: all_told && self.ready.is_empty() && !is_with_others,
+            unbound_since: None,
+        }
     }
 
     /// Whether nothing is left to be delivered or acknowledged.

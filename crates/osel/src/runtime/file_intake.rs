@@ -33,7 +33,7 @@ impl FileIntake {
             Self { intake: Intake::new(Limits::file()), connection: None, delivered: 0, orders: Vec::new() };
         this.step(now, IntakeInput::Start { epoch, cursor: Cursor::default() }, &mut Vec::new());
         if let Some(connection) = this.connection {
-            let report = QueueReport { queue: Queue::Kept, asked_at: now, is_drained: false };
+            let report = QueueReport { queue: Queue::Kept, asked_at: now, is_drained: false, unbound_since: None };
             this.step(now, IntakeInput::Connected { connection, report }, &mut Vec::new());
         }
         this

@@ -123,6 +123,25 @@ fn a_queue_is_not_mended_while_the_store_fails() {
 }
 
 #[test]
+fn an_exchange_that_was_looked_for_seldom_makes_the_gap_as_wide_as_that() {
+    check(
+        "0 start unbroken=-1000
+         > connect 1 host 0 in 0
+         0 connected 1 kept
+         > log Info: connected to 0
+         4000 checked 1 unbound since=-60000
+         > log Error: began Queue(Unbound) x1 since 4000
+         > commit 1 gap since -60000 Unbound
+         4001 committed 1
+         > mend 1 Unbound
+         4002 checked 1 kept
+         > gap -60000..4002 Unbound
+         > log Error: gap -60000..4002 Unbound
+         > commit 2",
+    );
+}
+
+#[test]
 fn a_gap_that_an_earlier_life_left_open_is_closed() {
     check(
         "0 start unbroken=-9000 unbound=-9000

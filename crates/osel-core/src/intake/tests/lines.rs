@@ -11,7 +11,7 @@ fn an_hour_without_a_broker_takes_at_most_ten_lines() {
     let end = now.plus_seconds(3600);
     let mut orders = Vec::new();
     let (mut lines, mut attempts) = (Vec::new(), 0);
-    let report = QueueReport { queue: Queue::Kept, asked_at: now, is_drained: true };
+    let report = QueueReport { queue: Queue::Kept, asked_at: now, is_drained: true, unbound_since: None };
     intake.step(now, IntakeInput::Start { epoch: 1, cursor: Cursor::default() }, &mut orders);
     let mut next = Some((now, ConnectionNumber(0)));
     // Chance is at its smallest, which makes the most attempts.

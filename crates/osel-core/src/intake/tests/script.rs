@@ -125,7 +125,7 @@ fn cursor(words: &[&str]) -> Cursor {
     cursor
 }
 
-/// `kept`, `unbound`, …; then `drained`, and `asked=MS` if that was not now.
+/// `kept`, `unbound`, …; then `drained`, `asked=MS` if that was not now, and `since=MS` for a binding that is missing for longer.
 fn report(words: &[&str], now: Timestamp) -> QueueReport {
     let queue = match words[0] {
         "kept" => Queue::Kept,
@@ -135,8 +135,13 @@ fn report(words: &[&str], now: Timestamp) -> QueueReport {
         "missing" => Queue::Missing,
         other => panic!("no such state of a queue: `{other}`"),
     };
-    let asked_at = words.iter().find_map(|word| word.strip_prefix("asked=")).map_or(now, time);
-    QueueReport { queue, asked_at, is_drained: words.contains(&"drained") }
+    let named = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)).map(time);
+    QueueReport {
+        queue,
+        asked_at: named("asked=").unwrap_or(now),
+        is_drained: words.contains(&"drained"),
+        unbound_since: named("since="),
+    }
 }
 
 fn broker(word: &str) -> BrokerTrouble {
