@@ -205,6 +205,18 @@ impl Attempts {
         None
     }
 
+    /// Gives up the open requests of a region: their ends may be among the messages that were lost, so that nobody can say that they
+    /// failed.
+    pub(super) fn give_up(&mut self, region: Option<&Arc<str>>) {
+        let given_up: Vec<Stem> =
+            self.open.keys().filter(|(of, ..)| of.as_ref() == region).cloned().collect();
+        for stem in given_up {
+            for open in self.open.remove(&stem).into_iter().flatten() {
+                self.forget(open.deadline, open.seq, &stem);
+            }
+        }
+    }
+
     /// When the next one expires by the clock.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         self.by_clock.first().map(|(deadline, ..)| *deadline)

@@ -15,6 +15,7 @@ mod reading;
 pub mod record;
 mod replay;
 mod scans;
+mod source_gap;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use persist::{ENGINE_FORMAT, EngineLine, Version};
 pub use reading::{Named, ReadEnd, ReadPage, ReadRun, RunId};
 pub use replay::Replay;
 pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
+pub use source_gap::{SourceGap, SourceGapCause};
 
 use crate::decode::{Decoded, Defect};
 use crate::event::{Actor, Change, Event, Outcome, RawMessage};
@@ -62,6 +64,8 @@ pub enum Input<'a> {
     ReadEnd(ReadEnd),
     /// A scan ended.
     Scanned(ScanOutcome),
+    /// Messages of a source were or may have been lost.
+    SourceGap(SourceGap),
     /// Time passed, and nothing waits to be read: what has not come by now was not sent.
     Tick,
 }
@@ -163,6 +167,7 @@ impl Engine {
             Input::Names(names) => self.learn_names(now, &names),
             Input::ReadEnd(end) => self.read_end(now, &end, out),
             Input::Scanned(outcome) => self.scan_outcome(now, &outcome, out),
+            Input::SourceGap(gap) => self.source_gap(now, &gap, out),
             Input::Tick => {}
         }
         if out.disposition != Some(Disposition::Duplicate) {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Listener, at, sums};
-use crate::engine::all_rows;
+use super::{Listener, at, failures, sums};
 use crate::engine::record::RecordBody;
+use crate::engine::{ATTEMPT_SECONDS, Input, SourceGap, SourceGapCause, all_rows};
 use crate::trail::RecordKind;
 
 fn port(id: &str, address: &str, group: &str) -> Value {
@@ -65,4 +65,44 @@ fn a_group_that_was_deleted_is_no_gap() {
     listener.hear(1, 1, "r1", "security_group.delete.end", &json!({"security_group_id": "g"}));
     let records = listener.hear(2, 2, "r2", "port.create.end", &port("p", "10.0.0.5", "g"));
     assert_eq!((gaps(&records).len(), sums(&records)), (0, (0, 0)));
+}
+
+fn lost(region: &str) -> SourceGap {
+    SourceGap {
+        source: "bus".into(),
+        region: Some(region.into()),
+        from: at(10),
+        to: at(20),
+        cause: SourceGapCause::Unbound,
+    }
+}
+
+#[test]
+fn a_span_in_which_messages_were_lost_has_a_record_of_its_own() {
+    let mut listener = Listener::new();
+    let records = listener.handle(at(21), Input::SourceGap(lost("north")));
+    let [told] = gaps(&records)[..] else { panic!("{records:?}") };
+    assert_eq!((told.time, told.recorded_at, told.cause), (at(20), at(21), None));
+    assert_eq!((told.source.as_deref(), told.region.as_deref()), (Some("bus"), Some("north")));
+    assert_eq!(
+        told.detail["text"],
+        format!(
+            "messages of bus published between {} and {} may be missing: the queue was not bound to an exchange",
+            at(10),
+            at(20)
+        )
+    );
+    assert_eq!((&*told.detail["from"], &*told.detail["to"]), (&*at(10).to_string(), &*at(20).to_string()));
+    assert_eq!(told.detail["cause"], "unbound");
+}
+
+#[test]
+fn a_call_whose_end_may_be_lost_has_not_failed() {
+    let mut listener = Listener::new();
+    listener.asked(5, 5, "r1");
+    listener.region = "south";
+    listener.asked(5, 5, "r2");
+    listener.handle(at(21), Input::SourceGap(lost("north")));
+    let over = at(6 + ATTEMPT_SECONDS);
+    assert_eq!(failures(&listener.handle(over, Input::Tick)), ["r2"], "the other region lost nothing");
 }
