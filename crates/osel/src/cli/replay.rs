@@ -14,7 +14,7 @@ use super::ledger::{LedgerLine, print_ledger};
 use super::open::{now, store_named, writer_at};
 use super::output::{OutputFormat, note, progress};
 use crate::runtime::Recorder;
-use crate::runtime::file_intake::{FileIntake, FileOrder};
+use crate::runtime::file_intake::FileIntake;
 use crate::source::decoding::DecodedAhead;
 use crate::source::inventory;
 use crate::source::recording::{Recording, source_name};
@@ -113,33 +113,28 @@ struct Batches {
     intake: FileIntake,
     /// Ordered and not yet durable, with which batch of the recorder it is, if there was anything to write.
     under_way: VecDeque<(BatchNumber, Option<u64>)>,
-    orders: Vec<FileOrder>,
+    to_commit: Vec<BatchNumber>,
 }
 
 impl Batches {
     fn start(epoch: u64) -> Self {
-        Self { intake: FileIntake::start(now(), epoch), under_way: VecDeque::new(), orders: Vec::new() }
+        Self { intake: FileIntake::start(now(), epoch), under_way: VecDeque::new(), to_commit: Vec::new() }
     }
 
     fn delivered(&mut self, recorder: &mut Recorder, bytes: usize) -> anyhow::Result<()> {
-        self.intake.delivered(now(), bytes, &mut self.orders);
+        self.intake.delivered(now(), bytes, &mut self.to_commit);
         self.carry_out(recorder)
     }
 
     fn ended(&mut self, recorder: &mut Recorder) -> anyhow::Result<()> {
-        self.intake.ended(now(), &mut self.orders);
+        self.intake.ended(now(), &mut self.to_commit);
         self.carry_out(recorder)
     }
 
     fn carry_out(&mut self, recorder: &mut Recorder) -> anyhow::Result<()> {
-        while !self.orders.is_empty() {
-            for order in std::mem::take(&mut self.orders) {
-                match order {
-                    FileOrder::Commit(batch) => self.under_way.push_back((batch, recorder.commit_batch()?)),
-                    FileOrder::Wait => {
-                        recorder.flush()?;
-                    }
-                }
+        loop {
+            for batch in std::mem::take(&mut self.to_commit) {
+                self.under_way.push_back((batch, recorder.commit_batch()?));
             }
             let durable = recorder.durable_batches();
             while let Some(&(batch, written)) = self.under_way.front() {
@@ -147,10 +142,17 @@ impl Batches {
                     break;
                 }
                 self.under_way.pop_front();
-                self.intake.committed(now(), batch, &mut self.orders);
+                self.intake.committed(now(), batch, &mut self.to_commit);
             }
+            if !self.to_commit.is_empty() {
+                continue;
+            }
+            if self.under_way.is_empty() || !self.intake.is_paused() {
+                return Ok(());
+            }
+            // For one, not for all of them: while the rest is written, the next is made ready.
+            recorder.wait()?;
         }
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
 use osel_core::engine::{
     Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, RunId,
+    SourceGap,
 };
 use osel_core::event::{Compression, Digest, Kind, Properties, RawMessage};
 use osel_core::time::Timestamp;
@@ -77,11 +78,20 @@ struct SystemHead {
     /// The options that hold from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     options: Option<OptionsLine>,
+    /// A span of time in which messages of a source may have been lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gap: Option<SourceGap>,
 }
 
 /// The head of the entry that tells options.
 pub fn options_head(options: &EngineOptions) -> Vec<u8> {
-    let head = SystemHead { options: Some(options.into()) };
+    let head = SystemHead { options: Some(options.into()), gap: None };
+    serde_json::to_vec(&head).unwrap_or_default()
+}
+
+/// The head of the entry that tells a gap of a source.
+pub fn gap_head(gap: &SourceGap) -> Vec<u8> {
+    let head = SystemHead { options: None, gap: Some(gap.clone()) };
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
@@ -225,8 +235,12 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         EntryKind::ORDER => fold_order(engine, entry, out),
         EntryKind::SYSTEM => {
             let head: Option<SystemHead> = serde_json::from_slice(&entry.head).ok();
-            if let Some(options) = head.and_then(|head| head.options) {
+            let Some(SystemHead { options, gap }) = head else { return };
+            if let Some(options) = options {
                 engine.handle(entry.at, Input::Options(options.into()), out);
+            }
+            if let Some(gap) = gap {
+                engine.handle(entry.at, Input::SourceGap(gap), out);
             }
         }
         _ => engine.handle(entry.at, Input::Tick, out),

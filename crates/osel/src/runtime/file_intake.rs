@@ -8,15 +8,6 @@ use osel_core::intake::{
 };
 use osel_core::time::Timestamp;
 
-/// What the loop has to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileOrder {
-    /// Close the batch and have it written.
-    Commit(BatchNumber),
-    /// Wait until what is in flight is durable.
-    Wait,
-}
-
 /// The intake of a file.
 #[derive(Debug)]
 pub struct FileIntake {
@@ -33,37 +24,42 @@ impl FileIntake {
             Self { intake: Intake::new(Limits::file()), connection: None, delivered: 0, orders: Vec::new() };
         this.step(now, IntakeInput::Start { epoch, cursor: Cursor::default() }, &mut Vec::new());
         if let Some(connection) = this.connection {
-            let report = QueueReport { queue: Queue::Kept, asked_at: now, is_drained: false, unbound_since: None };
+            let report =
+                QueueReport { queue: Queue::Kept, asked_at: now, is_drained: false, unbound_since: None };
             this.step(now, IntakeInput::Connected { connection, report }, &mut Vec::new());
         }
         this
     }
 
-    /// A message of so many bytes was handed to the engine.
-    pub fn delivered(&mut self, now: Timestamp, bytes: usize, out: &mut Vec<FileOrder>) {
+    /// A message of so many bytes was handed to the engine. Batches to be closed and written are added to `out`, here and below.
+    pub fn delivered(&mut self, now: Timestamp, bytes: usize, out: &mut Vec<BatchNumber>) {
         let Some(connection) = self.connection else { return };
         self.delivered += 1;
         self.step(now, IntakeInput::Delivered { connection, tag: self.delivered, bytes }, out);
     }
 
     /// A batch is durable.
-    pub fn committed(&mut self, now: Timestamp, batch: BatchNumber, out: &mut Vec<FileOrder>) {
+    pub fn committed(&mut self, now: Timestamp, batch: BatchNumber, out: &mut Vec<BatchNumber>) {
         self.step(now, IntakeInput::Committed { batch }, out);
     }
 
     /// The file is at its end.
-    pub fn ended(&mut self, now: Timestamp, out: &mut Vec<FileOrder>) {
+    pub fn ended(&mut self, now: Timestamp, out: &mut Vec<BatchNumber>) {
         self.step(now, IntakeInput::Ended, out);
     }
 
-    fn step(&mut self, now: Timestamp, what: IntakeInput, out: &mut Vec<FileOrder>) {
+    /// Whether no more is to be read until something in flight is durable.
+    pub fn is_paused(&self) -> bool {
+        self.intake.is_paused()
+    }
+
+    fn step(&mut self, now: Timestamp, what: IntakeInput, out: &mut Vec<BatchNumber>) {
         self.intake.step(now, what, &mut self.orders);
         for order in self.orders.drain(..) {
             match order {
                 IntakeOrder::ConnectAt { connection, .. } => self.connection = Some(connection),
-                IntakeOrder::Commit { batch, .. } => out.push(FileOrder::Commit(batch)),
-                IntakeOrder::Pause => out.push(FileOrder::Wait),
-                // A file needs no acknowledgement, is not mended, and has nothing to say about its connection.
+                IntakeOrder::Commit { batch, .. } => out.push(batch),
+                // Whoever reads asks whether to go on. A file needs no acknowledgement, is not mended, and has nothing to say about its connection.
                 _ => {}
             }
         }

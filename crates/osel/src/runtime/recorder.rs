@@ -3,12 +3,13 @@
 //! What a batch holds is visible to nobody before it is committed. A commit that fails ends the recorder; what was committed before
 //! stays whole, and the next one goes on from there.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
     Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, RunId, ScanCommand,
-    ScanOutcome, Version,
+    ScanOutcome, SourceGap, Version,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -17,12 +18,12 @@ use osel_core::trail::{Chain, Draft, Hash, Head as TrailHead, Part, PartClass, S
 
 use super::entries::MessageHeads;
 use super::salts::Salts;
-use super::writer::{Batch, Writer};
+use super::writer::{Batch, OnFailure, Writer, Written};
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
 use crate::store::{
-    CommandRow, Counters, Entry, EntryKind, Head, Journal, JournalError, PartContent, QuarantineItem,
-    QuarantineState, StoredPart, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, EntryKind, Head, Journal, JournalError, PartContent,
+    QuarantineItem, QuarantineState, StoredPart, StoredRecord, VersionSet,
 };
 
 /// The most inputs in one commit: larger batches gain nothing and wait longer.
@@ -73,8 +74,8 @@ pub struct Recorder {
     /// The record that is sealed, of which only the memory is used again.
     sealed: Sealed,
     out: Output,
-    /// Commands whose records are in the batch or in the store, not yet handed out.
-    commands: Vec<ScanCommand>,
+    /// Commands that were not handed out yet, each with the batch that its record is in.
+    commands: VecDeque<(u64, ScanCommand)>,
     snapshot_seq: u64,
     now: Timestamp,
     /// The last read that began.
@@ -90,11 +91,24 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Goes on with a store where it was left.
+    /// Goes on with a store where it was left. A batch that cannot be written ends it.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn resume(journal: Box<dyn Journal>, options: &EngineOptions) -> Result<Self, RecordError> {
+        Self::resume_with(journal, options, OnFailure::End, || {})
+    }
+
+    /// Goes on with a store where it was left; `notify` is called, on another thread, whenever something has become of a batch.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn resume_with(
+        journal: Box<dyn Journal>,
+        options: &EngineOptions,
+        on_failure: OnFailure,
+        notify: impl Fn() + Send + 'static,
+    ) -> Result<Self, RecordError> {
         let head = journal.head();
         let mut reader = journal.reader()?;
         let engine = state::resume(&mut *reader, options)?;
@@ -107,7 +121,7 @@ impl Recorder {
         Ok(Self {
             chain,
             epoch: journal.info().epoch,
-            writer: Writer::start(journal).map_err(RecordError::Thread)?,
+            writer: Writer::start(journal, on_failure, notify).map_err(RecordError::Thread)?,
             head,
             entry: head.entry,
             batch: Batch::default(),
@@ -117,7 +131,7 @@ impl Recorder {
             sealed: Sealed::empty(),
             out: Output::default(),
             // What was given out and has no outcome is given out again: actions are idempotent.
-            commands: engine.running_scans().cloned().collect(),
+            commands: engine.running_scans().map(|command| (0, command.clone())).collect(),
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
             last_run: engine.last_run(),
             engine,
@@ -277,6 +291,26 @@ impl Recorder {
         self.commit_if_full()
     }
 
+    /// Has the engine go by other options from the next input on.
+    pub fn set_options(&mut self, options: EngineOptions) {
+        self.untold = (self.engine.told_options() != Some(&options)).then_some(options);
+    }
+
+    /// Takes that messages of a source were or may have been lost.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn gap(&mut self, now: Timestamp, gap: SourceGap) -> Result<(), RecordError> {
+        self.tell_options(now);
+        let head = entries::gap_head(&gap);
+        let source = Arc::clone(&gap.source);
+        self.entry += 1;
+        self.handle(now, Input::SourceGap(gap));
+        self.seal()?;
+        self.push_entry(now, EntryKind::SYSTEM, source, head, Vec::new());
+        self.commit_if_full()
+    }
+
     /// Takes what came of a scan.
     ///
     /// # Errors
@@ -312,9 +346,55 @@ impl Recorder {
         self.commit()
     }
 
+    /// Has what was taken so far written, cursors included, without waiting for it, and says as the how-manieth batch. It may be empty.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn close_batch(&mut self, cursors: Vec<CursorRow>) -> Result<u64, RecordError> {
+        self.batch.cursors.extend(cursors);
+        self.give_batch()
+    }
+
+    /// Whether something waits to be written that no batch has yet.
+    pub fn has_open(&self) -> bool {
+        !self.batch.is_empty() || !self.counted.is_empty()
+    }
+
     /// How many batches have become durable so far.
     pub fn durable_batches(&mut self) -> u64 {
         self.writer.durable()
+    }
+
+    /// Waits until one more batch has become durable, if there is one that has not.
+    ///
+    /// # Errors
+    /// When an earlier batch could not be written.
+    pub fn wait(&mut self) -> Result<(), RecordError> {
+        Ok(self.writer.wait()?)
+    }
+
+    /// What became of batches since the last call.
+    pub fn take_written(&mut self) -> Vec<Written> {
+        self.writer.take_written()
+    }
+
+    /// Tries again what could not be written.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn retry(&mut self) -> Result<(), RecordError> {
+        Ok(self.writer.retry()?)
+    }
+
+    /// The commands whose records are durable in these batches; each is handed out once.
+    pub fn take_commands(&mut self, durable: u64) -> Vec<ScanCommand> {
+        let ready = self.commands.iter().take_while(|(batch, _)| *batch <= durable).count();
+        self.commands.drain(..ready).map(|(_, command)| command).collect()
+    }
+
+    /// When a [`Self::tick`] is wanted.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.out.wake_at
     }
 
     /// Makes everything durable that was taken so far, and hands out the commands that may be carried out now.
@@ -324,7 +404,8 @@ impl Recorder {
     pub fn flush(&mut self) -> Result<Vec<ScanCommand>, RecordError> {
         self.commit()?;
         self.head = self.writer.flush()?;
-        Ok(std::mem::take(&mut self.commands))
+        let given = self.writer.given();
+        Ok(self.take_commands(given))
     }
 
     /// Makes everything durable, and the state quick to open again.
@@ -407,7 +488,7 @@ impl Recorder {
                 body: serde_json::to_vec(&command).unwrap_or_default(),
                 updated_at: self.now,
             });
-            self.commands.push(command);
+            self.commands.push_back((self.writer.given() + 1, command));
         }
         self.out.versions.clear();
         self.out.records.clear();
@@ -435,9 +516,10 @@ impl Recorder {
     }
 
     fn commit(&mut self) -> Result<Option<u64>, RecordError> {
-        if self.batch.entries.is_empty() && self.batch.records.is_empty() && self.counted.is_empty() {
-            return Ok(None);
-        }
+        if self.has_open() { self.give_batch().map(Some) } else { Ok(None) }
+    }
+
+    fn give_batch(&mut self) -> Result<u64, RecordError> {
         let next = self.batch.empty_alike();
         let mut batch = std::mem::replace(&mut self.batch, next);
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
@@ -449,7 +531,7 @@ impl Recorder {
         if due && !self.engine.is_reading() {
             self.snapshot()?;
         }
-        Ok(Some(number))
+        Ok(number)
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {

@@ -1,20 +1,24 @@
 //! The journal on a thread of its own, so that the engine goes on while a batch is compressed and flushed.
 //!
-//! Batches are written in the order in which they are given. What is in flight is bounded: whoever gives more waits. After the first
-//! error nothing more is written; the error comes back with the next call.
+//! Batches are written in the order in which they are given. What is in flight is bounded: whoever gives more waits. When one cannot
+//! be written, what happens depends on whom the writer works for: a command ends with the error ([`OnFailure::End`]); the daemon keeps
+//! the batch and all behind it, is told, and says when to try again, byte for byte ([`OnFailure::Keep`]).
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use osel_core::time::Timestamp;
 
 use crate::store::{
-    CommandRow, Commit, Counters, Entry, Head, Journal, JournalError, QuarantineItem, StoredRecord,
-    VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Head, Journal, JournalError, QuarantineItem,
+    StoredRecord, VersionSet,
 };
 
 /// How many batches may wait for the one that is written.
 const BATCHES_IN_FLIGHT: usize = 3;
+/// How many snapshots are kept: `--at` starts from the one before the moment asked for, so that these bound how far it has to go.
+const SNAPSHOTS_KEPT: usize = 16;
 
 /// What goes into one commit.
 #[derive(Debug, Default)]
@@ -25,6 +29,7 @@ pub struct Batch {
     pub(super) quarantine: Vec<QuarantineItem>,
     pub(super) commands: Vec<CommandRow>,
     pub(super) versions: Vec<VersionSet>,
+    pub(super) cursors: Vec<CursorRow>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -48,7 +53,50 @@ impl Batch {
             && self.quarantine.is_empty()
             && self.commands.is_empty()
             && self.versions.is_empty()
+            && self.cursors.is_empty()
     }
+
+    fn commit(&self, epoch: u64, previous: Head) -> Commit<'_> {
+        Commit {
+            epoch,
+            previous,
+            entries: &self.entries,
+            records: &self.records,
+            counters: &self.counters,
+            quarantine: &self.quarantine,
+            commands: &self.commands,
+            versions: &self.versions,
+            cursors: &self.cursors,
+        }
+    }
+
+    /// Whether a store that ends there has it. One that adds no entry may be written twice: all else in it is absolute.
+    fn is_in(&self, head: Head) -> bool {
+        self.entries.last().is_some_and(|entry| entry.number <= head.entry)
+    }
+}
+
+/// What becomes of a batch that cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The writer ends, and the next call brings the error.
+    End,
+    /// It is kept with all behind it until [`Writer::retry`].
+    Keep,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Written {
+    /// It is durable, with all before it.
+    Durable(u64),
+    /// It is not known to be durable, nor is any after it.
+    Failed {
+        /// Which; 0 when it was no batch but a snapshot.
+        batch: u64,
+        /// Why.
+        error: JournalError,
+    },
 }
 
 enum Work {
@@ -60,6 +108,7 @@ enum Work {
     },
     SnapshotChunk(Vec<u8>),
     SnapshotEnd,
+    Retry,
     /// Answers when everything before it is durable.
     Flush(SyncSender<Head>),
 }
@@ -68,24 +117,37 @@ enum Work {
 #[derive(Debug)]
 pub struct Writer {
     work: Option<SyncSender<Work>>,
-    /// One for each batch that has become durable.
-    durable: Receiver<()>,
+    written: Receiver<Written>,
     given: u64,
-    counted: u64,
+    durable: u64,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
 
 impl Writer {
-    /// Starts the thread.
+    /// Starts the thread; it calls `notify` whenever something has become of a batch.
     ///
     /// # Errors
     /// When the system has no thread for it.
-    pub fn start(mut journal: Box<dyn Journal>) -> std::io::Result<Self> {
+    pub fn start(
+        journal: Box<dyn Journal>,
+        on_failure: OnFailure,
+        notify: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (work, receiver) = sync_channel(BATCHES_IN_FLIGHT);
-        let (done, durable) = channel();
+        let (sender, written) = channel();
         let thread = std::thread::Builder::new().name("osel-writer".into());
-        let thread = thread.spawn(move || write(&mut *journal, &receiver, &done))?;
-        Ok(Self { work: Some(work), durable, given: 0, counted: 0, thread: Some(thread) })
+        let writing = Writing {
+            journal,
+            on_failure,
+            written: sender,
+            notify: Box::new(notify),
+            waiting: VecDeque::new(),
+            number: 0,
+            is_failing: false,
+            snapshot: None,
+        };
+        let thread = thread.spawn(move || writing.run(&receiver))?;
+        Ok(Self { work: Some(work), written, given: 0, durable: 0, thread: Some(thread) })
     }
 
     /// Gives a batch to be committed and says how many there are with it.
@@ -98,10 +160,49 @@ impl Writer {
         Ok(self.given)
     }
 
+    /// How many batches were given so far.
+    pub fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// What became of batches since the last call.
+    pub fn take_written(&mut self) -> Vec<Written> {
+        let written: Vec<_> = self.written.try_iter().collect();
+        for outcome in &written {
+            if let Written::Durable(batch) = outcome {
+                self.durable = *batch;
+            }
+        }
+        written
+    }
+
     /// How many batches have become durable so far.
     pub fn durable(&mut self) -> u64 {
-        self.counted += self.durable.try_iter().count() as u64;
-        self.counted
+        self.take_written();
+        self.durable
+    }
+
+    /// Waits until one more batch has become durable, if there is one that has not.
+    ///
+    /// # Errors
+    /// The error of an earlier batch.
+    pub fn wait(&mut self) -> Result<(), JournalError> {
+        if self.durable < self.given {
+            match self.written.recv() {
+                Ok(Written::Durable(batch)) => self.durable = batch,
+                Ok(Written::Failed { .. }) => {}
+                Err(_) => return Err(self.failure()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries again what failed, if anything did.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub fn retry(&mut self) -> Result<(), JournalError> {
+        self.send(Work::Retry)
     }
 
     /// Begins a snapshot of the state after `seq` and `entry`, which were given before.
@@ -128,7 +229,7 @@ impl Writer {
         self.send(Work::SnapshotEnd)
     }
 
-    /// Waits until everything that was given is durable.
+    /// Waits until everything that was given is durable, or has failed and is kept.
     ///
     /// # Errors
     /// The error of an earlier batch.
@@ -167,45 +268,130 @@ impl Drop for Writer {
     }
 }
 
-fn write(journal: &mut dyn Journal, work: &Receiver<Work>, done: &Sender<()>) -> Result<(), JournalError> {
-    let mut snapshot = 0;
-    for work in work {
-        match work {
-            Work::Commit(batch) => {
-                let commit = Commit {
-                    epoch: journal.info().epoch,
-                    previous: journal.head(),
-                    entries: &batch.entries,
-                    records: &batch.records,
-                    counters: &batch.counters,
-                    quarantine: &batch.quarantine,
-                    commands: &batch.commands,
-                    versions: &batch.versions,
-                };
-                journal.commit(&commit)?;
-                // Whoever counts may be gone.
-                let _ = done.send(());
+/// The thread's side.
+struct Writing {
+    journal: Box<dyn Journal>,
+    on_failure: OnFailure,
+    written: Sender<Written>,
+    notify: Box<dyn Fn() + Send>,
+    /// Given and not durable, with their numbers.
+    waiting: VecDeque<(u64, Box<Batch>)>,
+    number: u64,
+    /// Something failed and was not tried again: the journal takes nothing until it is reopened.
+    is_failing: bool,
+    snapshot: Option<u64>,
+}
+
+impl Writing {
+    fn run(mut self, work: &Receiver<Work>) -> Result<(), JournalError> {
+        for work in work {
+            match work {
+                Work::Commit(batch) => {
+                    self.number += 1;
+                    self.waiting.push_back((self.number, batch));
+                    self.write_waiting()?;
+                }
+                Work::Retry => self.retry()?,
+                Work::SnapshotBegin { seq, entry, made_at } => {
+                    self.snapshot = None;
+                    if !self.is_failing {
+                        let begun = self.journal.begin_snapshot(seq, entry, made_at);
+                        self.snapshot = self.unless_failed(begun)?;
+                    }
+                }
+                Work::SnapshotChunk(chunk) => {
+                    if let Some(id) = self.snapshot {
+                        let added = self.journal.add_snapshot_chunk(id, &chunk);
+                        self.unless_failed(added)?;
+                    }
+                }
+                Work::SnapshotEnd => self.end_snapshot()?,
+                Work::Flush(answer) => {
+                    // Whoever asked may be gone.
+                    let _ = answer.send(self.journal.head());
+                }
             }
-            Work::SnapshotBegin { seq, entry, made_at } => {
-                snapshot = journal.begin_snapshot(seq, entry, made_at)?;
+        }
+        Ok(())
+    }
+
+    fn write_waiting(&mut self) -> Result<(), JournalError> {
+        while !self.is_failing
+            && let Some((number, batch)) = self.waiting.front()
+        {
+            let (number, epoch, head) = (*number, self.journal.info().epoch, self.journal.head());
+            match self.journal.commit(&batch.commit(epoch, head)) {
+                Ok(_) => self.is_durable(number),
+                Err(error) => self.failed(number, error)?,
             }
-            Work::SnapshotChunk(chunk) => journal.add_snapshot_chunk(snapshot, &chunk)?,
-            Work::SnapshotEnd => {
-                journal.complete_snapshot(snapshot)?;
-                let mut kept = 0;
-                journal.prune_snapshots(&mut |_| {
-                    kept += 1;
-                    kept <= SNAPSHOTS_KEPT
-                })?;
+        }
+        Ok(())
+    }
+
+    fn retry(&mut self) -> Result<(), JournalError> {
+        if !self.is_failing {
+            return Ok(());
+        }
+        let batch = self.waiting.front().map_or(0, |(number, _)| *number);
+        match self.journal.reopen() {
+            Ok(head) => {
+                self.is_failing = false;
+                // The commit may have succeeded although it was reported as failed.
+                while let Some((number, _)) = self.waiting.front().filter(|(_, batch)| batch.is_in(head)) {
+                    self.is_durable(*number);
+                }
+                self.write_waiting()
             }
-            Work::Flush(answer) => {
-                // Whoever asked may be gone.
-                let _ = answer.send(journal.head());
+            Err(error) => self.failed(batch, error),
+        }
+    }
+
+    fn end_snapshot(&mut self) -> Result<(), JournalError> {
+        let Some(id) = self.snapshot.take() else { return Ok(()) };
+        let completed = self.journal.complete_snapshot(id);
+        if self.unless_failed(completed)?.is_some() {
+            let mut kept = 0;
+            let pruned = self.journal.prune_snapshots(&mut |_| {
+                kept += 1;
+                kept <= SNAPSHOTS_KEPT
+            });
+            self.unless_failed(pruned)?;
+        }
+        Ok(())
+    }
+
+    /// A snapshot that fails is given up: the next one comes in time, and until then there is the journal.
+    fn unless_failed<T>(&mut self, result: Result<T, JournalError>) -> Result<Option<T>, JournalError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                self.snapshot = None;
+                self.failed(0, error)?;
+                Ok(None)
             }
         }
     }
-    Ok(())
-}
 
-/// How many snapshots are kept: `--at` starts from the one before the moment asked for, so that these bound how far it has to go.
-const SNAPSHOTS_KEPT: usize = 16;
+    fn is_durable(&mut self, number: u64) {
+        self.waiting.pop_front();
+        self.tell(Written::Durable(number));
+    }
+
+    fn failed(&mut self, batch: u64, error: JournalError) -> Result<(), JournalError> {
+        match self.on_failure {
+            OnFailure::End => Err(error),
+            OnFailure::Keep if error.class() == ErrorClass::Bug => Err(error),
+            OnFailure::Keep => {
+                self.is_failing = true;
+                self.tell(Written::Failed { batch, error });
+                Ok(())
+            }
+        }
+    }
+
+    fn tell(&self, written: Written) {
+        // Whoever counts may be gone.
+        let _ = self.written.send(written);
+        (self.notify)();
+    }
+}

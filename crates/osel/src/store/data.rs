@@ -163,6 +163,19 @@ pub struct CommandRow {
     pub updated_at: Timestamp,
 }
 
+/// How far a source is known to be whole, in the encoding of its maker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CursorRow {
+    /// The source.
+    pub source: String,
+    /// When everything was last known to be in place; none for never.
+    pub unbroken: Option<Timestamp>,
+    /// Until when everything published has been taken; none for never.
+    pub drained: Option<Timestamp>,
+    /// A gap that has not ended: since when, and the code of its cause.
+    pub gap: Option<(Timestamp, u8)>,
+}
+
 /// Object versions that one record made, in the engine's encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionSet {
@@ -207,6 +220,8 @@ pub struct Commit<'a> {
     pub commands: &'a [CommandRow],
     /// Object versions the new records made.
     pub versions: &'a [VersionSet],
+    /// Cursors that changed.
+    pub cursors: &'a [CursorRow],
 }
 
 impl<'a> Commit<'a> {
@@ -221,6 +236,7 @@ impl<'a> Commit<'a> {
             quarantine: &[],
             commands: &[],
             versions: &[],
+            cursors: &[],
         }
     }
 

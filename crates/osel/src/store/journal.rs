@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use osel_core::time::Timestamp;
 
 use super::data::{
-    CommandRow, Commit, Counters, Entry, Head, Numbers, QuarantineItem, QuarantineState, SnapshotInfo,
-    StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, Head, Numbers, QuarantineItem, QuarantineState,
+    SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::error::JournalError;
 
@@ -132,6 +132,12 @@ pub trait Reader: Send {
     /// # Errors
     /// When the store cannot be read.
     fn ledger(&mut self) -> Result<Vec<Counters>, JournalError>;
+
+    /// The cursors of all sources, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn cursors(&mut self) -> Result<Vec<CursorRow>, JournalError>;
 
     /// Quarantined messages by id, all or those in one state.
     ///

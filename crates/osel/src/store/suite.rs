@@ -20,6 +20,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     a_wrong_commit_changes_nothing(&mut *make());
     an_older_writer_is_refused(&mut *make());
     ledgers_keep_what_a_commit_does_not_name(&mut *make());
+    cursors_are_those_of_the_last_commit_that_named_them(&mut *make());
     quarantine_and_commands_change_in_place(&mut *make());
     a_time_finds_its_record(&mut *make());
     versions_come_back_by_record(&mut *make());
@@ -272,6 +273,24 @@ fn ledgers_keep_what_a_commit_does_not_name(journal: &mut dyn Journal) {
     let merged =
         Counters { unmodelled: names(&[("a.b", 1), ("c.d", 3)]), ignored_by: one.ignored_by, ..later };
     assert_eq!(reader(journal).ledger().unwrap(), [another, merged]);
+}
+
+fn cursors_are_those_of_the_last_commit_that_named_them(journal: &mut dyn Journal) {
+    let one = CursorRow {
+        source: "one".to_owned(),
+        unbroken: Some(seconds(-5)),
+        drained: None,
+        gap: Some((seconds(-60), 3)),
+    };
+    let another = CursorRow { source: "another".to_owned(), ..CursorRow::default() };
+    let epoch = journal.info().epoch;
+    let both = [one.clone(), another.clone()];
+    journal.commit(&Commit { cursors: &both, ..Commit::empty(epoch, Head::EMPTY) }).unwrap();
+    assert_eq!(reader(journal).cursors().unwrap(), [another.clone(), one.clone()]);
+    let later = CursorRow { unbroken: Some(seconds(9)), drained: Some(seconds(8)), gap: None, ..one };
+    let cursors = std::slice::from_ref(&later);
+    journal.commit(&Commit { cursors, ..Commit::empty(epoch, Head::EMPTY) }).unwrap();
+    assert_eq!(reader(journal).cursors().unwrap(), [another, later]);
 }
 
 fn quarantined(id: u64) -> QuarantineItem {

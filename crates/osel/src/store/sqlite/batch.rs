@@ -1,13 +1,14 @@
 //! One commit as one transaction.
 
+use osel_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::super::block::Packer;
 use super::super::code::write_parts;
-use super::super::data::{Commit, Counters, Head};
+use super::super::data::{Commit, Counters, CursorRow, Head};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
-use super::rows::{number, quarantine_state};
+use super::rows::{self, number, quarantine_state};
 
 const ACTION: &str = "write";
 const UNMODELLED: u8 = 1;
@@ -56,6 +57,7 @@ pub(super) fn write(
     }
     batch.quarantine(commit)?;
     batch.commands(commit)?;
+    batch.cursors(commit)?;
     transaction.commit().map_err(&failed)?;
     Ok(head)
 }
@@ -226,6 +228,24 @@ impl Batch<'_> {
         Ok(())
     }
 
+    fn cursors(&self, commit: &Commit<'_>) -> Result<(), JournalError> {
+        for cursor in commit.cursors {
+            self.prepare(
+                "INSERT INTO cursors (source, unbroken, drained, gap_from, gap_why) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (source) DO UPDATE SET unbroken = ?2, drained = ?3, gap_from = ?4, gap_why = ?5",
+            )?
+            .execute(params![
+                cursor.source,
+                cursor.unbroken.map(Timestamp::micros),
+                cursor.drained.map(Timestamp::micros),
+                cursor.gap.map(|(from, _)| from.micros()),
+                cursor.gap.map(|(_, why)| why),
+            ])
+            .map_err(self.at.sql(Place::Cursors, ACTION))?;
+        }
+        Ok(())
+    }
+
     fn commands(&self, commit: &Commit<'_>) -> Result<(), JournalError> {
         for command in commit.commands {
             self.prepare(
@@ -243,6 +263,19 @@ impl Batch<'_> {
         }
         Ok(())
     }
+}
+
+/// The cursors of all sources, by name.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn read_cursors(at: &At<'_>, connection: &Connection) -> Result<Vec<CursorRow>, JournalError> {
+    let failed = at.sql(Place::Cursors, "read");
+    let mut statement = connection
+        .prepare_cached("SELECT source, unbroken, drained, gap_from, gap_why FROM cursors ORDER BY source")
+        .map_err(&failed)?;
+    let rows = statement.query_map([], rows::cursor).map_err(&failed)?;
+    rows.map(|row| row.map_err(&failed)).collect()
 }
 
 /// The ledgers of all sources, by name.

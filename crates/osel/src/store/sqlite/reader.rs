@@ -15,12 +15,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::block::{read_entries, read_versions, unpack};
 use super::super::code::Malformed;
 use super::super::data::{
-    CommandRow, Counters, Entry, Head, Numbers, PartContent, QuarantineItem, QuarantineState, SnapshotInfo,
-    StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Head, Numbers, PartContent, QuarantineItem, QuarantineState,
+    SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::super::error::{JournalError, Place};
 use super::super::journal::{Each, Reader};
-use super::batch::{read_ledger, read_meta};
+use super::batch::{read_cursors, read_ledger, read_meta};
 use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
 use super::rows::{self, COMMAND, QUARANTINE, RECORD, SNAPSHOT, number, time};
@@ -220,6 +220,10 @@ impl Reader for SqliteReader {
 
     fn ledger(&mut self) -> Result<Vec<Counters>, JournalError> {
         self.read(read_ledger)
+    }
+
+    fn cursors(&mut self) -> Result<Vec<CursorRow>, JournalError> {
+        self.read(read_cursors)
     }
 
     fn quarantine(

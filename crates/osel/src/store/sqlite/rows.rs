@@ -7,7 +7,9 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 use super::super::code::read_parts;
-use super::super::data::{CommandRow, QuarantineItem, QuarantineState, SnapshotInfo, StoredRecord};
+use super::super::data::{
+    CommandRow, CursorRow, QuarantineItem, QuarantineState, SnapshotInfo, StoredRecord,
+};
 
 /// The columns [`record`] reads.
 pub(super) const RECORD: &str = "seq, entry, kind, time, as_of, hash, canonical, parts";
@@ -76,6 +78,16 @@ pub(super) fn quarantine_state(state: QuarantineState) -> i64 {
         QuarantineState::Held => 0,
         QuarantineState::Replayed => 1,
     }
+}
+
+/// A row of `cursors`.
+pub(super) fn cursor(row: &Row<'_>) -> rusqlite::Result<CursorRow> {
+    let time = |place| {
+        let micros: Option<i64> = row.get(place)?;
+        Ok::<_, rusqlite::Error>(micros.map(Timestamp::from_micros))
+    };
+    let why: Option<u8> = row.get(4)?;
+    Ok(CursorRow { source: row.get(0)?, unbroken: time(1)?, drained: time(2)?, gap: time(3)?.zip(why) })
 }
 
 /// A row of `commands`.
