@@ -6,3 +6,4 @@ pub mod config;
 pub mod runtime;
 pub mod source;
 pub mod store;
+pub mod telemetry;

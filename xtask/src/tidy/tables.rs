@@ -69,7 +69,8 @@ const OSEL: ModuleTable = ModuleTable {
     folder: "crates/osel/src/",
     everywhere: &[],
     rows: &[
-        row("telemetry", &[]),
+        // What is logged, and how, is configured too.
+        row("telemetry", &["config"]),
         row("config", &[]),
         row("source", &["config", "telemetry"]),
         row("openstack", &["config", "telemetry"]),

@@ -1,0 +1,62 @@
+//! Logs of the daemon: to standard error, for people or for programs, with a level that can be changed while it runs.
+//!
+//! Only osel's own lines are written. What libraries say is their view of things that we tell ourselves, and theirs would come with each
+//! attempt: a broker that is down for a night must not fill a disk.
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
+
+use crate::config::{Level, LogConfig, LogFormat};
+
+/// Changes the level of the log that is written.
+#[derive(Clone)]
+pub struct LogHandle(reload::Handle<Targets, Registry>);
+
+impl LogHandle {
+    /// Writes lines from this level on.
+    pub fn set_level(&self, level: Level) {
+        // The only failure is that nothing is logged any more.
+        let _ = self.0.reload(targets(level));
+    }
+}
+
+/// Starts to log.
+///
+/// # Errors
+/// When something else logs in this process already.
+pub fn start(config: &LogConfig) -> Result<LogHandle, TryInitError> {
+    let (filter, handle) = reload::Layer::new(targets(config.level));
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = match config.format {
+        LogFormat::Text => lines.with_ansi(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    Ok(LogHandle(handle))
+}
+
+/// An error with its causes, for a field of a line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn targets(level: Level) -> Targets {
+    let level = match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_target("osel", level)
+}
