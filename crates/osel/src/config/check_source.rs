@@ -4,7 +4,7 @@ use super::check::tables;
 use super::check_tls::TlsKeys;
 use super::parts::{QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl};
 use super::reference::secret;
-use super::section::{Section, number, one_of, quoted, text};
+use super::section::{Section, boolean, number, one_of, quoted, text};
 use super::transport_url::ParsedUrl;
 use super::tree::{Node, Origin};
 
@@ -158,6 +158,7 @@ fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {
         }
         own_name(text)
     });
+    let durable = section.read("durable_exchanges", boolean);
     let queue = queue(section.section("queue"));
     let seconds =
         |node: &Node, max| number(node, 1..=max).map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX));
@@ -168,6 +169,7 @@ fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {
         transport_url: url,
         exchanges: exchanges.unwrap_or_else(|| EXCHANGES.map(str::to_owned).to_vec()),
         topics: topics.unwrap_or_else(|| TOPICS.map(str::to_owned).to_vec()),
+        durable_exchanges: durable.unwrap_or(false),
         queue,
         tls,
         heartbeat_seconds: heartbeat.or(options.heartbeat_seconds).unwrap_or(HEARTBEAT_SECONDS),

@@ -114,6 +114,12 @@ pub const KEYS: &[Key] = &[
         "The topics that services publish under, of whatever priority.",
     ),
     key(
+        "source.durable_exchanges",
+        Default("false"),
+        "Whether the services declare their exchanges as durable (`amqp_durable_queues` or `rabbit_quorum_queue` is set), so that bindings \
+         survive a restart of the broker. Otherwise such a restart is a gap, since they do not.",
+    ),
+    key(
         "source.heartbeat_seconds",
         Default("30"),
         "Seconds without a sign of the broker after which the connection counts as dead, from 1 to 3600. Where it is not set, the URL's \

@@ -52,6 +52,9 @@ pub struct RabbitMqConfig {
     pub exchanges: Vec<String>,
     /// The topics to bind for, each with all its priorities: `notifications` gives the binding key `notifications.*`.
     pub topics: Vec<String>,
+    /// Whether the services declare their exchanges as durable (`amqp_durable_queues`, `rabbit_quorum_queue`), so that bindings survive a
+    /// restart of the broker.
+    pub durable_exchanges: bool,
     /// The queue of osel's own.
     pub queue: QueueConfig,
     /// TLS; there exactly when `transport_url.tls` is true.

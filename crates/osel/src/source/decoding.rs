@@ -27,7 +27,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    fn new(mut message: RawMessage, decoder: &mut Decoder) -> Self {
+    /// Decodes a message.
+    pub fn new(mut message: RawMessage, decoder: &mut Decoder) -> Self {
         let Decoded { body, digest, message_id, event_type, result } = decoder.decode(&message);
         let body = match body {
             Cow::Borrowed(_) => None,

@@ -3,4 +3,5 @@
 pub mod decoding;
 pub mod inventory;
 mod line;
+pub mod rabbitmq;
 pub mod recording;

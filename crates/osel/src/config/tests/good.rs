@@ -42,6 +42,7 @@ fn the_smallest_file_of_the_contract() {
                 },
                 exchanges: exchanges.split_whitespace().map(str::to_owned).collect(),
                 topics: vec!["notifications".to_owned(), "versioned_notifications".to_owned()],
+                durable_exchanges: false,
                 queue: QueueConfig { kind: QueueKind::Auto, length_bytes_max: 1 << 30 },
                 tls: None,
                 heartbeat_seconds: 30,

@@ -1,0 +1,148 @@
+//! One connection to one host: name, TCP, TLS, AMQP, in this order, and what each failure means.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_rs::Runtime;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
+use osel_core::intake::BrokerTrouble;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::gate::{Gate, HELD_BYTES_MAX, Meter};
+use super::socket::{Kit, Socket};
+use super::trust::{self, TlsFiles, TrustError};
+
+/// Where to connect, and as whom.
+#[derive(Clone)]
+pub struct Address {
+    /// Name or address of the host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+    /// The virtual host.
+    pub vhost: String,
+    /// TLS; none for a connection as it is.
+    pub tls: Option<TlsFiles>,
+    /// Whether the certificate says who we are (SASL EXTERNAL), in place of a password.
+    pub external: bool,
+    /// Seconds between two heartbeats.
+    pub heartbeat: u16,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name leads nowhere, or nobody answers.
+    #[error("cannot reach `{0}`")]
+    Unreachable(String, #[source] io::Error),
+    /// The connection took too long.
+    #[error("`{0}` did not answer in time")]
+    Slow(String),
+    /// TLS cannot be prepared.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The other side cannot be trusted, or does not trust us.
+    #[error("no trust with `{0}`")]
+    Untrusted(String, #[source] io::Error),
+    /// The broker refused or broke off.
+    #[error("the broker says")]
+    Broker(#[from] lapin::Error),
+}
+
+impl DialError {
+    /// What kind of trouble it is.
+    pub fn trouble(&self) -> BrokerTrouble {
+        match self {
+            Self::Unreachable(..) | Self::Slow(_) => BrokerTrouble::Unreachable,
+            Self::Trust(_) | Self::Untrusted(..) => BrokerTrouble::Untrusted,
+            // Old brokers close the socket where new ones say that the login is refused.
+            Self::Broker(error) => trouble_of(error),
+        }
+    }
+}
+
+/// What kind of trouble the library's error is.
+pub fn trouble_of(error: &lapin::Error) -> BrokerTrouble {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => match error.kind() {
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => BrokerTrouble::Denied,
+            AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => BrokerTrouble::Cancelled,
+            AMQPErrorKind::Hard(AMQPHardError::CONNECTIONFORCED) => BrokerTrouble::Closed,
+            AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR | AMQPHardError::RESOURCEERROR) => {
+                BrokerTrouble::Closed
+            }
+            _ => BrokerTrouble::Disorder,
+        },
+        ErrorKind::MissingHeartbeatError => BrokerTrouble::Silent,
+        ErrorKind::ParsingError(_) | ErrorKind::InvalidProtocolVersion(_) => BrokerTrouble::Disorder,
+        _ => BrokerTrouble::Closed,
+    }
+}
+
+/// A connection that stands, with the gate of its socket.
+///
+/// # Errors
+/// When it does not stand within the limit.
+pub async fn dial(address: &Address, limit: Duration) -> Result<(Connection, Gate), DialError> {
+    let slow = |_| DialError::Slow(address.host.clone());
+    tokio::time::timeout(limit, connect(address)).await.map_err(slow)?
+}
+
+async fn connect(address: &Address) -> Result<(Connection, Gate), DialError> {
+    let host = &address.host;
+    let unreachable = |error| DialError::Unreachable(format!("{host}:{}", address.port), error);
+    let stream = TcpStream::connect((host.as_str(), address.port)).await.map_err(unreachable)?;
+    stream.set_nodelay(true).map_err(unreachable)?;
+    let gate = Gate::new(HELD_BYTES_MAX);
+    let meter = Meter::new(gate.clone());
+    let socket = match &address.tls {
+        None => Socket::plain(stream, meter),
+        Some(files) => {
+            let connector = TlsConnector::from(trust::client(files)?);
+            let name = trust::server_name(files, host)?;
+            let stream = connector
+                .connect(name, stream)
+                .await
+                .map_err(|error| DialError::Untrusted(host.clone(), error))?;
+            Socket::tls(stream, meter)
+        }
+    };
+    // Asked for once: the library's own attempts are switched off.
+    let socket = Arc::new(Mutex::new(Some(AsyncTcpStream::Plain(socket))));
+    let hand_over = async move |_, _| {
+        let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        socket.ok_or_else(|| lapin::Error::from(io::Error::from(io::ErrorKind::NotConnected)))
+    };
+    let name = format!("osel {}", env!("CARGO_PKG_VERSION"));
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let runtime = Runtime::new(Kit::current());
+    let connection = Connection::connector(uri(address), runtime, hand_over, properties).await?;
+    Ok((connection, gate))
+}
+
+fn uri(address: &Address) -> AMQPUri {
+    let mechanism = if address.external { SASLMechanism::External } else { SASLMechanism::Plain };
+    AMQPUri {
+        scheme: AMQPScheme::AMQP,
+        authority: AMQPAuthority {
+            userinfo: AMQPUserInfo { username: address.user.clone(), password: address.password.clone() },
+            host: address.host.clone(),
+            port: address.port,
+        },
+        vhost: address.vhost.clone(),
+        query: AMQPQueryString {
+            heartbeat: Some(address.heartbeat),
+            auth_mechanism: Some(mechanism),
+            ..AMQPQueryString::default()
+        },
+    }
+}

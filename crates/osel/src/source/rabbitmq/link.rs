@@ -1,0 +1,529 @@
+//! One source's way to its broker: carries out what `intake` orders, and tells what happens.
+//!
+//! One task, one connection at a time, one channel on which it consumes. It decides nothing: when to connect, when to mend, what to
+//! acknowledge are orders. It never reconnects by itself, and the AMQP library must not either: delivery tags begin anew with
+//! each connection.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, Consumer, Event};
+use osel_core::intake::{
+    BATCH_MESSAGES, BATCHES_IN_FLIGHT, BrokerTrouble, ConnectionNumber, GapCause, Queue, QueueReport,
+};
+use osel_core::time::Timestamp;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_stream::StreamExt;
+
+use super::dial::{Address, DialError, dial, trouble_of};
+use super::gate::Gate;
+use super::message::{Arrived, Reader};
+use super::topology::{Change, Look, Topology, Wanted};
+use crate::telemetry::chain;
+
+/// How many messages the broker sends ahead: what can be in batches at one time and once more a batch on the way. With less the store
+/// would wait for the network, with more nothing would be faster; the bytes are bounded by the [`Gate`].
+const PREFETCH: u16 = ((BATCHES_IN_FLIGHT + 2) * BATCH_MESSAGES) as u16;
+/// The most messages that are handed over at once.
+const CHUNK_MESSAGES: usize = 256;
+/// How long a broker may take to close a connection that is given up.
+const CLOSE_TIME: Duration = Duration::from_millis(500);
+
+/// What a source needs to know.
+pub struct Settings {
+    /// The source's name.
+    pub source: Arc<str>,
+    /// The region it belongs to.
+    pub region: Option<Arc<str>>,
+    /// What has to be in place.
+    pub wanted: Wanted,
+    /// The longest time for a connection to stand, and for a look at the broker.
+    pub connect_time: Duration,
+    /// The address of a host by its index; asked for each attempt, since passwords change.
+    pub address: Box<dyn Fn(usize) -> Result<Address, String> + Send + Sync>,
+    /// The system's clock.
+    pub clock: fn() -> Timestamp,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusOrder {
+    /// Connect after that time.
+    ConnectIn {
+        /// The time to wait.
+        wait: Duration,
+        /// The host's index.
+        host: usize,
+        /// What the connection is called.
+        connection: ConnectionNumber,
+    },
+    /// Close the connection, or do not make it.
+    Disconnect(ConnectionNumber),
+    /// Put queue and bindings right, then look at them.
+    Mend {
+        /// By which connection.
+        connection: ConnectionNumber,
+        /// Why.
+        why: GapCause,
+    },
+    /// Hand over no more messages.
+    Pause,
+    /// Hand them over again.
+    Resume,
+    /// All deliveries up to this one are durable.
+    Acknowledge {
+        /// Of which connection.
+        connection: ConnectionNumber,
+        /// The last of them.
+        up_to: u64,
+    },
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum BusEvent {
+    /// A connection stands.
+    Connected {
+        /// Which.
+        connection: ConnectionNumber,
+        /// How the queue was found.
+        report: QueueReport,
+    },
+    /// A connection could not be made.
+    ConnectFailed {
+        /// Which.
+        connection: ConnectionNumber,
+        /// Why.
+        why: BrokerTrouble,
+        /// In words.
+        detail: String,
+    },
+    /// A connection is gone.
+    Lost {
+        /// Which.
+        connection: ConnectionNumber,
+        /// Why.
+        why: BrokerTrouble,
+        /// In words.
+        detail: String,
+    },
+    /// The queue was looked at.
+    Checked {
+        /// By which connection.
+        connection: ConnectionNumber,
+        /// How it was found.
+        report: QueueReport,
+    },
+    /// The broker holds publishers back.
+    Blocked(ConnectionNumber),
+    /// It does so no longer.
+    Unblocked(ConnectionNumber),
+    /// Messages, in the order of their tags.
+    Arrived {
+        /// By which connection.
+        connection: ConnectionNumber,
+        /// The messages.
+        messages: Vec<Arrived>,
+    },
+    /// Something about an exchange is new.
+    Exchange(Change),
+}
+
+/// Runs until the sender of orders is gone.
+pub async fn run(
+    settings: Settings,
+    mut orders: UnboundedReceiver<BusOrder>,
+    tell: impl Fn(BusEvent) + Send,
+) {
+    let topology = Topology::new(settings.wanted.clone());
+    let mut link = Link { settings, topology, up: None, due: None, is_paused: false, tell };
+    loop {
+        let happened = tokio::select! {
+            order = orders.recv() => match order {
+                Some(order) => Happened::Order(order),
+                None => break,
+            },
+            () = until(link.due.map(|due| due.at)) => Happened::Due,
+            happened = Up::next(&mut link.up, link.is_paused) => happened,
+        };
+        match happened {
+            Happened::Order(order) => link.obey(order).await,
+            Happened::Due => link.connect(&mut orders).await,
+            Happened::Delivery(delivery) => link.hand_over(*delivery),
+            Happened::Ended(why, detail) => link.lost(why, detail),
+            Happened::Blocked(is_blocked) => link.blocked(is_blocked),
+            Happened::CheckDue => link.check().await,
+            Happened::Nothing => {}
+        }
+    }
+    if let Some(up) = link.up.take() {
+        up.close().await;
+    }
+}
+
+enum Happened {
+    Order(BusOrder),
+    Due,
+    Delivery(Box<Delivery>),
+    Ended(BrokerTrouble, String),
+    Blocked(bool),
+    CheckDue,
+    Nothing,
+}
+
+/// A connection to be made.
+#[derive(Clone, Copy)]
+struct Due {
+    at: Instant,
+    host: usize,
+    connection: ConnectionNumber,
+}
+
+struct Link<T> {
+    settings: Settings,
+    topology: Topology,
+    up: Option<Up>,
+    due: Option<Due>,
+    is_paused: bool,
+    tell: T,
+}
+
+/// A connection that stands.
+struct Up {
+    number: ConnectionNumber,
+    connection: Connection,
+    channel: Channel,
+    consumer: Option<Consumer>,
+    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    gate: Gate,
+    /// Tags and sizes of what was handed over and is not acknowledged.
+    open: VecDeque<(u64, u64)>,
+    reader: Reader,
+    check_at: Instant,
+}
+
+impl Up {
+    /// What happens next on a connection; nothing where there is none.
+    async fn next(up: &mut Option<Self>, is_paused: bool) -> Happened {
+        let Some(up) = up else { return pending().await };
+        let Up { consumer, events, check_at, connection, .. } = up;
+        let delivery = async {
+            match consumer {
+                Some(consumer) if !is_paused => consumer.next().await,
+                _ => pending().await,
+            }
+        };
+        tokio::select! {
+            delivery = delivery => match delivery {
+                Some(Ok(delivery)) => Happened::Delivery(Box::new(delivery)),
+                Some(Err(error)) => Happened::Ended(trouble_of(&error), error.to_string()),
+                None if connection.status().connected() => {
+                    Happened::Ended(BrokerTrouble::Cancelled, "the broker ended the consumer".to_owned())
+                }
+                None => Happened::Ended(BrokerTrouble::Closed, "the connection ended".to_owned()),
+            },
+            event = events.next() => match event {
+                Some(Event::ConnectionBlocked(_)) => Happened::Blocked(true),
+                Some(Event::ConnectionUnblocked) => Happened::Blocked(false),
+                // What ended only a channel is told to whoever used it.
+                Some(Event::Error(error)) if !connection.status().connected() => {
+                    Happened::Ended(trouble_of(&error), error.to_string())
+                }
+                Some(_) => Happened::Nothing,
+                None => Happened::Ended(BrokerTrouble::Closed, "the connection ended".to_owned()),
+            },
+            () = sleep_until(*check_at) => Happened::CheckDue,
+        }
+    }
+
+    /// Takes what has arrived by now, beginning with `first`.
+    fn take(&mut self, first: Option<Delivery>, settings: &Settings) -> Result<Vec<Arrived>, lapin::Error> {
+        let mut messages = Vec::new();
+        let now = (settings.clock)();
+        let mut next = first;
+        loop {
+            if next.is_none() {
+                next = match &mut self.consumer {
+                    Some(consumer) => ready_now(consumer.next()).flatten().transpose()?,
+                    None => None,
+                };
+            }
+            let Some(delivery) = next.take() else { break };
+            let arrived = self.reader.read(delivery, now);
+            self.open.push_back((arrived.tag, arrived.bytes as u64));
+            messages.push(arrived);
+            if messages.len() == CHUNK_MESSAGES {
+                break;
+            }
+        }
+        Ok(messages)
+    }
+
+    async fn consume(&mut self, queue: &str) -> Result<(), lapin::Error> {
+        self.channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        let options = BasicConsumeOptions::default();
+        let consumer =
+            self.channel.basic_consume(queue.into(), "osel".into(), options, FieldTable::default()).await?;
+        self.consumer = Some(consumer);
+        Ok(())
+    }
+
+    async fn close(self) {
+        // Whether it answers or not: what is not acknowledged comes again.
+        let _ = timeout(CLOSE_TIME, self.connection.close(200, "OK".into())).await;
+    }
+}
+
+impl<T: Fn(BusEvent) + Send> Link<T> {
+    async fn obey(&mut self, order: BusOrder) {
+        match order {
+            BusOrder::ConnectIn { wait, host, connection } => {
+                self.due = Some(Due { at: Instant::now() + wait, host, connection });
+            }
+            BusOrder::Disconnect(connection) => {
+                self.due = self.due.filter(|due| due.connection != connection);
+                if let Some(up) = self.up.take_if(|up| up.number == connection) {
+                    up.close().await;
+                }
+            }
+            BusOrder::Mend { connection, why } => self.mend(connection, why).await,
+            BusOrder::Pause => self.is_paused = true,
+            BusOrder::Resume => self.is_paused = false,
+            BusOrder::Acknowledge { connection, up_to } => self.acknowledge(connection, up_to).await,
+        }
+    }
+
+    /// Makes the connection that is due, unless an order says otherwise meanwhile.
+    async fn connect(&mut self, orders: &mut UnboundedReceiver<BusOrder>) {
+        let Some(Due { host, connection, .. }) = self.due else { return };
+        self.due = None;
+        let outcome = {
+            let Self { settings, topology, is_paused, .. } = self;
+            let mut attempt = std::pin::pin!(attempt(settings, topology, host, connection));
+            loop {
+                tokio::select! {
+                    outcome = &mut attempt => break Some(outcome),
+                    order = orders.recv() => match order {
+                        Some(BusOrder::Disconnect(number)) if number == connection => break None,
+                        Some(BusOrder::Pause) => *is_paused = true,
+                        Some(BusOrder::Resume) => *is_paused = false,
+                        // Of a connection that is no more.
+                        Some(_) => {}
+                        None => break None,
+                    },
+                }
+            }
+        };
+        match outcome {
+            None => {}
+            Some(Ok((up, report))) => {
+                self.tell_changes();
+                (self.tell)(BusEvent::Connected { connection, report });
+                let has_queue = report.queue != Queue::Missing;
+                self.up = Some(up);
+                if has_queue {
+                    self.consume().await;
+                }
+            }
+            Some(Err((why, detail))) => (self.tell)(BusEvent::ConnectFailed { connection, why, detail }),
+        }
+    }
+
+    async fn consume(&mut self) {
+        let Some(up) = &mut self.up else { return };
+        let consuming = timeout(self.settings.connect_time, up.consume(self.topology.queue())).await;
+        self.end_unless(consuming);
+    }
+
+    async fn mend(&mut self, connection: ConnectionNumber, why: GapCause) {
+        let Some(up) = self.up.as_mut().filter(|up| up.number == connection) else { return };
+        let now = (self.settings.clock)();
+        let mending = self.topology.mend(&up.connection, why, now);
+        let mended = timeout(self.settings.connect_time, mending).await;
+        let is_consuming = up.consumer.is_some();
+        self.tell_changes();
+        if !self.end_unless(mended) {
+            return;
+        }
+        if !is_consuming {
+            self.reopen_channel().await;
+            self.consume().await;
+        }
+        self.check().await;
+    }
+
+    /// A look at a queue that was not there has ended the channel.
+    async fn reopen_channel(&mut self) {
+        let Some(up) = &mut self.up else { return };
+        if up.channel.status().connected() {
+            return;
+        }
+        let opened = timeout(self.settings.connect_time, up.connection.create_channel()).await;
+        let opened = opened.map(|opened| opened.map(|channel| up.channel = channel));
+        self.end_unless(opened);
+    }
+
+    async fn check(&mut self) {
+        let Some(up) = &mut self.up else { return };
+        let asked_at = (self.settings.clock)();
+        let looking = self.topology.look(&up.connection, &up.channel, asked_at);
+        let look = match timeout(self.settings.connect_time, looking).await {
+            Ok(Ok(look)) => look,
+            Ok(Err(error)) => return self.lost(trouble_of(&error), error.to_string()),
+            Err(_) => return self.lost(BrokerTrouble::Silent, "the broker did not answer".to_owned()),
+        };
+        self.tell_changes();
+        let Some(up) = &mut self.up else { return };
+        up.check_at = Instant::now() + self.topology.look_within();
+        let is_consuming = up.consumer.is_some();
+        if look.queue == Queue::Missing && is_consuming {
+            return self.lost(BrokerTrouble::Cancelled, "the queue is gone".to_owned());
+        }
+        // What was on its way before the answer comes first.
+        let mut is_empty = is_consuming && !self.is_paused;
+        while is_empty {
+            let messages = match up.take(None, &self.settings) {
+                Ok(messages) => messages,
+                Err(error) => return self.lost(trouble_of(&error), error.to_string()),
+            };
+            if messages.is_empty() {
+                break;
+            }
+            is_empty = messages.len() < CHUNK_MESSAGES || !self.is_paused;
+            (self.tell)(BusEvent::Arrived { connection: up.number, messages });
+        }
+        let report = report(look, asked_at, is_empty && look.consumers <= 1);
+        (self.tell)(BusEvent::Checked { connection: up.number, report });
+    }
+
+    fn hand_over(&mut self, first: Delivery) {
+        let Some(up) = &mut self.up else { return };
+        let connection = up.number;
+        match up.take(Some(first), &self.settings) {
+            Ok(messages) => (self.tell)(BusEvent::Arrived { connection, messages }),
+            Err(error) => self.lost(trouble_of(&error), error.to_string()),
+        }
+    }
+
+    async fn acknowledge(&mut self, connection: ConnectionNumber, up_to: u64) {
+        let Some(up) = self.up.as_mut().filter(|up| up.number == connection) else { return };
+        let mut bytes = 0;
+        while let Some((_, size)) = up.open.pop_front_if(|(tag, _)| *tag <= up_to) {
+            bytes += size;
+        }
+        up.gate.release(bytes);
+        let acknowledged = up.channel.basic_ack(up_to, BasicAckOptions { multiple: true }).await;
+        self.end_unless(Ok(acknowledged));
+    }
+
+    fn blocked(&mut self, is_blocked: bool) {
+        if let Some(up) = &self.up {
+            let event = if is_blocked { BusEvent::Blocked } else { BusEvent::Unblocked };
+            (self.tell)(event(up.number));
+        }
+    }
+
+    /// Ends the connection where something did not go well; whether it goes on.
+    fn end_unless<V>(
+        &mut self,
+        outcome: Result<Result<V, lapin::Error>, tokio::time::error::Elapsed>,
+    ) -> bool {
+        match outcome {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => {
+                self.lost(trouble_of(&error), error.to_string());
+                false
+            }
+            Err(_) => {
+                self.lost(BrokerTrouble::Silent, "the broker did not answer".to_owned());
+                false
+            }
+        }
+    }
+
+    fn lost(&mut self, why: BrokerTrouble, detail: String) {
+        if let Some(up) = self.up.take() {
+            let connection = up.number;
+            // In its own time: a broker that is gone does not answer.
+            tokio::spawn(up.close());
+            (self.tell)(BusEvent::Lost { connection, why, detail });
+        }
+    }
+
+    fn tell_changes(&mut self) {
+        for change in self.topology.take_changes() {
+            (self.tell)(BusEvent::Exchange(change));
+        }
+    }
+}
+
+async fn attempt(
+    settings: &Settings,
+    topology: &mut Topology,
+    host: usize,
+    number: ConnectionNumber,
+) -> Result<(Up, QueueReport), (BrokerTrouble, String)> {
+    let address = (settings.address)(host).map_err(|detail| (BrokerTrouble::Denied, detail))?;
+    let failed = |error: DialError| (error.trouble(), chain(&error));
+    let (connection, gate) = dial(&address, settings.connect_time).await.map_err(failed)?;
+    let broke = |error: lapin::Error| (trouble_of(&error), error.to_string());
+    let looking = async {
+        let events = Box::pin(connection.events_listener());
+        let mut channel = connection.create_channel().await?;
+        let asked_at = (settings.clock)();
+        topology.forget(asked_at);
+        let look = topology.look(&connection, &channel, asked_at).await?;
+        if look.queue == Queue::Missing {
+            channel = connection.create_channel().await?;
+        }
+        Ok((events, channel, look, asked_at))
+    };
+    let silent = |_| (BrokerTrouble::Silent, "the broker did not answer".to_owned());
+    let looked = timeout(settings.connect_time, looking).await.map_err(silent)?;
+    let (events, channel, look, asked_at) = looked.map_err(broke)?;
+    let up = Up {
+        number,
+        connection,
+        channel,
+        consumer: None,
+        events,
+        gate,
+        open: VecDeque::new(),
+        reader: Reader::new(Arc::clone(&settings.source), settings.region.clone()),
+        check_at: Instant::now() + topology.look_within(),
+    };
+    Ok((up, report(look, asked_at, look.consumers == 0)))
+}
+
+fn report(look: Look, asked_at: Timestamp, is_here: bool) -> QueueReport {
+    QueueReport {
+        queue: look.queue,
+        asked_at,
+        is_drained: is_here && look.messages == 0,
+        unbound_since: look.unbound_since,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+/// What a future gives without waiting.
+fn ready_now<F: Future>(future: F) -> Option<F::Output> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => Some(value),
+        std::task::Poll::Pending => None,
+    }
+}

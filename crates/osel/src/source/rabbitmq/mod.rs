@@ -1,0 +1,22 @@
+//! The tap: a RabbitMQ message bus as a source.
+//!
+//! osel consumes from a queue of its own that is bound to the services' exchanges, so that nobody else's messages change. What
+//! happens is told to `intake`, and what it orders is carried out here; when to acknowledge, to reconnect or to mend is never
+//! decided in this module, and nothing is kept here that a crash could lose.
+//!
+//! `link` is the task of one source. It connects by `dial` (TCP, TLS by `trust`, AMQP by the library, which reads from our `socket`
+//! with its `gate`), keeps queue and bindings right by `topology`, and turns deliveries into messages by `message`.
+
+mod dial;
+mod gate;
+mod link;
+mod message;
+mod socket;
+mod topology;
+mod trust;
+
+pub use dial::Address;
+pub use link::{BusEvent, BusOrder, Settings, run};
+pub use message::Arrived;
+pub use topology::{Change, Kind, Wanted};
+pub use trust::TlsFiles;

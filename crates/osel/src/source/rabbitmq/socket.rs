@@ -1,0 +1,158 @@
+//! The connection's bytes, plain or through TLS, and the little of an asynchronous runtime that the AMQP library asks for.
+//!
+//! The library would connect by itself. We do it, so that trust is decided in one place (`trust`), errors are told apart, and the
+//! [`Gate`](super::gate::Gate) stands where the bytes come in.
+
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use async_rs::Tokio;
+use async_rs::traits::{Executor, Reactor, RuntimeKit};
+use async_rs::util::Task;
+use futures_io::{AsyncRead, AsyncWrite};
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::gate::Meter;
+
+/// Bytes from and to the broker.
+#[derive(Debug)]
+pub struct Socket {
+    stream: Stream,
+    meter: Meter,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Socket {
+    /// Over TCP as it is.
+    pub fn plain(stream: TcpStream, meter: Meter) -> Self {
+        Self { stream: Stream::Plain(stream), meter }
+    }
+
+    /// Over TLS.
+    pub fn tls(stream: TlsStream<TcpStream>, meter: Meter) -> Self {
+        Self { stream: Stream::Tls(Box::new(stream)), meter }
+    }
+
+    fn writer(&mut self) -> Pin<&mut (dyn tokio::io::AsyncWrite + Send + Unpin)> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream),
+            Stream::Tls(stream) => Pin::new(&mut **stream),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if !self.meter.gate().is_open(context.waker()) {
+            return Poll::Pending;
+        }
+        let mut space = ReadBuf::new(buffer);
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => tokio::io::AsyncRead::poll_read(Pin::new(stream), context, &mut space),
+            Stream::Tls(stream) => {
+                tokio::io::AsyncRead::poll_read(Pin::new(&mut **stream), context, &mut space)
+            }
+        };
+        ready!(read)?;
+        let read = space.filled();
+        self.meter.feed(read);
+        Poll::Ready(Ok(read.len()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writer().poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer().poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer().poll_shutdown(context)
+    }
+}
+
+/// tokio, but for the sockets: those are [`Socket`]s.
+#[derive(Clone, Debug)]
+pub struct Kit(Tokio);
+
+impl Kit {
+    /// The runtime in which this is called.
+    pub fn current() -> Self {
+        Self(Tokio::current())
+    }
+}
+
+impl RuntimeKit for Kit {}
+
+impl Executor for Kit {
+    type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
+
+    fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
+        self.0.block_on(future)
+    }
+
+    fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        future: F,
+    ) -> Task<Self::Task<T>> {
+        self.0.spawn(future)
+    }
+
+    fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        work: F,
+    ) -> Task<Self::Task<T>> {
+        self.0.spawn_blocking(work)
+    }
+}
+
+impl Reactor for Kit {
+    type TcpStream = Socket;
+    type Sleep = <Tokio as Reactor>::Sleep;
+
+    fn register<H: Read + Write + AsFd + AsRawFd + Send + 'static>(
+        &self,
+        socket: H,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+        self.0.register(socket)
+    }
+
+    fn sleep(&self, time: Duration) -> Self::Sleep {
+        self.0.sleep(time)
+    }
+
+    fn interval(&self, time: Duration) -> impl futures_core::Stream<Item = Instant> + Send + 'static {
+        self.0.interval(time)
+    }
+
+    fn tcp_connect_addr(
+        &self,
+        _address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
+        // The library is always handed a socket that stands.
+        std::future::ready(Err(io::Error::from(io::ErrorKind::Unsupported)))
+    }
+}

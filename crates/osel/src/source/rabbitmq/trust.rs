@@ -1,0 +1,128 @@
+//! Whom a TLS connection to the broker trusts, and who we say we are.
+//!
+//! Everything is read anew for each connection: a certificate that was exchanged on disk is in force after the next reconnect, without
+//! a restart. The broker's certificate and name are always verified.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+
+/// Files and names for TLS; all may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificates of authorities, PEM; else those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate with its chain, PEM.
+    pub cert_file: Option<PathBuf>,
+    /// The key of our certificate, PEM.
+    pub key_file: Option<PathBuf>,
+    /// The name in the broker's certificate; else the host's.
+    pub server_name: Option<String>,
+}
+
+/// Why no TLS connection can be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A PEM file cannot be read.
+    #[error("cannot read `{path}`")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A file has no certificate.
+    #[error("`{0}` has no certificate")]
+    Empty(PathBuf),
+    /// The system has no certificates of authorities.
+    #[error(
+        "the system has no certificates of authorities: name a file with the one that signed the broker's"
+    )]
+    NoRoots,
+    /// Certificate and key do not fit, or are of no use.
+    #[error("certificate or key cannot be used")]
+    Unusable(#[from] rustls::Error),
+    /// A host is no name that a certificate can have.
+    #[error("`{name}` is not a name that a certificate can have")]
+    Name {
+        /// The name.
+        name: String,
+        /// Why.
+        source: InvalidDnsNameError,
+    },
+    /// Only one of certificate and key is given.
+    #[error("certificate and key are given together, or neither")]
+    Half,
+}
+
+/// The name to verify.
+///
+/// # Errors
+/// When no certificate can have it.
+pub fn server_name(files: &TlsFiles, host: &str) -> Result<ServerName<'static>, TrustError> {
+    let name = files.server_name.as_deref().unwrap_or(host);
+    ServerName::try_from(name.to_owned()).map_err(|source| TrustError::Name { name: name.to_owned(), source })
+}
+
+/// What a connection is made with.
+///
+/// # Errors
+/// When a file cannot be read, or nothing can be trusted.
+pub fn client(files: &TlsFiles) -> Result<Arc<ClientConfig>, TrustError> {
+    let mut roots = RootCertStore::empty();
+    match &files.ca_file {
+        Some(path) => roots.add_parsable_certificates(certificates(path)?),
+        // What a system's store has besides is its own affair.
+        None => roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+    };
+    if roots.is_empty() {
+        return Err(files.ca_file.clone().map_or(TrustError::NoRoots, TrustError::Empty));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    let config = match (&files.cert_file, &files.key_file) {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(cert_file), Some(key_file)) => {
+            let key = PrivateKeyDer::from_pem_file(key_file)
+                .map_err(|source| TrustError::File { path: key_file.clone(), source })?;
+            builder.with_client_auth_cert(certificates(cert_file)?, key)?
+        }
+        _ => return Err(TrustError::Half),
+    };
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let failed = |source| TrustError::File { path: path.to_owned(), source };
+    let found = CertificateDer::pem_file_iter(path).map_err(failed)?;
+    let found = found.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    if found.is_empty() { Err(TrustError::Empty(path.to_owned())) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_missing_or_empty_are_named() {
+        let files = TlsFiles { ca_file: Some("/nowhere/ca.pem".into()), ..TlsFiles::default() };
+        assert_eq!(client(&files).expect_err("there is none").to_string(), "cannot read `/nowhere/ca.pem`");
+        let files = TlsFiles { ca_file: Some("/dev/null".into()), ..TlsFiles::default() };
+        assert_eq!(client(&files).expect_err("it is empty").to_string(), "`/dev/null` has no certificate");
+    }
+
+    #[test]
+    fn the_name_is_the_hosts_unless_another_is_given() {
+        let name = |files: &TlsFiles, host| server_name(files, host).map(|name| name.to_str().into_owned());
+        let other = TlsFiles { server_name: Some("rabbit.example".into()), ..TlsFiles::default() };
+        assert_eq!(name(&TlsFiles::default(), "ctl1").expect("a name"), "ctl1");
+        assert_eq!(name(&TlsFiles::default(), "::1").expect("an address"), "::1");
+        assert_eq!(name(&other, "10.0.0.1").expect("a name"), "rabbit.example");
+        assert!(name(&TlsFiles::default(), "no name").is_err());
+    }
+}
