@@ -81,6 +81,11 @@ impl ConfigArg {
         tell(&loaded, &warnings);
         loaded.map_err(|_| ExitCode::from(2))
     }
+
+    /// The configuration as it stands now, for who runs already; none while it has problems.
+    pub fn load_quietly(&self) -> Option<Config> {
+        checked(self.file.as_deref()).0.ok()
+    }
 }
 
 pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {

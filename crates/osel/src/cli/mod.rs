@@ -16,6 +16,7 @@ mod quarantine;
 mod reach;
 mod reference;
 mod replay;
+mod run;
 mod scan;
 mod store;
 
@@ -44,6 +45,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
+    Run(run::RunArgs),
     #[command(subcommand)]
     Inventory(inventory::InventoryCommand),
     Exposure(exposure::ExposureArgs),
@@ -100,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
         Command::Reach(args) => reach::run(&args),

@@ -8,6 +8,7 @@ pub mod file_intake;
 pub mod payloads;
 pub mod recorder;
 pub mod salts;
+pub mod service;
 pub mod snapshots;
 pub mod state;
 pub mod verification;

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use osel_core::plan::{ProbeState, Transport};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -27,6 +28,24 @@ impl Protocol {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+        }
+    }
+}
+
+impl From<Transport> for Protocol {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Tcp => Self::Tcp,
+            Transport::Udp => Self::Udp,
+        }
+    }
+}
+
+impl From<Protocol> for Transport {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Tcp => Self::Tcp,
+            Protocol::Udp => Self::Udp,
         }
     }
 }
@@ -136,6 +155,19 @@ pub struct PortResult {
     pub port: u16,
     /// What it showed, or why it was not probed.
     pub state: Result<PortState, NotProbed>,
+}
+
+impl PortResult {
+    /// What the core is told.
+    pub fn probe_state(&self) -> ProbeState {
+        match self.state {
+            Ok(PortState::Open) => ProbeState::Open,
+            Ok(PortState::Closed) => ProbeState::Closed,
+            Ok(PortState::Filtered) => ProbeState::Filtered,
+            Ok(PortState::OpenFiltered) => ProbeState::OpenFiltered,
+            Err(_) => ProbeState::NotProbed,
+        }
+    }
 }
 
 /// The sums of a scan.

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use osel_core::engine::ScanCommand;
 use osel_core::plan::{ProbeState, Transport};
 
-use crate::action::scan::{PortSpec, PortState, Protocol, ScanPlan, scan};
+use crate::action::scan::{PortSpec, Protocol, ScanPlan, scan};
 
 /// Ports of the cloud are moved by this much, wrapping within what is left.
 const PORT_SHIFT: u16 = 20_000;
@@ -73,23 +73,14 @@ impl Stage {
         let mut spec = PortSpec::new();
         let mut back: BTreeMap<(Protocol, u16), Vec<(Transport, u16)>> = BTreeMap::new();
         for &(transport, port) in command.expected.keys() {
-            let protocol = match transport {
-                Transport::Tcp => Protocol::Tcp,
-                Transport::Udp => Protocol::Udp,
-            };
+            let protocol = Protocol::from(transport);
             spec.add(protocol, moved(port), moved(port));
             back.entry((protocol, moved(port))).or_default().push((transport, port));
         }
         let plan = ScanPlan::new(vec![(self.place(command.address), spec)]);
         let mut found = Vec::new();
         self.runtime.block_on(scan(&plan, |result| {
-            let state = match result.state {
-                Ok(PortState::Open) => ProbeState::Open,
-                Ok(PortState::Closed) => ProbeState::Closed,
-                Ok(PortState::Filtered) => ProbeState::Filtered,
-                Ok(PortState::OpenFiltered) => ProbeState::OpenFiltered,
-                Err(_) => ProbeState::NotProbed,
-            };
+            let state = result.probe_state();
             for &(transport, port) in back.get(&(result.protocol, result.port)).into_iter().flatten() {
                 found.push((transport, port, state));
             }

@@ -1,0 +1,96 @@
+//! From the configuration to what the daemon's parts ask for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use osel_core::engine::EngineOptions;
+use osel_core::model::ModelOptions;
+use osel_core::plan::ScanPolicy;
+
+use super::super::config::ConfigArg;
+use super::super::open::now;
+use crate::config::{Config, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl};
+use crate::runtime::service::ScanLimits;
+use crate::source::rabbitmq::{Address, Kind, Settings, TlsFiles, Wanted};
+
+/// What the engine goes by.
+pub(super) fn options(config: &Config) -> EngineOptions {
+    let allowed_prefixes = config.scan.allowed_prefixes.clone();
+    EngineOptions {
+        model: ModelOptions {
+            group_members_include_pairs: config.model.group_members_include_pairs,
+            routed_prefixes: config.model.routed_prefixes.clone(),
+        },
+        scan: config.scan.enabled.then_some(ScanPolicy { allowed_prefixes }),
+    }
+}
+
+/// How hard scans may try.
+pub(super) fn limits(config: &Config) -> ScanLimits {
+    ScanLimits {
+        rate: config.scan.rate_per_second,
+        rate_per_host: config.scan.host_rate_per_second,
+        concurrency: config.scan.concurrency,
+    }
+}
+
+/// The sources, each with the number of its hosts.
+pub(super) fn sources(config: &Config, file: &ConfigArg, store_id: &str) -> Vec<(Settings, usize)> {
+    let settings = |source: &SourceConfig| {
+        let hosts = source.rabbitmq.transport_url.hosts.len();
+        (of_source(source, file.clone(), store_id), hosts)
+    };
+    config.sources.iter().map(settings).collect()
+}
+
+fn of_source(source: &SourceConfig, file: ConfigArg, store_id: &str) -> Settings {
+    let RabbitMqConfig { exchanges, topics, queue, .. } = &source.rabbitmq;
+    let started_with = source.clone();
+    Settings {
+        source: Arc::from(source.name.as_str()),
+        region: source.region.as_deref().map(Arc::from),
+        wanted: Wanted {
+            queue: format!("osel.{store_id}"),
+            exchanges: exchanges.clone(),
+            topics: topics.clone(),
+            kind: match queue.kind {
+                QueueKind::Auto => Kind::Auto,
+                QueueKind::Quorum => Kind::Quorum,
+                QueueKind::Classic => Kind::Classic,
+            },
+            length_bytes_max: queue.length_bytes_max,
+            durable_exchanges: source.rabbitmq.durable_exchanges,
+        },
+        connect_time: Duration::from_secs(source.rabbitmq.connect_timeout_seconds.into()),
+        // Passwords are exchanged while we run: what the configuration says now is what counts. One that is wrong just now, since
+        // somebody is at it, changes nothing.
+        address: Box::new(move |host| {
+            let read = file.load_quietly().and_then(|config| {
+                config.sources.into_iter().find(|source| source.name == started_with.name)
+            });
+            address(read.as_ref().unwrap_or(&started_with), host)
+        }),
+        clock: now,
+    }
+}
+
+fn address(source: &SourceConfig, index: usize) -> Result<Address, String> {
+    let RabbitMqConfig { transport_url: TransportUrl { hosts, vhost, .. }, tls, .. } = &source.rabbitmq;
+    let index = index.checked_rem(hosts.len()).unwrap_or(0);
+    let host = hosts.get(index).ok_or("the transport_url names no host")?;
+    Ok(Address {
+        host: host.host.clone(),
+        port: host.port,
+        user: host.user.clone(),
+        password: host.password.expose().to_owned(),
+        vhost: vhost.clone(),
+        tls: tls.as_ref().map(|tls| TlsFiles {
+            ca_file: tls.ca_file.clone(),
+            cert_file: tls.cert_file.clone(),
+            key_file: tls.key_file.clone(),
+            server_name: tls.server_name.clone(),
+        }),
+        external: tls.as_ref().is_some_and(|tls| tls.external),
+        heartbeat: source.rabbitmq.heartbeat_seconds,
+    })
+}

@@ -1,0 +1,105 @@
+//! What the system tells the daemon: stop, and read the configuration again.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::super::config::ConfigArg;
+use super::assemble;
+use crate::config::Config;
+use crate::runtime::service::ServiceHandle;
+use crate::telemetry::LogHandle;
+
+/// Watches for signals from its making on.
+pub(super) struct Signals {
+    stop: watch::Receiver<bool>,
+    reload: Signal,
+}
+
+impl Signals {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// When the system does not permit it.
+    pub(super) fn watch(tokio: &Runtime) -> io::Result<Self> {
+        let _entered = tokio.enter();
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let reload = signal(SignalKind::hangup())?;
+        let (sender, stop) = watch::channel(false);
+        tokio.spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            let _ = sender.send(true);
+        });
+        Ok(Self { stop, reload })
+    }
+
+    /// Waits so long, or until it is to stop; whether it is.
+    pub(super) async fn stopped_within(&self, time: Duration) -> bool {
+        let mut stop = self.stop.clone();
+        tokio::time::timeout(time, stop.wait_for(|stop| *stop)).await.is_ok()
+    }
+
+    /// From now on tells a service what to do.
+    pub(super) fn guide(
+        self,
+        tokio: &Runtime,
+        service: ServiceHandle,
+        log: LogHandle,
+        file: ConfigArg,
+        mut config: Config,
+    ) {
+        let Self { mut stop, mut reload } = self;
+        let stopped = service.clone();
+        tokio.spawn(async move {
+            // The sender says so, or is gone with the runtime.
+            let _ = stop.wait_for(|stop| *stop).await;
+            stopped.stop();
+        });
+        tokio.spawn(async move {
+            while reload.recv().await.is_some() {
+                match file.load_quietly() {
+                    Some(new) => {
+                        adopt(&config, &new, &service, &log);
+                        config = new;
+                    }
+                    None => tracing::error!(
+                        "the configuration has problems: the old one holds; see `osel config check`"
+                    ),
+                }
+            }
+        });
+    }
+}
+
+/// Puts into force what can be while the daemon runs, and says what cannot.
+fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
+    log.set_level(new.log.level);
+    service.set_options(assemble::options(new));
+    let names = |config: &Config| config.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
+    let tapped = |config: &Config| {
+        let sources = config.sources.iter();
+        sources
+            .map(|source| (source.rabbitmq.exchanges.clone(), source.rabbitmq.topics.clone()))
+            .collect::<Vec<_>>()
+    };
+    for (what, is_same) in [
+        ("store", old.store == new.store),
+        ("source", names(old) == names(new)),
+        ("source.exchanges, source.topics", tapped(old) == tapped(new)),
+        ("log.format", old.log.format == new.log.format),
+    ] {
+        if !is_same {
+            tracing::warn!(key = what, "changed, and in force only after a restart");
+        }
+    }
+    tracing::info!(
+        "configuration read: log level, scan policy and model are in force, addresses and certificates with the next connection"
+    );
+}

@@ -1,0 +1,340 @@
+//! The daemon's loop: one thread that owns the engine, and everything that can happen as one closed enum.
+//!
+//! Taps bring messages, the writer tells what is durable, scans bring outcomes; each is handled to its end before the next. What is to
+//! be done outside is ordered only once its record is durable. The loop never waits for the broker, the store or a scan: it waits for
+//! the next thing to happen, or for the next deadline.
+
+mod log;
+mod scans;
+mod tap;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use osel_core::engine::{EngineOptions, ScanOutcome};
+use osel_core::intake::{IntakeInput, StoreTrouble};
+use osel_core::time::Timestamp;
+use tokio::runtime::Handle;
+
+pub use self::scans::ScanLimits;
+use self::scans::Scans;
+use self::tap::Tap;
+use super::recorder::{RecordError, Recorder};
+use super::writer::{OnFailure, Written};
+use crate::source::rabbitmq::{BusEvent, Settings};
+use crate::store::{ErrorClass, Journal, JournalError};
+use crate::telemetry::chain;
+
+/// How many things are handled before deadlines are looked at.
+const HAPPENINGS_AT_ONCE: usize = 64;
+/// The loop looks around that often although nothing is due: clocks may be set.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How long a write that failed waits when nobody else asks for it to be tried again.
+const RETRY_SECONDS: i64 = 5;
+
+/// How long the last acknowledgements may be on their way: with what `intake` waits for the store it is within the 5 s of a stop.
+const END_TIME: Duration = Duration::from_millis(800);
+
+/// What a daemon is made of.
+pub struct ServiceSettings {
+    /// The sources, each with the number of its hosts.
+    pub sources: Vec<(Settings, usize)>,
+    /// What the engine goes by.
+    pub options: EngineOptions,
+    /// How hard scans may try.
+    pub limits: ScanLimits,
+    /// The system's clock.
+    pub clock: fn() -> Timestamp,
+}
+
+/// Why the daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The store cannot be read or written, and waiting does not help.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Another process has taken the store over.
+    #[error("another process leads the store")]
+    Deposed(#[source] JournalError),
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers")]
+    Random(#[source] getrandom::Error),
+}
+
+/// Everything that can happen.
+#[derive(Debug)]
+enum Happening {
+    /// Something of a source.
+    Bus(usize, BusEvent),
+    /// Something has become of a batch.
+    Written,
+    /// A scan ended.
+    Scanned(ScanOutcome),
+    /// A person or the system wants an end.
+    Stop,
+    /// Options that hold from now on.
+    Options(Box<EngineOptions>),
+}
+
+/// Tells a running service from outside; cheap to copy.
+#[derive(Clone, Debug)]
+pub struct ServiceHandle(Sender<Happening>);
+
+impl ServiceHandle {
+    /// Asks for the end: what was taken is committed, then the loop returns.
+    pub fn stop(&self) {
+        // It may have ended by itself.
+        let _ = self.0.send(Happening::Stop);
+    }
+
+    /// Has the engine go by other options from now on.
+    pub fn set_options(&self, options: EngineOptions) {
+        let _ = self.0.send(Happening::Options(Box::new(options)));
+    }
+}
+
+/// The daemon.
+pub struct Service {
+    recorder: Recorder,
+    taps: Vec<Tap>,
+    scans: Scans,
+    inbox: Receiver<Happening>,
+    handle: ServiceHandle,
+    tokio: Handle,
+    clock: fn() -> Timestamp,
+    /// Batches that are durable.
+    durable: u64,
+    /// When what failed is tried again, if nobody does before.
+    retry_at: Option<Timestamp>,
+    is_stopping: bool,
+}
+
+impl Service {
+    /// Goes on with a store; the sources begin at once, on the runtime of `tokio`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn start(
+        journal: Box<dyn Journal>,
+        settings: ServiceSettings,
+        tokio: &Handle,
+    ) -> Result<Self, ServiceError> {
+        let ServiceSettings { sources, options, limits, clock } = settings;
+        let (sender, inbox) = channel();
+        let handle = ServiceHandle(sender.clone());
+        let cursors = journal.reader().and_then(|mut reader| reader.cursors()).map_err(RecordError::from)?;
+        let epoch = journal.info().epoch;
+        let written = sender.clone();
+        let notify = move || {
+            let _ = written.send(Happening::Written);
+        };
+        let recorder = Recorder::resume_with(journal, &options, OnFailure::Keep, notify)?;
+        let mut taps = Vec::new();
+        for (index, (settings, hosts)) in sources.into_iter().enumerate() {
+            let sender = sender.clone();
+            let tell = move |event| {
+                let _ = sender.send(Happening::Bus(index, event));
+            };
+            taps.push(Tap::start(settings, hosts, epoch, &cursors, tell, tokio));
+        }
+        let scans = Scans::new(limits, tokio.clone(), sender);
+        let mut this = Self {
+            recorder,
+            taps,
+            scans,
+            inbox,
+            handle,
+            tokio: tokio.clone(),
+            clock,
+            durable: 0,
+            retry_at: None,
+            is_stopping: false,
+        };
+        for index in 0..this.taps.len() {
+            let start = this.taps[index].start_input();
+            this.step(index, start)?;
+        }
+        this.launch_scans();
+        Ok(this)
+    }
+
+    /// How to tell it something from another thread.
+    pub fn handle(&self) -> ServiceHandle {
+        self.handle.clone()
+    }
+
+    /// Runs until it is told to stop and has committed what it can.
+    ///
+    /// # Errors
+    /// When it cannot go on, and neither waiting nor trying again helps.
+    pub fn run(mut self) -> Result<(), ServiceError> {
+        while !self.is_done() {
+            match self.inbox.recv_timeout(self.wait()) {
+                Ok(happening) => {
+                    self.handle_one(happening)?;
+                    for _ in 1..HAPPENINGS_AT_ONCE {
+                        let Ok(happening) = self.inbox.try_recv() else {
+                            self.is_idle()?;
+                            break;
+                        };
+                        self.handle_one(happening)?;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.is_idle()?,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.deadlines()?;
+        }
+        self.scans.stop();
+        self.recorder.finish()?;
+        self.tokio.block_on(tap::end(self.taps, END_TIME));
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_stopping && self.taps.iter().all(Tap::has_exited)
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    fn wait(&self) -> Duration {
+        let deadlines = self.taps.iter().map(|tap| tap.intake.wake_at());
+        let first = deadlines.chain([self.recorder.wake_at(), self.retry_at]).flatten().min();
+        let micros = first.map(|at| at.micros().saturating_sub(self.now().micros()));
+        let wait = micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
+        wait.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
+    }
+
+    fn handle_one(&mut self, happening: Happening) -> Result<(), ServiceError> {
+        match happening {
+            Happening::Bus(index, event) => self.bus(index, event),
+            Happening::Written => self.written(),
+            Happening::Scanned(outcome) => {
+                self.scans.ended();
+                self.recorder.scanned(self.now(), outcome)?;
+                Ok(())
+            }
+            Happening::Stop => {
+                self.is_stopping = true;
+                (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Stop))
+            }
+            Happening::Options(options) => {
+                self.recorder.set_options(*options);
+                Ok(())
+            }
+        }
+    }
+
+    fn bus(&mut self, index: usize, event: BusEvent) -> Result<(), ServiceError> {
+        let mut chance = [0; 8];
+        if matches!(event, BusEvent::ConnectFailed { .. } | BusEvent::Lost { .. }) {
+            getrandom::fill(&mut chance).map_err(ServiceError::Random)?;
+        }
+        if let Some(input) = self.taps[index].take(event, u64::from_ne_bytes(chance)) {
+            self.step(index, input)?;
+        }
+        self.deliver(index)
+    }
+
+    /// Hands waiting messages to the engine, as far as the intake takes them.
+    fn deliver(&mut self, index: usize) -> Result<(), ServiceError> {
+        while let Some((connection, arrived)) = self.taps[index].next_message() {
+            let (message, decoded) = arrived.message.split();
+            self.recorder.message(message.received_at, &message, decoded)?;
+            let (tag, bytes) = (arrived.tag, arrived.bytes);
+            self.step(index, IntakeInput::Delivered { connection, tag, bytes })?;
+        }
+        Ok(())
+    }
+
+    /// One step of a tap's state machine, with all that it orders.
+    fn step(&mut self, index: usize, input: IntakeInput) -> Result<(), ServiceError> {
+        let now = self.now();
+        let resumed = self.taps[index].step(now, input, &mut self.recorder)?;
+        if resumed { self.deliver(index) } else { Ok(()) }
+    }
+
+    fn written(&mut self) -> Result<(), ServiceError> {
+        for written in self.recorder.take_written() {
+            match written {
+                Written::Durable(batch) => {
+                    self.durable = batch;
+                    self.retry_at = None;
+                    for index in 0..self.taps.len() {
+                        while let Some(batch) = self.taps[index].take_durable(batch) {
+                            self.step(index, IntakeInput::Committed { batch })?;
+                        }
+                    }
+                }
+                Written::Failed { error, .. } => self.failed(error)?,
+            }
+        }
+        self.launch_scans();
+        Ok(())
+    }
+
+    fn failed(&mut self, error: JournalError) -> Result<(), ServiceError> {
+        if matches!(error, JournalError::Deposed { .. }) {
+            return Err(ServiceError::Deposed(error));
+        }
+        let why = match error.class() {
+            ErrorClass::Transient => StoreTrouble::Transient,
+            ErrorClass::Permanent | ErrorClass::Config | ErrorClass::Bug => StoreTrouble::Permanent,
+        };
+        self.retry_at = Some(self.now().plus_seconds(RETRY_SECONDS));
+        let words = chain(&error);
+        for index in 0..self.taps.len() {
+            self.taps[index].store_words.clone_from(&words);
+            for batch in self.taps[index].batches() {
+                self.step(index, IntakeInput::CommitFailed { batch, why })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing waits to be handled.
+    fn is_idle(&mut self) -> Result<(), ServiceError> {
+        for index in 0..self.taps.len() {
+            if self.taps[index].becomes_idle() {
+                self.step(index, IntakeInput::Idle)?;
+            }
+        }
+        let now = self.now();
+        if self.recorder.wake_at().is_some_and(|at| at <= now) {
+            self.recorder.tick(now)?;
+        }
+        // What no tap's batch takes along: outcomes, ticks.
+        if self.recorder.has_open() && self.retry_at.is_none() && !self.taps.iter().any(Tap::has_open) {
+            self.recorder.close_batch(Vec::new())?;
+        }
+        Ok(())
+    }
+
+    fn deadlines(&mut self) -> Result<(), ServiceError> {
+        let now = self.now();
+        for index in 0..self.taps.len() {
+            if self.taps[index].intake.wake_at().is_some_and(|at| at <= now) {
+                self.step(index, IntakeInput::Tick)?;
+            }
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = Some(now.plus_seconds(RETRY_SECONDS));
+            self.recorder.retry()?;
+        }
+        Ok(())
+    }
+
+    fn launch_scans(&mut self) {
+        if !self.is_stopping {
+            for command in self.recorder.take_commands(self.durable) {
+                self.scans.launch(command);
+            }
+        }
+    }
+}
+
+/// The name of a source as the engine and the store know it.
+type SourceName = Arc<str>;

@@ -1,0 +1,268 @@
+//! One source: its state machine, the task that carries out its orders, and what waits between the two.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use osel_core::engine::{SourceGap, SourceGapCause};
+use osel_core::intake::{
+    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, Limits, OpenGap,
+};
+use osel_core::time::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::super::recorder::{RecordError, Recorder};
+use super::{SourceName, log};
+use crate::source::rabbitmq::{Arrived, BusEvent, BusOrder, Settings, run};
+use crate::store::CursorRow;
+
+/// A source and all that the loop keeps of it.
+pub(super) struct Tap {
+    name: SourceName,
+    region: Option<Arc<str>>,
+    pub(super) intake: Intake,
+    orders: UnboundedSender<BusOrder>,
+    task: JoinHandle<()>,
+    epoch: u64,
+    cursor: Cursor,
+    /// Arrived and not handed to the engine, with the connection.
+    waiting: VecDeque<(ConnectionNumber, Arrived)>,
+    /// Ordered and not durable, with the number that the writer knows.
+    batches: VecDeque<(BatchNumber, u64)>,
+    /// What the broker, or the way to it, said last.
+    broker_words: String,
+    /// What the store said last.
+    pub(super) store_words: String,
+    /// Messages were handed to the engine since the last batch.
+    has_open: bool,
+    is_idle: bool,
+    has_exited: bool,
+    out: Vec<IntakeOrder>,
+}
+
+impl Tap {
+    /// Starts the task of a source.
+    pub(super) fn start(
+        settings: Settings,
+        hosts: usize,
+        epoch: u64,
+        cursors: &[CursorRow],
+        tell: impl Fn(BusEvent) + Send + Sync + 'static,
+        tokio: &Handle,
+    ) -> Self {
+        let (orders, receiver) = unbounded_channel();
+        let (name, region) = (Arc::clone(&settings.source), settings.region.clone());
+        let cursor = cursors.iter().find(|row| row.source == *name).map(cursor_of).unwrap_or_default();
+        let task = tokio.spawn(run(settings, receiver, tell));
+        Self {
+            name,
+            region,
+            intake: Intake::new(Limits::bus(hosts)),
+            orders,
+            task,
+            epoch,
+            cursor,
+            waiting: VecDeque::new(),
+            batches: VecDeque::new(),
+            broker_words: String::new(),
+            store_words: String::new(),
+            has_open: false,
+            is_idle: false,
+            has_exited: false,
+            out: Vec::new(),
+        }
+    }
+
+    /// What the state machine is told first.
+    pub(super) fn start_input(&self) -> IntakeInput {
+        IntakeInput::Start { epoch: self.epoch, cursor: self.cursor }
+    }
+
+    /// Takes what the task tells; what of it is for the state machine.
+    pub(super) fn take(&mut self, event: BusEvent, chance: u64) -> Option<IntakeInput> {
+        match event {
+            BusEvent::Connected { connection, report } => Some(IntakeInput::Connected { connection, report }),
+            BusEvent::Checked { connection, report } => Some(IntakeInput::Checked { connection, report }),
+            BusEvent::ConnectFailed { connection, why, detail } => {
+                self.broker_words = detail;
+                Some(IntakeInput::ConnectFailed { connection, why, chance })
+            }
+            BusEvent::Lost { connection, why, detail } => {
+                self.broker_words = detail;
+                // They come again, by the next connection.
+                self.waiting.retain(|(by, _)| *by != connection);
+                Some(IntakeInput::Lost { connection, why, chance })
+            }
+            BusEvent::Blocked(connection) => Some(IntakeInput::Blocked { connection }),
+            BusEvent::Unblocked(connection) => Some(IntakeInput::Unblocked { connection }),
+            BusEvent::Arrived { connection, messages } => {
+                self.is_idle = false;
+                self.waiting.extend(messages.into_iter().map(|arrived| (connection, arrived)));
+                None
+            }
+            BusEvent::Exchange(change) => {
+                log::exchange(&self.name, &change);
+                None
+            }
+        }
+    }
+
+    /// The next message for the engine, while messages are taken.
+    pub(super) fn next_message(&mut self) -> Option<(ConnectionNumber, Arrived)> {
+        if self.intake.is_paused() {
+            return None;
+        }
+        let next = self.waiting.pop_front();
+        self.has_open |= next.is_some();
+        next
+    }
+
+    /// One step of the state machine, with its orders; whether messages are taken again.
+    pub(super) fn step(
+        &mut self,
+        now: Timestamp,
+        input: IntakeInput,
+        recorder: &mut Recorder,
+    ) -> Result<bool, RecordError> {
+        let mut resumed = false;
+        self.intake.step(now, input, &mut self.out);
+        for order in std::mem::take(&mut self.out) {
+            match order {
+                IntakeOrder::ConnectAt { at, host, connection } => {
+                    let wait = at.micros().saturating_sub(now.micros());
+                    let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
+                    self.order(BusOrder::ConnectIn { wait, host, connection });
+                }
+                IntakeOrder::Disconnect { connection } => {
+                    self.waiting.retain(|(by, _)| *by != connection);
+                    self.order(BusOrder::Disconnect(connection));
+                }
+                IntakeOrder::Mend { connection, why } => self.order(BusOrder::Mend { connection, why }),
+                IntakeOrder::Pause => self.order(BusOrder::Pause),
+                IntakeOrder::Resume => {
+                    self.order(BusOrder::Resume);
+                    resumed = true;
+                }
+                IntakeOrder::Commit { batch, cursor } => self.commit(batch, cursor, recorder)?,
+                IntakeOrder::Acknowledge { connection, up_to } => {
+                    self.order(BusOrder::Acknowledge { connection, up_to });
+                }
+                IntakeOrder::Gap(gap) => {
+                    let cause = match gap.why {
+                        GapCause::LongOutage => SourceGapCause::LongOutage,
+                        GapCause::Unbound => SourceGapCause::Unbound,
+                        GapCause::Overflowed => SourceGapCause::Overflowed,
+                        GapCause::Missing => SourceGapCause::Missing,
+                    };
+                    let (source, region) = (Arc::clone(&self.name), self.region.clone());
+                    recorder.gap(now, SourceGap { source, region, from: gap.from, to: gap.to, cause })?;
+                }
+                IntakeOrder::Log(line) => {
+                    log::line(&self.name, &line, &self.broker_words, &self.store_words);
+                }
+                IntakeOrder::Exit => self.has_exited = true,
+            }
+        }
+        Ok(resumed)
+    }
+
+    fn commit(
+        &mut self,
+        batch: BatchNumber,
+        cursor: Cursor,
+        recorder: &mut Recorder,
+    ) -> Result<(), RecordError> {
+        if self.batches.iter().any(|(known, _)| *known == batch) {
+            // Ordered before: the writer has kept it.
+            return recorder.retry();
+        }
+        self.has_open = false;
+        let number = recorder.close_batch(vec![cursor_row(&self.name, cursor)])?;
+        self.batches.push_back((batch, number));
+        Ok(())
+    }
+
+    fn order(&self, order: BusOrder) {
+        // The task ends only with this.
+        let _ = self.orders.send(order);
+    }
+
+    /// The next batch that is durable with the writer's batch of that number.
+    pub(super) fn take_durable(&mut self, durable: u64) -> Option<BatchNumber> {
+        self.batches.pop_front_if(|(_, number)| *number <= durable).map(|(batch, _)| batch)
+    }
+
+    /// The batches that are not durable.
+    pub(super) fn batches(&self) -> Vec<BatchNumber> {
+        self.batches.iter().map(|(batch, _)| *batch).collect()
+    }
+
+    /// Whether messages wait for this tap to order their batch.
+    pub(super) fn has_open(&self) -> bool {
+        self.has_open
+    }
+
+    /// Whether it has nothing at hand now and had before.
+    pub(super) fn becomes_idle(&mut self) -> bool {
+        let becomes = self.waiting.is_empty() && !self.is_idle;
+        self.is_idle |= becomes;
+        becomes
+    }
+
+    /// Whether its state machine is at its end.
+    pub(super) fn has_exited(&self) -> bool {
+        self.has_exited
+    }
+}
+
+/// Lets the tasks carry out what they were ordered, acknowledgements among it, and end.
+pub(super) async fn end(taps: Vec<Tap>, time: Duration) {
+    // Without anybody to give orders, a task ends.
+    let tasks: Vec<_> = taps.into_iter().map(|tap| tap.task).collect();
+    let all = async {
+        for task in tasks {
+            let _ = task.await;
+        }
+    };
+    // What is not acknowledged by then comes again.
+    let _ = timeout(time, all).await;
+}
+
+const CAUSES: [GapCause; 4] =
+    [GapCause::LongOutage, GapCause::Unbound, GapCause::Overflowed, GapCause::Missing];
+
+/// A cursor as the store keeps it; a cause is its place in the list above, which therefore only grows.
+fn cursor_row(name: &str, cursor: Cursor) -> CursorRow {
+    let code = |why| CAUSES.iter().position(|cause| *cause == why).and_then(|at| u8::try_from(at).ok());
+    let gap = cursor.gap.and_then(|gap| Some((gap.from, code(gap.why)?)));
+    CursorRow { source: name.to_owned(), unbroken: cursor.unbroken, drained: cursor.drained, gap }
+}
+
+fn cursor_of(row: &CursorRow) -> Cursor {
+    // A cause that this version does not know is the worst.
+    let cause = |code: u8| CAUSES.get(usize::from(code)).copied().unwrap_or(GapCause::Missing);
+    Cursor {
+        unbroken: row.unbroken,
+        drained: row.drained,
+        gap: row.gap.map(|(from, code)| OpenGap { from, why: cause(code) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_from_the_store() {
+        let time = |seconds| Some(Timestamp::EPOCH.plus_seconds(seconds));
+        let gaps = CAUSES.map(|why| Some(OpenGap { from: Timestamp::EPOCH, why }));
+        for gap in gaps.into_iter().chain([None]) {
+            let cursor = Cursor { unbroken: time(5), drained: time(4), gap };
+            assert_eq!(cursor_of(&cursor_row("one", cursor)), cursor);
+        }
+        assert_eq!(cursor_of(&cursor_row("one", Cursor::default())), Cursor::default());
+    }
+}
