@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::gate::{Gate, HELD_BYTES_MAX, Meter};
+use super::guard::FRAME_BYTES_MAX;
 use super::socket::{Kit, Socket};
 use super::trust::{self, TlsFiles, TrustError};
 
@@ -141,6 +142,7 @@ fn uri(address: &Address) -> AMQPUri {
         vhost: address.vhost.clone(),
         query: AMQPQueryString {
             heartbeat: Some(address.heartbeat),
+            frame_max: Some(FRAME_BYTES_MAX),
             auth_mechanism: Some(mechanism),
             ..AMQPQueryString::default()
         },

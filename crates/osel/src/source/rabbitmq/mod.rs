@@ -5,10 +5,11 @@
 //! decided in this module, and nothing is kept here that a crash could lose.
 //!
 //! `link` is the task of one source. It connects by `dial` (TCP, TLS by `trust`, AMQP by the library, which reads from our `socket`
-//! with its `gate`), keeps queue and bindings right by `topology`, and turns deliveries into messages by `message`.
+//! with its `gate` and its `guard`), keeps queue and bindings right by `topology`, and turns deliveries into messages by `message`.
 
 mod dial;
 mod gate;
+mod guard;
 mod link;
 mod message;
 mod socket;

@@ -1,7 +1,7 @@
 //! The connection's bytes, plain or through TLS, and the little of an asynchronous runtime that the AMQP library asks for.
 //!
 //! The library would connect by itself. We do it, so that trust is decided in one place (`trust`), errors are told apart, and the
-//! [`Gate`](super::gate::Gate) stands where the bytes come in.
+//! [`Gate`](super::gate::Gate) and the [`Guard`] stand where the bytes come in.
 
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -20,12 +20,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::gate::Meter;
+use super::guard::Guard;
 
 /// Bytes from and to the broker.
 #[derive(Debug)]
 pub struct Socket {
     stream: Stream,
     meter: Meter,
+    guard: Guard,
 }
 
 #[derive(Debug)]
@@ -37,12 +39,12 @@ enum Stream {
 impl Socket {
     /// Over TCP as it is.
     pub fn plain(stream: TcpStream, meter: Meter) -> Self {
-        Self { stream: Stream::Plain(stream), meter }
+        Self { stream: Stream::Plain(stream), meter, guard: Guard::default() }
     }
 
     /// Over TLS.
     pub fn tls(stream: TlsStream<TcpStream>, meter: Meter) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), meter }
+        Self { stream: Stream::Tls(Box::new(stream)), meter, guard: Guard::default() }
     }
 
     fn writer(&mut self) -> Pin<&mut (dyn tokio::io::AsyncWrite + Send + Unpin)> {
@@ -59,20 +61,32 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.meter.gate().is_open(context.waker()) {
-            return Poll::Pending;
-        }
-        let mut space = ReadBuf::new(buffer);
-        let read = match &mut self.stream {
-            Stream::Plain(stream) => tokio::io::AsyncRead::poll_read(Pin::new(stream), context, &mut space),
-            Stream::Tls(stream) => {
-                tokio::io::AsyncRead::poll_read(Pin::new(&mut **stream), context, &mut space)
+        let this = &mut *self;
+        loop {
+            let ready = this.guard.take(buffer);
+            if ready > 0 || buffer.is_empty() {
+                return Poll::Ready(Ok(ready));
             }
-        };
-        ready!(read)?;
-        let read = space.filled();
-        self.meter.feed(read);
-        Poll::Ready(Ok(read.len()))
+            if !this.meter.gate().is_open(context.waker()) {
+                return Poll::Pending;
+            }
+            let mut space = ReadBuf::new(buffer);
+            let read = match &mut this.stream {
+                Stream::Plain(stream) => {
+                    tokio::io::AsyncRead::poll_read(Pin::new(stream), context, &mut space)
+                }
+                Stream::Tls(stream) => {
+                    tokio::io::AsyncRead::poll_read(Pin::new(&mut **stream), context, &mut space)
+                }
+            };
+            ready!(read)?;
+            let read = space.filled();
+            if read.is_empty() {
+                return Poll::Ready(Ok(0));
+            }
+            this.meter.feed(read);
+            this.guard.feed(read)?;
+        }
     }
 }
 
