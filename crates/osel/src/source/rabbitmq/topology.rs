@@ -35,6 +35,10 @@ const UNKNOWN_WAIT_SECONDS_MAX: i64 = 300;
 /// How often bindings are made again although nothing says that they are gone: somebody may have removed one by hand.
 const REBIND_SECONDS: i64 = 300;
 
+/// How often a quorum queue may deliver a message before it discards it: more often than ever happens. RabbitMQ 4 has a limit of 20 by
+/// default, also for queues that were made before it, and takes -1 for none; RabbitMQ 3 takes -1 too, and discards whatever comes back once.
+const DELIVERIES_MAX: i64 = 1 << 30;
+
 /// The kind of queue that is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -361,13 +365,13 @@ impl Topology {
     /// Declares the queue as well as this broker can: what it does not know, it refuses.
     async fn declare_queue(&self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
         let mut refused = None;
-        for (quorum, unlimited) in [(true, true), (true, false), (false, false)] {
+        for quorum in [true, false] {
             if matches!((self.wanted.kind, quorum), (Kind::Classic, true) | (Kind::Quorum, false)) {
                 continue;
             }
             let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             let name = self.wanted.queue.as_str().into();
-            let arguments = self.arguments(quorum, unlimited);
+            let arguments = self.arguments(quorum);
             match probe.channel().await?.queue_declare(name, durable, arguments).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_amqp_error() && connection_stands(probe.connection) => {
@@ -380,7 +384,7 @@ impl Topology {
         refused.map_or(Ok(()), Err)
     }
 
-    fn arguments(&self, quorum: bool, unlimited: bool) -> FieldTable {
+    fn arguments(&self, quorum: bool) -> FieldTable {
         let mut arguments = FieldTable::default();
         let text = |text: &str| AMQPValue::LongString(text.into());
         let bytes = i64::try_from(self.wanted.length_bytes_max).unwrap_or(i64::MAX);
@@ -389,9 +393,8 @@ impl Topology {
         // Never `reject-publish`: it would refuse the services' own messages.
         arguments.insert("x-overflow".into(), text("drop-head"));
         arguments.insert("x-dead-letter-exchange".into(), text(&self.dropped()));
-        if unlimited {
-            // Since RabbitMQ 4 the default discards what was delivered 20 times.
-            arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(-1));
+        if quorum {
+            arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERIES_MAX));
         }
         arguments
     }
