@@ -1,5 +1,6 @@
 //! Walking a store's trail: every record against its chain, its parts and the columns it is found by.
 
+use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use osel_core::trail::{
@@ -78,20 +79,28 @@ pub fn verify(
     if let Some((seq, why)) = bad {
         return Ok(Finding::Bad { seq, why });
     }
-    Ok(match verifier.finish() {
-        Err(Bad { seq, why }) => Finding::Bad { seq, why: why.to_string() },
-        Ok(verified) if verified.head.seq != head.seq || verified.head.hash.0 != head.hash => Finding::Bad {
-            seq: verified.head.seq.min(head.seq) + 1,
-            why: format!(
-                "the store says that its last record is {}, found is {}",
-                head.seq, verified.head.seq
-            ),
-        },
-        Ok(verified) => Finding::Good {
-            records: verified.records,
-            head: verified.head.noted(),
-            parts: verified.parts.to_string(),
-        },
+    let verified = match verifier.finish() {
+        Err(Bad { seq, why }) => return Ok(Finding::Bad { seq, why: why.to_string() }),
+        Ok(verified) => verified,
+    };
+    // A daemon may have written meanwhile: its head moves with its records.
+    let is_growing = verified.head.seq > head.seq;
+    let head = if is_growing { reader.head()? } else { head };
+    let fits = match verified.head.seq.cmp(&head.seq) {
+        Ordering::Equal => verified.head.hash.0 == head.hash,
+        Ordering::Less => is_growing,
+        Ordering::Greater => false,
+    };
+    if !fits {
+        let seq = verified.head.seq.min(head.seq) + 1;
+        let (said, found) = (head.seq, verified.head.seq);
+        let why = format!("the store says that its last record is {said}, found is {found}");
+        return Ok(Finding::Bad { seq, why });
+    }
+    Ok(Finding::Good {
+        records: verified.records,
+        head: verified.head.noted(),
+        parts: verified.parts.to_string(),
     })
 }
 

@@ -1,9 +1,32 @@
 //! The trail of a replayed recording: complete, verified, and telling when it was touched.
 
+use std::path::Path;
+
+use ::osel::runtime::verification::{Finding, verify};
+use ::osel::store::{Reader, Store};
 use osel_core::trail::{Hash, ProofError, tree_root, verify_inclusion};
 use serde_json::Value;
 
 use crate::command::{Place, json_lines, osel, recording, refused, run};
+
+#[test]
+fn a_trail_that_grows_while_it_is_verified_is_good() {
+    let place = Place::new("trail-grows");
+    let store = place.path("store");
+    let file = recording("dev-2026");
+    run(&["replay", "--store", &store, "--until", "20", &file]);
+    let mut reader = Store::open_reader(Path::new(&store)).unwrap();
+    let mut is_first = true;
+    let mut step = || {
+        if std::mem::take(&mut is_first) {
+            run(&["replay", "--store", &store, &file]);
+        }
+    };
+    let finding = verify(&mut reader, None, &mut step).unwrap();
+    let Finding::Good { records, head, .. } = finding else { panic!("{finding:?}") };
+    let store_head = reader.head().unwrap().seq;
+    assert!(records > 20 && records <= store_head, "{records} records, {head}, {store_head}");
+}
 
 #[test]
 fn each_message_has_one_record_and_the_chain_holds() {
