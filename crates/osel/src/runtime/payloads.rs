@@ -20,7 +20,9 @@ impl Payloads {
     /// # Errors
     /// When the entry is damaged or the store cannot be read.
     pub fn body(&mut self, reader: &mut dyn Reader, number: u64) -> Result<Option<Vec<u8>>, JournalError> {
-        if self.bodies.is_empty() || number < self.first || number >= self.first + Self::PAGE {
+        // A page may have been fetched before the entry was written.
+        let is_fetched = self.bodies.last().is_some_and(|(last, _)| (self.first..=*last).contains(&number));
+        if !is_fetched {
             self.first = number;
             self.bodies.clear();
             let bodies = &mut self.bodies;

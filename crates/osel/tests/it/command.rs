@@ -50,8 +50,8 @@ pub fn osel(arguments: &[&str]) -> Output {
 /// Runs `osel`, which must succeed, and gives its standard output.
 pub fn run(arguments: &[&str]) -> String {
     let output = osel(arguments);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "osel {arguments:?}: {}: {error}", output.status);
+    let said = [&output.stderr[..], &output.stdout].map(String::from_utf8_lossy);
+    assert!(output.status.success(), "osel {arguments:?}: {}: {said:?}", output.status);
     String::from_utf8(output.stdout).unwrap()
 }
 
