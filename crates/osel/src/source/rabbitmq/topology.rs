@@ -113,13 +113,19 @@ pub struct Topology {
     exchanges: BTreeMap<String, Exchange>,
     changes: Vec<Change>,
     bound_at: Timestamp,
+    /// Nothing was looked at by this connection.
+    is_new: bool,
+    /// An exchange that we were bound to is not there, as the first look of a connection showed. It may have been there meanwhile,
+    /// without our binding, and have gone again.
+    is_lost: bool,
 }
 
 impl Topology {
     /// Nothing is known yet.
     pub fn new(wanted: Wanted) -> Self {
         let exchanges = wanted.exchanges.iter().map(|name| (name.clone(), Exchange::Unknown)).collect();
-        Self { wanted, exchanges, changes: Vec::new(), bound_at: Timestamp::EPOCH }
+        let bound_at = Timestamp::EPOCH;
+        Self { wanted, exchanges, changes: Vec::new(), bound_at, is_new: true, is_lost: false }
     }
 
     /// The queue's name.
@@ -146,6 +152,7 @@ impl Topology {
 
     /// A new connection: what is bound is looked at anew, and what was absent may be back.
     pub fn forget(&mut self, now: Timestamp) {
+        self.is_new = true;
         for exchange in self.exchanges.values_mut() {
             match exchange {
                 Exchange::Absent { next, .. } => *next = now,
@@ -185,7 +192,7 @@ impl Topology {
         let unbound: Vec<_> = unbound.collect();
         let state = match dropped {
             Some(messages) if messages > 0 => Queue::Overflowed,
-            _ if !unbound.is_empty() => Queue::Unbound,
+            _ if self.is_lost || !unbound.is_empty() => Queue::Unbound,
             Some(_) => Queue::Kept,
             None => {
                 self.declare_dropped(&mut probe).await?;
@@ -225,11 +232,13 @@ impl Topology {
                 },
                 Presence::Absent => self.absent(probe, &name, before, now).await?,
             };
+            self.is_lost |= self.is_new && matches!(after, Exchange::Absent { expected: true, .. });
             if after == Exchange::Bound && rebind {
                 self.bind(probe, &name).await?;
             }
             self.set(&name, before, after);
         }
+        self.is_new = false;
         if rebind {
             self.bound_at = now;
         }
@@ -285,7 +294,8 @@ impl Topology {
         let mut probe = Probe { connection, channel: None };
         self.declare_dropped(&mut probe).await?;
         if probe.queue(&self.wanted.queue).await?.is_none() {
-            self.declare_queue(&mut probe).await?;
+            let arguments = |quorum| self.arguments(quorum);
+            self.declare_queue(&mut probe, &self.wanted.queue, arguments).await?;
             for exchange in self.exchanges.values_mut() {
                 if *exchange == Exchange::Bound {
                     *exchange = Exchange::Unbound(None);
@@ -319,8 +329,9 @@ impl Topology {
                 Exchange::Unknown | Exchange::Bound | Exchange::Absent { .. } | Exchange::Denied => {}
             }
         }
-        if why >= GapCause::Overflowed {
-            let dropped = self.dropped();
+        let dropped = self.dropped();
+        self.is_lost = false;
+        if why >= GapCause::Overflowed && probe.queue(&dropped).await?.is_some() {
             probe.channel().await?.queue_purge(dropped.into(), QueuePurgeOptions::default()).await?;
         }
         Ok(())
@@ -345,34 +356,51 @@ impl Topology {
         Ok(Presence::There)
     }
 
+    /// Declares what shows that our queue overflowed. Where that cannot be (a node that has it is down) nothing else has to wait for it:
+    /// then it is not known.
     async fn declare_dropped(&self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
-        let name = self.dropped();
-        let channel = probe.channel().await?;
-        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        channel
-            .exchange_declare(name.as_str().into(), ExchangeKind::Fanout, durable, FieldTable::default())
-            .await?;
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(1));
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        channel.queue_declare(name.as_str().into(), durable, arguments).await?;
-        let (queue, exchange) = (name.as_str().into(), name.as_str().into());
-        channel
-            .queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default())
-            .await
+        match self.try_declare_dropped(probe).await {
+            Err(error) if error.is_amqp_error() && connection_stands(probe.connection) => {
+                probe.channel = None;
+                Ok(())
+            }
+            declared => declared,
+        }
     }
 
-    /// Declares the queue as well as this broker can: what it does not know, it refuses.
-    async fn declare_queue(&self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
+    async fn try_declare_dropped(&self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
+        let name = self.dropped();
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        probe
+            .channel()
+            .await?
+            .exchange_declare(name.as_str().into(), ExchangeKind::Fanout, durable, FieldTable::default())
+            .await?;
+        let arguments = |quorum| {
+            let mut arguments = of_type(quorum);
+            arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(1));
+            arguments
+        };
+        self.declare_queue(probe, &name, arguments).await?;
+        let (queue, exchange) = (name.as_str().into(), name.as_str().into());
+        let (options, table) = (QueueBindOptions::default(), FieldTable::default());
+        probe.channel().await?.queue_bind(queue, exchange, "".into(), options, table).await
+    }
+
+    /// Declares a queue of ours as well as this broker can: what it does not know, it refuses.
+    async fn declare_queue(
+        &self,
+        probe: &mut Probe<'_>,
+        name: &str,
+        arguments: impl Fn(bool) -> FieldTable,
+    ) -> Result<(), lapin::Error> {
         let mut refused = None;
         for quorum in [true, false] {
             if matches!((self.wanted.kind, quorum), (Kind::Classic, true) | (Kind::Quorum, false)) {
                 continue;
             }
             let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            let name = self.wanted.queue.as_str().into();
-            let arguments = self.arguments(quorum);
-            match probe.channel().await?.queue_declare(name, durable, arguments).await {
+            match probe.channel().await?.queue_declare(name.into(), durable, arguments(quorum)).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_amqp_error() && connection_stands(probe.connection) => {
                     probe.channel = None;
@@ -385,10 +413,9 @@ impl Topology {
     }
 
     fn arguments(&self, quorum: bool) -> FieldTable {
-        let mut arguments = FieldTable::default();
+        let mut arguments = of_type(quorum);
         let text = |text: &str| AMQPValue::LongString(text.into());
         let bytes = i64::try_from(self.wanted.length_bytes_max).unwrap_or(i64::MAX);
-        arguments.insert("x-queue-type".into(), text(if quorum { "quorum" } else { "classic" }));
         arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(bytes));
         // Never `reject-publish`: it would refuse the services' own messages.
         arguments.insert("x-overflow".into(), text("drop-head"));
@@ -406,6 +433,14 @@ impl Topology {
     fn mark(&self, exchange: &str) -> String {
         format!("{}.bound.{exchange}", self.wanted.queue)
     }
+}
+
+/// The arguments of a queue of this type.
+fn of_type(quorum: bool) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    let name = if quorum { "quorum" } else { "classic" };
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString(name.into()));
+    arguments
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
