@@ -19,12 +19,13 @@ mod harness;
 mod node;
 mod proxy;
 mod publisher;
+mod run;
 
 pub use certificates::Certificates;
 pub use client::Client;
 pub use cluster::{Broker, Cluster};
 pub use control::Binding;
 pub use ground::until;
-pub use node::{Options, Tls};
+pub use node::{Node, Options, Tls};
 pub use proxy::Proxy;
 pub use publisher::{Notification, Publisher, PublisherOptions, Release};

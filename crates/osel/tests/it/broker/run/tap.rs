@@ -1,0 +1,197 @@
+//! The tap gets a copy of everything that services publish, each message one record, and changes nothing for anybody else.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::super::{Binding, Broker, Client, Notification, Publisher, PublisherOptions, Release, until};
+use super::{LIMIT, Osel, PASSWORD, USER, add_user, body, publish, source, url};
+
+/// As a service's context has it.
+const TOKEN: &str = "gAAAAABtokenOfAUserThatMustNotBeKept";
+
+fn options(driver: &str, topics: &str, release: Release) -> PublisherOptions {
+    PublisherOptions {
+        driver: driver.to_owned(),
+        topics: topics.to_owned(),
+        release,
+        ..PublisherOptions::default()
+    }
+}
+
+/// Ids of what services of all kinds publish, and how many messages each of them is.
+fn publish_all_kinds(broker: &Broker) -> BTreeMap<String, usize> {
+    let both = "notifications,versioned_notifications";
+    let mut packed = options("messagingv2", "notifications", Release::Current);
+    packed.rabbit.push(("kombu_compression".to_owned(), "gzip".to_owned()));
+    let kinds = [
+        (options("messaging", "notifications", Release::Current), 1),
+        (options("messagingv2", "notifications", Release::Current), 1),
+        (options("messagingv2", both, Release::Current), 2),
+        (options("messaging,messagingv2", both, Release::Current), 4),
+        (options("messaging", "notifications", Release::Zed), 1),
+        (options("messagingv2", both, Release::Zed), 2),
+        (packed, 1),
+    ];
+    let mut published = BTreeMap::new();
+    for (options, copies) in kinds {
+        let context = json!({"user_id": "u1", "user_name": "alice", "project_id": "p1", "auth_token": TOKEN});
+        let group = json!({"security_group": {"id": "g", "name": options.driver, "project_id": "p1"}});
+        let notification = Notification {
+            context: Some(context),
+            count: 2,
+            number_from: Some(1),
+            ..Notification::new("security_group.update.end", group)
+        };
+        let came = Publisher::start(broker, &options).publish(&notification);
+        assert_eq!(came.failed, [""; 0], "{:?}", came.errors);
+        published.extend(came.confirmed.into_iter().map(|id| (id, copies)));
+    }
+    published
+}
+
+fn files_below(directory: &Path, found: &mut Vec<Vec<u8>>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files_below(&path, found) } else { found.push(fs::read(path).unwrap()) }
+    }
+}
+
+#[test]
+fn each_message_has_one_record_and_nobody_else_sees_a_difference() {
+    let broker = Broker::start();
+    add_user(&broker);
+    // A service that was there before: its exchange is there, and a message that osel never promised.
+    let first = Publisher::start(&broker, &PublisherOptions::default())
+        .publish(&Notification::new("network.create.end", json!({"network": {"id": "n"}})));
+    assert_eq!(first.confirmed.len(), 1);
+
+    let mut osel = Osel::new("run-tap", &url(broker.port()), "");
+    osel.start_and_listen();
+    osel.await_log(&["exchange bound", "neutron"]);
+    let published = publish_all_kinds(&broker);
+    let copies: usize = published.values().sum();
+    osel.await_received(copies);
+    let ledger = osel.ledger("one").unwrap();
+    assert_eq!(ledger.recorded as usize, published.len());
+    assert_eq!(ledger.duplicate as usize, copies - published.len());
+    let ids: Vec<String> = published.into_keys().collect();
+    assert_eq!(osel.recorded_ids(), ids);
+    assert_eq!(osel.gaps(), [[""; 3]; 0]);
+
+    no_secret_is_kept(&osel);
+    others_see_no_difference(&broker, &osel);
+    an_exchange_that_comes_later_is_bound(&broker, &mut osel);
+    a_configuration_is_read_again(&mut osel);
+    two_buses_are_one_trail(&broker, &mut osel);
+}
+
+fn no_secret_is_kept(osel: &Osel) {
+    assert!(!Value::from(osel.records()).to_string().contains(TOKEN));
+    let mut files = Vec::new();
+    files_below(Path::new(&osel.store()), &mut files);
+    assert!(files.len() > 1, "the store has files");
+    for file in files {
+        assert!(
+            !file.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()),
+            "a token is in the store"
+        );
+    }
+}
+
+fn others_see_no_difference(broker: &Broker, osel: &Osel) {
+    let own = osel.queue();
+    let queues = broker.list_queues("/");
+    let find = |name: &str| queues.iter().find(|queue| queue.name == name).unwrap();
+    assert_eq!((find("notifications.info").messages, find("versioned_notifications.info").messages), (17, 8));
+    let queue = find(&own);
+    assert_eq!((queue.kind.as_str(), queue.durable, queue.consumers, queue.messages), ("quorum", true, 1, 0));
+    let wanted = json!({
+        "x-queue-type": "quorum", "x-max-length-bytes": 1_u64 << 30, "x-overflow": "drop-head",
+        "x-dead-letter-exchange": format!("{own}.dropped"), "x-delivery-limit": 1 << 30,
+    });
+    assert_eq!(queue.arguments, wanted);
+    let names: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
+    let dropped = format!("{own}.dropped");
+    assert_eq!(names, ["notifications.info", &own, &dropped, "versioned_notifications.info"]);
+
+    let binding =
+        |key: &str| Binding { exchange: "neutron".into(), queue: own.clone(), routing_key: key.into() };
+    let bindings = broker.list_bindings("/");
+    let bound: Vec<&Binding> = bindings.iter().filter(|binding| binding.queue == own).collect();
+    assert_eq!(bound, [&binding("notifications.*"), &binding("versioned_notifications.*")]);
+    let exchanges = broker.ctl(&["list_exchanges", "--no-table-headers", "name", "durable"]);
+    let mut foreign: Vec<&str> = exchanges.lines().filter(|line| !line.starts_with("amq.")).collect();
+    foreign.retain(|line| !line.starts_with("osel.") && !line.starts_with('\t'));
+    assert_eq!(foreign, ["neutron\tfalse"]);
+}
+
+/// An exchange that nobody has declared so far and that osel may not read at first: what was published before lies in a gap.
+fn an_exchange_that_comes_later_is_bound(broker: &Broker, osel: &mut Osel) {
+    let may_read = |what: &str| broker.set_permissions("/", USER, ["^osel\\.", "^osel\\.", what]);
+    may_read("^(osel\\.|neutron$)");
+    let keystone = PublisherOptions { exchange: "keystone".to_owned(), ..PublisherOptions::default() };
+    let mut publisher = Publisher::start(broker, &keystone);
+    let login = Notification::new("identity.user.created", json!({"resource_info": "u2"}));
+    publisher.publish(&login);
+    osel.await_log(&["exchange may not be read", "keystone"]);
+    may_read(".*");
+    // The next connection tries again.
+    broker.close_all_connections("for a test");
+    osel.await_log(&["exchange bound", "keystone"]);
+    until("the gap is told", LIMIT, || !osel.gaps().is_empty());
+    let gaps = osel.gaps();
+    assert!(gaps.iter().all(|[from, to, why]| from < to && why.contains("not bound")), "{gaps:?}");
+    let late = publisher.publish(&login).confirmed.remove(0);
+    until("what comes later is recorded", LIMIT, || osel.recorded_ids().contains(&late));
+}
+
+fn a_configuration_is_read_again(osel: &mut Osel) {
+    osel.configure(&source("one", "url", "topics = ['notifications', 'other']"));
+    osel.reload();
+    osel.await_log(&["in force only after a restart", "source.topics"]);
+    osel.await_lines(&["configuration read"], 1);
+    osel.configure("[[source]]\n");
+    osel.reload();
+    osel.await_log(&["the configuration has problems"]);
+    // What is told from a level that is not written is not written.
+    osel.configure(&source("one", "url", "[log]\nlevel = 'error'"));
+    osel.reload();
+    osel.configure(&source("one", "url", "[scan]"));
+    osel.reload();
+    osel.await_lines(&["the configuration has problems"], 2);
+    assert_eq!(osel.lines(&["configuration read"]).len(), 1, "{}", osel.log());
+    osel.configure(&source("one", "url", ""));
+    osel.reload();
+    osel.await_lines(&["configuration read"], 2);
+    assert_eq!(osel.lines(&["lapin"]), [""; 0], "only the configuration says what is logged");
+}
+
+/// The same message over two buses has one record; each bus has its own queue and its own counts.
+fn two_buses_are_one_trail(broker: &Broker, osel: &mut Osel) {
+    assert!(osel.stop().success());
+    broker.add_vhost("two");
+    broker.set_permissions("two", USER, ["^osel\\.", "^osel\\.", ".*"]);
+    let of_two = broker.url().replace("%2f", "two");
+    let (here, there) = (Client::connect(&broker.url()).unwrap(), Client::connect(&of_two).unwrap());
+    there.declare_exchange("neutron", true).unwrap();
+    osel.set_url("url-two", &format!("rabbit://{USER}:{PASSWORD}@127.0.0.1:{}/two", broker.port()));
+    osel.configure(&(source("one", "url", "") + &source("two", "url-two", "")));
+    let bound = osel.lines(&["exchange bound", "source=\"two\""]).len();
+    osel.start();
+    osel.await_lines(&["exchange bound", "source=\"two\""], bound + 1);
+    let before = osel.ledger("one").unwrap();
+    let same = [body("same")];
+    assert!(here.publish("neutron", "notifications.info", &same).0[0]);
+    osel.await_received(before.received as usize + 1);
+    assert!(there.publish("neutron", "notifications.info", &same).0[0]);
+    publish(&there, "second", 2);
+    until("the second bus is heard", LIMIT, || osel.ledger("two").is_some_and(|two| two.received == 3));
+    let two = osel.ledger("two").unwrap();
+    assert_eq!((two.recorded, two.duplicate), (2, 1));
+    let ids = osel.recorded_ids();
+    assert_eq!(ids.iter().filter(|id| *id == "same").count(), 1);
+    assert!(osel.stop().success());
+}
