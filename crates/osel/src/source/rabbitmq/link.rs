@@ -24,9 +24,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamExt;
 
 use super::dial::{Address, DialError, dial, trouble_of};
+use super::exchange::{Change, Now};
 use super::gate::Gate;
 use super::message::{Arrived, Reader};
-use super::topology::{Change, Look, Topology, Wanted};
+use super::topology::{Look, Topology, Wanted};
 use crate::telemetry::chain;
 
 /// How many messages the broker sends ahead: what can be in batches at one time and once more a batch on the way. With less the store
@@ -51,6 +52,12 @@ pub struct Settings {
     pub address: Box<dyn Fn(usize) -> Result<Address, String> + Send + Sync>,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
+}
+
+impl Settings {
+    fn now(&self) -> Now {
+        Now { time: (self.clock)(), moment: Instant::now() }
+    }
 }
 
 /// What is to be done.
@@ -345,7 +352,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
 
     async fn mend(&mut self, connection: ConnectionNumber, why: GapCause) {
         let Some(up) = self.up.as_mut().filter(|up| up.number == connection) else { return };
-        let now = (self.settings.clock)();
+        let now = self.settings.now();
         let mending = self.topology.mend(&up.connection, why, now);
         let mended = timeout(self.settings.connect_time, mending).await;
         let is_consuming = up.consumer.is_some();
@@ -373,8 +380,8 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
 
     async fn check(&mut self) {
         let Some(up) = &mut self.up else { return };
-        let asked_at = (self.settings.clock)();
-        let looking = self.topology.look(&up.connection, &up.channel, asked_at);
+        let now = self.settings.now();
+        let looking = self.topology.look(&up.connection, &up.channel, now);
         let look = match timeout(self.settings.connect_time, looking).await {
             Ok(Ok(look)) => look,
             Ok(Err(error)) => return self.lost(trouble_of(&error), error.to_string()),
@@ -382,7 +389,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         };
         self.tell_changes();
         let Some(up) = &mut self.up else { return };
-        up.check_at = Instant::now() + self.topology.look_within();
+        up.check_at = look_at(&self.topology);
         let is_consuming = up.consumer.is_some();
         if look.queue == Queue::Missing && is_consuming {
             return self.lost(BrokerTrouble::Cancelled, "the queue is gone".to_owned());
@@ -400,7 +407,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
             is_empty = messages.len() < CHUNK_MESSAGES || !self.is_paused;
             (self.tell)(BusEvent::Arrived { connection: up.number, messages });
         }
-        let report = report(look, asked_at, is_empty && look.consumers <= 1);
+        let report = report(look, now.time, is_empty && look.consumers <= 1);
         (self.tell)(BusEvent::Checked { connection: up.number, report });
     }
 
@@ -459,7 +466,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
     }
 
     fn tell_changes(&mut self) {
-        for change in self.topology.take_changes() {
+        for change in self.topology.take_changes(Instant::now()) {
             (self.tell)(BusEvent::Exchange(change));
         }
     }
@@ -478,13 +485,13 @@ async fn attempt(
     let looking = async {
         let events = Box::pin(connection.events_listener());
         let mut channel = connection.create_channel().await?;
-        let asked_at = (settings.clock)();
-        topology.forget(asked_at);
-        let look = topology.look(&connection, &channel, asked_at).await?;
+        let now = settings.now();
+        topology.forget(now.moment);
+        let look = topology.look(&connection, &channel, now).await?;
         if look.queue == Queue::Missing {
             channel = connection.create_channel().await?;
         }
-        Ok((events, channel, look, asked_at))
+        Ok((events, channel, look, now.time))
     };
     let silent = |_| (BrokerTrouble::Silent, "the broker did not answer".to_owned());
     let looked = timeout(settings.connect_time, looking).await.map_err(silent)?;
@@ -498,9 +505,15 @@ async fn attempt(
         gate,
         open: VecDeque::new(),
         reader: Reader::new(Arc::clone(&settings.source), settings.region.clone()),
-        check_at: Instant::now() + topology.look_within(),
+        check_at: look_at(topology),
     };
     Ok((up, report(look, asked_at, look.consumers == 0)))
+}
+
+/// When to look again.
+fn look_at(topology: &Topology) -> Instant {
+    let now = Instant::now();
+    now + topology.look_within(now)
 }
 
 fn report(look: Look, asked_at: Timestamp, is_here: bool) -> QueueReport {

@@ -5,19 +5,23 @@
 //! decided in this module, and nothing is kept here that a crash could lose.
 //!
 //! `link` is the task of one source. It connects by `dial` (TCP, TLS by `trust`, AMQP by the library, which reads from our `socket`
-//! with its `gate` and its `guard`), keeps queue and bindings right by `topology`, and turns deliveries into messages by `message`.
+//! with its `gate` and its `guard`), keeps queue and bindings right by `topology` (what is known of each `exchange`, heard from the
+//! broker by `probe`), and turns deliveries into messages by `message`.
 
 mod dial;
+mod exchange;
 mod gate;
 mod guard;
 mod link;
 mod message;
+mod probe;
 mod socket;
 mod topology;
 mod trust;
 
 pub use dial::Address;
+pub use exchange::Change;
 pub use link::{BusEvent, BusOrder, Settings, run};
 pub use message::Arrived;
-pub use topology::{Change, Kind, Wanted};
+pub use topology::{Kind, Wanted};
 pub use trust::TlsFiles;

@@ -2,9 +2,11 @@
 //!
 //! AMQP tells neither bindings nor dropped messages, so two things of our own stand for them:
 //!
-//! - A **mark** for each exchange we are bound to, an exchange of ours that nothing uses. It is not durable, like the services'
-//!   exchanges: what takes theirs away, and our binding with it, takes the mark away too (a restart of the broker). The exchange
-//!   may be back by the time we look, the mark is not. Where operators made their exchanges durable, the marks are durable too.
+//! - A **mark** for each exchange we are bound to, an exchange of ours that is itself bound to our queue, just as the services' exchange
+//!   is, and that nobody publishes to. What takes our binding away takes the mark away too: a restart of the broker, since the mark is not
+//!   durable, like the services' exchanges; the loss of our queue or of the bindings to it, since the broker deletes an exchange that is
+//!   `auto-delete` with its last binding. The exchange may be back by the time we look, the mark is not. Where operators made their
+//!   exchanges durable, the marks are durable too.
 //! - The queue **dropped**, at most one message long, into which the broker puts what our bounded queue drops. That something is in it
 //!   says that the queue overflowed.
 //!
@@ -14,26 +16,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lapin::options::{
-    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions,
-};
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
-use osel_core::intake::{CURSOR_AGE_MICROS, GapCause, Queue};
+use lapin::{Channel, Connection, ExchangeKind};
+use osel_core::intake::{GapCause, Queue};
 use osel_core::time::Timestamp;
+use tokio::time::Instant;
 
-/// How long an exchange that has just vanished is looked for every second: after a restart of the broker its service makes it again with
-/// the first message, and what is published until we are bound to it passes by.
-const RETURNING_SECONDS: i64 = 60;
-/// How long it is looked for at every check after that.
-const EXPECTED_SECONDS: i64 = 600;
-/// How often it is looked for then. The broker logs each time that it is not there.
-const EXPECTED_WAIT_SECONDS: i64 = 60;
-/// The longest wait for an exchange that was never there; the first one is as long as between two checks.
-const UNKNOWN_WAIT_SECONDS_MAX: i64 = 300;
+use super::exchange::{CHECK_WAIT, Change, Exchange, Now, Question, RETURNING_WAIT};
+use super::probe::{Presence, Probe, is_soft};
+
 /// How often bindings are made again although nothing says that they are gone: somebody may have removed one by hand.
-const REBIND_SECONDS: i64 = 300;
+const REBIND_WAIT: Duration = Duration::from_secs(300);
 
 /// How often a quorum queue may deliver a message before it discards it: more often than ever happens. RabbitMQ 4 has a limit of 20 by
 /// default, also for queues that were made before it, and takes -1 for none; RabbitMQ 3 takes -1 too, and discards whatever comes back once.
@@ -67,32 +62,6 @@ pub struct Wanted {
     pub durable_exchanges: bool,
 }
 
-/// What is known of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exchange {
-    /// Nothing yet.
-    Unknown,
-    /// There, and bound to our queue.
-    Bound,
-    /// There, and not bound; it was last seen absent then.
-    Unbound(Option<Timestamp>),
-    /// Not there: when that was seen last and first, whether we were bound to it before, when to look again.
-    Absent { seen: Timestamp, since: Timestamp, expected: bool, next: Timestamp },
-    /// We may not read it.
-    Denied,
-}
-
-/// What changed about an exchange, to be told once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is bound now.
-    Bound(String),
-    /// It was bound and is not there any more.
-    Gone(String),
-    /// The broker does not let us read it.
-    Denied(String),
-}
-
 /// What a look at the broker showed.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
@@ -111,8 +80,8 @@ pub struct Look {
 pub struct Topology {
     wanted: Wanted,
     exchanges: BTreeMap<String, Exchange>,
-    changes: Vec<Change>,
-    bound_at: Timestamp,
+    /// When all bindings were made again, and all of that went well.
+    bound_at: Option<Instant>,
     /// Nothing was looked at by this connection.
     is_new: bool,
     /// An exchange that we were bound to is not there, as the first look of a connection showed. It may have been there meanwhile,
@@ -123,9 +92,8 @@ pub struct Topology {
 impl Topology {
     /// Nothing is known yet.
     pub fn new(wanted: Wanted) -> Self {
-        let exchanges = wanted.exchanges.iter().map(|name| (name.clone(), Exchange::Unknown)).collect();
-        let bound_at = Timestamp::EPOCH;
-        Self { wanted, exchanges, changes: Vec::new(), bound_at, is_new: true, is_lost: false }
+        let exchanges = wanted.exchanges.iter().map(|name| (name.clone(), Exchange::new())).collect();
+        Self { wanted, exchanges, bound_at: None, is_new: true, is_lost: false }
     }
 
     /// The queue's name.
@@ -133,32 +101,22 @@ impl Topology {
         &self.wanted.queue
     }
 
-    /// What changed since the last call.
-    pub fn take_changes(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
+    /// What is to be told about exchanges by now.
+    pub fn take_changes(&mut self, moment: Instant) -> Vec<Change> {
+        self.exchanges.iter_mut().filter_map(|(name, exchange)| exchange.take_change(name, moment)).collect()
     }
 
     /// After how long to look again, at the latest as long as between two checks.
-    pub fn look_within(&self) -> Duration {
-        let is_returning = |exchange: &Exchange| match exchange {
-            Exchange::Absent { seen, since, expected: true, .. } => {
-                *seen < since.plus_seconds(RETURNING_SECONDS)
-            }
-            _ => false,
-        };
-        let is_soon = self.exchanges.values().any(is_returning);
-        if is_soon { Duration::from_secs(1) } else { Duration::from_micros(CURSOR_AGE_MICROS) }
+    pub fn look_within(&self, moment: Instant) -> Duration {
+        let is_soon = self.exchanges.values().any(|exchange| exchange.is_returning(moment));
+        if is_soon { RETURNING_WAIT } else { CHECK_WAIT }
     }
 
-    /// A new connection: what is bound is looked at anew, and what was absent may be back.
-    pub fn forget(&mut self, now: Timestamp) {
+    /// A new connection: everything is looked at and bound anew.
+    pub fn forget(&mut self, moment: Instant) {
         self.is_new = true;
         for exchange in self.exchanges.values_mut() {
-            match exchange {
-                Exchange::Absent { next, .. } => *next = now,
-                Exchange::Denied => *exchange = Exchange::Unknown,
-                Exchange::Unknown | Exchange::Bound | Exchange::Unbound(_) => {}
-            }
+            exchange.forget(moment);
         }
     }
 
@@ -171,9 +129,9 @@ impl Topology {
         &mut self,
         connection: &Connection,
         channel: &Channel,
-        now: Timestamp,
+        now: Now,
     ) -> Result<Look, lapin::Error> {
-        let mut probe = Probe { connection, channel: None };
+        let mut probe = Probe::new(connection);
         self.look_at_exchanges(&mut probe, now).await?;
         let dropped = probe.queue(&self.dropped()).await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -185,14 +143,10 @@ impl Topology {
             }
             Err(error) => return Err(error),
         };
-        let unbound = self.exchanges.values().filter_map(|exchange| match exchange {
-            Exchange::Unbound(since) => Some(*since),
-            _ => None,
-        });
-        let unbound: Vec<_> = unbound.collect();
+        let is_unbound = self.exchanges.values().any(Exchange::is_unbound);
         let state = match dropped {
             Some(messages) if messages > 0 => Queue::Overflowed,
-            _ if self.is_lost || !unbound.is_empty() => Queue::Unbound,
+            _ if self.is_lost || is_unbound => Queue::Unbound,
             Some(_) => Queue::Kept,
             None => {
                 self.declare_dropped(&mut probe).await?;
@@ -201,84 +155,99 @@ impl Topology {
         };
         Ok(Look {
             queue: state,
-            unbound_since: unbound.into_iter().flatten().min(),
+            unbound_since: self.exchanges.values().filter_map(Exchange::unbound_since).min(),
             messages: queue.message_count(),
             consumers: queue.consumer_count(),
         })
     }
 
-    async fn look_at_exchanges(&mut self, probe: &mut Probe<'_>, now: Timestamp) -> Result<(), lapin::Error> {
-        let rebind = now >= self.bound_at.plus_seconds(REBIND_SECONDS);
+    async fn look_at_exchanges(&mut self, probe: &mut Probe<'_>, now: Now) -> Result<(), lapin::Error> {
+        let is_old = |at: Instant| now.moment.saturating_duration_since(at) >= REBIND_WAIT;
+        let rebind = self.is_new || self.bound_at.is_none_or(is_old);
+        let mut is_all_bound = true;
         let names: Vec<String> = self.exchanges.keys().cloned().collect();
         for name in names {
-            let before = self.exchanges[&name];
-            if matches!(before, Exchange::Denied)
-                || matches!(before, Exchange::Absent { next, .. } if next > now)
-            {
-                continue;
+            let mut exchange = self.exchanges[&name];
+            self.look_at(probe, &name, &mut exchange, now).await?;
+            if rebind && exchange.is_bound() {
+                self.rebind(probe, &name, &mut exchange, now).await?;
+                is_all_bound &= exchange.is_bound();
             }
-            let mark = self.mark(&name);
-            let after = match probe.exchange(&name).await? {
-                Presence::Denied => Exchange::Denied,
-                Presence::There => match before {
-                    Exchange::Absent { seen, .. } => Exchange::Unbound(Some(seen)),
-                    Exchange::Unbound(since) => Exchange::Unbound(since),
-                    Exchange::Bound | Exchange::Unknown | Exchange::Denied => {
-                        match probe.exchange(&mark).await? {
-                            Presence::There => Exchange::Bound,
-                            Presence::Absent | Presence::Denied => Exchange::Unbound(None),
-                        }
-                    }
-                },
-                Presence::Absent => self.absent(probe, &name, before, now).await?,
-            };
-            self.is_lost |= self.is_new && matches!(after, Exchange::Absent { expected: true, .. });
-            if after == Exchange::Bound && rebind {
-                self.bind(probe, &name).await?;
-            }
-            self.set(&name, before, after);
+            self.is_lost |= self.is_new && exchange.is_lost();
+            self.exchanges.insert(name, exchange);
         }
         self.is_new = false;
         if rebind {
-            self.bound_at = now;
+            self.bound_at = is_all_bound.then_some(now.moment);
         }
         Ok(())
     }
 
-    /// What is known of an exchange that is not there.
+    async fn look_at(
+        &self,
+        probe: &mut Probe<'_>,
+        name: &str,
+        exchange: &mut Exchange,
+        now: Now,
+    ) -> Result<(), lapin::Error> {
+        match exchange.question(now.moment) {
+            Question::Nothing => {}
+            Question::Permission => match self.may_bind(probe, name).await? {
+                Presence::There => exchange.allowed(),
+                Presence::Absent | Presence::Denied => exchange.denied(now),
+            },
+            Question::Presence => match probe.exchange(name).await? {
+                Presence::There => {
+                    let is_marked = !exchange.needs_mark(self.is_new)
+                        || probe.exchange(&self.mark(name)).await? == Presence::There;
+                    exchange.there(is_marked);
+                }
+                Presence::Absent => self.absent(probe, name, exchange, now).await?,
+                Presence::Denied => exchange.denied(now),
+            },
+        }
+        Ok(())
+    }
+
+    /// An exchange is not there. Our binding went with it, and so the mark must not say that there is one: the next process would believe
+    /// it when the exchange is back.
     async fn absent(
         &self,
         probe: &mut Probe<'_>,
         name: &str,
-        before: Exchange,
-        now: Timestamp,
-    ) -> Result<Exchange, lapin::Error> {
-        let (since, expected) = match before {
-            Exchange::Absent { since, expected, .. } => (since, expected),
-            Exchange::Bound | Exchange::Unbound(_) => (now, true),
-            Exchange::Unknown | Exchange::Denied => {
-                (now, probe.exchange(&self.mark(name)).await? == Presence::There)
-            }
-        };
-        let waited = now.micros().saturating_sub(since.micros()) / 1_000_000;
-        let first = i64::try_from(CURSOR_AGE_MICROS / 1_000_000).unwrap_or(1);
-        let wait = match expected {
-            true if waited < RETURNING_SECONDS => 1,
-            true if waited < EXPECTED_SECONDS => first,
-            true => EXPECTED_WAIT_SECONDS,
-            false => waited.clamp(first, UNKNOWN_WAIT_SECONDS_MAX),
-        };
-        Ok(Exchange::Absent { seen: now, since, expected, next: now.plus_seconds(wait) })
+        exchange: &mut Exchange,
+        now: Now,
+    ) -> Result<(), lapin::Error> {
+        let mark = self.mark(name);
+        let was_marked = exchange.is_unknown() && probe.exchange(&mark).await? == Presence::There;
+        if !exchange.is_absent() {
+            probe.delete_exchange(&mark).await?;
+        }
+        exchange.absent(was_marked, now);
+        Ok(())
     }
 
-    fn set(&mut self, name: &str, before: Exchange, after: Exchange) {
-        match (before, after) {
-            (Exchange::Bound, Exchange::Absent { .. }) => self.changes.push(Change::Gone(name.to_owned())),
-            (Exchange::Denied, Exchange::Denied) => {}
-            (_, Exchange::Denied) => self.changes.push(Change::Denied(name.to_owned())),
-            _ => {}
+    /// Binds again what is bound as far as we know. The mark is only bound, never made: if it has just gone, so has the binding.
+    async fn rebind(
+        &self,
+        probe: &mut Probe<'_>,
+        name: &str,
+        exchange: &mut Exchange,
+        now: Now,
+    ) -> Result<(), lapin::Error> {
+        let mut bound = probe.bind(&self.wanted.queue, &self.mark(name), "").await?;
+        if bound == Presence::There {
+            bound = self.bind(probe, name).await?;
         }
-        self.exchanges.insert(name.to_owned(), after);
+        match bound {
+            Presence::There => {}
+            Presence::Denied => exchange.denied(now),
+            Presence::Absent => {
+                exchange.unbound();
+                self.look_at(probe, name, exchange, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Puts everything right: declares what is ours and binds every exchange that is there.
@@ -289,45 +258,31 @@ impl Topology {
         &mut self,
         connection: &Connection,
         why: GapCause,
-        now: Timestamp,
+        now: Now,
     ) -> Result<(), lapin::Error> {
-        let mut probe = Probe { connection, channel: None };
+        let mut probe = Probe::new(connection);
         self.declare_dropped(&mut probe).await?;
+        let names: Vec<String> = self.exchanges.keys().cloned().collect();
         if probe.queue(&self.wanted.queue).await?.is_none() {
+            // First the marks: whoever finds the queue and a mark takes the queue for bound, and the connection may end at any time.
+            for name in &names {
+                probe.delete_exchange(&self.mark(name)).await?;
+            }
+            self.exchanges.values_mut().for_each(Exchange::unbound);
             let arguments = |quorum| self.arguments(quorum);
             self.declare_queue(&mut probe, &self.wanted.queue, arguments).await?;
-            for exchange in self.exchanges.values_mut() {
-                if *exchange == Exchange::Bound {
-                    *exchange = Exchange::Unbound(None);
-                }
-            }
         }
-        let names: Vec<String> = self.exchanges.keys().cloned().collect();
         for name in names {
-            match self.exchanges[&name] {
-                Exchange::Unbound(_) => {
-                    let before = self.exchanges[&name];
-                    let after = match self.bind(&mut probe, &name).await? {
-                        Presence::There => {
-                            self.changes.push(Change::Bound(name.clone()));
-                            Exchange::Bound
-                        }
-                        Presence::Denied => Exchange::Denied,
-                        Presence::Absent => self.absent(&mut probe, &name, before, now).await?,
-                    };
-                    self.set(&name, before, after);
-                }
-                Exchange::Absent { expected: true, .. } => {
-                    // Its binding went with it, and so the mark must not say that there is one.
-                    let mark = self.mark(&name);
-                    probe
-                        .channel()
-                        .await?
-                        .exchange_delete(mark.into(), ExchangeDeleteOptions::default())
-                        .await?;
-                }
-                Exchange::Unknown | Exchange::Bound | Exchange::Absent { .. } | Exchange::Denied => {}
+            let mut exchange = self.exchanges[&name];
+            if !exchange.is_unbound() {
+                continue;
             }
+            match self.bind_and_mark(&mut probe, &name).await? {
+                Presence::There => exchange.bound(),
+                Presence::Denied => exchange.denied(now),
+                Presence::Absent => self.look_at(&mut probe, &name, &mut exchange, now).await?,
+            }
+            self.exchanges.insert(name, exchange);
         }
         let dropped = self.dropped();
         self.is_lost = false;
@@ -338,32 +293,51 @@ impl Topology {
     }
 
     async fn bind(&self, probe: &mut Probe<'_>, exchange: &str) -> Result<Presence, lapin::Error> {
-        for topic in &self.wanted.topics {
-            let (queue, key) = (self.wanted.queue.as_str().into(), format!("{topic}.*").into());
-            let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-            let channel = probe.channel().await?;
-            let bound = channel.queue_bind(queue, exchange.into(), key, options, arguments).await;
-            let presence = probe.presence(bound)?;
-            if presence != Presence::There {
-                return Ok(presence);
+        for key in self.keys() {
+            let bound = probe.bind(&self.wanted.queue, exchange, &key).await?;
+            if bound != Presence::There {
+                return Ok(bound);
             }
         }
-        let durable = self.wanted.durable_exchanges;
-        let mark = ExchangeDeclareOptions { durable, internal: true, ..ExchangeDeclareOptions::default() };
-        let channel = probe.channel().await?;
-        let name = self.mark(exchange).into();
-        channel.exchange_declare(name, ExchangeKind::Fanout, mark, FieldTable::default()).await?;
         Ok(Presence::There)
+    }
+
+    async fn may_bind(&self, probe: &mut Probe<'_>, exchange: &str) -> Result<Presence, lapin::Error> {
+        for key in self.keys() {
+            let allowed = probe.may_bind(&self.wanted.queue, exchange, &key).await?;
+            if allowed != Presence::There {
+                return Ok(allowed);
+            }
+        }
+        Ok(Presence::There)
+    }
+
+    /// Binds, and makes the mark that says so.
+    async fn bind_and_mark(&self, probe: &mut Probe<'_>, exchange: &str) -> Result<Presence, lapin::Error> {
+        let bound = self.bind(probe, exchange).await?;
+        if bound != Presence::There {
+            return Ok(bound);
+        }
+        let mark = self.mark(exchange);
+        // One that was made with other flags could not be declared.
+        probe.delete_exchange(&mark).await?;
+        let durable = self.wanted.durable_exchanges;
+        let flags = ExchangeDeclareOptions {
+            durable,
+            internal: true,
+            auto_delete: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        let (name, kind) = (mark.as_str().into(), ExchangeKind::Fanout);
+        probe.channel().await?.exchange_declare(name, kind, flags, FieldTable::default()).await?;
+        probe.bind(&self.wanted.queue, &mark, "").await
     }
 
     /// Declares what shows that our queue overflowed. Where that cannot be (a node that has it is down) nothing else has to wait for it:
     /// then it is not known.
     async fn declare_dropped(&self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
         match self.try_declare_dropped(probe).await {
-            Err(error) if error.is_amqp_error() && connection_stands(probe.connection) => {
-                probe.channel = None;
-                Ok(())
-            }
+            Err(error) if probe.is_refused(&error) => Ok(()),
             declared => declared,
         }
     }
@@ -402,10 +376,7 @@ impl Topology {
             let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             match probe.channel().await?.queue_declare(name.into(), durable, arguments(quorum)).await {
                 Ok(_) => return Ok(()),
-                Err(error) if error.is_amqp_error() && connection_stands(probe.connection) => {
-                    probe.channel = None;
-                    refused = Some(error);
-                }
+                Err(error) if probe.is_refused(&error) => refused = Some(error),
                 Err(error) => return Err(error),
             }
         }
@@ -426,6 +397,11 @@ impl Topology {
         arguments
     }
 
+    /// What our queue is bound by.
+    fn keys(&self) -> impl Iterator<Item = String> {
+        self.wanted.topics.iter().map(|topic| format!("{topic}.*"))
+    }
+
     fn dropped(&self) -> String {
         format!("{}.dropped", self.wanted.queue)
     }
@@ -441,74 +417,4 @@ fn of_type(quorum: bool) -> FieldTable {
     let name = if quorum { "quorum" } else { "classic" };
     arguments.insert("x-queue-type".into(), AMQPValue::LongString(name.into()));
     arguments
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
-    There,
-    Absent,
-    Denied,
-}
-
-/// Asks on channels of its own: each "no" of the broker ends one.
-struct Probe<'a> {
-    connection: &'a Connection,
-    channel: Option<Channel>,
-}
-
-impl Probe<'_> {
-    async fn channel(&mut self) -> Result<&Channel, lapin::Error> {
-        let channel = match self.channel.take() {
-            Some(channel) => channel,
-            None => self.connection.create_channel().await?,
-        };
-        Ok(self.channel.insert(channel))
-    }
-
-    async fn exchange(&mut self, name: &str) -> Result<Presence, lapin::Error> {
-        let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
-        let channel = self.channel().await?;
-        let asked =
-            channel.exchange_declare(name.into(), ExchangeKind::Topic, passive, FieldTable::default()).await;
-        self.presence(asked)
-    }
-
-    /// How many messages a queue has; none when it is not there.
-    async fn queue(&mut self, name: &str) -> Result<Option<u32>, lapin::Error> {
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        match self.channel().await?.queue_declare(name.into(), passive, FieldTable::default()).await {
-            Ok(queue) => Ok(Some(queue.message_count())),
-            Err(error) if is_soft(&error, &AMQPSoftError::NOTFOUND) => {
-                self.channel = None;
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn presence(&mut self, asked: Result<(), lapin::Error>) -> Result<Presence, lapin::Error> {
-        let Err(error) = asked else { return Ok(Presence::There) };
-        self.channel = None;
-        if is_soft(&error, &AMQPSoftError::NOTFOUND) {
-            Ok(Presence::Absent)
-        } else if is_soft(&error, &AMQPSoftError::ACCESSREFUSED) {
-            Ok(Presence::Denied)
-        } else {
-            Err(error)
-        }
-    }
-}
-
-fn connection_stands(connection: &Connection) -> bool {
-    connection.status().connected()
-}
-
-fn is_soft(error: &lapin::Error, wanted: &AMQPSoftError) -> bool {
-    match error.kind() {
-        ErrorKind::ProtocolError(error) => match error.kind() {
-            AMQPErrorKind::Soft(found) => found == wanted,
-            AMQPErrorKind::Hard(_) => false,
-        },
-        _ => false,
-    }
 }

@@ -76,6 +76,8 @@ fn osel_goes_on_after_whatever_breaks_and_tells_what_is_missing() {
     a_new_password_is_taken_up(&broker, &client, &proxy, &mut osel, &mut ids);
     an_alarm_stops_nothing(&broker, &client, &proxy, &osel, &mut ids);
     an_overflow_is_a_gap(&client, &mut osel, &mut ids);
+    an_exchange_made_again_while_osel_is_down_is_a_gap(&client, &mut osel, &mut ids);
+    a_queue_without_its_bindings_is_a_gap(&broker, &client, &mut osel, &mut ids);
 
     proxy.stall();
     assert!(osel.stop().success(), "a broker that does not answer keeps nobody");
@@ -162,4 +164,51 @@ fn an_overflow_is_a_gap(client: &Client, osel: &mut Osel, ids: &mut Vec<String>)
     assert!(osel.ledger("one").unwrap().recorded > listening);
     ids.extend(kept);
     ids.extend(more);
+}
+
+/// Starts osel after something was published that nobody took, and expects exactly one gap more, which covers that.
+#[track_caller]
+fn expect_gap_at(lost_at: &str, client: &Client, osel: &mut Osel, ids: &mut Vec<String>) {
+    let before = osel.gaps().len();
+    osel.start();
+    until("the gap is told", LIMIT, || osel.gaps().len() > before);
+    let more = publish(client, &format!("after {before} gaps"), 5);
+    until("what comes later is recorded", LIMIT, || {
+        let recorded = osel.recorded_ids();
+        more.iter().all(|id| recorded.contains(id))
+    });
+    ids.extend(more);
+    let gaps = osel.gaps();
+    assert_eq!(gaps.len(), before + 1, "{gaps:?}");
+    let [from, to, why] = &gaps[before];
+    assert!(&**from <= lost_at && lost_at <= &**to && why.contains("not bound"), "{gaps:?} {lost_at}");
+}
+
+/// osel has seen that it is gone, and ends before it is back.
+fn an_exchange_made_again_while_osel_is_down_is_a_gap(
+    client: &Client,
+    osel: &mut Osel,
+    ids: &mut Vec<String>,
+) {
+    client.delete_exchange("neutron").unwrap();
+    osel.await_log(&["exchange is gone", "neutron"]);
+    osel.kill();
+    client.declare_exchange("neutron", false).unwrap();
+    publish(client, "to nobody", 5);
+    expect_gap_at(&now(), client, osel, ids);
+}
+
+/// As a connection leaves it that ends between the declaration of the queue and its bindings.
+fn a_queue_without_its_bindings_is_a_gap(
+    broker: &Broker,
+    client: &Client,
+    osel: &mut Osel,
+    ids: &mut Vec<String>,
+) {
+    osel.kill();
+    let queue = osel.queue();
+    broker.delete_queue("/", &queue);
+    client.declare_queue(&queue, "quorum").unwrap();
+    publish(client, "to no binding", 5);
+    expect_gap_at(&now(), client, osel, ids);
 }

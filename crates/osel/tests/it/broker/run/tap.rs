@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::{Binding, Broker, Client, Notification, Publisher, PublisherOptions, Release, until};
-use super::{LIMIT, Osel, PASSWORD, USER, add_user, body, publish, source, url};
+use super::{LIMIT, Osel, PASSWORD, USER, add_user, body, now, publish, source, url};
 
 /// As a service's context has it.
 const TOKEN: &str = "gAAAAABtokenOfAUserThatMustNotBeKept";
@@ -117,33 +117,55 @@ fn others_see_no_difference(broker: &Broker, osel: &Osel) {
     let dropped = format!("{own}.dropped");
     assert_eq!(names, ["notifications.info", &own, &dropped, "versioned_notifications.info"]);
 
-    let binding =
-        |key: &str| Binding { exchange: "neutron".into(), queue: own.clone(), routing_key: key.into() };
+    let binding = |exchange: &str, key: &str| Binding {
+        exchange: exchange.into(),
+        queue: own.clone(),
+        routing_key: key.into(),
+    };
     let bindings = broker.list_bindings("/");
     let bound: Vec<&Binding> = bindings.iter().filter(|binding| binding.queue == own).collect();
-    assert_eq!(bound, [&binding("notifications.*"), &binding("versioned_notifications.*")]);
+    let mark = format!("{own}.bound.neutron");
+    let wanted = [
+        &binding("neutron", "notifications.*"),
+        &binding("neutron", "versioned_notifications.*"),
+        &binding(&mark, ""),
+    ];
+    assert_eq!(bound, wanted);
     let exchanges = broker.ctl(&["list_exchanges", "--no-table-headers", "name", "durable"]);
     let mut foreign: Vec<&str> = exchanges.lines().filter(|line| !line.starts_with("amq.")).collect();
     foreign.retain(|line| !line.starts_with("osel.") && !line.starts_with('\t'));
     assert_eq!(foreign, ["neutron\tfalse"]);
 }
 
-/// An exchange that nobody has declared so far and that osel may not read at first: what was published before lies in a gap.
+/// An exchange that nobody has declared so far and that osel may not read at first: what is published before it is bound lies in a gap,
+/// and what is not allowed for long is told once.
 fn an_exchange_that_comes_later_is_bound(broker: &Broker, osel: &mut Osel) {
     let may_read = |what: &str| broker.set_permissions("/", USER, ["^osel\\.", "^osel\\.", what]);
+    let denied = ["exchange may not be read", "keystone"];
     may_read("^(osel\\.|neutron$)");
     let keystone = PublisherOptions { exchange: "keystone".to_owned(), ..PublisherOptions::default() };
     let mut publisher = Publisher::start(broker, &keystone);
     let login = Notification::new("identity.user.created", json!({"resource_info": "u2"}));
     publisher.publish(&login);
-    osel.await_log(&["exchange may not be read", "keystone"]);
-    may_read(".*");
-    // The next connection tries again.
+    osel.await_log(&denied);
+    until("the gap before is told", LIMIT, || !osel.gaps().is_empty());
+    let before = osel.gaps();
+
+    // A new connection finds nothing new.
     broker.close_all_connections("for a test");
+    let published_at = now();
+    let client = Client::connect(&broker.url()).unwrap();
+    let heard = publish(&client, "meanwhile", 2);
+    until("it listens again", LIMIT, || heard.iter().all(|id| osel.recorded_ids().contains(id)));
+    assert_eq!((osel.gaps(), osel.lines(&denied).len()), (before.clone(), 1));
+
+    may_read(".*");
     osel.await_log(&["exchange bound", "keystone"]);
-    until("the gap is told", LIMIT, || !osel.gaps().is_empty());
+    until("the gap is told", LIMIT, || osel.gaps().len() > before.len());
     let gaps = osel.gaps();
     assert!(gaps.iter().all(|[from, to, why]| from < to && why.contains("not bound")), "{gaps:?}");
+    let [from, to, _] = &gaps[gaps.len() - 1];
+    assert!(*from <= published_at && published_at <= *to, "{gaps:?} {published_at}");
     let late = publisher.publish(&login).confirmed.remove(0);
     until("what comes later is recorded", LIMIT, || osel.recorded_ids().contains(&late));
 }
