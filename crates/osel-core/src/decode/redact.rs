@@ -166,13 +166,14 @@ pub(super) fn shapes(bytes: &[u8]) -> Vec<Span> {
             _ => authority.password_before(bytes, hit),
         };
         let Some((start, end)) = span.filter(|(start, end)| start < end) else { continue };
-        match spans.last_mut() {
-            // A password with an `@` in it: the last one ends it.
-            Some(last) if last.start as usize == start => last.end = end as u32,
-            _ if start >= done => spans.push(Span { start: start as u32, end: end as u32, whole: false }),
-            _ => continue,
+        let mut found = Span { start: start as u32, end: end as u32, whole: false };
+        // A password with an `@` in it, or with what looks like a token: what was found inside of it is part of it.
+        while let Some(inside) = spans.pop_if(|last| last.end > found.start) {
+            found.start = found.start.min(inside.start);
+            found.end = found.end.max(inside.end);
         }
-        done = end;
+        spans.push(found);
+        done = found.end as usize;
     }
     spans
 }
@@ -464,6 +465,8 @@ mod tests {
         assert_eq!(masked("Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2ln-_x x"), "Bearer *** x");
         assert_eq!(masked("rabbit://osel:geheim@host:5672/"), "rabbit://osel:***@host:5672/");
         assert_eq!(masked("rabbit://u:p@ss@h1,u:p@h2/ x://u:p@h"), "rabbit://u:***@h2/ x://u:***@h");
+        // Its first letter was kept: the token within was found first.
+        assert_eq!(masked("rabbit://u:pgAAAAABk_x@h/"), "rabbit://u:***@h/");
         assert_eq!(
             masked("-----BEGIN RSA PRIVATE KEY-----\\nMIIE\\n-----END"),
             "-----BEGIN RSA PRIVATE KEY-----***-----END"
