@@ -64,7 +64,7 @@ fn of_source(source: &SourceConfig, file: ConfigArg, store_id: &str) -> Settings
         connect_time: Duration::from_secs(source.rabbitmq.connect_timeout_seconds.into()),
         // Passwords are exchanged while we run: what the configuration says now is what counts. One that is wrong just now, since
         // somebody is at it, changes nothing.
-        address: Box::new(move |host| {
+        address: Arc::new(move |host| {
             let read = file.load_quietly().and_then(|config| {
                 config.sources.into_iter().find(|source| source.name == started_with.name)
             });

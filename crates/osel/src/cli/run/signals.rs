@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::super::config::ConfigArg;
 use super::assemble;
-use crate::config::Config;
+use crate::config::{Config, RabbitMqConfig};
 use crate::runtime::service::ServiceHandle;
 use crate::telemetry::LogHandle;
 
@@ -64,7 +64,10 @@ impl Signals {
         });
         tokio.spawn(async move {
             while reload.recv().await.is_some() {
-                match file.load_quietly() {
+                // Files may lie on a disk that does not answer: not on a thread that others need.
+                let own = file.clone();
+                let read = tokio::task::spawn_blocking(move || own.load_quietly()).await;
+                match read.ok().flatten() {
                     Some(new) => {
                         adopt(&config, &new, &service, &log);
                         config = new;
@@ -83,6 +86,17 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
     let names = |config: &Config| config.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
+    let queues = |config: &Config| {
+        let sources = config.sources.iter().map(|source| (source.region.clone(), &source.rabbitmq));
+        let queue = |(region, bus): (_, &RabbitMqConfig)| {
+            (region, bus.queue.clone(), bus.durable_exchanges, bus.connect_timeout_seconds)
+        };
+        sources.map(queue).collect::<Vec<_>>()
+    };
+    let rates = |config: &Config| {
+        let scan = &config.scan;
+        (scan.rate_per_second, scan.host_rate_per_second, scan.concurrency)
+    };
     let tapped = |config: &Config| {
         let sources = config.sources.iter();
         sources
@@ -93,6 +107,11 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         ("store", old.store == new.store),
         ("source", names(old) == names(new)),
         ("source.exchanges, source.topics", tapped(old) == tapped(new)),
+        (
+            "source.region, source.queue, source.durable_exchanges, source.connect_timeout_seconds",
+            queues(old) == queues(new),
+        ),
+        ("scan rates, scan.concurrency", rates(old) == rates(new)),
         ("log.format", old.log.format == new.log.format),
     ] {
         if !is_same {

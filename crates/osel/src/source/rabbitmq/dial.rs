@@ -12,7 +12,7 @@ use osel_core::intake::BrokerTrouble;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::gate::{Gate, HELD_BYTES_MAX, Meter};
+use super::gate::{Gate, HELD_BYTES_MAX, Keeper, Meter};
 use super::guard::FRAME_BYTES_MAX;
 use super::socket::{Kit, Socket};
 use super::trust::{self, TlsFiles, TrustError};
@@ -89,31 +89,33 @@ pub fn trouble_of(error: &lapin::Error) -> BrokerTrouble {
     }
 }
 
-/// A connection that stands, with the gate of its socket.
+/// A connection that stands, with the keeper of its socket's gate: what is read ends with it.
 ///
 /// # Errors
 /// When it does not stand within the limit.
-pub async fn dial(address: &Address, limit: Duration) -> Result<(Connection, Gate), DialError> {
+pub async fn dial(address: &Address, limit: Duration) -> Result<(Connection, Keeper), DialError> {
     let slow = |_| DialError::Slow(address.host.clone());
     tokio::time::timeout(limit, connect(address)).await.map_err(slow)?
 }
 
-async fn connect(address: &Address) -> Result<(Connection, Gate), DialError> {
+async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let host = &address.host;
     let unreachable = |error| DialError::Unreachable(format!("{host}:{}", address.port), error);
     let stream = TcpStream::connect((host.as_str(), address.port)).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     let gate = Gate::new(HELD_BYTES_MAX);
     let meter = Meter::new(gate.clone());
+    // When this is given up half way, the library's thread must not wait for a peer that never answers.
+    let keeper = Keeper::of(gate);
     let socket = match &address.tls {
         None => Socket::plain(stream, meter),
         Some(files) => {
-            let connector = TlsConnector::from(trust::client(files)?);
+            let (own, unreadable) = (files.clone(), DialError::Slow(host.clone()));
+            // Files may lie on a disk that does not answer.
+            let client = tokio::task::spawn_blocking(move || trust::client(&own)).await;
+            let connector = TlsConnector::from(client.map_err(|_| unreadable)??);
             let name = trust::server_name(files, host)?;
-            let stream = connector
-                .connect(name, stream)
-                .await
-                .map_err(|error| DialError::Untrusted(host.clone(), error))?;
+            let stream = connector.connect(name, stream).await.map_err(|error| handshake(host, error))?;
             Socket::tls(stream, meter)
         }
     };
@@ -127,7 +129,14 @@ async fn connect(address: &Address) -> Result<(Connection, Gate), DialError> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = Runtime::new(Kit::current());
     let connection = Connection::connector(uri(address), runtime, hand_over, properties).await?;
-    Ok((connection, gate))
+    Ok((connection, keeper))
+}
+
+/// Why a handshake failed: for want of trust, or of a peer that goes on with it.
+fn handshake(host: &str, error: io::Error) -> DialError {
+    let is_trust = error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>());
+    let of = if is_trust { DialError::Untrusted } else { DialError::Unreachable };
+    of(host.to_owned(), error)
 }
 
 fn uri(address: &Address) -> AMQPUri {

@@ -5,6 +5,7 @@
 //! the bytes of bodies by their frames, whoever has made messages durable gives them back, and above the limit nothing more is read.
 //! TCP then holds the broker back.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -26,31 +27,83 @@ struct Held {
     bytes: u64,
     /// Of the message that is being read, or was read last.
     current: u64,
+    /// Whoever reads, when there was nothing to read or reading was not permitted.
     waiting: Option<Waker>,
+    is_shut: bool,
+}
+
+/// Shuts a gate when it goes: nobody wants the connection any more, and whoever reads from it has to learn that, whatever the
+/// broker does.
+#[derive(Debug)]
+pub struct Keeper(Gate);
+
+impl Keeper {
+    /// The keeper of a gate.
+    pub fn of(gate: Gate) -> Self {
+        Self(gate)
+    }
+}
+
+impl Deref for Keeper {
+    type Target = Gate;
+
+    fn deref(&self) -> &Gate {
+        &self.0
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.shut();
+    }
 }
 
 impl Gate {
     /// A gate that lets so many bytes be held.
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Mutex::new(Held { limit, bytes: 0, current: 0, waiting: None })))
+        Self(Arc::new(Mutex::new(Held { limit, bytes: 0, current: 0, waiting: None, is_shut: false })))
     }
 
     /// Whether something may be read; if not, the waker is called when it may be.
     pub fn is_open(&self, waker: &Waker) -> bool {
         let mut held = self.held();
-        // A message larger than the limit has to come to its end: it alone never closes the gate.
-        let is_open = held.bytes < held.limit || held.bytes <= held.current;
+        let is_open = held.is_open();
         if !is_open {
-            held.waiting = Some(waker.clone());
+            held.await_by(waker);
         }
         is_open
+    }
+
+    /// Whether so much is held that nothing is read now.
+    pub fn is_full(&self) -> bool {
+        !self.held().is_open()
+    }
+
+    /// Whoever reads waits for the broker: the waker is called when the gate is shut.
+    pub fn awaits(&self, waker: &Waker) {
+        self.held().await_by(waker);
+    }
+
+    /// Whether nobody wants the connection any more.
+    pub fn is_shut(&self) -> bool {
+        self.held().is_shut
+    }
+
+    fn shut(&self) {
+        let mut held = self.held();
+        held.is_shut = true;
+        let waiting = held.waiting.take();
+        drop(held);
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
     }
 
     /// So many bytes of bodies need not be held any more.
     pub fn release(&self, bytes: u64) {
         let mut held = self.held();
         held.bytes = held.bytes.saturating_sub(bytes);
-        if (held.bytes < held.limit || held.bytes <= held.current)
+        if held.is_open()
             && let Some(waker) = held.waiting.take()
         {
             drop(held);
@@ -67,6 +120,19 @@ impl Gate {
     fn held(&self) -> MutexGuard<'_, Held> {
         // Nothing panics while it is locked; the numbers are right in any case.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn is_open(&self) -> bool {
+        // A message larger than the limit has to come to its end: it alone never closes the gate.
+        self.bytes < self.limit || self.bytes <= self.current
+    }
+
+    fn await_by(&mut self, waker: &Waker) {
+        if self.waiting.as_ref().is_none_or(|waiting| !waiting.will_wake(waker)) {
+            self.waiting = Some(waker.clone());
+        }
     }
 }
 
@@ -193,6 +259,18 @@ mod tests {
         gate.release(50);
         assert_eq!(calls.0.load(Ordering::SeqCst), 1);
         assert!(gate.is_open(&waker));
+    }
+
+    #[test]
+    fn whoever_reads_learns_that_the_keeper_is_gone() {
+        let (calls, gate) = (Arc::new(Calls::default()), Gate::new(100));
+        let waker = Waker::from(Arc::clone(&calls));
+        let keeper = Keeper::of(gate.clone());
+        gate.awaits(&waker);
+        assert!(!gate.is_shut());
+        drop(keeper);
+        assert!(gate.is_shut());
+        assert_eq!(calls.0.load(Ordering::SeqCst), 1);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use tokio_stream::StreamExt;
 
 use super::dial::{Address, DialError, dial, trouble_of};
 use super::exchange::{Change, Now};
-use super::gate::Gate;
+use super::gate::Keeper;
 use super::message::{Arrived, Reader};
 use super::topology::{Look, Topology, Wanted};
 use crate::telemetry::chain;
@@ -37,6 +37,8 @@ const PREFETCH: u16 = ((BATCHES_IN_FLIGHT + 2) * BATCH_MESSAGES) as u16;
 const CHUNK_MESSAGES: usize = 256;
 /// How long a broker may take to close a connection that is given up.
 const CLOSE_TIME: Duration = Duration::from_millis(500);
+/// After how long a look at the queue is tried again that could not be made.
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a source needs to know.
 pub struct Settings {
@@ -49,7 +51,7 @@ pub struct Settings {
     /// The longest time for a connection to stand, and for a look at the broker.
     pub connect_time: Duration,
     /// The address of a host by its index; asked for each attempt, since passwords change.
-    pub address: Box<dyn Fn(usize) -> Result<Address, String> + Send + Sync>,
+    pub address: Arc<dyn Fn(usize) -> Result<Address, String> + Send + Sync>,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
 }
@@ -186,6 +188,20 @@ enum Happened {
     Nothing,
 }
 
+/// Why a connection is at its end, and in words.
+type Ended = (BrokerTrouble, String);
+
+/// Why a consumer's stream has ended.
+fn ended(connection: &Connection, error: Option<lapin::Error>) -> Ended {
+    match error {
+        Some(error) => (trouble_of(&error), error.to_string()),
+        None if connection.status().connected() => {
+            (BrokerTrouble::Cancelled, "the broker has ended the consumer".to_owned())
+        }
+        None => (BrokerTrouble::Closed, "the connection has ended".to_owned()),
+    }
+}
+
 /// A connection to be made.
 #[derive(Clone, Copy)]
 struct Due {
@@ -210,7 +226,7 @@ struct Up {
     channel: Channel,
     consumer: Option<Consumer>,
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
-    gate: Gate,
+    gate: Keeper,
     /// Tags and sizes of what was handed over and is not acknowledged.
     open: VecDeque<(u64, u64)>,
     reader: Reader,
@@ -231,11 +247,10 @@ impl Up {
         tokio::select! {
             delivery = delivery => match delivery {
                 Some(Ok(delivery)) => Happened::Delivery(Box::new(delivery)),
-                Some(Err(error)) => Happened::Ended(trouble_of(&error), error.to_string()),
-                None if connection.status().connected() => {
-                    Happened::Ended(BrokerTrouble::Cancelled, "the broker ended the consumer".to_owned())
+                end => {
+                    let (why, detail) = ended(connection, end.and_then(Result::err));
+                    Happened::Ended(why, detail)
                 }
-                None => Happened::Ended(BrokerTrouble::Closed, "the connection ended".to_owned()),
             },
             event = events.next() => match event {
                 Some(Event::ConnectionBlocked(_)) => Happened::Blocked(true),
@@ -251,27 +266,26 @@ impl Up {
         }
     }
 
-    /// Takes what has arrived by now, beginning with `first`.
-    fn take(&mut self, first: Option<Delivery>, settings: &Settings) -> Result<Vec<Arrived>, lapin::Error> {
+    /// Takes what has arrived by now, beginning with `first`, and says why nothing more will come, if that is so.
+    fn take(&mut self, first: Option<Delivery>, settings: &Settings) -> (Vec<Arrived>, Option<Ended>) {
         let mut messages = Vec::new();
         let now = (settings.clock)();
         let mut next = first;
-        loop {
+        while messages.len() < CHUNK_MESSAGES {
             if next.is_none() {
-                next = match &mut self.consumer {
-                    Some(consumer) => ready_now(consumer.next()).flatten().transpose()?,
-                    None => None,
+                let Some(consumer) = &mut self.consumer else { break };
+                next = match ready_now(consumer.next()) {
+                    None => break,
+                    Some(Some(Ok(delivery))) => Some(delivery),
+                    Some(end) => return (messages, Some(ended(&self.connection, end.and_then(Result::err)))),
                 };
             }
             let Some(delivery) = next.take() else { break };
             let arrived = self.reader.read(delivery, now);
             self.open.push_back((arrived.tag, arrived.bytes as u64));
             messages.push(arrived);
-            if messages.len() == CHUNK_MESSAGES {
-                break;
-            }
         }
-        Ok(messages)
+        (messages, None)
     }
 
     async fn consume(&mut self, queue: &str) -> Result<(), lapin::Error> {
@@ -380,6 +394,11 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
 
     async fn check(&mut self) {
         let Some(up) = &mut self.up else { return };
+        if up.gate.is_full() {
+            // The answer could not be read either: once there is room.
+            up.check_at = Instant::now() + CHECK_AGAIN;
+            return;
+        }
         let now = self.settings.now();
         let looking = self.topology.look(&up.connection, &up.channel, now);
         let look = match timeout(self.settings.connect_time, looking).await {
@@ -395,28 +414,32 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
             return self.lost(BrokerTrouble::Cancelled, "the queue is gone".to_owned());
         }
         // What was on its way before the answer comes first.
-        let mut is_empty = is_consuming && !self.is_paused;
-        while is_empty {
-            let messages = match up.take(None, &self.settings) {
-                Ok(messages) => messages,
-                Err(error) => return self.lost(trouble_of(&error), error.to_string()),
-            };
-            if messages.is_empty() {
-                break;
+        let mut is_here = is_consuming && !self.is_paused;
+        while is_here {
+            let (messages, end) = up.take(None, &self.settings);
+            is_here = messages.len() == CHUNK_MESSAGES;
+            if !messages.is_empty() {
+                (self.tell)(BusEvent::Arrived { connection: up.number, messages });
             }
-            is_empty = messages.len() < CHUNK_MESSAGES || !self.is_paused;
-            (self.tell)(BusEvent::Arrived { connection: up.number, messages });
+            if let Some((why, detail)) = end {
+                return self.lost(why, detail);
+            }
         }
-        let report = report(look, now.time, is_empty && look.consumers <= 1);
+        if is_consuming && look.consumers == 0 {
+            // Its end may have been told while nobody listened, or never.
+            return self.lost(BrokerTrouble::Cancelled, "the broker has ended the consumer".to_owned());
+        }
+        let is_all = is_consuming && !self.is_paused && look.consumers <= 1;
+        let report = report(look, now.time, is_all);
         (self.tell)(BusEvent::Checked { connection: up.number, report });
     }
 
     fn hand_over(&mut self, first: Delivery) {
         let Some(up) = &mut self.up else { return };
-        let connection = up.number;
-        match up.take(Some(first), &self.settings) {
-            Ok(messages) => (self.tell)(BusEvent::Arrived { connection, messages }),
-            Err(error) => self.lost(trouble_of(&error), error.to_string()),
+        let (messages, end) = up.take(Some(first), &self.settings);
+        (self.tell)(BusEvent::Arrived { connection: up.number, messages });
+        if let Some((why, detail)) = end {
+            self.lost(why, detail);
         }
     }
 
@@ -427,8 +450,9 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
             bytes += size;
         }
         up.gate.release(bytes);
-        let acknowledged = up.channel.basic_ack(up_to, BasicAckOptions { multiple: true }).await;
-        self.end_unless(Ok(acknowledged));
+        let acknowledging = up.channel.basic_ack(up_to, BasicAckOptions { multiple: true });
+        let acknowledged = timeout(self.settings.connect_time, acknowledging).await;
+        self.end_unless(acknowledged);
     }
 
     fn blocked(&mut self, is_blocked: bool) {
@@ -478,7 +502,12 @@ async fn attempt(
     host: usize,
     number: ConnectionNumber,
 ) -> Result<(Up, QueueReport), (BrokerTrouble, String)> {
-    let address = (settings.address)(host).map_err(|detail| (BrokerTrouble::Denied, detail))?;
+    // Files may lie on a disk that does not answer: not on a thread that others need.
+    let asked = Arc::clone(&settings.address);
+    let asking = timeout(settings.connect_time, tokio::task::spawn_blocking(move || asked(host)));
+    let late = || (BrokerTrouble::Unreachable, "the configuration cannot be read".to_owned());
+    let address = asking.await.map_err(|_| late())?.map_err(|_| late())?;
+    let address = address.map_err(|detail| (BrokerTrouble::Denied, detail))?;
     let failed = |error: DialError| (error.trouble(), chain(&error));
     let (connection, gate) = dial(&address, settings.connect_time).await.map_err(failed)?;
     let broke = |error: lapin::Error| (trouble_of(&error), error.to_string());

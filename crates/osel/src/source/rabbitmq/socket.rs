@@ -62,6 +62,9 @@ impl AsyncRead for Socket {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.meter.gate().is_shut() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         loop {
             let ready = this.guard.take(buffer);
             if ready > 0 || buffer.is_empty() {
@@ -79,6 +82,9 @@ impl AsyncRead for Socket {
                     tokio::io::AsyncRead::poll_read(Pin::new(&mut **stream), context, &mut space)
                 }
             };
+            if read.is_pending() {
+                this.meter.gate().awaits(context.waker());
+            }
             ready!(read)?;
             let read = space.filled();
             if read.is_empty() {
