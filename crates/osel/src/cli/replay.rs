@@ -136,7 +136,7 @@ impl Batches {
             for batch in std::mem::take(&mut self.to_commit) {
                 self.under_way.push_back((batch, recorder.commit_batch()?));
             }
-            let durable = recorder.durable_batches();
+            let durable = recorder.durable_batches()?;
             while let Some(&(batch, written)) = self.under_way.front() {
                 if written.is_some_and(|number| number > durable) {
                     break;

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
@@ -107,7 +108,7 @@ impl Recorder {
         journal: Box<dyn Journal>,
         options: &EngineOptions,
         on_failure: OnFailure,
-        notify: impl Fn() + Send + 'static,
+        notify: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, RecordError> {
         let head = journal.head();
         let mut reader = journal.reader()?;
@@ -361,8 +362,11 @@ impl Recorder {
     }
 
     /// How many batches have become durable so far.
-    pub fn durable_batches(&mut self) -> u64 {
-        self.writer.durable()
+    ///
+    /// # Errors
+    /// When an earlier batch could not be written.
+    pub fn durable_batches(&mut self) -> Result<u64, RecordError> {
+        Ok(self.writer.durable()?)
     }
 
     /// Waits until one more batch has become durable, if there is one that has not.
@@ -374,8 +378,11 @@ impl Recorder {
     }
 
     /// What became of batches since the last call.
-    pub fn take_written(&mut self) -> Vec<Written> {
-        self.writer.take_written()
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn take_written(&mut self) -> Result<Vec<Written>, RecordError> {
+        Ok(self.writer.take_written()?)
     }
 
     /// Tries again what could not be written.
@@ -429,6 +436,20 @@ impl Recorder {
             self.handle(now, Input::Options(options));
             self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
         }
+    }
+
+    /// Makes durable what can be within that time, and ends; whether it is all. No snapshot is made: the next start folds what came after the
+    /// last one.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn end_within(mut self, time: Duration) -> Result<bool, RecordError> {
+        self.writer.take_written()?;
+        // A store that has not taken what it was given before will not take more now, and must not be waited for.
+        if self.writer.is_done() {
+            self.commit()?;
+        }
+        Ok(self.writer.end_within(time))
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {

@@ -5,8 +5,10 @@
 //! the batch and all behind it, is told, and says when to try again, byte for byte ([`OnFailure::Keep`]).
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use osel_core::time::Timestamp;
 
@@ -131,7 +133,7 @@ impl Writer {
     pub fn start(
         journal: Box<dyn Journal>,
         on_failure: OnFailure,
-        notify: impl Fn() + Send + 'static,
+        notify: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let (work, receiver) = sync_channel(BATCHES_IN_FLIGHT);
         let (sender, written) = channel();
@@ -140,13 +142,17 @@ impl Writer {
             journal,
             on_failure,
             written: sender,
-            notify: Box::new(notify),
+            notify: Arc::new(notify),
             waiting: VecDeque::new(),
             number: 0,
             is_failing: false,
             snapshot: None,
         };
-        let thread = thread.spawn(move || writing.run(&receiver))?;
+        let thread = thread.spawn(move || {
+            // Also when it ends, however it ends: whoever waits has to ask why.
+            let _at_the_end = Notify(Arc::clone(&writing.notify));
+            writing.run(&receiver)
+        })?;
         Ok(Self { work: Some(work), written, given: 0, durable: 0, thread: Some(thread) })
     }
 
@@ -166,20 +172,53 @@ impl Writer {
     }
 
     /// What became of batches since the last call.
-    pub fn take_written(&mut self) -> Vec<Written> {
-        let written: Vec<_> = self.written.try_iter().collect();
-        for outcome in &written {
-            if let Written::Durable(batch) = outcome {
-                self.durable = *batch;
+    ///
+    /// # Errors
+    /// Why the thread has ended, once all that it said before was taken.
+    pub fn take_written(&mut self) -> Result<Vec<Written>, JournalError> {
+        let mut written = Vec::new();
+        loop {
+            match self.written.try_recv() {
+                Ok(outcome) => {
+                    if let Written::Durable(batch) = outcome {
+                        self.durable = batch;
+                    }
+                    written.push(outcome);
+                }
+                Err(TryRecvError::Disconnected) if written.is_empty() => return Err(self.failure()),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(written),
             }
         }
-        written
     }
 
     /// How many batches have become durable so far.
-    pub fn durable(&mut self) -> u64 {
-        self.take_written();
-        self.durable
+    ///
+    /// # Errors
+    /// Why the thread has ended.
+    pub fn durable(&mut self) -> Result<u64, JournalError> {
+        self.take_written()?;
+        Ok(self.durable)
+    }
+
+    /// Whether all that was given is known to be durable.
+    pub fn is_done(&self) -> bool {
+        self.durable == self.given
+    }
+
+    /// Waits so long for everything that was given to be durable, then lets go of the thread, which may wait for a disk for ever. Whether
+    /// it is.
+    pub fn end_within(mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while !self.is_done() {
+            match self.written.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Written::Durable(batch)) => self.durable = batch,
+                Ok(Written::Failed { .. }) | Err(_) => {
+                    self.thread = None;
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Waits until one more batch has become durable, if there is one that has not.
@@ -268,12 +307,21 @@ impl Drop for Writer {
     }
 }
 
+/// Calls when it goes.
+struct Notify(Arc<dyn Fn() + Send + Sync>);
+
+impl Drop for Notify {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// The thread's side.
 struct Writing {
     journal: Box<dyn Journal>,
     on_failure: OnFailure,
     written: Sender<Written>,
-    notify: Box<dyn Fn() + Send>,
+    notify: Arc<dyn Fn() + Send + Sync>,
     /// Given and not durable, with their numbers.
     waiting: VecDeque<(u64, Box<Batch>)>,
     number: u64,
@@ -393,5 +441,74 @@ impl Writing {
         // Whoever counts may be gone.
         let _ = self.written.send(written);
         (self.notify)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::store::{EntryKind, NewStore, Store};
+
+    /// A directory that goes with the test.
+    struct Directory(PathBuf);
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn store(name: &str) -> (Directory, Box<dyn Journal>) {
+        let path = std::env::temp_dir().join(format!("osel-writer-{name}-{}", std::process::id()));
+        let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
+        let journal = Store::create(&path, &new).expect("the directory is new");
+        (Directory(path), Box::new(journal))
+    }
+
+    fn batch(number: u64) -> Batch {
+        let entry = Entry {
+            number,
+            at: Timestamp::EPOCH,
+            kind: EntryKind::TICK,
+            source: "".into(),
+            head: Vec::new(),
+            body: Vec::new(),
+            erased: false,
+        };
+        Batch { entries: vec![entry], ..Batch::default() }
+    }
+
+    #[test]
+    fn a_writer_that_ends_says_so_though_nobody_gives_it_more() {
+        let (_directory, journal) = store("ends");
+        let (told, heard) = channel();
+        let notify = move || {
+            let _ = told.send(());
+        };
+        let mut writer = Writer::start(journal, OnFailure::Keep, notify).expect("threads");
+        writer.commit(batch(1)).expect("it runs");
+        // Entry 2 is missing: a defect of whoever gives it, which trying again does not mend.
+        writer.commit(batch(3)).expect("it runs");
+        // Until the thread is gone, and the sender with it.
+        heard.iter().for_each(drop);
+        assert!(matches!(writer.take_written().as_deref(), Ok([Written::Durable(1)])));
+        assert!(!writer.is_done());
+        let error = writer.take_written().expect_err("the thread has ended");
+        assert_eq!(error.class(), ErrorClass::Bug, "{error}");
+    }
+
+    #[test]
+    fn an_end_waits_for_what_was_given() {
+        let (directory, journal) = store("waits");
+        let mut writer = Writer::start(journal, OnFailure::Keep, || {}).expect("threads");
+        for number in 1..=3 {
+            writer.commit(batch(number)).expect("it runs");
+        }
+        assert!(writer.end_within(Duration::from_secs(60)));
+        let journal = Store::open_writer(&directory.0).expect("the writer has let go of it");
+        assert_eq!(journal.head().entry, 3);
     }
 }

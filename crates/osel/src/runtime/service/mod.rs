@@ -10,7 +10,7 @@ mod tap;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use osel_core::engine::{EngineOptions, ScanOutcome};
 use osel_core::intake::{IntakeInput, StoreTrouble};
@@ -31,10 +31,12 @@ const HAPPENINGS_AT_ONCE: usize = 64;
 /// The loop looks around that often although nothing is due: clocks may be set.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// How long a write that failed waits when nobody else asks for it to be tried again.
-const RETRY_SECONDS: i64 = 5;
+const RETRY_WAIT: Duration = Duration::from_secs(5);
 
-/// How long the last acknowledgements may be on their way: with what `intake` waits for the store it is within the 5 s of a stop.
-const END_TIME: Duration = Duration::from_millis(800);
+/// How long the store may take for the last batch, and the last acknowledgements may be on their way: with what `intake` waits for the
+/// store it is within the 5 s of a stop.
+const STORE_END_TIME: Duration = Duration::from_millis(400);
+const LINK_END_TIME: Duration = Duration::from_millis(400);
 
 /// What a daemon is made of.
 pub struct ServiceSettings {
@@ -106,7 +108,7 @@ pub struct Service {
     /// Batches that are durable.
     durable: u64,
     /// When what failed is tried again, if nobody does before.
-    retry_at: Option<Timestamp>,
+    retry_at: Option<Instant>,
     is_stopping: bool,
 }
 
@@ -187,8 +189,11 @@ impl Service {
             self.deadlines()?;
         }
         self.scans.stop();
-        self.recorder.finish()?;
-        self.tokio.block_on(tap::end(self.taps, END_TIME));
+        // The taps have waited for what they took; this is what followed from it.
+        if !self.recorder.end_within(STORE_END_TIME)? {
+            tracing::warn!("stopped before the store had taken everything: what is missing comes again");
+        }
+        self.tokio.block_on(tap::end(self.taps, LINK_END_TIME));
         Ok(())
     }
 
@@ -202,10 +207,11 @@ impl Service {
 
     fn wait(&self) -> Duration {
         let deadlines = self.taps.iter().map(|tap| tap.intake.wake_at());
-        let first = deadlines.chain([self.recorder.wake_at(), self.retry_at]).flatten().min();
+        let first = deadlines.chain([self.recorder.wake_at()]).flatten().min();
         let micros = first.map(|at| at.micros().saturating_sub(self.now().micros()));
         let wait = micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
-        wait.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
+        let retry = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
+        wait.unwrap_or(LONGEST_WAIT).min(retry.unwrap_or(LONGEST_WAIT)).min(LONGEST_WAIT)
     }
 
     fn handle_one(&mut self, happening: Happening) -> Result<(), ServiceError> {
@@ -258,7 +264,7 @@ impl Service {
     }
 
     fn written(&mut self) -> Result<(), ServiceError> {
-        for written in self.recorder.take_written() {
+        for written in self.recorder.take_written()? {
             match written {
                 Written::Durable(batch) => {
                     self.durable = batch;
@@ -284,7 +290,7 @@ impl Service {
             ErrorClass::Transient => StoreTrouble::Transient,
             ErrorClass::Permanent | ErrorClass::Config | ErrorClass::Bug => StoreTrouble::Permanent,
         };
-        self.retry_at = Some(self.now().plus_seconds(RETRY_SECONDS));
+        self.retry_at = Some(Instant::now() + RETRY_WAIT);
         let words = chain(&error);
         for index in 0..self.taps.len() {
             self.taps[index].store_words.clone_from(&words);
@@ -320,8 +326,8 @@ impl Service {
                 self.step(index, IntakeInput::Tick)?;
             }
         }
-        if self.retry_at.is_some_and(|at| at <= now) {
-            self.retry_at = Some(now.plus_seconds(RETRY_SECONDS));
+        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+            self.retry_at = Some(Instant::now() + RETRY_WAIT);
             self.recorder.retry()?;
         }
         Ok(())

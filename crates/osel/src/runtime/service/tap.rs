@@ -36,6 +36,8 @@ pub(super) struct Tap {
     broker_words: String,
     /// What the store said last.
     pub(super) store_words: String,
+    /// Gaps that the next batch has to tell.
+    gaps: Vec<SourceGap>,
     /// Messages were handed to the engine since the last batch.
     has_open: bool,
     is_idle: bool,
@@ -69,6 +71,7 @@ impl Tap {
             batches: VecDeque::new(),
             broker_words: String::new(),
             store_words: String::new(),
+            gaps: Vec::new(),
             has_open: false,
             is_idle: false,
             has_exited: false,
@@ -85,7 +88,11 @@ impl Tap {
     pub(super) fn take(&mut self, event: BusEvent, chance: u64) -> Option<IntakeInput> {
         match event {
             BusEvent::Connected { connection, report } => Some(IntakeInput::Connected { connection, report }),
-            BusEvent::Checked { connection, report } => Some(IntakeInput::Checked { connection, report }),
+            BusEvent::Checked { connection, mut report } => {
+                // What waits here is not told yet.
+                report.is_drained &= self.waiting.is_empty();
+                Some(IntakeInput::Checked { connection, report })
+            }
             BusEvent::ConnectFailed { connection, why, detail } => {
                 self.broker_words = detail;
                 Some(IntakeInput::ConnectFailed { connection, why, chance })
@@ -146,7 +153,7 @@ impl Tap {
                     self.order(BusOrder::Resume);
                     resumed = true;
                 }
-                IntakeOrder::Commit { batch, cursor } => self.commit(batch, cursor, recorder)?,
+                IntakeOrder::Commit { batch, cursor } => self.commit(now, batch, cursor, recorder)?,
                 IntakeOrder::Acknowledge { connection, up_to } => {
                     self.order(BusOrder::Acknowledge { connection, up_to });
                 }
@@ -158,7 +165,7 @@ impl Tap {
                         GapCause::Missing => SourceGapCause::Missing,
                     };
                     let (source, region) = (Arc::clone(&self.name), self.region.clone());
-                    recorder.gap(now, SourceGap { source, region, from: gap.from, to: gap.to, cause })?;
+                    self.gaps.push(SourceGap { source, region, from: gap.from, to: gap.to, cause });
                 }
                 IntakeOrder::Log(line) => {
                     log::line(&self.name, &line, &self.broker_words, &self.store_words);
@@ -171,6 +178,7 @@ impl Tap {
 
     fn commit(
         &mut self,
+        now: Timestamp,
         batch: BatchNumber,
         cursor: Cursor,
         recorder: &mut Recorder,
@@ -178,6 +186,10 @@ impl Tap {
         if self.batches.iter().any(|(known, _)| *known == batch) {
             // Ordered before: the writer has kept it.
             return recorder.retry();
+        }
+        // With the cursor that says that they are told, and in no batch that another source closes before.
+        for gap in self.gaps.drain(..) {
+            recorder.gap(now, gap)?;
         }
         self.has_open = false;
         let number = recorder.close_batch(vec![cursor_row(&self.name, cursor)])?;
