@@ -2,7 +2,7 @@
 
 use super::check::tables;
 use super::check_tls::TlsKeys;
-use super::parts::{QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl};
+use super::parts::{BrokerHost, QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl};
 use super::reference::secret;
 use super::section::{Section, boolean, number, one_of, quoted, text};
 use super::transport_url::ParsedUrl;
@@ -78,9 +78,28 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     let mut names: Vec<(String, usize)> = Vec::with_capacity(count);
     for (index, node) in nodes.into_iter().enumerate() {
         let section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
-        sources.extend(source(section, index, &mut names));
+        if let Some(source) = source(section, index, &mut names) {
+            if let Some(other) = sources.iter().find(|other| is_same_bus(other, &source)) {
+                let what = format!(
+                    "is the broker and virtual host of source `{}`: they would share one queue and take each other's messages; \
+                     give one source all the exchanges",
+                    other.name
+                );
+                root.problem(&Origin::Whole, &format!("source[{index}].transport_url"), what);
+            }
+            sources.push(source);
+        }
     }
     (sources.len() == count).then_some(sources)
+}
+
+/// Whether two sources would listen to one virtual host of one broker, as far as their addresses tell.
+fn is_same_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
+    let (one, other) = (&one.rabbitmq.transport_url, &other.rabbitmq.transport_url);
+    let is_known = |host: &BrokerHost| {
+        other.hosts.iter().any(|known| (&known.host, known.port) == (&host.host, host.port))
+    };
+    one.vhost == other.vhost && one.hosts.iter().any(is_known)
 }
 
 /// Whether a source that the file does not have is named by variables.

@@ -69,12 +69,13 @@ fn the_smallest_file_of_the_contract() {
 #[test]
 fn keys_are_read() {
     let text = "[[source]]\nregion = 'R1'\nexchanges = ['nova']\ntopics = ['audit']\nheartbeat_seconds = 5\nconnect_timeout_seconds = 3\n\
-                name = 'two'\ntype = 'rabbitmq'\ntransport_url = { env = 'URL' }\n\
+                name = 'two'\ntype = 'rabbitmq'\ntransport_url = { env = 'URL_TWO' }\ndurable_exchanges = true\n\
                 queue = { kind = 'classic', length_bytes_max = 1_000 }\n\
                 [scan]\nenabled = false\nallowed_prefixes = ['192.0.2.0/24', '2001:db8::7']\nrate_per_second = 1\nhost_rate_per_second = 2\n\
                 concurrency = 3\n[model]\ngroup_members_include_pairs = false\nrouted_prefixes = ['198.51.100.0/25']\n\
                 [http]\nlisten = '[::]:80'\n[log]\nformat = 'json'\nlevel = 'debug'\n";
-    let (config, _) = good(&format!("{SMALLEST}{text}"), &[URL]);
+    let two = ("URL_TWO", "rabbit://osel:hunter2@rabbit:5672/two");
+    let (config, _) = good(&format!("{SMALLEST}{text}"), &[URL, two]);
     let source = config.sources.last().unwrap();
     assert_eq!((source.name.as_str(), source.region.as_deref()), ("two", Some("R1")));
     let RabbitMqConfig { exchanges, topics, queue, heartbeat_seconds, connect_timeout_seconds, .. } =
