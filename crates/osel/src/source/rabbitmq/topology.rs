@@ -2,11 +2,10 @@
 //!
 //! AMQP tells neither bindings nor dropped messages, so two things of our own stand for them:
 //!
-//! - A **mark** for each exchange we are bound to, an exchange of ours that is itself bound to our queue, just as the services' exchange
-//!   is, and that nobody publishes to. What takes our binding away takes the mark away too: a restart of the broker, since the mark is not
-//!   durable, like the services' exchanges; the loss of our queue or of the bindings to it, since the broker deletes an exchange that is
-//!   `auto-delete` with its last binding. The exchange may be back by the time we look, the mark is not. Where operators made their
-//!   exchanges durable, the marks are durable too.
+//! - A **mark** for each exchange we are bound to, an exchange of ours that is itself bound to our queue and that nobody publishes to.
+//!   What takes our binding away takes the mark away too: a restart of the broker, since the mark is not durable, like the services'
+//!   exchanges; the end of our queue, since the broker deletes an exchange that is `auto-delete` with its last binding. The exchange may
+//!   be back by the time we look, the mark is not. Where operators made their exchanges durable, the marks are durable too.
 //! - The queue **dropped**, at most one message long, into which the broker puts what our bounded queue drops. That something is in it
 //!   says that the queue overflowed.
 //!

@@ -54,4 +54,37 @@ fn osel_goes_on_by_another_node_and_tells_when_there_was_none() {
     let mut recorded = osel.recorded_ids();
     recorded.retain(|id| !id.starts_with("maybe"));
     assert_eq!(recorded, ids);
+
+    what_passes_by_without_the_node_of_a_classic_queue_is_a_gap(&mut cluster, &own);
+}
+
+/// While the one node of a classic queue is down, the broker drops what is published, and the exchange and our mark live on with the
+/// other nodes. osel sees by one of those that the queue is not there.
+fn what_passes_by_without_the_node_of_a_classic_queue_is_a_gap(cluster: &mut Cluster, url: &str) {
+    let mut osel = Osel::new("run-cluster-classic", url, "queue.kind = 'classic'");
+    osel.start_and_listen();
+    osel.await_log(&["exchange bound", "neutron"]);
+    let client = Client::connect(&cluster.nodes[2].url()).unwrap();
+    publish(&client, "before", 5);
+    osel.await_recorded(5);
+    let queue = osel.queue();
+    let nodes = cluster.nodes[0].ctl(&["list_queues", "--no-table-headers", "name", "pid"]);
+    let of_queue = nodes.lines().find(|line| line.starts_with(&format!("{queue}\t"))).unwrap();
+    assert!(of_queue.contains("osel1@"), "{of_queue}");
+
+    cluster.nodes[0].settle_queues();
+    cluster.nodes[0].kill();
+    osel.await_log(&["trouble began", "queue missing"]);
+    let lost_at = now();
+    publish(&client, "to nobody", 5);
+    cluster.restart(&[0]);
+    osel.await_lines(&["exchange bound", "neutron"], 2);
+    let after = publish(&client, "after", 5);
+    until("what comes later is recorded", LIMIT, || {
+        let recorded = osel.recorded_ids();
+        after.iter().all(|id| recorded.contains(id))
+    });
+    let gaps = osel.gaps();
+    assert!(gaps.iter().any(|[from, to, _]| *from <= lost_at && lost_at <= *to), "{gaps:?} {lost_at}");
+    assert!(osel.stop().success());
 }
