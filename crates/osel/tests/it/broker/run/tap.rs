@@ -103,7 +103,12 @@ fn no_secret_is_kept(osel: &Osel) {
 
 fn others_see_no_difference(broker: &Broker, osel: &Osel) {
     let own = osel.queue();
-    let queues = broker.list_queues("/");
+    let mut queues = Vec::new();
+    // Of a quorum queue the broker counts only every few seconds.
+    until("the broker counts the consumer", LIMIT, || {
+        queues = broker.list_queues("/");
+        queues.iter().any(|queue| queue.name == own && (queue.consumers, queue.messages) == (1, 0))
+    });
     let find = |name: &str| queues.iter().find(|queue| queue.name == name).unwrap();
     assert_eq!((find("notifications.info").messages, find("versioned_notifications.info").messages), (17, 8));
     let queue = find(&own);
