@@ -39,6 +39,9 @@ const CHUNK_MESSAGES: usize = 256;
 const CLOSE_TIME: Duration = Duration::from_millis(500);
 /// After how long a look at the queue is tried again that could not be made.
 const CHECK_AGAIN: Duration = Duration::from_secs(1);
+/// After how many looks that show no consumer ours has ended: while a quorum queue has no leader, RabbitMQ says that it has neither messages
+/// nor consumers.
+const LOOKS_WITHOUT_US_MAX: u32 = 2;
 
 /// What a source needs to know.
 pub struct Settings {
@@ -231,6 +234,8 @@ struct Up {
     open: VecDeque<(u64, u64)>,
     reader: Reader,
     check_at: Instant,
+    /// How many looks in a row showed no consumer though we are one.
+    looks_without_us: u32,
 }
 
 impl Up {
@@ -425,11 +430,13 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
                 return self.lost(why, detail);
             }
         }
-        if is_consuming && look.consumers == 0 {
+        up.looks_without_us = if is_consuming && look.consumers == 0 { up.looks_without_us + 1 } else { 0 };
+        if up.looks_without_us >= LOOKS_WITHOUT_US_MAX {
             // Its end may have been told while nobody listened, or never.
             return self.lost(BrokerTrouble::Cancelled, "the broker has ended the consumer".to_owned());
         }
-        let is_all = is_consuming && !self.is_paused && look.consumers <= 1;
+        // Without us among the consumers the broker's numbers are none.
+        let is_all = is_consuming && !self.is_paused && look.consumers == 1;
         let report = report(look, now.time, is_all);
         (self.tell)(BusEvent::Checked { connection: up.number, report });
     }
@@ -535,8 +542,10 @@ async fn attempt(
         open: VecDeque::new(),
         reader: Reader::new(Arc::clone(&settings.source), settings.region.clone()),
         check_at: look_at(topology),
+        looks_without_us: 0,
     };
-    Ok((up, report(look, asked_at, look.consumers == 0)))
+    // Whether it is empty is for a look that knows our consumer: an answer without a leader looks like an empty queue.
+    Ok((up, report(look, asked_at, false)))
 }
 
 /// When to look again.
