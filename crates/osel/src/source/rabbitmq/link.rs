@@ -23,15 +23,15 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamExt;
 
-use super::dial::{Address, DialError, dial, trouble_of};
-use super::exchange::{Change, Now};
+use super::dial::{DialError, dial, trouble_of};
 use super::gate::Keeper;
 use super::message::{Arrived, Reader};
-use super::topology::{Look, Topology, Wanted};
+use super::topology::{Look, Topology};
+use super::words::{BusEvent, BusOrder, Settings};
 use crate::telemetry::chain;
 
 /// How many messages the broker sends ahead: what can be in batches at one time and once more a batch on the way. With less the store
-/// would wait for the network, with more nothing would be faster; the bytes are bounded by the [`Gate`].
+/// would wait for the network, with more nothing would be faster; the bytes are bounded by the gate.
 const PREFETCH: u16 = ((BATCHES_IN_FLIGHT + 2) * BATCH_MESSAGES) as u16;
 /// The most messages that are handed over at once.
 const CHUNK_MESSAGES: usize = 256;
@@ -42,112 +42,6 @@ const CHECK_AGAIN: Duration = Duration::from_secs(1);
 /// After how many looks that show no consumer ours has ended: while a quorum queue has no leader, RabbitMQ says that it has neither messages
 /// nor consumers.
 const LOOKS_WITHOUT_US_MAX: u32 = 2;
-
-/// What a source needs to know.
-pub struct Settings {
-    /// The source's name.
-    pub source: Arc<str>,
-    /// The region it belongs to.
-    pub region: Option<Arc<str>>,
-    /// What has to be in place.
-    pub wanted: Wanted,
-    /// The longest time for a connection to stand, and for a look at the broker.
-    pub connect_time: Duration,
-    /// The address of a host by its index; asked for each attempt, since passwords change.
-    pub address: Arc<dyn Fn(usize) -> Result<Address, String> + Send + Sync>,
-    /// The system's clock.
-    pub clock: fn() -> Timestamp,
-}
-
-impl Settings {
-    fn now(&self) -> Now {
-        Now { time: (self.clock)(), moment: Instant::now() }
-    }
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BusOrder {
-    /// Connect after that time.
-    ConnectIn {
-        /// The time to wait.
-        wait: Duration,
-        /// The host's index.
-        host: usize,
-        /// What the connection is called.
-        connection: ConnectionNumber,
-    },
-    /// Close the connection, or do not make it.
-    Disconnect(ConnectionNumber),
-    /// Put queue and bindings right, then look at them.
-    Mend {
-        /// By which connection.
-        connection: ConnectionNumber,
-        /// Why.
-        why: GapCause,
-    },
-    /// Hand over no more messages.
-    Pause,
-    /// Hand them over again.
-    Resume,
-    /// All deliveries up to this one are durable.
-    Acknowledge {
-        /// Of which connection.
-        connection: ConnectionNumber,
-        /// The last of them.
-        up_to: u64,
-    },
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum BusEvent {
-    /// A connection stands.
-    Connected {
-        /// Which.
-        connection: ConnectionNumber,
-        /// How the queue was found.
-        report: QueueReport,
-    },
-    /// A connection could not be made.
-    ConnectFailed {
-        /// Which.
-        connection: ConnectionNumber,
-        /// Why.
-        why: BrokerTrouble,
-        /// In words.
-        detail: String,
-    },
-    /// A connection is gone.
-    Lost {
-        /// Which.
-        connection: ConnectionNumber,
-        /// Why.
-        why: BrokerTrouble,
-        /// In words.
-        detail: String,
-    },
-    /// The queue was looked at.
-    Checked {
-        /// By which connection.
-        connection: ConnectionNumber,
-        /// How it was found.
-        report: QueueReport,
-    },
-    /// The broker holds publishers back.
-    Blocked(ConnectionNumber),
-    /// It does so no longer.
-    Unblocked(ConnectionNumber),
-    /// Messages, in the order of their tags.
-    Arrived {
-        /// By which connection.
-        connection: ConnectionNumber,
-        /// The messages.
-        messages: Vec<Arrived>,
-    },
-    /// Something about an exchange is new.
-    Exchange(Change),
-}
 
 /// Runs until the sender of orders is gone.
 pub async fn run(

@@ -4,8 +4,8 @@
 //! happens is told to `intake`, and what it orders is carried out here; when to acknowledge, to reconnect or to mend is never
 //! decided in this module, and nothing is kept here that a crash could lose.
 //!
-//! `link` is the task of one source. It connects by `dial` (TCP, TLS by `trust`, AMQP by the library, which reads from our `socket`
-//! with its `gate` and its `guard`), keeps queue and bindings right by `topology` (what is known of each `exchange`, heard from the
+//! `link` is the task of one source; what it is told and tells are `words`. It connects by `dial` (TCP, TLS by `trust`, AMQP by the
+//! library, which reads from our `socket` with its `gate` and its `guard`), keeps queue and bindings right by `topology` (what is known of each `exchange`, heard from the
 //! broker by `probe`), and turns deliveries into messages by `message`.
 
 mod dial;
@@ -18,10 +18,12 @@ mod probe;
 mod socket;
 mod topology;
 mod trust;
+mod words;
 
 pub use dial::Address;
 pub use exchange::Change;
-pub use link::{BusEvent, BusOrder, Settings, run};
+pub use link::run;
 pub use message::Arrived;
 pub use topology::{Kind, Wanted};
 pub use trust::TlsFiles;
+pub use words::{BusEvent, BusOrder, Settings};
