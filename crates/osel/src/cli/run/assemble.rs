@@ -9,9 +9,9 @@ use osel_core::plan::ScanPolicy;
 
 use super::super::config::ConfigArg;
 use super::super::open::now;
-use crate::config::{Config, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl};
+use crate::config::{Config, RabbitMqConfig, SourceConfig, TransportUrl};
 use crate::runtime::service::ScanLimits;
-use crate::source::rabbitmq::{Address, Kind, Settings, TlsFiles, Wanted};
+use crate::source::rabbitmq::{Address, Settings, Wanted};
 
 /// What the engine goes by.
 pub(super) fn options(config: &Config) -> EngineOptions {
@@ -53,11 +53,7 @@ fn of_source(source: &SourceConfig, file: ConfigArg, store_id: &str) -> Settings
             queue: format!("osel.{store_id}"),
             exchanges: exchanges.clone(),
             topics: topics.clone(),
-            kind: match queue.kind {
-                QueueKind::Auto => Kind::Auto,
-                QueueKind::Quorum => Kind::Quorum,
-                QueueKind::Classic => Kind::Classic,
-            },
+            kind: queue.kind,
             length_bytes_max: queue.length_bytes_max,
             durable_exchanges: source.rabbitmq.durable_exchanges,
         },
@@ -84,13 +80,7 @@ fn address(source: &SourceConfig, index: usize) -> Result<Address, String> {
         user: host.user.clone(),
         password: host.password.expose().to_owned(),
         vhost: vhost.clone(),
-        tls: tls.as_ref().map(|tls| TlsFiles {
-            ca_file: tls.ca_file.clone(),
-            cert_file: tls.cert_file.clone(),
-            key_file: tls.key_file.clone(),
-            server_name: tls.server_name.clone(),
-        }),
-        external: tls.as_ref().is_some_and(|tls| tls.external),
+        tls: tls.clone(),
         heartbeat: source.rabbitmq.heartbeat_seconds,
     })
 }

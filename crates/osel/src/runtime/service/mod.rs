@@ -8,7 +8,6 @@ mod log;
 mod scans;
 mod tap;
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -341,6 +340,3 @@ impl Service {
         }
     }
 }
-
-/// The name of a source as the engine and the store know it.
-type SourceName = Arc<str>;

@@ -15,13 +15,13 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::super::recorder::{RecordError, Recorder};
-use super::{SourceName, log};
+use super::log;
 use crate::source::rabbitmq::{Arrived, BusEvent, BusOrder, Settings, run};
 use crate::store::CursorRow;
 
 /// A source and all that the loop keeps of it.
 pub(super) struct Tap {
-    name: SourceName,
+    name: Arc<str>,
     region: Option<Arc<str>>,
     pub(super) intake: Intake,
     orders: UnboundedSender<BusOrder>,

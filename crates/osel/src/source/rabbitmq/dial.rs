@@ -15,7 +15,8 @@ use tokio_rustls::TlsConnector;
 use super::gate::{Gate, HELD_BYTES_MAX, Keeper, Meter};
 use super::guard::FRAME_BYTES_MAX;
 use super::socket::{Kit, Socket};
-use super::trust::{self, TlsFiles, TrustError};
+use super::trust::{self, TrustError};
+use crate::config::TlsConfig;
 
 /// Where to connect, and as whom.
 #[derive(Clone)]
@@ -31,9 +32,7 @@ pub struct Address {
     /// The virtual host.
     pub vhost: String,
     /// TLS; none for a connection as it is.
-    pub tls: Option<TlsFiles>,
-    /// Whether the certificate says who we are (SASL EXTERNAL), in place of a password.
-    pub external: bool,
+    pub tls: Option<TlsConfig>,
     /// Seconds between two heartbeats.
     pub heartbeat: u16,
 }
@@ -140,7 +139,8 @@ fn handshake(host: &str, error: io::Error) -> DialError {
 }
 
 fn uri(address: &Address) -> AMQPUri {
-    let mechanism = if address.external { SASLMechanism::External } else { SASLMechanism::Plain };
+    let is_external = address.tls.as_ref().is_some_and(|tls| tls.external);
+    let mechanism = if is_external { SASLMechanism::External } else { SASLMechanism::Plain };
     AMQPUri {
         scheme: AMQPScheme::AMQP,
         authority: AMQPAuthority {

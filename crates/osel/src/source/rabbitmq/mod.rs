@@ -24,6 +24,5 @@ pub use dial::Address;
 pub use exchange::Change;
 pub use link::run;
 pub use message::Arrived;
-pub use topology::{Kind, Wanted};
-pub use trust::TlsFiles;
+pub use topology::Wanted;
 pub use words::{BusEvent, BusOrder, Settings};

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use super::exchange::{CHECK_WAIT, Change, Exchange, Now, Question, RETURNING_WAIT};
 use super::probe::{Presence, Probe, is_soft};
+use crate::config::QueueKind;
 
 /// How often bindings are made again although nothing says that they are gone: somebody may have removed one by hand.
 const REBIND_WAIT: Duration = Duration::from_secs(300);
@@ -32,17 +33,6 @@ const REBIND_WAIT: Duration = Duration::from_secs(300);
 /// How often a quorum queue may deliver a message before it discards it: more often than ever happens. RabbitMQ 4 has a limit of 20 by
 /// default, also for queues that were made before it, and takes -1 for none; RabbitMQ 3 takes -1 too, and discards whatever comes back once.
 const DELIVERIES_MAX: i64 = 1 << 30;
-
-/// The kind of queue that is declared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Quorum where the broker has it, else classic.
-    Auto,
-    /// Quorum: kept by a majority of a cluster's nodes.
-    Quorum,
-    /// Classic: kept by one node.
-    Classic,
-}
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -54,7 +44,7 @@ pub struct Wanted {
     /// The topics of notifications: bound as `TOPIC.*`.
     pub topics: Vec<String>,
     /// The kind of queue.
-    pub kind: Kind,
+    pub kind: QueueKind,
     /// The most bytes that the queue keeps before it drops the oldest messages.
     pub length_bytes_max: u64,
     /// Whether the services' exchanges survive a restart of the broker.
@@ -369,7 +359,7 @@ impl Topology {
     ) -> Result<(), lapin::Error> {
         let mut refused = None;
         for quorum in [true, false] {
-            if matches!((self.wanted.kind, quorum), (Kind::Classic, true) | (Kind::Quorum, false)) {
+            if matches!((self.wanted.kind, quorum), (QueueKind::Classic, true) | (QueueKind::Quorum, false)) {
                 continue;
             }
             let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };

@@ -10,18 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
-/// Files and names for TLS; all may be missing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// Certificates of authorities, PEM; else those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// Our certificate with its chain, PEM.
-    pub cert_file: Option<PathBuf>,
-    /// The key of our certificate, PEM.
-    pub key_file: Option<PathBuf>,
-    /// The name in the broker's certificate; else the host's.
-    pub server_name: Option<String>,
-}
+use crate::config::TlsConfig;
 
 /// Why no TLS connection can be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +51,7 @@ pub enum TrustError {
 ///
 /// # Errors
 /// When no certificate can have it.
-pub fn server_name(files: &TlsFiles, host: &str) -> Result<ServerName<'static>, TrustError> {
+pub fn server_name(files: &TlsConfig, host: &str) -> Result<ServerName<'static>, TrustError> {
     let name = files.server_name.as_deref().unwrap_or(host);
     ServerName::try_from(name.to_owned()).map_err(|source| TrustError::Name { name: name.to_owned(), source })
 }
@@ -71,7 +60,7 @@ pub fn server_name(files: &TlsFiles, host: &str) -> Result<ServerName<'static>, 
 ///
 /// # Errors
 /// When a file cannot be read, or nothing can be trusted.
-pub fn client(files: &TlsFiles) -> Result<Arc<ClientConfig>, TrustError> {
+pub fn client(files: &TlsConfig) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     match &files.ca_file {
         Some(path) => roots.add_parsable_certificates(certificates(path)?),
@@ -110,19 +99,19 @@ mod tests {
 
     #[test]
     fn files_that_are_missing_or_empty_are_named() {
-        let files = TlsFiles { ca_file: Some("/nowhere/ca.pem".into()), ..TlsFiles::default() };
+        let files = TlsConfig { ca_file: Some("/nowhere/ca.pem".into()), ..TlsConfig::default() };
         assert_eq!(client(&files).expect_err("there is none").to_string(), "cannot read `/nowhere/ca.pem`");
-        let files = TlsFiles { ca_file: Some("/dev/null".into()), ..TlsFiles::default() };
+        let files = TlsConfig { ca_file: Some("/dev/null".into()), ..TlsConfig::default() };
         assert_eq!(client(&files).expect_err("it is empty").to_string(), "`/dev/null` has no certificate");
     }
 
     #[test]
     fn the_name_is_the_hosts_unless_another_is_given() {
-        let name = |files: &TlsFiles, host| server_name(files, host).map(|name| name.to_str().into_owned());
-        let other = TlsFiles { server_name: Some("rabbit.example".into()), ..TlsFiles::default() };
-        assert_eq!(name(&TlsFiles::default(), "ctl1").expect("a name"), "ctl1");
-        assert_eq!(name(&TlsFiles::default(), "::1").expect("an address"), "::1");
+        let name = |files: &TlsConfig, host| server_name(files, host).map(|name| name.to_str().into_owned());
+        let other = TlsConfig { server_name: Some("rabbit.example".into()), ..TlsConfig::default() };
+        assert_eq!(name(&TlsConfig::default(), "ctl1").expect("a name"), "ctl1");
+        assert_eq!(name(&TlsConfig::default(), "::1").expect("an address"), "::1");
         assert_eq!(name(&other, "10.0.0.1").expect("a name"), "rabbit.example");
-        assert!(name(&TlsFiles::default(), "no name").is_err());
+        assert!(name(&TlsConfig::default(), "no name").is_err());
     }
 }
