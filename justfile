@@ -16,6 +16,10 @@ tidy:
 test *arguments:
     cargo xtask test -- {{arguments}}
 
+# Real Keystone and Neutron beside osel
+lab *arguments:
+    cargo xtask lab {{arguments}}
+
 # Write the reference pages
 docs:
     cargo xtask docs

@@ -7,6 +7,7 @@ mod changelog;
 mod command;
 mod docs;
 mod forward;
+mod lab;
 mod packages;
 mod python;
 mod testing;
@@ -23,6 +24,7 @@ usage: cargo xtask CHORE [ARGUMENT]...
 
   tidy                     check the rules of the house; all violations at once
   test [-- ARGUMENT]...    install what the tests need, then run them all; arguments go to the test runner
+  lab [--rounds N]         real Keystone and Neutron beside osel: a scenario by their APIs, and the model against what they say
   sim [ARGUMENT]...        simulate clouds and faults by seed: [--seeds N] [--seed S]
   bench [ARGUMENT]...      run the benchmarks
   docs [--check]           write docs/reference from the program, or fail when it differs
@@ -55,6 +57,7 @@ fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
             tidy::run(&root)
         }
         "test" => testing::run(&root, arguments),
+        "lab" => lab::run(&root, arguments),
         "sim" => forward::sim(&root, arguments),
         "bench" => forward::bench(&root, arguments),
         "docs" => docs::run(&root, arguments),

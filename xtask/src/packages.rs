@@ -24,6 +24,12 @@ enum Probe {
     Module(&'static str),
 }
 
+/// What the lab calls besides.
+const NEEDED_BY_LAB: [Needed; 1] = [
+    // The database of Keystone and Neutron, which support no other in earnest.
+    Needed { package: "mariadb-server", probe: Probe::Program("mariadbd") },
+];
+
 const NEEDED: [Needed; 4] = [
     // The scanner's results are compared with its own.
     Needed { package: "nmap", probe: Probe::Program("nmap") },
@@ -56,7 +62,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" || exit 1
 # Erlang's port mapper comes with two units.
-for unit in rabbitmq-server.service epmd.service epmd.socket; do
+for unit in rabbitmq-server.service epmd.service epmd.socket mariadb.service; do
     case $before in *"$unit"*) continue ;; esac
     if test -e "/lib/systemd/system/$unit" && command -v systemctl > /dev/null; then systemctl disable "$unit"; fi
 done
@@ -65,8 +71,18 @@ case " $* " in *" rabbitmq-server "*) update-rc.d rabbitmq-server disable ;; esa
 
 /// Installs the missing programs where that is possible; says so where it is not, and leaves it to the tests to fail.
 pub(crate) fn install() -> Result<()> {
+    install_all(&NEEDED)
+}
+
+/// As [`install`], for the lab.
+pub(crate) fn install_for_lab() -> Result<()> {
+    install_all(&NEEDED)?;
+    install_all(&NEEDED_BY_LAB)
+}
+
+fn install_all(needed: &[Needed]) -> Result<()> {
     let missing: Vec<&str> =
-        NEEDED.iter().filter(|needed| !needed.probe.holds()).map(|needed| needed.package).collect();
+        needed.iter().filter(|needed| !needed.probe.holds()).map(|needed| needed.package).collect();
     if missing.is_empty() {
         return Ok(());
     }

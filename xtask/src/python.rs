@@ -1,6 +1,6 @@
-//! A Python environment with real oslo.messaging, for the tests' publishers: `test-python` in the target folder.
+//! Python environments in the target folder: `test-python` with real oslo.messaging, for the tests' publishers, and what the lab asks for.
 //!
-//! It is made once and again when a pin changes; what was made says so in a stamp, which the tests compare too. It never fails the
+//! One is made once and again when a pin changes; what was made says so in a stamp, which the tests compare too. It never fails the
 //! tests by itself: what went wrong is said, and the tests that need it fail.
 
 use std::ffi::OsStr;
@@ -23,38 +23,45 @@ const STAMP: &str = "stamp";
 /// Some fifty packages, over a slow network.
 const PYTHON_LIMIT: Duration = Duration::from_mins(10);
 
-/// Makes the environment unless it is there; says so where that is impossible, and leaves it to the tests to fail.
+/// Makes the tests' environment unless it is there; says so where that is impossible, and leaves it to the tests to fail.
 pub(crate) fn install(root: &Path) -> Result<()> {
-    let pins = PINS.map(|path| root.join(path));
+    let [current, zed] = PINS.map(|path| root.join(path));
+    if let Err(error) = environment("test-python", &[(&current, None), (&zed, Some(ZED))]) {
+        say(&format!("no Python environment with oslo.messaging: {error:#}; tests that need it fail"));
+    }
+    Ok(())
+}
+
+/// An environment of that name by these pins, some of which lie beside the others in a folder; made unless it is there.
+pub(crate) fn environment(name: &str, pins: &[(&Path, Option<&str>)]) -> Result<PathBuf> {
     let mut wanted = String::new();
-    for path in &pins {
+    for (path, _) in pins {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         wanted.push_str(&text);
     }
-    let place = target()?.join("test-python");
+    let place = target()?.join(name);
     if fs::read_to_string(place.join(STAMP)).is_ok_and(|made_by| made_by == wanted) {
-        return Ok(());
+        return Ok(place);
     }
-    if let Err(error) = make(&place, &pins) {
-        say(&format!("no Python environment with oslo.messaging: {error:#}; tests that need it fail"));
-        return Ok(());
-    }
-    fs::write(place.join(STAMP), wanted).context("cannot write into the target folder")
-}
-
-fn make(place: &Path, [current, zed]: &[PathBuf; 2]) -> Result<()> {
     if place.exists() {
-        fs::remove_dir_all(place).with_context(|| format!("cannot remove `{}`", place.display()))?;
+        fs::remove_dir_all(&place).with_context(|| format!("cannot remove `{}`", place.display()))?;
     }
     step("python3".as_ref(), &["-m".as_ref(), "venv".as_ref(), place.as_ref()])?;
     let python = place.join("bin/python");
-    // The pins are complete, so that nothing has to be resolved.
-    let pip = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"];
-    let pip = pip.map(OsStr::new);
-    step(python.as_ref(), &[&pip[..], &["--requirement".as_ref(), current.as_ref()]].concat())?;
-    let beside = place.join(ZED);
-    let target = ["--target".as_ref(), beside.as_os_str(), "--requirement".as_ref(), zed.as_ref()];
-    step(python.as_ref(), &[&pip[..], &target].concat())
+    for (path, beside) in pins {
+        // The pins are complete, so that nothing has to be resolved.
+        let mut pip: Vec<&OsStr> =
+            ["-m", "pip", "install", "--quiet", "--no-input", "--no-deps"].map(OsStr::new).into();
+        pip.push("--disable-pip-version-check".as_ref());
+        let beside = beside.map(|folder| place.join(folder));
+        if let Some(folder) = &beside {
+            pip.extend(["--target".as_ref(), folder.as_os_str()]);
+        }
+        pip.extend(["--requirement".as_ref(), path.as_os_str()]);
+        step(python.as_ref(), &pip)?;
+    }
+    fs::write(place.join(STAMP), wanted).context("cannot write into the target folder")?;
+    Ok(place)
 }
 
 fn step(program: &OsStr, arguments: &[&OsStr]) -> Result<()> {
@@ -68,7 +75,7 @@ fn step(program: &OsStr, arguments: &[&OsStr]) -> Result<()> {
 }
 
 /// The target folder: this program was built into a folder of it.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let program = env::current_exe().context("cannot tell where this program is")?;
     program.ancestors().nth(2).map(Path::to_path_buf).context("this program is in no target folder")
 }

@@ -1,0 +1,156 @@
+"""Real Keystone, real Neutron, a real broker and `osel run`: a scenario by their APIs, and the model against what the API says at the end.
+
+Called by `cargo xtask lab`, which installs what it needs. Exit code 0 when the model equals the API's state and the ledger balances.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import api
+import scenario
+from services import Cloud, Processes
+
+QUIET = 3
+"""Seconds without a new record after which all has arrived: the bus takes milliseconds."""
+
+
+class Osel:
+    """The daemon under test, and its store."""
+
+    def __init__(self, program, cloud, processes):
+        self.program, self.cloud, self.processes = program, cloud, processes
+        self.home = cloud.home / "osel"
+        self.home.mkdir()
+        self.store = self.home / "store"
+        self.configuration = self.home / "osel.toml"
+        self.child = None
+
+    def run(self, *arguments):
+        done = subprocess.run([self.program, *map(str, arguments)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"osel {' '.join(map(str, arguments))}: {done.returncode}: {done.stderr}{done.stdout}")
+        return done.stdout
+
+    def lines(self, *arguments):
+        return [json.loads(line) for line in self.run(*arguments, "--store", self.store, "-o", "json").splitlines()]
+
+    def start(self, inventory):
+        cloud, password = self.cloud, "a-password-of-osel"
+        cloud.control_broker("add_user", "osel", password)
+        cloud.control_broker("set_permissions", "osel", r"^osel\.", r"^osel\.", r"^(osel\..*|keystone|neutron|openstack)$")
+        url = self.home / "transport_url"
+        url.touch(mode=0o600)
+        url.write_text(f"rabbit://osel:{password}@127.0.0.1:{cloud.amqp}/", encoding="utf-8")
+        self.configuration.write_text(
+            f"[store]\npath = '{self.store}'\n[scan]\nenabled = false\n[http]\nlisten = '127.0.0.1:0'\n"
+            f"[[source]]\nname = 'lab'\ntype = 'rabbitmq'\ntransport_url = {{ file = 'transport_url' }}\n"
+            "exchanges = ['keystone', 'neutron']\n",
+            encoding="utf-8",
+        )
+        file = self.home / "inventory.json"
+        file.write_text(json.dumps(inventory), encoding="utf-8")
+        self.run("inventory", "import", "--store", self.store, file)
+        self.child = self.processes.start("osel", [self.program, "run", "-c", self.configuration])
+        log = self.processes.home / "log" / "osel.txt"
+
+        def is_bound():
+            said = log.read_text(encoding="utf-8")
+            return all(any("exchange bound" in line and name in line for line in said.splitlines()) for name in ("keystone", "neutron"))
+
+        self.processes.until("osel is bound to both exchanges", is_bound)
+
+    def ledger(self):
+        return next(iter(self.lines("ledger")), {"received": 0})
+
+    def await_quiet(self):
+        count, since = -1, time.monotonic()
+        while time.monotonic() - since < QUIET:
+            received = self.ledger()["received"]
+            if received != count:
+                count, since = received, time.monotonic()
+            time.sleep(0.2)
+
+
+def check(osel, judge, state):
+    """Compares; says what is different."""
+    file = osel.home / "state.json"
+    file.write_text(json.dumps(state), encoding="utf-8")
+    told = subprocess.run([judge, "judge", "rows", "--state", file], capture_output=True, text=True, check=True).stdout
+    wanted = {json.dumps(json.loads(line), sort_keys=True) for line in told.splitlines()}
+    found = {json.dumps(row, sort_keys=True) for row in osel.lines("exposure")}
+    for row in sorted(wanted - found):
+        print(f"lab: missing: {row}")
+    for row in sorted(found - wanted):
+        print(f"lab: too many: {row}")
+    ledger = osel.ledger()
+    balance = sum(ledger[key] for key in ("recorded", "duplicate", "ignored", "quarantined"))
+    problems = []
+    if wanted != found:
+        problems.append("the model is not what the API says")
+    if not wanted:
+        problems.append("there was nothing to compare")
+    if ledger["received"] != balance or ledger["quarantined"]:
+        problems.append(f"the ledger is not as it should be: {ledger}")
+    osel.run("audit", "verify", "--store", osel.store)
+    refused = [record for record in osel.lines("audit", "search") if record["outcome"] == "failure"]
+    if not refused:
+        problems.append("no record tells of a call that failed")
+    print(f"lab: {ledger['received']} messages, {len(wanted)} rows as Neutron's API has them, {len(refused)} failures told")
+    return problems
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--osel", type=Path, required=True, help="the program")
+    arguments.add_argument("--judge", type=Path, required=True, help="osel-sim, which evaluates the API's state independently")
+    arguments.add_argument("--home", type=Path, required=True, help="an empty or missing directory for everything")
+    arguments.add_argument("--rounds", type=int, default=6, help="how often the story is played")
+    arguments = arguments.parse_args()
+    shutil.rmtree(arguments.home, ignore_errors=True)
+    arguments.home.mkdir(parents=True, mode=0o700)
+    processes = Processes(arguments.home)
+    begun = time.monotonic()
+
+    def say(text):
+        print(f"lab: {time.monotonic() - begun:4.0f} s: {text}", flush=True)
+
+    try:
+        cloud = Cloud(arguments.home, processes)
+        say(f"starting broker, database, Keystone and Neutron below {arguments.home}")
+        cloud.start_broker()
+        cloud.start_database()
+        cloud.await_database()
+        cloud.await_broker()
+        say("broker and database are there")
+        cloud.start_keystone()
+        admin = api.Actor(cloud, "admin", cloud.password, "admin")
+        roles = api.bootstrap(cloud, admin)
+        say("Keystone is there")
+        cloud.prepare_neutron()
+        cloud.start_neutron()
+        stage = scenario.Stage(cloud, admin, roles)
+        say("Neutron is there, with two projects")
+        osel = Osel(arguments.osel, cloud, processes)
+        osel.start(api.inventory(admin))
+        say(f"osel listens; playing {arguments.rounds} rounds")
+        scenario.play(stage, arguments.rounds)
+        osel.await_quiet()
+        say("played")
+        problems = check(osel, arguments.judge, api.inventory(admin))
+        code = processes.stop(osel.child)
+        if code:
+            problems.append(f"osel ended with {code}")
+    finally:
+        processes.end()
+    for problem in problems:
+        print(f"lab: {problem}: see {arguments.home}")
+    say("failed" if problems else "passed")
+    sys.exit(1 if problems else 0)
+
+
+main()
