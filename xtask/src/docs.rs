@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 
 /// The pages: `docs/reference/NAME.md` is the output of `osel reference NAME`.
-const PAGES: [&str; 2] = ["cli", "config"];
+const PAGES: [&str; 3] = ["cli", "config", "doctor"];
 
 /// Writes the pages, or with `--check` only says which differ.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {

@@ -76,9 +76,14 @@ const OSEL: ModuleTable = ModuleTable {
         row("openstack", &["config", "telemetry"]),
         row("action", &["config", "telemetry"]),
         row("store", &["config", "telemetry"]),
+        // It only asks, by the tap's own connections and with what the daemon would be configured to.
+        row("doctor", &["config", "telemetry", "source"]),
         row("runtime", &["config", "telemetry", "source", "openstack", "action", "store"]),
         row("web", &["config", "telemetry", "store", "runtime"]),
-        row("cli", &["config", "telemetry", "source", "openstack", "action", "store", "runtime", "web"]),
+        row(
+            "cli",
+            &["config", "telemetry", "source", "openstack", "action", "store", "runtime", "web", "doctor"],
+        ),
     ],
 };
 

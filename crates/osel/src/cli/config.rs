@@ -82,6 +82,16 @@ impl ConfigArg {
         loaded.map_err(|_| ExitCode::from(2))
     }
 
+    /// Whether a file is named on the command line.
+    pub fn is_given(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// The file that [`Self::load`] would read; none where there is only the environment.
+    pub fn file_to_load(&self) -> Option<PathBuf> {
+        Config::file(self.file.as_deref(), &variable)
+    }
+
     /// The configuration as it stands now, for who runs already; none while it has problems.
     pub fn load_quietly(&self) -> Option<Config> {
         checked(self.file.as_deref()).0.ok()

@@ -7,6 +7,7 @@ mod actor;
 mod audit;
 mod config;
 mod demo;
+mod doctor;
 mod exposure;
 mod inventory;
 mod ledger;
@@ -46,6 +47,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     Run(run::RunArgs),
+    Doctor(doctor::DoctorArgs),
     #[command(subcommand)]
     Inventory(inventory::InventoryCommand),
     Exposure(exposure::ExposureArgs),
@@ -103,6 +105,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
         Command::Reach(args) => reach::run(&args),

@@ -10,6 +10,7 @@ use clap::{Arg, Command, ValueEnum};
 
 use super::output::print_bytes;
 use crate::config::keys::{Key, Otherwise, SECTIONS};
+use crate::doctor::Id;
 
 /// The pages.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -18,15 +19,41 @@ pub enum Page {
     Cli,
     /// Every key of the configuration.
     Config,
+    /// Every check of `osel doctor`.
+    Doctor,
 }
 
 pub(super) fn run(page: Page, program: Command) -> anyhow::Result<ExitCode> {
     let text = match page {
         Page::Cli => commands(program),
         Page::Config => keys(),
+        Page::Doctor => checks(),
     };
     print_bytes(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The checks of `osel doctor`, by their subjects.
+fn checks() -> String {
+    let mut text = String::from(
+        "# Checks of `osel doctor`\n\nMade by `cargo xtask docs` from what `osel` itself says. [How to use it](../doctor.md) \
+         stands beside it. Words in capital letters stand for what was seen.\n",
+    );
+    let mut subject = None;
+    for card in Id::ALL.iter().map(|id| id.card()) {
+        if subject.replace(card.subject) != Some(card.subject) {
+            let name = card.subject.as_str();
+            let _ = write!(text, "\n## {}{}\n", name[..1].to_uppercase(), &name[1..]);
+            text.push_str(
+                "\n| id | severity | what it means | how to mend it |\n| --- | --- | --- | --- |\n",
+            );
+        }
+        let meaning = format!("**{}.** {}", card.title, card.meaning);
+        let (id, severity) = (card.id, card.severity.as_str());
+        let _ =
+            writeln!(text, "| `{id}` | {severity} | {} | `{}` |", cell(&meaning), cell(&card.fix.shown()));
+    }
+    text
 }
 
 fn commands(mut program: Command) -> String {

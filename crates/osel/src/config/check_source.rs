@@ -22,7 +22,7 @@ const TOPICS_MAX: usize = 16;
 const AMQP_NAME_BYTES_MAX: usize = 240;
 /// Where the services publish unless they are told otherwise: what ceilometer listens to, the default of oslo.messaging, and services
 /// that came later.
-const EXCHANGES: [&str; 19] = [
+pub const EXCHANGES: [&str; 19] = [
     "nova",
     "glance",
     "neutron",
@@ -44,7 +44,7 @@ const EXCHANGES: [&str; 19] = [
     "barbican",
 ];
 /// The default topic of oslo.messaging, and that of nova's versioned notifications.
-const TOPICS: [&str; 2] = ["notifications", "versioned_notifications"];
+pub const TOPICS: [&str; 2] = ["notifications", "versioned_notifications"];
 /// A dead connection is noticed after this time. Half of what oslo.messaging takes: events wait meanwhile.
 const HEARTBEAT_SECONDS: u16 = 30;
 /// A dead connection that goes unnoticed for longer is no longer noticed by the heartbeat.

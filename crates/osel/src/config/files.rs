@@ -14,23 +14,32 @@ const OTHERS: u32 = 0o077;
 
 /// Why a file cannot be used. Its path is told by whoever names it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FileError {
+pub enum FileError {
+    /// The system refuses.
     #[error("cannot be read: {0}")]
     Read(io::Error),
+    /// A directory.
     #[error("is a directory")]
     Directory,
+    /// A pipe or a device.
     #[error("is not a file")]
     NoFile,
+    /// Larger than it may be.
     #[error("is larger than {0} bytes")]
     TooLarge(u64),
+    /// Not text.
     #[error("is not UTF-8")]
     NotUtf8,
+    /// Nothing in it.
     #[error("is empty")]
     Empty,
 }
 
 /// A file's bytes, if they are no more than `bytes_max`.
-pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
+///
+/// # Errors
+/// When they are more, or cannot be read.
+pub fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
     let file = File::open(path).map_err(FileError::Read)?;
     if file.metadata().map_err(FileError::Read)?.is_dir() {
         return Err(FileError::Directory);
@@ -42,7 +51,10 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
 }
 
 /// The text of a secret's file without the line's end that editors add.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileError> {
+///
+/// # Errors
+/// When it is no file of text, or cannot be read.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileError> {
     check_regular(path)?;
     let bytes = Zeroizing::new(read(path, SECRET_BYTES_MAX)?);
     let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotUtf8)?;

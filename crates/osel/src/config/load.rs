@@ -15,6 +15,12 @@ use super::tree::{self, Table};
 pub const DEFAULT_FILE: &str = "/etc/osel/osel.toml";
 /// The variable that names the configuration file.
 pub const CONFIG_VARIABLE: &str = "OSEL_CONFIG";
+/// The variable with the transport URL of `osel doctor`, which is no key.
+pub const TRANSPORT_VARIABLE: &str = "OSEL_TRANSPORT_URL";
+/// The variable with the URL of the management interface for `osel doctor`, which is no key.
+pub const MANAGEMENT_VARIABLE: &str = "OSEL_MANAGEMENT_URL";
+/// Variables of osel that set no key.
+const NO_KEYS: [&str; 3] = [CONFIG_VARIABLE, TRANSPORT_VARIABLE, MANAGEMENT_VARIABLE];
 /// The largest configuration file that is read: hundreds of sources with all their keys are a tenth of it.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
@@ -91,7 +97,7 @@ fn read(path: Option<&Path>, env: &Environment<'_>) -> Result<(Option<PathBuf>, 
 pub fn unknown_variables<'n>(names: impl Iterator<Item = &'n OsStr>, sources: usize) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = names
         .filter_map(OsStr::to_str)
-        .filter(|name| name.starts_with("OSEL_") && *name != CONFIG_VARIABLE)
+        .filter(|name| name.starts_with("OSEL_") && !NO_KEYS.contains(name))
         .filter_map(|name| Some((name, unknown(name, sources)?)))
         .map(|(name, what)| Remark { place: Place::Variable(name.to_owned()), key: String::new(), what })
         .collect();

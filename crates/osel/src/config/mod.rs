@@ -24,7 +24,12 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub use load::{CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, unknown_variables};
+pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
+pub use files::{FileError, read as read_file, read_secret};
+pub use load::{
+    CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, TRANSPORT_VARIABLE,
+    unknown_variables,
+};
 pub use parts::{
     BrokerHost, Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig, QueueKind,
     RabbitMqConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,

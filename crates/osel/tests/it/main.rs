@@ -15,6 +15,8 @@ mod delta;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod fold;

@@ -20,9 +20,12 @@ mod topology;
 mod trust;
 mod words;
 
-pub use dial::Address;
+pub use dial::{Address, DialError, dial};
 pub use exchange::Change;
+pub use gate::Keeper;
 pub use link::run;
-pub use message::Arrived;
+pub use message::{Arrived, Reader};
+pub use probe::{Presence, Probe};
 pub use topology::Wanted;
+pub use trust::{TrustError, client as tls_client, server_name as tls_server_name};
 pub use words::{BusEvent, BusOrder, Settings};

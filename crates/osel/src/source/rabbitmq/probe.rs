@@ -42,6 +42,14 @@ impl<'a> Probe<'a> {
         Ok(self.channel.insert(channel))
     }
 
+    /// Closes its channel. One that is only dropped may still be closing when the connection is, which then breaks off.
+    pub async fn finish(self) {
+        if let Some(channel) = self.channel {
+            // It is closed either way.
+            let _ = channel.close(200, "OK".into()).await;
+        }
+    }
+
     /// Whether an error was an answer that ended the channel only, so that something else can be tried on a new one.
     pub fn is_refused(&mut self, error: &lapin::Error) -> bool {
         let is_refused = error.is_amqp_error() && self.connection.status().connected();
@@ -77,9 +85,17 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// When the connection breaks.
     pub async fn queue(&mut self, name: &str) -> Result<Option<u32>, lapin::Error> {
+        Ok(self.queue_counts(name).await?.map(|(messages, _)| messages))
+    }
+
+    /// How many messages and how many consumers a queue has; none when it is not there.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn queue_counts(&mut self, name: &str) -> Result<Option<(u32, u32)>, lapin::Error> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         match self.channel().await?.queue_declare(name.into(), passive, FieldTable::default()).await {
-            Ok(queue) => Ok(Some(queue.message_count())),
+            Ok(queue) => Ok(Some((queue.message_count(), queue.consumer_count()))),
             Err(error) if is_soft(&error, &AMQPSoftError::NOTFOUND) => {
                 self.channel = None;
                 Ok(None)

@@ -14,6 +14,7 @@ mod certificates;
 mod client;
 mod cluster;
 mod control;
+mod doctor;
 mod ground;
 mod harness;
 mod node;

@@ -28,7 +28,7 @@ const METHOD_FRAME: u8 = 1;
 pub struct Options {
     /// A listener for TLS.
     pub tls: Tls,
-    /// The management plugin, with its HTTP interface.
+    /// The management plugin, with its HTTP interface, and over TLS where `tls` says so.
     pub management: bool,
     /// Further lines of `rabbitmq.conf`.
     pub configuration: String,
@@ -56,6 +56,7 @@ pub struct Node {
     port: u16,
     tls_port: Option<u16>,
     management_port: Option<u16>,
+    management_tls_port: Option<u16>,
     certificates: Option<Certificates>,
     process: Option<Child>,
 }
@@ -79,6 +80,7 @@ impl Node {
             port: free_port(),
             tls_port: tls.then(free_port),
             management_port: options.management.then(free_port),
+            management_tls_port: (options.management && tls).then(free_port),
             certificates: tls.then(|| Certificates::make(&directory.join("tls"), "osel")),
             directory,
             process: None,
@@ -117,6 +119,15 @@ impl Node {
             lines.extend([
                 "management.tcp.ip = 127.0.0.1".to_owned(),
                 format!("management.tcp.port = {port}"),
+            ]);
+        }
+        if let (Some(port), Some(files)) = (self.management_tls_port, &self.certificates) {
+            lines.extend([
+                "management.ssl.ip = 127.0.0.1".to_owned(),
+                format!("management.ssl.port = {port}"),
+                format!("management.ssl.cacertfile = {}", files.authority.display()),
+                format!("management.ssl.certfile = {}", files.server.display()),
+                format!("management.ssl.keyfile = {}", files.server_key.display()),
             ]);
         }
         if let Some(first) = first {
@@ -242,6 +253,11 @@ impl Node {
     /// The port of the management interface.
     pub fn management_port(&self) -> u16 {
         self.management_port.expect("it was started with the management plugin")
+    }
+
+    /// The port of the management interface over TLS.
+    pub fn management_tls_port(&self) -> u16 {
+        self.management_tls_port.expect("it was started with TLS and the management plugin")
     }
 
     /// The files of its TLS listener; those of the client have the common name `osel`.

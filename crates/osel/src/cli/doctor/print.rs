@@ -1,0 +1,190 @@
+//! Verdicts for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::super::output::{TABLE_WIDTH, colours, json_line, print_bytes, stdout};
+use crate::doctor::{Card, Id, Severity, State, Verdict};
+
+/// How far what belongs to a heading is moved in.
+const INDENT: usize = 9;
+
+/// A verdict as JSON.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    state: &'a str,
+    severity: &'a str,
+    title: &'a str,
+    source: &'a str,
+    seen: Option<&'a str>,
+    /// Why it was not checked.
+    why: Option<&'a str>,
+    /// How to mend it; only for what was found.
+    fix: Option<FixRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct FixRow<'a> {
+    #[serde(rename = "where")]
+    place: &'a str,
+    setting: &'a str,
+    value: &'a str,
+}
+
+/// One object a line.
+pub(super) fn json(verdicts: &[Verdict]) -> io::Result<()> {
+    let mut out = stdout();
+    for verdict in verdicts {
+        json_line(&mut out, &row(verdict))?;
+    }
+    out.flush()
+}
+
+fn row(verdict: &Verdict) -> Row<'_> {
+    let Card { id, severity, title, fix, .. } = verdict.id.card();
+    let (state, seen, why) = match &verdict.state {
+        State::Found(seen) => ("found", Some(seen.as_str()), None),
+        State::Clear(seen) => ("clear", Some(seen.as_str()), None),
+        State::Unchecked(why) => ("unchecked", None, Some(why.as_str())),
+    };
+    let fix = FixRow { place: fix.place, setting: fix.setting, value: fix.value };
+    let fix = matches!(verdict.state, State::Found(_)).then_some(fix);
+    Row { id, state, severity: severity.as_str(), title, source: &verdict.source, seen, why, fix }
+}
+
+/// What was found with its mending, then what is clear, then what was not checked and why.
+pub(super) fn table(verdicts: &[Verdict]) -> io::Result<()> {
+    print_bytes(text(verdicts, colours()).as_bytes())
+}
+
+fn text(verdicts: &[Verdict], colours: bool) -> String {
+    let mut text = String::new();
+    let mut found: Vec<Id> = Vec::new();
+    for verdict in verdicts {
+        let State::Found(seen) = &verdict.state else { continue };
+        let Card { id, severity, title, fix, .. } = verdict.id.card();
+        if !found.contains(&verdict.id) {
+            found.push(verdict.id);
+            let (bold, plain) = if colours { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+            let _ = writeln!(text, "{bold}{:INDENT$}{id}: {title}{plain}", severity.as_str());
+            wrapped(&mut text, &format!("mend: {}", fix.shown()));
+        }
+        wrapped(&mut text, &format!("seen: {seen} ({})", verdict.source));
+    }
+    let mut clear: Vec<&str> = Vec::new();
+    let mut unchecked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for verdict in verdicts {
+        let id = verdict.id.card().id;
+        match &verdict.state {
+            State::Clear(_) if !found.contains(&verdict.id) && !clear.contains(&id) => clear.push(id),
+            State::Unchecked(why) => {
+                let ids = unchecked.entry(why).or_default();
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+            State::Found(_) | State::Clear(_) => {}
+        }
+    }
+    if !clear.is_empty() {
+        text.push_str("clear\n");
+        wrapped(&mut text, &clear.join(", "));
+    }
+    if !unchecked.is_empty() {
+        text.push_str("not checked\n");
+        for (why, ids) in &unchecked {
+            wrapped(&mut text, &format!("{}: {why}", ids.join(", ")));
+        }
+    }
+    let of = |severity| found.iter().filter(|id| id.card().severity == severity).count();
+    let _ = writeln!(
+        text,
+        "{} critical, {} warning, {} advice; {} clear",
+        of(Severity::Critical),
+        of(Severity::Warning),
+        of(Severity::Advice),
+        clear.len()
+    );
+    text
+}
+
+/// A paragraph, moved in and broken between words. What the broker or a file calls itself must not command the terminal.
+fn wrapped(text: &mut String, paragraph: &str) {
+    let paragraph: String = paragraph.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut width = 0;
+    for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > TABLE_WIDTH {
+            text.push('\n');
+            width = 0;
+        }
+        if width == 0 {
+            // The first line says what it is, the others go on below it.
+            let _ = write!(text, "{:INDENT$}", "");
+            width = INDENT;
+        } else {
+            text.push(' ');
+            width += 1;
+        }
+        text.push_str(word);
+        width += length;
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Report;
+
+    fn verdicts() -> Vec<Verdict> {
+        let mut report = Report::default();
+        report.unchecked(Id::NoTls, "management", "needs the management interface");
+        report.clear(Id::DefaultUser, "bus", "logs in as `osel`");
+        report.found(Id::NoTls, "bus", "osel's transport_url is without TLS");
+        report.found(
+            Id::TokenOnBus,
+            "listening",
+            format!("3 of 3 messages, by `ev\x1b[31mil`, {}", "word ".repeat(40)),
+        );
+        report.into_verdicts()
+    }
+
+    #[test]
+    fn people_see_the_worst_first_and_what_was_not_checked() {
+        let text = text(&verdicts(), false);
+        let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
+        let order = [
+            "critical token-on-bus:",
+            "warning  no-tls:",
+            "clear\n",
+            "default-user",
+            "not checked",
+            "1 critical, 1 warning, 0 advice; 1 clear",
+        ];
+        assert!(order.windows(2).all(|two| place(two[0]) < place(two[1])), "{text}");
+        assert!(
+            !text.contains('\x1b') && text.lines().all(|line| line.chars().count() <= TABLE_WIDTH),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn programs_get_each_verdict_with_the_same_keys() {
+        let lines: Vec<serde_json::Value> =
+            verdicts().iter().map(|verdict| serde_json::to_value(row(verdict)).unwrap()).collect();
+        let states: Vec<&str> = lines.iter().map(|line| line["state"].as_str().unwrap()).collect();
+        assert_eq!(states, ["found", "found", "clear", "unchecked"]);
+        assert!(lines.iter().all(|line| line.as_object().unwrap().len() == 8));
+        assert_eq!(lines[1]["fix"]["setting"], "ssl");
+        assert_eq!(
+            (&lines[3]["seen"], &lines[3]["fix"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        assert_eq!(lines[3]["why"], "needs the management interface");
+    }
+}

@@ -1,0 +1,178 @@
+//! From the command line to what is to be asked: which bus, as whom, and with what trust.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::super::config::{ConfigArg, variable};
+use super::super::output::{Failure, note};
+use super::DoctorArgs;
+use crate::config::{
+    CONFIG_VARIABLE, Config, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
+    SourceConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
+};
+use crate::doctor::Wanted;
+use crate::doctor::gather::{Access, Questions};
+use crate::source::rabbitmq::Address;
+
+/// The exchanges that no cloud is without; others of the defaults are there or not.
+const NEEDED: [&str; 2] = ["keystone", "neutron"];
+/// Seconds between two heartbeats where no configuration says so.
+const HEARTBEAT_SECONDS: u16 = 30;
+
+/// What is to be asked; an exit code when the configuration has problems, which are printed then.
+pub(super) fn of(args: &DoctorArgs) -> anyhow::Result<Result<Questions, ExitCode>> {
+    let mut questions = match bus(args)? {
+        Ok(questions) => questions,
+        Err(code) => return Ok(Err(code)),
+    };
+    questions.management = management(args, &questions.hosts)?;
+    questions.services.clone_from(&args.service_config);
+    questions.troves.clone_from(&args.trove_config);
+    questions.listen = args.listen.map(Duration::from_secs);
+    let has_files = !questions.services.is_empty() || !questions.troves.is_empty();
+    if questions.hosts.is_empty() && questions.management.is_none() && !has_files {
+        return Err(Failure::Usage(format!(
+            "nothing to look at: give -c FILE, --transport-url-file FILE, --management URL, --service-config FILE or --trove-config FILE, \
+             set {TRANSPORT_VARIABLE}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}"
+        ))
+        .into());
+    }
+    if questions.hosts.is_empty() && questions.listen.is_some() {
+        return Err(
+            Failure::Usage("--listen needs a bus: give -c FILE or --transport-url-file FILE".into()).into()
+        );
+    }
+    Ok(Ok(questions))
+}
+
+/// The bus: of the file with a URL, of the configuration, of the variable, of the configuration at its usual place; or none.
+fn bus(args: &DoctorArgs) -> anyhow::Result<Result<Questions, ExitCode>> {
+    if let Some(file) = &args.transport_url_file {
+        let url = secret(file, "--transport-url-file")?;
+        return Ok(Ok(by_url(&url, args, "--transport-url-file")?));
+    }
+    let by_variable = text_of(TRANSPORT_VARIABLE)?;
+    match by_variable {
+        Some(url) if !args.config.is_given() && args.source.is_none() => {
+            Ok(Ok(by_url(&url, args, TRANSPORT_VARIABLE)?))
+        }
+        _ if args.config.file_to_load().is_some() => by_config(&args.config, args.source.as_deref()),
+        _ => Ok(Ok(Questions { wanted: defaults(), vhost: "/".to_owned(), ..Questions::default() })),
+    }
+}
+
+fn by_url(url: &str, args: &DoctorArgs, what: &str) -> anyhow::Result<Questions> {
+    let parsed =
+        TransportUrl::parse(url, false).map_err(|error| Failure::Usage(format!("{what} {error}")))?;
+    for text in &parsed.notes {
+        note(format_args!("warning: {what} {text}"));
+    }
+    let options = parsed.options;
+    let path = |text: Option<String>| text.map(PathBuf::from);
+    let cert_file = path(options.cert_file);
+    let tls = parsed.url.tls.then(|| TlsConfig {
+        ca_file: args.ca_file.clone().or_else(|| path(options.ca_file)),
+        // As with oslo.messaging, a certificate without a key has it in its own file.
+        key_file: path(options.key_file).or_else(|| cert_file.clone()),
+        cert_file,
+        server_name: None,
+        external: options.external,
+    });
+    let heartbeat = options.heartbeat_seconds.unwrap_or(HEARTBEAT_SECONDS);
+    Ok(questions_of(parsed.url, tls.as_ref(), heartbeat, defaults()))
+}
+
+fn by_config(config: &ConfigArg, source: Option<&str>) -> anyhow::Result<Result<Questions, ExitCode>> {
+    let config = match config.load() {
+        Ok(config) => config,
+        Err(code) => return Ok(Err(code)),
+    };
+    let SourceConfig { rabbitmq, .. } = chosen(config, source)?;
+    let exchanges = rabbitmq.exchanges;
+    let needed =
+        if exchanges == DEFAULT_EXCHANGES { NEEDED.map(str::to_owned).to_vec() } else { exchanges.clone() };
+    let wanted = Wanted { exchanges, needed, topics: rabbitmq.topics };
+    Ok(Ok(questions_of(rabbitmq.transport_url, rabbitmq.tls.as_ref(), rabbitmq.heartbeat_seconds, wanted)))
+}
+
+fn chosen(config: Config, source: Option<&str>) -> anyhow::Result<SourceConfig> {
+    let known: Vec<String> = config.sources.iter().map(|source| format!("`{}`", source.name)).collect();
+    let mut fitting =
+        config.sources.into_iter().filter(|known| source.is_none_or(|source| source == known.name));
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(Failure::Usage(format!("choose one source by --source NAME: {}", known.join(", "))).into()),
+    }
+}
+
+fn questions_of(url: TransportUrl, tls: Option<&TlsConfig>, heartbeat: u16, wanted: Wanted) -> Questions {
+    let TransportUrl { hosts, vhost, .. } = url;
+    let address = |host: crate::config::BrokerHost| Address {
+        host: host.host,
+        port: host.port,
+        user: host.user,
+        password: host.password.expose().to_owned(),
+        vhost: vhost.clone(),
+        tls: tls.cloned(),
+        heartbeat,
+    };
+    Questions { wanted, hosts: hosts.into_iter().map(address).collect(), vhost, ..Questions::default() }
+}
+
+fn defaults() -> Wanted {
+    Wanted {
+        exchanges: DEFAULT_EXCHANGES.map(str::to_owned).to_vec(),
+        needed: NEEDED.map(str::to_owned).to_vec(),
+        topics: DEFAULT_TOPICS.map(str::to_owned).to_vec(),
+    }
+}
+
+/// The management interface, asked as the user of its URL or else of the bus.
+fn management(args: &DoctorArgs, hosts: &[Address]) -> anyhow::Result<Option<Access>> {
+    let (text, what) = match (&args.management, &args.management_url_file) {
+        (Some(url), _) => (Some(zeroize::Zeroizing::new(url.clone())), "--management"),
+        (None, Some(file)) => (Some(secret(file, "--management-url-file")?), "--management-url-file"),
+        (None, None) => (text_of(MANAGEMENT_VARIABLE)?, MANAGEMENT_VARIABLE),
+    };
+    let Some(text) = text else { return Ok(None) };
+    let of_bus = hosts.first().and_then(|address| address.tls.as_ref());
+    let tls = TlsConfig {
+        ca_file: args.ca_file.clone().or_else(|| of_bus?.ca_file.clone()),
+        ..TlsConfig::default()
+    };
+    let mut access = Access::parse(&text, tls).map_err(|error| Failure::Usage(format!("{what} {error}")))?;
+    if args.management.is_some() && access.password.is_some() {
+        return Err(Failure::Usage(format!(
+            "--management has a password, which everybody on this machine can see on a command line: put the URL into a file and give \
+             --management-url-file FILE, or into {MANAGEMENT_VARIABLE}"
+        ))
+        .into());
+    }
+    if access.password.is_none() {
+        let same = |address: &&Address| access.user.is_empty() || access.user == address.user;
+        let Some(address) = hosts.first().filter(same) else {
+            return Err(Failure::Usage(format!(
+                "{what} has no user and password, and there is no bus whose user could ask: give --management-url-file FILE with \
+                 https://USER:PASSWORD@HOST:15671"
+            ))
+            .into());
+        };
+        access.user.clone_from(&address.user);
+        access.password = Some(crate::config::Secret::new(address.password.clone()));
+    }
+    Ok(Some(access))
+}
+
+fn secret(file: &Path, what: &str) -> anyhow::Result<zeroize::Zeroizing<String>> {
+    read_secret(file).map_err(|error| Failure::Usage(format!("{what}: `{}` {error}", file.display())).into())
+}
+
+/// A variable that is a secret; an empty one counts as none.
+fn text_of(name: &str) -> anyhow::Result<Option<zeroize::Zeroizing<String>>> {
+    match variable(name).filter(|value| !value.is_empty()).map(std::ffi::OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(zeroize::Zeroizing::new(text))),
+        Some(Err(_)) => Err(Failure::Usage(format!("{name} is not UTF-8")).into()),
+    }
+}

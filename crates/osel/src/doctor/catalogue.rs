@@ -1,0 +1,315 @@
+//! What each check is called, how bad a finding is, what it means and how to mend it. `docs/reference/doctor.md` is made of this.
+
+use super::id::{Id, Severity, Subject};
+
+/// What there is to say about a check, whatever was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// The stable id.
+    pub id: &'static str,
+    /// What it is about.
+    pub subject: Subject,
+    /// How bad a finding is.
+    pub severity: Severity,
+    /// The finding in a few words.
+    pub title: &'static str,
+    /// What it means for who audits.
+    pub meaning: &'static str,
+    /// How to mend it.
+    pub fix: Fix,
+}
+
+/// The setting to change. Words in capital letters stand for what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// Which file and section, or which tool.
+    pub place: &'static str,
+    /// The setting there.
+    pub setting: &'static str,
+    /// What it should be.
+    pub value: &'static str,
+}
+
+impl Fix {
+    /// It in one line: as a command where it is one.
+    pub fn shown(&self) -> String {
+        let Self { place, setting, value } = self;
+        if *place == CTL {
+            format!("{place} {setting} {value}")
+        } else {
+            format!("{place}: {setting} = {value}")
+        }
+    }
+}
+
+/// Where a service says how it notifies.
+const NOTIFICATIONS: &str = "each service's configuration, [oslo_messaging_notifications]";
+/// Where a service says how it uses RabbitMQ.
+const RABBIT: &str = "each service's configuration, [oslo_messaging_rabbit]";
+/// The broker's tool.
+const CTL: &str = "rabbitmqctl";
+
+impl Id {
+    /// What there is to say about it.
+    pub const fn card(self) -> Card {
+        use Severity::{Advice, Critical, Warning};
+        use Subject::{Broker, Notifications, Queues, Services, Traffic, Trove, Users};
+        match self {
+            Self::NoNotifications => Card {
+                id: "no-notifications",
+                subject: Notifications,
+                severity: Critical,
+                title: "services send no notifications",
+                meaning: "The default of oslo.messaging is to send nothing: what such a service does leaves no trace on the bus.",
+                fix: Fix { place: NOTIFICATIONS, setting: "driver", value: "messagingv2" },
+            },
+            Self::ExchangeAbsent => Card {
+                id: "exchange-absent",
+                subject: Notifications,
+                severity: Warning,
+                title: "an exchange that osel listens to is not there",
+                meaning: "A service makes its exchange when it first sends. It sends nothing, or to an exchange of another name \
+                          (`openstack` where it sets none).",
+                fix: Fix {
+                    place: "the service's configuration, [DEFAULT]",
+                    setting: "control_exchange",
+                    value: "EXCHANGE",
+                },
+            },
+            Self::TopicNotHeard => Card {
+                id: "topic-not-heard",
+                subject: Notifications,
+                severity: Warning,
+                title: "notifications go to a topic that osel does not listen to",
+                meaning: "osel binds for its own list of topics. What a service sends to others only, it never sees.",
+                fix: Fix {
+                    place: NOTIFICATIONS,
+                    setting: "topics",
+                    value: "notifications (or add the topic to source.topics of osel)",
+                },
+            },
+            Self::NothingHeard => Card {
+                id: "nothing-heard",
+                subject: Notifications,
+                severity: Advice,
+                title: "nothing was heard while listening",
+                meaning: "Either nothing happened in the cloud meanwhile, or nobody tells of it.",
+                fix: Fix {
+                    place: "osel doctor",
+                    setting: "--listen",
+                    value: "a longer time, with a network created meanwhile",
+                },
+            },
+            Self::NotificationsUnread => Card {
+                id: "notifications-unread",
+                subject: Queues,
+                severity: Warning,
+                title: "a queue of notifications has no consumer and no bound",
+                meaning: "Publishers make this queue, not osel, and it grows until the broker stops everybody for want of memory or disk.",
+                fix: Fix {
+                    place: CTL,
+                    setting: "set_policy --vhost VHOST --apply-to queues notifications '^(versioned_)?notifications\\.'",
+                    value: r#"'{"max-length-bytes":104857600,"overflow":"drop-head"}'"#,
+                },
+            },
+            Self::QueueShared => Card {
+                id: "queue-shared",
+                subject: Queues,
+                severity: Warning,
+                title: "several consumers share one queue of notifications",
+                meaning: "Each message goes to one of them only. Unless they are workers of one program, each misses what the others get.",
+                fix: Fix {
+                    place: "all programs but one that consume it",
+                    setting: "the queue",
+                    value: "one of its own, bound to the services' exchanges (a pool, in oslo.messaging's words)",
+                },
+            },
+            Self::DeliveryLimit => Card {
+                id: "delivery-limit",
+                subject: Queues,
+                severity: Warning,
+                title: "the broker discards what was delivered too often",
+                meaning: "Since RabbitMQ 4 a quorum queue drops a message after 20 deliveries. A consumer that restarts often loses notifications \
+                          that way.",
+                fix: Fix {
+                    place: "the policy for the queue (rabbitmqctl set_policy)",
+                    setting: "delivery-limit",
+                    value: "none for queues of osel; 1073741824 for others (before RabbitMQ 4, never -1)",
+                },
+            },
+            Self::ExchangeNotDurable => Card {
+                id: "exchange-not-durable",
+                subject: Broker,
+                severity: Warning,
+                title: "exchanges go with each restart of the broker",
+                meaning: "All bindings go with them: what is published until a listener has bound again is in no queue.",
+                fix: Fix {
+                    place: RABBIT,
+                    setting: "amqp_durable_queues",
+                    value: "true (or rabbit_quorum_queue = true), in all services at once, after the old exchanges were deleted",
+                },
+            },
+            Self::NoTls => Card {
+                id: "no-tls",
+                subject: Broker,
+                severity: Warning,
+                title: "the broker is spoken to in the clear",
+                meaning: "Passwords, tokens and notifications can be read and changed on the way; notifications have no signature.",
+                fix: Fix {
+                    place: RABBIT,
+                    setting: "ssl",
+                    value: "true, with ssl_ca_file, and the port of the TLS listener in transport_url",
+                },
+            },
+            Self::DefaultUser => Card {
+                id: "default-user",
+                subject: Users,
+                severity: Critical,
+                title: "the default user `guest` is there",
+                meaning: "Everybody knows its password, and it may do everything.",
+                fix: Fix { place: CTL, setting: "delete_user", value: "guest" },
+            },
+            Self::SharedUser => Card {
+                id: "shared-user",
+                subject: Users,
+                severity: Warning,
+                title: "several services log in as one user",
+                meaning: "Whoever takes over one of them may read and forge what the others say, and no password can be changed alone.",
+                fix: Fix {
+                    place: "each service's configuration, [DEFAULT]",
+                    setting: "transport_url",
+                    value: "rabbit://SERVICE:PASSWORD@HOST:5671/VHOST?ssl=true, a user for each service (rabbitmqctl add_user)",
+                },
+            },
+            Self::AdministratorTag => Card {
+                id: "administrator-tag",
+                subject: Users,
+                severity: Warning,
+                title: "a user of a service may administrate the broker",
+                meaning: "With the tag it gives itself every permission, by the management interface, and takes them from others.",
+                fix: Fix { place: CTL, setting: "set_user_tags", value: "USER" },
+            },
+            Self::WidePermissions => Card {
+                id: "wide-permissions",
+                subject: Users,
+                severity: Warning,
+                title: "a user may do more than it needs",
+                meaning: "Who may write to everything forges notifications of every service; who may read everything takes them off queues.",
+                fix: Fix {
+                    place: CTL,
+                    setting: "set_permissions --vhost VHOST USER",
+                    value: r"'^osel\.' '^osel\.' '^(osel\..*|keystone|neutron|nova|glance|cinder|openstack)$' (for osel; a service gets its own names)",
+                },
+            },
+            Self::PublisherRetry => Card {
+                id: "publisher-retry",
+                subject: Services,
+                severity: Warning,
+                title: "calls of the API hang while the broker is away",
+                meaning: "A notifier tries again for ever by default, and the call that it tells of waits for it.",
+                fix: Fix { place: NOTIFICATIONS, setting: "retry", value: "3" },
+            },
+            Self::LoginSuccessHidden => Card {
+                id: "login-success-hidden",
+                subject: Services,
+                severity: Warning,
+                title: "Keystone does not tell of successful logins",
+                meaning: "By default it sends failures only: a stolen password that works leaves no trace.",
+                fix: Fix {
+                    place: "keystone.conf, [DEFAULT]",
+                    setting: "notification_opt_out",
+                    value: "identity.authenticate.pending",
+                },
+            },
+            Self::BasicFormat => Card {
+                id: "basic-format",
+                subject: Services,
+                severity: Warning,
+                title: "Keystone does not say who did it",
+                meaning: "Its `basic` format has neither actor nor address nor outcome.",
+                fix: Fix { place: "keystone.conf, [DEFAULT]", setting: "notification_format", value: "cadf" },
+            },
+            Self::ProxyHeadersIgnored => Card {
+                id: "proxy-headers-ignored",
+                subject: Services,
+                severity: Advice,
+                title: "a service takes the proxy's address for the client's",
+                meaning: "Behind a proxy all requests seem to come from it, unless the service reads the headers that the proxy adds.",
+                fix: Fix {
+                    place: "each service's configuration, [oslo_middleware]",
+                    setting: "enable_proxy_headers_parsing",
+                    value: "true (the proxy must set X-Forwarded-For itself)",
+                },
+            },
+            Self::TokenOnBus => Card {
+                id: "token-on-bus",
+                subject: Traffic,
+                severity: Critical,
+                title: "tokens of users ride on the bus",
+                meaning: "Whoever reads a queue can act as those users until their tokens expire. osel removes them; others may not.",
+                fix: Fix {
+                    place: "the hosts of the services named",
+                    setting: "oslo.messaging",
+                    value: "14.7.0 or later (2024.1), which leaves them out",
+                },
+            },
+            Self::OneInitiatorAddress => Card {
+                id: "one-initiator-address",
+                subject: Traffic,
+                severity: Warning,
+                title: "all clients seem to have one address",
+                meaning: "It is the proxy's: from where somebody logged in cannot be told.",
+                fix: Fix {
+                    place: "keystone.conf and others, [oslo_middleware]",
+                    setting: "enable_proxy_headers_parsing",
+                    value: "true (the proxy must set X-Forwarded-For itself)",
+                },
+            },
+            Self::TroveDefaultKeys => Card {
+                id: "trove-default-keys",
+                subject: Trove,
+                severity: Critical,
+                title: "Trove encrypts with keys from its source code",
+                meaning: "Everybody can read and forge what the task manager and the guests of databases are told.",
+                fix: Fix {
+                    place: "trove.conf, [DEFAULT]",
+                    setting: "taskmanager_rpc_encr_key, inst_rpc_key_encr_key",
+                    value: "32 random characters each, such as of openssl rand -hex 16",
+                },
+            },
+            Self::TrovePlainRpc => Card {
+                id: "trove-plain-rpc",
+                subject: Trove,
+                severity: Critical,
+                title: "Trove speaks with its guests in the clear",
+                meaning: "Guests share the broker: one that is taken over reads passwords that the others are told.",
+                fix: Fix {
+                    place: "trove.conf, [DEFAULT]",
+                    setting: "enable_secure_rpc_messaging",
+                    value: "true",
+                },
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_distinct_words_and_nothing_is_left_unsaid() {
+        let ids: BTreeSet<&str> = Id::ALL.iter().map(|id| id.card().id).collect();
+        assert_eq!(ids.len(), Id::ALL.len());
+        for id in Id::ALL {
+            let card = id.card();
+            assert!(card.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", card.id);
+            let texts = [card.title, card.meaning, card.fix.place, card.fix.setting, card.fix.value];
+            assert!(texts.iter().all(|text| !text.is_empty() && !text.contains("  ")), "{}", card.id);
+            // On the page a fix stands in back quotes.
+            assert!(!card.fix.shown().contains('`'), "{}", card.id);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Questions over HTTP: one connection, `GET` only, answers of JSON within a bound. Redirects are not followed: credentials go to whom they
+//! were given for.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
+
+use crate::config::{Secret, TlsConfig};
+use crate::source::rabbitmq::{TrustError, tls_client, tls_server_name};
+
+/// How long a connection may take to stand.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long an answer may take: RabbitMQ counts statistics over all its nodes for some.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// The largest answer: calls without pages list some hundred thousand rows in it.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// The port of the management interface, and with TLS.
+const PORT: u16 = 15672;
+const PORT_TLS: u16 = 15671;
+
+/// Where the management interface is, and as whom to ask it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    host: String,
+    port: u16,
+    /// What stands before `/api/`.
+    prefix: String,
+    tls: Option<TlsConfig>,
+    /// The user.
+    pub user: String,
+    /// The user's password; none where the URL has none.
+    pub password: Option<Secret>,
+}
+
+/// Why a URL is none of a management interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// It cannot be read.
+    #[error("is not a URL: write `https://HOST:15671`")]
+    NotAUrl,
+    /// Another scheme.
+    #[error("has a scheme other than `https` and `http`")]
+    Scheme,
+}
+
+impl Access {
+    /// Reads a URL, with or without user and password; `tls` says whom to trust where it asks for TLS.
+    ///
+    /// # Errors
+    /// When it is no URL of HTTP. Nothing of it is quoted.
+    pub fn parse(text: &str, tls: TlsConfig) -> Result<Self, AccessError> {
+        let uri: Uri = text.trim().parse().map_err(|_| AccessError::NotAUrl)?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(AccessError::NotAUrl);
+        };
+        let tls = match scheme {
+            "https" => Some(tls),
+            "http" => None,
+            _ => return Err(AccessError::Scheme),
+        };
+        let login = authority.as_str().rsplit_once('@').map(|(login, _)| login).unwrap_or_default();
+        let (user, password) = login.split_once(':').map_or((login, None), |(user, word)| (user, Some(word)));
+        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let default = if tls.is_some() { PORT_TLS } else { PORT };
+        Ok(Self {
+            // An IPv6 address stands in brackets, which are no part of it.
+            host: authority.host().trim_matches(['[', ']']).to_owned(),
+            port: authority.port_u16().unwrap_or(default),
+            prefix: uri.path().trim_end_matches('/').trim_end_matches("/api").to_owned(),
+            tls,
+            user: decode(user),
+            password: password.map(|word| Secret::new(decode(word))),
+        })
+    }
+
+    /// Whether it is asked by TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+/// Without user and password.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls() { "https" } else { "http" };
+        write!(f, "management {scheme}://{}{}", self.authority(), self.prefix)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("cannot reach `{0}`")]
+    Unreachable(String, #[source] io::Error),
+    #[error("no answer in time")]
+    Slow,
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error("no trust with `{0}`")]
+    Untrusted(String, #[source] io::Error),
+    #[error("the connection broke")]
+    Broken(#[from] hyper::Error),
+    #[error("user or password is wrong")]
+    Login,
+    #[error(
+        "the user may not ask that: it needs the tag `monitoring`, for users and permissions `administrator`"
+    )]
+    Denied,
+    #[error("the answer is {0}")]
+    Status(StatusCode),
+    #[error("the answer is larger than {ANSWER_BYTES_MAX} bytes")]
+    TooLarge,
+    #[error("the answer cannot be read")]
+    Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the answer is not what RabbitMQ would say")]
+    NotUnderstood(#[source] serde_json::Error),
+    #[error("user or password cannot stand in a header")]
+    Header,
+}
+
+/// A connection to the management interface.
+pub(super) struct Api {
+    sender: SendRequest<Empty<Bytes>>,
+    authority: String,
+    prefix: String,
+    authorization: HeaderValue,
+}
+
+impl Api {
+    /// Connects; nothing is asked yet.
+    pub(super) async fn connect(access: Access) -> Result<Self, HttpError> {
+        timeout(CONNECT_TIME, Self::connected(access)).await.map_err(|_| HttpError::Slow)?
+    }
+
+    async fn connected(access: Access) -> Result<Self, HttpError> {
+        let authority = access.authority();
+        let unreachable = |error| HttpError::Unreachable(authority.clone(), error);
+        let stream = TcpStream::connect((access.host.as_str(), access.port)).await.map_err(unreachable)?;
+        let sender = match &access.tls {
+            None => spoken(TokioIo::new(stream)).await?,
+            Some(files) => {
+                let connector = TlsConnector::from(tls_client(files)?);
+                let name = tls_server_name(files, &access.host)?;
+                let untrusted = |error| HttpError::Untrusted(authority.clone(), error);
+                spoken(TokioIo::new(connector.connect(name, stream).await.map_err(untrusted)?)).await?
+            }
+        };
+        let password = access.password.as_ref().map_or("", Secret::expose);
+        let login = Zeroizing::new(format!("{}:{password}", access.user));
+        let header = Zeroizing::new(format!("Basic {}", STANDARD.encode(login.as_bytes())));
+        let mut authorization = HeaderValue::from_str(&header).map_err(|_| HttpError::Header)?;
+        authorization.set_sensitive(true);
+        Ok(Self { sender, authority, prefix: access.prefix, authorization })
+    }
+
+    /// The answer to a question below `/api/`.
+    pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, HttpError> {
+        let bytes = timeout(ANSWER_TIME, self.body(path)).await.map_err(|_| HttpError::Slow)??;
+        serde_json::from_slice(&bytes).map_err(HttpError::NotUnderstood)
+    }
+
+    async fn body(&mut self, path: &str) -> Result<Bytes, HttpError> {
+        let request = Request::get(format!("{}/api/{path}", self.prefix))
+            .header(HOST, &self.authority)
+            .header(AUTHORIZATION, &self.authorization)
+            .body(Empty::new())
+            .map_err(|error| HttpError::Answer(error.into()))?;
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        match status {
+            StatusCode::OK => {}
+            // RabbitMQ says 401 for both; the first question tells which it is.
+            StatusCode::UNAUTHORIZED if path == "whoami" => return Err(HttpError::Login),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(HttpError::Denied),
+            other => return Err(HttpError::Status(other)),
+        }
+        match body {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge),
+            Err(error) => Err(HttpError::Answer(error)),
+        }
+    }
+}
+
+/// HTTP over a stream; what carries it ends with the sender.
+async fn spoken<S>(stream: S) -> Result<SendRequest<Empty<Bytes>>, HttpError>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(stream).await?;
+    tokio::spawn(async move {
+        // Its failure is told to whoever waits for an answer.
+        let _ = connection.await;
+    });
+    Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_read_and_never_shown_with_its_password() {
+        let read = |text: &str| Access::parse(text, TlsConfig::default());
+        let access = read("https://ann:p%40ss@rabbit.example/").unwrap();
+        assert_eq!((access.user.as_str(), access.port, access.is_tls()), ("ann", 15671, true));
+        assert_eq!(access.password, Some(Secret::new("p@ss".to_owned())));
+        assert_eq!(access.to_string(), "management https://rabbit.example:15671");
+        assert!(!format!("{access:?}").contains("p@ss"));
+        let access = read("http://[::1]:8080/rabbit/api/").unwrap();
+        assert_eq!(access.to_string(), "management http://[::1]:8080/rabbit");
+        assert_eq!((access.user.as_str(), access.password.clone(), access.host.as_str()), ("", None, "::1"));
+        assert_eq!(read("rabbit"), Err(AccessError::NotAUrl));
+        assert_eq!(read("amqp://a:b@host"), Err(AccessError::Scheme));
+        assert_eq!(read("https://a b"), Err(AccessError::NotAUrl));
+    }
+}

@@ -1,0 +1,97 @@
+//! RabbitMQ's management interface: what it says of one virtual host, read page by page. Only `GET` is ever sent.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::http::{Access, Api, HttpError};
+use crate::doctor::facts::{Asked, Management, User};
+use crate::telemetry::chain;
+
+/// How many rows one page has: the most that RabbitMQ gives.
+const PAGE_ROWS: u64 = 500;
+/// The most rows of one kind. The largest clouds have some ten thousand queues and connections.
+const ROWS_MAX: usize = 100_000;
+
+/// Rows as they come: a page of them, or all from calls that know no pages.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rows<T> {
+    Page { items: Vec<T>, page_count: u64 },
+    All(Vec<T>),
+}
+
+/// Of `/api/overview`.
+#[derive(Deserialize)]
+struct Overview {
+    rabbitmq_version: String,
+}
+
+/// Asks all that there is to ask; what the user may not know is told as such.
+pub(super) async fn look(access: Access, vhost: &str) -> Asked<Management> {
+    let name = access.to_string();
+    let tls = access.is_tls();
+    let failed = |error: HttpError| format!("the management interface cannot be asked: {}", chain(&error));
+    let mut api = Api::connect(access).await.map_err(failed)?;
+    // Whoever is not let in here is let in nowhere.
+    let myself: User = api.get("whoami").await.map_err(failed)?;
+    let vhost = utf8_percent_encode(vhost, NON_ALPHANUMERIC).to_string();
+    let version = asked("overview", api.get("overview?columns=rabbitmq_version").await)
+        .map(|overview: Overview| overview.rabbitmq_version);
+    Ok(Management {
+        name,
+        tls,
+        version,
+        myself: Ok(myself),
+        exchanges: rows(&mut api, &format!("exchanges/{vhost}"), "name,durable").await,
+        queues: rows(
+            &mut api,
+            &format!("queues/{vhost}"),
+            "name,type,messages,consumers,arguments,effective_policy_definition",
+        )
+        .await,
+        bindings: rows(&mut api, &format!("bindings/{vhost}"), "source,destination,routing_key").await,
+        consumers: rows(
+            &mut api,
+            &format!("consumers/{vhost}"),
+            "queue.name,channel_details.connection_name,channel_details.user",
+        )
+        .await,
+        // Never their hashes.
+        users: rows(&mut api, "users", "name,tags").await,
+        permissions: rows(&mut api, &format!("vhosts/{vhost}/permissions"), "user,configure,write,read")
+            .await,
+        policies: rows(&mut api, &format!("policies/{vhost}"), "name,pattern,apply-to,definition").await,
+        connections: rows(
+            &mut api,
+            &format!("vhosts/{vhost}/connections"),
+            "name,user,ssl,client_properties.connection_name",
+        )
+        .await,
+    })
+}
+
+/// All rows of one kind.
+async fn rows<T: DeserializeOwned>(api: &mut Api, what: &str, columns: &str) -> Asked<Vec<T>> {
+    let mut all = Vec::new();
+    for page in 1.. {
+        let path = format!("{what}?columns={columns}&page={page}&page_size={PAGE_ROWS}&pagination=true");
+        match asked(what, api.get::<Rows<T>>(&path).await)? {
+            Rows::All(rows) => return Ok(rows),
+            Rows::Page { items, page_count } => {
+                all.extend(items);
+                if page >= page_count {
+                    break;
+                }
+            }
+        }
+        if all.len() >= ROWS_MAX {
+            return Err(format!("`/api/{what}` has more than {ROWS_MAX} rows"));
+        }
+    }
+    Ok(all)
+}
+
+fn asked<T>(what: &str, answer: Result<T, HttpError>) -> Asked<T> {
+    answer.map_err(|error| format!("`/api/{what}`: {}", chain(&error)))
+}

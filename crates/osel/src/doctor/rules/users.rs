@@ -1,0 +1,207 @@
+//! Who may do what on the broker, and who logs in as whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex_lite::Regex;
+
+use super::text::{BUS, MANAGEMENT, NO_SERVICE_CONFIG, SERVICE_CONFIG, names, quoted};
+use crate::doctor::facts::{Asked, Bus, Connection, Facts, Management, Permission, User};
+use crate::doctor::id::Id;
+use crate::doctor::verdict::Report;
+
+/// The user that RabbitMQ makes at its first start.
+const GUEST: &str = "guest";
+/// The tag of who may do everything.
+const ADMINISTRATOR: &str = "administrator";
+/// A name that no service has: a pattern that matches it was not made for one.
+const NOBODYS: &str = "a name that nobody has";
+/// What osel must not write to, and what it must not read from.
+const EXCHANGE_OF_A_SERVICE: &str = "neutron";
+const QUEUE_OF_SERVICES: &str = "notifications.info";
+/// Programs that run any service: their names say nothing.
+const HOSTS_OF_SERVICES: [&str; 6] = ["uwsgi", "httpd", "apache2", "mod_wsgi", "gunicorn", "python3"];
+/// How osel's own connections begin: the one that asks is among them.
+const OURS: &str = "osel ";
+
+pub(super) fn judge(facts: &Facts, report: &mut Report) {
+    default_user(facts, report);
+    shared_by_files(facts, report);
+    match &facts.management {
+        Ok(management) => {
+            shared_by_connections(management, report);
+            let bus = facts.bus.as_ref().ok();
+            administrators(management, bus, report);
+            permissions(management, bus, report);
+        }
+        Err(why) => {
+            let ids = [Id::SharedUser, Id::AdministratorTag, Id::WidePermissions];
+            ids.into_iter().for_each(|id| report.unchecked(id, MANAGEMENT, why));
+        }
+    }
+}
+
+fn default_user(facts: &Facts, report: &mut Report) {
+    let id = Id::DefaultUser;
+    let logs_in = |user: &str| format!("logs in as {}", quoted(user));
+    match &facts.bus {
+        Ok(bus) => report.judged(id, &bus.name, bus.user == GUEST, logs_in(&bus.user)),
+        Err(why) => report.unchecked(id, BUS, why),
+    }
+    match &facts.management {
+        Ok(Management { name, users: Ok(users), .. }) => {
+            let is_found = users.iter().any(|user| user.name == GUEST);
+            let seen = format!("users: {}", names(users.iter().map(|user| user.name.as_str())));
+            report.judged(id, name, is_found, seen);
+        }
+        Ok(Management { name, users: Err(why), .. }) => report.unchecked(id, name, why),
+        Err(why) => report.unchecked(id, MANAGEMENT, why),
+    }
+    for (path, file) in &facts.services {
+        match file.as_ref().map_err(Clone::clone).and_then(|file| file.bus.clone()) {
+            Ok(bus) => {
+                let is_found = bus.users.iter().any(|user| user == GUEST);
+                let seen = format!("logs in as {}", names(bus.users.iter().map(String::as_str)));
+                report.judged(id, path, is_found, seen);
+            }
+            Err(why) => report.unchecked(id, path, why),
+        }
+    }
+    if facts.services.is_empty() {
+        report.unchecked(id, SERVICE_CONFIG, NO_SERVICE_CONFIG);
+    }
+}
+
+/// Services by the user that they log in as.
+type Logins = BTreeMap<String, BTreeSet<String>>;
+
+fn shared_by_files(facts: &Facts, report: &mut Report) {
+    let mut logins = Logins::new();
+    let mut services: BTreeSet<&str> = BTreeSet::new();
+    for file in facts.services.iter().filter_map(|(_, file)| file.as_ref().ok()) {
+        for user in file.bus.iter().flat_map(|bus| &bus.users) {
+            services.insert(&file.service);
+            logins.entry(user.clone()).or_default().insert(file.service.clone());
+        }
+    }
+    if services.len() < 2 {
+        let why = "needs the files of two services: give --service-config FILE for each";
+        return report.unchecked(Id::SharedUser, SERVICE_CONFIG, why);
+    }
+    shared(SERVICE_CONFIG, &logins, report);
+}
+
+fn shared_by_connections(management: &Management, report: &mut Report) {
+    let connections = match &management.connections {
+        Ok(connections) => connections,
+        Err(why) => return report.unchecked(Id::SharedUser, &management.name, why),
+    };
+    let mut logins = Logins::new();
+    for connection in connections {
+        if let Some(service) = service_of(connection) {
+            logins.entry(connection.user.clone()).or_default().insert(service);
+        }
+    }
+    if logins.is_empty() {
+        let why = "no connection says which service it is of";
+        return report.unchecked(Id::SharedUser, &management.name, why);
+    }
+    shared(&management.name, &logins, report);
+}
+
+/// The service by its program's name: `nova` of `nova-conductor`.
+fn service_of(connection: &Connection) -> Option<String> {
+    let program = connection.program().filter(|program| !program.starts_with(OURS))?;
+    let is_any = HOSTS_OF_SERVICES.iter().any(|host| program.starts_with(host));
+    let service = program.split(['-', '_']).next().unwrap_or(program);
+    (!is_any).then(|| service.to_owned())
+}
+
+fn shared(source: &str, logins: &Logins, report: &mut Report) {
+    let of = |(user, services): (&String, &BTreeSet<String>)| {
+        let services = names(services.iter().map(String::as_str));
+        format!("{services} as {}", quoted(user))
+    };
+    let shared: Vec<String> = logins.iter().filter(|(_, services)| services.len() > 1).map(of).collect();
+    let is_found = !shared.is_empty();
+    let seen =
+        if is_found { shared.join("; ") } else { logins.iter().map(of).collect::<Vec<_>>().join("; ") };
+    report.judged(Id::SharedUser, source, is_found, seen);
+}
+
+fn administrators(management: &Management, bus: Option<&Bus>, report: &mut Report) {
+    let id = Id::AdministratorTag;
+    let is_administrator = |user: &User| user.tags.iter().any(|tag| tag == ADMINISTRATOR);
+    let ours = |name: &str| bus.is_some_and(|bus| bus.user == name);
+    match (&management.users, &management.myself) {
+        (Ok(users), _) => {
+            let connections = management.connections.as_deref().unwrap_or_default();
+            let is_in_use =
+                |name: &str| ours(name) || connections.iter().any(|connection| connection.user == name);
+            let found: Vec<&str> = users
+                .iter()
+                .filter(|user| is_administrator(user) && is_in_use(&user.name))
+                .map(|user| user.name.as_str())
+                .collect();
+            let is_found = !found.is_empty();
+            let seen = if is_found {
+                format!("{}, connected to the bus", names(found))
+            } else {
+                "no user that is connected to the bus has the tag".to_owned()
+            };
+            report.judged(id, &management.name, is_found, seen);
+        }
+        (Err(_), Ok(myself)) if ours(&myself.name) => {
+            let seen = format!(
+                "{} has the tags {}",
+                quoted(&myself.name),
+                names(myself.tags.iter().map(String::as_str))
+            );
+            report.judged(id, &management.name, is_administrator(myself), seen);
+        }
+        (Err(why), _) => report.unchecked(id, &management.name, why),
+    }
+}
+
+fn permissions(management: &Management, bus: Option<&Bus>, report: &mut Report) {
+    let id = Id::WidePermissions;
+    let rows: &Asked<Vec<Permission>> = &management.permissions;
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(why) => return report.unchecked(id, &management.name, why),
+    };
+    let mut wide: Vec<String> = Vec::new();
+    for row in rows {
+        let mut may: Vec<String> = Vec::new();
+        for (what, pattern) in [("configure", &row.configure), ("write", &row.write)] {
+            if matches(pattern, NOBODYS) {
+                may.push(format!("{what} everything ({})", quoted(pattern)));
+            } else if is_of(bus, row) && matches(pattern, EXCHANGE_OF_A_SERVICE) {
+                may.push(format!("{what} exchanges of services ({})", quoted(pattern)));
+            }
+        }
+        if is_of(bus, row) && matches(&row.read, QUEUE_OF_SERVICES) {
+            may.push(format!("read `{QUEUE_OF_SERVICES}` ({})", quoted(&row.read)));
+        }
+        if !may.is_empty() {
+            wide.push(format!("{} may {}", quoted(&row.user), may.join(", ")));
+        }
+    }
+    let is_found = !wide.is_empty();
+    let seen = if is_found {
+        wide.join("; ")
+    } else {
+        format!("users with narrow permissions: {}", names(rows.iter().map(|row| row.user.as_str())))
+    };
+    report.judged(id, &management.name, is_found, seen);
+}
+
+/// Whether a row is of the user that osel logs in as.
+fn is_of(bus: Option<&Bus>, row: &Permission) -> bool {
+    bus.is_some_and(|bus| bus.user == row.user)
+}
+
+/// Whether RabbitMQ takes a name for one that the pattern means. An empty pattern means nothing there.
+fn matches(pattern: &str, name: &str) -> bool {
+    // What only RabbitMQ can read is not taken for wide: that would be said of what somebody thought about.
+    !pattern.is_empty() && Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(name))
+}

@@ -1,0 +1,97 @@
+//! `osel doctor` without a broker: what it refuses, and what files alone tell it.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::command::Place;
+
+const KEYSTONE: &str = "[DEFAULT]\ntransport_url = rabbit://keystone:hunter2@ctl1:5672/\nnotification_opt_out = identity.authenticate.success\n";
+
+/// Exit code, standard output and standard error.
+fn doctor(variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_osel"));
+    command.arg("doctor").args(arguments);
+    for name in ["OSEL_CONFIG", "OSEL_TRANSPORT_URL", "OSEL_MANAGEMENT_URL"] {
+        command.env_remove(name);
+    }
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(!out.contains("hunter2") && !error.contains("hunter2"), "a secret is told: {out}{error}");
+    (output.status.code().unwrap(), out, error)
+}
+
+#[track_caller]
+fn refused(variables: &[(&str, &str)], arguments: &[&str], words: &str) {
+    let (code, out, error) = doctor(variables, arguments);
+    assert_eq!((code, out.as_str()), (2, ""), "{error}");
+    assert!(error.starts_with("osel: ") && error.trim_end().lines().count() == 1, "{error}");
+    assert!(error.contains(words), "{error}");
+}
+
+#[test]
+fn wrong_usage_is_refused_and_passwords_do_not_go_onto_the_command_line() {
+    let place = Place::new("doctor-usage");
+    let url = place.write("url", "rabbit://osel:hunter2@127.0.0.1:1/");
+    refused(&[], &[], "nothing to look at");
+    refused(&[], &["--management", "https://a:hunter2@rabbit:15671"], "--management-url-file FILE");
+    refused(&[], &["--management", "https://rabbit:15671"], "no user and password");
+    refused(&[], &["--transport-url-file", &place.path("none")], "cannot be read");
+    refused(&[], &["--transport-url-file", &url, "--management", "rabbit"], "is not a URL");
+    refused(&[("OSEL_TRANSPORT_URL", "kafka://u:hunter2@h")], &[], "OSEL_TRANSPORT_URL has a scheme");
+    refused(&[], &["--service-config", &url, "--listen", "5"], "--listen needs a bus");
+    let file = place.write(
+        "osel.toml",
+        format!(
+            "[store]\npath = 'store'\n[[source]]\nname = 'one'\ntype = 'rabbitmq'\ntransport_url = {{ file = '{url}' }}\n\
+             [[source]]\nname = 'two'\ntype = 'rabbitmq'\ntransport_url = {{ env = 'TWO' }}\n"
+        ),
+    );
+    let two = [("TWO", "rabbit://osel:hunter2@127.0.0.2:1/")];
+    let (code, _, error) = doctor(&two, &["-c", &file]);
+    assert_eq!(code, 2);
+    assert!(error.contains("choose one source by --source NAME: `one`, `two`"), "{error}");
+    let (code, _, error) = doctor(&two, &["-c", &file, "--source", "two"]);
+    assert_eq!(code, 3);
+    assert!(error.contains("the bus cannot be reached: cannot reach `127.0.0.2:1`"), "{error}");
+}
+
+#[test]
+fn files_alone_are_judged_and_the_rest_is_unchecked() {
+    let place = Place::new("doctor-files");
+    let keystone = place.write("keystone.conf", KEYSTONE);
+    let missing = place.path("trove.conf");
+    let arguments = ["--service-config", &keystone, "--trove-config", &missing];
+    let (code, out, error) = doctor(&[], &[&arguments[..], &["-o", "json"]].concat());
+    assert_eq!((code, error.as_str()), (0, ""));
+    let verdicts: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |state: &str| -> Vec<&str> {
+        let of = verdicts.iter().filter(|verdict| verdict["state"] == state);
+        of.map(|verdict| verdict["id"].as_str().unwrap()).collect()
+    };
+    let found = [
+        "no-notifications",
+        "exchange-not-durable",
+        "no-tls",
+        "login-success-hidden",
+        "proxy-headers-ignored",
+    ];
+    assert_eq!(of("found"), found);
+    assert_eq!(of("clear"), ["default-user", "basic-format"]);
+    let trove = verdicts.iter().find(|verdict| verdict["id"] == "trove-default-keys").unwrap();
+    assert_eq!(
+        (&trove["state"], trove["source"].as_str()),
+        (&Value::from("unchecked"), Some(missing.as_str()))
+    );
+    assert!(trove["why"].as_str().unwrap().starts_with("cannot be read"));
+    let mut told: Vec<&str> = verdicts.iter().map(|verdict| verdict["id"].as_str().unwrap()).collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), osel::doctor::Id::ALL.len());
+
+    let (code, out, _) = doctor(&[], &[&arguments[..], &["--exit-code"]].concat());
+    assert_eq!(code, 1);
+    assert!(out.contains("critical no-notifications: services send no notifications\n"), "{out}");
+    assert!(out.contains("[oslo_messaging_notifications]: driver = messagingv2"), "{out}");
+    assert!(out.ends_with("1 critical, 3 warning, 1 advice; 2 clear\n"), "{out}");
+}
