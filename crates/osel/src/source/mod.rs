@@ -5,3 +5,4 @@ pub mod inventory;
 mod line;
 pub mod rabbitmq;
 pub mod recording;
+pub mod words;

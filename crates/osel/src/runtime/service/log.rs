@@ -2,7 +2,7 @@
 
 use osel_core::intake::{BrokerTrouble, GapCause, LogLine, Ongoing, Severity, StoreTrouble, Why};
 
-use crate::source::rabbitmq::Change;
+use crate::source::words::Change;
 
 /// The most bytes of a broker's or the system's own words in a line.
 const WORDS_BYTES_MAX: usize = 500;

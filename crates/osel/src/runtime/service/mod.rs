@@ -21,7 +21,8 @@ use self::scans::Scans;
 use self::tap::Tap;
 use super::recorder::{RecordError, Recorder};
 use super::writer::{OnFailure, Written};
-use crate::source::rabbitmq::{BusEvent, Settings};
+use crate::source::rabbitmq::Settings;
+use crate::source::words::BusEvent;
 use crate::store::{ErrorClass, Journal, JournalError};
 use crate::telemetry::chain;
 

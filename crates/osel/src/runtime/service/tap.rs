@@ -16,7 +16,8 @@ use tokio::time::timeout;
 
 use super::super::recorder::{RecordError, Recorder};
 use super::log;
-use crate::source::rabbitmq::{Arrived, BusEvent, BusOrder, Settings, run};
+use crate::source::rabbitmq::{Settings, run};
+use crate::source::words::{Arrived, BusEvent, BusOrder};
 use crate::store::CursorRow;
 
 /// A source and all that the loop keeps of it.
