@@ -8,6 +8,7 @@ use std::time::Duration;
 use osel_core::intake::{BrokerTrouble, ConnectionNumber, GapCause, QueueReport};
 
 use super::decoding::Prepared;
+use super::place::Place;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub enum BusEvent {
     },
     /// Something about an exchange is new.
     Exchange(Change),
+    /// A bus that ends has ended, and all that came from it is acknowledged.
+    Ended,
 }
 
 /// A message with its place on its connection.
@@ -102,6 +105,8 @@ pub struct Arrived {
     pub bytes: usize,
     /// The message, decoded.
     pub message: Prepared,
+    /// Where it ends in what is read from a place on; none for a queue.
+    pub place: Option<Place>,
 }
 
 /// What changed about an exchange, to be told once.

@@ -11,11 +11,15 @@ mod command;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod delta;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod export;
+#[cfg(test)]
+mod file_source;
 #[cfg(test)]
 mod fold;
 #[cfg(test)]

@@ -85,13 +85,15 @@ impl Signals {
 fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
-    let names = |config: &Config| config.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
+    let names = |config: &Config| {
+        let sources = config.sources.iter();
+        sources.map(|source| (source.name.clone(), source.file().cloned())).collect::<Vec<_>>()
+    };
     let queues = |config: &Config| {
-        let sources = config.sources.iter().map(|source| (source.region.clone(), &source.rabbitmq));
-        let queue = |(region, bus): (_, &RabbitMqConfig)| {
-            (region, bus.queue.clone(), bus.durable_exchanges, bus.connect_timeout_seconds)
-        };
-        sources.map(queue).collect::<Vec<_>>()
+        let queue =
+            |bus: &RabbitMqConfig| (bus.queue.clone(), bus.durable_exchanges, bus.connect_timeout_seconds);
+        let sources = config.sources.iter();
+        sources.map(|source| (source.region.clone(), source.rabbitmq().map(queue))).collect::<Vec<_>>()
     };
     let rates = |config: &Config| {
         let scan = &config.scan;
@@ -100,7 +102,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     let tapped = |config: &Config| {
         let sources = config.sources.iter();
         sources
-            .map(|source| (source.rabbitmq.exchanges.clone(), source.rabbitmq.topics.clone()))
+            .map(|source| source.rabbitmq().map(|bus| (bus.exchanges.clone(), bus.topics.clone())))
             .collect::<Vec<_>>()
     };
     for (what, is_same) in [

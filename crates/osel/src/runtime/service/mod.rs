@@ -4,6 +4,7 @@
 //! be done outside is ordered only once its record is durable. The loop never waits for the broker, the store or a scan: it waits for
 //! the next thing to happen, or for the next deadline.
 
+mod kind;
 mod log;
 mod scans;
 mod tap;
@@ -16,12 +17,12 @@ use osel_core::intake::{IntakeInput, StoreTrouble};
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
 
+pub use self::kind::{SourceKind, SourceSettings};
 pub use self::scans::ScanLimits;
 use self::scans::Scans;
 use self::tap::Tap;
 use super::recorder::{RecordError, Recorder};
 use super::writer::{OnFailure, Written};
-use crate::source::rabbitmq::Settings;
 use crate::source::words::BusEvent;
 use crate::store::{ErrorClass, Journal, JournalError};
 use crate::telemetry::chain;
@@ -40,8 +41,8 @@ const LINK_END_TIME: Duration = Duration::from_millis(400);
 
 /// What a daemon is made of.
 pub struct ServiceSettings {
-    /// The sources, each with the number of its hosts.
-    pub sources: Vec<(Settings, usize)>,
+    /// The sources.
+    pub sources: Vec<SourceSettings>,
     /// What the engine goes by.
     pub options: EngineOptions,
     /// How hard scans may try.
@@ -133,12 +134,12 @@ impl Service {
         };
         let recorder = Recorder::resume_with(journal, &options, OnFailure::Keep, notify)?;
         let mut taps = Vec::new();
-        for (index, (settings, hosts)) in sources.into_iter().enumerate() {
+        for (index, settings) in sources.into_iter().enumerate() {
             let sender = sender.clone();
             let tell = move |event| {
                 let _ = sender.send(Happening::Bus(index, event));
             };
-            taps.push(Tap::start(settings, hosts, epoch, &cursors, tell, tokio));
+            taps.push(Tap::start(settings, epoch, &cursors, tell, tokio));
         }
         let scans = Scans::new(limits, tokio.clone(), sender);
         let mut this = Self {

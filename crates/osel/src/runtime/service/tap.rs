@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use osel_core::engine::{SourceGap, SourceGapCause};
+use osel_core::engine::SourceGap;
 use osel_core::intake::{
-    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, Limits, OpenGap,
+    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap,
 };
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
@@ -15,8 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::super::recorder::{RecordError, Recorder};
+use super::kind::{SourceKind, SourceSettings};
 use super::log;
-use crate::source::rabbitmq::{Settings, run};
+use crate::source::place::Place;
 use crate::source::words::{Arrived, BusEvent, BusOrder};
 use crate::store::CursorRow;
 
@@ -24,11 +25,14 @@ use crate::store::CursorRow;
 pub(super) struct Tap {
     name: Arc<str>,
     region: Option<Arc<str>>,
+    kind: SourceKind,
     pub(super) intake: Intake,
     orders: UnboundedSender<BusOrder>,
     task: JoinHandle<()>,
     epoch: u64,
     cursor: Cursor,
+    /// How far its messages were handed to the engine, where it is read from a place on.
+    place: Option<Place>,
     /// Arrived and not handed to the engine, with the connection.
     waiting: VecDeque<(ConnectionNumber, Arrived)>,
     /// Ordered and not durable, with the number that the writer knows.
@@ -49,25 +53,27 @@ pub(super) struct Tap {
 impl Tap {
     /// Starts the task of a source.
     pub(super) fn start(
-        settings: Settings,
-        hosts: usize,
+        settings: SourceSettings,
         epoch: u64,
         cursors: &[CursorRow],
         tell: impl Fn(BusEvent) + Send + Sync + 'static,
         tokio: &Handle,
     ) -> Self {
         let (orders, receiver) = unbounded_channel();
-        let (name, region) = (Arc::clone(&settings.source), settings.region.clone());
-        let cursor = cursors.iter().find(|row| row.source == *name).map(cursor_of).unwrap_or_default();
-        let task = tokio.spawn(run(settings, receiver, tell));
+        let (kind, limits, (name, region)) = (settings.kind(), settings.limits(), settings.names());
+        let row = cursors.iter().find(|row| row.source == *name);
+        let place = row.and_then(|row| Place::parse(row.place.as_deref()?));
+        let task = settings.start(place, receiver, tell, tokio);
         Self {
             name,
             region,
-            intake: Intake::new(Limits::bus(hosts)),
+            kind,
+            intake: Intake::new(limits),
             orders,
             task,
             epoch,
-            cursor,
+            cursor: row.map(cursor_of).unwrap_or_default(),
+            place,
             waiting: VecDeque::new(),
             batches: VecDeque::new(),
             broker_words: String::new(),
@@ -115,6 +121,10 @@ impl Tap {
                 log::exchange(&self.name, &change);
                 None
             }
+            BusEvent::Ended => {
+                log::ended(&self.name);
+                Some(IntakeInput::Ended)
+            }
         }
     }
 
@@ -125,6 +135,9 @@ impl Tap {
         }
         let next = self.waiting.pop_front();
         self.has_open |= next.is_some();
+        if let Some((_, Arrived { place: Some(place), .. })) = &next {
+            self.place = Some(*place);
+        }
         next
     }
 
@@ -159,17 +172,12 @@ impl Tap {
                     self.order(BusOrder::Acknowledge { connection, up_to });
                 }
                 IntakeOrder::Gap(gap) => {
-                    let cause = match gap.why {
-                        GapCause::LongOutage => SourceGapCause::LongOutage,
-                        GapCause::Unbound => SourceGapCause::Unbound,
-                        GapCause::Overflowed => SourceGapCause::Overflowed,
-                        GapCause::Missing => SourceGapCause::Missing,
-                    };
+                    let cause = self.kind.gap_cause(gap.why);
                     let (source, region) = (Arc::clone(&self.name), self.region.clone());
                     self.gaps.push(SourceGap { source, region, from: gap.from, to: gap.to, cause });
                 }
                 IntakeOrder::Log(line) => {
-                    log::line(&self.name, &line, &self.broker_words, &self.store_words);
+                    log::line(&self.name, self.kind, &line, &self.broker_words, &self.store_words);
                 }
                 IntakeOrder::Exit => self.has_exited = true,
             }
@@ -193,7 +201,7 @@ impl Tap {
             recorder.gap(now, gap)?;
         }
         self.has_open = false;
-        let number = recorder.close_batch(vec![cursor_row(&self.name, cursor)])?;
+        let number = recorder.close_batch(vec![cursor_row(&self.name, cursor, self.place)])?;
         self.batches.push_back((batch, number));
         Ok(())
     }
@@ -248,10 +256,11 @@ const CAUSES: [GapCause; 4] =
     [GapCause::LongOutage, GapCause::Unbound, GapCause::Overflowed, GapCause::Missing];
 
 /// A cursor as the store keeps it; a cause is its place in the list above, which therefore only grows.
-fn cursor_row(name: &str, cursor: Cursor) -> CursorRow {
+fn cursor_row(name: &str, cursor: Cursor, place: Option<Place>) -> CursorRow {
     let code = |why| CAUSES.iter().position(|cause| *cause == why).and_then(|at| u8::try_from(at).ok());
     let gap = cursor.gap.and_then(|gap| Some((gap.from, code(gap.why)?)));
-    CursorRow { source: name.to_owned(), unbroken: cursor.unbroken, drained: cursor.drained, gap }
+    let place = place.map(|place| place.to_string());
+    CursorRow { source: name.to_owned(), unbroken: cursor.unbroken, drained: cursor.drained, gap, place }
 }
 
 fn cursor_of(row: &CursorRow) -> Cursor {
@@ -274,8 +283,8 @@ mod tests {
         let gaps = CAUSES.map(|why| Some(OpenGap { from: Timestamp::EPOCH, why }));
         for gap in gaps.into_iter().chain([None]) {
             let cursor = Cursor { unbroken: time(5), drained: time(4), gap };
-            assert_eq!(cursor_of(&cursor_row("one", cursor)), cursor);
+            assert_eq!(cursor_of(&cursor_row("one", cursor, None)), cursor);
         }
-        assert_eq!(cursor_of(&cursor_row("one", Cursor::default())), Cursor::default());
+        assert_eq!(cursor_of(&cursor_row("one", Cursor::default(), None)), Cursor::default());
     }
 }

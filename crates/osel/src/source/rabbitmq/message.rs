@@ -53,7 +53,8 @@ impl Reader {
             properties: self.last.1.clone(),
             body: data,
         };
-        Arrived { tag: delivery_tag, bytes, message: Prepared::new(message, &mut self.decoder) }
+        let message = Prepared::new(message, &mut self.decoder);
+        Arrived { tag: delivery_tag, bytes, message, place: None }
     }
 }
 
