@@ -90,6 +90,8 @@ pub enum BusEvent {
         /// The messages.
         messages: Vec<Arrived>,
     },
+    /// So many messages wait at the broker.
+    Waiting(u64),
     /// Something about an exchange is new.
     Exchange(Change),
     /// A bus that ends has ended, and all that came from it is acknowledged.

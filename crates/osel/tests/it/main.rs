@@ -25,7 +25,11 @@ mod fold;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod notify;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

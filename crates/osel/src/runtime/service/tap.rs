@@ -1,10 +1,10 @@
 //! One source: its state machine, the task that carries out its orders, and what waits between the two.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use osel_core::engine::SourceGap;
+use osel_core::engine::{SourceGap, SourceLedger};
 use osel_core::intake::{
     BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap,
 };
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::super::recorder::{RecordError, Recorder};
 use super::kind::{SourceKind, SourceSettings};
 use super::log;
+use super::status::{SourceState, SourceStatus, Watched};
 use crate::source::place::Place;
 use crate::source::words::{Arrived, BusEvent, BusOrder};
 use crate::store::CursorRow;
@@ -35,8 +36,8 @@ pub(super) struct Tap {
     place: Option<Place>,
     /// Arrived and not handed to the engine, with the connection.
     waiting: VecDeque<(ConnectionNumber, Arrived)>,
-    /// Ordered and not durable, with the number that the writer knows.
-    batches: VecDeque<(BatchNumber, u64)>,
+    /// Ordered and not durable, with the number that the writer knows, and when that was.
+    batches: VecDeque<(BatchNumber, u64, Instant)>,
     /// What the broker, or the way to it, said last.
     broker_words: String,
     /// What the store said last.
@@ -47,6 +48,7 @@ pub(super) struct Tap {
     has_open: bool,
     is_idle: bool,
     has_exited: bool,
+    pub(super) watched: Watched,
     out: Vec<IntakeOrder>,
 }
 
@@ -82,6 +84,7 @@ impl Tap {
             has_open: false,
             is_idle: false,
             has_exited: false,
+            watched: Watched::default(),
             out: Vec::new(),
         }
     }
@@ -94,7 +97,10 @@ impl Tap {
     /// Takes what the task tells; what of it is for the state machine.
     pub(super) fn take(&mut self, event: BusEvent, chance: u64) -> Option<IntakeInput> {
         match event {
-            BusEvent::Connected { connection, report } => Some(IntakeInput::Connected { connection, report }),
+            BusEvent::Connected { connection, report } => {
+                self.watched.connected();
+                Some(IntakeInput::Connected { connection, report })
+            }
             BusEvent::Checked { connection, mut report } => {
                 // What waits here is not told yet.
                 report.is_drained &= self.waiting.is_empty();
@@ -106,6 +112,7 @@ impl Tap {
             }
             BusEvent::Lost { connection, why, detail } => {
                 self.broker_words = detail;
+                self.watched.disconnected();
                 // They come again, by the next connection.
                 self.waiting.retain(|(by, _)| *by != connection);
                 Some(IntakeInput::Lost { connection, why, chance })
@@ -115,6 +122,10 @@ impl Tap {
             BusEvent::Arrived { connection, messages } => {
                 self.is_idle = false;
                 self.waiting.extend(messages.into_iter().map(|arrived| (connection, arrived)));
+                None
+            }
+            BusEvent::Waiting(messages) => {
+                self.watched.waiting(messages);
                 None
             }
             BusEvent::Exchange(change) => {
@@ -174,6 +185,7 @@ impl Tap {
                 IntakeOrder::Gap(gap) => {
                     let cause = self.kind.gap_cause(gap.why);
                     let (source, region) = (Arc::clone(&self.name), self.region.clone());
+                    self.watched.gap();
                     self.gaps.push(SourceGap { source, region, from: gap.from, to: gap.to, cause });
                 }
                 IntakeOrder::Log(line) => {
@@ -182,7 +194,22 @@ impl Tap {
                 IntakeOrder::Exit => self.has_exited = true,
             }
         }
+        self.watched.is(self.state(), now);
         Ok(resumed)
+    }
+
+    fn state(&self) -> SourceState {
+        match (self.has_exited, self.intake.connection().is_some(), self.intake.is_paused()) {
+            (true, ..) => SourceState::Ended,
+            (false, false, _) => SourceState::Connecting,
+            (false, true, false) => SourceState::Listening,
+            (false, true, true) => SourceState::Held,
+        }
+    }
+
+    /// How it does; `ledgers` are those of all sources.
+    pub(super) fn status(&self, ledgers: &BTreeMap<Arc<str>, SourceLedger>) -> SourceStatus {
+        self.watched.status(&self.name, self.kind, &self.intake, ledgers.get(&self.name))
     }
 
     fn commit(
@@ -192,7 +219,7 @@ impl Tap {
         cursor: Cursor,
         recorder: &mut Recorder,
     ) -> Result<(), RecordError> {
-        if self.batches.iter().any(|(known, _)| *known == batch) {
+        if self.batches.iter().any(|(known, ..)| *known == batch) {
             // Ordered before: the writer has kept it.
             return recorder.retry();
         }
@@ -202,7 +229,7 @@ impl Tap {
         }
         self.has_open = false;
         let number = recorder.close_batch(vec![cursor_row(&self.name, cursor, self.place)])?;
-        self.batches.push_back((batch, number));
+        self.batches.push_back((batch, number, Instant::now()));
         Ok(())
     }
 
@@ -211,14 +238,15 @@ impl Tap {
         let _ = self.orders.send(order);
     }
 
-    /// The next batch that is durable with the writer's batch of that number.
-    pub(super) fn take_durable(&mut self, durable: u64) -> Option<BatchNumber> {
-        self.batches.pop_front_if(|(_, number)| *number <= durable).map(|(batch, _)| batch)
+    /// The next batch that is durable with the writer's batch of that number, and how long that took.
+    pub(super) fn take_durable(&mut self, durable: u64) -> Option<(BatchNumber, Duration)> {
+        let (batch, _, given) = self.batches.pop_front_if(|(_, number, _)| *number <= durable)?;
+        Some((batch, given.elapsed()))
     }
 
     /// The batches that are not durable.
     pub(super) fn batches(&self) -> Vec<BatchNumber> {
-        self.batches.iter().map(|(batch, _)| *batch).collect()
+        self.batches.iter().map(|(batch, ..)| *batch).collect()
     }
 
     /// Whether messages wait for this tap to order their batch.

@@ -332,6 +332,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         }
         // Without us among the consumers the broker's numbers are none.
         let is_all = is_consuming && !self.is_paused && look.consumers == 1;
+        (self.tell)(BusEvent::Waiting(u64::from(look.messages)));
         let report = report(look, now.time, is_all);
         (self.tell)(BusEvent::Checked { connection: up.number, report });
     }
