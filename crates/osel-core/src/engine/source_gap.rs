@@ -24,6 +24,8 @@ pub enum SourceGapCause {
     Overflowed,
     /// The queue was gone.
     Missing,
+    /// A file of captured messages was cut or removed, and what was read of it before is in no other.
+    Unread,
 }
 
 impl SourceGapCause {
@@ -33,6 +35,7 @@ impl SourceGapCause {
             Self::Unbound => "unbound",
             Self::Overflowed => "overflowed",
             Self::Missing => "missing",
+            Self::Unread => "unread",
         }
     }
 
@@ -42,6 +45,7 @@ impl SourceGapCause {
             Self::Unbound => "the queue was not bound to an exchange",
             Self::Overflowed => "the queue was full and dropped its oldest messages",
             Self::Missing => "the queue was gone",
+            Self::Unread => "the file was cut or gone before it was known to be read to its end",
         }
     }
 }

@@ -141,6 +141,11 @@ impl Intake {
         self.batches.bytes()
     }
 
+    /// How many messages were handed over and are not durable.
+    pub fn messages_in_flight(&self) -> u64 {
+        self.batches.messages()
+    }
+
     /// The connection that stands, if one does.
     pub fn connection(&self) -> Option<ConnectionNumber> {
         match self.link {

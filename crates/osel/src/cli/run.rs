@@ -2,6 +2,7 @@
 
 mod assemble;
 mod signals;
+mod starting;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,14 +10,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use self::signals::Signals;
-use super::config::ConfigArg;
+use self::starting::Starting;
+use super::config::{ConfigArg, variable};
 use super::open::{now, writer_at};
 use crate::config::{Config, StoreConfig};
-use crate::runtime::service::{Service, ServiceSettings};
+use crate::runtime::service::{Service, ServiceSettings, ServiceStatus};
 use crate::store::{ErrorClass, Journal, JournalError};
-use crate::telemetry;
+use crate::telemetry::{self, Supervisor};
+use crate::web;
 
 /// Threads that read from brokers and scan: decoding is spread over them, the engine has a thread of its own.
 const WORKERS: usize = 2;
@@ -48,6 +52,10 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .build()
         .context("the system has no threads")?;
     let signals = Signals::watch(&tokio)?;
+    let supervisor = supervisor();
+    let (status, told) = watch::channel(ServiceStatus::starting());
+    tokio.spawn(web::serve(config.http.listen, told));
+    let starting = Starting::begin(&tokio, &supervisor);
     let Some(journal) = open(&config, &tokio, &signals)? else { return Ok(ExitCode::SUCCESS) };
     let store_id = journal.info().id.clone();
     tracing::info!(store = store_id, sources = config.sources.len(), "started");
@@ -56,14 +64,27 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         options: assemble::options(&config),
         limits: assemble::limits(&config),
         clock: now,
+        status,
+        supervisor: supervisor.clone(),
     };
     let service = Service::start(journal, settings, tokio.handle())?;
-    signals.guide(&tokio, service.handle(), log, args.config.clone(), config);
+    drop(starting);
+    supervisor.ready();
+    signals.guide(&tokio, service.handle(), log, supervisor, args.config.clone(), config);
     service.run()?;
     tracing::info!("stopped");
     // What is still under way outside (a broker that does not answer) is not waited for.
     tokio.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The service manager, if one started us.
+fn supervisor() -> Supervisor {
+    let (supervisor, error) = Supervisor::from_environment(&variable);
+    if let Some(error) = error {
+        tracing::warn!(error = error.to_string(), "the service manager cannot be reached");
+    }
+    supervisor
 }
 
 /// Opens the store, however long it takes while waiting may help; none when it is told to stop meanwhile.

@@ -2,7 +2,9 @@
 
 use super::check::tables;
 use super::check_tls::TlsKeys;
-use super::parts::{BrokerHost, QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl};
+use super::parts::{
+    BrokerHost, BusConfig, FileConfig, QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl,
+};
 use super::reference::secret;
 use super::section::{Section, boolean, number, one_of, quoted, text};
 use super::transport_url::ParsedUrl;
@@ -95,7 +97,8 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
 
 /// Whether two sources would listen to one virtual host of one broker, as far as their addresses tell.
 fn is_same_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
-    let (one, other) = (&one.rabbitmq.transport_url, &other.rabbitmq.transport_url);
+    let (Some(one), Some(other)) = (one.rabbitmq(), other.rabbitmq()) else { return false };
+    let (one, other) = (&one.transport_url, &other.transport_url);
     let is_known = |host: &BrokerHost| {
         other.hosts.iter().any(|known| (&known.host, known.port) == (&host.host, host.port))
     };
@@ -124,8 +127,11 @@ fn source(mut section: Section<'_>, index: usize, names: &mut Vec<(String, usize
         section.missing("name", "give the bus a name for records and logs, such as \"region-one\"");
     }
     let kind = section.read("type", |node| match text(node)? {
-        "rabbitmq" => Ok(()),
-        other => Err(format!("must be `rabbitmq`, not `{}`: osel reads no other bus yet", quoted(other))),
+        "rabbitmq" => Ok(Kind::RabbitMq),
+        "file" => Ok(Kind::File),
+        other => {
+            Err(format!("must be `rabbitmq` or `file`, not `{}`: osel reads no other bus yet", quoted(other)))
+        }
     });
     if kind.is_none() && !section.was_given("type") {
         section.missing("type", "write type = \"rabbitmq\"");
@@ -137,10 +143,56 @@ fn source(mut section: Section<'_>, index: usize, names: &mut Vec<(String, usize
         }
         Ok(region.to_owned())
     });
-    let rabbitmq = rabbitmq(&mut section);
+    let bus = match kind {
+        Some(Kind::File) => {
+            refuse_all(&mut section, &RABBITMQ_KEYS, "file");
+            file(&mut section).map(BusConfig::File)
+        }
+        // Of one that is neither, what else is wrong is told as well.
+        Some(Kind::RabbitMq) | None => {
+            refuse_all(&mut section, &FILE_KEYS, "rabbitmq");
+            rabbitmq(&mut section).map(|rabbitmq| BusConfig::RabbitMq(Box::new(rabbitmq)))
+        }
+    };
     section.finish();
     kind?;
-    Some(SourceConfig { name: name?, region, rabbitmq: rabbitmq? })
+    Some(SourceConfig { name: name?, region, bus: bus? })
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    RabbitMq,
+    File,
+}
+
+/// The keys that only a bus of RabbitMQ has.
+const RABBITMQ_KEYS: [&str; 8] = [
+    "transport_url",
+    "exchanges",
+    "topics",
+    "durable_exchanges",
+    "queue",
+    "tls",
+    "heartbeat_seconds",
+    "connect_timeout_seconds",
+];
+/// The keys that only a file has.
+const FILE_KEYS: [&str; 2] = ["path", "follow"];
+
+fn refuse_all(section: &mut Section<'_>, keys: &[&'static str], kind: &str) {
+    for key in keys {
+        section.refuse(key, &format!("is no key of a source of the type `{kind}`"));
+    }
+}
+
+fn file(section: &mut Section<'_>) -> Option<FileConfig> {
+    let path = section.read("path", |node| Ok((text(node)?.to_owned(), node.origin.clone())));
+    if path.is_none() && !section.was_given("path") {
+        section.missing("path", "name the file with captured messages");
+    }
+    let follow = section.read("follow", boolean);
+    let (text, origin) = path?;
+    Some(FileConfig { path: section.reading().resolve(&origin, &text), follow: follow.unwrap_or(true) })
 }
 
 fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {

@@ -13,6 +13,8 @@ pub struct Section {
     pub what: &'static str,
     /// Whether it stands in the example as a comment: its being there has a meaning.
     pub is_optional: bool,
+    /// What it needs besides its own keys.
+    needs: &'static [&'static str],
 }
 
 /// A key.
@@ -37,6 +39,8 @@ pub enum Otherwise {
     Words(&'static str, &'static str),
 }
 
+/// The header of a source that is a file.
+const FILE_HEADER: &str = "[[source]] # type = \"file\"";
 /// The prefix of the variables that set keys.
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
@@ -47,7 +51,7 @@ const fn key(path: &'static str, otherwise: Otherwise, what: &'static str) -> Ke
 }
 
 const fn section(header: &'static str, what: &'static str) -> Section {
-    Section { header, what, is_optional: false }
+    Section { header, what, is_optional: false, needs: &[] }
 }
 
 use Otherwise::{Default, Needed, Words};
@@ -69,6 +73,15 @@ pub const SECTIONS: &[Section] = &[
         what: "TLS to the broker. It is used when the URL asks for it (`?ssl=true`, `amqps://`) or this table is there. Certificates are \
                always verified. What the URL's options say (`ssl_ca_file`, `ssl_cert_file`, `ssl_key_file`) holds for keys that are not set.",
         is_optional: true,
+        needs: &[],
+    },
+    Section {
+        header: FILE_HEADER,
+        what: "Captured messages as a source, instead of a bus: one JSON object a line, as for `osel replay`, in a file that another program \
+               writes. It is followed through rotations (renamed or copied to a name with a number or date behind it, packed or not). A line \
+               that is no message is quarantined.",
+        is_optional: true,
+        needs: &["name = \"captured\"", "type = \"file\""],
     },
     section("[scan]", "Scans that follow from what was exposed, without an order of a person."),
     section("[model]", "What osel takes for granted about this cloud."),
@@ -88,7 +101,11 @@ pub const KEYS: &[Key] = &[
         Needed("\"region-one\""),
         "The name of the bus in records, ledger and logs: up to 63 small letters, digits, `.`, `_`, `-`. Keep it: records refer to it.",
     ),
-    key("source.type", Needed("\"rabbitmq\""), "The kind of bus; `rabbitmq` is the only one."),
+    key(
+        "source.type",
+        Needed("\"rabbitmq\""),
+        "The kind of bus: `rabbitmq`, or `file` for messages that another program captures.",
+    ),
     key(
         "source.transport_url",
         Needed("{ file = \"/etc/osel/transport_url\" }"),
@@ -166,6 +183,16 @@ pub const KEYS: &[Key] = &[
         "Whether to log in by the client's certificate (SASL EXTERNAL) and not by user and password.",
     ),
     key(
+        "source.path",
+        Needed("\"/var/lib/bus/captured.jsonl\""),
+        "The file, plain or packed with gzip. One that is packed is read once.",
+    ),
+    key(
+        "source.follow",
+        Default("true"),
+        "Whether more will be written to it. Otherwise it is read to its end once.",
+    ),
+    key(
         "scan.enabled",
         Default("true"),
         "Whether to scan what an event opened, if the internet has a path to it or `allowed_prefixes` has it.",
@@ -213,6 +240,7 @@ impl Key {
     /// The header of its table.
     fn header(&self) -> String {
         match self.path.rsplit_once('.') {
+            Some(("source", "path" | "follow")) => FILE_HEADER.to_owned(),
             Some(("source", _)) => "[[source]]".to_owned(),
             Some((table, _)) => format!("[{table}]"),
             None => String::new(),
@@ -264,13 +292,17 @@ pub fn example() -> String {
         comment(&mut text, section.what);
         let mark = if section.is_optional { "#" } else { "" };
         let _ = writeln!(text, "{mark}{}", section.header);
+        for line in section.needs {
+            let _ = writeln!(text, "{mark}{line}");
+        }
         for key in section.keys() {
             text.push('\n');
             comment(&mut text, key.what);
             if let Words(words, _) = key.otherwise {
                 comment(&mut text, &format!("Default: {words}."));
             }
-            let mark = if matches!(key.otherwise, Needed(_)) { "" } else { "#" };
+            let is_set = matches!(key.otherwise, Needed(_)) && !section.is_optional;
+            let mark = if is_set { "" } else { "#" };
             setting(&mut text, mark, key);
         }
     }

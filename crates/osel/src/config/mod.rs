@@ -31,8 +31,8 @@ pub use load::{
     unknown_variables,
 };
 pub use parts::{
-    BrokerHost, Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig, QueueKind,
-    RabbitMqConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    BrokerHost, BusConfig, Config, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,
+    QueueConfig, QueueKind, RabbitMqConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 pub use remark::{Place, Problems, Remark, Warning};
 pub use secret::Secret;

@@ -39,8 +39,44 @@ pub struct SourceConfig {
     pub name: String,
     /// The region whose cloud it tells of.
     pub region: Option<String>,
-    /// How to reach it.
-    pub rabbitmq: RabbitMqConfig,
+    /// What it is, and how to reach it.
+    pub bus: BusConfig,
+}
+
+/// What a source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusConfig {
+    /// `type = "rabbitmq"`.
+    RabbitMq(Box<RabbitMqConfig>),
+    /// `type = "file"`.
+    File(FileConfig),
+}
+
+impl SourceConfig {
+    /// How to reach it, if it is a bus of RabbitMQ.
+    pub fn rabbitmq(&self) -> Option<&RabbitMqConfig> {
+        match &self.bus {
+            BusConfig::RabbitMq(rabbitmq) => Some(rabbitmq),
+            BusConfig::File(_) => None,
+        }
+    }
+
+    /// Which file it is, if it is captured messages.
+    pub fn file(&self) -> Option<&FileConfig> {
+        match &self.bus {
+            BusConfig::File(file) => Some(file),
+            BusConfig::RabbitMq(_) => None,
+        }
+    }
+}
+
+/// A source of the type `file`: messages that another program captures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileConfig {
+    /// The file, plain or packed.
+    pub path: PathBuf,
+    /// Whether more will be written to it.
+    pub follow: bool,
 }
 
 /// A source of the type `rabbitmq`.

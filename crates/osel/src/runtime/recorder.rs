@@ -78,6 +78,7 @@ pub struct Recorder {
     /// Commands that were not handed out yet, each with the batch that its record is in.
     commands: VecDeque<(u64, ScanCommand)>,
     snapshot_seq: u64,
+    snapshot_at: Option<Timestamp>,
     now: Timestamp,
     /// The last read that began.
     last_run: u64,
@@ -118,7 +119,7 @@ impl Recorder {
             seq => reader.record(seq)?.map_or(TrailHead::EMPTY.as_of, |record| record.as_of),
         };
         let chain = Chain::resume(TrailHead { seq: head.seq, hash: Hash(head.hash), as_of });
-        let snapshot_seq = reader.snapshot_at(head.seq)?.map_or(0, |info| info.seq);
+        let snapshot = reader.snapshot_at(head.seq)?;
         Ok(Self {
             chain,
             epoch: journal.info().epoch,
@@ -136,7 +137,8 @@ impl Recorder {
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
             last_run: engine.last_run(),
             engine,
-            snapshot_seq,
+            snapshot_seq: snapshot.map_or(0, |info| info.seq),
+            snapshot_at: snapshot.map(|info| info.made_at),
             now: as_of.max(Timestamp::EPOCH),
         })
     }
@@ -154,6 +156,11 @@ impl Recorder {
     /// How far the store has come, as of the last [`Self::flush`] or [`Self::finish`].
     pub fn head(&self) -> Head {
         self.head
+    }
+
+    /// When the last snapshot was begun; none when there is none.
+    pub fn snapshot_at(&self) -> Option<Timestamp> {
+        self.snapshot_at
     }
 
     /// Takes a message that was received at `now`; says what became of it.
@@ -558,6 +565,7 @@ impl Recorder {
     fn snapshot(&mut self) -> Result<(), RecordError> {
         snapshots::write(&self.engine, self.entry, &mut self.writer, self.now)?;
         self.snapshot_seq = self.engine.seq();
+        self.snapshot_at = Some(self.now);
         Ok(())
     }
 }

@@ -41,6 +41,14 @@ impl Prepared {
         Self { message, body, digest, message_id, event_type, result }
     }
 
+    /// What it is quarantined for stands there, if it is.
+    pub fn defect_at(mut self, place: impl FnOnce() -> String) -> Self {
+        if let Err(defect) = &mut self.result {
+            defect.at = place().into();
+        }
+        self
+    }
+
     /// The message and its decoding, as the engine takes them.
     pub fn split(mut self) -> (RawMessage, Decoded<'static>) {
         let body = self.body.unwrap_or_else(|| std::mem::take(&mut self.message.body));

@@ -124,13 +124,10 @@ pub struct Recorded {
 /// A recording, read line by line.
 pub struct Recording {
     path: PathBuf,
-    source: Arc<str>,
-    region: Option<Arc<str>>,
     reader: Box<dyn BufRead + Send>,
     line: u64,
     buffer: Vec<u8>,
-    lines: Lines,
-    known: Known,
+    messages: Messages,
 }
 
 impl std::fmt::Debug for Recording {
@@ -163,16 +160,7 @@ impl Recording {
         region: Option<Arc<str>>,
         reader: Box<dyn BufRead + Send>,
     ) -> Self {
-        Self {
-            path,
-            source,
-            region,
-            reader,
-            line: 0,
-            buffer: Vec::new(),
-            lines: Lines::default(),
-            known: Known::default(),
-        }
+        Self { path, reader, line: 0, buffer: Vec::new(), messages: Messages::new(source, region) }
     }
 
     /// The next message; none at the end.
@@ -201,40 +189,89 @@ impl Recording {
     }
 
     fn message(&mut self) -> Result<Recorded, RecordingError> {
-        let (path, number) = (&self.path, self.line);
-        let wrong = |source| RecordingError::Line { path: path.clone(), line: number, source };
-        let text = self.buffer.trim_ascii();
+        let (path, line) = (&self.path, self.line);
+        self.messages.read(&self.buffer).map_err(|fault| match fault {
+            Fault::Line(source) => RecordingError::Line { path: path.clone(), line, source },
+            Fault::Time => RecordingError::Time { path: path.clone(), line },
+            Fault::Base64 => RecordingError::Base64 { path: path.clone(), line },
+        })
+    }
+}
+
+/// Why a line is no message.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It is no object with these members.
+    Line(LineFault),
+    /// Its time of reception is none.
+    Time,
+    /// Its body in base 64 is none.
+    Base64,
+}
+
+/// Makes messages of the lines of one source.
+#[derive(Debug)]
+pub(super) struct Messages {
+    source: Arc<str>,
+    region: Option<Arc<str>>,
+    lines: Lines,
+    known: Known,
+}
+
+impl Messages {
+    pub(super) fn new(source: Arc<str>, region: Option<Arc<str>>) -> Self {
+        Self { source, region, lines: Lines::default(), known: Known::default() }
+    }
+
+    /// The message of a line.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn read(&mut self, line: &[u8]) -> Result<Recorded, Fault> {
+        let text = line.trim_ascii();
         if text.first().is_some_and(|&first| first != b'{') {
-            return Err(wrong(LineFault { what: "it is not a JSON object".to_owned(), column: 1 }));
+            return Err(Fault::Line(LineFault { what: "it is not a JSON object".to_owned(), column: 1 }));
         }
-        let line: Line<'_> = self.lines.read(text).map_err(|error| wrong(error.into()))?;
+        let line: Line<'_> = self.lines.read(text).map_err(|error| Fault::Line(error.into()))?;
         let received_at = match line.received_at.as_deref() {
             None => None,
-            Some(text) => Some(
-                Timestamp::parse(text)
-                    .ok_or_else(|| RecordingError::Time { path: path.clone(), line: number })?,
-            ),
+            Some(text) => Some(Timestamp::parse(text).ok_or(Fault::Time)?),
         };
         let body = match (line.body, line.body_b64) {
             (Some(Body(body)), _) => body,
-            (None, Some(text)) => decode_base64(&text)
-                .ok_or_else(|| RecordingError::Base64 { path: path.clone(), line: number })?,
+            (None, Some(text)) => decode_base64(&text).ok_or(Fault::Base64)?,
             (None, None) => {
                 let what = "there is neither `body` nor `body_b64`".to_owned();
-                return Err(wrong(LineFault { what, column: text.len() }));
+                return Err(Fault::Line(LineFault { what, column: text.len() }));
             }
         };
-        let message = RawMessage {
+        let message = self.message(
+            &line.exchange.unwrap_or_default(),
+            &line.routing_key.unwrap_or_default(),
+            line.properties.unwrap_or_default(),
+            body,
+        );
+        let received = received_at.unwrap_or(Timestamp::EPOCH);
+        let message = RawMessage { redelivered: line.redelivered, received_at: received, ..message };
+        Ok(Recorded { message, timed: received_at.is_some() })
+    }
+
+    /// A message of this source that consists of a body alone.
+    pub(super) fn bare(&mut self, body: Vec<u8>) -> RawMessage {
+        self.message("", "", "", body)
+    }
+
+    fn message(&mut self, exchange: &str, routing_key: &str, properties: &str, body: Vec<u8>) -> RawMessage {
+        RawMessage {
             source: Arc::clone(&self.source),
             region: self.region.clone(),
-            exchange: self.known.text(&line.exchange.unwrap_or_default()),
-            routing_key: self.known.text(&line.routing_key.unwrap_or_default()),
-            redelivered: line.redelivered,
-            received_at: received_at.unwrap_or(Timestamp::EPOCH),
-            properties: self.known.properties(line.properties.unwrap_or_default()),
+            exchange: self.known.text(exchange),
+            routing_key: self.known.text(routing_key),
+            redelivered: false,
+            received_at: Timestamp::EPOCH,
+            properties: self.known.properties(properties),
             body,
-        };
-        Ok(Recorded { message, timed: received_at.is_some() })
+        }
     }
 }
 

@@ -174,6 +174,8 @@ pub struct CursorRow {
     pub drained: Option<Timestamp>,
     /// A gap that has not ended: since when, and the code of its cause.
     pub gap: Option<(Timestamp, u8)>,
+    /// How far it was read, where it is read from a place on, in the words of its reader.
+    pub place: Option<String>,
 }
 
 /// Object versions that one record made, in the engine's encoding.

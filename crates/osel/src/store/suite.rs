@@ -281,6 +281,7 @@ fn cursors_are_those_of_the_last_commit_that_named_them(journal: &mut dyn Journa
         unbroken: Some(seconds(-5)),
         drained: None,
         gap: Some((seconds(-60), 3)),
+        place: Some("17:5f".to_owned()),
     };
     let another = CursorRow { source: "another".to_owned(), ..CursorRow::default() };
     let epoch = journal.info().epoch;

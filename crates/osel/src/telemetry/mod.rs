@@ -3,12 +3,16 @@
 //! Only osel's own lines are written. What libraries say is their view of things that we tell ourselves, and theirs would come with each
 //! attempt: a broker that is down for a night must not fill a disk.
 
+mod priority;
+mod supervisor;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
+pub use self::supervisor::Supervisor;
 use crate::config::{Level, LogConfig, LogFormat};
 
 /// Changes the level of the log that is written.
@@ -31,7 +35,14 @@ pub fn start(config: &LogConfig) -> Result<LogHandle, TryInitError> {
     let (filter, handle) = reload::Layer::new(targets(config.level));
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = match config.format {
-        LogFormat::Text => lines.with_ansi(false).boxed(),
+        LogFormat::Text => {
+            let text = fmt::format().with_target(false).with_ansi(false);
+            if priority::leads_to_journal() {
+                lines.with_ansi(false).event_format(priority::Prioritised(text)).boxed()
+            } else {
+                lines.with_ansi(false).event_format(text).boxed()
+            }
+        }
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;

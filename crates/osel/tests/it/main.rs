@@ -11,6 +11,8 @@ mod command;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod delta;
 #[cfg(test)]
 mod demo;
@@ -19,11 +21,17 @@ mod doctor;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod file_source;
+#[cfg(test)]
 mod fold;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod notify;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

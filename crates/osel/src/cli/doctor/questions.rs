@@ -8,8 +8,8 @@ use super::super::config::{ConfigArg, variable};
 use super::super::output::{Failure, note};
 use super::DoctorArgs;
 use crate::config::{
-    CONFIG_VARIABLE, Config, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
-    SourceConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
+    BusConfig, CONFIG_VARIABLE, Config, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
+    RabbitMqConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
 };
 use crate::doctor::Wanted;
 use crate::doctor::gather::{Access, Questions};
@@ -88,7 +88,7 @@ fn by_config(config: &ConfigArg, source: Option<&str>) -> anyhow::Result<Result<
         Ok(config) => config,
         Err(code) => return Ok(Err(code)),
     };
-    let SourceConfig { rabbitmq, .. } = chosen(config, source)?;
+    let rabbitmq = chosen(config, source)?;
     let exchanges = rabbitmq.exchanges;
     let needed =
         if exchanges == DEFAULT_EXCHANGES { NEEDED.map(str::to_owned).to_vec() } else { exchanges.clone() };
@@ -96,12 +96,19 @@ fn by_config(config: &ConfigArg, source: Option<&str>) -> anyhow::Result<Result<
     Ok(Ok(questions_of(rabbitmq.transport_url, rabbitmq.tls.as_ref(), rabbitmq.heartbeat_seconds, wanted)))
 }
 
-fn chosen(config: Config, source: Option<&str>) -> anyhow::Result<SourceConfig> {
-    let known: Vec<String> = config.sources.iter().map(|source| format!("`{}`", source.name)).collect();
-    let mut fitting =
-        config.sources.into_iter().filter(|known| source.is_none_or(|source| source == known.name));
+fn chosen(config: Config, source: Option<&str>) -> anyhow::Result<RabbitMqConfig> {
+    let buses = config.sources.into_iter().filter_map(|source| match source.bus {
+        BusConfig::RabbitMq(rabbitmq) => Some((source.name, *rabbitmq)),
+        BusConfig::File(_) => None,
+    });
+    let buses: Vec<_> = buses.collect();
+    let known: Vec<String> = buses.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let mut fitting = buses.into_iter().filter(|(name, _)| source.is_none_or(|source| source == name));
     match (fitting.next(), fitting.next()) {
-        (Some(only), None) => Ok(only),
+        (Some((_, only)), None) => Ok(only),
+        _ if known.is_empty() => {
+            Err(Failure::Usage("the configuration has no source of the type `rabbitmq`".to_owned()).into())
+        }
         _ => Err(Failure::Usage(format!("choose one source by --source NAME: {}", known.join(", "))).into()),
     }
 }

@@ -9,8 +9,9 @@ use osel_core::plan::ScanPolicy;
 
 use super::super::config::ConfigArg;
 use super::super::open::now;
-use crate::config::{Config, RabbitMqConfig, SourceConfig, TransportUrl};
-use crate::runtime::service::ScanLimits;
+use crate::config::{BusConfig, Config, RabbitMqConfig, SourceConfig, TransportUrl};
+use crate::runtime::service::{ScanLimits, SourceSettings};
+use crate::source::file;
 use crate::source::rabbitmq::{Address, Settings, Wanted};
 
 /// What the engine goes by.
@@ -34,18 +35,35 @@ pub(super) fn limits(config: &Config) -> ScanLimits {
     }
 }
 
-/// The sources, each with the number of its hosts.
-pub(super) fn sources(config: &Config, file: &ConfigArg, store_id: &str) -> Vec<(Settings, usize)> {
-    let settings = |source: &SourceConfig| {
-        let hosts = source.rabbitmq.transport_url.hosts.len();
-        (of_source(source, file.clone(), store_id), hosts)
-    };
-    config.sources.iter().map(settings).collect()
+/// The sources.
+pub(super) fn sources(config: &Config, file: &ConfigArg, store_id: &str) -> Vec<SourceSettings> {
+    config.sources.iter().map(|source| of_source(source, file, store_id)).collect()
 }
 
-fn of_source(source: &SourceConfig, file: ConfigArg, store_id: &str) -> Settings {
-    let RabbitMqConfig { exchanges, topics, queue, .. } = &source.rabbitmq;
-    let started_with = source.clone();
+fn of_source(source: &SourceConfig, file: &ConfigArg, store_id: &str) -> SourceSettings {
+    match &source.bus {
+        BusConfig::RabbitMq(rabbitmq) => {
+            let hosts = rabbitmq.transport_url.hosts.len();
+            SourceSettings::RabbitMq(of_rabbitmq(source, rabbitmq, file.clone(), store_id), hosts)
+        }
+        BusConfig::File(captured) => SourceSettings::File(file::Settings {
+            source: Arc::from(source.name.as_str()),
+            region: source.region.as_deref().map(Arc::from),
+            path: captured.path.clone(),
+            follow: captured.follow,
+            clock: now,
+        }),
+    }
+}
+
+fn of_rabbitmq(
+    source: &SourceConfig,
+    rabbitmq: &RabbitMqConfig,
+    file: ConfigArg,
+    store_id: &str,
+) -> Settings {
+    let RabbitMqConfig { exchanges, topics, queue, .. } = rabbitmq;
+    let (name, started_with) = (source.name.clone(), rabbitmq.clone());
     Settings {
         source: Arc::from(source.name.as_str()),
         region: source.region.as_deref().map(Arc::from),
@@ -55,23 +73,23 @@ fn of_source(source: &SourceConfig, file: ConfigArg, store_id: &str) -> Settings
             topics: topics.clone(),
             kind: queue.kind,
             length_bytes_max: queue.length_bytes_max,
-            durable_exchanges: source.rabbitmq.durable_exchanges,
+            durable_exchanges: rabbitmq.durable_exchanges,
         },
-        connect_time: Duration::from_secs(source.rabbitmq.connect_timeout_seconds.into()),
+        connect_time: Duration::from_secs(rabbitmq.connect_timeout_seconds.into()),
         // Passwords are exchanged while we run: what the configuration says now is what counts. One that is wrong just now, since
         // somebody is at it, changes nothing.
         address: Arc::new(move |host| {
-            let read = file.load_quietly().and_then(|config| {
-                config.sources.into_iter().find(|source| source.name == started_with.name)
-            });
-            address(read.as_ref().unwrap_or(&started_with), host)
+            let read = file
+                .load_quietly()
+                .and_then(|config| config.sources.into_iter().find(|source| source.name == name));
+            address(read.as_ref().and_then(SourceConfig::rabbitmq).unwrap_or(&started_with), host)
         }),
         clock: now,
     }
 }
 
-fn address(source: &SourceConfig, index: usize) -> Result<Address, String> {
-    let RabbitMqConfig { transport_url: TransportUrl { hosts, vhost, .. }, tls, .. } = &source.rabbitmq;
+fn address(rabbitmq: &RabbitMqConfig, index: usize) -> Result<Address, String> {
+    let RabbitMqConfig { transport_url: TransportUrl { hosts, vhost, .. }, tls, .. } = rabbitmq;
     let index = index.checked_rem(hosts.len()).unwrap_or(0);
     let host = hosts.get(index).ok_or("the transport_url names no host")?;
     Ok(Address {
@@ -81,6 +99,6 @@ fn address(source: &SourceConfig, index: usize) -> Result<Address, String> {
         password: host.password.expose().to_owned(),
         vhost: vhost.clone(),
         tls: tls.clone(),
-        heartbeat: source.rabbitmq.heartbeat_seconds,
+        heartbeat: rabbitmq.heartbeat_seconds,
     })
 }

@@ -11,7 +11,7 @@ use super::super::config::ConfigArg;
 use super::assemble;
 use crate::config::{Config, RabbitMqConfig};
 use crate::runtime::service::ServiceHandle;
-use crate::telemetry::LogHandle;
+use crate::telemetry::{LogHandle, Supervisor};
 
 /// Watches for signals from its making on.
 pub(super) struct Signals {
@@ -52,18 +52,21 @@ impl Signals {
         tokio: &Runtime,
         service: ServiceHandle,
         log: LogHandle,
+        supervisor: Supervisor,
         file: ConfigArg,
         mut config: Config,
     ) {
         let Self { mut stop, mut reload } = self;
-        let stopped = service.clone();
+        let (stopped, manager) = (service.clone(), supervisor.clone());
         tokio.spawn(async move {
             // The sender says so, or is gone with the runtime.
             let _ = stop.wait_for(|stop| *stop).await;
+            manager.stopping();
             stopped.stop();
         });
         tokio.spawn(async move {
             while reload.recv().await.is_some() {
+                supervisor.reloading();
                 // Files may lie on a disk that does not answer: not on a thread that others need.
                 let own = file.clone();
                 let read = tokio::task::spawn_blocking(move || own.load_quietly()).await;
@@ -76,6 +79,7 @@ impl Signals {
                         "the configuration has problems: the old one holds; see `osel config check`"
                     ),
                 }
+                supervisor.ready();
             }
         });
     }
@@ -85,13 +89,15 @@ impl Signals {
 fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
-    let names = |config: &Config| config.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
+    let names = |config: &Config| {
+        let sources = config.sources.iter();
+        sources.map(|source| (source.name.clone(), source.file().cloned())).collect::<Vec<_>>()
+    };
     let queues = |config: &Config| {
-        let sources = config.sources.iter().map(|source| (source.region.clone(), &source.rabbitmq));
-        let queue = |(region, bus): (_, &RabbitMqConfig)| {
-            (region, bus.queue.clone(), bus.durable_exchanges, bus.connect_timeout_seconds)
-        };
-        sources.map(queue).collect::<Vec<_>>()
+        let queue =
+            |bus: &RabbitMqConfig| (bus.queue.clone(), bus.durable_exchanges, bus.connect_timeout_seconds);
+        let sources = config.sources.iter();
+        sources.map(|source| (source.region.clone(), source.rabbitmq().map(queue))).collect::<Vec<_>>()
     };
     let rates = |config: &Config| {
         let scan = &config.scan;
@@ -100,7 +106,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     let tapped = |config: &Config| {
         let sources = config.sources.iter();
         sources
-            .map(|source| (source.rabbitmq.exchanges.clone(), source.rabbitmq.topics.clone()))
+            .map(|source| source.rabbitmq().map(|bus| (bus.exchanges.clone(), bus.topics.clone())))
             .collect::<Vec<_>>()
     };
     for (what, is_same) in [
@@ -111,6 +117,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
             "source.region, source.queue, source.durable_exchanges, source.connect_timeout_seconds",
             queues(old) == queues(new),
         ),
+        ("http", old.http == new.http),
         ("scan rates, scan.concurrency", rates(old) == rates(new)),
         ("log.format", old.log.format == new.log.format),
     ] {

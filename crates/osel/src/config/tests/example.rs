@@ -41,7 +41,7 @@ fn the_example_without_its_comments_is_good() {
     let (config, _) = place.load(&[]).unwrap();
     let source = config.sources.first().unwrap();
     assert_eq!(source.region.as_deref(), Some("RegionOne"));
-    let tls = source.rabbitmq.tls.as_ref().unwrap();
+    let tls = source.rabbitmq().unwrap().tls.as_ref().unwrap();
     assert!(
         tls.ca_file.is_some()
             && tls.cert_file.is_some()
@@ -54,18 +54,19 @@ fn the_example_without_its_comments_is_good() {
         (&config.scan, &config.model, &config.http, &config.log),
         (&smallest.scan, &smallest.model, &smallest.http, &smallest.log)
     );
-    let other = &smallest.sources.first().unwrap().rabbitmq;
-    assert_eq!(source.rabbitmq.exchanges, other.exchanges);
-    assert_eq!(source.rabbitmq.topics, other.topics);
-    assert_eq!(source.rabbitmq.queue, other.queue);
-    assert_eq!(source.rabbitmq.heartbeat_seconds, other.heartbeat_seconds);
-    assert_eq!(source.rabbitmq.connect_timeout_seconds, other.connect_timeout_seconds);
+    let other = smallest.sources.first().unwrap().rabbitmq().unwrap();
+    assert_eq!(source.rabbitmq().unwrap().exchanges, other.exchanges);
+    assert_eq!(source.rabbitmq().unwrap().topics, other.topics);
+    assert_eq!(source.rabbitmq().unwrap().queue, other.queue);
+    assert_eq!(source.rabbitmq().unwrap().heartbeat_seconds, other.heartbeat_seconds);
+    assert_eq!(source.rabbitmq().unwrap().connect_timeout_seconds, other.connect_timeout_seconds);
 }
 
 #[test]
 fn the_table_has_the_keys_that_are_read() {
     // A key that nobody knows makes each section name those it does.
-    let text = "[store]\nzzzz = 1\n[[source]]\nzzzz = 1\n[source.queue]\nzzzz = 1\n[source.tls]\nzzzz = 1\n[scan]\nzzzz = 1\n[model]\nzzzz = 1\n\
+    let text = "[store]\nzzzz = 1\n[[source]]\nzzzz = 1\n[source.queue]\nzzzz = 1\n[source.tls]\nzzzz = 1\n\
+                [[source]]\ntype = 'file'\nzzzz = 1\n[scan]\nzzzz = 1\n[model]\nzzzz = 1\n\
                 [http]\nzzzz = 1\n[log]\nzzzz = 1\n";
     let place = Place::new();
     place.write("osel.toml", text);
@@ -73,7 +74,7 @@ fn the_table_has_the_keys_that_are_read() {
     let mut read = BTreeSet::new();
     for remark in &problems.problems {
         let Some((_, names)) = remark.what.split_once("here it knows ") else { continue };
-        let section = remark.key.trim_end_matches("zzzz").replace("[0]", "");
+        let section = remark.key.trim_end_matches("zzzz").replace("[0]", "").replace("[1]", "");
         read.extend(names.split(", ").map(|name| format!("{section}{}", name.trim_matches('`'))));
     }
     for section in ["source.queue", "source.tls"] {

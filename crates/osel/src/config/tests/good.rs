@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::config::{
-    BrokerHost, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig, QueueKind, RabbitMqConfig,
-    ScanConfig, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    BrokerHost, BusConfig, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig,
+    QueueKind, RabbitMqConfig, ScanConfig, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 
 #[test]
@@ -34,7 +34,7 @@ fn the_smallest_file_of_the_contract() {
         sources: vec![SourceConfig {
             name: "region-one".to_owned(),
             region: None,
-            rabbitmq: RabbitMqConfig {
+            bus: BusConfig::RabbitMq(Box::new(RabbitMqConfig {
                 transport_url: TransportUrl {
                     hosts: vec![host("ctl1"), host("ctl2")],
                     vhost: "prod".to_owned(),
@@ -47,7 +47,7 @@ fn the_smallest_file_of_the_contract() {
                 tls: None,
                 heartbeat_seconds: 30,
                 connect_timeout_seconds: 10,
-            },
+            })),
         }],
         scan: ScanConfig {
             enabled: true,
@@ -79,7 +79,7 @@ fn keys_are_read() {
     let source = config.sources.last().unwrap();
     assert_eq!((source.name.as_str(), source.region.as_deref()), ("two", Some("R1")));
     let RabbitMqConfig { exchanges, topics, queue, heartbeat_seconds, connect_timeout_seconds, .. } =
-        &source.rabbitmq;
+        source.rabbitmq().unwrap();
     assert_eq!((exchanges.concat(), topics.concat()), ("nova".to_owned(), "audit".to_owned()));
     assert_eq!((*heartbeat_seconds, *connect_timeout_seconds), (5, 3));
     assert_eq!(*queue, QueueConfig { kind: QueueKind::Classic, length_bytes_max: 1000 });
@@ -118,7 +118,7 @@ fn tls_is_what_the_table_says_and_then_what_the_url_says() {
     let check = |table: &str, url: &str, wanted: Option<TlsConfig>| {
         place.write("osel.toml", format!("{SMALLEST}{table}"));
         let (config, _) = place.load(&[("URL", url)]).unwrap();
-        let rabbitmq = &config.sources.first().unwrap().rabbitmq;
+        let rabbitmq = config.sources.first().unwrap().rabbitmq().unwrap();
         assert_eq!(rabbitmq.tls, wanted, "{table} {url}");
         assert_eq!(rabbitmq.transport_url.tls, wanted.is_some(), "{table} {url}");
         let port = rabbitmq.transport_url.hosts.first().unwrap().port;
@@ -156,7 +156,7 @@ fn the_heartbeat_of_the_url_holds_where_the_file_says_none() {
     let heartbeat = |text: &str| {
         let url = format!("{}?heartbeat_timeout_threshold=60", URL.1);
         let (config, _) = good(&format!("{SMALLEST}{text}"), &[("URL", &url)]);
-        config.sources.first().unwrap().rabbitmq.heartbeat_seconds
+        config.sources.first().unwrap().rabbitmq().unwrap().heartbeat_seconds
     };
     assert_eq!(heartbeat(""), 60);
     assert_eq!(heartbeat("heartbeat_seconds = 7\n"), 7);
@@ -177,4 +177,25 @@ fn the_store_is_told_without_looking_at_secrets() {
         place.without_path(&problems.to_string()),
         "osel.toml:1: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\""
     );
+}
+
+#[test]
+fn a_file_is_a_source() {
+    let text = "[store]\npath = '/s'\n[[source]]\nname = 'one'\ntype = 'file'\npath = '/bus.jsonl'\n\
+                [[source]]\nname = 'two'\ntype = 'file'\npath = '/bus.jsonl.gz'\nfollow = false\n";
+    let (config, warnings) = good(text, &[]);
+    let file = |path: &str, follow| BusConfig::File(FileConfig { path: PathBuf::from(path), follow });
+    let sources: Vec<BusConfig> = config.sources.into_iter().map(|source| source.bus).collect();
+    assert_eq!(sources, [file("/bus.jsonl", true), file("/bus.jsonl.gz", false)]);
+    assert_eq!(warnings, [""; 0]);
+    check_bad(
+        "[store]\npath = '/s'\n[[source]]\nname = 'one'\ntype = 'file'\ntopics = ['audit']\n",
+        &[],
+        &[
+            "osel.toml:3: source[0].path: is missing: name the file with captured messages",
+            "osel.toml:6: source[0].topics: is no key of a source of the type `file`",
+        ],
+    );
+    let text = format!("{SMALLEST}path = '/bus.jsonl'\n");
+    check_bad(&text, &[URL], &["osel.toml:7: source[0].path: is no key of a source of the type `rabbitmq`"]);
 }

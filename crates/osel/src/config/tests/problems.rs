@@ -21,7 +21,7 @@ fn all_problems_are_told_at_once() {
             "osel.toml:2: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\"",
             "osel.toml:3: store.pth: is no key of osel: did you mean `path`?",
             "osel.toml:5: source[0].name: `One` is no name: 1 to 63 small letters, digits, `.`, `_`, `-`, the first a letter or digit",
-            "osel.toml:6: source[0].type: must be `rabbitmq`, not `kafka`: osel reads no other bus yet",
+            "osel.toml:6: source[0].type: must be `rabbitmq` or `file`, not `kafka`: osel reads no other bus yet",
             "osel.toml:8: source[0].exchanges: must be a list of texts, not a text",
             "osel.toml:9: source[0].topics: has 0 entries: give 1 to 16",
             "osel.toml:10: source[0].heartbeat_second: is no key of osel: did you mean `heartbeat_seconds`?",

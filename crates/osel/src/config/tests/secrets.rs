@@ -7,7 +7,8 @@ fn load(place: &Place, reference: &str, variables: &[(&str, &str)]) -> Result<(S
     place.write("osel.toml", SMALLEST.replace("{ env = 'URL' }", reference));
     match place.load(variables) {
         Ok((config, warnings)) => {
-            let host = config.sources.first().unwrap().rabbitmq.transport_url.hosts.first().unwrap();
+            let host =
+                config.sources.first().unwrap().rabbitmq().unwrap().transport_url.hosts.first().unwrap();
             let warnings = warnings.iter().map(|warning| place.without_path(&warning.to_string())).collect();
             Ok((host.password.expose().to_owned(), warnings))
         }

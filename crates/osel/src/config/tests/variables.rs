@@ -29,7 +29,7 @@ fn variables_win_over_the_file() {
     assert!(!config.scan.enabled);
     assert_eq!(config.scan.allowed_prefixes.len(), 2);
     assert_eq!((config.scan.rate_per_second.get(), config.scan.concurrency.get()), (7, 512));
-    let rabbitmq = &config.sources.first().unwrap().rabbitmq;
+    let rabbitmq = config.sources.first().unwrap().rabbitmq().unwrap();
     assert_eq!(rabbitmq.exchanges, ["nova", "neutron"]);
     assert_eq!(rabbitmq.queue.kind, crate::config::QueueKind::Quorum);
 }
@@ -50,7 +50,7 @@ fn variables_alone_are_a_configuration() {
             URL,
         ],
     );
-    let hosts = config.sources.iter().map(|source| &source.rabbitmq.transport_url);
+    let hosts = config.sources.iter().map(|source| &source.rabbitmq().unwrap().transport_url);
     assert_eq!(hosts.map(|url| (url.hosts.len(), url.tls)).collect::<Vec<_>>(), [(1, false), (1, true)]);
     // A secret in the environment is where it belongs.
     assert_eq!(warnings, [""; 0]);
@@ -63,7 +63,7 @@ fn a_variable_wins_whatever_the_file_says_of_a_secret() {
     place.write("osel.toml", SMALLEST.replace("env = 'URL'", "file = 'url'"));
     let password = |variables: &[(&str, &str)]| {
         let (config, _) = place.load(variables).unwrap();
-        let host = config.sources.first().unwrap().rabbitmq.transport_url.hosts.first().unwrap();
+        let host = config.sources.first().unwrap().rabbitmq().unwrap().transport_url.hosts.first().unwrap();
         host.password.expose().to_owned()
     };
     assert_eq!(password(&[URL]), "of-the-file");

@@ -1,8 +1,9 @@
 //! What is logged of a source: one line for each change of its state, with constant words and the rest in fields.
 
-use osel_core::intake::{BrokerTrouble, GapCause, LogLine, Ongoing, Severity, StoreTrouble, Why};
+use osel_core::intake::{LogLine, Ongoing, Severity, StoreTrouble, Why};
 
-use crate::source::rabbitmq::Change;
+use super::kind::SourceKind;
+use crate::source::words::Change;
 
 /// The most bytes of a broker's or the system's own words in a line.
 const WORDS_BYTES_MAX: usize = 500;
@@ -19,7 +20,7 @@ macro_rules! say {
 }
 
 /// Writes a line of the state machine.
-pub(super) fn line(source: &str, line: &LogLine, broker_words: &str, store_words: &str) {
+pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, broker_words: &str, store_words: &str) {
     let words = |why: Why| {
         let words = match why {
             Why::Broker(_) => broker_words,
@@ -32,26 +33,26 @@ pub(super) fn line(source: &str, line: &LogLine, broker_words: &str, store_words
     match line {
         LogLine::Connected { host } => say!(severity, source, host, "listening"),
         LogLine::Began(Ongoing { why, .. }) => {
-            say!(severity, source, trouble = trouble(*why), detail = words(*why), "trouble began");
+            say!(severity, source, trouble = trouble(kind, *why), detail = words(*why), "trouble began");
         }
         LogLine::Ended(Ongoing { why, since, count }) => {
-            say!(severity, source, trouble = trouble(*why), %since, count, "trouble ended");
+            say!(severity, source, trouble = trouble(kind, *why), %since, count, "trouble ended");
         }
         LogLine::Unsteady(Ongoing { why, since, .. }) => {
             let detail = words(*why);
-            say!(severity, source, trouble = trouble(*why), %since, detail, "trouble comes and goes");
+            say!(severity, source, trouble = trouble(kind, *why), %since, detail, "trouble comes and goes");
         }
         LogLine::Steady(Ongoing { why, since, count }) => {
-            say!(severity, source, trouble = trouble(*why), %since, count, "steady again");
+            say!(severity, source, trouble = trouble(kind, *why), %since, count, "steady again");
         }
         LogLine::Still(all) => {
             for Ongoing { why, since, count } in all {
                 let detail = words(*why);
-                say!(severity, source, trouble = trouble(*why), %since, count, detail, "trouble goes on");
+                say!(severity, source, trouble = trouble(kind, *why), %since, count, detail, "trouble goes on");
             }
         }
         LogLine::Gap(gap) => {
-            let (from, to, cause) = (gap.from, gap.to, trouble(Why::Queue(gap.why)));
+            let (from, to, cause) = (gap.from, gap.to, trouble(kind, Why::Queue(gap.why)));
             say!(severity, source, %from, %to, cause, "messages may be missing");
         }
         LogLine::Deposed => say!(severity, source, "another process leads the store"),
@@ -59,6 +60,11 @@ pub(super) fn line(source: &str, line: &LogLine, broker_words: &str, store_words
             say!(severity, source, messages, "stopped before these were written: they come again");
         }
     }
+}
+
+/// Writes that a source that ends has ended.
+pub(super) fn ended(source: &str) {
+    tracing::info!(source, "read to its end");
 }
 
 /// Writes what is new about an exchange.
@@ -76,20 +82,11 @@ pub(super) fn exchange(source: &str, change: &Change) {
     }
 }
 
-fn trouble(why: Why) -> &'static str {
+fn trouble(kind: SourceKind, why: Why) -> &'static str {
     match why {
-        Why::Broker(BrokerTrouble::Unreachable) => "broker unreachable",
-        Why::Broker(BrokerTrouble::Closed) => "connection closed",
-        Why::Broker(BrokerTrouble::Silent) => "broker silent",
-        Why::Broker(BrokerTrouble::Cancelled) => "queue gone",
-        Why::Broker(BrokerTrouble::Denied) => "access denied",
-        Why::Broker(BrokerTrouble::Untrusted) => "broker not trusted",
-        Why::Broker(BrokerTrouble::Disorder) => "broker out of order",
+        Why::Broker(why) => kind.no_connection(why),
         Why::Store(StoreTrouble::Transient | StoreTrouble::Permanent) => "store not writable",
-        Why::Queue(GapCause::LongOutage) => "long outage",
-        Why::Queue(GapCause::Unbound) => "queue not bound",
-        Why::Queue(GapCause::Overflowed) => "queue overflowed",
-        Why::Queue(GapCause::Missing) => "queue missing",
+        Why::Queue(why) => kind.no_queue(why),
         Why::Alarm => "broker holds publishers back",
     }
 }

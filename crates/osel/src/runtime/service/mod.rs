@@ -4,8 +4,10 @@
 //! be done outside is ordered only once its record is durable. The loop never waits for the broker, the store or a scan: it waits for
 //! the next thing to happen, or for the next deadline.
 
+mod kind;
 mod log;
 mod scans;
+mod status;
 mod tap;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -15,15 +17,19 @@ use osel_core::engine::{EngineOptions, ScanOutcome};
 use osel_core::intake::{IntakeInput, StoreTrouble};
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
+pub use self::kind::{SourceKind, SourceSettings};
 pub use self::scans::ScanLimits;
 use self::scans::Scans;
+use self::status::Monitor;
+pub use self::status::{Phase, ServiceStatus, SourceState, SourceStatus, Times};
 use self::tap::Tap;
 use super::recorder::{RecordError, Recorder};
 use super::writer::{OnFailure, Written};
-use crate::source::rabbitmq::{BusEvent, Settings};
+use crate::source::words::BusEvent;
 use crate::store::{ErrorClass, Journal, JournalError};
-use crate::telemetry::chain;
+use crate::telemetry::{Supervisor, chain};
 
 /// How many things are handled before deadlines are looked at.
 const HAPPENINGS_AT_ONCE: usize = 64;
@@ -39,14 +45,18 @@ const LINK_END_TIME: Duration = Duration::from_millis(400);
 
 /// What a daemon is made of.
 pub struct ServiceSettings {
-    /// The sources, each with the number of its hosts.
-    pub sources: Vec<(Settings, usize)>,
+    /// The sources.
+    pub sources: Vec<SourceSettings>,
     /// What the engine goes by.
     pub options: EngineOptions,
     /// How hard scans may try.
     pub limits: ScanLimits,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
+    /// Where the status is told.
+    pub status: watch::Sender<ServiceStatus>,
+    /// Who is told that the loop is alive.
+    pub supervisor: Supervisor,
 }
 
 /// Why the daemon ended.
@@ -108,6 +118,10 @@ pub struct Service {
     durable: u64,
     /// When what failed is tried again, if nobody does before.
     retry_at: Option<Instant>,
+    /// Since when the store takes nothing, and what it said last.
+    store_trouble: Option<(Timestamp, String)>,
+    commits: Times,
+    monitor: Monitor,
     is_stopping: bool,
 }
 
@@ -121,7 +135,7 @@ impl Service {
         settings: ServiceSettings,
         tokio: &Handle,
     ) -> Result<Self, ServiceError> {
-        let ServiceSettings { sources, options, limits, clock } = settings;
+        let ServiceSettings { sources, options, limits, clock, status, supervisor } = settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
         let cursors = journal.reader().and_then(|mut reader| reader.cursors()).map_err(RecordError::from)?;
@@ -132,12 +146,12 @@ impl Service {
         };
         let recorder = Recorder::resume_with(journal, &options, OnFailure::Keep, notify)?;
         let mut taps = Vec::new();
-        for (index, (settings, hosts)) in sources.into_iter().enumerate() {
+        for (index, settings) in sources.into_iter().enumerate() {
             let sender = sender.clone();
             let tell = move |event| {
                 let _ = sender.send(Happening::Bus(index, event));
             };
-            taps.push(Tap::start(settings, hosts, epoch, &cursors, tell, tokio));
+            taps.push(Tap::start(settings, epoch, &cursors, tell, tokio));
         }
         let scans = Scans::new(limits, tokio.clone(), sender);
         let mut this = Self {
@@ -150,6 +164,9 @@ impl Service {
             clock,
             durable: 0,
             retry_at: None,
+            store_trouble: None,
+            commits: Times::default(),
+            monitor: Monitor::new(status, supervisor),
             is_stopping: false,
         };
         for index in 0..this.taps.len() {
@@ -186,6 +203,7 @@ impl Service {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.deadlines()?;
+            self.tell();
         }
         self.scans.stop();
         // The taps have waited for what they took; this is what followed from it.
@@ -200,6 +218,19 @@ impl Service {
         self.is_stopping && self.taps.iter().all(Tap::has_exited)
     }
 
+    fn tell(&mut self) {
+        let Self { monitor, recorder, taps, store_trouble, commits, is_stopping, .. } = self;
+        monitor.tell(|| ServiceStatus {
+            phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
+            beat: Instant::now(),
+            store_trouble: store_trouble.clone(),
+            records: recorder.engine().seq(),
+            snapshot_at: recorder.snapshot_at(),
+            commits: commits.clone(),
+            sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
+        });
+    }
+
     fn now(&self) -> Timestamp {
         (self.clock)()
     }
@@ -210,7 +241,10 @@ impl Service {
         let micros = first.map(|at| at.micros().saturating_sub(self.now().micros()));
         let wait = micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
         let retry = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
-        wait.unwrap_or(LONGEST_WAIT).min(retry.unwrap_or(LONGEST_WAIT)).min(LONGEST_WAIT)
+        wait.unwrap_or(LONGEST_WAIT)
+            .min(retry.unwrap_or(LONGEST_WAIT))
+            .min(LONGEST_WAIT)
+            .min(self.monitor.wait())
     }
 
     fn handle_one(&mut self, happening: Happening) -> Result<(), ServiceError> {
@@ -248,6 +282,9 @@ impl Service {
     fn deliver(&mut self, index: usize) -> Result<(), ServiceError> {
         while let Some((connection, arrived)) = self.taps[index].next_message() {
             let (message, decoded) = arrived.message.split();
+            if let Ok(event) = &decoded.result {
+                self.taps[index].watched.handled(message.received_at, event.timestamp);
+            }
             self.recorder.message(message.received_at, &message, decoded)?;
             let (tag, bytes) = (arrived.tag, arrived.bytes);
             self.step(index, IntakeInput::Delivered { connection, tag, bytes })?;
@@ -268,8 +305,10 @@ impl Service {
                 Written::Durable(batch) => {
                     self.durable = batch;
                     self.retry_at = None;
+                    self.store_trouble = None;
                     for index in 0..self.taps.len() {
-                        while let Some(batch) = self.taps[index].take_durable(batch) {
+                        while let Some((batch, time)) = self.taps[index].take_durable(batch) {
+                            self.commits.add(time);
                             self.step(index, IntakeInput::Committed { batch })?;
                         }
                     }
@@ -291,6 +330,8 @@ impl Service {
         };
         self.retry_at = Some(Instant::now() + RETRY_WAIT);
         let words = chain(&error);
+        let since = self.store_trouble.as_ref().map_or_else(|| self.now(), |(since, _)| *since);
+        self.store_trouble = Some((since, words.clone()));
         for index in 0..self.taps.len() {
             self.taps[index].store_words.clone_from(&words);
             for batch in self.taps[index].batches() {

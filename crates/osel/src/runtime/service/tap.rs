@@ -1,12 +1,12 @@
 //! One source: its state machine, the task that carries out its orders, and what waits between the two.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use osel_core::engine::{SourceGap, SourceGapCause};
+use osel_core::engine::{SourceGap, SourceLedger};
 use osel_core::intake::{
-    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, Limits, OpenGap,
+    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap,
 };
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
@@ -15,23 +15,29 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::super::recorder::{RecordError, Recorder};
+use super::kind::{SourceKind, SourceSettings};
 use super::log;
-use crate::source::rabbitmq::{Arrived, BusEvent, BusOrder, Settings, run};
+use super::status::{SourceState, SourceStatus, Watched};
+use crate::source::place::Place;
+use crate::source::words::{Arrived, BusEvent, BusOrder};
 use crate::store::CursorRow;
 
 /// A source and all that the loop keeps of it.
 pub(super) struct Tap {
     name: Arc<str>,
     region: Option<Arc<str>>,
+    kind: SourceKind,
     pub(super) intake: Intake,
     orders: UnboundedSender<BusOrder>,
     task: JoinHandle<()>,
     epoch: u64,
     cursor: Cursor,
+    /// How far its messages were handed to the engine, where it is read from a place on.
+    place: Option<Place>,
     /// Arrived and not handed to the engine, with the connection.
     waiting: VecDeque<(ConnectionNumber, Arrived)>,
-    /// Ordered and not durable, with the number that the writer knows.
-    batches: VecDeque<(BatchNumber, u64)>,
+    /// Ordered and not durable, with the number that the writer knows, and when that was.
+    batches: VecDeque<(BatchNumber, u64, Instant)>,
     /// What the broker, or the way to it, said last.
     broker_words: String,
     /// What the store said last.
@@ -42,31 +48,34 @@ pub(super) struct Tap {
     has_open: bool,
     is_idle: bool,
     has_exited: bool,
+    pub(super) watched: Watched,
     out: Vec<IntakeOrder>,
 }
 
 impl Tap {
     /// Starts the task of a source.
     pub(super) fn start(
-        settings: Settings,
-        hosts: usize,
+        settings: SourceSettings,
         epoch: u64,
         cursors: &[CursorRow],
         tell: impl Fn(BusEvent) + Send + Sync + 'static,
         tokio: &Handle,
     ) -> Self {
         let (orders, receiver) = unbounded_channel();
-        let (name, region) = (Arc::clone(&settings.source), settings.region.clone());
-        let cursor = cursors.iter().find(|row| row.source == *name).map(cursor_of).unwrap_or_default();
-        let task = tokio.spawn(run(settings, receiver, tell));
+        let (kind, limits, (name, region)) = (settings.kind(), settings.limits(), settings.names());
+        let row = cursors.iter().find(|row| row.source == *name);
+        let place = row.and_then(|row| Place::parse(row.place.as_deref()?));
+        let task = settings.start(place, receiver, tell, tokio);
         Self {
             name,
             region,
-            intake: Intake::new(Limits::bus(hosts)),
+            kind,
+            intake: Intake::new(limits),
             orders,
             task,
             epoch,
-            cursor,
+            cursor: row.map(cursor_of).unwrap_or_default(),
+            place,
             waiting: VecDeque::new(),
             batches: VecDeque::new(),
             broker_words: String::new(),
@@ -75,6 +84,7 @@ impl Tap {
             has_open: false,
             is_idle: false,
             has_exited: false,
+            watched: Watched::default(),
             out: Vec::new(),
         }
     }
@@ -87,7 +97,10 @@ impl Tap {
     /// Takes what the task tells; what of it is for the state machine.
     pub(super) fn take(&mut self, event: BusEvent, chance: u64) -> Option<IntakeInput> {
         match event {
-            BusEvent::Connected { connection, report } => Some(IntakeInput::Connected { connection, report }),
+            BusEvent::Connected { connection, report } => {
+                self.watched.connected();
+                Some(IntakeInput::Connected { connection, report })
+            }
             BusEvent::Checked { connection, mut report } => {
                 // What waits here is not told yet.
                 report.is_drained &= self.waiting.is_empty();
@@ -99,6 +112,7 @@ impl Tap {
             }
             BusEvent::Lost { connection, why, detail } => {
                 self.broker_words = detail;
+                self.watched.disconnected();
                 // They come again, by the next connection.
                 self.waiting.retain(|(by, _)| *by != connection);
                 Some(IntakeInput::Lost { connection, why, chance })
@@ -110,9 +124,17 @@ impl Tap {
                 self.waiting.extend(messages.into_iter().map(|arrived| (connection, arrived)));
                 None
             }
+            BusEvent::Waiting(messages) => {
+                self.watched.waiting(messages);
+                None
+            }
             BusEvent::Exchange(change) => {
                 log::exchange(&self.name, &change);
                 None
+            }
+            BusEvent::Ended => {
+                log::ended(&self.name);
+                Some(IntakeInput::Ended)
             }
         }
     }
@@ -124,6 +146,9 @@ impl Tap {
         }
         let next = self.waiting.pop_front();
         self.has_open |= next.is_some();
+        if let Some((_, Arrived { place: Some(place), .. })) = &next {
+            self.place = Some(*place);
+        }
         next
     }
 
@@ -158,22 +183,33 @@ impl Tap {
                     self.order(BusOrder::Acknowledge { connection, up_to });
                 }
                 IntakeOrder::Gap(gap) => {
-                    let cause = match gap.why {
-                        GapCause::LongOutage => SourceGapCause::LongOutage,
-                        GapCause::Unbound => SourceGapCause::Unbound,
-                        GapCause::Overflowed => SourceGapCause::Overflowed,
-                        GapCause::Missing => SourceGapCause::Missing,
-                    };
+                    let cause = self.kind.gap_cause(gap.why);
                     let (source, region) = (Arc::clone(&self.name), self.region.clone());
+                    self.watched.gap();
                     self.gaps.push(SourceGap { source, region, from: gap.from, to: gap.to, cause });
                 }
                 IntakeOrder::Log(line) => {
-                    log::line(&self.name, &line, &self.broker_words, &self.store_words);
+                    log::line(&self.name, self.kind, &line, &self.broker_words, &self.store_words);
                 }
                 IntakeOrder::Exit => self.has_exited = true,
             }
         }
+        self.watched.is(self.state(), now);
         Ok(resumed)
+    }
+
+    fn state(&self) -> SourceState {
+        match (self.has_exited, self.intake.connection().is_some(), self.intake.is_paused()) {
+            (true, ..) => SourceState::Ended,
+            (false, false, _) => SourceState::Connecting,
+            (false, true, false) => SourceState::Listening,
+            (false, true, true) => SourceState::Held,
+        }
+    }
+
+    /// How it does; `ledgers` are those of all sources.
+    pub(super) fn status(&self, ledgers: &BTreeMap<Arc<str>, SourceLedger>) -> SourceStatus {
+        self.watched.status(&self.name, self.kind, &self.intake, ledgers.get(&self.name))
     }
 
     fn commit(
@@ -183,7 +219,7 @@ impl Tap {
         cursor: Cursor,
         recorder: &mut Recorder,
     ) -> Result<(), RecordError> {
-        if self.batches.iter().any(|(known, _)| *known == batch) {
+        if self.batches.iter().any(|(known, ..)| *known == batch) {
             // Ordered before: the writer has kept it.
             return recorder.retry();
         }
@@ -192,8 +228,8 @@ impl Tap {
             recorder.gap(now, gap)?;
         }
         self.has_open = false;
-        let number = recorder.close_batch(vec![cursor_row(&self.name, cursor)])?;
-        self.batches.push_back((batch, number));
+        let number = recorder.close_batch(vec![cursor_row(&self.name, cursor, self.place)])?;
+        self.batches.push_back((batch, number, Instant::now()));
         Ok(())
     }
 
@@ -202,14 +238,15 @@ impl Tap {
         let _ = self.orders.send(order);
     }
 
-    /// The next batch that is durable with the writer's batch of that number.
-    pub(super) fn take_durable(&mut self, durable: u64) -> Option<BatchNumber> {
-        self.batches.pop_front_if(|(_, number)| *number <= durable).map(|(batch, _)| batch)
+    /// The next batch that is durable with the writer's batch of that number, and how long that took.
+    pub(super) fn take_durable(&mut self, durable: u64) -> Option<(BatchNumber, Duration)> {
+        let (batch, _, given) = self.batches.pop_front_if(|(_, number, _)| *number <= durable)?;
+        Some((batch, given.elapsed()))
     }
 
     /// The batches that are not durable.
     pub(super) fn batches(&self) -> Vec<BatchNumber> {
-        self.batches.iter().map(|(batch, _)| *batch).collect()
+        self.batches.iter().map(|(batch, ..)| *batch).collect()
     }
 
     /// Whether messages wait for this tap to order their batch.
@@ -247,10 +284,11 @@ const CAUSES: [GapCause; 4] =
     [GapCause::LongOutage, GapCause::Unbound, GapCause::Overflowed, GapCause::Missing];
 
 /// A cursor as the store keeps it; a cause is its place in the list above, which therefore only grows.
-fn cursor_row(name: &str, cursor: Cursor) -> CursorRow {
+fn cursor_row(name: &str, cursor: Cursor, place: Option<Place>) -> CursorRow {
     let code = |why| CAUSES.iter().position(|cause| *cause == why).and_then(|at| u8::try_from(at).ok());
     let gap = cursor.gap.and_then(|gap| Some((gap.from, code(gap.why)?)));
-    CursorRow { source: name.to_owned(), unbroken: cursor.unbroken, drained: cursor.drained, gap }
+    let place = place.map(|place| place.to_string());
+    CursorRow { source: name.to_owned(), unbroken: cursor.unbroken, drained: cursor.drained, gap, place }
 }
 
 fn cursor_of(row: &CursorRow) -> Cursor {
@@ -273,8 +311,8 @@ mod tests {
         let gaps = CAUSES.map(|why| Some(OpenGap { from: Timestamp::EPOCH, why }));
         for gap in gaps.into_iter().chain([None]) {
             let cursor = Cursor { unbroken: time(5), drained: time(4), gap };
-            assert_eq!(cursor_of(&cursor_row("one", cursor)), cursor);
+            assert_eq!(cursor_of(&cursor_row("one", cursor, None)), cursor);
         }
-        assert_eq!(cursor_of(&cursor_row("one", Cursor::default())), Cursor::default());
+        assert_eq!(cursor_of(&cursor_row("one", Cursor::default(), None)), Cursor::default());
     }
 }

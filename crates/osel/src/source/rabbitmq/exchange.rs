@@ -10,6 +10,8 @@ use osel_core::intake::CURSOR_AGE_MICROS;
 use osel_core::time::Timestamp;
 use tokio::time::Instant;
 
+use crate::source::words::Change;
+
 /// How long it is between two looks at the broker where nothing is awaited.
 pub const CHECK_WAIT: Duration = Duration::from_micros(CURSOR_AGE_MICROS);
 /// How long it is between two looks while an exchange is about to return.
@@ -39,17 +41,6 @@ pub struct Now {
     pub time: Timestamp,
     /// The clock that only goes forward: for all waits.
     pub moment: Instant,
-}
-
-/// What changed about an exchange, to be told once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is bound now.
-    Bound(String),
-    /// It was bound and is not there any more.
-    Gone(String),
-    /// The broker does not let us read it.
-    Denied(String),
 }
 
 /// What the broker is to be asked about an exchange.

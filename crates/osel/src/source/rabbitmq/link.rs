@@ -25,9 +25,10 @@ use tokio_stream::StreamExt;
 
 use super::dial::{DialError, dial, trouble_of};
 use super::gate::Keeper;
-use super::message::{Arrived, Reader};
+use super::message::Reader;
+use super::settings::Settings;
 use super::topology::{Look, Topology};
-use super::words::{BusEvent, BusOrder, Settings};
+use crate::source::words::{Arrived, BusEvent, BusOrder};
 use crate::telemetry::chain;
 
 /// How many messages the broker sends ahead: what can be in batches at one time and once more a batch on the way. With less the store
@@ -331,6 +332,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         }
         // Without us among the consumers the broker's numbers are none.
         let is_all = is_consuming && !self.is_paused && look.consumers == 1;
+        (self.tell)(BusEvent::Waiting(u64::from(look.messages)));
         let report = report(look, now.time, is_all);
         (self.tell)(BusEvent::Checked { connection: up.number, report });
     }

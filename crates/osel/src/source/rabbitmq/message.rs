@@ -12,20 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::source::decoding::Prepared;
 use crate::source::recording::compression;
+use crate::source::words::Arrived;
 
 /// How deep headers may lie in each other; services send none, or one.
 const HEADER_DEPTH_MAX: usize = 8;
-
-/// A message with its place on its connection.
-#[derive(Debug)]
-pub struct Arrived {
-    /// Its number on the connection.
-    pub tag: u64,
-    /// The size of its body as received.
-    pub bytes: usize,
-    /// The message, decoded.
-    pub message: Prepared,
-}
 
 /// Turns deliveries of one connection into messages.
 pub struct Reader {
@@ -63,7 +53,8 @@ impl Reader {
             properties: self.last.1.clone(),
             body: data,
         };
-        Arrived { tag: delivery_tag, bytes, message: Prepared::new(message, &mut self.decoder) }
+        let message = Prepared::new(message, &mut self.decoder);
+        Arrived { tag: delivery_tag, bytes, message, place: None }
     }
 }
 

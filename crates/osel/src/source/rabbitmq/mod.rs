@@ -4,7 +4,7 @@
 //! happens is told to `intake`, and what it orders is carried out here; when to acknowledge, to reconnect or to mend is never
 //! decided in this module, and nothing is kept here that a crash could lose.
 //!
-//! `link` is the task of one source; what it is told and tells are `words`. It connects by `dial` (TCP, TLS by `trust`, AMQP by the
+//! `link` is the task of one source; what it is told and tells are the `words` of all sources. It connects by `dial` (TCP, TLS by `trust`, AMQP by the
 //! library, which reads from our `socket` with its `gate` and its `guard`), keeps queue and bindings right by `topology` (what is known of each `exchange`, heard from the
 //! broker by `probe`), and turns deliveries into messages by `message`.
 
@@ -15,17 +15,16 @@ mod guard;
 mod link;
 mod message;
 mod probe;
+mod settings;
 mod socket;
 mod topology;
 mod trust;
-mod words;
 
 pub use dial::{Address, DialError, dial};
-pub use exchange::Change;
 pub use gate::Keeper;
 pub use link::run;
-pub use message::{Arrived, Reader};
+pub use message::Reader;
 pub use probe::{Presence, Probe};
+pub use settings::Settings;
 pub use topology::Wanted;
 pub use trust::{TrustError, client as tls_client, server_name as tls_server_name};
-pub use words::{BusEvent, BusOrder, Settings};

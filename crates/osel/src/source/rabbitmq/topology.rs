@@ -23,9 +23,10 @@ use osel_core::intake::{GapCause, Queue};
 use osel_core::time::Timestamp;
 use tokio::time::Instant;
 
-use super::exchange::{CHECK_WAIT, Change, Exchange, Now, Question, RETURNING_WAIT};
+use super::exchange::{CHECK_WAIT, Exchange, Now, Question, RETURNING_WAIT};
 use super::probe::{Presence, Probe, is_soft};
 use crate::config::QueueKind;
+use crate::source::words::Change;
 
 /// How often bindings are made again although nothing says that they are gone: somebody may have removed one by hand.
 const REBIND_WAIT: Duration = Duration::from_secs(300);

@@ -231,8 +231,8 @@ impl Batch<'_> {
     fn cursors(&self, commit: &Commit<'_>) -> Result<(), JournalError> {
         for cursor in commit.cursors {
             self.prepare(
-                "INSERT INTO cursors (source, unbroken, drained, gap_from, gap_why) VALUES (?1, ?2, ?3, ?4, ?5) \
-                 ON CONFLICT (source) DO UPDATE SET unbroken = ?2, drained = ?3, gap_from = ?4, gap_why = ?5",
+                "INSERT INTO cursors (source, unbroken, drained, gap_from, gap_why, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT (source) DO UPDATE SET unbroken = ?2, drained = ?3, gap_from = ?4, gap_why = ?5, place = ?6",
             )?
             .execute(params![
                 cursor.source,
@@ -240,6 +240,7 @@ impl Batch<'_> {
                 cursor.drained.map(Timestamp::micros),
                 cursor.gap.map(|(from, _)| from.micros()),
                 cursor.gap.map(|(_, why)| why),
+                cursor.place,
             ])
             .map_err(self.at.sql(Place::Cursors, ACTION))?;
         }
@@ -272,7 +273,9 @@ impl Batch<'_> {
 pub(super) fn read_cursors(at: &At<'_>, connection: &Connection) -> Result<Vec<CursorRow>, JournalError> {
     let failed = at.sql(Place::Cursors, "read");
     let mut statement = connection
-        .prepare_cached("SELECT source, unbroken, drained, gap_from, gap_why FROM cursors ORDER BY source")
+        .prepare_cached(
+            "SELECT source, unbroken, drained, gap_from, gap_why, place FROM cursors ORDER BY source",
+        )
         .map_err(&failed)?;
     let rows = statement.query_map([], rows::cursor).map_err(&failed)?;
     rows.map(|row| row.map_err(&failed)).collect()

@@ -87,7 +87,8 @@ pub(super) fn cursor(row: &Row<'_>) -> rusqlite::Result<CursorRow> {
         Ok::<_, rusqlite::Error>(micros.map(Timestamp::from_micros))
     };
     let why: Option<u8> = row.get(4)?;
-    Ok(CursorRow { source: row.get(0)?, unbroken: time(1)?, drained: time(2)?, gap: time(3)?.zip(why) })
+    let gap = time(3)?.zip(why);
+    Ok(CursorRow { source: row.get(0)?, unbroken: time(1)?, drained: time(2)?, gap, place: row.get(5)? })
 }
 
 /// A row of `commands`.

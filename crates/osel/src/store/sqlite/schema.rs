@@ -13,8 +13,11 @@ use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
 
 /// Every migration, oldest first; a format is how many of them were applied.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// `osel` in ASCII, in the file's header: tells a store from other databases.
 const APPLICATION_ID: i64 = 0x6f73_656c;

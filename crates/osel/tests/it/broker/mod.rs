@@ -29,4 +29,4 @@ pub use control::Binding;
 pub use ground::until;
 pub use node::{Node, Options, Tls};
 pub use proxy::Proxy;
-pub use publisher::{Notification, Publisher, PublisherOptions, Release};
+pub use publisher::{Notification, Publisher, PublisherOptions, Release, python};

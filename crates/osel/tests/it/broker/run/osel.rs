@@ -40,7 +40,7 @@ impl Osel {
     pub fn configure(&self, sources: &str) {
         let store = self.store();
         self.place
-            .write("osel.toml", format!("[store]\npath = '{store}'\n[scan]\nenabled = false\n{sources}"));
+            .write("osel.toml", format!("[store]\npath = '{store}'\n[scan]\nenabled = false\n[http]\nlisten = '127.0.0.1:0'\n{sources}"));
     }
 
     /// Writes a file with a transport URL.

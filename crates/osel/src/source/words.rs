@@ -1,39 +1,14 @@
-//! What the task of a source is told, what it tells, and what it has to know for that.
+//! What the task of a source is told and what it tells, whatever it reads from: `intake` drives all of them by the same words.
+//!
+//! A bus is what messages come from: a broker, or a file in which another program records one. What only one kind of bus has (an
+//! exchange, publishers that are held back) the others never tell.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use osel_core::intake::{BrokerTrouble, ConnectionNumber, GapCause, QueueReport};
-use osel_core::time::Timestamp;
-use tokio::time::Instant;
 
-use super::dial::Address;
-use super::exchange::{Change, Now};
-use super::message::Arrived;
-use super::topology::Wanted;
-
-/// What a source needs to know.
-pub struct Settings {
-    /// The source's name.
-    pub source: Arc<str>,
-    /// The region it belongs to.
-    pub region: Option<Arc<str>>,
-    /// What has to be in place.
-    pub wanted: Wanted,
-    /// The longest time for a connection to stand, and for a look at the broker.
-    pub connect_time: Duration,
-    /// The address of a host by its index; asked for each attempt, since passwords change.
-    pub address: Arc<dyn Fn(usize) -> Result<Address, String> + Send + Sync>,
-    /// The system's clock.
-    pub clock: fn() -> Timestamp,
-}
-
-impl Settings {
-    /// The present moment, by the clock that people read and by one that is never set.
-    pub(super) fn now(&self) -> Now {
-        Now { time: (self.clock)(), moment: Instant::now() }
-    }
-}
+use super::decoding::Prepared;
+use super::place::Place;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +90,34 @@ pub enum BusEvent {
         /// The messages.
         messages: Vec<Arrived>,
     },
+    /// So many messages wait at the broker.
+    Waiting(u64),
     /// Something about an exchange is new.
     Exchange(Change),
+    /// A bus that ends has ended, and all that came from it is acknowledged.
+    Ended,
+}
+
+/// A message with its place on its connection.
+#[derive(Debug)]
+pub struct Arrived {
+    /// Its number on the connection.
+    pub tag: u64,
+    /// The size of its body as received.
+    pub bytes: usize,
+    /// The message, decoded.
+    pub message: Prepared,
+    /// Where it ends in what is read from a place on; none for a queue.
+    pub place: Option<Place>,
+}
+
+/// What changed about an exchange, to be told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is bound now.
+    Bound(String),
+    /// It was bound and is not there any more.
+    Gone(String),
+    /// The broker does not let us read it.
+    Denied(String),
 }

@@ -1,0 +1,36 @@
+//! The time until the daemon is ready: the service manager is told that it goes on, however long the store and its model take.
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::telemetry::Supervisor;
+
+/// How much longer the manager is asked to wait each time.
+const EXTENSION: Duration = Duration::from_secs(60);
+/// How often it is asked: so often that a busy machine cannot be too late.
+const EXTEND_WAIT: Duration = Duration::from_secs(15);
+
+/// Asks for more time until it is dropped.
+pub(super) struct Starting(JoinHandle<()>);
+
+impl Starting {
+    pub(super) fn begin(tokio: &Runtime, supervisor: &Supervisor) -> Self {
+        let supervisor = supervisor.clone();
+        supervisor.status("opening the store");
+        Self(tokio.spawn(async move {
+            loop {
+                supervisor.extend_start(EXTENSION);
+                sleep(EXTEND_WAIT).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,312 @@
+//! What the loop tells of itself while it runs: for health checks, metrics and the service manager.
+//!
+//! The loop puts a whole [`ServiceStatus`] where others find it, a few times a second, and waits for none of them. Nothing is decided
+//! by it.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use osel_core::engine::SourceLedger;
+use osel_core::intake::Intake;
+use osel_core::time::Timestamp;
+use tokio::sync::watch;
+
+use super::kind::SourceKind;
+use crate::telemetry::Supervisor;
+
+/// How often the status is told when its words stay the same: nobody asks more often than once in some seconds.
+const TELL_WAIT: Duration = Duration::from_millis(500);
+/// The upper bounds of the buckets of commit times, in seconds: from a disk that only says that it has written to one that does not.
+const COMMIT_BOUNDS_SECONDS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// How the daemon does.
+#[derive(Clone, Debug)]
+pub struct ServiceStatus {
+    /// How far it has come.
+    pub phase: Phase,
+    /// When the loop said so.
+    pub beat: Instant,
+    /// Why the store takes nothing, if so: since when, and its words.
+    pub store_trouble: Option<(Timestamp, String)>,
+    /// How many records the trail has.
+    pub records: u64,
+    /// When the last snapshot was begun, as far as this process knows; none when the store has none.
+    pub snapshot_at: Option<Timestamp>,
+    /// How long batches took from their closing to their being durable.
+    pub commits: Times,
+    /// The sources, in the order of the configuration.
+    pub sources: Vec<SourceStatus>,
+}
+
+/// How far the daemon has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It opens the store, or builds the model from it. There is no loop yet.
+    Starting,
+    /// The loop runs.
+    Running,
+    /// It was told to stop, and commits what was taken.
+    Stopping,
+}
+
+/// How a source does.
+#[derive(Clone, Debug)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: SourceKind,
+    /// What it does now.
+    pub state: SourceState,
+    /// Since when it is connected, or is not.
+    pub since: Timestamp,
+    /// Whether it was connected since the start.
+    pub was_connected: bool,
+    /// How often it was connected again since the start.
+    pub reconnects: u64,
+    /// How often messages were or may have been lost, since the start.
+    pub gaps: u64,
+    /// Its ledger: of all times, and ahead of the store by what is in flight.
+    pub received: u64,
+    /// Messages that have a record.
+    pub recorded: u64,
+    /// Messages recognised as repetitions.
+    pub duplicate: u64,
+    /// Messages ignored by a named policy.
+    pub ignored: u64,
+    /// Messages in quarantine now.
+    pub quarantined: u64,
+    /// The time of the newest event that was handled, and how long after it that was, in microseconds.
+    pub last_event: Option<(Timestamp, i64)>,
+    /// How many messages wait at the broker, as last heard; none where that is not known.
+    pub waiting: Option<u64>,
+    /// Messages that were taken and are not durable.
+    pub in_flight_messages: u64,
+    /// Their bytes.
+    pub in_flight_bytes: u64,
+}
+
+/// What a source does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceState {
+    /// There is no connection.
+    Connecting,
+    /// Messages are taken as they come.
+    Listening,
+    /// There is a connection, and no messages are taken: the store is behind, or takes nothing.
+    Held,
+    /// It has come to its end.
+    Ended,
+}
+
+/// How often something took how long.
+#[derive(Clone, Debug, Default)]
+pub struct Times {
+    counts: [u64; COMMIT_BOUNDS_SECONDS.len() + 1],
+    sum_seconds: f64,
+}
+
+impl ServiceStatus {
+    /// Before there is a loop.
+    pub fn starting() -> Self {
+        Self {
+            phase: Phase::Starting,
+            beat: Instant::now(),
+            store_trouble: None,
+            records: 0,
+            snapshot_at: None,
+            commits: Times::default(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// In one line, for people.
+    pub fn line(&self) -> String {
+        if self.phase == Phase::Starting {
+            return "opening the store".to_owned();
+        }
+        let connected = |source: &&SourceStatus| source.state != SourceState::Connecting;
+        let mut line = match self.phase {
+            Phase::Stopping => "stopping".to_owned(),
+            Phase::Starting | Phase::Running => format!(
+                "{} of {} sources connected",
+                self.sources.iter().filter(connected).count(),
+                self.sources.len()
+            ),
+        };
+        if let Some((since, words)) = &self.store_trouble {
+            let _ = write!(line, "; the store takes nothing since {since}: {words}");
+        }
+        // A new line would begin a new word to the service manager.
+        line.replace(char::is_control, " ")
+    }
+}
+
+impl SourceState {
+    /// Whether messages can come.
+    pub fn is_connected(self) -> bool {
+        matches!(self, Self::Listening | Self::Held)
+    }
+}
+
+impl Times {
+    /// Counts one.
+    pub(super) fn add(&mut self, time: Duration) {
+        let seconds = time.as_secs_f64();
+        self.sum_seconds += seconds;
+        let bucket = COMMIT_BOUNDS_SECONDS.partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
+        }
+    }
+
+    /// All of them together, in seconds.
+    pub fn sum_seconds(&self) -> f64 {
+        self.sum_seconds
+    }
+
+    /// How many there were up to each bound and above the one before; the last bound is none.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+        COMMIT_BOUNDS_SECONDS.into_iter().chain([f64::INFINITY]).zip(self.counts)
+    }
+}
+
+/// What is counted of a source, and since when it does what it does.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    state: Option<(SourceState, Timestamp)>,
+    connects: u64,
+    gaps: u64,
+    waiting: Option<u64>,
+    last_event: Option<(Timestamp, i64)>,
+}
+
+impl Watched {
+    pub(super) fn connected(&mut self) {
+        self.connects += 1;
+    }
+
+    /// What was known of the broker's queue counts no more.
+    pub(super) fn disconnected(&mut self) {
+        self.waiting = None;
+    }
+
+    pub(super) fn gap(&mut self) {
+        self.gaps += 1;
+    }
+
+    pub(super) fn waiting(&mut self, messages: u64) {
+        self.waiting = Some(messages);
+    }
+
+    /// An event was handled, of which `time` is known.
+    pub(super) fn handled(&mut self, now: Timestamp, time: Timestamp) {
+        if time != Timestamp::EPOCH && self.last_event.is_none_or(|(last, _)| last <= time) {
+            self.last_event = Some((time, now.micros().saturating_sub(time.micros())));
+        }
+    }
+
+    /// What the source does from now on.
+    pub(super) fn is(&mut self, state: SourceState, now: Timestamp) {
+        let same = self.state.filter(|(before, _)| before.is_connected() == state.is_connected());
+        self.state = Some((state, same.map_or(now, |(_, since)| since)));
+    }
+
+    /// As it is told.
+    pub(super) fn status(
+        &self,
+        name: &Arc<str>,
+        kind: SourceKind,
+        intake: &Intake,
+        ledger: Option<&SourceLedger>,
+    ) -> SourceStatus {
+        let (state, since) = self.state.unwrap_or((SourceState::Connecting, Timestamp::EPOCH));
+        let count = |of: fn(&SourceLedger) -> u64| ledger.map_or(0, of);
+        SourceStatus {
+            name: Arc::clone(name),
+            kind,
+            state,
+            since,
+            was_connected: self.connects > 0,
+            reconnects: self.connects.saturating_sub(1),
+            gaps: self.gaps,
+            received: count(|ledger| ledger.received),
+            recorded: count(|ledger| ledger.recorded),
+            duplicate: count(|ledger| ledger.duplicate),
+            ignored: count(|ledger| ledger.ignored),
+            quarantined: count(|ledger| ledger.quarantined),
+            last_event: self.last_event,
+            waiting: self.waiting,
+            in_flight_messages: intake.messages_in_flight(),
+            in_flight_bytes: intake.bytes_in_flight(),
+        }
+    }
+}
+
+/// Tells the status to whoever wants to know it.
+pub(super) struct Monitor {
+    sender: watch::Sender<ServiceStatus>,
+    supervisor: Supervisor,
+    tell_at: Instant,
+    line: String,
+}
+
+impl Monitor {
+    /// To those who listen on the other side of `sender`, and to the service manager.
+    pub(super) fn new(sender: watch::Sender<ServiceStatus>, supervisor: Supervisor) -> Self {
+        Self { sender, supervisor, tell_at: Instant::now(), line: String::new() }
+    }
+
+    /// When [`Self::tell`] is wanted at the latest.
+    pub(super) fn wait(&self) -> Duration {
+        self.supervisor.beat_wait()
+    }
+
+    /// Tells the status, if it is time to.
+    pub(super) fn tell(&mut self, status: impl FnOnce() -> ServiceStatus) {
+        self.supervisor.beat();
+        let now = Instant::now();
+        if now < self.tell_at {
+            return;
+        }
+        self.tell_at = now + TELL_WAIT;
+        let status = status();
+        let line = status.line();
+        if line != self.line && self.supervisor.status(&line) {
+            self.line = line;
+        }
+        self.sender.send_replace(status);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_go_into_the_first_bucket_that_holds_them() {
+        let mut times = Times::default();
+        for millis in [1, 2, 3, 30_000, 30_001] {
+            times.add(Duration::from_millis(millis));
+        }
+        let filled: Vec<(f64, u64)> = times.buckets().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(filled, [(0.001, 1), (0.0025, 1), (0.005, 1), (30.0, 1), (f64::INFINITY, 1)]);
+        assert!((times.sum_seconds() - 60.007).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_line_is_one() {
+        let words = "disk\nfull".to_owned();
+        let status = ServiceStatus {
+            phase: Phase::Running,
+            store_trouble: Some((Timestamp::EPOCH, words)),
+            ..ServiceStatus::starting()
+        };
+        assert_eq!(
+            status.line(),
+            "0 of 0 sources connected; the store takes nothing since 1970-01-01T00:00:00.000000Z: disk full"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! One file from a place on, line by line, packed or not. A line that is not written to its end is waited for.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use osel_core::intake::BODY_BYTES_MAX;
+use sha2::{Digest, Sha256};
+
+use crate::source::place::Place;
+use crate::source::recording::LINE_BYTES_MAX;
+
+/// How much is read at once.
+const READ_BYTES: usize = 256 << 10;
+/// A file is known by so many bytes of its first line: a message with its time of reception is among them.
+const BEGINNING_BYTES: usize = 1024;
+/// What packed files begin with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// A file that is being read.
+pub(super) struct Tail {
+    /// The same open file as the reader's, for its state.
+    file: File,
+    reader: Box<dyn Read + Send>,
+    is_packed: bool,
+    /// What was read and not taken as a line.
+    buffer: Vec<u8>,
+    /// How much of the buffer was taken.
+    taken: usize,
+    /// How much of it has no end of a line.
+    searched: usize,
+    /// Unpacked bytes that were taken as lines.
+    offset: u64,
+    beginning: Option<[u8; 16]>,
+    /// A line too long to be kept: what is left of it, and how many bytes of it were dropped.
+    cut: Option<(Vec<u8>, u64)>,
+}
+
+impl Tail {
+    /// A file from its start.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read or is no file.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // A pipe without a writer would never be opened.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        let file = File::open(path)?;
+        let mut start = [0; GZIP.len()];
+        let is_packed = file.read_at(&mut start, 0)? == GZIP.len() && start == GZIP;
+        let reader: Box<dyn Read + Send> = if is_packed {
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, file.try_clone()?)))
+        } else {
+            Box::new(file.try_clone()?)
+        };
+        Ok(Self {
+            file,
+            reader,
+            is_packed,
+            buffer: Vec::new(),
+            taken: 0,
+            searched: 0,
+            offset: 0,
+            beginning: None,
+            cut: None,
+        })
+    }
+
+    /// A file from a place on; none when it is not that file, or no longer has all that was read of it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn resume(path: &Path, place: Place) -> io::Result<Option<Self>> {
+        let mut tail = Self::open(path)?;
+        while tail.buffer.len() < BEGINNING_BYTES && !tail.buffer.contains(&b'\n') && tail.fill()? {}
+        if beginning(&tail.buffer) != Some(place.beginning) {
+            return Ok(None);
+        }
+        if tail.is_packed {
+            while (tail.buffer.len() as u64) < place.offset - tail.offset {
+                tail.offset += tail.buffer.len() as u64;
+                tail.buffer.clear();
+                if !tail.fill()? {
+                    return Ok(None);
+                }
+            }
+            tail.taken = usize::try_from(place.offset - tail.offset).map_err(io::Error::other)?;
+        } else {
+            if tail.file.metadata()?.len() < place.offset {
+                return Ok(None);
+            }
+            tail.file.seek(SeekFrom::Start(place.offset))?;
+            tail.buffer.clear();
+        }
+        tail.offset = place.offset;
+        tail.beginning = Some(place.beginning);
+        Ok(Some(tail))
+    }
+
+    /// Reads on; whether there was anything.
+    ///
+    /// # Errors
+    /// When it cannot be read, or what is packed is damaged.
+    pub(super) fn fill(&mut self) -> io::Result<bool> {
+        self.buffer.drain(..std::mem::take(&mut self.taken));
+        if self.buffer.len() > LINE_BYTES_MAX {
+            let dropped = self.buffer.len() as u64;
+            let (_, before) = self.cut.get_or_insert_with(|| {
+                // One byte more than a body may have: the decoder says that it is too large.
+                let kept = usize::try_from(BODY_BYTES_MAX + 1).unwrap_or(usize::MAX);
+                (self.buffer.get(..kept).unwrap_or(&self.buffer).to_vec(), 0)
+            });
+            *before += dropped;
+            self.buffer.clear();
+            self.searched = 0;
+        }
+        let length = self.buffer.len();
+        self.buffer.resize(length + READ_BYTES, 0);
+        let read = loop {
+            match self.reader.read(self.buffer.get_mut(length..).unwrap_or_default()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
+        read.map(|read| read > 0)
+    }
+
+    /// The next line without its end, of what was read. `is_all` says that nothing follows: then what has no end is a line as well.
+    pub(super) fn line(&mut self, is_all: bool) -> Option<Vec<u8>> {
+        let rest = self.buffer.get(self.taken..).unwrap_or_default();
+        let end = rest.get(self.searched..).and_then(|rest| memchr::memchr(b'\n', rest));
+        let length = match end {
+            Some(end) => self.searched + end + 1,
+            None if is_all && (!rest.is_empty() || self.cut.is_some()) => rest.len(),
+            None => {
+                self.searched = rest.len();
+                return None;
+            }
+        };
+        let line = rest.get(..length).unwrap_or_default();
+        if self.beginning.is_none() {
+            self.beginning = match &self.cut {
+                Some((kept, _)) => beginning(kept),
+                None => beginning(line),
+            };
+        }
+        let (line, dropped) = match self.cut.take() {
+            Some(cut) => cut,
+            None => (line.strip_suffix(b"\n").unwrap_or(line).to_vec(), 0),
+        };
+        self.taken += length;
+        self.searched = 0;
+        self.offset += dropped + length as u64;
+        Some(line)
+    }
+
+    /// Where the last line that was taken ends; none before the first.
+    pub(super) fn place(&self) -> Option<Place> {
+        Some(Place { beginning: self.beginning?, offset: self.offset })
+    }
+
+    /// Whether it is read once, from beginning to end.
+    pub(super) fn is_packed(&self) -> bool {
+        self.is_packed
+    }
+
+    /// Whether something was read of which no line was taken.
+    pub(super) fn has_part(&self) -> bool {
+        self.buffer.len() > self.taken || self.cut.is_some()
+    }
+
+    /// Whether it still is what it was when it was read: files are cut to be used again.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn is_whole(&self) -> io::Result<bool> {
+        if self.is_packed {
+            return Ok(true);
+        }
+        let waiting = (self.buffer.len() - self.taken) as u64;
+        let read = self.offset + self.cut.as_ref().map_or(0, |(_, dropped)| *dropped) + waiting;
+        if self.file.metadata()?.len() < read {
+            return Ok(false);
+        }
+        let Some(known) = self.beginning else { return Ok(true) };
+        let mut start = [0; BEGINNING_BYTES];
+        let length = self.file.read_at(&mut start, 0)?;
+        Ok(beginning(start.get(..length).unwrap_or_default()) == Some(known))
+    }
+
+    /// Whether that path leads to this file.
+    ///
+    /// # Errors
+    /// When one of the two cannot be asked.
+    pub(super) fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let (own, other) = (self.file.metadata()?, fs::metadata(path)?);
+        Ok((own.dev(), own.ino()) == (other.dev(), other.ino()))
+    }
+}
+
+/// What a file is known by: its first line, or so much of it; none of a line that has not ended.
+fn beginning(text: &[u8]) -> Option<[u8; 16]> {
+    let first = text.get(..BEGINNING_BYTES).unwrap_or(text);
+    let first = match memchr::memchr(b'\n', first) {
+        Some(end) => first.get(..end)?,
+        None if first.len() == BEGINNING_BYTES => first,
+        None => return None,
+    };
+    Sha256::digest(first).first_chunk().copied()
+}

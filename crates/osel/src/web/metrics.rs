@@ -1,0 +1,211 @@
+//! `GET /metrics`: the status in the words of OpenMetrics. What each means stands in docs/operations.md.
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
+use osel_core::time::Timestamp;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::watch;
+
+use crate::runtime::service::{ServiceStatus, SourceStatus};
+
+/// What a scraper is told that it gets.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers a scraper.
+pub(super) async fn page(
+    State(status): State<watch::Receiver<ServiceStatus>>,
+) -> (StatusCode, [(HeaderName, &'static str); 1], String) {
+    let mut registry = Registry::with_prefix("osel");
+    registry.register_collector(Box::new(Scrape(status.borrow().clone())));
+    let mut page = String::new();
+    // The only failure is that of a text that has no more memory.
+    let code = match text::encode(&mut page, &registry) {
+        Ok(()) => StatusCode::OK,
+        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (code, [(CONTENT_TYPE, OPEN_METRICS)], page)
+}
+
+/// One scrape of a status.
+#[derive(Debug)]
+struct Scrape(ServiceStatus);
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Self(status) = self;
+        let out = &mut encoder;
+        out.encode_descriptor("build", "The program.", None, MetricType::Info)?
+            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        gauge(
+            out,
+            "loop_age",
+            "Time since the loop was heard of.",
+            Some(&Unit::Seconds),
+            status.beat.elapsed().as_secs_f64(),
+        )?;
+        gauge(
+            out,
+            "store_writable",
+            "Whether the store takes writes.",
+            None,
+            flag(status.store_trouble.is_none()),
+        )?;
+        out.encode_descriptor("trail_records", "Records of the trail.", None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, u64, f64>(&status.records, None)?;
+        if let Some(at) = status.snapshot_at {
+            gauge(
+                out,
+                "snapshot_timestamp",
+                "When the last snapshot was made.",
+                Some(&Unit::Seconds),
+                seconds(at),
+            )?;
+        }
+        let buckets: Vec<(f64, u64)> = status.commits.buckets().collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let help = "Time of a batch from its closing to its being durable.";
+        out.encode_descriptor("commit_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?
+            .encode_histogram::<NoLabelSet>(status.commits.sum_seconds(), count, &buckets, None)?;
+        self.sources(out)
+    }
+}
+
+impl Scrape {
+    fn sources(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let in_seconds = Some(&Unit::Seconds);
+        self.gauges(out, "source_connected", "Whether the source is connected.", None, |source| {
+            Some(flag(source.state.is_connected()))
+        })?;
+        self.gauges(
+            out,
+            "source_state_since",
+            "Since when it is connected, or is not.",
+            in_seconds,
+            |source| (source.since != Timestamp::EPOCH).then(|| seconds(source.since)),
+        )?;
+        self.counters(out, "source_received", "Messages that came.", |source| source.received)?;
+        self.ledger(out)?;
+        self.counters(out, "source_reconnects", "Connections after the first, since the start.", |source| {
+            source.reconnects
+        })?;
+        self.counters(
+            out,
+            "source_gaps",
+            "Spans in which messages may be missing, since the start.",
+            |source| source.gaps,
+        )?;
+        self.gauges(
+            out,
+            "source_last_event_timestamp",
+            "The time of the newest event that was handled.",
+            in_seconds,
+            |source| source.last_event.map(|(time, _)| seconds(time)),
+        )?;
+        self.gauges(
+            out,
+            "source_lag",
+            "How long after it happened the newest event was handled.",
+            in_seconds,
+            |source| source.last_event.map(|(_, micros)| micros as f64 / 1e6),
+        )?;
+        self.gauges(
+            out,
+            "source_waiting_messages",
+            "Messages in the queue at the broker.",
+            None,
+            |source| source.waiting.map(|count| count as f64),
+        )?;
+        self.gauges(out, "source_in_flight_messages", "Messages taken and not durable.", None, |source| {
+            Some(source.in_flight_messages as f64)
+        })?;
+        self.gauges(
+            out,
+            "source_in_flight",
+            "Bytes of messages taken and not durable.",
+            Some(&Unit::Bytes),
+            |source| Some(source.in_flight_bytes as f64),
+        )
+    }
+
+    /// What became of the messages: a replay of the quarantine moves counts, so that they are no counters.
+    fn ledger(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "What became of the messages that came; the sum is what came.";
+        let mut family = out.encode_descriptor("source_ledger", help, None, MetricType::Gauge)?;
+        for source in &self.0.sources {
+            let SourceStatus { recorded, duplicate, ignored, quarantined, .. } = *source;
+            for (outcome, count) in [
+                ("recorded", recorded),
+                ("duplicate", duplicate),
+                ("ignored", ignored),
+                ("quarantined", quarantined),
+            ] {
+                let [name, kind] = labels(source);
+                family.encode_family(&[name, kind, ("outcome", outcome)])?.encode_gauge(&count)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counters(
+        &self,
+        out: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        value: impl Fn(&SourceStatus) -> u64,
+    ) -> Result<(), fmt::Error> {
+        let mut family = out.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for source in &self.0.sources {
+            let labels = labels(source);
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&value(source), None)?;
+        }
+        Ok(())
+    }
+
+    fn gauges(
+        &self,
+        out: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        value: impl Fn(&SourceStatus) -> Option<f64>,
+    ) -> Result<(), fmt::Error> {
+        let mut family = out.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for source in &self.0.sources {
+            if let Some(value) = value(source) {
+                let labels = labels(source);
+                family.encode_family(&labels)?.encode_gauge(&value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn labels(source: &SourceStatus) -> [(&'static str, &str); 2] {
+    [("source", &source.name), ("type", source.kind.as_str())]
+}
+
+fn gauge(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    value: f64,
+) -> Result<(), fmt::Error> {
+    out.encode_descriptor(name, help, unit, MetricType::Gauge)?.encode_gauge(&value)
+}
+
+fn flag(value: bool) -> f64 {
+    f64::from(u8::from(value))
+}
+
+/// A time as seconds since 1970.
+fn seconds(time: Timestamp) -> f64 {
+    time.micros() as f64 / Duration::from_secs(1).as_micros() as f64
+}

@@ -1,0 +1,11 @@
+//! What osel answers over HTTP: how it does, for those who watch over it.
+//!
+//! The loop never waits for anybody here: it puts its status where these pages find it, and they read that. `server` accepts, within
+//! bounds, and sends each request to its page: `health` for load balancers and containers, `metrics` for Prometheus. Nothing can be
+//! changed over HTTP, and nothing is told here that a message said.
+
+mod health;
+mod metrics;
+mod server;
+
+pub use server::serve;
