@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use osel_core::time::Timestamp;
 
 use crate::store::{
-    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Head, Journal, JournalError, QuarantineItem,
-    StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, Head, Journal, JournalError,
+    QuarantineItem, StoredRecord, VersionSet,
 };
 
 /// How many batches may wait for the one that is written.
@@ -32,6 +32,7 @@ pub struct Batch {
     pub(super) commands: Vec<CommandRow>,
     pub(super) versions: Vec<VersionSet>,
     pub(super) cursors: Vec<CursorRow>,
+    pub(super) expiry: Option<Expiry>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -69,6 +70,7 @@ impl Batch {
             commands: &self.commands,
             versions: &self.versions,
             cursors: &self.cursors,
+            expiry: self.expiry.as_ref(),
         }
     }
 

@@ -13,8 +13,11 @@ use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
 
 /// Every migration, oldest first; a format is how many of them were applied.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// `osel` in ASCII, in the file's header: tells a store from other databases.
 const APPLICATION_ID: i64 = 0x6f73_656c;
@@ -141,7 +144,9 @@ mod tests {
 
     use osel_core::time::Timestamp;
 
+    use super::super::super::data::Expiry;
     use super::super::super::error::ErrorClass;
+    use super::super::expire;
     use super::*;
 
     /// What a later osel might add; real ones are files, tested by the same function.
@@ -178,6 +183,13 @@ mod tests {
         let mut connection = fixture();
         migrate(&at(), &mut connection, MIGRATIONS).unwrap();
         assert_eq!(format(&connection), i64::from(format_known()));
+        let sizes: (i64, i64, i64) = connection
+            .query_row("SELECT input_bytes, version_bytes, part_bytes FROM sizes", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(sizes, (1, 0, 5));
+        assert_eq!(expire::read(&at(), &connection).unwrap(), Expiry::default());
         let later: Vec<&str> = MIGRATIONS.iter().copied().chain([LATER]).collect();
         for _ in 0..2 {
             migrate(&at(), &mut connection, &later).unwrap();
