@@ -37,7 +37,7 @@ pub enum Retention {
         /// Why.
         why: RetentionWhy,
     },
-    /// The bytes of messages in quarantine go.
+    /// The bytes of messages in quarantine are not held any longer than other inputs.
     Quarantine {
         /// Of those that were put there before.
         before: Timestamp,
@@ -155,7 +155,9 @@ impl Retention {
                 (text, facts.into())
             }
             Self::Quarantine { before } => {
-                let text = format!("the bytes of messages quarantined before {before} go");
+                let text = format!(
+                    "the bytes of messages quarantined before {before} are held no longer than other inputs"
+                );
                 (text, vec![("retention", "quarantine".to_owned()), ("before", before.to_string())])
             }
             Self::Budget { state, used_bytes, budget_bytes } => {

@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 
 use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version};
 use osel_core::time::Timestamp;
+use sha2::{Digest, Sha256};
 
+use super::entries::hex;
 use super::writer::Writer;
 use crate::store::{JournalError, Reader, SnapshotInfo};
 
@@ -71,6 +73,28 @@ pub fn read(
         ControlFlow::Continue(())
     })?;
     Ok(good && !first)
+}
+
+/// SHA-256 of a snapshot's bytes, as hexadecimal digits; none when this version could not read it into an engine, so that nothing may go
+/// behind it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn digest(reader: &mut dyn Reader, info: &SnapshotInfo) -> Result<Option<String>, JournalError> {
+    let mut hash = Sha256::new();
+    let mut first = true;
+    let mut good = true;
+    reader.snapshot(info.id, &mut |chunk| {
+        hash.update(&chunk);
+        for line in chunk.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            good &= match std::mem::take(&mut first) {
+                true => line == ENGINE_FORMAT.to_string().as_bytes(),
+                false => serde_json::from_slice::<EngineLine>(line).is_ok(),
+            };
+        }
+        if good { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok((good && !first).then(|| hex(&hash.finalize())))
 }
 
 /// Versions as the store keeps them: the form, then one JSON line each.

@@ -47,7 +47,10 @@ fn parts_and_quarantine_and_budget_are_told() {
         "parts of records up to 7 go (body, personal), since the disk budget is nearly used up; what commits to them stays\n"
     ));
     let text = told(Retention::Quarantine { before: at(1) });
-    assert!(text.starts_with(&format!("the bytes of messages quarantined before {} go\n", at(1))));
+    assert!(text.starts_with(&format!(
+        "the bytes of messages quarantined before {} are held no longer than other inputs\n",
+        at(1)
+    )));
     let text = told(Retention::Budget { state: BudgetState::Exhausted, used_bytes: 97, budget_bytes: 100 });
     assert!(text.starts_with("the store takes 97 of 100 bytes: nothing more may go: osel goes on until"));
     assert!(text.contains("\"state\":\"exhausted\""));
