@@ -18,6 +18,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// How many records may lie between two snapshots: folding that many takes a second or two.
 pub const SNAPSHOT_EVERY_RECORDS: u64 = 250_000;
 
+/// How often one is made where inputs are to go behind them: what is kept for so many days is kept for less than one more.
+pub const SNAPSHOT_EVERY_SECONDS: i64 = 86_400;
+
 /// Gives the engine's state as it is after `entry` and everything before, which were given before.
 ///
 /// # Errors
