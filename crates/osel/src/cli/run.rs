@@ -14,6 +14,7 @@ use self::signals::Signals;
 use super::config::ConfigArg;
 use super::open::{now, writer_at};
 use crate::config::{Config, StoreConfig};
+use crate::runtime::retention::Policy;
 use crate::runtime::service::{Service, ServiceSettings};
 use crate::store::{ErrorClass, Journal, JournalError};
 use crate::telemetry;
@@ -55,6 +56,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         sources: assemble::sources(&config, &args.config, &store_id),
         options: assemble::options(&config),
         limits: assemble::limits(&config),
+        policy: Policy::from(&config.retention),
         clock: now,
     };
     let service = Service::start(journal, settings, tokio.handle())?;

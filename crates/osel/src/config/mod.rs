@@ -8,6 +8,7 @@
 //! (a table into its part of [`Config`]). [`keys`] is the list of all keys, of which the example and the reference page are made.
 
 mod check;
+mod check_retention;
 mod check_source;
 mod check_tls;
 mod files;
@@ -27,7 +28,7 @@ mod tests;
 pub use load::{CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, unknown_variables};
 pub use parts::{
     BrokerHost, Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig, QueueKind,
-    RabbitMqConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 pub use remark::{Place, Problems, Remark, Warning};
 pub use secret::Secret;

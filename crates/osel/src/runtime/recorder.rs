@@ -356,9 +356,9 @@ impl Recorder {
         self.snapshots_begun
     }
 
-    /// Has a snapshot made every day from now on, when anything was recorded: what lies behind one may go.
-    pub fn snapshot_daily(&mut self) {
-        self.snapshot_every_seconds = Some(snapshots::SNAPSHOT_EVERY_SECONDS);
+    /// Has a snapshot made every day from now on, or not, when anything was recorded: what lies behind one may go.
+    pub fn snapshot_daily(&mut self, daily: bool) {
+        self.snapshot_every_seconds = daily.then_some(snapshots::SNAPSHOT_EVERY_SECONDS);
     }
 
     /// Has a snapshot made with the next batch.

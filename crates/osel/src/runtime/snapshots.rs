@@ -1,6 +1,7 @@
 //! The engine's state in a store: snapshots of the whole, versions of objects between them.
 //!
-//! Both are caches of what folding the journal gives, and carry the number of their form; another form is not read.
+//! Both are caches of what folding the journal gives, and carry the number of their form; another form is not read. The snapshot behind
+//! which old inputs went is more than that: nothing else says what they had led to, so that it is read back before they go.
 
 use std::ops::ControlFlow;
 

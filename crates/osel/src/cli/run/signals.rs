@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::super::config::ConfigArg;
 use super::assemble;
 use crate::config::{Config, RabbitMqConfig};
+use crate::runtime::retention::Policy;
 use crate::runtime::service::ServiceHandle;
 use crate::telemetry::LogHandle;
 
@@ -85,6 +86,7 @@ impl Signals {
 fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
+    service.set_policy(Policy::from(&new.retention));
     let names = |config: &Config| config.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
     let queues = |config: &Config| {
         let sources = config.sources.iter().map(|source| (source.region.clone(), &source.rabbitmq));
@@ -119,6 +121,6 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         }
     }
     tracing::info!(
-        "configuration read: log level, scan policy and model are in force, addresses and certificates with the next connection"
+        "configuration read: log level, scan policy, model and retention are in force, addresses and certificates with the next connection"
     );
 }

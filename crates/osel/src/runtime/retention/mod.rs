@@ -5,6 +5,8 @@
 //! here removes anything.
 
 pub mod policy;
+#[cfg(test)]
+mod policy_tests;
 pub mod survey;
 
 pub use policy::Policy;

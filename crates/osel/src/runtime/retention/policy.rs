@@ -7,6 +7,7 @@ use osel_core::engine::{BudgetState, RetentionWhy};
 use osel_core::time::Timestamp;
 use osel_core::trail::PartClass;
 
+use crate::config::RetentionConfig;
 use crate::store::{Expiry, Head, Holdings, SnapshotInfo};
 
 /// How many snapshots are kept whatever their age: `--at` starts from the one before the moment asked for, so that these bound how far
@@ -87,6 +88,18 @@ pub struct Plan {
     pub wants_snapshot: bool,
 }
 
+impl From<&RetentionConfig> for Policy {
+    fn from(config: &RetentionConfig) -> Self {
+        Self {
+            inputs: Limit { days: config.inputs_days, bytes: config.inputs_bytes_max },
+            records: Limit { days: config.records_days, bytes: config.records_bytes_max },
+            personal_days: config.personal_days,
+            quarantine_days: config.quarantine_days,
+            budget_bytes: config.budget_bytes,
+        }
+    }
+}
+
 impl Limit {
     /// Whether anything goes at all.
     pub fn is_set(&self) -> bool {
@@ -128,7 +141,9 @@ pub fn plan(policy: &Policy, kept: &Kept, now: Timestamp, before: BudgetState) -
     let (checkpoint, wants_snapshot) = inputs(policy, kept, now, over_budget);
     // What is kept of records is worth more than inputs: it goes when no input can.
     let spared = if checkpoint.is_some() || wants_snapshot { 0 } else { over_budget };
-    let records = records(policy, kept, spared);
+    // Only behind the checkpoint: a record stays as long as its input, and the one that tells the checkpoint's digest with it.
+    let behind = checkpoint.map_or(0, |(info, _)| info.seq).max(kept.expiry.checkpoint.seq);
+    let records = records(policy, kept, spared, behind);
     let gone = |class: PartClass| kept.expiry.parts.get(&class.code()).copied().unwrap_or(0);
     let going = records.map_or(0, |(seq, _)| seq);
     let old_person = kept.old_person.min(kept.head.seq);
@@ -208,7 +223,7 @@ fn inputs(
 }
 
 /// The last record whose parts are to go.
-fn records(policy: &Policy, kept: &Kept, over_budget: u64) -> Option<(u64, RetentionWhy)> {
+fn records(policy: &Policy, kept: &Kept, over_budget: u64, behind: u64) -> Option<(u64, RetentionWhy)> {
     if !policy.records.is_set() {
         return None;
     }
@@ -218,14 +233,11 @@ fn records(policy: &Policy, kept: &Kept, over_budget: u64) -> Option<(u64, Reten
     let left = kept.head.seq.saturating_sub(done);
     let by_share = |excess: u64| if bytes == 0 { 0 } else { done + share(left, excess.min(bytes), bytes) };
     let due = [
-        (kept.old_record.min(kept.head.seq), RetentionWhy::Age),
+        (kept.old_record, RetentionWhy::Age),
         (by_share(too_many), RetentionWhy::Size),
         (by_share(over_budget), RetentionWhy::Budget),
     ];
     // Of equal ones the first, which is the plainer reason.
+    let due = due.map(|(seq, why)| (seq.min(behind), why));
     due.into_iter().rev().max_by_key(|(seq, _)| *seq).filter(|(seq, _)| *seq > done)
 }
-
-#[cfg(test)]
-#[path = "policy_tests.rs"]
-mod tests;

@@ -1,5 +1,13 @@
-use super::*;
-use crate::store::Checkpoint;
+//! What goes from stores that are written out here.
+
+use osel_core::engine::{BudgetState, RetentionWhy};
+use osel_core::time::Timestamp;
+use osel_core::trail::PartClass;
+
+use super::policy::*;
+use crate::store::{Checkpoint, Expiry, Head, Holdings, SnapshotInfo};
+
+const DAY_MICROS: i64 = 86_400_000_000;
 
 fn day(day: i64) -> Timestamp {
     Timestamp::from_micros(day * DAY_MICROS)
@@ -125,7 +133,9 @@ fn old_parts_of_records_go_and_persons_before_them() {
         quarantine_days: Some(60),
         ..Policy::default()
     };
-    let mut store = Kept { old_record: 700, old_person: 2100, ..kept(40) };
+    let checkpoint = Checkpoint { snapshot: 30, seq: 3000, entry: 3000 };
+    let expiry = Expiry { checkpoint, ..Expiry::default() };
+    let mut store = Kept { old_record: 700, old_person: 2100, expiry, ..kept(40) };
     let told = plan(&policy, &store, day(400), BudgetState::Within);
     assert_eq!(told.records, Some((700, RetentionWhy::Age)));
     assert_eq!(told.personal, Some(2100));
@@ -134,6 +144,10 @@ fn old_parts_of_records_go_and_persons_before_them() {
     store.expiry.parts.insert(PartClass::Personal.code(), 2100);
     store.expiry.quarantine_before = day(340);
     assert_eq!(plan(&policy, &store, day(400), BudgetState::Within), Plan::default());
+    // As long as its input is there, a record is whole.
+    store.old_record = 3900;
+    assert_eq!(plan(&policy, &store, day(400), BudgetState::Within).records, Some((3000, RetentionWhy::Age)));
+    store.old_record = 0;
     // By size: half of what there is beyond those that are gone.
     let policy = Policy { records: Limit { days: None, bytes: Some(10_000) }, ..Policy::default() };
     assert_eq!(
