@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +19,14 @@ use osel_core::event::{Properties, RawMessage};
 use osel_core::time::Timestamp;
 use osel_sim::cloud::{Cloud, CloudOptions};
 use osel_sim::random::Random;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::command::Place;
+use crate::command::{Place, json_lines, osel, refused, run};
 
 const DAY: i64 = 86_400;
-/// When the first of the days begins.
-const FIRST: i64 = 1_795_219_200;
+/// When the first of the days begins: long ago by any clock.
+const FIRST: i64 = 1_577_836_800;
 /// How many things users of the cloud do in a day.
 const STEPS_A_DAY: usize = 12;
 
@@ -53,7 +55,7 @@ impl Listener {
     fn writer(&self) -> Recorder {
         let journal = Store::open_writer(Path::new(&self.path)).unwrap();
         let mut recorder = Recorder::resume(Box::new(journal), &EngineOptions::default()).unwrap();
-        recorder.snapshot_daily();
+        recorder.snapshot_daily(true);
         recorder
     }
 
@@ -301,4 +303,160 @@ fn a_checkpoint_that_cannot_be_read_lets_nothing_go() {
     drop(journal);
     let decision = survey(&mut *listener.reader(), &days(1), day(9), BudgetState::Within).unwrap();
     assert_eq!(decision, Decision { unreadable: Some(id), ..Decision::default() });
+}
+
+/// Runs `osel store retention` on a store with these limits.
+fn retention(store: &str, limits: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_osel"));
+    command.env_remove("OSEL_CONFIG").args(["store", "retention", "--store", store]).args(arguments);
+    for (key, value) in limits {
+        command.env(format!("OSEL_RETENTION__{key}"), value);
+    }
+    command.output().unwrap()
+}
+
+/// What it says in JSON of each kind that goes: up to which number, or before when.
+fn going(store: &str, limits: &[(&str, &str)], apply: bool) -> BTreeMap<String, Value> {
+    let arguments: &[&str] = if apply { &["--apply", "-o", "json"] } else { &["-o", "json"] };
+    let output = retention(store, limits, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter(|line| !line["goes"].is_null())
+        .map(|line| (line["kind"].as_str().unwrap().to_owned(), line["goes"].clone()))
+        .collect()
+}
+
+#[test]
+fn the_command_says_what_goes_and_lets_go_of_it() {
+    let place = Place::new("retention-command");
+    let mut listener = Listener::new(&place, "store", 8);
+    listener.listen(4);
+    let store = listener.path.clone();
+    let exposure = |at: &str| run(&["exposure", "--store", &store, "--at", at, "-o", "json"]);
+    let entries = || collect(|each| listener.reader().entries(1..=u64::MAX, each));
+    let (before, last) = (entries(), listener.reader().head().unwrap().seq);
+
+    let would = going(&store, &[], false);
+    assert_eq!(entries(), before, "asking changes nothing");
+    let [first, time] = ["up_to", "before"].map(|key| would["inputs"][key].to_string().replace('"', ""));
+    assert_eq!(would.keys().collect::<Vec<_>>(), ["inputs", "quarantine"]);
+    let writer = Store::open_writer(Path::new(&store)).unwrap();
+    let busy = retention(&store, &[], &["--apply"]);
+    assert_eq!(busy.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&busy.stderr).contains("is in use by process"));
+    drop(writer);
+
+    let horizon = survey(&mut *listener.reader(), &days(30), day(900), BudgetState::Within).unwrap();
+    let seq = horizon.expiry.unwrap().checkpoint.seq;
+    let states = [seq, last].map(|seq| exposure(&seq.to_string()));
+    assert_eq!(going(&store, &[], true), would);
+    assert_eq!(going(&store, &[], true), BTreeMap::new(), "once is enough");
+    assert_eq!([seq, last].map(|seq| exposure(&seq.to_string())), states);
+    assert!(entries().len() < before.len() / 2);
+    assert!(entries().iter().all(|entry| entry.number > first.parse().unwrap()));
+
+    // From behind the horizon nothing is answered, and it is said from when on.
+    let refusal = format!("before {time} (record {seq}), the horizon of what is kept");
+    let earlier = (seq - 1).to_string();
+    let reach = ["--from", "198.51.100.1", "--to", "10.0.0.1", "--protocol", "tcp"];
+    for (command, at) in
+        [("exposure", earlier.as_str()), ("exposure", "2020-01-01T00:00:01Z"), ("reach", "1")]
+    {
+        let rest: &[&str] = if command == "reach" { &reach } else { &[] };
+        let said = refused(2, &[&[command, "--store", &store, "--at", at], rest].concat());
+        assert_eq!(said, format!("osel: --at {at}: {refusal}\n"));
+    }
+    assert!(osel(&["exposure", "--store", &store, "--at", &time]).status.success());
+
+    // The trail says it, verifies, and proves what went as well as what is there.
+    let told = json_lines(&["audit", "search", "--store", &store, "--kind", "system", "-o", "json"]);
+    assert!(
+        told.iter().any(|record| record["summary"].as_str().unwrap().contains(&format!("(record {seq}) go")))
+    );
+    let verified = run(&["audit", "verify", "--store", &store]);
+    assert!(verified.contains("missing"), "{verified}");
+    run(&["audit", "prove", "--store", &store, "1"]);
+    let shown = json_lines(&["audit", "show", "--store", &store, "1", "-o", "json"]);
+    assert_eq!(shown[0]["missing"], serde_json::json!(["payload"]));
+    assert!(!shown[0]["actor"]["user_id"].is_null());
+    run(&["audit", "export", "--store", &store, "--format", "osel-1.1"]);
+
+    // A message in quarantine whose bytes went stays counted, and says so.
+    let id = json_lines(&["quarantine", "list", "--store", &store, "-o", "json"])[0]["id"].to_string();
+    let shown = json_lines(&["quarantine", "show", "--store", &store, &id, "-o", "json"]);
+    assert!(shown[0]["body"].is_null());
+    let replay = osel(&["quarantine", "replay", "--store", &store, &id]);
+    assert_eq!(replay.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&replay.stdout).contains("its bytes were removed"));
+
+    // A copy is as whole as the store.
+    let copy = place.path("copy");
+    run(&["store", "backup", "--store", &store, &copy]);
+    assert_eq!(run(&["audit", "verify", "--store", &copy]), run(&["audit", "verify", "--store", &store]));
+    listener.listen(1);
+    listener.check();
+}
+
+#[test]
+fn records_lose_their_parts_and_keep_their_places() {
+    let place = Place::new("retention-records");
+    let mut listener = Listener::new(&place, "store", 9);
+    listener.listen(3);
+    let store = &listener.path;
+    let limits = [("RECORDS_DAYS", "60"), ("PERSONAL_DAYS", "5")];
+    let went = going(store, &limits, true);
+    let up_to = went["records"]["up_to"].as_u64().unwrap();
+    let personal = went["personal"]["up_to"].as_u64().unwrap();
+    assert!(up_to <= personal);
+    run(&["audit", "verify", "--store", store]);
+    let records = json_lines(&["audit", "export", "--store", store, "-o", "json"]);
+    for record in &records {
+        let seq = record["seq"].as_u64().unwrap();
+        let missing = &record["missing"];
+        let is_whole = |part: &str| !missing.as_array().unwrap().contains(&part.into());
+        assert!(seq > personal || record["actor"]["user_name"].is_null(), "{record}");
+        assert!(record["time"].is_string() && record["hash"].is_string());
+        if seq <= up_to {
+            assert!(!is_whole("body") && record["event_type"].is_null(), "{record}");
+            assert_eq!(record["summary"], "what happened is not kept any more", "{record}");
+        } else {
+            assert!(is_whole("body"), "{record}");
+        }
+    }
+    let told = records.last().unwrap();
+    assert!(told["kind"] == "system" && told["seq"].as_u64().unwrap() > up_to, "{told}");
+}
+
+#[test]
+fn the_command_killed_while_it_lets_go_goes_on_the_next_time() {
+    let place = Place::new("retention-command-kill");
+    let mut listener = Listener::new(&place, "store", 10);
+    listener.listen(8);
+    for kill in 0..4 {
+        let mut apply = Command::new(env!("CARGO_BIN_EXE_osel"))
+            .env_remove("OSEL_CONFIG")
+            .args(["store", "retention", "--apply", "--store", &listener.path])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // As soon as it is written down what goes, and then ever later.
+        let is_ordered = || listener.reader().expiry().unwrap().checkpoint.entry > 0;
+        while apply.try_wait().unwrap().is_none() && !is_ordered() {
+            std::thread::yield_now();
+        }
+        for _ in 0..kill * 20 {
+            std::thread::yield_now();
+        }
+        apply.kill().unwrap();
+        apply.wait().unwrap();
+        listener.check();
+    }
+    listener.expire();
+    listener.check();
+    let checkpoint = listener.reader().expiry().unwrap().checkpoint;
+    let told = json_lines(&["audit", "search", "--store", &listener.path, "--kind", "system", "-o", "json"]);
+    assert_eq!(told.len(), 2, "inputs and quarantine, each told once: {told:?}");
+    assert_eq!(collect(|each| listener.reader().entries(1..=checkpoint.entry, each)), []);
 }
