@@ -14,6 +14,7 @@ mod persist;
 mod reading;
 pub mod record;
 mod replay;
+mod retention;
 mod scans;
 mod source_gap;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use options::{EngineOptions, OptionsLine};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version};
 pub use reading::{Named, ReadEnd, ReadPage, ReadRun, RunId};
 pub use replay::Replay;
+pub use retention::{BudgetState, Retention, RetentionWhy};
 pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
 pub use source_gap::{SourceGap, SourceGapCause};
 
@@ -66,6 +68,8 @@ pub enum Input<'a> {
     Scanned(ScanOutcome),
     /// Messages of a source were or may have been lost.
     SourceGap(SourceGap),
+    /// Something kept in the store goes, or its disk budget is another matter than before.
+    Retention(Retention),
     /// Time passed, and nothing waits to be read: what has not come by now was not sent.
     Tick,
 }
@@ -168,6 +172,7 @@ impl Engine {
             Input::ReadEnd(end) => self.read_end(now, &end, out),
             Input::Scanned(outcome) => self.scan_outcome(now, &outcome, out),
             Input::SourceGap(gap) => self.source_gap(now, &gap, out),
+            Input::Retention(retention) => self.retention(now, &retention, out),
             Input::Tick => {}
         }
         if out.disposition != Some(Disposition::Duplicate) {

@@ -1,7 +1,8 @@
 //! The engine's state written down line by line, and read back.
 //!
-//! A snapshot is a cache of what folding the journal gives. Its form is [`ENGINE_FORMAT`]; one of another form is not read but worked out
-//! anew, so that the form may change freely.
+//! A snapshot is a cache of what folding the journal gives, as long as the journal has all inputs. Its form is [`ENGINE_FORMAT`]; one of another
+//! form is not read but worked out anew. The one behind which old inputs went cannot be worked out: whoever changes the form keeps a
+//! reader of the earlier ones, or stores with a horizon are refused.
 
 use std::sync::Arc;
 

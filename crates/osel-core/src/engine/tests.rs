@@ -2,6 +2,7 @@
 
 mod gaps;
 mod reads;
+mod retention;
 mod scans;
 
 use std::sync::Arc;

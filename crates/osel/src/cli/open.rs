@@ -96,7 +96,7 @@ pub fn now() -> Timestamp {
 /// The state of a store, now or as it was: `at` is a record's number or a time.
 ///
 /// # Errors
-/// When `at` is neither, or the store cannot be read.
+/// When `at` is neither, or from before what is kept, or the store cannot be read.
 pub fn state_at(reader: &mut dyn Reader, at: Option<&str>) -> anyhow::Result<Engine> {
     let head = reader.head()?.seq;
     let seq = match at {
@@ -117,5 +117,11 @@ pub fn state_at(reader: &mut dyn Reader, at: Option<&str>) -> anyhow::Result<Eng
             }
         },
     };
-    Ok(state::at(reader, seq, &EngineOptions::default())?)
+    match (state::at(reader, seq, &EngineOptions::default()), at) {
+        // Trying again will not help: what was asked for is not kept.
+        (Err(error @ JournalError::Expired { .. }), Some(text)) => {
+            Err(Failure::Usage(format!("--at {text}: {error}")).into())
+        }
+        (state, _) => Ok(state?),
+    }
 }

@@ -119,18 +119,20 @@ fn show(store: &StoreArg, id: u64, output: OutputFormat) -> anyhow::Result<ExitC
         return Ok(ExitCode::from(1));
     };
     let entry = reader.entry(item.entry)?;
-    let body = entry.map(|entry| entry.body).unwrap_or_default();
+    let body = entry.filter(|entry| !entry.erased).map(|entry| entry.body);
     let mut out = stdout();
     if output == OutputFormat::Json {
         let mut document = document(&item);
-        document["body"] = String::from_utf8_lossy(&body).into();
+        document["body"] = body.map(|body| String::from_utf8_lossy(&body).into_owned()).into();
         json_line(&mut out, &document)?;
     } else {
         writeln!(out, "{}", item.reason)?;
         writeln!(out, "source {}, received {}", item.source, item.at)?;
         // Bytes that no decoder understood may hold anything: control characters stay off the terminal.
-        let text = String::from_utf8_lossy(&body).escape_debug().to_string();
-        writeln!(out, "\n{text}")?;
+        match body {
+            Some(body) => writeln!(out, "\n{}", String::from_utf8_lossy(&body).escape_debug())?,
+            None => writeln!(out, "\nits bytes were removed")?,
+        }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -143,21 +145,21 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut reader = journal.reader()?;
     let Some(items) = chosen(&mut *reader, args)? else { return Ok(ExitCode::from(1)) };
     let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
+    let gone = reader.expiry()?.checkpoint.entry;
     let actor = user_name();
     let mut results = Vec::new();
     for item in &items {
-        let Some(held) = reader.entry(item.entry)? else {
-            bail!("message {} is damaged: its entry {} is missing", item.id, item.entry);
-        };
-        let result = if held.erased {
-            ("held", None, Some("its bytes were removed".to_owned()))
-        } else {
-            match recorder.replay(now(), item, &held, &actor)? {
+        let result = match reader.entry(item.entry)? {
+            None if item.entry > gone => {
+                bail!("message {} is damaged: its entry {} is missing", item.id, item.entry);
+            }
+            Some(held) if !held.erased => match recorder.replay(now(), item, &held, &actor)? {
                 Some(Disposition::Recorded(seq)) => ("recorded", Some(seq), None),
                 Some(Disposition::Duplicate) => ("duplicate", None, None),
                 Some(Disposition::Quarantined(defect)) => ("held", None, Some(defect.to_string())),
                 None => ("held", None, None),
-            }
+            },
+            _ => ("held", None, Some("its bytes were removed".to_owned())),
         };
         results.push((item.id, result));
     }

@@ -17,6 +17,7 @@ use self::starting::Starting;
 use super::config::{ConfigArg, variable};
 use super::open::{now, writer_at};
 use crate::config::{Config, StoreConfig};
+use crate::runtime::retention::Policy;
 use crate::runtime::service::{Service, ServiceSettings, ServiceStatus};
 use crate::store::{ErrorClass, Journal, JournalError};
 use crate::telemetry::{self, Supervisor};
@@ -63,6 +64,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         sources: assemble::sources(&config, &args.config, &store_id),
         options: assemble::options(&config),
         limits: assemble::limits(&config),
+        policy: Policy::from(&config.retention),
         clock: now,
         status,
         supervisor: supervisor.clone(),

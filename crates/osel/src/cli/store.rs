@@ -1,5 +1,7 @@
 //! `osel store`: care of the store itself.
 
+mod retention;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,10 +22,14 @@ pub enum StoreCommand {
         #[arg(value_name = "DIR")]
         target: PathBuf,
     },
+    Retention(retention::RetentionArgs),
 }
 
 pub(super) fn run(command: &StoreCommand) -> anyhow::Result<ExitCode> {
-    let StoreCommand::Backup { store, target } = command;
+    let (store, target) = match command {
+        StoreCommand::Backup { store, target } => (store, target),
+        StoreCommand::Retention(args) => return retention::run(args),
+    };
     let bar = progress("steps");
     let head = Store::backup(&store.directory()?, target, &mut |_| bar.inc(1))?;
     bar.finish_and_clear();

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 
+use super::check_retention::retention;
 use super::check_source::sources;
 use super::parts::{
     Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig, StoreConfig,
@@ -31,12 +32,13 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480
 pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let store = store(root.section("store"));
     let sources: Option<Vec<SourceConfig>> = sources(&mut root);
+    let retention = retention(root.section("retention"));
     let scan = scan(root.section("scan"));
     let model = model(root.section("model"));
     let http = http(root.section("http"));
     let log = log(root.section("log"));
     root.finish();
-    Some(Config { store: store?, sources: sources?, scan, model, http, log })
+    Some(Config { store: store?, sources: sources?, retention, scan, model, http, log })
 }
 
 /// `[store]`.

@@ -83,6 +83,11 @@ pub const SECTIONS: &[Section] = &[
         is_optional: true,
         needs: &["name = \"captured\"", "type = \"file\""],
     },
+    section(
+        "[retention]",
+        "What is kept for how long. Of records only parts ever go: their hashes, and with them the proof of everything else, stay for ever. \
+         For days, 0 is for ever.",
+    ),
     section("[scan]", "Scans that follow from what was exposed, without an order of a person."),
     section("[model]", "What osel takes for granted about this cloud."),
     section("[http]", "The HTTP interface."),
@@ -191,6 +196,42 @@ pub const KEYS: &[Key] = &[
         "source.follow",
         Default("true"),
         "Whether more will be written to it. Otherwise it is read to its end once.",
+    ),
+    key(
+        "retention.inputs_days",
+        Default("30"),
+        "Days that messages are kept, and with them the states that `--at` asks for. They go behind a snapshot of the model, which stays.",
+    ),
+    key(
+        "retention.inputs_bytes_max",
+        Words("no bound", "107374182400"),
+        "Bytes that messages and states may have, at least 67108864; beyond, the oldest go earlier.",
+    ),
+    key(
+        "retention.records_days",
+        Default("0"),
+        "Days that the parts of records are kept: what happened, who it was, what it exposed. At least as many as `inputs_days`; they go behind the same snapshot.",
+    ),
+    key(
+        "retention.records_bytes_max",
+        Words("no bound", "107374182400"),
+        "Bytes that the parts of records may have, at least 67108864; beyond, the oldest go.",
+    ),
+    key(
+        "retention.personal_days",
+        Default("0"),
+        "Days that the personal parts of records are kept: names of users, addresses and agents of their clients.",
+    ),
+    key(
+        "retention.quarantine_days",
+        Default("90"),
+        "Days that messages which could not be read are kept to be replayed. At least as many as `inputs_days`.",
+    ),
+    key(
+        "retention.budget_bytes",
+        Words("no bound", "214748364800"),
+        "Bytes that the store may take, at least 67108864. From 80 % on osel warns; from 95 % on the oldest of what has a limit above goes earlier. \
+         Leave a tenth of the disk beside it free.",
     ),
     key(
         "scan.enabled",

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::check;
+use super::check_retention;
 use super::files;
 use super::keys;
-use super::parts::{Config, StoreConfig};
+use super::parts::{Config, RetentionConfig, StoreConfig};
 use super::remark::{Place, Problems, Remark, Warning};
 use super::section::{Environment, Reading, Section, meant};
 use super::tree::{self, Table};
@@ -54,6 +55,18 @@ impl Config {
         let store = check::store(Section::root(&reading, table).section("store"));
         let (problems, warnings) = reading.remarks();
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
+    }
+
+    /// What is kept for how long, for a command that looks after a store; the defaults where no file is found.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says something wrong of it.
+    pub fn load_retention(env: &Environment<'_>) -> Result<RetentionConfig, Problems> {
+        let (file, table) = read(None, env)?;
+        let reading = Reading::new(file.as_deref(), env);
+        let retention = check_retention::retention(Section::root(&reading, table).section("retention"));
+        let (problems, warnings) = reading.remarks();
+        if problems.is_empty() { Ok(retention) } else { Err(Problems::new(problems, warnings)) }
     }
 
     /// The file that [`Config::load`] reads; none where there is only the environment.

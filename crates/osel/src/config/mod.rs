@@ -8,6 +8,7 @@
 //! (a table into its part of [`Config`]). [`keys`] is the list of all keys, of which the example and the reference page are made.
 
 mod check;
+mod check_retention;
 mod check_source;
 mod check_tls;
 mod files;
@@ -32,7 +33,8 @@ pub use load::{
 };
 pub use parts::{
     BrokerHost, BusConfig, Config, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,
-    QueueConfig, QueueKind, RabbitMqConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig,
+    TlsConfig, TransportUrl,
 };
 pub use remark::{Place, Problems, Remark, Warning};
 pub use secret::Secret;

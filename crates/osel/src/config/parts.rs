@@ -15,6 +15,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[[source]]`: at least one, each with a name of its own.
     pub sources: Vec<SourceConfig>,
+    /// `[retention]`.
+    pub retention: RetentionConfig,
     /// `[scan]`.
     pub scan: ScanConfig,
     /// `[model]`.
@@ -30,6 +32,25 @@ pub struct Config {
 pub enum StoreConfig {
     /// In SQLite, in this directory.
     Directory(PathBuf),
+}
+
+/// What is kept for how long; none is for ever, or without a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// Days that inputs are kept: messages, and the states between them.
+    pub inputs_days: Option<u32>,
+    /// Bytes that they may have.
+    pub inputs_bytes_max: Option<u64>,
+    /// Days that the parts of records are kept.
+    pub records_days: Option<u32>,
+    /// Bytes that they may have.
+    pub records_bytes_max: Option<u64>,
+    /// Days that the personal parts of records are kept.
+    pub personal_days: Option<u32>,
+    /// Days that messages in quarantine are kept.
+    pub quarantine_days: Option<u32>,
+    /// Bytes that the store may take.
+    pub budget_bytes: Option<u64>,
 }
 
 /// One bus to listen to.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
 use osel_core::engine::{
-    Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, RunId,
-    SourceGap,
+    Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, Retention,
+    RunId, SourceGap,
 };
 use osel_core::event::{Compression, Digest, Kind, Properties, RawMessage};
 use osel_core::time::Timestamp;
@@ -73,7 +73,7 @@ struct InventoryEnd {
 }
 
 /// What stands in an entry about osel itself.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct SystemHead {
     /// The options that hold from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,17 +81,26 @@ struct SystemHead {
     /// A span of time in which messages of a source may have been lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gap: Option<SourceGap>,
+    /// Something that went from the store, or how full it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retention: Option<Retention>,
 }
 
 /// The head of the entry that tells options.
 pub fn options_head(options: &EngineOptions) -> Vec<u8> {
-    let head = SystemHead { options: Some(options.into()), gap: None };
+    let head = SystemHead { options: Some(options.into()), ..SystemHead::default() };
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
 /// The head of the entry that tells a gap of a source.
 pub fn gap_head(gap: &SourceGap) -> Vec<u8> {
-    let head = SystemHead { options: None, gap: Some(gap.clone()) };
+    let head = SystemHead { gap: Some(gap.clone()), ..SystemHead::default() };
+    serde_json::to_vec(&head).unwrap_or_default()
+}
+
+/// The head of the entry that tells what goes from the store.
+pub fn retention_head(retention: &Retention) -> Vec<u8> {
+    let head = SystemHead { retention: Some(retention.clone()), ..SystemHead::default() };
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
@@ -235,12 +244,15 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         EntryKind::ORDER => fold_order(engine, entry, out),
         EntryKind::SYSTEM => {
             let head: Option<SystemHead> = serde_json::from_slice(&entry.head).ok();
-            let Some(SystemHead { options, gap }) = head else { return };
+            let Some(SystemHead { options, gap, retention }) = head else { return };
             if let Some(options) = options {
                 engine.handle(entry.at, Input::Options(options.into()), out);
             }
             if let Some(gap) = gap {
                 engine.handle(entry.at, Input::SourceGap(gap), out);
+            }
+            if let Some(retention) = retention {
+                engine.handle(entry.at, Input::Retention(retention), out);
             }
         }
         _ => engine.handle(entry.at, Input::Tick, out),

@@ -7,6 +7,7 @@ pub mod entries;
 pub mod file_intake;
 pub mod payloads;
 pub mod recorder;
+pub mod retention;
 pub mod salts;
 pub mod service;
 pub mod snapshots;

@@ -15,7 +15,7 @@ impl Payloads {
     /// How many entries are fetched at once; a block of the journal holds as many.
     const PAGE: u64 = 512;
 
-    /// The body of an entry; none when it was erased.
+    /// The body of an entry; none when it was erased or has gone.
     ///
     /// # Errors
     /// When the entry is damaged or the store cannot be read.
@@ -40,6 +40,8 @@ impl Payloads {
         }
         match self.bodies.iter().position(|(found, _)| *found == number) {
             Some(at) => Ok(self.bodies[at].1.clone()),
+            // It went between the reading of the record and now.
+            None if number <= reader.expiry()?.checkpoint.entry => Ok(None),
             // An entry that is not there has no bytes that fit: the part's commitment will say so.
             None => Ok(Some(Vec::new())),
         }

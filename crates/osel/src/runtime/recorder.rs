@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
-    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, RunId, ScanCommand,
-    ScanOutcome, SourceGap, Version,
+    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, Retention, RunId,
+    ScanCommand, ScanOutcome, SourceGap, Version,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -23,7 +23,7 @@ use super::writer::{Batch, OnFailure, Writer, Written};
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
 use crate::store::{
-    CommandRow, Counters, CursorRow, Entry, EntryKind, Head, Journal, JournalError, PartContent,
+    CommandRow, Counters, CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, PartContent,
     QuarantineItem, QuarantineState, StoredPart, StoredRecord, VersionSet,
 };
 
@@ -78,7 +78,11 @@ pub struct Recorder {
     /// Commands that were not handed out yet, each with the batch that its record is in.
     commands: VecDeque<(u64, ScanCommand)>,
     snapshot_seq: u64,
+    /// When the last snapshot was begun.
     snapshot_at: Option<Timestamp>,
+    snapshot_every_seconds: Option<i64>,
+    snapshot_wanted: bool,
+    snapshots_begun: u64,
     now: Timestamp,
     /// The last read that began.
     last_run: u64,
@@ -139,6 +143,9 @@ impl Recorder {
             engine,
             snapshot_seq: snapshot.map_or(0, |info| info.seq),
             snapshot_at: snapshot.map(|info| info.made_at),
+            snapshot_every_seconds: None,
+            snapshot_wanted: false,
+            snapshots_begun: 0,
             now: as_of.max(Timestamp::EPOCH),
         })
     }
@@ -317,6 +324,50 @@ impl Recorder {
         self.seal()?;
         self.push_entry(now, EntryKind::SYSTEM, source, head, Vec::new());
         self.commit_if_full()
+    }
+
+    /// Takes what goes from the store, or how full it is, and lets go of it once that is durable. Nothing may be on its way out by an
+    /// earlier word ([`Self::is_expiring`]).
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn let_go(
+        &mut self,
+        now: Timestamp,
+        told: Vec<Retention>,
+        expiry: Option<Expiry>,
+    ) -> Result<(), RecordError> {
+        self.tell_options(now);
+        for retention in told {
+            let head = entries::retention_head(&retention);
+            self.entry += 1;
+            self.handle(now, Input::Retention(retention));
+            self.seal()?;
+            self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
+        }
+        // In the same transaction as the last of the records that tell it.
+        self.batch.expiry = expiry;
+        self.commit_if_full()
+    }
+
+    /// Whether something is on its way out of the store, as far as is known.
+    pub fn is_expiring(&self) -> bool {
+        self.batch.expiry.is_some() || self.writer.is_expiring()
+    }
+
+    /// How many snapshots were begun so far.
+    pub fn snapshots_begun(&self) -> u64 {
+        self.snapshots_begun
+    }
+
+    /// Has a snapshot made every day from now on, or not, when anything was recorded: what lies behind one may go.
+    pub fn snapshot_daily(&mut self, daily: bool) {
+        self.snapshot_every_seconds = daily.then_some(snapshots::SNAPSHOT_EVERY_SECONDS);
+    }
+
+    /// Has a snapshot made with the next batch.
+    pub fn want_snapshot(&mut self) {
+        self.snapshot_wanted = true;
     }
 
     /// Takes what came of a scan.
@@ -554,7 +605,11 @@ impl Recorder {
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
         let number = self.writer.commit(batch)?;
-        let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS;
+        let last = self.snapshot_at.unwrap_or(Timestamp::EPOCH);
+        let is_late = |seconds: i64| self.now >= last.plus_seconds(seconds);
+        let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS
+            || (self.engine.seq() > self.snapshot_seq
+                && (self.snapshot_wanted || self.snapshot_every_seconds.is_some_and(is_late)));
         // What a read has shown so far is in the journal only, until its end.
         if due && !self.engine.is_reading() {
             self.snapshot()?;
@@ -566,6 +621,8 @@ impl Recorder {
         snapshots::write(&self.engine, self.entry, &mut self.writer, self.now)?;
         self.snapshot_seq = self.engine.seq();
         self.snapshot_at = Some(self.now);
+        self.snapshot_wanted = false;
+        self.snapshots_begun += 1;
         Ok(())
     }
 }

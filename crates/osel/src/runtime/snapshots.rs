@@ -1,12 +1,15 @@
 //! The engine's state in a store: snapshots of the whole, versions of objects between them.
 //!
-//! Both are caches of what folding the journal gives, and carry the number of their form; another form is not read.
+//! Both are caches of what folding the journal gives, and carry the number of their form; another form is not read. The snapshot behind
+//! which old inputs went is more than that: nothing else says what they had led to, so that it is read back before they go.
 
 use std::ops::ControlFlow;
 
 use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version};
 use osel_core::time::Timestamp;
+use sha2::{Digest, Sha256};
 
+use super::entries::hex;
 use super::writer::Writer;
 use crate::store::{JournalError, Reader, SnapshotInfo};
 
@@ -15,6 +18,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// How many records may lie between two snapshots: folding that many takes a second or two.
 pub const SNAPSHOT_EVERY_RECORDS: u64 = 250_000;
+
+/// How often one is made where inputs are to go behind them: what is kept for so many days is kept for less than one more.
+pub const SNAPSHOT_EVERY_SECONDS: i64 = 86_400;
 
 /// Gives the engine's state as it is after `entry` and everything before, which were given before.
 ///
@@ -71,6 +77,28 @@ pub fn read(
         ControlFlow::Continue(())
     })?;
     Ok(good && !first)
+}
+
+/// SHA-256 of a snapshot's bytes, as hexadecimal digits; none when this version could not read it into an engine, so that nothing may go
+/// behind it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn digest(reader: &mut dyn Reader, info: &SnapshotInfo) -> Result<Option<String>, JournalError> {
+    let mut hash = Sha256::new();
+    let mut first = true;
+    let mut good = true;
+    reader.snapshot(info.id, &mut |chunk| {
+        hash.update(&chunk);
+        for line in chunk.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            good &= match std::mem::take(&mut first) {
+                true => line == ENGINE_FORMAT.to_string().as_bytes(),
+                false => serde_json::from_slice::<EngineLine>(line).is_ok(),
+            };
+        }
+        if good { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok((good && !first).then(|| hex(&hash.finalize())))
 }
 
 /// Versions as the store keeps them: the form, then one JSON line each.

@@ -7,7 +7,7 @@ use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, ScanCo
 use osel_core::time::Timestamp;
 
 use super::{entries, recorder, snapshots};
-use crate::store::{JournalError, Reader};
+use crate::store::{Checkpoint, JournalError, Reader};
 
 /// How many records are looked at together, to learn which entries they stem from.
 const PAGE_RECORDS: u64 = 1000;
@@ -46,6 +46,10 @@ pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine
 /// # Errors
 /// When the store cannot be read.
 pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
+    let horizon = reader.expiry()?.checkpoint;
+    if seq < horizon.seq {
+        return Err(expired(reader, horizon.seq)?);
+    }
     let visible = |line: &EngineLine| {
         matches!(
             line,
@@ -53,15 +57,25 @@ pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
         )
     };
     let (mut engine, _) = newest(reader, seq, options, visible)?;
-    if !advance(&mut engine, reader, seq)? {
-        // The versions are of an older form: the journal says the same, more slowly.
-        return folded(reader, seq, options);
+    if advance(&mut engine, reader, seq)? {
+        return Ok(engine);
     }
-    Ok(engine)
+    if reader.expiry()?.checkpoint.seq > horizon.seq {
+        // What it began with went while it was read.
+        return at(reader, seq, options);
+    }
+    // The versions are of an older form: the journal says the same, more slowly.
+    folded(reader, seq, options)
 }
 
-/// Takes an engine that [`at`] gave on to the clouds and names after a later record. False when this cannot be done, and then the
-/// engine is of no use.
+/// The error that a state is asked for from before the record of the checkpoint.
+fn expired(reader: &mut dyn Reader, seq: u64) -> Result<JournalError, JournalError> {
+    let time = reader.record(seq)?.map_or(Timestamp::EPOCH, |record| record.as_of);
+    Ok(JournalError::Expired { time, seq })
+}
+
+/// Takes an engine that [`at`] gave on to the clouds and names after a later record. False when this cannot be done, as when what lies
+/// between is not kept any more, and then the engine is of no use.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -84,14 +98,15 @@ pub fn advance(engine: &mut Engine, reader: &mut dyn Reader, seq: u64) -> Result
         }
     })?;
     engine.set_seq(seq);
-    Ok(readable)
+    // Asked afterwards: what was there all along was there when it was read.
+    Ok(readable && from > reader.expiry()?.checkpoint.seq)
 }
 
-/// The same as [`at`] by folding from the first entry.
+/// The same as [`at`] by folding from the latest snapshot, or from the first entry.
 fn folded(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
-    let mut engine = Engine::new(options.clone());
+    let (mut engine, done) = newest(reader, seq, options, |_| true)?;
     let entry = reader.record(seq)?.map_or(0, |record| record.entry);
-    fold(&mut engine, reader, 0, (seq, entry))?;
+    fold(&mut engine, reader, done, (seq, entry))?;
     engine.set_seq(seq);
     engine.handle(Timestamp::EPOCH, Input::Options(options.clone()), &mut Output::default());
     Ok(engine)
@@ -136,7 +151,8 @@ fn fold(
     Ok(())
 }
 
-/// The engine of the latest snapshot that is not after `seq` and can be read, with the last entry in it.
+/// The engine of the latest snapshot that is not after `seq`, with the last entry in it. One that cannot be read is worked out anew from
+/// the first entry, as long as that is there.
 fn newest(
     reader: &mut dyn Reader,
     seq: u64,
@@ -149,5 +165,8 @@ fn newest(
             return Ok((engine, info.entry));
         }
     }
-    Ok((Engine::new(options.clone()), 0))
+    match reader.expiry()?.checkpoint {
+        Checkpoint { entry: 0, .. } => Ok((Engine::new(options.clone()), 0)),
+        Checkpoint { entry, snapshot, .. } => Err(JournalError::NoCheckpoint { entry, snapshot }),
+    }
 }

@@ -6,21 +6,23 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use osel_core::time::Timestamp;
 
+use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
-    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Head, Journal, JournalError, QuarantineItem,
-    StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, Head, Journal, JournalError,
+    QuarantineItem, StoredRecord, VersionSet,
 };
 
 /// How many batches may wait for the one that is written.
 const BATCHES_IN_FLIGHT: usize = 3;
-/// How many snapshots are kept: `--at` starts from the one before the moment asked for, so that these bound how far it has to go.
-const SNAPSHOTS_KEPT: usize = 16;
+/// For how long old content is let go of at a time: what a batch may have to wait for it.
+const EXPIRY_SLICE: Duration = Duration::from_millis(4);
 
 /// What goes into one commit.
 #[derive(Debug, Default)]
@@ -32,6 +34,7 @@ pub struct Batch {
     pub(super) commands: Vec<CommandRow>,
     pub(super) versions: Vec<VersionSet>,
     pub(super) cursors: Vec<CursorRow>,
+    pub(super) expiry: Option<Expiry>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -56,6 +59,7 @@ impl Batch {
             && self.commands.is_empty()
             && self.versions.is_empty()
             && self.cursors.is_empty()
+            && self.expiry.is_none()
     }
 
     fn commit(&self, epoch: u64, previous: Head) -> Commit<'_> {
@@ -69,6 +73,7 @@ impl Batch {
             commands: &self.commands,
             versions: &self.versions,
             cursors: &self.cursors,
+            expiry: self.expiry.as_ref(),
         }
     }
 
@@ -122,6 +127,9 @@ pub struct Writer {
     written: Receiver<Written>,
     given: u64,
     durable: u64,
+    /// How many orders to let go of something were given, with the one that an earlier writer may have left; and how many are done.
+    orders: u64,
+    orders_done: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
 
@@ -147,13 +155,24 @@ impl Writer {
             number: 0,
             is_failing: false,
             snapshot: None,
+            orders: 1,
+            orders_done: Arc::default(),
         };
+        let orders_done = Arc::clone(&writing.orders_done);
         let thread = thread.spawn(move || {
             // Also when it ends, however it ends: whoever waits has to ask why.
             let _at_the_end = Notify(Arc::clone(&writing.notify));
             writing.run(&receiver)
         })?;
-        Ok(Self { work: Some(work), written, given: 0, durable: 0, thread: Some(thread) })
+        Ok(Self {
+            work: Some(work),
+            written,
+            given: 0,
+            durable: 0,
+            orders: 1,
+            orders_done,
+            thread: Some(thread),
+        })
     }
 
     /// Gives a batch to be committed and says how many there are with it.
@@ -161,6 +180,7 @@ impl Writer {
     /// # Errors
     /// The error of an earlier batch.
     pub fn commit(&mut self, batch: Batch) -> Result<u64, JournalError> {
+        self.orders += u64::from(batch.expiry.is_some());
         self.send(Work::Commit(Box::new(batch)))?;
         self.given += 1;
         Ok(self.given)
@@ -169,6 +189,11 @@ impl Writer {
     /// How many batches were given so far.
     pub fn given(&self) -> u64 {
         self.given
+    }
+
+    /// Whether old content is let go of, or is about to be.
+    pub fn is_expiring(&self) -> bool {
+        self.orders_done.load(Ordering::Acquire) < self.orders
     }
 
     /// What became of batches since the last call.
@@ -328,11 +353,14 @@ struct Writing {
     /// Something failed and was not tried again: the journal takes nothing until it is reopened.
     is_failing: bool,
     snapshot: Option<u64>,
+    /// How many orders to let go of something are durable, with the one that an earlier writer may have left; and how many are done.
+    orders: u64,
+    orders_done: Arc<AtomicU64>,
 }
 
 impl Writing {
     fn run(mut self, work: &Receiver<Work>) -> Result<(), JournalError> {
-        for work in work {
+        while let Some(work) = self.next(work)? {
             match work {
                 Work::Commit(batch) => {
                     self.number += 1;
@@ -363,6 +391,31 @@ impl Writing {
         Ok(())
     }
 
+    /// What is to be done next; while there is nothing, old content is let go of. None when the writer's owner is gone.
+    fn next(&mut self, work: &Receiver<Work>) -> Result<Option<Work>, JournalError> {
+        while self.is_expiring() {
+            match work.try_recv() {
+                Ok(work) => return Ok(Some(work)),
+                Err(TryRecvError::Empty) => self.expire()?,
+                Err(TryRecvError::Disconnected) => return Ok(None),
+            }
+        }
+        Ok(work.recv().ok())
+    }
+
+    fn expire(&mut self) -> Result<(), JournalError> {
+        match self.journal.expire(EXPIRY_SLICE) {
+            Ok(true) => {}
+            Ok(false) => self.orders_done.store(self.orders, Ordering::Release),
+            Err(error) => self.failed(0, error)?,
+        }
+        Ok(())
+    }
+
+    fn is_expiring(&self) -> bool {
+        !self.is_failing && self.orders_done.load(Ordering::Acquire) < self.orders
+    }
+
     fn write_waiting(&mut self) -> Result<(), JournalError> {
         while !self.is_failing
             && let Some((number, batch)) = self.waiting.front()
@@ -372,6 +425,10 @@ impl Writing {
                 Ok(_) => self.is_durable(number),
                 Err(error) => self.failed(number, error)?,
             }
+        }
+        if self.is_expiring() {
+            // Also where batches come without a pause: else the store would grow as long as they do.
+            self.expire()?;
         }
         Ok(())
     }
@@ -398,11 +455,7 @@ impl Writing {
         let Some(id) = self.snapshot.take() else { return Ok(()) };
         let completed = self.journal.complete_snapshot(id);
         if self.unless_failed(completed)?.is_some() {
-            let mut kept = 0;
-            let pruned = self.journal.prune_snapshots(&mut |_| {
-                kept += 1;
-                kept <= SNAPSHOTS_KEPT
-            });
+            let pruned = self.journal.prune_snapshots(&mut kept_snapshots(RECENT_SNAPSHOTS));
             self.unless_failed(pruned)?;
         }
         Ok(())
@@ -421,7 +474,8 @@ impl Writing {
     }
 
     fn is_durable(&mut self, number: u64) {
-        self.waiting.pop_front();
+        let written = self.waiting.pop_front();
+        self.orders += u64::from(written.is_some_and(|(_, batch)| batch.expiry.is_some()));
         self.tell(Written::Durable(number));
     }
 

@@ -5,7 +5,7 @@
 
 use osel_core::time::Timestamp;
 
-use super::data::{Commit, Counters, Head, PartContent, StoredRecord, VALUE_BYTES_MAX};
+use super::data::{Commit, Counters, Expiry, Head, PartContent, StoredRecord, VALUE_BYTES_MAX};
 
 /// What is wrong with a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +95,20 @@ pub enum CommitFault {
         /// Its number.
         number: u64,
     },
+    /// Something is to go of which the store has not as much.
+    #[error("content up to record {seq} and entry {entry} is to go, before which the store ends")]
+    Expiry {
+        /// The last record whose content is to go.
+        seq: u64,
+        /// The last entry that is to go.
+        entry: u64,
+    },
+    /// Inputs are to go behind a snapshot that is not there.
+    #[error("inputs are to go behind snapshot {snapshot}, which is not there")]
+    Checkpoint {
+        /// The snapshot.
+        snapshot: u64,
+    },
     /// A snapshot is ahead of the store.
     #[error("the snapshot is of record {seq}, the store ends with record {head}")]
     Snapshot {
@@ -151,6 +165,15 @@ pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), Co
             return Err(CommitFault::TooLarge { what: "version of record", number: versions.seq });
         }
         least = versions.seq;
+    }
+    commit.expiry.map_or(Ok(()), |expiry| check_expiry(expiry, head))
+}
+
+fn check_expiry(expiry: &Expiry, head: Head) -> Result<(), CommitFault> {
+    let last = expiry.parts.values().copied().fold(expiry.checkpoint.seq, u64::max);
+    let entry = expiry.checkpoint.entry;
+    if last > head.seq || entry > head.entry {
+        return Err(CommitFault::Expiry { seq: last, entry });
     }
     Ok(())
 }

@@ -224,6 +224,8 @@ pub struct Commit<'a> {
     pub versions: &'a [VersionSet],
     /// Cursors that changed.
     pub cursors: &'a [CursorRow],
+    /// What may go from now on, besides what may go already.
+    pub expiry: Option<&'a Expiry>,
 }
 
 impl<'a> Commit<'a> {
@@ -239,6 +241,7 @@ impl<'a> Commit<'a> {
             commands: &[],
             versions: &[],
             cursors: &[],
+            expiry: None,
         }
     }
 
@@ -289,6 +292,53 @@ pub struct SnapshotInfo {
     pub bytes: u64,
     /// When it was begun.
     pub made_at: Timestamp,
+}
+
+/// What may go from a store. It is said by commits, and only ever rises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// The snapshot behind which inputs go: entries up to its own, the parts of records in them, and the
+    /// versions and snapshots from before it.
+    pub checkpoint: Checkpoint,
+    /// By class of part: up to which record parts go.
+    pub parts: BTreeMap<u8, u64>,
+    /// Messages that are held in quarantine keep their bytes, also behind the checkpoint, unless they were
+    /// put there before this.
+    pub quarantine_before: Timestamp,
+}
+
+impl Default for Expiry {
+    /// Nothing may go.
+    fn default() -> Self {
+        let (checkpoint, parts) = (Checkpoint::default(), BTreeMap::new());
+        Self { checkpoint, parts, quarantine_before: Timestamp::MIN }
+    }
+}
+
+/// A snapshot that stands for the inputs before it; zeros for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The snapshot's number.
+    pub snapshot: u64,
+    /// The last record the state contains.
+    pub seq: u64,
+    /// The last entry the state contains.
+    pub entry: u64,
+}
+
+/// How much there is in a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Bytes of inputs, as they are kept.
+    pub input_bytes: u64,
+    /// Bytes of object versions, as they are kept.
+    pub version_bytes: u64,
+    /// Bytes of snapshots, as they are kept.
+    pub snapshot_bytes: u64,
+    /// Bytes of records' parts; those in entries count there.
+    pub part_bytes: u64,
+    /// Bytes that all of it takes, without room that is free to be used again.
+    pub used_bytes: u64,
 }
 
 /// Which records, entries or versions are asked for: both ends belong to it.

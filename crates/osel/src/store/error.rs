@@ -6,6 +6,8 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
+use osel_core::time::Timestamp;
+
 use super::check::CommitFault;
 use super::data::Head;
 
@@ -186,6 +188,25 @@ pub enum JournalError {
         /// The store's directory.
         path: PathBuf,
     },
+    /// The state that is asked for is from before what is kept.
+    #[error("before {time} (record {seq}), the horizon of what is kept")]
+    Expired {
+        /// From when on states are kept.
+        time: Timestamp,
+        /// The first record after which one is.
+        seq: u64,
+    },
+    /// Inputs went, and what stands for them is of no use.
+    #[error(
+        "inputs up to {entry} are gone, and this osel cannot read snapshot {snapshot}, which stands for them: \
+         use the one that wrote it"
+    )]
+    NoCheckpoint {
+        /// The last entry that is gone.
+        entry: u64,
+        /// The snapshot.
+        snapshot: u64,
+    },
     /// Whoever writes the store has given up after an error that was told before.
     #[error("nothing is written to the store any more, after an earlier error")]
     Stopped,
@@ -252,7 +273,9 @@ impl JournalError {
             | Self::NoPermission { .. }
             | Self::TooNew { .. }
             | Self::TooOld { .. }
-            | Self::Deposed { .. } => ErrorClass::Config,
+            | Self::Deposed { .. }
+            | Self::Expired { .. }
+            | Self::NoCheckpoint { .. } => ErrorClass::Config,
             Self::NoSpace { .. }
             | Self::Busy { .. }
             | Self::Io { .. }

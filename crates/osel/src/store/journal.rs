@@ -4,12 +4,13 @@
 //! chain, folding entries and rendering records happen in the core, with what comes from here.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use osel_core::time::Timestamp;
 
 use super::data::{
-    CommandRow, Commit, Counters, CursorRow, Entry, Head, Numbers, QuarantineItem, QuarantineState,
-    SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, QuarantineItem,
+    QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::error::JournalError;
 
@@ -60,7 +61,7 @@ pub trait Journal: Send {
     fn complete_snapshot(&mut self, id: u64) -> Result<SnapshotInfo, JournalError>;
 
     /// Removes the complete snapshots that `keep` does not want, and says how many. It is asked from the
-    /// latest to the oldest.
+    /// latest to the oldest. The checkpoint behind which inputs went stays, whatever it says.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -74,6 +75,14 @@ pub trait Journal: Send {
     /// When the record is damaged or the store cannot be written. When it is busy, as while a backup is made
     /// of it, the parts are gone from the record but not yet from the log: to be repeated.
     fn erase_part(&mut self, seq: u64, class: u8, project: Option<&str>) -> Result<usize, JournalError>;
+
+    /// Lets go of what commits have said may go ([`Commit::expiry`]), for about that long and in one durable
+    /// transaction; says whether there is more. Parts go before the entries that they lie in; of an entry
+    /// whose message is held nothing goes. With no time at all one small step is done.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn expire(&mut self, how_long: Duration) -> Result<bool, JournalError>;
 
     /// A reader of the same store.
     ///
@@ -190,6 +199,18 @@ pub trait Reader: Send {
     /// # Errors
     /// When a block is damaged or the store cannot be read.
     fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Result<(), JournalError>;
+
+    /// What may go, as commits have said. What may go may be gone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn expiry(&mut self) -> Result<Expiry, JournalError>;
+
+    /// How much there is. It is asked often, and must not read what it counts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn holdings(&mut self) -> Result<Holdings, JournalError>;
 
     /// The last record whose `as_of` is not later than `time`; 0 for none.
     ///

@@ -17,6 +17,8 @@ pub mod journal;
 mod sqlite;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod suite_expiry;
 
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};

@@ -11,6 +11,7 @@ use super::check::CommitFault;
 use super::data::*;
 use super::error::{ErrorClass, JournalError};
 use super::journal::{Journal, Reader, SNAPSHOT_CHUNK_BYTES_MAX};
+use super::suite_expiry;
 
 /// Runs the whole suite.
 pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
@@ -29,6 +30,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     a_part_in_an_entry_goes_from_there(&mut *make());
     a_slow_reader_sees_what_comes_meanwhile(&mut *make());
     reopening_keeps_the_head(&mut *make());
+    suite_expiry::suite(make);
 }
 
 /// The time that many seconds after 1970.
@@ -96,11 +98,13 @@ pub(super) fn collect<T>(
     all
 }
 
-fn reader(journal: &dyn Journal) -> Box<dyn Reader> {
+/// A reader of the same store.
+pub(super) fn reader(journal: &dyn Journal) -> Box<dyn Reader> {
     journal.reader().unwrap()
 }
 
-fn refusal(result: Result<Head, JournalError>) -> CommitFault {
+/// What is wrong with a commit that was refused.
+pub(super) fn refusal(result: Result<Head, JournalError>) -> CommitFault {
     match result {
         Err(JournalError::Refused { source, .. }) => *source,
         other => panic!("{other:?}"),

@@ -37,6 +37,8 @@ mod order;
 #[cfg(test)]
 mod quarantine;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod store;

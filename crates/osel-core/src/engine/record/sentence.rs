@@ -6,7 +6,7 @@ use super::document::Record;
 use super::wide::EXAMPLES;
 use crate::exposure::JudgedRow;
 use crate::model::{Source, net_text, sort_by_row};
-use crate::trail::RecordKind;
+use crate::trail::{PartClass, RecordKind};
 
 /// The most rows that a sentence names; the rest is counted.
 const ROWS_NAMED: usize = EXAMPLES;
@@ -15,6 +15,7 @@ const ROWS_NAMED: usize = EXAMPLES;
 pub fn sentence(record: &Record) -> String {
     let detail = |key: &str| record.body.detail.get(key).map(String::as_str);
     let mut text = match record.header.kind {
+        _ if record.missing.contains(&PartClass::Body) => "what happened is not kept any more".to_owned(),
         RecordKind::Authentication => authentication(record),
         RecordKind::Access => access(record),
         RecordKind::Change | RecordKind::Activity => change(record),

@@ -35,6 +35,14 @@ impl Past {
                     note(format_args!("record {seq}, and maybe later ones: not all rows are listed: {why}"));
                 }
             }
+            // Only those from before the horizon are lost.
+            Err(error @ JournalError::Expired { .. }) => {
+                if !std::mem::replace(&mut self.said, true) {
+                    note(format_args!(
+                        "record {seq}, and maybe later ones: not all rows are listed: it is from {error}"
+                    ));
+                }
+            }
             Err(error) => {
                 self.unreadable = true;
                 let error = anyhow::Error::new(error);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::super::config::ConfigArg;
 use super::assemble;
 use crate::config::{Config, RabbitMqConfig};
+use crate::runtime::retention::Policy;
 use crate::runtime::service::ServiceHandle;
 use crate::telemetry::{LogHandle, Supervisor};
 
@@ -89,6 +90,7 @@ impl Signals {
 fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
+    service.set_policy(Policy::from(&new.retention));
     let names = |config: &Config| {
         let sources = config.sources.iter();
         sources.map(|source| (source.name.clone(), source.file().cloned())).collect::<Vec<_>>()
@@ -126,6 +128,6 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         }
     }
     tracing::info!(
-        "configuration read: log level, scan policy and model are in force, addresses and certificates with the next connection"
+        "configuration read: log level, scan policy, model and retention are in force, addresses and certificates with the next connection"
     );
 }

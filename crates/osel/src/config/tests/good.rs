@@ -6,8 +6,23 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::{
     BrokerHost, BusConfig, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig,
-    QueueKind, RabbitMqConfig, ScanConfig, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, Secret, SourceConfig, StoreConfig, TlsConfig,
+    TransportUrl,
 };
+
+#[test]
+fn what_is_kept_for_how_long() {
+    let text = |table: &str| format!("{SMALLEST}[retention]\n{table}");
+    let retention = |table: &str| good(&text(table), &[URL]).0.retention;
+    let own = retention("inputs_days = 7\nrecords_days = 365\npersonal_days = 3\nbudget_bytes = 100000000\n");
+    assert_eq!((own.inputs_days, own.records_days, own.personal_days), (Some(7), Some(365), Some(3)));
+    assert_eq!((own.quarantine_days, own.budget_bytes), (Some(90), Some(100_000_000)));
+    assert_eq!(retention("inputs_days = 120\n").quarantine_days, Some(120));
+    let for_ever = retention("inputs_days = 0\nquarantine_days = 0\n");
+    assert_eq!((for_ever.inputs_days, for_ever.quarantine_days), (None, None));
+    let by_variable = good(SMALLEST, &[URL, ("OSEL_RETENTION__INPUTS_DAYS", "12")]).0.retention;
+    assert_eq!(by_variable.inputs_days, Some(12));
+}
 
 #[test]
 fn the_smallest_file_of_the_contract() {
@@ -55,6 +70,15 @@ fn the_smallest_file_of_the_contract() {
             rate_per_second: rate(500),
             host_rate_per_second: rate(100),
             concurrency: rate(512),
+        },
+        retention: RetentionConfig {
+            inputs_days: Some(30),
+            inputs_bytes_max: None,
+            records_days: None,
+            records_bytes_max: None,
+            personal_days: None,
+            quarantine_days: Some(90),
+            budget_bytes: None,
         },
         model: ModelConfig { group_members_include_pairs: true, routed_prefixes: Vec::new() },
         http: HttpConfig { listen: "127.0.0.1:8480".parse().unwrap() },

@@ -17,7 +17,7 @@ fn all_problems_are_told_at_once() {
         text,
         &[URL],
         &[
-            "osel.toml:1: colour: is no key of osel: here it knows `store`, `source`, `scan`, `model`, `http`, `log`",
+            "osel.toml:1: colour: is no key of osel: here it knows `store`, `source`, `retention`, `scan`, `model`, `http`, `log`",
             "osel.toml:2: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\"",
             "osel.toml:3: store.pth: is no key of osel: did you mean `path`?",
             "osel.toml:5: source[0].name: `One` is no name: 1 to 63 small letters, digits, `.`, `_`, `-`, the first a letter or digit",
@@ -37,6 +37,37 @@ fn all_problems_are_told_at_once() {
             "osel.toml:26: http.listen: must be an address with a port, such as `127.0.0.1:8480` or `[::1]:8480`, not `localhost:8480`",
             "osel.toml:28: log.level: must be `error` or `warn` or `info` or `debug` or `trace`, not `verbose`",
             "osel.toml:29: log.format: must be a text, not a number",
+        ],
+    );
+}
+
+#[test]
+fn what_is_kept_is_not_dropped_before_what_it_is_made_of() {
+    let text = format!(
+        "{SMALLEST}[retention]\ninputs_days = 60\nrecords_days = 59\nquarantine_days = 30\npersonal_days = -1\nbudget_bytes = 1000\n"
+    );
+    check_bad(
+        &text,
+        &[URL],
+        &[
+            "osel.toml:9: retention.records_days: must be 0, for ever, or at least 60, as many as `inputs_days`",
+            "osel.toml:10: retention.quarantine_days: must be 0, for ever, or at least 60, as many as `inputs_days`",
+            "osel.toml:11: retention.personal_days: must be a number from 0 to 36500",
+            "osel.toml:12: retention.budget_bytes: must be a number from 67108864 to 9223372036854775807",
+        ],
+    );
+}
+
+#[test]
+fn records_are_not_dropped_before_their_inputs() {
+    check_bad(
+        &format!(
+            "{SMALLEST}[retention]\ninputs_days = 0\nrecords_days = 59\nrecords_bytes_max = 100000000\n"
+        ),
+        &[URL],
+        &[
+            "osel.toml:7: retention.records_days: has no effect while inputs are kept for ever: set `inputs_days` or `inputs_bytes_max`",
+            "osel.toml:7: retention.records_bytes_max: has no effect while inputs are kept for ever: set `inputs_days` or `inputs_bytes_max`",
         ],
     );
 }

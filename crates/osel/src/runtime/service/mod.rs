@@ -4,6 +4,7 @@
 //! be done outside is ordered only once its record is durable. The loop never waits for the broker, the store or a scan: it waits for
 //! the next thing to happen, or for the next deadline.
 
+mod keeper;
 mod kind;
 mod log;
 mod scans;
@@ -19,6 +20,7 @@ use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
 pub use self::scans::ScanLimits;
 use self::scans::Scans;
@@ -26,6 +28,7 @@ use self::status::Monitor;
 pub use self::status::{Phase, ServiceStatus, SourceState, SourceStatus, Times};
 use self::tap::Tap;
 use super::recorder::{RecordError, Recorder};
+use super::retention::Policy;
 use super::writer::{OnFailure, Written};
 use crate::source::words::BusEvent;
 use crate::store::{ErrorClass, Journal, JournalError};
@@ -51,6 +54,8 @@ pub struct ServiceSettings {
     pub options: EngineOptions,
     /// How hard scans may try.
     pub limits: ScanLimits,
+    /// What is kept for how long.
+    pub policy: Policy,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
     /// Where the status is told.
@@ -86,6 +91,10 @@ enum Happening {
     Stop,
     /// Options that hold from now on.
     Options(Box<EngineOptions>),
+    /// What is kept from now on.
+    Policy(Policy),
+    /// It was looked what may go from the store.
+    Surveyed(Box<Surveyed>),
 }
 
 /// Tells a running service from outside; cheap to copy.
@@ -103,6 +112,11 @@ impl ServiceHandle {
     pub fn set_options(&self, options: EngineOptions) {
         let _ = self.0.send(Happening::Options(Box::new(options)));
     }
+
+    /// Has another policy say what is kept from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        let _ = self.0.send(Happening::Policy(policy));
+    }
 }
 
 /// The daemon.
@@ -110,6 +124,7 @@ pub struct Service {
     recorder: Recorder,
     taps: Vec<Tap>,
     scans: Scans,
+    keeper: Keeper,
     inbox: Receiver<Happening>,
     handle: ServiceHandle,
     tokio: Handle,
@@ -135,16 +150,18 @@ impl Service {
         settings: ServiceSettings,
         tokio: &Handle,
     ) -> Result<Self, ServiceError> {
-        let ServiceSettings { sources, options, limits, clock, status, supervisor } = settings;
+        let ServiceSettings { sources, options, limits, policy, clock, status, supervisor } = settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
-        let cursors = journal.reader().and_then(|mut reader| reader.cursors()).map_err(RecordError::from)?;
+        let mut reader = journal.reader().map_err(RecordError::from)?;
+        let cursors = reader.cursors().map_err(RecordError::from)?;
         let epoch = journal.info().epoch;
         let written = sender.clone();
         let notify = move || {
             let _ = written.send(Happening::Written);
         };
-        let recorder = Recorder::resume_with(journal, &options, OnFailure::Keep, notify)?;
+        let mut recorder = Recorder::resume_with(journal, &options, OnFailure::Keep, notify)?;
+        recorder.snapshot_daily(policy.inputs.is_set());
         let mut taps = Vec::new();
         for (index, settings) in sources.into_iter().enumerate() {
             let sender = sender.clone();
@@ -158,6 +175,7 @@ impl Service {
             recorder,
             taps,
             scans,
+            keeper: Keeper::new(policy, reader),
             inbox,
             handle,
             tokio: tokio.clone(),
@@ -264,6 +282,15 @@ impl Service {
                 self.recorder.set_options(*options);
                 Ok(())
             }
+            Happening::Policy(policy) => {
+                self.recorder.snapshot_daily(policy.inputs.is_set());
+                self.keeper.set_policy(policy);
+                Ok(())
+            }
+            Happening::Surveyed(surveyed) => {
+                let now = self.now();
+                Ok(self.keeper.surveyed(now, *surveyed, &mut self.recorder)?)
+            }
         }
     }
 
@@ -365,6 +392,9 @@ impl Service {
             if self.taps[index].intake.wake_at().is_some_and(|at| at <= now) {
                 self.step(index, IntakeInput::Tick)?;
             }
+        }
+        if self.retry_at.is_none() && !self.is_stopping {
+            self.keeper.begin_if_due(now, &self.recorder, &self.tokio, &self.handle.0);
         }
         if self.retry_at.is_some_and(|at| at <= Instant::now()) {
             self.retry_at = Some(Instant::now() + RETRY_WAIT);

@@ -8,6 +8,7 @@ use super::super::code::write_parts;
 use super::super::data::{Commit, Counters, CursorRow, Head};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
+use super::expire;
 use super::rows::{self, number, quarantine_state};
 
 const ACTION: &str = "write";
@@ -49,15 +50,21 @@ pub(super) fn write(
     let head = commit.head_after();
     move_head(at, &transaction, commit, head)?;
     let batch = Batch { at, transaction: &transaction };
-    batch.entries(commit, &mut workspace.packer)?;
-    batch.records(commit, &mut workspace.parts)?;
-    batch.versions(commit, &mut workspace.packer)?;
+    let added = Added {
+        input_bytes: batch.entries(commit, &mut workspace.packer)?,
+        part_bytes: batch.records(commit, &mut workspace.parts)?,
+        version_bytes: batch.versions(commit, &mut workspace.packer)?,
+    };
+    batch.sizes(&added)?;
     for counters in commit.counters {
         batch.counters(counters)?;
     }
     batch.quarantine(commit)?;
     batch.commands(commit)?;
     batch.cursors(commit)?;
+    if let Some(expiry) = commit.expiry {
+        expire::order(at, &transaction, expiry)?;
+    }
     transaction.commit().map_err(&failed)?;
     Ok(head)
 }
@@ -107,6 +114,13 @@ pub(super) fn read_meta(connection: &Connection) -> rusqlite::Result<(u64, Head)
     })
 }
 
+/// How many bytes a commit adds.
+struct Added {
+    input_bytes: usize,
+    version_bytes: usize,
+    part_bytes: usize,
+}
+
 struct Batch<'a> {
     at: &'a At<'a>,
     transaction: &'a Transaction<'a>,
@@ -117,7 +131,20 @@ impl Batch<'_> {
         self.transaction.prepare_cached(sql).map_err(self.at.sql(Place::File, ACTION))
     }
 
-    fn entries(&self, commit: &Commit<'_>, packer: &mut Packer) -> Result<(), JournalError> {
+    fn sizes(&self, added: &Added) -> Result<(), JournalError> {
+        self.prepare(
+            "UPDATE sizes SET input_bytes = input_bytes + ?1, version_bytes = version_bytes + ?2, \
+             part_bytes = part_bytes + ?3",
+        )?
+        .execute(
+            [added.input_bytes, added.version_bytes, added.part_bytes].map(|bytes| integer(bytes as u64)),
+        )
+        .map_err(self.at.sql(Place::Meta, ACTION))?;
+        Ok(())
+    }
+
+    fn entries(&self, commit: &Commit<'_>, packer: &mut Packer) -> Result<usize, JournalError> {
+        let mut bytes = 0;
         let mut insert =
             self.prepare("INSERT INTO blocks (first_entry, last_entry, data) VALUES (?1, ?2, ?3)")?;
         let mut rest = commit.entries;
@@ -129,12 +156,14 @@ impl Batch<'_> {
             insert
                 .execute(params![integer(first.number), integer(last), block])
                 .map_err(self.at.sql(Place::Entry(first.number), ACTION))?;
+            bytes += block.len();
             rest = rest.get(count..).unwrap_or_default();
         }
-        Ok(())
+        Ok(bytes)
     }
 
-    fn records(&self, commit: &Commit<'_>, parts: &mut Vec<u8>) -> Result<(), JournalError> {
+    fn records(&self, commit: &Commit<'_>, parts: &mut Vec<u8>) -> Result<usize, JournalError> {
+        let mut bytes = 0;
         let mut insert = self.prepare(
             "INSERT INTO records (seq, entry, kind, time, as_of, hash, canonical, parts) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -154,11 +183,13 @@ impl Batch<'_> {
                     &parts[..],
                 ])
                 .map_err(self.at.sql(Place::Record(record.seq), ACTION))?;
+            bytes += parts.len();
         }
-        Ok(())
+        Ok(bytes)
     }
 
-    fn versions(&self, commit: &Commit<'_>, packer: &mut Packer) -> Result<(), JournalError> {
+    fn versions(&self, commit: &Commit<'_>, packer: &mut Packer) -> Result<usize, JournalError> {
+        let mut bytes = 0;
         let mut insert =
             self.prepare("INSERT INTO versions (first_seq, last_seq, data) VALUES (?1, ?2, ?3)")?;
         let mut rest = commit.versions;
@@ -170,9 +201,10 @@ impl Batch<'_> {
             insert
                 .execute(params![integer(first.seq), integer(last), block])
                 .map_err(self.at.sql(Place::Versions(first.seq), ACTION))?;
+            bytes += block.len();
             rest = left;
         }
-        Ok(())
+        Ok(bytes)
     }
 
     fn counters(&self, counters: &Counters) -> Result<(), JournalError> {

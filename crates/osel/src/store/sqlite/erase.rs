@@ -54,6 +54,8 @@ fn erase(
         .optional()
         .map_err(&failed)?;
     let Some(mut record) = record else { return Ok(0) };
+    let mut before = Vec::new();
+    write_parts(&record.parts, &mut before);
     let mut erased = 0;
     let mut in_entry = false;
     for part in &mut record.parts {
@@ -69,6 +71,7 @@ fn erase(
         write_parts(&record.parts, &mut parts);
         transaction
             .execute("UPDATE records SET parts = ?2 WHERE seq = ?1", params![integer(seq), parts])
+            .and_then(|_| shrink(transaction, "part_bytes", before.len(), parts.len()))
             .map_err(&failed)?;
     }
     if in_entry {
@@ -105,6 +108,13 @@ fn erase_body(
     }
     transaction
         .execute("UPDATE blocks SET data = ?2 WHERE first_entry = ?1", params![integer(first), block])
+        .and_then(|_| shrink(transaction, "input_bytes", data.len(), block.len()))
         .map_err(&failed)?;
     Ok(())
+}
+
+/// Counts in one of the sizes that something became smaller.
+fn shrink(transaction: &Transaction<'_>, size: &str, before: usize, after: usize) -> rusqlite::Result<usize> {
+    let sql = format!("UPDATE sizes SET {size} = {size} - ?1 + ?2");
+    transaction.execute(&sql, [before, after].map(|bytes| integer(bytes as u64)))
 }

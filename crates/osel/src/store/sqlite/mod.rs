@@ -5,6 +5,7 @@ mod batch;
 mod connect;
 mod directory;
 mod erase;
+mod expire;
 mod pages;
 mod reader;
 mod rows;

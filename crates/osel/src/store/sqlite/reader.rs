@@ -15,8 +15,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::block::{read_entries, read_versions, unpack};
 use super::super::code::Malformed;
 use super::super::data::{
-    CommandRow, Counters, CursorRow, Entry, Head, Numbers, PartContent, QuarantineItem, QuarantineState,
-    SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, PartContent, QuarantineItem,
+    QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::super::error::{JournalError, Place};
 use super::super::journal::{Each, Reader};
@@ -25,7 +25,7 @@ use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
 use super::rows::{self, COMMAND, QUARANTINE, RECORD, SNAPSHOT, number, time};
 use super::schema::{self, Found};
-use super::{directory, snapshot};
+use super::{directory, expire, snapshot};
 
 /// How often a page is read again because a writer began while it was read. Twice would do: from then on it
 /// is shared.
@@ -359,6 +359,14 @@ impl Reader for SqliteReader {
         }
     }
 
+    fn expiry(&mut self) -> Result<Expiry, JournalError> {
+        self.read(expire::read)
+    }
+
+    fn holdings(&mut self) -> Result<Holdings, JournalError> {
+        self.read(read_holdings)
+    }
+
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {
         self.read(|at, connection| {
             let (_, head) = read_meta(connection).map_err(at.sql(Place::Meta, "read"))?;
@@ -423,6 +431,26 @@ pub(super) fn read_info(at: &At<'_>, connection: &Connection) -> Result<StoreInf
                 epoch: number(row, 3)?,
             })
         })
+        .map_err(at.sql(Place::Meta, "read"))
+}
+
+fn read_holdings(at: &At<'_>, connection: &Connection) -> Result<Holdings, JournalError> {
+    connection
+        .query_row(
+            "SELECT input_bytes, version_bytes, part_bytes, \
+             (SELECT coalesce(sum(length(data)), 0) FROM snapshots), page_size * (page_count - freelist_count) \
+             FROM sizes, pragma_page_size, pragma_page_count, pragma_freelist_count",
+            [],
+            |row| {
+                Ok(Holdings {
+                    input_bytes: number(row, 0)?,
+                    version_bytes: number(row, 1)?,
+                    part_bytes: number(row, 2)?,
+                    snapshot_bytes: number(row, 3)?,
+                    used_bytes: number(row, 4)?,
+                })
+            },
+        )
         .map_err(at.sql(Place::Meta, "read"))
 }
 

@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
 ];
 
 /// `osel` in ASCII, in the file's header: tells a store from other databases.
@@ -144,7 +145,9 @@ mod tests {
 
     use osel_core::time::Timestamp;
 
+    use super::super::super::data::Expiry;
     use super::super::super::error::ErrorClass;
+    use super::super::expire;
     use super::*;
 
     /// What a later osel might add; real ones are files, tested by the same function.
@@ -181,6 +184,13 @@ mod tests {
         let mut connection = fixture();
         migrate(&at(), &mut connection, MIGRATIONS).unwrap();
         assert_eq!(format(&connection), i64::from(format_known()));
+        let sizes: (i64, i64, i64) = connection
+            .query_row("SELECT input_bytes, version_bytes, part_bytes FROM sizes", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(sizes, (1, 0, 5));
+        assert_eq!(expire::read(&at(), &connection).unwrap(), Expiry::default());
         let later: Vec<&str> = MIGRATIONS.iter().copied().chain([LATER]).collect();
         for _ in 0..2 {
             migrate(&at(), &mut connection, &later).unwrap();

@@ -12,6 +12,7 @@ use super::super::data::{Head, SnapshotInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::SNAPSHOT_CHUNK_BYTES_MAX;
 use super::connect::{At, integer};
+use super::expire;
 use super::rows::{self, SNAPSHOT};
 
 const ACTION: &str = "write a snapshot to";
@@ -103,7 +104,7 @@ pub(super) fn complete(at: &At<'_>, connection: &Connection, id: u64) -> Result<
         .ok_or_else(|| missing(at, id))
 }
 
-/// Removes the complete snapshots that are not to be kept.
+/// Removes the complete snapshots that are not to be kept. What inputs went behind is kept in any case.
 ///
 /// # Errors
 /// When the store cannot be written.
@@ -113,8 +114,9 @@ pub(super) fn prune(
     keep: &mut dyn FnMut(&SnapshotInfo) -> bool,
 ) -> Result<usize, JournalError> {
     let mut removed = 0;
+    let checkpoint = expire::read(at, connection)?.checkpoint;
     for info in list(at, connection)? {
-        if !keep(&info) {
+        if !keep(&info) && info.id != checkpoint.snapshot {
             remove(at, connection, integer(info.id))?;
             removed += 1;
         }

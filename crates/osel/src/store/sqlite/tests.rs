@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use osel_core::time::Timestamp;
 use rusqlite::Connection;
@@ -314,6 +315,80 @@ fn what_was_erased_is_not_in_the_files() {
     assert_eq!(found().len() / 1000, 2);
     assert_eq!(journal.erase_part(1, 1, None).unwrap(), 1);
     assert_eq!(found(), []);
+}
+
+#[test]
+fn what_expired_is_not_in_the_file() {
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = Store::create(&path, &new()).unwrap();
+    add(&mut journal, 500).unwrap();
+    let count = || {
+        let bytes = fs::read(directory::database(&path)).unwrap();
+        bytes.windows(b"rows of aster".len()).filter(|window| *window == b"rows of aster").count()
+    };
+    journal.reopen().unwrap();
+    assert_eq!(count(), 500);
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let expiry = Expiry { parts: [(2, 400)].into(), ..Expiry::default() };
+    journal.commit(&Commit { expiry: Some(&expiry), ..Commit::empty(epoch, head) }).unwrap();
+    while journal.expire(Duration::ZERO).unwrap() {}
+    journal.reopen().unwrap();
+    assert_eq!(count(), 100);
+}
+
+/// Messages like those of a cloud, for ever, of which only the last round is kept.
+#[test]
+fn a_store_whose_old_content_goes_does_not_grow() {
+    const ROUND: u64 = 400;
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = Store::create(&path, &new()).unwrap();
+    let mut sizes = Vec::new();
+    for round in 1..=8 {
+        for batch in 1..=4 {
+            let (head, epoch) = (journal.head(), journal.info().epoch);
+            let numbers = head.entry + 1..=(round - 1) * ROUND + batch * ROUND / 4;
+            let mut state = head.entry;
+            // What does not compress, so that blocks need pages of their own.
+            let mut noise = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 32) as u8
+            };
+            let entries: Vec<_> = numbers
+                .clone()
+                .map(|number| Entry { body: (0..900).map(|_| noise()).collect(), ..entry(number) })
+                .collect();
+            let records: Vec<_> = numbers.map(record).collect();
+            let versions = [VersionSet { seq: head.seq + 1, data: vec![batch as u8; 20_000] }];
+            let commit = Commit {
+                entries: &entries,
+                records: &records,
+                versions: &versions,
+                ..Commit::empty(epoch, head)
+            };
+            journal.commit(&commit).unwrap();
+        }
+        let to = journal.head().seq;
+        let snapshot = journal.begin_snapshot(to, to, Timestamp::EPOCH).unwrap();
+        journal.add_snapshot_chunk(snapshot, &[7; 100_000]).unwrap();
+        journal.complete_snapshot(snapshot).unwrap();
+        let (head, epoch) = (journal.head(), journal.info().epoch);
+        let checkpoint = Checkpoint { snapshot, seq: to, entry: to };
+        let parts = [(1, to), (2, to)].into();
+        let expiry = Expiry { checkpoint, parts, ..Expiry::default() };
+        journal.commit(&Commit { expiry: Some(&expiry), ..Commit::empty(epoch, head) }).unwrap();
+        while journal.expire(Duration::ZERO).unwrap() {}
+        journal.reopen().unwrap();
+        sizes.push(fs::metadata(directory::database(&path)).unwrap().len());
+    }
+    // What is left of each record for ever, its canonical bytes and hash, with room to spare.
+    let per_round = ROUND * 400;
+    let growth = sizes[7].saturating_sub(sizes[1]);
+    assert!(growth <= 6 * per_round, "{sizes:?}");
+    assert!(sizes[0] > 2 * per_round, "{sizes:?}");
+    let holdings = journal.reader().unwrap().holdings().unwrap();
+    assert!(holdings.used_bytes < sizes[7] - ROUND * 500, "{holdings:?} {sizes:?}");
 }
 
 #[test]

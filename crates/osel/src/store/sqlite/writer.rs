@@ -5,6 +5,7 @@
 //! anew, flushed it and compared the head.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use osel_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
@@ -19,7 +20,7 @@ use super::directory::{self, Lock};
 use super::reader::{SqliteReader, read_info};
 use super::rows::time;
 use super::schema::{self, Found, MIGRATIONS};
-use super::{erase, snapshot};
+use super::{erase, expire, snapshot};
 
 /// The one writer of an embedded store; others are kept out while it lives.
 #[derive(Debug)]
@@ -205,6 +206,12 @@ impl Journal for SqliteJournal {
         })
     }
 
+    fn expire(&mut self, how_long: Duration) -> Result<bool, JournalError> {
+        self.write(|at, connection, workspace| {
+            expire::expire(at, connection, &mut workspace.packer, how_long)
+        })
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader>, JournalError> {
         Ok(Box::new(SqliteReader::open(&self.path)?))
     }
@@ -257,7 +264,9 @@ fn read_head(at: &At<'_>, connection: &Connection) -> Result<(Head, Timestamp), 
         .query_row("SELECT last_entry FROM blocks ORDER BY first_entry DESC LIMIT 1", [], |row| row.get(0))
         .optional()
         .map_err(at.sql(Place::Entry(head.entry), "read"))?;
-    if u64::try_from(entry.unwrap_or(0)) != Ok(head.entry) {
+    // All of them may have gone.
+    let gone = expire::read(at, connection)?.checkpoint.entry;
+    if entry.map_or(0, i64::unsigned_abs).max(gone) != head.entry {
         return Err(at.damaged(Place::Entry(head.entry), "the entries do not end where the store says"));
     }
     Ok((head, as_of))

@@ -1,0 +1,218 @@
+//! `osel store retention`: what a store has, what of it would go, and letting go of it where no daemon does.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use osel_core::engine::{BudgetState, EngineOptions, Retention};
+use osel_core::time::Timestamp;
+use osel_core::trail::PartClass;
+use serde::Serialize;
+
+use crate::cli::StoreArg;
+use crate::cli::config::variable;
+use crate::cli::open::now;
+use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, progress, stdout};
+use crate::config::Config;
+use crate::runtime::Recorder;
+use crate::runtime::retention::policy::Kept;
+use crate::runtime::retention::survey::look;
+use crate::runtime::retention::{Decision, Policy, survey};
+use crate::store::{Journal, QuarantineState, Reader, Store};
+
+/// How often it is looked again when a snapshot has to be made first, behind which more may go.
+const ROUNDS_MAX: usize = 2;
+
+/// Shows what there is in a store and what of it would go by the policy of the configuration.
+///
+/// A running daemon lets go by itself: --apply does the same where none runs. What goes is written down first, in records of the kind
+/// `system`. Records themselves never go, only parts of them, and the trail verifies as before.
+#[derive(Debug, Args)]
+pub struct RetentionArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// Lets go of it.
+    #[arg(long)]
+    apply: bool,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputFormat,
+}
+
+/// One kind of what there is; null where nobody counts, nothing is there or nothing goes.
+#[derive(Debug, Default, Serialize)]
+struct Line {
+    kind: &'static str,
+    count: Option<u64>,
+    bytes: Option<u64>,
+    oldest: Option<String>,
+    goes: Option<Goes>,
+}
+
+/// What goes of a kind.
+#[derive(Debug, Serialize)]
+struct Goes {
+    /// Up to which entry or record, where it goes by number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    up_to: Option<u64>,
+    /// Before which time, where it is told by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+}
+
+pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
+    let directory = args.store.directory()?;
+    let policy = match Config::load_retention(&variable) {
+        Ok(retention) => Policy::from(&retention),
+        Err(problems) => return Err(Failure::Usage(problems.to_string()).into()),
+    };
+    let now = now();
+    if !args.apply {
+        let mut reader = Store::open_reader(&directory)?;
+        let kept = look(&mut reader, &policy, now)?;
+        let decision = survey(&mut reader, &policy, now, BudgetState::Within)?;
+        print(&lines(&mut reader, &kept, &decision)?, args.output)?;
+        say(&decision);
+        return Ok(ExitCode::SUCCESS);
+    }
+    // A writer makes the store where there is none: this command has nothing to do in a new one.
+    let journal: Box<dyn Journal> = Box::new(Store::open_writer(&directory)?);
+    let mut reader = journal.reader()?;
+    let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
+    // What the daemon goes by is not this command's to change.
+    recorder.set_options(recorder.engine().told_options().cloned().unwrap_or_default());
+    for round in 1..=ROUNDS_MAX {
+        let kept = look(&mut *reader, &policy, now)?;
+        let decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
+        let wants_more = decision.wants_snapshot && round < ROUNDS_MAX;
+        if !wants_more {
+            print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
+            say(&decision);
+        }
+        apply(&mut recorder, decision, now)?;
+        if !wants_more {
+            break;
+        }
+    }
+    recorder.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes down what goes, and lets go of it.
+fn apply(recorder: &mut Recorder, decision: Decision, now: Timestamp) -> anyhow::Result<()> {
+    if decision.wants_snapshot {
+        recorder.want_snapshot();
+    }
+    recorder.let_go(now, decision.told, decision.expiry)?;
+    recorder.flush()?;
+    let bar = progress("slices");
+    while recorder.is_expiring() {
+        // Answered between two slices.
+        recorder.flush()?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::Result<Vec<Line>> {
+    let (head, holdings, checkpoint) = (kept.head, &kept.holdings, kept.expiry.checkpoint);
+    let mut lines = Vec::new();
+    let by_number = |up_to: u64| Goes { up_to: Some(up_to), before: None };
+    let inputs = decision.told.iter().find_map(|told| match told {
+        Retention::Inputs { entry, before, .. } => Some((*entry, *before)),
+        _ => None,
+    });
+    lines.push(Line {
+        kind: "inputs",
+        count: Some(head.entry - checkpoint.entry),
+        bytes: Some(holdings.input_bytes),
+        oldest: reader.entry(checkpoint.entry + 1)?.map(|entry| entry.at.to_string()),
+        goes: inputs.map(|(entry, before)| Goes { up_to: Some(entry), before: Some(before.to_string()) }),
+    });
+    lines.push(Line { kind: "states", bytes: Some(holdings.version_bytes), ..Line::default() });
+    lines.push(Line {
+        kind: "snapshots",
+        count: Some(kept.snapshots.len() as u64),
+        bytes: Some(holdings.snapshot_bytes),
+        oldest: kept.snapshots.last().map(|info| info.made_at.to_string()),
+        goes: None,
+    });
+    let gone = |class: PartClass| kept.expiry.parts.get(&class.code()).copied().unwrap_or(0);
+    for (kind, class, bytes) in
+        [("records", PartClass::Body, Some(holdings.part_bytes)), ("personal", PartClass::Personal, None)]
+    {
+        let up_to = decision.told.iter().filter_map(|told| match told {
+            Retention::Parts { classes, seq, .. } if classes.contains(class.as_str()) => Some(*seq),
+            _ => None,
+        });
+        lines.push(Line {
+            kind,
+            count: Some(head.seq - gone(class).min(head.seq)),
+            bytes,
+            oldest: reader.record(gone(class) + 1)?.map(|record| record.as_of.to_string()),
+            goes: up_to.max().map(by_number),
+        });
+    }
+    let (mut held, mut oldest) = (0, None);
+    reader.quarantine(Some(QuarantineState::Held), &mut |item| {
+        if item.at >= kept.expiry.quarantine_before || item.entry > checkpoint.entry {
+            held += 1;
+            oldest.get_or_insert_with(|| item.at.to_string());
+        }
+        std::ops::ControlFlow::Continue(())
+    })?;
+    let before = decision.told.iter().find_map(|told| match told {
+        Retention::Quarantine { before } => Some(Goes { up_to: None, before: Some(before.to_string()) }),
+        _ => None,
+    });
+    lines.push(Line { kind: "quarantine", count: Some(held), oldest, goes: before, ..Line::default() });
+    lines.push(Line { kind: "store", bytes: Some(holdings.used_bytes), ..Line::default() });
+    Ok(lines)
+}
+
+fn print(lines: &[Line], format: OutputFormat) -> anyhow::Result<()> {
+    let mut out = stdout();
+    let mut table = Table::new(&["KIND", "COUNT", "BYTES", "OLDEST", "GOES"]);
+    if format == OutputFormat::Csv {
+        writeln!(out, "kind,count,bytes,oldest,goes_up_to,goes_before")?;
+    }
+    for line in lines {
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let oldest = line.oldest.clone().unwrap_or_default();
+        let up_to = line.goes.as_ref().and_then(|goes| goes.up_to);
+        let before = line.goes.as_ref().and_then(|goes| goes.before.as_deref());
+        let cells = [line.kind.to_owned(), number(line.count), number(line.bytes), oldest];
+        match format {
+            OutputFormat::Json => json_line(&mut out, line)?,
+            // Words, numbers and times: nothing that would have to be quoted.
+            OutputFormat::Csv => {
+                writeln!(out, "{},{},{}", cells.join(","), number(up_to), before.unwrap_or_default())?;
+            }
+            OutputFormat::Table => {
+                let goes = match (up_to, before) {
+                    (_, Some(before)) => format!("before {before}"),
+                    (Some(up_to), None) => format!("up to record {up_to}"),
+                    (None, None) => String::new(),
+                };
+                table.row([&cells[..], &[goes]].concat());
+            }
+        }
+    }
+    if format == OutputFormat::Table {
+        write!(out, "{table}")?;
+    }
+    Ok(out.flush()?)
+}
+
+fn say(decision: &Decision) {
+    if let Some(id) = decision.unreadable {
+        note(format_args!("snapshot {id} cannot be read by this osel: no input goes behind it"));
+    }
+    match decision.budget {
+        BudgetState::Within => {}
+        BudgetState::Tight => note("the disk budget will be used up"),
+        BudgetState::Biting => note("the disk budget is nearly used up: the oldest goes early"),
+        BudgetState::Exhausted => note("the disk budget is nearly used up, and nothing more may go"),
+    }
+}

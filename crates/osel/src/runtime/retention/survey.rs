@@ -1,0 +1,141 @@
+//! Looking at a store: what the policy says of it, what it would be told as, and whether the checkpoint can be relied on.
+//!
+//! A survey reads beside the writer and takes as long as it takes: it is no work for the loop's thread.
+
+use std::collections::BTreeSet;
+
+use osel_core::engine::{BudgetState, Retention, RetentionWhy};
+use osel_core::time::Timestamp;
+use osel_core::trail::PartClass;
+
+use super::policy::{Kept, Plan, Policy, RECORD_CLASSES, cutoff, plan};
+use crate::runtime::snapshots;
+use crate::store::{Checkpoint, Expiry, JournalError, Reader, SnapshotInfo};
+
+/// What is to be written down, and what may go then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What is told.
+    pub told: Vec<Retention>,
+    /// What may go, if anything more may.
+    pub expiry: Option<Expiry>,
+    /// How full the store is.
+    pub budget: BudgetState,
+    /// More should go than there is a snapshot for: one is wanted now.
+    pub wants_snapshot: bool,
+    /// A snapshot that should have become the checkpoint cannot be read: no input goes.
+    pub unreadable: Option<u64>,
+}
+
+/// A store as it is, with what of it is older than a policy allows.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn look(reader: &mut dyn Reader, policy: &Policy, now: Timestamp) -> Result<Kept, JournalError> {
+    let mut old = |days| match cutoff(now, days) {
+        // What is as of the first moment of a day is of that day.
+        Some(cutoff) => reader.seq_at(Timestamp::from_micros(cutoff.micros() - 1)),
+        None => Ok(0),
+    };
+    let (old_record, old_person) = (old(policy.records.days)?, old(policy.personal_days)?);
+    Ok(Kept {
+        // First, so that nothing else is behind it.
+        head: reader.head()?,
+        expiry: reader.expiry()?,
+        holdings: reader.holdings()?,
+        snapshots: reader.snapshots()?,
+        old_record,
+        old_person,
+    })
+}
+
+/// Looks at a store and decides; `before` is how full it was the last time.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn survey(
+    reader: &mut dyn Reader,
+    policy: &Policy,
+    now: Timestamp,
+    before: BudgetState,
+) -> Result<Decision, JournalError> {
+    let kept = look(reader, policy, now)?;
+    let plan = plan(policy, &kept, now, before);
+    let mut decision =
+        Decision { budget: plan.budget, wants_snapshot: plan.wants_snapshot, ..Decision::default() };
+    if plan.budget != before
+        && let Some(budget_bytes) = policy.budget_bytes
+    {
+        let used_bytes = kept.holdings.used_bytes;
+        decision.told.push(Retention::Budget { state: plan.budget, used_bytes, budget_bytes });
+    }
+    let mut expiry = kept.expiry.clone();
+    if let Some((info, why)) = plan.checkpoint {
+        match horizon(reader, &info, why)? {
+            Some(told) => {
+                decision.told.push(told);
+                expiry.checkpoint = Checkpoint { snapshot: info.id, seq: info.seq, entry: info.entry };
+            }
+            None => decision.unreadable = Some(info.id),
+        }
+    }
+    parts(&plan, &mut expiry, &mut decision.told);
+    if let Some(before) = plan.quarantine_before {
+        expiry.quarantine_before = before;
+        let since_ever = kept.expiry.quarantine_before == Timestamp::MIN;
+        // In a store without quarantined messages nothing goes, and nothing is to be told.
+        if holds_before(reader, before, (!since_ever).then_some(kept.expiry.quarantine_before))? {
+            decision.told.push(Retention::Quarantine { before });
+        }
+    }
+    let tells = decision.told.iter().any(|told| !matches!(told, Retention::Budget { .. }));
+    decision.expiry = Some(expiry).filter(|_| tells);
+    Ok(decision)
+}
+
+/// What is told of inputs that go; none when the snapshot cannot be relied on.
+fn horizon(
+    reader: &mut dyn Reader,
+    info: &SnapshotInfo,
+    why: RetentionWhy,
+) -> Result<Option<Retention>, JournalError> {
+    let Some(digest) = snapshots::digest(reader, info)? else { return Ok(None) };
+    let Some(record) = reader.record(info.seq)? else { return Ok(None) };
+    let before = record.as_of;
+    Ok(Some(Retention::Inputs { entry: info.entry, seq: info.seq, before, digest, why }))
+}
+
+fn parts(plan: &Plan, expiry: &mut Expiry, told: &mut Vec<Retention>) {
+    let mut going = |classes: &[PartClass], seq: u64, why| {
+        let words: BTreeSet<String> = classes.iter().map(|class| class.as_str().to_owned()).collect();
+        for class in classes {
+            let limit = expiry.parts.entry(class.code()).or_default();
+            *limit = seq.max(*limit);
+        }
+        told.push(Retention::Parts { classes: words, seq, why });
+    };
+    if let Some((seq, why)) = plan.records {
+        going(&RECORD_CLASSES, seq, why);
+    }
+    if let Some(seq) = plan.personal {
+        going(&[PartClass::Personal], seq, RetentionWhy::Age);
+    }
+}
+
+/// Whether messages are held that were quarantined within that time.
+fn holds_before(
+    reader: &mut dyn Reader,
+    before: Timestamp,
+    since: Option<Timestamp>,
+) -> Result<bool, JournalError> {
+    use std::ops::ControlFlow::{Break, Continue};
+
+    use crate::store::QuarantineState::Held;
+    let mut found = false;
+    reader.quarantine(Some(Held), &mut |item| {
+        found = item.at < before && since.is_none_or(|since| item.at >= since);
+        // They come in the order in which they were put there.
+        if found || item.at >= before { Break(()) } else { Continue(()) }
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,160 @@
+//! Looking after what is kept: from time to time a survey beside the loop, and what it decided written down by the loop.
+
+use std::fmt;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use osel_core::engine::{BudgetState, Retention};
+use osel_core::time::Timestamp;
+use tokio::runtime::Handle;
+
+use super::Happening;
+use crate::runtime::recorder::{RecordError, Recorder};
+use crate::runtime::retention::{Decision, Policy, survey};
+use crate::store::{JournalError, Reader};
+use crate::telemetry::chain;
+
+/// How often it is looked whether something may go: a disk that fills within the hour is noticed with time to spare.
+const SURVEY_EVERY: Duration = Duration::from_secs(600);
+/// How soon again when a snapshot was wanted: it is made with the next batch.
+const SURVEY_AGAIN: Duration = Duration::from_secs(30);
+
+/// Looks after what is kept.
+pub(super) struct Keeper {
+    policy: Policy,
+    /// Away while a survey is under way.
+    reader: Option<Box<dyn Reader>>,
+    next: Instant,
+    /// How full the store was the last time.
+    budget: BudgetState,
+    /// How many snapshots had been begun when the survey began.
+    snapshots: u64,
+    /// What did not go well the last time, so that it is said once.
+    trouble: Option<String>,
+}
+
+/// What a survey found, and the reader that it was done with.
+pub(super) struct Surveyed {
+    reader: Box<dyn Reader>,
+    decision: Result<Decision, JournalError>,
+}
+
+impl fmt::Debug for Surveyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surveyed").field("decision", &self.decision).finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// Looks after a store by a policy.
+    pub(super) fn new(policy: Policy, reader: Box<dyn Reader>) -> Self {
+        let (next, budget) = (Instant::now(), BudgetState::Within);
+        Self { policy, reader: Some(reader), next, budget, snapshots: 0, trouble: None }
+    }
+
+    /// Goes by another policy from now on.
+    pub(super) fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.next = Instant::now();
+    }
+
+    /// Begins a survey, if one is due and nothing is on its way out: what goes just now still counts as there.
+    pub(super) fn begin_if_due(
+        &mut self,
+        now: Timestamp,
+        recorder: &Recorder,
+        tokio: &Handle,
+        sender: &Sender<Happening>,
+    ) {
+        if Instant::now() < self.next || recorder.is_expiring() {
+            return;
+        }
+        let Some(mut reader) = self.reader.take() else { return };
+        self.snapshots = recorder.snapshots_begun();
+        let (policy, budget, sender) = (self.policy, self.budget, sender.clone());
+        tokio.spawn_blocking(move || {
+            let decision = survey(&mut *reader, &policy, now, budget);
+            // The loop may have ended.
+            let _ = sender.send(Happening::Surveyed(Box::new(Surveyed { reader, decision })));
+        });
+    }
+
+    /// Writes down what a survey decided, unless it may not hold any more.
+    pub(super) fn surveyed(
+        &mut self,
+        now: Timestamp,
+        surveyed: Surveyed,
+        recorder: &mut Recorder,
+    ) -> Result<(), RecordError> {
+        self.reader = Some(surveyed.reader);
+        self.next = Instant::now() + SURVEY_EVERY;
+        let decision = match surveyed.decision {
+            Ok(decision) => decision,
+            Err(error) => {
+                self.say(Some(chain(&error)));
+                return Ok(());
+            }
+        };
+        let unreadable =
+            decision.unreadable.map(|id| format!("snapshot {id} cannot be read: no input goes behind it"));
+        self.say(unreadable);
+        if decision.wants_snapshot {
+            recorder.want_snapshot();
+            self.next = Instant::now() + SURVEY_AGAIN;
+        }
+        if recorder.snapshots_begun() > self.snapshots && decision.expiry.is_some() {
+            // The one that was chosen may have been pruned for a newer one.
+            self.next = Instant::now();
+            return Ok(());
+        }
+        self.budget = decision.budget;
+        if decision.told.is_empty() {
+            return Ok(());
+        }
+        decision.told.iter().for_each(log);
+        recorder.let_go(now, decision.told, decision.expiry)
+    }
+
+    fn say(&mut self, trouble: Option<String>) {
+        if self.trouble != trouble
+            && let Some(detail) = &trouble
+        {
+            tracing::error!(detail, "what is kept cannot be looked after");
+        }
+        self.trouble = trouble;
+    }
+}
+
+/// Writes a line about what goes.
+fn log(told: &Retention) {
+    match told {
+        Retention::Inputs { entry, seq, before, .. } => {
+            tracing::info!(entry, record = seq, %before, "inputs go: states before this are not known any more");
+        }
+        Retention::Parts { classes, seq, .. } => {
+            let classes = classes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            tracing::info!(classes, up_to_record = seq, "parts of records go");
+        }
+        Retention::Quarantine { before } => {
+            tracing::info!(%before, "messages in quarantine since before this are not held any longer");
+        }
+        Retention::Budget { state, used_bytes, budget_bytes } => match state {
+            BudgetState::Within => {
+                tracing::info!(used_bytes, budget_bytes, "there is room in the disk budget again");
+            }
+            BudgetState::Tight => tracing::warn!(used_bytes, budget_bytes, "the disk budget will be used up"),
+            BudgetState::Biting => {
+                tracing::warn!(
+                    used_bytes,
+                    budget_bytes,
+                    "the disk budget is nearly used up: the oldest goes early"
+                );
+            }
+            BudgetState::Exhausted => tracing::error!(
+                used_bytes,
+                budget_bytes,
+                "the disk budget is nearly used up, and nothing more may go: give it more, or keep less"
+            ),
+        },
+    }
+}

@@ -1,0 +1,223 @@
+//! The part of the conformance suite that is about letting go of old content.
+
+use std::time::Duration;
+
+use super::check::CommitFault;
+use super::data::*;
+use super::error::JournalError;
+use super::journal::{Journal, Reader};
+use super::suite::{add, collect, entry, reader, record, refusal, seconds};
+
+/// Runs this part of the suite.
+pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
+    nothing_goes_unasked(&mut *make());
+    inputs_go_behind_a_checkpoint_step_by_step(&mut *make());
+    all_inputs_may_go(&mut *make());
+    parts_go_by_class(&mut *make());
+    held_messages_stay_until_their_time(&mut *make());
+    an_order_that_cannot_be_is_refused(&mut *make());
+    a_checkpoint_is_never_pruned(&mut *make());
+}
+
+/// Commits an order with the next entry and record, which tell of it.
+fn order(journal: &mut dyn Journal, expiry: &Expiry) -> Result<Head, JournalError> {
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let (entries, records) = ([entry(head.entry + 1)], [record(head.seq + 1)]);
+    let commit =
+        Commit { entries: &entries, records: &records, expiry: Some(expiry), ..Commit::empty(epoch, head) };
+    journal.commit(&commit)
+}
+
+/// Adds up to `to` with a version of each record, and a snapshot of the whole.
+fn add_with_snapshot(journal: &mut dyn Journal, to: u64) -> Checkpoint {
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let entries: Vec<_> = (head.entry + 1..=to).map(entry).collect();
+    let records: Vec<_> = (head.seq + 1..=to).map(record).collect();
+    let versions: Vec<_> = (head.seq + 1..=to).map(version).collect();
+    let commit =
+        Commit { entries: &entries, records: &records, versions: &versions, ..Commit::empty(epoch, head) };
+    journal.commit(&commit).unwrap();
+    let snapshot = journal.begin_snapshot(to, to, seconds(to as i64)).unwrap();
+    for _ in 0..3 {
+        journal.add_snapshot_chunk(snapshot, format!("state {to}").as_bytes()).unwrap();
+    }
+    journal.complete_snapshot(snapshot).unwrap();
+    Checkpoint { snapshot, seq: to, entry: to }
+}
+
+fn version(seq: u64) -> VersionSet {
+    VersionSet { seq, data: format!("version {seq}").into_bytes() }
+}
+
+/// Without the parts of these classes.
+fn without(mut record: StoredRecord, classes: &[u8]) -> StoredRecord {
+    for part in record.parts.iter_mut().filter(|part| classes.contains(&part.class)) {
+        part.content = PartContent::Gone;
+        part.salt = [0; 16];
+    }
+    record
+}
+
+/// Lets go step by step, looks after each, and says how many there were.
+fn expire(journal: &mut dyn Journal, look: impl Fn(&mut dyn Reader)) -> usize {
+    let mut reader = reader(journal);
+    let mut steps = 1;
+    while journal.expire(Duration::ZERO).unwrap() {
+        look(&mut *reader);
+        steps += 1;
+    }
+    look(&mut *reader);
+    steps
+}
+
+fn nothing_goes_unasked(journal: &mut dyn Journal) {
+    assert!(!journal.expire(Duration::MAX / 4).unwrap());
+    add_with_snapshot(journal, 9);
+    assert!(!journal.expire(Duration::ZERO).unwrap());
+    let mut reader = reader(journal);
+    assert_eq!(reader.expiry().unwrap(), Expiry::default());
+    assert_eq!(collect(|each| reader.entries(ALL, each)).len(), 9);
+    assert_eq!(reader.record(1).unwrap(), Some(record(1)));
+}
+
+fn inputs_go_behind_a_checkpoint_step_by_step(journal: &mut dyn Journal) {
+    for to in [100, 200, 300] {
+        add_with_snapshot(journal, to);
+    }
+    let checkpoint = add_with_snapshot(journal, 400);
+    add_with_snapshot(journal, 500);
+    let before = reader(journal).holdings().unwrap();
+    let head = order(journal, &Expiry { checkpoint, ..Expiry::default() }).unwrap();
+    assert_eq!(head.seq, 501);
+    let steps = expire(journal, |reader| {
+        // A part that is said to lie in an entry lies there.
+        for record in collect(|each| reader.records(ALL, each)) {
+            if record.parts.iter().any(|part| part.content == PartContent::InEntry) {
+                assert_eq!(reader.entry(record.entry).unwrap(), Some(entry(record.entry)));
+            }
+        }
+        assert_eq!(collect(|each| reader.entries(401..=u64::MAX, each)).len(), 101);
+        assert_eq!(reader.snapshot_at(450).unwrap().unwrap().id, checkpoint.snapshot);
+        assert_eq!(reader.head().unwrap(), head);
+    });
+    assert!(steps > 8, "{steps}");
+    let mut reader = reader(journal);
+    assert_eq!(reader.expiry().unwrap().checkpoint, checkpoint);
+    assert_eq!(collect(|each| reader.entries(ALL, each)), (401..=501).map(entry).collect::<Vec<_>>());
+    let records: Vec<_> =
+        (1..=400).map(|seq| without(record(seq), &[3])).chain((401..=501).map(record)).collect();
+    assert_eq!(collect(|each| reader.records(ALL, each)), records);
+    assert_eq!(collect(|each| reader.versions(ALL, each)), (401..=500).map(version).collect::<Vec<_>>());
+    assert_eq!(reader.snapshots().unwrap().iter().map(|info| info.seq).collect::<Vec<_>>(), [500, 400]);
+    assert_eq!(collect(|each| reader.snapshot(checkpoint.snapshot, each)), vec![b"state 400".to_vec(); 3]);
+    let after = reader.holdings().unwrap();
+    assert!(after.input_bytes < before.input_bytes && after.version_bytes < before.version_bytes);
+    assert!(after.snapshot_bytes < before.snapshot_bytes);
+    assert_eq!(journal.reopen().unwrap(), head);
+    // It does not go back, and nothing is done twice.
+    order(journal, &Expiry { checkpoint: Checkpoint::default(), ..Expiry::default() }).unwrap();
+    assert_eq!(reader.expiry().unwrap().checkpoint, checkpoint);
+    assert!(!journal.expire(Duration::ZERO).unwrap());
+    assert_eq!(add(journal, 503).unwrap().entry, 503);
+}
+
+fn all_inputs_may_go(journal: &mut dyn Journal) {
+    let checkpoint = add_with_snapshot(journal, 5);
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let expiry = Expiry { checkpoint, ..Expiry::default() };
+    journal.commit(&Commit { expiry: Some(&expiry), ..Commit::empty(epoch, head) }).unwrap();
+    expire(journal, |_| {});
+    assert_eq!(collect(|each| reader(journal).entries(ALL, each)), []);
+    let holdings = reader(journal).holdings().unwrap();
+    assert_eq!((holdings.input_bytes, holdings.version_bytes), (0, 0));
+    assert_eq!(journal.reopen().unwrap(), head);
+    add(journal, 6).unwrap();
+    assert_eq!(collect(|each| reader(journal).entries(ALL, each)), [entry(6)]);
+}
+
+fn parts_go_by_class(journal: &mut dyn Journal) {
+    add(journal, 300).unwrap();
+    let expiry = |parts: &[(u8, u64)]| Expiry { parts: parts.iter().copied().collect(), ..Expiry::default() };
+    order(journal, &expiry(&[(2, 250)])).unwrap();
+    expire(journal, |_| {});
+    order(journal, &expiry(&[(1, 140), (2, 10)])).unwrap();
+    expire(journal, |_| {});
+    let wanted = (1..=302).map(|seq| match seq {
+        1..=140 => without(record(seq), &[1, 2]),
+        141..=250 => without(record(seq), &[2]),
+        _ => record(seq),
+    });
+    let mut reader = reader(journal);
+    assert_eq!(collect(|each| reader.records(ALL, each)), wanted.collect::<Vec<_>>());
+    assert_eq!(reader.expiry().unwrap(), expiry(&[(1, 140), (2, 250)]));
+    assert_eq!(collect(|each| reader.entries(ALL, each)).len(), 302);
+}
+
+fn held_messages_stay_until_their_time(journal: &mut dyn Journal) {
+    let mut checkpoints = Vec::new();
+    for (to, held) in [(4, 2), (8, 6)] {
+        checkpoints.push(add_with_snapshot(journal, to));
+        let (head, epoch) = (journal.head(), journal.info().epoch);
+        let quarantine: Vec<_> = [(held, QuarantineState::Held), (held + 1, QuarantineState::Replayed)]
+            .map(|(id, state)| QuarantineItem {
+                id,
+                entry: id,
+                source: "region-one".to_owned(),
+                at: seconds(id as i64),
+                reason_code: "not_json".to_owned(),
+                reason: "expected value".to_owned(),
+                event_type: None,
+                message_id: None,
+                state,
+            })
+            .into();
+        journal.commit(&Commit { quarantine: &quarantine, ..Commit::empty(epoch, head) }).unwrap();
+    }
+    let kept = |journal: &dyn Journal| -> Vec<Entry> {
+        let mut entries = collect(|each| reader(journal).entries(1..=8, each));
+        entries.retain(|entry| !entry.erased);
+        entries
+    };
+    let (checkpoint, quarantine_before) = (checkpoints[1], seconds(0));
+    order(journal, &Expiry { checkpoint, quarantine_before, ..Expiry::default() }).unwrap();
+    expire(journal, |_| {});
+    assert_eq!(kept(journal), [entry(2), entry(6)]);
+    for (before, left) in [(2, vec![entry(2), entry(6)]), (3, vec![entry(6)]), (7, vec![])] {
+        order(journal, &Expiry { quarantine_before: seconds(before), ..Expiry::default() }).unwrap();
+        expire(journal, |_| {});
+        assert_eq!(kept(journal), left, "{before}");
+    }
+    assert_eq!(collect(|each| reader(journal).entries(1..=8, each)), []);
+    assert_eq!(collect(|each| reader(journal).quarantine(None, each)).len(), 4);
+}
+
+fn an_order_that_cannot_be_is_refused(journal: &mut dyn Journal) {
+    let checkpoint = add_with_snapshot(journal, 3);
+    let unfinished = journal.begin_snapshot(2, 2, seconds(1)).unwrap();
+    for wrong in [
+        Checkpoint { snapshot: 99, ..checkpoint },
+        Checkpoint { snapshot: unfinished, seq: 2, entry: 2 },
+        Checkpoint { entry: 2, ..checkpoint },
+        Checkpoint { seq: 2, ..checkpoint },
+    ] {
+        let result = order(journal, &Expiry { checkpoint: wrong, ..Expiry::default() });
+        assert_eq!(refusal(result), CommitFault::Checkpoint { snapshot: wrong.snapshot });
+    }
+    let ahead = Checkpoint { entry: 4, ..checkpoint };
+    let result = order(journal, &Expiry { checkpoint: ahead, ..Expiry::default() });
+    assert_eq!(refusal(result), CommitFault::Expiry { seq: 3, entry: 4 });
+    let result = order(journal, &Expiry { parts: [(1, 9)].into(), ..Expiry::default() });
+    assert_eq!(refusal(result), CommitFault::Expiry { seq: 9, entry: 0 });
+    assert_eq!(journal.head().entry, 3);
+    assert_eq!(reader(journal).expiry().unwrap(), Expiry::default());
+    assert_eq!(order(journal, &Expiry { checkpoint, ..Expiry::default() }).unwrap().entry, 4);
+}
+
+fn a_checkpoint_is_never_pruned(journal: &mut dyn Journal) {
+    let checkpoint = add_with_snapshot(journal, 3);
+    add_with_snapshot(journal, 6);
+    order(journal, &Expiry { checkpoint, ..Expiry::default() }).unwrap();
+    assert_eq!(journal.prune_snapshots(&mut |_| false).unwrap(), 1);
+    let left: Vec<_> = reader(journal).snapshots().unwrap().iter().map(|info| info.id).collect();
+    assert_eq!(left, [checkpoint.snapshot]);
+}

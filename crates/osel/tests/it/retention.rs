@@ -1,0 +1,462 @@
+//! Old content goes, whatever the schedule and wherever it is cut short: the trail verifies, what is known stays, and a state from
+//! behind the horizon is refused rather than guessed.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use osel::runtime::retention::policy::{Limit, Policy};
+use osel::runtime::retention::{Decision, survey};
+use osel::runtime::verification::{Finding, verify};
+use osel::runtime::{Recorder, state};
+use osel::store::{Commit, Journal, JournalError, NewStore, Reader, Store};
+use osel_core::decode::decode;
+use osel_core::engine::{BudgetState, Engine, EngineLine, EngineOptions, Retention};
+use osel_core::event::{Properties, RawMessage};
+use osel_core::time::Timestamp;
+use osel_sim::cloud::{Cloud, CloudOptions};
+use osel_sim::random::Random;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::command::{Place, json_lines, osel, refused, run};
+
+const DAY: i64 = 86_400;
+/// When the first of the days begins: long ago by any clock.
+const FIRST: i64 = 1_577_836_800;
+/// How many things users of the cloud do in a day.
+const STEPS_A_DAY: usize = 12;
+
+fn day(day: i64) -> Timestamp {
+    Timestamp::EPOCH.plus_seconds(FIRST + day * DAY)
+}
+
+/// A store that listens to a simulated cloud.
+struct Listener {
+    path: String,
+    cloud: Cloud,
+    today: i64,
+    /// The clouds after some of the records, as lines.
+    states: BTreeMap<u64, Vec<String>>,
+}
+
+impl Listener {
+    fn new(place: &Place, name: &str, seed: u64) -> Self {
+        let path = place.path(name);
+        let new = NewStore { id: [7; 16], created_at: day(0) };
+        drop(Store::create(Path::new(&path), &new).unwrap());
+        let cloud = Cloud::new(CloudOptions { seed, ..CloudOptions::default() });
+        Self { path, cloud, today: 0, states: BTreeMap::new() }
+    }
+
+    fn writer(&self) -> Recorder {
+        let journal = Store::open_writer(Path::new(&self.path)).unwrap();
+        let mut recorder = Recorder::resume(Box::new(journal), &EngineOptions::default()).unwrap();
+        recorder.snapshot_daily(true);
+        recorder
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Store::open_reader(Path::new(&self.path)).unwrap())
+    }
+
+    /// Listens for so many days.
+    fn listen(&mut self, days: i64) {
+        let mut recorder = self.writer();
+        for _ in 0..days {
+            self.cloud.run(STEPS_A_DAY);
+            for (number, mut message) in self.cloud.drain().into_iter().enumerate() {
+                let at = day(self.today).plus_seconds(60 * (number as i64 + 1));
+                message.notification["timestamp"] = at.to_string().trim_end_matches('Z').into();
+                let mut body = message.body();
+                if number == 3 {
+                    body.truncate(20);
+                }
+                let raw = RawMessage {
+                    source: Arc::from("bus"),
+                    region: None,
+                    exchange: message.exchange.into(),
+                    routing_key: "notifications.info".into(),
+                    redelivered: false,
+                    received_at: at,
+                    properties: Properties::default(),
+                    body: body.into_bytes(),
+                };
+                recorder.message(at, &raw, decode(&raw)).unwrap();
+            }
+            recorder.flush().unwrap();
+            self.today += 1;
+        }
+        let head = recorder.head().seq;
+        drop(recorder);
+        let known = self.states.last_key_value().map_or(0, |(seq, _)| *seq);
+        for seq in (known + 1..=head).filter(|seq| seq % 53 == 0 || *seq == head) {
+            let engine = state::at(&mut *self.reader(), seq, &EngineOptions::default()).unwrap();
+            self.states.insert(seq, clouds(&engine));
+        }
+    }
+
+    /// Decides and writes down; the store may let go then, and does so only when it is told to.
+    fn decide(&self, policy: &Policy) -> Decision {
+        let decision = survey(&mut *self.reader(), policy, day(self.today), BudgetState::Within).unwrap();
+        let mut recorder = self.writer();
+        if decision.wants_snapshot {
+            recorder.want_snapshot();
+        }
+        recorder.let_go(day(self.today), decision.told.clone(), None).unwrap();
+        recorder.flush().unwrap();
+        drop(recorder);
+        let mut journal = Store::open_writer(Path::new(&self.path)).unwrap();
+        let (head, epoch) = (journal.head(), journal.info().epoch);
+        let commit = Commit { expiry: decision.expiry.as_ref(), ..Commit::empty(epoch, head) };
+        journal.commit(&commit).unwrap();
+        decision
+    }
+
+    /// Lets go of all that may go by now.
+    fn expire(&self) {
+        let mut journal = Store::open_writer(Path::new(&self.path)).unwrap();
+        while journal.expire(Duration::ZERO).unwrap() {}
+    }
+
+    /// What must be true at any time.
+    fn check(&self) {
+        let mut reader = self.reader();
+        let finding = verify(&mut *reader, None, &mut || {}).unwrap();
+        let Finding::Good { records, .. } = finding else { panic!("{finding:?}") };
+        let head = reader.head().unwrap();
+        assert_eq!(records, head.seq);
+        let horizon = reader.expiry().unwrap().checkpoint;
+        for (&seq, wanted) in &self.states {
+            let options = EngineOptions::default();
+            match state::at(&mut *reader, seq, &options) {
+                Ok(engine) => {
+                    assert!(seq >= horizon.seq, "{seq} is behind {horizon:?}");
+                    assert_eq!(clouds(&engine), *wanted, "after record {seq}");
+                }
+                Err(JournalError::Expired { seq: first, .. }) => {
+                    assert!(seq < horizon.seq && first == horizon.seq, "{seq} {horizon:?}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let mut due = horizon.entry + 1;
+        reader
+            .entries(due..=u64::MAX, &mut |entry| {
+                assert_eq!(entry.number, due);
+                due += 1;
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(due, head.entry + 1, "nothing goes that is not behind the checkpoint");
+    }
+
+    fn resumed(&self) -> Vec<String> {
+        lines(&state::resume(&mut *self.reader(), &EngineOptions::default()).unwrap())
+    }
+}
+
+fn lines(engine: &Engine) -> Vec<String> {
+    engine.lines().map(|line| serde_json::to_string(&line).unwrap()).collect()
+}
+
+/// What `--at` shows.
+fn clouds(engine: &Engine) -> Vec<String> {
+    let shown = engine.lines().filter(|line| matches!(line, EngineLine::Object(_)));
+    shown.map(|line| serde_json::to_string(&line).unwrap()).collect()
+}
+
+fn collect<T>(read: impl FnOnce(&mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), JournalError>) -> Vec<T> {
+    let mut all = Vec::new();
+    read(&mut |one| {
+        all.push(one);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    all
+}
+
+fn days(inputs: u32) -> Policy {
+    Policy { inputs: Limit { days: Some(inputs), bytes: None }, ..Policy::default() }
+}
+
+#[test]
+fn a_store_killed_between_any_two_steps_of_letting_go_is_whole() {
+    let place = Place::new("retention-kill");
+    let mut listener = Listener::new(&place, "store", 3);
+    listener.listen(12);
+    let policy = Policy { personal_days: Some(2), quarantine_days: Some(8), ..days(5) };
+    let before = listener.resumed();
+    let decision = listener.decide(&policy);
+    assert_eq!(decision.told.len(), 3, "{decision:?}");
+    let [Retention::Inputs { before: time, digest, .. }, ..] = &decision.told[..] else {
+        panic!("{decision:?}")
+    };
+    let id = decision.expiry.as_ref().unwrap().checkpoint.snapshot;
+    let bytes = collect(|each| listener.reader().snapshot(id, each)).concat();
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(*digest, hash);
+    assert!(*time <= day(listener.today - 5) && *time > day(listener.today - 7), "{time}");
+    let after = listener.resumed();
+    let without_seq = |lines: &[String]| lines[1..].to_vec();
+    assert_eq!(without_seq(&after), without_seq(&before));
+    let mut steps = 0;
+    loop {
+        listener.check();
+        // Each time another process, as after a kill: whatever was not committed is not there.
+        let mut journal = Store::open_writer(Path::new(&listener.path)).unwrap();
+        steps += 1;
+        if !journal.expire(Duration::ZERO).unwrap() {
+            break;
+        }
+    }
+    assert!(steps > 10, "{steps}");
+    assert_eq!(listener.resumed(), after);
+    // What is held in quarantine is there, older ones are not.
+    let mut reader = listener.reader();
+    let (mut held, mut gone) = (0, 0);
+    for item in collect(|each| listener.reader().quarantine(None, each)) {
+        let entry = reader.entry(item.entry).unwrap().filter(|entry| !entry.erased);
+        assert_eq!(entry.is_some(), item.at >= day(listener.today - 8), "{item:?}");
+        *(if entry.is_some() { &mut held } else { &mut gone }) += 1;
+    }
+    assert!(held > 5 && gone >= 4, "{held} {gone}");
+    // And listening goes on.
+    listener.listen(1);
+    listener.check();
+}
+
+#[test]
+fn the_writer_lets_go_while_it_writes() {
+    let place = Place::new("retention-writer");
+    let mut listener = Listener::new(&place, "store", 4);
+    listener.listen(9);
+    let decision = survey(&mut *listener.reader(), &days(3), day(9), BudgetState::Within).unwrap();
+    let mut recorder = listener.writer();
+    recorder.let_go(day(9), decision.told, decision.expiry).unwrap();
+    assert!(recorder.is_expiring());
+    recorder.flush().unwrap();
+    while recorder.is_expiring() {
+        std::thread::yield_now();
+    }
+    let told = recorder.head().seq;
+    drop(recorder);
+    let checkpoint = listener.reader().expiry().unwrap().checkpoint;
+    let held: Vec<u64> =
+        collect(|each| listener.reader().quarantine(None, each)).iter().map(|item| item.entry).collect();
+    let left = collect(|each| listener.reader().entries(1..=checkpoint.entry, each));
+    let left: Vec<u64> = left.iter().filter(|entry| !entry.erased).map(|entry| entry.number).collect();
+    assert!(!left.is_empty() && left.iter().all(|entry| held.contains(entry)), "{left:?}");
+    listener.listen(2);
+    listener.check();
+    // It is said once: a day later there is one more day to go.
+    let again = survey(&mut *listener.reader(), &days(4), day(9), BudgetState::Within).unwrap();
+    assert_eq!(again, Decision::default());
+    assert!(listener.reader().head().unwrap().seq > told);
+}
+
+#[test]
+fn any_schedule_of_letting_go_leaves_what_is_known() {
+    for seed in 1..=4 {
+        let place = Place::new("retention-schedule");
+        let mut listener = Listener::new(&place, "store", seed);
+        let mut random = Random::new(seed);
+        for _ in 0..6 {
+            listener.listen(1 + random.below(4) as i64);
+            let mut some = |most: u64| random.percent(50).then(|| random.below(most));
+            let policy = Policy {
+                inputs: Limit { days: some(9).map(|days| days as u32), bytes: some(60_000) },
+                records: Limit { days: some(15).map(|days| days as u32), bytes: some(300_000) },
+                personal_days: some(9).map(|days| days as u32),
+                quarantine_days: some(9).map(|days| days as u32),
+                budget_bytes: some(2_000_000),
+            };
+            listener.decide(&policy);
+            let before = listener.resumed();
+            let mut journal = Store::open_writer(Path::new(&listener.path)).unwrap();
+            for _ in 0..random.below(40) {
+                journal.expire(Duration::ZERO).unwrap();
+            }
+            drop(journal);
+            listener.check();
+            assert_eq!(listener.resumed(), before, "seed {seed}");
+        }
+        listener.expire();
+        listener.check();
+    }
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_read_lets_nothing_go() {
+    let place = Place::new("retention-unreadable");
+    let mut listener = Listener::new(&place, "store", 5);
+    listener.listen(3);
+    let mut journal = Store::open_writer(Path::new(&listener.path)).unwrap();
+    journal.prune_snapshots(&mut |_| false).unwrap();
+    let head = journal.head();
+    let id = journal.begin_snapshot(head.seq, head.entry, day(1)).unwrap();
+    journal.add_snapshot_chunk(id, b"1\n\"of another form\"\n").unwrap();
+    journal.complete_snapshot(id).unwrap();
+    drop(journal);
+    let decision = survey(&mut *listener.reader(), &days(1), day(9), BudgetState::Within).unwrap();
+    assert_eq!(decision, Decision { unreadable: Some(id), ..Decision::default() });
+}
+
+/// Runs `osel store retention` on a store with these limits.
+fn retention(store: &str, limits: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_osel"));
+    command.env_remove("OSEL_CONFIG").args(["store", "retention", "--store", store]).args(arguments);
+    for (key, value) in limits {
+        command.env(format!("OSEL_RETENTION__{key}"), value);
+    }
+    command.output().unwrap()
+}
+
+/// What it says in JSON of each kind that goes: up to which number, or before when.
+fn going(store: &str, limits: &[(&str, &str)], apply: bool) -> BTreeMap<String, Value> {
+    let arguments: &[&str] = if apply { &["--apply", "-o", "json"] } else { &["-o", "json"] };
+    let output = retention(store, limits, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter(|line| !line["goes"].is_null())
+        .map(|line| (line["kind"].as_str().unwrap().to_owned(), line["goes"].clone()))
+        .collect()
+}
+
+#[test]
+fn the_command_says_what_goes_and_lets_go_of_it() {
+    let place = Place::new("retention-command");
+    let mut listener = Listener::new(&place, "store", 8);
+    listener.listen(4);
+    let store = listener.path.clone();
+    let exposure = |at: &str| run(&["exposure", "--store", &store, "--at", at, "-o", "json"]);
+    let entries = || collect(|each| listener.reader().entries(1..=u64::MAX, each));
+    let (before, last) = (entries(), listener.reader().head().unwrap().seq);
+
+    let would = going(&store, &[], false);
+    assert_eq!(entries(), before, "asking changes nothing");
+    let [first, time] = ["up_to", "before"].map(|key| would["inputs"][key].to_string().replace('"', ""));
+    assert_eq!(would.keys().collect::<Vec<_>>(), ["inputs", "quarantine"]);
+    let writer = Store::open_writer(Path::new(&store)).unwrap();
+    let busy = retention(&store, &[], &["--apply"]);
+    assert_eq!(busy.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&busy.stderr).contains("is in use by process"));
+    drop(writer);
+
+    let horizon = survey(&mut *listener.reader(), &days(30), day(900), BudgetState::Within).unwrap();
+    let seq = horizon.expiry.unwrap().checkpoint.seq;
+    let states = [seq, last].map(|seq| exposure(&seq.to_string()));
+    assert_eq!(going(&store, &[], true), would);
+    assert_eq!(going(&store, &[], true), BTreeMap::new(), "once is enough");
+    assert_eq!([seq, last].map(|seq| exposure(&seq.to_string())), states);
+    assert!(entries().len() < before.len() / 2);
+    assert!(entries().iter().all(|entry| entry.number > first.parse().unwrap()));
+
+    // From behind the horizon nothing is answered, and it is said from when on.
+    let refusal = format!("before {time} (record {seq}), the horizon of what is kept");
+    let earlier = (seq - 1).to_string();
+    let reach = ["--from", "198.51.100.1", "--to", "10.0.0.1", "--protocol", "tcp"];
+    for (command, at) in
+        [("exposure", earlier.as_str()), ("exposure", "2020-01-01T00:00:01Z"), ("reach", "1")]
+    {
+        let rest: &[&str] = if command == "reach" { &reach } else { &[] };
+        let said = refused(2, &[&[command, "--store", &store, "--at", at], rest].concat());
+        assert_eq!(said, format!("osel: --at {at}: {refusal}\n"));
+    }
+    assert!(osel(&["exposure", "--store", &store, "--at", &time]).status.success());
+
+    // The trail says it, verifies, and proves what went as well as what is there.
+    let told = json_lines(&["audit", "search", "--store", &store, "--kind", "system", "-o", "json"]);
+    assert!(
+        told.iter().any(|record| record["summary"].as_str().unwrap().contains(&format!("(record {seq}) go")))
+    );
+    let verified = run(&["audit", "verify", "--store", &store]);
+    assert!(verified.contains("missing"), "{verified}");
+    run(&["audit", "prove", "--store", &store, "1"]);
+    let shown = json_lines(&["audit", "show", "--store", &store, "1", "-o", "json"]);
+    assert_eq!(shown[0]["missing"], serde_json::json!(["payload"]));
+    assert!(!shown[0]["actor"]["user_id"].is_null());
+    run(&["audit", "export", "--store", &store, "--format", "osel-1.1"]);
+
+    // A message in quarantine whose bytes went stays counted, and says so.
+    let id = json_lines(&["quarantine", "list", "--store", &store, "-o", "json"])[0]["id"].to_string();
+    let shown = json_lines(&["quarantine", "show", "--store", &store, &id, "-o", "json"]);
+    assert!(shown[0]["body"].is_null());
+    let replay = osel(&["quarantine", "replay", "--store", &store, &id]);
+    assert_eq!(replay.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&replay.stdout).contains("its bytes were removed"));
+
+    // A copy is as whole as the store.
+    let copy = place.path("copy");
+    run(&["store", "backup", "--store", &store, &copy]);
+    assert_eq!(run(&["audit", "verify", "--store", &copy]), run(&["audit", "verify", "--store", &store]));
+    listener.listen(1);
+    listener.check();
+}
+
+#[test]
+fn records_lose_their_parts_and_keep_their_places() {
+    let place = Place::new("retention-records");
+    let mut listener = Listener::new(&place, "store", 9);
+    listener.listen(3);
+    let store = &listener.path;
+    let limits = [("RECORDS_DAYS", "60"), ("PERSONAL_DAYS", "5")];
+    let went = going(store, &limits, true);
+    let up_to = went["records"]["up_to"].as_u64().unwrap();
+    let personal = went["personal"]["up_to"].as_u64().unwrap();
+    assert!(up_to <= personal);
+    run(&["audit", "verify", "--store", store]);
+    let records = json_lines(&["audit", "export", "--store", store, "-o", "json"]);
+    for record in &records {
+        let seq = record["seq"].as_u64().unwrap();
+        let missing = &record["missing"];
+        let is_whole = |part: &str| !missing.as_array().unwrap().contains(&part.into());
+        assert!(seq > personal || record["actor"]["user_name"].is_null(), "{record}");
+        assert!(record["time"].is_string() && record["hash"].is_string());
+        if seq <= up_to {
+            assert!(!is_whole("body") && record["event_type"].is_null(), "{record}");
+            assert_eq!(record["summary"], "what happened is not kept any more", "{record}");
+        } else {
+            assert!(is_whole("body"), "{record}");
+        }
+    }
+    let told = records.last().unwrap();
+    assert!(told["kind"] == "system" && told["seq"].as_u64().unwrap() > up_to, "{told}");
+}
+
+#[test]
+fn the_command_killed_while_it_lets_go_goes_on_the_next_time() {
+    let place = Place::new("retention-command-kill");
+    let mut listener = Listener::new(&place, "store", 10);
+    listener.listen(8);
+    for kill in 0..4 {
+        let mut apply = Command::new(env!("CARGO_BIN_EXE_osel"))
+            .env_remove("OSEL_CONFIG")
+            .args(["store", "retention", "--apply", "--store", &listener.path])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // As soon as it is written down what goes, and then ever later.
+        let is_ordered = || listener.reader().expiry().unwrap().checkpoint.entry > 0;
+        while apply.try_wait().unwrap().is_none() && !is_ordered() {
+            std::thread::yield_now();
+        }
+        for _ in 0..kill * 20 {
+            std::thread::yield_now();
+        }
+        apply.kill().unwrap();
+        apply.wait().unwrap();
+        listener.check();
+    }
+    listener.expire();
+    listener.check();
+    let checkpoint = listener.reader().expiry().unwrap().checkpoint;
+    let told = json_lines(&["audit", "search", "--store", &listener.path, "--kind", "system", "-o", "json"]);
+    assert_eq!(told.len(), 2, "inputs and quarantine, each told once: {told:?}");
+    assert_eq!(collect(|each| listener.reader().entries(1..=checkpoint.entry, each)), []);
+}
