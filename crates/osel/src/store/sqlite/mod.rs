@@ -5,6 +5,7 @@ mod batch;
 mod connect;
 mod directory;
 mod erase;
+mod file_system;
 mod pages;
 mod reader;
 mod rows;
