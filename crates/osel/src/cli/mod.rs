@@ -7,6 +7,7 @@ mod actor;
 mod audit;
 mod config;
 mod demo;
+mod durability;
 mod exposure;
 mod inventory;
 mod ledger;

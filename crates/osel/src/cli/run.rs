@@ -1,34 +1,28 @@
 //! `osel run`: the daemon.
 
 mod assemble;
+mod lead;
 mod signals;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use tokio::runtime::Runtime;
 
+use self::lead::Lead;
 use self::signals::Signals;
 use super::config::ConfigArg;
-use super::open::{now, writer_at};
-use crate::config::{Config, StoreConfig};
+use super::open::now;
 use crate::runtime::service::{Service, ServiceSettings};
-use crate::store::{ErrorClass, Journal, JournalError};
 use crate::telemetry;
 
 /// Threads that read from brokers and scan: decoding is spread over them, the engine has a thread of its own.
 const WORKERS: usize = 2;
-/// How long a store that cannot be opened is left alone.
-const OPEN_WAIT: Duration = Duration::from_secs(5);
-/// How often it is said that it still cannot be opened.
-const OPEN_REMINDER: Duration = Duration::from_secs(600);
-
 /// Listens to the message buses of a cloud and keeps the trail, until it is told to stop.
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
-/// is away (broker, disk space) is waited for. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again.
+/// is away (broker, disk space) is waited for. With a store in PostgreSQL that another osel writes, it stands by and takes over when that
+/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
@@ -48,14 +42,17 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .build()
         .context("the system has no threads")?;
     let signals = Signals::watch(&tokio)?;
-    let Some(journal) = open(&config, &tokio, &signals)? else { return Ok(ExitCode::SUCCESS) };
+    let options = assemble::options(&config);
+    let led = lead::take(&config.store, &options, |time| tokio.block_on(signals.stopped_within(time)))?;
+    let Some(Lead { journal, follower }) = led else { return Ok(ExitCode::SUCCESS) };
     let store_id = journal.info().id.clone();
     tracing::info!(store = store_id, sources = config.sources.len(), "started");
     let settings = ServiceSettings {
         sources: assemble::sources(&config, &args.config, &store_id),
-        options: assemble::options(&config),
+        options,
         limits: assemble::limits(&config),
         clock: now,
+        follower,
     };
     let service = Service::start(journal, settings, tokio.handle())?;
     signals.guide(&tokio, service.handle(), log, args.config.clone(), config);
@@ -64,27 +61,4 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // What is still under way outside (a broker that does not answer) is not waited for.
     tokio.shutdown_background();
     Ok(ExitCode::SUCCESS)
-}
-
-/// Opens the store, however long it takes while waiting may help; none when it is told to stop meanwhile.
-fn open(config: &Config, tokio: &Runtime, signals: &Signals) -> anyhow::Result<Option<Box<dyn Journal>>> {
-    let StoreConfig::Directory(directory) = &config.store;
-    let mut said: Option<Instant> = None;
-    loop {
-        let error = match writer_at(directory) {
-            Ok(journal) => return Ok(Some(journal)),
-            Err(error) => error,
-        };
-        let class = error.downcast_ref::<JournalError>().map(JournalError::class);
-        if class != Some(ErrorClass::Transient) {
-            return Err(error);
-        }
-        if said.is_none_or(|said| said.elapsed() >= OPEN_REMINDER) {
-            said = Some(Instant::now());
-            tracing::error!(error = format!("{error:#}"), "the store cannot be opened: trying on");
-        }
-        if tokio.block_on(signals.stopped_within(OPEN_WAIT)) {
-            return Ok(None);
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::check;
+use super::check_store;
 use super::files;
 use super::keys;
 use super::parts::{Config, StoreConfig};
@@ -45,7 +46,7 @@ impl Config {
             return Ok(None);
         }
         let reading = Reading::new(file.as_deref(), env);
-        let store = check::store(Section::root(&reading, table).section("store"));
+        let store = check_store::store(Section::root(&reading, table).section("store"));
         let (problems, warnings) = reading.remarks();
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
     }

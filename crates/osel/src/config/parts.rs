@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::Secret;
+use super::{PostgresConfig, Secret};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Config {
 pub enum StoreConfig {
     /// In SQLite, in this directory.
     Directory(PathBuf),
+    /// In PostgreSQL, shared by a leader and those that stand by.
+    Postgres(PostgresConfig),
 }
 
 /// One bus to listen to.

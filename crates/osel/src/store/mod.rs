@@ -5,8 +5,8 @@
 //! has no clock; what it writes down it was told. SQL lives below this module only. From here the runtime
 //! acknowledges messages and starts commands, and the command line reads.
 //!
-//! There is one implementation, [`Store`] in a directory; the suite in `suite.rs` says what every other must
-//! do as well.
+//! There are two implementations: [`Store`] in a directory, and [`PostgresJournal`] in a database, of which several
+//! osels are one the leader of at a time. The suite in `suite.rs` says what both must do.
 
 pub mod block;
 pub mod check;
@@ -14,6 +14,7 @@ pub mod code;
 pub mod data;
 pub mod error;
 pub mod journal;
+mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -21,4 +22,5 @@ mod suite;
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};
 pub use journal::{Journal, Reader};
+pub use postgres::{Durability, PostgresJournal, PostgresReader, inspect};
 pub use sqlite::{BackupProgress, SqliteJournal, SqliteReader, Store};

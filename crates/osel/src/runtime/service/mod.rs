@@ -20,6 +20,7 @@ pub use self::scans::ScanLimits;
 use self::scans::Scans;
 use self::tap::Tap;
 use super::recorder::{RecordError, Recorder};
+use super::state::Follower;
 use super::writer::{OnFailure, Written};
 use crate::source::rabbitmq::{BusEvent, Settings};
 use crate::store::{ErrorClass, Journal, JournalError};
@@ -47,6 +48,8 @@ pub struct ServiceSettings {
     pub limits: ScanLimits,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
+    /// The engine of one who stood by.
+    pub follower: Option<Follower>,
 }
 
 /// Why the daemon ended.
@@ -121,7 +124,7 @@ impl Service {
         settings: ServiceSettings,
         tokio: &Handle,
     ) -> Result<Self, ServiceError> {
-        let ServiceSettings { sources, options, limits, clock } = settings;
+        let ServiceSettings { sources, options, limits, clock, follower } = settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
         let cursors = journal.reader().and_then(|mut reader| reader.cursors()).map_err(RecordError::from)?;
@@ -130,7 +133,7 @@ impl Service {
         let notify = move || {
             let _ = written.send(Happening::Written);
         };
-        let recorder = Recorder::resume_with(journal, &options, OnFailure::Keep, notify)?;
+        let recorder = Recorder::resume_with(journal, &options, follower, OnFailure::Keep, notify)?;
         let mut taps = Vec::new();
         for (index, (settings, hosts)) in sources.into_iter().enumerate() {
             let sender = sender.clone();
