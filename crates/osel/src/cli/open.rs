@@ -1,6 +1,7 @@
 //! Which store a command means, and how it is opened.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -113,15 +114,36 @@ pub fn reader_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Reader>> {
 /// # Errors
 /// When it cannot be written.
 pub fn writer_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Journal>> {
+    let named = store.clone();
+    writer_by(&(Arc::new(move || named.clone()) as StoreAccess))
+}
+
+/// The store that is named now.
+pub type StoreAccess = Arc<dyn Fn() -> StoreConfig + Send + Sync>;
+
+/// The store that is named now, for writing; made when it is not there. A database is asked for anew with each connection to it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn writer_by(access: &StoreAccess) -> anyhow::Result<Box<dyn Journal>> {
     let new = || {
         let mut id = [0; 16];
         getrandom::fill(&mut id).context("the system gives no random numbers")?;
         anyhow::Ok(NewStore { id, created_at: now() })
     };
-    let directory = match store {
-        StoreConfig::Postgres(config) => return Ok(Box::new(PostgresJournal::open(config, Some(&new()?))?)),
+    let directory = match access() {
         StoreConfig::Directory(directory) => directory,
+        StoreConfig::Postgres(config) => {
+            let access = Arc::clone(access);
+            // One that became a directory meanwhile takes a restart.
+            let access = move || match access() {
+                StoreConfig::Postgres(config) => config,
+                StoreConfig::Directory(_) => config.clone(),
+            };
+            return Ok(Box::new(PostgresJournal::open_by(Arc::new(access), Some(&new()?))?));
+        }
     };
+    let directory = directory.as_path();
     if Store::exists(directory) {
         match Store::open_writer(directory) {
             // Its making may have been cut short, and then it is made again; what is something else is refused there too.

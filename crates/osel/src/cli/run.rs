@@ -5,6 +5,7 @@ mod lead;
 mod signals;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -12,7 +13,7 @@ use clap::Args;
 use self::lead::Lead;
 use self::signals::Signals;
 use super::config::ConfigArg;
-use super::open::now;
+use super::open::{StoreAccess, now};
 use crate::runtime::service::{Service, ServiceSettings};
 use crate::telemetry;
 
@@ -43,7 +44,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .context("the system has no threads")?;
     let signals = Signals::watch(&tokio)?;
     let options = assemble::options(&config);
-    let led = lead::take(&config.store, &options, |time| tokio.block_on(signals.stopped_within(time)))?;
+    // Passwords are exchanged while we run, as those of the sources are.
+    let (file, started_with) = (args.config.clone(), config.store.clone());
+    let store: StoreAccess =
+        Arc::new(move || file.load_quietly().map_or_else(|| started_with.clone(), |config| config.store));
+    let led = lead::take(&store, &options, |time| tokio.block_on(signals.stopped_within(time)))?;
     let Some(Lead { journal, follower }) = led else { return Ok(ExitCode::SUCCESS) };
     let store_id = journal.info().id.clone();
     tracing::info!(store = store_id, sources = config.sources.len(), "started");

@@ -22,5 +22,5 @@ mod suite;
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};
 pub use journal::{Journal, Reader};
-pub use postgres::{Durability, PostgresJournal, PostgresReader, inspect};
+pub use postgres::{Access, Durability, PostgresJournal, PostgresReader, inspect};
 pub use sqlite::{BackupProgress, SqliteJournal, SqliteReader, Store};

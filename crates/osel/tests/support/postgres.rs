@@ -114,6 +114,27 @@ impl Postgres {
         });
     }
 
+    /// Begins to receive its log, as an asynchronous standby does; whoever holds the process ends it.
+    pub fn follow(&self) -> Child {
+        let kept = self.directory.join("received");
+        fs::create_dir_all(&kept).unwrap();
+        give(&kept);
+        let mut receive = self.program("pg_receivewal");
+        // It ends with the server.
+        receive
+            .arg("--no-loop")
+            .arg("-D")
+            .arg(kept)
+            .arg("-h")
+            .arg(&self.directory)
+            .args(["-U", "postgres", "-p"]);
+        receive.arg(self.port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = receive.spawn().unwrap();
+        let connected = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+        self.until("it is followed", || self.sql("postgres", connected) != "0");
+        process
+    }
+
     /// Whether it runs, answering or not.
     pub fn is_running(&self) -> bool {
         let mut control = self.program("pg_ctl");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use osel_core::engine::EngineOptions;
 
 use super::super::durability;
-use super::super::open::{reader_at, writer_at};
+use super::super::open::{StoreAccess, reader_at, writer_by};
 use crate::config::{Remark, StoreConfig};
 use crate::runtime::state::Follower;
 use crate::store::{ErrorClass, Journal, JournalError, Reader};
@@ -27,26 +27,25 @@ pub(super) struct Lead {
     pub(super) follower: Option<Follower>,
 }
 
-/// Opens the store as its writer, however long it takes while waiting may help; none when it is told to stop meanwhile, which
+/// Opens the store that is named now as its writer, however long it takes while waiting may help; none when it is told to stop meanwhile, which
 /// `stopped_within` waits for.
 ///
 /// # Errors
 /// When waiting does not help.
 pub(super) fn take(
-    store: &StoreConfig,
+    access: &StoreAccess,
     options: &EngineOptions,
     stopped_within: impl Fn(Duration) -> bool,
 ) -> anyhow::Result<Option<Lead>> {
-    let is_shared = matches!(store, StoreConfig::Postgres(_));
     let mut said: Option<Instant> = None;
     let mut standby: Option<Standby> = None;
     loop {
-        let error = match writer_at(store) {
+        let error = match writer_by(access) {
             Ok(journal) => {
                 if standby.is_some() {
                     tracing::info!("takes the lead");
                 }
-                for Remark { what, .. } in durability::remarks(store, None) {
+                for Remark { what, .. } in durability::remarks(&access(), None) {
                     tracing::warn!(detail = what, "the database may lose what is acknowledged");
                 }
                 return Ok(Some(Lead { journal, follower: standby.and_then(|standby| standby.follower) }));
@@ -54,9 +53,9 @@ pub(super) fn take(
             Err(error) => error,
         };
         let wait = match error.downcast_ref::<JournalError>() {
-            Some(JournalError::InUse { process, .. }) if is_shared => {
+            Some(JournalError::InUse { process, .. }) if matches!(access(), StoreConfig::Postgres(_)) => {
                 said = None;
-                standby.get_or_insert_with(Standby::default).follow(store, options, process);
+                standby.get_or_insert_with(Standby::default).follow(&access(), options, process);
                 STANDBY_WAIT
             }
             Some(error) if error.class() == ErrorClass::Transient => OPEN_WAIT,

@@ -18,7 +18,8 @@ pub struct Durability {
     pub synchronous_commit: String,
     /// The standbys that commits wait for (`synchronous_standby_names`).
     pub synchronous_standby_names: String,
-    /// The standbys that are connected and that no commit waits for; none when the role may not see them.
+    /// The standbys that are connected and that no commit waits for, by their names. Where commits wait for some, only a
+    /// role that may see the states of all (`pg_monitor`) learns of the others.
     pub asynchronous_standbys: Vec<String>,
     /// Whether the server is itself a standby, which cannot be written.
     pub is_standby: bool,
@@ -50,10 +51,11 @@ async fn look(at: &At<'_>, session: &mut Session) -> Result<Durability, JournalE
         .await
         .map_err(&failed)?;
     let Some(row) = settings else { return Err(at.damaged(Place::Meta, "the server has no settings")) };
-    // Whoever may not see them gets rows without a state.
+    // Whoever may not see their states gets rows without; where commits wait for none, all are asynchronous.
     let standbys = session
         .query(
-            "SELECT coalesce(application_name, '') FROM pg_stat_replication WHERE sync_state = 'async'",
+            "SELECT coalesce(nullif(application_name, ''), 'a standby') FROM pg_stat_replication \
+             WHERE sync_state = 'async' OR current_setting('synchronous_standby_names') = ''",
             &[],
         )
         .await

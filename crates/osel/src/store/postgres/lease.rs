@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Link, Mode, Session, integer};
 use super::rows;
-use crate::config::PostgresConfig;
+use super::writer::Access;
 
 /// After how long without a sign a leader counts as gone: several renewals, and a pause of the database.
 const LEASE_SECONDS: f64 = if cfg!(test) { 2.0 } else { 5.0 };
@@ -96,7 +96,7 @@ impl Renewal {
     ///
     /// # Errors
     /// When the system has none.
-    pub(super) fn start(path: PathBuf, config: PostgresConfig, epoch: u64) -> std::io::Result<Self> {
+    pub(super) fn start(path: PathBuf, access: Access, epoch: u64) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::Builder::new().name("osel-lease".into()).spawn(move || {
             let at = At { path: &path };
@@ -105,7 +105,7 @@ impl Renewal {
                 // What keeps us from renewing keeps us from committing as well, and is told there.
                 let open = match link.take() {
                     Some(link) => Ok(link),
-                    None => Link::open(&at, &config, Mode::Write),
+                    None => Link::open(&at, &access(), Mode::Write),
                 };
                 link = open.ok().and_then(|mut link| renew(&at, &mut link, epoch).ok().map(|()| link));
             }

@@ -20,4 +20,4 @@ mod writer;
 
 pub use inspect::{Durability, inspect};
 pub use reader::PostgresReader;
-pub use writer::PostgresJournal;
+pub use writer::{Access, PostgresJournal};

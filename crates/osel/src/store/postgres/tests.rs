@@ -354,7 +354,12 @@ fn what_a_database_loses_is_seen() {
     // The tests' server does without.
     let found = inspect(&config).unwrap();
     assert!(!found.fsync && found.full_page_writes && !found.is_standby, "{found:?}");
-    assert_eq!(found.synchronous_commit, "on");
+    assert_eq!((found.synchronous_commit.as_str(), &found.asynchronous_standbys), ("on", &Vec::new()));
+    let mut standby = server.0.follow();
+    // The role may not see its state, and need not where commits wait for nobody.
+    assert_eq!(inspect(&config).unwrap().asynchronous_standbys, ["pg_receivewal"]);
+    standby.kill().unwrap();
+    standby.wait().unwrap();
     server.0.sql(&name, "ALTER ROLE osel SET synchronous_commit = off");
     assert_eq!(inspect(&config).unwrap().synchronous_commit, "off");
     // A writer asks for more.
@@ -366,4 +371,28 @@ fn what_a_database_loses_is_seen() {
         session.query("SHOW synchronous_commit", &[]).await.map_err(&failed)
     });
     assert_eq!(shown.unwrap()[0].get::<_, String>(0), "on");
+}
+
+#[test]
+fn each_connection_asks_how_the_store_is_reached_now() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    let user = std::sync::Arc::new(std::sync::Mutex::new("osel".to_owned()));
+    let now = std::sync::Arc::clone(&user);
+    let access = move || PostgresConfig { user: now.lock().unwrap().clone(), ..config.clone() };
+    let mut journal = PostgresJournal::open_by(std::sync::Arc::new(access), Some(&new())).unwrap();
+    let head = add(&mut journal, 1).unwrap();
+    server.0.sql(&name, "ALTER ROLE osel RENAME TO exchanged");
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+               AND pid <> pg_backend_pid()";
+    server.0.sql(&name, end);
+    assert!(add(&mut journal, 2).is_err());
+    assert!(matches!(journal.reopen(), Err(JournalError::NoPermission { .. })));
+    "exchanged".clone_into(&mut user.lock().unwrap());
+    assert_eq!(journal.reopen().unwrap(), head);
+    add(&mut journal, 2).unwrap();
+    // Its signs find the way as well.
+    let lease = "SELECT renewed_at FROM osel.meta";
+    let before = server.0.sql(&name, lease);
+    server.0.until("a sign", || server.0.sql(&name, lease) != before);
 }

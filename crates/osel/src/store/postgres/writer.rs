@@ -4,7 +4,9 @@
 //! no more until [`Journal::reopen`] has written something through a new one, so that all before it is as durable
 //! as the database is set up to make it, and compared the head.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use osel_core::time::Timestamp;
 
@@ -21,10 +23,12 @@ use super::schema::{self, MIGRATIONS};
 use super::{batch, erase, snapshot};
 use crate::config::PostgresConfig;
 
+/// How the store is reached now: passwords change while a daemon runs, and each connection asks anew.
+pub type Access = Arc<dyn Fn() -> PostgresConfig + Send + Sync>;
+
 /// The writer of a shared store; it leads until it is dropped, or until it gives no sign for some seconds.
-#[derive(Debug)]
 pub struct PostgresJournal {
-    config: PostgresConfig,
+    access: Access,
     /// The URL without a password.
     path: PathBuf,
     info: StoreInfo,
@@ -39,6 +43,12 @@ pub struct PostgresJournal {
     _renewal: Renewal,
 }
 
+impl fmt::Debug for PostgresJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresJournal").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl PostgresJournal {
     /// Takes the lead of the store in a database and brings it to the present format; `new` makes the store where there
     /// is none.
@@ -47,9 +57,19 @@ impl PostgresJournal {
     /// When somebody leads ([`JournalError::InUse`] names the process), there is no store and none is to be made, it
     /// is a newer one, or the database cannot be reached or written.
     pub fn open(config: &PostgresConfig, new: Option<&NewStore>) -> Result<Self, JournalError> {
+        let config = config.clone();
+        Self::open_by(Arc::new(move || config.clone()), new)
+    }
+
+    /// The same by an access that may change; it is asked at each connection.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn open_by(access: Access, new: Option<&NewStore>) -> Result<Self, JournalError> {
+        let config = access();
         let path = PathBuf::from(config.to_string());
         let at = At { path: &path };
-        let mut link = Link::open(&at, config, Mode::Write)?;
+        let mut link = Link::open(&at, &config, Mode::Write)?;
         let (info, head, as_of) = link.run(&at, "open", async |session| {
             match (schema::find(&at, session).await?, new) {
                 (Some(_), _) => {}
@@ -61,12 +81,11 @@ impl PostgresJournal {
             let (head, as_of) = read_head(&at, session).await?;
             Ok((info, head, as_of))
         })?;
-        let renewal = Renewal::start(path.clone(), config.clone(), info.epoch)
+        let renewal = Renewal::start(path.clone(), Arc::clone(&access), info.epoch)
             .map_err(|error| at.io("start a thread for", error))?;
         let packer = Packer::new().map_err(|error| at.io("write", error))?;
-        let config = config.clone();
         Ok(Self {
-            config,
+            access,
             info,
             head,
             as_of,
@@ -170,7 +189,7 @@ impl Journal for PostgresJournal {
         // Closed first: the old connection must have no part in what follows.
         self.link = None;
         let at = At { path: &self.path };
-        let mut link = Link::open(&at, &self.config, Mode::Write)?;
+        let mut link = Link::open(&at, &(self.access)(), Mode::Write)?;
         let info = &self.info;
         let (head, as_of) = link.run(&at, "open", async |session| {
             // A commit of our own: it is durable only after all before it, on whatever the database waits for. It waits for
@@ -242,7 +261,7 @@ impl Journal for PostgresJournal {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, JournalError> {
-        Ok(Box::new(PostgresReader::open(&self.config)?))
+        Ok(Box::new(PostgresReader::open(&(self.access)())?))
     }
 }
 

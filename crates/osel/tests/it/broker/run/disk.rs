@@ -29,7 +29,10 @@ impl Disk {
             return None;
         }
         let mut watchdog = Command::new("sh");
-        watchdog.args(["-c", r#"read -r end; umount --lazy "$0""#]).arg(&directory).stdin(Stdio::piped());
+        watchdog
+            .args(["-c", r#"read -r end; umount --lazy "$0"; rmdir "$0""#])
+            .arg(&directory)
+            .stdin(Stdio::piped());
         let watchdog = watchdog.process_group(0).spawn().unwrap();
         Some(Self { directory, watchdog })
     }

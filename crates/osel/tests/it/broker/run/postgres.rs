@@ -184,14 +184,18 @@ fn a_check_of_the_configuration_says_what_the_database_loses() {
         assert!(output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
+    let mut standby = postgres.follow();
     let said = check();
-    for words in
-        ["`fsync` is off", "`synchronous_commit` is off for this role: commits are acknowledged before"]
-    {
+    for words in [
+        "`fsync` is off",
+        "`synchronous_commit` is off for this role: commits are acknowledged before",
+        "replication to `pg_receivewal` is asynchronous",
+    ] {
         assert!(said.contains(words), "{said}");
     }
     // Its absence is advice, too.
-    postgres.stop("fast");
+    postgres.stop("immediate");
+    standby.wait().unwrap();
     let said = check();
     assert!(
         said.contains("store.url: cannot be looked at, so that what it would lose is not known"),
