@@ -34,6 +34,16 @@ pub enum StoreConfig {
     Postgres(PostgresConfig),
 }
 
+impl StoreConfig {
+    /// Which store it is, in words without a secret.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Directory(directory) => directory.display().to_string(),
+            Self::Postgres(config) => config.to_string(),
+        }
+    }
+}
+
 /// One bus to listen to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceConfig {

@@ -32,15 +32,21 @@ pub struct Postgres {
 impl Postgres {
     /// Makes a cluster and starts it; `settings` are further lines of `postgresql.conf`.
     pub fn start(port: u16, settings: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Short: a socket's path has 107 bytes.
-        let directory = PathBuf::from(format!("/tmp/osel-postgres-{}-{number}", std::process::id()));
-        Self::start_in(directory, port, settings)
+        Self::start_in(directory(), port, settings)
     }
 
     /// The same in a directory that may be there, such as a small disk.
     pub fn start_in(directory: PathBuf, port: u16, settings: &str) -> Self {
+        let this = Self::place(directory, port, settings);
+        let mut initdb = this.program("initdb");
+        initdb.arg("-D").arg(this.data()).args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"]);
+        check(initdb.arg("--no-sync").output().unwrap(), "initdb");
+        this.run();
+        this
+    }
+
+    /// A directory with its watchdog, and no server yet.
+    fn place(directory: PathBuf, port: u16, settings: &str) -> Self {
         fs::create_dir_all(&directory).unwrap();
         give(&directory);
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
@@ -54,13 +60,7 @@ impl Postgres {
         watchdog.args(["-c", script]).arg(&directory).stdin(Stdio::piped()).process_group(0);
         watchdog.stdout(Stdio::null()).stderr(Stdio::null());
         let watchdog = watchdog.spawn().unwrap();
-        let this = Self { directory, port, settings: settings.to_owned(), watchdog };
-        let data = this.data();
-        let mut initdb = this.program("initdb");
-        initdb.arg("-D").arg(&data).args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"]);
-        check(initdb.arg("--no-sync").output().unwrap(), "initdb");
-        this.run();
-        this
+        Self { directory, port, settings: settings.to_owned(), watchdog }
     }
 
     /// A program of PostgreSQL, as the user that it needs.
@@ -114,6 +114,19 @@ impl Postgres {
         });
     }
 
+    /// Starts a standby of it, which replicates asynchronously.
+    pub fn standby(&self, port: u16) -> Self {
+        let standby = Self::place(directory(), port, "");
+        let mut copy = self.program("pg_basebackup");
+        copy.arg("-D").arg(standby.data()).arg("-R").arg("-h").arg(&self.directory);
+        check(
+            copy.args(["-c", "fast", "-U", "postgres", "-p", &self.port.to_string()]).output().unwrap(),
+            "copy",
+        );
+        standby.run();
+        standby
+    }
+
     /// Begins to receive its log, as an asynchronous standby does; whoever holds the process ends it.
     pub fn follow(&self) -> Child {
         let kept = self.directory.join("received");
@@ -164,6 +177,11 @@ impl Postgres {
             self.sql("postgres", "CREATE ROLE osel LOGIN PASSWORD 'a-secret-of-osel'");
         }
         self.sql("postgres", &format!("CREATE DATABASE {name} OWNER osel"));
+        self.url(name)
+    }
+
+    /// The URL of a database by the socket.
+    pub fn url(&self, name: &str) -> String {
         format!("postgresql://osel@/{name}?host={}&port={}", self.directory.display(), self.port)
     }
 
@@ -192,6 +210,13 @@ impl Drop for Postgres {
         drop(self.watchdog.stdin.take());
         let _ = self.watchdog.wait();
     }
+}
+
+/// A directory that nobody else has. Short: a socket's path has 107 bytes.
+fn directory() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    PathBuf::from(format!("/tmp/osel-postgres-{}-{number}", std::process::id()))
 }
 
 /// Makes the server's user the owner of a file.

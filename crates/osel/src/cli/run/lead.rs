@@ -12,7 +12,7 @@ use super::super::durability;
 use super::super::open::{StoreAccess, reader_at, writer_by};
 use crate::config::{Remark, StoreConfig};
 use crate::runtime::state::Follower;
-use crate::store::{ErrorClass, Journal, JournalError, Reader};
+use crate::store::{ErrorClass, Journal, JournalError, PostgresReader, Reader};
 
 /// How long a store that cannot be opened is left alone.
 const OPEN_WAIT: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ impl Standby {
     fn fold(&mut self, store: &StoreConfig, options: &EngineOptions) -> anyhow::Result<u64> {
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
-            None => reader_at(store)?,
+            None => latest(store)?,
         };
         let mut follower = match self.follower.take() {
             Some(follower) => follower,
@@ -113,5 +113,13 @@ impl Standby {
         let entry = follower.follow(&mut *reader)?;
         (self.reader, self.follower) = (Some(reader), Some(follower));
         Ok(entry)
+    }
+}
+
+/// A reader of what the leader has written. A standby of the database is behind, and after a failover it may have what no leader has.
+fn latest(store: &StoreConfig) -> anyhow::Result<Box<dyn Reader>> {
+    match store {
+        StoreConfig::Postgres(config) => Ok(Box::new(PostgresReader::open_latest(config)?)),
+        StoreConfig::Directory(_) => reader_at(store),
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -18,8 +19,9 @@ use tokio_postgres::{Client, Config, Row, Statement};
 use super::super::code::Malformed;
 use super::super::error::{JournalError, Place};
 use super::tls::Tls;
-use crate::config::{PostgresConfig, SslMode};
+use crate::config::{PostgresConfig, PostgresHost, SslMode};
 
+const ACTION: &str = "connect to";
 /// How long an answer is waited for. A batch takes milliseconds, the largest value there can be some seconds; a
 /// commit that waits for a standby of the database takes as long as that is away, and is asked about again.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -35,7 +37,7 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const SESSION: &str = "-c search_path=osel,pg_catalog -c client_min_messages=warning -c synchronous_commit=on \
                        -c idle_in_transaction_session_timeout=3000 -c lock_timeout=5000 -c default_transaction_isolation=read\\ committed";
 const SESSION_READ: &str = "-c search_path=osel,pg_catalog -c client_min_messages=warning \
-                            -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read";
+                            -c default_transaction_isolation=repeatable\\ read";
 
 /// The store that something is done with, for errors.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,14 @@ impl At<'_> {
         error: impl Into<super::super::error::Cause>,
     ) -> JournalError {
         JournalError::Io { path: self.path.to_path_buf(), action, source: error.into() }
+    }
+
+    fn connecting(&self, error: tokio_postgres::Error) -> JournalError {
+        match error.code() {
+            Some(_) => self.sql(Place::File, ACTION)(error),
+            // Here its own words say what they are about: a name, an address, a certificate.
+            None => self.io(ACTION, error),
+        }
     }
 
     fn translate(&self, place: Place, action: &'static str, error: tokio_postgres::Error) -> JournalError {
@@ -129,7 +139,9 @@ fn without_kind(error: tokio_postgres::Error) -> super::super::error::Cause {
 pub(super) enum Mode {
     /// Reads and writes: of several servers, the one that can be written.
     Write,
-    /// Reads beside a writer.
+    /// Reads what the writer has written, all of it: from the same server, since a standby may be behind.
+    ReadLatest,
+    /// Reads what any of the servers has.
     Read,
 }
 
@@ -152,25 +164,32 @@ impl Link {
     /// # Errors
     /// When no server can be reached or takes us.
     pub(super) fn open(at: &At<'_>, config: &PostgresConfig, mode: Mode) -> Result<Self, JournalError> {
-        const ACTION: &str = "connect to";
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| at.io(ACTION, error))?;
         let tls = Tls::new(config).map_err(|error| at.io(ACTION, error))?;
-        let client_config = client_config(config, mode);
-        let client = runtime.block_on(async {
-            let (client, connection) = client_config.connect(tls).await?;
-            // Its end is noticed by whoever asks next.
-            tokio::spawn(connection);
-            Ok(client)
-        });
-        let client = client.map_err(|error: tokio_postgres::Error| match error.code() {
-            Some(_) => at.sql(Place::File, ACTION)(error),
-            // Here its own words say what they are about: a name, an address, a certificate.
-            None => at.io(ACTION, error),
-        })?;
-        Ok(Self { session: Session { client, statements: HashMap::new() }, runtime })
+        let time = Duration::from_secs(config.connect_timeout_seconds.into());
+        let mut failure = None;
+        for host in &config.hosts {
+            // The bound is on all of it: a host may take a connection and never answer, and then the next is tried.
+            let connecting = async {
+                let client = client_config(config, host, mode);
+                let (client, connection) = match timeout(time, client.connect(tls.clone())).await {
+                    Ok(connected) => connected.map_err(|error| at.connecting(error))?,
+                    Err(_) => return Err(at.io(ACTION, io::Error::from(io::ErrorKind::TimedOut))),
+                };
+                // Its end is noticed by whoever asks next.
+                tokio::spawn(connection);
+                Ok(client)
+            };
+            match runtime.block_on(connecting) {
+                Ok(client) => {
+                    return Ok(Self { session: Session { client, statements: HashMap::new() }, runtime });
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| at.io(ACTION, "no host is named")))
     }
-
     /// Whether the server has ended it, as far as that is known.
     pub(super) fn is_closed(&self) -> bool {
         self.session.client.is_closed()
@@ -201,16 +220,14 @@ impl Link {
         what: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
         let session = &mut self.session;
-        let answer = self.runtime.block_on(async { tokio::time::timeout(time, what(session)).await });
+        let answer = self.runtime.block_on(async { timeout(time, what(session)).await });
         answer.unwrap_or_else(|_| Err(at.io(action, io::Error::from(io::ErrorKind::TimedOut))))
     }
 }
 
-fn client_config(config: &PostgresConfig, mode: Mode) -> Config {
+fn client_config(config: &PostgresConfig, host: &PostgresHost, mode: Mode) -> Config {
     let mut client = Config::new();
-    for host in &config.hosts {
-        client.host(&host.host).port(host.port);
-    }
+    client.host(&host.host).port(host.port);
     if let Some(password) = &config.password {
         client.password(password.expose());
     }
@@ -225,7 +242,7 @@ fn client_config(config: &PostgresConfig, mode: Mode) -> Config {
         .keepalives_retries(KEEPALIVE_RETRIES)
         .options(if mode == Mode::Write { SESSION } else { SESSION_READ })
         .target_session_attrs(match mode {
-            Mode::Write => TargetSessionAttrs::ReadWrite,
+            Mode::Write | Mode::ReadLatest => TargetSessionAttrs::ReadWrite,
             Mode::Read => TargetSessionAttrs::Any,
         })
         .ssl_mode(match config.ssl_mode {

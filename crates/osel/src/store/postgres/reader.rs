@@ -34,16 +34,30 @@ const ACTION: &str = "read";
 pub struct PostgresReader {
     config: PostgresConfig,
     path: PathBuf,
+    mode: Mode,
     link: Option<Link>,
 }
 
 impl PostgresReader {
-    /// Opens the store of a database for reading.
+    /// Opens the store of a database for reading, by the first of its servers that answers.
     ///
     /// # Errors
     /// When there is none, or it cannot be read.
     pub fn open(config: &PostgresConfig) -> Result<Self, JournalError> {
-        let mut this = Self { config: config.clone(), path: PathBuf::from(config.to_string()), link: None };
+        Self::open_by(config, Mode::Read)
+    }
+
+    /// The same by the server that is written, for whoever goes on with what is there.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn open_latest(config: &PostgresConfig) -> Result<Self, JournalError> {
+        Self::open_by(config, Mode::ReadLatest)
+    }
+
+    fn open_by(config: &PostgresConfig, mode: Mode) -> Result<Self, JournalError> {
+        let path = PathBuf::from(config.to_string());
+        let mut this = Self { config: config.clone(), path, mode, link: None };
         this.read(async |at, session| {
             let format = schema::find(at, session).await?;
             let format = format.ok_or_else(|| JournalError::Missing { path: at.path.to_path_buf() })?;
@@ -70,7 +84,7 @@ impl PostgresReader {
                 }
             }
         }
-        let mut link = Link::open(&at, &self.config, Mode::Read)?;
+        let mut link = Link::open(&at, &self.config, self.mode)?;
         let result = link.run(&at, ACTION, async |session| read(&at, session).await);
         self.link = Some(link).filter(|_| result.is_ok());
         result

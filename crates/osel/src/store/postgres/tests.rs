@@ -15,7 +15,7 @@ use super::super::suite::{add, collect, entry, record, seconds, suite};
 use super::connect::{At, Link, Mode};
 use super::schema::MIGRATIONS;
 use super::{PostgresJournal, PostgresReader, inspect, writer};
-use crate::config::PostgresConfig;
+use crate::config::{PostgresConfig, PostgresHost};
 
 /// A server for one test, and its databases.
 struct Server(Postgres);
@@ -395,4 +395,32 @@ fn each_connection_asks_how_the_store_is_reached_now() {
     let lease = "SELECT renewed_at FROM osel.meta";
     let before = server.0.sql(&name, lease);
     server.0.until("a sign", || server.0.sql(&name, lease) != before);
+}
+
+#[test]
+fn of_several_servers_the_one_that_is_written_is_gone_on_with() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    drop(create(&config));
+    let standby = server.0.standby(port());
+    // The first takes connections and never answers, the second only reads.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = PostgresHost { host: "127.0.0.1".to_owned(), port: silent.local_addr().unwrap().port() };
+    let of = |url: String| PostgresConfig::parse(&url, &|_| None).unwrap().hosts.remove(0);
+    let hosts = vec![silent, of(standby.url(&name)), of(server.0.url(&name))];
+    let all = PostgresConfig { hosts, connect_timeout_seconds: 2, ..config };
+    let mut journal = open(&all).unwrap();
+    standby.sql(&name, "SELECT pg_wal_replay_pause()");
+    let head = add(&mut journal, 3).unwrap();
+    assert_eq!(journal.reader().unwrap().head().unwrap(), head);
+    assert_eq!(PostgresReader::open(&all).unwrap().head().unwrap(), Head::EMPTY);
+    standby.sql(&name, "SELECT pg_wal_replay_resume()");
+    // The one is gone, and the other takes its place: what was committed before is there.
+    standby.until("it has come after", || standby.sql(&name, "SELECT seq FROM osel.meta") == "3");
+    server.0.stop("immediate");
+    assert!(add(&mut journal, 4).is_err());
+    assert!(journal.reopen().is_err());
+    standby.sql(&name, "SELECT pg_promote()");
+    assert_eq!(journal.reopen().unwrap(), head);
+    add(&mut journal, 4).unwrap();
 }

@@ -261,7 +261,7 @@ impl Journal for PostgresJournal {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, JournalError> {
-        Ok(Box::new(PostgresReader::open(&(self.access)())?))
+        Ok(Box::new(PostgresReader::open_latest(&(self.access)())?))
     }
 }
 

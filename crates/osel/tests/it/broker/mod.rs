@@ -17,6 +17,7 @@ mod control;
 mod ground;
 mod harness;
 mod node;
+#[expect(dead_code, reason = "the tests inside the crate use the rest of it")]
 #[path = "../../support/postgres.rs"]
 mod postgres;
 mod proxy;
