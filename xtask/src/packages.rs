@@ -22,6 +22,8 @@ enum Probe {
     Program(&'static str),
     /// A module of Python that can be found.
     Module(&'static str),
+    /// The server of any version; Debian keeps each in a folder of its own.
+    PostgreSql,
 }
 
 /// What the lab calls besides.
@@ -30,7 +32,7 @@ const NEEDED_BY_LAB: [Needed; 1] = [
     Needed { package: "mariadb-server", probe: Probe::Program("mariadbd") },
 ];
 
-const NEEDED: [Needed; 4] = [
+const NEEDED: [Needed; 5] = [
     // The scanner's results are compared with its own.
     Needed { package: "nmap", probe: Probe::Program("nmap") },
     // Scripts that check our results independently.
@@ -39,10 +41,15 @@ const NEEDED: [Needed; 4] = [
     Needed { package: "python3-venv", probe: Probe::Module("ensurepip") },
     // The bus, with Erlang. Each test starts a node of its own from it.
     Needed { package: "rabbitmq-server", probe: Probe::Program("rabbitmq-server") },
+    // The shared store. Each test starts a server of its own from it.
+    Needed { package: "postgresql", probe: Probe::PostgreSql },
 ];
 
 /// Where servers are installed, which is not on everybody's search path.
 const SERVERS: &str = "/usr/sbin";
+
+/// Where the versions of PostgreSQL are.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 /// Refreshing the package lists or installing a few packages, over a slow network.
 const PACKAGES_LIMIT: Duration = Duration::from_mins(10);
@@ -62,11 +69,12 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" || exit 1
 # Erlang's port mapper comes with two units.
-for unit in rabbitmq-server.service epmd.service epmd.socket mariadb.service; do
+for unit in rabbitmq-server.service epmd.service epmd.socket postgresql.service mariadb.service; do
     case $before in *"$unit"*) continue ;; esac
     if test -e "/lib/systemd/system/$unit" && command -v systemctl > /dev/null; then systemctl disable "$unit"; fi
 done
 case " $* " in *" rabbitmq-server "*) update-rc.d rabbitmq-server disable ;; esac
+case " $* " in *" postgresql "*) update-rc.d postgresql disable ;; esac
 "#;
 
 /// Installs the missing programs where that is possible; says so where it is not, and leaves it to the tests to fail.
@@ -111,6 +119,9 @@ impl Probe {
     fn holds(&self) -> bool {
         match self {
             Self::Program(name) => command::on_path(name) || Path::new(SERVERS).join(name).is_file(),
+            Self::PostgreSql => std::fs::read_dir(POSTGRESQL).is_ok_and(|versions| {
+                versions.flatten().any(|version| version.path().join("bin/initdb").is_file())
+            }),
             Self::Module(name) => {
                 let mut python = Command::new("python3");
                 python.args(["-c", &format!("import {name}")]);

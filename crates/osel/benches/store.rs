@@ -1,24 +1,35 @@
-//! How fast the embedded store takes batches, beside a bare insert loop of the same bytes in the same run.
+//! How fast the stores take batches, beside a bare insert loop of the same bytes in the same run.
 //!
 //! `cargo bench -p osel --bench store [-- RECORDS]`. Every entry is a notification of about 1.8 KB as they
 //! look on a bus (distinct ids, names, times and addresses), every record has about 700 bytes. The two are
-//! measured in turns and the medians compared; a flush of this machine's disk is part of both.
+//! measured in turns and the medians compared; a flush of this machine's disk is part of both. So is a PostgreSQL
+//! of the benchmark's own on the same machine, which flushes as well.
 
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use osel::config::PostgresConfig;
 use osel::store::{
-    ALL, Commit, Entry, EntryKind, Head, Journal, NewStore, PartContent, Reader, Store, StoredPart,
-    StoredRecord,
+    ALL, Commit, Entry, EntryKind, Head, Journal, NewStore, PartContent, PostgresJournal, Reader, Store,
+    StoredPart, StoredRecord,
 };
 use osel_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+#[path = "../tests/support/postgres.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "it is a helper of tests, which stop and start the server")]
+mod postgres;
+
+use postgres::Postgres;
+
 const BATCH: usize = 512;
 const RECORDS: usize = 200_000;
 const ROUNDS: usize = 3;
+const NEW: NewStore = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
+/// Below the ports that the kernel gives to outgoing connections, and not PostgreSQL's own.
+const PORT: u16 = 15_432;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let records = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(RECORDS);
@@ -28,16 +39,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         batches.iter().flat_map(|(entries, _)| entries).map(|entry| entry.body.len()).sum();
     let count = batches.len() * BATCH;
     println!("{count} records in batches of {BATCH}, entries of {} bytes", entry_bytes / count);
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    let server = Postgres::start(PORT, "fsync=on\nshared_buffers=128MB");
+    let (mut ours, mut bare, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
         ours.push(timed(&directory, |path| store(path, &batches))?);
         bare.push(timed(&directory, |path| loop_of_inserts(path, &batches))?);
+        let config = PostgresConfig::parse(&server.database(&format!("round_{round}")), &|_| None)?;
+        shared
+            .push(timed(&directory, |_| write(&mut PostgresJournal::open(&config, Some(&NEW))?, &batches))?);
     }
-    let (ours, bare) = (median(&mut ours), median(&mut bare));
+    let (ours, bare, shared) = (median(&mut ours), median(&mut bare), median(&mut shared));
     let rate = |time: Duration| count as f64 / time.as_secs_f64();
     println!("store      {:>9.0} records/s", rate(ours));
     println!("bare loop  {:>9.0} records/s", rate(bare));
     println!("ratio      {:>9.2}", rate(ours) / rate(bare));
+    println!("postgresql {:>9.0} records/s", rate(shared));
+    println!("to sqlite  {:>9.2}", rate(shared) / rate(ours));
     reading(&directory, &batches)?;
     Ok(())
 }
@@ -61,7 +78,13 @@ fn timed(
 }
 
 fn store(path: &Path, batches: &[(Vec<Entry>, Vec<StoredRecord>)]) -> Result<(), Box<dyn Error>> {
-    let mut journal = Store::create(path, &NewStore { id: [7; 16], created_at: Timestamp::EPOCH })?;
+    write(&mut Store::create(path, &NEW)?, batches)
+}
+
+fn write(
+    journal: &mut dyn Journal,
+    batches: &[(Vec<Entry>, Vec<StoredRecord>)],
+) -> Result<(), Box<dyn Error>> {
     let (epoch, mut head) = (journal.info().epoch, Head::EMPTY);
     for (entries, records) in batches {
         head = journal.commit(&Commit { entries, records, ..Commit::empty(epoch, head) })?;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::durability;
 use super::output::{json_line, note, print_bytes, stdout};
 use crate::config::{Config, Place, Problems, Remark, keys, unknown_variables};
 
@@ -15,7 +16,8 @@ use crate::config::{Config, Place, Problems, Remark, keys, unknown_variables};
 pub enum ConfigCommand {
     /// Says everything that is wrong with a configuration, each with its key and line.
     ///
-    /// Files that it names are read; nothing is connected to and nothing written. Exit code 2 when anything is wrong; warnings alone are 0.
+    /// Files that it names are read, and a database that it names is looked at for what would lose messages; nothing else is connected to,
+    /// and nothing written. Exit code 2 when anything is wrong; warnings alone are 0.
     Check(CheckArgs),
     /// Prints a complete configuration file with every key, its default and its meaning.
     Example,
@@ -109,8 +111,11 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (loaded, warnings) = checked(args.config.file.as_deref());
+    let (loaded, mut warnings) = checked(args.config.file.as_deref());
     let file = Config::file(args.config.file.as_deref(), &variable);
+    if let Ok(config) = &loaded {
+        warnings.extend(durability::remarks(&config.store, file.as_deref()));
+    }
     let file = file.map(|file| file.display().to_string());
     match args.output {
         CheckFormat::Text => {

@@ -8,6 +8,7 @@ mod audit;
 mod config;
 mod demo;
 mod doctor;
+mod durability;
 mod exposure;
 mod inventory;
 mod ledger;

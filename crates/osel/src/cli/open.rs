@@ -1,6 +1,7 @@
 //! Which store a command means, and how it is opened.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -10,34 +11,36 @@ use osel_core::time::Timestamp;
 
 use super::config::variable;
 use super::output::Failure;
-use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, StoreConfig};
+use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, StoreConfig};
 use crate::runtime::state;
-use crate::store::{Journal, JournalError, NewStore, Reader, Store};
+use crate::store::{Journal, JournalError, NewStore, PostgresJournal, PostgresReader, Reader, Store};
 
-/// The variable that names the store when no flag does: that of the key `store.path`.
-const STORE_VARIABLE: &str = "OSEL_STORE__PATH";
+/// The variables that name the store when no flag does: those of the keys `store.path` and `store.url`.
+const STORE_VARIABLES: [&str; 2] = ["OSEL_STORE__PATH", "OSEL_STORE__URL"];
 
 /// Which store.
 #[derive(Clone, Debug, Args)]
 pub struct StoreArg {
-    /// The directory of the store; else the environment's OSEL_STORE__PATH, else that of the configuration.
-    #[arg(long = "store", value_name = "DIR")]
+    /// The store, a directory or a postgresql:// URL; else the environment's OSEL_STORE__PATH or OSEL_STORE__URL, else that of the
+    /// configuration. Others see what stands here: give a password by PGPASSFILE or PGPASSWORD instead.
+    #[arg(long = "store", value_name = "STORE")]
     store: Option<PathBuf>,
 }
 
 impl StoreArg {
-    /// The directory: of the flag, else of the environment, else of the configuration.
+    /// The store: of the flag, else of the environment, else of the configuration.
     ///
     /// # Errors
     /// When none is named, or the configuration cannot be read.
-    pub fn directory(&self) -> anyhow::Result<PathBuf> {
-        if let Some(directory) = store_named(self.store.as_deref()) {
-            return Ok(directory);
+    pub fn config(&self) -> anyhow::Result<StoreConfig> {
+        if let Some(store) = store_named(self.store.as_deref())? {
+            return Ok(store);
         }
         match Config::load_store(&variable) {
-            Ok(Some(StoreConfig::Directory(directory))) => Ok(directory),
+            Ok(Some(store)) => Ok(store),
             Ok(None) => Err(Failure::Usage(format!(
-                "no store is named: give --store DIR, set {STORE_VARIABLE}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}"
+                "no store is named: give --store STORE, set {}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}",
+                STORE_VARIABLES.join(" or ")
             ))
             .into()),
             Err(problems) => {
@@ -51,7 +54,7 @@ impl StoreArg {
     /// # Errors
     /// When none is named anywhere, or it cannot be read.
     pub fn reader(&self) -> anyhow::Result<Box<dyn Reader>> {
-        Ok(Box::new(Store::open_reader(&self.directory()?)?))
+        reader_at(&self.config()?)
     }
 
     /// The store, for writing; made when it is not there.
@@ -59,22 +62,88 @@ impl StoreArg {
     /// # Errors
     /// When none is named anywhere, or it cannot be written.
     pub fn writer(&self) -> anyhow::Result<Box<dyn Journal>> {
-        writer_at(&self.directory()?)
+        writer_at(&self.config()?)
+    }
+
+    /// The store, for writing, of somebody who has nothing to do in a new one.
+    ///
+    /// # Errors
+    /// When none is named anywhere, it is not there, or it cannot be written.
+    pub fn existing_writer(&self) -> anyhow::Result<Box<dyn Journal>> {
+        match self.config()? {
+            StoreConfig::Directory(directory) => Ok(Box::new(Store::open_writer(&directory)?)),
+            StoreConfig::Postgres(config) => Ok(Box::new(PostgresJournal::open(&config, None)?)),
+        }
     }
 }
 
-/// The directory of a store, if the flag or the environment names one. The configuration's is the daemon's: a command that can do
-/// without a store must not write there unasked.
-pub fn store_named(flag: Option<&Path>) -> Option<PathBuf> {
-    let from_environment = || variable(STORE_VARIABLE).filter(|path| !path.is_empty());
-    flag.map(Path::to_owned).or_else(|| from_environment().map(PathBuf::from))
+/// The store that the flag or the environment names, if one does. The configuration's is the daemon's: a command that can do without a
+/// store must not write there unasked.
+///
+/// # Errors
+/// When a URL cannot be used.
+pub fn store_named(flag: Option<&Path>) -> anyhow::Result<Option<StoreConfig>> {
+    let of_environment =
+        |name| Some((name, PathBuf::from(variable(name).filter(|value| !value.is_empty())?)));
+    let named = flag.map(|store| ("--store", store.to_owned()));
+    let Some((by, store)) = named.or_else(|| STORE_VARIABLES.into_iter().find_map(of_environment)) else {
+        return Ok(None);
+    };
+    let Some(url) = store.to_str().filter(|text| PostgresConfig::is_url(text)) else {
+        return Ok(Some(StoreConfig::Directory(store)));
+    };
+    match PostgresConfig::parse(url, &variable) {
+        Ok(config) => Ok(Some(StoreConfig::Postgres(config))),
+        Err(error) => Err(Failure::Usage(format!("{by}: {error}")).into()),
+    }
 }
 
-/// The store in a directory, for writing; made when it is not there.
+/// A store, for reading.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn reader_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Reader>> {
+    match store {
+        StoreConfig::Directory(directory) => Ok(Box::new(Store::open_reader(directory)?)),
+        StoreConfig::Postgres(config) => Ok(Box::new(PostgresReader::open(config)?)),
+    }
+}
+
+/// A store, for writing; made when it is not there.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn writer_at(directory: &Path) -> anyhow::Result<Box<dyn Journal>> {
+pub fn writer_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Journal>> {
+    let named = store.clone();
+    writer_by(&(Arc::new(move || named.clone()) as StoreAccess))
+}
+
+/// The store that is named now.
+pub type StoreAccess = Arc<dyn Fn() -> StoreConfig + Send + Sync>;
+
+/// The store that is named now, for writing; made when it is not there. A database is asked for anew with each connection to it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn writer_by(access: &StoreAccess) -> anyhow::Result<Box<dyn Journal>> {
+    let new = || {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).context("the system gives no random numbers")?;
+        anyhow::Ok(NewStore { id, created_at: now() })
+    };
+    let directory = match access() {
+        StoreConfig::Directory(directory) => directory,
+        StoreConfig::Postgres(config) => {
+            let access = Arc::clone(access);
+            // One that became a directory meanwhile takes a restart.
+            let access = move || match access() {
+                StoreConfig::Postgres(config) => config,
+                StoreConfig::Directory(_) => config.clone(),
+            };
+            return Ok(Box::new(PostgresJournal::open_by(Arc::new(access), Some(&new()?))?));
+        }
+    };
+    let directory = directory.as_path();
     if Store::exists(directory) {
         match Store::open_writer(directory) {
             // Its making may have been cut short, and then it is made again; what is something else is refused there too.
@@ -82,9 +151,7 @@ pub fn writer_at(directory: &Path) -> anyhow::Result<Box<dyn Journal>> {
             opened => return Ok(Box::new(opened?)),
         }
     }
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).context("the system gives no random numbers")?;
-    Ok(Box::new(Store::create(directory, &NewStore { id, created_at: now() })?))
+    Ok(Box::new(Store::create(directory, &new()?)?))
 }
 
 /// The system's clock.

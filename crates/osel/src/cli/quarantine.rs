@@ -14,7 +14,7 @@ use super::actor::user_name;
 use super::open::now;
 use super::output::{OutputFormat, Table, json_line, note, stdout};
 use crate::runtime::Recorder;
-use crate::store::{Journal, QuarantineItem, QuarantineState, Reader, Store};
+use crate::store::{QuarantineItem, QuarantineState, Reader};
 
 /// Messages that could not be read: each is kept once, with its bytes, its source and the reason.
 #[derive(Debug, Subcommand)]
@@ -139,9 +139,7 @@ fn show(store: &StoreArg, id: u64, output: OutputFormat) -> anyhow::Result<ExitC
 }
 
 fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let directory = args.store.directory()?;
-    // A writer makes the store where there is none: this command has nothing to do in a new one.
-    let journal: Box<dyn Journal> = Box::new(Store::open_writer(&directory)?);
+    let journal = args.store.existing_writer()?;
     let mut reader = journal.reader()?;
     let Some(items) = chosen(&mut *reader, args)? else { return Ok(ExitCode::from(1)) };
     let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;

@@ -13,6 +13,7 @@ use osel_core::time::Timestamp;
 use super::ledger::{LedgerLine, print_ledger};
 use super::open::{now, store_named, writer_at};
 use super::output::{OutputFormat, note, progress};
+use crate::config::StoreConfig;
 use crate::runtime::Recorder;
 use crate::runtime::file_intake::FileIntake;
 use crate::source::decoding::DecodedAhead;
@@ -25,8 +26,9 @@ use crate::source::recording::{Recording, source_name};
 /// Commands that would follow (scans) are not carried out. Prints the ledger of this store's sources; each file is a source.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// The directory of the store; else the environment's OSEL_STORE__PATH, else one that is kept only while this runs.
-    #[arg(long, value_name = "DIR")]
+    /// The store, a directory or a postgresql:// URL; else the environment's OSEL_STORE__PATH or OSEL_STORE__URL, else one that is kept only
+    /// while this runs.
+    #[arg(long, value_name = "STORE")]
     store: Option<PathBuf>,
     /// An API dump to start from, as `osel inventory import` reads it.
     #[arg(long, value_name = "FILE")]
@@ -54,15 +56,15 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         recordings.push(Recording::open(file, region.clone())?);
     }
     let scratch;
-    let directory = match store_named(args.store.as_deref()) {
-        Some(directory) => directory,
+    let store = match store_named(args.store.as_deref())? {
+        Some(store) => store,
         None => {
             note("no --store: the store is kept only while this runs");
             scratch = Scratch::new("osel-replay")?;
-            scratch.path().to_owned()
+            StoreConfig::Directory(scratch.path().to_owned())
         }
     };
-    let mut recorder = Recorder::resume(writer_at(&directory)?, &EngineOptions::default())?;
+    let mut recorder = Recorder::resume(writer_at(&store)?, &EngineOptions::default())?;
     let result = replay(&mut recorder, args, summary, region.as_ref(), recordings);
     // What came before a bad line stays, and whole.
     let finished = recorder.finish();

@@ -1,39 +1,34 @@
 //! `osel run`: the daemon.
 
 mod assemble;
+mod lead;
 mod signals;
 mod starting;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use self::lead::Lead;
 use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
-use super::open::{now, writer_at};
-use crate::config::{Config, StoreConfig};
+use super::open::{StoreAccess, now};
 use crate::runtime::retention::Policy;
-use crate::runtime::service::{Service, ServiceSettings, ServiceStatus};
-use crate::store::{ErrorClass, Journal, JournalError};
+use crate::runtime::service::{Phase, Service, ServiceSettings, ServiceStatus};
 use crate::telemetry::{self, Supervisor};
 use crate::web;
 
 /// Threads that read from brokers and scan: decoding is spread over them, the engine has a thread of its own.
 const WORKERS: usize = 2;
-/// How long a store that cannot be opened is left alone.
-const OPEN_WAIT: Duration = Duration::from_secs(5);
-/// How often it is said that it still cannot be opened.
-const OPEN_REMINDER: Duration = Duration::from_secs(600);
-
 /// Listens to the message buses of a cloud and keeps the trail, until it is told to stop.
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
-/// is away (broker, disk space) is waited for. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again.
+/// is away (broker, disk space) is waited for. With a store in PostgreSQL that another osel writes, it stands by and takes over when that
+/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
@@ -57,17 +52,33 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let (status, told) = watch::channel(ServiceStatus::starting());
     tokio.spawn(web::serve(config.http.listen, told));
     let starting = Starting::begin(&tokio, &supervisor);
-    let Some(journal) = open(&config, &tokio, &signals)? else { return Ok(ExitCode::SUCCESS) };
+    let options = assemble::options(&config);
+    // Passwords are exchanged while we run, as those of the sources are.
+    let (file, started_with) = (args.config.clone(), config.store.clone());
+    let store: StoreAccess =
+        Arc::new(move || file.load_quietly().map_or_else(|| started_with.clone(), |config| config.store));
+    let standing_by = |leader: &str| {
+        let line = format!("standing by: {leader} leads the store");
+        if status.borrow().phase != Phase::StandingBy && supervisor.status(&line) {
+            // Nobody is to wait for the lead to come.
+            supervisor.ready();
+        }
+        supervisor.beat();
+        status.send_replace(ServiceStatus::standing_by());
+    };
+    let led = lead::take(&store, &options, |time| tokio.block_on(signals.stopped_within(time)), standing_by)?;
+    let Some(Lead { journal, follower }) = led else { return Ok(ExitCode::SUCCESS) };
     let store_id = journal.info().id.clone();
     tracing::info!(store = store_id, sources = config.sources.len(), "started");
     let settings = ServiceSettings {
         sources: assemble::sources(&config, &args.config, &store_id),
-        options: assemble::options(&config),
+        options,
         limits: assemble::limits(&config),
         policy: Policy::from(&config.retention),
         clock: now,
         status,
         supervisor: supervisor.clone(),
+        follower,
     };
     let service = Service::start(journal, settings, tokio.handle())?;
     drop(starting);
@@ -87,27 +98,4 @@ fn supervisor() -> Supervisor {
         tracing::warn!(error = error.to_string(), "the service manager cannot be reached");
     }
     supervisor
-}
-
-/// Opens the store, however long it takes while waiting may help; none when it is told to stop meanwhile.
-fn open(config: &Config, tokio: &Runtime, signals: &Signals) -> anyhow::Result<Option<Box<dyn Journal>>> {
-    let StoreConfig::Directory(directory) = &config.store;
-    let mut said: Option<Instant> = None;
-    loop {
-        let error = match writer_at(directory) {
-            Ok(journal) => return Ok(Some(journal)),
-            Err(error) => error,
-        };
-        let class = error.downcast_ref::<JournalError>().map(JournalError::class);
-        if class != Some(ErrorClass::Transient) {
-            return Err(error);
-        }
-        if said.is_none_or(|said| said.elapsed() >= OPEN_REMINDER) {
-            said = Some(Instant::now());
-            tracing::error!(error = format!("{error:#}"), "the store cannot be opened: trying on");
-        }
-        if tokio.block_on(signals.stopped_within(OPEN_WAIT)) {
-            return Ok(None);
-        }
-    }
 }

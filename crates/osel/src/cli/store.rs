@@ -8,13 +8,16 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::StoreArg;
-use super::output::{note, progress};
+use super::output::{Failure, note, progress};
+use crate::config::StoreConfig;
 use crate::store::Store;
 
 /// Care of the store itself.
 #[derive(Debug, Subcommand)]
 pub enum StoreCommand {
     /// Copies a store, which may be in use, into a new directory and checks the copy by opening it.
+    ///
+    /// A store in PostgreSQL is backed up as any other database is: pg_dump or pg_basebackup.
     Backup {
         #[command(flatten)]
         store: StoreArg,
@@ -30,8 +33,16 @@ pub(super) fn run(command: &StoreCommand) -> anyhow::Result<ExitCode> {
         StoreCommand::Backup { store, target } => (store, target),
         StoreCommand::Retention(args) => return retention::run(args),
     };
+    let directory = match store.config()? {
+        StoreConfig::Directory(directory) => directory,
+        StoreConfig::Postgres(config) => {
+            let text =
+                format!("`{config}` is a database: copy it as any other, with pg_dump or pg_basebackup");
+            return Err(Failure::Usage(text).into());
+        }
+    };
     let bar = progress("steps");
-    let head = Store::backup(&store.directory()?, target, &mut |_| bar.inc(1))?;
+    let head = Store::backup(&directory, target, &mut |_| bar.inc(1))?;
     bar.finish_and_clear();
     note(format_args!("copied and checked: {} records in {}", head.seq, target.display()));
     Ok(ExitCode::SUCCESS)

@@ -7,9 +7,8 @@ use ipnet::IpNet;
 
 use super::check_retention::retention;
 use super::check_source::sources;
-use super::parts::{
-    Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig, StoreConfig,
-};
+use super::check_store::store;
+use super::parts::{Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig};
 use super::section::{Section, boolean, number, one_of, quoted, text};
 use super::tree::{Node, Value};
 
@@ -39,21 +38,6 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let log = log(root.section("log"));
     root.finish();
     Some(Config { store: store?, sources: sources?, retention, scan, model, http, log })
-}
-
-/// `[store]`.
-pub(super) fn store(mut section: Section<'_>) -> Option<StoreConfig> {
-    let is_refused = section.refuse(
-        "url",
-        "PostgreSQL is not there yet: name a directory by `path` instead, which keeps an embedded store",
-    );
-    let path = section.read("path", |node| Ok((text(node)?.to_owned(), node.origin.clone())));
-    if path.is_none() && !section.was_given("path") && !is_refused {
-        section.missing("path", "name the directory of the store, such as \"/var/lib/osel\"");
-    }
-    let store = path.map(|(text, origin)| StoreConfig::Directory(section.reading().resolve(&origin, &text)));
-    section.finish();
-    store.filter(|_| !is_refused)
 }
 
 fn scan(mut section: Section<'_>) -> ScanConfig {

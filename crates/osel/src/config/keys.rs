@@ -102,6 +102,13 @@ pub const KEYS: &[Key] = &[
         "The directory of the store. The option `--store` of a command wins over it.",
     ),
     key(
+        "store.url",
+        Words("none", "{ file = \"/etc/osel/store_url\" }"),
+        "Instead of `path`: a database of PostgreSQL, shared by osels of which one leads and the others stand by, such as \
+         `postgresql://osel@db/osel?sslmode=verify-full`. The URL is read as libpq reads it (several hosts, `sslmode`, `sslrootcert`). One with a password is a secret: name it by { file = \"PATH\" }, \
+         { env = \"VARIABLE\" } or { credential = \"NAME\" }, or have the password in PGPASSFILE or PGPASSWORD.",
+    ),
+    key(
         "source.name",
         Needed("\"region-one\""),
         "The name of the bus in records, ledger and logs: up to 63 small letters, digits, `.`, `_`, `-`. Keep it: records refer to it.",
@@ -304,7 +311,7 @@ impl Key {
 
     /// That variable, and those that say where the key's secret is.
     pub(super) fn variables(&self) -> impl Iterator<Item = String> {
-        let is_secret = matches!(self.otherwise, Needed(value) if value.starts_with('{'));
+        let is_secret = matches!(self.otherwise, Needed(value) | Words(_, value) if value.starts_with('{'));
         let references = REFERENCES.into_iter().filter(move |_| is_secret);
         let variable = self.variable();
         let below = variable.clone();

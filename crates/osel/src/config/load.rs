@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::check_retention;
+use super::check_store;
 use super::files;
 use super::keys;
 use super::parts::{Config, RetentionConfig, StoreConfig};
@@ -52,7 +53,7 @@ impl Config {
             return Ok(None);
         }
         let reading = Reading::new(file.as_deref(), env);
-        let store = check::store(Section::root(&reading, table).section("store"));
+        let store = check_store::store(Section::root(&reading, table).section("store"));
         let (problems, warnings) = reading.remarks();
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
     }

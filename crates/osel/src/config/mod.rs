@@ -10,11 +10,14 @@
 mod check;
 mod check_retention;
 mod check_source;
+mod check_store;
 mod check_tls;
 mod files;
 pub mod keys;
 mod load;
 mod parts;
+mod passfile;
+mod postgres_url;
 mod reference;
 mod remark;
 mod secret;
@@ -36,6 +39,7 @@ pub use parts::{
     QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig,
     TlsConfig, TransportUrl,
 };
+pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use remark::{Place, Problems, Remark, Warning};
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::Secret;
+use super::{PostgresConfig, Secret};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,18 @@ pub struct Config {
 pub enum StoreConfig {
     /// In SQLite, in this directory.
     Directory(PathBuf),
+    /// In PostgreSQL, shared by a leader and those that stand by.
+    Postgres(PostgresConfig),
+}
+
+impl StoreConfig {
+    /// Which store it is, in words without a secret.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Directory(directory) => directory.display().to_string(),
+            Self::Postgres(config) => config.to_string(),
+        }
+    }
 }
 
 /// What is kept for how long; none is for ever, or without a bound.

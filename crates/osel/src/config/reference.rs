@@ -13,8 +13,24 @@ const WAYS: [&str; 3] = ["file", "env", "credential"];
 /// Where systemd puts the credentials of a unit.
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 
+/// Whether a secret, or a way to it, is given.
+pub(super) fn is_given(section: &Section<'_>, key: &str) -> bool {
+    let is_set = |key: &str| section.reading().variable(&section.variable(key)).is_some();
+    section.is_written(key) || is_set(key) || WAYS.into_iter().any(|way| is_set(&format!("{key}__{way}")))
+}
+
 /// A secret and where it is referred to; `example` says how, should it be missing.
 pub(super) fn secret(
+    section: &mut Section<'_>,
+    key: &'static str,
+    example: &str,
+) -> Option<(Zeroizing<String>, Origin)> {
+    secret_if(|_| true, section, key, example)
+}
+
+/// The same of a text that need not be a secret, of which `is_secret` tells.
+pub(super) fn secret_if(
+    is_secret: impl Fn(&str) -> bool,
     section: &mut Section<'_>,
     key: &'static str,
     example: &str,
@@ -24,7 +40,10 @@ pub(super) fn secret(
     // Variables that refer to the secret win over whatever the file says of it.
     let node = section.take(key).filter(|node| !by_variables || matches!(node.origin, Origin::Variable(_)));
     match node {
-        Some(Node { origin, value: Value::Text(text) }) => itself(section, key, text, origin),
+        Some(Node { origin, value: Value::Text(text) }) => {
+            let is_open = is_secret(&text);
+            itself(section, key, text, origin, is_open)
+        }
         Some(node @ Node { value: Value::Table(_), .. }) => referred(section, key, Some(node)),
         Some(Node { origin, value }) => {
             let what =
@@ -46,12 +65,13 @@ fn itself(
     key: &str,
     text: String,
     origin: Origin,
+    is_secret: bool,
 ) -> Option<(Zeroizing<String>, Origin)> {
     if text.is_empty() {
         section.problem(&origin, key, "is empty");
         return None;
     }
-    if !matches!(origin, Origin::Variable(_)) {
+    if is_secret && !matches!(origin, Origin::Variable(_)) {
         let what =
             "is a secret in the file itself: keep it in a file of its own and name it by { file = \"…\" }";
         section.warning(&origin, key, what);

@@ -173,14 +173,19 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Notes a problem if a key is set that osel knows and does not take; whether it is.
-    pub(super) fn refuse(&mut self, key: &'static str, what: &str) -> bool {
+    /// Notes a problem if a key is set that osel knows and does not take.
+    pub(super) fn refuse(&mut self, key: &'static str, what: &str) {
         let node = self.take(key);
         // It is not among the keys that are offered to somebody who misspelled one.
         self.asked.retain(|asked| *asked != key);
-        let Some(node) = node else { return false };
-        self.problem(&node.origin, key, what);
-        true
+        if let Some(node) = node {
+            self.problem(&node.origin, key, what);
+        }
+    }
+
+    /// Whether the file has a key.
+    pub(super) fn is_written(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
     }
 
     /// The value of a key, by a function that says what is wrong with it.

@@ -19,6 +19,7 @@ use osel_core::trail::{Chain, Draft, Hash, Head as TrailHead, Part, PartClass, S
 
 use super::entries::MessageHeads;
 use super::salts::Salts;
+use super::state::Follower;
 use super::writer::{Batch, OnFailure, Writer, Written};
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
@@ -102,22 +103,27 @@ impl Recorder {
     /// # Errors
     /// When the store cannot be read.
     pub fn resume(journal: Box<dyn Journal>, options: &EngineOptions) -> Result<Self, RecordError> {
-        Self::resume_with(journal, options, OnFailure::End, || {})
+        Self::resume_with(journal, options, None, OnFailure::End, || {})
     }
 
-    /// Goes on with a store where it was left; `notify` is called, on another thread, whenever something has become of a batch.
+    /// Goes on with a store where it was left, with the engine of whoever has followed it; `notify` is called, on another thread, whenever
+    /// something has become of a batch.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn resume_with(
         journal: Box<dyn Journal>,
         options: &EngineOptions,
+        follower: Option<Follower>,
         on_failure: OnFailure,
         notify: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, RecordError> {
         let head = journal.head();
         let mut reader = journal.reader()?;
-        let engine = state::resume(&mut *reader, options)?;
+        let engine = match follower {
+            Some(follower) => follower.finish(&mut *reader)?,
+            None => state::resume(&mut *reader, options)?,
+        };
         let as_of = match head.seq {
             0 => TrailHead::EMPTY.as_of,
             seq => reader.record(seq)?.map_or(TrailHead::EMPTY.as_of, |record| record.as_of),

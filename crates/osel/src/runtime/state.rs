@@ -17,28 +17,73 @@ const PAGE_RECORDS: u64 = 1000;
 /// # Errors
 /// When the store cannot be read.
 pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine, JournalError> {
-    let head = reader.head()?;
-    let (mut engine, entry) = newest(reader, head.seq, options, |_| true)?;
-    fold(&mut engine, reader, entry, (head.seq, head.entry))?;
-    engine.set_seq(head.seq);
-    let mut planned = Vec::new();
-    reader.commands(Some(recorder::PLANNED), &mut |command| {
-        planned.extend(serde_json::from_slice::<ScanCommand>(&command.body));
-        ControlFlow::Continue(())
-    })?;
-    // An older version may have planned otherwise than folding does by now: what it wrote down is what is under way.
-    engine.set_running_scans(planned);
-    for counters in reader.ledger()? {
-        // Repetitions are counted and not kept, so folding does not see them again.
-        engine.set_ledger(&counters.source, |ledger| {
-            ledger.received = counters.received;
-            ledger.recorded = counters.recorded;
-            ledger.duplicate = counters.duplicate;
-            ledger.ignored = counters.ignored;
-            ledger.quarantined = counters.quarantined;
-        });
+    Follower::start(reader, options)?.finish(reader)
+}
+
+/// An engine that follows a store which somebody else writes, so that it goes on soon after the other has ended.
+pub struct Follower {
+    engine: Engine,
+    /// The last entry that was folded.
+    entry: u64,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").field("entry", &self.entry).finish_non_exhaustive()
     }
-    Ok(engine)
+}
+
+impl Follower {
+    /// Begins with the newest snapshot. `options` hold as far as the journal tells none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn start(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Self, JournalError> {
+        let seq = reader.head()?.seq;
+        let (engine, entry) = newest(reader, seq, options, |_| true)?;
+        Ok(Self { engine, entry })
+    }
+
+    /// Folds what has come since; the last entry there is now. After an error it is of no use: what it had folded is not known.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn follow(&mut self, reader: &mut dyn Reader) -> Result<u64, JournalError> {
+        let head = reader.head()?;
+        if head.entry > self.entry || head.seq > self.engine.seq() {
+            fold(&mut self.engine, reader, self.entry, (head.seq, head.entry))?;
+            self.engine.set_seq(head.seq);
+            self.entry = head.entry;
+        }
+        Ok(self.entry)
+    }
+
+    /// The engine, once nobody else writes the store any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn finish(mut self, reader: &mut dyn Reader) -> Result<Engine, JournalError> {
+        self.follow(reader)?;
+        let mut engine = self.engine;
+        let mut planned = Vec::new();
+        reader.commands(Some(recorder::PLANNED), &mut |command| {
+            planned.extend(serde_json::from_slice::<ScanCommand>(&command.body));
+            ControlFlow::Continue(())
+        })?;
+        // An older version may have planned otherwise than folding does by now: what it wrote down is what is under way.
+        engine.set_running_scans(planned);
+        for counters in reader.ledger()? {
+            // Repetitions are counted and not kept, so folding does not see them again.
+            engine.set_ledger(&counters.source, |ledger| {
+                ledger.received = counters.received;
+                ledger.recorded = counters.recorded;
+                ledger.duplicate = counters.duplicate;
+                ledger.ignored = counters.ignored;
+                ledger.quarantined = counters.quarantined;
+            });
+        }
+        Ok(engine)
+    }
 }
 
 /// The clouds and names as they were after record `seq`, to be asked by `options`.

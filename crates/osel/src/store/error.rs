@@ -113,6 +113,17 @@ pub enum JournalError {
         /// The user id of this process.
         user: u32,
     },
+    /// It lies where what is flushed and locked cannot be relied on.
+    #[error(
+        "the store at `{path}` lies on {kind}, a network file system, where a flushed commit may be lost: \
+         use a disk of this machine, or a store in PostgreSQL"
+    )]
+    NetworkFileSystem {
+        /// The store's directory.
+        path: PathBuf,
+        /// The file system.
+        kind: &'static str,
+    },
     /// The system forbids it.
     #[error("no permission to {action} `{path}`")]
     NoPermission {
@@ -270,6 +281,7 @@ impl JournalError {
             | Self::Exists { .. }
             | Self::InUse { .. }
             | Self::NotOwner { .. }
+            | Self::NetworkFileSystem { .. }
             | Self::NoPermission { .. }
             | Self::TooNew { .. }
             | Self::TooOld { .. }

@@ -5,15 +5,17 @@
 //! has no clock; what it writes down it was told. SQL lives below this module only. From here the runtime
 //! acknowledges messages and starts commands, and the command line reads.
 //!
-//! There is one implementation, [`Store`] in a directory; the suite in `suite.rs` says what every other must
-//! do as well.
+//! There are two implementations: [`Store`] in a directory, and [`PostgresJournal`] in a database, of which several
+//! osels are one the leader of at a time. The suite in `suite.rs` says what both must do.
 
 pub mod block;
 pub mod check;
 pub mod code;
 pub mod data;
+mod due;
 pub mod error;
 pub mod journal;
+mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -23,4 +25,5 @@ mod suite_expiry;
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};
 pub use journal::{Journal, Reader};
+pub use postgres::{Access, Durability, PostgresJournal, PostgresReader, inspect};
 pub use sqlite::{BackupProgress, SqliteJournal, SqliteReader, Store};

@@ -58,6 +58,7 @@ fn unready(status: &ServiceStatus) -> Vec<String> {
     let mut reasons = stuck(status);
     match status.phase {
         Phase::Starting => reasons.push("the store is not open".to_owned()),
+        Phase::StandingBy => reasons.push("another process leads the store".to_owned()),
         Phase::Stopping => reasons.push("it was told to stop".to_owned()),
         Phase::Running => {}
     }
@@ -113,6 +114,10 @@ mod tests {
         status.phase = Phase::Starting;
         assert_eq!(stuck(&status), [""; 0]);
         assert_eq!(unready(&status), ["the store is not open"]);
+        // Who stands by is alive as long as it looks for the lead.
+        status.phase = Phase::StandingBy;
+        assert_eq!(stuck(&status).len(), 1);
+        assert_eq!(unready(&ServiceStatus::standing_by()), ["another process leads the store"]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ use super::audit::record;
 use super::open::writer_at;
 use super::output::{colours, note, stdout};
 use super::replay::{Scratch, import};
+use crate::config::StoreConfig;
 use crate::runtime::Recorder;
 use crate::runtime::verification::{Finding, verify};
 use crate::source::inventory;
@@ -84,7 +85,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let everywhere = everywhere.map(|address| ipnet::IpNet::new(address, 0));
     let policy = ScanPolicy { allowed_prefixes: everywhere.into_iter().flatten().collect() };
     let options = EngineOptions { scan: Some(policy), ..EngineOptions::default() };
-    let recorder = Recorder::resume(writer_at(&directory)?, &options)?;
+    let recorder = Recorder::resume(writer_at(&StoreConfig::Directory(directory.clone()))?, &options)?;
     let reader = Box::new(Store::open_reader(&directory)?);
     let paced = !args.once && std::io::stdout().is_terminal();
     let mut demo = Demo { recorder, reader, stage: Stage::new()?, told: 0, paced, sums: Sums::default() };

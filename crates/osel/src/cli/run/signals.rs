@@ -112,7 +112,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
             .collect::<Vec<_>>()
     };
     for (what, is_same) in [
-        ("store", old.store == new.store),
+        ("store", old.store.name() == new.store.name()),
         ("source", names(old) == names(new)),
         ("source.exchanges, source.topics", tapped(old) == tapped(new)),
         (
@@ -128,6 +128,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         }
     }
     tracing::info!(
-        "configuration read: log level, scan policy, model and retention are in force, addresses and certificates with the next connection"
+        "configuration read: log level, scan policy, model and retention are in force, addresses, passwords and certificates with the next \
+         connection"
     );
 }

@@ -18,7 +18,7 @@ use crate::runtime::Recorder;
 use crate::runtime::retention::policy::Kept;
 use crate::runtime::retention::survey::look;
 use crate::runtime::retention::{Decision, Policy, survey};
-use crate::store::{Journal, QuarantineState, Reader, Store};
+use crate::store::{QuarantineState, Reader};
 
 /// How often it is looked again when a snapshot has to be made first, behind which more may go.
 const ROUNDS_MAX: usize = 2;
@@ -61,22 +61,21 @@ struct Goes {
 }
 
 pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
-    let directory = args.store.directory()?;
     let policy = match Config::load_retention(&variable) {
         Ok(retention) => Policy::from(&retention),
         Err(problems) => return Err(Failure::Usage(problems.to_string()).into()),
     };
     let now = now();
     if !args.apply {
-        let mut reader = Store::open_reader(&directory)?;
-        let kept = look(&mut reader, &policy, now)?;
-        let decision = survey(&mut reader, &policy, now, BudgetState::Within)?;
-        print(&lines(&mut reader, &kept, &decision)?, args.output)?;
+        let mut reader = args.store.reader()?;
+        let kept = look(&mut *reader, &policy, now)?;
+        let decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
+        print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
         say(&decision);
         return Ok(ExitCode::SUCCESS);
     }
     // A writer makes the store where there is none: this command has nothing to do in a new one.
-    let journal: Box<dyn Journal> = Box::new(Store::open_writer(&directory)?);
+    let journal = args.store.existing_writer()?;
     let mut reader = journal.reader()?;
     let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
     // What the daemon goes by is not this command's to change.

@@ -199,7 +199,7 @@ fn the_store_is_told_without_looking_at_secrets() {
     let problems = Config::load_store(&lookup(&named)).unwrap_err();
     assert_eq!(
         place.without_path(&problems.to_string()),
-        "osel.toml:1: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\""
+        "osel.toml:1: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\", or a database of PostgreSQL by `url`"
     );
 }
 

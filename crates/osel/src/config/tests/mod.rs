@@ -4,6 +4,7 @@ mod example;
 mod good;
 mod problems;
 mod secrets;
+mod store;
 mod url;
 mod variables;
 

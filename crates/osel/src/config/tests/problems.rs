@@ -18,7 +18,7 @@ fn all_problems_are_told_at_once() {
         &[URL],
         &[
             "osel.toml:1: colour: is no key of osel: here it knows `store`, `source`, `retention`, `scan`, `model`, `http`, `log`",
-            "osel.toml:2: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\"",
+            "osel.toml:2: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\", or a database of PostgreSQL by `url`",
             "osel.toml:3: store.pth: is no key of osel: did you mean `path`?",
             "osel.toml:5: source[0].name: `One` is no name: 1 to 63 small letters, digits, `.`, `_`, `-`, the first a letter or digit",
             "osel.toml:6: source[0].type: must be `rabbitmq` or `file`, not `kafka`: osel reads no other bus yet",
@@ -78,7 +78,7 @@ fn what_is_needed_is_missed() {
         "",
         &[],
         &[
-            "osel.toml: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\"",
+            "osel.toml: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\", or a database of PostgreSQL by `url`",
             "osel.toml: source: is missing: add a `[[source]]` with name, type and transport_url",
         ],
     );
@@ -121,17 +121,6 @@ fn a_bus_is_of_one_source() {
     let problem = "osel.toml: source[1].transport_url: is the broker and virtual host of source `one`: they would share one queue \
                    and take each other's messages; give one source all the exchanges";
     check_bad(&format!("{SMALLEST}{again}"), &[URL], &[problem]);
-}
-
-#[test]
-fn postgresql_is_not_there_yet() {
-    check_bad(
-        &SMALLEST.replace("path = '/s'", "url = 'postgresql://osel:hunter2@db/osel'"),
-        &[URL],
-        &[
-            "osel.toml:2: store.url: PostgreSQL is not there yet: name a directory by `path` instead, which keeps an embedded store",
-        ],
-    );
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub use self::status::{Phase, ServiceStatus, SourceState, SourceStatus, Times};
 use self::tap::Tap;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
+use super::state::Follower;
 use super::writer::{OnFailure, Written};
 use crate::source::words::BusEvent;
 use crate::store::{ErrorClass, Journal, JournalError};
@@ -62,6 +63,8 @@ pub struct ServiceSettings {
     pub status: watch::Sender<ServiceStatus>,
     /// Who is told that the loop is alive.
     pub supervisor: Supervisor,
+    /// The engine of one who stood by.
+    pub follower: Option<Follower>,
 }
 
 /// Why the daemon ended.
@@ -150,7 +153,8 @@ impl Service {
         settings: ServiceSettings,
         tokio: &Handle,
     ) -> Result<Self, ServiceError> {
-        let ServiceSettings { sources, options, limits, policy, clock, status, supervisor } = settings;
+        let ServiceSettings { sources, options, limits, policy, clock, status, supervisor, follower } =
+            settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
         let mut reader = journal.reader().map_err(RecordError::from)?;
@@ -160,7 +164,7 @@ impl Service {
         let notify = move || {
             let _ = written.send(Happening::Written);
         };
-        let mut recorder = Recorder::resume_with(journal, &options, OnFailure::Keep, notify)?;
+        let mut recorder = Recorder::resume_with(journal, &options, follower, OnFailure::Keep, notify)?;
         recorder.snapshot_daily(policy.inputs.is_set());
         let mut taps = Vec::new();
         for (index, settings) in sources.into_iter().enumerate() {

@@ -45,6 +45,8 @@ pub struct ServiceStatus {
 pub enum Phase {
     /// It opens the store, or builds the model from it. There is no loop yet.
     Starting,
+    /// Another process leads the store, and it is ready to take over. There is no loop yet.
+    StandingBy,
     /// The loop runs.
     Running,
     /// It was told to stop, and commits what was taken.
@@ -122,6 +124,11 @@ impl ServiceStatus {
         }
     }
 
+    /// While another process leads the store.
+    pub fn standing_by() -> Self {
+        Self { phase: Phase::StandingBy, ..Self::starting() }
+    }
+
     /// In one line, for people.
     pub fn line(&self) -> String {
         if self.phase == Phase::Starting {
@@ -130,7 +137,7 @@ impl ServiceStatus {
         let connected = |source: &&SourceStatus| source.state != SourceState::Connecting;
         let mut line = match self.phase {
             Phase::Stopping => "stopping".to_owned(),
-            Phase::Starting | Phase::Running => format!(
+            Phase::Starting | Phase::StandingBy | Phase::Running => format!(
                 "{} of {} sources connected",
                 self.sources.iter().filter(connected).count(),
                 self.sources.len()

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::JournalError;
 use super::connect::At;
+use super::file_system::check_local;
 
 /// A new store's directory: its owner writes, its group may read.
 const DIRECTORY_MODE: u32 = 0o750;
@@ -53,7 +54,7 @@ pub(super) fn check_present(at: &At<'_>) -> Result<(), JournalError> {
     }
     let file = database(at.path);
     match fs::metadata(&file) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(metadata) if metadata.is_file() => check_local(at),
         Ok(_) => Err(JournalError::NotAStore { path, reason: "its `journal.db` is no file" }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(JournalError::NotAStore { path, reason: "it has no `journal.db`" })
@@ -70,6 +71,7 @@ pub(super) fn prepare(at: &At<'_>) -> Result<(), JournalError> {
     if !exists(at.path) {
         make_empty(at)?;
     }
+    check_local(at)?;
     make_file(at, &database(at.path))
 }
 

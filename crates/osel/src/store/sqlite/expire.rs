@@ -12,18 +12,13 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::super::block::{Packer, read_entries};
 use super::super::check::CommitFault;
 use super::super::code::{read_parts, write_parts};
-use super::super::data::{Checkpoint, Entry, Expiry, PartContent, StoredPart};
+use super::super::data::{Checkpoint, Expiry};
+use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer, overwrite_deleted};
 use super::rows::{number, time};
 
 const ACTION: &str = "let go of old content of";
-/// How many records lose parts in one step: a quarter of a megabyte, rewritten in a few milliseconds.
-const RECORDS_AT_ONCE: u64 = 128;
-/// How many blocks of versions go in one step; each has a few kilobytes, and 4 MiB at most.
-const VERSIONS_AT_ONCE: i64 = 4;
-/// The class that stands for all parts that lie in entries: makers count theirs from 1.
-const IN_ENTRY: u8 = 0;
 
 /// What may go, as commits have said.
 ///
@@ -175,7 +170,7 @@ fn erase_parts(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     for (seq, packed) in records {
         // A damaged one is verification's to name, and must not hold up all behind it.
         let Ok(mut parts) = read_parts(&packed) else { continue };
-        if !erase_due(&mut parts, seq, &limits) {
+        if !due::erase_parts(&mut parts, seq, &limits) {
             continue;
         }
         let mut left = Vec::new();
@@ -189,25 +184,6 @@ fn erase_parts(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
         .execute([integer(from), integer(to)])?;
     transaction.prepare_cached("UPDATE sizes SET part_bytes = part_bytes - ?1")?.execute([integer(freed)])?;
     Ok(true)
-}
-
-/// Takes away the parts of a record that may go; whether there were any.
-fn erase_due(parts: &mut [StoredPart], seq: u64, limits: &[(u8, u64)]) -> bool {
-    let is_due = |class: u8| limits.iter().any(|(limited, limit)| *limited == class && seq <= *limit);
-    let mut erased = false;
-    for part in parts {
-        let due = match part.content {
-            PartContent::InEntry => is_due(IN_ENTRY) || is_due(part.class),
-            PartContent::Bytes(_) => is_due(part.class),
-            PartContent::Gone => false,
-        };
-        if due {
-            part.content = PartContent::Gone;
-            part.salt = [0; 16];
-            erased = true;
-        }
-    }
-    erased
 }
 
 /// Removes the next block of inputs, but for the messages in it that are held in quarantine.
@@ -277,14 +253,7 @@ fn keep_held(
         .query_row("SELECT data FROM blocks WHERE first_entry = ?1", [integer(first)], |row| row.get(0))
         .map_err(&failed)?;
     let Ok(mut entries) = read_entries(&data, first, last) else { return Ok(None) };
-    let mut changed = false;
-    for entry in entries.iter_mut().filter(|entry| !entry.erased && !held.contains(&entry.number)) {
-        let Entry { number, at, kind, .. } = *entry;
-        *entry =
-            Entry { number, at, kind, source: "".into(), head: Vec::new(), body: Vec::new(), erased: true };
-        changed = true;
-    }
-    if !changed {
+    if !due::keep_held(&mut entries, held) {
         return Ok(None);
     }
     let (count, block) = packer.entries(&entries).map_err(|error| at.io(at.path, ACTION, error))?;

@@ -6,6 +6,7 @@ mod connect;
 mod directory;
 mod erase;
 mod expire;
+mod file_system;
 mod pages;
 mod reader;
 mod rows;

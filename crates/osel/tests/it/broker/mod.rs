@@ -1,4 +1,4 @@
-//! Real RabbitMQ and real oslo.messaging for tests, each broker private to its test; and ways to break what lies between.
+//! Real RabbitMQ, real PostgreSQL and real oslo.messaging for tests, each server private to its test; and ways to break what lies between.
 //!
 //! A [`Broker`] (or a [`Cluster`]) runs below a directory of its own on loopback ports of its own. A [`Publisher`] is oslo.messaging's
 //! notifier; a [`Client`] speaks AMQP directly, for volume and for looking. A [`Proxy`] stands between osel and a broker and breaks.
@@ -18,6 +18,9 @@ mod doctor;
 mod ground;
 mod harness;
 mod node;
+#[expect(dead_code, reason = "the tests inside the crate use the rest of it")]
+#[path = "../../support/postgres.rs"]
+mod postgres;
 mod proxy;
 mod publisher;
 mod run;
@@ -26,7 +29,8 @@ pub use certificates::Certificates;
 pub use client::Client;
 pub use cluster::{Broker, Cluster};
 pub use control::Binding;
-pub use ground::until;
+pub use ground::{free_port, until};
 pub use node::{Node, Options, Tls};
+pub use postgres::{Postgres, give};
 pub use proxy::Proxy;
 pub use publisher::{Notification, Publisher, PublisherOptions, Release, python};

@@ -14,28 +14,31 @@ const DISK: &str = "size=48m";
 const FILL_BYTES: usize = 64 << 10;
 
 /// A small disk. A watchdog that reads from a pipe of ours takes it away when the test ends, however it does.
-struct Disk {
+pub(super) struct Disk {
     directory: PathBuf,
     watchdog: Child,
 }
 
 impl Disk {
     /// None where the system does not let us have one.
-    fn mount(directory: PathBuf) -> Option<Self> {
+    pub(super) fn mount(directory: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir_all(&directory).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(&directory);
+        mount.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(&directory);
         if !mount.output().is_ok_and(|output| output.status.success()) {
             return None;
         }
         let mut watchdog = Command::new("sh");
-        watchdog.args(["-c", r#"read -r end; umount --lazy "$0""#]).arg(&directory).stdin(Stdio::piped());
+        watchdog
+            .args(["-c", r#"read -r end; umount --lazy "$0"; rmdir "$0""#])
+            .arg(&directory)
+            .stdin(Stdio::piped());
         let watchdog = watchdog.process_group(0).spawn().unwrap();
         Some(Self { directory, watchdog })
     }
 
     /// Leaves no byte free.
-    fn fill(&self) {
+    pub(super) fn fill(&self) {
         let file = self.directory.join("fill");
         let mut chunk = vec![b'x'; FILL_BYTES];
         while !chunk.is_empty() {
@@ -45,7 +48,7 @@ impl Disk {
         }
     }
 
-    fn free(&self) {
+    pub(super) fn free(&self) {
         fs::remove_file(self.directory.join("fill")).unwrap();
     }
 }
@@ -60,7 +63,7 @@ impl Drop for Disk {
 #[test]
 fn a_full_disk_loses_nothing_and_is_told_once() {
     let mut osel = Osel::new("run-disk", "rabbit://later/", "heartbeat_seconds = 1");
-    let Some(disk) = Disk::mount(osel.place.path("store").into()) else {
+    let Some(disk) = Disk::mount(osel.place.path("store").into(), DISK) else {
         eprintln!("not tried: only root may mount a small disk");
         return;
     };

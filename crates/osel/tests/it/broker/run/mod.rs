@@ -9,6 +9,7 @@ mod durability;
 mod hostile;
 mod osel;
 mod outage;
+mod postgres;
 mod raw;
 mod restart;
 mod tap;

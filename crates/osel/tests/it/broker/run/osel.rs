@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ::osel::store::{Counters, Reader, Store};
+use ::osel::config::PostgresConfig;
+use ::osel::store::{Counters, PostgresReader, Reader, Store};
 use osel_core::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -25,12 +26,23 @@ pub fn now() -> String {
 pub struct Osel {
     pub place: Place,
     process: Option<Child>,
+    /// The URL of its store, where that is a database.
+    database: Option<String>,
 }
 
 impl Osel {
     /// One with a single source, which finds the broker by this URL and has these further lines of configuration.
     pub fn new(name: &str, url: &str, further: &str) -> Self {
-        let osel = Self { place: Place::new(name), process: None };
+        Self::with_store(name, None, url, further)
+    }
+
+    /// The same with a store in this database.
+    pub fn sharing(name: &str, database: &str, url: &str, further: &str) -> Self {
+        Self::with_store(name, Some(database.to_owned()), url, further)
+    }
+
+    fn with_store(name: &str, database: Option<String>, url: &str, further: &str) -> Self {
+        let osel = Self { place: Place::new(name), process: None, database };
         osel.set_url("url", url);
         osel.configure(&source("one", "url", further));
         osel
@@ -38,9 +50,9 @@ impl Osel {
 
     /// Writes the configuration: these tables besides those of the store, of scans and of the log.
     pub fn configure(&self, sources: &str) {
-        let store = self.store();
+        let (key, store) = (if self.database.is_some() { "url" } else { "path" }, self.store());
         self.place
-            .write("osel.toml", format!("[store]\npath = '{store}'\n[scan]\nenabled = false\n[http]\nlisten = '127.0.0.1:0'\n{sources}"));
+            .write("osel.toml", format!("[store]\n{key} = '{store}'\n[scan]\nenabled = false\n[http]\nlisten = '127.0.0.1:0'\n{sources}"));
     }
 
     /// Writes a file with a transport URL.
@@ -50,9 +62,17 @@ impl Osel {
         fs::rename(path, self.place.path(file)).unwrap();
     }
 
-    /// The directory of its store.
+    /// Its store: a directory, or the URL of a database.
     pub fn store(&self) -> String {
-        self.place.path("store/kept")
+        self.database.clone().unwrap_or_else(|| self.place.path("store/kept"))
+    }
+
+    fn reader(&self) -> Option<Box<dyn Reader>> {
+        let Some(url) = &self.database else {
+            return Some(Box::new(Store::open_reader(Path::new(&self.store())).ok()?));
+        };
+        let config = PostgresConfig::parse(url, &|_| None).unwrap();
+        Some(Box::new(PostgresReader::open(&config).ok()?))
     }
 
     /// Starts it; see [`Self::await_log`] for when it is ready.
@@ -82,7 +102,8 @@ impl Osel {
         self.await_lines(&["listening"], listening + 1);
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(self.process.as_ref().expect("it runs")), signal).unwrap();
     }
 
@@ -95,6 +116,12 @@ impl Osel {
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
+        self.await_end()
+    }
+
+    /// Waits until it ends and gives how.
+    #[track_caller]
+    pub fn await_end(&mut self) -> ExitStatus {
         let mut process = self.process.take().unwrap();
         let mut status = None;
         until("osel stops", LIMIT, || {
@@ -148,13 +175,13 @@ impl Osel {
 
     /// The name of its queue.
     pub fn queue(&self) -> String {
-        let mut reader = Store::open_reader(Path::new(&self.store())).unwrap();
+        let mut reader = self.reader().unwrap();
         format!("osel.{}", reader.info().unwrap().id)
     }
 
     /// What its store counts of a source; nothing where there is none yet.
     pub fn ledger(&self, source: &str) -> Option<Counters> {
-        let mut reader = Store::open_reader(Path::new(&self.store())).ok()?;
+        let mut reader = self.reader()?;
         reader.ledger().ok()?.into_iter().find(|counters| counters.source == source)
     }
 

@@ -1,0 +1,327 @@
+//! Connections to the database: how they are set up, how long is waited for an answer, and what its errors mean.
+//!
+//! A connection has a runtime of its own, which runs only while somebody waits for an answer: the store blocks.
+//! Every error of the database is turned into one of ours in [`At::sql`] and nowhere else.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, Row, Statement};
+
+use super::super::code::Malformed;
+use super::super::error::{JournalError, Place};
+use super::tls::Tls;
+use crate::config::{PostgresConfig, PostgresHost, SslMode};
+
+const ACTION: &str = "connect to";
+/// How long an answer is waited for. A batch takes milliseconds, the largest value there can be some seconds; a
+/// commit that waits for a standby of the database takes as long as that is away, and is asked about again.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// How long the server may leave what was sent without a sign before the connection counts as dead.
+const SILENCE_TIME: Duration = Duration::from_secs(10);
+/// When an idle connection is asked whether it is there, how often, and how many times.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// What every session says to the server. The path is short, so that nobody can put tables of the same name before
+/// ours. A writer that was paused within a transaction holds the row that the next leader needs: the server ends it.
+/// A commit is durable when it is answered, whatever the database's default is. No `statement_timeout`: cancelling
+/// a commit that waits for a standby would report it as done.
+const SESSION: &str = "-c search_path=osel,pg_catalog -c client_min_messages=warning -c synchronous_commit=on \
+                       -c idle_in_transaction_session_timeout=3000 -c lock_timeout=5000 -c default_transaction_isolation=read\\ committed";
+const SESSION_READ: &str = "-c search_path=osel,pg_catalog -c client_min_messages=warning \
+                            -c default_transaction_isolation=repeatable\\ read";
+
+/// The store that something is done with, for errors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'a> {
+    /// The store's URL, without a password.
+    pub(super) path: &'a Path,
+}
+
+impl At<'_> {
+    /// Makes our error of the database's, for something done at a place.
+    pub(super) fn sql(
+        &self,
+        place: Place,
+        action: &'static str,
+    ) -> impl Fn(tokio_postgres::Error) -> JournalError + '_ {
+        move |error| self.translate(place, action, error)
+    }
+
+    /// The error that what is at a place makes no sense.
+    pub(super) fn damaged(&self, place: Place, what: &'static str) -> JournalError {
+        self.malformed(place)(Malformed(what))
+    }
+
+    /// Makes our error of what a decoder found at a place.
+    pub(super) fn malformed<E: Error + Send + Sync + 'static>(
+        &self,
+        place: Place,
+    ) -> impl Fn(E) -> JournalError + '_ {
+        move |error| JournalError::Damaged { path: self.path.to_path_buf(), place, source: error.into() }
+    }
+
+    /// Makes our error of the system's.
+    pub(super) fn io(
+        &self,
+        action: &'static str,
+        error: impl Into<super::super::error::Cause>,
+    ) -> JournalError {
+        JournalError::Io { path: self.path.to_path_buf(), action, source: error.into() }
+    }
+
+    fn connecting(&self, error: tokio_postgres::Error) -> JournalError {
+        match error.code() {
+            Some(_) => self.sql(Place::File, ACTION)(error),
+            // Here its own words say what they are about: a name, an address, a certificate.
+            None => self.io(ACTION, error),
+        }
+    }
+
+    fn translate(&self, place: Place, action: &'static str, error: tokio_postgres::Error) -> JournalError {
+        let path = self.path.to_path_buf();
+        let Some(code) = error.code().cloned() else {
+            // A value that is not of its column's type has no code; all else of that kind is the way to the server.
+            let is_value = error.to_string().starts_with("error deserializing");
+            return if is_value {
+                JournalError::Damaged { path, place, source: error.into() }
+            } else {
+                JournalError::Io { path, action, source: without_kind(error) }
+            };
+        };
+        let source = without_kind(error);
+        match code {
+            SqlState::DISK_FULL => JournalError::NoSpace { path, source },
+            SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => {
+                JournalError::Damaged { path, place, source }
+            }
+            SqlState::LOCK_NOT_AVAILABLE
+            | SqlState::T_R_DEADLOCK_DETECTED
+            | SqlState::T_R_SERIALIZATION_FAILURE => JournalError::Busy { path, source },
+            SqlState::INSUFFICIENT_PRIVILEGE
+            | SqlState::INVALID_PASSWORD
+            | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                JournalError::NoPermission { path, action, source }
+            }
+            SqlState::INVALID_CATALOG_NAME => {
+                JournalError::NotAStore { path, reason: "the server has no such database" }
+            }
+            // Syntax, constraints, values: osel and the tables do not fit.
+            code if ["42", "23", "22"].iter().any(|class| code.code().starts_with(class)) => {
+                JournalError::Database { path, action, source }
+            }
+            // Shutdown, failover, too many connections, a disk that fails: it may be better later.
+            _ => JournalError::Io { path, action, source },
+        }
+    }
+}
+
+/// The server's own words, where there are some: the client's say only that there are.
+fn without_kind(error: tokio_postgres::Error) -> super::super::error::Cause {
+    if error.as_db_error().is_some()
+        && let Some(source) = error.into_source()
+    {
+        return source;
+    }
+    "the connection to the server is lost".into()
+}
+
+/// How a connection may use the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Reads and writes: of several servers, the one that can be written.
+    Write,
+    /// Reads what the writer has written, all of it: from the same server, since a standby may be behind.
+    ReadLatest,
+    /// Reads what any of the servers has.
+    Read,
+}
+
+/// A connection, and the runtime that drives it while an answer is waited for.
+pub(super) struct Link {
+    // First, so that it is told to end while there is a runtime.
+    session: Session,
+    runtime: Runtime,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// When no server can be reached or takes us.
+    pub(super) fn open(at: &At<'_>, config: &PostgresConfig, mode: Mode) -> Result<Self, JournalError> {
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| at.io(ACTION, error))?;
+        let tls = Tls::new(config).map_err(|error| at.io(ACTION, error))?;
+        let time = Duration::from_secs(config.connect_timeout_seconds.into());
+        let mut failure = None;
+        for host in &config.hosts {
+            // The bound is on all of it: a host may take a connection and never answer, and then the next is tried.
+            let connecting = async {
+                let client = client_config(config, host, mode);
+                let (client, connection) = match timeout(time, client.connect(tls.clone())).await {
+                    Ok(connected) => connected.map_err(|error| at.connecting(error))?,
+                    Err(_) => return Err(at.io(ACTION, io::Error::from(io::ErrorKind::TimedOut))),
+                };
+                // Its end is noticed by whoever asks next.
+                tokio::spawn(connection);
+                Ok(client)
+            };
+            match runtime.block_on(connecting) {
+                Ok(client) => {
+                    return Ok(Self { session: Session { client, statements: HashMap::new() }, runtime });
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| at.io(ACTION, "no host is named")))
+    }
+    /// Whether the server has ended it, as far as that is known.
+    pub(super) fn is_closed(&self) -> bool {
+        self.session.client.is_closed()
+    }
+
+    /// Does something with the session. After an error the link is in an unknown state and must be dropped.
+    ///
+    /// # Errors
+    /// Those of `what`, and that no answer came.
+    pub(super) fn run<T>(
+        &mut self,
+        at: &At<'_>,
+        action: &'static str,
+        what: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        self.run_within(ANSWER_TIME, at, action, what)
+    }
+
+    /// The same with another bound.
+    ///
+    /// # Errors
+    /// Those of `what`, and that no answer came within `time`.
+    pub(super) fn run_within<T>(
+        &mut self,
+        time: Duration,
+        at: &At<'_>,
+        action: &'static str,
+        what: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let session = &mut self.session;
+        let answer = self.runtime.block_on(async { timeout(time, what(session)).await });
+        answer.unwrap_or_else(|_| Err(at.io(action, io::Error::from(io::ErrorKind::TimedOut))))
+    }
+}
+
+fn client_config(config: &PostgresConfig, host: &PostgresHost, mode: Mode) -> Config {
+    let mut client = Config::new();
+    client.host(&host.host).port(host.port);
+    if let Some(password) = &config.password {
+        client.password(password.expose());
+    }
+    client
+        .user(&config.user)
+        .dbname(&config.database)
+        .application_name("osel")
+        .connect_timeout(Duration::from_secs(config.connect_timeout_seconds.into()))
+        .tcp_user_timeout(SILENCE_TIME)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_IDLE)
+        .keepalives_retries(KEEPALIVE_RETRIES)
+        .options(if mode == Mode::Write { SESSION } else { SESSION_READ })
+        .target_session_attrs(match mode {
+            Mode::Write | Mode::ReadLatest => TargetSessionAttrs::ReadWrite,
+            Mode::Read => TargetSessionAttrs::Any,
+        })
+        .ssl_mode(match config.ssl_mode {
+            SslMode::Disable => tokio_postgres::config::SslMode::Disable,
+            SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => {
+                tokio_postgres::config::SslMode::Require
+            }
+        });
+    client
+}
+
+/// The parameters of a statement.
+pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A session with the server. Statements are prepared once.
+pub(super) struct Session {
+    client: Client,
+    statements: HashMap<String, Statement>,
+}
+
+impl Session {
+    async fn statement(&mut self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Runs a statement; how many rows it changed.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) async fn execute(
+        &mut self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let statement = self.statement(sql).await?;
+        self.client.execute(&statement, parameters).await
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) async fn query(
+        &mut self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.statement(sql).await?;
+        self.client.query(&statement, parameters).await
+    }
+
+    /// The one row of a query, if there is one.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) async fn query_opt(
+        &mut self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, tokio_postgres::Error> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Runs statements without parameters, one after the other.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) async fn batch(&mut self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        self.client.batch_execute(sql).await
+    }
+}
+
+/// A number as PostgreSQL keeps it. Ours count things and stay far below its bound of 2^63.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,24 @@
+//! The shared store: one schema of a PostgreSQL database, with a leader who writes and others who stand by.
+//!
+//! The row of `meta` holds the epoch, the lease and the head; every commit locks it and compares all of it, so that
+//! of two writers one is refused, whatever each of them believes. A connection on which anything failed is never
+//! used again.
+
+mod batch;
+mod connect;
+mod erase;
+mod expire;
+mod inspect;
+mod lease;
+mod reader;
+mod rows;
+mod schema;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod writer;
+
+pub use inspect::{Durability, inspect};
+pub use reader::PostgresReader;
+pub use writer::{Access, PostgresJournal};

@@ -1,0 +1,461 @@
+//! Readers of a shared store, beside its leader or alone, on whichever server takes them.
+//!
+//! Each step is one query, and what needs more of one moment is one transaction: nobody keeps one open while its
+//! caller is slow. A connection that the server has ended is made anew once.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use osel_core::time::Timestamp;
+use tokio_postgres::Row;
+
+use super::super::block::{read_entries, read_versions, unpack};
+use super::super::data::{
+    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, QuarantineItem, QuarantineState,
+    SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+};
+use super::super::error::{JournalError, Place};
+use super::super::journal::{Each, Reader};
+use super::connect::{At, Link, Mode, Session, integer};
+use super::rows::{self, COMMAND, QUARANTINE, RECORD, number};
+use super::{batch, expire, schema, snapshot, writer};
+use crate::config::PostgresConfig;
+
+/// The most rows of a page.
+const PAGE_ROWS: i64 = 256;
+/// A page ends once it has this many bytes.
+const PAGE_BYTES: i64 = 4 << 20;
+const UNMODELLED: i16 = 1;
+const IGNORED_BY: i16 = 2;
+const ACTION: &str = "read";
+/// What a row of `records` takes beside its content: 52 bytes of head, numbers and times, 33 of hash, lengths and
+/// alignment, and an entry of the index.
+const RECORD_ROW_BYTES: u64 = 130;
+/// Large values lie in pieces, four to a page, each with its head and an entry of the index: one byte for so many.
+const CONTENT_PER_OVERHEAD: u64 = 25;
+
+/// A reader of a shared store.
+#[derive(Debug)]
+pub struct PostgresReader {
+    config: PostgresConfig,
+    path: PathBuf,
+    mode: Mode,
+    link: Option<Link>,
+}
+
+impl PostgresReader {
+    /// Opens the store of a database for reading, by the first of its servers that answers.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn open(config: &PostgresConfig) -> Result<Self, JournalError> {
+        Self::open_by(config, Mode::Read)
+    }
+
+    /// The same by the server that is written, for whoever goes on with what is there.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn open_latest(config: &PostgresConfig) -> Result<Self, JournalError> {
+        Self::open_by(config, Mode::ReadLatest)
+    }
+
+    fn open_by(config: &PostgresConfig, mode: Mode) -> Result<Self, JournalError> {
+        let path = PathBuf::from(config.to_string());
+        let mut this = Self { config: config.clone(), path, mode, link: None };
+        this.read(async |at, session| {
+            let format = schema::find(at, session).await?;
+            let format = format.ok_or_else(|| JournalError::Missing { path: at.path.to_path_buf() })?;
+            schema::check_readable(at.path, format)
+        })?;
+        Ok(this)
+    }
+
+    /// Reads, by a new connection if there is none any more, and once more by a new one when the way to
+    /// the server has failed.
+    #[expect(clippy::needless_pass_by_value, reason = "it is a closure, written where it is handed over")]
+    fn read<T>(
+        &mut self,
+        read: impl AsyncFn(&At<'_>, &mut Session) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let at = At { path: &self.path };
+        if let Some(mut link) = self.link.take().filter(|link| !link.is_closed()) {
+            match link.run(&at, ACTION, async |session| read(&at, session).await) {
+                // What the server said when it ended the session may be heard only now.
+                Err(JournalError::Io { .. }) => {}
+                result => {
+                    self.link = Some(link).filter(|_| result.is_ok());
+                    return result;
+                }
+            }
+        }
+        let mut link = Link::open(&at, &self.config, self.mode)?;
+        let result = link.run(&at, ACTION, async |session| read(&at, session).await);
+        self.link = Some(link).filter(|_| result.is_ok());
+        result
+    }
+
+    /// The rows of a page, up to the first that is damaged, and what is wrong with that.
+    fn rows<T>(
+        found: &[Row],
+        at: &At<'_>,
+        place: impl Fn(Option<&T>) -> Place,
+        read: impl Fn(&Row) -> rows::Read<T>,
+    ) -> (Vec<T>, Option<JournalError>) {
+        let mut page: Vec<T> = Vec::with_capacity(found.len());
+        for row in found {
+            match rows::at_place(at, place(page.last()), row, &read) {
+                Ok(row) => page.push(row),
+                Err(error) => return (page, Some(error)),
+            }
+        }
+        (page, None)
+    }
+
+    /// Reads page after page, going on behind the last row, until there are no more.
+    #[expect(clippy::needless_pass_by_value, reason = "as above")]
+    fn walk<T, K>(
+        &mut self,
+        mut key: K,
+        next: impl Fn(&T) -> K,
+        place: impl Fn(&K) -> Place,
+        row: impl Fn(&Row) -> rows::Read<T>,
+        page: impl AsyncFn(&mut Session, &K) -> Result<Vec<Row>, tokio_postgres::Error>,
+        each: Each<'_, T>,
+    ) -> Result<(), JournalError> {
+        loop {
+            let (rows, error) = self.read(async |at, session| {
+                let found = page(session, &key).await.map_err(at.sql(place(&key), ACTION))?;
+                let after = |last: Option<&T>| place(last.map(&next).as_ref().unwrap_or(&key));
+                Ok(Self::rows(&found, at, after, &row))
+            })?;
+            if rows.is_empty() && error.is_none() {
+                return Ok(());
+            }
+            for row in rows {
+                key = next(&row);
+                if each(row).is_break() {
+                    return Ok(());
+                }
+            }
+            if let Some(error) = error {
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// A page of a query: so many rows, or fewer when those before have so many bytes. It is chosen by their sizes, before
+/// any content is read.
+pub(super) fn paged(columns: &str, bytes: &str, order: &str, from: &str) -> String {
+    format!(
+        "SELECT {columns} FROM (SELECT *, coalesce(sum(({bytes})::bigint) OVER (ORDER BY {order} \
+         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before \
+         FROM (SELECT * FROM {from} ORDER BY {order} LIMIT {PAGE_ROWS}) AS next) AS page \
+         WHERE bytes_before < {PAGE_BYTES} ORDER BY {order}"
+    )
+}
+
+impl Reader for PostgresReader {
+    fn info(&mut self) -> Result<StoreInfo, JournalError> {
+        self.read(writer::read_info)
+    }
+
+    fn head(&mut self) -> Result<Head, JournalError> {
+        self.read(async |at, session| Ok(batch::read_meta(at, session).await?.1))
+    }
+
+    fn record(&mut self, seq: u64) -> Result<Option<StoredRecord>, JournalError> {
+        let sql = format!("SELECT {RECORD} FROM records WHERE seq = $1");
+        let place = Place::Record(seq);
+        self.read(async |at, session| {
+            let row = session.query_opt(&sql, &[&integer(seq)]).await.map_err(at.sql(place, ACTION))?;
+            row.map(|row| rows::at_place(at, place, &row, rows::record)).transpose()
+        })
+    }
+
+    fn records(&mut self, range: Numbers, each: Each<'_, StoredRecord>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        let sql = paged(
+            RECORD,
+            "octet_length(canonical) + octet_length(parts)",
+            "seq",
+            "records WHERE seq BETWEEN $1 AND $2",
+        );
+        self.walk(
+            first,
+            |record: &StoredRecord| record.seq.saturating_add(1),
+            |next| Place::Record(*next),
+            rows::record,
+            async |session, next| session.query(&sql, &[&integer(*next), &integer(last)]).await,
+            each,
+        )
+    }
+
+    fn entry(&mut self, number: u64) -> Result<Option<Entry>, JournalError> {
+        let mut found = None;
+        self.entries(number..=number, &mut |entry| {
+            found = Some(entry);
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
+    fn entries(&mut self, range: Numbers, each: Each<'_, Entry>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        let start = self.read(async |at, session| {
+            let sql = "SELECT coalesce(max(first_entry), $1) FROM blocks WHERE first_entry <= $1";
+            let place = Place::Entry(first);
+            let row = session.query_opt(sql, &[&integer(first)]).await.map_err(at.sql(place, ACTION))?;
+            row.map_or(Ok(first), |row| rows::at_place(at, place, &row, |row| number(row, 0)))
+        })?;
+        let mut next = start;
+        while next <= last {
+            let Some(entries) = self.read(async |at, session| read_block(at, session, next, last).await)?
+            else {
+                return Ok(());
+            };
+            next = entries.last().map_or(next, |entry| entry.number).saturating_add(1);
+            for entry in entries {
+                if (first..=last).contains(&entry.number) && each(entry).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ledger(&mut self) -> Result<Vec<Counters>, JournalError> {
+        self.read(read_ledger)
+    }
+
+    fn cursors(&mut self) -> Result<Vec<CursorRow>, JournalError> {
+        self.read(async |at, session| {
+            let sql =
+                "SELECT source, unbroken, drained, gap_from, gap_why, place FROM cursors ORDER BY source";
+            let found = session.query(sql, &[]).await.map_err(at.sql(Place::Cursors, ACTION))?;
+            found.iter().map(|row| rows::at_place(at, Place::Cursors, row, rows::cursor)).collect()
+        })
+    }
+
+    fn quarantine(
+        &mut self,
+        state: Option<QuarantineState>,
+        each: Each<'_, QuarantineItem>,
+    ) -> Result<(), JournalError> {
+        let from = "quarantine WHERE id > $1 AND ($2::smallint IS NULL OR state = $2)";
+        let sql = paged(QUARANTINE, "octet_length(reason)", "id", from);
+        let state = state.map(rows::quarantine_state);
+        self.walk(
+            -1,
+            |item: &QuarantineItem| integer(item.id),
+            |_| Place::Quarantine,
+            rows::quarantine_item,
+            async |session, after| session.query(&sql, &[after, &state]).await,
+            each,
+        )
+    }
+
+    fn quarantine_item(&mut self, id: u64) -> Result<Option<QuarantineItem>, JournalError> {
+        let sql = format!("SELECT {QUARANTINE} FROM quarantine WHERE id = $1");
+        let place = Place::Quarantine;
+        self.read(async |at, session| {
+            let row = session.query_opt(&sql, &[&integer(id)]).await.map_err(at.sql(place, ACTION))?;
+            row.map(|row| rows::at_place(at, place, &row, rows::quarantine_item)).transpose()
+        })
+    }
+
+    fn commands(&mut self, state: Option<&str>, each: Each<'_, CommandRow>) -> Result<(), JournalError> {
+        // Two statements, so that each has its index.
+        let filter = if state.is_some() { "state = $3 AND" } else { "$3::text IS NULL AND" };
+        let from = format!("commands WHERE {filter} (seq, id) > ($1, $2)");
+        let sql = paged(COMMAND, "octet_length(body)", "seq, id", &from);
+        self.walk(
+            (-1, String::new()),
+            |command: &CommandRow| (integer(command.seq), command.id.clone()),
+            |_| Place::Commands,
+            rows::command,
+            async |session, (seq, id)| session.query(&sql, &[seq, id, &state]).await,
+            each,
+        )
+    }
+
+    fn command(&mut self, id: &str) -> Result<Option<CommandRow>, JournalError> {
+        let sql = format!("SELECT {COMMAND} FROM commands WHERE id = $1");
+        let place = Place::Commands;
+        self.read(async |at, session| {
+            let row = session.query_opt(&sql, &[&id]).await.map_err(at.sql(place, ACTION))?;
+            row.map(|row| rows::at_place(at, place, &row, rows::command)).transpose()
+        })
+    }
+
+    fn snapshots(&mut self) -> Result<Vec<SnapshotInfo>, JournalError> {
+        self.read(snapshot::list)
+    }
+
+    fn snapshot_at(&mut self, seq: u64) -> Result<Option<SnapshotInfo>, JournalError> {
+        let all = self.snapshots()?.into_iter().filter(|info| info.seq <= seq);
+        Ok(all.max_by_key(|info| (info.seq, info.id)))
+    }
+
+    fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Result<(), JournalError> {
+        let place = Place::Snapshot(id);
+        let info = self.snapshots()?.into_iter().find(|info| info.id == id);
+        let info = info.ok_or_else(|| snapshot::missing(&At { path: &self.path }, id))?;
+        for chunk in 0..info.chunks {
+            let packed = self.read(async |at, session| {
+                let sql = "SELECT data FROM snapshots WHERE snapshot = $1 AND chunk = $2";
+                let row = session.query_opt(sql, &[&integer(id), &integer(chunk)]).await;
+                let row = row.map_err(at.sql(place, ACTION))?.ok_or_else(|| snapshot::missing(at, id))?;
+                rows::at_place(at, place, &row, |row| rows::column::<Vec<u8>>(row, 0))
+            })?;
+            let at = At { path: &self.path };
+            if each(unpack(&packed).map_err(at.malformed(place))?).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        // Before the first block that ends in the range.
+        let mut key = (integer(first).saturating_sub(1), i64::MAX);
+        loop {
+            let block = self.read(async |at, session| {
+                let sql = "SELECT last_seq, id, first_seq, data FROM versions \
+                           WHERE (last_seq, id) > ($1, $2) ORDER BY last_seq, id LIMIT 1";
+                let place = Place::Versions(first);
+                let row = session.query_opt(sql, &[&key.0, &key.1]).await.map_err(at.sql(place, ACTION))?;
+                let read = |row: &_| {
+                    let key = (rows::column::<i64>(row, 0)?, rows::column::<i64>(row, 1)?);
+                    Ok((key, number(row, 2)?, rows::column::<Vec<u8>>(row, 3)?))
+                };
+                row.map(|row| rows::at_place(at, place, &row, read)).transpose()
+            })?;
+            let Some((behind, first_seq, data)) = block.filter(|(_, first_seq, _)| *first_seq <= last) else {
+                return Ok(());
+            };
+            key = behind;
+            let at = At { path: &self.path };
+            for versions in read_versions(&data).map_err(at.malformed(Place::Versions(first_seq)))? {
+                if (first..=last).contains(&versions.seq) && each(versions).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn expiry(&mut self) -> Result<Expiry, JournalError> {
+        self.read(expire::read)
+    }
+
+    fn holdings(&mut self) -> Result<Holdings, JournalError> {
+        self.read(read_holdings)
+    }
+
+    fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {
+        self.read(async |at, session| {
+            let (_, head) = batch::read_meta(at, session).await?;
+            // `as_of` never goes back: everything up to `known` is not later, everything from `later` on is.
+            let (mut known, mut later) = (0, head.seq.saturating_add(1));
+            while later - known > 1 {
+                let middle = known + (later - known) / 2;
+                let place = Place::Record(middle);
+                let row = session
+                    .query_opt("SELECT as_of FROM records WHERE seq = $1", &[&integer(middle)])
+                    .await
+                    .map_err(at.sql(place, ACTION))?;
+                let row = row.ok_or_else(|| at.damaged(place, "it is missing"))?;
+                let as_of = rows::at_place(at, place, &row, |row| rows::time(row, 0))?;
+                *(if as_of <= at_time { &mut known } else { &mut later }) = middle;
+            }
+            Ok(known)
+        })
+    }
+}
+
+/// The entries of the first block from `next` on that begins within the range.
+async fn read_block(
+    at: &At<'_>,
+    session: &mut Session,
+    next: u64,
+    last: u64,
+) -> Result<Option<Vec<Entry>>, JournalError> {
+    let row = session
+        .query_opt(
+            "SELECT first_entry, last_entry, data FROM blocks WHERE first_entry BETWEEN $1 AND $2 \
+             ORDER BY first_entry LIMIT 1",
+            &[&integer(next), &integer(last)],
+        )
+        .await
+        .map_err(at.sql(Place::Entry(next), ACTION))?;
+    let Some(row) = row else { return Ok(None) };
+    let read = |row: &_| Ok((number(row, 0)?, number(row, 1)?, rows::column::<Vec<u8>>(row, 2)?));
+    let (first, last, data) = rows::at_place(at, Place::Entry(next), &row, read)?;
+    read_entries(&data, first, last).map(Some).map_err(at.malformed(Place::Entry(first)))
+}
+
+/// The ledgers of all sources, by name, and their tallies, of one moment.
+async fn read_ledger(at: &At<'_>, session: &mut Session) -> Result<Vec<Counters>, JournalError> {
+    let place = Place::Ledger;
+    let failed = at.sql(place, ACTION);
+    session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(&failed)?;
+    let sql =
+        "SELECT source, received, recorded, duplicate, ignored, quarantined FROM ledger ORDER BY source";
+    let ledger = session.query(sql, &[]).await.map_err(&failed)?;
+    let sql = "SELECT source, what, name, count FROM tallies";
+    let tallies = session.query(sql, &[]).await.map_err(&failed)?;
+    session.batch("COMMIT").await.map_err(&failed)?;
+    let counters = |row: &_| {
+        Ok(Counters {
+            source: rows::column(row, 0)?,
+            received: number(row, 1)?,
+            recorded: number(row, 2)?,
+            duplicate: number(row, 3)?,
+            ignored: number(row, 4)?,
+            quarantined: number(row, 5)?,
+            ..Counters::default()
+        })
+    };
+    let mut all = Vec::with_capacity(ledger.len());
+    for row in &ledger {
+        all.push(rows::at_place(at, place, row, counters)?);
+    }
+    for row in &tallies {
+        let tally = |row: &_| {
+            let (source, what) = (rows::column::<String>(row, 0)?, rows::column::<i16>(row, 1)?);
+            Ok((source, what, rows::column::<String>(row, 2)?, number(row, 3)?))
+        };
+        let (source, what, name, count) = rows::at_place(at, place, row, tally)?;
+        let counters = all.iter_mut().find(|counters| counters.source == source);
+        let names = match (counters, what) {
+            (Some(counters), UNMODELLED) => &mut counters.unmodelled,
+            (Some(counters), IGNORED_BY) => &mut counters.ignored_by,
+            _ => return Err(at.damaged(place, "a tally counts nothing that is known")),
+        };
+        names.insert(name, count);
+    }
+    Ok(all)
+}
+
+/// How much there is. What it takes is reckoned, since the files of tables that something went from do not shrink: their
+/// room is used again, and counting it would let go of ever more.
+async fn read_holdings(at: &At<'_>, session: &mut Session) -> Result<Holdings, JournalError> {
+    let sql = "SELECT input_bytes, version_bytes, part_bytes, record_bytes, seq, \
+               (SELECT coalesce(sum(octet_length(data)), 0) FROM snapshots), \
+               (SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class \
+                WHERE relnamespace = 'osel'::regnamespace AND relkind = 'r' \
+                AND relname NOT IN ('blocks', 'versions', 'records', 'snapshots')) FROM sizes, meta";
+    let place = Place::Meta;
+    let row = session.query_opt(sql, &[]).await.map_err(at.sql(place, ACTION))?;
+    let row = row.ok_or_else(|| at.damaged(place, "it says nothing of its sizes"))?;
+    rows::at_place(at, place, &row, |row| {
+        let [input_bytes, version_bytes, part_bytes] = [number(row, 0)?, number(row, 1)?, number(row, 2)?];
+        let (record_bytes, records, snapshot_bytes) = (number(row, 3)?, number(row, 4)?, number(row, 5)?);
+        let content = input_bytes + version_bytes + part_bytes + record_bytes + snapshot_bytes;
+        let used_bytes =
+            content + content / CONTENT_PER_OVERHEAD + records * RECORD_ROW_BYTES + number(row, 6)?;
+        Ok(Holdings { input_bytes, version_bytes, snapshot_bytes, part_bytes, used_bytes })
+    })
+}
