@@ -57,17 +57,23 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let (file, started_with) = (args.config.clone(), config.store.clone());
     let store: StoreAccess =
         Arc::new(move || file.load_quietly().map_or_else(|| started_with.clone(), |config| config.store));
-    let standing_by = |leader: &str| {
-        let line = format!("standing by: {leader} leads the store");
-        if status.borrow().phase != Phase::StandingBy && supervisor.status(&line) {
-            // Nobody is to wait for the lead to come.
-            supervisor.ready();
+    let mut said = String::new();
+    let waiting = |now: ServiceStatus| {
+        let line = now.line();
+        // What a busy manager does not take is said again.
+        if said != line && supervisor.status(&line) {
+            said = line;
+            if now.phase == Phase::StandingBy {
+                // Nobody is to wait for the lead to come.
+                supervisor.ready();
+            }
         }
-        supervisor.beat();
-        status.send_replace(ServiceStatus::standing_by());
+        status.send_replace(now);
     };
-    let led = lead::take(&store, &options, |time| tokio.block_on(signals.stopped_within(time)), standing_by)?;
+    let led = lead::take(&store, &options, |time| tokio.block_on(signals.stopped_within(time)), waiting)?;
     let Some(Lead { journal, follower }) = led else { return Ok(ExitCode::SUCCESS) };
+    // From here on it is no standby, though what is left to fold may take long.
+    status.send_replace(ServiceStatus::starting());
     let store_id = journal.info().id.clone();
     tracing::info!(store = store_id, sources = config.sources.len(), "started");
     let settings = ServiceSettings {

@@ -12,17 +12,22 @@ use crate::daemon::{Daemon, LIMIT};
 
 /// What a page answered.
 #[derive(Debug)]
-struct Answer {
-    code: u16,
+pub struct Answer {
+    pub code: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 /// Where it listens, by its log.
 #[track_caller]
 fn address(osel: &mut Daemon) -> SocketAddr {
     osel.await_lines("HTTP answers", 1);
-    let log = osel.log();
+    address_in(&osel.log())
+}
+
+/// Where one listens whose log this is.
+#[track_caller]
+pub fn address_in(log: &str) -> SocketAddr {
     let line = log.lines().rfind(|line| line.contains("HTTP answers")).unwrap();
     line.split_once("address=").unwrap().1.parse().unwrap()
 }
@@ -39,7 +44,8 @@ fn send(address: SocketAddr, request: &str) -> Answer {
     Answer { code, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
-fn get(address: SocketAddr, path: &str) -> Answer {
+/// What it answers to a plain question.
+pub fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, &format!("GET {path} HTTP/1.1\r\nHost: osel\r\nConnection: close\r\n\r\n"))
 }
 

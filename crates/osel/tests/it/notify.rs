@@ -7,7 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::process::Signal;
 
-use crate::broker::until;
+use crate::broker::{Postgres, free_port, until};
 use crate::command::Place;
 use crate::daemon::{Daemon, LIMIT};
 
@@ -78,6 +78,33 @@ fn a_manager_hears_of_everything_in_order() {
     assert!(osel.log().contains("the configuration has problems"));
     assert!(osel.stop().success());
     manager.hears("STOPPING=1", 1);
+}
+
+#[test]
+fn who_stands_by_is_ready_and_beats_also_while_the_database_is_away() {
+    let postgres = Postgres::start(free_port(), "");
+    let database = postgres.database("osel");
+    let [mut leader, mut standby] = ["notify-leader", "notify-standby"].map(|name| {
+        let osel = Daemon::new(name, "");
+        let text = fs::read_to_string(osel.place.path("osel.toml")).unwrap();
+        osel.place.write("osel.toml", text.replace("path = 'store'", &format!("url = '{database}'")));
+        osel
+    });
+    leader.start();
+    leader.await_lines("started", 1);
+    let path = standby.place.path("notify");
+    let mut manager = Manager::new(UnixDatagram::bind(&path).unwrap());
+    standby.variables = vec![variable("NOTIFY_SOCKET", &path), variable("WATCHDOG_USEC", "400000")];
+    standby.start();
+    manager.hears("STATUS=standing by: another process leads the store", 1);
+    manager.hears("READY=1", 1);
+    postgres.stop("immediate");
+    manager.hears("STATUS=opening the store", 2);
+    let beats = manager.heard.iter().filter(|word| *word == "WATCHDOG=1").count();
+    manager.hears("WATCHDOG=1", beats + 3);
+    postgres.run();
+    assert!(standby.stop().success());
+    assert!(leader.stop().success());
 }
 
 #[test]

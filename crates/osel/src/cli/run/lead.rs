@@ -11,6 +11,7 @@ use osel_core::engine::EngineOptions;
 use super::super::durability;
 use super::super::open::{StoreAccess, reader_at, writer_by};
 use crate::config::{Remark, StoreConfig};
+use crate::runtime::service::ServiceStatus;
 use crate::runtime::state::Follower;
 use crate::store::{ErrorClass, Journal, JournalError, PostgresReader, Reader};
 
@@ -28,7 +29,8 @@ pub(super) struct Lead {
 }
 
 /// Opens the store that is named now as its writer, however long it takes while waiting may help; none when it is told to stop meanwhile, which
-/// `stopped_within` waits for. `standing_by` is told again and again who leads, while another process does.
+/// `stopped_within` waits for. `waiting` is told again and again how it stands: it stands by while another process leads and this one is ready
+/// to take over.
 ///
 /// # Errors
 /// When waiting does not help.
@@ -36,7 +38,7 @@ pub(super) fn take(
     access: &StoreAccess,
     options: &EngineOptions,
     stopped_within: impl Fn(Duration) -> bool,
-    standing_by: impl Fn(&str),
+    mut waiting: impl FnMut(ServiceStatus),
 ) -> anyhow::Result<Option<Lead>> {
     let mut said: Option<Instant> = None;
     let mut standby: Option<Standby> = None;
@@ -56,11 +58,16 @@ pub(super) fn take(
         let wait = match error.downcast_ref::<JournalError>() {
             Some(JournalError::InUse { process, .. }) if matches!(access(), StoreConfig::Postgres(_)) => {
                 said = None;
-                standby.get_or_insert_with(Standby::default).follow(&access(), options, process);
-                standing_by(process);
+                let standby = standby.get_or_insert_with(Standby::default);
+                standby.follow(&access(), options, process);
+                let is_ready = standby.follower.is_some();
+                waiting(if is_ready { ServiceStatus::standing_by() } else { ServiceStatus::starting() });
                 STANDBY_WAIT
             }
-            Some(error) if error.class() == ErrorClass::Transient => OPEN_WAIT,
+            Some(error) if error.class() == ErrorClass::Transient => {
+                waiting(ServiceStatus::starting());
+                OPEN_WAIT
+            }
             _ => return Err(error),
         };
         if wait == OPEN_WAIT && said.is_none_or(|said| said.elapsed() >= OPEN_REMINDER) {

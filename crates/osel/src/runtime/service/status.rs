@@ -131,13 +131,12 @@ impl ServiceStatus {
 
     /// In one line, for people.
     pub fn line(&self) -> String {
-        if self.phase == Phase::Starting {
-            return "opening the store".to_owned();
-        }
         let connected = |source: &&SourceStatus| source.state != SourceState::Connecting;
         let mut line = match self.phase {
+            Phase::Starting => "opening the store".to_owned(),
+            Phase::StandingBy => "standing by: another process leads the store".to_owned(),
             Phase::Stopping => "stopping".to_owned(),
-            Phase::Starting | Phase::StandingBy | Phase::Running => format!(
+            Phase::Running => format!(
                 "{} of {} sources connected",
                 self.sources.iter().filter(connected).count(),
                 self.sources.len()
