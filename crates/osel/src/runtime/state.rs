@@ -23,6 +23,7 @@ pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine
 /// An engine that follows a store which somebody else writes, so that it goes on soon after the other has ended.
 pub struct Follower {
     engine: Engine,
+    options: EngineOptions,
     /// The last entry that was folded.
     entry: u64,
 }
@@ -41,10 +42,11 @@ impl Follower {
     pub fn start(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Self, JournalError> {
         let seq = reader.head()?.seq;
         let (engine, entry) = newest(reader, seq, options, |_| true)?;
-        Ok(Self { engine, entry })
+        Ok(Self { engine, options: options.clone(), entry })
     }
 
-    /// Folds what has come since; the last entry there is now. After an error it is of no use: what it had folded is not known.
+    /// Folds what has come since; the last entry there is now. Where some of that is not kept any more, since it has not looked for long, it
+    /// begins anew with the newest snapshot. After an error it is of no use: what it had folded is not known.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -52,6 +54,11 @@ impl Follower {
         let head = reader.head()?;
         if head.entry > self.entry || head.seq > self.engine.seq() {
             fold(&mut self.engine, reader, self.entry, (head.seq, head.entry))?;
+            // Asked afterwards: what was there all along was there when it was read.
+            if reader.expiry()?.checkpoint.entry > self.entry {
+                *self = Self::start(reader, &self.options)?;
+                return self.follow(reader);
+            }
             self.engine.set_seq(head.seq);
             self.entry = head.entry;
         }

@@ -8,11 +8,13 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use osel::config::PostgresConfig;
 use osel::runtime::retention::policy::{Limit, Policy};
 use osel::runtime::retention::{Decision, survey};
+use osel::runtime::state::Follower;
 use osel::runtime::verification::{Finding, verify};
 use osel::runtime::{Recorder, state};
-use osel::store::{Commit, Journal, JournalError, NewStore, Reader, Store};
+use osel::store::{Commit, Journal, JournalError, NewStore, PostgresJournal, PostgresReader, Reader, Store};
 use osel_core::decode::decode;
 use osel_core::engine::{BudgetState, Engine, EngineLine, EngineOptions, Retention};
 use osel_core::event::{Properties, RawMessage};
@@ -22,6 +24,7 @@ use osel_sim::random::Random;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::broker::{Postgres, free_port};
 use crate::command::{Place, json_lines, osel, refused, run};
 
 const DAY: i64 = 86_400;
@@ -32,6 +35,14 @@ const STEPS_A_DAY: usize = 12;
 
 fn day(day: i64) -> Timestamp {
     Timestamp::EPOCH.plus_seconds(FIRST + day * DAY)
+}
+
+fn new() -> NewStore {
+    NewStore { id: [7; 16], created_at: day(0) }
+}
+
+fn database(url: &str) -> PostgresConfig {
+    PostgresConfig::parse(url, &|_| None).unwrap()
 }
 
 /// A store that listens to a simulated cloud.
@@ -46,20 +57,38 @@ struct Listener {
 impl Listener {
     fn new(place: &Place, name: &str, seed: u64) -> Self {
         let path = place.path(name);
-        let new = NewStore { id: [7; 16], created_at: day(0) };
-        drop(Store::create(Path::new(&path), &new).unwrap());
+        drop(Store::create(Path::new(&path), &new()).unwrap());
+        Self::of(path, seed)
+    }
+
+    /// The same in a database.
+    fn sharing(url: String, seed: u64) -> Self {
+        drop(PostgresJournal::open(&database(&url), Some(&new())).unwrap());
+        Self::of(url, seed)
+    }
+
+    fn of(path: String, seed: u64) -> Self {
         let cloud = Cloud::new(CloudOptions { seed, ..CloudOptions::default() });
         Self { path, cloud, today: 0, states: BTreeMap::new() }
     }
 
+    fn journal(&self) -> Box<dyn Journal> {
+        if PostgresConfig::is_url(&self.path) {
+            return Box::new(PostgresJournal::open(&database(&self.path), None).unwrap());
+        }
+        Box::new(Store::open_writer(Path::new(&self.path)).unwrap())
+    }
+
     fn writer(&self) -> Recorder {
-        let journal = Store::open_writer(Path::new(&self.path)).unwrap();
-        let mut recorder = Recorder::resume(Box::new(journal), &EngineOptions::default()).unwrap();
+        let mut recorder = Recorder::resume(self.journal(), &EngineOptions::default()).unwrap();
         recorder.snapshot_daily(true);
         recorder
     }
 
     fn reader(&self) -> Box<dyn Reader> {
+        if PostgresConfig::is_url(&self.path) {
+            return Box::new(PostgresReader::open(&database(&self.path)).unwrap());
+        }
         Box::new(Store::open_reader(Path::new(&self.path)).unwrap())
     }
 
@@ -109,7 +138,7 @@ impl Listener {
         recorder.let_go(day(self.today), decision.told.clone(), None).unwrap();
         recorder.flush().unwrap();
         drop(recorder);
-        let mut journal = Store::open_writer(Path::new(&self.path)).unwrap();
+        let mut journal = self.journal();
         let (head, epoch) = (journal.head(), journal.info().epoch);
         let commit = Commit { expiry: decision.expiry.as_ref(), ..Commit::empty(epoch, head) };
         journal.commit(&commit).unwrap();
@@ -118,7 +147,7 @@ impl Listener {
 
     /// Lets go of all that may go by now.
     fn expire(&self) {
-        let mut journal = Store::open_writer(Path::new(&self.path)).unwrap();
+        let mut journal = self.journal();
         while journal.expire(Duration::ZERO).unwrap() {}
     }
 
@@ -256,6 +285,45 @@ fn the_writer_lets_go_while_it_writes() {
     let again = survey(&mut *listener.reader(), &days(4), day(9), BudgetState::Within).unwrap();
     assert_eq!(again, Decision::default());
     assert!(listener.reader().head().unwrap().seq > told);
+}
+
+#[test]
+fn who_follows_and_fell_behind_what_went_begins_anew() {
+    let place = Place::new("retention-follower");
+    let mut listener = Listener::new(&place, "store", 6);
+    listener.listen(2);
+    let mut follower = Follower::start(&mut *listener.reader(), &EngineOptions::default()).unwrap();
+    let entry = follower.follow(&mut *listener.reader()).unwrap();
+    listener.listen(9);
+    listener.decide(&days(3));
+    listener.expire();
+    assert!(listener.reader().expiry().unwrap().checkpoint.entry > entry + 1);
+    let engine = follower.finish(&mut *listener.reader()).unwrap();
+    assert_eq!(lines(&engine), listener.resumed());
+}
+
+#[test]
+fn a_store_in_a_database_lets_go_as_one_in_a_directory() {
+    let postgres = Postgres::start(free_port(), "");
+    let mut listener = Listener::sharing(postgres.database("osel"), 11);
+    listener.listen(4);
+    let store = listener.path.clone();
+    let would = going(&store, &[], false);
+    assert_eq!(would.keys().collect::<Vec<_>>(), ["inputs", "quarantine"]);
+    let leader = listener.journal();
+    let busy = retention(&store, &[], &["--apply"]);
+    assert_eq!(busy.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&busy.stderr).contains("is in use by process"));
+    drop(leader);
+    let before = listener.resumed();
+    assert_eq!(going(&store, &[], true), would);
+    assert_eq!(going(&store, &[], true), BTreeMap::new(), "once is enough");
+    listener.check();
+    // But for the records that tell of it.
+    assert_eq!(listener.resumed()[1..], before[1..]);
+    run(&["audit", "verify", "--store", &store]);
+    listener.listen(1);
+    listener.check();
 }
 
 #[test]
