@@ -8,23 +8,23 @@ use std::process::{Child, Command, Stdio};
 use super::super::{Broker, Client, until};
 use super::{LIMIT, Osel, add_user, publish, url};
 
-/// Room for the store and a few thousand messages.
-const DISK: &str = "size=48m";
+/// Room for the store and a few thousand messages, in MiB.
+const DISK: u32 = 48;
 /// How much is written at once to fill it.
 const FILL_BYTES: usize = 64 << 10;
 
 /// A small disk. A watchdog that reads from a pipe of ours takes it away when the test ends, however it does.
-struct Disk {
+pub(super) struct Disk {
     directory: PathBuf,
     watchdog: Child,
 }
 
 impl Disk {
-    /// None where the system does not let us have one.
-    fn mount(directory: PathBuf) -> Option<Self> {
+    /// One of so many MiB; none where the system does not let us have one.
+    pub(super) fn mount(directory: PathBuf, size: u32) -> Option<Self> {
         fs::create_dir_all(&directory).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(&directory);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"]).arg(&directory);
         if !mount.output().is_ok_and(|output| output.status.success()) {
             return None;
         }
@@ -35,7 +35,7 @@ impl Disk {
     }
 
     /// Leaves no byte free.
-    fn fill(&self) {
+    pub(super) fn fill(&self) {
         let file = self.directory.join("fill");
         let mut chunk = vec![b'x'; FILL_BYTES];
         while !chunk.is_empty() {
@@ -45,7 +45,7 @@ impl Disk {
         }
     }
 
-    fn free(&self) {
+    pub(super) fn free(&self) {
         fs::remove_file(self.directory.join("fill")).unwrap();
     }
 }
@@ -60,7 +60,7 @@ impl Drop for Disk {
 #[test]
 fn a_full_disk_loses_nothing_and_is_told_once() {
     let mut osel = Osel::new("run-disk", "rabbit://later/", "heartbeat_seconds = 1");
-    let Some(disk) = Disk::mount(osel.place.path("store").into()) else {
+    let Some(disk) = Disk::mount(osel.place.path("store").into(), DISK) else {
         eprintln!("not tried: only root may mount a small disk");
         return;
     };
