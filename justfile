@@ -16,6 +16,10 @@ tidy:
 test *arguments:
     cargo xtask test -- {{arguments}}
 
+# Break everything around osel for a while, by seed
+chaos minutes="15":
+    cargo xtask chaos --minutes {{minutes}}
+
 # Write the reference pages
 docs:
     cargo xtask docs

@@ -4,6 +4,7 @@
 //! imports no crate of the workspace: it must build and run when they do not.
 
 mod changelog;
+mod chaos;
 mod command;
 mod docs;
 mod forward;
@@ -24,6 +25,8 @@ usage: cargo xtask CHORE [ARGUMENT]...
   tidy                     check the rules of the house; all violations at once
   test [-- ARGUMENT]...    install what the tests need, then run them all; arguments go to the test runner
   sim [ARGUMENT]...        simulate clouds and faults by seed: [--seeds N] [--seed S]
+  chaos [--minutes N] [--seed S]
+                           break broker, network, disk and osel by seed, until the time is over or a promise is broken
   bench [ARGUMENT]...      run the benchmarks
   docs [--check]           write docs/reference from the program, or fail when it differs
   changelog                put the fragments of changelog.d together, on standard output";
@@ -56,6 +59,7 @@ fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
         }
         "test" => testing::run(&root, arguments),
         "sim" => forward::sim(&root, arguments),
+        "chaos" => chaos::run(&root, arguments),
         "bench" => forward::bench(&root, arguments),
         "docs" => docs::run(&root, arguments),
         "changelog" => {
