@@ -20,6 +20,10 @@ test *arguments:
 lab *arguments:
     cargo xtask lab {{arguments}}
 
+# Break everything around osel for a while, by seed
+chaos minutes="15":
+    cargo xtask chaos --minutes {{minutes}}
+
 # Write the reference pages
 docs:
     cargo xtask docs

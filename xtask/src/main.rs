@@ -4,6 +4,7 @@
 //! imports no crate of the workspace: it must build and run when they do not.
 
 mod changelog;
+mod chaos;
 mod command;
 mod docs;
 mod forward;
@@ -26,6 +27,8 @@ usage: cargo xtask CHORE [ARGUMENT]...
   test [-- ARGUMENT]...    install what the tests need, then run them all; arguments go to the test runner
   lab [--rounds N]         real Keystone and Neutron beside osel: a scenario by their APIs, and the model against what they say
   sim [ARGUMENT]...        simulate clouds and faults by seed: [--seeds N] [--seed S]
+  chaos [--minutes N] [--seed S]
+                           break broker, network, disk and osel by seed, until the time is over or a promise is broken
   bench [ARGUMENT]...      run the benchmarks
   docs [--check]           write docs/reference from the program, or fail when it differs
   changelog                put the fragments of changelog.d together, on standard output";
@@ -59,6 +62,7 @@ fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
         "test" => testing::run(&root, arguments),
         "lab" => lab::run(&root, arguments),
         "sim" => forward::sim(&root, arguments),
+        "chaos" => chaos::run(&root, arguments),
         "bench" => forward::bench(&root, arguments),
         "docs" => docs::run(&root, arguments),
         "changelog" => {

@@ -26,7 +26,7 @@ mod publisher;
 mod run;
 
 pub use certificates::Certificates;
-pub use client::Client;
+pub use client::{Client, Fate};
 pub use cluster::{Broker, Cluster};
 pub use control::Binding;
 pub use ground::{free_port, until};

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use super::super::{Broker, Client, until};
 use super::{LIMIT, Osel, add_user, publish, url};
 
-/// Room for the store and a few thousand messages.
-const DISK: &str = "size=48m";
+/// Room for the store and a few thousand messages, in MiB.
+const DISK: u32 = 48;
 /// How much is written at once to fill it.
 const FILL_BYTES: usize = 64 << 10;
 
@@ -63,7 +63,7 @@ impl Drop for Disk {
 #[test]
 fn a_full_disk_loses_nothing_and_is_told_once() {
     let mut osel = Osel::new("run-disk", "rabbit://later/", "heartbeat_seconds = 1");
-    let Some(disk) = Disk::mount(osel.place.path("store").into(), DISK) else {
+    let Some(disk) = Disk::mount(osel.place.path("store").into(), &format!("size={DISK}m")) else {
         eprintln!("not tried: only root may mount a small disk");
         return;
     };
