@@ -16,6 +16,10 @@ tidy:
 test *arguments:
     cargo xtask test -- {{arguments}}
 
+# A Debian package, into target/debian
+deb *arguments:
+    cargo xtask deb {{arguments}}
+
 # Write the reference pages
 docs:
     cargo xtask docs

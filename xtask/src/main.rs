@@ -5,6 +5,7 @@
 
 mod changelog;
 mod command;
+mod deb;
 mod docs;
 mod forward;
 mod packages;
@@ -25,6 +26,8 @@ usage: cargo xtask CHORE [ARGUMENT]...
   test [-- ARGUMENT]...    install what the tests need, then run them all; arguments go to the test runner
   sim [ARGUMENT]...        simulate clouds and faults by seed: [--seeds N] [--seed S]
   bench [ARGUMENT]...      run the benchmarks
+  deb [--binary FILE] [--out DIR]
+                           build a Debian package into target/debian, of a program that is there or of an optimised build
   docs [--check]           write docs/reference from the program, or fail when it differs
   changelog                put the fragments of changelog.d together, on standard output";
 
@@ -58,6 +61,7 @@ fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
         "sim" => forward::sim(&root, arguments),
         "bench" => forward::bench(&root, arguments),
         "docs" => docs::run(&root, arguments),
+        "deb" => deb::run(&root, arguments),
         "changelog" => {
             none(chore, arguments)?;
             changelog::run(&root)

@@ -33,6 +33,8 @@ mod notify;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod scan;
