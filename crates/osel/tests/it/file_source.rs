@@ -39,6 +39,26 @@ fn a_file_is_followed_and_its_place_is_kept() {
 }
 
 #[test]
+fn a_kill_in_the_middle_neither_loses_nor_repeats() {
+    let mut osel = Daemon::new("file-kill", "");
+    let mut wanted = Vec::new();
+    for (round, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+        osel.capture("bus.jsonl", name, 1000);
+        wanted.extend(ids(name, 1000));
+        osel.start();
+        // Somewhere in this round's messages; the place is in the same transaction as their records.
+        osel.await_received(round as u64 * 1000 + 1);
+        osel.kill();
+    }
+    osel.start();
+    osel.await_received(5000);
+    assert!(osel.stop().success());
+    assert_eq!(osel.recorded_ids(), wanted);
+    assert_eq!((osel.ledger().received, osel.ledger().duplicate), (5000, 0));
+    assert_eq!(osel.gaps(), [""; 0]);
+}
+
+#[test]
 fn a_bad_line_is_quarantined_and_the_next_one_is_read() {
     let mut osel = Daemon::new("file-bad", "");
     osel.append("bus.jsonl", "nonsense \"_context_auth_token\": \"hunter2\"\n\n{\"exchange\":\"neutron\"}\n");

@@ -7,15 +7,15 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::broker::{python, until};
+use crate::broker::{Disk, python, until};
 use crate::daemon::{Daemon, LIMIT};
 
 /// What a page answered.
 #[derive(Debug)]
-struct Answer {
-    code: u16,
+pub struct Answer {
+    pub code: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 /// Where it listens, by its log.
@@ -39,7 +39,8 @@ fn send(address: SocketAddr, request: &str) -> Answer {
     Answer { code, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
-fn get(address: SocketAddr, path: &str) -> Answer {
+/// Asks for a page.
+pub fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, &format!("GET {path} HTTP/1.1\r\nHost: osel\r\nConnection: close\r\n\r\n"))
 }
 
@@ -171,4 +172,36 @@ fn a_port_in_use_stops_nothing() {
     assert_eq!(get(port, "/healthz").code, 200);
     assert_eq!(osel.log().matches("HTTP cannot listen").count(), 1);
     assert!(osel.stop().success());
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_not_ready() {
+    let mut osel = Daemon::new("http-disk", "");
+    let Some(disk) = Disk::mount(osel.place.path("store").into()) else {
+        eprintln!("not tried: only root may mount a small disk");
+        return;
+    };
+    osel.capture("bus.jsonl", "a", 100);
+    osel.start();
+    osel.await_received(100);
+    let address = address(&mut osel);
+    until("it is ready", LIMIT, || get(address, "/readyz").code == 200);
+    disk.fill();
+    osel.capture("bus.jsonl", "b", 3000);
+    let mut answer = get(address, "/readyz");
+    until("it is not ready", LIMIT, || {
+        answer = get(address, "/readyz");
+        answer.code == 503
+    });
+    assert!(answer.body.contains("the store takes nothing since "), "{answer:?}");
+    // No restart would make room.
+    assert_eq!(get(address, "/healthz").code, 200);
+    let metrics = get(address, "/metrics").body;
+    assert!(metrics.contains("\nosel_store_writable 0.0\n"), "{metrics}");
+    assert!(metrics.contains("osel_source_connected{source=\"captured\",type=\"file\"} 1.0"), "{metrics}");
+    disk.free();
+    osel.await_received(3100);
+    until("it is ready again", LIMIT, || get(address, "/readyz").code == 200);
+    assert!(osel.stop().success());
+    assert_eq!(osel.recorded_ids().len(), 3100);
 }

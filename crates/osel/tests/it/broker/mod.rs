@@ -29,3 +29,4 @@ pub use ground::until;
 pub use node::{Node, Options, Tls};
 pub use proxy::Proxy;
 pub use publisher::{Notification, Publisher, PublisherOptions, Release, python};
+pub use run::Disk;

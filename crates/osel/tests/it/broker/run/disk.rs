@@ -14,14 +14,14 @@ const DISK: &str = "size=48m";
 const FILL_BYTES: usize = 64 << 10;
 
 /// A small disk. A watchdog that reads from a pipe of ours takes it away when the test ends, however it does.
-struct Disk {
+pub struct Disk {
     directory: PathBuf,
     watchdog: Child,
 }
 
 impl Disk {
     /// None where the system does not let us have one.
-    fn mount(directory: PathBuf) -> Option<Self> {
+    pub fn mount(directory: PathBuf) -> Option<Self> {
         fs::create_dir_all(&directory).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(&directory);
@@ -35,7 +35,7 @@ impl Disk {
     }
 
     /// Leaves no byte free.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let file = self.directory.join("fill");
         let mut chunk = vec![b'x'; FILL_BYTES];
         while !chunk.is_empty() {
@@ -45,7 +45,7 @@ impl Disk {
         }
     }
 
-    fn free(&self) {
+    pub fn free(&self) {
         fs::remove_file(self.directory.join("fill")).unwrap();
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use self::disk::Disk;
 pub use self::osel::{Osel, now, source};
 pub use self::raw::{Raw, long, short};
 
