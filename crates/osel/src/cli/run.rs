@@ -33,6 +33,7 @@ const OPEN_REMINDER: Duration = Duration::from_secs(600);
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
 /// is away (broker, disk space) is waited for. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again.
+/// Health and metrics are told over HTTP, on the loopback unless the configuration says otherwise.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
