@@ -1,9 +1,10 @@
 //! One file from a place on, line by line, packed or not. A line that is not written to its end is waited for.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use flate2::read::MultiGzDecoder;
 use osel_core::intake::BODY_BYTES_MAX;
@@ -18,6 +19,16 @@ const READ_BYTES: usize = 256 << 10;
 const BEGINNING_BYTES: usize = 1024;
 /// What packed files begin with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Which file it is, whatever it is called. It is given to no other file while this one is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
+
+impl FileId {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
 
 /// A file that is being read.
 pub(super) struct Tail {
@@ -75,8 +86,7 @@ impl Tail {
     /// When it cannot be read.
     pub(super) fn resume(path: &Path, place: Place) -> io::Result<Option<Self>> {
         let mut tail = Self::open(path)?;
-        while tail.buffer.len() < BEGINNING_BYTES && !tail.buffer.contains(&b'\n') && tail.fill()? {}
-        if beginning(&tail.buffer) != Some(place.beginning) {
+        if !tail.begins_as(place)? {
             return Ok(None);
         }
         if tail.is_packed {
@@ -98,6 +108,15 @@ impl Tail {
         tail.offset = place.offset;
         tail.beginning = Some(place.beginning);
         Ok(Some(tail))
+    }
+
+    /// Whether this file, of which no line was taken yet, begins as the one with that place.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn begins_as(&mut self, place: Place) -> io::Result<bool> {
+        while self.buffer.len() < BEGINNING_BYTES && !self.buffer.contains(&b'\n') && self.fill()? {}
+        Ok(beginning(&self.buffer) == Some(place.beginning))
     }
 
     /// Reads on; whether there was anything.
@@ -197,8 +216,16 @@ impl Tail {
     /// # Errors
     /// When one of the two cannot be asked.
     pub(super) fn is_at(&self, path: &Path) -> io::Result<bool> {
-        let (own, other) = (self.file.metadata()?, fs::metadata(path)?);
-        Ok((own.dev(), own.ino()) == (other.dev(), other.ino()))
+        Ok(FileId::of(&self.file.metadata()?) == FileId::of(&fs::metadata(path)?))
+    }
+
+    /// Which file it is, and when it was written to last.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(super) fn state(&self) -> io::Result<(FileId, SystemTime)> {
+        let metadata = self.file.metadata()?;
+        Ok((FileId::of(&metadata), metadata.modified()?))
     }
 }
 
