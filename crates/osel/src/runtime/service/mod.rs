@@ -285,6 +285,9 @@ impl Service {
             if let Ok(event) = &decoded.result {
                 self.taps[index].watched.handled(message.received_at, event.timestamp);
             }
+            if let Some(place) = arrived.place.filter(|_| !self.taps[index].holds_place()) {
+                self.recorder.read_to(&message.source, place);
+            }
             self.recorder.message(message.received_at, &message, decoded)?;
             let (tag, bytes) = (arrived.tag, arrived.bytes);
             self.step(index, IntakeInput::Delivered { connection, tag, bytes })?;
