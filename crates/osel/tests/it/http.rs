@@ -108,10 +108,19 @@ fn metrics_are_open_metrics_by_a_reader_of_others() {
     let commits = samples["osel_commit_duration_seconds_count"].as_f64().unwrap();
     assert!(commits >= 2.0, "{samples}");
     assert_eq!(samples["osel_commit_duration_seconds_bucket le=+Inf"], json!(commits));
-    for name in ["osel_store_writable", "osel_trail_records_total", "osel_loop_age_seconds"] {
+    for name in ["osel_store_writable", "osel_trail_records", "osel_loop_age_seconds"] {
         assert!(samples[name].is_number(), "{name}: {samples}");
     }
     assert_eq!(samples["osel_build_info version=0.1.0"], json!(1.0));
+    assert!(osel.stop().success());
+    // A counter begins with the process: what it counted before is no increase.
+    osel.start();
+    osel.await_lines("HTTP answers", 2);
+    let address = self::address(&mut osel);
+    until("it is ready", LIMIT, || get(address, "/readyz").code == 200);
+    let page = get(address, "/metrics").body;
+    assert!(page.contains("osel_source_received_total{source=\"captured\",type=\"file\"} 0\n"), "{page}");
+    assert!(page.contains("type=\"file\",outcome=\"recorded\"} 600\n"), "{page}");
     assert!(osel.stop().success());
 }
 

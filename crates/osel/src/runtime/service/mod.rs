@@ -282,6 +282,7 @@ impl Service {
     fn deliver(&mut self, index: usize) -> Result<(), ServiceError> {
         while let Some((connection, arrived)) = self.taps[index].next_message() {
             let (message, decoded) = arrived.message.split();
+            self.taps[index].watched.received();
             if let Ok(event) = &decoded.result {
                 self.taps[index].watched.handled(message.received_at, event.timestamp);
             }
