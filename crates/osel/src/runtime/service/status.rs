@@ -212,6 +212,8 @@ impl Watched {
 
     /// An event was handled, of which `time` is known.
     pub(super) fn handled(&mut self, now: Timestamp, time: Timestamp) {
+        // One clock that is ahead would have it look as if somebody spoke until all others are as far.
+        let time = time.min(now);
         if time != Timestamp::EPOCH && self.last_event.is_none_or(|(last, _)| last <= time) {
             self.last_event = Some((time, now.micros().saturating_sub(time.micros())));
         }
@@ -303,6 +305,16 @@ mod tests {
         let filled: Vec<(f64, u64)> = times.buckets().filter(|(_, count)| *count > 0).collect();
         assert_eq!(filled, [(0.001, 1), (0.0025, 1), (0.005, 1), (30.0, 1), (f64::INFINITY, 1)]);
         assert!((times.sum_seconds() - 60.007).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_event_of_the_future_is_one_of_now() {
+        let time = |seconds| Timestamp::EPOCH.plus_seconds(seconds);
+        let mut watched = Watched::default();
+        watched.handled(time(10), time(9_000_000));
+        assert_eq!(watched.last_event, Some((time(10), 0)));
+        watched.handled(time(30), time(20));
+        assert_eq!(watched.last_event, Some((time(20), 10_000_000)));
     }
 
     #[test]
