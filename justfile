@@ -24,6 +24,10 @@ lab *arguments:
 chaos minutes="15":
     cargo xtask chaos --minutes {{minutes}}
 
+# A Debian package, into target/debian
+deb *arguments:
+    cargo xtask deb {{arguments}}
+
 # Write the reference pages
 docs:
     cargo xtask docs

@@ -6,6 +6,7 @@
 mod changelog;
 mod chaos;
 mod command;
+mod deb;
 mod docs;
 mod forward;
 mod lab;
@@ -30,6 +31,8 @@ usage: cargo xtask CHORE [ARGUMENT]...
   chaos [--minutes N] [--seed S]
                            break broker, network, disk and osel by seed, until the time is over or a promise is broken
   bench [ARGUMENT]...      run the benchmarks
+  deb [--binary FILE] [--out DIR]
+                           build a Debian package into target/debian, of a program that is there or of an optimised build
   docs [--check]           write docs/reference from the program, or fail when it differs
   changelog                put the fragments of changelog.d together, on standard output";
 
@@ -65,6 +68,7 @@ fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
         "chaos" => chaos::run(&root, arguments),
         "bench" => forward::bench(&root, arguments),
         "docs" => docs::run(&root, arguments),
+        "deb" => deb::run(&root, arguments),
         "changelog" => {
             none(chore, arguments)?;
             changelog::run(&root)

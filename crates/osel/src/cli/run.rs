@@ -28,7 +28,8 @@ const WORKERS: usize = 2;
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
 /// is away (broker, disk space) is waited for. With a store in PostgreSQL that another osel writes, it stands by and takes over when that
-/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again.
+/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again. Health and metrics are told over
+/// HTTP, on the loopback unless the configuration says otherwise.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]

@@ -35,6 +35,8 @@ mod notify;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod retention;

@@ -2,15 +2,14 @@
 //!
 //! All of this blocks; `link` calls it where that harms nobody.
 
-use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use osel_core::decode::Decoder;
 use osel_core::event::RawMessage;
 
 use super::Settings;
-use super::rotated;
+use super::rotated::{self, After};
 use super::tail::Tail;
 use crate::source::decoding::Prepared;
 use crate::source::place::Place;
@@ -52,10 +51,12 @@ pub(super) struct Chunk {
 pub(super) struct Reading {
     settings: Settings,
     tail: Tail,
-    /// The files that come after the one that is read, oldest first.
-    later: VecDeque<PathBuf>,
-    /// The end of the file was seen, and nothing came since then.
-    was_at_end: bool,
+    /// The file that is read was renamed, and another one comes after it.
+    is_older: bool,
+    /// The next file was seen to have something, and nothing came in this one since then.
+    is_followed: bool,
+    /// Behind what was read it cannot be unpacked.
+    is_damaged: bool,
     messages: Messages,
     decoder: Decoder,
 }
@@ -71,13 +72,14 @@ impl Reading {
             None => None,
         };
         let is_lost = place.is_some() && found.is_none();
-        let (tail, later) = match found {
-            Some((tail, later)) => (tail, later.into()),
-            None => (Tail::open(&settings.path)?, VecDeque::new()),
+        let tail = match found {
+            Some(tail) => tail,
+            None => Tail::open(&settings.path)?,
         };
+        let is_older = !is_at(&tail, &settings.path)?.unwrap_or(false);
         let messages = Messages::new(settings.source.clone(), settings.region.clone());
-        let decoder = Decoder::default();
-        Ok((Self { settings, tail, later, was_at_end: false, messages, decoder }, is_lost))
+        let (decoder, is_followed, is_damaged) = (Decoder::default(), false, false);
+        Ok((Self { settings, tail, is_older, is_followed, is_damaged, messages, decoder }, is_lost))
     }
 
     /// Reads on.
@@ -86,10 +88,6 @@ impl Reading {
     /// When it cannot be read.
     pub(super) fn chunk(&mut self) -> io::Result<Chunk> {
         let mut chunk = Chunk { found: Vec::new(), outcome: Outcome::More, is_lost: false };
-        // What follows a part of a line that was cut would be taken for the rest of it.
-        if self.was_at_end && self.later.is_empty() && !self.tail.is_whole()? {
-            chunk.is_lost = self.was_cut()?;
-        }
         let mut bytes = 0;
         while chunk.found.len() < CHUNK_MESSAGES && bytes < CHUNK_BYTES {
             if let Some(line) = self.tail.line(false) {
@@ -97,8 +95,15 @@ impl Reading {
                 chunk.found.extend(self.message(line));
                 continue;
             }
-            match self.tail.fill() {
-                Ok(true) => self.was_at_end = false,
+            // What follows a part of a line that was cut would be taken for the rest of it.
+            if !self.is_older && !self.tail.is_whole()? {
+                if !chunk.found.is_empty() {
+                    break;
+                }
+                chunk.is_lost = self.was_cut()?;
+            }
+            match if self.is_damaged { Ok(false) } else { self.tail.fill() } {
+                Ok(true) => self.is_followed = false,
                 Ok(false) if chunk.found.is_empty() => {
                     self.at_end(&mut chunk)?;
                     break;
@@ -106,8 +111,7 @@ impl Reading {
                 Ok(false) => break,
                 Err(error) if self.tail.is_packed() && is_damage(&error) => {
                     // No attempt will read on behind that.
-                    chunk.is_lost = true;
-                    self.go_on(&mut chunk)?;
+                    (chunk.is_lost, self.is_damaged) = (true, true);
                     break;
                 }
                 Err(error) => return Err(error),
@@ -118,79 +122,65 @@ impl Reading {
 
     /// Nothing more can be read of this file now.
     fn at_end(&mut self, chunk: &mut Chunk) -> io::Result<()> {
-        let was_at_end = std::mem::replace(&mut self.was_at_end, true);
         let is_once = !self.settings.follow || self.tail.is_packed();
-        if self.later.is_empty() && !is_once {
-            chunk.outcome = Outcome::AtEnd;
-            match self.tail.is_at(&self.settings.path) {
-                Ok(true) => {}
-                Ok(false) => {
-                    chunk.outcome = Outcome::AtEndOfOlder;
-                    self.was_renamed();
-                }
-                // Between its renaming and its making anew.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+        // Where there is none it is between its renaming and its making anew.
+        self.is_older |= !is_once && is_at(&self.tail, &self.settings.path)? == Some(false);
+        if !self.is_older {
+            self.end(chunk, is_once);
+            return Ok(());
+        }
+        match rotated::after(&self.settings.path, &self.tail)? {
+            After::Copy(tail) => self.begin(tail)?,
+            After::Nothing => self.end(chunk, !self.settings.follow),
+            After::Next(tail, is_lost) if self.is_followed || is_once => {
+                self.last_line(chunk);
+                chunk.is_lost |= is_lost;
+                self.begin(tail)?;
             }
-        } else if was_at_end || self.tail.is_packed() || !self.settings.follow {
-            self.go_on(chunk)?;
-        } else {
-            // Whoever wrote to it may do so once more before it takes the new one.
-            chunk.outcome = Outcome::AtEndOfOlder;
+            // Whoever writes to the next one has left this one; but what it wrote to this one before that may not have been read.
+            After::Next(..) => {
+                self.is_followed = true;
+                chunk.outcome = Outcome::AtEndOfOlder;
+            }
+            After::Moving => chunk.outcome = Outcome::AtEndOfOlder,
         }
         Ok(())
     }
 
-    /// Leaves this file for the one that came after it.
-    fn go_on(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+    /// All that was written was read.
+    fn end(&mut self, chunk: &mut Chunk, is_for_ever: bool) {
+        chunk.outcome = Outcome::AtEnd;
+        if is_for_ever {
+            self.last_line(chunk);
+            chunk.outcome = Outcome::Ended;
+        }
+    }
+
+    /// Goes over to another file.
+    fn begin(&mut self, tail: Tail) -> io::Result<()> {
+        self.is_older = !is_at(&tail, &self.settings.path)?.unwrap_or(false);
+        self.tail = tail;
+        (self.is_followed, self.is_damaged) = (false, false);
+        Ok(())
+    }
+
+    /// The last line has no end, and nobody will write it.
+    fn last_line(&mut self, chunk: &mut Chunk) {
         while let Some(line) = self.tail.line(true) {
-            // The last line has no end, and nobody will write it.
             chunk.found.extend(self.message(line));
         }
-        self.was_at_end = false;
-        let Some(next) = self.later.front() else {
-            chunk.outcome = Outcome::Ended;
-            return Ok(());
-        };
-        match Tail::open(next) {
-            Ok(tail) => {
-                self.tail = tail;
-                self.later.pop_front();
-            }
-            // The next one is packed just now, and may have been read by another name; or it is the one itself, and not there yet.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.later.len() > 1 => {
-                chunk.is_lost = true;
-                self.later.pop_front();
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => chunk.outcome = Outcome::AtEndOfOlder,
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// The path leads to another file than the one that is open.
-    fn was_renamed(&mut self) {
-        let found =
-            self.tail.place().and_then(|place| rotated::find(&self.settings.path, place).ok().flatten());
-        self.later = match found {
-            Some((_, later)) if !later.is_empty() => later.into(),
-            // It was removed, and we have it still: what is written now is in the new one.
-            _ => VecDeque::from([self.settings.path.clone()]),
-        };
     }
 
     /// The file was emptied to be used again, perhaps after a copy was made of it; whether what was in it is lost.
     fn was_cut(&mut self) -> io::Result<bool> {
         let (place, had_part) = (self.tail.place(), self.tail.has_part());
-        self.was_at_end = false;
         if let Some(place) = place
-            && let Some((tail, later)) = rotated::find(&self.settings.path, place)?
+            && let Some(tail) = rotated::find(&self.settings.path, place)?
         {
-            self.tail = tail;
-            self.later = later.into();
+            self.begin(tail)?;
             return Ok(false);
         }
-        self.tail = Tail::open(&self.settings.path)?;
+        self.begin(Tail::open(&self.settings.path)?)?;
         Ok(place.is_some() || had_part)
     }
 
@@ -217,8 +207,221 @@ impl Reading {
     }
 }
 
+/// Whether the path leads to the file that is read; none when it leads to nothing.
+fn is_at(tail: &Tail, path: &Path) -> io::Result<Option<bool>> {
+    match tail.is_at(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        is_at => is_at.map(Some),
+    }
+}
+
 /// Whether it is what was packed that is wrong, and not its way to us.
 fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs::{self, File};
+    use std::io::Write;
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use osel_core::time::Timestamp;
+
+    use super::*;
+
+    /// A folder that goes with the test. A file's lines are no messages, which is nothing to whoever reads it.
+    struct Folder(PathBuf, Cell<SystemTime>);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("osel-reading-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).unwrap();
+            Self(path, Cell::new(SystemTime::UNIX_EPOCH))
+        }
+
+        fn at(&self, ending: &str) -> PathBuf {
+            self.0.join(format!("bus{ending}"))
+        }
+
+        fn append(&self, ending: &str, text: &str) {
+            let mut file = File::options().create(true).append(true).open(self.at(ending)).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            // The system's own are the same for all that is written within some milliseconds.
+            self.1.set(self.1.get() + Duration::from_secs(1));
+            file.set_modified(self.1.get()).unwrap();
+        }
+
+        fn rename(&self, from: &str, to: &str) {
+            fs::rename(self.at(from), self.at(to)).unwrap();
+        }
+
+        fn remove(&self, ending: &str) {
+            fs::remove_file(self.at(ending)).unwrap();
+        }
+
+        /// What a file is when it is packed.
+        fn packed(&self, ending: &str) -> Vec<u8> {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+            packed.write_all(&fs::read(self.at(ending)).unwrap()).unwrap();
+            packed.finish().unwrap()
+        }
+
+        fn open(&self, place: Option<Place>) -> (Reading, bool) {
+            let settings = Settings {
+                source: "captured".into(),
+                region: None,
+                path: self.at(""),
+                follow: true,
+                clock: || Timestamp::EPOCH,
+            };
+            Reading::open(settings, place).unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// All lines that are there, with a `!` where something was lost, and the place behind them.
+    fn all(reading: &mut Reading) -> (String, Option<Place>) {
+        let (mut lines, mut last) = (Vec::new(), None);
+        loop {
+            let Chunk { found, outcome, is_lost } = reading.chunk().unwrap();
+            if is_lost {
+                lines.push("!".to_owned());
+            }
+            for Found { message, place, .. } in found {
+                lines.push(String::from_utf8(message.split().1.body.into_owned()).unwrap());
+                last = place.or(last);
+            }
+            if matches!(outcome, Outcome::AtEnd | Outcome::Ended) {
+                return (lines.join(" "), last);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_packed_just_now_is_not_read_twice() {
+        let folder = Folder::new("packing");
+        folder.append("", "a\nb\n");
+        let place = all(&mut folder.open(None).0).1;
+        folder.append("", "c\n");
+        folder.rename("", ".1");
+        folder.append("", "d\n");
+        let packed = folder.packed(".1");
+        for length in [0, 5, packed.len() - 4, packed.len()] {
+            fs::write(folder.at(".1.gz"), &packed[..length]).unwrap();
+            let (mut reading, is_lost) = folder.open(place);
+            assert_eq!((all(&mut reading).0.as_str(), is_lost), ("c d", false), "{length}");
+        }
+        // It becomes whole while the file is read that it was made of.
+        let (mut reading, _) = folder.open(place);
+        reading.chunk().unwrap();
+        folder.remove(".1");
+        assert_eq!(all(&mut reading).0, "d");
+        assert_eq!(all(&mut folder.open(place).0).0, "c d");
+    }
+
+    #[test]
+    fn files_are_renamed_while_an_older_one_is_read() {
+        let folder = Folder::new("renamed");
+        folder.append("", "a\n");
+        let (mut reading, _) = folder.open(None);
+        assert_eq!(all(&mut reading).0, "a");
+        let rotate = |kept: usize| {
+            for number in (1..=kept).rev().filter(|number| folder.at(&format!(".{number}")).exists()) {
+                folder.rename(&format!(".{number}"), &format!(".{}", number + 1));
+            }
+            folder.rename("", ".1");
+        };
+        rotate(0);
+        folder.append("", "b\n");
+        // The next one is known by its name.
+        assert!(matches!(reading.chunk().unwrap().outcome, Outcome::AtEndOfOlder));
+        for (kept, line) in [(1, "c\n"), (2, "d\n"), (3, "")] {
+            rotate(kept);
+            folder.append("", line);
+        }
+        assert_eq!(all(&mut reading).0, "b c d");
+        // What is open was removed: there is no telling what else was.
+        folder.append("", "e\n");
+        assert_eq!(all(&mut reading).0, "e");
+        rotate(0);
+        folder.append("", "f\n");
+        rotate(0);
+        folder.append("", "g\n");
+        assert_eq!(all(&mut reading).0, "! f g");
+        // Where nothing is kept, the path's file is the next one.
+        [".1", ".2", ".3", ".4", ""].iter().for_each(|ending| folder.remove(ending));
+        folder.append("", "h\n");
+        assert_eq!(all(&mut reading).0, "h");
+    }
+
+    #[test]
+    fn what_is_written_to_the_old_file_after_its_renaming_is_read() {
+        let folder = Folder::new("late");
+        folder.append("", "a\n");
+        let (mut reading, _) = folder.open(None);
+        folder.rename("", ".1");
+        assert_eq!(all(&mut reading).0, "a");
+        folder.append("", "");
+        for line in ["b", "c"] {
+            // However long nobody writes.
+            assert_eq!([(); 3].map(|()| all(&mut reading).0), ["", "", ""]);
+            folder.append(".1", &format!("{line}\n"));
+            assert_eq!(all(&mut reading).0, line);
+        }
+        folder.append("", "e\n");
+        assert!(matches!(reading.chunk().unwrap().outcome, Outcome::AtEndOfOlder));
+        folder.append(".1", "d\n");
+        assert_eq!(all(&mut reading).0, "d e");
+    }
+
+    #[test]
+    fn a_copy_that_is_put_in_place_is_not_read_again() {
+        let folder = Folder::new("copy");
+        folder.append("", "a\nb\n");
+        let (mut reading, _) = folder.open(None);
+        assert_eq!(all(&mut reading).0, "a b");
+        for kept in ["", ".1"] {
+            fs::copy(folder.at(""), folder.at(".new")).unwrap();
+            folder.append(".new", "c\n");
+            if !kept.is_empty() {
+                folder.rename("", kept);
+            }
+            folder.rename(".new", "");
+            assert_eq!(all(&mut reading).0, "c");
+        }
+        // It begins alike and has less than was read.
+        fs::write(folder.at(".new"), "a\n").unwrap();
+        folder.rename(".new", "");
+        assert_eq!(all(&mut reading).0, "! a");
+    }
+
+    #[test]
+    fn a_file_is_cut_long_before_its_end_was_seen() {
+        let folder = Folder::new("cut");
+        let many =
+            |name: &str| (0..40_000).map(|number| format!("{name}{number:05}-----\n")).collect::<String>();
+        folder.append("", &many("a"));
+        let (mut reading, _) = folder.open(None);
+        reading.chunk().unwrap();
+        // What follows has grown beyond the place by the time it is looked for.
+        fs::write(folder.at(""), many("b")).unwrap();
+        let lines = all(&mut reading).0;
+        // What was read from the disk before is not lost; then comes all that is new.
+        let (before, after) = lines.split_once(" ! ").unwrap();
+        assert!(before.split(' ').all(|line| line.starts_with('a')), "{before}");
+        let wanted: Vec<String> = many("b").lines().map(str::to_owned).collect();
+        assert!(after.split(' ').eq(wanted), "{}", after.len());
+    }
 }

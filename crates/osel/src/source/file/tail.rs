@@ -1,9 +1,10 @@
 //! One file from a place on, line by line, packed or not. A line that is not written to its end is waited for.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use flate2::read::MultiGzDecoder;
 use osel_core::intake::BODY_BYTES_MAX;
@@ -18,6 +19,16 @@ const READ_BYTES: usize = 256 << 10;
 const BEGINNING_BYTES: usize = 1024;
 /// What packed files begin with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Which file it is, whatever it is called. It is given to no other file while this one is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
+
+impl FileId {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
 
 /// A file that is being read.
 pub(super) struct Tail {
@@ -75,8 +86,7 @@ impl Tail {
     /// When it cannot be read.
     pub(super) fn resume(path: &Path, place: Place) -> io::Result<Option<Self>> {
         let mut tail = Self::open(path)?;
-        while tail.buffer.len() < BEGINNING_BYTES && !tail.buffer.contains(&b'\n') && tail.fill()? {}
-        if beginning(&tail.buffer) != Some(place.beginning) {
+        if !tail.begins_as(place)? {
             return Ok(None);
         }
         if tail.is_packed {
@@ -98,6 +108,15 @@ impl Tail {
         tail.offset = place.offset;
         tail.beginning = Some(place.beginning);
         Ok(Some(tail))
+    }
+
+    /// Whether this file, of which no line was taken yet, begins as the one with that place.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn begins_as(&mut self, place: Place) -> io::Result<bool> {
+        while self.buffer.len() < BEGINNING_BYTES && !self.buffer.contains(&b'\n') && self.fill()? {}
+        Ok(beginning(&self.buffer) == Some(place.beginning))
     }
 
     /// Reads on; whether there was anything.
@@ -197,8 +216,16 @@ impl Tail {
     /// # Errors
     /// When one of the two cannot be asked.
     pub(super) fn is_at(&self, path: &Path) -> io::Result<bool> {
-        let (own, other) = (self.file.metadata()?, fs::metadata(path)?);
-        Ok((own.dev(), own.ino()) == (other.dev(), other.ino()))
+        Ok(FileId::of(&self.file.metadata()?) == FileId::of(&fs::metadata(path)?))
+    }
+
+    /// Which file it is, and when it was written to last.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(super) fn state(&self) -> io::Result<(FileId, SystemTime)> {
+        let metadata = self.file.metadata()?;
+        Ok((FileId::of(&metadata), metadata.modified()?))
     }
 }
 
@@ -211,4 +238,109 @@ fn beginning(text: &[u8]) -> Option<[u8; 16]> {
         None => return None,
     };
     Sha256::digest(first).first_chunk().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A file that goes with the test.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str, content: &[u8]) -> Self {
+            let path = std::env::temp_dir().join(format!("osel-tail-{name}-{}", std::process::id()));
+            fs::write(&path, content).unwrap();
+            Self(path)
+        }
+
+        fn append(&self, content: &[u8]) {
+            File::options().append(true).open(&self.0).unwrap().write_all(content).unwrap();
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    /// All lines that can be had now.
+    fn lines(tail: &mut Tail) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        loop {
+            while let Some(line) = tail.line(false) {
+                lines.push(line);
+            }
+            if !tail.fill().unwrap() {
+                return lines;
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_taken_when_it_has_its_end() {
+        let file = Scratch::new("lines", b"one\ntw");
+        let mut tail = Tail::open(&file.0).unwrap();
+        assert_eq!(lines(&mut tail), [b"one"]);
+        assert_eq!(tail.place().unwrap().offset, 4);
+        assert!(tail.has_part() && tail.is_whole().unwrap());
+        file.append(b"o\n\nthree");
+        assert_eq!(lines(&mut tail), [&b"two"[..], b""]);
+        // Nobody will write on.
+        assert_eq!(tail.line(true).as_deref(), Some(&b"three"[..]));
+        assert_eq!((tail.line(true), tail.place().unwrap().offset), (None, 14));
+    }
+
+    #[test]
+    fn a_place_is_found_again_in_the_same_file_only() {
+        let file = Scratch::new("place", b"one\ntwo\nthree\n");
+        let mut tail = Tail::open(&file.0).unwrap();
+        assert!(tail.place().is_none());
+        tail.fill().unwrap();
+        tail.line(false).unwrap();
+        let place = tail.place().unwrap();
+        assert_eq!(lines(&mut Tail::resume(&file.0, place).unwrap().unwrap()), [&b"two"[..], b"three"]);
+        for other in [&b"One\ntwo\nthree\n"[..], b"one", b"on", b""] {
+            fs::write(&file.0, other).unwrap();
+            assert!(Tail::resume(&file.0, place).unwrap().is_none(), "{other:?}");
+        }
+        // It begins as the other did and is shorter than what was read.
+        let later = Place { offset: 9, ..place };
+        fs::write(&file.0, "one\ntwo\n").unwrap();
+        assert!(Tail::resume(&file.0, later).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_was_cut_is_noticed_although_it_has_grown() {
+        let file = Scratch::new("cut", b"one\n");
+        let mut tail = Tail::open(&file.0).unwrap();
+        lines(&mut tail);
+        file.append(b"two\n");
+        assert!(tail.is_whole().unwrap());
+        fs::write(&file.0, "another\nand one more\n").unwrap();
+        assert!(!tail.is_whole().unwrap());
+        fs::write(&file.0, "").unwrap();
+        assert!(!tail.is_whole().unwrap());
+    }
+
+    #[test]
+    fn a_line_without_end_is_bounded() {
+        let file = Scratch::new("long", b"");
+        let block = vec![b'x'; 1 << 20];
+        let blocks = LINE_BYTES_MAX / block.len() + 3;
+        (0..blocks).for_each(|_| file.append(&block));
+        file.append(b"\nnext\n");
+        let mut tail = Tail::open(&file.0).unwrap();
+        let found = lines(&mut tail);
+        let lengths: Vec<usize> = found.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [usize::try_from(BODY_BYTES_MAX).unwrap() + 1, 4]);
+        assert!(tail.buffer.capacity() < 2 * LINE_BYTES_MAX + 4 * READ_BYTES);
+        let place = tail.place().unwrap();
+        assert_eq!(place.offset, (blocks * block.len() + 6) as u64);
+        assert!(Tail::resume(&file.0, place).unwrap().is_some());
+    }
 }

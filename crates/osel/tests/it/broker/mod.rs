@@ -34,3 +34,4 @@ pub use node::{Node, Options, Tls};
 pub use postgres::{Postgres, give};
 pub use proxy::Proxy;
 pub use publisher::{Notification, Publisher, PublisherOptions, Release, python};
+pub use run::Disk;

@@ -14,14 +14,14 @@ const DISK: u32 = 48;
 const FILL_BYTES: usize = 64 << 10;
 
 /// A small disk. A watchdog that reads from a pipe of ours takes it away when the test ends, however it does.
-pub(super) struct Disk {
+pub struct Disk {
     directory: PathBuf,
     watchdog: Child,
 }
 
 impl Disk {
     /// None where the system does not let us have one.
-    pub(super) fn mount(directory: PathBuf, size: &str) -> Option<Self> {
+    pub fn mount(directory: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir_all(&directory).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(&directory);
@@ -38,7 +38,7 @@ impl Disk {
     }
 
     /// Leaves no byte free.
-    pub(super) fn fill(&self) {
+    pub fn fill(&self) {
         let file = self.directory.join("fill");
         let mut chunk = vec![b'x'; FILL_BYTES];
         while !chunk.is_empty() {
@@ -48,7 +48,7 @@ impl Disk {
         }
     }
 
-    pub(super) fn free(&self) {
+    pub fn free(&self) {
         fs::remove_file(self.directory.join("fill")).unwrap();
     }
 }

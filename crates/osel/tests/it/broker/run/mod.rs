@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use self::disk::Disk;
 pub use self::osel::{Osel, clock, gap, now, source};
 pub use self::raw::{Raw, long, short};
 
