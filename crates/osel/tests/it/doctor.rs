@@ -1,6 +1,9 @@
 //! `osel doctor` without a broker: what it refuses, and what files alone tell it.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::thread;
 
 use serde_json::Value;
 
@@ -94,4 +97,61 @@ fn files_alone_are_judged_and_the_rest_is_unchecked() {
     assert!(out.contains("critical no-notifications: services send no notifications\n"), "{out}");
     assert!(out.contains("[oslo_messaging_notifications]: driver = messagingv2"), "{out}");
     assert!(out.ends_with("1 critical, 3 warning, 1 advice; 2 clear\n"), "{out}");
+}
+
+/// An interface that lets everybody in and answers every other question so. Gives its port.
+fn interface(answer: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || listener.incoming().for_each(|stream| answer_all(stream.unwrap(), &answer)));
+    port
+}
+
+fn answer_all(mut stream: TcpStream, answer: &[u8]) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    while let Some(Ok(first)) = lines.next() {
+        assert!(first.starts_with("GET /api/"), "it only asks: {first}");
+        for line in lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()) {
+            assert!(!line.contains("hunter2"), "{line}");
+        }
+        let whoami = br#"{"name":"a","tags":[]}"#;
+        let of_whoami = [ok(whoami.len()).as_bytes(), whoami].concat();
+        let answer = if first.contains("/whoami") { &of_whoami } else { answer };
+        // Whoever has read enough hangs up.
+        if stream.write_all(answer).is_err() {
+            return;
+        }
+    }
+}
+
+fn ok(length: usize) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n")
+}
+
+#[test]
+fn an_interface_that_answers_nonsense_ends_nothing_and_holds_nobody_up() {
+    let place = Place::new("doctor-nonsense");
+    let body = |text: &str| format!("{}{text}", ok(text.len())).into_bytes();
+    let large = 40 << 20;
+    for (answer, words) in [
+        (body("nonsense"), "not what RabbitMQ would say"),
+        (body(r#"{"items":[],"page_count":18446744073709551615}"#), "more than 200 pages"),
+        (body(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))), "not what RabbitMQ would say"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            "the answer is 302",
+        ),
+        (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n".to_vec(), "needs the tag `monitoring`"),
+        ([ok(large).into_bytes(), vec![b' '; large]].concat(), "larger than 33554432 bytes"),
+        (b"\0\0\0".to_vec(), "the connection broke"),
+    ] {
+        let url = place.write("url", format!("http://a:hunter2@127.0.0.1:{}", interface(answer)));
+        let (code, out, error) = doctor(&[], &["--management-url-file", &url, "-o", "json"]);
+        assert_eq!(code, 0, "{error}");
+        let line =
+            out.lines().find(|line| line.contains("`/api/exchanges/%2F`")).unwrap_or_else(|| panic!("{out}"));
+        assert!(line.contains("unchecked") && line.contains(words), "{words}: {line}");
+        // That it speaks without TLS is seen, whatever it says.
+        assert_eq!(out.matches("\"state\":\"found\"").count(), 1, "{out}");
+    }
 }

@@ -138,39 +138,23 @@ pub(super) enum HttpError {
     Header,
 }
 
-/// A connection to the management interface.
+/// A connection to the management interface, which is made anew when the last question broke it.
 pub(super) struct Api {
-    sender: SendRequest<Empty<Bytes>>,
-    authority: String,
-    prefix: String,
+    access: Access,
     authorization: HeaderValue,
+    sender: SendRequest<Empty<Bytes>>,
 }
 
 impl Api {
     /// Connects; nothing is asked yet.
     pub(super) async fn connect(access: Access) -> Result<Self, HttpError> {
-        timeout(CONNECT_TIME, Self::connected(access)).await.map_err(|_| HttpError::Slow)?
-    }
-
-    async fn connected(access: Access) -> Result<Self, HttpError> {
-        let authority = access.authority();
-        let unreachable = |error| HttpError::Unreachable(authority.clone(), error);
-        let stream = TcpStream::connect((access.host.as_str(), access.port)).await.map_err(unreachable)?;
-        let sender = match &access.tls {
-            None => spoken(TokioIo::new(stream)).await?,
-            Some(files) => {
-                let connector = TlsConnector::from(tls_client(files)?);
-                let name = tls_server_name(files, &access.host)?;
-                let untrusted = |error| HttpError::Untrusted(authority.clone(), error);
-                spoken(TokioIo::new(connector.connect(name, stream).await.map_err(untrusted)?)).await?
-            }
-        };
         let password = access.password.as_ref().map_or("", Secret::expose);
         let login = Zeroizing::new(format!("{}:{password}", access.user));
         let header = Zeroizing::new(format!("Basic {}", STANDARD.encode(login.as_bytes())));
         let mut authorization = HeaderValue::from_str(&header).map_err(|_| HttpError::Header)?;
         authorization.set_sensitive(true);
-        Ok(Self { sender, authority, prefix: access.prefix, authorization })
+        let sender = connected(&access).await?;
+        Ok(Self { access, authorization, sender })
     }
 
     /// The answer to a question below `/api/`.
@@ -180,12 +164,14 @@ impl Api {
     }
 
     async fn body(&mut self, path: &str) -> Result<Bytes, HttpError> {
-        let request = Request::get(format!("{}/api/{path}", self.prefix))
-            .header(HOST, &self.authority)
+        let request = Request::get(format!("{}/api/{path}", self.access.prefix))
+            .header(HOST, self.access.authority())
             .header(AUTHORIZATION, &self.authorization)
             .body(Empty::new())
             .map_err(|error| HttpError::Answer(error.into()))?;
-        self.sender.ready().await?;
+        if self.sender.ready().await.is_err() {
+            self.sender = connected(&self.access).await?;
+        }
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
@@ -202,6 +188,22 @@ impl Api {
             Err(error) => Err(HttpError::Answer(error)),
         }
     }
+}
+
+/// HTTP, by TLS where the URL says so.
+async fn connected(access: &Access) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
+    timeout(CONNECT_TIME, dialed(access)).await.map_err(|_| HttpError::Slow)?
+}
+
+async fn dialed(access: &Access) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
+    let authority = || access.authority();
+    let unreachable = |error| HttpError::Unreachable(authority(), error);
+    let stream = TcpStream::connect((access.host.as_str(), access.port)).await.map_err(unreachable)?;
+    let Some(files) = &access.tls else { return spoken(TokioIo::new(stream)).await };
+    let connector = TlsConnector::from(tls_client(files)?);
+    let name = tls_server_name(files, &access.host)?;
+    let untrusted = |error| HttpError::Untrusted(authority(), error);
+    spoken(TokioIo::new(connector.connect(name, stream).await.map_err(untrusted)?)).await
 }
 
 /// HTTP over a stream; what carries it ends with the sender.

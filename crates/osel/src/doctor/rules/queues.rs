@@ -6,9 +6,7 @@ use regex_lite::Regex;
 use serde_json::{Map, Value};
 
 use super::text::{BUS, MANAGEMENT, count, names, quoted};
-use crate::doctor::facts::{
-    Asked, Bus, Connection, Consumer, Counts, Facts, Management, Policy, Queue, Wanted,
-};
+use crate::doctor::facts::{Bus, Connection, Consumer, Counts, Facts, Management, Policy, Queue, Wanted};
 use crate::doctor::id::Id;
 use crate::doctor::verdict::Report;
 
@@ -100,11 +98,11 @@ fn shared(facts: &Facts, report: &mut Report) {
     };
     let by_management = facts.management.as_ref().ok().and_then(|management| {
         let consumers = management.consumers.as_ref().ok().filter(|consumers| !is_behind(consumers))?;
-        Some((management, consumers))
+        Some((management, consumers, management.connections.as_deref().ok()?))
     });
     match (by_management, &facts.bus) {
-        (Some((management, consumers)), _) => {
-            shared_by(&management.name, consumers, &management.connections, &facts.wanted, report);
+        (Some((management, consumers, connections)), _) => {
+            shared_by(&management.name, consumers, connections, &facts.wanted, report);
         }
         (None, Ok(bus)) => {
             let shared: Vec<String> = counts(bus)
@@ -131,11 +129,10 @@ fn shared(facts: &Facts, report: &mut Report) {
 fn shared_by(
     source: &str,
     consumers: &[Consumer],
-    connections: &Asked<Vec<Connection>>,
+    connections: &[Connection],
     wanted: &Wanted,
     report: &mut Report,
 ) {
-    let connections = connections.as_deref().unwrap_or_default();
     let program = |name: &str| {
         let connection = connections.iter().find(|connection| connection.name == name);
         connection.and_then(Connection::program).unwrap_or(name).to_owned()

@@ -284,6 +284,8 @@ fn two_programs_on_one_queue_are_found_and_two_workers_are_not() {
         bus(facts).queues.insert("notifications.info".to_owned(), Some(two));
         facts.management = Err("not given".to_owned());
     });
+    // Without connections programs cannot be told apart, and nothing is claimed.
+    broken(&[], |facts| admin(facts).connections = Err("not allowed".to_owned()));
     // An interface that has not counted yet is no proof.
     broken(&[Id::QueueShared], |facts| {
         bus(facts).queues.insert("notifications.info".to_owned(), Some(two));
@@ -389,12 +391,19 @@ fn administrators_on_the_bus_are_found() {
         admin(facts).myself = Ok(User { name: "osel".to_owned(), tags: texts(&["administrator"]) });
     };
     broken(&[Id::AdministratorTag], by_myself);
+    let unchecked = |change: fn(&mut Facts)| {
+        let mut facts = good();
+        change(&mut facts);
+        let verdicts = judge(&facts).into_verdicts();
+        let of = verdicts
+            .into_iter()
+            .find(|verdict| verdict.id == Id::AdministratorTag)
+            .expect("it has a verdict");
+        assert_eq!(of.state, State::Unchecked("not allowed".to_owned()));
+    };
+    unchecked(|facts| admin(facts).connections = Err("not allowed".to_owned()));
     // Somebody else's tags say nothing about the users of the bus.
-    let mut facts = good();
-    admin(&mut facts).users = Err("not allowed".to_owned());
-    let verdicts = judge(&facts).into_verdicts();
-    let of = verdicts.iter().find(|verdict| verdict.id == Id::AdministratorTag).expect("it has a verdict");
-    assert_eq!(of.state, State::Unchecked("not allowed".to_owned()));
+    unchecked(|facts| admin(facts).users = Err("not allowed".to_owned()));
 }
 
 #[test]

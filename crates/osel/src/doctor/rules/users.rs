@@ -142,13 +142,15 @@ fn administrators(management: &Management, bus: Option<&Bus>, report: &mut Repor
                 .filter(|user| is_administrator(user) && is_in_use(&user.name))
                 .map(|user| user.name.as_str())
                 .collect();
-            let is_found = !found.is_empty();
-            let seen = if is_found {
-                format!("{}, connected to the bus", names(found))
-            } else {
-                "no user that is connected to the bus has the tag".to_owned()
-            };
-            report.judged(id, &management.name, is_found, seen);
+            match &management.connections {
+                _ if !found.is_empty() => {
+                    report.found(id, &management.name, format!("{}, connected to the bus", names(found)));
+                }
+                Ok(_) => {
+                    report.clear(id, &management.name, "no user that is connected to the bus has the tag");
+                }
+                Err(why) => report.unchecked(id, &management.name, why),
+            }
         }
         (Err(_), Ok(myself)) if ours(&myself.name) => {
             let seen = format!(
