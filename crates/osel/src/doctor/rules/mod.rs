@@ -2,6 +2,7 @@
 //! could tell, and none of them asks anything.
 
 mod broker;
+mod judge;
 mod notifications;
 mod queues;
 mod services;
@@ -13,18 +14,4 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use super::facts::Facts;
-use super::verdict::Report;
-
-/// Judges everything.
-pub fn judge(facts: &Facts) -> Report {
-    let mut report = Report::default();
-    notifications::judge(facts, &mut report);
-    queues::judge(facts, &mut report);
-    broker::judge(facts, &mut report);
-    users::judge(facts, &mut report);
-    services::judge(facts, &mut report);
-    traffic::judge(facts, &mut report);
-    trove::judge(facts, &mut report);
-    report
-}
+pub use judge::judge;
