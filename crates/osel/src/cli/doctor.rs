@@ -10,11 +10,13 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use super::config::ConfigArg;
-use super::output::note;
+use super::output::{cut, note};
 use crate::doctor::{Severity, gather::gather, judge};
 
 /// The longest time to listen, in seconds: who wants more wants `osel run`.
 const LISTEN_SECONDS_MAX: u64 = 3600;
+/// How much is said of why the bus cannot be reached: a few lines for each of a cluster's hosts, and no more of what a broker says.
+const WHY_CHARS_MAX: usize = 2000;
 /// Threads: one for the bus, one for the questions.
 const WORKERS: usize = 2;
 
@@ -46,7 +48,8 @@ pub struct DoctorArgs {
     /// A file with the URL of the management interface, https://USER:PASSWORD@HOST:15671.
     #[arg(long, value_name = "FILE")]
     management_url_file: Option<PathBuf>,
-    /// The authority that signed the certificates of the bus and the management interface, as PEM, where no configuration names one.
+    /// The authority that signed the certificates of the bus and the management interface, as PEM; for the bus of a configuration, what that
+    /// says counts.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// The configuration of a service, such as neutron.conf or keystone.conf; several times for several.
@@ -101,7 +104,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         DoctorFormat::Json => print::json(&verdicts),
     };
     if let (true, Err(why)) = (asks_bus, &facts.bus) {
-        note(format_args!("osel: {why}"));
+        note(format_args!("osel: {}", cut(why, WHY_CHARS_MAX)));
     }
     tokio.shutdown_background();
     super::output::answered(written, code)
