@@ -88,6 +88,18 @@ impl Id {
                     value: "notifications (or add the topic to source.topics of osel)",
                 },
             },
+            Self::ExchangeUnreadable => Card {
+                id: "exchange-unreadable",
+                subject: Notifications,
+                severity: Warning,
+                title: "osel may not read an exchange that it listens to",
+                meaning: "It cannot bind its queue there, and what services publish to that exchange it never hears.",
+                fix: Fix {
+                    place: CTL,
+                    setting: "set_permissions --vhost VHOST USER",
+                    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
+                },
+            },
             Self::NothingHeard => Card {
                 id: "nothing-heard",
                 subject: Notifications,

@@ -1,6 +1,6 @@
 //! All judgements, one after the other.
 
-use super::{broker, notifications, queues, services, traffic, trove, users};
+use super::{broker, notifications, queues, readable, services, traffic, trove, users};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::Report;
 
@@ -8,6 +8,7 @@ use crate::doctor::verdict::Report;
 pub fn judge(facts: &Facts) -> Report {
     let mut report = Report::default();
     notifications::judge(facts, &mut report);
+    readable::judge(facts, &mut report);
     queues::judge(facts, &mut report);
     broker::judge(facts, &mut report);
     users::judge(facts, &mut report);

@@ -4,7 +4,9 @@
 mod broker;
 mod judge;
 mod notifications;
+mod pattern;
 mod queues;
+mod readable;
 mod services;
 mod text;
 mod traffic;
