@@ -114,7 +114,7 @@ fn answer_all(mut stream: TcpStream, answer: &[u8]) {
         for line in lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()) {
             assert!(!line.contains("hunter2"), "{line}");
         }
-        let whoami = br#"{"name":"a","tags":[]}"#;
+        let whoami = br#"{"name":"a","tags":["monitoring"]}"#;
         let of_whoami = [ok(whoami.len()).as_bytes(), whoami].concat();
         let answer = if first.contains("/whoami") { &of_whoami } else { answer };
         // Whoever has read enough hangs up.
@@ -133,6 +133,7 @@ fn an_interface_that_answers_nonsense_ends_nothing_and_holds_nobody_up() {
     let place = Place::new("doctor-nonsense");
     let body = |text: &str| format!("{}{text}", ok(text.len())).into_bytes();
     let large = 40 << 20;
+    let row = r#"{"name":"x","durable":true}"#;
     for (answer, words) in [
         (body("nonsense"), "not what RabbitMQ would say"),
         (body(r#"{"items":[],"page_count":18446744073709551615}"#), "more than 200 pages"),
@@ -144,6 +145,10 @@ fn an_interface_that_answers_nonsense_ends_nothing_and_holds_nobody_up() {
         (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n".to_vec(), "needs the tag `monitoring`"),
         ([ok(large).into_bytes(), vec![b' '; large]].concat(), "larger than 33554432 bytes"),
         (b"\0\0\0".to_vec(), "the connection broke"),
+        (
+            body(&format!(r#"{{"items":[{row}{}],"page_count":1}}"#, format!(",{row}").repeat(500))),
+            "more rows",
+        ),
     ] {
         let url = place.write("url", format!("http://a:hunter2@127.0.0.1:{}", interface(answer)));
         let (code, out, error) = doctor(&[], &["--management-url-file", &url, "-o", "json"]);
@@ -154,4 +159,10 @@ fn an_interface_that_answers_nonsense_ends_nothing_and_holds_nobody_up() {
         // That it speaks without TLS is seen, whatever it says.
         assert_eq!(out.matches("\"state\":\"found\"").count(), 1, "{out}");
     }
+    // Each of these answers is small enough, all together they are not.
+    let padded = body(&format!("[]{}", " ".repeat(5 << 20)));
+    let url = place.write("url", format!("http://a:hunter2@127.0.0.1:{}", interface(padded)));
+    let (_, out, _) = doctor(&[], &["--management-url-file", &url, "-o", "json"]);
+    let line = out.lines().find(|line| line.contains("`/api/vhosts/%2F/connections`")).unwrap();
+    assert!(line.contains("larger than 33554432 bytes"), "{line}");
 }
