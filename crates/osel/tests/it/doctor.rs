@@ -43,6 +43,16 @@ fn wrong_usage_is_refused_and_passwords_do_not_go_onto_the_command_line() {
     refused(&[], &["--transport-url-file", &url, "--management", "rabbit"], "is not a URL");
     refused(&[("OSEL_TRANSPORT_URL", "kafka://u:hunter2@h")], &[], "OSEL_TRANSPORT_URL has a scheme");
     refused(&[], &["--service-config", &url, "--listen", "5"], "--listen needs a bus");
+    let by_url = ["--transport-url-file", &url];
+    let plain = "the password of the bus is not sent in the clear";
+    refused(&[], &[&by_url[..], &["--management", "http://rabbit:15672"]].concat(), plain);
+    let file = place.write("interface", "http://osel@10.0.0.1:15672");
+    refused(&[], &[&by_url[..], &["--management-url-file", &file]].concat(), plain);
+    refused(
+        &[],
+        &[&by_url[..], &["--vhost", "other"]].concat(),
+        "--vhost differs from the virtual host of the bus, `/`",
+    );
     let file = place.write(
         "osel.toml",
         format!(
@@ -66,7 +76,9 @@ fn files_alone_are_judged_and_the_rest_is_unchecked() {
     let missing = place.path("trove.conf");
     let arguments = ["--service-config", &keystone, "--trove-config", &missing];
     let (code, out, error) = doctor(&[], &[&arguments[..], &["-o", "json"]].concat());
-    assert_eq!((code, error.as_str()), (0, ""));
+    // A file that was named and cannot be read is no success.
+    assert_eq!(code, 3);
+    assert!(error.starts_with(&format!("osel: `{missing}` cannot be read")), "{error}");
     let verdicts: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |state: &str| -> Vec<&str> {
         let of = verdicts.iter().filter(|verdict| verdict["state"] == state);
@@ -92,11 +104,43 @@ fn files_alone_are_judged_and_the_rest_is_unchecked() {
     told.dedup();
     assert_eq!(told.len(), osel::doctor::Id::ALL.len());
 
-    let (code, out, _) = doctor(&[], &[&arguments[..], &["--exit-code"]].concat());
+    let (code, out, _) = doctor(&[], &["--service-config", &keystone, "--exit-code"]);
     assert_eq!(code, 1);
     assert!(out.contains("critical no-notifications: services send no notifications\n"), "{out}");
     assert!(out.contains("[oslo_messaging_notifications]: driver = messagingv2"), "{out}");
     assert!(out.ends_with("1 critical, 3 warning, 1 advice; 2 clear\n"), "{out}");
+}
+
+#[test]
+fn with_nothing_but_files_a_configuration_that_is_there_is_not_used() {
+    let place = Place::new("doctor-only-files");
+    let keystone = place.write("keystone.conf", KEYSTONE);
+    let url = place.write("url", "rabbit://osel:hunter2@127.0.0.1:1/");
+    let config = format!(
+        "[store]\npath = 'store'\n[[source]]\nname = 'one'\ntype = 'rabbitmq'\ntransport_url = {{ file = '{url}' }}\n"
+    );
+    let config = place.write("osel.toml", config);
+    let there = [("OSEL_CONFIG", config.as_str())];
+    let (code, _, error) = doctor(&there, &["--service-config", &keystone]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let (code, _, error) = doctor(&there, &[]);
+    assert!(code == 3 && error.contains("the bus cannot be reached"), "{error}");
+}
+
+#[test]
+fn an_interface_that_was_named_and_cannot_be_asked_is_no_success() {
+    let place = Place::new("doctor-unreachable");
+    let url = place.write("url", "http://a:hunter2@127.0.0.1:1");
+    let arguments = ["--management-url-file", &url, "--vhost", "cloud", "-o", "json"];
+    let (code, out, error) = doctor(&[], &arguments);
+    assert_eq!(code, 3);
+    assert!(error.starts_with("osel: the management interface cannot be asked: "), "{error}");
+    assert!(!out.contains("\"state\":\"found\""), "{out}");
+    // The virtual host that was asked about is said.
+    let nothing = format!("{}[]", ok(2)).into_bytes();
+    let url = place.write("url", format!("http://a:hunter2@127.0.0.1:{}", interface(nothing)));
+    let (code, out, _) = doctor(&[], &["--management-url-file", &url, "--vhost", "cloud", "-o", "json"]);
+    assert!(code == 0 && out.contains(" vhost cloud\""), "{out}");
 }
 
 /// An interface that lets everybody in and answers every other question so. Gives its port.

@@ -38,7 +38,7 @@ struct Overview {
 
 /// Asks all that there is to ask; what the user may not know is told as such.
 pub(super) async fn look(access: Access, vhost: &str) -> Asked<Management> {
-    let name = access.to_string();
+    let name = format!("{access} vhost {vhost}");
     let tls = access.is_tls();
     let failed = |error: HttpError| format!("the management interface cannot be asked: {}", chain(&error));
     let mut api = Api::connect(access, Instant::now() + LOOK_TIME).await.map_err(failed)?;
