@@ -130,9 +130,10 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         Some(worst) if args.exit_code && worst >= Severity::Warning => ExitCode::from(1),
         _ => ExitCode::SUCCESS,
     };
+    let exchanges = &facts.wanted.exchanges;
     let written = match args.output {
-        DoctorFormat::Table => print::table(&verdicts),
-        DoctorFormat::Json => print::json(&verdicts),
+        DoctorFormat::Table => print::table(&verdicts, exchanges),
+        DoctorFormat::Json => print::json(&verdicts, exchanges),
     };
     for why in failures {
         note(format_args!("osel: {}", cut(&why, WHY_CHARS_MAX)));
