@@ -135,6 +135,9 @@ pub struct Policy {
     /// What it applies to: `queues`, `exchanges`, `all`, …
     #[serde(rename = "apply-to")]
     pub apply_to: String,
+    /// Of those that apply to a name, the one with the highest is in force, and no other.
+    #[serde(default)]
+    pub priority: i64,
     /// What it sets.
     #[serde(default, deserialize_with = "object")]
     pub definition: Map<String, Value>,
@@ -149,7 +152,7 @@ pub struct Connection {
     /// The user; absent while it logs in.
     #[serde(default)]
     pub user: String,
-    /// Whether by TLS; absent for those within the broker.
+    /// Whether by TLS; absent while it logs in, and for those within the broker.
     pub ssl: Option<bool>,
     /// What the client says of itself.
     #[serde(default, deserialize_with = "or_default")]

@@ -160,6 +160,15 @@ fn each_planted_fault_is_found() {
     );
     assert_eq!(refused.code, Some(0));
 
+    // By a configuration: of exchanges that it names, each is missed.
+    let config = format!(
+        "[store]\npath = 'store'\n[[source]]\nname = 'one'\ntype = 'rabbitmq'\ntransport_url = {{ file = '{url}' }}\n\
+         exchanges = ['keystone', 'heat']\n"
+    );
+    let config = place.write("osel.toml", config);
+    let configured = doctor(&["-c", &config, "--source", "one"], || {});
+    assert_eq!(configured.seen("exchange-absent", "bus"), "there is no exchange `heat`");
+
     // A bus that lets nobody in: what files say is told all the same.
     let wrong = place.write("wrong", format!("rabbit://{}:wrong@127.0.0.1:{}/", Node::USER, broker.port()));
     let lost =
