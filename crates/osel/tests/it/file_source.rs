@@ -238,4 +238,8 @@ fn a_packed_file_is_read_once_and_its_damage_is_a_gap() {
     let ledger = osel.ledger();
     assert!(ledger.recorded > 600 && ledger.duplicate == 0, "{ledger:?}");
     assert_eq!(osel.gaps().len(), 1);
+    osel.start();
+    osel.await_lines("read to its end", 4);
+    assert!(osel.stop().success());
+    assert_eq!((osel.gaps().len(), osel.ledger().received), (1, ledger.received));
 }

@@ -55,8 +55,6 @@ pub(super) struct Reading {
     is_older: bool,
     /// The next file was seen to have something, and nothing came in this one since then.
     is_followed: bool,
-    /// Behind what was read it cannot be unpacked.
-    is_damaged: bool,
     messages: Messages,
     decoder: Decoder,
 }
@@ -78,8 +76,8 @@ impl Reading {
         };
         let is_older = !is_at(&tail, &settings.path)?.unwrap_or(false);
         let messages = Messages::new(settings.source.clone(), settings.region.clone());
-        let (decoder, is_followed, is_damaged) = (Decoder::default(), false, false);
-        Ok((Self { settings, tail, is_older, is_followed, is_damaged, messages, decoder }, is_lost))
+        let decoder = Decoder::default();
+        Ok((Self { settings, tail, is_older, is_followed: false, messages, decoder }, is_lost))
     }
 
     /// Reads on.
@@ -102,7 +100,7 @@ impl Reading {
                 }
                 chunk.is_lost = self.was_cut()?;
             }
-            match if self.is_damaged { Ok(false) } else { self.tail.fill() } {
+            match self.tail.fill() {
                 Ok(true) => self.is_followed = false,
                 Ok(false) if chunk.found.is_empty() => {
                     self.at_end(&mut chunk)?;
@@ -111,7 +109,11 @@ impl Reading {
                 Ok(false) => break,
                 Err(error) if self.tail.is_packed() && is_damage(&error) => {
                     // No attempt will read on behind that.
-                    (chunk.is_lost, self.is_damaged) = (true, true);
+                    chunk.is_lost = self.tail.is_newly_damaged();
+                    // Told once: whoever goes on from there knows.
+                    if let Some(Found { place: Some(place), .. }) = chunk.found.last_mut() {
+                        place.is_damaged = true;
+                    }
                     break;
                 }
                 Err(error) => return Err(error),
@@ -160,7 +162,7 @@ impl Reading {
     fn begin(&mut self, tail: Tail) -> io::Result<()> {
         self.is_older = !is_at(&tail, &self.settings.path)?.unwrap_or(false);
         self.tail = tail;
-        (self.is_followed, self.is_damaged) = (false, false);
+        self.is_followed = false;
         Ok(())
     }
 
@@ -423,5 +425,22 @@ mod tests {
         assert!(before.split(' ').all(|line| line.starts_with('a')), "{before}");
         let wanted: Vec<String> = many("b").lines().map(str::to_owned).collect();
         assert!(after.split(' ').eq(wanted), "{}", after.len());
+    }
+
+    #[test]
+    fn damage_is_told_once_and_may_be_put_right() {
+        let folder = Folder::new("damage");
+        let line = |number: u32| format!("{}\n", number.wrapping_mul(2_654_435_761));
+        folder.append(".1", &(0..20_000).map(line).collect::<String>());
+        let packed = folder.packed(".1");
+        fs::write(folder.at(""), &packed[..packed.len() / 2]).unwrap();
+        let (lines, place) = all(&mut folder.open(None).0);
+        assert_eq!(lines.matches('!').count(), 1);
+        assert!(place.unwrap().is_damaged);
+        let (mut reading, is_lost) = folder.open(place);
+        assert_eq!((all(&mut reading), is_lost), ((String::new(), None), false));
+        fs::write(folder.at(""), &packed).unwrap();
+        let after = all(&mut folder.open(place).0).0;
+        assert!(after.ends_with(line(19_999).trim_end()) && !after.contains('!'), "{after}");
     }
 }

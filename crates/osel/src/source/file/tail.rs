@@ -47,6 +47,10 @@ pub(super) struct Tail {
     beginning: Option<[u8; 16]>,
     /// A line too long to be kept: what is left of it, and how many bytes of it were dropped.
     cut: Option<(Vec<u8>, u64)>,
+    /// What follows cannot be unpacked.
+    is_damaged: bool,
+    /// Where that was known before.
+    known_damage: Option<u64>,
 }
 
 impl Tail {
@@ -77,6 +81,8 @@ impl Tail {
             offset: 0,
             beginning: None,
             cut: None,
+            is_damaged: false,
+            known_damage: None,
         })
     }
 
@@ -107,6 +113,8 @@ impl Tail {
         }
         tail.offset = place.offset;
         tail.beginning = Some(place.beginning);
+        // It is tried all the same: it may have been put right.
+        tail.known_damage = place.is_damaged.then_some(place.offset);
         Ok(Some(tail))
     }
 
@@ -124,6 +132,9 @@ impl Tail {
     /// # Errors
     /// When it cannot be read, or what is packed is damaged.
     pub(super) fn fill(&mut self) -> io::Result<bool> {
+        if self.is_damaged {
+            return Ok(false);
+        }
         self.buffer.drain(..std::mem::take(&mut self.taken));
         if self.buffer.len() > LINE_BYTES_MAX {
             let dropped = self.buffer.len() as u64;
@@ -179,7 +190,13 @@ impl Tail {
 
     /// Where the last line that was taken ends; none before the first.
     pub(super) fn place(&self) -> Option<Place> {
-        Some(Place { beginning: self.beginning?, offset: self.offset })
+        Some(Place { beginning: self.beginning?, offset: self.offset, is_damaged: self.is_damaged })
+    }
+
+    /// Reads no further, since what follows cannot be unpacked; whether that is new.
+    pub(super) fn is_newly_damaged(&mut self) -> bool {
+        self.is_damaged = true;
+        self.known_damage != Some(self.offset)
     }
 
     /// Whether it is read once, from beginning to end.
