@@ -15,6 +15,8 @@ use crate::source::recording::LINE_BYTES_MAX;
 
 /// How much is read at once.
 const READ_BYTES: usize = 256 << 10;
+/// The memory that is kept for what is read: enough for lines as they are. One long line must not hold more for ever.
+const BUFFER_BYTES_KEPT: usize = 4 * READ_BYTES;
 /// A file is known by so many bytes of its first line: a message with its time of reception is among them.
 const BEGINNING_BYTES: usize = 1024;
 /// What packed files begin with.
@@ -136,6 +138,9 @@ impl Tail {
             return Ok(false);
         }
         self.buffer.drain(..std::mem::take(&mut self.taken));
+        if self.buffer.len() <= READ_BYTES && self.buffer.capacity() > BUFFER_BYTES_KEPT {
+            self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+        }
         if self.buffer.len() > LINE_BYTES_MAX {
             let dropped = self.buffer.len() as u64;
             let (_, before) = self.cut.get_or_insert_with(|| {
@@ -352,10 +357,16 @@ mod tests {
         (0..blocks).for_each(|_| file.append(&block));
         file.append(b"\nnext\n");
         let mut tail = Tail::open(&file.0).unwrap();
-        let found = lines(&mut tail);
-        let lengths: Vec<usize> = found.iter().map(Vec::len).collect();
+        let (mut lengths, mut largest) = (Vec::new(), 0);
+        while tail.fill().unwrap() {
+            largest = largest.max(tail.buffer.capacity());
+            lengths.extend(std::iter::from_fn(|| tail.line(false)).map(|line| line.len()));
+        }
         assert_eq!(lengths, [usize::try_from(BODY_BYTES_MAX).unwrap() + 1, 4]);
-        assert!(tail.buffer.capacity() < 2 * LINE_BYTES_MAX + 4 * READ_BYTES);
+        assert!(largest < 2 * LINE_BYTES_MAX + 4 * READ_BYTES, "{largest}");
+        // What it took is given back.
+        let kept = tail.buffer.capacity();
+        assert!(kept <= BUFFER_BYTES_KEPT, "{kept}");
         let place = tail.place().unwrap();
         assert_eq!(place.offset, (blocks * block.len() + 6) as u64);
         assert!(Tail::resume(&file.0, place).unwrap().is_some());
