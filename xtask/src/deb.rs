@@ -103,6 +103,7 @@ fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
     let changes = crate::changelog::text(root)?;
     put(tree, "usr/share/doc/osel/changelog", changes.as_bytes(), 0o644)?;
     let pages = tree.join("usr/share/man/man1");
+    folders(tree, &pages).with_context(|| format!("cannot make `{}`", pages.display()))?;
     told(Command::new(binary).args(["man", "--dir"]).arg(&pages))?;
     let mut packed: Vec<PathBuf> = files(&pages)?;
     for page in &packed {
@@ -173,16 +174,18 @@ fn version(root: &Path) -> Result<String> {
     Ok(line.context("the workspace has no version")?.trim_matches('"').to_owned())
 }
 
+/// Makes a folder in the tree with those that it is in. Anybody may look into them, whatever is masked for whoever builds.
+fn folders(tree: &Path, folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut folders = folder.ancestors().take_while(|folder| folder.starts_with(tree));
+    folders.try_for_each(|folder| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)))
+}
+
 /// Writes a file and the folders above it, with modes that do not depend on the caller's mask.
 fn put(tree: &Path, name: &str, content: &[u8], mode: u32) -> Result<()> {
     let path = tree.join(name);
     let failed = || format!("cannot write `{}`", path.display());
-    for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(tree)) {
-        if !folder.exists() {
-            fs::create_dir_all(folder).with_context(failed)?;
-        }
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).with_context(failed)?;
-    }
+    folders(tree, path.parent().unwrap_or(tree)).with_context(failed)?;
     fs::write(&path, content).with_context(failed)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).with_context(failed)
 }

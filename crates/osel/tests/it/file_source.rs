@@ -193,6 +193,26 @@ fn what_is_gone_before_it_was_read_is_a_gap() {
 }
 
 #[test]
+fn behind_a_loss_an_empty_file_is_no_proof_that_nothing_was_written() {
+    let mut osel = Daemon::new("file-empty", "");
+    osel.capture("bus.jsonl", "a", 3);
+    osel.start();
+    osel.await_received(3);
+    assert!(osel.stop().success());
+    fs::write(osel.place.path("bus.jsonl"), "").unwrap();
+    for starts in 1..=2 {
+        osel.start();
+        until("the gap is told", LIMIT, || osel.gaps().len() == starts);
+        assert!(osel.stop().success());
+    }
+    // Not the same loss again, but what may have been written and rotated away since then.
+    let records = osel.records();
+    let gaps: Vec<_> =
+        records.iter().filter(|record| record["kind"] == "gap").map(|record| &record["detail"]).collect();
+    assert!(gaps[1]["from"].as_str() >= gaps[0]["to"].as_str(), "{gaps:?}");
+}
+
+#[test]
 fn a_file_that_ends_is_read_once() {
     let mut osel = Daemon::new("file-once", "follow = false\n");
     osel.capture("bus.jsonl", "a", 600);
@@ -238,4 +258,8 @@ fn a_packed_file_is_read_once_and_its_damage_is_a_gap() {
     let ledger = osel.ledger();
     assert!(ledger.recorded > 600 && ledger.duplicate == 0, "{ledger:?}");
     assert_eq!(osel.gaps().len(), 1);
+    osel.start();
+    osel.await_lines("read to its end", 4);
+    assert!(osel.stop().success());
+    assert_eq!((osel.gaps().len(), osel.ledger().received), (1, ledger.received));
 }

@@ -186,4 +186,18 @@ fn lines_have_priorities_only_where_they_go_to_the_journal() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(["INFO", "WARN"].contains(&line["level"].as_str().unwrap()), "{line}");
     }
+    // The journal takes the priority off before that program reads it.
+    osel.place.write("log", "");
+    let log = fs::metadata(osel.place.path("log")).unwrap();
+    osel.variables = vec![variable("JOURNAL_STREAM", &format!("{}:{}", log.dev(), log.ino()))];
+    osel.start();
+    osel.await_lines("file cannot be opened", 1);
+    assert!(osel.stop().success());
+    for line in osel.log().lines() {
+        let (priority, line) = line.split_at(3);
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let wanted = if line["level"] == "WARN" { "<4>" } else { "<6>" };
+        assert_eq!(priority, wanted, "{line}");
+        assert!(line["message"].is_string() && line["timestamp"].is_string(), "{line}");
+    }
 }

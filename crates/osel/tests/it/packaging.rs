@@ -47,8 +47,9 @@ fn the_unit_leaves_little_open() {
 fn the_package_has_what_it_promises() {
     let place = Place::new("packaging");
     let out = place.path("out");
-    let mut xtask = Command::new(env!("CARGO"));
-    xtask.current_dir(root()).args(["xtask", "deb", "--binary", env!("CARGO_BIN_EXE_osel"), "--out", &out]);
+    let mut xtask = Command::new("sh");
+    xtask.current_dir(root()).args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO")]);
+    xtask.args(["xtask", "deb", "--binary", env!("CARGO_BIN_EXE_osel"), "--out", &out]);
     let package = told(&mut xtask).trim().to_owned();
     let architecture = told(Command::new("dpkg").arg("--print-architecture")).trim().to_owned();
     assert_eq!(package, format!("{out}/osel_0.1.0_{architecture}.deb"));
@@ -67,6 +68,8 @@ fn the_package_has_what_it_promises() {
     for (mode, name) in [
         ("-rwxr-xr-x", "./usr/bin/osel"),
         ("drwxr-x---", "./etc/osel/"),
+        ("drwxr-xr-x", "./usr/share/man/"),
+        ("drwxr-xr-x", "./usr/share/man/man1/"),
         ("-rw-r-----", "./etc/osel/osel.toml"),
         ("-rw-r--r--", "./usr/lib/systemd/system/osel.service"),
         ("-rw-r--r--", "./usr/lib/sysusers.d/osel.conf"),

@@ -15,6 +15,8 @@ use crate::source::recording::LINE_BYTES_MAX;
 
 /// How much is read at once.
 const READ_BYTES: usize = 256 << 10;
+/// The memory that is kept for what is read: enough for lines as they are. One long line must not hold more for ever.
+const BUFFER_BYTES_KEPT: usize = 4 * READ_BYTES;
 /// A file is known by so many bytes of its first line: a message with its time of reception is among them.
 const BEGINNING_BYTES: usize = 1024;
 /// What packed files begin with.
@@ -47,6 +49,10 @@ pub(super) struct Tail {
     beginning: Option<[u8; 16]>,
     /// A line too long to be kept: what is left of it, and how many bytes of it were dropped.
     cut: Option<(Vec<u8>, u64)>,
+    /// What follows cannot be unpacked.
+    is_damaged: bool,
+    /// Where that was known before.
+    known_damage: Option<u64>,
 }
 
 impl Tail {
@@ -77,6 +83,8 @@ impl Tail {
             offset: 0,
             beginning: None,
             cut: None,
+            is_damaged: false,
+            known_damage: None,
         })
     }
 
@@ -107,6 +115,8 @@ impl Tail {
         }
         tail.offset = place.offset;
         tail.beginning = Some(place.beginning);
+        // It is tried all the same: it may have been put right.
+        tail.known_damage = place.is_damaged.then_some(place.offset);
         Ok(Some(tail))
     }
 
@@ -124,7 +134,13 @@ impl Tail {
     /// # Errors
     /// When it cannot be read, or what is packed is damaged.
     pub(super) fn fill(&mut self) -> io::Result<bool> {
+        if self.is_damaged {
+            return Ok(false);
+        }
         self.buffer.drain(..std::mem::take(&mut self.taken));
+        if self.buffer.len() <= READ_BYTES && self.buffer.capacity() > BUFFER_BYTES_KEPT {
+            self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+        }
         if self.buffer.len() > LINE_BYTES_MAX {
             let dropped = self.buffer.len() as u64;
             let (_, before) = self.cut.get_or_insert_with(|| {
@@ -179,7 +195,13 @@ impl Tail {
 
     /// Where the last line that was taken ends; none before the first.
     pub(super) fn place(&self) -> Option<Place> {
-        Some(Place { beginning: self.beginning?, offset: self.offset })
+        Some(Place { beginning: self.beginning?, offset: self.offset, is_damaged: self.is_damaged })
+    }
+
+    /// Reads no further, since what follows cannot be unpacked; whether that is new.
+    pub(super) fn is_newly_damaged(&mut self) -> bool {
+        self.is_damaged = true;
+        self.known_damage != Some(self.offset)
     }
 
     /// Whether it is read once, from beginning to end.
@@ -335,10 +357,16 @@ mod tests {
         (0..blocks).for_each(|_| file.append(&block));
         file.append(b"\nnext\n");
         let mut tail = Tail::open(&file.0).unwrap();
-        let found = lines(&mut tail);
-        let lengths: Vec<usize> = found.iter().map(Vec::len).collect();
+        let (mut lengths, mut largest) = (Vec::new(), 0);
+        while tail.fill().unwrap() {
+            largest = largest.max(tail.buffer.capacity());
+            lengths.extend(std::iter::from_fn(|| tail.line(false)).map(|line| line.len()));
+        }
         assert_eq!(lengths, [usize::try_from(BODY_BYTES_MAX).unwrap() + 1, 4]);
-        assert!(tail.buffer.capacity() < 2 * LINE_BYTES_MAX + 4 * READ_BYTES);
+        assert!(largest < 2 * LINE_BYTES_MAX + 4 * READ_BYTES, "{largest}");
+        // What it took is given back.
+        let kept = tail.buffer.capacity();
+        assert!(kept <= BUFFER_BYTES_KEPT, "{kept}");
         let place = tail.place().unwrap();
         assert_eq!(place.offset, (blocks * block.len() + 6) as u64);
         assert!(Tail::resume(&file.0, place).unwrap().is_some());
