@@ -129,7 +129,7 @@ fn shared(facts: &Facts, report: &mut Report) {
         let listed =
             |name: &str| consumers.iter().filter(|consumer| consumer.queue.name == name).count() as u64;
         let counts = facts.bus.as_ref().map(counts).unwrap_or_default();
-        counts.iter().any(|(name, counts)| counts.consumers > 1 && counts.consumers > listed(name))
+        counts.iter().any(|(name, counts)| counts.consumers > listed(name))
     };
     let by_management = facts.management.as_ref().ok().and_then(|management| {
         let consumers = management.consumers.as_ref().ok().filter(|consumers| !is_behind(consumers))?;
