@@ -28,7 +28,8 @@ const WORKERS: usize = 2;
 ///
 /// Passwords do not belong on a command line: the bus is that of the configuration, or of a transport_url in a file or in the variable
 /// OSEL_TRANSPORT_URL. The management interface is asked as the user of the bus, unless a URL with another user is in a file or in the
-/// variable OSEL_MANAGEMENT_URL; users and permissions are shown to administrators only.
+/// variable OSEL_MANAGEMENT_URL; users and permissions are shown to administrators only. With nothing but files of services on the
+/// command line no configuration of osel is looked for.
 ///
 /// Each check is found, clear, or unchecked with the reason. Exit code 0, with --exit-code 1 when something of severity warning or
 /// critical was found; 3 when a file, the bus or the management interface could not be asked or listened to though it was named, after

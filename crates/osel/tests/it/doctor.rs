@@ -187,7 +187,7 @@ fn an_interface_that_answers_nonsense_ends_nothing_and_holds_nobody_up() {
             "the answer is 302",
         ),
         (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n".to_vec(), "needs the tag `monitoring`"),
-        ([ok(large).into_bytes(), vec![b' '; large]].concat(), "larger than 33554432 bytes"),
+        ([ok(large).into_bytes(), vec![b' '; large]].concat(), "larger than 8388608 bytes"),
         (b"\0\0\0".to_vec(), "the connection broke"),
         (
             body(&format!(r#"{{"items":[{row}{}],"page_count":1}}"#, format!(",{row}").repeat(500))),

@@ -7,5 +7,8 @@ mod seen;
 
 pub use bus::{Bus, Counts, Wanted};
 pub use files::{BusUser, ServiceFile, TroveFile};
-pub use management::{Binding, Connection, Consumer, Exchange, Management, Permission, Policy, Queue, User};
+pub use management::{
+    BOUNDS, Binding, Connection, Consumer, DELIVERY_LIMIT, Exchange, Management, Permission, Policy, Queue,
+    User,
+};
 pub use seen::{Asked, Facts};

@@ -28,6 +28,9 @@ use crate::source::rabbitmq::{TrustError, tls_client, tls_server_name};
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How much all answers to one [`Api`] may have together: ten thousand queues and thirty thousand connections have a third of it.
 const ANSWERS_BYTES_MAX: usize = 32 << 20;
+/// The largest answer: five hundred rows of a page have a tenth of it, and so have some thousand users in one list. Read, it takes a
+/// multiple of this.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// How much is read of a refusal for its reason.
 const REFUSAL_BYTES_MAX: usize = 4096;
 /// What RabbitMQ says to a user without any tag, whatever the password.
@@ -138,8 +141,10 @@ pub(super) enum HttpError {
     Denied,
     #[error("the answer is {0}")]
     Status(StatusCode),
-    #[error("the answers are larger than {ANSWERS_BYTES_MAX} bytes")]
+    #[error("the answer is larger than {ANSWER_BYTES_MAX} bytes")]
     TooLarge,
+    #[error("the answers together are larger than {ANSWERS_BYTES_MAX} bytes")]
+    TooMuch,
     #[error("the answer cannot be read")]
     Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the answer is not what RabbitMQ would say")]
@@ -188,7 +193,8 @@ impl Api {
         }
         let response = self.sender.send_request(request).await?;
         let status = response.status();
-        let most = if status == StatusCode::OK { self.bytes_left } else { REFUSAL_BYTES_MAX };
+        let is_answer = status == StatusCode::OK;
+        let most = if is_answer { self.bytes_left.min(ANSWER_BYTES_MAX) } else { REFUSAL_BYTES_MAX };
         let body = Limited::new(response.into_body(), most).collect().await.map(|body| body.to_bytes());
         match status {
             StatusCode::OK => {}
@@ -206,8 +212,8 @@ impl Api {
                 Ok(body)
             }
             Err(error) if error.is::<LengthLimitError>() => {
-                self.bytes_left = 0;
-                Err(HttpError::TooLarge)
+                self.bytes_left -= most;
+                Err(if most < ANSWER_BYTES_MAX { HttpError::TooMuch } else { HttpError::TooLarge })
             }
             Err(error) => Err(HttpError::Answer(error)),
         }

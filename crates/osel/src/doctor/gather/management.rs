@@ -1,10 +1,13 @@
 //! RabbitMQ's management interface: what it says of one virtual host, read page by page. Only `GET` is ever sent.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::http::{Access, Api, HttpError};
@@ -23,11 +26,40 @@ const OWN_ONLY: &str =
     "the user is shown its own only: it needs the tag `monitoring` (rabbitmqctl set_user_tags)";
 
 /// Rows as they come: a page of them, or all from calls that know no pages.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Rows<T> {
-    Page { items: Vec<T>, page_count: u64 },
+    Page(Page<T>),
     All(Vec<T>),
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    page_count: u64,
+}
+
+/// By hand, since an untagged one keeps the whole answer a second time in a form many times its size.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = Rows<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a page or a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, rows: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(rows)).map(Rows::All)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, page: A) -> Result<Self::Value, A::Error> {
+                Page::deserialize(MapAccessDeserializer::new(page)).map(Rows::Page)
+            }
+        }
+
+        from.deserialize_any(Either(PhantomData))
+    }
 }
 
 /// Of `/api/overview`.
@@ -93,10 +125,10 @@ async fn rows<T: DeserializeOwned>(api: &mut Api, what: &str, columns: &str) -> 
         let path = format!("{what}?columns={columns}&page={page}&page_size={PAGE_ROWS}&pagination=true");
         match asked(what, api.get::<Rows<T>>(&path).await)? {
             Rows::All(rows) => return Ok(rows),
-            Rows::Page { items, .. } if items.len() > PAGE_ROWS => {
+            Rows::Page(Page { items, .. }) if items.len() > PAGE_ROWS => {
                 return Err(format!("`/api/{what}` has more rows on a page than were asked for"));
             }
-            Rows::Page { items, page_count } => {
+            Rows::Page(Page { items, page_count }) => {
                 all.extend(items);
                 if page >= page_count {
                     return Ok(all);

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::pattern::matches;
 use super::text::{BUS, MANAGEMENT, count, joined, names, quoted};
-use crate::doctor::facts::{Bus, Connection, Consumer, Counts, Facts, Management, Policy, Queue, Wanted};
+use crate::doctor::facts::{
+    BOUNDS, Bus, Connection, Consumer, Counts, DELIVERY_LIMIT, Facts, Management, Policy, Queue, Wanted,
+};
 use crate::doctor::id::Id;
 use crate::doctor::verdict::Report;
 
@@ -23,8 +25,6 @@ const QUEUES_OF_OSEL: &str = "osel.";
 const QUEUE_OF_OSEL: &str = "osel.00000000000000000000000000000000";
 /// Why nothing is said of queues where there is none.
 const NO_QUEUE: &str = "there is no queue of notifications to look at";
-/// What keeps a queue from growing for ever.
-const BOUNDS: [&str; 4] = ["max-length", "max-length-bytes", "message-ttl", "expires"];
 
 pub(super) fn judge(facts: &Facts, report: &mut Report) {
     unread(facts, report);
@@ -129,7 +129,7 @@ fn shared(facts: &Facts, report: &mut Report) {
         let listed =
             |name: &str| consumers.iter().filter(|consumer| consumer.queue.name == name).count() as u64;
         let counts = facts.bus.as_ref().map(counts).unwrap_or_default();
-        counts.iter().any(|(name, counts)| counts.consumers > 1 && counts.consumers > listed(name))
+        counts.iter().any(|(name, counts)| counts.consumers > listed(name))
     };
     let by_management = facts.management.as_ref().ok().and_then(|management| {
         let consumers = management.consumers.as_ref().ok().filter(|consumers| !is_behind(consumers))?;
@@ -234,7 +234,7 @@ fn delivery_limit(management: &Management, wanted: &Wanted, report: &mut Report)
     if !queues.iter().any(|queue| queue.name.starts_with(QUEUES_OF_OSEL)) {
         match policy_for_osel(policies) {
             Ok(policy) => limited.extend(policy.and_then(|policy| {
-                let limit = low(&policy.definition, "delivery-limit", major)?;
+                let limit = low(&policy.definition, DELIVERY_LIMIT, major)?;
                 Some(format!("policy {} sets {limit} for queues of osel", quoted(&policy.name)))
             })),
             Err(why) if limited.is_empty() => return report.unchecked(id, &management.name, why),
@@ -248,10 +248,11 @@ fn delivery_limit(management: &Management, wanted: &Wanted, report: &mut Report)
 
 /// The limit that is in force, if it may be reached.
 fn limit_of(queue: &Queue, major: u64) -> Option<i64> {
-    let by_argument = low(&queue.arguments, "x-delivery-limit", major);
-    let by_policy = low(&queue.effective_policy_definition, "delivery-limit", major);
-    let is_set = queue.arguments.contains_key("x-delivery-limit")
-        || queue.effective_policy_definition.contains_key("delivery-limit");
+    let argument = format!("x-{DELIVERY_LIMIT}");
+    let by_argument = low(&queue.arguments, &argument, major);
+    let by_policy = low(&queue.effective_policy_definition, DELIVERY_LIMIT, major);
+    let is_set = queue.arguments.contains_key(&argument)
+        || queue.effective_policy_definition.contains_key(DELIVERY_LIMIT);
     // Of both, the lower one is in force.
     let set = by_argument.into_iter().chain(by_policy).min();
     set.or_else(|| (!is_set && major >= LIMITED_SINCE).then_some(LIMIT_BY_DEFAULT))

@@ -280,7 +280,7 @@ fn an_exchange_that_osel_may_not_read_is_found() {
     });
     unknown(Id::ExchangeUnreadable, management, "is not known", |facts| facts.bus = Err("no".to_owned()));
     unknown(Id::ExchangeUnreadable, "listening", "no exchange to listen to", |facts| {
-        heard(facts).bound.clear()
+        heard(facts).bound.clear();
     });
     let denied = |facts: &mut Facts| {
         bus(facts).exchanges.values_mut().for_each(|presence| *presence = Presence::Denied);
@@ -625,6 +625,10 @@ fn names_of_others_are_shown_short() {
     let many: Vec<Exchange> = many.collect();
     facts.wanted.exchanges = many.iter().map(|exchange| exchange.name.clone()).collect();
     admin(&mut facts).exchanges = Ok(many);
+    let all = || ".*".to_owned();
+    let wide =
+        |number| Permission { user: format!("u{number}"), configure: all(), write: all(), read: all() };
+    admin(&mut facts).permissions = Ok((0..50).map(wide).collect());
     for verdict in judge(&facts).into_verdicts() {
         if let State::Found(seen) = verdict.state {
             assert!(seen.len() < 1000 && seen.ends_with("and 42 more"), "{seen}");
