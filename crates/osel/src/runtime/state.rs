@@ -151,21 +151,24 @@ fn fold(
     Ok(())
 }
 
-/// The engine of the latest snapshot that is not after `seq`, with the last entry in it. One that cannot be read is worked out anew from
-/// the first entry, as long as that is there.
+/// The engine of the latest snapshot that is not after `seq`, with the last entry in it. One that cannot be read is worked out anew: from
+/// the checkpoint, or from the first entry as long as that is there.
 fn newest(
     reader: &mut dyn Reader,
     seq: u64,
     options: &EngineOptions,
     wanted: fn(&EngineLine) -> bool,
 ) -> Result<(Engine, u64), JournalError> {
-    if let Some(info) = reader.snapshot_at(seq)? {
+    let gone = reader.expiry()?.checkpoint;
+    let latest = reader.snapshot_at(seq)?;
+    let checkpoint = if gone.entry > 0 { reader.snapshot_at(gone.seq)? } else { None };
+    for info in latest.into_iter().chain(checkpoint) {
         let mut engine = Engine::new(options.clone());
         if snapshots::read(reader, &info, &mut engine, wanted)? {
             return Ok((engine, info.entry));
         }
     }
-    match reader.expiry()?.checkpoint {
+    match gone {
         Checkpoint { entry: 0, .. } => Ok((Engine::new(options.clone()), 0)),
         Checkpoint { entry, snapshot, .. } => Err(JournalError::NoCheckpoint { entry, snapshot }),
     }

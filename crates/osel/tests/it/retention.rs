@@ -429,6 +429,45 @@ fn records_lose_their_parts_and_keep_their_places() {
     assert!(told["kind"] == "system" && told["seq"].as_u64().unwrap() > up_to, "{told}");
 }
 
+/// Without a broker: what is kept does not depend on one.
+#[test]
+fn the_daemon_lets_go_by_itself() {
+    let place = Place::new("retention-daemon");
+    let mut listener = Listener::new(&place, "store", 12);
+    listener.listen(5);
+    let before = listener.reader().head().unwrap();
+    let config = format!(
+        "[store]\npath = '{}'\n[[source]]\nname = 'bus'\ntype = 'rabbitmq'\ntransport_url = {{ env = 'URL' }}\n\
+         [http]\nlisten = '127.0.0.1:0'\n",
+        listener.path
+    );
+    let config = place.write("osel.toml", config);
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_osel"))
+        .args(["run", "-c", &config])
+        // A port that nobody listens on.
+        .env("URL", "rabbit://osel:none@127.0.0.1:1/")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let is_done = || {
+        let mut reader = listener.reader();
+        let checkpoint = reader.expiry().unwrap().checkpoint;
+        checkpoint.entry > 0 && collect(|each| reader.entries(1..=checkpoint.entry, each)).is_empty()
+    };
+    while !is_done() {
+        assert!(daemon.try_wait().unwrap().is_none(), "it ended");
+        std::thread::yield_now();
+    }
+    let process = rustix::process::Pid::from_child(&daemon);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    let output = daemon.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{log}");
+    assert_eq!(log.matches("inputs go: states before this are not known any more").count(), 1, "{log}");
+    listener.check();
+    assert!(listener.reader().head().unwrap().seq > before.seq);
+}
+
 #[test]
 fn the_command_killed_while_it_lets_go_goes_on_the_next_time() {
     let place = Place::new("retention-command-kill");

@@ -25,6 +25,9 @@ const AIM_PERCENT: u64 = 90;
 /// A share must fall so far below a mark before it counts as left, so that nothing is said twice an hour.
 const SLACK_PERCENT: u64 = 2;
 
+/// A snapshot is wanted when a part of one so-manieth of what should go would go behind it: it costs something itself.
+const SNAPSHOT_GAIN: u64 = 10;
+
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// The parts of a record other than the message, which goes with its input.
@@ -212,8 +215,9 @@ fn inputs(
         // As if all inputs were equally large.
         let wanted = done.saturating_add(share(kept.head.entry - done, excess.min(bytes), bytes));
         let enough = candidates.iter().find(|info| info.entry >= wanted);
-        wants_snapshot |=
-            enough.is_none() && kept.snapshots.first().is_none_or(|info| info.seq < kept.head.seq);
+        let newest = kept.snapshots.first().map_or(0, |info| info.entry).max(done);
+        let behind_a_new_one = share(bytes, kept.head.entry - newest, kept.head.entry - done);
+        wants_snapshot |= enough.is_none() && behind_a_new_one >= excess / SNAPSHOT_GAIN;
         let best = enough.or(candidates.last());
         if let Some(best) = best.filter(|best| chosen.is_none_or(|(info, _)| best.entry > info.entry)) {
             chosen = Some((**best, why));

@@ -80,6 +80,21 @@ fn without_a_snapshot_no_input_goes() {
 }
 
 #[test]
+fn no_snapshot_is_made_for_next_to_nothing() {
+    // All days have one, and the budget could never hold what is left.
+    let policy = Policy { budget_bytes: Some(40_000), ..inputs(Some(365), None) };
+    let wants = |more: u64| {
+        let mut store = kept(40);
+        store.head.entry += more;
+        let plan = plan(&policy, &store, day(40), BudgetState::Within);
+        assert_eq!(checkpoint(&plan), Some((40, RetentionWhy::Budget)));
+        plan.wants_snapshot
+    };
+    // 44,000 bytes too many; with 500 more entries a ninth of 40,000 are behind the next.
+    assert_eq!([0, 300, 500].map(wants), [false, false, true]);
+}
+
+#[test]
 fn more_bytes_than_are_kept_go_by_their_share() {
     let at = |most| checkpoint(&plan(&inputs(None, Some(most)), &kept(40), day(40), BudgetState::Within));
     assert_eq!(at(40_000), None);
