@@ -341,8 +341,8 @@ impl Recorder {
             self.seal()?;
             self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
         }
-        // In the same transaction as the last of the records that tell it.
-        self.batch.expiry = expiry;
+        // In the same transaction as the records that tell it.
+        self.batch.expiry = expiry.or(self.batch.expiry.take());
         self.commit_if_full()
     }
 
