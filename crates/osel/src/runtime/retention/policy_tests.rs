@@ -85,7 +85,7 @@ fn no_snapshot_is_made_for_next_to_nothing() {
     let policy = Policy { budget_bytes: Some(40_000), ..inputs(Some(365), None) };
     let wants = |more: u64| {
         let mut store = kept(40);
-        store.head.entry += more;
+        (store.head.entry, store.head.seq) = (store.head.entry + more, store.head.seq + more);
         let plan = plan(&policy, &store, day(40), BudgetState::Within);
         assert_eq!(checkpoint(&plan), Some((40, RetentionWhy::Budget)));
         plan.wants_snapshot
