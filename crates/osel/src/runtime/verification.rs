@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use osel_core::trail::{
-    Bad, Canonical, NotedHead, PartClass, StoredContent, StoredPart, StoredRecord, Verifier,
+    Bad, Canonical, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord, Verifier,
 };
 
 use super::payloads::Payloads;
@@ -19,8 +19,8 @@ pub enum Finding {
         records: u64,
         /// The head, to be noted elsewhere.
         head: NotedHead,
-        /// What parts were there, in words.
-        parts: String,
+        /// What parts were there.
+        parts: PartCounts,
     },
     /// Something bad.
     Bad {
@@ -97,11 +97,7 @@ pub fn verify(
         let why = format!("the store says that its last record is {said}, found is {found}");
         return Ok(Finding::Bad { seq, why });
     }
-    Ok(Finding::Good {
-        records: verified.records,
-        head: verified.head.noted(),
-        parts: verified.parts.to_string(),
-    })
+    Ok(Finding::Good { records: verified.records, head: verified.head.noted(), parts: verified.parts })
 }
 
 /// Records are found by columns that no hash covers: they must say what the canonical bytes say.

@@ -377,6 +377,11 @@ fn the_command_says_what_goes_and_lets_go_of_it() {
     );
     let verified = run(&["audit", "verify", "--store", &store]);
     assert!(verified.contains("missing"), "{verified}");
+    let verified = &json_lines(&["audit", "verify", "--store", &store, "-o", "json"])[0];
+    assert!(
+        verified["missing"]["payload"].as_u64().unwrap() > 0 && verified["missing"]["body"] == 0,
+        "{verified}"
+    );
     run(&["audit", "prove", "--store", &store, "1"]);
     let shown = json_lines(&["audit", "show", "--store", &store, "1", "-o", "json"]);
     assert_eq!(shown[0]["missing"], serde_json::json!(["payload"]));
