@@ -601,7 +601,9 @@ impl Recorder {
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
         let number = self.writer.commit(batch)?;
-        let is_late = |seconds: i64| self.now >= self.snapshot_at.plus_seconds(seconds);
+        // Also when the last one is from ahead: the clock was wrong then.
+        let apart = self.now.micros().abs_diff(self.snapshot_at.micros());
+        let is_late = |seconds: i64| apart / 1_000_000 >= seconds.unsigned_abs();
         let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS
             || (self.engine.seq() > self.snapshot_seq
                 && (self.snapshot_wanted || self.snapshot_every_seconds.is_some_and(is_late)));

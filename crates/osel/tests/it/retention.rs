@@ -301,8 +301,36 @@ fn a_checkpoint_that_cannot_be_read_lets_nothing_go() {
     journal.add_snapshot_chunk(id, b"1\n\"of another form\"\n").unwrap();
     journal.complete_snapshot(id).unwrap();
     drop(journal);
-    let decision = survey(&mut *listener.reader(), &days(1), day(9), BudgetState::Within).unwrap();
+    let decision = survey(&mut *listener.reader(), &days(1), day(3), BudgetState::Within).unwrap();
     assert_eq!(decision, Decision { unreadable: Some(id), ..Decision::default() });
+}
+
+#[test]
+fn a_clock_that_runs_ahead_lets_nothing_go() {
+    let place = Place::new("retention-ahead");
+    let mut listener = Listener::new(&place, "store", 6);
+    listener.listen(4);
+    let policy = Policy { personal_days: Some(30), quarantine_days: Some(90), ..days(30) };
+    let look = |listener: &Listener, today| {
+        survey(&mut *listener.reader(), &policy, day(today), BudgetState::Within).unwrap()
+    };
+    assert_eq!(look(&listener, 4), Decision::default());
+    let ahead = look(&listener, 20_000);
+    assert_eq!((&ahead.told[..], &ahead.expiry), (&[][..], &None));
+    let until = ahead.counted_until.unwrap();
+    assert!(until > day(4) && until < day(5), "{until}");
+    // What osel itself tells by that clock does not make it right.
+    let told = Retention::Budget { state: BudgetState::Tight, used_bytes: 1, budget_bytes: 1 };
+    let mut recorder = listener.writer();
+    recorder.let_go(day(20_000), vec![told], None).unwrap();
+    recorder.finish().unwrap();
+    drop(recorder);
+    assert_eq!(look(&listener, 20_000), ahead);
+    // The next day there is a snapshot, though the last one claims to be from far ahead.
+    let snapshots = |listener: &Listener| listener.reader().snapshots().unwrap().len();
+    let before = snapshots(&listener);
+    listener.listen(1);
+    assert_eq!(snapshots(&listener), before + 1);
 }
 
 /// Runs `osel store retention` on a store with these limits.
@@ -338,21 +366,24 @@ fn the_command_says_what_goes_and_lets_go_of_it() {
     let entries = || collect(|each| listener.reader().entries(1..=u64::MAX, each));
     let (before, last) = (entries(), listener.reader().head().unwrap().seq);
 
-    let would = going(&store, &[], false);
+    // Days count from the last message on: by the clock alone all of it would be years old.
+    assert_eq!(going(&store, &[], false), BTreeMap::new());
+    let limits = [("INPUTS_DAYS", "1"), ("QUARANTINE_DAYS", "1")];
+    let would = going(&store, &limits, false);
     assert_eq!(entries(), before, "asking changes nothing");
     let [first, time] = ["up_to", "before"].map(|key| would["inputs"][key].to_string().replace('"', ""));
     assert_eq!(would.keys().collect::<Vec<_>>(), ["inputs", "quarantine"]);
     let writer = Store::open_writer(Path::new(&store)).unwrap();
-    let busy = retention(&store, &[], &["--apply"]);
+    let busy = retention(&store, &limits, &["--apply"]);
     assert_eq!(busy.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&busy.stderr).contains("is in use by process"));
     drop(writer);
 
-    let horizon = survey(&mut *listener.reader(), &days(30), day(900), BudgetState::Within).unwrap();
+    let horizon = survey(&mut *listener.reader(), &days(1), day(900), BudgetState::Within).unwrap();
     let seq = horizon.expiry.unwrap().checkpoint.seq;
     let states = [seq, last].map(|seq| exposure(&seq.to_string()));
-    assert_eq!(going(&store, &[], true), would);
-    assert_eq!(going(&store, &[], true), BTreeMap::new(), "once is enough");
+    assert_eq!(going(&store, &limits, true), would);
+    assert_eq!(going(&store, &limits, true), BTreeMap::new(), "once is enough");
     assert_eq!([seq, last].map(|seq| exposure(&seq.to_string())), states);
     assert!(entries().len() < before.len() / 2);
     assert!(entries().iter().all(|entry| entry.number > first.parse().unwrap()));
@@ -410,7 +441,7 @@ fn records_lose_their_parts_and_keep_their_places() {
     let mut listener = Listener::new(&place, "store", 9);
     listener.listen(3);
     let store = &listener.path;
-    let limits = [("RECORDS_DAYS", "60"), ("PERSONAL_DAYS", "5")];
+    let limits = [("INPUTS_DAYS", "1"), ("RECORDS_DAYS", "1"), ("PERSONAL_DAYS", "1")];
     let went = going(store, &limits, true);
     let up_to = went["records"]["up_to"].as_u64().unwrap();
     let personal = went["personal"]["up_to"].as_u64().unwrap();
@@ -443,7 +474,7 @@ fn the_daemon_lets_go_by_itself() {
     let before = listener.reader().head().unwrap();
     let config = format!(
         "[store]\npath = '{}'\n[[source]]\nname = 'bus'\ntype = 'rabbitmq'\ntransport_url = {{ env = 'URL' }}\n\
-         [http]\nlisten = '127.0.0.1:0'\n",
+         [http]\nlisten = '127.0.0.1:0'\n[retention]\ninputs_days = 2\nquarantine_days = 2\n",
         listener.path
     );
     let config = place.write("osel.toml", config);
@@ -481,6 +512,7 @@ fn the_command_killed_while_it_lets_go_goes_on_the_next_time() {
     for kill in 0..4 {
         let mut apply = Command::new(env!("CARGO_BIN_EXE_osel"))
             .env_remove("OSEL_CONFIG")
+            .envs([("OSEL_RETENTION__INPUTS_DAYS", "2"), ("OSEL_RETENTION__QUARANTINE_DAYS", "2")])
             .args(["store", "retention", "--apply", "--store", &listener.path])
             .stdout(Stdio::null())
             .spawn()

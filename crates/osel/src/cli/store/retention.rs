@@ -209,6 +209,11 @@ fn say(decision: &Decision) {
     if let Some(id) = decision.unreadable {
         note(format_args!("snapshot {id} cannot be read by this osel: no input goes behind it"));
     }
+    if decision.counted_until.is_some() {
+        note(
+            "the clock is more than a day ahead of the last message: ages are counted as if that were a day ago",
+        );
+    }
     match decision.budget {
         BudgetState::Within => {}
         BudgetState::Tight => note("the disk budget will be used up"),

@@ -29,6 +29,9 @@ const SLACK_PERCENT: u64 = 2;
 const SNAPSHOT_GAIN: u64 = 10;
 
 const DAY_MICROS: i64 = 86_400_000_000;
+/// So far the clock may be ahead of the last message before it is not believed any more: clouds are that quiet over night, and so much too
+/// early something goes at most.
+const AHEAD_MICROS: i64 = DAY_MICROS;
 
 /// The parts of a record other than the message, which goes with its input.
 pub const RECORD_CLASSES: [PartClass; 3] = [PartClass::Body, PartClass::Personal, PartClass::Exposure];
@@ -68,6 +71,8 @@ pub struct Kept {
     pub holdings: Holdings,
     /// Its snapshots, latest first.
     pub snapshots: Vec<SnapshotInfo>,
+    /// The latest time that a message told; none when no message did lately.
+    pub told: Option<Timestamp>,
     /// The last record that is older than [`Policy::records`] allows; 0 for none.
     pub old_record: u64,
     /// The last record that is older than [`Policy::personal_days`] allows; 0 for none.
@@ -110,6 +115,16 @@ impl Limit {
     }
 }
 
+/// The time that ages are counted from: the clock's, unless it is ahead of what messages told by more than a day.
+///
+/// What goes never comes back, so that a host that begins with a wrong year must not decide it alone. Where no message says what time it
+/// is, nothing is old.
+pub fn believed(now: Timestamp, told: Option<Timestamp>) -> Timestamp {
+    told.map_or(Timestamp::MIN, |told| {
+        now.min(Timestamp::from_micros(told.micros().saturating_add(AHEAD_MICROS)))
+    })
+}
+
 /// The beginning of the day from which on things are kept for so many days; none for ever.
 pub fn cutoff(now: Timestamp, days: Option<u32>) -> Option<Timestamp> {
     let today = now.micros().div_euclid(DAY_MICROS);
@@ -132,6 +147,7 @@ pub fn kept_snapshots(recent: usize) -> impl FnMut(&SnapshotInfo) -> bool {
 
 /// Decides what goes from a store in which nothing is on its way out; `before` is how full it was the last time.
 pub fn plan(policy: &Policy, kept: &Kept, now: Timestamp, before: BudgetState) -> Plan {
+    let now = believed(now, kept.told);
     let level = policy
         .budget_bytes
         .map_or(BudgetState::Within, |budget| level(kept.holdings.used_bytes, budget, before));
@@ -203,7 +219,10 @@ fn inputs(
         kept.snapshots.iter().filter(|info| is_steady(info) && info.entry > done && info.seq > 0).collect();
     candidates.reverse();
     let cutoff = cutoff(now, policy.inputs.days);
-    let old = candidates.iter().rev().find(|info| cutoff.is_some_and(|cutoff| info.made_at < cutoff));
+    // None that comes after one of lately is old, whatever the clock said when it was made.
+    let is_recent = |info: &SnapshotInfo| cutoff.is_none_or(|cutoff| (cutoff..=now).contains(&info.made_at));
+    let old = candidates.iter().take_while(|info| !is_recent(info));
+    let old = old.filter(|info| cutoff.is_some_and(|cutoff| info.made_at < cutoff)).last();
     let mut chosen = old.map(|info| (**info, RetentionWhy::Age));
     let mut wants_snapshot = false;
     let bytes = kept.holdings.input_bytes + kept.holdings.version_bytes;

@@ -33,6 +33,7 @@ fn kept(days: u64) -> Kept {
             used_bytes: days * 2000,
         },
         snapshots,
+        told: Some(day(days as i64)),
         old_record: 0,
         old_person: 0,
     }
@@ -69,6 +70,31 @@ fn inputs_go_behind_the_last_snapshot_that_is_old_enough() {
     let store = Kept { expiry: Expiry { checkpoint: gone, ..Expiry::default() }, ..store };
     assert_eq!(at(day(40), &store), None, "once is enough");
     assert_eq!(at(day(41), &store), Some((11, RetentionWhy::Age)));
+}
+
+#[test]
+fn a_clock_that_runs_ahead_makes_nothing_old() {
+    let policy = Policy { quarantine_days: Some(30), ..inputs(Some(30), None) };
+    let ahead = |kept: &Kept| plan(&policy, kept, day(20_000), BudgetState::Within);
+    let store = kept(20);
+    assert_eq!(ahead(&store).checkpoint, None, "the last message told day 20");
+    assert_eq!(
+        ahead(&store).quarantine_before,
+        Some(day(21 - 30)),
+        "a day more than messages told is believed"
+    );
+    assert_eq!(ahead(&Kept { told: None, ..kept(40) }), Plan::default(), "no message told anything");
+    // With messages that tell the same the time is right.
+    assert_eq!(checkpoint(&ahead(&Kept { told: Some(day(20_000)), ..store })), Some((20, RetentionWhy::Age)));
+}
+
+#[test]
+fn a_snapshot_made_by_a_clock_that_was_behind_is_not_old() {
+    let mut store = kept(40);
+    // The host began with 1970, when only the first ten snapshots were old.
+    store.snapshots[0].made_at = day(0);
+    let plan = plan(&inputs(Some(30), None), &store, day(40), BudgetState::Within);
+    assert_eq!(checkpoint(&plan), Some((10, RetentionWhy::Age)));
 }
 
 #[test]
@@ -150,7 +176,7 @@ fn old_parts_of_records_go_and_persons_before_them() {
     };
     let checkpoint = Checkpoint { snapshot: 30, seq: 3000, entry: 3000 };
     let expiry = Expiry { checkpoint, ..Expiry::default() };
-    let mut store = Kept { old_record: 700, old_person: 2100, expiry, ..kept(40) };
+    let mut store = Kept { told: Some(day(400)), old_record: 700, old_person: 2100, expiry, ..kept(40) };
     let told = plan(&policy, &store, day(400), BudgetState::Within);
     assert_eq!(told.records, Some((700, RetentionWhy::Age)));
     assert_eq!(told.personal, Some(2100));

@@ -31,6 +31,8 @@ pub(super) struct Keeper {
     snapshots: u64,
     /// What did not go well the last time, so that it is said once.
     trouble: Option<String>,
+    /// Whether the clock was ahead of all messages the last time.
+    is_ahead: bool,
 }
 
 /// What a survey found, and the reader that it was done with.
@@ -49,7 +51,7 @@ impl Keeper {
     /// Looks after a store by a policy.
     pub(super) fn new(policy: Policy, reader: Box<dyn Reader>) -> Self {
         let (next, budget) = (Instant::now(), BudgetState::Within);
-        Self { policy, reader: Some(reader), next, budget, snapshots: 0, trouble: None }
+        Self { policy, reader: Some(reader), next, budget, snapshots: 0, trouble: None, is_ahead: false }
     }
 
     /// Goes by another policy from now on.
@@ -98,6 +100,14 @@ impl Keeper {
         let unreadable =
             decision.unreadable.map(|id| format!("snapshot {id} cannot be read: no input goes behind it"));
         self.say(unreadable);
+        let is_ahead = decision.counted_until.is_some();
+        if let Some(until) = decision.counted_until.filter(|_| !self.is_ahead) {
+            tracing::warn!(
+                %until,
+                "the clock is more than a day ahead of the last message: nothing gets older until one is recorded"
+            );
+        }
+        self.is_ahead = is_ahead;
         if decision.wants_snapshot {
             recorder.want_snapshot();
             self.next = Instant::now() + SURVEY_AGAIN;
