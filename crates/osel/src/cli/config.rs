@@ -82,6 +82,11 @@ impl ConfigArg {
         loaded.map_err(|_| ExitCode::from(2))
     }
 
+    /// The file, if one was named.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The configuration as it stands now, for who runs already; none while it has problems.
     pub fn load_quietly(&self) -> Option<Config> {
         checked(self.file.as_deref()).0.ok()

@@ -8,7 +8,7 @@ use clap::Args;
 use osel_core::engine::{Engine, EngineOptions};
 use osel_core::time::Timestamp;
 
-use super::config::variable;
+use super::config::{ConfigArg, variable};
 use super::output::Failure;
 use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, StoreConfig};
 use crate::runtime::state;
@@ -23,9 +23,17 @@ pub struct StoreArg {
     /// The directory of the store; else the environment's OSEL_STORE__PATH, else that of the configuration.
     #[arg(long = "store", value_name = "DIR")]
     store: Option<PathBuf>,
+    /// The configuration file that the command was given, if it takes one.
+    #[arg(skip)]
+    file: Option<PathBuf>,
 }
 
 impl StoreArg {
+    /// The same, with the configuration being that of a command that names its file.
+    pub fn with_config(&self, file: &ConfigArg) -> Self {
+        Self { file: file.file().map(Path::to_owned), ..self.clone() }
+    }
+
     /// The directory: of the flag, else of the environment, else of the configuration.
     ///
     /// # Errors
@@ -34,7 +42,7 @@ impl StoreArg {
         if let Some(directory) = store_named(self.store.as_deref()) {
             return Ok(directory);
         }
-        match Config::load_store(&variable) {
+        match Config::load_store(self.file.as_deref(), &variable) {
             Ok(Some(StoreConfig::Directory(directory))) => Ok(directory),
             Ok(None) => Err(Failure::Usage(format!(
                 "no store is named: give --store DIR, set {STORE_VARIABLE}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}"

@@ -25,7 +25,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub use load::{CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, unknown_variables};
+pub use load::{CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, RetentionOrigin, unknown_variables};
 pub use parts::{
     BrokerHost, Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, QueueConfig, QueueKind,
     RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,

@@ -373,6 +373,19 @@ fn the_command_says_what_goes_and_lets_go_of_it() {
     assert_eq!(entries(), before, "asking changes nothing");
     let [first, time] = ["up_to", "before"].map(|key| would["inputs"][key].to_string().replace('"', ""));
     assert_eq!(would.keys().collect::<Vec<_>>(), ["inputs", "quarantine"]);
+    // By defaults that nobody chose nothing goes.
+    let unsaid = retention(&store, &[], &["--apply"]);
+    assert_eq!(unsaid.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&unsaid.stderr).starts_with("osel: nothing says what is kept: give -c FILE")
+    );
+    let unsaid = retention(&store, &[], &[]);
+    assert!(String::from_utf8_lossy(&unsaid.stderr).contains("said by: the built-in defaults"));
+    let text = format!("[store]\npath = '{store}'\n[retention]\ninputs_days = 1\nquarantine_days = 1\n");
+    let file = place.write("osel.toml", text);
+    let output = osel(&["store", "retention", "-c", &file, "-o", "json"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("said by: {file}")));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&format!("\"up_to\":{first}")));
     let writer = Store::open_writer(Path::new(&store)).unwrap();
     let busy = retention(&store, &limits, &["--apply"]);
     assert_eq!(busy.status.code(), Some(3));

@@ -10,10 +10,10 @@ use osel_core::trail::PartClass;
 use serde::Serialize;
 
 use crate::cli::StoreArg;
-use crate::cli::config::variable;
+use crate::cli::config::{ConfigArg, variable};
 use crate::cli::open::now;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, progress, stdout};
-use crate::config::Config;
+use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE};
 use crate::runtime::Recorder;
 use crate::runtime::retention::policy::Kept;
 use crate::runtime::retention::survey::look;
@@ -31,7 +31,9 @@ const ROUNDS_MAX: usize = 2;
 pub struct RetentionArgs {
     #[command(flatten)]
     store: StoreArg,
-    /// Lets go of it.
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Lets go of it. Only with a configuration file or a variable OSEL_RETENTION__… that says what is kept.
     #[arg(long)]
     apply: bool,
     /// How to print.
@@ -61,11 +63,20 @@ struct Goes {
 }
 
 pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
-    let directory = args.store.directory()?;
-    let policy = match Config::load_retention(&variable) {
-        Ok(retention) => Policy::from(&retention),
+    let directory = args.store.with_config(&args.config).directory()?;
+    let (policy, origin) = match Config::load_retention(args.config.file(), &variable) {
+        Ok((retention, origin)) => (Policy::from(&retention), origin),
         Err(problems) => return Err(Failure::Usage(problems.to_string()).into()),
     };
+    if args.apply && !origin.is_there() {
+        // Nobody gets back what a policy let go that was not meant.
+        return Err(Failure::Usage(format!(
+            "nothing says what is kept: give -c FILE, set a variable OSEL_RETENTION__…, or have a configuration at {DEFAULT_FILE} or in \
+             {CONFIG_VARIABLE}"
+        ))
+        .into());
+    }
+    note(format_args!("what is kept is said by: {origin}"));
     let now = now();
     if !args.apply {
         let mut reader = Store::open_reader(&directory)?;
