@@ -333,7 +333,7 @@ pub struct Holdings {
     pub version_bytes: u64,
     /// Bytes of snapshots, as they are kept.
     pub snapshot_bytes: u64,
-    /// Bytes of records' parts; those in entries count there.
+    /// Bytes of the parts of records that have any; those in entries count there, and what remains of a record without parts nowhere.
     pub part_bytes: u64,
     /// Bytes that all of it takes, without room that is free to be used again.
     pub used_bytes: u64,

@@ -14,6 +14,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     inputs_go_behind_a_checkpoint_step_by_step(&mut *make());
     all_inputs_may_go(&mut *make());
     parts_go_by_class(&mut *make());
+    what_remains_of_parts_does_not_count(&mut *make());
     held_messages_stay_until_their_time(&mut *make());
     an_order_that_cannot_be_is_refused(&mut *make());
     a_checkpoint_is_never_pruned(&mut *make());
@@ -151,6 +152,36 @@ fn parts_go_by_class(journal: &mut dyn Journal) {
     assert_eq!(collect(|each| reader.records(ALL, each)), wanted.collect::<Vec<_>>());
     assert_eq!(reader.expiry().unwrap(), expiry(&[(1, 140), (2, 250)]));
     assert_eq!(collect(|each| reader.entries(ALL, each)).len(), 302);
+}
+
+fn what_remains_of_parts_does_not_count(journal: &mut dyn Journal) {
+    let counted = |journal: &dyn Journal| reader(journal).holdings().unwrap().part_bytes;
+    add(journal, 1).unwrap();
+    let of_one = counted(journal);
+    for round in 1..=4 {
+        let to = journal.head().seq + 100;
+        add(journal, to).unwrap();
+        let all = counted(journal);
+        assert!(all > 100 * of_one && all < 110 * of_one, "{all} {of_one}");
+        // A part is there still, and counts.
+        let some = Expiry { parts: [(2, to)].into(), ..Expiry::default() };
+        let (head, epoch) = (journal.head(), journal.info().epoch);
+        journal.commit(&Commit { expiry: Some(&some), ..Commit::empty(epoch, head) }).unwrap();
+        expire(journal, |_| {});
+        let some = counted(journal);
+        assert!(some < all && some > 20 * of_one, "{some} {of_one}");
+        order(journal, &Expiry { parts: [(1, to), (2, to)].into(), ..Expiry::default() }).unwrap();
+        expire(journal, |_| {});
+        // The record that tells of it.
+        let left = counted(journal);
+        assert!(left >= of_one && left < of_one + 9, "round {round}: {left} {of_one}");
+    }
+    // Erasing by hand counts alike.
+    let last = journal.head().seq;
+    for (class, project) in [(1, None), (2, Some("aster")), (2, Some("birch"))] {
+        journal.erase_part(last, class, project).unwrap();
+    }
+    assert_eq!(counted(journal), 0);
 }
 
 fn held_messages_stay_until_their_time(journal: &mut dyn Journal) {

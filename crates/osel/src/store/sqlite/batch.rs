@@ -4,7 +4,7 @@ use osel_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::super::block::Packer;
-use super::super::code::write_parts;
+use super::super::code::{content_bytes, write_parts};
 use super::super::data::{Commit, Counters, CursorRow, Head};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
@@ -183,7 +183,7 @@ impl Batch<'_> {
                     &parts[..],
                 ])
                 .map_err(self.at.sql(Place::Record(record.seq), ACTION))?;
-            bytes += parts.len();
+            bytes += content_bytes(&record.parts, parts.len());
         }
         Ok(bytes)
     }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::super::block::{Packer, read_entries};
 use super::super::check::CommitFault;
-use super::super::code::{read_parts, write_parts};
+use super::super::code::{content_bytes, read_parts, write_parts};
 use super::super::data::{Checkpoint, Entry, Expiry, PartContent, StoredPart};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer, overwrite_deleted};
@@ -175,13 +175,14 @@ fn erase_parts(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     for (seq, packed) in records {
         // A damaged one is verification's to name, and must not hold up all behind it.
         let Ok(mut parts) = read_parts(&packed) else { continue };
+        let before = content_bytes(&parts, packed.len());
         if !erase_due(&mut parts, seq, &limits) {
             continue;
         }
         let mut left = Vec::new();
         write_parts(&parts, &mut left);
         update.execute(params![integer(seq), left])?;
-        freed += packed.len().saturating_sub(left.len()) as u64;
+        freed += before.saturating_sub(content_bytes(&parts, left.len())) as u64;
     }
     // Whatever was gone from the first of them is gone from all of them now.
     transaction
