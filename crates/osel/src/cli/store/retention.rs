@@ -18,6 +18,7 @@ use crate::runtime::Recorder;
 use crate::runtime::retention::policy::Kept;
 use crate::runtime::retention::survey::look;
 use crate::runtime::retention::{Decision, Policy, survey};
+use crate::runtime::writer::Written;
 use crate::store::{Journal, QuarantineState, Reader, Store};
 
 /// How often it is looked again when a snapshot has to be made first, behind which more may go.
@@ -120,6 +121,11 @@ fn apply(recorder: &mut Recorder, decision: Decision, now: Timestamp) -> anyhow:
     while recorder.is_expiring() {
         // Answered between two slices.
         recorder.flush()?;
+        for written in recorder.take_written()? {
+            if let Written::NotExpired(error) = written {
+                return Err(error.into());
+            }
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();

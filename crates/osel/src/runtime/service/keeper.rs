@@ -125,6 +125,11 @@ impl Keeper {
         recorder.let_go(now, decision.told, decision.expiry)
     }
 
+    /// Hears that what may go could not be let go of.
+    pub(super) fn not_expired(&mut self, error: &JournalError) {
+        self.say(Some(chain(error)));
+    }
+
     fn say(&mut self, trouble: Option<String>) {
         if self.trouble != trouble
             && let Some(detail) = &trouble
