@@ -303,6 +303,27 @@ fn a_checkpoint_that_cannot_be_read_lets_nothing_go() {
     drop(journal);
     let decision = survey(&mut *listener.reader(), &days(1), day(3), BudgetState::Within).unwrap();
     assert_eq!(decision, Decision { unreadable: Some(id), ..Decision::default() });
+    // Nor do parts of records, which go only behind the checkpoint.
+    let records = Limit { days: Some(1), bytes: Some(1) };
+    let policy = Policy { records, ..days(1) };
+    let decision = survey(&mut *listener.reader(), &policy, day(3), BudgetState::Within).unwrap();
+    assert_eq!(decision, Decision { unreadable: Some(id), ..Decision::default() });
+}
+
+#[test]
+fn a_damaged_snapshot_is_passed_over_for_an_earlier_one() {
+    let place = Place::new("retention-damaged");
+    let mut listener = Listener::new(&place, "store", 7);
+    listener.listen(5);
+    let look = || survey(&mut *listener.reader(), &days(1), day(5), BudgetState::Within).unwrap();
+    let chosen = look().expiry.unwrap().checkpoint;
+    let database = rusqlite::Connection::open(format!("{}/journal.db", listener.path)).unwrap();
+    let damage = "UPDATE snapshots SET data = substr(data, 1, length(data) / 2) WHERE snapshot = ?1";
+    database.execute(damage, [chosen.snapshot as i64]).unwrap();
+    let decision = look();
+    assert_eq!(decision.unreadable, Some(chosen.snapshot));
+    let instead = decision.expiry.unwrap().checkpoint;
+    assert!(instead.entry > 0 && instead.entry < chosen.entry, "{instead:?} {chosen:?}");
 }
 
 #[test]

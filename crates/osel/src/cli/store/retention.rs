@@ -224,7 +224,7 @@ fn print(lines: &[Line], format: OutputFormat) -> anyhow::Result<()> {
 
 fn say(decision: &Decision) {
     if let Some(id) = decision.unreadable {
-        note(format_args!("snapshot {id} cannot be read by this osel: no input goes behind it"));
+        note(format_args!("snapshot {id} cannot be read by this osel: nothing goes behind it"));
     }
     if decision.counted_until.is_some() {
         note(

@@ -29,7 +29,7 @@ pub struct Decision {
     pub budget: BudgetState,
     /// More should go than there is a snapshot for: one is wanted now.
     pub wants_snapshot: bool,
-    /// A snapshot that should have become the checkpoint cannot be read: no input goes.
+    /// A snapshot that should have become the checkpoint cannot be read: nothing goes behind it, at most behind an earlier one.
     pub unreadable: Option<u64>,
     /// The clock is ahead of all messages by more than is believed: until when ages are counted instead.
     pub counted_until: Option<Timestamp>,
@@ -94,12 +94,23 @@ pub fn survey(
     now: Timestamp,
     before: BudgetState,
 ) -> Result<Decision, JournalError> {
-    let kept = look(reader, policy, now)?;
-    let plan = plan(policy, &kept, now, before);
+    let mut kept = look(reader, policy, now)?;
+    let mut unreadable = None;
+    let (plan, checkpoint) = loop {
+        let plan = plan(policy, &kept, now, before);
+        let Some((info, why)) = plan.checkpoint else { break (plan, None) };
+        if let Some(told) = horizon(reader, &info, why)? {
+            break (plan, Some((info, told)));
+        }
+        // As if it were not there: nothing goes behind it, parts of records neither.
+        unreadable = unreadable.or(Some(info.id));
+        kept.snapshots.retain(|other| other.id != info.id);
+    };
     let until = believed(now, kept.told);
     let mut decision = Decision {
         budget: plan.budget,
         wants_snapshot: plan.wants_snapshot,
+        unreadable,
         // A store without messages is not one with a wrong clock.
         counted_until: kept.told.map(|_| until).filter(|&until| until < now),
         ..Decision::default()
@@ -111,14 +122,9 @@ pub fn survey(
         decision.told.push(Retention::Budget { state: plan.budget, used_bytes, budget_bytes });
     }
     let mut expiry = kept.expiry.clone();
-    if let Some((info, why)) = plan.checkpoint {
-        match horizon(reader, &info, why)? {
-            Some(told) => {
-                decision.told.push(told);
-                expiry.checkpoint = Checkpoint { snapshot: info.id, seq: info.seq, entry: info.entry };
-            }
-            None => decision.unreadable = Some(info.id),
-        }
+    if let Some((info, told)) = checkpoint {
+        decision.told.push(told);
+        expiry.checkpoint = Checkpoint { snapshot: info.id, seq: info.seq, entry: info.entry };
     }
     parts(&plan, &mut expiry, &mut decision.told);
     if let Some(before) = plan.quarantine_before {
@@ -140,7 +146,11 @@ fn horizon(
     info: &SnapshotInfo,
     why: RetentionWhy,
 ) -> Result<Option<Retention>, JournalError> {
-    let Some(digest) = snapshots::digest(reader, info)? else { return Ok(None) };
+    let digest = match snapshots::digest(reader, info) {
+        Err(JournalError::Damaged { .. }) => None,
+        digest => digest?,
+    };
+    let Some(digest) = digest else { return Ok(None) };
     let Some(record) = reader.record(info.seq)? else { return Ok(None) };
     let before = record.as_of;
     Ok(Some(Retention::Inputs { entry: info.entry, seq: info.seq, before, digest, why }))

@@ -98,7 +98,7 @@ impl Keeper {
             }
         };
         let unreadable =
-            decision.unreadable.map(|id| format!("snapshot {id} cannot be read: no input goes behind it"));
+            decision.unreadable.map(|id| format!("snapshot {id} cannot be read: nothing goes behind it"));
         self.say(unreadable);
         let is_ahead = decision.counted_until.is_some();
         if let Some(until) = decision.counted_until.filter(|_| !self.is_ahead) {
