@@ -101,6 +101,19 @@ pub fn digest(reader: &mut dyn Reader, info: &SnapshotInfo) -> Result<Option<Str
     Ok((good && !first).then(|| hex(&hash.finalize())))
 }
 
+/// SHA-256 of a snapshot's bytes, whatever their form, as hexadecimal digits.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn sha256(reader: &mut dyn Reader, id: u64) -> Result<String, JournalError> {
+    let mut hash = Sha256::new();
+    reader.snapshot(id, &mut |chunk| {
+        hash.update(&chunk);
+        ControlFlow::Continue(())
+    })?;
+    Ok(hex(&hash.finalize()))
+}
+
 /// Versions as the store keeps them: the form, then one JSON line each.
 pub fn write_versions(versions: &[Version], out: &mut Vec<u8>) {
     out.extend_from_slice(format!("{ENGINE_FORMAT}\n").as_bytes());

@@ -1,4 +1,5 @@
-//! Walking a store's trail: every record against its chain, its parts and the columns it is found by.
+//! Walking a store's trail: every record against its chain, its parts and the columns it is found by; and the checkpoint against the record
+//! that tells it.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -7,6 +8,7 @@ use osel_core::trail::{
     Bad, Canonical, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord, Verifier,
 };
 
+use super::checkpoint::CheckpointCheck;
 use super::payloads::Payloads;
 use crate::store::{self, JournalError, PartContent, Place, Reader};
 
@@ -40,6 +42,7 @@ pub fn verify(
     noted: Option<NotedHead>,
     step: &mut dyn FnMut(),
 ) -> Result<Finding, JournalError> {
+    let mut checkpoint = CheckpointCheck::begin(reader)?;
     let head = reader.head()?;
     let mut verifier = Verifier::new(noted);
     let mut bad: Option<(u64, String)> = None;
@@ -58,6 +61,7 @@ pub fn verify(
         for record in page {
             step();
             last = record.seq;
+            checkpoint.see(&record);
             if let Err(found) = push(&mut payloads, reader, &mut verifier, &record)? {
                 bad = Some(found);
                 break;
@@ -95,6 +99,9 @@ pub fn verify(
         let seq = verified.head.seq.min(head.seq) + 1;
         let (said, found) = (head.seq, verified.head.seq);
         let why = format!("the store says that its last record is {said}, found is {found}");
+        return Ok(Finding::Bad { seq, why });
+    }
+    if let Some((seq, why)) = checkpoint.finish(reader)? {
         return Ok(Finding::Bad { seq, why });
     }
     Ok(Finding::Good { records: verified.records, head: verified.head.noted(), parts: verified.parts })

@@ -230,6 +230,35 @@ fn a_store_killed_between_any_two_steps_of_letting_go_is_whole() {
 }
 
 #[test]
+fn a_checkpoint_that_was_exchanged_is_named() {
+    let place = Place::new("retention-exchanged");
+    let mut listener = Listener::new(&place, "store", 11);
+    listener.listen(6);
+    let checkpoint = listener.decide(&days(2)).expiry.unwrap().checkpoint;
+    listener.expire();
+    listener.check();
+    let teller = listener.reader().head().unwrap().seq;
+    let database = rusqlite::Connection::open(format!("{}/journal.db", listener.path)).unwrap();
+    let id = checkpoint.snapshot as i64;
+    let read = "SELECT data FROM snapshots WHERE snapshot = ?1 AND chunk = 0";
+    let chunk = |id: i64| -> Vec<u8> { database.query_row(read, [id], |row| row.get(0)).unwrap() };
+    let later = listener.reader().snapshots().unwrap()[0].id as i64;
+    assert!(later > id);
+    let write = "UPDATE snapshots SET data = ?2 WHERE snapshot = ?1 AND chunk = 0";
+    let good = chunk(id);
+    let half = good[..good.len() / 2].to_vec();
+    for (bad, said) in [(chunk(later), "what is kept has"), (half, "cannot be read")] {
+        database.execute(write, rusqlite::params![id, bad]).unwrap();
+        match verify(&mut *listener.reader(), None, &mut || {}).unwrap() {
+            Finding::Bad { seq, why } => assert!(seq == teller && why.contains(said), "{seq} {teller} {why}"),
+            found => panic!("{found:?}"),
+        }
+    }
+    database.execute(write, rusqlite::params![id, good]).unwrap();
+    listener.check();
+}
+
+#[test]
 fn the_writer_lets_go_while_it_writes() {
     let place = Place::new("retention-writer");
     let mut listener = Listener::new(&place, "store", 4);
