@@ -11,6 +11,8 @@ use crate::store::{Checkpoint, JournalError, Reader};
 
 /// How many records are looked at together, to learn which entries they stem from.
 const PAGE_RECORDS: u64 = 1000;
+/// How often another snapshot is looked for when the one that was found is pruned before it is read; none is made that often.
+const PRUNED_MAX: u32 = 3;
 
 /// The engine that wrote the store, ready to go on after the store's last entry. `options` hold as far as the journal tells none.
 ///
@@ -46,10 +48,25 @@ pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine
 /// # Errors
 /// When the store cannot be read.
 pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
-    let horizon = reader.expiry()?.checkpoint;
-    if seq < horizon.seq {
-        return Err(expired(reader, horizon.seq)?);
+    let mut pruned = 0;
+    loop {
+        let horizon = reader.expiry()?.checkpoint;
+        if seq < horizon.seq {
+            return Err(expired(reader, horizon.seq)?);
+        }
+        let found = found_at(reader, seq, options);
+        // What it began with, or what it folded, may have gone while it was read.
+        let is_moved = reader.expiry()?.checkpoint != horizon;
+        let is_pruned = matches!(found, Err(JournalError::NoSnapshot { .. })) && pruned < PRUNED_MAX;
+        if !is_moved && !is_pruned {
+            return found;
+        }
+        pruned += u32::from(!is_moved);
     }
+}
+
+/// The same, as long as nothing goes meanwhile.
+fn found_at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
     let visible = |line: &EngineLine| {
         matches!(
             line,
@@ -59,10 +76,6 @@ pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
     let (mut engine, _) = newest(reader, seq, options, visible)?;
     if advance(&mut engine, reader, seq)? {
         return Ok(engine);
-    }
-    if reader.expiry()?.checkpoint.seq > horizon.seq {
-        // What it began with went while it was read.
-        return at(reader, seq, options);
     }
     // The versions are of an older form: the journal says the same, more slowly.
     folded(reader, seq, options)
@@ -102,7 +115,7 @@ pub fn advance(engine: &mut Engine, reader: &mut dyn Reader, seq: u64) -> Result
     Ok(readable && from > reader.expiry()?.checkpoint.seq)
 }
 
-/// The same as [`at`] by folding from the latest snapshot, or from the first entry.
+/// The same as [`found_at`] by folding from the latest snapshot, or from the first entry.
 fn folded(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
     let (mut engine, done) = newest(reader, seq, options, |_| true)?;
     let entry = reader.record(seq)?.map_or(0, |record| record.entry);

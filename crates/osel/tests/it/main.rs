@@ -28,6 +28,7 @@ mod order;
 mod quarantine;
 #[cfg(test)]
 mod retention;
+mod retention_race;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]

@@ -30,21 +30,21 @@ const FIRST: i64 = 1_577_836_800;
 /// How many things users of the cloud do in a day.
 const STEPS_A_DAY: usize = 12;
 
-fn day(day: i64) -> Timestamp {
+pub(crate) fn day(day: i64) -> Timestamp {
     Timestamp::EPOCH.plus_seconds(FIRST + day * DAY)
 }
 
 /// A store that listens to a simulated cloud.
-struct Listener {
+pub(crate) struct Listener {
     path: String,
     cloud: Cloud,
     today: i64,
     /// The clouds after some of the records, as lines.
-    states: BTreeMap<u64, Vec<String>>,
+    pub(crate) states: BTreeMap<u64, Vec<String>>,
 }
 
 impl Listener {
-    fn new(place: &Place, name: &str, seed: u64) -> Self {
+    pub(crate) fn new(place: &Place, name: &str, seed: u64) -> Self {
         let path = place.path(name);
         let new = NewStore { id: [7; 16], created_at: day(0) };
         drop(Store::create(Path::new(&path), &new).unwrap());
@@ -59,12 +59,12 @@ impl Listener {
         recorder
     }
 
-    fn reader(&self) -> Box<dyn Reader> {
+    pub(crate) fn reader(&self) -> Box<dyn Reader> {
         Box::new(Store::open_reader(Path::new(&self.path)).unwrap())
     }
 
     /// Listens for so many days.
-    fn listen(&mut self, days: i64) {
+    pub(crate) fn listen(&mut self, days: i64) {
         let mut recorder = self.writer();
         for _ in 0..days {
             self.cloud.run(STEPS_A_DAY);
@@ -100,7 +100,7 @@ impl Listener {
     }
 
     /// Decides and writes down; the store may let go then, and does so only when it is told to.
-    fn decide(&self, policy: &Policy) -> Decision {
+    pub(crate) fn decide(&self, policy: &Policy) -> Decision {
         let decision = survey(&mut *self.reader(), policy, day(self.today), BudgetState::Within).unwrap();
         let mut recorder = self.writer();
         if decision.wants_snapshot {
@@ -117,7 +117,7 @@ impl Listener {
     }
 
     /// Lets go of all that may go by now.
-    fn expire(&self) {
+    pub(crate) fn expire(&self) {
         let mut journal = Store::open_writer(Path::new(&self.path)).unwrap();
         while journal.expire(Duration::ZERO).unwrap() {}
     }
@@ -164,7 +164,7 @@ fn lines(engine: &Engine) -> Vec<String> {
 }
 
 /// What `--at` shows.
-fn clouds(engine: &Engine) -> Vec<String> {
+pub(crate) fn clouds(engine: &Engine) -> Vec<String> {
     let shown = engine.lines().filter(|line| matches!(line, EngineLine::Object(_)));
     shown.map(|line| serde_json::to_string(&line).unwrap()).collect()
 }
@@ -179,7 +179,7 @@ fn collect<T>(read: impl FnOnce(&mut dyn FnMut(T) -> ControlFlow<()>) -> Result<
     all
 }
 
-fn days(inputs: u32) -> Policy {
+pub(crate) fn days(inputs: u32) -> Policy {
     Policy { inputs: Limit { days: Some(inputs), bytes: None }, ..Policy::default() }
 }
 
