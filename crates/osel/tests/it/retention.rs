@@ -12,7 +12,7 @@ use osel::runtime::retention::policy::{Limit, Policy};
 use osel::runtime::retention::{Decision, survey};
 use osel::runtime::verification::{Finding, verify};
 use osel::runtime::{Recorder, state};
-use osel::store::{Commit, Journal, JournalError, NewStore, Reader, Store};
+use osel::store::{Commit, Entry, Journal, JournalError, NewStore, Reader, Store};
 use osel_core::decode::decode;
 use osel_core::engine::{BudgetState, Engine, EngineLine, EngineOptions, Retention};
 use osel_core::event::{Properties, RawMessage};
@@ -496,6 +496,28 @@ fn the_command_says_what_goes_and_lets_go_of_it() {
     assert_eq!(run(&["audit", "verify", "--store", &copy]), run(&["audit", "verify", "--store", &store]));
     listener.listen(1);
     listener.check();
+}
+
+#[test]
+fn the_command_makes_the_snapshot_that_it_needs() {
+    let place = Place::new("retention-needs");
+    let mut listener = Listener::new(&place, "store", 14);
+    listener.listen(3);
+    let store = &listener.path;
+    Store::open_writer(Path::new(store)).unwrap().prune_snapshots(&mut |_| false).unwrap();
+    let before = listener.reader().head().unwrap();
+    // As if there were three times as much as is kept.
+    let database = rusqlite::Connection::open(format!("{store}/journal.db")).unwrap();
+    database.execute("UPDATE sizes SET input_bytes = 3 << 26", []).unwrap();
+    let went = going(store, &[("INPUTS_BYTES_MAX", "67108864")], true);
+    assert_eq!(went["inputs"]["up_to"], before.entry);
+    assert_eq!(listener.reader().expiry().unwrap().checkpoint.entry, before.entry);
+    let told = json_lines(&["audit", "search", "--store", store, "--kind", "system", "-o", "json"]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    listener.expire();
+    let kept: Vec<Entry> = collect(|each| listener.reader().entries(1..=before.entry, each));
+    let held = collect(|each| listener.reader().quarantine(None, each)).len();
+    assert_eq!(kept.iter().filter(|entry| !entry.erased).count(), held);
 }
 
 #[test]

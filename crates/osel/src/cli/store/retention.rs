@@ -21,9 +21,6 @@ use crate::runtime::retention::{Decision, Policy, survey};
 use crate::runtime::writer::Written;
 use crate::store::{Journal, QuarantineState, Reader, Store};
 
-/// How often it is looked again when a snapshot has to be made first, behind which more may go.
-const ROUNDS_MAX: usize = 2;
-
 /// Shows what there is in a store and what of it would go by the policy of the configuration.
 ///
 /// A running daemon lets go by itself: --apply does the same where none runs. What goes is written down first, in records of the kind
@@ -93,28 +90,23 @@ pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
     let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
     // What the daemon goes by is not this command's to change.
     recorder.set_options(recorder.engine().told_options().cloned().unwrap_or_default());
-    for round in 1..=ROUNDS_MAX {
-        let kept = look(&mut *reader, &policy, now)?;
-        let decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
-        let wants_more = decision.wants_snapshot && round < ROUNDS_MAX;
-        if !wants_more {
-            print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
-            say(&decision);
-        }
-        apply(&mut recorder, decision, now)?;
-        if !wants_more {
-            break;
-        }
+    let mut kept = look(&mut *reader, &policy, now)?;
+    let mut decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
+    if decision.wants_snapshot {
+        // Behind a new one more may go: nothing is written down before it is known how much.
+        recorder.finish()?;
+        kept = look(&mut *reader, &policy, now)?;
+        decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
     }
+    print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
+    say(&decision);
+    apply(&mut recorder, decision, now)?;
     recorder.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes down what goes, and lets go of it.
 fn apply(recorder: &mut Recorder, decision: Decision, now: Timestamp) -> anyhow::Result<()> {
-    if decision.wants_snapshot {
-        recorder.want_snapshot();
-    }
     recorder.let_go(now, decision.told, decision.expiry)?;
     recorder.flush()?;
     let bar = progress("slices");
