@@ -81,6 +81,8 @@ pub struct Recorder {
     /// When the last snapshot was begun.
     snapshot_at: Timestamp,
     snapshot_every_seconds: Option<i64>,
+    /// Whether the last snapshot of each day is kept: whoever does not know what goes behind them must not prune them.
+    keeps_daily: bool,
     snapshot_wanted: bool,
     snapshots_begun: u64,
     now: Timestamp,
@@ -145,6 +147,7 @@ impl Recorder {
             snapshot_seq,
             snapshot_at,
             snapshot_every_seconds: None,
+            keeps_daily: true,
             snapshot_wanted: false,
             snapshots_begun: 0,
             now: as_of.max(Timestamp::EPOCH),
@@ -356,8 +359,10 @@ impl Recorder {
         self.snapshots_begun
     }
 
-    /// Has a snapshot made every day from now on, or not, when anything was recorded: what lies behind one may go.
+    /// Has a snapshot made every day from now on when anything was recorded, and kept: what lies behind one may go. Or not, since nothing
+    /// goes.
     pub fn snapshot_daily(&mut self, daily: bool) {
+        self.keeps_daily = daily;
         self.snapshot_every_seconds = daily.then_some(snapshots::SNAPSHOT_EVERY_SECONDS);
     }
 
@@ -615,7 +620,7 @@ impl Recorder {
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {
-        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now)?;
+        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now, self.keeps_daily)?;
         self.snapshot_seq = self.engine.seq();
         self.snapshot_at = self.now;
         self.snapshot_wanted = false;

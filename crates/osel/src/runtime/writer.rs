@@ -121,7 +121,9 @@ enum Work {
         made_at: Timestamp,
     },
     SnapshotChunk(Vec<u8>),
-    SnapshotEnd,
+    SnapshotEnd {
+        daily: bool,
+    },
     Retry,
     /// Answers when everything before it is durable.
     Flush(SyncSender<Head>),
@@ -296,12 +298,12 @@ impl Writer {
         self.send(Work::SnapshotChunk(chunk))
     }
 
-    /// Ends the snapshot.
+    /// Ends the snapshot; of the others the last of each day are kept or not.
     ///
     /// # Errors
     /// The error of an earlier batch.
-    pub fn end_snapshot(&mut self) -> Result<(), JournalError> {
-        self.send(Work::SnapshotEnd)
+    pub fn end_snapshot(&mut self, daily: bool) -> Result<(), JournalError> {
+        self.send(Work::SnapshotEnd { daily })
     }
 
     /// Waits until everything that was given is durable, or has failed and is kept.
@@ -394,7 +396,7 @@ impl Writing {
                         self.unless_failed(added)?;
                     }
                 }
-                Work::SnapshotEnd => self.end_snapshot()?,
+                Work::SnapshotEnd { daily } => self.end_snapshot(daily)?,
                 Work::Flush(answer) => {
                     // Whoever asked may be gone.
                     let _ = answer.send(self.journal.head());
@@ -479,11 +481,11 @@ impl Writing {
         }
     }
 
-    fn end_snapshot(&mut self) -> Result<(), JournalError> {
+    fn end_snapshot(&mut self, daily: bool) -> Result<(), JournalError> {
         let Some(id) = self.snapshot.take() else { return Ok(()) };
         let completed = self.journal.complete_snapshot(id);
         if self.unless_failed(completed)?.is_some() {
-            let pruned = self.journal.prune_snapshots(&mut kept_snapshots(RECENT_SNAPSHOTS));
+            let pruned = self.journal.prune_snapshots(&mut kept_snapshots(RECENT_SNAPSHOTS, daily));
             self.unless_failed(pruned)?;
         }
         Ok(())

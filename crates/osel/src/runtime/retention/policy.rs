@@ -131,8 +131,9 @@ pub fn cutoff(now: Timestamp, days: Option<u32>) -> Option<Timestamp> {
     days.map(|days| Timestamp::from_micros((today - i64::from(days)) * DAY_MICROS))
 }
 
-/// Which snapshots are kept: the latest ones, and the last of each day; one bit for each of those given, latest first.
-pub fn kept_snapshots(recent: usize) -> impl FnMut(&SnapshotInfo) -> bool {
+/// Which snapshots are kept: the latest ones, and the last of each day while those before a limit go; one bit for each of those given,
+/// latest first.
+pub fn kept_snapshots(recent: usize, daily: bool) -> impl FnMut(&SnapshotInfo) -> bool {
     let mut seen = 0;
     let mut day_before = None;
     move |info| {
@@ -141,7 +142,7 @@ pub fn kept_snapshots(recent: usize) -> impl FnMut(&SnapshotInfo) -> bool {
         // The last of its day, unless the day goes on.
         let is_last = day_before.is_some_and(|before| before != day);
         day_before = Some(day);
-        seen <= recent || is_last
+        seen <= recent || (daily && is_last)
     }
 }
 
@@ -214,7 +215,7 @@ fn inputs(
         return (None, false);
     }
     let done = kept.expiry.checkpoint.entry;
-    let mut is_steady = kept_snapshots(STEADY_SNAPSHOTS);
+    let mut is_steady = kept_snapshots(STEADY_SNAPSHOTS, true);
     let mut candidates: Vec<&SnapshotInfo> =
         kept.snapshots.iter().filter(|info| is_steady(info) && info.entry > done && info.seq > 0).collect();
     candidates.reverse();
@@ -225,7 +226,10 @@ fn inputs(
     let old = old.filter(|info| cutoff.is_some_and(|cutoff| info.made_at < cutoff)).last();
     let mut chosen = old.map(|info| (**info, RetentionWhy::Age));
     let mut wants_snapshot = false;
-    let bytes = kept.holdings.input_bytes + kept.holdings.version_bytes;
+    // Of snapshots one stays in any case, however large the model is.
+    let states = kept.snapshots.len() as u64;
+    let snapshot_bytes = share(kept.holdings.snapshot_bytes, states.saturating_sub(1), states);
+    let bytes = kept.holdings.input_bytes + kept.holdings.version_bytes + snapshot_bytes;
     let too_many = policy.inputs.bytes.map_or(0, |most| bytes.saturating_sub(most));
     for (excess, why) in [(too_many, RetentionWhy::Size), (over_budget, RetentionWhy::Budget)] {
         if excess == 0 || bytes == 0 {

@@ -128,6 +128,14 @@ fn more_bytes_than_are_kept_go_by_their_share() {
     assert_eq!(at(39_999), Some((1, RetentionWhy::Size)));
     assert_eq!(at(20_000), Some((20, RetentionWhy::Size)));
     assert_eq!(at(0), Some((40, RetentionWhy::Size)));
+    // Snapshots count as well, but for the one that stays: 39,000 too many of 79,000.
+    let mut store = kept(40);
+    store.holdings.snapshot_bytes = 40_000;
+    let with = plan(&inputs(None, Some(40_000)), &store, day(40), BudgetState::Within);
+    assert_eq!(checkpoint(&with), Some((20, RetentionWhy::Size)));
+    let single = Kept { snapshots: store.snapshots[..1].to_vec(), ..store };
+    let with = plan(&inputs(None, Some(40_000)), &single, day(40), BudgetState::Within);
+    assert_eq!((checkpoint(&with), with.wants_snapshot), (None, false));
     // The older of two reasons says less than the younger.
     let both = plan(&inputs(Some(30), Some(35_000)), &kept(40), day(40), BudgetState::Within);
     assert_eq!(checkpoint(&both), Some((10, RetentionWhy::Age)));
@@ -142,7 +150,7 @@ fn a_snapshot_that_may_be_pruned_meanwhile_is_no_checkpoint() {
     }
     let plan = plan(&inputs(None, Some(19_000)), &store, day(3), BudgetState::Within);
     assert_eq!(checkpoint(&plan), Some((13, RetentionWhy::Size)));
-    let mut keep = kept_snapshots(RECENT_SNAPSHOTS);
+    let mut keep = kept_snapshots(RECENT_SNAPSHOTS, true);
     let left: Vec<u64> = store.snapshots.iter().filter(|info| keep(info)).map(|info| info.id).collect();
     assert_eq!(left, (5..=20).rev().collect::<Vec<_>>());
 }
@@ -151,12 +159,15 @@ fn a_snapshot_that_may_be_pruned_meanwhile_is_no_checkpoint() {
 fn of_each_day_the_last_snapshot_stays() {
     // Three a day.
     let all: Vec<_> = (1..=60).rev().map(|id| snapshot(id, day(id as i64 / 3))).collect();
-    let mut keep = kept_snapshots(3);
+    let mut keep = kept_snapshots(3, true);
     let left: Vec<u64> = all.iter().filter(|info| keep(info)).map(|info| info.id).collect();
     assert_eq!(left[..6], [60, 59, 58, 56, 53, 50]);
+    // Where nothing ever goes, days do not add up.
+    let mut keep = kept_snapshots(3, false);
+    assert_eq!(all.iter().filter(|info| keep(info)).count(), 3);
     // What is kept once is kept when more have come.
     let later: Vec<_> = (61..=70).rev().map(|id| snapshot(id, day(id as i64 / 3))).collect();
-    let mut keep = kept_snapshots(3);
+    let mut keep = kept_snapshots(3, true);
     let again: Vec<u64> = later
         .iter()
         .chain(all.iter().filter(|info| left.contains(&info.id)))

@@ -159,3 +159,19 @@ fn an_end_waits_for_what_was_given() {
     let journal = Store::open_writer(&directory.0).expect("the writer has let go of it");
     assert_eq!(journal.head().entry, 3);
 }
+
+#[test]
+fn the_last_snapshot_of_each_day_is_kept_only_where_it_is_wanted() {
+    for (daily, left) in [(true, 20), (false, RECENT_SNAPSHOTS)] {
+        let (_directory, journal) = store("daily");
+        let mut reader = journal.reader().expect("it is there");
+        let mut writer = Writer::start(journal, OnFailure::End, || {}).expect("threads");
+        for day in 0..20 {
+            let made_at = Timestamp::EPOCH.plus_seconds(day * 86_400);
+            writer.begin_snapshot(0, 0, made_at).expect("it runs");
+            writer.end_snapshot(daily).expect("it runs");
+        }
+        writer.flush().expect("it is written");
+        assert_eq!(reader.snapshots().expect("they are there").len(), left);
+    }
+}
