@@ -327,7 +327,7 @@ pub struct Checkpoint {
 /// How much there is in a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// Bytes of inputs, as they are kept.
+    /// Bytes of inputs after the checkpoint, as they are kept: what is held in quarantine from before it does not go with them.
     pub input_bytes: u64,
     /// Bytes of object versions, as they are kept.
     pub version_bytes: u64,
