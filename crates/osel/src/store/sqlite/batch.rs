@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, pa
 
 use super::super::block::Packer;
 use super::super::code::{content_bytes, write_parts};
-use super::super::data::{Commit, Counters, CursorRow, Head};
+use super::super::data::{Commit, Counters, CursorRow, Head, QuarantineState};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
 use super::expire;
@@ -256,6 +256,10 @@ impl Batch<'_> {
                 quarantine_state(item.state),
             ])
             .map_err(self.at.sql(Place::Quarantine, ACTION))?;
+            if item.state == QuarantineState::Replayed {
+                expire::release(self.transaction, item.entry)
+                    .map_err(self.at.sql(Place::Quarantine, ACTION))?;
+            }
         }
         Ok(())
     }

@@ -89,6 +89,17 @@ pub(super) fn order(at: &At<'_>, transaction: &Transaction<'_>, expiry: &Expiry)
     Ok(())
 }
 
+/// Has the block of an entry looked at again that nobody holds any more, if it was kept behind the checkpoint for that: it goes with the
+/// next order, or the next writer.
+pub(super) fn release(transaction: &Transaction<'_>, entry: u64) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "UPDATE expiry SET swept = (SELECT max(first_entry) - 1 FROM blocks WHERE first_entry <= ?1) \
+             WHERE swept >= ?1 AND EXISTS (SELECT 1 FROM blocks WHERE first_entry <= ?1 AND last_entry >= ?1)",
+        )?
+        .execute([integer(entry)])
+}
+
 fn order_parts(transaction: &Transaction<'_>, class: u8, seq: u64) -> rusqlite::Result<usize> {
     transaction.execute(
         "INSERT INTO expiry_parts (class, seq, done) VALUES (?1, ?2, 0) \
