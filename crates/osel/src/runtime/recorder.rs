@@ -87,6 +87,8 @@ pub struct Recorder {
     /// When the last snapshot was begun.
     snapshot_at: Option<Timestamp>,
     snapshot_every_seconds: Option<i64>,
+    /// Whether the last snapshot of each day is kept: whoever does not know what goes behind them must not prune them.
+    keeps_daily: bool,
     snapshot_wanted: bool,
     snapshots_begun: u64,
     now: Timestamp,
@@ -158,6 +160,7 @@ impl Recorder {
             snapshot_seq: snapshot.map_or(0, |info| info.seq),
             snapshot_at: snapshot.map(|info| info.made_at),
             snapshot_every_seconds: None,
+            keeps_daily: true,
             snapshot_wanted: false,
             snapshots_begun: 0,
             now: as_of.max(Timestamp::EPOCH),
@@ -368,8 +371,8 @@ impl Recorder {
             self.seal()?;
             self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
         }
-        // In the same transaction as the last of the records that tell it.
-        self.batch.expiry = expiry;
+        // In the same transaction as the records that tell it.
+        self.batch.expiry = expiry.or(self.batch.expiry.take());
         self.commit_if_full()
     }
 
@@ -383,8 +386,10 @@ impl Recorder {
         self.snapshots_begun
     }
 
-    /// Has a snapshot made every day from now on, or not, when anything was recorded: what lies behind one may go.
+    /// Has a snapshot made every day from now on when anything was recorded, and kept: what lies behind one may go. Or not, since nothing
+    /// goes.
     pub fn snapshot_daily(&mut self, daily: bool) {
+        self.keeps_daily = daily;
         self.snapshot_every_seconds = daily.then_some(snapshots::SNAPSHOT_EVERY_SECONDS);
     }
 
@@ -641,8 +646,10 @@ impl Recorder {
             }
         }
         let number = self.writer.commit(batch)?;
+        // Also when the last one is from ahead: the clock was wrong then.
         let last = self.snapshot_at.unwrap_or(Timestamp::EPOCH);
-        let is_late = |seconds: i64| self.now >= last.plus_seconds(seconds);
+        let apart = self.now.micros().abs_diff(last.micros());
+        let is_late = |seconds: i64| apart / 1_000_000 >= seconds.unsigned_abs();
         let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS
             || (self.engine.seq() > self.snapshot_seq
                 && (self.snapshot_wanted || self.snapshot_every_seconds.is_some_and(is_late)));
@@ -654,7 +661,7 @@ impl Recorder {
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {
-        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now)?;
+        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now, self.keeps_daily)?;
         self.snapshot_seq = self.engine.seq();
         self.snapshot_at = Some(self.now);
         self.snapshot_wanted = false;

@@ -40,6 +40,7 @@ mod packaging;
 mod quarantine;
 #[cfg(test)]
 mod retention;
+mod retention_race;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]

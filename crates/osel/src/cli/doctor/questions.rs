@@ -62,7 +62,7 @@ fn bus(args: &DoctorArgs) -> anyhow::Result<Result<Questions, ExitCode>> {
     }
     let by_variable = text_of(TRANSPORT_VARIABLE)?;
     match by_variable {
-        Some(url) if !args.config.is_given() && args.source.is_none() => {
+        Some(url) if args.config.file().is_none() && args.source.is_none() => {
             Ok(Ok(by_url(&url, args, TRANSPORT_VARIABLE)?))
         }
         // Who names nothing but files wants nothing connected to, and not by a configuration that happens to be there either.
@@ -76,7 +76,11 @@ fn bus(args: &DoctorArgs) -> anyhow::Result<Result<Questions, ExitCode>> {
 fn names_only_files(args: &DoctorArgs) -> bool {
     let has_files = !args.service_config.is_empty() || !args.trove_config.is_empty();
     let has_interface = args.management.is_some() || args.management_url_file.is_some();
-    has_files && !args.config.is_given() && args.source.is_none() && !has_interface && args.listen.is_none()
+    has_files
+        && args.config.file().is_none()
+        && args.source.is_none()
+        && !has_interface
+        && args.listen.is_none()
 }
 
 fn by_url(url: &str, args: &DoctorArgs, what: &str) -> anyhow::Result<Questions> {

@@ -349,6 +349,7 @@ impl Service {
                     }
                 }
                 Written::Failed { error, .. } => self.failed(error)?,
+                Written::NotExpired(error) => self.keeper.not_expired(&error),
             }
         }
         self.launch_scans();
