@@ -3,30 +3,32 @@
 //! What a batch holds is visible to nobody before it is committed. A commit that fails ends the recorder; what was committed before
 //! stays whole, and the next one goes on from there.
 
+mod batches;
+mod sealing;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
     Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, Retention, RunId,
-    ScanCommand, ScanOutcome, SourceGap, Version,
+    ScanCommand, ScanOutcome, SourceGap,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
 use osel_core::time::Timestamp;
-use osel_core::trail::{Chain, Draft, Hash, Head as TrailHead, Part, PartClass, SealError, Sealed};
+use osel_core::trail::{Chain, Hash, Head as TrailHead, SealError, Sealed};
 
 use super::entries::MessageHeads;
 use super::salts::Salts;
 use super::state::Follower;
-use super::writer::{Batch, OnFailure, Writer, Written};
+use super::writer::{Batch, OnFailure, Writer};
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
 use crate::source::place::Place;
 use crate::store::{
-    CommandRow, Counters, CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, PartContent,
-    QuarantineItem, QuarantineState, StoredPart, StoredRecord, VersionSet,
+    CommandRow, CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, QuarantineItem,
+    QuarantineState,
 };
 
 /// The most inputs in one commit: larger batches gain nothing and wait longer.
@@ -424,64 +426,6 @@ impl Recorder {
         self.commit_if_full()
     }
 
-    /// Has what was taken so far written, without waiting for it, and says as the how-manieth batch; none when there is nothing to
-    /// write.
-    ///
-    /// # Errors
-    /// When an earlier batch could not be written.
-    pub fn commit_batch(&mut self) -> Result<Option<u64>, RecordError> {
-        self.commit()
-    }
-
-    /// Has what was taken so far written, cursors included, without waiting for it, and says as the how-manieth batch. It may be empty.
-    ///
-    /// # Errors
-    /// When the writer has ended.
-    pub fn close_batch(&mut self, cursors: Vec<CursorRow>) -> Result<u64, RecordError> {
-        for row in cursors {
-            self.cursors.insert(row.source.clone(), row.clone());
-            self.batch.cursors.push(row);
-        }
-        self.give_batch()
-    }
-
-    /// Whether something waits to be written that no batch has yet.
-    pub fn has_open(&self) -> bool {
-        !self.batch.is_empty() || !self.counted.is_empty()
-    }
-
-    /// How many batches have become durable so far.
-    ///
-    /// # Errors
-    /// When an earlier batch could not be written.
-    pub fn durable_batches(&mut self) -> Result<u64, RecordError> {
-        Ok(self.writer.durable()?)
-    }
-
-    /// Waits until one more batch has become durable, if there is one that has not.
-    ///
-    /// # Errors
-    /// When an earlier batch could not be written.
-    pub fn wait(&mut self) -> Result<(), RecordError> {
-        Ok(self.writer.wait()?)
-    }
-
-    /// What became of batches since the last call.
-    ///
-    /// # Errors
-    /// When the writer has ended.
-    pub fn take_written(&mut self) -> Result<Vec<Written>, RecordError> {
-        Ok(self.writer.take_written()?)
-    }
-
-    /// Tries again what could not be written.
-    ///
-    /// # Errors
-    /// When the writer has ended.
-    pub fn retry(&mut self) -> Result<(), RecordError> {
-        Ok(self.writer.retry()?)
-    }
-
     /// The commands whose records are durable in these batches; each is handed out once.
     pub fn take_commands(&mut self, durable: u64) -> Vec<ScanCommand> {
         let ready = self.commands.iter().take_while(|(batch, _)| *batch <= durable).count();
@@ -491,30 +435,6 @@ impl Recorder {
     /// When a [`Self::tick`] is wanted.
     pub fn wake_at(&self) -> Option<Timestamp> {
         self.out.wake_at
-    }
-
-    /// Makes everything durable that was taken so far, and hands out the commands that may be carried out now.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn flush(&mut self) -> Result<Vec<ScanCommand>, RecordError> {
-        self.commit()?;
-        self.head = self.writer.flush()?;
-        let given = self.writer.given();
-        Ok(self.take_commands(given))
-    }
-
-    /// Makes everything durable, and the state quick to open again.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn finish(&mut self) -> Result<Head, RecordError> {
-        self.commit()?;
-        if self.engine.seq() > self.snapshot_seq && !self.engine.is_reading() {
-            self.snapshot()?;
-        }
-        self.head = self.writer.flush()?;
-        Ok(self.head)
     }
 
     /// Writes the options down before the first input that is handled by them, unless the journal says the same already.
@@ -527,200 +447,9 @@ impl Recorder {
         }
     }
 
-    /// Makes durable what can be within that time, and ends; whether it is all. No snapshot is made: the next start folds what came after the
-    /// last one.
-    ///
-    /// # Errors
-    /// When the writer has ended.
-    pub fn end_within(mut self, time: Duration) -> Result<bool, RecordError> {
-        self.writer.take_written()?;
-        // A store that has not taken what it was given before will not take more now, and must not be waited for.
-        if self.writer.is_done() {
-            self.commit()?;
-        }
-        Ok(self.writer.end_within(time))
-    }
-
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         self.now = now;
         self.out.clear();
         self.engine.handle(now, input, &mut self.out);
     }
-
-    fn seal(&mut self) -> Result<(), RecordError> {
-        self.seal_with(Vec::new(), false).map(|_| ())
-    }
-
-    /// Seals what the engine put out. The payload belongs to the record of the message itself, which is the first when there is one;
-    /// it comes back for the entry, which keeps it.
-    fn seal_with(&mut self, payload: Vec<u8>, recorded: bool) -> Result<Vec<u8>, RecordError> {
-        let entry = self.entry;
-        let mut kept = payload;
-        for (place, body) in self.out.records.iter().enumerate() {
-            let mut parts = body.parts();
-            let with_payload = recorded && place == 0;
-            if with_payload {
-                let bytes = std::mem::take(&mut kept);
-                parts.push(Part { class: PartClass::Payload, project: body.project(), bytes });
-            }
-            let draft =
-                Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
-            let mut failed = None;
-            let salts = &mut self.salts;
-            let mut salt = || {
-                salts.draw().unwrap_or_else(|error| {
-                    failed = Some(error);
-                    Default::default()
-                })
-            };
-            let sealed = self.chain.seal_into(&draft, &mut salt, &mut self.sealed);
-            if let Some(error) = failed {
-                return Err(RecordError::Random(error));
-            }
-            let seq = self.chain.head().seq;
-            sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
-            if with_payload && let Some(part) = parts.last_mut() {
-                kept = std::mem::take(&mut part.bytes);
-            }
-            let record = stored(entry, body.kind.code(), body.time, &self.sealed, parts);
-            self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
-            self.batch.records.push(record);
-        }
-        for set in version_sets(&self.out.versions) {
-            self.batch.bytes += set.data.len();
-            self.batch.versions.push(set);
-        }
-        for command in self.out.commands.drain(..) {
-            self.batch.commands.push(CommandRow {
-                id: command.id.to_string(),
-                seq: command.seq,
-                state: PLANNED.to_owned(),
-                body: serde_json::to_vec(&command).unwrap_or_default(),
-                updated_at: self.now,
-            });
-            self.commands.push_back((self.writer.given() + 1, command));
-        }
-        self.out.versions.clear();
-        self.out.records.clear();
-        Ok(kept)
-    }
-
-    fn push_entry(&mut self, at: Timestamp, kind: EntryKind, source: Arc<str>, head: Vec<u8>, body: Vec<u8>) {
-        self.batch.bytes += head.len() + body.len();
-        self.batch.entries.push(Entry { number: self.entry, at, kind, source, head, body, erased: false });
-    }
-
-    /// Whoever drives decides when a batch of messages is full; this is the bound that holds in any case.
-    fn commit_if_overfull(&mut self) -> Result<(), RecordError> {
-        if self.batch.entries.len() >= 4 * BATCH_ENTRIES_MAX || self.batch.bytes >= 4 * BATCH_BYTES_MAX {
-            self.commit()?;
-        }
-        Ok(())
-    }
-
-    fn commit_if_full(&mut self) -> Result<(), RecordError> {
-        if self.batch.entries.len() >= BATCH_ENTRIES_MAX || self.batch.bytes >= BATCH_BYTES_MAX {
-            self.commit()?;
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self) -> Result<Option<u64>, RecordError> {
-        if self.has_open() { self.give_batch().map(Some) } else { Ok(None) }
-    }
-
-    fn give_batch(&mut self) -> Result<u64, RecordError> {
-        let next = self.batch.empty_alike();
-        let mut batch = std::mem::replace(&mut self.batch, next);
-        let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
-        counted.sort_unstable();
-        batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
-        for (source, place) in std::mem::take(&mut self.read_to) {
-            if !batch.cursors.iter().any(|row| *row.source == *source) {
-                let row = self.cursors.entry(source.to_string()).or_insert_with_key(|source| CursorRow {
-                    source: source.clone(),
-                    ..CursorRow::default()
-                });
-                row.place = Some(place.to_string());
-                batch.cursors.push(row.clone());
-            }
-        }
-        let number = self.writer.commit(batch)?;
-        // Also when the last one is from ahead: the clock was wrong then.
-        let last = self.snapshot_at.unwrap_or(Timestamp::EPOCH);
-        let apart = self.now.micros().abs_diff(last.micros());
-        let is_late = |seconds: i64| apart / 1_000_000 >= seconds.unsigned_abs();
-        let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS
-            || (self.engine.seq() > self.snapshot_seq
-                && (self.snapshot_wanted || self.snapshot_every_seconds.is_some_and(is_late)));
-        // What a read has shown so far is in the journal only, until its end.
-        if due && !self.engine.is_reading() {
-            self.snapshot()?;
-        }
-        Ok(number)
-    }
-
-    fn snapshot(&mut self) -> Result<(), RecordError> {
-        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now, self.keeps_daily)?;
-        self.snapshot_seq = self.engine.seq();
-        self.snapshot_at = Some(self.now);
-        self.snapshot_wanted = false;
-        self.snapshots_begun += 1;
-        Ok(())
-    }
-}
-
-fn part_bytes(part: &StoredPart) -> usize {
-    match &part.content {
-        PartContent::Bytes(bytes) => bytes.len(),
-        PartContent::InEntry | PartContent::Gone => 0,
-    }
-}
-
-fn stored(entry: u64, kind: u8, time: Timestamp, sealed: &Sealed, parts: Vec<Part>) -> StoredRecord {
-    let parts = sealed.parts.iter().zip(parts).map(|(sealed, part)| StoredPart {
-        class: sealed.class.code(),
-        project: sealed.project.as_ref().map(|project| project.with_text(str::to_owned)),
-        salt: sealed.salt,
-        content: match part.class {
-            PartClass::Payload => PartContent::InEntry,
-            _ => PartContent::Bytes(part.bytes),
-        },
-    });
-    StoredRecord {
-        seq: sealed.seq,
-        entry,
-        kind,
-        time,
-        as_of: sealed.as_of,
-        canonical: sealed.canonical.clone(),
-        hash: sealed.hash.0,
-        parts: parts.collect(),
-    }
-}
-
-/// The versions of each record together.
-fn version_sets(versions: &[Version]) -> Vec<VersionSet> {
-    let sets = versions.chunk_by(|a, b| a.seq == b.seq);
-    sets.map(|versions| {
-        let mut data = Vec::new();
-        snapshots::write_versions(versions, &mut data);
-        VersionSet { seq: versions[0].seq, data }
-    })
-    .collect()
-}
-
-fn counters(engine: &Engine, source: &Arc<str>) -> Option<Counters> {
-    let ledger = engine.ledger().get(source)?;
-    let unmodelled = ledger.unmodelled.iter().map(|(name, &count)| (name.to_string(), count)).collect();
-    Some(Counters {
-        source: source.to_string(),
-        received: ledger.received,
-        recorded: ledger.recorded,
-        duplicate: ledger.duplicate,
-        ignored: ledger.ignored,
-        quarantined: ledger.quarantined,
-        unmodelled,
-        ignored_by: BTreeMap::default(),
-    })
 }

@@ -1,0 +1,185 @@
+//! Batches of a recorder: when one is closed, what goes with it, and what became of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use osel_core::engine::{Engine, ScanCommand};
+use osel_core::time::Timestamp;
+
+use super::super::snapshots;
+use super::super::writer::Written;
+use super::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, RecordError, Recorder};
+use crate::store::{Counters, CursorRow, Head};
+
+impl Recorder {
+    /// Has what was taken so far written, without waiting for it, and says as the how-manieth batch; none when there is nothing to
+    /// write.
+    ///
+    /// # Errors
+    /// When an earlier batch could not be written.
+    pub fn commit_batch(&mut self) -> Result<Option<u64>, RecordError> {
+        self.commit()
+    }
+
+    /// Has what was taken so far written, cursors included, without waiting for it, and says as the how-manieth batch. It may be empty.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn close_batch(&mut self, cursors: Vec<CursorRow>) -> Result<u64, RecordError> {
+        for row in cursors {
+            self.cursors.insert(row.source.clone(), row.clone());
+            self.batch.cursors.push(row);
+        }
+        self.give_batch()
+    }
+
+    /// Whether something waits to be written that no batch has yet.
+    pub fn has_open(&self) -> bool {
+        !self.batch.is_empty() || !self.counted.is_empty()
+    }
+
+    /// How many batches have become durable so far.
+    ///
+    /// # Errors
+    /// When an earlier batch could not be written.
+    pub fn durable_batches(&mut self) -> Result<u64, RecordError> {
+        Ok(self.writer.durable()?)
+    }
+
+    /// Waits until one more batch has become durable, if there is one that has not.
+    ///
+    /// # Errors
+    /// When an earlier batch could not be written.
+    pub fn wait(&mut self) -> Result<(), RecordError> {
+        Ok(self.writer.wait()?)
+    }
+
+    /// What became of batches since the last call.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn take_written(&mut self) -> Result<Vec<Written>, RecordError> {
+        Ok(self.writer.take_written()?)
+    }
+
+    /// Tries again what could not be written.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn retry(&mut self) -> Result<(), RecordError> {
+        Ok(self.writer.retry()?)
+    }
+
+    /// Makes everything durable that was taken so far, and hands out the commands that may be carried out now.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn flush(&mut self) -> Result<Vec<ScanCommand>, RecordError> {
+        self.commit()?;
+        self.head = self.writer.flush()?;
+        let given = self.writer.given();
+        Ok(self.take_commands(given))
+    }
+
+    /// Makes everything durable, and the state quick to open again.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn finish(&mut self) -> Result<Head, RecordError> {
+        self.commit()?;
+        if self.engine.seq() > self.snapshot_seq && !self.engine.is_reading() {
+            self.snapshot()?;
+        }
+        self.head = self.writer.flush()?;
+        Ok(self.head)
+    }
+
+    /// Makes durable what can be within that time, and ends; whether it is all. No snapshot is made: the next start folds what came after the
+    /// last one.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn end_within(mut self, time: Duration) -> Result<bool, RecordError> {
+        self.writer.take_written()?;
+        // A store that has not taken what it was given before will not take more now, and must not be waited for.
+        if self.writer.is_done() {
+            self.commit()?;
+        }
+        Ok(self.writer.end_within(time))
+    }
+
+    /// Whoever drives decides when a batch of messages is full; this is the bound that holds in any case.
+    pub(super) fn commit_if_overfull(&mut self) -> Result<(), RecordError> {
+        if self.batch.entries.len() >= 4 * BATCH_ENTRIES_MAX || self.batch.bytes >= 4 * BATCH_BYTES_MAX {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit_if_full(&mut self) -> Result<(), RecordError> {
+        if self.batch.entries.len() >= BATCH_ENTRIES_MAX || self.batch.bytes >= BATCH_BYTES_MAX {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self) -> Result<Option<u64>, RecordError> {
+        if self.has_open() { self.give_batch().map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn give_batch(&mut self) -> Result<u64, RecordError> {
+        let next = self.batch.empty_alike();
+        let mut batch = std::mem::replace(&mut self.batch, next);
+        let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
+        counted.sort_unstable();
+        batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
+        for (source, place) in std::mem::take(&mut self.read_to) {
+            if !batch.cursors.iter().any(|row| *row.source == *source) {
+                let row = self.cursors.entry(source.to_string()).or_insert_with_key(|source| CursorRow {
+                    source: source.clone(),
+                    ..CursorRow::default()
+                });
+                row.place = Some(place.to_string());
+                batch.cursors.push(row.clone());
+            }
+        }
+        let number = self.writer.commit(batch)?;
+        // Also when the last one is from ahead: the clock was wrong then.
+        let last = self.snapshot_at.unwrap_or(Timestamp::EPOCH);
+        let apart = self.now.micros().abs_diff(last.micros());
+        let is_late = |seconds: i64| apart / 1_000_000 >= seconds.unsigned_abs();
+        let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS
+            || (self.engine.seq() > self.snapshot_seq
+                && (self.snapshot_wanted || self.snapshot_every_seconds.is_some_and(is_late)));
+        // What a read has shown so far is in the journal only, until its end.
+        if due && !self.engine.is_reading() {
+            self.snapshot()?;
+        }
+        Ok(number)
+    }
+
+    fn snapshot(&mut self) -> Result<(), RecordError> {
+        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now, self.keeps_daily)?;
+        self.snapshot_seq = self.engine.seq();
+        self.snapshot_at = Some(self.now);
+        self.snapshot_wanted = false;
+        self.snapshots_begun += 1;
+        Ok(())
+    }
+}
+
+fn counters(engine: &Engine, source: &Arc<str>) -> Option<Counters> {
+    let ledger = engine.ledger().get(source)?;
+    let unmodelled = ledger.unmodelled.iter().map(|(name, &count)| (name.to_string(), count)).collect();
+    Some(Counters {
+        source: source.to_string(),
+        received: ledger.received,
+        recorded: ledger.recorded,
+        duplicate: ledger.duplicate,
+        ignored: ledger.ignored,
+        quarantined: ledger.quarantined,
+        unmodelled,
+        ignored_by: BTreeMap::default(),
+    })
+}

@@ -1,0 +1,123 @@
+//! From what the engine puts out to records, entries, versions and commands of the open batch.
+
+use std::sync::Arc;
+
+use osel_core::engine::Version;
+use osel_core::time::Timestamp;
+use osel_core::trail::{Draft, Part, PartClass, Sealed};
+
+use super::super::snapshots;
+use super::{PLANNED, RecordError, Recorder};
+use crate::store::{CommandRow, Entry, EntryKind, PartContent, StoredPart, StoredRecord, VersionSet};
+
+impl Recorder {
+    pub(super) fn seal(&mut self) -> Result<(), RecordError> {
+        self.seal_with(Vec::new(), false).map(|_| ())
+    }
+
+    /// Seals what the engine put out. The payload belongs to the record of the message itself, which is the first when there is one;
+    /// it comes back for the entry, which keeps it.
+    pub(super) fn seal_with(&mut self, payload: Vec<u8>, recorded: bool) -> Result<Vec<u8>, RecordError> {
+        let entry = self.entry;
+        let mut kept = payload;
+        for (place, body) in self.out.records.iter().enumerate() {
+            let mut parts = body.parts();
+            let with_payload = recorded && place == 0;
+            if with_payload {
+                let bytes = std::mem::take(&mut kept);
+                parts.push(Part { class: PartClass::Payload, project: body.project(), bytes });
+            }
+            let draft =
+                Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
+            let mut failed = None;
+            let salts = &mut self.salts;
+            let mut salt = || {
+                salts.draw().unwrap_or_else(|error| {
+                    failed = Some(error);
+                    Default::default()
+                })
+            };
+            let sealed = self.chain.seal_into(&draft, &mut salt, &mut self.sealed);
+            if let Some(error) = failed {
+                return Err(RecordError::Random(error));
+            }
+            let seq = self.chain.head().seq;
+            sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
+            if with_payload && let Some(part) = parts.last_mut() {
+                kept = std::mem::take(&mut part.bytes);
+            }
+            let record = stored(entry, body.kind.code(), body.time, &self.sealed, parts);
+            self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
+            self.batch.records.push(record);
+        }
+        for set in version_sets(&self.out.versions) {
+            self.batch.bytes += set.data.len();
+            self.batch.versions.push(set);
+        }
+        for command in self.out.commands.drain(..) {
+            self.batch.commands.push(CommandRow {
+                id: command.id.to_string(),
+                seq: command.seq,
+                state: PLANNED.to_owned(),
+                body: serde_json::to_vec(&command).unwrap_or_default(),
+                updated_at: self.now,
+            });
+            self.commands.push_back((self.writer.given() + 1, command));
+        }
+        self.out.versions.clear();
+        self.out.records.clear();
+        Ok(kept)
+    }
+
+    pub(super) fn push_entry(
+        &mut self,
+        at: Timestamp,
+        kind: EntryKind,
+        source: Arc<str>,
+        head: Vec<u8>,
+        body: Vec<u8>,
+    ) {
+        self.batch.bytes += head.len() + body.len();
+        self.batch.entries.push(Entry { number: self.entry, at, kind, source, head, body, erased: false });
+    }
+}
+
+fn part_bytes(part: &StoredPart) -> usize {
+    match &part.content {
+        PartContent::Bytes(bytes) => bytes.len(),
+        PartContent::InEntry | PartContent::Gone => 0,
+    }
+}
+
+fn stored(entry: u64, kind: u8, time: Timestamp, sealed: &Sealed, parts: Vec<Part>) -> StoredRecord {
+    let parts = sealed.parts.iter().zip(parts).map(|(sealed, part)| StoredPart {
+        class: sealed.class.code(),
+        project: sealed.project.as_ref().map(|project| project.with_text(str::to_owned)),
+        salt: sealed.salt,
+        content: match part.class {
+            PartClass::Payload => PartContent::InEntry,
+            _ => PartContent::Bytes(part.bytes),
+        },
+    });
+    StoredRecord {
+        seq: sealed.seq,
+        entry,
+        kind,
+        time,
+        as_of: sealed.as_of,
+        canonical: sealed.canonical.clone(),
+        hash: sealed.hash.0,
+        parts: parts.collect(),
+    }
+}
+
+/// The versions of each record together.
+fn version_sets(versions: &[Version]) -> Vec<VersionSet> {
+    let sets = versions.chunk_by(|a, b| a.seq == b.seq);
+    sets.map(|versions| {
+        let mut data = Vec::new();
+        snapshots::write_versions(versions, &mut data);
+        VersionSet { seq: versions[0].seq, data }
+    })
+    .collect()
+}
