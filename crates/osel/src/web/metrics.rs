@@ -46,6 +46,7 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Self(status) = self;
         let out = &mut encoder;
+        let has_store = matches!(status.phase, Phase::Running | Phase::Stopping);
         out.encode_descriptor("build", "The program.", None, MetricType::Info)?
             .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
         gauge(
@@ -61,9 +62,9 @@ impl Collector for Scrape {
             "Whether the store takes writes.",
             None,
             // One that is not open yet takes none.
-            flag(status.phase != Phase::Starting && status.store_trouble.is_none()),
+            flag(has_store && status.store_trouble.is_none()),
         )?;
-        if status.phase != Phase::Starting {
+        if has_store {
             // No counter: it goes on over starts, and back by what a kill kept from being durable.
             gauge(out, "trail_records", "Records of the trail.", None, status.records as f64)?;
         }

@@ -7,9 +7,10 @@
 use std::time::{Duration, Instant};
 
 use osel_core::engine::EngineOptions;
+use osel_core::time::Timestamp;
 
 use super::super::durability;
-use super::super::open::{StoreAccess, reader_at, writer_by};
+use super::super::open::{StoreAccess, now, reader_at, writer_by};
 use crate::config::{Remark, StoreConfig};
 use crate::runtime::service::ServiceStatus;
 use crate::runtime::state::Follower;
@@ -41,6 +42,7 @@ pub(super) fn take(
     mut waiting: impl FnMut(ServiceStatus),
 ) -> anyhow::Result<Option<Lead>> {
     let mut said: Option<Instant> = None;
+    let mut unopened: Option<Timestamp> = None;
     let mut standby: Option<Standby> = None;
     loop {
         let error = match writer_by(access) {
@@ -57,7 +59,7 @@ pub(super) fn take(
         };
         let wait = match error.downcast_ref::<JournalError>() {
             Some(JournalError::InUse { process, .. }) if matches!(access(), StoreConfig::Postgres(_)) => {
-                said = None;
+                (said, unopened) = (None, None);
                 let standby = standby.get_or_insert_with(Standby::default);
                 standby.follow(&access(), options, process);
                 let is_ready = standby.follower.is_some();
@@ -65,7 +67,8 @@ pub(super) fn take(
                 STANDBY_WAIT
             }
             Some(error) if error.class() == ErrorClass::Transient => {
-                waiting(ServiceStatus::starting());
+                let since = *unopened.get_or_insert_with(now);
+                waiting(ServiceStatus::unopened(since, format!("{error:#}")));
                 OPEN_WAIT
             }
             _ => return Err(error),
