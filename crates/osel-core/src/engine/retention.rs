@@ -41,6 +41,9 @@ pub enum Retention {
     Quarantine {
         /// Of those that were put there before.
         before: Timestamp,
+        /// Why.
+        #[serde(default)]
+        why: RetentionWhy,
     },
     /// The disk budget is another matter than before.
     Budget {
@@ -54,10 +57,11 @@ pub enum Retention {
 }
 
 /// Why something goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetentionWhy {
     /// It is older than is kept.
+    #[default]
     Age,
     /// There is more of it than is kept.
     Size,
@@ -154,11 +158,17 @@ impl Retention {
                 ];
                 (text, facts.into())
             }
-            Self::Quarantine { before } => {
+            Self::Quarantine { before, why } => {
                 let text = format!(
-                    "the bytes of messages quarantined before {before} are held no longer than other inputs"
+                    "the bytes of messages quarantined before {before} are held no longer than other inputs, since {}",
+                    why.sentence()
                 );
-                (text, vec![("retention", "quarantine".to_owned()), ("before", before.to_string())])
+                let facts = [
+                    ("retention", "quarantine".to_owned()),
+                    ("before", before.to_string()),
+                    ("why", why.as_str().to_owned()),
+                ];
+                (text, facts.into())
             }
             Self::Budget { state, used_bytes, budget_bytes } => {
                 let text =

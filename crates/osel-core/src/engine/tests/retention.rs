@@ -46,9 +46,9 @@ fn parts_and_quarantine_and_budget_are_told() {
     assert!(text.starts_with(
         "parts of records up to 7 go (body, personal), since the disk budget is nearly used up; what commits to them stays\n"
     ));
-    let text = told(Retention::Quarantine { before: at(1) });
+    let text = told(Retention::Quarantine { before: at(1), why: RetentionWhy::Age });
     assert!(text.starts_with(&format!(
-        "the bytes of messages quarantined before {} are held no longer than other inputs\n",
+        "the bytes of messages quarantined before {} are held no longer than other inputs, since they are older than is kept\n",
         at(1)
     )));
     let text = told(Retention::Budget { state: BudgetState::Exhausted, used_bytes: 97, budget_bytes: 100 });

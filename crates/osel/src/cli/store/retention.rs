@@ -172,7 +172,7 @@ fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::R
         std::ops::ControlFlow::Continue(())
     })?;
     let before = decision.told.iter().find_map(|told| match told {
-        Retention::Quarantine { before } => Some(Goes { up_to: None, before: Some(before.to_string()) }),
+        Retention::Quarantine { before, .. } => Some(Goes { up_to: None, before: Some(before.to_string()) }),
         _ => None,
     });
     lines.push(Line { kind: "quarantine", count: Some(held), oldest, goes: before, ..Line::default() });

@@ -73,6 +73,8 @@ pub struct Kept {
     pub snapshots: Vec<SnapshotInfo>,
     /// The latest time that a message told; none when no message did lately.
     pub told: Option<Timestamp>,
+    /// The latest time at which messages were quarantined that are held from before the checkpoint; none when none are.
+    pub held: Option<Timestamp>,
     /// The last record that is older than [`Policy::records`] allows; 0 for none.
     pub old_record: u64,
     /// The last record that is older than [`Policy::personal_days`] allows; 0 for none.
@@ -89,7 +91,7 @@ pub struct Plan {
     /// Personal parts of records up to this go.
     pub personal: Option<u64>,
     /// Bytes of messages quarantined before this go.
-    pub quarantine_before: Option<Timestamp>,
+    pub quarantine: Option<(Timestamp, RetentionWhy)>,
     /// How full the store is.
     pub budget: BudgetState,
     /// More should go than there is a snapshot for: one is wanted now.
@@ -158,6 +160,9 @@ pub fn plan(policy: &Policy, kept: &Kept, now: Timestamp, before: BudgetState) -
         .filter(|_| is_biting)
         .map_or(0, |budget| kept.holdings.used_bytes.saturating_sub(percent(budget, AIM_PERCENT)));
 
+    let quarantine = quarantine(policy, kept, now, over_budget);
+    // What nobody could read is older than any input, and goes first.
+    let over_budget = if matches!(quarantine, Some((_, RetentionWhy::Budget))) { 0 } else { over_budget };
     let (checkpoint, wants_snapshot) = inputs(policy, kept, now, over_budget);
     // What is kept of records is worth more than inputs: it goes when no input can.
     let spared = if checkpoint.is_some() || wants_snapshot { 0 } else { over_budget };
@@ -167,13 +172,15 @@ pub fn plan(policy: &Policy, kept: &Kept, now: Timestamp, before: BudgetState) -
     let gone = |class: PartClass| kept.expiry.parts.get(&class.code()).copied().unwrap_or(0);
     let going = records.map_or(0, |(seq, _)| seq);
     let old_person = kept.old_person.min(kept.head.seq);
-    let quarantine_before = cutoff(now, policy.quarantine_days);
-    let eases = checkpoint.is_some() || wants_snapshot || records.is_some();
+    let eases = checkpoint.is_some()
+        || wants_snapshot
+        || records.is_some()
+        || matches!(quarantine, Some((_, RetentionWhy::Budget)));
     Plan {
         checkpoint,
         records,
         personal: Some(old_person).filter(|&seq| seq > gone(PartClass::Personal).max(going)),
-        quarantine_before: quarantine_before.filter(|&time| time > kept.expiry.quarantine_before),
+        quarantine,
         budget: if is_biting && !eases { BudgetState::Exhausted } else { level },
         wants_snapshot,
     }
@@ -202,6 +209,22 @@ fn percent(whole: u64, percent: u64) -> u64 {
 fn share(whole: u64, part: u64, of: u64) -> u64 {
     let product = u128::from(whole) * u128::from(part);
     u64::try_from(product.div_ceil(u128::from(of.max(1)))).unwrap_or(u64::MAX)
+}
+
+/// Until when messages in quarantine are not held any longer; those from before the checkpoint only as long as there is room.
+fn quarantine(
+    policy: &Policy,
+    kept: &Kept,
+    now: Timestamp,
+    over_budget: u64,
+) -> Option<(Timestamp, RetentionWhy)> {
+    let old = cutoff(now, policy.quarantine_days)?;
+    let held = kept.held.filter(|_| over_budget > 0).map(|at| Timestamp::from_micros(at.micros() + 1));
+    let due = match held.filter(|&held| held > old) {
+        Some(held) => (held, RetentionWhy::Budget),
+        None => (old, RetentionWhy::Age),
+    };
+    Some(due).filter(|(time, _)| *time > kept.expiry.quarantine_before)
 }
 
 /// The checkpoint that is due, and whether a later one would be that there is none for.

@@ -34,6 +34,7 @@ fn kept(days: u64) -> Kept {
         },
         snapshots,
         told: Some(day(days as i64)),
+        held: None,
         old_record: 0,
         old_person: 0,
     }
@@ -79,8 +80,8 @@ fn a_clock_that_runs_ahead_makes_nothing_old() {
     let store = kept(20);
     assert_eq!(ahead(&store).checkpoint, None, "the last message told day 20");
     assert_eq!(
-        ahead(&store).quarantine_before,
-        Some(day(21 - 30)),
+        ahead(&store).quarantine,
+        Some((day(21 - 30), RetentionWhy::Age)),
         "a day more than messages told is believed"
     );
     assert_eq!(ahead(&Kept { told: None, ..kept(40) }), Plan::default(), "no message told anything");
@@ -191,7 +192,7 @@ fn old_parts_of_records_go_and_persons_before_them() {
     let told = plan(&policy, &store, day(400), BudgetState::Within);
     assert_eq!(told.records, Some((700, RetentionWhy::Age)));
     assert_eq!(told.personal, Some(2100));
-    assert_eq!(told.quarantine_before, Some(day(340)));
+    assert_eq!(told.quarantine, Some((day(340), RetentionWhy::Age)));
     store.expiry.parts = RECORD_CLASSES.map(|class| (class.code(), 700)).into();
     store.expiry.parts.insert(PartClass::Personal.code(), 2100);
     store.expiry.quarantine_before = day(340);
@@ -236,4 +237,24 @@ fn the_budget_warns_bites_and_says_when_nothing_may_go() {
     let policy = Policy { records: limited, ..policy(84_000, limited) };
     let told = plan(&policy, &store, day(40), BudgetState::Biting);
     assert_eq!((told.records, told.budget), (Some((880, RetentionWhy::Budget)), BudgetState::Biting));
+}
+
+#[test]
+fn what_nobody_could_read_goes_before_inputs() {
+    let policy = Policy { budget_bytes: Some(84_000), quarantine_days: Some(60), ..inputs(Some(30), None) };
+    let biting = |policy: &Policy, kept: &Kept| plan(policy, kept, day(20), BudgetState::Tight);
+    // Held from before the checkpoint, and there is too much of everything.
+    let last = day(15).plus_seconds(1);
+    let mut store = Kept { held: Some(last), ..kept(40) };
+    let first = biting(&policy, &store);
+    let before = Timestamp::from_micros(last.micros() + 1);
+    assert_eq!(first.quarantine, Some((before, RetentionWhy::Budget)));
+    assert_eq!((checkpoint(&first), first.budget), (None, BudgetState::Biting));
+    // Then inputs do, and at once where messages in quarantine are kept for ever.
+    store.held = None;
+    store.expiry.quarantine_before = before;
+    assert_eq!(checkpoint(&biting(&policy, &store)), Some((5, RetentionWhy::Budget)));
+    let for_ever = Policy { quarantine_days: None, ..policy };
+    let held = biting(&for_ever, &Kept { held: Some(last), ..kept(40) });
+    assert_eq!((held.quarantine, checkpoint(&held)), (None, Some((5, RetentionWhy::Budget))));
 }

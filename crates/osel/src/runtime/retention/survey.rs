@@ -11,7 +11,7 @@ use osel_core::trail::PartClass;
 
 use super::policy::{Kept, Plan, Policy, RECORD_CLASSES, believed, cutoff, plan};
 use crate::runtime::snapshots;
-use crate::store::{Checkpoint, Expiry, JournalError, Reader, SnapshotInfo};
+use crate::store::{Checkpoint, Expiry, JournalError, QuarantineState, Reader, SnapshotInfo};
 
 /// Among so many of the last records it is looked for what time messages told: enough that those that came late or lied do not count.
 const TOLD_RECORDS: u64 = 1000;
@@ -49,16 +49,34 @@ pub fn look(reader: &mut dyn Reader, policy: &Policy, now: Timestamp) -> Result<
         None => Ok(0),
     };
     let (old_record, old_person) = (old(policy.records.days)?, old(policy.personal_days)?);
+    let expiry = reader.expiry()?;
+    let held = held(reader, &expiry, now)?;
     Ok(Kept {
         // It was read first, so that nothing else is behind it.
         head,
-        expiry: reader.expiry()?,
+        expiry,
+        held,
         holdings: reader.holdings()?,
         snapshots: reader.snapshots()?,
         told,
         old_record,
         old_person,
     })
+}
+
+/// When the last of the messages was quarantined that are held from before the checkpoint.
+fn held(reader: &mut dyn Reader, expiry: &Expiry, now: Timestamp) -> Result<Option<Timestamp>, JournalError> {
+    let mut held = None;
+    reader.quarantine(Some(QuarantineState::Held), &mut |item| {
+        // They come in the order in which they were put there.
+        if item.entry > expiry.checkpoint.entry {
+            return ControlFlow::Break(());
+        }
+        // One from ahead would take those to come with it.
+        held = held.max(Some(item.at).filter(|at| (expiry.quarantine_before..=now).contains(at)));
+        ControlFlow::Continue(())
+    })?;
+    Ok(held)
 }
 
 /// The latest time that a message told, of those that were recorded last.
@@ -127,12 +145,12 @@ pub fn survey(
         expiry.checkpoint = Checkpoint { snapshot: info.id, seq: info.seq, entry: info.entry };
     }
     parts(&plan, &mut expiry, &mut decision.told);
-    if let Some(before) = plan.quarantine_before {
+    if let Some((before, why)) = plan.quarantine {
         expiry.quarantine_before = before;
         let since_ever = kept.expiry.quarantine_before == Timestamp::MIN;
         // In a store without quarantined messages nothing goes, and nothing is to be told.
         if holds_before(reader, before, (!since_ever).then_some(kept.expiry.quarantine_before))? {
-            decision.told.push(Retention::Quarantine { before });
+            decision.told.push(Retention::Quarantine { before, why });
         }
     }
     let tells = decision.told.iter().any(|told| !matches!(told, Retention::Budget { .. }));
@@ -181,9 +199,8 @@ fn holds_before(
 ) -> Result<bool, JournalError> {
     use std::ops::ControlFlow::{Break, Continue};
 
-    use crate::store::QuarantineState::Held;
     let mut found = false;
-    reader.quarantine(Some(Held), &mut |item| {
+    reader.quarantine(Some(QuarantineState::Held), &mut |item| {
         found = item.at < before && since.is_none_or(|since| item.at >= since);
         // They come in the order in which they were put there.
         if found || item.at >= before { Break(()) } else { Continue(()) }

@@ -157,7 +157,7 @@ fn log(told: &Retention) {
             let classes = classes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             tracing::info!(classes, up_to_record = seq, "parts of records go");
         }
-        Retention::Quarantine { before } => {
+        Retention::Quarantine { before, .. } => {
             tracing::info!(%before, "messages in quarantine since before this are not held any longer");
         }
         Retention::Budget { state, used_bytes, budget_bytes } => match state {
