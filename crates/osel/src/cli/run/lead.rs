@@ -43,13 +43,11 @@ pub(super) fn take(
     loop {
         let error = match writer_by(access) {
             Ok(journal) => {
-                if standby.is_some() {
-                    tracing::info!("takes the lead");
-                }
+                let follower = standby.and_then(|standby| standby.into_follower(&*journal));
                 for Remark { what, .. } in durability::remarks(&access(), None) {
                     tracing::warn!(detail = what, "the database may lose what is acknowledged");
                 }
-                return Ok(Some(Lead { journal, follower: standby.and_then(|standby| standby.follower) }));
+                return Ok(Some(Lead { journal, follower }));
             }
             Err(error) => error,
         };
@@ -97,9 +95,32 @@ impl Standby {
             Ok(_) => {}
             // What was folded so far is not known: from the newest snapshot again.
             Err(error) => {
-                tracing::debug!(error = format!("{error:#}"), "the journal cannot be followed just now");
+                match error.downcast_ref() {
+                    Some(rewritten @ JournalError::Rewritten { .. }) => tell_rewritten(rewritten),
+                    _ => {
+                        tracing::debug!(
+                            error = format!("{error:#}"),
+                            "the journal cannot be followed just now"
+                        );
+                    }
+                }
                 (self.reader, self.follower) = (None, None);
             }
+        }
+    }
+
+    /// The follower, if what it has folded is in the store that is ours now; else all is folded anew.
+    fn into_follower(self, journal: &dyn Journal) -> Option<Follower> {
+        tracing::info!("takes the lead");
+        let mut follower = self.follower?;
+        match journal.reader().and_then(|mut reader| follower.follow(&mut *reader)) {
+            Ok(_) => Some(follower),
+            Err(error @ JournalError::Rewritten { .. }) => {
+                tell_rewritten(&error);
+                None
+            }
+            // Whoever folds anew meets it again, and tells it.
+            Err(_) => None,
         }
     }
 
@@ -116,6 +137,10 @@ impl Standby {
         (self.reader, self.follower) = (Some(reader), Some(follower));
         Ok(entry)
     }
+}
+
+fn tell_rewritten(error: &JournalError) {
+    tracing::error!(error = error.to_string(), "the journal is folded anew");
 }
 
 /// A reader of what the leader has written. A standby of the database is behind, and after a failover it may have what no leader has.
