@@ -13,7 +13,9 @@ use super::config::variable;
 use super::output::Failure;
 use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, StoreConfig};
 use crate::runtime::state;
-use crate::store::{Journal, JournalError, NewStore, PostgresJournal, PostgresReader, Reader, Store};
+use crate::store::{
+    Journal, JournalError, LeaseSign, NewStore, PostgresJournal, PostgresReader, Reader, Store,
+};
 
 /// The variables that name the store when no flag does: those of the keys `store.path` and `store.url`.
 const STORE_VARIABLES: [&str; 2] = ["OSEL_STORE__PATH", "OSEL_STORE__URL"];
@@ -109,41 +111,40 @@ pub fn reader_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Reader>> {
     }
 }
 
-/// A store, for writing; made when it is not there.
+/// A store, for writing; made when it is not there. A leader of a database that gives no sign is waited for until it counts as gone.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn writer_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Journal>> {
-    let named = store.clone();
-    writer_by(&(Arc::new(move || named.clone()) as StoreAccess))
+    match store {
+        StoreConfig::Directory(directory) => writer_in(directory),
+        StoreConfig::Postgres(config) => Ok(Box::new(PostgresJournal::open(config, Some(&new_store()?))?)),
+    }
 }
 
 /// The store that is named now.
 pub type StoreAccess = Arc<dyn Fn() -> StoreConfig + Send + Sync>;
 
-/// The store that is named now, for writing; made when it is not there. A database is asked for anew with each connection to it.
+/// The store that is named now, for writing; made when it is not there. A database is taken if nobody leads, or if its lease still is as it
+/// was `seen`, and asked for anew with each connection to it.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn writer_by(access: &StoreAccess) -> anyhow::Result<Box<dyn Journal>> {
-    let new = || {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).context("the system gives no random numbers")?;
-        anyhow::Ok(NewStore { id, created_at: now() })
+pub fn writer_by(access: &StoreAccess, seen: Option<&LeaseSign>) -> anyhow::Result<Box<dyn Journal>> {
+    let config = match access() {
+        StoreConfig::Directory(directory) => return writer_in(&directory),
+        StoreConfig::Postgres(config) => config,
     };
-    let directory = match access() {
-        StoreConfig::Directory(directory) => directory,
-        StoreConfig::Postgres(config) => {
-            let access = Arc::clone(access);
-            // One that became a directory meanwhile takes a restart.
-            let access = move || match access() {
-                StoreConfig::Postgres(config) => config,
-                StoreConfig::Directory(_) => config.clone(),
-            };
-            return Ok(Box::new(PostgresJournal::open_by(Arc::new(access), Some(&new()?))?));
-        }
+    let access = Arc::clone(access);
+    // One that became a directory meanwhile takes a restart.
+    let access = move || match access() {
+        StoreConfig::Postgres(config) => config,
+        StoreConfig::Directory(_) => config.clone(),
     };
-    let directory = directory.as_path();
+    Ok(Box::new(PostgresJournal::open_by(Arc::new(access), Some(&new_store()?), seen)?))
+}
+
+fn writer_in(directory: &Path) -> anyhow::Result<Box<dyn Journal>> {
     if Store::exists(directory) {
         match Store::open_writer(directory) {
             // Its making may have been cut short, and then it is made again; what is something else is refused there too.
@@ -151,7 +152,13 @@ pub fn writer_by(access: &StoreAccess) -> anyhow::Result<Box<dyn Journal>> {
             opened => return Ok(Box::new(opened?)),
         }
     }
-    Ok(Box::new(Store::create(directory, &new()?)?))
+    Ok(Box::new(Store::create(directory, &new_store()?)?))
+}
+
+fn new_store() -> anyhow::Result<NewStore> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).context("the system gives no random numbers")?;
+    Ok(NewStore { id, created_at: now() })
 }
 
 /// The system's clock.

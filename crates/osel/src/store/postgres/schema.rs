@@ -76,14 +76,27 @@ pub(super) async fn create(
         let format = i32::try_from(format_of(migrations)).unwrap_or(i32::MAX);
         session
             .execute(
-                "INSERT INTO meta (one, format, store_id, created_at, epoch, entry, seq, hash, renewed_at) \
-                 VALUES (1, $1, $2, $3, 0, 0, 0, $4, clock_timestamp())",
+                "INSERT INTO meta (one, format, store_id, created_at, epoch, token, entry, seq, hash, renewed_at) \
+                 VALUES (1, $1, $2, $3, 0, '', 0, 0, $4, clock_timestamp())",
                 &[&format, &id, &new.created_at.micros(), &&Head::EMPTY.hash[..]],
             )
             .await
             .map_err(&failed)?;
     }
     session.batch("COMMIT").await.map_err(&failed)
+}
+
+/// Refuses a format that is newer than what is known to a writer.
+///
+/// # Errors
+/// As said.
+pub(super) fn check_known(at: &At<'_>, found: u32, migrations: &[&str]) -> Result<(), JournalError> {
+    let known = format_of(migrations);
+    if found > known {
+        Err(JournalError::TooNew { path: at.path.to_path_buf(), found, known })
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses a format that is newer than what is known, or older for a reader.
@@ -112,9 +125,7 @@ pub(super) async fn migrate(
     let failed = at.sql(Place::File, "migrate");
     let known = format_of(migrations);
     let found = find(at, session).await?.unwrap_or(0);
-    if found > known {
-        return Err(JournalError::TooNew { path: at.path.to_path_buf(), found, known });
-    }
+    check_known(at, found, migrations)?;
     if found == known {
         return Ok(());
     }
