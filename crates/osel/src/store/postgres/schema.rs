@@ -33,12 +33,18 @@ fn format_of(migrations: &[&str]) -> u32 {
 pub(super) async fn find(at: &At<'_>, session: &mut Session) -> Result<Option<u32>, JournalError> {
     let failed = at.sql(Place::Meta, "read");
     let sql = "SELECT to_regclass('osel.meta') IS NOT NULL, \
-               EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'osel')";
+               EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'osel'), \
+               current_setting('server_encoding') = 'UTF8'";
     let row = session.query_opt(sql, &[]).await.map_err(&failed)?;
     let found = |column| match &row {
         Some(row) => rows::at_place(at, Place::Meta, row, |row| rows::column::<bool>(row, column)),
         None => Ok(false),
     };
+    // Others cannot take every text of the bus: what has come once would come again and again.
+    if row.is_some() && !found(2)? {
+        let reason = "the database is not in UTF-8: make one by `CREATE DATABASE osel OWNER osel ENCODING 'UTF8' TEMPLATE template0`";
+        return Err(JournalError::NotAStore { path: at.path.to_path_buf(), reason });
+    }
     match (found(0)?, found(1)?) {
         (true, _) => {}
         (false, false) => return Ok(None),

@@ -343,6 +343,12 @@ fn what_is_no_store_or_a_newer_one_is_named_and_left_alone() {
     let nowhere = PostgresConfig { database: "nowhere".to_owned(), ..config.clone() };
     let error = open(&nowhere).unwrap_err();
     assert!(error.to_string().ends_with("is no store: the server has no such database"), "{error}");
+    // Such a database takes some texts and not others, and one message would end every leader.
+    server.0.sql("postgres", "CREATE DATABASE ascii OWNER osel ENCODING 'SQL_ASCII' TEMPLATE template0");
+    let ascii = PostgresConfig { database: "ascii".to_owned(), ..config.clone() };
+    let error = PostgresJournal::open(&ascii, Some(&new())).unwrap_err();
+    assert!(error.to_string().contains("is no store: the database is not in UTF-8"), "{error}");
+    assert_eq!(error.class(), ErrorClass::Config);
     let stranger = PostgresConfig { user: "stranger".to_owned(), ..config };
     assert!(matches!(open(&stranger), Err(JournalError::NoPermission { .. })));
 
@@ -540,13 +546,22 @@ fn of_several_servers_the_one_that_is_written_is_gone_on_with() {
     // The first takes connections and never answers, the second only reads.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let silent = PostgresHost { host: "127.0.0.1".to_owned(), port: listener.local_addr().unwrap().port() };
+    let silent = PostgresHost {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr().unwrap().port(),
+    };
     let of = |url: String| PostgresConfig::parse(&url, &|_| None).unwrap().hosts.remove(0);
     let hosts = vec![silent, of(standby.url(&name)), of(server.0.url(&name))];
     let all = PostgresConfig { hosts, connect_timeout_seconds: 2, ..config };
     let mut journal = open(&all).unwrap();
     // Nobody waits for the silent one who knows by now which is written.
     assert_eq!(std::iter::from_fn(|| listener.accept().ok()).count(), 0);
+    // What is looked at is what is written, though another answers first; where only that does, it is said.
+    let mut readable = all.clone();
+    readable.hosts.remove(0);
+    assert!(!inspect(&readable).unwrap().is_standby);
+    readable.hosts.truncate(1);
+    assert!(inspect(&readable).unwrap().is_standby);
     standby.sql(&name, "SELECT pg_wal_replay_pause()");
     let head = add(&mut journal, 3).unwrap();
     assert_eq!(journal.reader().unwrap().head().unwrap(), head);
