@@ -1,5 +1,6 @@
 //! Which store a command means, and how it is opened.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +12,7 @@ use osel_core::time::Timestamp;
 
 use super::config::variable;
 use super::output::Failure;
-use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, StoreConfig};
+use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, PostgresUrlError, StoreConfig};
 use crate::runtime::state;
 use crate::store::{
     Journal, JournalError, LeaseSign, NewStore, PostgresJournal, PostgresReader, Reader, Store,
@@ -85,19 +86,30 @@ impl StoreArg {
 /// # Errors
 /// When a URL cannot be used.
 pub fn store_named(flag: Option<&Path>) -> anyhow::Result<Option<StoreConfig>> {
-    let of_environment =
-        |name| Some((name, PathBuf::from(variable(name).filter(|value| !value.is_empty())?)));
-    let named = flag.map(|store| ("--store", store.to_owned()));
-    let Some((by, store)) = named.or_else(|| STORE_VARIABLES.into_iter().find_map(of_environment)) else {
-        return Ok(None);
+    named(flag, &|name| variable(name).filter(|value| !value.is_empty()))
+        .map_err(|problem| Failure::Usage(problem).into())
+}
+
+/// The same in an environment. Nothing that may be meant as a URL is taken for a directory, or quoted: it may hold a password.
+fn named(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Option<StoreConfig>, String> {
+    let [of_path, of_url] = STORE_VARIABLES;
+    let (by, store) = match (flag, env(of_path), env(of_url)) {
+        (Some(flag), ..) => ("--store", flag.as_os_str().to_owned()),
+        (None, Some(_), Some(_)) => {
+            return Err(format!(
+                "{of_path} and {of_url} are both set: a store is a directory or a database, not both"
+            ));
+        }
+        (None, Some(path), None) => (of_path, path),
+        (None, None, Some(url)) => (of_url, url),
+        (None, None, None) => return Ok(None),
     };
-    let Some(url) = store.to_str().filter(|text| PostgresConfig::is_url(text)) else {
-        return Ok(Some(StoreConfig::Directory(store)));
-    };
-    match PostgresConfig::parse(url, &variable) {
-        Ok(config) => Ok(Some(StoreConfig::Postgres(config))),
-        Err(error) => Err(Failure::Usage(format!("{by}: {error}")).into()),
+    if by != of_url && !store.to_string_lossy().contains("://") {
+        return Ok(Some(StoreConfig::Directory(store.into())));
     }
+    let url = store.to_str().ok_or_else(|| format!("{by}: {}", PostgresUrlError::Encoding))?;
+    let config = PostgresConfig::parse(url, env).map_err(|error| format!("{by}: {error}"))?;
+    Ok(Some(StoreConfig::Postgres(config)))
 }
 
 /// A store, for reading.
@@ -197,5 +209,52 @@ pub fn state_at(reader: &mut dyn Reader, at: Option<&str>) -> anyhow::Result<Eng
             Err(Failure::Usage(format!("--at {text}: {error}")).into())
         }
         (state, _) => Ok(state?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(flag: Option<&str>, variables: &[(&str, &str)], wanted: Result<Option<&str>, &str>) {
+        let env = |name: &str| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
+        };
+        let found = named(flag.map(Path::new), &env).map(|store| store.map(|store| store.name()));
+        match (&found, wanted) {
+            (Ok(found), Ok(wanted)) => assert_eq!(found.as_deref(), wanted),
+            (Err(found), Err(wanted)) => {
+                assert!(found.contains(wanted) && !found.contains("hunter2"), "{found}");
+            }
+            _ => panic!("{found:?} {wanted:?}"),
+        }
+    }
+
+    #[test]
+    fn what_may_be_meant_as_a_url_is_no_directory_and_is_not_quoted() {
+        const URL: &str = "OSEL_STORE__URL";
+        check(None, &[], Ok(None));
+        check(Some("here"), &[(URL, "x")], Ok(Some("here")));
+        check(Some("postgres://u:hunter2@h/d"), &[], Ok(Some("postgresql://u@h/d")));
+        check(None, &[(URL, "postgresql://u:hunter2@h/d")], Ok(Some("postgresql://u@h/d")));
+        check(None, &[("OSEL_STORE__PATH", "here")], Ok(Some("here")));
+        let no_url = "is no URL of PostgreSQL";
+        for url in [
+            "PostgreSQL://u:hunter2@h/d",
+            "postgresql:/u:hunter2@h/d",
+            " postgresql://u:hunter2@h/d",
+            "hunter2",
+        ] {
+            check(None, &[(URL, url)], Err(no_url));
+        }
+        for url in ["Postgresql://u:hunter2@h/d", "mysql://u:hunter2@h/d"] {
+            check(Some(url), &[], Err(no_url));
+            check(None, &[("OSEL_STORE__PATH", url)], Err(no_url));
+        }
+        check(
+            None,
+            &[(URL, "postgresql://u:hunter2@h/d"), ("OSEL_STORE__PATH", "here")],
+            Err("are both set"),
+        );
     }
 }

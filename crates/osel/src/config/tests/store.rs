@@ -72,6 +72,11 @@ fn what_is_wrong_with_a_store_is_said() {
         ],
     );
     check_bad(
+        &with("path = 'Postgresql://osel:hunter3@db/osel'"),
+        &[URL],
+        &["osel.toml:2: store.path: is meant as a URL, it seems: name a database by `url`"],
+    );
+    check_bad(
         &with("url = { }"),
         &[URL],
         &["osel.toml:2: store.url: must have exactly one of `file`, `env` and `credential`"],

@@ -244,7 +244,7 @@ impl Link {
 
 /// The server that took a writer last, so that one that is gone costs its time once, whoever connects next. A process
 /// has one store; where it has several, this is an order of trying and no more.
-static WRITTEN: Mutex<Option<PostgresHost>> = Mutex::new(None);
+static WRITTEN: Mutex<Option<(String, u16)>> = Mutex::new(None);
 
 /// Tries the servers, each at all its addresses, in their order, but for the one that took a writer last.
 async fn connect(
@@ -258,7 +258,9 @@ async fn connect(
     if mode != Mode::Read {
         let last = written().clone();
         // Stable: the others stay in their order.
-        hosts.sort_by_key(|host| Some(*host) != last.as_ref());
+        hosts.sort_by_key(|host| {
+            last.as_ref().is_none_or(|(name, port)| (name, *port) != (&host.host, host.port))
+        });
     }
     let time = Duration::from_secs(config.connect_timeout_seconds.into());
     let mut failure: Option<JournalError> = None;
@@ -285,7 +287,7 @@ async fn connect(
             match timeout(time, log_in(&client, mode, tls.clone())).await {
                 Ok(Ok(connected)) => {
                     if mode != Mode::Read {
-                        *written() = Some(host.clone());
+                        *written() = Some((host.host.clone(), host.port));
                     }
                     return Ok(connected);
                 }
@@ -324,7 +326,7 @@ async fn log_in(
 fn client_config(config: &PostgresConfig, host: &PostgresHost, mode: Mode) -> Config {
     let mut client = Config::new();
     client.host(&host.host).port(host.port);
-    if let Some(password) = &config.password {
+    if let Some(password) = config.password_of(host) {
         client.password(password.expose());
     }
     client

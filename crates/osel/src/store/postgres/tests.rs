@@ -549,6 +549,7 @@ fn of_several_servers_the_one_that_is_written_is_gone_on_with() {
     let silent = PostgresHost {
         host: "127.0.0.1".to_owned(),
         port: listener.local_addr().unwrap().port(),
+        password: None,
     };
     let of = |url: String| PostgresConfig::parse(&url, &|_| None).unwrap().hosts.remove(0);
     let hosts = vec![silent, of(standby.url(&name)), of(server.0.url(&name))];
