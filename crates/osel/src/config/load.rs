@@ -48,10 +48,15 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or names no store.
     pub fn load_store(env: &Environment<'_>) -> Result<Option<StoreConfig>, Problems> {
-        let (file, table) = read(None, env)?;
-        if file.is_none() {
-            return Ok(None);
-        }
+        if Self::file(None, env).is_none() { Ok(None) } else { Self::store_now(None, env) }
+    }
+
+    /// The store alone, whatever else is wrong, by the file `path` or as [`Self::load`] finds one; for a daemon that looks again.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or names no store.
+    pub fn store_now(path: Option<&Path>, env: &Environment<'_>) -> Result<Option<StoreConfig>, Problems> {
+        let (file, table) = read(path, env)?;
         let reading = Reading::new(file.as_deref(), env);
         let store = check_store::store(Section::root(&reading, table).section("store"));
         let (problems, warnings) = reading.remarks();

@@ -212,3 +212,22 @@ impl Standby {
 fn tell_rewritten(error: &JournalError) {
     tracing::error!(error = error.to_string(), "the journal is folded anew");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stands_by_is_not_ended_by_an_exchange_of_passwords() {
+        let refused =
+            JournalError::NoPermission { path: "p".into(), action: "connect to", source: "28P01".into() };
+        let missing = JournalError::NotAStore { path: "p".into(), reason: "the server has no such database" };
+        let newer = JournalError::TooNew { path: "p".into(), found: 2, known: 1 };
+        let away = JournalError::Io { path: "p".into(), action: "connect to", source: "away".into() };
+        for (error, at_first, standing_by) in
+            [(refused, false, true), (missing, false, true), (newer, false, false), (away, true, true)]
+        {
+            assert_eq!((may_pass(&error, false), may_pass(&error, true)), (at_first, standing_by), "{error}");
+        }
+    }
+}

@@ -45,6 +45,18 @@ fn a_url_with_a_password_is_named_by_reference() {
 }
 
 #[test]
+fn a_mistake_elsewhere_keeps_no_new_password_from_the_daemon() {
+    let place = Place::new();
+    let file =
+        place.write("osel.toml", format!("{}\n[log]\nlevel = 'loud'\n", with("url = { env = 'STORE' }")));
+    let variables = [URL, ("STORE", "postgresql://osel:hunter3@/osel?host=/run/postgresql")];
+    assert!(place.load(&variables).is_err());
+    let store = Config::store_now(Some(&file), &lookup(&variables));
+    let Ok(Some(StoreConfig::Postgres(config))) = store else { panic!("{store:?}") };
+    assert_eq!(config.password.as_ref().unwrap().expose(), "hunter3");
+}
+
+#[test]
 fn whoever_may_be_deceived_is_warned() {
     let (_, warnings) = good(&with("url = 'postgresql://osel@db/osel'"), &[URL]);
     let warning = "osel.toml:2: store.url: does not make sure that the database is the right one: add `sslmode=verify-full`, and `sslrootcert` \
