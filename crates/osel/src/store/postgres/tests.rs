@@ -16,7 +16,7 @@ use super::super::suite::{add, collect, entry, record, seconds, suite};
 use super::connect::{At, Link, Mode};
 use super::schema::MIGRATIONS;
 use super::{PostgresJournal, PostgresReader, inspect, lease, writer};
-use crate::config::{PostgresConfig, PostgresHost};
+use crate::config::{PostgresConfig, PostgresHost, Secret};
 
 /// A server for one test, and its databases.
 struct Server(Postgres);
@@ -520,6 +520,37 @@ fn each_connection_asks_how_the_store_is_reached_now() {
     let lease = "SELECT renewed_at FROM osel.meta";
     let before = server.0.sql(&name, lease);
     server.0.until("a sign", || server.0.sql(&name, lease) != before);
+}
+
+#[test]
+fn a_password_is_asked_for_and_may_be_exchanged() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    server.0.authenticate("local all all scram-sha-256");
+    let with = |password: &str| PostgresConfig {
+        password: Some(Secret::new(password.to_owned())),
+        ..config.clone()
+    };
+    let error = PostgresJournal::open(&config, Some(&new())).unwrap_err();
+    assert!(format!("{error:?}").contains("password missing"), "{error:?}");
+    let error = PostgresJournal::open(&with("wrong"), Some(&new())).unwrap_err();
+    assert!(matches!(error, JournalError::NoPermission { .. }), "{error:?}");
+    let now = std::sync::Arc::new(std::sync::Mutex::new(with("a-secret-of-osel")));
+    let told = std::sync::Arc::clone(&now);
+    let access = std::sync::Arc::new(move || told.lock().unwrap().clone());
+    let mut journal = PostgresJournal::open_by(access, Some(&new()), None).unwrap();
+    let head = add(&mut journal, 1).unwrap();
+    server.0.sql(&name, "ALTER ROLE osel PASSWORD 'exchanged'");
+    server
+        .0
+        .sql(&name, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'osel'");
+    assert!(add(&mut journal, 2).is_err());
+    let error = journal.reopen().unwrap_err();
+    assert!(matches!(error, JournalError::NoPermission { .. }), "{error:?}");
+    assert!(!format!("{error:?}").contains("a-secret-of-osel"), "{error:?}");
+    *now.lock().unwrap() = with("exchanged");
+    assert_eq!(journal.reopen().unwrap(), head);
+    add(&mut journal, 2).unwrap();
 }
 
 #[test]
