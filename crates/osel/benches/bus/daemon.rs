@@ -82,7 +82,7 @@ impl Daemon {
         }
     }
 
-    fn reader(&self) -> impl Reader + Send + use<> {
+    fn reader(&self) -> impl Reader + use<> {
         Store::open_reader(&self.directory.join("store")).unwrap()
     }
 

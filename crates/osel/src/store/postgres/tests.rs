@@ -316,8 +316,7 @@ fn a_writer_that_is_paused_within_a_commit_is_ended_by_the_server() {
         .unwrap();
     // Nobody waits for it without end, though nobody may overtake it before the server has ended it, whatever they saw.
     let seen = PostgresReader::open_latest(&config).unwrap().lease().unwrap();
-    let one = config.clone();
-    let overtaken = PostgresJournal::open_by(std::sync::Arc::new(move || one.clone()), None, Some(&seen));
+    let overtaken = PostgresJournal::open_by(std::sync::Arc::new(move || config.clone()), None, Some(&seen));
     assert!(matches!(overtaken, Err(JournalError::InUse { .. })));
     server.0.until("the session is ended", || {
         let idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'";
