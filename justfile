@@ -20,6 +20,14 @@ test *arguments:
 lab *arguments:
     cargo xtask lab {{arguments}}
 
+# Break everything around osel for a while, by seed
+chaos minutes="15":
+    cargo xtask chaos --minutes {{minutes}}
+
+# A Debian package, into target/debian
+deb *arguments:
+    cargo xtask deb {{arguments}}
+
 # Write the reference pages
 docs:
     cargo xtask docs

@@ -37,6 +37,12 @@ pub(crate) fn parse_name(name: &str) -> Option<Name> {
 
 /// Prints the changelog on standard output.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    print!("{}", text(root)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The fragments put together.
+pub(crate) fn text(root: &Path) -> Result<String> {
     let folder = root.join("changelog.d");
     let mut fragments = BTreeMap::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
@@ -50,8 +56,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         };
         fragments.insert(name, fs::read_to_string(entry.path())?);
     }
-    print!("{}", assemble(&fragments));
-    Ok(ExitCode::SUCCESS)
+    Ok(assemble(&fragments))
 }
 
 fn assemble(fragments: &BTreeMap<Name, String>) -> String {

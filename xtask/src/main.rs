@@ -4,7 +4,9 @@
 //! imports no crate of the workspace: it must build and run when they do not.
 
 mod changelog;
+mod chaos;
 mod command;
+mod deb;
 mod docs;
 mod forward;
 mod lab;
@@ -26,7 +28,11 @@ usage: cargo xtask CHORE [ARGUMENT]...
   test [-- ARGUMENT]...    install what the tests need, then run them all; arguments go to the test runner
   lab [--rounds N]         real Keystone and Neutron beside osel: a scenario by their APIs, and the model against what they say
   sim [ARGUMENT]...        simulate clouds and faults by seed: [--seeds N] [--seed S]
+  chaos [--minutes N] [--seed S]
+                           break broker, network, disk and osel by seed, until the time is over or a promise is broken
   bench [ARGUMENT]...      run the benchmarks
+  deb [--binary FILE] [--out DIR]
+                           build a Debian package into target/debian, of a program that is there or of an optimised build
   docs [--check]           write docs/reference from the program, or fail when it differs
   changelog                put the fragments of changelog.d together, on standard output";
 
@@ -59,8 +65,10 @@ fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
         "test" => testing::run(&root, arguments),
         "lab" => lab::run(&root, arguments),
         "sim" => forward::sim(&root, arguments),
+        "chaos" => chaos::run(&root, arguments),
         "bench" => forward::bench(&root, arguments),
         "docs" => docs::run(&root, arguments),
+        "deb" => deb::run(&root, arguments),
         "changelog" => {
             none(chore, arguments)?;
             changelog::run(&root)

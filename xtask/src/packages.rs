@@ -32,13 +32,15 @@ const NEEDED_BY_LAB: [Needed; 1] = [
     Needed { package: "mariadb-server", probe: Probe::Program("mariadbd") },
 ];
 
-const NEEDED: [Needed; 5] = [
+const NEEDED: [Needed; 6] = [
     // The scanner's results are compared with its own.
     Needed { package: "nmap", probe: Probe::Program("nmap") },
     // Scripts that check our results independently.
     Needed { package: "python3", probe: Probe::Program("python3") },
     // An environment for oslo.messaging; Debian has the module `venv` without what it needs.
     Needed { package: "python3-venv", probe: Probe::Module("ensurepip") },
+    // It says how much of the system is open to the daemon's unit.
+    Needed { package: "systemd", probe: Probe::Program("systemd-analyze") },
     // The bus, with Erlang. Each test starts a node of its own from it.
     Needed { package: "rabbitmq-server", probe: Probe::Program("rabbitmq-server") },
     // The shared store. Each test starts a server of its own from it.

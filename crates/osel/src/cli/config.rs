@@ -84,9 +84,9 @@ impl ConfigArg {
         loaded.map_err(|_| ExitCode::from(2))
     }
 
-    /// Whether a file is named on the command line.
-    pub fn is_given(&self) -> bool {
-        self.file.is_some()
+    /// The file, if one is named on the command line.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The file that [`Self::load`] would read; none where there is only the environment.

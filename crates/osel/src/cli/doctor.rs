@@ -10,11 +10,13 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use super::config::ConfigArg;
-use super::output::note;
-use crate::doctor::{Severity, gather::gather, judge};
+use super::output::{cut, note};
+use crate::doctor::{Facts, Severity, gather::gather, judge};
 
 /// The longest time to listen, in seconds: who wants more wants `osel run`.
 const LISTEN_SECONDS_MAX: u64 = 3600;
+/// How much is said of why something cannot be reached: a few lines for each of a cluster's hosts, and no more of what a broker says.
+const WHY_CHARS_MAX: usize = 2000;
 /// Threads: one for the bus, one for the questions.
 const WORKERS: usize = 2;
 
@@ -26,10 +28,12 @@ const WORKERS: usize = 2;
 ///
 /// Passwords do not belong on a command line: the bus is that of the configuration, or of a transport_url in a file or in the variable
 /// OSEL_TRANSPORT_URL. The management interface is asked as the user of the bus, unless a URL with another user is in a file or in the
-/// variable OSEL_MANAGEMENT_URL; users and permissions are shown to administrators only.
+/// variable OSEL_MANAGEMENT_URL; users and permissions are shown to administrators only. With nothing but files of services on the
+/// command line no configuration of osel is looked for.
 ///
 /// Each check is found, clear, or unchecked with the reason. Exit code 0, with --exit-code 1 when something of severity warning or
-/// critical was found; 3 when the bus could not be reached, after telling what the rest said.
+/// critical was found; 3 when a file, the bus or the management interface could not be asked or listened to though it was named, after
+/// telling what the rest said.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     #[command(flatten)]
@@ -46,7 +50,11 @@ pub struct DoctorArgs {
     /// A file with the URL of the management interface, https://USER:PASSWORD@HOST:15671.
     #[arg(long, value_name = "FILE")]
     management_url_file: Option<PathBuf>,
-    /// The authority that signed the certificates of the bus and the management interface, as PEM, where no configuration names one.
+    /// The virtual host to ask the management interface about, where there is no bus that has one; else `/`.
+    #[arg(long, value_name = "VHOST")]
+    vhost: Option<String>,
+    /// The authority that signed the certificates of the bus and the management interface, as PEM; for the bus of a configuration, what that
+    /// says counts.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// The configuration of a service, such as neutron.conf or keystone.conf; several times for several.
@@ -76,6 +84,28 @@ enum DoctorFormat {
     Json,
 }
 
+/// What was named on the command line besides files.
+struct Asked {
+    bus: bool,
+    management: bool,
+    listening: bool,
+}
+
+impl Asked {
+    /// Why what was named could not be looked at, each.
+    fn failures(&self, facts: &Facts) -> Vec<String> {
+        let services = facts.services.iter().map(|(path, file)| (path, file.as_ref().err()));
+        let troves = facts.troves.iter().map(|(path, file)| (path, file.as_ref().err()));
+        let of_files = services.chain(troves).filter_map(|(path, why)| Some(format!("`{path}` {}", why?)));
+        let bus = facts.bus.as_ref().err().filter(|_| self.bus);
+        let management = facts.management.as_ref().err().filter(|_| self.management);
+        // Without the bus nothing could be listened to: that was said.
+        let listening = facts.heard.as_ref().err().filter(|_| self.listening && bus.is_none());
+        let of_others = [bus, management, listening].into_iter().flatten().cloned();
+        of_files.chain(of_others).collect()
+    }
+}
+
 pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let questions = match questions::of(args)? {
         Ok(questions) => questions,
@@ -86,22 +116,28 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the system has no threads")?;
-    let asks_bus = !questions.hosts.is_empty();
+    let asked = Asked {
+        bus: !questions.hosts.is_empty(),
+        management: questions.management.is_some(),
+        listening: questions.listen.is_some(),
+    };
     let facts = tokio.block_on(gather(questions, note));
     let report = judge(&facts);
     let worst = report.worst();
     let verdicts = report.into_verdicts();
-    let code = match (&facts.bus, worst) {
-        (Err(_), _) if asks_bus => ExitCode::from(3),
-        (_, Some(worst)) if args.exit_code && worst >= Severity::Warning => ExitCode::from(1),
+    let failures = asked.failures(&facts);
+    let code = match worst {
+        _ if !failures.is_empty() => ExitCode::from(3),
+        Some(worst) if args.exit_code && worst >= Severity::Warning => ExitCode::from(1),
         _ => ExitCode::SUCCESS,
     };
+    let exchanges = &facts.wanted.exchanges;
     let written = match args.output {
-        DoctorFormat::Table => print::table(&verdicts),
-        DoctorFormat::Json => print::json(&verdicts),
+        DoctorFormat::Table => print::table(&verdicts, exchanges),
+        DoctorFormat::Json => print::json(&verdicts, exchanges),
     };
-    if let (true, Err(why)) = (asks_bus, &facts.bus) {
-        note(format_args!("osel: {why}"));
+    for why in failures {
+        note(format_args!("osel: {}", cut(&why, WHY_CHARS_MAX)));
     }
     tokio.shutdown_background();
     super::output::answered(written, code)

@@ -10,7 +10,7 @@ use clap::Args;
 use osel_core::engine::{Engine, EngineOptions};
 use osel_core::time::Timestamp;
 
-use super::config::variable;
+use super::config::{ConfigArg, variable};
 use super::output::Failure;
 use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, PostgresUrlError, StoreConfig};
 use crate::runtime::state;
@@ -28,9 +28,17 @@ pub struct StoreArg {
     /// configuration. Others see what stands here: give a password by PGPASSFILE or PGPASSWORD instead.
     #[arg(long = "store", value_name = "STORE")]
     store: Option<PathBuf>,
+    /// The configuration file that the command was given, if it takes one.
+    #[arg(skip)]
+    file: Option<PathBuf>,
 }
 
 impl StoreArg {
+    /// The same, with the configuration being that of a command that names its file.
+    pub fn with_config(&self, file: &ConfigArg) -> Self {
+        Self { file: file.file().map(Path::to_owned), ..self.clone() }
+    }
+
     /// The store: of the flag, else of the environment, else of the configuration.
     ///
     /// # Errors
@@ -39,7 +47,7 @@ impl StoreArg {
         if let Some(store) = store_named(self.store.as_deref())? {
             return Ok(store);
         }
-        match Config::load_store(&variable) {
+        match Config::load_store(self.file.as_deref(), &variable) {
             Ok(Some(store)) => Ok(store),
             Ok(None) => Err(Failure::Usage(format!(
                 "no store is named: give --store STORE, set {}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}",

@@ -40,7 +40,8 @@ fn checks() -> String {
          stands beside it. Words in capital letters stand for what was seen.\n",
     );
     let mut subject = None;
-    for card in Id::ALL.iter().map(|id| id.card()) {
+    for id in Id::ALL {
+        let card = id.card();
         if subject.replace(card.subject) != Some(card.subject) {
             let name = card.subject.as_str();
             let _ = write!(text, "\n## {}{}\n", name[..1].to_uppercase(), &name[1..]);
@@ -49,9 +50,10 @@ fn checks() -> String {
             );
         }
         let meaning = format!("**{}.** {}", card.title, card.meaning);
+        let caution = id.caution().map(|text| format!(" {text}")).unwrap_or_default();
+        let mend = format!("`{}`{caution}", card.fix.shown(card.fix.value));
         let (id, severity) = (card.id, card.severity.as_str());
-        let _ =
-            writeln!(text, "| `{id}` | {severity} | {} | `{}` |", cell(&meaning), cell(&card.fix.shown()));
+        let _ = writeln!(text, "| `{id}` | {severity} | {} | {} |", cell(&meaning), cell(&mend));
     }
     text
 }

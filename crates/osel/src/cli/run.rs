@@ -28,7 +28,8 @@ const WORKERS: usize = 2;
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
 /// is away (broker, disk space) is waited for. With a store in PostgreSQL that another osel writes, it stands by and takes over when that
-/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again.
+/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again. Health and metrics are told over
+/// HTTP, on the loopback unless the configuration says otherwise.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
@@ -56,17 +57,23 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // Passwords are exchanged while we run, as those of the sources are.
     let file = args.config.clone();
     let store = store_now::access(move || file.store_quietly(), config.store.clone());
-    let standing_by = |leader: &str| {
-        let line = format!("standing by: {leader} leads the store");
-        if status.borrow().phase != Phase::StandingBy && supervisor.status(&line) {
-            // Nobody is to wait for the lead to come.
-            supervisor.ready();
+    let mut said = String::new();
+    let waiting = |now: ServiceStatus| {
+        let line = now.line();
+        // What a busy manager does not take is said again.
+        if said != line && supervisor.status(&line) {
+            said = line;
+            if now.phase == Phase::StandingBy {
+                // Nobody is to wait for the lead to come.
+                supervisor.ready();
+            }
         }
-        supervisor.beat();
-        status.send_replace(ServiceStatus::standing_by());
+        status.send_replace(now);
     };
-    let led = lead::take(&store, &options, |time| tokio.block_on(signals.stopped_within(time)), standing_by)?;
+    let led = lead::take(&store, &options, |time| tokio.block_on(signals.stopped_within(time)), waiting)?;
     let Some(Lead { journal, follower }) = led else { return Ok(ExitCode::SUCCESS) };
+    // From here on it is no standby, though what is left to fold may take long.
+    status.send_replace(ServiceStatus::starting());
     let store_id = journal.info().id.clone();
     tracing::info!(store = store_id, sources = config.sources.len(), "started");
     let settings = ServiceSettings {

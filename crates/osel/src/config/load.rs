@@ -1,6 +1,7 @@
 //! Finding and reading the file, and all that follows from it.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::check;
@@ -26,6 +27,31 @@ const NO_KEYS: [&str; 3] = [CONFIG_VARIABLE, TRANSPORT_VARIABLE, MANAGEMENT_VARI
 /// The largest configuration file that is read: hundreds of sources with all their keys are a tenth of it.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
+/// Who says what is kept; the built-in defaults where there is neither of both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetentionOrigin {
+    /// The configuration file.
+    pub file: Option<PathBuf>,
+    /// Variables of the environment.
+    pub variables: Vec<String>,
+}
+
+impl RetentionOrigin {
+    /// Whether anybody says it.
+    pub fn is_there(&self) -> bool {
+        self.file.is_some() || !self.variables.is_empty()
+    }
+}
+
+impl fmt::Display for RetentionOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.iter().map(|file| file.display().to_string());
+        let all: Vec<String> = file.chain(self.variables.iter().cloned()).collect();
+        f.write_str(if all.is_empty() { "the built-in defaults" } else { "" })?;
+        f.write_str(&all.join(", "))
+    }
+}
+
 impl Config {
     /// Reads and checks the configuration: the file `path`, else the one that OSEL_CONFIG names, else [`DEFAULT_FILE`] if there is one, else
     /// variables alone. `env` looks a variable of the environment up. Nothing is written and nothing connected to.
@@ -47,11 +73,11 @@ impl Config {
     ///
     /// # Errors
     /// When the file cannot be read, or names no store.
-    pub fn load_store(env: &Environment<'_>) -> Result<Option<StoreConfig>, Problems> {
-        if Self::file(None, env).is_none() { Ok(None) } else { Self::store_now(None, env) }
+    pub fn load_store(path: Option<&Path>, env: &Environment<'_>) -> Result<Option<StoreConfig>, Problems> {
+        if Self::file(path, env).is_none() { Ok(None) } else { Self::store_now(path, env) }
     }
 
-    /// The store alone, whatever else is wrong, by the file `path` or as [`Self::load`] finds one; for a daemon that looks again.
+    /// The same, by variables alone where no file is found; for a daemon that looks again.
     ///
     /// # Errors
     /// When the file cannot be read, or names no store.
@@ -63,16 +89,24 @@ impl Config {
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
     }
 
-    /// What is kept for how long, for a command that looks after a store; the defaults where no file is found.
+    /// What is kept for how long, for a command that looks after a store, and who says so.
     ///
     /// # Errors
     /// When the file cannot be read, or says something wrong of it.
-    pub fn load_retention(env: &Environment<'_>) -> Result<RetentionConfig, Problems> {
-        let (file, table) = read(None, env)?;
+    pub fn load_retention(
+        path: Option<&Path>,
+        env: &Environment<'_>,
+    ) -> Result<(RetentionConfig, RetentionOrigin), Problems> {
+        let (file, table) = read(path, env)?;
         let reading = Reading::new(file.as_deref(), env);
         let retention = check_retention::retention(Section::root(&reading, table).section("retention"));
         let (problems, warnings) = reading.remarks();
-        if problems.is_empty() { Ok(retention) } else { Err(Problems::new(problems, warnings)) }
+        if !problems.is_empty() {
+            return Err(Problems::new(problems, warnings));
+        }
+        let keys = keys::KEYS.iter().filter(|key| key.path.starts_with("retention."));
+        let variables = keys.flat_map(keys::Key::variables).filter(|name| env(name).is_some()).collect();
+        Ok((retention, RetentionOrigin { file, variables }))
     }
 
     /// The file that [`Config::load`] reads; none where there is only the environment.

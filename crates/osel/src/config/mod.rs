@@ -31,8 +31,8 @@ mod tests;
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
 pub use files::{FileError, read as read_file, read_secret};
 pub use load::{
-    CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, TRANSPORT_VARIABLE,
-    unknown_variables,
+    CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
+    TRANSPORT_VARIABLE, unknown_variables,
 };
 pub use parts::{
     BrokerHost, BusConfig, Config, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,

@@ -31,10 +31,22 @@ pub struct Fix {
 }
 
 impl Fix {
-    /// It in one line: as a command where it is one.
-    pub fn shown(&self) -> String {
-        let Self { place, setting, value } = self;
-        if *place == CTL {
+    /// The value with the exchanges that osel listens to, where it tells of them.
+    pub fn filled(&self, exchanges: &[String]) -> String {
+        let names: Vec<String> = exchanges.iter().map(|name| regex_lite::escape(name)).collect();
+        // Within the quotes of a shell a quote ends them, stands by itself, and begins others.
+        self.value.replace("EXCHANGES", &names.join("|").replace('\'', r"'\''"))
+    }
+
+    /// Whether it is a command, to be pasted as it is.
+    pub fn is_command(&self) -> bool {
+        self.place == CTL
+    }
+
+    /// It in one line with this value: as a command where it is one.
+    pub fn shown(&self, value: &str) -> String {
+        let Self { place, setting, .. } = self;
+        if self.is_command() {
             format!("{place} {setting} {value}")
         } else {
             format!("{place}: {setting} = {value}")
@@ -82,10 +94,18 @@ impl Id {
                 severity: Warning,
                 title: "notifications go to a topic that osel does not listen to",
                 meaning: "osel binds for its own list of topics. What a service sends to others only, it never sees.",
+                fix: Fix { place: NOTIFICATIONS, setting: "topics", value: "notifications" },
+            },
+            Self::ExchangeUnreadable => Card {
+                id: "exchange-unreadable",
+                subject: Notifications,
+                severity: Warning,
+                title: "osel may not read an exchange that it listens to",
+                meaning: "It cannot bind its queue there, and what services publish to that exchange it never hears.",
                 fix: Fix {
-                    place: NOTIFICATIONS,
-                    setting: "topics",
-                    value: "notifications (or add the topic to source.topics of osel)",
+                    place: CTL,
+                    setting: "set_permissions --vhost VHOST USER",
+                    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
                 },
             },
             Self::NothingHeard => Card {
@@ -143,11 +163,7 @@ impl Id {
                 severity: Warning,
                 title: "exchanges go with each restart of the broker",
                 meaning: "All bindings go with them: what is published until a listener has bound again is in no queue.",
-                fix: Fix {
-                    place: RABBIT,
-                    setting: "amqp_durable_queues",
-                    value: "true (or rabbit_quorum_queue = true), in all services at once, after the old exchanges were deleted",
-                },
+                fix: Fix { place: RABBIT, setting: "amqp_durable_queues", value: "true" },
             },
             Self::NoTls => Card {
                 id: "no-tls",
@@ -155,11 +171,7 @@ impl Id {
                 severity: Warning,
                 title: "the broker is spoken to in the clear",
                 meaning: "Passwords, tokens and notifications can be read and changed on the way; notifications have no signature.",
-                fix: Fix {
-                    place: RABBIT,
-                    setting: "ssl",
-                    value: "true, with ssl_ca_file, and the port of the TLS listener in transport_url",
-                },
+                fix: Fix { place: RABBIT, setting: "ssl", value: "true" },
             },
             Self::DefaultUser => Card {
                 id: "default-user",
@@ -178,7 +190,7 @@ impl Id {
                 fix: Fix {
                     place: "each service's configuration, [DEFAULT]",
                     setting: "transport_url",
-                    value: "rabbit://SERVICE:PASSWORD@HOST:5671/VHOST?ssl=true, a user for each service (rabbitmqctl add_user)",
+                    value: "rabbit://SERVICE:PASSWORD@HOST:5671/VHOST?ssl=true",
                 },
             },
             Self::AdministratorTag => Card {
@@ -198,7 +210,7 @@ impl Id {
                 fix: Fix {
                     place: CTL,
                     setting: "set_permissions --vhost VHOST USER",
-                    value: r"'^osel\.' '^osel\.' '^(osel\..*|keystone|neutron|nova|glance|cinder|openstack)$' (for osel; a service gets its own names)",
+                    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
                 },
             },
             Self::PublisherRetry => Card {
@@ -238,7 +250,7 @@ impl Id {
                 fix: Fix {
                     place: "each service's configuration, [oslo_middleware]",
                     setting: "enable_proxy_headers_parsing",
-                    value: "true (the proxy must set X-Forwarded-For itself)",
+                    value: "true",
                 },
             },
             Self::TokenOnBus => Card {
@@ -262,7 +274,7 @@ impl Id {
                 fix: Fix {
                     place: "keystone.conf and others, [oslo_middleware]",
                     setting: "enable_proxy_headers_parsing",
-                    value: "true (the proxy must set X-Forwarded-For itself)",
+                    value: "true",
                 },
             },
             Self::TroveDefaultKeys => Card {
@@ -293,6 +305,44 @@ impl Id {
     }
 }
 
+impl Id {
+    /// What to know before the fix is applied, where that could do harm or is not all there is to do.
+    pub const fn caution(self) -> Option<&'static str> {
+        Some(match self {
+            Self::TopicNotHeard => "Or leave it and add the topic to `source.topics` of osel.",
+            Self::NotificationsUnread => {
+                "One policy only is in force for a queue: where there is one already, set this in it."
+            }
+            Self::ExchangeNotDurable => {
+                "Or `rabbit_quorum_queue = true`. In all services at once, after the old exchanges were deleted: a service that \
+                 declares one otherwise than it is there is refused."
+            }
+            Self::NoTls => {
+                "With `ssl_ca_file`, and with the port of the listener for TLS in `transport_url`."
+            }
+            Self::DefaultUser => {
+                "First give whoever logs in as it (osel, services) a user of its own: it locks them out."
+            }
+            Self::SharedUser => "First add a user for each service (rabbitmqctl add_user).",
+            Self::AdministratorTag => {
+                "It takes all tags: name those to keep, such as `monitoring`, behind the user."
+            }
+            Self::ExchangeUnreadable | Self::WidePermissions => {
+                "This is what osel needs; for a service put the names of its own queues and exchanges."
+            }
+            Self::ProxyHeadersIgnored | Self::OneInitiatorAddress => {
+                "The proxy must set X-Forwarded-For itself: what a client sends would be believed otherwise."
+            }
+            Self::TroveDefaultKeys => {
+                "Trove knows no rotation. With another `inst_rpc_key_encr_key` it cannot read the keys of instances that are there \
+                 and speaks with them no more; with another `taskmanager_rpc_encr_key` all its services must be restarted at once. \
+                 Set them before the first instance, or plan to rebuild those there are."
+            }
+            _ => return None,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -309,7 +359,19 @@ mod tests {
             let texts = [card.title, card.meaning, card.fix.place, card.fix.setting, card.fix.value];
             assert!(texts.iter().all(|text| !text.is_empty() && !text.contains("  ")), "{}", card.id);
             // On the page a fix stands in back quotes.
-            assert!(!card.fix.shown().contains('`'), "{}", card.id);
+            assert!(!card.fix.shown(card.fix.value).contains('`'), "{}", card.id);
         }
+    }
+
+    #[test]
+    fn a_command_is_one_for_a_shell_too() {
+        let exchanges = ["key.stone", "o'neill"].map(str::to_owned);
+        for card in Id::ALL.iter().map(|id| id.card()).filter(|card| card.fix.is_command()) {
+            let command = card.fix.shown(&card.fix.filled(&exchanges));
+            let parsed = std::process::Command::new("sh").args(["-n", "-c", &command]).output().unwrap();
+            assert!(parsed.status.success(), "{command}: {parsed:?}");
+        }
+        let value = Id::WidePermissions.card().fix.filled(&exchanges);
+        assert_eq!(value, r"'^osel\.' '^osel\.' '^(osel\..*|key\.stone|o'\''neill)$'");
     }
 }

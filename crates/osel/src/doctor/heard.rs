@@ -1,10 +1,12 @@
 //! What was heard on the bus, as counts and a few names. No content of a notification is kept.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use osel_core::decode::Decoded;
 use osel_core::event::Change;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::facts::Wanted;
 
@@ -18,6 +20,8 @@ pub const NAME_BYTES_MAX: usize = 255;
 pub struct Heard {
     /// For how long it was listened, in seconds.
     pub seconds: u64,
+    /// Exchanges that were listened to.
+    pub bound: Vec<String>,
     /// Exchanges that could not be listened to.
     pub deaf: Vec<String>,
     /// Messages.
@@ -30,6 +34,8 @@ pub struct Heard {
     pub publishers: Names,
     /// The topics they came by.
     pub topics: Names,
+    /// Messages with a context, in which a token would be. Keystone's never have one.
+    pub with_context: u64,
     /// Messages that carried a token.
     pub with_token: u64,
     /// The exchanges that those came by.
@@ -75,6 +81,9 @@ impl Names {
     }
 }
 
+/// How the keys of a context begin.
+const CONTEXT: &str = "_context_";
+
 /// Where services have put tokens: the context, flattened. In place of a token the decoder leaves a text that says so; null stays null.
 #[derive(Deserialize)]
 struct Context<'a> {
@@ -91,6 +100,9 @@ impl Heard {
         self.topics.add(Wanted::topic_of(routing_key).unwrap_or(routing_key));
         if let Some(event_type) = &decoded.event_type {
             self.event_types.add(event_type);
+        }
+        if has_context(&decoded.body) {
+            self.with_context += 1;
         }
         if let Ok(context) = serde_json::from_slice::<Context<'_>>(&decoded.body)
             && context.auth_token.or(context.service_token).is_some()
@@ -118,6 +130,12 @@ impl Heard {
             if is_basic { self.basic += 1 } else { self.cadf += 1 }
         }
     }
+}
+
+/// Whether a message says for whom it was sent.
+fn has_context(body: &[u8]) -> bool {
+    let keys = serde_json::from_slice::<BTreeMap<Cow<'_, str>, IgnoredAny>>(body);
+    keys.is_ok_and(|keys| keys.keys().any(|key| key.starts_with(CONTEXT)))
 }
 
 #[cfg(test)]
@@ -155,7 +173,7 @@ mod tests {
         for context in ["", r#","_context_auth_token":null,"_context_service_token":null"#] {
             note(&mut heard, "neutron", &message("network.update.end", payload, context));
         }
-        assert_eq!((heard.messages, heard.with_token), (2, 0));
+        assert_eq!((heard.messages, heard.with_context, heard.with_token), (2, 1, 0));
         for context in [r#","_context_auth_token":"gAAAAABx""#, r#","_context_service_token":"x""#] {
             note(&mut heard, "neutron", &message("network.update.end", payload, context));
         }

@@ -81,6 +81,8 @@ ids! {
     ExchangeAbsent,
     /// Notifications go to a topic that osel does not listen to.
     TopicNotHeard,
+    /// osel may not read an exchange.
+    ExchangeUnreadable,
     /// While listening, nothing came.
     NothingHeard,
     /// A queue of notifications grows and nobody reads it.

@@ -3,7 +3,7 @@
 //! What a batch holds is visible to nobody before it is committed. A commit that fails ends the recorder; what was committed before
 //! stays whole, and the next one goes on from there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use super::state::Follower;
 use super::writer::{Batch, OnFailure, Writer, Written};
 use super::{entries, snapshots, state};
 use crate::source::inventory::Page;
+use crate::source::place::Place;
 use crate::store::{
     CommandRow, Counters, CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, PartContent,
     QuarantineItem, QuarantineState, StoredPart, StoredRecord, VersionSet,
@@ -71,6 +72,10 @@ pub struct Recorder {
     batch: Batch,
     /// Sources whose ledger changed in the batch.
     counted: Map<Arc<str>, ()>,
+    /// How far the sources were read whose messages are in the batch, where they have places.
+    read_to: BTreeMap<Arc<str>, Place>,
+    /// The cursors that were given last, which a place is written with.
+    cursors: BTreeMap<String, CursorRow>,
     salts: Salts,
     heads: MessageHeads,
     /// The record that is sealed, of which only the memory is used again.
@@ -82,6 +87,8 @@ pub struct Recorder {
     /// When the last snapshot was begun.
     snapshot_at: Option<Timestamp>,
     snapshot_every_seconds: Option<i64>,
+    /// Whether the last snapshot of each day is kept: whoever does not know what goes behind them must not prune them.
+    keeps_daily: bool,
     snapshot_wanted: bool,
     snapshots_begun: u64,
     now: Timestamp,
@@ -130,6 +137,7 @@ impl Recorder {
         };
         let chain = Chain::resume(TrailHead { seq: head.seq, hash: Hash(head.hash), as_of });
         let snapshot = reader.snapshot_at(head.seq)?;
+        let cursors = reader.cursors()?;
         Ok(Self {
             chain,
             epoch: journal.info().epoch,
@@ -138,6 +146,8 @@ impl Recorder {
             entry: head.entry,
             batch: Batch::default(),
             counted: Map::default(),
+            read_to: BTreeMap::new(),
+            cursors: cursors.into_iter().map(|row| (row.source.clone(), row)).collect(),
             salts: Salts::default(),
             heads: MessageHeads::default(),
             sealed: Sealed::empty(),
@@ -150,6 +160,7 @@ impl Recorder {
             snapshot_seq: snapshot.map_or(0, |info| info.seq),
             snapshot_at: snapshot.map(|info| info.made_at),
             snapshot_every_seconds: None,
+            keeps_daily: true,
             snapshot_wanted: false,
             snapshots_begun: 0,
             now: as_of.max(Timestamp::EPOCH),
@@ -174,6 +185,15 @@ impl Recorder {
     /// When the last snapshot was begun; none when there is none.
     pub fn snapshot_at(&self) -> Option<Timestamp> {
         self.snapshot_at
+    }
+
+    /// Takes how far a source was read with the message that is taken next. Whoever closes the batch which that message is in, for whatever
+    /// reason, writes the place with it: what is recorded is not read again.
+    pub fn read_to(&mut self, source: &Arc<str>, place: Place) {
+        match self.read_to.get_mut(source) {
+            Some(known) => *known = place,
+            None => _ = self.read_to.insert(Arc::clone(source), place),
+        }
     }
 
     /// Takes a message that was received at `now`; says what became of it.
@@ -351,8 +371,8 @@ impl Recorder {
             self.seal()?;
             self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
         }
-        // In the same transaction as the last of the records that tell it.
-        self.batch.expiry = expiry;
+        // In the same transaction as the records that tell it.
+        self.batch.expiry = expiry.or(self.batch.expiry.take());
         self.commit_if_full()
     }
 
@@ -366,8 +386,10 @@ impl Recorder {
         self.snapshots_begun
     }
 
-    /// Has a snapshot made every day from now on, or not, when anything was recorded: what lies behind one may go.
+    /// Has a snapshot made every day from now on when anything was recorded, and kept: what lies behind one may go. Or not, since nothing
+    /// goes.
     pub fn snapshot_daily(&mut self, daily: bool) {
+        self.keeps_daily = daily;
         self.snapshot_every_seconds = daily.then_some(snapshots::SNAPSHOT_EVERY_SECONDS);
     }
 
@@ -416,7 +438,10 @@ impl Recorder {
     /// # Errors
     /// When the writer has ended.
     pub fn close_batch(&mut self, cursors: Vec<CursorRow>) -> Result<u64, RecordError> {
-        self.batch.cursors.extend(cursors);
+        for row in cursors {
+            self.cursors.insert(row.source.clone(), row.clone());
+            self.batch.cursors.push(row);
+        }
         self.give_batch()
     }
 
@@ -610,9 +635,21 @@ impl Recorder {
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();
         counted.sort_unstable();
         batch.counters = counted.iter().filter_map(|source| counters(&self.engine, source)).collect();
+        for (source, place) in std::mem::take(&mut self.read_to) {
+            if !batch.cursors.iter().any(|row| *row.source == *source) {
+                let row = self.cursors.entry(source.to_string()).or_insert_with_key(|source| CursorRow {
+                    source: source.clone(),
+                    ..CursorRow::default()
+                });
+                row.place = Some(place.to_string());
+                batch.cursors.push(row.clone());
+            }
+        }
         let number = self.writer.commit(batch)?;
+        // Also when the last one is from ahead: the clock was wrong then.
         let last = self.snapshot_at.unwrap_or(Timestamp::EPOCH);
-        let is_late = |seconds: i64| self.now >= last.plus_seconds(seconds);
+        let apart = self.now.micros().abs_diff(last.micros());
+        let is_late = |seconds: i64| apart / 1_000_000 >= seconds.unsigned_abs();
         let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS
             || (self.engine.seq() > self.snapshot_seq
                 && (self.snapshot_wanted || self.snapshot_every_seconds.is_some_and(is_late)));
@@ -624,7 +661,7 @@ impl Recorder {
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {
-        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now)?;
+        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now, self.keeps_daily)?;
         self.snapshot_seq = self.engine.seq();
         self.snapshot_at = Some(self.now);
         self.snapshot_wanted = false;
@@ -684,6 +721,6 @@ fn counters(engine: &Engine, source: &Arc<str>) -> Option<Counters> {
         ignored: ledger.ignored,
         quarantined: ledger.quarantined,
         unmodelled,
-        ignored_by: std::collections::BTreeMap::default(),
+        ignored_by: BTreeMap::default(),
     })
 }

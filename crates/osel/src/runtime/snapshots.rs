@@ -22,7 +22,8 @@ pub const SNAPSHOT_EVERY_RECORDS: u64 = 250_000;
 /// How often one is made where inputs are to go behind them: what is kept for so many days is kept for less than one more.
 pub const SNAPSHOT_EVERY_SECONDS: i64 = 86_400;
 
-/// Gives the engine's state as it is after `entry` and everything before, which were given before.
+/// Gives the engine's state as it is after `entry` and everything before, which were given before; of the older ones the last of each day
+/// are kept or not.
 ///
 /// # Errors
 /// When the store cannot be written; the state stays in the journal.
@@ -31,6 +32,7 @@ pub fn write(
     entry: u64,
     writer: &mut Writer,
     made_at: Timestamp,
+    daily: bool,
 ) -> Result<(), JournalError> {
     writer.begin_snapshot(engine.seq(), entry, made_at)?;
     let mut chunk = format!("{ENGINE_FORMAT}\n").into_bytes();
@@ -43,7 +45,7 @@ pub fn write(
         }
     }
     writer.snapshot_chunk(chunk)?;
-    writer.end_snapshot()
+    writer.end_snapshot(daily)
 }
 
 /// Reads a snapshot into an engine; false when it is of another form or cannot be understood, and then the engine is of no use.
@@ -99,6 +101,19 @@ pub fn digest(reader: &mut dyn Reader, info: &SnapshotInfo) -> Result<Option<Str
         if good { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok((good && !first).then(|| hex(&hash.finalize())))
+}
+
+/// SHA-256 of a snapshot's bytes, whatever their form, as hexadecimal digits.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn sha256(reader: &mut dyn Reader, id: u64) -> Result<String, JournalError> {
+    let mut hash = Sha256::new();
+    reader.snapshot(id, &mut |chunk| {
+        hash.update(&chunk);
+        ControlFlow::Continue(())
+    })?;
+    Ok(hex(&hash.finalize()))
 }
 
 /// Versions as the store keeps them: the form, then one JSON line each.

@@ -11,6 +11,8 @@ use crate::store::{Checkpoint, Head, JournalError, Reader};
 
 /// How many records are looked at together, to learn which entries they stem from.
 const PAGE_RECORDS: u64 = 1000;
+/// How often another snapshot is looked for when the one that was found is pruned before it is read; none is made that often.
+const PRUNED_MAX: u32 = 3;
 
 /// The engine that wrote the store, ready to go on after the store's last entry. `options` hold as far as the journal tells none.
 ///
@@ -23,6 +25,7 @@ pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine
 /// An engine that follows a store which somebody else writes, so that it goes on soon after the other has ended.
 pub struct Follower {
     engine: Engine,
+    options: EngineOptions,
     /// How far the store had come when it was folded last.
     followed: Head,
     /// The time of the last entry, since an entry without a record is not in the head's hash; none where it is not kept any more.
@@ -46,10 +49,11 @@ impl Follower {
         let hash = hash_of(reader, engine.seq())?;
         let followed = Head { seq: engine.seq(), hash: hash.unwrap_or(Head::EMPTY.hash), entry };
         let entry_at = time_of(reader, entry)?;
-        Ok(Self { engine, followed, entry_at })
+        Ok(Self { engine, options: options.clone(), followed, entry_at })
     }
 
-    /// Folds what has come since; the last entry there is now. After an error it is of no use: what it had folded is not known.
+    /// Folds what has come since; the last entry there is now. Where some of that is not kept any more, since it has not looked for long, it
+    /// begins anew with the newest snapshot. After an error it is of no use: what it had folded is not known.
     ///
     /// # Errors
     /// When the store cannot be read, or no longer has what was folded, as after a failover to a database that was behind.
@@ -61,6 +65,11 @@ impl Follower {
         }
         if head.entry > followed.entry || head.seq > followed.seq {
             fold(&mut self.engine, reader, followed.entry, (head.seq, head.entry))?;
+            // Asked afterwards: what was there all along was there when it was read.
+            if reader.expiry()?.checkpoint.entry > followed.entry {
+                *self = Self::start(reader, &self.options)?;
+                return self.follow(reader);
+            }
             self.engine.set_seq(head.seq);
             self.followed = head;
             self.entry_at = time_of(reader, head.entry)?;
@@ -119,10 +128,25 @@ fn time_of(reader: &mut dyn Reader, entry: u64) -> Result<Option<Timestamp>, Jou
 /// # Errors
 /// When the store cannot be read.
 pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
-    let horizon = reader.expiry()?.checkpoint;
-    if seq < horizon.seq {
-        return Err(expired(reader, horizon.seq)?);
+    let mut pruned = 0;
+    loop {
+        let horizon = reader.expiry()?.checkpoint;
+        if seq < horizon.seq {
+            return Err(expired(reader, horizon.seq)?);
+        }
+        let found = found_at(reader, seq, options);
+        // What it began with, or what it folded, may have gone while it was read.
+        let is_moved = reader.expiry()?.checkpoint != horizon;
+        let is_pruned = matches!(found, Err(JournalError::NoSnapshot { .. })) && pruned < PRUNED_MAX;
+        if !is_moved && !is_pruned {
+            return found;
+        }
+        pruned += u32::from(!is_moved);
     }
+}
+
+/// The same, as long as nothing goes meanwhile.
+fn found_at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
     let visible = |line: &EngineLine| {
         matches!(
             line,
@@ -132,10 +156,6 @@ pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
     let (mut engine, _) = newest(reader, seq, options, visible)?;
     if advance(&mut engine, reader, seq)? {
         return Ok(engine);
-    }
-    if reader.expiry()?.checkpoint.seq > horizon.seq {
-        // What it began with went while it was read.
-        return at(reader, seq, options);
     }
     // The versions are of an older form: the journal says the same, more slowly.
     folded(reader, seq, options)
@@ -175,7 +195,7 @@ pub fn advance(engine: &mut Engine, reader: &mut dyn Reader, seq: u64) -> Result
     Ok(readable && from > reader.expiry()?.checkpoint.seq)
 }
 
-/// The same as [`at`] by folding from the latest snapshot, or from the first entry.
+/// The same as [`found_at`] by folding from the latest snapshot, or from the first entry.
 fn folded(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
     let (mut engine, done) = newest(reader, seq, options, |_| true)?;
     let entry = reader.record(seq)?.map_or(0, |record| record.entry);
@@ -224,21 +244,24 @@ fn fold(
     Ok(())
 }
 
-/// The engine of the latest snapshot that is not after `seq`, with the last entry in it. One that cannot be read is worked out anew from
-/// the first entry, as long as that is there.
+/// The engine of the latest snapshot that is not after `seq`, with the last entry in it. One that cannot be read is worked out anew: from
+/// the checkpoint, or from the first entry as long as that is there.
 fn newest(
     reader: &mut dyn Reader,
     seq: u64,
     options: &EngineOptions,
     wanted: fn(&EngineLine) -> bool,
 ) -> Result<(Engine, u64), JournalError> {
-    if let Some(info) = reader.snapshot_at(seq)? {
+    let gone = reader.expiry()?.checkpoint;
+    let latest = reader.snapshot_at(seq)?;
+    let checkpoint = if gone.entry > 0 { reader.snapshot_at(gone.seq)? } else { None };
+    for info in latest.into_iter().chain(checkpoint) {
         let mut engine = Engine::new(options.clone());
         if snapshots::read(reader, &info, &mut engine, wanted)? {
             return Ok((engine, info.entry));
         }
     }
-    match reader.expiry()?.checkpoint {
+    match gone {
         Checkpoint { entry: 0, .. } => Ok((Engine::new(options.clone()), 0)),
         Checkpoint { entry, snapshot, .. } => Err(JournalError::NoCheckpoint { entry, snapshot }),
     }

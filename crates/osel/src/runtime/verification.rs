@@ -1,12 +1,14 @@
-//! Walking a store's trail: every record against its chain, its parts and the columns it is found by.
+//! Walking a store's trail: every record against its chain, its parts and the columns it is found by; and the checkpoint against the record
+//! that tells it.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use osel_core::trail::{
-    Bad, Canonical, NotedHead, PartClass, StoredContent, StoredPart, StoredRecord, Verifier,
+    Bad, Canonical, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord, Verifier,
 };
 
+use super::checkpoint::CheckpointCheck;
 use super::payloads::Payloads;
 use crate::store::{self, JournalError, PartContent, Place, Reader};
 
@@ -19,8 +21,8 @@ pub enum Finding {
         records: u64,
         /// The head, to be noted elsewhere.
         head: NotedHead,
-        /// What parts were there, in words.
-        parts: String,
+        /// What parts were there.
+        parts: PartCounts,
     },
     /// Something bad.
     Bad {
@@ -40,6 +42,7 @@ pub fn verify(
     noted: Option<NotedHead>,
     step: &mut dyn FnMut(),
 ) -> Result<Finding, JournalError> {
+    let mut checkpoint = CheckpointCheck::begin(reader)?;
     let head = reader.head()?;
     let mut verifier = Verifier::new(noted);
     let mut bad: Option<(u64, String)> = None;
@@ -58,6 +61,7 @@ pub fn verify(
         for record in page {
             step();
             last = record.seq;
+            checkpoint.see(&record);
             if let Err(found) = push(&mut payloads, reader, &mut verifier, &record)? {
                 bad = Some(found);
                 break;
@@ -97,11 +101,10 @@ pub fn verify(
         let why = format!("the store says that its last record is {said}, found is {found}");
         return Ok(Finding::Bad { seq, why });
     }
-    Ok(Finding::Good {
-        records: verified.records,
-        head: verified.head.noted(),
-        parts: verified.parts.to_string(),
-    })
+    if let Some((seq, why)) = checkpoint.finish(reader)? {
+        return Ok(Finding::Bad { seq, why });
+    }
+    Ok(Finding::Good { records: verified.records, head: verified.head.noted(), parts: verified.parts })
 }
 
 /// Records are found by columns that no hash covers: they must say what the canonical bytes say.

@@ -4,10 +4,13 @@
 //! be written, what happens depends on whom the writer works for: a command ends with the error ([`OnFailure::End`]); the daemon keeps
 //! the batch and all behind it, is told, and says when to try again, byte for byte ([`OnFailure::Keep`]).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,6 +26,8 @@ use crate::store::{
 const BATCHES_IN_FLIGHT: usize = 3;
 /// For how long old content is let go of at a time: what a batch may have to wait for it.
 const EXPIRY_SLICE: Duration = Duration::from_millis(4);
+/// How long it is left alone when it cannot be done: what stays longer harms nobody, and a damaged place is not mended sooner.
+const EXPIRY_BACK_OFF: Duration = Duration::from_secs(600);
 
 /// What goes into one commit.
 #[derive(Debug, Default)]
@@ -104,6 +109,8 @@ pub enum Written {
         /// Why.
         error: JournalError,
     },
+    /// Old content could not be let go of. It is tried again after a while, or with the next order; batches are written meanwhile.
+    NotExpired(JournalError),
 }
 
 enum Work {
@@ -114,7 +121,9 @@ enum Work {
         made_at: Timestamp,
     },
     SnapshotChunk(Vec<u8>),
-    SnapshotEnd,
+    SnapshotEnd {
+        daily: bool,
+    },
     Retry,
     /// Answers when everything before it is durable.
     Flush(SyncSender<Head>),
@@ -157,6 +166,7 @@ impl Writer {
             snapshot: None,
             orders: 1,
             orders_done: Arc::default(),
+            expire_at: None,
         };
         let orders_done = Arc::clone(&writing.orders_done);
         let thread = thread.spawn(move || {
@@ -237,6 +247,7 @@ impl Writer {
         while !self.is_done() {
             match self.written.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Written::Durable(batch)) => self.durable = batch,
+                Ok(Written::NotExpired(_)) => {}
                 Ok(Written::Failed { .. }) | Err(_) => {
                     self.thread = None;
                     return false;
@@ -251,12 +262,14 @@ impl Writer {
     /// # Errors
     /// The error of an earlier batch.
     pub fn wait(&mut self) -> Result<(), JournalError> {
-        if self.durable < self.given {
+        while self.durable < self.given {
             match self.written.recv() {
+                Ok(Written::NotExpired(_)) => continue,
                 Ok(Written::Durable(batch)) => self.durable = batch,
                 Ok(Written::Failed { .. }) => {}
                 Err(_) => return Err(self.failure()),
             }
+            break;
         }
         Ok(())
     }
@@ -285,12 +298,12 @@ impl Writer {
         self.send(Work::SnapshotChunk(chunk))
     }
 
-    /// Ends the snapshot.
+    /// Ends the snapshot; of the others the last of each day are kept or not.
     ///
     /// # Errors
     /// The error of an earlier batch.
-    pub fn end_snapshot(&mut self) -> Result<(), JournalError> {
-        self.send(Work::SnapshotEnd)
+    pub fn end_snapshot(&mut self, daily: bool) -> Result<(), JournalError> {
+        self.send(Work::SnapshotEnd { daily })
     }
 
     /// Waits until everything that was given is durable, or has failed and is kept.
@@ -356,6 +369,8 @@ struct Writing {
     /// How many orders to let go of something are durable, with the one that an earlier writer may have left; and how many are done.
     orders: u64,
     orders_done: Arc<AtomicU64>,
+    /// When letting go is tried again, after it could not be done.
+    expire_at: Option<Instant>,
 }
 
 impl Writing {
@@ -381,7 +396,7 @@ impl Writing {
                         self.unless_failed(added)?;
                     }
                 }
-                Work::SnapshotEnd => self.end_snapshot()?,
+                Work::SnapshotEnd { daily } => self.end_snapshot(daily)?,
                 Work::Flush(answer) => {
                     // Whoever asked may be gone.
                     let _ = answer.send(self.journal.head());
@@ -393,22 +408,37 @@ impl Writing {
 
     /// What is to be done next; while there is nothing, old content is let go of. None when the writer's owner is gone.
     fn next(&mut self, work: &Receiver<Work>) -> Result<Option<Work>, JournalError> {
-        while self.is_expiring() {
-            match work.try_recv() {
+        loop {
+            if !self.is_expiring() {
+                return Ok(work.recv().ok());
+            }
+            let wait = self.expire_at.map(|at| at.saturating_duration_since(Instant::now()));
+            match work.recv_timeout(wait.unwrap_or_default()) {
                 Ok(work) => return Ok(Some(work)),
-                Err(TryRecvError::Empty) => self.expire()?,
-                Err(TryRecvError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => self.expire()?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
         }
-        Ok(work.recv().ok())
     }
 
     fn expire(&mut self) -> Result<(), JournalError> {
         match self.journal.expire(EXPIRY_SLICE) {
             Ok(true) => {}
             Ok(false) => self.orders_done.store(self.orders, Ordering::Release),
-            Err(error) => self.failed(0, error)?,
+            // Another writer has the store.
+            Err(error @ JournalError::Deposed { .. }) => return self.failed(0, error),
+            Err(error) => {
+                self.expire_at = Some(Instant::now() + EXPIRY_BACK_OFF);
+                // Batches must not suffer for it. A busy store was not begun to be written.
+                let is_open = matches!(error, JournalError::Busy { .. });
+                self.tell(Written::NotExpired(error));
+                if !is_open && let Err(error) = self.journal.reopen() {
+                    return self.failed(0, error);
+                }
+                return Ok(());
+            }
         }
+        self.expire_at = None;
         Ok(())
     }
 
@@ -426,7 +456,7 @@ impl Writing {
                 Err(error) => self.failed(number, error)?,
             }
         }
-        if self.is_expiring() {
+        if self.is_expiring() && self.expire_at.is_none_or(|at| at <= Instant::now()) {
             // Also where batches come without a pause: else the store would grow as long as they do.
             self.expire()?;
         }
@@ -451,11 +481,11 @@ impl Writing {
         }
     }
 
-    fn end_snapshot(&mut self) -> Result<(), JournalError> {
+    fn end_snapshot(&mut self, daily: bool) -> Result<(), JournalError> {
         let Some(id) = self.snapshot.take() else { return Ok(()) };
         let completed = self.journal.complete_snapshot(id);
         if self.unless_failed(completed)?.is_some() {
-            let pruned = self.journal.prune_snapshots(&mut kept_snapshots(RECENT_SNAPSHOTS));
+            let pruned = self.journal.prune_snapshots(&mut kept_snapshots(RECENT_SNAPSHOTS, daily));
             self.unless_failed(pruned)?;
         }
         Ok(())
@@ -475,7 +505,10 @@ impl Writing {
 
     fn is_durable(&mut self, number: u64) {
         let written = self.waiting.pop_front();
-        self.orders += u64::from(written.is_some_and(|(_, batch)| batch.expiry.is_some()));
+        if written.is_some_and(|(_, batch)| batch.expiry.is_some()) {
+            self.orders += 1;
+            self.expire_at = None;
+        }
         self.tell(Written::Durable(number));
     }
 
@@ -495,74 +528,5 @@ impl Writing {
         // Whoever counts may be gone.
         let _ = self.written.send(written);
         (self.notify)();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-    use std::sync::mpsc::channel;
-
-    use super::*;
-    use crate::store::{EntryKind, NewStore, Store};
-
-    /// A directory that goes with the test.
-    struct Directory(PathBuf);
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn store(name: &str) -> (Directory, Box<dyn Journal>) {
-        let path = std::env::temp_dir().join(format!("osel-writer-{name}-{}", std::process::id()));
-        let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
-        let journal = Store::create(&path, &new).expect("the directory is new");
-        (Directory(path), Box::new(journal))
-    }
-
-    fn batch(number: u64) -> Batch {
-        let entry = Entry {
-            number,
-            at: Timestamp::EPOCH,
-            kind: EntryKind::TICK,
-            source: "".into(),
-            head: Vec::new(),
-            body: Vec::new(),
-            erased: false,
-        };
-        Batch { entries: vec![entry], ..Batch::default() }
-    }
-
-    #[test]
-    fn a_writer_that_ends_says_so_though_nobody_gives_it_more() {
-        let (_directory, journal) = store("ends");
-        let (told, heard) = channel();
-        let notify = move || {
-            let _ = told.send(());
-        };
-        let mut writer = Writer::start(journal, OnFailure::Keep, notify).expect("threads");
-        writer.commit(batch(1)).expect("it runs");
-        // Entry 2 is missing: a defect of whoever gives it, which trying again does not mend.
-        writer.commit(batch(3)).expect("it runs");
-        // Until the thread is gone, and the sender with it.
-        heard.iter().for_each(drop);
-        assert!(matches!(writer.take_written().as_deref(), Ok([Written::Durable(1)])));
-        assert!(!writer.is_done());
-        let error = writer.take_written().expect_err("the thread has ended");
-        assert_eq!(error.class(), ErrorClass::Bug, "{error}");
-    }
-
-    #[test]
-    fn an_end_waits_for_what_was_given() {
-        let (directory, journal) = store("waits");
-        let mut writer = Writer::start(journal, OnFailure::Keep, || {}).expect("threads");
-        for number in 1..=3 {
-            writer.commit(batch(number)).expect("it runs");
-        }
-        assert!(writer.end_within(Duration::from_secs(60)));
-        let journal = Store::open_writer(&directory.0).expect("the writer has let go of it");
-        assert_eq!(journal.head().entry, 3);
     }
 }

@@ -12,12 +12,21 @@ pub struct Place {
     pub beginning: [u8; 16],
     /// The bytes that were read, unpacked; they end with a line.
     pub offset: u64,
+    /// What is behind it was damaged, which was told.
+    pub is_damaged: bool,
 }
+
+/// What ends the text of a place behind which all is damaged.
+const DAMAGED: char = '!';
 
 impl Place {
     /// Reads what [`fmt::Display`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         let (offset, digits) = text.split_once(':')?;
+        let (digits, is_damaged) = match digits.strip_suffix(DAMAGED) {
+            Some(digits) => (digits, true),
+            None => (digits, false),
+        };
         let mut beginning = [0; 16];
         if digits.len() != 2 * beginning.len() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
@@ -25,14 +34,15 @@ impl Place {
         for (byte, at) in beginning.iter_mut().zip((0..).step_by(2)) {
             *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
         }
-        Some(Self { beginning, offset: offset.parse().ok()? })
+        Some(Self { beginning, offset: offset.parse().ok()?, is_damaged })
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.offset)?;
-        self.beginning.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.beginning.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        if self.is_damaged { write!(f, "{DAMAGED}") } else { Ok(()) }
     }
 }
 
@@ -42,13 +52,17 @@ mod tests {
 
     #[test]
     fn a_place_comes_back_from_its_text() {
-        let place = Place { beginning: std::array::from_fn(|at| at as u8 * 17), offset: u64::MAX };
-        assert_eq!(Place::parse(&place.to_string()), Some(place));
+        for is_damaged in [false, true] {
+            let beginning = std::array::from_fn(|at| at as u8 * 17);
+            let place = Place { beginning, offset: u64::MAX, is_damaged };
+            assert_eq!(Place::parse(&place.to_string()), Some(place));
+        }
         for text in [
             "",
             "7",
             "7:",
             "7:00",
+            "7:000102030405060708090a0b0c0d0e0f!!",
             "x:000102030405060708090a0b0c0d0e0f",
             "7:+00102030405060708090a0b0c0d0e0f",
         ] {

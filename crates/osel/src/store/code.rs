@@ -39,6 +39,13 @@ pub fn write_parts(parts: &[StoredPart], out: &mut Vec<u8>) {
     }
 }
 
+/// How many of the bytes that parts have when they are written count as content: all while any part is there, else none. What remains of
+/// parts that are gone or lie in an entry goes never, and must not count as what may go.
+pub fn content_bytes(parts: &[StoredPart], written: usize) -> usize {
+    let is_there = parts.iter().any(|part| matches!(part.content, PartContent::Bytes(_)));
+    if is_there { written } else { 0 }
+}
+
 /// Reads what [`write_parts`] wrote.
 ///
 /// # Errors

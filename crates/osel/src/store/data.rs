@@ -329,13 +329,13 @@ pub struct Checkpoint {
 /// How much there is in a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// Bytes of inputs, as they are kept.
+    /// Bytes of inputs after the checkpoint, as they are kept: what is held in quarantine from before it does not go with them.
     pub input_bytes: u64,
     /// Bytes of object versions, as they are kept.
     pub version_bytes: u64,
     /// Bytes of snapshots, as they are kept.
     pub snapshot_bytes: u64,
-    /// Bytes of records' parts; those in entries count there.
+    /// Bytes of the parts of records that have any; those in entries count there, and what remains of a record without parts nowhere.
     pub part_bytes: u64,
     /// Bytes that all of it takes, without room that is free to be used again.
     pub used_bytes: u64,

@@ -14,9 +14,11 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     inputs_go_behind_a_checkpoint_step_by_step(&mut *make());
     all_inputs_may_go(&mut *make());
     parts_go_by_class(&mut *make());
+    what_remains_of_parts_does_not_count(&mut *make());
     held_messages_stay_until_their_time(&mut *make());
     an_order_that_cannot_be_is_refused(&mut *make());
     a_checkpoint_is_never_pruned(&mut *make());
+    a_message_that_was_replayed_is_not_held(&mut *make());
 }
 
 /// Commits an order with the next entry and record, which tell of it.
@@ -153,24 +155,58 @@ fn parts_go_by_class(journal: &mut dyn Journal) {
     assert_eq!(collect(|each| reader.entries(ALL, each)).len(), 302);
 }
 
+fn what_remains_of_parts_does_not_count(journal: &mut dyn Journal) {
+    let counted = |journal: &dyn Journal| reader(journal).holdings().unwrap().part_bytes;
+    add(journal, 1).unwrap();
+    let of_one = counted(journal);
+    for round in 1..=4 {
+        let to = journal.head().seq + 100;
+        add(journal, to).unwrap();
+        let all = counted(journal);
+        assert!(all > 100 * of_one && all < 110 * of_one, "{all} {of_one}");
+        // A part is there still, and counts.
+        let some = Expiry { parts: [(2, to)].into(), ..Expiry::default() };
+        let (head, epoch) = (journal.head(), journal.info().epoch);
+        journal.commit(&Commit { expiry: Some(&some), ..Commit::empty(epoch, head) }).unwrap();
+        expire(journal, |_| {});
+        let some = counted(journal);
+        assert!(some < all && some > 20 * of_one, "{some} {of_one}");
+        order(journal, &Expiry { parts: [(1, to), (2, to)].into(), ..Expiry::default() }).unwrap();
+        expire(journal, |_| {});
+        // The record that tells of it.
+        let left = counted(journal);
+        assert!(left >= of_one && left < of_one + 9, "round {round}: {left} {of_one}");
+    }
+    // Erasing by hand counts alike.
+    let last = journal.head().seq;
+    for (class, project) in [(1, None), (2, Some("aster")), (2, Some("birch"))] {
+        journal.erase_part(last, class, project).unwrap();
+    }
+    assert_eq!(counted(journal), 0);
+}
+
+/// The message of the entry of that number, put there as many seconds after the epoch.
+fn quarantined(id: u64, state: QuarantineState) -> QuarantineItem {
+    QuarantineItem {
+        id,
+        entry: id,
+        source: "region-one".to_owned(),
+        at: seconds(id as i64),
+        reason_code: "not_json".to_owned(),
+        reason: "expected value".to_owned(),
+        event_type: None,
+        message_id: None,
+        state,
+    }
+}
+
 fn held_messages_stay_until_their_time(journal: &mut dyn Journal) {
     let mut checkpoints = Vec::new();
     for (to, held) in [(4, 2), (8, 6)] {
         checkpoints.push(add_with_snapshot(journal, to));
         let (head, epoch) = (journal.head(), journal.info().epoch);
-        let quarantine: Vec<_> = [(held, QuarantineState::Held), (held + 1, QuarantineState::Replayed)]
-            .map(|(id, state)| QuarantineItem {
-                id,
-                entry: id,
-                source: "region-one".to_owned(),
-                at: seconds(id as i64),
-                reason_code: "not_json".to_owned(),
-                reason: "expected value".to_owned(),
-                event_type: None,
-                message_id: None,
-                state,
-            })
-            .into();
+        let quarantine =
+            [quarantined(held, QuarantineState::Held), quarantined(held + 1, QuarantineState::Replayed)];
         journal.commit(&Commit { quarantine: &quarantine, ..Commit::empty(epoch, head) }).unwrap();
     }
     let kept = |journal: &dyn Journal| -> Vec<Entry> {
@@ -182,13 +218,39 @@ fn held_messages_stay_until_their_time(journal: &mut dyn Journal) {
     order(journal, &Expiry { checkpoint, quarantine_before, ..Expiry::default() }).unwrap();
     expire(journal, |_| {});
     assert_eq!(kept(journal), [entry(2), entry(6)]);
+    // What is held is none of the inputs that go with the next checkpoint: there is the order's entry.
+    let bytes_after = |journal: &dyn Journal| reader(journal).holdings().unwrap().input_bytes;
+    let of_one = bytes_after(journal);
     for (before, left) in [(2, vec![entry(2), entry(6)]), (3, vec![entry(6)]), (7, vec![])] {
         order(journal, &Expiry { quarantine_before: seconds(before), ..Expiry::default() }).unwrap();
         expire(journal, |_| {});
         assert_eq!(kept(journal), left, "{before}");
     }
     assert_eq!(collect(|each| reader(journal).entries(1..=8, each)), []);
+    assert!(bytes_after(journal).abs_diff(4 * of_one) < 20, "{of_one} {}", bytes_after(journal));
     assert_eq!(collect(|each| reader(journal).quarantine(None, each)).len(), 4);
+}
+
+fn a_message_that_was_replayed_is_not_held(journal: &mut dyn Journal) {
+    let checkpoint = add_with_snapshot(journal, 8);
+    let put = |journal: &mut dyn Journal, id: u64, state| {
+        let (head, epoch) = (journal.head(), journal.info().epoch);
+        let quarantine = [quarantined(id, state)];
+        journal.commit(&Commit { quarantine: &quarantine, ..Commit::empty(epoch, head) }).unwrap();
+    };
+    put(journal, 3, QuarantineState::Held);
+    put(journal, 5, QuarantineState::Held);
+    order(journal, &Expiry { checkpoint, quarantine_before: seconds(0), ..Expiry::default() }).unwrap();
+    for (released, left) in [(None, vec![3, 5]), (Some(5), vec![3]), (Some(3), vec![])] {
+        if let Some(id) = released {
+            put(journal, id, QuarantineState::Replayed);
+        }
+        expire(journal, |_| {});
+        let mut kept = collect(|each| reader(journal).entries(1..=8, each));
+        kept.retain(|entry| !entry.erased);
+        assert_eq!(kept.iter().map(|entry| entry.number).collect::<Vec<_>>(), left);
+    }
+    assert_eq!(collect(|each| reader(journal).entries(1..=8, each)), []);
 }
 
 fn an_order_that_cannot_be_is_refused(journal: &mut dyn Journal) {

@@ -34,16 +34,13 @@ impl LogHandle {
 pub fn start(config: &LogConfig) -> Result<LogHandle, TryInitError> {
     let (filter, handle) = reload::Layer::new(targets(config.level));
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let lines = match config.format {
-        LogFormat::Text => {
-            let text = fmt::format().with_target(false).with_ansi(false);
-            if priority::leads_to_journal() {
-                lines.with_ansi(false).event_format(priority::Prioritised(text)).boxed()
-            } else {
-                lines.with_ansi(false).event_format(text).boxed()
-            }
-        }
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+    let text = fmt::format().with_target(false).with_ansi(false);
+    let json = fmt::format().json().with_target(false).flatten_event(true).with_current_span(false);
+    let lines = match (config.format, priority::leads_to_journal()) {
+        (LogFormat::Text, false) => lines.with_ansi(false).event_format(text).boxed(),
+        (LogFormat::Text, true) => lines.with_ansi(false).event_format(priority::Prioritised(text)).boxed(),
+        (LogFormat::Json, false) => lines.json().event_format(json).boxed(),
+        (LogFormat::Json, true) => lines.json().event_format(priority::Prioritised(json)).boxed(),
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
     Ok(LogHandle(handle))

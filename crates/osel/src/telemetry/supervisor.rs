@@ -17,6 +17,8 @@ use rustix::time::{ClockId, clock_gettime};
 const SEND_TIME: Duration = Duration::from_secs(1);
 /// The longest word: a line of status among others.
 const WORD_BYTES_MAX: usize = 1024;
+/// How often a beat that was not taken is tried again in the time of one: half of the manager's time is left by then, and it may be busy.
+const ATTEMPTS_PER_INTERVAL: u32 = 8;
 /// Where no beat is wanted: one look in so long.
 const NO_BEAT: Duration = Duration::from_secs(3600);
 
@@ -91,8 +93,9 @@ impl Supervisor {
         let mut due = due.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if now >= *due {
-            *due = now + *interval;
-            self.send_now("WATCHDOG=1");
+            let wait =
+                if self.send_now("WATCHDOG=1") { *interval } else { *interval / ATTEMPTS_PER_INTERVAL };
+            *due = now + wait;
         }
     }
 
@@ -182,6 +185,16 @@ mod tests {
         let usec = ("WATCHDOG_USEC", "600000000");
         assert_eq!(heard("beat", &[usec], beat), ["WATCHDOG=1"]);
         assert_eq!(heard("other", &[usec, ("WATCHDOG_PID", "1")], beat), [""; 0]);
+    }
+
+    #[test]
+    fn a_beat_that_is_not_taken_is_tried_again_soon() {
+        heard("busy", &[("WATCHDOG_USEC", "600000000")], |supervisor| {
+            // Until the manager has no room, which is after a few.
+            while supervisor.status("busy") {}
+            supervisor.beat();
+            assert!(supervisor.beat_wait() < Duration::from_secs(300 / 4));
+        });
     }
 
     #[test]

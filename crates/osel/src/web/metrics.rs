@@ -13,7 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
-use crate::runtime::service::{ServiceStatus, SourceStatus};
+use crate::runtime::service::{Phase, ServiceStatus, SourceStatus};
 
 /// What a scraper is told that it gets.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -22,15 +22,20 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(super) async fn page(
     State(status): State<watch::Receiver<ServiceStatus>>,
 ) -> (StatusCode, [(HeaderName, &'static str); 1], String) {
-    let mut registry = Registry::with_prefix("osel");
-    registry.register_collector(Box::new(Scrape(status.borrow().clone())));
-    let mut page = String::new();
-    // The only failure is that of a text that has no more memory.
-    let code = match text::encode(&mut page, &registry) {
-        Ok(()) => StatusCode::OK,
-        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR,
+    let (code, page) = match text_of(status.borrow().clone()) {
+        Ok(page) => (StatusCode::OK, page),
+        // The only failure is that of a text that has no more memory.
+        Err(fmt::Error) => (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
     };
     (code, [(CONTENT_TYPE, OPEN_METRICS)], page)
+}
+
+fn text_of(status: ServiceStatus) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("osel");
+    registry.register_collector(Box::new(Scrape(status)));
+    let mut page = String::new();
+    text::encode(&mut page, &registry)?;
+    Ok(page)
 }
 
 /// One scrape of a status.
@@ -55,10 +60,13 @@ impl Collector for Scrape {
             "store_writable",
             "Whether the store takes writes.",
             None,
-            flag(status.store_trouble.is_none()),
+            // One that is not open yet takes none.
+            flag(status.phase != Phase::Starting && status.store_trouble.is_none()),
         )?;
-        out.encode_descriptor("trail_records", "Records of the trail.", None, MetricType::Counter)?
-            .encode_counter::<NoLabelSet, u64, f64>(&status.records, None)?;
+        if status.phase != Phase::Starting {
+            // No counter: it goes on over starts, and back by what a kill kept from being durable.
+            gauge(out, "trail_records", "Records of the trail.", None, status.records as f64)?;
+        }
         if let Some(at) = status.snapshot_at {
             gauge(
                 out,
@@ -90,7 +98,9 @@ impl Scrape {
             in_seconds,
             |source| (source.since != Timestamp::EPOCH).then(|| seconds(source.since)),
         )?;
-        self.counters(out, "source_received", "Messages that came.", |source| source.received)?;
+        self.counters(out, "source_received", "Messages that came, since the start.", |source| {
+            source.received
+        })?;
         self.ledger(out)?;
         self.counters(out, "source_reconnects", "Connections after the first, since the start.", |source| {
             source.reconnects
@@ -136,7 +146,7 @@ impl Scrape {
 
     /// What became of the messages: a replay of the quarantine moves counts, so that they are no counters.
     fn ledger(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "What became of the messages that came; the sum is what came.";
+        let help = "What became of the messages that came, over all starts.";
         let mut family = out.encode_descriptor("source_ledger", help, None, MetricType::Gauge)?;
         for source in &self.0.sources {
             let SourceStatus { recorded, duplicate, ignored, quarantined, .. } = *source;
@@ -208,4 +218,24 @@ fn flag(value: bool) -> f64 {
 /// A time as seconds since 1970.
 fn seconds(time: Timestamp) -> f64 {
     time.micros() as f64 / Duration::from_secs(1).as_micros() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_not_open_takes_no_writes_and_has_no_numbers() {
+        let unopened = ServiceStatus::unopened(Timestamp::EPOCH, "disk full".to_owned());
+        for status in [ServiceStatus::starting(), unopened] {
+            let page = text_of(status).unwrap();
+            assert!(page.contains("\nosel_store_writable 0.0\n"), "{page}");
+            assert!(!page.contains("trail_records"), "{page}");
+        }
+        let running = ServiceStatus { phase: Phase::Running, records: 7, ..ServiceStatus::starting() };
+        let page = text_of(running).unwrap();
+        assert!(page.contains("\nosel_store_writable 1.0\n"), "{page}");
+        // What goes on over starts is no counter.
+        assert!(page.contains("\nosel_trail_records 7.0\n"), "{page}");
+    }
 }

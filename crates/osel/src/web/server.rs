@@ -27,8 +27,10 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 const FIELDS_MAX: usize = 64;
 /// After so long a connection ends, whatever it does: who reads an answer a byte a minute does not keep it.
 const CONNECTION_TIME: Duration = Duration::from_secs(120);
-/// How long an address that cannot be had is left alone, and accepting after it failed.
+/// How long an address that cannot be had is left alone.
 const LISTEN_WAIT: Duration = Duration::from_secs(10);
+/// How long nothing is accepted after that failed: the process has no more files until some are closed.
+const ACCEPT_WAIT: Duration = Duration::from_secs(1);
 
 /// Answers on this address until its task is dropped. One that cannot be had is told once and waited for.
 pub async fn serve(address: SocketAddr, status: watch::Receiver<ServiceStatus>) -> Infallible {
@@ -63,7 +65,7 @@ fn pages(status: watch::Receiver<ServiceStatus>) -> Router {
         .with_state(status)
 }
 
-/// Accepts until the socket fails.
+/// Accepts, for as long as there are places.
 async fn accept(listener: &TcpListener, pages: &Router, places: &Arc<Semaphore>) {
     loop {
         let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
@@ -76,9 +78,9 @@ async fn accept(listener: &TcpListener, pages: &Router, places: &Arc<Semaphore>)
                     drop(place);
                 });
             }
-            // One that was given up before it was accepted is of no matter; files may be short for a moment.
+            // One that was given up before it was accepted is of no matter.
             Err(error) if is_of_one(&error) => {}
-            Err(_) => return,
+            Err(_) => sleep(ACCEPT_WAIT).await,
         }
     }
 }

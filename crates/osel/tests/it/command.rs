@@ -37,14 +37,20 @@ impl Drop for Place {
     }
 }
 
+/// The built program, without any setting by the environment of whoever runs the tests.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_osel"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OSEL_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Runs `osel` and gives what it said.
 pub fn osel(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_osel"))
-        .args(arguments)
-        .env_remove("OSEL_STORE__PATH")
-        .env_remove("OSEL_CONFIG")
-        .output()
-        .unwrap()
+    program().args(arguments).output().unwrap()
 }
 
 /// Runs `osel`, which must succeed, and gives its standard output.

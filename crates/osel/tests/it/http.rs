@@ -7,22 +7,27 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::broker::{python, until};
+use crate::broker::{Disk, python, until};
 use crate::daemon::{Daemon, LIMIT};
 
 /// What a page answered.
 #[derive(Debug)]
-struct Answer {
-    code: u16,
+pub struct Answer {
+    pub code: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 /// Where it listens, by its log.
 #[track_caller]
 fn address(osel: &mut Daemon) -> SocketAddr {
     osel.await_lines("HTTP answers", 1);
-    let log = osel.log();
+    address_in(&osel.log())
+}
+
+/// Where one listens whose log this is.
+#[track_caller]
+pub fn address_in(log: &str) -> SocketAddr {
     let line = log.lines().rfind(|line| line.contains("HTTP answers")).unwrap();
     line.split_once("address=").unwrap().1.parse().unwrap()
 }
@@ -39,7 +44,8 @@ fn send(address: SocketAddr, request: &str) -> Answer {
     Answer { code, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
-fn get(address: SocketAddr, path: &str) -> Answer {
+/// Asks for a page.
+pub fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, &format!("GET {path} HTTP/1.1\r\nHost: osel\r\nConnection: close\r\n\r\n"))
 }
 
@@ -107,10 +113,19 @@ fn metrics_are_open_metrics_by_a_reader_of_others() {
     let commits = samples["osel_commit_duration_seconds_count"].as_f64().unwrap();
     assert!(commits >= 2.0, "{samples}");
     assert_eq!(samples["osel_commit_duration_seconds_bucket le=+Inf"], json!(commits));
-    for name in ["osel_store_writable", "osel_trail_records_total", "osel_loop_age_seconds"] {
+    for name in ["osel_store_writable", "osel_trail_records", "osel_loop_age_seconds"] {
         assert!(samples[name].is_number(), "{name}: {samples}");
     }
     assert_eq!(samples["osel_build_info version=0.1.0"], json!(1.0));
+    assert!(osel.stop().success());
+    // A counter begins with the process: what it counted before is no increase.
+    osel.start();
+    osel.await_lines("HTTP answers", 2);
+    let address = self::address(&mut osel);
+    until("it is ready", LIMIT, || get(address, "/readyz").code == 200);
+    let page = get(address, "/metrics").body;
+    assert!(page.contains("osel_source_received_total{source=\"captured\",type=\"file\"} 0\n"), "{page}");
+    assert!(page.contains("type=\"file\",outcome=\"recorded\"} 600\n"), "{page}");
     assert!(osel.stop().success());
 }
 
@@ -171,4 +186,36 @@ fn a_port_in_use_stops_nothing() {
     assert_eq!(get(port, "/healthz").code, 200);
     assert_eq!(osel.log().matches("HTTP cannot listen").count(), 1);
     assert!(osel.stop().success());
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_not_ready() {
+    let mut osel = Daemon::new("http-disk", "");
+    let Some(disk) = Disk::mount(osel.place.path("store").into(), "size=48m") else {
+        eprintln!("not tried: only root may mount a small disk");
+        return;
+    };
+    osel.capture("bus.jsonl", "a", 100);
+    osel.start();
+    osel.await_received(100);
+    let address = address(&mut osel);
+    until("it is ready", LIMIT, || get(address, "/readyz").code == 200);
+    disk.fill();
+    osel.capture("bus.jsonl", "b", 3000);
+    let mut answer = get(address, "/readyz");
+    until("it is not ready", LIMIT, || {
+        answer = get(address, "/readyz");
+        answer.code == 503
+    });
+    assert!(answer.body.contains("the store takes nothing since "), "{answer:?}");
+    // No restart would make room.
+    assert_eq!(get(address, "/healthz").code, 200);
+    let metrics = get(address, "/metrics").body;
+    assert!(metrics.contains("\nosel_store_writable 0.0\n"), "{metrics}");
+    assert!(metrics.contains("osel_source_connected{source=\"captured\",type=\"file\"} 1.0"), "{metrics}");
+    disk.free();
+    osel.await_received(3100);
+    until("it is ready again", LIMIT, || get(address, "/readyz").code == 200);
+    assert!(osel.stop().success());
+    assert_eq!(osel.recorded_ids().len(), 3100);
 }

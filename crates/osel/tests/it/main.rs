@@ -35,9 +35,12 @@ mod notify;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod retention;
+mod retention_race;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]

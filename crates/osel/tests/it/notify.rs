@@ -7,7 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::process::Signal;
 
-use crate::broker::until;
+use crate::broker::{Postgres, free_port, until};
 use crate::command::Place;
 use crate::daemon::{Daemon, LIMIT};
 
@@ -78,6 +78,33 @@ fn a_manager_hears_of_everything_in_order() {
     assert!(osel.log().contains("the configuration has problems"));
     assert!(osel.stop().success());
     manager.hears("STOPPING=1", 1);
+}
+
+#[test]
+fn who_stands_by_is_ready_and_beats_also_while_the_database_is_away() {
+    let postgres = Postgres::start(free_port(), "");
+    let database = postgres.database("osel");
+    let [mut leader, mut standby] = ["notify-leader", "notify-standby"].map(|name| {
+        let osel = Daemon::new(name, "");
+        let text = fs::read_to_string(osel.place.path("osel.toml")).unwrap();
+        osel.place.write("osel.toml", text.replace("path = 'store'", &format!("url = '{database}'")));
+        osel
+    });
+    leader.start();
+    leader.await_lines("started", 1);
+    let path = standby.place.path("notify");
+    let mut manager = Manager::new(UnixDatagram::bind(&path).unwrap());
+    standby.variables = vec![variable("NOTIFY_SOCKET", &path), variable("WATCHDOG_USEC", "400000")];
+    standby.start();
+    manager.hears("STATUS=standing by: another process leads the store", 1);
+    manager.hears("READY=1", 1);
+    postgres.stop("immediate");
+    manager.hears("STATUS=opening the store", 2);
+    let beats = manager.heard.iter().filter(|word| *word == "WATCHDOG=1").count();
+    manager.hears("WATCHDOG=1", beats + 3);
+    // It need not wait for the database; who leads once that is back is a matter of chance.
+    assert!(standby.stop().success());
+    leader.kill();
 }
 
 #[test]
@@ -158,5 +185,19 @@ fn lines_have_priorities_only_where_they_go_to_the_journal() {
     for line in osel.log().lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(["INFO", "WARN"].contains(&line["level"].as_str().unwrap()), "{line}");
+    }
+    // The journal takes the priority off before that program reads it.
+    osel.place.write("log", "");
+    let log = fs::metadata(osel.place.path("log")).unwrap();
+    osel.variables = vec![variable("JOURNAL_STREAM", &format!("{}:{}", log.dev(), log.ino()))];
+    osel.start();
+    osel.await_lines("file cannot be opened", 1);
+    assert!(osel.stop().success());
+    for line in osel.log().lines() {
+        let (priority, line) = line.split_at(3);
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let wanted = if line["level"] == "WARN" { "<4>" } else { "<6>" };
+        assert_eq!(priority, wanted, "{line}");
+        assert!(line["message"].is_string() && line["timestamp"].is_string(), "{line}");
     }
 }

@@ -1,10 +1,11 @@
 //! `osel audit verify`: walks the chain and names the first bad record.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use osel_core::trail::NotedHead;
+use osel_core::trail::{NotedHead, PartClass};
 use serde_json::json;
 
 use crate::cli::StoreArg;
@@ -43,8 +44,14 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
     let mut out = stdout();
     match (finding, format) {
-        (Finding::Good { records, head, .. }, OutputFormat::Json) => {
-            json_line(&mut out, &json!({"verified": true, "records": records, "head": head.to_string()}))?;
+        (Finding::Good { records, head, parts }, OutputFormat::Json) => {
+            let missing: BTreeMap<&str, u64> =
+                PartClass::ALL.into_iter().map(|class| (class.as_str(), parts.missing(class))).collect();
+            let head = head.to_string();
+            json_line(
+                &mut out,
+                &json!({"verified": true, "records": records, "head": head, "missing": missing}),
+            )?;
         }
         (Finding::Good { records, head, parts }, _) => {
             writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;

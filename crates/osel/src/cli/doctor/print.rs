@@ -32,36 +32,39 @@ struct FixRow<'a> {
     #[serde(rename = "where")]
     place: &'a str,
     setting: &'a str,
-    value: &'a str,
+    value: String,
+    /// What to know before.
+    caution: Option<&'a str>,
 }
 
 /// One object a line.
-pub(super) fn json(verdicts: &[Verdict]) -> io::Result<()> {
+pub(super) fn json(verdicts: &[Verdict], exchanges: &[String]) -> io::Result<()> {
     let mut out = stdout();
     for verdict in verdicts {
-        json_line(&mut out, &row(verdict))?;
+        json_line(&mut out, &row(verdict, exchanges))?;
     }
     out.flush()
 }
 
-fn row(verdict: &Verdict) -> Row<'_> {
+fn row<'a>(verdict: &'a Verdict, exchanges: &[String]) -> Row<'a> {
     let Card { id, severity, title, fix, .. } = verdict.id.card();
     let (state, seen, why) = match &verdict.state {
         State::Found(seen) => ("found", Some(seen.as_str()), None),
         State::Clear(seen) => ("clear", Some(seen.as_str()), None),
         State::Unchecked(why) => ("unchecked", None, Some(why.as_str())),
     };
-    let fix = FixRow { place: fix.place, setting: fix.setting, value: fix.value };
+    let (value, caution) = (fix.filled(exchanges), verdict.id.caution());
+    let fix = FixRow { place: fix.place, setting: fix.setting, value, caution };
     let fix = matches!(verdict.state, State::Found(_)).then_some(fix);
     Row { id, state, severity: severity.as_str(), title, source: &verdict.source, seen, why, fix }
 }
 
 /// What was found with its mending, then what is clear, then what was not checked and why.
-pub(super) fn table(verdicts: &[Verdict]) -> io::Result<()> {
-    print_bytes(text(verdicts, colours()).as_bytes())
+pub(super) fn table(verdicts: &[Verdict], exchanges: &[String]) -> io::Result<()> {
+    print_bytes(text(verdicts, exchanges, colours()).as_bytes())
 }
 
-fn text(verdicts: &[Verdict], colours: bool) -> String {
+fn text(verdicts: &[Verdict], exchanges: &[String], colours: bool) -> String {
     let mut text = String::new();
     let mut found: Vec<Id> = Vec::new();
     for verdict in verdicts {
@@ -71,7 +74,16 @@ fn text(verdicts: &[Verdict], colours: bool) -> String {
             found.push(verdict.id);
             let (bold, plain) = if colours { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
             let _ = writeln!(text, "{bold}{:INDENT$}{id}: {title}{plain}", severity.as_str());
-            wrapped(&mut text, &format!("mend: {}", fix.shown()));
+            if let Some(caution) = verdict.id.caution() {
+                wrapped(&mut text, &format!("note: {caution}"));
+            }
+            let mend = format!("mend: {}", fix.shown(&fix.filled(exchanges)));
+            if fix.is_command() {
+                // It is copied into a shell as it stands.
+                let _ = writeln!(text, "{:INDENT$}{}", "", harmless(&mend));
+            } else {
+                wrapped(&mut text, &mend);
+            }
         }
         wrapped(&mut text, &format!("seen: {seen} ({})", verdict.source));
     }
@@ -112,9 +124,14 @@ fn text(verdicts: &[Verdict], colours: bool) -> String {
     text
 }
 
-/// A paragraph, moved in and broken between words. What the broker or a file calls itself must not command the terminal.
+/// What the broker or a file calls itself must not command the terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A paragraph, moved in and broken between words.
 fn wrapped(text: &mut String, paragraph: &str) {
-    let paragraph: String = paragraph.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let paragraph = harmless(paragraph);
     let mut width = 0;
     for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
         let length = word.chars().count();
@@ -156,7 +173,7 @@ mod tests {
 
     #[test]
     fn people_see_the_worst_first_and_what_was_not_checked() {
-        let text = text(&verdicts(), false);
+        let text = text(&verdicts(), &[], false);
         let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
         let order = [
             "critical token-on-bus:",
@@ -174,9 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn a_command_stands_on_one_line_however_long_with_what_to_know_about_it() {
+        let mut report = Report::default();
+        report.found(Id::WidePermissions, "management", "`osel` may read everything");
+        let exchanges: Vec<String> = (0..40).map(|number| format!("exchange{number}")).collect();
+        let text = text(&report.into_verdicts(), &exchanges, false);
+        let line = text.lines().find(|line| line.contains("mend: ")).unwrap();
+        assert!(
+            line.starts_with("         mend: rabbitmqctl set_permissions --vhost VHOST USER '^osel"),
+            "{text}"
+        );
+        assert!(
+            line.ends_with("|exchange38|exchange39)$'") && text.contains("note: This is what osel needs"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn programs_get_each_verdict_with_the_same_keys() {
         let lines: Vec<serde_json::Value> =
-            verdicts().iter().map(|verdict| serde_json::to_value(row(verdict)).unwrap()).collect();
+            verdicts().iter().map(|verdict| serde_json::to_value(row(verdict, &[])).unwrap()).collect();
         let states: Vec<&str> = lines.iter().map(|line| line["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["found", "found", "clear", "unchecked"]);
         assert!(lines.iter().all(|line| line.as_object().unwrap().len() == 8));

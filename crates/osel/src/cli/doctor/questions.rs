@@ -27,6 +27,14 @@ pub(super) fn of(args: &DoctorArgs) -> anyhow::Result<Result<Questions, ExitCode
         Err(code) => return Ok(Err(code)),
     };
     questions.management = management(args, &questions.hosts)?;
+    if let Some(vhost) = &args.vhost {
+        if !questions.hosts.is_empty() && questions.vhost != *vhost {
+            let of_bus = &questions.vhost;
+            let why = format!("--vhost differs from the virtual host of the bus, `{of_bus}`: leave it out");
+            return Err(Failure::Usage(why).into());
+        }
+        questions.vhost.clone_from(vhost);
+    }
     questions.services.clone_from(&args.service_config);
     questions.troves.clone_from(&args.trove_config);
     questions.listen = args.listen.map(Duration::from_secs);
@@ -54,12 +62,25 @@ fn bus(args: &DoctorArgs) -> anyhow::Result<Result<Questions, ExitCode>> {
     }
     let by_variable = text_of(TRANSPORT_VARIABLE)?;
     match by_variable {
-        Some(url) if !args.config.is_given() && args.source.is_none() => {
+        Some(url) if args.config.file().is_none() && args.source.is_none() => {
             Ok(Ok(by_url(&url, args, TRANSPORT_VARIABLE)?))
         }
-        _ if args.config.file_to_load().is_some() => by_config(&args.config, args.source.as_deref()),
+        // Who names nothing but files wants nothing connected to, and not by a configuration that happens to be there either.
+        _ if args.config.file_to_load().is_some() && !names_only_files(args) => {
+            by_config(&args.config, args.source.as_deref())
+        }
         _ => Ok(Ok(Questions { wanted: defaults(), vhost: "/".to_owned(), ..Questions::default() })),
     }
+}
+
+fn names_only_files(args: &DoctorArgs) -> bool {
+    let has_files = !args.service_config.is_empty() || !args.trove_config.is_empty();
+    let has_interface = args.management.is_some() || args.management_url_file.is_some();
+    has_files
+        && args.config.file().is_none()
+        && args.source.is_none()
+        && !has_interface
+        && args.listen.is_none()
 }
 
 fn by_url(url: &str, args: &DoctorArgs, what: &str) -> anyhow::Result<Questions> {
@@ -165,6 +186,13 @@ fn management(args: &DoctorArgs, hosts: &[Address]) -> anyhow::Result<Option<Acc
             ))
             .into());
         };
+        if !access.is_tls() && !access.is_loopback() {
+            return Err(Failure::Usage(format!(
+                "{what} is without TLS, and the password of the bus is not sent in the clear: give https, or by --management-url-file FILE \
+                 a URL with a user and password of its own"
+            ))
+            .into());
+        }
         access.user.clone_from(&address.user);
         access.password = Some(crate::config::Secret::new(address.password.clone()));
     }

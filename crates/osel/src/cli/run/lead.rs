@@ -12,6 +12,7 @@ use osel_core::engine::EngineOptions;
 use super::super::durability;
 use super::super::open::{StoreAccess, writer_by};
 use crate::config::{PostgresConfig, Remark, StoreConfig};
+use crate::runtime::service::ServiceStatus;
 use crate::runtime::state::Follower;
 use crate::store::{ErrorClass, Journal, JournalError, LeaseWatch, PostgresReader};
 use crate::telemetry::chain;
@@ -30,7 +31,8 @@ pub(super) struct Lead {
 }
 
 /// Opens the store that is named now as its writer, however long it takes while waiting may help; none when it is told to stop meanwhile, which
-/// `stopped_within` waits for. `standing_by` is told again and again who leads, while another process does.
+/// `stopped_within` waits for. `waiting` is told again and again how it stands: it stands by while another process leads and this one is ready
+/// to take over.
 ///
 /// # Errors
 /// When waiting does not help.
@@ -38,7 +40,7 @@ pub(super) fn take(
     access: &StoreAccess,
     options: &EngineOptions,
     stopped_within: impl Fn(Duration) -> bool,
-    standing_by: impl Fn(&str),
+    mut waiting: impl FnMut(ServiceStatus),
 ) -> anyhow::Result<Option<Lead>> {
     let mut said = Reminder::default();
     let mut standby: Option<Standby> = None;
@@ -58,13 +60,14 @@ pub(super) fn take(
         let wait = match (error.downcast_ref::<JournalError>(), access()) {
             (Some(JournalError::InUse { process, .. }), StoreConfig::Postgres(config)) => {
                 said = Reminder::default();
-                standby.get_or_insert_default().follow(&config, options, process);
-                standing_by(process);
+                let standby = standby.get_or_insert_default();
+                standby.follow(&config, options, process);
+                let is_ready = standby.follower.is_some();
+                waiting(if is_ready { ServiceStatus::standing_by() } else { ServiceStatus::starting() });
                 STANDBY_WAIT
             }
             (Some(error), _) if may_pass(error, standby.is_some()) => {
-                // It lives, whatever the database does.
-                standby.iter().for_each(|standby| standing_by(&standby.leader));
+                waiting(ServiceStatus::starting());
                 OPEN_WAIT
             }
             _ => return Err(error),

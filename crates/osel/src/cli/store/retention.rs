@@ -10,18 +10,16 @@ use osel_core::trail::PartClass;
 use serde::Serialize;
 
 use crate::cli::StoreArg;
-use crate::cli::config::variable;
+use crate::cli::config::{ConfigArg, variable};
 use crate::cli::open::now;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, progress, stdout};
-use crate::config::Config;
+use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE};
 use crate::runtime::Recorder;
 use crate::runtime::retention::policy::Kept;
 use crate::runtime::retention::survey::look;
 use crate::runtime::retention::{Decision, Policy, survey};
+use crate::runtime::writer::Written;
 use crate::store::{QuarantineState, Reader};
-
-/// How often it is looked again when a snapshot has to be made first, behind which more may go.
-const ROUNDS_MAX: usize = 2;
 
 /// Shows what there is in a store and what of it would go by the policy of the configuration.
 ///
@@ -31,7 +29,9 @@ const ROUNDS_MAX: usize = 2;
 pub struct RetentionArgs {
     #[command(flatten)]
     store: StoreArg,
-    /// Lets go of it.
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Lets go of it. Only with a configuration file or a variable OSEL_RETENTION__… that says what is kept.
     #[arg(long)]
     apply: bool,
     /// How to print.
@@ -61,13 +61,23 @@ struct Goes {
 }
 
 pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
-    let policy = match Config::load_retention(&variable) {
-        Ok(retention) => Policy::from(&retention),
+    let store = args.store.with_config(&args.config);
+    let (policy, origin) = match Config::load_retention(args.config.file(), &variable) {
+        Ok((retention, origin)) => (Policy::from(&retention), origin),
         Err(problems) => return Err(Failure::Usage(problems.to_string()).into()),
     };
+    if args.apply && !origin.is_there() {
+        // Nobody gets back what a policy let go that was not meant.
+        return Err(Failure::Usage(format!(
+            "nothing says what is kept: give -c FILE, set a variable OSEL_RETENTION__…, or have a configuration at {DEFAULT_FILE} or in \
+             {CONFIG_VARIABLE}"
+        ))
+        .into());
+    }
+    note(format_args!("what is kept is said by: {origin}"));
     let now = now();
     if !args.apply {
-        let mut reader = args.store.reader()?;
+        let mut reader = store.reader()?;
         let kept = look(&mut *reader, &policy, now)?;
         let decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
         print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
@@ -75,39 +85,39 @@ pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // A writer makes the store where there is none: this command has nothing to do in a new one.
-    let journal = args.store.existing_writer()?;
+    let journal = store.existing_writer()?;
     let mut reader = journal.reader()?;
     let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
     // What the daemon goes by is not this command's to change.
     recorder.set_options(recorder.engine().told_options().cloned().unwrap_or_default());
-    for round in 1..=ROUNDS_MAX {
-        let kept = look(&mut *reader, &policy, now)?;
-        let decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
-        let wants_more = decision.wants_snapshot && round < ROUNDS_MAX;
-        if !wants_more {
-            print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
-            say(&decision);
-        }
-        apply(&mut recorder, decision, now)?;
-        if !wants_more {
-            break;
-        }
+    let mut kept = look(&mut *reader, &policy, now)?;
+    let mut decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
+    if decision.wants_snapshot {
+        // Behind a new one more may go: nothing is written down before it is known how much.
+        recorder.finish()?;
+        kept = look(&mut *reader, &policy, now)?;
+        decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
     }
+    print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
+    say(&decision);
+    apply(&mut recorder, decision, now)?;
     recorder.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes down what goes, and lets go of it.
 fn apply(recorder: &mut Recorder, decision: Decision, now: Timestamp) -> anyhow::Result<()> {
-    if decision.wants_snapshot {
-        recorder.want_snapshot();
-    }
     recorder.let_go(now, decision.told, decision.expiry)?;
     recorder.flush()?;
     let bar = progress("slices");
     while recorder.is_expiring() {
         // Answered between two slices.
         recorder.flush()?;
+        for written in recorder.take_written()? {
+            if let Written::NotExpired(error) = written {
+                return Err(error.into());
+            }
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -206,7 +216,12 @@ fn print(lines: &[Line], format: OutputFormat) -> anyhow::Result<()> {
 
 fn say(decision: &Decision) {
     if let Some(id) = decision.unreadable {
-        note(format_args!("snapshot {id} cannot be read by this osel: no input goes behind it"));
+        note(format_args!("snapshot {id} cannot be read by this osel: nothing goes behind it"));
+    }
+    if decision.counted_until.is_some() {
+        note(
+            "the clock is more than a day ahead of the last message: ages are counted as if that were a day ago",
+        );
     }
     match decision.budget {
         BudgetState::Within => {}

@@ -192,11 +192,11 @@ fn the_store_is_told_without_looking_at_secrets() {
     let file = place.write("osel.toml", format!("{SMALLEST}[log]\nlevel = 'loud'\n"));
     let named = [("OSEL_CONFIG", file.to_str().unwrap())];
     assert_eq!(
-        Config::load_store(&lookup(&named)).unwrap(),
+        Config::load_store(None, &lookup(&named)).unwrap(),
         Some(StoreConfig::Directory(PathBuf::from("/s")))
     );
     place.write("osel.toml", "[store]\n");
-    let problems = Config::load_store(&lookup(&named)).unwrap_err();
+    let problems = Config::load_store(None, &lookup(&named)).unwrap_err();
     assert_eq!(
         place.without_path(&problems.to_string()),
         "osel.toml:1: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\", or a database of PostgreSQL by `url`"

@@ -22,6 +22,12 @@ impl Wanted {
         PRIORITIES.contains(&priority).then_some(topic)
     }
 
+    /// The topic of a key of notifications. Ceilometer and Aodh hand on measurements and alarms among themselves by the same means, with the
+    /// priority `sample`: those are none.
+    pub fn topic_of_notifications(key: &str) -> Option<&str> {
+        Self::topic_of(key).filter(|topic| key[topic.len()..] != *SAMPLE)
+    }
+
     /// Whether a queue is one that publishers declare for notifications that osel would hear.
     pub fn is_notifications(&self, queue: &str) -> bool {
         Self::topic_of(queue).is_some_and(|topic| self.topics.iter().any(|wanted| wanted == topic))
@@ -30,6 +36,9 @@ impl Wanted {
 
 /// The priorities of oslo.messaging's notifier, as they stand at the end of routing keys.
 const PRIORITIES: [&str; 7] = ["audit", "debug", "info", "warn", "error", "critical", "sample"];
+
+/// The end of keys of what is measured.
+const SAMPLE: &str = ".sample";
 
 /// A bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +53,8 @@ pub struct Bus {
     pub exchanges: BTreeMap<String, Presence>,
     /// Queues of notifications that were asked for; none where there is none of that name.
     pub queues: BTreeMap<String, Option<Counts>>,
+    /// Queues of notifications that osel's user may not ask for.
+    pub refused: Vec<String>,
 }
 
 /// What is in a queue, and who reads it.

@@ -56,10 +56,10 @@ pub struct Queue {
     /// Who consumes.
     pub consumers: Option<u64>,
     /// Its `x-` arguments.
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default, deserialize_with = "settings")]
     pub arguments: Map<String, Value>,
     /// What policies say of it, all together.
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default, deserialize_with = "settings")]
     pub effective_policy_definition: Map<String, Value>,
 }
 
@@ -135,8 +135,11 @@ pub struct Policy {
     /// What it applies to: `queues`, `exchanges`, `all`, …
     #[serde(rename = "apply-to")]
     pub apply_to: String,
+    /// Of those that apply to a name, the one with the highest is in force, and no other.
+    #[serde(default)]
+    pub priority: i64,
     /// What it sets.
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default, deserialize_with = "settings")]
     pub definition: Map<String, Value>,
 }
 
@@ -149,7 +152,7 @@ pub struct Connection {
     /// The user; absent while it logs in.
     #[serde(default)]
     pub user: String,
-    /// Whether by TLS; absent for those within the broker.
+    /// Whether by TLS; absent while it logs in, and for those within the broker.
     pub ssl: Option<bool>,
     /// What the client says of itself.
     #[serde(default, deserialize_with = "or_default")]
@@ -172,10 +175,19 @@ impl Connection {
     }
 }
 
-/// An object; RabbitMQ writes an empty list for an empty one.
-fn object<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+/// What keeps a queue from growing for ever, as a policy sets it; as an argument, with `x-` before it.
+pub const BOUNDS: [&str; 4] = ["max-length", "max-length-bytes", "message-ttl", "expires"];
+/// After how many deliveries a message is discarded, written the same.
+pub const DELIVERY_LIMIT: &str = "delivery-limit";
+
+/// Those settings of an object that are judged: of what else stands in it, nothing is kept. RabbitMQ writes an empty list for an empty one.
+fn settings<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
     match Value::deserialize(from)? {
-        Value::Object(map) => Ok(map),
+        Value::Object(map) => {
+            let name = |key: &str| key.strip_prefix("x-").unwrap_or(key).to_owned();
+            let is_judged = |key: &str| BOUNDS.contains(&&*name(key)) || name(key) == DELIVERY_LIMIT;
+            Ok(map.into_iter().filter(|(key, value)| is_judged(key) && value.is_number()).collect())
+        }
         _ => Ok(Map::new()),
     }
 }
@@ -219,6 +231,9 @@ mod tests {
         let queue: Queue =
             serde_json::from_str(r#"{"name":"q","arguments":{},"effective_policy_definition":[]}"#).unwrap();
         assert_eq!((queue.messages, queue.effective_policy_definition.len()), (None, 0));
+        let text = r#"{"name":"q","arguments":{"x-expires":1,"x-delivery-limit":-1,"x-max-length":[1],"x-queue-type":"quorum"}}"#;
+        let queue: Queue = serde_json::from_str(text).unwrap();
+        assert_eq!(queue.arguments.keys().collect::<Vec<_>>(), ["x-delivery-limit", "x-expires"]);
         let bare: Connection = serde_json::from_str(r#"{"name":"c","client_properties":[]}"#).unwrap();
         assert_eq!(bare.program(), None);
         let named = r#"{"user":"nova","ssl":true,"client_properties":{"connection_name":"nova-api:7:u-u"}}"#;

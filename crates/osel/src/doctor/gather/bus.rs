@@ -59,13 +59,14 @@ async fn seen(connection: &Connection, address: &Address, wanted: &Wanted) -> Re
         exchanges.insert(name.clone(), probe.exchange(name).await?);
     }
     let mut queues = BTreeMap::new();
+    let mut refused = Vec::new();
     for topic in &wanted.topics {
         for priority in PRIORITIES {
             let name = format!("{topic}.{priority}");
             match counts(&mut probe, &name).await? {
-                Some(found) => queues.insert(name, found),
-                None => continue,
-            };
+                Some(found) => drop(queues.insert(name, found)),
+                None => refused.push(name),
+            }
         }
     }
     probe.finish().await;
@@ -76,6 +77,7 @@ async fn seen(connection: &Connection, address: &Address, wanted: &Wanted) -> Re
         tls: address.tls.is_some(),
         exchanges,
         queues,
+        refused,
     })
 }
 

@@ -18,6 +18,8 @@ const RABBIT: &str = "oslo_messaging_rabbit";
 const DEFAULT: &str = "DEFAULT";
 /// Sections that only Keystone has.
 const OF_KEYSTONE: [&str; 2] = ["fernet_tokens", "fernet_receipts"];
+/// The words of its `notification_format`.
+const FORMATS: [&str; 2] = ["basic", "cadf"];
 /// What stands in the source of Trove, for everybody to read.
 const TASK_KEY: &str = "bzH6y0SGmjuoY0FNSTptrhgieGXNDX6PIhvz";
 const INSTANCE_KEY: &str = "emYjgHFqfXNB1NGehAFIUeoyw4V4XwWHEaKP";
@@ -40,7 +42,12 @@ fn read(path: &Path) -> Asked<Ini> {
 
 fn service_of(stem: &str, ini: &Ini) -> ServiceFile {
     let service = stem.split(['-', '_', '.']).next().unwrap_or(stem).to_owned();
-    let is_keystone = service == "keystone" || OF_KEYSTONE.iter().any(|section| ini.has_section(section));
+    let format = ini.last(DEFAULT, "notification_format");
+    let opt_out = ini.all(DEFAULT, "notification_opt_out");
+    // Nova had a setting of the first name too, with other words.
+    let has_its_settings = !opt_out.is_empty() || format.is_some_and(|word| FORMATS.contains(&word));
+    let has_its_sections = OF_KEYSTONE.iter().any(|section| ini.has_section(section));
+    let is_keystone = service == "keystone" || has_its_settings || has_its_sections;
     // Before Mitaka these stood in `[DEFAULT]`, and there they still count.
     let mut drivers = ini.all(NOTIFICATIONS, "driver");
     if drivers.is_empty() {
@@ -49,7 +56,6 @@ fn service_of(stem: &str, ini: &Ini) -> ServiceFile {
     let topics =
         ini.last(NOTIFICATIONS, "topics").or_else(|| ini.last(DEFAULT, "notification_topics")).map(list);
     let retry = ini.last(NOTIFICATIONS, "retry").and_then(|text| text.parse().ok());
-    let opt_out = ini.all(DEFAULT, "notification_opt_out");
     let is_on = |key: &str| ini.flag(RABBIT, key).or_else(|| ini.flag(DEFAULT, key)).unwrap_or(false);
     ServiceFile {
         service,
@@ -60,7 +66,7 @@ fn service_of(stem: &str, ini: &Ini) -> ServiceFile {
             .unwrap_or_else(|| vec!["notifications".to_owned()]),
         retry: retry.unwrap_or(-1),
         opt_out: (!opt_out.is_empty()).then(|| texts(&opt_out)),
-        format: ini.last(DEFAULT, "notification_format").unwrap_or("cadf").to_owned(),
+        format: format.unwrap_or("cadf").to_owned(),
         proxy_headers: ini.flag("oslo_middleware", "enable_proxy_headers_parsing").unwrap_or(false),
         durable: is_on("amqp_durable_queues") || is_on("rabbit_quorum_queue"),
         bus: bus_user(ini, is_on("ssl") || is_on("rabbit_use_ssl")),
@@ -133,6 +139,12 @@ mod tests {
         );
         assert!(old.publishes());
         assert_eq!(old.bus, Ok(BusUser { users: vec!["guest".to_owned()], tls: false }));
+        let named = |text: &str| service_of("my", &Ini::parse(text)).is_keystone;
+        assert!(
+            named("notification_format = basic")
+                && named("notification_opt_out =")
+                && !named("notification_format = both")
+        );
         let trove = "[DEFAULT]\ntaskmanager_rpc_encr_key = own\ninst_rpc_key_encr_key = other\nenable_secure_rpc_messaging = False\n";
         let trove = trove_of(&Ini::parse(trove));
         assert!(!trove.has_default_task_key && !trove.has_default_instance_key && !trove.encrypts);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
@@ -16,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
@@ -25,10 +26,15 @@ use crate::source::rabbitmq::{TrustError, tls_client, tls_server_name};
 
 /// How long a connection may take to stand.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
-/// How long an answer may take: RabbitMQ counts statistics over all its nodes for some.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
-/// The largest answer: calls without pages list some hundred thousand rows in it.
-const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// How much all answers to one [`Api`] may have together: ten thousand queues and thirty thousand connections have a third of it.
+const ANSWERS_BYTES_MAX: usize = 32 << 20;
+/// The largest answer: five hundred rows of a page have a tenth of it, and so have some thousand users in one list. Read, it takes a
+/// multiple of this.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// How much is read of a refusal for its reason.
+const REFUSAL_BYTES_MAX: usize = 4096;
+/// What RabbitMQ says to a user without any tag, whatever the password.
+const UNTAGGED: &str = "Not management user";
 /// The port of the management interface, and with TLS.
 const PORT: u16 = 15672;
 const PORT_TLS: u16 = 15671;
@@ -93,6 +99,11 @@ impl Access {
         self.tls.is_some()
     }
 
+    /// Whether what is sent stays on this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
     fn authority(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
@@ -122,6 +133,8 @@ pub(super) enum HttpError {
     Broken(#[from] hyper::Error),
     #[error("user or password is wrong")]
     Login,
+    #[error("the user needs the tag `monitoring` (rabbitmqctl set_user_tags)")]
+    Untagged,
     #[error(
         "the user may not ask that: it needs the tag `monitoring`, for users and permissions `administrator`"
     )]
@@ -130,6 +143,8 @@ pub(super) enum HttpError {
     Status(StatusCode),
     #[error("the answer is larger than {ANSWER_BYTES_MAX} bytes")]
     TooLarge,
+    #[error("the answers together are larger than {ANSWERS_BYTES_MAX} bytes")]
+    TooMuch,
     #[error("the answer cannot be read")]
     Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the answer is not what RabbitMQ would say")]
@@ -138,70 +153,87 @@ pub(super) enum HttpError {
     Header,
 }
 
-/// A connection to the management interface.
+/// A connection to the management interface, which is made anew when the last question broke it.
 pub(super) struct Api {
-    sender: SendRequest<Empty<Bytes>>,
-    authority: String,
-    prefix: String,
+    access: Access,
     authorization: HeaderValue,
+    sender: SendRequest<Empty<Bytes>>,
+    /// When the last answer must be there.
+    deadline: Instant,
+    /// How much may still come.
+    bytes_left: usize,
 }
 
 impl Api {
-    /// Connects; nothing is asked yet.
-    pub(super) async fn connect(access: Access) -> Result<Self, HttpError> {
-        timeout(CONNECT_TIME, Self::connected(access)).await.map_err(|_| HttpError::Slow)?
-    }
-
-    async fn connected(access: Access) -> Result<Self, HttpError> {
-        let authority = access.authority();
-        let unreachable = |error| HttpError::Unreachable(authority.clone(), error);
-        let stream = TcpStream::connect((access.host.as_str(), access.port)).await.map_err(unreachable)?;
-        let sender = match &access.tls {
-            None => spoken(TokioIo::new(stream)).await?,
-            Some(files) => {
-                let connector = TlsConnector::from(tls_client(files)?);
-                let name = tls_server_name(files, &access.host)?;
-                let untrusted = |error| HttpError::Untrusted(authority.clone(), error);
-                spoken(TokioIo::new(connector.connect(name, stream).await.map_err(untrusted)?)).await?
-            }
-        };
+    /// Connects; nothing is asked yet. What is not answered by the deadline, all together, is not answered at all.
+    pub(super) async fn connect(access: Access, deadline: Instant) -> Result<Self, HttpError> {
         let password = access.password.as_ref().map_or("", Secret::expose);
         let login = Zeroizing::new(format!("{}:{password}", access.user));
         let header = Zeroizing::new(format!("Basic {}", STANDARD.encode(login.as_bytes())));
         let mut authorization = HeaderValue::from_str(&header).map_err(|_| HttpError::Header)?;
         authorization.set_sensitive(true);
-        Ok(Self { sender, authority, prefix: access.prefix, authorization })
+        let sender = connected(&access).await?;
+        Ok(Self { access, authorization, sender, deadline, bytes_left: ANSWERS_BYTES_MAX })
     }
 
     /// The answer to a question below `/api/`.
     pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, HttpError> {
-        let bytes = timeout(ANSWER_TIME, self.body(path)).await.map_err(|_| HttpError::Slow)??;
+        let bytes = timeout_at(self.deadline, self.body(path)).await.map_err(|_| HttpError::Slow)??;
         serde_json::from_slice(&bytes).map_err(HttpError::NotUnderstood)
     }
 
     async fn body(&mut self, path: &str) -> Result<Bytes, HttpError> {
-        let request = Request::get(format!("{}/api/{path}", self.prefix))
-            .header(HOST, &self.authority)
+        let request = Request::get(format!("{}/api/{path}", self.access.prefix))
+            .header(HOST, self.access.authority())
             .header(AUTHORIZATION, &self.authorization)
             .body(Empty::new())
             .map_err(|error| HttpError::Answer(error.into()))?;
-        self.sender.ready().await?;
+        if self.sender.ready().await.is_err() {
+            self.sender = connected(&self.access).await?;
+        }
         let response = self.sender.send_request(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let is_answer = status == StatusCode::OK;
+        let most = if is_answer { self.bytes_left.min(ANSWER_BYTES_MAX) } else { REFUSAL_BYTES_MAX };
+        let body = Limited::new(response.into_body(), most).collect().await.map(|body| body.to_bytes());
         match status {
             StatusCode::OK => {}
-            // RabbitMQ says 401 for both; the first question tells which it is.
-            StatusCode::UNAUTHORIZED if path == "whoami" => return Err(HttpError::Login),
+            // RabbitMQ says 401 for all three; the first question tells which it is.
+            StatusCode::UNAUTHORIZED if path == "whoami" => {
+                let is_untagged = body.is_ok_and(|body| String::from_utf8_lossy(&body).contains(UNTAGGED));
+                return Err(if is_untagged { HttpError::Untagged } else { HttpError::Login });
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(HttpError::Denied),
             other => return Err(HttpError::Status(other)),
         }
         match body {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge),
+            Ok(body) => {
+                self.bytes_left -= body.len();
+                Ok(body)
+            }
+            Err(error) if error.is::<LengthLimitError>() => {
+                self.bytes_left -= most;
+                Err(if most < ANSWER_BYTES_MAX { HttpError::TooMuch } else { HttpError::TooLarge })
+            }
             Err(error) => Err(HttpError::Answer(error)),
         }
     }
+}
+
+/// HTTP, by TLS where the URL says so.
+async fn connected(access: &Access) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
+    timeout(CONNECT_TIME, dialed(access)).await.map_err(|_| HttpError::Slow)?
+}
+
+async fn dialed(access: &Access) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
+    let authority = || access.authority();
+    let unreachable = |error| HttpError::Unreachable(authority(), error);
+    let stream = TcpStream::connect((access.host.as_str(), access.port)).await.map_err(unreachable)?;
+    let Some(files) = &access.tls else { return spoken(TokioIo::new(stream)).await };
+    let connector = TlsConnector::from(tls_client(files)?);
+    let name = tls_server_name(files, &access.host)?;
+    let untrusted = |error| HttpError::Untrusted(authority(), error);
+    spoken(TokioIo::new(connector.connect(name, stream).await.map_err(untrusted)?)).await
 }
 
 /// HTTP over a stream; what carries it ends with the sender.
@@ -235,5 +267,28 @@ mod tests {
         assert_eq!(read("rabbit"), Err(AccessError::NotAUrl));
         assert_eq!(read("amqp://a:b@host"), Err(AccessError::Scheme));
         assert_eq!(read("https://a b"), Err(AccessError::NotAUrl));
+        for (url, is_loopback) in [
+            ("http://127.0.0.1", true),
+            ("http://127.9.9.9:1", true),
+            ("http://localhost", true),
+            ("http://[::1]", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example", false),
+            ("http://127.0.0.1.example", false),
+        ] {
+            assert_eq!(read(url).unwrap().is_loopback(), is_loopback, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_the_deadline_nothing_is_waited_for() {
+        // It takes connections and never answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://a:b@{}", listener.local_addr().unwrap());
+        let access = Access::parse(&url, TlsConfig::default()).unwrap();
+        let mut api = Api::connect(access, Instant::now()).await.unwrap();
+        for _ in 0..100 {
+            assert!(matches!(api.get::<()>("whoami").await, Err(HttpError::Slow)));
+        }
     }
 }

@@ -75,8 +75,12 @@ fn encrypted(management: &Management, report: &mut Report) {
     };
     let plain: Vec<&Connection> =
         connections.iter().filter(|connection| connection.ssl == Some(false)).collect();
+    let silent = connections.iter().filter(|connection| connection.ssl.is_none()).count();
     let of = count(connections.len() as u64, "connection");
-    if plain.is_empty() {
+    if plain.is_empty() && (silent > 0 || connections.is_empty()) {
+        let why = format!("{silent} of {of} do not say whether they are by TLS");
+        report.unchecked(Id::NoTls, &management.name, why);
+    } else if plain.is_empty() {
         report.clear(Id::NoTls, &management.name, format!("{of}, all by TLS"));
     } else {
         let mut users: Vec<&str> = plain.iter().map(|connection| connection.user.as_str()).collect();

@@ -2,8 +2,11 @@
 //! could tell, and none of them asks anything.
 
 mod broker;
+mod judge;
 mod notifications;
+mod pattern;
 mod queues;
+mod readable;
 mod services;
 mod text;
 mod traffic;
@@ -13,18 +16,4 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use super::facts::Facts;
-use super::verdict::Report;
-
-/// Judges everything.
-pub fn judge(facts: &Facts) -> Report {
-    let mut report = Report::default();
-    notifications::judge(facts, &mut report);
-    queues::judge(facts, &mut report);
-    broker::judge(facts, &mut report);
-    users::judge(facts, &mut report);
-    services::judge(facts, &mut report);
-    traffic::judge(facts, &mut report);
-    trove::judge(facts, &mut report);
-    report
-}
+pub use judge::judge;

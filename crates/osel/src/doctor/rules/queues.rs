@@ -1,13 +1,14 @@
 //! The queues that notifications go to: unread, shared, or with messages that the broker discards.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-use super::text::{BUS, MANAGEMENT, count, names, quoted};
+use super::pattern::matches;
+use super::text::{BUS, MANAGEMENT, count, joined, names, quoted};
 use crate::doctor::facts::{
-    Asked, Bus, Connection, Consumer, Counts, Facts, Management, Policy, Queue, Wanted,
+    BOUNDS, Bus, Connection, Consumer, Counts, DELIVERY_LIMIT, Facts, Management, Policy, Queue, Wanted,
 };
 use crate::doctor::id::Id;
 use crate::doctor::verdict::Report;
@@ -18,10 +19,12 @@ const LIMITED_SINCE: u64 = 4;
 const LIMIT_BY_DEFAULT: i64 = 20;
 /// A limit of more deliveries than this is none: at one each second it is reached after eleven days.
 const LIMIT_LOW_MAX: i64 = 1_000_000;
+/// How queues of osel begin.
+const QUEUES_OF_OSEL: &str = "osel.";
 /// A queue as osel would name it, for policies that wait for one.
 const QUEUE_OF_OSEL: &str = "osel.00000000000000000000000000000000";
-/// What keeps a queue from growing for ever.
-const BOUNDS: [&str; 4] = ["max-length", "max-length-bytes", "message-ttl", "expires"];
+/// Why nothing is said of queues where there is none.
+const NO_QUEUE: &str = "there is no queue of notifications to look at";
 
 pub(super) fn judge(facts: &Facts, report: &mut Report) {
     unread(facts, report);
@@ -40,21 +43,33 @@ fn unread(facts: &Facts, report: &mut Report) {
     });
     match (by_management, &facts.bus) {
         (Some((name, queues)), bus) => {
-            let unbounded =
-                queues.iter().filter(|queue| wanted.is_notifications(&queue.name) && !is_bounded(queue));
+            let ours = queues.iter().filter(|queue| wanted.is_notifications(&queue.name));
+            let (bounded, unbounded): (Vec<&Queue>, Vec<&Queue>) = ours.partition(|queue| is_bounded(queue));
             // What the bus said is newer than the interface's statistics.
             let of_bus = |queue: &Queue| bus.as_ref().ok().and_then(|bus| *bus.queues.get(&queue.name)?);
-            let of_rows = |queue: &Queue| Counts {
-                messages: queue.messages.unwrap_or(0),
-                consumers: queue.consumers.unwrap_or(0),
-                messages_before: None,
+            let of_rows = |queue: &Queue| {
+                Some(Counts { messages: queue.messages?, consumers: queue.consumers?, messages_before: None })
             };
-            let counts =
-                unbounded.map(|queue| (queue.name.as_str(), of_bus(queue).unwrap_or_else(|| of_rows(queue))));
-            unread_of(name, &counts.collect::<Vec<_>>(), report);
+            let mut looked = Looked { bounded: bounded.len(), ..Looked::default() };
+            for queue in unbounded {
+                match of_bus(queue).or_else(|| of_rows(queue)) {
+                    Some(counts) => looked.counted.push((&queue.name, counts)),
+                    None => looked.uncounted.push(&queue.name),
+                }
+            }
+            unread_of(name, &looked, "", report);
         }
-        (None, Ok(bus)) => unread_of(&bus.name, &counts(bus), report),
-        (None, Err(why)) => report.unchecked(Id::NotificationsUnread, BUS, why),
+        (None, Ok(bus)) => {
+            let uncounted = bus.refused.iter().map(String::as_str).collect();
+            let looked = Looked { counted: counts(bus), uncounted, bounded: 0 };
+            unread_of(&bus.name, &looked, "; whether it has a bound, the management interface tells", report);
+        }
+        (None, Err(why)) => match &facts.management {
+            Ok(Management { name, queues: Err(why), .. }) => {
+                report.unchecked(Id::NotificationsUnread, name, why);
+            }
+            _ => report.unchecked(Id::NotificationsUnread, BUS, why),
+        },
     }
 }
 
@@ -62,8 +77,20 @@ fn counts(bus: &Bus) -> Vec<(&str, Counts)> {
     bus.queues.iter().filter_map(|(name, counts)| Some((name.as_str(), (*counts)?))).collect()
 }
 
-fn unread_of(source: &str, queues: &[(&str, Counts)], report: &mut Report) {
-    let unread: Vec<String> = queues
+/// Queues of notifications, as far as they could be looked at.
+#[derive(Default)]
+struct Looked<'a> {
+    counted: Vec<(&'a str, Counts)>,
+    /// Those of which nothing is known: refused, or not counted yet.
+    uncounted: Vec<&'a str>,
+    /// How many have a bound, and may fill up to it.
+    bounded: usize,
+}
+
+fn unread_of(source: &str, looked: &Looked<'_>, remark: &str, report: &mut Report) {
+    let id = Id::NotificationsUnread;
+    let Looked { counted, uncounted, bounded } = looked;
+    let unread: Vec<String> = counted
         .iter()
         .filter(|(_, counts)| counts.consumers == 0 && counts.messages > 0)
         .map(|(name, counts)| {
@@ -71,17 +98,23 @@ fn unread_of(source: &str, queues: &[(&str, Counts)], report: &mut Report) {
                 Some(before) if before < counts.messages => format!(" ({before} when first looked at)"),
                 _ => String::new(),
             };
-            format!("{} has {}{grew} and no consumer", quoted(name), count(counts.messages, "message"))
+            let messages = count(counts.messages, "message");
+            format!("{} has {messages}{grew} and no consumer{remark}", quoted(name))
         })
         .collect();
-    if unread.is_empty() {
-        let seen = match queues.len() {
-            0 => "there is no such queue without a bound".to_owned(),
-            _ => format!("{} are read or empty", names(queues.iter().map(|(name, _)| *name))),
-        };
-        report.clear(Id::NotificationsUnread, source, seen);
+    if !unread.is_empty() {
+        report.found(id, source, joined(&unread));
+    } else if !uncounted.is_empty() {
+        let why = format!("what is in {} is not told", names(uncounted.iter().copied()));
+        report.unchecked(id, source, why);
+    } else if !counted.is_empty() {
+        let seen = format!("{} are read or empty", names(counted.iter().map(|(name, _)| *name)));
+        report.clear(id, source, seen);
+    } else if *bounded > 0 {
+        let seen = format!("there is no queue of notifications without a bound, and {bounded} with one");
+        report.clear(id, source, seen);
     } else {
-        report.found(Id::NotificationsUnread, source, unread.join("; "));
+        report.unchecked(id, source, NO_QUEUE);
     }
 }
 
@@ -96,15 +129,15 @@ fn shared(facts: &Facts, report: &mut Report) {
         let listed =
             |name: &str| consumers.iter().filter(|consumer| consumer.queue.name == name).count() as u64;
         let counts = facts.bus.as_ref().map(counts).unwrap_or_default();
-        counts.iter().any(|(name, counts)| counts.consumers > 1 && counts.consumers > listed(name))
+        counts.iter().any(|(name, counts)| counts.consumers > listed(name))
     };
     let by_management = facts.management.as_ref().ok().and_then(|management| {
         let consumers = management.consumers.as_ref().ok().filter(|consumers| !is_behind(consumers))?;
-        Some((management, consumers))
+        Some((management, consumers, management.connections.as_deref().ok()?))
     });
     match (by_management, &facts.bus) {
-        (Some((management, consumers)), _) => {
-            shared_by(&management.name, consumers, &management.connections, &facts.wanted, report);
+        (Some((management, consumers, connections)), _) => {
+            shared_by(&management.name, consumers, connections, &facts.wanted, report);
         }
         (None, Ok(bus)) => {
             let shared: Vec<String> = counts(bus)
@@ -118,12 +151,26 @@ fn shared(facts: &Facts, report: &mut Report) {
                     )
                 })
                 .collect();
-            let is_found = !shared.is_empty();
-            let seen =
-                if is_found { shared.join("; ") } else { "no queue has more than one consumer".to_owned() };
-            report.judged(Id::QueueShared, &bus.name, is_found, seen);
+            let id = Id::QueueShared;
+            if !shared.is_empty() {
+                report.found(id, &bus.name, joined(&shared));
+            } else if !bus.refused.is_empty() {
+                let refused = names(bus.refused.iter().map(String::as_str));
+                report.unchecked(id, &bus.name, format!("osel's user may not ask for {refused}"));
+            } else if counts(bus).is_empty() {
+                report.unchecked(id, &bus.name, NO_QUEUE);
+            } else {
+                report.clear(id, &bus.name, "no queue has more than one consumer");
+            }
         }
-        (None, Err(why)) => report.unchecked(Id::QueueShared, BUS, why),
+        (None, Err(why)) => match &facts.management {
+            Ok(
+                Management { name, consumers: Err(why), .. } | Management { name, connections: Err(why), .. },
+            ) => {
+                report.unchecked(Id::QueueShared, name, why);
+            }
+            _ => report.unchecked(Id::QueueShared, BUS, why),
+        },
     }
 }
 
@@ -131,11 +178,10 @@ fn shared(facts: &Facts, report: &mut Report) {
 fn shared_by(
     source: &str,
     consumers: &[Consumer],
-    connections: &Asked<Vec<Connection>>,
+    connections: &[Connection],
     wanted: &Wanted,
     report: &mut Report,
 ) {
-    let connections = connections.as_deref().unwrap_or_default();
     let program = |name: &str| {
         let connection = connections.iter().find(|connection| connection.name == name);
         connection.and_then(Connection::program).unwrap_or(name).to_owned()
@@ -154,8 +200,11 @@ fn shared_by(
             format!("{} is consumed by {}", quoted(queue), names(programs.iter().map(String::as_str)))
         })
         .collect();
+    if programs.is_empty() {
+        return report.unchecked(Id::QueueShared, source, "no queue of notifications has a consumer");
+    }
     let is_found = !shared.is_empty();
-    let seen = if is_found { shared.join("; ") } else { "no queue is consumed by two programs".to_owned() };
+    let seen = if is_found { joined(&shared) } else { "no queue is consumed by two programs".to_owned() };
     report.judged(Id::QueueShared, source, is_found, seen);
 }
 
@@ -174,28 +223,36 @@ fn delivery_limit(management: &Management, wanted: &Wanted, report: &mut Report)
             format!("the version {} is no number", quoted(version)),
         );
     };
-    let is_ours = |queue: &Queue| queue.name.starts_with("osel.") || wanted.is_notifications(&queue.name);
+    let is_ours =
+        |queue: &Queue| queue.name.starts_with(QUEUES_OF_OSEL) || wanted.is_notifications(&queue.name);
     let mut limited: Vec<String> = queues
         .iter()
         .filter(|queue| queue.kind == "quorum" && is_ours(queue))
         .filter_map(|queue| Some(format!("{}: {}", quoted(&queue.name), limit_of(queue, major)?)))
         .collect();
-    limited.extend(policies.iter().filter_map(|policy| {
-        let limit = low(&policy.definition, "delivery-limit", major)?;
-        is_for_osel(policy)
-            .then(|| format!("policy {} sets {limit} for queues of osel", quoted(&policy.name)))
-    }));
+    // A queue of osel that is there tells what is in force; only where there is none, policies wait for it.
+    if !queues.iter().any(|queue| queue.name.starts_with(QUEUES_OF_OSEL)) {
+        match policy_for_osel(policies) {
+            Ok(policy) => limited.extend(policy.and_then(|policy| {
+                let limit = low(&policy.definition, DELIVERY_LIMIT, major)?;
+                Some(format!("policy {} sets {limit} for queues of osel", quoted(&policy.name)))
+            })),
+            Err(why) if limited.is_empty() => return report.unchecked(id, &management.name, why),
+            Err(_) => {}
+        }
+    }
     let is_found = !limited.is_empty();
-    let seen = if is_found { limited.join("; ") } else { format!("none with RabbitMQ {version}") };
+    let seen = if is_found { joined(&limited) } else { format!("none with RabbitMQ {}", quoted(version)) };
     report.judged(id, &management.name, is_found, seen);
 }
 
 /// The limit that is in force, if it may be reached.
 fn limit_of(queue: &Queue, major: u64) -> Option<i64> {
-    let by_argument = low(&queue.arguments, "x-delivery-limit", major);
-    let by_policy = low(&queue.effective_policy_definition, "delivery-limit", major);
-    let is_set = queue.arguments.contains_key("x-delivery-limit")
-        || queue.effective_policy_definition.contains_key("delivery-limit");
+    let argument = format!("x-{DELIVERY_LIMIT}");
+    let by_argument = low(&queue.arguments, &argument, major);
+    let by_policy = low(&queue.effective_policy_definition, DELIVERY_LIMIT, major);
+    let is_set = queue.arguments.contains_key(&argument)
+        || queue.effective_policy_definition.contains_key(DELIVERY_LIMIT);
     // Of both, the lower one is in force.
     let set = by_argument.into_iter().chain(by_policy).min();
     set.or_else(|| (!is_set && major >= LIMITED_SINCE).then_some(LIMIT_BY_DEFAULT))
@@ -207,8 +264,20 @@ fn low(settings: &Map<String, Value>, key: &str, major: u64) -> Option<i64> {
     (limit <= LIMIT_LOW_MAX && (limit >= 0 || major < LIMITED_SINCE)).then_some(limit)
 }
 
-fn is_for_osel(policy: &Policy) -> bool {
-    let is_for_queues = matches!(policy.apply_to.as_str(), "queues" | "all" | "quorum_queues");
-    // RabbitMQ's patterns may be more than ours reads: then it may be meant.
-    is_for_queues && Regex::new(&policy.pattern).map_or(true, |pattern| pattern.is_match(QUEUE_OF_OSEL))
+/// The policy that would be in force for a queue of osel.
+///
+/// # Errors
+/// When that cannot be told, in words.
+fn policy_for_osel(policies: &[Policy]) -> Result<Option<&Policy>, String> {
+    let is_for_queues =
+        |policy: &&Policy| matches!(policy.apply_to.as_str(), "queues" | "all" | "quorum_queues");
+    let mut ranked: Vec<&Policy> = policies.iter().filter(is_for_queues).collect();
+    ranked.sort_by_key(|policy| Reverse(policy.priority));
+    for policy in ranked {
+        let fits = matches(&policy.pattern, QUEUE_OF_OSEL);
+        if fits.map_err(|why| format!("policy {}: {why}", quoted(&policy.name)))? {
+            return Ok(Some(policy));
+        }
+    }
+    Ok(None)
 }

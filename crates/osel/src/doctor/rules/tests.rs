@@ -58,6 +58,9 @@ fn management() -> Management {
         bindings: Ok(rows(json!([
             {"source": "neutron", "destination": "notifications.info", "routing_key": "notifications.info"},
             {"source": "neutron", "destination": "osel.1", "routing_key": "notifications.*"},
+            // What Ceilometer and Aodh tell each other.
+            {"source": "ceilometer", "destination": "metering.sample", "routing_key": "metering.sample"},
+            {"source": "ceilometer", "destination": "alarm.all.sample", "routing_key": "alarm.all.sample"},
         ]))),
         consumers: Ok(rows(json!([
             {"queue": {"name": "notifications.info"}, "channel_details": {"connection_name": "c1", "user": "ceilometer"}},
@@ -68,7 +71,11 @@ fn management() -> Management {
         )),
         permissions: Ok(rows(json!([
             permission("osel", r"^osel\.", r"^(osel\..*|keystone|neutron)$"),
-            permission("neutron", "^(neutron.*|notifications.*|q-.*|reply_.*)$", ".*"),
+            permission(
+                "neutron",
+                "^(neutron.*|notifications.*|q-.*|reply_.*)$",
+                "^(neutron.*|q-.*|reply_.*)$"
+            ),
         ]))),
         policies: Ok(Vec::new()),
         connections: Ok(rows(json!([
@@ -83,15 +90,23 @@ fn management() -> Management {
 
 /// A cloud without a fault, looked at by every way there is.
 fn good() -> Facts {
-    let mut heard =
-        Heard { seconds: 30, messages: 40, with_address: 20, cadf: 4, basic: 1, ..Heard::default() };
+    let mut heard = Heard {
+        seconds: 30,
+        bound: texts(&["keystone", "neutron"]),
+        messages: 40,
+        with_context: 10,
+        with_address: 20,
+        cadf: 4,
+        basic: 1,
+        ..Heard::default()
+    };
     ["10.0.0.1", "10.0.0.2"].iter().for_each(|address| heard.addresses.add(address));
     ["u1", "u2"].iter().for_each(|user| heard.users.add(user));
     let there = |name: &str| (name.to_owned(), Presence::There);
     let absent = ("heat".to_owned(), Presence::Absent);
     Facts {
         wanted: Wanted {
-            exchanges: texts(&["keystone", "neutron", "heat"]),
+            exchanges: texts(&["keystone", "neutron", "heat", "ceilometer"]),
             needed: texts(&["keystone", "neutron"]),
             topics: texts(&["notifications", "versioned_notifications"]),
         },
@@ -107,6 +122,7 @@ fn good() -> Facts {
                 ),
                 ("notifications.error".to_owned(), None),
             ]),
+            refused: Vec::new(),
         }),
         management: Ok(management()),
         heard: Ok(heard),
@@ -195,17 +211,120 @@ fn silence_is_found() {
         bus(facts).exchanges.values_mut().for_each(|presence| *presence = Presence::Absent);
     });
     broken(&[Id::NoNotifications], |facts| {
+        facts.heard = Err("not asked".to_owned());
         bus(facts).queues.values_mut().for_each(|counts| *counts = None);
     });
     broken(&[Id::NoNotifications], |facts| file(facts, 1).drivers = texts(&["noop", "log"]));
     broken(&[Id::ExchangeAbsent], |facts| {
         bus(facts).exchanges.insert("keystone".to_owned(), Presence::Absent);
     });
-    broken(&[Id::NothingHeard], |facts| *heard(facts) = Heard::default());
-    // An exchange that may not be read is there.
-    broken(&[], |facts| {
-        bus(facts).exchanges.insert("keystone".to_owned(), Presence::Denied);
+    broken(&[Id::NothingHeard], |facts| {
+        *heard(facts) = Heard { bound: texts(&["neutron"]), ..Heard::default() };
     });
+}
+
+/// Changes something in a good cloud and checks that nothing is found, and nothing said of a check by a source.
+#[track_caller]
+fn unknown(id: Id, source: &str, words: &str, change: impl FnOnce(&mut Facts)) {
+    let mut facts = good();
+    change(&mut facts);
+    let report = judge(&facts);
+    assert_eq!(report.found_ids(), [], "{report:#?}");
+    let verdicts = report.into_verdicts();
+    let of = |verdict: &&crate::doctor::Verdict| verdict.id == id && verdict.source.starts_with(source);
+    let of: Vec<&State> = verdicts.iter().filter(of).map(|verdict| &verdict.state).collect();
+    assert!(matches!(of.as_slice(), [State::Unchecked(why)] if why.contains(words)), "{id}: {of:#?}");
+}
+
+#[test]
+fn what_only_a_listener_may_have_declared_proves_no_publisher() {
+    let listener_only = |facts: &mut Facts| {
+        facts.heard = Err("not asked".to_owned());
+        facts.services.clear();
+        let counts = Counts { messages: 0, consumers: 1, messages_before: None };
+        bus(facts).queues.insert("notifications.info".to_owned(), Some(counts));
+        admin(facts).queues = Err("not allowed".to_owned());
+    };
+    unknown(Id::NoNotifications, "bus", "a listener declares them too", listener_only);
+    unknown(Id::ExchangeAbsent, "bus", "a listener declares them too", listener_only);
+    // Each of these shows that somebody sends.
+    let cleared = |further: fn(&mut Facts)| {
+        let mut facts = good();
+        listener_only(&mut facts);
+        further(&mut facts);
+        let verdicts = judge(&facts).into_verdicts();
+        let is_clear = |id: Id| {
+            let of = |verdict: &crate::doctor::Verdict| verdict.id == id && verdict.source.starts_with("bus");
+            verdicts.iter().any(|verdict| of(verdict) && matches!(verdict.state, State::Clear(_)))
+        };
+        assert!(is_clear(Id::NoNotifications) && is_clear(Id::ExchangeAbsent), "{verdicts:#?}");
+    };
+    cleared(|facts| facts.heard = good().heard);
+    cleared(|facts| facts.services = good().services);
+    cleared(|facts| admin(facts).queues = management().queues);
+    cleared(|facts| bus(facts).queues = good().bus.expect("it was asked").queues);
+}
+
+#[test]
+fn an_exchange_that_osel_may_not_read_is_found() {
+    broken(&[Id::ExchangeUnreadable], |facts| heard(facts).deaf = texts(&["neutron"]));
+    let row = |facts: &mut Facts, read: &str| {
+        let rows = admin(facts).permissions.as_mut().expect("asked");
+        read.clone_into(&mut rows[0].read);
+    };
+    broken(&[Id::ExchangeUnreadable], |facts| row(facts, r"^(osel\..*|keystone)$"));
+    let management = "management";
+    unknown(Id::ExchangeUnreadable, management, "only RabbitMQ", |facts| row(facts, "(?<=neutron)$"));
+    unknown(Id::ExchangeUnreadable, management, "no permissions of `osel`", |facts| {
+        admin(facts).permissions.as_mut().expect("asked").remove(0);
+    });
+    unknown(Id::ExchangeUnreadable, management, "is not known", |facts| facts.bus = Err("no".to_owned()));
+    unknown(Id::ExchangeUnreadable, "listening", "no exchange to listen to", |facts| {
+        heard(facts).bound.clear();
+    });
+    let denied = |facts: &mut Facts| {
+        bus(facts).exchanges.values_mut().for_each(|presence| *presence = Presence::Denied);
+    };
+    unknown(Id::ExchangeAbsent, "bus", "may not ask for `keystone`", denied);
+    unknown(Id::NoNotifications, "bus", "may not ask for `heat`", denied);
+}
+
+#[test]
+fn nothing_is_clear_by_what_nobody_could_look_at() {
+    let refused = |facts: &mut Facts| {
+        bus(facts).queues.clear();
+        bus(facts).refused = texts(&["notifications.info"]);
+        facts.management = Err("not given".to_owned());
+        facts.heard = Err("not asked".to_owned());
+    };
+    for id in [Id::NotificationsUnread, Id::QueueShared, Id::NoNotifications] {
+        unknown(id, "bus", "`notifications.info`", refused);
+    }
+    let empty = |facts: &mut Facts| {
+        bus(facts).queues.clear();
+        facts.management = Err("not given".to_owned());
+    };
+    unknown(Id::NotificationsUnread, "bus", "no queue", empty);
+    unknown(Id::QueueShared, "bus", "no queue", empty);
+    unknown(Id::QueueShared, "management", "no queue", |facts| {
+        bus(facts).queues.clear();
+        admin(facts).consumers = Ok(Vec::new());
+    });
+    unknown(Id::NotificationsUnread, "management", "no queue", |facts| admin(facts).queues = Ok(Vec::new()));
+    unknown(Id::NotificationsUnread, "management", "is not told", |facts| {
+        bus(facts).queues.clear();
+        admin(facts).queues = Ok(rows(json!([{"name": "notifications.info", "type": "classic"}])));
+    });
+    unknown(Id::NoTls, "management", "1 of 5 connections", |facts| {
+        // While it logs in, and for those within the broker.
+        admin(facts).connections.as_mut().expect("asked")[2].ssl = None;
+    });
+    unknown(Id::NoTls, "management", "0 of 0", |facts| {
+        admin(facts).connections = Ok(Vec::new());
+        admin(facts).consumers = Ok(Vec::new());
+    });
+    unknown(Id::WidePermissions, "management", "nobody", |facts| admin(facts).permissions = Ok(Vec::new()));
+    unknown(Id::TokenOnBus, "listening", "with a context", |facts| heard(facts).with_context = 0);
 }
 
 #[test]
@@ -252,6 +371,10 @@ fn a_queue_that_nobody_reads_is_found_unless_it_is_bounded() {
     });
     let mut facts = good();
     set(&mut facts);
+    let mut alone = facts.clone();
+    alone.management = Err("not given".to_owned());
+    let seen = format!("{:?}", judge(&alone));
+    assert!(seen.contains("no consumer; whether it has a bound, the management interface tells"), "{seen}");
     let seen = format!("{:?}", judge(&facts));
     assert!(
         seen.contains("`notifications.info` has 9 messages (5 when first looked at) and no consumer"),
@@ -284,6 +407,8 @@ fn two_programs_on_one_queue_are_found_and_two_workers_are_not() {
         bus(facts).queues.insert("notifications.info".to_owned(), Some(two));
         facts.management = Err("not given".to_owned());
     });
+    // Without connections programs cannot be told apart, and nothing is claimed.
+    broken(&[], |facts| admin(facts).connections = Err("not allowed".to_owned()));
     // An interface that has not counted yet is no proof.
     broken(&[Id::QueueShared], |facts| {
         bus(facts).queues.insert("notifications.info".to_owned(), Some(two));
@@ -310,15 +435,27 @@ fn limits_that_discard_are_found() {
     limited("4.1.2", &[], json!({"x-delivery-limit": -1}), json!([]));
     limited("3.10.8", found, json!({"x-delivery-limit": -1}), json!([]));
     limited("3.10.8", &[], json!({}), json!([]));
-    let policy = |pattern: &str, apply_to: &str| {
-        rows(
-            json!([{"name": "p", "pattern": pattern, "apply-to": apply_to, "definition": {"delivery-limit": 20}}]),
-        )
+    let policy = |pattern: &str, apply_to: &str, priority: i64, definition: Value| json!({"name": "p", "pattern": pattern, "apply-to": apply_to, "priority": priority, "definition": definition});
+    let twenty = |pattern: &str, apply_to: &str| policy(pattern, apply_to, 0, json!({"delivery-limit": 20}));
+    let waiting = |policies: Value| {
+        move |facts: &mut Facts| {
+            admin(facts).queues.as_mut().expect("asked").retain(|queue| queue.name != "osel.1");
+            admin(facts).policies = Ok(rows(policies));
+        }
     };
-    broken(found, |facts| admin(facts).policies = Ok(policy(".*", "queues")));
-    broken(found, |facts| admin(facts).policies = Ok(policy(r"(?<=only Erlang reads this)", "all")));
-    broken(&[], |facts| admin(facts).policies = Ok(policy("^orders", "queues")));
-    broken(&[], |facts| admin(facts).policies = Ok(policy(".*", "exchanges")));
+    broken(found, waiting(json!([twenty(".*", "queues")])));
+    broken(&[], waiting(json!([twenty("^orders", "queues")])));
+    broken(&[], waiting(json!([twenty(".*", "exchanges")])));
+    unknown(
+        Id::DeliveryLimit,
+        "management",
+        "policy `p`: only RabbitMQ",
+        waiting(json!([twenty("(?<=x)", "all")])),
+    );
+    // One policy is in force, the first by priority; and what is in force for a queue that is there, that queue says.
+    let none = policy(r"^osel\.", "queues", 10, json!({"max-length": 5}));
+    broken(&[], waiting(json!([twenty(".*", "queues"), none])));
+    broken(&[], |facts| admin(facts).policies = Ok(rows(json!([twenty(".*", "queues")]))));
 }
 
 #[test]
@@ -344,8 +481,6 @@ fn what_is_in_the_clear_is_found() {
         let connections = admin(facts).connections.as_mut().expect("asked");
         connections[2].ssl = Some(false);
     });
-    // Those within the broker have no socket.
-    broken(&[], |facts| admin(facts).connections.as_mut().expect("asked")[2].ssl = None);
 }
 
 #[test]
@@ -389,12 +524,19 @@ fn administrators_on_the_bus_are_found() {
         admin(facts).myself = Ok(User { name: "osel".to_owned(), tags: texts(&["administrator"]) });
     };
     broken(&[Id::AdministratorTag], by_myself);
+    let unchecked = |change: fn(&mut Facts)| {
+        let mut facts = good();
+        change(&mut facts);
+        let verdicts = judge(&facts).into_verdicts();
+        let of = verdicts
+            .into_iter()
+            .find(|verdict| verdict.id == Id::AdministratorTag)
+            .expect("it has a verdict");
+        assert_eq!(of.state, State::Unchecked("not allowed".to_owned()));
+    };
+    unchecked(|facts| admin(facts).connections = Err("not allowed".to_owned()));
     // Somebody else's tags say nothing about the users of the bus.
-    let mut facts = good();
-    admin(&mut facts).users = Err("not allowed".to_owned());
-    let verdicts = judge(&facts).into_verdicts();
-    let of = verdicts.iter().find(|verdict| verdict.id == Id::AdministratorTag).expect("it has a verdict");
-    assert_eq!(of.state, State::Unchecked("not allowed".to_owned()));
+    unchecked(|facts| admin(facts).users = Err("not allowed".to_owned()));
 }
 
 #[test]
@@ -412,11 +554,21 @@ fn permissions_that_are_wider_than_needed_are_found() {
     for wide in [".*", "^.*$", ".", "o"] {
         allowed(found, "nova", ["^nova", wide, "^nova"]);
     }
-    allowed(&[], "nova", ["", "^nova", ".*"]);
+    allowed(&[], "nova", ["", "^nova", "^nova"]);
+    // Who may read everything takes notifications and calls off queues.
+    allowed(found, "nova", ["", "^nova", ".*"]);
+    let strange =
+        |facts: &mut Facts| admin(facts).permissions.as_mut().expect("asked")[1].write = "(?<=a)b".to_owned();
+    unknown(
+        Id::WidePermissions,
+        "management",
+        "what `neutron` may write: only RabbitMQ can read the pattern `(?<=a)b`",
+        strange,
+    );
     // osel must neither take from others nor speak as they do.
     allowed(found, "osel", [r"^osel\.", r"^osel\.", ".*"]);
-    allowed(found, "osel", [r"^osel\.", "^(osel|neutron)", "^neutron$"]);
-    allowed(found, "osel", ["^neutron", "^osel", "^neutron$"]);
+    allowed(found, "osel", [r"^osel\.", "^(osel|neutron)", "^(keystone|neutron)$"]);
+    allowed(found, "osel", ["^neutron", "^osel", "^(keystone|neutron)$"]);
 }
 
 #[test]
@@ -473,6 +625,10 @@ fn names_of_others_are_shown_short() {
     let many: Vec<Exchange> = many.collect();
     facts.wanted.exchanges = many.iter().map(|exchange| exchange.name.clone()).collect();
     admin(&mut facts).exchanges = Ok(many);
+    let all = || ".*".to_owned();
+    let wide =
+        |number| Permission { user: format!("u{number}"), configure: all(), write: all(), read: all() };
+    admin(&mut facts).permissions = Ok((0..50).map(wide).collect());
     for verdict in judge(&facts).into_verdicts() {
         if let State::Found(seen) = verdict.state {
             assert!(seen.len() < 1000 && seen.ends_with("and 42 more"), "{seen}");

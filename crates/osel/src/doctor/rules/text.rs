@@ -20,6 +20,18 @@ pub(super) const NO_SERVICE_CONFIG: &str = "needs a service's file: give --servi
 /// Why there is no verdict by Trove's file.
 pub(super) const NO_TROVE_CONFIG: &str = "needs Trove's file: give --trove-config FILE";
 
+/// Why what somebody has declared proves no publisher.
+pub(super) const BY_A_LISTENER: &str = "a listener declares them too, and nothing shows that anybody sends: give --listen SECONDS or --service-config FILE";
+
+/// Sentences about one thing each, the first few of many.
+pub(super) fn joined(sentences: &[String]) -> String {
+    let shown = sentences.iter().take(NAMES_SHOWN_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match sentences.len().saturating_sub(NAMES_SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}
+
 /// Names in back quotes, the first few of many.
 pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let mut names = names.into_iter();

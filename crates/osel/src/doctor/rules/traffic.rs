@@ -25,12 +25,13 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
 }
 
 fn tokens(heard: &Heard, report: &mut Report) {
-    let of = count(heard.messages, "message");
-    if heard.messages == 0 {
-        report.unchecked(Id::TokenOnBus, LISTENING, "nothing was heard");
-    } else if heard.with_token > 0 {
+    let of = format!("{} with a context", count(heard.with_context, "message"));
+    if heard.with_token > 0 {
         let seen = format!("{} of {of}, by {}", heard.with_token, names(heard.token_exchanges.iter()));
         report.found(Id::TokenOnBus, LISTENING, seen);
+    } else if heard.with_context == 0 {
+        let why = "no message with a context was heard, in which a token would be (Keystone's have none)";
+        report.unchecked(Id::TokenOnBus, LISTENING, why);
     } else {
         report.clear(Id::TokenOnBus, LISTENING, format!("none in {of}"));
     }

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex_lite::Regex;
-
-use super::text::{BUS, MANAGEMENT, NO_SERVICE_CONFIG, SERVICE_CONFIG, names, quoted};
+use super::pattern::permits;
+use super::text::{BUS, MANAGEMENT, NO_SERVICE_CONFIG, SERVICE_CONFIG, joined, names, quoted};
 use crate::doctor::facts::{Asked, Bus, Connection, Facts, Management, Permission, User};
 use crate::doctor::id::Id;
 use crate::doctor::verdict::Report;
@@ -123,9 +122,8 @@ fn shared(source: &str, logins: &Logins, report: &mut Report) {
     };
     let shared: Vec<String> = logins.iter().filter(|(_, services)| services.len() > 1).map(of).collect();
     let is_found = !shared.is_empty();
-    let seen =
-        if is_found { shared.join("; ") } else { logins.iter().map(of).collect::<Vec<_>>().join("; ") };
-    report.judged(Id::SharedUser, source, is_found, seen);
+    let seen = if is_found { shared } else { logins.iter().map(of).collect() };
+    report.judged(Id::SharedUser, source, is_found, joined(&seen));
 }
 
 fn administrators(management: &Management, bus: Option<&Bus>, report: &mut Report) {
@@ -142,13 +140,18 @@ fn administrators(management: &Management, bus: Option<&Bus>, report: &mut Repor
                 .filter(|user| is_administrator(user) && is_in_use(&user.name))
                 .map(|user| user.name.as_str())
                 .collect();
-            let is_found = !found.is_empty();
-            let seen = if is_found {
-                format!("{}, connected to the bus", names(found))
-            } else {
-                "no user that is connected to the bus has the tag".to_owned()
-            };
-            report.judged(id, &management.name, is_found, seen);
+            match &management.connections {
+                _ if !found.is_empty() => {
+                    report.found(id, &management.name, format!("{}, connected to the bus", names(found)));
+                }
+                Ok(connections) if connections.is_empty() => {
+                    report.unchecked(id, &management.name, "nobody is connected to the bus");
+                }
+                Ok(_) => {
+                    report.clear(id, &management.name, "no user that is connected to the bus has the tag");
+                }
+                Err(why) => report.unchecked(id, &management.name, why),
+            }
         }
         (Err(_), Ok(myself)) if ours(&myself.name) => {
             let seen = format!(
@@ -169,39 +172,46 @@ fn permissions(management: &Management, bus: Option<&Bus>, report: &mut Report) 
         Ok(rows) => rows,
         Err(why) => return report.unchecked(id, &management.name, why),
     };
-    let mut wide: Vec<String> = Vec::new();
+    let (mut wide, mut unknown): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for row in rows {
         let mut may: Vec<String> = Vec::new();
-        for (what, pattern) in [("configure", &row.configure), ("write", &row.write)] {
-            if matches(pattern, NOBODYS) {
-                may.push(format!("{what} everything ({})", quoted(pattern)));
-            } else if is_of(bus, row) && matches(pattern, EXCHANGE_OF_A_SERVICE) {
-                may.push(format!("{what} exchanges of services ({})", quoted(pattern)));
+        for (what, pattern, not_for_osel) in [
+            ("configure", &row.configure, EXCHANGE_OF_A_SERVICE),
+            ("write", &row.write, EXCHANGE_OF_A_SERVICE),
+            ("read", &row.read, QUEUE_OF_SERVICES),
+        ] {
+            match width(pattern, not_for_osel, is_of(bus, row)) {
+                Ok(Some(which)) => may.push(format!("{what} {which} ({})", quoted(pattern))),
+                Ok(None) => {}
+                Err(why) => unknown.push(format!("what {} may {what}: {why}", quoted(&row.user))),
             }
-        }
-        if is_of(bus, row) && matches(&row.read, QUEUE_OF_SERVICES) {
-            may.push(format!("read `{QUEUE_OF_SERVICES}` ({})", quoted(&row.read)));
         }
         if !may.is_empty() {
             wide.push(format!("{} may {}", quoted(&row.user), may.join(", ")));
         }
     }
-    let is_found = !wide.is_empty();
-    let seen = if is_found {
-        wide.join("; ")
-    } else {
-        format!("users with narrow permissions: {}", names(rows.iter().map(|row| row.user.as_str())))
-    };
-    report.judged(id, &management.name, is_found, seen);
+    if !wide.is_empty() {
+        report.found(id, &management.name, joined(&wide));
+    }
+    if !unknown.is_empty() {
+        report.unchecked(id, &management.name, joined(&unknown));
+    } else if rows.is_empty() {
+        report.unchecked(id, &management.name, "nobody has permissions there");
+    } else if wide.is_empty() {
+        let users = names(rows.iter().map(|row| row.user.as_str()));
+        report.clear(id, &management.name, format!("users with narrow permissions: {users}"));
+    }
+}
+
+/// What a pattern means that it should not: everything, or what of services osel has no business with.
+fn width(pattern: &str, not_for_osel: &str, is_osel: bool) -> Result<Option<String>, String> {
+    if permits(pattern, NOBODYS)? {
+        return Ok(Some("everything".to_owned()));
+    }
+    Ok((is_osel && permits(pattern, not_for_osel)?).then(|| format!("`{not_for_osel}`")))
 }
 
 /// Whether a row is of the user that osel logs in as.
 fn is_of(bus: Option<&Bus>, row: &Permission) -> bool {
     bus.is_some_and(|bus| bus.user == row.user)
-}
-
-/// Whether RabbitMQ takes a name for one that the pattern means. An empty pattern means nothing there.
-fn matches(pattern: &str, name: &str) -> bool {
-    // What only RabbitMQ can read is not taken for wide: that would be said of what somebody thought about.
-    !pattern.is_empty() && Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(name))
 }

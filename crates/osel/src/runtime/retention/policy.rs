@@ -25,7 +25,13 @@ const AIM_PERCENT: u64 = 90;
 /// A share must fall so far below a mark before it counts as left, so that nothing is said twice an hour.
 const SLACK_PERCENT: u64 = 2;
 
+/// A snapshot is wanted when a part of one so-manieth of what should go would go behind it: it costs something itself.
+const SNAPSHOT_GAIN: u64 = 10;
+
 const DAY_MICROS: i64 = 86_400_000_000;
+/// So far the clock may be ahead of the last message before it is not believed any more: clouds are that quiet over night, and so much too
+/// early something goes at most.
+const AHEAD_MICROS: i64 = DAY_MICROS;
 
 /// The parts of a record other than the message, which goes with its input.
 pub const RECORD_CLASSES: [PartClass; 3] = [PartClass::Body, PartClass::Personal, PartClass::Exposure];
@@ -65,6 +71,8 @@ pub struct Kept {
     pub holdings: Holdings,
     /// Its snapshots, latest first.
     pub snapshots: Vec<SnapshotInfo>,
+    /// The latest time that a message told; none when no message did lately.
+    pub told: Option<Timestamp>,
     /// The last record that is older than [`Policy::records`] allows; 0 for none.
     pub old_record: u64,
     /// The last record that is older than [`Policy::personal_days`] allows; 0 for none.
@@ -107,14 +115,25 @@ impl Limit {
     }
 }
 
+/// The time that ages are counted from: the clock's, unless it is ahead of what messages told by more than a day.
+///
+/// What goes never comes back, so that a host that begins with a wrong year must not decide it alone. Where no message says what time it
+/// is, nothing is old.
+pub fn believed(now: Timestamp, told: Option<Timestamp>) -> Timestamp {
+    told.map_or(Timestamp::MIN, |told| {
+        now.min(Timestamp::from_micros(told.micros().saturating_add(AHEAD_MICROS)))
+    })
+}
+
 /// The beginning of the day from which on things are kept for so many days; none for ever.
 pub fn cutoff(now: Timestamp, days: Option<u32>) -> Option<Timestamp> {
     let today = now.micros().div_euclid(DAY_MICROS);
     days.map(|days| Timestamp::from_micros((today - i64::from(days)) * DAY_MICROS))
 }
 
-/// Which snapshots are kept: the latest ones, and the last of each day; one bit for each of those given, latest first.
-pub fn kept_snapshots(recent: usize) -> impl FnMut(&SnapshotInfo) -> bool {
+/// Which snapshots are kept: the latest ones, and the last of each day while those before a limit go; one bit for each of those given,
+/// latest first.
+pub fn kept_snapshots(recent: usize, daily: bool) -> impl FnMut(&SnapshotInfo) -> bool {
     let mut seen = 0;
     let mut day_before = None;
     move |info| {
@@ -123,12 +142,13 @@ pub fn kept_snapshots(recent: usize) -> impl FnMut(&SnapshotInfo) -> bool {
         // The last of its day, unless the day goes on.
         let is_last = day_before.is_some_and(|before| before != day);
         day_before = Some(day);
-        seen <= recent || is_last
+        seen <= recent || (daily && is_last)
     }
 }
 
 /// Decides what goes from a store in which nothing is on its way out; `before` is how full it was the last time.
 pub fn plan(policy: &Policy, kept: &Kept, now: Timestamp, before: BudgetState) -> Plan {
+    let now = believed(now, kept.told);
     let level = policy
         .budget_bytes
         .map_or(BudgetState::Within, |budget| level(kept.holdings.used_bytes, budget, before));
@@ -195,15 +215,21 @@ fn inputs(
         return (None, false);
     }
     let done = kept.expiry.checkpoint.entry;
-    let mut is_steady = kept_snapshots(STEADY_SNAPSHOTS);
+    let mut is_steady = kept_snapshots(STEADY_SNAPSHOTS, true);
     let mut candidates: Vec<&SnapshotInfo> =
         kept.snapshots.iter().filter(|info| is_steady(info) && info.entry > done && info.seq > 0).collect();
     candidates.reverse();
     let cutoff = cutoff(now, policy.inputs.days);
-    let old = candidates.iter().rev().find(|info| cutoff.is_some_and(|cutoff| info.made_at < cutoff));
+    // None that comes after one of lately is old, whatever the clock said when it was made.
+    let is_recent = |info: &SnapshotInfo| cutoff.is_none_or(|cutoff| (cutoff..=now).contains(&info.made_at));
+    let old = candidates.iter().take_while(|info| !is_recent(info));
+    let old = old.filter(|info| cutoff.is_some_and(|cutoff| info.made_at < cutoff)).last();
     let mut chosen = old.map(|info| (**info, RetentionWhy::Age));
     let mut wants_snapshot = false;
-    let bytes = kept.holdings.input_bytes + kept.holdings.version_bytes;
+    // Of snapshots one stays in any case, however large the model is.
+    let states = kept.snapshots.len() as u64;
+    let snapshot_bytes = share(kept.holdings.snapshot_bytes, states.saturating_sub(1), states);
+    let bytes = kept.holdings.input_bytes + kept.holdings.version_bytes + snapshot_bytes;
     let too_many = policy.inputs.bytes.map_or(0, |most| bytes.saturating_sub(most));
     for (excess, why) in [(too_many, RetentionWhy::Size), (over_budget, RetentionWhy::Budget)] {
         if excess == 0 || bytes == 0 {
@@ -212,8 +238,9 @@ fn inputs(
         // As if all inputs were equally large.
         let wanted = done.saturating_add(share(kept.head.entry - done, excess.min(bytes), bytes));
         let enough = candidates.iter().find(|info| info.entry >= wanted);
-        wants_snapshot |=
-            enough.is_none() && kept.snapshots.first().is_none_or(|info| info.seq < kept.head.seq);
+        let newest = kept.snapshots.first().map_or(0, |info| info.entry).max(done);
+        let behind_a_new_one = share(bytes, kept.head.entry - newest, kept.head.entry - done);
+        wants_snapshot |= enough.is_none() && behind_a_new_one >= excess / SNAPSHOT_GAIN;
         let best = enough.or(candidates.last());
         if let Some(best) = best.filter(|best| chosen.is_none_or(|(info, _)| best.entry > info.entry)) {
             chosen = Some((**best, why));

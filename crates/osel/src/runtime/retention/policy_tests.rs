@@ -33,6 +33,7 @@ fn kept(days: u64) -> Kept {
             used_bytes: days * 2000,
         },
         snapshots,
+        told: Some(day(days as i64)),
         old_record: 0,
         old_person: 0,
     }
@@ -72,11 +73,51 @@ fn inputs_go_behind_the_last_snapshot_that_is_old_enough() {
 }
 
 #[test]
+fn a_clock_that_runs_ahead_makes_nothing_old() {
+    let policy = Policy { quarantine_days: Some(30), ..inputs(Some(30), None) };
+    let ahead = |kept: &Kept| plan(&policy, kept, day(20_000), BudgetState::Within);
+    let store = kept(20);
+    assert_eq!(ahead(&store).checkpoint, None, "the last message told day 20");
+    assert_eq!(
+        ahead(&store).quarantine_before,
+        Some(day(21 - 30)),
+        "a day more than messages told is believed"
+    );
+    assert_eq!(ahead(&Kept { told: None, ..kept(40) }), Plan::default(), "no message told anything");
+    // With messages that tell the same the time is right.
+    assert_eq!(checkpoint(&ahead(&Kept { told: Some(day(20_000)), ..store })), Some((20, RetentionWhy::Age)));
+}
+
+#[test]
+fn a_snapshot_made_by_a_clock_that_was_behind_is_not_old() {
+    let mut store = kept(40);
+    // The host began with 1970, when only the first ten snapshots were old.
+    store.snapshots[0].made_at = day(0);
+    let plan = plan(&inputs(Some(30), None), &store, day(40), BudgetState::Within);
+    assert_eq!(checkpoint(&plan), Some((10, RetentionWhy::Age)));
+}
+
+#[test]
 fn without_a_snapshot_no_input_goes() {
     let policy = Policy { budget_bytes: Some(1), ..inputs(Some(1), Some(1)) };
     let store = Kept { snapshots: Vec::new(), ..kept(90) };
     let plan = plan(&policy, &store, day(1000), BudgetState::Within);
     assert_eq!((checkpoint(&plan), plan.wants_snapshot), (None, true));
+}
+
+#[test]
+fn no_snapshot_is_made_for_next_to_nothing() {
+    // All days have one, and the budget could never hold what is left.
+    let policy = Policy { budget_bytes: Some(40_000), ..inputs(Some(365), None) };
+    let wants = |more: u64| {
+        let mut store = kept(40);
+        (store.head.entry, store.head.seq) = (store.head.entry + more, store.head.seq + more);
+        let plan = plan(&policy, &store, day(40), BudgetState::Within);
+        assert_eq!(checkpoint(&plan), Some((40, RetentionWhy::Budget)));
+        plan.wants_snapshot
+    };
+    // 44,000 bytes too many; with 500 more entries a ninth of 40,000 are behind the next.
+    assert_eq!([0, 300, 500].map(wants), [false, false, true]);
 }
 
 #[test]
@@ -87,6 +128,14 @@ fn more_bytes_than_are_kept_go_by_their_share() {
     assert_eq!(at(39_999), Some((1, RetentionWhy::Size)));
     assert_eq!(at(20_000), Some((20, RetentionWhy::Size)));
     assert_eq!(at(0), Some((40, RetentionWhy::Size)));
+    // Snapshots count as well, but for the one that stays: 39,000 too many of 79,000.
+    let mut store = kept(40);
+    store.holdings.snapshot_bytes = 40_000;
+    let with = plan(&inputs(None, Some(40_000)), &store, day(40), BudgetState::Within);
+    assert_eq!(checkpoint(&with), Some((20, RetentionWhy::Size)));
+    let single = Kept { snapshots: store.snapshots[..1].to_vec(), ..store };
+    let with = plan(&inputs(None, Some(40_000)), &single, day(40), BudgetState::Within);
+    assert_eq!((checkpoint(&with), with.wants_snapshot), (None, false));
     // The older of two reasons says less than the younger.
     let both = plan(&inputs(Some(30), Some(35_000)), &kept(40), day(40), BudgetState::Within);
     assert_eq!(checkpoint(&both), Some((10, RetentionWhy::Age)));
@@ -101,7 +150,7 @@ fn a_snapshot_that_may_be_pruned_meanwhile_is_no_checkpoint() {
     }
     let plan = plan(&inputs(None, Some(19_000)), &store, day(3), BudgetState::Within);
     assert_eq!(checkpoint(&plan), Some((13, RetentionWhy::Size)));
-    let mut keep = kept_snapshots(RECENT_SNAPSHOTS);
+    let mut keep = kept_snapshots(RECENT_SNAPSHOTS, true);
     let left: Vec<u64> = store.snapshots.iter().filter(|info| keep(info)).map(|info| info.id).collect();
     assert_eq!(left, (5..=20).rev().collect::<Vec<_>>());
 }
@@ -110,12 +159,15 @@ fn a_snapshot_that_may_be_pruned_meanwhile_is_no_checkpoint() {
 fn of_each_day_the_last_snapshot_stays() {
     // Three a day.
     let all: Vec<_> = (1..=60).rev().map(|id| snapshot(id, day(id as i64 / 3))).collect();
-    let mut keep = kept_snapshots(3);
+    let mut keep = kept_snapshots(3, true);
     let left: Vec<u64> = all.iter().filter(|info| keep(info)).map(|info| info.id).collect();
     assert_eq!(left[..6], [60, 59, 58, 56, 53, 50]);
+    // Where nothing ever goes, days do not add up.
+    let mut keep = kept_snapshots(3, false);
+    assert_eq!(all.iter().filter(|info| keep(info)).count(), 3);
     // What is kept once is kept when more have come.
     let later: Vec<_> = (61..=70).rev().map(|id| snapshot(id, day(id as i64 / 3))).collect();
-    let mut keep = kept_snapshots(3);
+    let mut keep = kept_snapshots(3, true);
     let again: Vec<u64> = later
         .iter()
         .chain(all.iter().filter(|info| left.contains(&info.id)))
@@ -135,7 +187,7 @@ fn old_parts_of_records_go_and_persons_before_them() {
     };
     let checkpoint = Checkpoint { snapshot: 30, seq: 3000, entry: 3000 };
     let expiry = Expiry { checkpoint, ..Expiry::default() };
-    let mut store = Kept { old_record: 700, old_person: 2100, expiry, ..kept(40) };
+    let mut store = Kept { told: Some(day(400)), old_record: 700, old_person: 2100, expiry, ..kept(40) };
     let told = plan(&policy, &store, day(400), BudgetState::Within);
     assert_eq!(told.records, Some((700, RetentionWhy::Age)));
     assert_eq!(told.personal, Some(2100));

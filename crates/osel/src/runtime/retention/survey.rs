@@ -3,14 +3,20 @@
 //! A survey reads beside the writer and takes as long as it takes: it is no work for the loop's thread.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use osel_core::engine::{BudgetState, Retention, RetentionWhy};
 use osel_core::time::Timestamp;
 use osel_core::trail::PartClass;
 
-use super::policy::{Kept, Plan, Policy, RECORD_CLASSES, cutoff, plan};
+use super::policy::{Kept, Plan, Policy, RECORD_CLASSES, believed, cutoff, plan};
 use crate::runtime::snapshots;
 use crate::store::{Checkpoint, Expiry, JournalError, Reader, SnapshotInfo};
+
+/// Among so many of the last records it is looked for what time messages told: enough that those that came late or lied do not count.
+const TOLD_RECORDS: u64 = 1000;
+/// So many times that is looked for further back while there is no message at all: what osel itself tells is far less.
+const TOLD_PAGES_MAX: u64 = 20;
 
 /// What is to be written down, and what may go then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +29,10 @@ pub struct Decision {
     pub budget: BudgetState,
     /// More should go than there is a snapshot for: one is wanted now.
     pub wants_snapshot: bool,
-    /// A snapshot that should have become the checkpoint cannot be read: no input goes.
+    /// A snapshot that should have become the checkpoint cannot be read: nothing goes behind it, at most behind an earlier one.
     pub unreadable: Option<u64>,
+    /// The clock is ahead of all messages by more than is believed: until when ages are counted instead.
+    pub counted_until: Option<Timestamp>,
 }
 
 /// A store as it is, with what of it is older than a policy allows.
@@ -32,6 +40,9 @@ pub struct Decision {
 /// # Errors
 /// When the store cannot be read.
 pub fn look(reader: &mut dyn Reader, policy: &Policy, now: Timestamp) -> Result<Kept, JournalError> {
+    let head = reader.head()?;
+    let told = told(reader, head.seq)?;
+    let now = believed(now, told);
     let mut old = |days| match cutoff(now, days) {
         // What is as of the first moment of a day is of that day.
         Some(cutoff) => reader.seq_at(Timestamp::from_micros(cutoff.micros() - 1)),
@@ -39,14 +50,38 @@ pub fn look(reader: &mut dyn Reader, policy: &Policy, now: Timestamp) -> Result<
     };
     let (old_record, old_person) = (old(policy.records.days)?, old(policy.personal_days)?);
     Ok(Kept {
-        // First, so that nothing else is behind it.
-        head: reader.head()?,
+        // It was read first, so that nothing else is behind it.
+        head,
         expiry: reader.expiry()?,
         holdings: reader.holdings()?,
         snapshots: reader.snapshots()?,
+        told,
         old_record,
         old_person,
     })
+}
+
+/// The latest time that a message told, of those that were recorded last.
+fn told(reader: &mut dyn Reader, head: u64) -> Result<Option<Timestamp>, JournalError> {
+    let mut until = head;
+    for _ in 0..TOLD_PAGES_MAX {
+        let from = until.saturating_sub(TOLD_RECORDS) + 1;
+        let mut told = None;
+        if until > 0 {
+            reader.records(from..=until, &mut |record| {
+                // Also where the message itself is gone by now. All else is told by the clock that is in question.
+                if record.parts.iter().any(|part| part.class == PartClass::Payload.code()) {
+                    told = told.max(Some(record.time.min(record.as_of)));
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        if told.is_some() || from == 1 {
+            return Ok(told);
+        }
+        until = from - 1;
+    }
+    Ok(None)
 }
 
 /// Looks at a store and decides; `before` is how full it was the last time.
@@ -59,10 +94,27 @@ pub fn survey(
     now: Timestamp,
     before: BudgetState,
 ) -> Result<Decision, JournalError> {
-    let kept = look(reader, policy, now)?;
-    let plan = plan(policy, &kept, now, before);
-    let mut decision =
-        Decision { budget: plan.budget, wants_snapshot: plan.wants_snapshot, ..Decision::default() };
+    let mut kept = look(reader, policy, now)?;
+    let mut unreadable = None;
+    let (plan, checkpoint) = loop {
+        let plan = plan(policy, &kept, now, before);
+        let Some((info, why)) = plan.checkpoint else { break (plan, None) };
+        if let Some(told) = horizon(reader, &info, why)? {
+            break (plan, Some((info, told)));
+        }
+        // As if it were not there: nothing goes behind it, parts of records neither.
+        unreadable = unreadable.or(Some(info.id));
+        kept.snapshots.retain(|other| other.id != info.id);
+    };
+    let until = believed(now, kept.told);
+    let mut decision = Decision {
+        budget: plan.budget,
+        wants_snapshot: plan.wants_snapshot,
+        unreadable,
+        // A store without messages is not one with a wrong clock.
+        counted_until: kept.told.map(|_| until).filter(|&until| until < now),
+        ..Decision::default()
+    };
     if plan.budget != before
         && let Some(budget_bytes) = policy.budget_bytes
     {
@@ -70,14 +122,9 @@ pub fn survey(
         decision.told.push(Retention::Budget { state: plan.budget, used_bytes, budget_bytes });
     }
     let mut expiry = kept.expiry.clone();
-    if let Some((info, why)) = plan.checkpoint {
-        match horizon(reader, &info, why)? {
-            Some(told) => {
-                decision.told.push(told);
-                expiry.checkpoint = Checkpoint { snapshot: info.id, seq: info.seq, entry: info.entry };
-            }
-            None => decision.unreadable = Some(info.id),
-        }
+    if let Some((info, told)) = checkpoint {
+        decision.told.push(told);
+        expiry.checkpoint = Checkpoint { snapshot: info.id, seq: info.seq, entry: info.entry };
     }
     parts(&plan, &mut expiry, &mut decision.told);
     if let Some(before) = plan.quarantine_before {
@@ -99,7 +146,11 @@ fn horizon(
     info: &SnapshotInfo,
     why: RetentionWhy,
 ) -> Result<Option<Retention>, JournalError> {
-    let Some(digest) = snapshots::digest(reader, info)? else { return Ok(None) };
+    let digest = match snapshots::digest(reader, info) {
+        Err(JournalError::Damaged { .. }) => None,
+        digest => digest?,
+    };
+    let Some(digest) = digest else { return Ok(None) };
     let Some(record) = reader.record(info.seq)? else { return Ok(None) };
     let before = record.as_of;
     Ok(Some(Retention::Inputs { entry: info.entry, seq: info.seq, before, digest, why }))

@@ -31,11 +31,15 @@ pub(super) struct Keeper {
     snapshots: u64,
     /// What did not go well the last time, so that it is said once.
     trouble: Option<String>,
+    /// Whether the clock was ahead of all messages the last time.
+    is_ahead: bool,
 }
 
 /// What a survey found, and the reader that it was done with.
 pub(super) struct Surveyed {
     reader: Box<dyn Reader>,
+    /// What it was decided by.
+    policy: Policy,
     decision: Result<Decision, JournalError>,
 }
 
@@ -49,7 +53,7 @@ impl Keeper {
     /// Looks after a store by a policy.
     pub(super) fn new(policy: Policy, reader: Box<dyn Reader>) -> Self {
         let (next, budget) = (Instant::now(), BudgetState::Within);
-        Self { policy, reader: Some(reader), next, budget, snapshots: 0, trouble: None }
+        Self { policy, reader: Some(reader), next, budget, snapshots: 0, trouble: None, is_ahead: false }
     }
 
     /// Goes by another policy from now on.
@@ -75,7 +79,7 @@ impl Keeper {
         tokio.spawn_blocking(move || {
             let decision = survey(&mut *reader, &policy, now, budget);
             // The loop may have ended.
-            let _ = sender.send(Happening::Surveyed(Box::new(Surveyed { reader, decision })));
+            let _ = sender.send(Happening::Surveyed(Box::new(Surveyed { reader, policy, decision })));
         });
     }
 
@@ -87,6 +91,11 @@ impl Keeper {
         recorder: &mut Recorder,
     ) -> Result<(), RecordError> {
         self.reader = Some(surveyed.reader);
+        if surveyed.policy != self.policy {
+            // Another one has come into force, which may keep what this one would let go of.
+            self.next = Instant::now();
+            return Ok(());
+        }
         self.next = Instant::now() + SURVEY_EVERY;
         let decision = match surveyed.decision {
             Ok(decision) => decision,
@@ -96,8 +105,16 @@ impl Keeper {
             }
         };
         let unreadable =
-            decision.unreadable.map(|id| format!("snapshot {id} cannot be read: no input goes behind it"));
+            decision.unreadable.map(|id| format!("snapshot {id} cannot be read: nothing goes behind it"));
         self.say(unreadable);
+        let is_ahead = decision.counted_until.is_some();
+        if let Some(until) = decision.counted_until.filter(|_| !self.is_ahead) {
+            tracing::warn!(
+                %until,
+                "the clock is more than a day ahead of the last message: nothing gets older until one is recorded"
+            );
+        }
+        self.is_ahead = is_ahead;
         if decision.wants_snapshot {
             recorder.want_snapshot();
             self.next = Instant::now() + SURVEY_AGAIN;
@@ -113,6 +130,11 @@ impl Keeper {
         }
         decision.told.iter().for_each(log);
         recorder.let_go(now, decision.told, decision.expiry)
+    }
+
+    /// Hears that what may go could not be let go of.
+    pub(super) fn not_expired(&mut self, error: &JournalError) {
+        self.say(Some(chain(error)));
     }
 
     fn say(&mut self, trouble: Option<String>) {
@@ -156,5 +178,49 @@ fn log(told: &Retention) {
                 "the disk budget is nearly used up, and nothing more may go: give it more, or keep less"
             ),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use osel_core::engine::EngineOptions;
+
+    use super::*;
+    use crate::store::{Journal, NewStore, Store};
+
+    /// A directory that goes with the test.
+    struct Directory(PathBuf);
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn what_a_former_policy_decided_does_not_hold() {
+        let path = std::env::temp_dir().join(format!("osel-keeper-{}", std::process::id()));
+        let directory = Directory(path);
+        let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
+        let journal = Store::create(&directory.0, &new).expect("the directory is new");
+        let reader = || journal.reader().expect("it is there");
+        let former = Policy { personal_days: Some(1), ..Policy::default() };
+        let surveyed = [former, Policy::default()].map(|policy| {
+            let told = vec![Retention::Budget { state: BudgetState::Tight, used_bytes: 8, budget_bytes: 9 }];
+            let decision = Ok(Decision { told, ..Decision::default() });
+            Surveyed { reader: reader(), policy, decision }
+        });
+        let mut keeper = Keeper::new(Policy::default(), reader());
+        let mut recorder =
+            Recorder::resume(Box::new(journal), &EngineOptions::default()).expect("it is whole");
+        let records = surveyed.map(|surveyed| {
+            keeper.surveyed(Timestamp::EPOCH, surveyed, &mut recorder).expect("it is written");
+            recorder.flush().expect("it is written");
+            recorder.head().seq
+        });
+        assert_eq!(records, [0, 1]);
+        assert!(keeper.next > Instant::now());
     }
 }

@@ -313,8 +313,12 @@ impl Service {
     fn deliver(&mut self, index: usize) -> Result<(), ServiceError> {
         while let Some((connection, arrived)) = self.taps[index].next_message() {
             let (message, decoded) = arrived.message.split();
+            self.taps[index].watched.received();
             if let Ok(event) = &decoded.result {
                 self.taps[index].watched.handled(message.received_at, event.timestamp);
+            }
+            if let Some(place) = arrived.place.filter(|_| !self.taps[index].holds_place()) {
+                self.recorder.read_to(&message.source, place);
             }
             self.recorder.message(message.received_at, &message, decoded)?;
             let (tag, bytes) = (arrived.tag, arrived.bytes);
@@ -345,6 +349,7 @@ impl Service {
                     }
                 }
                 Written::Failed { error, .. } => self.failed(error)?,
+                Written::NotExpired(error) => self.keeper.not_expired(&error),
             }
         }
         self.launch_scans();

@@ -70,9 +70,9 @@ pub struct SourceStatus {
     pub reconnects: u64,
     /// How often messages were or may have been lost, since the start.
     pub gaps: u64,
-    /// Its ledger: of all times, and ahead of the store by what is in flight.
+    /// Messages that came since the start.
     pub received: u64,
-    /// Messages that have a record.
+    /// Its ledger: of all times, and ahead of the store by what is in flight. First messages that have a record.
     pub recorded: u64,
     /// Messages recognised as repetitions.
     pub duplicate: u64,
@@ -111,6 +111,11 @@ pub struct Times {
 }
 
 impl ServiceStatus {
+    /// The store cannot be opened since then, for what it says; that is tried again.
+    pub fn unopened(since: Timestamp, words: String) -> Self {
+        Self { store_trouble: Some((since, words)), ..Self::starting() }
+    }
+
     /// Before there is a loop.
     pub fn starting() -> Self {
         Self {
@@ -131,13 +136,12 @@ impl ServiceStatus {
 
     /// In one line, for people.
     pub fn line(&self) -> String {
-        if self.phase == Phase::Starting {
-            return "opening the store".to_owned();
-        }
         let connected = |source: &&SourceStatus| source.state != SourceState::Connecting;
         let mut line = match self.phase {
+            Phase::Starting => "opening the store".to_owned(),
+            Phase::StandingBy => "standing by: another process leads the store".to_owned(),
             Phase::Stopping => "stopping".to_owned(),
-            Phase::Starting | Phase::StandingBy | Phase::Running => format!(
+            Phase::Running => format!(
                 "{} of {} sources connected",
                 self.sources.iter().filter(connected).count(),
                 self.sources.len()
@@ -185,6 +189,7 @@ impl Times {
 pub(super) struct Watched {
     state: Option<(SourceState, Timestamp)>,
     connects: u64,
+    received: u64,
     gaps: u64,
     waiting: Option<u64>,
     last_event: Option<(Timestamp, i64)>,
@@ -208,8 +213,15 @@ impl Watched {
         self.waiting = Some(messages);
     }
 
+    /// A message came.
+    pub(super) fn received(&mut self) {
+        self.received += 1;
+    }
+
     /// An event was handled, of which `time` is known.
     pub(super) fn handled(&mut self, now: Timestamp, time: Timestamp) {
+        // One clock that is ahead would have it look as if somebody spoke until all others are as far.
+        let time = time.min(now);
         if time != Timestamp::EPOCH && self.last_event.is_none_or(|(last, _)| last <= time) {
             self.last_event = Some((time, now.micros().saturating_sub(time.micros())));
         }
@@ -239,7 +251,7 @@ impl Watched {
             was_connected: self.connects > 0,
             reconnects: self.connects.saturating_sub(1),
             gaps: self.gaps,
-            received: count(|ledger| ledger.received),
+            received: self.received,
             recorded: count(|ledger| ledger.recorded),
             duplicate: count(|ledger| ledger.duplicate),
             ignored: count(|ledger| ledger.ignored),
@@ -304,6 +316,16 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_the_future_is_one_of_now() {
+        let time = |seconds| Timestamp::EPOCH.plus_seconds(seconds);
+        let mut watched = Watched::default();
+        watched.handled(time(10), time(9_000_000));
+        assert_eq!(watched.last_event, Some((time(10), 0)));
+        watched.handled(time(30), time(20));
+        assert_eq!(watched.last_event, Some((time(20), 10_000_000)));
+    }
+
+    #[test]
     fn the_line_is_one() {
         let words = "disk\nfull".to_owned();
         let status = ServiceStatus {
@@ -315,5 +337,10 @@ mod tests {
             status.line(),
             "0 of 0 sources connected; the store takes nothing since 1970-01-01T00:00:00.000000Z: disk full"
         );
+        assert_eq!(
+            ServiceStatus::unopened(Timestamp::EPOCH, "no such disk".to_owned()).line(),
+            "opening the store; the store takes nothing since 1970-01-01T00:00:00.000000Z: no such disk"
+        );
+        assert_eq!(ServiceStatus::starting().line(), "opening the store");
     }
 }

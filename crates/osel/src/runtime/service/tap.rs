@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use osel_core::engine::{SourceGap, SourceLedger};
 use osel_core::intake::{
-    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap,
+    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap, Queue,
 };
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
@@ -34,6 +34,8 @@ pub(super) struct Tap {
     cursor: Cursor,
     /// How far its messages were handed to the engine, where it is read from a place on.
     place: Option<Place>,
+    /// Something was lost before what is read now, and no batch has that yet.
+    holds_place: bool,
     /// Arrived and not handed to the engine, with the connection.
     waiting: VecDeque<(ConnectionNumber, Arrived)>,
     /// Ordered and not durable, with the number that the writer knows, and when that was.
@@ -76,6 +78,7 @@ impl Tap {
             epoch,
             cursor: row.map(cursor_of).unwrap_or_default(),
             place,
+            holds_place: false,
             waiting: VecDeque::new(),
             batches: VecDeque::new(),
             broker_words: String::new(),
@@ -99,11 +102,13 @@ impl Tap {
         match event {
             BusEvent::Connected { connection, report } => {
                 self.watched.connected();
+                self.holds_place |= report.queue == Queue::Missing;
                 Some(IntakeInput::Connected { connection, report })
             }
             BusEvent::Checked { connection, mut report } => {
                 // What waits here is not told yet.
                 report.is_drained &= self.waiting.is_empty();
+                self.holds_place |= report.queue == Queue::Missing;
                 Some(IntakeInput::Checked { connection, report })
             }
             BusEvent::ConnectFailed { connection, why, detail } => {
@@ -227,7 +232,7 @@ impl Tap {
         for gap in self.gaps.drain(..) {
             recorder.gap(now, gap)?;
         }
-        self.has_open = false;
+        (self.has_open, self.holds_place) = (false, false);
         let number = recorder.close_batch(vec![cursor_row(&self.name, cursor, self.place)])?;
         self.batches.push_back((batch, number, Instant::now()));
         Ok(())
@@ -247,6 +252,11 @@ impl Tap {
     /// The batches that are not durable.
     pub(super) fn batches(&self) -> Vec<BatchNumber> {
         self.batches.iter().map(|(batch, ..)| *batch).collect()
+    }
+
+    /// Whether no place may be written but by this tap's own batch, which has the gap that comes before it.
+    pub(super) fn holds_place(&self) -> bool {
+        self.holds_place
     }
 
     /// Whether messages wait for this tap to order their batch.

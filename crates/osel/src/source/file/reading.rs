@@ -2,15 +2,14 @@
 //!
 //! All of this blocks; `link` calls it where that harms nobody.
 
-use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use osel_core::decode::Decoder;
 use osel_core::event::RawMessage;
 
 use super::Settings;
-use super::rotated;
+use super::rotated::{self, After};
 use super::tail::Tail;
 use crate::source::decoding::Prepared;
 use crate::source::place::Place;
@@ -52,10 +51,10 @@ pub(super) struct Chunk {
 pub(super) struct Reading {
     settings: Settings,
     tail: Tail,
-    /// The files that come after the one that is read, oldest first.
-    later: VecDeque<PathBuf>,
-    /// The end of the file was seen, and nothing came since then.
-    was_at_end: bool,
+    /// The file that is read was renamed, and another one comes after it.
+    is_older: bool,
+    /// The next file was seen to have something, and nothing came in this one since then.
+    is_followed: bool,
     messages: Messages,
     decoder: Decoder,
 }
@@ -71,13 +70,14 @@ impl Reading {
             None => None,
         };
         let is_lost = place.is_some() && found.is_none();
-        let (tail, later) = match found {
-            Some((tail, later)) => (tail, later.into()),
-            None => (Tail::open(&settings.path)?, VecDeque::new()),
+        let tail = match found {
+            Some(tail) => tail,
+            None => Tail::open(&settings.path)?,
         };
+        let is_older = !is_at(&tail, &settings.path)?.unwrap_or(false);
         let messages = Messages::new(settings.source.clone(), settings.region.clone());
         let decoder = Decoder::default();
-        Ok((Self { settings, tail, later, was_at_end: false, messages, decoder }, is_lost))
+        Ok((Self { settings, tail, is_older, is_followed: false, messages, decoder }, is_lost))
     }
 
     /// Reads on.
@@ -86,10 +86,6 @@ impl Reading {
     /// When it cannot be read.
     pub(super) fn chunk(&mut self) -> io::Result<Chunk> {
         let mut chunk = Chunk { found: Vec::new(), outcome: Outcome::More, is_lost: false };
-        // What follows a part of a line that was cut would be taken for the rest of it.
-        if self.was_at_end && self.later.is_empty() && !self.tail.is_whole()? {
-            chunk.is_lost = self.was_cut()?;
-        }
         let mut bytes = 0;
         while chunk.found.len() < CHUNK_MESSAGES && bytes < CHUNK_BYTES {
             if let Some(line) = self.tail.line(false) {
@@ -97,8 +93,15 @@ impl Reading {
                 chunk.found.extend(self.message(line));
                 continue;
             }
+            // What follows a part of a line that was cut would be taken for the rest of it.
+            if !self.is_older && !self.tail.is_whole()? {
+                if !chunk.found.is_empty() {
+                    break;
+                }
+                chunk.is_lost = self.was_cut()?;
+            }
             match self.tail.fill() {
-                Ok(true) => self.was_at_end = false,
+                Ok(true) => self.is_followed = false,
                 Ok(false) if chunk.found.is_empty() => {
                     self.at_end(&mut chunk)?;
                     break;
@@ -106,8 +109,11 @@ impl Reading {
                 Ok(false) => break,
                 Err(error) if self.tail.is_packed() && is_damage(&error) => {
                     // No attempt will read on behind that.
-                    chunk.is_lost = true;
-                    self.go_on(&mut chunk)?;
+                    chunk.is_lost = self.tail.is_newly_damaged();
+                    // Told once: whoever goes on from there knows.
+                    if let Some(Found { place: Some(place), .. }) = chunk.found.last_mut() {
+                        place.is_damaged = true;
+                    }
                     break;
                 }
                 Err(error) => return Err(error),
@@ -118,79 +124,65 @@ impl Reading {
 
     /// Nothing more can be read of this file now.
     fn at_end(&mut self, chunk: &mut Chunk) -> io::Result<()> {
-        let was_at_end = std::mem::replace(&mut self.was_at_end, true);
         let is_once = !self.settings.follow || self.tail.is_packed();
-        if self.later.is_empty() && !is_once {
-            chunk.outcome = Outcome::AtEnd;
-            match self.tail.is_at(&self.settings.path) {
-                Ok(true) => {}
-                Ok(false) => {
-                    chunk.outcome = Outcome::AtEndOfOlder;
-                    self.was_renamed();
-                }
-                // Between its renaming and its making anew.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+        // Where there is none it is between its renaming and its making anew.
+        self.is_older |= !is_once && is_at(&self.tail, &self.settings.path)? == Some(false);
+        if !self.is_older {
+            self.end(chunk, is_once);
+            return Ok(());
+        }
+        match rotated::after(&self.settings.path, &self.tail)? {
+            After::Copy(tail) => self.begin(tail)?,
+            After::Nothing => self.end(chunk, !self.settings.follow),
+            After::Next(tail, is_lost) if self.is_followed || is_once => {
+                self.last_line(chunk);
+                chunk.is_lost |= is_lost;
+                self.begin(tail)?;
             }
-        } else if was_at_end || self.tail.is_packed() || !self.settings.follow {
-            self.go_on(chunk)?;
-        } else {
-            // Whoever wrote to it may do so once more before it takes the new one.
-            chunk.outcome = Outcome::AtEndOfOlder;
+            // Whoever writes to the next one has left this one; but what it wrote to this one before that may not have been read.
+            After::Next(..) => {
+                self.is_followed = true;
+                chunk.outcome = Outcome::AtEndOfOlder;
+            }
+            After::Moving => chunk.outcome = Outcome::AtEndOfOlder,
         }
         Ok(())
     }
 
-    /// Leaves this file for the one that came after it.
-    fn go_on(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+    /// All that was written was read.
+    fn end(&mut self, chunk: &mut Chunk, is_for_ever: bool) {
+        chunk.outcome = Outcome::AtEnd;
+        if is_for_ever {
+            self.last_line(chunk);
+            chunk.outcome = Outcome::Ended;
+        }
+    }
+
+    /// Goes over to another file.
+    fn begin(&mut self, tail: Tail) -> io::Result<()> {
+        self.is_older = !is_at(&tail, &self.settings.path)?.unwrap_or(false);
+        self.tail = tail;
+        self.is_followed = false;
+        Ok(())
+    }
+
+    /// The last line has no end, and nobody will write it.
+    fn last_line(&mut self, chunk: &mut Chunk) {
         while let Some(line) = self.tail.line(true) {
-            // The last line has no end, and nobody will write it.
             chunk.found.extend(self.message(line));
         }
-        self.was_at_end = false;
-        let Some(next) = self.later.front() else {
-            chunk.outcome = Outcome::Ended;
-            return Ok(());
-        };
-        match Tail::open(next) {
-            Ok(tail) => {
-                self.tail = tail;
-                self.later.pop_front();
-            }
-            // The next one is packed just now, and may have been read by another name; or it is the one itself, and not there yet.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.later.len() > 1 => {
-                chunk.is_lost = true;
-                self.later.pop_front();
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => chunk.outcome = Outcome::AtEndOfOlder,
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// The path leads to another file than the one that is open.
-    fn was_renamed(&mut self) {
-        let found =
-            self.tail.place().and_then(|place| rotated::find(&self.settings.path, place).ok().flatten());
-        self.later = match found {
-            Some((_, later)) if !later.is_empty() => later.into(),
-            // It was removed, and we have it still: what is written now is in the new one.
-            _ => VecDeque::from([self.settings.path.clone()]),
-        };
     }
 
     /// The file was emptied to be used again, perhaps after a copy was made of it; whether what was in it is lost.
     fn was_cut(&mut self) -> io::Result<bool> {
         let (place, had_part) = (self.tail.place(), self.tail.has_part());
-        self.was_at_end = false;
         if let Some(place) = place
-            && let Some((tail, later)) = rotated::find(&self.settings.path, place)?
+            && let Some(tail) = rotated::find(&self.settings.path, place)?
         {
-            self.tail = tail;
-            self.later = later.into();
+            self.begin(tail)?;
             return Ok(false);
         }
-        self.tail = Tail::open(&self.settings.path)?;
+        self.begin(Tail::open(&self.settings.path)?)?;
         Ok(place.is_some() || had_part)
     }
 
@@ -217,8 +209,19 @@ impl Reading {
     }
 }
 
+/// Whether the path leads to the file that is read; none when it leads to nothing.
+fn is_at(tail: &Tail, path: &Path) -> io::Result<Option<bool>> {
+    match tail.is_at(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        is_at => is_at.map(Some),
+    }
+}
+
 /// Whether it is what was packed that is wrong, and not its way to us.
 fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
+
+#[cfg(test)]
+mod tests;

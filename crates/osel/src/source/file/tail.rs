@@ -1,9 +1,10 @@
 //! One file from a place on, line by line, packed or not. A line that is not written to its end is waited for.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use flate2::read::MultiGzDecoder;
 use osel_core::intake::BODY_BYTES_MAX;
@@ -14,10 +15,22 @@ use crate::source::recording::LINE_BYTES_MAX;
 
 /// How much is read at once.
 const READ_BYTES: usize = 256 << 10;
+/// The memory that is kept for what is read: enough for lines as they are. One long line must not hold more for ever.
+const BUFFER_BYTES_KEPT: usize = 4 * READ_BYTES;
 /// A file is known by so many bytes of its first line: a message with its time of reception is among them.
 const BEGINNING_BYTES: usize = 1024;
 /// What packed files begin with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Which file it is, whatever it is called. It is given to no other file while this one is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
+
+impl FileId {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
 
 /// A file that is being read.
 pub(super) struct Tail {
@@ -36,6 +49,10 @@ pub(super) struct Tail {
     beginning: Option<[u8; 16]>,
     /// A line too long to be kept: what is left of it, and how many bytes of it were dropped.
     cut: Option<(Vec<u8>, u64)>,
+    /// What follows cannot be unpacked.
+    is_damaged: bool,
+    /// Where that was known before.
+    known_damage: Option<u64>,
 }
 
 impl Tail {
@@ -66,6 +83,8 @@ impl Tail {
             offset: 0,
             beginning: None,
             cut: None,
+            is_damaged: false,
+            known_damage: None,
         })
     }
 
@@ -75,8 +94,7 @@ impl Tail {
     /// When it cannot be read.
     pub(super) fn resume(path: &Path, place: Place) -> io::Result<Option<Self>> {
         let mut tail = Self::open(path)?;
-        while tail.buffer.len() < BEGINNING_BYTES && !tail.buffer.contains(&b'\n') && tail.fill()? {}
-        if beginning(&tail.buffer) != Some(place.beginning) {
+        if !tail.begins_as(place)? {
             return Ok(None);
         }
         if tail.is_packed {
@@ -97,7 +115,18 @@ impl Tail {
         }
         tail.offset = place.offset;
         tail.beginning = Some(place.beginning);
+        // It is tried all the same: it may have been put right.
+        tail.known_damage = place.is_damaged.then_some(place.offset);
         Ok(Some(tail))
+    }
+
+    /// Whether this file, of which no line was taken yet, begins as the one with that place.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn begins_as(&mut self, place: Place) -> io::Result<bool> {
+        while self.buffer.len() < BEGINNING_BYTES && !self.buffer.contains(&b'\n') && self.fill()? {}
+        Ok(beginning(&self.buffer) == Some(place.beginning))
     }
 
     /// Reads on; whether there was anything.
@@ -105,7 +134,13 @@ impl Tail {
     /// # Errors
     /// When it cannot be read, or what is packed is damaged.
     pub(super) fn fill(&mut self) -> io::Result<bool> {
+        if self.is_damaged {
+            return Ok(false);
+        }
         self.buffer.drain(..std::mem::take(&mut self.taken));
+        if self.buffer.len() <= READ_BYTES && self.buffer.capacity() > BUFFER_BYTES_KEPT {
+            self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+        }
         if self.buffer.len() > LINE_BYTES_MAX {
             let dropped = self.buffer.len() as u64;
             let (_, before) = self.cut.get_or_insert_with(|| {
@@ -160,7 +195,13 @@ impl Tail {
 
     /// Where the last line that was taken ends; none before the first.
     pub(super) fn place(&self) -> Option<Place> {
-        Some(Place { beginning: self.beginning?, offset: self.offset })
+        Some(Place { beginning: self.beginning?, offset: self.offset, is_damaged: self.is_damaged })
+    }
+
+    /// Reads no further, since what follows cannot be unpacked; whether that is new.
+    pub(super) fn is_newly_damaged(&mut self) -> bool {
+        self.is_damaged = true;
+        self.known_damage != Some(self.offset)
     }
 
     /// Whether it is read once, from beginning to end.
@@ -197,8 +238,16 @@ impl Tail {
     /// # Errors
     /// When one of the two cannot be asked.
     pub(super) fn is_at(&self, path: &Path) -> io::Result<bool> {
-        let (own, other) = (self.file.metadata()?, fs::metadata(path)?);
-        Ok((own.dev(), own.ino()) == (other.dev(), other.ino()))
+        Ok(FileId::of(&self.file.metadata()?) == FileId::of(&fs::metadata(path)?))
+    }
+
+    /// Which file it is, and when it was written to last.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(super) fn state(&self) -> io::Result<(FileId, SystemTime)> {
+        let metadata = self.file.metadata()?;
+        Ok((FileId::of(&metadata), metadata.modified()?))
     }
 }
 
@@ -211,4 +260,115 @@ fn beginning(text: &[u8]) -> Option<[u8; 16]> {
         None => return None,
     };
     Sha256::digest(first).first_chunk().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A file that goes with the test.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str, content: &[u8]) -> Self {
+            let path = std::env::temp_dir().join(format!("osel-tail-{name}-{}", std::process::id()));
+            fs::write(&path, content).unwrap();
+            Self(path)
+        }
+
+        fn append(&self, content: &[u8]) {
+            File::options().append(true).open(&self.0).unwrap().write_all(content).unwrap();
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    /// All lines that can be had now.
+    fn lines(tail: &mut Tail) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        loop {
+            while let Some(line) = tail.line(false) {
+                lines.push(line);
+            }
+            if !tail.fill().unwrap() {
+                return lines;
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_taken_when_it_has_its_end() {
+        let file = Scratch::new("lines", b"one\ntw");
+        let mut tail = Tail::open(&file.0).unwrap();
+        assert_eq!(lines(&mut tail), [b"one"]);
+        assert_eq!(tail.place().unwrap().offset, 4);
+        assert!(tail.has_part() && tail.is_whole().unwrap());
+        file.append(b"o\n\nthree");
+        assert_eq!(lines(&mut tail), [&b"two"[..], b""]);
+        // Nobody will write on.
+        assert_eq!(tail.line(true).as_deref(), Some(&b"three"[..]));
+        assert_eq!((tail.line(true), tail.place().unwrap().offset), (None, 14));
+    }
+
+    #[test]
+    fn a_place_is_found_again_in_the_same_file_only() {
+        let file = Scratch::new("place", b"one\ntwo\nthree\n");
+        let mut tail = Tail::open(&file.0).unwrap();
+        assert!(tail.place().is_none());
+        tail.fill().unwrap();
+        tail.line(false).unwrap();
+        let place = tail.place().unwrap();
+        assert_eq!(lines(&mut Tail::resume(&file.0, place).unwrap().unwrap()), [&b"two"[..], b"three"]);
+        for other in [&b"One\ntwo\nthree\n"[..], b"one", b"on", b""] {
+            fs::write(&file.0, other).unwrap();
+            assert!(Tail::resume(&file.0, place).unwrap().is_none(), "{other:?}");
+        }
+        // It begins as the other did and is shorter than what was read.
+        let later = Place { offset: 9, ..place };
+        fs::write(&file.0, "one\ntwo\n").unwrap();
+        assert!(Tail::resume(&file.0, later).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_was_cut_is_noticed_although_it_has_grown() {
+        let file = Scratch::new("cut", b"one\n");
+        let mut tail = Tail::open(&file.0).unwrap();
+        lines(&mut tail);
+        file.append(b"two\n");
+        assert!(tail.is_whole().unwrap());
+        fs::write(&file.0, "another\nand one more\n").unwrap();
+        assert!(!tail.is_whole().unwrap());
+        fs::write(&file.0, "").unwrap();
+        assert!(!tail.is_whole().unwrap());
+    }
+
+    #[test]
+    fn a_line_without_end_is_bounded() {
+        let file = Scratch::new("long", b"");
+        let block = vec![b'x'; 1 << 20];
+        let blocks = LINE_BYTES_MAX / block.len() + 3;
+        (0..blocks).for_each(|_| file.append(&block));
+        file.append(b"\nnext\n");
+        let mut tail = Tail::open(&file.0).unwrap();
+        let (mut lengths, mut largest) = (Vec::new(), 0);
+        while tail.fill().unwrap() {
+            largest = largest.max(tail.buffer.capacity());
+            lengths.extend(std::iter::from_fn(|| tail.line(false)).map(|line| line.len()));
+        }
+        assert_eq!(lengths, [usize::try_from(BODY_BYTES_MAX).unwrap() + 1, 4]);
+        assert!(largest < 2 * LINE_BYTES_MAX + 4 * READ_BYTES, "{largest}");
+        // What it took is given back.
+        let kept = tail.buffer.capacity();
+        assert!(kept <= BUFFER_BYTES_KEPT, "{kept}");
+        let place = tail.place().unwrap();
+        assert_eq!(place.offset, (blocks * block.len() + 6) as u64);
+        assert!(Tail::resume(&file.0, place).unwrap().is_some());
+    }
 }

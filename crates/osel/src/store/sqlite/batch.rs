@@ -4,8 +4,8 @@ use osel_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::super::block::Packer;
-use super::super::code::write_parts;
-use super::super::data::{Commit, Counters, CursorRow, Head};
+use super::super::code::{content_bytes, write_parts};
+use super::super::data::{Commit, Counters, CursorRow, Head, QuarantineState};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
 use super::expire;
@@ -183,7 +183,7 @@ impl Batch<'_> {
                     &parts[..],
                 ])
                 .map_err(self.at.sql(Place::Record(record.seq), ACTION))?;
-            bytes += parts.len();
+            bytes += content_bytes(&record.parts, parts.len());
         }
         Ok(bytes)
     }
@@ -256,6 +256,10 @@ impl Batch<'_> {
                 quarantine_state(item.state),
             ])
             .map_err(self.at.sql(Place::Quarantine, ACTION))?;
+            if item.state == QuarantineState::Replayed {
+                expire::release(self.transaction, item.entry)
+                    .map_err(self.at.sql(Place::Quarantine, ACTION))?;
+            }
         }
         Ok(())
     }

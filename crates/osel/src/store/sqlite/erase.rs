@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::block::{Packer, read_entries};
-use super::super::code::write_parts;
+use super::super::code::{content_bytes, write_parts};
 use super::super::data::PartContent;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, empty_log, integer, overwrite_deleted};
@@ -56,6 +56,7 @@ fn erase(
     let Some(mut record) = record else { return Ok(0) };
     let mut before = Vec::new();
     write_parts(&record.parts, &mut before);
+    let before = content_bytes(&record.parts, before.len());
     let mut erased = 0;
     let mut in_entry = false;
     for part in &mut record.parts {
@@ -71,7 +72,9 @@ fn erase(
         write_parts(&record.parts, &mut parts);
         transaction
             .execute("UPDATE records SET parts = ?2 WHERE seq = ?1", params![integer(seq), parts])
-            .and_then(|_| shrink(transaction, "part_bytes", before.len(), parts.len()))
+            .and_then(|_| {
+                shrink(transaction, "part_bytes", before, content_bytes(&record.parts, parts.len()))
+            })
             .map_err(&failed)?;
     }
     if in_entry {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::super::block::{Packer, read_entries};
 use super::super::check::CommitFault;
-use super::super::code::{read_parts, write_parts};
+use super::super::code::{content_bytes, read_parts, write_parts};
 use super::super::data::{Checkpoint, Expiry};
 use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
@@ -82,6 +82,17 @@ pub(super) fn order(at: &At<'_>, transaction: &Transaction<'_>, expiry: &Expiry)
         order_parts(transaction, class, seq).map_err(&failed)?;
     }
     Ok(())
+}
+
+/// Has the block of an entry looked at again that nobody holds any more, if it was kept behind the checkpoint for that: it goes with the
+/// next order, or the next writer.
+pub(super) fn release(transaction: &Transaction<'_>, entry: u64) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "UPDATE expiry SET swept = (SELECT max(first_entry) - 1 FROM blocks WHERE first_entry <= ?1) \
+             WHERE swept >= ?1 AND EXISTS (SELECT 1 FROM blocks WHERE first_entry <= ?1 AND last_entry >= ?1)",
+        )?
+        .execute([integer(entry)])
 }
 
 fn order_parts(transaction: &Transaction<'_>, class: u8, seq: u64) -> rusqlite::Result<usize> {
@@ -170,13 +181,14 @@ fn erase_parts(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     for (seq, packed) in records {
         // A damaged one is verification's to name, and must not hold up all behind it.
         let Ok(mut parts) = read_parts(&packed) else { continue };
+        let before = content_bytes(&parts, packed.len());
         if !due::erase_parts(&mut parts, seq, &limits) {
             continue;
         }
         let mut left = Vec::new();
         write_parts(&parts, &mut left);
         update.execute(params![integer(seq), left])?;
-        freed += packed.len().saturating_sub(left.len()) as u64;
+        freed += before.saturating_sub(content_bytes(&parts, left.len())) as u64;
     }
     // Whatever was gone from the first of them is gone from all of them now.
     transaction

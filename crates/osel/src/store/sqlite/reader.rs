@@ -437,7 +437,9 @@ pub(super) fn read_info(at: &At<'_>, connection: &Connection) -> Result<StoreInf
 fn read_holdings(at: &At<'_>, connection: &Connection) -> Result<Holdings, JournalError> {
     connection
         .query_row(
-            "SELECT input_bytes, version_bytes, part_bytes, \
+            "SELECT input_bytes - (SELECT coalesce(sum(length(data)), 0) FROM blocks, expiry \
+                                   WHERE first_entry <= expiry.entry AND last_entry <= expiry.entry), \
+             version_bytes, part_bytes, \
              (SELECT coalesce(sum(length(data)), 0) FROM snapshots), page_size * (page_count - freelist_count) \
              FROM sizes, pragma_page_size, pragma_page_count, pragma_freelist_count",
             [],

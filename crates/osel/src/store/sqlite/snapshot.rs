@@ -11,11 +11,12 @@ use super::super::check::CommitFault;
 use super::super::data::{Head, SnapshotInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::SNAPSHOT_CHUNK_BYTES_MAX;
-use super::connect::{At, integer};
+use super::connect::{At, integer, overwrite_deleted};
 use super::expire;
 use super::rows::{self, SNAPSHOT};
 
 const ACTION: &str = "write a snapshot to";
+const REMOVE: &str = "remove a snapshot from";
 /// How many chunks are removed in one transaction: at most 32 MiB, so that a commit need not wait.
 const CHUNKS_REMOVED_AT_ONCE: i64 = 8;
 
@@ -136,9 +137,18 @@ pub(super) fn list(at: &At<'_>, connection: &Connection) -> Result<Vec<SnapshotI
         .map_err(at.sql(Place::File, "read"))
 }
 
-/// Removes a snapshot: first from sight, then a few chunks at a time.
+/// Removes a snapshot, and overwrites it in the file: it has names and addresses of which nothing else may be left.
 fn remove(at: &At<'_>, connection: &Connection, id: i64) -> Result<(), JournalError> {
-    let failed = at.sql(Place::Snapshot(id.unsigned_abs()), "remove a snapshot from");
+    let failed = at.sql(Place::Snapshot(id.unsigned_abs()), REMOVE);
+    overwrite_deleted(connection, true).map_err(&failed)?;
+    let removed = remove_chunks(at, connection, id);
+    overwrite_deleted(connection, false).map_err(&failed)?;
+    removed
+}
+
+/// First from sight, then a few chunks at a time.
+fn remove_chunks(at: &At<'_>, connection: &Connection, id: i64) -> Result<(), JournalError> {
+    let failed = at.sql(Place::Snapshot(id.unsigned_abs()), REMOVE);
     let execute = |sql: &str, parameters: &[i64]| {
         connection
             .prepare_cached(sql)

@@ -337,6 +337,42 @@ fn what_expired_is_not_in_the_file() {
     assert_eq!(count(), 100);
 }
 
+#[test]
+fn a_snapshot_that_went_is_not_in_the_file() {
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = Store::create(&path, &new()).unwrap();
+    add(&mut journal, 3).unwrap();
+    // What does not compress, and has pages of its own.
+    let mut state = 1_u64;
+    let chunk: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(40_000)
+    .collect();
+    let count = |journal: &mut dyn Journal| {
+        journal.reopen().unwrap();
+        let bytes = fs::read(directory::database(&path)).unwrap();
+        chunk.chunks(1000).filter(|some| bytes.windows(64).any(|window| window == &some[..64])).count()
+    };
+    let begin = |journal: &mut dyn Journal| {
+        let id = journal.begin_snapshot(3, 3, Timestamp::EPOCH).unwrap();
+        journal.add_snapshot_chunk(id, &chunk).unwrap();
+        id
+    };
+    let pruned = begin(&mut journal);
+    journal.complete_snapshot(pruned).unwrap();
+    assert!(count(&mut journal) > 30);
+    assert_eq!(journal.prune_snapshots(&mut |_| false).unwrap(), 1);
+    assert_eq!(count(&mut journal), 0);
+    begin(&mut journal);
+    assert!(count(&mut journal) > 30);
+    // The unfinished one is dropped.
+    journal.begin_snapshot(3, 3, Timestamp::EPOCH).unwrap();
+    assert_eq!(count(&mut journal), 0);
+}
+
 /// Messages like those of a cloud, for ever, of which only the last round is kept.
 #[test]
 fn a_store_whose_old_content_goes_does_not_grow() {

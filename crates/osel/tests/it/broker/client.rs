@@ -1,6 +1,7 @@
 //! AMQP spoken directly: notifications in volume, and a look at queues that costs a millisecond.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::io;
 use std::time::Duration;
 
 use lapin::options::{
@@ -8,8 +9,9 @@ use lapin::options::{
     ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use super::ground::until;
 
@@ -28,10 +30,25 @@ pub struct Message {
     pub properties: BasicProperties,
 }
 
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nobody knows: it was not confirmed.
+    Unknown,
+    /// Confirmed, and nobody knows whether it is in a queue.
+    Taken,
+    /// Confirmed, and in at least one queue.
+    Queued,
+    /// Confirmed, and in no queue.
+    Unrouted,
+}
+
 /// A connection to a broker. Each call has a channel of its own, since a broker closes the channel of one that fails.
 pub struct Client {
     connection: Connection,
     runtime: Runtime,
+    /// How long a call may take: a broker that ends just then may leave it without an answer.
+    limit: Duration,
 }
 
 impl Client {
@@ -40,18 +57,30 @@ impl Client {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let connection = runtime.block_on(Connection::connect(url, ConnectionProperties::default()))?;
-        Ok(Self { connection, runtime })
+        Ok(Self { connection, runtime, limit: LIMIT })
+    }
+
+    /// As [`Self::connect`] for a broker that may be about to stop, which takes connections and never answers; nothing where there is
+    /// no connection within the limit, which holds for every call as well.
+    pub fn connect_within(url: &str, limit: Duration) -> Option<Self> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let connecting = Connection::connect(url, ConnectionProperties::default());
+        let connection = runtime.block_on(async { timeout(limit, connecting).await }).ok()?.ok()?;
+        Some(Self { connection, runtime, limit })
     }
 
     fn with<T>(&self, call: impl AsyncFnOnce(&Channel) -> lapin::Result<T>) -> lapin::Result<T> {
-        self.runtime.block_on(async {
+        let calling = async {
             let channel = self.connection.create_channel().await?;
             let result = call(&channel).await;
             if result.is_ok() {
                 channel.close(200, "done".into()).await?;
             }
             result
-        })
+        };
+        let late = || Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        self.runtime.block_on(async { timeout(self.limit, calling).await.unwrap_or_else(|_| late()) })
     }
 
     /// Whether the connection is there, as far as this side knows.
@@ -150,32 +179,73 @@ impl Client {
         routing_key: &str,
         bodies: &[impl AsRef<[u8]>],
     ) -> (Vec<bool>, lapin::Result<()>) {
-        let mut confirmed = Vec::with_capacity(bodies.len());
+        let mut confirms = Vec::with_capacity(bodies.len());
         let result = self.with(async |channel| {
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            let mut open = VecDeque::new();
-            let properties = BasicProperties::default()
-                .with_content_type("application/json".into())
-                .with_content_encoding("utf-8".into())
-                .with_delivery_mode(2);
-            for body in bodies {
-                if open.len() == UNCONFIRMED_MAX {
-                    let oldest: lapin::PublisherConfirm = open.pop_front().expect("it is full");
-                    confirmed.push(oldest.await?.is_ack());
-                }
-                let options = BasicPublishOptions::default();
-                let (exchange, key) = (exchange.into(), routing_key.into());
-                let properties = properties.clone();
-                open.push_back(
-                    channel.basic_publish(exchange, key, options, body.as_ref(), properties).await?,
-                );
-            }
-            for confirm in open {
-                confirmed.push(confirm.await?.is_ack());
-            }
-            Ok(())
+            send(channel, exchange, routing_key, bodies, BasicPublishOptions::default(), &mut confirms).await
         });
+        let mut confirmed: Vec<bool> = confirms.iter().map(Confirmation::is_ack).collect();
         confirmed.resize(bodies.len(), false);
         (confirmed, result)
     }
+
+    /// As [`Self::publish`], and asks the broker to give back what reaches no queue. Bodies differ from one another.
+    pub fn publish_to_queues(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        bodies: &[impl AsRef<[u8]>],
+    ) -> Vec<Fate> {
+        let mut confirms = Vec::with_capacity(bodies.len());
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        // After an error, or too late, what is confirmed is confirmed.
+        let _ = self
+            .with(async |channel| send(channel, exchange, routing_key, bodies, options, &mut confirms).await);
+        let mut fates: Vec<Fate> = confirms
+            .iter()
+            .map(|confirm| if confirm.is_ack() { Fate::Queued } else { Fate::Unknown })
+            .collect();
+        fates.resize(bodies.len(), Fate::Unknown);
+        // The library hands what came back to whichever confirm is next.
+        let returned: HashSet<Vec<u8>> = confirms
+            .into_iter()
+            .filter_map(Confirmation::take_message)
+            .map(|returned| returned.delivery.data)
+            .collect();
+        for (fate, body) in fates.iter_mut().zip(bodies) {
+            if *fate == Fate::Queued && returned.contains(body.as_ref()) {
+                *fate = Fate::Unrouted;
+            }
+        }
+        fates
+    }
+}
+
+/// Publishes, and notes what is confirmed as it comes.
+async fn send(
+    channel: &Channel,
+    exchange: &str,
+    routing_key: &str,
+    bodies: &[impl AsRef<[u8]>],
+    options: BasicPublishOptions,
+    confirms: &mut Vec<Confirmation>,
+) -> lapin::Result<()> {
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let mut open = VecDeque::new();
+    let properties = BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_content_encoding("utf-8".into())
+        .with_delivery_mode(2);
+    for body in bodies {
+        if open.len() == UNCONFIRMED_MAX {
+            let oldest: lapin::PublisherConfirm = open.pop_front().expect("it is full");
+            confirms.push(oldest.await?);
+        }
+        let (exchange, key) = (exchange.into(), routing_key.into());
+        let properties = properties.clone();
+        open.push_back(channel.basic_publish(exchange, key, options, body.as_ref(), properties).await?);
+    }
+    for confirm in open {
+        confirms.push(confirm.await?);
+    }
+    Ok(())
 }

@@ -26,7 +26,7 @@ mod publisher;
 mod run;
 
 pub use certificates::Certificates;
-pub use client::Client;
+pub use client::{Client, Fate};
 pub use cluster::{Broker, Cluster};
 pub use control::Binding;
 pub use ground::{free_port, until};
@@ -34,3 +34,4 @@ pub use node::{Node, Options, Tls};
 pub use postgres::{Postgres, give};
 pub use proxy::Proxy;
 pub use publisher::{Notification, Publisher, PublisherOptions, Release, python};
+pub use run::Disk;

@@ -208,12 +208,12 @@ impl PublisherOptions {
     }
 }
 
-/// The Python environment, which must have been made by the present pins.
 /// The interpreter of the environment, for other programs of the tests.
 pub fn python() -> PathBuf {
     environment().join("bin/python")
 }
 
+/// The Python environment, which must have been made by the present pins.
 fn environment() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let environment = target.join("test-python");

@@ -4,7 +4,7 @@ use osel::config::TlsConfig;
 use osel::source::rabbitmq::{Address, dial};
 use serde_json::json;
 
-use super::super::{Broker, Client, Notification, Options, Publisher, PublisherOptions, Tls};
+use super::super::{Broker, Client, Notification, Options, Publisher, PublisherOptions, Tls, until};
 use super::{PASSWORD, Programs, all_ids, cadf, doctor, files, login};
 use crate::command::Place;
 
@@ -94,6 +94,11 @@ fn nothing_is_found_where_all_is_well() {
         "10",
         "--exit-code",
     ];
+    // The interface learns of connections after a while.
+    until("the management interface lists connections", super::LIMIT, || {
+        let said = doctor(&["--management-url-file", &admin, "--ca-file", &authority], || {});
+        ["administrator-tag", "queue-shared"].iter().all(|id| said.ids("clear").contains(id))
+    });
     let said = doctor(&arguments, || {
         for number in 0..12 {
             keystone.publish(&login(&format!("u{number}"), &format!("10.0.0.{number}")));

@@ -8,20 +8,20 @@ use std::process::{Child, Command, Stdio};
 use super::super::{Broker, Client, until};
 use super::{LIMIT, Osel, add_user, publish, url};
 
-/// Room for the store and a few thousand messages.
-const DISK: &str = "size=48m";
+/// Room for the store and a few thousand messages, in MiB.
+const DISK: u32 = 48;
 /// How much is written at once to fill it.
 const FILL_BYTES: usize = 64 << 10;
 
 /// A small disk. A watchdog that reads from a pipe of ours takes it away when the test ends, however it does.
-pub(super) struct Disk {
+pub struct Disk {
     directory: PathBuf,
     watchdog: Child,
 }
 
 impl Disk {
     /// None where the system does not let us have one.
-    pub(super) fn mount(directory: PathBuf, size: &str) -> Option<Self> {
+    pub fn mount(directory: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir_all(&directory).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(&directory);
@@ -38,7 +38,7 @@ impl Disk {
     }
 
     /// Leaves no byte free.
-    pub(super) fn fill(&self) {
+    pub fn fill(&self) {
         let file = self.directory.join("fill");
         let mut chunk = vec![b'x'; FILL_BYTES];
         while !chunk.is_empty() {
@@ -48,7 +48,7 @@ impl Disk {
         }
     }
 
-    pub(super) fn free(&self) {
+    pub fn free(&self) {
         fs::remove_file(self.directory.join("fill")).unwrap();
     }
 }
@@ -63,7 +63,7 @@ impl Drop for Disk {
 #[test]
 fn a_full_disk_loses_nothing_and_is_told_once() {
     let mut osel = Osel::new("run-disk", "rabbit://later/", "heartbeat_seconds = 1");
-    let Some(disk) = Disk::mount(osel.place.path("store").into(), DISK) else {
+    let Some(disk) = Disk::mount(osel.place.path("store").into(), &format!("size={DISK}m")) else {
         eprintln!("not tried: only root may mount a small disk");
         return;
     };

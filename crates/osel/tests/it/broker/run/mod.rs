@@ -3,6 +3,7 @@
 //! What is waited for is a line of its log or a count in its store, never time. Each test starts one broker and tries much with it,
 //! since a start costs seconds.
 
+mod chaos;
 mod cluster;
 mod disk;
 mod durability;
@@ -19,7 +20,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub use self::osel::{Osel, now, source};
+pub use self::disk::Disk;
+pub use self::osel::{Osel, clock, gap, now, source};
 pub use self::raw::{Raw, long, short};
 
 use super::{Broker, Client, until};

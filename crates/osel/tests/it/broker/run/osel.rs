@@ -3,23 +3,28 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::osel::config::PostgresConfig;
-use ::osel::store::{Counters, PostgresReader, Reader, Store};
+use ::osel::store::{Counters, CursorRow, PostgresReader, Reader, Store};
 use osel_core::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::super::until;
 use super::{LIMIT, PASSWORD};
-use crate::command::{Place, json_lines, run};
+use crate::command::{Place, json_lines, program, run};
+
+/// The system's time.
+pub fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
+}
 
 /// The system's time, as records write it: such texts are in the order of their times.
 pub fn now() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap()).to_string()
+    clock().to_string()
 }
 
 /// A daemon that may run or not, and what it leaves behind.
@@ -81,13 +86,11 @@ impl Osel {
         assert!(self.process.is_none(), "it runs");
         fs::create_dir_all(self.place.path("store")).unwrap();
         let log = fs::File::options().create(true).append(true).open(self.place.path("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_osel"));
+        let mut command = program();
         command
             .args(["run", "-c", &self.place.path("osel.toml")])
             // The log is governed by the configuration and by nothing else.
             .env("RUST_LOG", "trace")
-            .env_remove("OSEL_STORE__PATH")
-            .env_remove("OSEL_CONFIG")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
@@ -179,6 +182,12 @@ impl Osel {
         format!("osel.{}", reader.info().unwrap().id)
     }
 
+    /// How far the source `one` has come; nothing where there is none yet.
+    pub fn cursor(&self) -> Option<CursorRow> {
+        let mut reader = self.reader()?;
+        reader.cursors().ok()?.into_iter().find(|cursor| cursor.source == "one")
+    }
+
     /// What its store counts of a source; nothing where there is none yet.
     pub fn ledger(&self, source: &str) -> Option<Counters> {
         let mut reader = self.reader()?;
@@ -233,14 +242,7 @@ impl Osel {
     /// The gaps of its trail: from when, to when, and why.
     pub fn gaps(&self) -> Vec<[String; 3]> {
         let lines = json_lines(&["audit", "search", "--store", &self.store(), "-o", "json", "--kind", "gap"]);
-        let parts = lines.iter().map(|line| {
-            let text = line["summary"].as_str().unwrap();
-            let (_, span) = text.split_once("published between ").unwrap();
-            let (from, rest) = span.split_once(" and ").unwrap();
-            let (to, why) = rest.split_once(" may be missing: ").unwrap();
-            [from, to, why].map(str::to_owned)
-        });
-        parts.collect()
+        lines.iter().map(gap).collect()
     }
 }
 
@@ -254,6 +256,15 @@ impl Drop for Osel {
             assert!(!log.contains(PASSWORD) && !log.contains("rabbit://"), "a secret is in the log: {log}");
         }
     }
+}
+
+/// What the record of a gap says: from when, to when, and why.
+pub fn gap(record: &Value) -> [String; 3] {
+    let text = record["summary"].as_str().unwrap();
+    let (_, span) = text.split_once("published between ").unwrap();
+    let (from, rest) = span.split_once(" and ").unwrap();
+    let (to, why) = rest.split_once(" may be missing: ").unwrap();
+    [from, to, why].map(str::to_owned)
 }
 
 /// A table for a source, which finds its broker by the URL in a file.

@@ -10,6 +10,7 @@ use super::super::{Broker, Certificates, Client, Postgres, free_port, give, unti
 use super::disk::Disk;
 use super::{LIMIT, Osel, add_user, publish, url};
 use crate::command::{Place, osel, recording, refused, run};
+use crate::http;
 
 /// A dead leader's connection ends after a few of these.
 const QUICK: &str = "heartbeat_seconds = 1";
@@ -87,6 +88,11 @@ fn who_stands_by_takes_over_and_nothing_is_lost_or_told_twice() {
     other.await_log(&["standing by", LED]);
     other.await_log(&["ready to take the lead"]);
     assert_eq!(other.lines(&["listening"]), [""; 0], "who stands by touches nothing");
+    other.await_log(&["HTTP answers"]);
+    let address = http::address_in(&other.log());
+    until("it says why it is not ready", LIMIT, || http::get(address, "/readyz").body.contains(LED));
+    assert_eq!(http::get(address, "/readyz").code, 503);
+    assert_eq!(http::get(address, "/healthz").code, 200);
     // A command that writes needs the lead as well; one that reads does not.
     let store = one.store();
     let error = refused(3, &["quarantine", "replay", "--all", "--store", &store]);

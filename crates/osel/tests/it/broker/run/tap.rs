@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::{Binding, Broker, Client, Notification, Publisher, PublisherOptions, Release, until};
 use super::{LIMIT, Osel, PASSWORD, USER, add_user, body, now, publish, source, url};
+use crate::http::get;
 
 /// As a service's context has it.
 const TOKEN: &str = "gAAAAABtokenOfAUserThatMustNotBeKept";
@@ -81,11 +82,20 @@ fn each_message_has_one_record_and_nobody_else_sees_a_difference() {
     assert_eq!(osel.recorded_ids(), ids);
     assert_eq!(osel.gaps(), [[""; 3]; 0]);
 
+    the_depth_of_its_queue_is_told(&osel);
     no_secret_is_kept(&osel);
     others_see_no_difference(&broker, &osel);
     an_exchange_that_comes_later_is_bound(&broker, &mut osel);
     a_configuration_is_read_again(&mut osel);
     two_buses_are_one_trail(&broker, &mut osel);
+}
+
+fn the_depth_of_its_queue_is_told(osel: &Osel) {
+    let line = osel.lines(&["HTTP answers"]).swap_remove(0);
+    let address = line.split_once("address=").unwrap().1.parse().unwrap();
+    let sample = "osel_source_waiting_messages{source=\"one\",type=\"rabbitmq\"} 0.0\n";
+    until("the queue was looked at", LIMIT, || get(address, "/metrics").body.contains(sample));
+    assert_eq!(get(address, "/readyz").code, 200);
 }
 
 fn no_secret_is_kept(osel: &Osel) {

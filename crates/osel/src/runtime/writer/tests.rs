@@ -1,0 +1,177 @@
+//! The writer's thread with stores that work, end it, or cannot let go.
+
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+
+use super::*;
+use crate::store::{EntryKind, NewStore, Reader, SnapshotInfo, Store, StoreInfo};
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn store(name: &str) -> (Directory, Box<dyn Journal>) {
+    let path = std::env::temp_dir().join(format!("osel-writer-{name}-{}", std::process::id()));
+    let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
+    let journal = Store::create(&path, &new).expect("the directory is new");
+    (Directory(path), Box::new(journal))
+}
+
+fn batch(number: u64) -> Batch {
+    let entry = Entry {
+        number,
+        at: Timestamp::EPOCH,
+        kind: EntryKind::TICK,
+        source: "".into(),
+        head: Vec::new(),
+        body: Vec::new(),
+        erased: false,
+    };
+    Batch { entries: vec![entry], ..Batch::default() }
+}
+
+#[test]
+fn a_writer_that_ends_says_so_though_nobody_gives_it_more() {
+    let (_directory, journal) = store("ends");
+    let (told, heard) = channel();
+    let notify = move || {
+        let _ = told.send(());
+    };
+    let mut writer = Writer::start(journal, OnFailure::Keep, notify).expect("threads");
+    writer.commit(batch(1)).expect("it runs");
+    // Entry 2 is missing: a defect of whoever gives it, which trying again does not mend.
+    writer.commit(batch(3)).expect("it runs");
+    // Until the thread is gone, and the sender with it.
+    heard.iter().for_each(drop);
+    assert!(matches!(writer.take_written().as_deref(), Ok([Written::Durable(1)])));
+    assert!(!writer.is_done());
+    let error = writer.take_written().expect_err("the thread has ended");
+    assert_eq!(error.class(), ErrorClass::Bug, "{error}");
+}
+
+/// A store in which letting go fails, and leaves it as any failed write does.
+struct Stuck {
+    journal: Box<dyn Journal>,
+    is_poisoned: bool,
+    tried: Arc<AtomicU64>,
+}
+
+impl Stuck {
+    fn open(&mut self) -> Result<&mut dyn Journal, JournalError> {
+        if self.is_poisoned { Err(poisoned()) } else { Ok(&mut *self.journal) }
+    }
+}
+
+fn poisoned() -> JournalError {
+    JournalError::Poisoned { path: PathBuf::new() }
+}
+
+impl Journal for Stuck {
+    fn info(&self) -> &StoreInfo {
+        self.journal.info()
+    }
+
+    fn head(&self) -> Head {
+        self.journal.head()
+    }
+
+    fn commit(&mut self, commit: &Commit<'_>) -> Result<Head, JournalError> {
+        self.open()?.commit(commit)
+    }
+
+    fn reopen(&mut self) -> Result<Head, JournalError> {
+        self.is_poisoned = false;
+        self.journal.reopen()
+    }
+
+    fn begin_snapshot(&mut self, seq: u64, entry: u64, made_at: Timestamp) -> Result<u64, JournalError> {
+        self.open()?.begin_snapshot(seq, entry, made_at)
+    }
+
+    fn add_snapshot_chunk(&mut self, id: u64, data: &[u8]) -> Result<(), JournalError> {
+        self.open()?.add_snapshot_chunk(id, data)
+    }
+
+    fn complete_snapshot(&mut self, id: u64) -> Result<SnapshotInfo, JournalError> {
+        self.open()?.complete_snapshot(id)
+    }
+
+    fn prune_snapshots(
+        &mut self,
+        keep: &mut dyn FnMut(&SnapshotInfo) -> bool,
+    ) -> Result<usize, JournalError> {
+        self.open()?.prune_snapshots(keep)
+    }
+
+    fn erase_part(&mut self, seq: u64, class: u8, project: Option<&str>) -> Result<usize, JournalError> {
+        self.open()?.erase_part(seq, class, project)
+    }
+
+    fn expire(&mut self, _: Duration) -> Result<bool, JournalError> {
+        self.tried.fetch_add(1, Ordering::Relaxed);
+        self.is_poisoned = true;
+        Err(poisoned())
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, JournalError> {
+        self.journal.reader()
+    }
+}
+
+#[test]
+fn batches_are_written_though_nothing_can_be_let_go_of() {
+    for on_failure in [OnFailure::End, OnFailure::Keep] {
+        let (_directory, journal) = store("stuck");
+        let tried = Arc::default();
+        let journal = Stuck { journal, is_poisoned: false, tried: Arc::clone(&tried) };
+        let mut writer = Writer::start(Box::new(journal), on_failure, || {}).expect("threads");
+        let mut write = |batch: Batch| {
+            writer.commit(batch).expect("it runs");
+            writer.flush().expect("it is written");
+            let written = writer.take_written().expect("it runs");
+            let failed = written.iter().filter(|written| matches!(written, Written::NotExpired(_))).count();
+            (writer.is_done(), failed, writer.is_expiring())
+        };
+        write(batch(1));
+        // It was tried, by an order that an earlier writer may have left, and is left alone from then on.
+        assert_eq!(tried.load(Ordering::Relaxed), 1);
+        assert_eq!([2, 3].map(|number| write(batch(number))), [(true, 0, true); 2]);
+        assert_eq!(tried.load(Ordering::Relaxed), 1);
+        let order = Batch { expiry: Some(Expiry::default()), ..batch(4) };
+        assert_eq!([write(order), write(batch(5))], [(true, 1, true), (true, 0, true)]);
+        assert_eq!(tried.load(Ordering::Relaxed), 2, "an order is a reason to try again");
+    }
+}
+
+#[test]
+fn an_end_waits_for_what_was_given() {
+    let (directory, journal) = store("waits");
+    let mut writer = Writer::start(journal, OnFailure::Keep, || {}).expect("threads");
+    for number in 1..=3 {
+        writer.commit(batch(number)).expect("it runs");
+    }
+    assert!(writer.end_within(Duration::from_secs(60)));
+    let journal = Store::open_writer(&directory.0).expect("the writer has let go of it");
+    assert_eq!(journal.head().entry, 3);
+}
+
+#[test]
+fn the_last_snapshot_of_each_day_is_kept_only_where_it_is_wanted() {
+    for (daily, left) in [(true, 20), (false, RECENT_SNAPSHOTS)] {
+        let (_directory, journal) = store("daily");
+        let mut reader = journal.reader().expect("it is there");
+        let mut writer = Writer::start(journal, OnFailure::End, || {}).expect("threads");
+        for day in 0..20 {
+            let made_at = Timestamp::EPOCH.plus_seconds(day * 86_400);
+            writer.begin_snapshot(0, 0, made_at).expect("it runs");
+            writer.end_snapshot(daily).expect("it runs");
+        }
+        writer.flush().expect("it is written");
+        assert_eq!(reader.snapshots().expect("they are there").len(), left);
+    }
+}

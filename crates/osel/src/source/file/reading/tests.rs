@@ -1,0 +1,219 @@
+//! Rotation, packing and cutting step by step, without a clock: what the reader finds at each moment.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use osel_core::time::Timestamp;
+
+use super::*;
+
+/// A folder that goes with the test. A file's lines are no messages, which is nothing to whoever reads it.
+struct Folder(PathBuf, Cell<SystemTime>);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("osel-reading-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Self(path, Cell::new(SystemTime::UNIX_EPOCH))
+    }
+
+    fn at(&self, ending: &str) -> PathBuf {
+        self.0.join(format!("bus{ending}"))
+    }
+
+    fn append(&self, ending: &str, text: &str) {
+        let mut file = File::options().create(true).append(true).open(self.at(ending)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        // The system's own are the same for all that is written within some milliseconds.
+        self.1.set(self.1.get() + Duration::from_secs(1));
+        file.set_modified(self.1.get()).unwrap();
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.at(from), self.at(to)).unwrap();
+    }
+
+    fn remove(&self, ending: &str) {
+        fs::remove_file(self.at(ending)).unwrap();
+    }
+
+    /// What a file is when it is packed.
+    fn packed(&self, ending: &str) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(&fs::read(self.at(ending)).unwrap()).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn open(&self, place: Option<Place>) -> (Reading, bool) {
+        let settings = Settings {
+            source: "captured".into(),
+            region: None,
+            path: self.at(""),
+            follow: true,
+            clock: || Timestamp::EPOCH,
+        };
+        Reading::open(settings, place).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// All lines that are there, with a `!` where something was lost, and the place behind them.
+fn all(reading: &mut Reading) -> (String, Option<Place>) {
+    let (mut lines, mut last) = (Vec::new(), None);
+    loop {
+        let Chunk { found, outcome, is_lost } = reading.chunk().unwrap();
+        if is_lost {
+            lines.push("!".to_owned());
+        }
+        for Found { message, place, .. } in found {
+            lines.push(String::from_utf8(message.split().1.body.into_owned()).unwrap());
+            last = place.or(last);
+        }
+        if matches!(outcome, Outcome::AtEnd | Outcome::Ended) {
+            return (lines.join(" "), last);
+        }
+    }
+}
+
+#[test]
+fn what_is_packed_just_now_is_not_read_twice() {
+    let folder = Folder::new("packing");
+    folder.append("", "a\nb\n");
+    let place = all(&mut folder.open(None).0).1;
+    folder.append("", "c\n");
+    folder.rename("", ".1");
+    folder.append("", "d\n");
+    let packed = folder.packed(".1");
+    for length in [0, 5, packed.len() - 4, packed.len()] {
+        fs::write(folder.at(".1.gz"), &packed[..length]).unwrap();
+        let (mut reading, is_lost) = folder.open(place);
+        assert_eq!((all(&mut reading).0.as_str(), is_lost), ("c d", false), "{length}");
+    }
+    // It becomes whole while the file is read that it was made of.
+    let (mut reading, _) = folder.open(place);
+    reading.chunk().unwrap();
+    folder.remove(".1");
+    assert_eq!(all(&mut reading).0, "d");
+    assert_eq!(all(&mut folder.open(place).0).0, "c d");
+}
+
+#[test]
+fn files_are_renamed_while_an_older_one_is_read() {
+    let folder = Folder::new("renamed");
+    folder.append("", "a\n");
+    let (mut reading, _) = folder.open(None);
+    assert_eq!(all(&mut reading).0, "a");
+    let rotate = |kept: usize| {
+        for number in (1..=kept).rev().filter(|number| folder.at(&format!(".{number}")).exists()) {
+            folder.rename(&format!(".{number}"), &format!(".{}", number + 1));
+        }
+        folder.rename("", ".1");
+    };
+    rotate(0);
+    folder.append("", "b\n");
+    // The next one is known by its name.
+    assert!(matches!(reading.chunk().unwrap().outcome, Outcome::AtEndOfOlder));
+    for (kept, line) in [(1, "c\n"), (2, "d\n"), (3, "")] {
+        rotate(kept);
+        folder.append("", line);
+    }
+    assert_eq!(all(&mut reading).0, "b c d");
+    // What is open was removed: there is no telling what else was.
+    folder.append("", "e\n");
+    assert_eq!(all(&mut reading).0, "e");
+    rotate(0);
+    folder.append("", "f\n");
+    rotate(0);
+    folder.append("", "g\n");
+    assert_eq!(all(&mut reading).0, "! f g");
+    // Where nothing is kept, the path's file is the next one.
+    [".1", ".2", ".3", ".4", ""].iter().for_each(|ending| folder.remove(ending));
+    folder.append("", "h\n");
+    assert_eq!(all(&mut reading).0, "h");
+}
+
+#[test]
+fn what_is_written_to_the_old_file_after_its_renaming_is_read() {
+    let folder = Folder::new("late");
+    folder.append("", "a\n");
+    let (mut reading, _) = folder.open(None);
+    folder.rename("", ".1");
+    assert_eq!(all(&mut reading).0, "a");
+    folder.append("", "");
+    for line in ["b", "c"] {
+        // However long nobody writes.
+        assert_eq!([(); 3].map(|()| all(&mut reading).0), ["", "", ""]);
+        folder.append(".1", &format!("{line}\n"));
+        assert_eq!(all(&mut reading).0, line);
+    }
+    folder.append("", "e\n");
+    assert!(matches!(reading.chunk().unwrap().outcome, Outcome::AtEndOfOlder));
+    folder.append(".1", "d\n");
+    assert_eq!(all(&mut reading).0, "d e");
+}
+
+#[test]
+fn a_copy_that_is_put_in_place_is_not_read_again() {
+    let folder = Folder::new("copy");
+    folder.append("", "a\nb\n");
+    let (mut reading, _) = folder.open(None);
+    assert_eq!(all(&mut reading).0, "a b");
+    for kept in ["", ".1"] {
+        fs::copy(folder.at(""), folder.at(".new")).unwrap();
+        folder.append(".new", "c\n");
+        if !kept.is_empty() {
+            folder.rename("", kept);
+        }
+        folder.rename(".new", "");
+        assert_eq!(all(&mut reading).0, "c");
+    }
+    // It begins alike and has less than was read.
+    fs::write(folder.at(".new"), "a\n").unwrap();
+    folder.rename(".new", "");
+    assert_eq!(all(&mut reading).0, "! a");
+}
+
+#[test]
+fn a_file_is_cut_long_before_its_end_was_seen() {
+    let folder = Folder::new("cut");
+    let many = |name: &str| (0..40_000).map(|number| format!("{name}{number:05}-----\n")).collect::<String>();
+    folder.append("", &many("a"));
+    let (mut reading, _) = folder.open(None);
+    reading.chunk().unwrap();
+    // What follows has grown beyond the place by the time it is looked for.
+    fs::write(folder.at(""), many("b")).unwrap();
+    let lines = all(&mut reading).0;
+    // What was read from the disk before is not lost; then comes all that is new.
+    let (before, after) = lines.split_once(" ! ").unwrap();
+    assert!(before.split(' ').all(|line| line.starts_with('a')), "{before}");
+    let wanted: Vec<String> = many("b").lines().map(str::to_owned).collect();
+    assert!(after.split(' ').eq(wanted), "{}", after.len());
+}
+
+#[test]
+fn damage_is_told_once_and_may_be_put_right() {
+    let folder = Folder::new("damage");
+    let line = |number: u32| format!("{}\n", number.wrapping_mul(2_654_435_761));
+    folder.append(".1", &(0..20_000).map(line).collect::<String>());
+    let packed = folder.packed(".1");
+    fs::write(folder.at(""), &packed[..packed.len() / 2]).unwrap();
+    let (lines, place) = all(&mut folder.open(None).0);
+    assert_eq!(lines.matches('!').count(), 1);
+    assert!(place.unwrap().is_damaged);
+    let (mut reading, is_lost) = folder.open(place);
+    assert_eq!((all(&mut reading), is_lost), ((String::new(), None), false));
+    fs::write(folder.at(""), &packed).unwrap();
+    let after = all(&mut folder.open(place).0).0;
+    assert!(after.ends_with(line(19_999).trim_end()) && !after.contains('!'), "{after}");
+}

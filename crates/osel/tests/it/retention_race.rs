@@ -1,0 +1,133 @@
+//! A state that is folded from the journal while the journal goes.
+
+use std::ops::ControlFlow;
+
+use osel::runtime::retention::survey;
+use osel::runtime::state;
+use osel::store::{
+    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, JournalError, Numbers, QuarantineItem,
+    QuarantineState, Reader, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+};
+use osel_core::engine::{BudgetState, Engine, EngineOptions};
+use osel_core::time::Timestamp;
+
+use crate::command::Place;
+use crate::retention::{Listener, clouds, day, days};
+
+/// A reader that knows no versions, and beside which inputs go as soon as it begins to fold.
+struct Raced<'a> {
+    reader: Box<dyn Reader>,
+    race: Option<Box<dyn FnOnce() + Send + 'a>>,
+}
+
+type Each<'a, T> = &'a mut dyn FnMut(T) -> ControlFlow<()>;
+type Read<T> = Result<T, JournalError>;
+
+impl Reader for Raced<'_> {
+    fn info(&mut self) -> Read<StoreInfo> {
+        self.reader.info()
+    }
+
+    fn head(&mut self) -> Read<Head> {
+        self.reader.head()
+    }
+
+    fn record(&mut self, seq: u64) -> Read<Option<StoredRecord>> {
+        self.reader.record(seq)
+    }
+
+    fn records(&mut self, range: Numbers, each: Each<'_, StoredRecord>) -> Read<()> {
+        self.reader.records(range, each)
+    }
+
+    fn entry(&mut self, number: u64) -> Read<Option<Entry>> {
+        self.reader.entry(number)
+    }
+
+    fn entries(&mut self, range: Numbers, each: Each<'_, Entry>) -> Read<()> {
+        if let Some(race) = self.race.take() {
+            race();
+        }
+        self.reader.entries(range, each)
+    }
+
+    fn ledger(&mut self) -> Read<Vec<Counters>> {
+        self.reader.ledger()
+    }
+
+    fn cursors(&mut self) -> Read<Vec<CursorRow>> {
+        self.reader.cursors()
+    }
+
+    fn quarantine(&mut self, state: Option<QuarantineState>, each: Each<'_, QuarantineItem>) -> Read<()> {
+        self.reader.quarantine(state, each)
+    }
+
+    fn quarantine_item(&mut self, id: u64) -> Read<Option<QuarantineItem>> {
+        self.reader.quarantine_item(id)
+    }
+
+    fn commands(&mut self, state: Option<&str>, each: Each<'_, CommandRow>) -> Read<()> {
+        self.reader.commands(state, each)
+    }
+
+    fn command(&mut self, id: &str) -> Read<Option<CommandRow>> {
+        self.reader.command(id)
+    }
+
+    fn snapshots(&mut self) -> Read<Vec<SnapshotInfo>> {
+        self.reader.snapshots()
+    }
+
+    fn snapshot_at(&mut self, seq: u64) -> Read<Option<SnapshotInfo>> {
+        self.reader.snapshot_at(seq)
+    }
+
+    fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Read<()> {
+        self.reader.snapshot(id, each)
+    }
+
+    fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Read<()> {
+        let _ = each(VersionSet { seq: *range.start(), data: b"of another form".to_vec() });
+        Ok(())
+    }
+
+    fn expiry(&mut self) -> Read<Expiry> {
+        self.reader.expiry()
+    }
+
+    fn holdings(&mut self) -> Read<Holdings> {
+        self.reader.holdings()
+    }
+
+    fn seq_at(&mut self, time: Timestamp) -> Read<u64> {
+        self.reader.seq_at(time)
+    }
+}
+
+#[test]
+fn a_state_is_right_or_refused_though_inputs_go_while_it_is_folded() {
+    let place = Place::new("retention-raced");
+    let mut listener = Listener::new(&place, "store", 13);
+    listener.listen(6);
+    let policy = days(1);
+    let horizon = survey(&mut *listener.reader(), &policy, day(6), BudgetState::Within).unwrap();
+    let horizon = horizon.expiry.unwrap().checkpoint.seq;
+    let at = |race: Option<Box<dyn FnOnce() + Send + '_>>, seq| {
+        let mut reader = Raced { reader: listener.reader(), race };
+        state::at(&mut reader, seq, &EngineOptions::default())
+    };
+    let last = *listener.states.last_key_value().unwrap().0;
+    let is_right = |found: Engine| clouds(&found) == listener.states[&last];
+    assert!(is_right(at(None, last).unwrap()));
+    // From before the horizon to be: what it is folded from goes.
+    let race = || {
+        listener.decide(&policy);
+        listener.expire();
+    };
+    match at(Some(Box::new(race)), horizon - 1) {
+        Err(JournalError::Expired { seq, .. }) => assert_eq!(seq, horizon),
+        found => panic!("{found:?}"),
+    }
+    assert!(is_right(at(None, last).unwrap()));
+}

@@ -1,0 +1,220 @@
+//! `cargo xtask deb`: a Debian package of the program, with its unit, user, configuration, manual pages and completions.
+//!
+//! It is put together in a folder and packed by `dpkg-deb`, which every Debian has: what lies where can be read here, and nothing has
+//! to be installed for it. What the program can tell of itself (example, manual, completions) it is asked for.
+
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{self, say};
+
+/// An optimised build of everything on two cores.
+const BUILD_LIMIT: Duration = Duration::from_mins(60);
+/// Files of the tree that lie in the package as they are.
+const FILES: [(&str, &str); 4] = [
+    ("packaging/osel.service", "usr/lib/systemd/system/osel.service"),
+    ("packaging/osel.sysusers", "usr/lib/sysusers.d/osel.conf"),
+    ("packaging/debian/copyright", "usr/share/doc/osel/copyright"),
+    ("docs/operations.md", "usr/share/doc/osel/operations.md"),
+];
+/// What `dpkg` calls.
+const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
+/// The shells, and where they look for completions.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "usr/share/bash-completion/completions/osel"),
+    ("zsh", "usr/share/zsh/vendor-completions/_osel"),
+    ("fish", "usr/share/fish/vendor_completions.d/osel.fish"),
+];
+/// The configuration, which may come to hold a secret.
+const CONFIGURATION: &str = "etc/osel/osel.toml";
+/// What the program needs where `dpkg-shlibdeps` is not there to tell.
+const LIBRARIES: &str = "libc6, libgcc-s1";
+
+/// Makes the package: `--binary FILE` packs a program that is there, `--out DIR` puts the package elsewhere than `target/debian`.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let (mut binary, mut out) = (None, root.join("target/debian"));
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let value = rest.next().with_context(|| format!("`{argument}` wants a value"))?;
+        match argument.as_str() {
+            "--binary" => binary = Some(PathBuf::from(value)),
+            "--out" => out = PathBuf::from(value),
+            _ => bail!("`deb` takes --binary FILE and --out DIR, not `{argument}`"),
+        }
+    }
+    let binary = match binary {
+        Some(binary) => binary,
+        None => build(root)?,
+    };
+    let version = version(root)?;
+    let architecture = told(Command::new("dpkg").arg("--print-architecture"))?;
+    let architecture = architecture.trim();
+    let tree = out.join("tree");
+    if tree.exists() {
+        fs::remove_dir_all(&tree).with_context(|| format!("cannot remove `{}`", tree.display()))?;
+    }
+    fill(root, &binary, &tree)?;
+    let bytes = seal(root, &tree)?;
+    let control = control(&version, architecture, &libraries(&binary, &out)?, bytes);
+    put(&tree, "DEBIAN/control", control.as_bytes(), 0o644)?;
+    let package = out.join(format!("osel_{version}_{architecture}.deb"));
+    let mut pack = Command::new("dpkg-deb");
+    // The lowest level: a test packs a build that is not optimised, which would take half a minute.
+    pack.args(["--root-owner-group", "-Zxz", "-z1", "--build"]).arg(&tree).arg(&package);
+    told(&mut pack)?;
+    fs::remove_dir_all(&tree).with_context(|| format!("cannot remove `{}`", tree.display()))?;
+    println!("{}", package.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn build(root: &Path) -> Result<PathBuf> {
+    let mut build = command::cargo(root);
+    build.args(["build", "--release", "--locked", "--package", "osel"]);
+    if !command::run(build, BUILD_LIMIT)?.success() {
+        bail!("`osel` does not build");
+    }
+    Ok(root.join("target/release/osel"))
+}
+
+/// Everything that is unpacked.
+fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
+    let program = fs::read(binary).with_context(|| format!("cannot read `{}`", binary.display()))?;
+    put(tree, "usr/bin/osel", &program, 0o755)?;
+    if command::on_path("strip") {
+        // Line tables are for those who build it.
+        told(Command::new("strip").arg("--strip-unneeded").arg(tree.join("usr/bin/osel")))?;
+    }
+    for (from, to) in FILES {
+        let path = root.join(from);
+        let content = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        put(tree, to, &content, 0o644)?;
+    }
+    put(tree, CONFIGURATION, told(Command::new(binary).args(["config", "example"]))?.as_bytes(), 0o640)?;
+    fs::set_permissions(tree.join("etc/osel"), fs::Permissions::from_mode(0o750))?;
+    for (shell, to) in COMPLETIONS {
+        put(tree, to, told(Command::new(binary).args(["completions", shell]))?.as_bytes(), 0o644)?;
+    }
+    let changes = crate::changelog::text(root)?;
+    put(tree, "usr/share/doc/osel/changelog", changes.as_bytes(), 0o644)?;
+    let pages = tree.join("usr/share/man/man1");
+    folders(tree, &pages).with_context(|| format!("cannot make `{}`", pages.display()))?;
+    told(Command::new(binary).args(["man", "--dir"]).arg(&pages))?;
+    let mut packed: Vec<PathBuf> = files(&pages)?;
+    for page in &packed {
+        fs::set_permissions(page, fs::Permissions::from_mode(0o644))?;
+    }
+    packed.push(tree.join("usr/share/doc/osel/changelog"));
+    told(Command::new("gzip").arg("-9n").args(packed))?;
+    Ok(())
+}
+
+/// What `dpkg` wants to know besides; the bytes of the whole.
+fn seal(root: &Path, tree: &Path) -> Result<u64> {
+    let (mut sums, mut bytes) = (String::new(), 0);
+    for file in files(tree)? {
+        let name = file.strip_prefix(tree)?.to_str().context("names are ASCII")?;
+        bytes += fs::metadata(&file)?.len();
+        if !name.starts_with("etc/") {
+            let sum = told(Command::new("md5sum").arg(&file))?;
+            writeln!(sums, "{}  {name}", sum.split_whitespace().next().unwrap_or_default())?;
+        }
+    }
+    put(tree, "DEBIAN/md5sums", sums.as_bytes(), 0o644)?;
+    put(tree, "DEBIAN/conffiles", format!("/{CONFIGURATION}\n").as_bytes(), 0o644)?;
+    for script in SCRIPTS {
+        let path = root.join("packaging/debian").join(script);
+        let text = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        put(tree, &format!("DEBIAN/{script}"), &text, 0o755)?;
+    }
+    Ok(bytes)
+}
+
+fn control(version: &str, architecture: &str, libraries: &str, bytes: u64) -> String {
+    format!(
+        "Package: osel\nVersion: {version}\nArchitecture: {architecture}\n\
+         Maintainer: The osel authors <openstack-discuss@lists.openstack.org>\nInstalled-Size: {}\n\
+         Depends: {libraries}, systemd | systemd-standalone-sysusers\nRecommends: ca-certificates\n\
+         Section: net\nPriority: optional\nHomepage: https://opendev.org/openstack/osel\n\
+         Description: OpenStack Event Listener\n \
+         Hears every security-relevant change in an OpenStack cloud from its own message\n \
+         bus, works out who did it and what it exposed, has exactly that scanned, and\n \
+         keeps a record that nobody can quietly change.\n",
+        bytes.div_ceil(1024)
+    )
+}
+
+/// The packages of the libraries that the program was linked with, with the versions that it needs.
+fn libraries(binary: &Path, out: &Path) -> Result<String> {
+    if !command::on_path("dpkg-shlibdeps") {
+        say("`dpkg-shlibdeps` (package dpkg-dev) is not there: no versions of libraries are demanded");
+        return Ok(LIBRARIES.to_owned());
+    }
+    // It looks for the description of a source package.
+    let place = out.join("libraries");
+    put(&place, "debian/control", b"Source: osel\n\nPackage: osel\nArchitecture: any\n", 0o644)?;
+    let binary = fs::canonicalize(binary)?;
+    let mut ask = Command::new("dpkg-shlibdeps");
+    let found = told(ask.current_dir(&place).args(["-O", "-e"]).arg(binary))?;
+    fs::remove_dir_all(&place)?;
+    let found = found.trim().strip_prefix("shlibs:Depends=").context("`dpkg-shlibdeps` named no library")?;
+    Ok(found.to_owned())
+}
+
+/// The version of the workspace.
+fn version(root: &Path) -> Result<String> {
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).context("cannot read `Cargo.toml`")?;
+    let (_, package) = manifest.split_once("[workspace.package]").context("the workspace has no package")?;
+    let line = package.lines().find_map(|line| line.strip_prefix("version = "));
+    Ok(line.context("the workspace has no version")?.trim_matches('"').to_owned())
+}
+
+/// Makes a folder in the tree with those that it is in. Anybody may look into them, whatever is masked for whoever builds.
+fn folders(tree: &Path, folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut folders = folder.ancestors().take_while(|folder| folder.starts_with(tree));
+    folders.try_for_each(|folder| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)))
+}
+
+/// Writes a file and the folders above it, with modes that do not depend on the caller's mask.
+fn put(tree: &Path, name: &str, content: &[u8], mode: u32) -> Result<()> {
+    let path = tree.join(name);
+    let failed = || format!("cannot write `{}`", path.display());
+    folders(tree, path.parent().unwrap_or(tree)).with_context(failed)?;
+    fs::write(&path, content).with_context(failed)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).with_context(failed)
+}
+
+/// All files below a folder, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// What a program prints, which must succeed.
+fn told(program: &mut Command) -> Result<String> {
+    let shown = command::shown(program);
+    let output = program
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed: {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` prints what is no text"))
+}
