@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::durability;
 use super::output::{json_line, note, print_bytes, stdout};
-use crate::config::{Config, Place, Problems, Remark, keys, unknown_variables};
+use crate::config::{Config, Place, Problems, Remark, StoreConfig, keys, unknown_variables};
 
 /// The configuration of the daemon.
 #[derive(Debug, Subcommand)]
@@ -92,6 +92,11 @@ impl ConfigArg {
     /// The file that [`Self::load`] would read; none where there is only the environment.
     pub fn file_to_load(&self) -> Option<PathBuf> {
         Config::file(self.file.as_deref(), &variable)
+    }
+
+    /// The store as it stands there now, for who runs already; none while that has problems.
+    pub fn store_quietly(&self) -> Option<StoreConfig> {
+        Config::store_now(self.file.as_deref(), &variable).ok().flatten()
     }
 
     /// The configuration as it stands now, for who runs already; none while it has problems.

@@ -1,5 +1,6 @@
 //! Which store a command means, and how it is opened.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,9 +12,11 @@ use osel_core::time::Timestamp;
 
 use super::config::{ConfigArg, variable};
 use super::output::Failure;
-use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, StoreConfig};
+use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, PostgresUrlError, StoreConfig};
 use crate::runtime::state;
-use crate::store::{Journal, JournalError, NewStore, PostgresJournal, PostgresReader, Reader, Store};
+use crate::store::{
+    Journal, JournalError, LeaseSign, NewStore, PostgresJournal, PostgresReader, Reader, Store,
+};
 
 /// The variables that name the store when no flag does: those of the keys `store.path` and `store.url`.
 const STORE_VARIABLES: [&str; 2] = ["OSEL_STORE__PATH", "OSEL_STORE__URL"];
@@ -91,19 +94,30 @@ impl StoreArg {
 /// # Errors
 /// When a URL cannot be used.
 pub fn store_named(flag: Option<&Path>) -> anyhow::Result<Option<StoreConfig>> {
-    let of_environment =
-        |name| Some((name, PathBuf::from(variable(name).filter(|value| !value.is_empty())?)));
-    let named = flag.map(|store| ("--store", store.to_owned()));
-    let Some((by, store)) = named.or_else(|| STORE_VARIABLES.into_iter().find_map(of_environment)) else {
-        return Ok(None);
+    named(flag, &|name| variable(name).filter(|value| !value.is_empty()))
+        .map_err(|problem| Failure::Usage(problem).into())
+}
+
+/// The same in an environment. Nothing that may be meant as a URL is taken for a directory, or quoted: it may hold a password.
+fn named(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Option<StoreConfig>, String> {
+    let [of_path, of_url] = STORE_VARIABLES;
+    let (by, store) = match (flag, env(of_path), env(of_url)) {
+        (Some(flag), ..) => ("--store", flag.as_os_str().to_owned()),
+        (None, Some(_), Some(_)) => {
+            return Err(format!(
+                "{of_path} and {of_url} are both set: a store is a directory or a database, not both"
+            ));
+        }
+        (None, Some(path), None) => (of_path, path),
+        (None, None, Some(url)) => (of_url, url),
+        (None, None, None) => return Ok(None),
     };
-    let Some(url) = store.to_str().filter(|text| PostgresConfig::is_url(text)) else {
-        return Ok(Some(StoreConfig::Directory(store)));
-    };
-    match PostgresConfig::parse(url, &variable) {
-        Ok(config) => Ok(Some(StoreConfig::Postgres(config))),
-        Err(error) => Err(Failure::Usage(format!("{by}: {error}")).into()),
+    if by != of_url && !store.to_string_lossy().contains("://") {
+        return Ok(Some(StoreConfig::Directory(store.into())));
     }
+    let url = store.to_str().ok_or_else(|| format!("{by}: {}", PostgresUrlError::Encoding))?;
+    let config = PostgresConfig::parse(url, env).map_err(|error| format!("{by}: {error}"))?;
+    Ok(Some(StoreConfig::Postgres(config)))
 }
 
 /// A store, for reading.
@@ -117,41 +131,40 @@ pub fn reader_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Reader>> {
     }
 }
 
-/// A store, for writing; made when it is not there.
+/// A store, for writing; made when it is not there. A leader of a database that gives no sign is waited for until it counts as gone.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn writer_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Journal>> {
-    let named = store.clone();
-    writer_by(&(Arc::new(move || named.clone()) as StoreAccess))
+    match store {
+        StoreConfig::Directory(directory) => writer_in(directory),
+        StoreConfig::Postgres(config) => Ok(Box::new(PostgresJournal::open(config, Some(&new_store()?))?)),
+    }
 }
 
 /// The store that is named now.
 pub type StoreAccess = Arc<dyn Fn() -> StoreConfig + Send + Sync>;
 
-/// The store that is named now, for writing; made when it is not there. A database is asked for anew with each connection to it.
+/// The store that is named now, for writing; made when it is not there. A database is taken if nobody leads, or if its lease still is as it
+/// was `seen`, and asked for anew with each connection to it.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn writer_by(access: &StoreAccess) -> anyhow::Result<Box<dyn Journal>> {
-    let new = || {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).context("the system gives no random numbers")?;
-        anyhow::Ok(NewStore { id, created_at: now() })
+pub fn writer_by(access: &StoreAccess, seen: Option<&LeaseSign>) -> anyhow::Result<Box<dyn Journal>> {
+    let config = match access() {
+        StoreConfig::Directory(directory) => return writer_in(&directory),
+        StoreConfig::Postgres(config) => config,
     };
-    let directory = match access() {
-        StoreConfig::Directory(directory) => directory,
-        StoreConfig::Postgres(config) => {
-            let access = Arc::clone(access);
-            // One that became a directory meanwhile takes a restart.
-            let access = move || match access() {
-                StoreConfig::Postgres(config) => config,
-                StoreConfig::Directory(_) => config.clone(),
-            };
-            return Ok(Box::new(PostgresJournal::open_by(Arc::new(access), Some(&new()?))?));
-        }
+    let access = Arc::clone(access);
+    // One that became a directory meanwhile takes a restart.
+    let access = move || match access() {
+        StoreConfig::Postgres(config) => config,
+        StoreConfig::Directory(_) => config.clone(),
     };
-    let directory = directory.as_path();
+    Ok(Box::new(PostgresJournal::open_by(Arc::new(access), Some(&new_store()?), seen)?))
+}
+
+fn writer_in(directory: &Path) -> anyhow::Result<Box<dyn Journal>> {
     if Store::exists(directory) {
         match Store::open_writer(directory) {
             // Its making may have been cut short, and then it is made again; what is something else is refused there too.
@@ -159,7 +172,13 @@ pub fn writer_by(access: &StoreAccess) -> anyhow::Result<Box<dyn Journal>> {
             opened => return Ok(Box::new(opened?)),
         }
     }
-    Ok(Box::new(Store::create(directory, &new()?)?))
+    Ok(Box::new(Store::create(directory, &new_store()?)?))
+}
+
+fn new_store() -> anyhow::Result<NewStore> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).context("the system gives no random numbers")?;
+    Ok(NewStore { id, created_at: now() })
 }
 
 /// The system's clock.
@@ -198,5 +217,52 @@ pub fn state_at(reader: &mut dyn Reader, at: Option<&str>) -> anyhow::Result<Eng
             Err(Failure::Usage(format!("--at {text}: {error}")).into())
         }
         (state, _) => Ok(state?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(flag: Option<&str>, variables: &[(&str, &str)], wanted: Result<Option<&str>, &str>) {
+        let env = |name: &str| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
+        };
+        let found = named(flag.map(Path::new), &env).map(|store| store.map(|store| store.name()));
+        match (&found, wanted) {
+            (Ok(found), Ok(wanted)) => assert_eq!(found.as_deref(), wanted),
+            (Err(found), Err(wanted)) => {
+                assert!(found.contains(wanted) && !found.contains("hunter2"), "{found}");
+            }
+            _ => panic!("{found:?} {wanted:?}"),
+        }
+    }
+
+    #[test]
+    fn what_may_be_meant_as_a_url_is_no_directory_and_is_not_quoted() {
+        const URL: &str = "OSEL_STORE__URL";
+        check(None, &[], Ok(None));
+        check(Some("here"), &[(URL, "x")], Ok(Some("here")));
+        check(Some("postgres://u:hunter2@h/d"), &[], Ok(Some("postgresql://u@h/d")));
+        check(None, &[(URL, "postgresql://u:hunter2@h/d")], Ok(Some("postgresql://u@h/d")));
+        check(None, &[("OSEL_STORE__PATH", "here")], Ok(Some("here")));
+        let no_url = "is no URL of PostgreSQL";
+        for url in [
+            "PostgreSQL://u:hunter2@h/d",
+            "postgresql:/u:hunter2@h/d",
+            " postgresql://u:hunter2@h/d",
+            "hunter2",
+        ] {
+            check(None, &[(URL, url)], Err(no_url));
+        }
+        for url in ["Postgresql://u:hunter2@h/d", "mysql://u:hunter2@h/d"] {
+            check(Some(url), &[], Err(no_url));
+            check(None, &[("OSEL_STORE__PATH", url)], Err(no_url));
+        }
+        check(
+            None,
+            &[(URL, "postgresql://u:hunter2@h/d"), ("OSEL_STORE__PATH", "here")],
+            Err("are both set"),
+        );
     }
 }

@@ -4,9 +4,9 @@ mod assemble;
 mod lead;
 mod signals;
 mod starting;
+mod store_now;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -16,7 +16,7 @@ use self::lead::Lead;
 use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
-use super::open::{StoreAccess, now};
+use super::open::now;
 use crate::runtime::retention::Policy;
 use crate::runtime::service::{Phase, Service, ServiceSettings, ServiceStatus};
 use crate::telemetry::{self, Supervisor};
@@ -55,9 +55,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let starting = Starting::begin(&tokio, &supervisor);
     let options = assemble::options(&config);
     // Passwords are exchanged while we run, as those of the sources are.
-    let (file, started_with) = (args.config.clone(), config.store.clone());
-    let store: StoreAccess =
-        Arc::new(move || file.load_quietly().map_or_else(|| started_with.clone(), |config| config.store));
+    let file = args.config.clone();
+    let store = store_now::access(move || file.store_quietly(), config.store.clone());
     let mut said = String::new();
     let waiting = |now: ServiceStatus| {
         let line = now.line();

@@ -3,7 +3,7 @@
 use super::files;
 use super::parts::StoreConfig;
 use super::postgres_url::{PostgresConfig, RootCertificates};
-use super::reference::{is_given, secret_if};
+use super::reference::{is_given, open_to_others, secret_if};
 use super::section::{Section, text};
 use super::tree::Origin;
 
@@ -32,7 +32,13 @@ pub(super) fn store(mut section: Section<'_>) -> Option<StoreConfig> {
                     "name the directory of the store, such as \"/var/lib/osel\", or a database of PostgreSQL by `url`",
                 );
             }
-            path.map(|(text, origin)| StoreConfig::Directory(section.reading().resolve(&origin, &text)))
+            path.and_then(|(text, origin)| {
+                if text.contains("://") {
+                    section.problem(&origin, "path", "is meant as a URL, it seems: name a database by `url`");
+                    return None;
+                }
+                Some(StoreConfig::Directory(section.reading().resolve(&origin, &text)))
+            })
         }
     };
     section.finish();
@@ -72,6 +78,10 @@ fn warn(section: &Section<'_>, origin: &Origin, config: &PostgresConfig) {
     if config.may_be_deceived() {
         let what = "does not make sure that the database is the right one: add `sslmode=verify-full`, and `sslrootcert` for an \
                     authority of your own";
+        section.warning(origin, "url", what);
+    }
+    if let Some(file) = &config.ignored_password_file {
+        let what = format!("takes no password from a file: {}", open_to_others(file));
         section.warning(origin, "url", what);
     }
 }

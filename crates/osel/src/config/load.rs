@@ -74,10 +74,15 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or names no store.
     pub fn load_store(path: Option<&Path>, env: &Environment<'_>) -> Result<Option<StoreConfig>, Problems> {
+        if Self::file(path, env).is_none() { Ok(None) } else { Self::store_now(path, env) }
+    }
+
+    /// The same, by variables alone where no file is found; for a daemon that looks again.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or names no store.
+    pub fn store_now(path: Option<&Path>, env: &Environment<'_>) -> Result<Option<StoreConfig>, Problems> {
         let (file, table) = read(path, env)?;
-        if file.is_none() {
-            return Ok(None);
-        }
         let reading = Reading::new(file.as_deref(), env);
         let store = check_store::store(Section::root(&reading, table).section("store"));
         let (problems, warnings) = reading.remarks();

@@ -1,7 +1,7 @@
 //! The password file of PostgreSQL's own programs (`PGPASSFILE`, `~/.pgpass`), read as libpq reads it.
 //!
 //! Lines are `host:port:database:user:password`; the first four may be `*`, and `\` stands before a `:` or `\` that is meant. The first
-//! line that fits counts. A file that others than its owner may read is not believed, which libpq does not do either.
+//! line that fits counts. Whether the file may be believed is for the caller to say.
 
 use std::path::Path;
 
@@ -16,11 +16,8 @@ pub(super) struct Wanted<'a> {
     pub(super) user: &'a str,
 }
 
-/// The password that a file has; none where there is no file, none that may be believed, or no line that fits.
+/// The password that a file has; none where there is no file, or no line that fits.
 pub(super) fn password(file: &Path, wanted: &Wanted<'_>) -> Option<Secret> {
-    if files::is_open_to_others(file) {
-        return None;
-    }
     let text = files::read_secret(file).ok()?;
     text.lines().find_map(|line| fits(line, wanted))
 }

@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use super::passfile::{self, Wanted};
 use super::section::Environment;
-use super::{HOSTS_MAX, Secret};
+use super::{HOSTS_MAX, Secret, files};
 
 /// PostgreSQL's port.
 const PORT: u16 = 5432;
@@ -28,8 +28,10 @@ pub struct PostgresConfig {
     pub hosts: Vec<PostgresHost>,
     /// The role that logs in.
     pub user: String,
-    /// With what, where the server asks for it.
+    /// With what, where the server asks for it and the host has no password of its own.
     pub password: Option<Secret>,
+    /// A file of passwords that is not believed, since others than its owner may read it.
+    pub ignored_password_file: Option<PathBuf>,
     /// The database.
     pub database: String,
     /// Whether TLS is used, and what is verified.
@@ -49,6 +51,8 @@ pub struct PostgresHost {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// Its own password, which a file of passwords may have.
+    pub password: Option<Secret>,
 }
 
 /// libpq's `sslmode`. Connections through a socket never use TLS.
@@ -126,11 +130,6 @@ pub enum PostgresUrlError {
 }
 
 impl PostgresConfig {
-    /// Whether a text is meant as such a URL.
-    pub fn is_url(text: &str) -> bool {
-        after_scheme(text).is_some()
-    }
-
     /// Reads a URL; a password that it does not have is looked for where PostgreSQL's own programs do.
     ///
     /// # Errors
@@ -138,9 +137,35 @@ impl PostgresConfig {
     pub fn parse(url: &str, env: &Environment<'_>) -> Result<Self, PostgresUrlError> {
         let mut config = Parts::read(url)?.config()?;
         if config.password.is_none() {
-            config.password = password_elsewhere(&config, env);
+            config.look_for_passwords(env);
         }
         Ok(config)
+    }
+
+    /// The password for a host of it, if there is one.
+    pub fn password_of<'a>(&'a self, host: &'a PostgresHost) -> Option<&'a Secret> {
+        self.password.as_ref().or(host.password.as_ref())
+    }
+
+    /// Looks for passwords where PostgreSQL's own programs do.
+    fn look_for_passwords(&mut self, env: &Environment<'_>) {
+        let variable = |name| env(name).filter(|value| !value.is_empty());
+        if let Some(password) = variable("PGPASSWORD").and_then(|value| OsString::into_string(value).ok()) {
+            self.password = Some(Secret::new(password));
+            return;
+        }
+        let file = variable("PGPASSFILE").map(PathBuf::from);
+        let file = file.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".pgpass")));
+        let Some(file) = file else { return };
+        if files::is_open_to_others(&file) {
+            self.ignored_password_file = Some(file);
+            return;
+        }
+        let (database, user) = (self.database.as_str(), self.user.as_str());
+        for host in &mut self.hosts {
+            let wanted = Wanted { host: &host.host, port: host.port, database, user };
+            host.password = passfile::password(&file, &wanted);
+        }
     }
 
     /// Whether another machine is reached without certainty that it is the right one.
@@ -157,7 +182,7 @@ impl fmt::Display for PostgresConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let encoded = |text| utf8_percent_encode(text, SHOWN);
         write!(f, "postgresql://{}@", encoded(&self.user))?;
-        for (number, PostgresHost { host, port }) in self.hosts.iter().enumerate() {
+        for (number, PostgresHost { host, port, .. }) in self.hosts.iter().enumerate() {
             let comma = if number > 0 { "," } else { "" };
             match host.contains(':') {
                 true => write!(f, "{comma}[{host}]")?,
@@ -173,21 +198,6 @@ impl fmt::Display for PostgresConfig {
 
 fn after_scheme(url: &str) -> Option<&str> {
     url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"))
-}
-
-/// Where PostgreSQL's own programs look for a password.
-fn password_elsewhere(config: &PostgresConfig, env: &Environment<'_>) -> Option<Secret> {
-    let variable = |name| env(name).filter(|value| !value.is_empty());
-    if let Some(password) = variable("PGPASSWORD").and_then(|value| OsString::into_string(value).ok()) {
-        return Some(Secret::new(password));
-    }
-    let file = variable("PGPASSFILE").map(PathBuf::from);
-    let file = file.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".pgpass")))?;
-    let (database, user) = (config.database.as_str(), config.user.as_str());
-    let of_host = |host: &PostgresHost| {
-        passfile::password(&file, &Wanted { host: &host.host, port: host.port, database, user })
-    };
-    config.hosts.iter().find_map(of_host)
 }
 
 /// A URL in its parts, each decoded.
@@ -303,7 +313,9 @@ impl Parts {
             return Err(PostgresUrlError::Ports);
         }
         let hosts = hosts.into_iter().zip(ports);
-        let hosts = hosts.map(|(host, port)| PostgresHost { host, port: port.unwrap_or(PORT) }).collect();
+        let hosts = hosts
+            .map(|(host, port)| PostgresHost { host, port: port.unwrap_or(PORT), password: None })
+            .collect();
         // As with libpq: authorities that are named are to be asked, and the system's sign for everybody, so that the name must fit.
         let ssl_mode = match (self.ssl_mode, &root_certificates) {
             (
@@ -323,6 +335,7 @@ impl Parts {
             database: if database.is_empty() { user.clone() } else { database },
             user,
             password,
+            ignored_password_file: None,
             ssl_mode,
             root_certificates,
             client_certificate,
@@ -365,7 +378,7 @@ mod tests {
     }
 
     fn host(host: &str, port: u16) -> PostgresHost {
-        PostgresHost { host: host.to_owned(), port }
+        PostgresHost { host: host.to_owned(), port, password: None }
     }
 
     #[test]
@@ -375,6 +388,7 @@ mod tests {
             hosts: vec![host("db", 5432)],
             user: "osel".to_owned(),
             password: None,
+            ignored_password_file: None,
             database: "osel".to_owned(),
             ssl_mode: SslMode::Prefer,
             root_certificates: None,
@@ -439,18 +453,21 @@ mod tests {
     #[test]
     fn a_password_is_looked_for_where_psql_looks() {
         let file = std::env::temp_dir().join(format!("osel-pgpass-{}", std::process::id()));
-        fs::write(&file, "other:*:*:*:wrong\n*:*:osel:osel:right\n").unwrap();
+        fs::write(&file, "other:*:*:*:wrong\n*:5432:osel:osel:right\n*:*:osel:osel:left\n").unwrap();
         let parse = |url, name: &'static str, value: OsString| {
             let env = move |asked: &str| (asked == name).then(|| value.clone());
-            PostgresConfig::parse(url, &env).unwrap().password.map(|secret| secret.expose().to_owned())
+            let config = PostgresConfig::parse(url, &env).unwrap();
+            let of_host = |host| config.password_of(host).map_or("-", |secret| secret.expose());
+            let passwords: Vec<_> = config.hosts.iter().map(of_host).collect();
+            (passwords.join(" "), config.ignored_password_file.clone())
         };
-        let url = "postgresql://osel@db/osel";
+        let url = "postgresql://osel@db,other,db:5433/osel";
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(parse(url, "PGPASSFILE", file.clone().into()), None);
+        assert_eq!(parse(url, "PGPASSFILE", file.clone().into()), ("- - -".to_owned(), Some(file.clone())));
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(parse(url, "PGPASSFILE", file.clone().into()).as_deref(), Some("right"));
-        assert_eq!(parse(url, "PGPASSWORD", "plain".into()).as_deref(), Some("plain"));
-        assert_eq!(parse("postgresql://osel:own@db/osel", "PGPASSWORD", "x".into()).as_deref(), Some("own"));
+        assert_eq!(parse(url, "PGPASSFILE", file.clone().into()), ("right wrong left".to_owned(), None));
+        assert_eq!(parse(url, "PGPASSWORD", "plain".into()).0, "plain plain plain");
+        assert_eq!(parse("postgresql://osel:own@db/osel", "PGPASSWORD", "x".into()).0, "own");
         fs::remove_file(&file).unwrap();
     }
 }

@@ -7,7 +7,7 @@ use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, ScanCo
 use osel_core::time::Timestamp;
 
 use super::{entries, recorder, snapshots};
-use crate::store::{Checkpoint, JournalError, Reader};
+use crate::store::{Checkpoint, Head, JournalError, Reader};
 
 /// How many records are looked at together, to learn which entries they stem from.
 const PAGE_RECORDS: u64 = 1000;
@@ -26,13 +26,15 @@ pub fn resume(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Engine
 pub struct Follower {
     engine: Engine,
     options: EngineOptions,
-    /// The last entry that was folded.
-    entry: u64,
+    /// How far the store had come when it was folded last.
+    followed: Head,
+    /// The time of the last entry, since an entry without a record is not in the head's hash; none where it is not kept any more.
+    entry_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Follower").field("entry", &self.entry).finish_non_exhaustive()
+        f.debug_struct("Follower").field("followed", &self.followed).finish_non_exhaustive()
     }
 }
 
@@ -44,27 +46,45 @@ impl Follower {
     pub fn start(reader: &mut dyn Reader, options: &EngineOptions) -> Result<Self, JournalError> {
         let seq = reader.head()?.seq;
         let (engine, entry) = newest(reader, seq, options, |_| true)?;
-        Ok(Self { engine, options: options.clone(), entry })
+        let hash = hash_of(reader, engine.seq())?;
+        let followed = Head { seq: engine.seq(), hash: hash.unwrap_or(Head::EMPTY.hash), entry };
+        let entry_at = time_of(reader, entry)?;
+        Ok(Self { engine, options: options.clone(), followed, entry_at })
     }
 
     /// Folds what has come since; the last entry there is now. Where some of that is not kept any more, since it has not looked for long, it
     /// begins anew with the newest snapshot. After an error it is of no use: what it had folded is not known.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or no longer has what was folded, as after a failover to a database that was behind.
     pub fn follow(&mut self, reader: &mut dyn Reader) -> Result<u64, JournalError> {
-        let head = reader.head()?;
-        if head.entry > self.entry || head.seq > self.engine.seq() {
-            fold(&mut self.engine, reader, self.entry, (head.seq, head.entry))?;
+        let (head, followed) = (reader.head()?, self.followed);
+        let is_behind = head.seq < followed.seq || head.entry < followed.entry;
+        if is_behind || !self.is_whole(reader)? {
+            return Err(JournalError::Rewritten { seq: followed.seq, entry: followed.entry });
+        }
+        if head.entry > followed.entry || head.seq > followed.seq {
+            fold(&mut self.engine, reader, followed.entry, (head.seq, head.entry))?;
             // Asked afterwards: what was there all along was there when it was read.
-            if reader.expiry()?.checkpoint.entry > self.entry {
+            if reader.expiry()?.checkpoint.entry > followed.entry {
                 *self = Self::start(reader, &self.options)?;
                 return self.follow(reader);
             }
             self.engine.set_seq(head.seq);
-            self.entry = head.entry;
+            self.followed = head;
+            self.entry_at = time_of(reader, head.entry)?;
         }
-        Ok(self.entry)
+        Ok(head.entry)
+    }
+
+    /// Whether the store still has the last record and the last entry that were folded, as they were.
+    fn is_whole(&self, reader: &mut dyn Reader) -> Result<bool, JournalError> {
+        let Head { seq, hash, entry } = self.followed;
+        if hash_of(reader, seq)?.unwrap_or(Head::EMPTY.hash) != hash {
+            return Ok(false);
+        }
+        // An entry may have gone by its age: then there is nothing to compare.
+        Ok(time_of(reader, entry)?.is_none_or(|at| self.entry_at.is_none_or(|folded| folded == at)))
     }
 
     /// The engine, once nobody else writes the store any more.
@@ -93,6 +113,14 @@ impl Follower {
         }
         Ok(engine)
     }
+}
+
+fn hash_of(reader: &mut dyn Reader, seq: u64) -> Result<Option<[u8; 32]>, JournalError> {
+    Ok(if seq == 0 { None } else { reader.record(seq)?.map(|record| record.hash) })
+}
+
+fn time_of(reader: &mut dyn Reader, entry: u64) -> Result<Option<Timestamp>, JournalError> {
+    Ok(if entry == 0 { None } else { reader.entry(entry)?.map(|entry| entry.at) })
 }
 
 /// The clouds and names as they were after record `seq`, to be asked by `options`.

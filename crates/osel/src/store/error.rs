@@ -244,6 +244,17 @@ pub enum JournalError {
         /// Where it is.
         found: Head,
     },
+    /// Whoever followed the store has read what is not in it any more.
+    #[error(
+        "the store no longer has what was read of it up to entry {entry} and record {seq}: its database fell back behind that, and what was \
+         acknowledged since is lost"
+    )]
+    Rewritten {
+        /// The last record that was read.
+        seq: u64,
+        /// The last entry that was read.
+        entry: u64,
+    },
     /// The commit contradicts itself or the store.
     #[error("the commit to the store at `{path}` is wrong")]
     Refused {
@@ -293,7 +304,9 @@ impl JournalError {
             | Self::Io { .. }
             | Self::Poisoned { .. }
             | Self::Stopped
-            | Self::NoSnapshot { .. } => ErrorClass::Transient,
+            | Self::NoSnapshot { .. }
+            // Whoever reads it anew has what is there now.
+            | Self::Rewritten { .. } => ErrorClass::Transient,
             Self::Damaged { .. } | Self::HeadMoved { .. } => ErrorClass::Permanent,
             Self::Refused { .. } | Self::Database { .. } => ErrorClass::Bug,
         }

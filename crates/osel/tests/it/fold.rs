@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use osel::runtime::{Recorder, state};
-use osel::store::{ALL, Commit, EntryKind, Head, Journal, NewStore, Reader, Store};
+use osel::store::{ALL, Commit, EntryKind, Head, Journal, JournalError, NewStore, Reader, Store};
 use osel_core::decode::decode;
 use osel_core::engine::{
     ATTEMPT_SECONDS, Engine, EngineOptions, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome,
@@ -270,4 +270,59 @@ fn a_request_that_began_fails_by_the_clock_of_the_loop() {
     recorder.tick(over.plus_seconds(99)).unwrap();
     recorder.flush().unwrap();
     assert_eq!(recorder.head().seq, 2);
+}
+
+/// A database may fall back to what a standby of it had, and go on from there with other messages.
+#[test]
+fn what_was_followed_and_is_no_longer_in_the_store_is_not_gone_on_with() {
+    let place = Place::new("rewritten");
+    let [store, other, third, fourth] = ["one", "other", "third", "fourth"].map(|name| place.path(name));
+    let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
+    take(&mut recorder, &port(0));
+    recorder.finish().unwrap();
+    drop(recorder);
+    for copy in [&other, &third, &fourth] {
+        std::fs::create_dir(copy).unwrap();
+        for file in std::fs::read_dir(&store).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), Path::new(copy).join(file.file_name())).unwrap();
+        }
+    }
+    let add = |store: &str, messages: &[RawMessage]| {
+        let mut recorder = Recorder::resume(open(store), &EngineOptions::default()).unwrap();
+        for raw in messages {
+            take(&mut recorder, raw);
+        }
+        recorder.finish().unwrap();
+    };
+    let follower = |store: &str| {
+        let mut reader = Store::open_reader(Path::new(store)).unwrap();
+        let mut follower = state::Follower::start(&mut reader, &EngineOptions::default()).unwrap();
+        follower.follow(&mut reader).unwrap();
+        follower
+    };
+    let finish = |follower: state::Follower, store: &str| {
+        follower.finish(&mut Store::open_reader(Path::new(store)).unwrap()).map(|engine| lines(&engine))
+    };
+    add(&store, &[port(1)]);
+    let followed = follower(&store);
+    // Behind what was folded.
+    assert!(matches!(finish(follower(&store), &other), Err(JournalError::Rewritten { .. })));
+    // As long, or longer, with another message in its place.
+    add(&other, &[port(2), port(3)]);
+    assert!(matches!(finish(followed, &other), Err(JournalError::Rewritten { .. })));
+    // The same and more is gone on with.
+    add(&store, &[port(4)]);
+    let followed = follower(&store);
+    add(&store, &[port(5)]);
+    assert_eq!(finish(followed, &store).unwrap(), lines(&resumed(&store, &EngineOptions::default())));
+
+    // Nor is another message that has no record gone on with, since nobody could read it.
+    let broken = |second| RawMessage { body: b"{".to_vec(), ..message(second, "", &Value::Null) };
+    add(&third, &[broken(50)]);
+    let followed = follower(&third);
+    add(&fourth, &[broken(51)]);
+    let head = |store: &str| Store::open_reader(Path::new(store)).unwrap().head().unwrap();
+    assert_eq!(head(&third), head(&fourth));
+    assert!(matches!(finish(followed, &fourth), Err(JournalError::Rewritten { .. })));
 }

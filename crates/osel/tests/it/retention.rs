@@ -75,7 +75,7 @@ impl Listener {
     }
 
     fn journal(&self) -> Box<dyn Journal> {
-        if PostgresConfig::is_url(&self.path) {
+        if self.path.starts_with("postgresql://") {
             return Box::new(PostgresJournal::open(&database(&self.path), None).unwrap());
         }
         Box::new(Store::open_writer(Path::new(&self.path)).unwrap())
@@ -88,7 +88,7 @@ impl Listener {
     }
 
     pub(crate) fn reader(&self) -> Box<dyn Reader> {
-        if PostgresConfig::is_url(&self.path) {
+        if self.path.starts_with("postgresql://") {
             return Box::new(PostgresReader::open(&database(&self.path)).unwrap());
         }
         Box::new(Store::open_reader(Path::new(&self.path)).unwrap())

@@ -114,6 +114,14 @@ impl Postgres {
         });
     }
 
+    /// Has it go by these lines of `pg_hba.conf` instead of trusting everybody; the superuser of the tests comes in by the socket.
+    pub fn authenticate(&self, lines: &str) {
+        let file = self.data().join("pg_hba.conf");
+        fs::write(file, format!("local all postgres trust\n{lines}\n")).unwrap();
+        self.stop("fast");
+        self.run();
+    }
+
     /// Starts a standby of it, which replicates asynchronously.
     pub fn standby(&self, port: u16) -> Self {
         let standby = Self::place(directory(), port, "");

@@ -45,6 +45,18 @@ fn a_url_with_a_password_is_named_by_reference() {
 }
 
 #[test]
+fn a_mistake_elsewhere_keeps_no_new_password_from_the_daemon() {
+    let place = Place::new();
+    let file =
+        place.write("osel.toml", format!("{}\n[log]\nlevel = 'loud'\n", with("url = { env = 'STORE' }")));
+    let variables = [URL, ("STORE", "postgresql://osel:hunter3@/osel?host=/run/postgresql")];
+    assert!(place.load(&variables).is_err());
+    let store = Config::store_now(Some(&file), &lookup(&variables));
+    let Ok(Some(StoreConfig::Postgres(config))) = store else { panic!("{store:?}") };
+    assert_eq!(config.password.as_ref().unwrap().expose(), "hunter3");
+}
+
+#[test]
 fn whoever_may_be_deceived_is_warned() {
     let (_, warnings) = good(&with("url = 'postgresql://osel@db/osel'"), &[URL]);
     let warning = "osel.toml:2: store.url: does not make sure that the database is the right one: add `sslmode=verify-full`, and `sslrootcert` \
@@ -70,6 +82,11 @@ fn what_is_wrong_with_a_store_is_said() {
         &[
             "osel.toml:2: store.url: names `/nowhere/ca.pem`, which cannot be read: No such file or directory (os error 2)",
         ],
+    );
+    check_bad(
+        &with("path = 'Postgresql://osel:hunter3@db/osel'"),
+        &[URL],
+        &["osel.toml:2: store.path: is meant as a URL, it seems: name a database by `url`"],
     );
     check_bad(
         &with("url = { }"),

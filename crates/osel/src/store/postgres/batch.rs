@@ -14,6 +14,7 @@ use super::super::data::{Commit, Counters, CursorRow, Head, StoredRecord};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
 use super::expire;
+use super::lease::Term;
 use super::rows::{self, HEAD, quarantine_state};
 
 const ACTION: &str = "write";
@@ -31,12 +32,15 @@ const MESSAGE_BYTES: usize = 32 << 20;
 pub(super) async fn write(
     at: &At<'_>,
     session: &mut Session,
+    term: Term,
     commit: &Commit<'_>,
     packer: &mut Packer,
 ) -> Result<Head, JournalError> {
     let head = commit.head_after();
+    // The journal's epoch is that of its term; who commits by an older one is refused as whoever has an older term.
+    let term = Term { epoch: commit.epoch, ..term };
     session.batch("BEGIN").await.map_err(at.sql(Place::File, ACTION))?;
-    move_head(at, session, commit, head).await?;
+    move_head(at, session, term, commit, head).await?;
     let mut batch = Batch { at, session };
     batch.entries(commit, packer).await?;
     batch.records(commit.records).await?;
@@ -54,11 +58,12 @@ pub(super) async fn write(
     Ok(head)
 }
 
-/// Moves the head on and renews the lease, if head and epoch are what the commit says. The row stays locked until the
+/// Moves the head on and renews the lease, if head and term are what the commit says. The row stays locked until the
 /// commit: nobody takes the lease before.
 async fn move_head(
     at: &At<'_>,
     session: &mut Session,
+    term: Term,
     commit: &Commit<'_>,
     head: Head,
 ) -> Result<(), JournalError> {
@@ -67,12 +72,13 @@ async fn move_head(
     let moved = session
         .execute(
             "UPDATE meta SET entry = $1, seq = $2, hash = $3, renewed_at = clock_timestamp() \
-             WHERE epoch = $4 AND entry = $5 AND seq = $6 AND hash = $7",
+             WHERE epoch = $4 AND token = $5 AND entry = $6 AND seq = $7 AND hash = $8",
             &[
                 &integer(head.entry),
                 &integer(head.seq),
                 &&head.hash[..],
-                &integer(commit.epoch),
+                &integer(term.epoch),
+                &&term.token[..],
                 &integer(previous.entry),
                 &integer(previous.seq),
                 &&previous.hash[..],
@@ -85,22 +91,25 @@ async fn move_head(
     }
     let (current, found) = read_meta(at, session).await?;
     let path = at.path.to_path_buf();
-    if current == commit.epoch {
+    if current == term {
         Err(JournalError::HeadMoved { path, expected: previous, found })
     } else {
-        Err(JournalError::Deposed { path, ours: commit.epoch, current })
+        Err(JournalError::Deposed { path, ours: term.epoch, current: current.epoch })
     }
 }
 
-/// The epoch and head that the database has.
+/// The term and head that the database has; zeros for a token that nobody gave.
 ///
 /// # Errors
 /// When they cannot be read.
-pub(super) async fn read_meta(at: &At<'_>, session: &mut Session) -> Result<(u64, Head), JournalError> {
-    let sql = format!("SELECT {HEAD}, epoch FROM meta");
+pub(super) async fn read_meta(at: &At<'_>, session: &mut Session) -> Result<(Term, Head), JournalError> {
+    let sql = format!("SELECT {HEAD}, epoch, token FROM meta");
     let row = session.query_opt(&sql, &[]).await.map_err(at.sql(Place::Meta, "read"))?;
     let row = row.ok_or_else(|| at.damaged(Place::Meta, "it says nothing about itself"))?;
-    rows::at_place(at, Place::Meta, &row, |row| Ok((rows::number(row, 3)?, rows::head(row)?)))
+    rows::at_place(at, Place::Meta, &row, |row| {
+        let token = rows::column::<Vec<u8>>(row, 4)?.try_into().unwrap_or_default();
+        Ok((Term { epoch: rows::number(row, 3)?, token }, rows::head(row)?))
+    })
 }
 
 struct Batch<'a> {

@@ -6,10 +6,13 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
@@ -17,7 +20,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Row, Statement};
 
 use super::super::code::Malformed;
-use super::super::error::{JournalError, Place};
+use super::super::error::{ErrorClass, JournalError, Place};
 use super::tls::Tls;
 use crate::config::{PostgresConfig, PostgresHost, SslMode};
 
@@ -30,14 +33,20 @@ const SILENCE_TIME: Duration = Duration::from_secs(10);
 /// When an idle connection is asked whether it is there, how often, and how many times.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// What every session says to the server. The path is short, so that nobody can put tables of the same name before
+/// How long the end of a connection may take.
+const END_TIME: Duration = Duration::from_millis(200);
+/// The most addresses of one name that are tried: two families, a few machines.
+const ADDRESSES_MAX: usize = 8;
+/// What every session says to the server, once it is connected: options of the start are dropped or refused by poolers.
+/// The path is short, so that nobody can put tables of the same name before
 /// ours. A writer that was paused within a transaction holds the row that the next leader needs: the server ends it.
 /// A commit is durable when it is answered, whatever the database's default is. No `statement_timeout`: cancelling
 /// a commit that waits for a standby would report it as done.
-const SESSION: &str = "-c search_path=osel,pg_catalog -c client_min_messages=warning -c synchronous_commit=on \
-                       -c idle_in_transaction_session_timeout=3000 -c lock_timeout=5000 -c default_transaction_isolation=read\\ committed";
-const SESSION_READ: &str = "-c search_path=osel,pg_catalog -c client_min_messages=warning \
-                            -c default_transaction_isolation=repeatable\\ read";
+const SESSION: &str = "SET search_path = osel, pg_catalog; SET client_min_messages = warning; SET synchronous_commit = on; \
+                       SET idle_in_transaction_session_timeout = 3000; SET lock_timeout = 5000; SET statement_timeout = 0; \
+                       SET default_transaction_isolation = 'read committed'";
+const SESSION_READ: &str = "SET search_path = osel, pg_catalog; SET client_min_messages = warning; \
+                            SET default_transaction_isolation = 'repeatable read'";
 
 /// The store that something is done with, for errors.
 #[derive(Clone, Copy, Debug)]
@@ -147,9 +156,12 @@ pub(super) enum Mode {
 
 /// A connection, and the runtime that drives it while an answer is waited for.
 pub(super) struct Link {
-    // First, so that it is told to end while there is a runtime.
-    session: Session,
-    runtime: Runtime,
+    /// None only while it is dropped.
+    session: Option<Session>,
+    /// What speaks to the server.
+    connection: JoinHandle<()>,
+    /// None only while it is dropped.
+    runtime: Option<Runtime>,
 }
 
 impl std::fmt::Debug for Link {
@@ -158,41 +170,44 @@ impl std::fmt::Debug for Link {
     }
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        // The server is told, so that it has no broken connection to write into its log.
+        self.session = None;
+        if tokio::runtime::Handle::try_current().is_err() {
+            let _ = runtime.block_on(async { timeout(END_TIME, &mut self.connection).await });
+        }
+        // A look-up of a name may be under way, and nobody waits for that.
+        runtime.shutdown_background();
+    }
+}
+
 impl Link {
-    /// Connects and logs in.
+    /// Connects and logs in, beginning with the server that took us last.
     ///
     /// # Errors
     /// When no server can be reached or takes us.
     pub(super) fn open(at: &At<'_>, config: &PostgresConfig, mode: Mode) -> Result<Self, JournalError> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| at.io(ACTION, error))?;
-        let tls = Tls::new(config).map_err(|error| at.io(ACTION, error))?;
-        let time = Duration::from_secs(config.connect_timeout_seconds.into());
-        let mut failure = None;
-        for host in &config.hosts {
-            // The bound is on all of it: a host may take a connection and never answer, and then the next is tried.
-            let connecting = async {
-                let client = client_config(config, host, mode);
-                let (client, connection) = match timeout(time, client.connect(tls.clone())).await {
-                    Ok(connected) => connected.map_err(|error| at.connecting(error))?,
-                    Err(_) => return Err(at.io(ACTION, io::Error::from(io::ErrorKind::TimedOut))),
-                };
-                // Its end is noticed by whoever asks next.
-                tokio::spawn(connection);
-                Ok(client)
-            };
-            match runtime.block_on(connecting) {
-                Ok(client) => {
-                    return Ok(Self { session: Session { client, statements: HashMap::new() }, runtime });
-                }
-                Err(error) => failure = Some(error),
+        let opened = Tls::new(config)
+            .map_err(|error| at.io(ACTION, error))
+            .and_then(|tls| runtime.block_on(connect(at, config, mode, tls)));
+        match opened {
+            Ok((session, connection)) => {
+                Ok(Self { session: Some(session), connection, runtime: Some(runtime) })
+            }
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(error)
             }
         }
-        Err(failure.unwrap_or_else(|| at.io(ACTION, "no host is named")))
     }
+
     /// Whether the server has ended it, as far as that is known.
     pub(super) fn is_closed(&self) -> bool {
-        self.session.client.is_closed()
+        self.session.as_ref().is_none_or(|session| session.client.is_closed())
     }
 
     /// Does something with the session. After an error the link is in an unknown state and must be dropped.
@@ -219,16 +234,99 @@ impl Link {
         action: &'static str,
         what: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
-        let session = &mut self.session;
-        let answer = self.runtime.block_on(async { timeout(time, what(session)).await });
+        let (Some(session), Some(runtime)) = (&mut self.session, &self.runtime) else {
+            return Err(at.io(action, "the connection is closed"));
+        };
+        let answer = runtime.block_on(async { timeout(time, what(session)).await });
         answer.unwrap_or_else(|_| Err(at.io(action, io::Error::from(io::ErrorKind::TimedOut))))
     }
+}
+
+/// The server that took a writer last, so that one that is gone costs its time once, whoever connects next. A process
+/// has one store; where it has several, this is an order of trying and no more.
+static WRITTEN: Mutex<Option<(String, u16)>> = Mutex::new(None);
+
+/// Tries the servers, each at all its addresses, in their order, but for the one that took a writer last.
+async fn connect(
+    at: &At<'_>,
+    config: &PostgresConfig,
+    mode: Mode,
+    tls: Tls,
+) -> Result<(Session, JoinHandle<()>), JournalError> {
+    let written = || WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut hosts: Vec<&PostgresHost> = config.hosts.iter().collect();
+    if mode != Mode::Read {
+        let last = written().clone();
+        // Stable: the others stay in their order.
+        hosts.sort_by_key(|host| {
+            last.as_ref().is_none_or(|(name, port)| (name, *port) != (&host.host, host.port))
+        });
+    }
+    let time = Duration::from_secs(config.connect_timeout_seconds.into());
+    let mut failure: Option<JournalError> = None;
+    let mut note = |error: JournalError| {
+        // A server that is away may be the right one: it outweighs one that does not take us.
+        if failure.as_ref().is_none_or(|failure| failure.class() != ErrorClass::Transient) {
+            failure = Some(error);
+        }
+    };
+    for host in hosts {
+        let addresses = match addresses(host, time).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                note(at.io(ACTION, error));
+                continue;
+            }
+        };
+        for address in addresses {
+            let mut client = client_config(config, host, mode);
+            if let Some(address) = address {
+                client.hostaddr(address);
+            }
+            // The bound is on all of it: a host may take a connection and never answer, and then the next is tried.
+            match timeout(time, log_in(&client, mode, tls.clone())).await {
+                Ok(Ok(connected)) => {
+                    if mode != Mode::Read {
+                        *written() = Some((host.host.clone(), host.port));
+                    }
+                    return Ok(connected);
+                }
+                Ok(Err(error)) => note(at.connecting(error)),
+                Err(_) => note(at.io(ACTION, io::Error::from(io::ErrorKind::TimedOut))),
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| at.io(ACTION, "no host is named")))
+}
+
+/// The addresses of a server; none where there is nothing to look up: a socket.
+async fn addresses(host: &PostgresHost, time: Duration) -> io::Result<Vec<Option<IpAddr>>> {
+    if host.host.starts_with('/') {
+        return Ok(vec![None]);
+    }
+    let name = (host.host.as_str(), host.port);
+    let found = timeout(time, tokio::net::lookup_host(name)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let mut addresses: Vec<_> = found.map(|address| Some(address.ip())).take(ADDRESSES_MAX).collect();
+    addresses.dedup();
+    if addresses.is_empty() { Err(io::ErrorKind::HostUnreachable.into()) } else { Ok(addresses) }
+}
+
+async fn log_in(
+    client: &Config,
+    mode: Mode,
+    tls: Tls,
+) -> Result<(Session, JoinHandle<()>), tokio_postgres::Error> {
+    let (client, connection) = client.connect(tls).await?;
+    // Its end is noticed by whoever asks next.
+    let connection = tokio::spawn(async { drop(connection.await) });
+    client.batch_execute(if mode == Mode::Write { SESSION } else { SESSION_READ }).await?;
+    Ok((Session { client, statements: HashMap::new() }, connection))
 }
 
 fn client_config(config: &PostgresConfig, host: &PostgresHost, mode: Mode) -> Config {
     let mut client = Config::new();
     client.host(&host.host).port(host.port);
-    if let Some(password) = &config.password {
+    if let Some(password) = config.password_of(host) {
         client.password(password.expose());
     }
     client
@@ -240,7 +338,6 @@ fn client_config(config: &PostgresConfig, host: &PostgresHost, mode: Mode) -> Co
         .keepalives_idle(KEEPALIVE_IDLE)
         .keepalives_interval(KEEPALIVE_IDLE)
         .keepalives_retries(KEEPALIVE_RETRIES)
-        .options(if mode == Mode::Write { SESSION } else { SESSION_READ })
         .target_session_attrs(match mode {
             Mode::Write | Mode::ReadLatest => TargetSessionAttrs::ReadWrite,
             Mode::Read => TargetSessionAttrs::Any,

@@ -8,7 +8,7 @@ use super::super::code::write_parts;
 use super::super::data::PartContent;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
-use super::lease;
+use super::lease::{self, Term};
 use super::rows::{self, RECORD, number};
 
 const ACTION: &str = "erase from";
@@ -20,7 +20,7 @@ const ACTION: &str = "erase from";
 pub(super) async fn erase_part(
     at: &At<'_>,
     session: &mut Session,
-    epoch: u64,
+    term: Term,
     packer: &mut Packer,
     seq: u64,
     (class, project): (u8, Option<&str>),
@@ -28,7 +28,7 @@ pub(super) async fn erase_part(
     let place = Place::Record(seq);
     let failed = at.sql(place, ACTION);
     session.batch("BEGIN").await.map_err(&failed)?;
-    lease::guard(at, session, epoch).await?;
+    lease::guard(at, session, term).await?;
     let sql = format!("SELECT {RECORD} FROM records WHERE seq = $1");
     let row = session.query_opt(&sql, &[&integer(seq)]).await.map_err(&failed)?;
     let mut erased = 0;

@@ -15,7 +15,7 @@ use super::super::data::{Checkpoint, Expiry};
 use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Parameters, Session, integer};
-use super::lease;
+use super::lease::{self, Term};
 use super::reader::paged;
 use super::rows::{self, byte, column, number, time};
 
@@ -109,13 +109,13 @@ pub(super) async fn order(at: &At<'_>, session: &mut Session, expiry: &Expiry) -
 pub(super) async fn expire(
     at: &At<'_>,
     session: &mut Session,
-    epoch: u64,
+    term: Term,
     packer: &mut Packer,
     how_long: Duration,
 ) -> Result<bool, JournalError> {
     let begun = Instant::now();
     session.batch("BEGIN").await.map_err(at.sql(Place::File, ACTION))?;
-    lease::guard(at, session, epoch).await?;
+    lease::guard(at, session, term).await?;
     let mut steps = Steps { at, session, packer };
     let mut more = steps.next().await?;
     while more && begun.elapsed() < how_long {

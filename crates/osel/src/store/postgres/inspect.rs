@@ -25,14 +25,17 @@ pub struct Durability {
     pub is_standby: bool,
 }
 
-/// Looks at a database as osel's role sees it, read-only, within the connecting time of its URL.
+/// Looks at a database as osel's role sees it, read-only: at the server that is written, else at the first that answers.
+/// Takes the connecting time of its URL twice for each host at most.
 ///
 /// # Errors
 /// When it cannot be reached or does not answer.
 pub fn inspect(config: &PostgresConfig) -> Result<Durability, JournalError> {
     let path = PathBuf::from(config.to_string());
     let at = At { path: &path };
-    let mut link = Link::open(&at, config, Mode::Read)?;
+    // Where one can be written it is the one that counts; else whichever answers, which says of itself what it is.
+    let mut link =
+        Link::open(&at, config, Mode::ReadLatest).or_else(|_| Link::open(&at, config, Mode::Read))?;
     let time = std::time::Duration::from_secs(config.connect_timeout_seconds.into());
     link.run_within(time, &at, "look at", async |session| look(&at, session).await)
 }
@@ -80,6 +83,12 @@ impl Durability {
     pub fn losses(&self) -> Vec<String> {
         let mut losses = Vec::new();
         let mut loses = |text: String| losses.push(text);
+        if self.is_standby {
+            loses(
+                "no server that can be written answers, only one that follows it: what follows is said of that one, osel waits for the other"
+                    .to_owned(),
+            );
+        }
         if !self.fsync {
             loses("`fsync` is off: a crash of the machine loses acknowledged messages, or the database; set it to `on`".to_owned());
         }
@@ -149,6 +158,7 @@ mod tests {
             check(&durability, &["`synchronous_commit`"]);
         }
         check(&Durability { synchronous_commit: "off".to_owned(), ..good() }, &["`synchronous_commit`"]);
+        check(&Durability { is_standby: true, ..good() }, &["no server that can be written answers"]);
         let durability = Durability { asynchronous_standbys: vec!["db2".to_owned()], ..good() };
         check(&durability, &["replication to `db2`"]);
     }

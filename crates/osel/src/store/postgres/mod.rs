@@ -20,5 +20,6 @@ mod tls;
 mod writer;
 
 pub use inspect::{Durability, inspect};
+pub use lease::{LeaseSign, LeaseWatch};
 pub use reader::PostgresReader;
 pub use writer::{Access, PostgresJournal};

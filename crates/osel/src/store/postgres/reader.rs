@@ -17,6 +17,7 @@ use super::super::data::{
 use super::super::error::{JournalError, Place};
 use super::super::journal::{Each, Reader};
 use super::connect::{At, Link, Mode, Session, integer};
+use super::lease::{self, LeaseSign};
 use super::rows::{self, COMMAND, QUARANTINE, RECORD, number};
 use super::{batch, expire, schema, snapshot, writer};
 use crate::config::PostgresConfig;
@@ -69,6 +70,19 @@ impl PostgresReader {
             schema::check_readable(at.path, format)
         })?;
         Ok(this)
+    }
+
+    /// Whether it connects in this way.
+    pub fn is_of(&self, config: &PostgresConfig) -> bool {
+        self.config == *config
+    }
+
+    /// Who leads, as it stands there now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn lease(&mut self) -> Result<LeaseSign, JournalError> {
+        self.read(lease::read)
     }
 
     /// Reads, by a new connection if there is none any more, and once more by a new one when the way to

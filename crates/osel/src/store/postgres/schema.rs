@@ -33,12 +33,18 @@ fn format_of(migrations: &[&str]) -> u32 {
 pub(super) async fn find(at: &At<'_>, session: &mut Session) -> Result<Option<u32>, JournalError> {
     let failed = at.sql(Place::Meta, "read");
     let sql = "SELECT to_regclass('osel.meta') IS NOT NULL, \
-               EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'osel')";
+               EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'osel'), \
+               current_setting('server_encoding') = 'UTF8'";
     let row = session.query_opt(sql, &[]).await.map_err(&failed)?;
     let found = |column| match &row {
         Some(row) => rows::at_place(at, Place::Meta, row, |row| rows::column::<bool>(row, column)),
         None => Ok(false),
     };
+    // Others cannot take every text of the bus: what has come once would come again and again.
+    if row.is_some() && !found(2)? {
+        let reason = "the database is not in UTF-8: make one by `CREATE DATABASE osel OWNER osel ENCODING 'UTF8' TEMPLATE template0`";
+        return Err(JournalError::NotAStore { path: at.path.to_path_buf(), reason });
+    }
     match (found(0)?, found(1)?) {
         (true, _) => {}
         (false, false) => return Ok(None),
@@ -76,14 +82,27 @@ pub(super) async fn create(
         let format = i32::try_from(format_of(migrations)).unwrap_or(i32::MAX);
         session
             .execute(
-                "INSERT INTO meta (one, format, store_id, created_at, epoch, entry, seq, hash, renewed_at) \
-                 VALUES (1, $1, $2, $3, 0, 0, 0, $4, clock_timestamp())",
+                "INSERT INTO meta (one, format, store_id, created_at, epoch, token, entry, seq, hash, renewed_at) \
+                 VALUES (1, $1, $2, $3, 0, '', 0, 0, $4, clock_timestamp())",
                 &[&format, &id, &new.created_at.micros(), &&Head::EMPTY.hash[..]],
             )
             .await
             .map_err(&failed)?;
     }
     session.batch("COMMIT").await.map_err(&failed)
+}
+
+/// Refuses a format that is newer than what is known to a writer.
+///
+/// # Errors
+/// As said.
+pub(super) fn check_known(at: &At<'_>, found: u32, migrations: &[&str]) -> Result<(), JournalError> {
+    let known = format_of(migrations);
+    if found > known {
+        Err(JournalError::TooNew { path: at.path.to_path_buf(), found, known })
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses a format that is newer than what is known, or older for a reader.
@@ -112,9 +131,7 @@ pub(super) async fn migrate(
     let failed = at.sql(Place::File, "migrate");
     let known = format_of(migrations);
     let found = find(at, session).await?.unwrap_or(0);
-    if found > known {
-        return Err(JournalError::TooNew { path: at.path.to_path_buf(), found, known });
-    }
+    check_known(at, found, migrations)?;
     if found == known {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use super::super::data::{Head, SnapshotInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::SNAPSHOT_CHUNK_BYTES_MAX;
 use super::connect::{At, Session, integer};
-use super::lease;
+use super::lease::{self, Term};
 use super::rows::{self, SNAPSHOT};
 
 const ACTION: &str = "write a snapshot to";
@@ -24,7 +24,7 @@ const ACTION: &str = "write a snapshot to";
 pub(super) async fn begin(
     at: &At<'_>,
     session: &mut Session,
-    epoch: u64,
+    term: Term,
     head: Head,
     (seq, entry): (u64, u64),
     made_at: Timestamp,
@@ -34,7 +34,7 @@ pub(super) async fn begin(
         return Err(JournalError::Refused { path: at.path.to_path_buf(), source });
     }
     let failed = at.sql(Place::File, ACTION);
-    start(at, session, epoch).await?;
+    start(at, session, term).await?;
     let unfinished = "SELECT id FROM snapshot_index WHERE NOT complete";
     session
         .execute(&format!("DELETE FROM snapshots WHERE snapshot IN ({unfinished})"), &[])
@@ -61,7 +61,7 @@ pub(super) async fn begin(
 pub(super) async fn add_chunk(
     at: &At<'_>,
     session: &mut Session,
-    epoch: u64,
+    term: Term,
     packer: &mut Packer,
     (id, data): (u64, &[u8]),
 ) -> Result<(), JournalError> {
@@ -71,7 +71,7 @@ pub(super) async fn add_chunk(
     }
     let packed = packer.bytes(data).map_err(|error| at.io(ACTION, error))?;
     let failed = at.sql(Place::Snapshot(id), ACTION);
-    start(at, session, epoch).await?;
+    start(at, session, term).await?;
     let row = session
         .query_opt(
             "UPDATE snapshot_index SET chunks = chunks + 1, bytes = bytes + $2 \
@@ -102,11 +102,11 @@ pub(super) async fn add_chunk(
 pub(super) async fn complete(
     at: &At<'_>,
     session: &mut Session,
-    epoch: u64,
+    term: Term,
     id: u64,
 ) -> Result<SnapshotInfo, JournalError> {
     let failed = at.sql(Place::Snapshot(id), ACTION);
-    start(at, session, epoch).await?;
+    start(at, session, term).await?;
     let sql = format!(
         "UPDATE snapshot_index SET complete = true WHERE id = $1 AND NOT complete RETURNING {SNAPSHOT}"
     );
@@ -122,12 +122,12 @@ pub(super) async fn complete(
 pub(super) async fn remove(
     at: &At<'_>,
     session: &mut Session,
-    epoch: u64,
+    term: Term,
     ids: &[i64],
 ) -> Result<(), JournalError> {
     for id in ids {
         let failed = at.sql(Place::Snapshot(id.unsigned_abs()), "remove a snapshot from");
-        start(at, session, epoch).await?;
+        start(at, session, term).await?;
         session.execute("DELETE FROM snapshot_index WHERE id = $1", &[id]).await.map_err(&failed)?;
         session.execute("DELETE FROM snapshots WHERE snapshot = $1", &[id]).await.map_err(&failed)?;
         session.batch("COMMIT").await.map_err(&failed)?;
@@ -145,9 +145,9 @@ pub(super) async fn list(at: &At<'_>, session: &mut Session) -> Result<Vec<Snaps
     found.iter().map(|row| rows::at_place(at, Place::File, row, rows::snapshot)).collect()
 }
 
-async fn start(at: &At<'_>, session: &mut Session, epoch: u64) -> Result<(), JournalError> {
+async fn start(at: &At<'_>, session: &mut Session, term: Term) -> Result<(), JournalError> {
     session.batch("BEGIN").await.map_err(at.sql(Place::File, ACTION))?;
-    lease::guard(at, session, epoch).await
+    lease::guard(at, session, term).await
 }
 
 /// The error that a snapshot is not there.

@@ -15,8 +15,8 @@ use super::super::journal::{Journal, Reader};
 use super::super::suite::{add, collect, entry, record, seconds, suite};
 use super::connect::{At, Link, Mode};
 use super::schema::MIGRATIONS;
-use super::{PostgresJournal, PostgresReader, inspect, writer};
-use crate::config::{PostgresConfig, PostgresHost};
+use super::{PostgresJournal, PostgresReader, inspect, lease, writer};
+use crate::config::{PostgresConfig, PostgresHost, Secret};
 
 /// A server for one test, and its databases.
 struct Server(Postgres);
@@ -90,15 +90,13 @@ fn one_leads_and_who_comes_after_goes_on() {
     let before = server.0.sql(&name, lease);
     server.0.until("a sign", || server.0.sql(&name, lease) != before);
 
-    // One who is taken for gone is deposed by the next, and neither writes nor renews nor gives up what is not its own.
+    // Its signs count, whatever the database's clock said when it gave the last.
     server.0.sql(&name, "UPDATE osel.meta SET renewed_at = now() - interval '1 hour'");
-    let mut third = None;
-    server.0.until("the lead is taken", || {
-        server.0.sql(&name, "UPDATE osel.meta SET renewed_at = now() - interval '1 hour'");
-        third = open(&config).ok();
-        third.is_some()
-    });
-    let mut third = third.unwrap();
+    assert!(matches!(open(&config), Err(JournalError::InUse { .. })));
+
+    // One who is taken for gone is deposed by the next, and neither writes nor renews nor gives up what is not its own.
+    server.0.sql(&name, "UPDATE osel.meta SET holder = NULL");
+    let mut third = open(&config).unwrap();
     let epoch = third.info().epoch;
     assert_eq!(epoch, 3);
     let error = add(&mut second, 4).unwrap_err();
@@ -108,6 +106,58 @@ fn one_leads_and_who_comes_after_goes_on() {
     drop(second);
     assert_eq!(add(&mut third, 4).unwrap().seq, 4);
     assert!(matches!(open(&config), Err(JournalError::InUse { .. })));
+}
+
+#[test]
+fn who_gives_no_sign_is_followed_by_whoever_saw_that() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    drop(create(&config));
+    let access = || -> super::Access {
+        let config = config.clone();
+        std::sync::Arc::new(move || config.clone())
+    };
+    // A leader who is gone, by a clock that went back since.
+    server.0.sql(&name, "UPDATE osel.meta SET holder = '7 on there', renewed_at = now() + interval '1 hour'");
+    let seen = PostgresReader::open_latest(&config).unwrap().lease().unwrap();
+    assert_eq!(seen.holder.as_deref(), Some("7 on there"));
+    let at_once = PostgresJournal::open_by(access(), None, None).unwrap_err();
+    assert!(at_once.to_string().ends_with("is in use by process 7 on there"), "{at_once}");
+    // It was not gone: it has given a sign since it was looked at.
+    server.0.sql(&name, "UPDATE osel.meta SET renewed_at = now() + interval '2 hours'");
+    let refused = PostgresJournal::open_by(access(), None, Some(&seen));
+    assert!(matches!(refused, Err(JournalError::InUse { .. })));
+    let seen = PostgresReader::open_latest(&config).unwrap().lease().unwrap();
+    assert_eq!(PostgresJournal::open_by(access(), None, Some(&seen)).unwrap().info().epoch, 2);
+    // A command does the watching itself.
+    server.0.sql(&name, "UPDATE osel.meta SET holder = '7 on there', renewed_at = now() + interval '1 hour'");
+    assert_eq!(open(&config).unwrap().info().epoch, 3);
+    // Nobody ended a session in the middle of something.
+    assert!(!server.0.log().contains("unexpected EOF"), "{}", server.0.log());
+}
+
+#[test]
+fn an_epoch_that_comes_again_after_a_failover_deposes_all_the_same() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    drop(create(&config));
+    let mut first = open(&config).unwrap();
+    let head = add(&mut first, 3).unwrap();
+    // The database falls back behind the taking of the lead, and gives the same epoch again.
+    server.0.sql(&name, "UPDATE osel.meta SET epoch = epoch - 1, holder = NULL");
+    let mut second = open(&config).unwrap();
+    assert_eq!((first.info().epoch, second.info().epoch), (2, 2));
+    let error = add(&mut first, 4).unwrap_err();
+    assert!(matches!(error, JournalError::Deposed { ours: 2, current: 2, .. }), "{error}");
+    assert!(matches!(first.reopen(), Err(JournalError::Deposed { ours: 2, current: 2, .. })));
+    drop(first);
+    assert_eq!(second.head(), head);
+    add(&mut second, 4).unwrap();
+    let error = second.begin_snapshot(1, 1, seconds(1)).map(|_| {
+        server.0.sql(&name, "UPDATE osel.meta SET token = ''");
+        second.begin_snapshot(1, 1, seconds(1)).unwrap_err()
+    });
+    assert!(matches!(error, Ok(JournalError::Deposed { ours: 2, current: 2, .. })), "{error:?}");
 }
 
 #[test]
@@ -264,8 +314,10 @@ fn a_writer_that_is_paused_within_a_commit_is_ended_by_the_server() {
             session.batch("BEGIN; UPDATE meta SET entry = 99").await.map_err(&failed)
         })
         .unwrap();
-    // Nobody waits for it without end, though nobody may overtake it before the server has ended it.
-    assert!(matches!(open(&config), Err(JournalError::InUse { .. })));
+    // Nobody waits for it without end, though nobody may overtake it before the server has ended it, whatever they saw.
+    let seen = PostgresReader::open_latest(&config).unwrap().lease().unwrap();
+    let overtaken = PostgresJournal::open_by(std::sync::Arc::new(move || config.clone()), None, Some(&seen));
+    assert!(matches!(overtaken, Err(JournalError::InUse { .. })));
     server.0.until("the session is ended", || {
         let idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'";
         server.0.sql(&name, idle) == "0"
@@ -290,6 +342,12 @@ fn what_is_no_store_or_a_newer_one_is_named_and_left_alone() {
     let nowhere = PostgresConfig { database: "nowhere".to_owned(), ..config.clone() };
     let error = open(&nowhere).unwrap_err();
     assert!(error.to_string().ends_with("is no store: the server has no such database"), "{error}");
+    // Such a database takes some texts and not others, and one message would end every leader.
+    server.0.sql("postgres", "CREATE DATABASE ascii OWNER osel ENCODING 'SQL_ASCII' TEMPLATE template0");
+    let ascii = PostgresConfig { database: "ascii".to_owned(), ..config.clone() };
+    let error = PostgresJournal::open(&ascii, Some(&new())).unwrap_err();
+    assert!(error.to_string().contains("is no store: the database is not in UTF-8"), "{error}");
+    assert_eq!(error.class(), ErrorClass::Config);
     let stranger = PostgresConfig { user: "stranger".to_owned(), ..config };
     assert!(matches!(open(&stranger), Err(JournalError::NoPermission { .. })));
 
@@ -311,7 +369,10 @@ fn migrations_are_all_done_or_none_and_with_the_lease() {
     let at = At { path: &path };
     let lead = |migrations: &[&str]| {
         let mut link = Link::open(&at, &config, Mode::Write).unwrap();
-        link.run(&at, "open", async |session| writer::lead(&at, session, migrations).await)
+        link.run(&at, "open", async |session| {
+            let seen = lease::unheld(&at, session).await?;
+            writer::lead(&at, session, migrations, &seen).await.map(|term| term.epoch)
+        })
     };
     // What a later osel might add; real ones are files, brought in by the same function.
     let later = "ALTER TABLE records ADD COLUMN note text; CREATE TABLE added (id bigint)";
@@ -443,7 +504,7 @@ fn each_connection_asks_how_the_store_is_reached_now() {
     let user = std::sync::Arc::new(std::sync::Mutex::new("osel".to_owned()));
     let now = std::sync::Arc::clone(&user);
     let access = move || PostgresConfig { user: now.lock().unwrap().clone(), ..config.clone() };
-    let mut journal = PostgresJournal::open_by(std::sync::Arc::new(access), Some(&new())).unwrap();
+    let mut journal = PostgresJournal::open_by(std::sync::Arc::new(access), Some(&new()), None).unwrap();
     let head = add(&mut journal, 1).unwrap();
     server.0.sql(&name, "ALTER ROLE osel RENAME TO exchanged");
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
@@ -461,18 +522,77 @@ fn each_connection_asks_how_the_store_is_reached_now() {
 }
 
 #[test]
+fn a_password_is_asked_for_and_may_be_exchanged() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    server.0.authenticate("local all all scram-sha-256");
+    let with = |password: &str| PostgresConfig {
+        password: Some(Secret::new(password.to_owned())),
+        ..config.clone()
+    };
+    let error = PostgresJournal::open(&config, Some(&new())).unwrap_err();
+    assert!(format!("{error:?}").contains("password missing"), "{error:?}");
+    let error = PostgresJournal::open(&with("wrong"), Some(&new())).unwrap_err();
+    assert!(matches!(error, JournalError::NoPermission { .. }), "{error:?}");
+    let now = std::sync::Arc::new(std::sync::Mutex::new(with("a-secret-of-osel")));
+    let told = std::sync::Arc::clone(&now);
+    let access = std::sync::Arc::new(move || told.lock().unwrap().clone());
+    let mut journal = PostgresJournal::open_by(access, Some(&new()), None).unwrap();
+    let head = add(&mut journal, 1).unwrap();
+    server.0.sql(&name, "ALTER ROLE osel PASSWORD 'exchanged'");
+    server
+        .0
+        .sql(&name, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'osel'");
+    assert!(add(&mut journal, 2).is_err());
+    let error = journal.reopen().unwrap_err();
+    assert!(matches!(error, JournalError::NoPermission { .. }), "{error:?}");
+    assert!(!format!("{error:?}").contains("a-secret-of-osel"), "{error:?}");
+    *now.lock().unwrap() = with("exchanged");
+    assert_eq!(journal.reopen().unwrap(), head);
+    add(&mut journal, 2).unwrap();
+}
+
+#[test]
+fn a_session_begins_with_nothing_that_a_pooler_refuses() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pooler = std::thread::spawn(move || {
+        let mut begun = [0; 1024];
+        let length = std::io::Read::read(&mut listener.accept().unwrap().0, &mut begun).unwrap();
+        String::from_utf8_lossy(&begun[..length]).into_owned()
+    });
+    let url = format!("postgresql://osel@127.0.0.1:{port}/osel?sslmode=disable");
+    assert!(open(&PostgresConfig::parse(&url, &|_| None).unwrap()).is_err());
+    let begun = pooler.join().unwrap();
+    assert!(begun.contains("application_name") && !begun.contains("options"), "{begun:?}");
+}
+
+#[test]
 fn of_several_servers_the_one_that_is_written_is_gone_on_with() {
     let server = Server::new();
     let (name, config) = server.database();
     drop(create(&config));
     let standby = server.0.standby(port());
     // The first takes connections and never answers, the second only reads.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = PostgresHost { host: "127.0.0.1".to_owned(), port: silent.local_addr().unwrap().port() };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let silent = PostgresHost {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr().unwrap().port(),
+        password: None,
+    };
     let of = |url: String| PostgresConfig::parse(&url, &|_| None).unwrap().hosts.remove(0);
     let hosts = vec![silent, of(standby.url(&name)), of(server.0.url(&name))];
     let all = PostgresConfig { hosts, connect_timeout_seconds: 2, ..config };
     let mut journal = open(&all).unwrap();
+    // Nobody waits for the silent one who knows by now which is written.
+    assert_eq!(std::iter::from_fn(|| listener.accept().ok()).count(), 0);
+    // What is looked at is what is written, though another answers first; where only that does, it is said.
+    let mut readable = all.clone();
+    readable.hosts.remove(0);
+    assert!(!inspect(&readable).unwrap().is_standby);
+    readable.hosts.truncate(1);
+    assert!(inspect(&readable).unwrap().is_standby);
     standby.sql(&name, "SELECT pg_wal_replay_pause()");
     let head = add(&mut journal, 3).unwrap();
     assert_eq!(journal.reader().unwrap().head().unwrap(), head);

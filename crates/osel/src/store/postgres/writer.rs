@@ -17,7 +17,7 @@ use super::super::data::{Commit, Head, NewStore, SnapshotInfo, StoreInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::{Journal, Reader};
 use super::connect::{At, Link, Mode, Session, integer};
-use super::lease::{self, Renewal};
+use super::lease::{self, LeaseSign, Renewal, Term};
 use super::reader::PostgresReader;
 use super::rows::{self, INFO};
 use super::schema::{self, MIGRATIONS};
@@ -33,6 +33,7 @@ pub struct PostgresJournal {
     /// The URL without a password.
     path: PathBuf,
     info: StoreInfo,
+    term: Term,
     head: Head,
     /// `as_of` of the last record.
     as_of: Timestamp,
@@ -52,42 +53,63 @@ impl fmt::Debug for PostgresJournal {
 
 impl PostgresJournal {
     /// Takes the lead of the store in a database and brings it to the present format; `new` makes the store where there
-    /// is none.
+    /// is none. A leader that gives no sign is waited for until it counts as gone.
     ///
     /// # Errors
     /// When somebody leads ([`JournalError::InUse`] names the process), there is no store and none is to be made, it
     /// is a newer one, or the database cannot be reached or written.
     pub fn open(config: &PostgresConfig, new: Option<&NewStore>) -> Result<Self, JournalError> {
         let config = config.clone();
-        Self::open_by(Arc::new(move || config.clone()), new)
+        Self::lead(Arc::new(move || config.clone()), new, async |at, session| lease::stale(at, session).await)
     }
 
-    /// The same by an access that may change; it is asked at each connection.
+    /// The same at once, if nobody leads or the lease still is as it was `seen`; by an access that may change, which is
+    /// asked at each connection.
     ///
     /// # Errors
     /// As of [`Self::open`].
-    pub fn open_by(access: Access, new: Option<&NewStore>) -> Result<Self, JournalError> {
+    pub fn open_by(
+        access: Access,
+        new: Option<&NewStore>,
+        seen: Option<&LeaseSign>,
+    ) -> Result<Self, JournalError> {
+        Self::lead(access, new, async |at, session| match seen {
+            Some(seen) => Ok(seen.clone()),
+            None => lease::unheld(at, session).await,
+        })
+    }
+
+    fn lead(
+        access: Access,
+        new: Option<&NewStore>,
+        free: impl AsyncFnOnce(&At<'_>, &mut Session) -> Result<LeaseSign, JournalError>,
+    ) -> Result<Self, JournalError> {
         let config = access();
         let path = PathBuf::from(config.to_string());
         let at = At { path: &path };
         let mut link = Link::open(&at, &config, Mode::Write)?;
-        let (info, head, as_of) = link.run(&at, "open", async |session| {
+        let seen = link.run(&at, "open", async |session| {
             match (schema::find(&at, session).await?, new) {
-                (Some(_), _) => {}
+                // Before anything is changed: the lease of a store that we cannot write is of no use.
+                (Some(found), _) => schema::check_known(&at, found, MIGRATIONS)?,
                 (None, Some(new)) => schema::create(&at, session, MIGRATIONS, new).await?,
                 (None, None) => return Err(JournalError::Missing { path: path.clone() }),
             }
-            lead(&at, session, MIGRATIONS).await?;
-            let info = read_info(&at, session).await?;
-            let (head, as_of) = read_head(&at, session).await?;
-            Ok((info, head, as_of))
+            free(&at, session).await
         })?;
-        let renewal = Renewal::start(path.clone(), Arc::clone(&access), info.epoch)
+        // Before the lease is taken, which must not run out while somebody connects.
+        let renewing = Link::open(&at, &config, Mode::Write)?;
+        let (term, info, (head, as_of)) = link.run(&at, "open", async |session| {
+            let term = lead(&at, session, MIGRATIONS, &seen).await?;
+            Ok((term, read_info(&at, session).await?, read_head(&at, session).await?))
+        })?;
+        let renewal = Renewal::start(path.clone(), Arc::clone(&access), term, renewing)
             .map_err(|error| at.io("start a thread for", error))?;
         let packer = Packer::new().map_err(|error| at.io("write", error))?;
         Ok(Self {
             access,
             info,
+            term,
             head,
             as_of,
             attempted: None,
@@ -120,7 +142,7 @@ impl PostgresJournal {
 impl Drop for PostgresJournal {
     fn drop(&mut self) {
         if let Some(link) = &mut self.link {
-            lease::release(&At { path: &self.path }, link, self.info.epoch);
+            lease::release(&At { path: &self.path }, link, self.term);
         }
     }
 }
@@ -130,18 +152,21 @@ pub(super) async fn lead(
     at: &At<'_>,
     session: &mut Session,
     migrations: &[&str],
-) -> Result<u64, JournalError> {
+    seen: &LeaseSign,
+) -> Result<Term, JournalError> {
     let failed = at.sql(Place::Meta, "lead");
-    // Before anything is changed: the lease of a store that we cannot write is of no use.
-    let (found, known) = (schema::find(at, session).await?.unwrap_or(0), schema::format_known());
-    if found > known.max(u32::try_from(migrations.len()).unwrap_or(u32::MAX)) {
-        return Err(JournalError::TooNew { path: at.path.to_path_buf(), found, known });
-    }
     session.batch("BEGIN").await.map_err(&failed)?;
-    let epoch = lease::take(at, session, &lease::holder()).await?;
+    let term = match lease::take(at, session, seen).await {
+        Ok(term) => term,
+        Err(error) => {
+            // Otherwise the server has something to say about how the session ends.
+            session.batch("ROLLBACK").await.map_err(&failed)?;
+            return Err(error);
+        }
+    };
     schema::migrate(at, session, migrations).await?;
     session.batch("COMMIT").await.map_err(&failed)?;
-    Ok(epoch)
+    Ok(term)
 }
 
 #[cfg(test)]
@@ -171,8 +196,10 @@ impl Journal for PostgresJournal {
         }
         check(commit, self.head, self.as_of)
             .map_err(|source| JournalError::Refused { path: self.path.clone(), source: Box::new(source) })?;
-        let result =
-            self.write("write", async |at, session, packer| batch::write(at, session, commit, packer).await);
+        let term = self.term;
+        let result = self.write("write", async |at, session, packer| {
+            batch::write(at, session, term, commit, packer).await
+        });
         match result {
             Ok(head) => {
                 self.head = head;
@@ -191,21 +218,21 @@ impl Journal for PostgresJournal {
         self.link = None;
         let at = At { path: &self.path };
         let mut link = Link::open(&at, &(self.access)(), Mode::Write)?;
-        let info = &self.info;
+        let (term, info) = (self.term, &self.info);
         let (head, as_of) = link.run(&at, "open", async |session| {
             // A commit of our own: it is durable only after all before it, on whatever the database waits for. It waits for
             // one of ours that is still under way.
             let renewed = session
                 .execute(
-                    "UPDATE meta SET renewed_at = clock_timestamp() WHERE epoch = $1 AND store_id = $2",
-                    &[&integer(info.epoch), &info.id],
+                    "UPDATE meta SET renewed_at = clock_timestamp() WHERE epoch = $1 AND token = $2 AND store_id = $3",
+                    &[&integer(term.epoch), &&term.token[..], &info.id],
                 )
                 .await
                 .map_err(at.sql(Place::Meta, "write"))?;
             if renewed == 0 {
                 let (current, _) = batch::read_meta(&at, session).await?;
                 let path = at.path.to_path_buf();
-                return Err(JournalError::Deposed { path, ours: info.epoch, current });
+                return Err(JournalError::Deposed { path, ours: term.epoch, current: current.epoch });
             }
             read_head(&at, session).await
         })?;
@@ -222,23 +249,23 @@ impl Journal for PostgresJournal {
     }
 
     fn begin_snapshot(&mut self, seq: u64, entry: u64, made_at: Timestamp) -> Result<u64, JournalError> {
-        let (head, epoch) = (self.head, self.info.epoch);
+        let (head, term) = (self.head, self.term);
         self.write("write a snapshot to", async |at, session, _| {
-            snapshot::begin(at, session, epoch, head, (seq, entry), made_at).await
+            snapshot::begin(at, session, term, head, (seq, entry), made_at).await
         })
     }
 
     fn add_snapshot_chunk(&mut self, id: u64, data: &[u8]) -> Result<(), JournalError> {
-        let epoch = self.info.epoch;
+        let term = self.term;
         self.write("write a snapshot to", async |at, session, packer| {
-            snapshot::add_chunk(at, session, epoch, packer, (id, data)).await
+            snapshot::add_chunk(at, session, term, packer, (id, data)).await
         })
     }
 
     fn complete_snapshot(&mut self, id: u64) -> Result<SnapshotInfo, JournalError> {
-        let epoch = self.info.epoch;
+        let term = self.term;
         self.write("write a snapshot to", async |at, session, _| {
-            snapshot::complete(at, session, epoch, id).await
+            snapshot::complete(at, session, term, id).await
         })
     }
 
@@ -246,28 +273,28 @@ impl Journal for PostgresJournal {
         &mut self,
         keep: &mut dyn FnMut(&SnapshotInfo) -> bool,
     ) -> Result<usize, JournalError> {
-        let epoch = self.info.epoch;
+        let term = self.term;
         self.write("remove a snapshot from", async |at, session, _| {
             // What inputs went behind is kept in any case.
             let checkpoint = expire::read(at, session).await?.checkpoint;
             let mut all = snapshot::list(at, session).await?;
             all.retain(|info| !keep(info) && info.id != checkpoint.snapshot);
             let ids: Vec<i64> = all.iter().map(|info| integer(info.id)).collect();
-            snapshot::remove(at, session, epoch, &ids).await.map(|()| ids.len())
+            snapshot::remove(at, session, term, &ids).await.map(|()| ids.len())
         })
     }
 
     fn erase_part(&mut self, seq: u64, class: u8, project: Option<&str>) -> Result<usize, JournalError> {
-        let epoch = self.info.epoch;
+        let term = self.term;
         self.write("erase from", async |at, session, packer| {
-            erase::erase_part(at, session, epoch, packer, seq, (class, project)).await
+            erase::erase_part(at, session, term, packer, seq, (class, project)).await
         })
     }
 
     fn expire(&mut self, how_long: Duration) -> Result<bool, JournalError> {
-        let epoch = self.info.epoch;
+        let term = self.term;
         self.write("let go of old content of", async |at, session, packer| {
-            expire::expire(at, session, epoch, packer, how_long).await
+            expire::expire(at, session, term, packer, how_long).await
         })
     }
 

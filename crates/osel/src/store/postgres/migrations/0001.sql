@@ -9,13 +9,15 @@ CREATE TABLE meta (
     format      integer NOT NULL,
     store_id    text    NOT NULL,
     created_at  bigint  NOT NULL,
+    -- Of each taking of the lead: a number that grows, and random bytes, since a database that falls back counts again.
     epoch       bigint  NOT NULL,
+    token       bytea   NOT NULL,
     entry       bigint  NOT NULL,
     seq         bigint  NOT NULL,
     hash        bytea   NOT NULL,
     -- Who leads, in words for people; null for nobody.
     holder      text,
-    -- When the leader was last heard of.
+    -- When the leader was last heard of: by its change, and for people. Nobody compares it with a clock.
     renewed_at  timestamptz NOT NULL
     -- Changed with every commit: room for that in the page.
 ) WITH (fillfactor = 50);
