@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use osel_core::time::Timestamp;
 
 use super::super::block::Packer;
-use super::super::code::write_parts;
-use super::super::data::{Commit, Counters, CursorRow, Head, StoredRecord};
+use super::super::code::{content_bytes, write_parts};
+use super::super::data::{Commit, Counters, CursorRow, Head, QuarantineState, StoredRecord};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
 use super::expire;
@@ -150,8 +150,9 @@ impl Batch<'_> {
                 if !parts.is_empty() && bytes > MESSAGE_BYTES {
                     break;
                 }
-                part_bytes += packed_bytes;
-                record_bytes += canonical_bytes;
+                let content = content_bytes(&record.parts, packed_bytes);
+                part_bytes += content;
+                record_bytes += canonical_bytes + packed_bytes - content;
                 parts.push(packed);
             }
             let (these, left) = rest.split_at_checked(parts.len()).unwrap_or((rest, &[]));
@@ -270,6 +271,9 @@ impl Batch<'_> {
                 )
                 .await
                 .map_err(self.at.sql(Place::Quarantine, ACTION))?;
+            if item.state == QuarantineState::Replayed {
+                expire::release(self.at, self.session, item.entry).await?;
+            }
         }
         Ok(())
     }

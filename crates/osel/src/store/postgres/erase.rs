@@ -4,7 +4,7 @@
 //! and its log and backups keep them for as long as they are kept.
 
 use super::super::block::{Packer, read_entries};
-use super::super::code::write_parts;
+use super::super::code::{content_bytes, write_parts};
 use super::super::data::PartContent;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
@@ -36,6 +36,7 @@ pub(super) async fn erase_part(
         let mut record = rows::at_place(at, place, &row, rows::record)?;
         let mut before = Vec::new();
         write_parts(&record.parts, &mut before);
+        let before = content_bytes(&record.parts, before.len());
         let mut in_entry = false;
         for part in &mut record.parts {
             let is_meant = part.class == class && part.project.as_deref() == project;
@@ -53,7 +54,8 @@ pub(super) async fn erase_part(
                 .execute("UPDATE records SET parts = $2 WHERE seq = $1", &[&integer(seq), &parts])
                 .await
                 .map_err(&failed)?;
-            shrink(session, "part_bytes", before.len(), parts.len()).await.map_err(&failed)?;
+            let after = content_bytes(&record.parts, parts.len());
+            shrink(session, "part_bytes", before, after).await.map_err(&failed)?;
         }
         if in_entry {
             erase_body(at, session, packer, record.entry).await?;

@@ -10,7 +10,7 @@ use osel_core::time::Timestamp;
 
 use super::super::block::{Packer, read_entries};
 use super::super::check::CommitFault;
-use super::super::code::{read_parts, write_parts};
+use super::super::code::{content_bytes, read_parts, write_parts};
 use super::super::data::{Checkpoint, Expiry};
 use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
@@ -101,6 +101,23 @@ pub(super) async fn order(at: &At<'_>, session: &mut Session, expiry: &Expiry) -
         .map_err(&failed)
 }
 
+/// Has the block of an entry looked at again that nobody holds any more, if it was kept behind the checkpoint for that: it
+/// goes with the next order, or the next writer.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) async fn release(at: &At<'_>, session: &mut Session, entry: u64) -> Result<(), JournalError> {
+    session
+        .execute(
+            "UPDATE expiry SET swept = (SELECT max(first_entry) - 1 FROM blocks WHERE first_entry <= $1) \
+             WHERE swept >= $1 AND EXISTS (SELECT FROM blocks WHERE first_entry <= $1 AND last_entry >= $1)",
+            &[&integer(entry)],
+        )
+        .await
+        .map(drop)
+        .map_err(at.sql(Place::Quarantine, "write"))
+}
+
 /// Lets go of what may go for about that long, in one transaction and in one step at least; says whether there is
 /// more.
 ///
@@ -182,27 +199,31 @@ impl Steps<'_> {
             .map_err(self.at.sql(place, ACTION))?;
         // Fewer, when they are large.
         let mut to = to;
-        let (mut seqs, mut left, mut freed) = (Vec::new(), Vec::new(), 0);
+        let (mut seqs, mut left, mut freed, mut remains) = (Vec::new(), Vec::new(), 0, 0);
         for row in &found {
             let read = |row: &_| Ok((number(row, 0)?, column::<Vec<u8>>(row, 1)?));
             let (seq, packed) = rows::at_place(self.at, place, row, read)?;
             to = seq;
             // A damaged one is verification's to name, and must not hold up all behind it.
             let Ok(mut parts) = read_parts(&packed) else { continue };
+            let before = content_bytes(&parts, packed.len());
             if !due::erase_parts(&mut parts, seq, &limits) {
                 continue;
             }
             let mut without = Vec::new();
             write_parts(&parts, &mut without);
-            freed += packed.len().saturating_sub(without.len()) as u64;
+            let after = content_bytes(&parts, without.len());
+            freed += before.saturating_sub(after) as u64;
+            // What is kept for ever, once no part is there any more.
+            remains += if before > 0 && after == 0 { without.len() as u64 } else { 0 };
             seqs.push(integer(seq));
             left.push(without);
         }
         if !seqs.is_empty() {
-            let sql = "WITH counted AS (UPDATE sizes SET part_bytes = part_bytes - $3) \
+            let sql = "WITH counted AS (UPDATE sizes SET part_bytes = part_bytes - $3, record_bytes = record_bytes + $4) \
                        UPDATE records SET parts = new.parts \
                        FROM unnest($1::bigint[], $2::bytea[]) AS new (seq, parts) WHERE records.seq = new.seq";
-            self.execute(place, sql, &[&seqs, &left, &integer(freed)]).await?;
+            self.execute(place, sql, &[&seqs, &left, &integer(freed), &integer(remains)]).await?;
         }
         // Whatever was gone from the first of them is gone from all of them now.
         let sql = "UPDATE expiry_parts SET done = $2 WHERE done BETWEEN $1 AND $2 AND seq >= $2";

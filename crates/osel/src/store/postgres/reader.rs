@@ -460,7 +460,9 @@ async fn read_holdings(at: &At<'_>, session: &mut Session) -> Result<Holdings, J
                (SELECT coalesce(sum(octet_length(data)), 0) FROM snapshots), \
                (SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class \
                 WHERE relnamespace = 'osel'::regnamespace AND relkind = 'r' \
-                AND relname NOT IN ('blocks', 'versions', 'records', 'snapshots')) FROM sizes, meta";
+                AND relname NOT IN ('blocks', 'versions', 'records', 'snapshots')), \
+               (SELECT coalesce(sum(octet_length(data)), 0) FROM blocks, expiry \
+                WHERE first_entry <= expiry.entry AND last_entry <= expiry.entry) FROM sizes, meta";
     let place = Place::Meta;
     let row = session.query_opt(sql, &[]).await.map_err(at.sql(place, ACTION))?;
     let row = row.ok_or_else(|| at.damaged(place, "it says nothing of its sizes"))?;
@@ -470,6 +472,7 @@ async fn read_holdings(at: &At<'_>, session: &mut Session) -> Result<Holdings, J
         let content = input_bytes + version_bytes + part_bytes + record_bytes + snapshot_bytes;
         let used_bytes =
             content + content / CONTENT_PER_OVERHEAD + records * RECORD_ROW_BYTES + number(row, 6)?;
+        let input_bytes = input_bytes.saturating_sub(number(row, 7)?);
         Ok(Holdings { input_bytes, version_bytes, snapshot_bytes, part_bytes, used_bytes })
     })
 }
