@@ -339,16 +339,17 @@ fn a_store_in_a_database_lets_go_as_one_in_a_directory() {
     let mut listener = Listener::sharing(postgres.database("osel"), 11);
     listener.listen(4);
     let store = listener.path.clone();
-    let would = going(&store, &[], false);
+    let limits = [("INPUTS_DAYS", "1"), ("QUARANTINE_DAYS", "1")];
+    let would = going(&store, &limits, false);
     assert_eq!(would.keys().collect::<Vec<_>>(), ["inputs", "quarantine"]);
     let leader = listener.journal();
-    let busy = retention(&store, &[], &["--apply"]);
+    let busy = retention(&store, &limits, &["--apply"]);
     assert_eq!(busy.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&busy.stderr).contains("is in use by process"));
     drop(leader);
     let before = listener.resumed();
-    assert_eq!(going(&store, &[], true), would);
-    assert_eq!(going(&store, &[], true), BTreeMap::new(), "once is enough");
+    assert_eq!(going(&store, &limits, true), would);
+    assert_eq!(going(&store, &limits, true), BTreeMap::new(), "once is enough");
     listener.check();
     // But for the records that tell of it.
     assert_eq!(listener.resumed()[1..], before[1..]);
