@@ -76,8 +76,8 @@ const OSEL: ModuleTable = ModuleTable {
         row("openstack", &["config", "telemetry"]),
         row("action", &["config", "telemetry"]),
         row("store", &["config", "telemetry"]),
-        // It only asks, by the tap's own connections and with what the daemon would be configured to.
-        row("doctor", &["config", "telemetry", "source"]),
+        // It only asks, by the drivers' own connections and with what the daemon would be configured to.
+        row("doctor", &["config", "telemetry", "source", "store"]),
         row("runtime", &["config", "telemetry", "source", "openstack", "action", "store"]),
         row("web", &["config", "telemetry", "store", "runtime"]),
         row(

@@ -22,7 +22,8 @@ const WORKERS: usize = 2;
 
 /// Says what of a cloud cannot be audited, and the exact setting that mends it.
 ///
-/// Only reads: exchanges and queues are asked for passively, nobody's queue is consumed, the management interface is only asked. With
+/// Only reads: exchanges and queues are asked for passively, nobody's queue is consumed, the management interface and the database of
+/// the configuration's store are only asked. With
 /// --listen it makes one queue of its own for that time, `osel.doctor.…`, exclusive, bounded, and gone with the connection; what it
 /// hears is counted, and nothing of it is kept. RabbitMQ logs a question for an exchange that is not there as an error.
 ///
@@ -32,7 +33,7 @@ const WORKERS: usize = 2;
 /// command line no configuration of osel is looked for.
 ///
 /// Each check is found, clear, or unchecked with the reason. Exit code 0, with --exit-code 1 when something of severity warning or
-/// critical was found; 3 when a file, the bus or the management interface could not be asked or listened to though it was named, after
+/// critical was found; 3 when a file, the bus, the management interface or the store could not be asked or listened to though it was named, after
 /// telling what the rest said.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -88,6 +89,7 @@ enum DoctorFormat {
 struct Asked {
     bus: bool,
     management: bool,
+    store: bool,
     listening: bool,
 }
 
@@ -101,7 +103,8 @@ impl Asked {
         let management = facts.management.as_ref().err().filter(|_| self.management);
         // Without the bus nothing could be listened to: that was said.
         let listening = facts.heard.as_ref().err().filter(|_| self.listening && bus.is_none());
-        let of_others = [bus, management, listening].into_iter().flatten().cloned();
+        let store = facts.store.as_ref().err().filter(|_| self.store);
+        let of_others = [bus, management, store, listening].into_iter().flatten().cloned();
         of_files.chain(of_others).collect()
     }
 }
@@ -119,6 +122,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let asked = Asked {
         bus: !questions.hosts.is_empty(),
         management: questions.management.is_some(),
+        store: questions.store.is_some(),
         listening: questions.listen.is_some(),
     };
     let facts = tokio.block_on(gather(questions, note));

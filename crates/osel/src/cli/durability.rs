@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use crate::config::{Place, Remark, StoreConfig};
-use crate::store::inspect;
+use crate::store::{Durability, inspect};
 use crate::telemetry::chain;
 
 /// Looks at the database of a store, read-only and for seconds at most, and says what of it loses messages that were acknowledged.
 pub(super) fn remarks(store: &StoreConfig, file: Option<&Path>) -> Vec<Remark> {
     let StoreConfig::Postgres(config) = store else { return Vec::new() };
     let told = match inspect(config) {
-        Ok(durability) => durability.losses(),
+        Ok(durability) => told(&durability),
         Err(error) => {
             vec![format!("cannot be looked at, so that what it would lose is not known: {}", chain(&error))]
         }
@@ -18,4 +18,23 @@ pub(super) fn remarks(store: &StoreConfig, file: Option<&Path>) -> Vec<Remark> {
     let place = file.map_or(Place::Nowhere, |file| Place::File { path: file.to_owned(), line: None });
     let remark = |what| Remark { place: place.clone(), key: "store.url".to_owned(), what };
     told.into_iter().map(remark).collect()
+}
+
+fn told(durability: &Durability) -> Vec<String> {
+    let of_standby = "no server that can be written answers, only one that follows it: what follows is said of that one, osel waits for the other";
+    let first = durability.is_standby.then(|| of_standby.to_owned());
+    first.into_iter().chain(durability.losses().iter().map(ToString::to_string)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_only_a_standby_answers_is_told_before_what_is_seen_of_it() {
+        let durability = Durability { is_standby: true, full_page_writes: true, ..Durability::default() };
+        let told = told(&durability);
+        assert!(told[0].starts_with("no server that can be written answers"), "{told:?}");
+        assert!(told[1].starts_with("`fsync` is off") && told.len() == 2, "{told:?}");
+    }
 }

@@ -58,6 +58,8 @@ impl Fix {
 const NOTIFICATIONS: &str = "each service's configuration, [oslo_messaging_notifications]";
 /// Where a service says how it uses RabbitMQ.
 const RABBIT: &str = "each service's configuration, [oslo_messaging_rabbit]";
+/// Where PostgreSQL's settings are.
+const POSTGRESQL: &str = "postgresql.conf of the store's server";
 /// The broker's tool.
 const CTL: &str = "rabbitmqctl";
 
@@ -65,7 +67,7 @@ impl Id {
     /// What there is to say about it.
     pub const fn card(self) -> Card {
         use Severity::{Advice, Critical, Warning};
-        use Subject::{Broker, Notifications, Queues, Services, Traffic, Trove, Users};
+        use Subject::{Broker, Notifications, Queues, Services, Store, Traffic, Trove, Users};
         match self {
             Self::NoNotifications => Card {
                 id: "no-notifications",
@@ -301,6 +303,35 @@ impl Id {
                     value: "true",
                 },
             },
+            Self::StoreUnflushed => Card {
+                id: "store-unflushed",
+                subject: Store,
+                severity: Critical,
+                title: "the store's database does not keep what it has acknowledged",
+                meaning: "When its machine crashes, messages are lost that the bus no longer has, and the store may be damaged as a whole.",
+                fix: Fix { place: POSTGRESQL, setting: "fsync, full_page_writes", value: "on" },
+            },
+            Self::StoreEarlyCommit => Card {
+                id: "store-early-commit",
+                subject: Store,
+                severity: Warning,
+                title: "the store's database acknowledges before it is safe",
+                meaning: "osel asks for safe commits in its own sessions. Where a pooler hands them another's, or drops what they asked for, \
+                          a crash or a failover loses acknowledged messages.",
+                fix: Fix {
+                    place: "psql, as osel's role or the superuser",
+                    setting: "ALTER ROLE USER SET synchronous_commit",
+                    value: "on",
+                },
+            },
+            Self::StoreAsynchronousStandby => Card {
+                id: "store-asynchronous-standby",
+                subject: Store,
+                severity: Warning,
+                title: "the store's database has a standby that commits do not wait for",
+                meaning: "It lacks the last commits. When it is promoted, messages are lost that were acknowledged to the bus.",
+                fix: Fix { place: POSTGRESQL, setting: "synchronous_standby_names", value: "'STANDBY'" },
+            },
         }
     }
 }
@@ -337,6 +368,16 @@ impl Id {
                 "Trove knows no rotation. With another `inst_rpc_key_encr_key` it cannot read the keys of instances that are there \
                  and speaks with them no more; with another `taskmanager_rpc_encr_key` all its services must be restarted at once. \
                  Set them before the first instance, or plan to rebuild those there are."
+            }
+            Self::StoreUnflushed => {
+                "Reload the server, then run `sync` on its machine: what was written before is on disk only after that."
+            }
+            Self::StoreEarlyCommit => {
+                "What is set for the role in this database (`ALTER ROLE … IN DATABASE`) comes before it."
+            }
+            Self::StoreAsynchronousStandby => {
+                "Or never promote it. Commits, and osel with them, wait while a standby that is named is away: with two, \
+                 `ANY 1 (STANDBY, STANDBY)` goes on without one."
             }
             _ => return None,
         })

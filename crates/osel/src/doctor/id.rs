@@ -9,7 +9,7 @@ pub enum Severity {
     Advice,
     /// Something is not audited, or is open to more people than it should be.
     Warning,
-    /// Nothing is audited, or secrets are in the open.
+    /// Nothing is audited, what was may be lost whole, or secrets are in the open.
     Critical,
 }
 
@@ -41,6 +41,8 @@ pub enum Subject {
     Traffic,
     /// Trove's encrypted calls.
     Trove,
+    /// What osel's store may lose.
+    Store,
 }
 
 impl Subject {
@@ -54,6 +56,7 @@ impl Subject {
             Self::Services => "services",
             Self::Traffic => "traffic",
             Self::Trove => "trove",
+            Self::Store => "store",
         }
     }
 }
@@ -119,6 +122,12 @@ ids! {
     TroveDefaultKeys,
     /// Trove does not encrypt.
     TrovePlainRpc,
+    /// A crash of the database's machine loses or damages the store.
+    StoreUnflushed,
+    /// Commits of the store are acknowledged before they are safe.
+    StoreEarlyCommit,
+    /// A standby of the database that no commit waits for.
+    StoreAsynchronousStandby,
 }
 
 impl fmt::Display for Id {

@@ -25,5 +25,7 @@ mod suite_expiry;
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};
 pub use journal::{Journal, Reader};
-pub use postgres::{Access, Durability, LeaseSign, LeaseWatch, PostgresJournal, PostgresReader, inspect};
+pub use postgres::{
+    Access, Durability, LeaseSign, LeaseWatch, Loss, PostgresJournal, PostgresReader, inspect,
+};
 pub use sqlite::{BackupProgress, SqliteJournal, SqliteReader, Store};

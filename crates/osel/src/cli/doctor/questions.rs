@@ -109,12 +109,15 @@ fn by_config(config: &ConfigArg, source: Option<&str>) -> anyhow::Result<Result<
         Ok(config) => config,
         Err(code) => return Ok(Err(code)),
     };
+    let store = config.store.clone();
     let rabbitmq = chosen(config, source)?;
     let exchanges = rabbitmq.exchanges;
     let needed =
         if exchanges == DEFAULT_EXCHANGES { NEEDED.map(str::to_owned).to_vec() } else { exchanges.clone() };
     let wanted = Wanted { exchanges, needed, topics: rabbitmq.topics };
-    Ok(Ok(questions_of(rabbitmq.transport_url, rabbitmq.tls.as_ref(), rabbitmq.heartbeat_seconds, wanted)))
+    let tls = rabbitmq.tls.as_ref();
+    let questions = questions_of(rabbitmq.transport_url, tls, rabbitmq.heartbeat_seconds, wanted);
+    Ok(Ok(Questions { store: Some(store), ..questions }))
 }
 
 fn chosen(config: Config, source: Option<&str>) -> anyhow::Result<RabbitMqConfig> {

@@ -4,6 +4,7 @@ mod bus;
 mod files;
 mod management;
 mod seen;
+mod store;
 
 pub use bus::{Bus, Counts, Wanted};
 pub use files::{BusUser, ServiceFile, TroveFile};
@@ -12,3 +13,4 @@ pub use management::{
     User,
 };
 pub use seen::{Asked, Facts};
+pub use store::Store;

@@ -1,6 +1,6 @@
 //! Everything that was seen, together.
 
-use super::{Bus, Management, ServiceFile, TroveFile, Wanted};
+use super::{Bus, Management, ServiceFile, Store, TroveFile, Wanted};
 use crate::doctor::heard::Heard;
 
 /// What was seen, or why it could not be looked at.
@@ -21,6 +21,8 @@ pub struct Facts {
     pub services: Vec<(String, Asked<ServiceFile>)>,
     /// Configurations of Trove by the names of their files.
     pub troves: Vec<(String, Asked<TroveFile>)>,
+    /// osel's store.
+    pub store: Asked<Store>,
 }
 
 impl Facts {
@@ -34,6 +36,7 @@ impl Facts {
             heard: Err("needs to listen: give --listen SECONDS".to_owned()),
             services: Vec::new(),
             troves: Vec::new(),
+            store: Err("needs osel's configuration, which names the store: give -c FILE".to_owned()),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Access, bus, files, listen, management};
+use super::{Access, bus, files, listen, management, store};
+use crate::config::StoreConfig;
 use crate::doctor::facts::{Facts, Wanted};
 use crate::source::rabbitmq::Address;
 
@@ -22,17 +23,22 @@ pub struct Questions {
     pub services: Vec<PathBuf>,
     /// Configurations of Trove.
     pub troves: Vec<PathBuf>,
+    /// osel's store.
+    pub store: Option<StoreConfig>,
     /// How long to listen.
     pub listen: Option<Duration>,
 }
 
 /// Asks everything. `tell` is told what takes a while.
 pub async fn gather(questions: Questions, tell: impl Fn(String)) -> Facts {
-    let Questions { wanted, hosts, vhost, management, services, troves, listen } = questions;
+    let Questions { wanted, hosts, vhost, management, services, troves, store, listen } = questions;
     let mut facts = Facts::none(wanted);
     let name = |path: &PathBuf| path.display().to_string();
     facts.services = services.iter().map(|path| (name(path), files::service(path))).collect();
     facts.troves = troves.iter().map(|path| (name(path), files::trove(path))).collect();
+    if let Some(config) = store {
+        facts.store = store::look(config).await;
+    }
     let mut line = None;
     if !hosts.is_empty() {
         match bus::look(&hosts, &facts.wanted).await {

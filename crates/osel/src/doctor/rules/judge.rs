@@ -1,6 +1,6 @@
 //! All judgements, one after the other.
 
-use super::{broker, notifications, queues, readable, services, traffic, trove, users};
+use super::{broker, notifications, queues, readable, services, store, traffic, trove, users};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::Report;
 
@@ -15,5 +15,6 @@ pub fn judge(facts: &Facts) -> Report {
     services::judge(facts, &mut report);
     traffic::judge(facts, &mut report);
     trove::judge(facts, &mut report);
+    store::judge(facts, &mut report);
     report
 }

@@ -8,6 +8,7 @@ mod pattern;
 mod queues;
 mod readable;
 mod services;
+mod store;
 mod text;
 mod traffic;
 mod trove;

@@ -1,5 +1,6 @@
 //! Each check, found and clear: a well-kept cloud in which nothing is found, and one thing after the other broken in it.
 
+mod store;
 mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,12 +10,13 @@ use serde_json::{Value, json};
 use super::judge;
 use crate::doctor::facts::{
     Bus, BusUser, Connection, Consumer, Counts, Exchange, Facts, Management, Permission, Queue, ServiceFile,
-    TroveFile, User, Wanted,
+    Store, TroveFile, User, Wanted,
 };
 use crate::doctor::heard::Heard;
 use crate::doctor::id::Id;
 use crate::doctor::verdict::State;
 use crate::source::rabbitmq::Presence;
+use crate::store::Durability;
 use unknown::unknown;
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -134,6 +136,15 @@ fn good() -> Facts {
             "trove.conf".to_owned(),
             Ok(TroveFile { has_default_task_key: false, has_default_instance_key: false, encrypts: true }),
         )],
+        store: Ok(Store {
+            name: "store postgresql://osel@db/osel".to_owned(),
+            database: Some(Durability {
+                fsync: true,
+                full_page_writes: true,
+                synchronous_commit: "on".to_owned(),
+                ..Durability::default()
+            }),
+        }),
     }
 }
 
@@ -188,6 +199,7 @@ fn what_nothing_is_known_of_is_unchecked_and_not_clear() {
     facts.heard = Err("no".to_owned());
     facts.services.iter_mut().for_each(|(_, file)| *file = Err("no".to_owned()));
     facts.troves[0].1 = Err("no".to_owned());
+    facts.store = Err("no".to_owned());
     let refused = || "no".to_owned();
     *admin(&mut facts) = Management {
         version: Err(refused()),

@@ -15,6 +15,8 @@ pub(super) const LISTENING: &str = "listening";
 pub(super) const SERVICE_CONFIG: &str = "service-config";
 /// What a verdict by Trove's file is called while there is none.
 pub(super) const TROVE_CONFIG: &str = "trove-config";
+/// What a verdict by the store is called while there is none.
+pub(super) const STORE: &str = "store";
 /// Why there is no verdict by a service's file.
 pub(super) const NO_SERVICE_CONFIG: &str = "needs a service's file: give --service-config FILE";
 /// Why there is no verdict by Trove's file.

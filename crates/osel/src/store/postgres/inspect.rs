@@ -1,5 +1,6 @@
 //! What the database is set up to lose: settings and replication, looked at without changing anything.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::super::error::{JournalError, Place};
@@ -21,6 +22,8 @@ pub struct Durability {
     /// The standbys that are connected and that no commit waits for, by their names. Where commits wait for some, only a
     /// role that may see the states of all (`pg_monitor`) learns of the others.
     pub asynchronous_standbys: Vec<String>,
+    /// Whether the role may see the states of all standbys.
+    pub sees_states: bool,
     /// Whether the server is itself a standby, which cannot be written.
     pub is_standby: bool,
 }
@@ -48,7 +51,7 @@ async fn look(at: &At<'_>, session: &mut Session) -> Result<Durability, JournalE
         .query_opt(
             "SELECT current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on', \
              current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), \
-             pg_is_in_recovery()",
+             pg_is_in_recovery(), pg_has_role('pg_read_all_stats', 'USAGE')",
             &[],
         )
         .await
@@ -72,52 +75,100 @@ async fn look(at: &At<'_>, session: &mut Session) -> Result<Durability, JournalE
             synchronous_commit: rows::column(row, 2)?,
             synchronous_standby_names: rows::column(row, 3)?,
             asynchronous_standbys: Vec::new(),
+            sees_states: rows::column(row, 5)?,
             is_standby: rows::column(row, 4)?,
         })
     })
     .map(|found| Durability { asynchronous_standbys, ..found })
 }
 
+/// A way in which a database loses what it has acknowledged. Shown it says what to do, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// `fsync` is off.
+    Unflushed,
+    /// `full_page_writes` is off.
+    TornPages,
+    /// Commits do not wait for the disk: `synchronous_commit` is off.
+    CommitsBeforeDisk,
+    /// Commits do not wait for the standby's disk; `synchronous_commit` is this.
+    CommitsBeforeStandby(String),
+    /// Commits wait for none of these standbys.
+    AsynchronousStandbys(Vec<String>),
+}
+
 impl Durability {
-    /// What loses messages that were acknowledged, each as a sentence with what to do.
-    pub fn losses(&self) -> Vec<String> {
+    /// What loses messages that were acknowledged.
+    pub fn losses(&self) -> Vec<Loss> {
         let mut losses = Vec::new();
-        let mut loses = |text: String| losses.push(text);
-        if self.is_standby {
-            loses(
-                "no server that can be written answers, only one that follows it: what follows is said of that one, osel waits for the other"
-                    .to_owned(),
-            );
-        }
         if !self.fsync {
-            loses("`fsync` is off: a crash of the machine loses acknowledged messages, or the database; set it to `on`".to_owned());
+            losses.push(Loss::Unflushed);
         }
         if !self.full_page_writes {
-            loses(
-                "`full_page_writes` is off: a crash of the machine may damage the database; set it to `on`"
-                    .to_owned(),
-            );
+            losses.push(Loss::TornPages);
         }
         match self.synchronous_commit.as_str() {
-            "off" => loses(
-                "`synchronous_commit` is off for this role: commits are acknowledged before they are on disk, and a crash loses acknowledged \
-                 messages; osel asks for `on` in its own sessions, set it to `on` so that nothing depends on that"
-                    .to_owned(),
-            ),
-            level @ ("local" | "remote_write") if !self.synchronous_standby_names.is_empty() => loses(format!(
-                "`synchronous_commit` is `{level}` for this role: a failover loses acknowledged messages that are not on the standby's disk; \
-                 osel asks for `on` in its own sessions, set it to `on` so that nothing depends on that"
-            )),
+            "off" => losses.push(Loss::CommitsBeforeDisk),
+            // Without a standby that commits wait for these are as good as `on`.
+            level @ ("local" | "remote_write") if !self.synchronous_standby_names.is_empty() => {
+                losses.push(Loss::CommitsBeforeStandby(level.to_owned()));
+            }
             _ => {}
         }
         if !self.asynchronous_standbys.is_empty() {
-            loses(format!(
-                "replication to `{}` is asynchronous: a failover to it loses acknowledged messages; name it in `synchronous_standby_names`, or \
-                 never promote it",
-                self.asynchronous_standbys.join("`, `")
-            ));
+            losses.push(Loss::AsynchronousStandbys(self.asynchronous_standbys.clone()));
         }
         losses
+    }
+
+    /// Whether [`Self::asynchronous_standbys`] are all that are connected. Where commits wait for none every standby is
+    /// asynchronous; else the role has to see their states.
+    pub fn knows_standbys(&self) -> bool {
+        self.sees_states || self.synchronous_standby_names.is_empty()
+    }
+}
+
+impl Loss {
+    /// The setting, and what it loses when.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Unflushed => {
+                "`fsync` is off: a crash of the machine loses acknowledged messages, or the database"
+                    .to_owned()
+            }
+            Self::TornPages => {
+                "`full_page_writes` is off: a crash of the machine may damage the database".to_owned()
+            }
+            Self::CommitsBeforeDisk => {
+                "`synchronous_commit` is off for this role: commits are acknowledged before they are on \
+                                        disk, and a crash loses acknowledged messages"
+                    .to_owned()
+            }
+            Self::CommitsBeforeStandby(level) => format!(
+                "`synchronous_commit` is `{level}` for this role: a failover loses acknowledged messages that are not on the \
+                 standby's disk"
+            ),
+            Self::AsynchronousStandbys(names) => format!(
+                "replication to `{}` is asynchronous: a failover to it loses acknowledged messages",
+                names.join("`, `")
+            ),
+        }
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unflushed | Self::TornPages => "set it to `on`",
+            Self::CommitsBeforeDisk | Self::CommitsBeforeStandby(_) => {
+                "osel asks for `on` in its own sessions, set it to `on` so that nothing depends on that"
+            }
+            Self::AsynchronousStandbys(_) => "name it in `synchronous_standby_names`, or never promote it",
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what(), self.remedy())
     }
 }
 
@@ -139,7 +190,7 @@ mod tests {
         let losses = durability.losses();
         assert_eq!(losses.len(), wanted.len(), "{losses:?}");
         for (loss, wanted) in losses.iter().zip(wanted) {
-            assert!(loss.starts_with(wanted), "{loss}");
+            assert!(loss.to_string().starts_with(wanted), "{loss}");
         }
     }
 
@@ -152,14 +203,24 @@ mod tests {
         );
         for level in ["local", "remote_write"] {
             let durability = Durability { synchronous_commit: level.to_owned(), ..good() };
-            // Without a standby it is as good as `on`.
             check(&durability, &[]);
             let durability = Durability { synchronous_standby_names: "*".to_owned(), ..durability };
             check(&durability, &["`synchronous_commit`"]);
         }
         check(&Durability { synchronous_commit: "off".to_owned(), ..good() }, &["`synchronous_commit`"]);
-        check(&Durability { is_standby: true, ..good() }, &["no server that can be written answers"]);
         let durability = Durability { asynchronous_standbys: vec!["db2".to_owned()], ..good() };
         check(&durability, &["replication to `db2`"]);
+        assert_eq!(
+            durability.losses()[0].to_string(),
+            "replication to `db2` is asynchronous: a failover to it loses acknowledged messages; name it in \
+             `synchronous_standby_names`, or never promote it"
+        );
+    }
+
+    #[test]
+    fn standbys_are_known_where_all_are_asynchronous_or_their_states_are_seen() {
+        let some_wait = Durability { synchronous_standby_names: "db2".to_owned(), ..good() };
+        assert!(good().knows_standbys() && !some_wait.knows_standbys());
+        assert!(Durability { sees_states: true, ..some_wait }.knows_standbys());
     }
 }

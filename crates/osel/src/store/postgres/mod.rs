@@ -19,7 +19,7 @@ mod tests;
 mod tls;
 mod writer;
 
-pub use inspect::{Durability, inspect};
+pub use inspect::{Durability, Loss, inspect};
 pub use lease::{LeaseSign, LeaseWatch};
 pub use reader::PostgresReader;
 pub use writer::{Access, PostgresJournal};
