@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::super::super::until;
+use super::super::super::{Postgres, until};
 use super::super::{LIMIT, USER};
 use super::fault::Fault;
 use super::publishers::LARGE_BYTES;
@@ -17,7 +17,8 @@ const BURST: usize = QUEUE_BYTES_MAX / LARGE_BYTES * 3 / 2;
 
 impl World {
     /// Breaks it.
-    pub fn begin(&mut self, Planned { fault, pick, .. }: Planned) {
+    pub fn begin(&mut self, planned: Planned) {
+        let Planned { fault, pick, .. } = planned;
         match fault {
             Fault::KillOsel => self.osel.kill(),
             Fault::StopOsel => assert!(self.osel.stop().success()),
@@ -34,6 +35,7 @@ impl World {
                 Some(disk) => disk.fill(),
                 None => eprintln!("not tried: only root may mount a small disk"),
             },
+            Fault::StopDatabase => self.database().stop(planned.database_stop()),
             Fault::DeleteQueue => {
                 let queue = self.queue.clone();
                 self.admin().expect("the broker serves").delete_queue(&queue).unwrap();
@@ -67,9 +69,14 @@ impl World {
                     disk.free();
                 }
             }
+            Fault::StopDatabase => self.database().run(),
             Fault::RotatePassword => self.set_url(),
             Fault::CutNetwork | Fault::DeleteQueue => {}
         }
+    }
+
+    fn database(&self) -> &Postgres {
+        self.database.as_ref().expect("it is stopped only where there is one")
     }
 
     fn node(&self, pick: u64) -> usize {

@@ -14,6 +14,8 @@ pub struct Ground {
     pub is_quorum: bool,
     /// Whether the services' exchanges survive a restart of the broker.
     pub has_durable_exchanges: bool,
+    /// Whether osel writes to a database, else to a directory.
+    pub has_database: bool,
 }
 
 /// One thing that goes wrong and is put right again.
@@ -37,6 +39,8 @@ pub enum Fault {
     DelayNetwork,
     /// The store's disk is full.
     FillDisk,
+    /// The store's database is stopped, in order or as by a crash.
+    StopDatabase,
     /// Somebody deletes our queue with what is in it.
     DeleteQueue,
     /// More is published than the queue holds while nobody takes it.
@@ -51,7 +55,7 @@ pub enum Part {
     Process,
     Network,
     Broker,
-    Disk,
+    Store,
 }
 
 /// What may be lost for certain, the later the more.
@@ -66,7 +70,7 @@ pub enum Loss {
 }
 
 impl Fault {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::KillOsel,
         Self::StopOsel,
         Self::KillNode,
@@ -76,6 +80,7 @@ impl Fault {
         Self::StallNetwork,
         Self::DelayNetwork,
         Self::FillDisk,
+        Self::StopDatabase,
         Self::DeleteQueue,
         Self::Overflow,
         Self::RotatePassword,
@@ -90,14 +95,19 @@ impl Fault {
             Self::CutNetwork | Self::RefuseNetwork | Self::StallNetwork | Self::DelayNetwork => {
                 &[Part::Network]
             }
-            Self::FillDisk => &[Part::Disk],
+            Self::FillDisk | Self::StopDatabase => &[Part::Store],
             Self::Overflow => &[Part::Network, Part::Broker],
         }
     }
 
     /// Whether it can be played there.
     pub fn fits(self, ground: Ground) -> bool {
-        self != Self::KillMajority || ground.nodes > 1
+        match self {
+            Self::KillMajority => ground.nodes > 1,
+            Self::FillDisk => !ground.has_database,
+            Self::StopDatabase => ground.has_database,
+            _ => true,
+        }
     }
 
     /// What is lost by it, which therefore has to be told.
@@ -116,6 +126,7 @@ impl fmt::Display for Ground {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = if self.is_quorum { "quorum" } else { "classic" };
         let exchanges = if self.has_durable_exchanges { "durable" } else { "transient" };
-        write!(f, "{} node(s), {queue} queue, {exchanges} exchanges", self.nodes)
+        let store = if self.has_database { "database" } else { "directory" };
+        write!(f, "{} node(s), {queue} queue, {exchanges} exchanges, store in a {store}", self.nodes)
     }
 }

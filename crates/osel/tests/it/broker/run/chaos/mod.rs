@@ -1,4 +1,4 @@
-//! Chaos by seed: services publish and note what the broker confirmed, while osel, broker, network and disk are broken; in the end
+//! Chaos by seed: services publish and note what the broker confirmed, while osel, broker, network and store are broken; in the end
 //! every confirmed message has one record or lies in a gap, and every gap had a cause. `docs/chaos.md` says what is promised.
 //!
 //! [`fault`], [`schedule`] and [`judge`] are pure; [`world`] and [`deeds`] do it; [`publishers`],

@@ -11,6 +11,8 @@ use super::fault::{Fault, Ground, Loss, Part};
 
 /// How many outages a seed has: on one node, and in a cluster, whose nodes take longer to come back.
 const OUTAGES: [u64; 2] = [5, 4];
+/// Of so many seeds in a row one has its store in a database.
+const SEEDS_TO_A_DATABASE: u64 = 3;
 /// At most so many faults at one time.
 const FAULTS_MAX: u64 = 3;
 /// Within so many steps of each other the faults of one outage begin: all of them while the first is still felt.
@@ -28,6 +30,13 @@ pub struct Planned {
     pub lasts: u64,
     /// For what the fault leaves open, such as which node.
     pub pick: u64,
+}
+
+impl Planned {
+    /// How a database is stopped, as `pg_ctl` calls it: in order, or as by a crash.
+    pub fn database_stop(&self) -> &'static str {
+        if self.pick.is_multiple_of(2) { "fast" } else { "immediate" }
+    }
 }
 
 /// A seed played out.
@@ -59,6 +68,7 @@ impl Schedule {
             // In a cluster a classic queue is away with its node, and nobody who knows only that node can tell: decision 0006.
             is_quorum: nodes > 1 || random.percent(60),
             has_durable_exchanges: random.percent(30),
+            has_database: seed.is_multiple_of(SEEDS_TO_A_DATABASE),
         };
         let count = OUTAGES[usize::from(nodes > 1)];
         let outages = (0..count).map(|_| outage(&mut random, ground)).collect();
@@ -146,14 +156,37 @@ mod tests {
     }
 
     #[test]
+    fn each_store_is_broken_in_its_own_way_and_one_seed_of_three_has_a_database() {
+        let schedules: Vec<Schedule> = (0..200).map(Schedule::new).collect();
+        for three in schedules.windows(3) {
+            assert_eq!(three.iter().filter(|schedule| schedule.ground.has_database).count(), 1);
+        }
+        let mut modes = BTreeSet::new();
+        for schedule in &schedules {
+            for planned in schedule.outages.iter().flatten() {
+                match planned.fault {
+                    Fault::FillDisk => assert!(!schedule.ground.has_database, "{schedule}"),
+                    Fault::StopDatabase => {
+                        assert!(schedule.ground.has_database, "{schedule}");
+                        modes.insert(planned.database_stop());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(modes, BTreeSet::from(["fast", "immediate"]));
+    }
+
+    #[test]
     fn what_an_outage_costs_depends_on_where_it_happens() {
         let loss = |faults: &[Fault], nodes, has_durable_exchanges| {
-            let ground = Ground { nodes, is_quorum: true, has_durable_exchanges };
+            let ground = Ground { nodes, is_quorum: true, has_durable_exchanges, has_database: false };
             let plan = |&fault: &Fault| Planned { fault, begins: 0, lasts: 1, pick: 0 };
             let outage: Vec<Planned> = faults.iter().map(plan).collect();
             Schedule { seed: 0, ground, has_notifier: false, outages: Vec::new() }.loss(&outage)
         };
         assert_eq!(loss(&[Fault::KillOsel, Fault::StallNetwork, Fault::FillDisk], 1, false), Loss::Nothing);
+        assert_eq!(loss(&[Fault::KillOsel, Fault::StopDatabase], 1, false), Loss::Nothing);
         assert_eq!(loss(&[Fault::KillOsel, Fault::KillNode], 1, false), Loss::Bindings);
         assert_eq!(loss(&[Fault::KillNode], 1, true), Loss::Nothing);
         assert_eq!(loss(&[Fault::KillNode], 3, false), Loss::Nothing);
@@ -171,6 +204,7 @@ mod tests {
         assert!(has(|ground| ground.nodes == 3));
         assert!(has(|ground| ground.nodes == 1 && ground.is_quorum));
         assert!(has(|ground| !ground.is_quorum));
+        assert!(has(|ground| ground.has_database) && has(|ground| !ground.has_database));
         assert!(schedules.iter().any(|schedule| schedule.has_notifier));
         assert!(has(|ground| ground.has_durable_exchanges) && has(|ground| !ground.has_durable_exchanges));
     }

@@ -64,17 +64,42 @@ impl fmt::Display for Tally {
         write!(
             f,
             "seeds {seeds}, outages {outages}: osel killed {}, stopped {}; nodes killed {nodes_killed}; network cut or late {}; \
-             disk filled {}; queue deleted {}, overflowed {}; password rotated {}. \
+             disk filled {}; database stopped {}; queue deleted {}, overflowed {}; password rotated {}. \
              Messages confirmed {confirmed}, recorded {recorded}, in gaps {in_gaps}; gaps {gaps}; \
              back within {:.1} s",
             self.count(&[Fault::KillOsel]),
             self.count(&[Fault::StopOsel]),
             self.count(&network),
             self.count(&[Fault::FillDisk]),
+            self.count(&[Fault::StopDatabase]),
             self.count(&[Fault::DeleteQueue]),
             self.count(&[Fault::Overflow]),
             self.count(&[Fault::RotatePassword]),
             self.slowest.as_secs_f64(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_over_seeds_names_how_often_each_store_was_broken() {
+        let schedules = || (0..30).map(Schedule::new);
+        let planned = |fault| {
+            schedules()
+                .flat_map(|schedule| schedule.outages.concat())
+                .filter(|planned| planned.fault == fault)
+                .count()
+        };
+        let mut sum = Tally::default();
+        for schedule in schedules() {
+            sum.add(&Tally::of(&schedule, Counts::default(), 0, Duration::ZERO));
+        }
+        let (filled, stopped) = (planned(Fault::FillDisk), planned(Fault::StopDatabase));
+        assert!(filled > 0 && stopped > 0 && filled != stopped);
+        let said = sum.to_string();
+        assert!(said.contains(&format!("disk filled {filled}; database stopped {stopped};")), "{said}");
     }
 }

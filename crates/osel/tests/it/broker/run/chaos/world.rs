@@ -1,4 +1,4 @@
-//! What a seed plays with: a broker, a network, a small disk, services that publish, and osel amid them.
+//! What a seed plays with: a broker, a network, a small disk or a database, services that publish, and osel amid them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use osel_core::time::Timestamp;
 use osel_sim::random::Random;
 
-use super::super::super::{Client, Cluster, Fate, Options, Proxy, until};
+use super::super::super::{Client, Cluster, Fate, Options, Postgres, Proxy, free_port, until};
 use super::super::disk::Disk;
 use super::super::{LIMIT, Osel, PASSWORD, USER, clock};
 use super::fault::{Ground, Loss};
@@ -27,6 +27,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// So many lines osel may log of one life without trouble: started, listening, an exchange bound twice, stopped, and one to spare.
 const LINES_OF_A_LIFE: usize = 6;
+/// So many more where it has to take the lead: standing by, ready, the lead taken, and what the database would lose.
+const LINES_OF_A_LEAD: usize = 4;
 /// So many of an outage, whatever it was made of (issue of the bus).
 const LINES_OF_AN_OUTAGE: usize = 10;
 
@@ -40,8 +42,9 @@ pub struct World {
     notifier: Option<Notifier>,
     admin: Option<Client>,
     pub proxies: Vec<Proxy>,
-    /// None where only root may have one.
+    /// None where only root may have one, and where the store is a database.
     pub disk: Option<Disk>,
+    pub database: Option<Postgres>,
     pub cluster: Cluster,
     pub ground: Ground,
     /// How often the password was changed.
@@ -74,8 +77,17 @@ impl World {
              queue.kind = '{kind}'\nqueue.length_bytes_max = {QUEUE_BYTES_MAX}",
             ground.has_durable_exchanges
         );
-        let osel = Osel::new("chaos", "rabbit://later/", &further);
-        let disk = Disk::mount(PathBuf::from(osel.place.path("store")), &format!("size={DISK}m"));
+        let database = ground.has_database.then(|| Postgres::start(free_port(), ""));
+        let (osel, disk) = match &database {
+            Some(server) => {
+                (Osel::sharing("chaos", &server.database("osel"), "rabbit://later/", &further), None)
+            }
+            None => {
+                let osel = Osel::new("chaos", "rabbit://later/", &further);
+                let disk = Disk::mount(PathBuf::from(osel.place.path("store")), &format!("size={DISK}m"));
+                (osel, disk)
+            }
+        };
         let mut world = Self {
             osel,
             queue: String::new(),
@@ -84,6 +96,7 @@ impl World {
             admin: None,
             proxies,
             disk,
+            database,
             cluster,
             ground,
             passwords: 0,
@@ -211,7 +224,8 @@ impl World {
             self.osel.cursor().is_some_and(|cursor| cursor.drained > Some(ended))
         });
         assert!(self.osel.stop().success());
-        let log_lines_max = LINES_OF_A_LIFE * self.lives + LINES_OF_AN_OUTAGE * self.outages.len();
+        let lines_of_a_life = LINES_OF_A_LIFE + if self.ground.has_database { LINES_OF_A_LEAD } else { 0 };
+        let log_lines_max = lines_of_a_life * self.lives + LINES_OF_AN_OUTAGE * self.outages.len();
         Done { sent, outages: self.outages.clone(), log_lines_max }
     }
 }
