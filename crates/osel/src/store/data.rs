@@ -125,6 +125,21 @@ pub enum QuarantineState {
     Replayed,
 }
 
+impl QuarantineState {
+    /// Its number in tables.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Held => 0,
+            Self::Replayed => 1,
+        }
+    }
+
+    /// What a number in tables means; nothing for one that was never written.
+    pub(super) fn of_code(code: i64) -> Option<Self> {
+        [Self::Held, Self::Replayed].into_iter().find(|state| i64::from(state.code()) == code)
+    }
+}
+
 /// One message that could not be read; its bytes are its entry's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuarantineItem {
@@ -275,6 +290,13 @@ pub struct NewStore {
     pub id: [u8; 16],
     /// The time now.
     pub created_at: Timestamp,
+}
+
+impl NewStore {
+    /// The id as [`StoreInfo`] has it.
+    pub(super) fn id_text(&self) -> String {
+        self.id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// A saved state of the engine.

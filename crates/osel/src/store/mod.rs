@@ -14,6 +14,7 @@ pub mod code;
 pub mod data;
 mod due;
 pub mod error;
+mod format;
 pub mod journal;
 mod postgres;
 mod sqlite;

@@ -15,7 +15,7 @@ use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
 use super::expire;
 use super::lease::Term;
-use super::rows::{self, HEAD, quarantine_state};
+use super::rows::{self, HEAD};
 
 const ACTION: &str = "write";
 const UNMODELLED: i16 = 1;
@@ -266,7 +266,7 @@ impl Batch<'_> {
                         &plain(&item.reason),
                         &item.event_type.as_deref().map(plain),
                         &item.message_id.as_deref().map(plain),
-                        &quarantine_state(item.state),
+                        &i16::from(item.state.code()),
                     ],
                 )
                 .await

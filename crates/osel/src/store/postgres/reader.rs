@@ -15,6 +15,7 @@ use super::super::data::{
     SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::super::error::{JournalError, Place};
+use super::super::format::check_readable;
 use super::super::journal::{Each, Reader};
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
@@ -67,7 +68,7 @@ impl PostgresReader {
         this.read(async |at, session| {
             let format = schema::find(at, session).await?;
             let format = format.ok_or_else(|| JournalError::Missing { path: at.path.to_path_buf() })?;
-            schema::check_readable(at.path, format)
+            check_readable(at.path, format, schema::format_known())
         })?;
         Ok(this)
     }
@@ -259,7 +260,7 @@ impl Reader for PostgresReader {
     ) -> Result<(), JournalError> {
         let from = "quarantine WHERE id > $1 AND ($2::smallint IS NULL OR state = $2)";
         let sql = paged(QUARANTINE, "octet_length(reason)", "id", from);
-        let state = state.map(rows::quarantine_state);
+        let state = state.map(|state| i16::from(state.code()));
         self.walk(
             -1,
             |item: &QuarantineItem| integer(item.id),

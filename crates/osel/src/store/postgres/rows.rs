@@ -113,20 +113,9 @@ pub(super) fn quarantine_item(row: &Row) -> Read<QuarantineItem> {
         reason: column(row, 5)?,
         event_type: column(row, 6)?,
         message_id: column(row, 7)?,
-        state: match column::<i16>(row, 8)? {
-            0 => QuarantineState::Held,
-            1 => QuarantineState::Replayed,
-            _ => return Err(Malformed("a message is neither held nor replayed").into()),
-        },
+        state: QuarantineState::of_code(column::<i16>(row, 8)?.into())
+            .ok_or(Malformed("a message is neither held nor replayed"))?,
     })
-}
-
-/// A quarantined message's state as a number.
-pub(super) fn quarantine_state(state: QuarantineState) -> i16 {
-    match state {
-        QuarantineState::Held => 0,
-        QuarantineState::Replayed => 1,
-    }
 }
 
 /// A row of `cursors`.

@@ -4,10 +4,9 @@
 //! one applied. All that are due run in one transaction, together with the taking of the lease: nobody changes the
 //! tables beneath a leader. A newer format is refused, as nobody can know what it means.
 
-use std::path::Path;
-
 use super::super::data::{Head, NewStore};
 use super::super::error::{JournalError, Place};
+use super::super::format::format_of;
 use super::connect::{At, Session};
 use super::rows;
 
@@ -20,10 +19,6 @@ const MAKING: i64 = 0x6f73_656c;
 /// The format this program writes.
 pub(super) fn format_known() -> u32 {
     format_of(MIGRATIONS)
-}
-
-fn format_of(migrations: &[&str]) -> u32 {
-    u32::try_from(migrations.len()).unwrap_or(u32::MAX)
 }
 
 /// The format of the store in a database; none where there is no store.
@@ -78,7 +73,7 @@ pub(super) async fn create(
         for migration in migrations {
             session.batch(migration).await.map_err(&failed)?;
         }
-        let id: String = new.id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = new.id_text();
         let format = i32::try_from(format_of(migrations)).unwrap_or(i32::MAX);
         session
             .execute(
@@ -102,20 +97,6 @@ pub(super) fn check_known(at: &At<'_>, found: u32, migrations: &[&str]) -> Resul
         Err(JournalError::TooNew { path: at.path.to_path_buf(), found, known })
     } else {
         Ok(())
-    }
-}
-
-/// Refuses a format that is newer than what is known, or older for a reader.
-///
-/// # Errors
-/// As said.
-pub(super) fn check_readable(path: &Path, found: u32) -> Result<(), JournalError> {
-    let known = format_known();
-    let path = || path.to_path_buf();
-    match found.cmp(&known) {
-        std::cmp::Ordering::Greater => Err(JournalError::TooNew { path: path(), found, known }),
-        std::cmp::Ordering::Less => Err(JournalError::TooOld { path: path(), found, known }),
-        std::cmp::Ordering::Equal => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::data::{Commit, Counters, CursorRow, Head, QuarantineState};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
 use super::expire;
-use super::rows::{self, number, quarantine_state};
+use super::rows::{self, number};
 
 const ACTION: &str = "write";
 const UNMODELLED: u8 = 1;
@@ -253,7 +253,7 @@ impl Batch<'_> {
                 item.reason,
                 item.event_type,
                 item.message_id,
-                quarantine_state(item.state),
+                item.state.code(),
             ])
             .map_err(self.at.sql(Place::Quarantine, ACTION))?;
             if item.state == QuarantineState::Replayed {

@@ -19,6 +19,7 @@ use super::super::data::{
     QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::super::error::{JournalError, Place};
+use super::super::format::check_readable;
 use super::super::journal::{Each, Reader};
 use super::batch::{read_cursors, read_ledger, read_meta};
 use super::connect::{At, Mode, connect, integer};
@@ -234,7 +235,7 @@ impl Reader for SqliteReader {
         let sql = format!(
             "SELECT {QUARANTINE} FROM quarantine WHERE id > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY id"
         );
-        let state = state.map(rows::quarantine_state);
+        let state = state.map(QuarantineState::code);
         self.walk(
             -1,
             |item: &QuarantineItem| integer(item.id),
@@ -479,7 +480,7 @@ fn open_connection(at: &At<'_>) -> Result<(Connection, Option<Stamp>), JournalEr
 
 fn check_format(at: &At<'_>, connection: &Connection) -> Result<(), JournalError> {
     match schema::find(at, connection)? {
-        Found::Format(found) => schema::check_readable(at.path, found),
+        Found::Format(found) => check_readable(at.path, found, schema::format_known()),
         Found::Nothing => Err(JournalError::NotAStore {
             path: at.path.to_path_buf(),
             reason: "its making was cut short: make it again",

@@ -64,20 +64,12 @@ pub(super) fn quarantine_item(row: &Row<'_>) -> rusqlite::Result<QuarantineItem>
         reason: row.get(5)?,
         event_type: row.get(6)?,
         message_id: row.get(7)?,
-        state: match row.get(8)? {
-            0 => QuarantineState::Held,
-            1 => QuarantineState::Replayed,
-            other => return Err(rusqlite::Error::IntegralValueOutOfRange(8, other)),
-        },
+        state: quarantine_state(row.get(8)?)?,
     })
 }
 
-/// A quarantined message's state as a number.
-pub(super) fn quarantine_state(state: QuarantineState) -> i64 {
-    match state {
-        QuarantineState::Held => 0,
-        QuarantineState::Replayed => 1,
-    }
+fn quarantine_state(code: i64) -> rusqlite::Result<QuarantineState> {
+    QuarantineState::of_code(code).ok_or(rusqlite::Error::IntegralValueOutOfRange(8, code))
 }
 
 /// A row of `cursors`.

@@ -4,12 +4,11 @@
 //! last one applied. All that are due run in one transaction: a store is in its old format or in the new one,
 //! never between. A newer format is refused, as nobody can know what it means.
 
-use std::path::Path;
-
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::data::{Head, NewStore};
 use super::super::error::{JournalError, Place};
+use super::super::format::format_of;
 use super::connect::{At, integer};
 
 /// Every migration, oldest first; a format is how many of them were applied.
@@ -26,10 +25,6 @@ const APPLICATION_ID: i64 = 0x6f73_656c;
 /// The format this program writes.
 pub(super) fn format_known() -> u32 {
     format_of(MIGRATIONS)
-}
-
-fn format_of(migrations: &[&str]) -> u32 {
-    u32::try_from(migrations.len()).unwrap_or(u32::MAX)
 }
 
 /// What a database file is.
@@ -83,7 +78,7 @@ pub(super) fn create(
     for migration in migrations {
         transaction.execute_batch(migration).map_err(&failed)?;
     }
-    let id: String = new.id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = new.id_text();
     transaction
         .execute(
             "INSERT INTO meta (one, format, store_id, created_at, epoch, entry, seq, hash) \
@@ -93,20 +88,6 @@ pub(super) fn create(
         .map_err(&failed)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(&failed)?;
     transaction.commit().map_err(&failed)
-}
-
-/// Refuses a format that is newer than what is known, or older for a reader.
-///
-/// # Errors
-/// As said.
-pub(super) fn check_readable(path: &Path, found: u32) -> Result<(), JournalError> {
-    let known = format_known();
-    let path = || path.to_path_buf();
-    match found.cmp(&known) {
-        std::cmp::Ordering::Greater => Err(JournalError::TooNew { path: path(), found, known }),
-        std::cmp::Ordering::Less => Err(JournalError::TooOld { path: path(), found, known }),
-        std::cmp::Ordering::Equal => Ok(()),
-    }
 }
 
 /// Brings a store to the newest of the formats, if it is not there already.
@@ -147,6 +128,7 @@ mod tests {
 
     use super::super::super::data::Expiry;
     use super::super::super::error::ErrorClass;
+    use super::super::super::format::check_readable;
     use super::super::expire;
     use super::*;
 
@@ -232,8 +214,14 @@ mod tests {
             )
         );
         assert_eq!((error.class(), format(&connection)), (ErrorClass::Config, 9));
-        assert!(matches!(check_readable(Path::new("/x"), 9), Err(JournalError::TooNew { .. })));
-        assert!(matches!(check_readable(Path::new("/x"), 0), Err(JournalError::TooOld { .. })));
+        assert!(matches!(
+            check_readable(Path::new("/x"), 9, format_known()),
+            Err(JournalError::TooNew { .. })
+        ));
+        assert!(matches!(
+            check_readable(Path::new("/x"), 0, format_known()),
+            Err(JournalError::TooOld { .. })
+        ));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::super::check::check;
 use super::super::data::{Commit, Head, NewStore, SnapshotInfo, StoreInfo};
 use super::super::error::{JournalError, Place};
+use super::super::format::check_readable;
 use super::super::journal::{Journal, Reader};
 use super::batch::{self, Workspace, read_meta};
 use super::connect::{At, Mode, connect, empty_log, prepare_to_write};
@@ -233,7 +234,9 @@ fn foreign(directory: &Path) -> JournalError {
 fn open_connection(at: &At<'_>) -> Result<Connection, JournalError> {
     let mut connection = connect(at, &directory::database(at.path), Mode::Write)?;
     match schema::find(at, &connection)? {
-        Found::Format(found) if found > schema::format_known() => schema::check_readable(at.path, found)?,
+        Found::Format(found) if found > schema::format_known() => {
+            check_readable(at.path, found, schema::format_known())?;
+        }
         Found::Format(_) => {}
         Found::Nothing => {
             let reason = "its making was cut short: make it again";
