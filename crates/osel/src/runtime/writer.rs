@@ -103,12 +103,7 @@ pub enum Written {
     /// It is durable, with all before it.
     Durable(u64),
     /// It is not known to be durable, nor is any after it.
-    Failed {
-        /// Which; 0 when it was no batch but a snapshot.
-        batch: u64,
-        /// Why.
-        error: JournalError,
-    },
+    Failed(JournalError),
     /// Old content could not be let go of. It is tried again after a while, or with the next order; batches are written meanwhile.
     NotExpired(JournalError),
 }
@@ -248,7 +243,7 @@ impl Writer {
             match self.written.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Written::Durable(batch)) => self.durable = batch,
                 Ok(Written::NotExpired(_)) => {}
-                Ok(Written::Failed { .. }) | Err(_) => {
+                Ok(Written::Failed(_)) | Err(_) => {
                     self.thread = None;
                     return false;
                 }
@@ -266,7 +261,7 @@ impl Writer {
             match self.written.recv() {
                 Ok(Written::NotExpired(_)) => continue,
                 Ok(Written::Durable(batch)) => self.durable = batch,
-                Ok(Written::Failed { .. }) => {}
+                Ok(Written::Failed(_)) => {}
                 Err(_) => return Err(self.failure()),
             }
             break;
@@ -426,14 +421,14 @@ impl Writing {
             Ok(true) => {}
             Ok(false) => self.orders_done.store(self.orders, Ordering::Release),
             // Another writer has the store.
-            Err(error @ JournalError::Deposed { .. }) => return self.failed(0, error),
+            Err(error @ JournalError::Deposed { .. }) => return self.failed(error),
             Err(error) => {
                 self.expire_at = Some(Instant::now() + EXPIRY_BACK_OFF);
                 // Batches must not suffer for it. A busy store was not begun to be written.
                 let is_open = matches!(error, JournalError::Busy { .. });
                 self.tell(Written::NotExpired(error));
                 if !is_open && let Err(error) = self.journal.reopen() {
-                    return self.failed(0, error);
+                    return self.failed(error);
                 }
                 return Ok(());
             }
@@ -453,7 +448,7 @@ impl Writing {
             let (number, epoch, head) = (*number, self.journal.info().epoch, self.journal.head());
             match self.journal.commit(&batch.commit(epoch, head)) {
                 Ok(_) => self.is_durable(number),
-                Err(error) => self.failed(number, error)?,
+                Err(error) => self.failed(error)?,
             }
         }
         if self.is_expiring() && self.expire_at.is_none_or(|at| at <= Instant::now()) {
@@ -467,7 +462,6 @@ impl Writing {
         if !self.is_failing {
             return Ok(());
         }
-        let batch = self.waiting.front().map_or(0, |(number, _)| *number);
         match self.journal.reopen() {
             Ok(head) => {
                 self.is_failing = false;
@@ -477,7 +471,7 @@ impl Writing {
                 }
                 self.write_waiting()
             }
-            Err(error) => self.failed(batch, error),
+            Err(error) => self.failed(error),
         }
     }
 
@@ -497,7 +491,7 @@ impl Writing {
             Ok(value) => Ok(Some(value)),
             Err(error) => {
                 self.snapshot = None;
-                self.failed(0, error)?;
+                self.failed(error)?;
                 Ok(None)
             }
         }
@@ -512,13 +506,13 @@ impl Writing {
         self.tell(Written::Durable(number));
     }
 
-    fn failed(&mut self, batch: u64, error: JournalError) -> Result<(), JournalError> {
+    fn failed(&mut self, error: JournalError) -> Result<(), JournalError> {
         match self.on_failure {
             OnFailure::End => Err(error),
             OnFailure::Keep if error.class() == ErrorClass::Bug => Err(error),
             OnFailure::Keep => {
                 self.is_failing = true;
-                self.tell(Written::Failed { batch, error });
+                self.tell(Written::Failed(error));
                 Ok(())
             }
         }

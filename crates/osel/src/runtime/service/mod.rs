@@ -348,7 +348,7 @@ impl Service {
                         }
                     }
                 }
-                Written::Failed { error, .. } => self.failed(error)?,
+                Written::Failed(error) => self.failed(error)?,
                 Written::NotExpired(error) => self.keeper.not_expired(&error),
             }
         }
