@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
 use ::osel::store::{Counters, Reader, Store};
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::broker::until;
-use crate::command::{Place, json_lines, run};
+use crate::command::{Place, json_lines, program, run};
 
 /// For what happens at once, on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(90);
@@ -47,11 +47,9 @@ impl Daemon {
     pub fn start(&mut self) {
         assert!(self.process.is_none(), "it runs");
         let log = fs::File::options().create(true).append(true).open(self.place.path("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_osel"));
+        let mut command = program();
         command
             .args(["run", "-c", &self.place.path("osel.toml")])
-            .env_remove("OSEL_STORE__PATH")
-            .env_remove("OSEL_CONFIG")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
