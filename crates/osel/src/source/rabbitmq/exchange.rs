@@ -122,12 +122,12 @@ impl Exchange {
         }
     }
 
-    /// It is not there; `was_marked` where only the mark could tell whether it was bound.
-    pub fn absent(&mut self, was_marked: bool, now: Now) {
+    /// It is not there; `was_bound` where only the broker could tell whether it was bound before.
+    pub fn absent(&mut self, was_bound: bool, now: Now) {
         let (since, expected) = match self.state {
             State::Absent { since, expected, .. } => (since, expected),
             State::Bound | State::Unbound(_) => (now.moment, true),
-            State::Unknown | State::Denied { .. } => (now.moment, was_marked),
+            State::Unknown | State::Denied { .. } => (now.moment, was_bound),
         };
         let waited = now.moment.saturating_duration_since(since);
         let wait = match expected {

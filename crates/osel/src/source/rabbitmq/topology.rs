@@ -1,11 +1,13 @@
 //! What must be in place at the broker for nothing to pass by: our queue, its bindings, and the means to see when one was gone.
 //!
-//! AMQP tells neither bindings nor dropped messages, so two things of our own stand for them:
+//! AMQP tells neither bindings nor dropped messages, so things of our own stand for them:
 //!
 //! - A **mark** for each exchange we are bound to, an exchange of ours that is itself bound to our queue and that nobody publishes to.
 //!   What takes our binding away takes the mark away too: a restart of the broker, since the mark is not durable, like the services'
 //!   exchanges; the end of our queue, since the broker deletes an exchange that is `auto-delete` with its last binding. The exchange may
 //!   be back by the time we look, the mark is not. Where operators made their exchanges durable, the marks are durable too.
+//! - A **memory** of each exchange we were ever bound to, a durable exchange of ours that is bound to nothing. It outlives the broker's
+//!   restarts: where it is there and neither the exchange nor the mark is, the exchange may have been back without our binding.
 //! - The queue **dropped**, at most one message long, into which the broker puts what our bounded queue drops. That something is in it
 //!   says that the queue overflowed.
 //!
@@ -209,11 +211,13 @@ impl Topology {
         now: Now,
     ) -> Result<(), lapin::Error> {
         let mark = self.mark(name);
-        let was_marked = exchange.is_unknown() && probe.exchange(&mark).await? == Presence::There;
+        let was_bound = exchange.is_unknown()
+            && (probe.exchange(&mark).await? == Presence::There
+                || probe.exchange(&self.memory(name)).await? == Presence::There);
         if !exchange.is_absent() {
             probe.delete_exchange(&mark).await?;
         }
-        exchange.absent(was_marked, now);
+        exchange.absent(was_bound, now);
         Ok(())
     }
 
@@ -274,8 +278,13 @@ impl Topology {
             }
             self.exchanges.insert(name, exchange);
         }
+        if std::mem::take(&mut self.is_lost) {
+            // The gap says so by now. It would be told again at each start of an osel whose cloud has let the service go.
+            for (name, _) in self.exchanges.iter().filter(|(_, exchange)| exchange.is_lost()) {
+                probe.delete_exchange(&self.memory(name)).await?;
+            }
+        }
         let dropped = self.dropped();
-        self.is_lost = false;
         if why >= GapCause::Overflowed && probe.queue(&dropped).await?.is_some() {
             probe.channel().await?.queue_purge(dropped.into(), QueuePurgeOptions::default()).await?;
         }
@@ -302,24 +311,23 @@ impl Topology {
         Ok(Presence::There)
     }
 
-    /// Binds, and makes the mark that says so.
+    /// Binds, and makes the memory and the mark that say so.
     async fn bind_and_mark(&self, probe: &mut Probe<'_>, exchange: &str) -> Result<Presence, lapin::Error> {
         let bound = self.bind(probe, exchange).await?;
         if bound != Presence::There {
             return Ok(bound);
         }
-        let mark = self.mark(exchange);
-        // One that was made with other flags could not be declared.
+        let (mark, memory) = (self.mark(exchange), self.memory(exchange));
+        // Of the mark one that was made with other flags could not be declared.
         probe.delete_exchange(&mark).await?;
-        let durable = self.wanted.durable_exchanges;
-        let flags = ExchangeDeclareOptions {
-            durable,
-            internal: true,
-            auto_delete: true,
-            ..ExchangeDeclareOptions::default()
-        };
-        let (name, kind) = (mark.as_str().into(), ExchangeKind::Fanout);
-        probe.channel().await?.exchange_declare(name, kind, flags, FieldTable::default()).await?;
+        let own = ExchangeDeclareOptions { internal: true, ..ExchangeDeclareOptions::default() };
+        let durable = ExchangeDeclareOptions { durable: true, ..own };
+        let of_the_mark =
+            ExchangeDeclareOptions { durable: self.wanted.durable_exchanges, auto_delete: true, ..own };
+        for (name, flags) in [(&memory, durable), (&mark, of_the_mark)] {
+            let (name, table) = (name.as_str().into(), FieldTable::default());
+            probe.channel().await?.exchange_declare(name, ExchangeKind::Fanout, flags, table).await?;
+        }
         probe.bind(&self.wanted.queue, &mark, "").await
     }
 
@@ -398,6 +406,10 @@ impl Topology {
 
     fn mark(&self, exchange: &str) -> String {
         format!("{}.bound.{exchange}", self.wanted.queue)
+    }
+
+    fn memory(&self, exchange: &str) -> String {
+        format!("{}.known.{exchange}", self.wanted.queue)
     }
 }
 

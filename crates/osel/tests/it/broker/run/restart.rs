@@ -93,8 +93,24 @@ fn what_a_killed_broker_forgets_is_a_gap_as_wide_as_the_outage() {
     });
     loss.judge(&osel, &osel.gaps()[told.len()..]);
     assert!(osel.lines(&[""]).len() <= 20, "{}", osel.log());
-    assert!(osel.stop().success());
     ids.extend(waiting);
+
+    // Twice while osel is down, and the exchange was there in between.
+    let told = osel.gaps().len();
+    osel.kill();
+    let (loss, _) = Loss::suffer(&mut broker, "third", || ());
+    broker.settle_queues();
+    broker.kill();
+    broker.restart();
+    osel.start();
+    until("what was published in between lies in a gap", LIMIT, || osel.gaps().len() > told);
+    let [from, to, why] = osel.gaps().swap_remove(told);
+    assert!(from <= loss.killed && to >= loss.back && why.contains("not bound"), "{from} {to} {why}");
+    // Told once: it is written down.
+    assert!(osel.stop().success());
+    osel.start_and_listen();
+    assert!(osel.stop().success());
+    assert_eq!(osel.gaps().len(), told + 1);
     let recorded = osel.recorded_ids();
     assert!(ids.iter().all(|id| recorded.contains(id)));
     let mut once = recorded.clone();
