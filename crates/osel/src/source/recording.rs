@@ -10,6 +10,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use flate2::bufread::MultiGzDecoder;
 use osel_core::event::{Compression, Properties, RawMessage};
 use osel_core::time::Timestamp;
@@ -19,6 +22,12 @@ use super::line::{Body, Line, Lines};
 
 /// The longest line that is read: a body at its own limit, with every byte escaped, and its properties.
 pub const LINE_BYTES_MAX: usize = 128 << 20;
+
+/// RFC 4648 §4; captures are written by many tools, and some leave the padding out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+);
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -239,7 +248,7 @@ impl Messages {
         };
         let body = match (line.body, line.body_b64) {
             (Some(Body(body)), _) => body,
-            (None, Some(text)) => decode_base64(&text).ok_or(Fault::Base64)?,
+            (None, Some(text)) => BASE64.decode(&*text).map_err(|_| Fault::Base64)?,
             (None, None) => {
                 let what = "there is neither `body` nor `body_b64`".to_owned();
                 return Err(Fault::Line(LineFault { what, column: text.len() }));
@@ -347,30 +356,6 @@ pub fn source_name(path: &Path) -> String {
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let name = name.strip_suffix(".jsonl").or_else(|| name.strip_suffix(".json")).unwrap_or(name);
     if name.is_empty() { "recording".to_owned() } else { name.to_owned() }
-}
-
-/// RFC 4648 §4, padding optional, white space refused.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=').as_bytes();
-    let mut out = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut count) = (0_u32, 0);
-    for &byte in text {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    Some(out)
 }
 
 #[cfg(test)]
