@@ -33,6 +33,8 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 /// The configuration, which may come to hold a secret.
 const CONFIGURATION: &str = "etc/osel/osel.toml";
+/// Whom to write to.
+const MAINTAINER: &str = "The osel authors <openstack-discuss@lists.openstack.org>";
 /// What the program needs where `dpkg-shlibdeps` is not there to tell.
 const LIBRARIES: &str = "libc6, libgcc-s1";
 
@@ -100,7 +102,7 @@ fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
     for (shell, to) in COMPLETIONS {
         put(tree, to, told(Command::new(binary).args(["completions", shell]))?.as_bytes(), 0o644)?;
     }
-    let changes = crate::changelog::text(root)?;
+    let changes = debian_changelog(&version(root)?, &crate::changelog::text(root)?, &last_change(root)?);
     put(tree, "usr/share/doc/osel/changelog", changes.as_bytes(), 0o644)?;
     let pages = tree.join("usr/share/man/man1");
     folders(tree, &pages).with_context(|| format!("cannot make `{}`", pages.display()))?;
@@ -112,6 +114,28 @@ fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
     packed.push(tree.join("usr/share/doc/osel/changelog"));
     told(Command::new("gzip").arg("-9n").args(packed))?;
     Ok(())
+}
+
+/// The changelog in the form that Debian's tools read (deb-changelog(5)).
+fn debian_changelog(version: &str, changes: &str, date: &str) -> String {
+    let lines = changes.lines().map(|line| match (line.strip_prefix("## "), line.strip_prefix("- ")) {
+        (Some(heading), _) => format!("  [ {heading} ]\n"),
+        (_, Some(item)) => format!("  * {item}\n"),
+        _ if line.is_empty() => "\n".to_owned(),
+        _ => format!("  {line}\n"),
+    });
+    let lines: String = lines.collect();
+    format!("osel ({version}) unstable; urgency=medium\n\n{lines}\n -- {MAINTAINER}  {date}\n")
+}
+
+/// When the tree was changed last, as mail headers have it; now, where nobody can tell.
+fn last_change(root: &Path) -> Result<String> {
+    let mut asked = Command::new("git");
+    asked.args(["log", "-1", "--format=%cD"]).current_dir(root).stdin(Stdio::null()).stderr(Stdio::null());
+    let found = asked.output().ok().filter(|output| output.status.success());
+    let found = found.and_then(|output| String::from_utf8(output.stdout).ok());
+    let date = found.map_or_else(|| told(Command::new("date").args(["-R", "-u"])), Ok)?;
+    Ok(date.trim().to_owned())
 }
 
 /// What `dpkg` wants to know besides; the bytes of the whole.
@@ -138,7 +162,7 @@ fn seal(root: &Path, tree: &Path) -> Result<u64> {
 fn control(version: &str, architecture: &str, libraries: &str, bytes: u64) -> String {
     format!(
         "Package: osel\nVersion: {version}\nArchitecture: {architecture}\n\
-         Maintainer: The osel authors <openstack-discuss@lists.openstack.org>\nInstalled-Size: {}\n\
+         Maintainer: {MAINTAINER}\nInstalled-Size: {}\n\
          Depends: {libraries}, systemd | systemd-standalone-sysusers\nRecommends: ca-certificates\n\
          Section: net\nPriority: optional\nHomepage: https://opendev.org/openstack/osel\n\
          Description: OpenStack Event Listener\n \
@@ -217,4 +241,17 @@ fn told(program: &mut Command) -> Result<String> {
         bail!("`{shown}` failed: {}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` prints what is no text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changelog_is_in_the_form_of_debian() {
+        let changes = "## New\n\n- Sees. (#2)\n- Sees\n  more. (#3)\n";
+        let wanted = "osel (0.1.0) unstable; urgency=medium\n\n  [ New ]\n\n  * Sees. (#2)\n  * Sees\n    more. (#3)\n\n \
+                      -- The osel authors <openstack-discuss@lists.openstack.org>  Thu, 26 Nov 2026 00:00:00 +0000\n";
+        assert_eq!(debian_changelog("0.1.0", changes, "Thu, 26 Nov 2026 00:00:00 +0000"), wanted);
+    }
 }
