@@ -19,11 +19,9 @@
 
 mod backoff;
 mod batch;
-mod clock;
 mod continuity;
 mod limits;
 mod machine;
-mod trouble;
 mod words;
 
 #[cfg(test)]
