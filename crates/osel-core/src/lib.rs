@@ -13,5 +13,6 @@ pub mod model;
 pub mod names;
 pub mod pace;
 pub mod plan;
+pub mod survey;
 pub mod time;
 pub mod trail;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::continuity::{Cursor, Gap, GapCause, QueueReport};
-use crate::pace::{Turn, Wrong};
+use crate::pace::{Severity, Turn, Wrong};
 use crate::time::Timestamp;
 
 /// One attempt to connect and what comes of it. Given out by [`IntakeOrder::ConnectAt`], never twice by the
@@ -104,17 +104,6 @@ pub enum LogLine {
         /// How many were handed over and not committed.
         messages: u64,
     },
-}
-
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// A change of state as it should be.
-    Info,
-    /// Odd; it recovered or will.
-    Warn,
-    /// Evidence was lost, or somebody has to act.
-    Error,
 }
 
 impl From<Turn<Why>> for LogLine {

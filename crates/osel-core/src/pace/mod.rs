@@ -14,6 +14,17 @@ pub const STEADY_MICROS: u64 = 60_000_000;
 /// The time between two reminders, however many attempts were made in between (contract §2.3).
 pub const REMINDER_MICROS: u64 = 600_000_000;
 
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// A change of state as it should be.
+    Info,
+    /// Odd; it recovered or will.
+    Warn,
+    /// Evidence was lost, or somebody has to act.
+    Error,
+}
+
 /// A wait that doubles with each failure before, up to a cap.
 pub(crate) fn doubled(base: u64, times: usize, cap: u64) -> u64 {
     let factor = u32::try_from(times).ok().and_then(|times| 1_u64.checked_shl(times)).unwrap_or(u64::MAX);
