@@ -156,9 +156,10 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
         }
     };
     // How many sources there are is known of a good configuration only; of another, no number is taken for too large.
-    let sources = loaded.as_ref().map_or(usize::MAX, |config| config.sources.len());
+    let count = |of: fn(&Config) -> usize| loaded.as_ref().map_or(usize::MAX, of);
+    let (sources, clouds) = (count(|config| config.sources.len()), count(|config| config.openstack.len()));
     let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
-    warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), sources));
+    warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), sources, clouds));
     (loaded, warnings)
 }
 

@@ -8,6 +8,7 @@
 //! (a table into its part of [`Config`]). [`keys`] is the list of all keys, of which the example and the reference page are made.
 
 mod check;
+mod check_openstack;
 mod check_retention;
 mod check_source;
 mod check_store;
@@ -35,9 +36,9 @@ pub use load::{
     TRANSPORT_VARIABLE, unknown_variables,
 };
 pub use parts::{
-    BrokerHost, BusConfig, Config, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,
-    QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig,
-    TlsConfig, TransportUrl,
+    ApiInterface, BrokerHost, BusConfig, Config, FileConfig, HttpConfig, Level, LogConfig, LogFormat,
+    ModelConfig, OpenStackConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig,
+    SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use remark::{Place, Problems, Remark, Warning};
