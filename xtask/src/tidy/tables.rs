@@ -60,7 +60,9 @@ const CORE: ModuleTable = ModuleTable {
         row("plan", &["model", "exposure", "finding"]),
         row("trail", &["event", "finding", "plan"]),
         row("engine", &["event", "decode", "model", "exposure", "names", "finding", "rule", "plan", "trail"]),
-        row("intake", &["event"]),
+        row("pace", &[]),
+        row("intake", &["event", "pace"]),
+        row("survey", &["event", "pace"]),
     ],
 };
 
