@@ -12,6 +12,7 @@
 mod choose;
 mod fill;
 mod identifiers;
+mod index;
 mod inventory;
 mod operations;
 mod plan;
@@ -21,6 +22,7 @@ mod template;
 mod text;
 mod world;
 
+pub use index::{COLLECTIONS, Indexed, Place};
 pub use stream::{GenerateOptions, Generator};
 
 #[cfg(test)]

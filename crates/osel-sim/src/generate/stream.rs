@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::fill::{Audit, Filler, Scene};
 use super::identifiers::{Identifiers, Kind};
+use super::inventory::Objects;
 use super::operations::Storm;
 use super::plan::plan;
 use super::template::{Depth, Templates};
@@ -39,8 +40,8 @@ pub struct Generator {
     pub(super) storm: Storm,
     /// How many projects there were at first: those have networks and groups.
     pub(super) planned: usize,
+    pub(super) identifiers: Identifiers,
     options: GenerateOptions,
-    identifiers: Identifiers,
     bodies: Templates,
     lines: Templates,
     plain: Templates,
@@ -145,7 +146,12 @@ impl Generator {
     /// # Errors
     /// What the writer says.
     pub fn write_inventory(&self, out: &mut dyn Write) -> io::Result<()> {
-        super::inventory::write(&self.world, &self.plain, self.identifiers, self.now, out)
+        super::inventory::write(self.objects(), self.now, out)
+    }
+
+    /// What writes the objects of the cloud.
+    pub(super) fn objects(&self) -> Objects<'_> {
+        Objects::new(&self.world, &self.plain, self.identifiers)
     }
 
     /// A call of a user of the project, about nothing yet.
