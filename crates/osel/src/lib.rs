@@ -9,4 +9,5 @@ pub mod runtime;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod web;
