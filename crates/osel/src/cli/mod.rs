@@ -13,6 +13,7 @@ mod exposure;
 mod inventory;
 mod ledger;
 mod open;
+mod openstack;
 mod output;
 mod quarantine;
 mod reach;

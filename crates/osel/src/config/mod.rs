@@ -30,7 +30,7 @@ mod tree;
 mod tests;
 
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
-pub use files::{FileError, read as read_file, read_secret};
+pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
     TRANSPORT_VARIABLE, unknown_variables,
@@ -41,6 +41,7 @@ pub use parts::{
     SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
+pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

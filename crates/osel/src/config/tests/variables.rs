@@ -110,6 +110,7 @@ fn a_variable_that_sets_nothing_is_told() {
     let beyond = "OSEL_SOURCE__2__REGION: is of no source: there are 2, counted from 0; a further one begins with its NAME";
     check("OSEL_SOURCE__2__REGION", &[beyond]);
     check("OSEL_OPENSTACK__0__CLOUD", &[]);
-    let beyond = "OSEL_OPENSTACK__2__CLOUD: is of no API: there are 1, counted from 0, and each number before is one";
+    let beyond =
+        "OSEL_OPENSTACK__2__CLOUD: is of no API: there are 1, counted from 0, and each number before is one";
     check("OSEL_OPENSTACK__2__CLOUD", &[beyond]);
 }
