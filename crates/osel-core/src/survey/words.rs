@@ -56,7 +56,7 @@ pub enum Reason {
     Schedule,
     /// More looks were wished than may wait.
     Looks,
-    /// Messages of a source were or may have been lost.
+    /// Messages of a source were or may have been lost, or nobody had listened to it before.
     Gap,
     /// What happened before the start is not known.
     Start,
@@ -78,7 +78,7 @@ pub struct Look {
 pub enum SurveyInput {
     /// This process leads its store: the API may be asked.
     Start,
-    /// A gap of a source of the region was written down, and the source is whole again.
+    /// A gap of a source of the region was written down, or its queue is in place that was not: what was missed can be read now.
     Gap,
     /// An object should be looked at.
     Wished(Look),

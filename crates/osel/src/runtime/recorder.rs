@@ -4,6 +4,7 @@
 //! stays whole, and the next one goes on from there.
 
 mod batches;
+mod reading;
 mod sealing;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -39,6 +39,11 @@ impl Recorder {
         !self.batch.is_empty() || !self.counted.is_empty()
     }
 
+    /// How many batches were given to be written so far.
+    pub fn given_batches(&self) -> u64 {
+        self.writer.given()
+    }
+
     /// How many batches have become durable so far.
     ///
     /// # Errors
