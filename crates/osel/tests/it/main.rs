@@ -44,6 +44,8 @@ mod retention_race;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
+mod second_opinion;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod tamper;
