@@ -1,4 +1,4 @@
-//! What metrics say of APIs. What each means stands in docs/operations.md.
+//! What metrics say of APIs and of what their reads have shown. What each means stands in docs/operations.md.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use prometheus_client::registry::Unit;
 use super::metrics::{flag, seconds};
 use crate::runtime::service::{ApiStatus, ServiceStatus};
 
-/// All of a status; nothing where no API is configured.
+/// All of a status; nothing where no API is configured and no read has shown a difference.
 pub(super) fn encode(out: &mut DescriptorEncoder<'_>, status: &ServiceStatus) -> Result<(), fmt::Error> {
     let all = &status.apis;
     let in_seconds = Some(&Unit::Seconds);
@@ -45,7 +45,18 @@ pub(super) fn encode(out: &mut DescriptorEncoder<'_>, status: &ServiceStatus) ->
     let help = "Single objects that were looked at, since the start.";
     counters(out, all, "openstack_looks", help, |api| api.looks)?;
     let help = "Reads and looks that failed, since the start.";
-    counters(out, all, "openstack_failures", help, |api| api.failures)
+    counters(out, all, "openstack_failures", help, |api| api.failures)?;
+    drift(out, status)
+}
+
+fn drift(out: &mut DescriptorEncoder<'_>, status: &ServiceStatus) -> Result<(), fmt::Error> {
+    let help = "Objects that a read showed to be different from the model, over all starts.";
+    let mut family = out.encode_descriptor("drift", help, None, MetricType::Counter)?;
+    for (region, kind, count) in &status.drift {
+        let labels = [label(region.as_ref()), ("kind", kind.singular())];
+        family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(count, None)?;
+    }
+    Ok(())
 }
 
 fn gauges(

@@ -61,7 +61,11 @@ impl Service {
             return Ok(());
         }
         let now = self.now();
-        if self.apis.iter().any(Surveyor::is_ending) && !self.recorder.read_on(now)? {
+        if self.apis.iter().any(Surveyor::is_ending) {
+            if self.recorder.read_on(now)? {
+                // A page would have to bring this to its end first, in one long step.
+                return Ok(());
+            }
             for index in 0..self.apis.len() {
                 if let Some(input) = self.apis[index].read_ended(now) {
                     self.survey(index, input)?;

@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use osel_core::engine::{EngineOptions, ScanOutcome};
+use osel_core::engine::{Engine, EngineOptions, ScanOutcome};
+use osel_core::event::Kind;
 use osel_core::intake::{IntakeInput, StoreTrouble};
 use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
@@ -296,6 +297,7 @@ impl Service {
             commits: commits.clone(),
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
             apis: apis.iter().map(Surveyor::status).collect(),
+            drift: drift(recorder.engine()),
         });
     }
 
@@ -472,4 +474,8 @@ impl Service {
             }
         }
     }
+}
+
+fn drift(engine: &Engine) -> Vec<(Option<Arc<str>>, Kind, u64)> {
+    engine.drift().iter().map(|((region, kind), count)| (region.clone(), *kind, *count)).collect()
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use osel_core::engine::SourceLedger;
+use osel_core::event::Kind;
 use osel_core::intake::Intake;
 use osel_core::time::Timestamp;
 use tokio::sync::watch;
@@ -41,6 +42,8 @@ pub struct ServiceStatus {
     pub sources: Vec<SourceStatus>,
     /// The APIs that are asked as a second opinion, in the order of the configuration.
     pub apis: Vec<ApiStatus>,
+    /// How many differences reads have shown, by region and kind, over all starts.
+    pub drift: Vec<(Option<Arc<str>>, Kind, u64)>,
 }
 
 /// How far the daemon has come.
@@ -130,6 +133,7 @@ impl ServiceStatus {
             commits: Times::default(),
             sources: Vec::new(),
             apis: Vec::new(),
+            drift: Vec::new(),
         }
     }
 
