@@ -33,6 +33,8 @@ mod kill;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
+mod openstack;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod packaging;
