@@ -179,7 +179,7 @@ pub struct BrokerHost {
     pub password: Secret,
 }
 
-/// TLS to the broker. Certificates are always verified: there is no key that turns it off.
+/// TLS to a server. Certificates are verified unless whoever connects was told otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
     /// The authorities that may have signed the broker's certificate, as PEM; the system's when there is none.

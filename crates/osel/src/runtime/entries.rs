@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use osel_core::decode::{Decoded, Defect, DefectKind, decode};
+use osel_core::decode::{Decoded, Defect, DefectKind, Item, decode, read_item};
 use osel_core::engine::{
     Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, Retention,
     RunId, SourceGap,
@@ -13,7 +13,6 @@ use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::source::inventory::{Item, read_item};
 use crate::source::recording::compression;
 use crate::store::{Entry, EntryKind};
 

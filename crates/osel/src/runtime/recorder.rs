@@ -9,7 +9,7 @@ mod sealing;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use osel_core::decode::{Decoded, decode};
+use osel_core::decode::{Decoded, ItemPage, decode};
 use osel_core::engine::{
     Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, Retention, RunId,
     ScanCommand, ScanOutcome, SourceGap,
@@ -24,7 +24,6 @@ use super::salts::Salts;
 use super::state::Follower;
 use super::writer::{Batch, OnFailure, Writer};
 use super::{entries, snapshots, state};
-use crate::source::inventory::Page;
 use crate::source::place::Place;
 use crate::store::{
     CommandRow, CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, QuarantineItem,
@@ -288,10 +287,10 @@ impl Recorder {
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
-    pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: Page) -> Result<(), RecordError> {
+    pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: ItemPage) -> Result<(), RecordError> {
         self.tell_options(now);
         let head = entries::page_head(run);
-        let Page { items, text } = page;
+        let ItemPage { items, text } = page;
         let (objects, names) = entries::split_items(items.into_iter(), run);
         self.entry += 1;
         self.handle(now, Input::Page(objects));

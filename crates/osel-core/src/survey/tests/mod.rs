@@ -1,0 +1,1 @@
+//! What a survey orders and when: scripts, and random drivers.
