@@ -19,6 +19,8 @@ mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod emulated;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod file_source;
