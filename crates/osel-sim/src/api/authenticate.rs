@@ -134,7 +134,7 @@ fn enter(state: &mut State, body: &[u8]) -> Result<Token, Refused> {
     }
     let scope = match shown.scope {
         Some(scope) => scope,
-        None => scope(state, auth.get("scope"))?,
+        None => scope(state, auth.get("scope"), &shown.account)?,
     };
     let roles = shown.account.roles(&scope);
     if roles.is_empty() && scope != Scope::Unscoped {
@@ -221,19 +221,24 @@ fn named(state: &State, user: &Value) -> Result<Account, Refused> {
 fn domain(state: &State, domain: &Value) -> Result<String, Refused> {
     match (domain["id"].as_str(), domain["name"].as_str()) {
         (Some(id), _) => Ok(id.to_owned()),
-        (None, Some(name)) => by_name(state, "domains", name, None).ok_or(Refused::Unknown),
+        (None, Some(name)) => by_name(state, "domains", name, &|_, _| true).ok_or(Refused::Unknown),
         (None, None) => Err(Refused::Malformed),
     }
 }
 
-fn scope(state: &State, scope: Option<&Value>) -> Result<Scope, Refused> {
+fn scope(state: &State, scope: Option<&Value>, account: &Account) -> Result<Scope, Refused> {
     let Some(scope) = scope.filter(|scope| **scope != json!("unscoped")) else { return Ok(Scope::Unscoped) };
     if let Some(project) = scope.get("project") {
         let id = match (project["id"].as_str(), project["name"].as_str()) {
             (Some(id), _) => id.to_owned(),
             (None, Some(name)) => {
                 let domain = domain(state, &project["domain"])?;
-                by_name(state, "projects", name, Some(&domain)).ok_or(Refused::Unknown)?
+                // An inventory may have a project of the same name as one of the accounts' own.
+                let is_granted = |id: &str| !account.roles(&Scope::Project(id.to_owned())).is_empty();
+                by_name(state, "projects", name, &|id, project| {
+                    project["domain_id"] == *domain && is_granted(id)
+                })
+                .ok_or(Refused::Unknown)?
             }
             (None, None) => return Err(Refused::Malformed),
         };
@@ -248,11 +253,16 @@ fn scope(state: &State, scope: Option<&Value>) -> Result<Scope, Refused> {
     Err(Refused::Malformed)
 }
 
-fn by_name(state: &State, collection: &str, name: &str, domain: Option<&str>) -> Option<String> {
+fn by_name(
+    state: &State,
+    collection: &str,
+    name: &str,
+    is_meant: &dyn Fn(&str, &Value) -> bool,
+) -> Option<String> {
     let mut found = None;
     state.cloud.each(collection, super::cloud::Part::default(), &mut |id, text| {
         let object: Value = serde_json::from_str(text).unwrap_or_default();
-        if object["name"] == name && domain.is_none_or(|domain| object["domain_id"] == domain) {
+        if object["name"] == name && is_meant(id, &object) {
             found = Some(id.to_owned());
         }
         found.is_none()

@@ -46,8 +46,12 @@ impl Cloud {
 
     /// A cloud of any size by chance from a seed.
     pub fn generated(options: GenerateOptions) -> Self {
-        let indexed = Indexed::new(Generator::new(options));
-        Self { generated: Some(Box::new(indexed)), ..Self::default() }
+        Self::of_generator(Generator::new(options))
+    }
+
+    /// The cloud of a generator as it is now.
+    pub fn of_generator(generator: Generator) -> Self {
+        Self { generated: Some(Box::new(Indexed::new(generator))), ..Self::default() }
     }
 
     /// The generated cloud, where there is one.

@@ -26,7 +26,7 @@ mod tokens;
 
 pub use accounts::{Account, Credential, Grant, Scope};
 pub use cloud::Cloud;
-pub use fault::{Fault, What};
+pub use fault::{Fault, UnknownFault, What};
 pub use options::Options;
 pub use server::{Emulated, Start};
 

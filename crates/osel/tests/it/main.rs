@@ -19,6 +19,8 @@ mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod emulated;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod file_source;
@@ -32,6 +34,8 @@ mod http;
 mod kill;
 #[cfg(test)]
 mod notify;
+#[cfg(test)]
+mod openstack;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
