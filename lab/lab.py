@@ -13,6 +13,7 @@ from pathlib import Path
 
 import api
 import scenario
+import silent
 from services import Cloud, Processes
 
 QUIET = 3
@@ -142,6 +143,12 @@ def main():
         osel.await_quiet()
         say("played")
         problems = check(osel, arguments.judge, api.inventory(admin))
+        silent.ask_from_now_on(osel)
+        changed = silent.play(stage, osel.await_quiet)
+        osel.await_quiet()
+        silent.read_again(osel)
+        say("what changed in silence is read")
+        problems += check(osel, arguments.judge, api.inventory(admin)) + silent.check(osel, changed)
         code = processes.stop(osel.child)
         if code:
             problems.append(f"osel ended with {code}")

@@ -13,8 +13,17 @@ const LIMIT: Duration = Duration::from_hours(24);
 
 /// `cargo xtask sim`: the simulator, optimised, since it is worth what it gets through.
 pub(crate) fn sim(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    simulator(root, &[], arguments)
+}
+
+/// `cargo xtask cloudgen`: the generator of clouds, optimised, since a million ports are many.
+pub(crate) fn cloudgen(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    simulator(root, &["cloudgen"], arguments)
+}
+
+fn simulator(root: &Path, command: &[&str], arguments: &[String]) -> Result<ExitCode> {
     let mut cargo = command::cargo(root);
-    cargo.args(["run", "--release", "--package", "osel-sim", "--"]).args(arguments);
+    cargo.args(["run", "--release", "--package", "osel-sim", "--"]).args(command).args(arguments);
     Ok(code(command::run(cargo, LIMIT)?))
 }
 

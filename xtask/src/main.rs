@@ -28,6 +28,8 @@ usage: cargo xtask CHORE [ARGUMENT]...
   test [-- ARGUMENT]...    install what the tests need, then run them all; arguments go to the test runner
   lab [--rounds N]         real Keystone and Neutron beside osel: a scenario by their APIs, and the model against what they say
   sim [ARGUMENT]...        simulate clouds and faults by seed: [--seeds N] [--seed S]
+  cloudgen [OPTION]...     make a cloud of any size, a stream of its notifications, and serve it as Keystone and Neutron would:
+                           cloudgen --help
   chaos [--minutes N] [--seed S]
                            break broker, network, disk and osel by seed, until the time is over or a promise is broken
   bench [ARGUMENT]...      run the benchmarks
@@ -65,6 +67,7 @@ fn run(chore: &str, arguments: &[String]) -> Result<ExitCode> {
         "test" => testing::run(&root, arguments),
         "lab" => lab::run(&root, arguments),
         "sim" => forward::sim(&root, arguments),
+        "cloudgen" => forward::cloudgen(&root, arguments),
         "chaos" => chaos::run(&root, arguments),
         "bench" => forward::bench(&root, arguments),
         "docs" => docs::run(&root, arguments),

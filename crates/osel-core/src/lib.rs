@@ -11,6 +11,8 @@ pub mod ids;
 pub mod intake;
 pub mod model;
 pub mod names;
+pub mod pace;
 pub mod plan;
+pub mod survey;
 pub mod time;
 pub mod trail;

@@ -7,12 +7,14 @@
 //! - [`cloud`] is a simulated cloud: operations by chance from a seed, the notifications they make in the
 //!   shapes of a release, and the truth beside them. [`schedule`] does to its messages what a bus may do.
 //! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
+//! - [`api`] serves a cloud as Keystone and Neutron would, and fails as they do.
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.
 
+pub mod api;
 pub mod check;
 pub mod cloud;
 pub mod command;

@@ -60,7 +60,9 @@ const CORE: ModuleTable = ModuleTable {
         row("plan", &["model", "exposure", "finding"]),
         row("trail", &["event", "finding", "plan"]),
         row("engine", &["event", "decode", "model", "exposure", "names", "finding", "rule", "plan", "trail"]),
-        row("intake", &["event"]),
+        row("pace", &[]),
+        row("intake", &["event", "pace"]),
+        row("survey", &["event", "pace"]),
     ],
 };
 
@@ -72,12 +74,14 @@ const OSEL: ModuleTable = ModuleTable {
         // What is logged, and how, is configured too.
         row("telemetry", &["config"]),
         row("config", &[]),
-        row("source", &["config", "telemetry"]),
-        row("openstack", &["config", "telemetry"]),
+        // What several drivers need of rustls.
+        row("tls", &["config"]),
+        row("source", &["config", "telemetry", "tls"]),
+        row("openstack", &["config", "telemetry", "tls"]),
         row("action", &["config", "telemetry"]),
         row("store", &["config", "telemetry"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
-        row("doctor", &["config", "telemetry", "source", "store"]),
+        row("doctor", &["config", "telemetry", "tls", "source", "store"]),
         row("runtime", &["config", "telemetry", "source", "openstack", "action", "store"]),
         row("web", &["config", "telemetry", "store", "runtime"]),
         row(

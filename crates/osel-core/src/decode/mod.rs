@@ -20,6 +20,7 @@ mod envelope;
 mod escape;
 mod fields;
 mod glance;
+mod inventory;
 mod keys;
 mod keystone;
 mod layer;
@@ -40,6 +41,7 @@ use std::borrow::Cow;
 pub use defect::{Defect, DefectKind};
 pub use envelope::BODY_BYTES_MAX;
 pub use fields::TEXT_BYTES_MAX;
+pub use inventory::{Item, ItemPage, read_item};
 pub use notification::{Decoder, decode};
 pub use scan::{DEPTH_MAX, VALUES_MAX};
 

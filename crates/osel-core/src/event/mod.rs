@@ -5,6 +5,7 @@
 
 mod change;
 mod message;
+mod name_kind;
 mod object;
 
 pub use change::{
@@ -12,6 +13,7 @@ pub use change::{
     RoleAssignment, Verb,
 };
 pub use message::{Actor, Compression, Digest, Event, Outcome, Properties, RawMessage, Target};
+pub use name_kind::NameKind;
 pub use object::{
     AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,
     RbacPolicy, Router, Rule, SecurityGroup, Subnet, Trunk, Version,

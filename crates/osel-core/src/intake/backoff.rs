@@ -5,6 +5,7 @@ use super::limits::{
     RETRY_CAP_MICROS, RETRY_FLOOR_MICROS,
 };
 use super::words::StoreTrouble;
+use crate::pace::{doubled, drawn};
 
 /// Exponential backoff with full jitter over several hosts; it doubles once all of them have been tried.
 #[derive(Clone, Debug)]
@@ -30,9 +31,7 @@ impl Backoff {
         let ceiling = doubled(RETRY_BASE_MICROS, self.attempts / self.hosts, RETRY_CAP_MICROS);
         self.attempts = self.attempts.saturating_add(1);
         self.host = (self.host + 1) % self.hosts;
-        let drawn = (u128::from(ceiling) * u128::from(chance)) >> 64;
-        // Less than `ceiling`, which is 64 bits wide.
-        u64::try_from(drawn).unwrap_or(ceiling).max(RETRY_FLOOR_MICROS)
+        drawn(ceiling, chance).max(RETRY_FLOOR_MICROS)
     }
 
     /// It has gone well for long enough: the next failure is a first one.
@@ -47,11 +46,6 @@ pub(super) fn commit_wait(failures: usize, why: StoreTrouble) -> u64 {
         StoreTrouble::Transient => doubled(COMMIT_RETRY_BASE_MICROS, failures, COMMIT_RETRY_CAP_MICROS),
         StoreTrouble::Permanent => COMMIT_RETRY_SLOW_MICROS,
     }
-}
-
-fn doubled(base: u64, times: usize, cap: u64) -> u64 {
-    let factor = u32::try_from(times).ok().and_then(|times| 1_u64.checked_shl(times)).unwrap_or(u64::MAX);
-    base.saturating_mul(factor).min(cap)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@
 
 use std::collections::VecDeque;
 
-use super::clock::Moment;
 use super::continuity::Cursor;
 use super::limits::Limits;
 use super::words::{BatchNumber, ConnectionNumber};
+use crate::pace::Moment;
 
 /// The last delivery of something, by the connection it came by.
 pub(super) type LastTag = (ConnectionNumber, u64);

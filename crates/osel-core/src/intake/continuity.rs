@@ -4,8 +4,8 @@
 //! once the queue is seen in place. So a crash at any point leaves either the open gap in the store, or the
 //! broken queue at the broker to be found again.
 
-use super::clock::Moment;
 use super::limits::{LONG_OUTAGE_MICROS, MEND_WAIT_MICROS};
+use crate::pace::Moment;
 use crate::time::Timestamp;
 
 /// How the queue was found: the last of these that is true.

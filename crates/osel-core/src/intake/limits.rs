@@ -28,11 +28,6 @@ pub const RETRY_CAP_MICROS: u64 = 60_000_000;
 /// No wait is shorter: chance may be zero each time, and a broker that refuses must not be asked in a busy
 /// loop.
 pub const RETRY_FLOOR_MICROS: u64 = 50_000;
-/// How long something must have gone well before it counts as well (contract §2.3: a stable minute).
-pub const STEADY_MICROS: u64 = 60_000_000;
-/// The time between two reminders, however many attempts were made in between (contract §2.3).
-pub const REMINDER_MICROS: u64 = 600_000_000;
-
 /// The first wait before a failed commit is repeated: a busy or restarting store is back as fast.
 pub const COMMIT_RETRY_BASE_MICROS: u64 = 100_000;
 /// The longest wait before a commit is repeated that failed for a passing reason.

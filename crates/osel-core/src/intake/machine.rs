@@ -3,13 +3,12 @@
 
 use super::backoff::{Backoff, commit_wait};
 use super::batch::Batches;
-use super::clock::{Clock, Moment};
 use super::continuity::{Continuity, Cursor, QueueReport};
-use super::limits::{CURSOR_AGE_MICROS, Limits, REMINDER_MICROS, STEADY_MICROS, STOP_WAIT_MICROS};
-use super::trouble::Trouble;
+use super::limits::{CURSOR_AGE_MICROS, Limits, STOP_WAIT_MICROS};
 use super::words::{
     BatchNumber, BrokerTrouble, ConnectionNumber, IntakeInput, IntakeOrder, LogLine, StoreTrouble, Why,
 };
+use crate::pace::{Clock, Moment, REMINDER_MICROS, STEADY_MICROS, Trouble};
 use crate::time::Timestamp;
 
 /// Whether to consume.
@@ -59,10 +58,10 @@ pub struct Intake {
     is_idle: bool,
     /// When the cursor was last sent to the store.
     cursor_sent: Option<Moment>,
-    broker_trouble: Trouble,
-    store_trouble: Trouble,
-    queue_trouble: Trouble,
-    alarm_trouble: Trouble,
+    broker_trouble: Trouble<Why>,
+    store_trouble: Trouble<Why>,
+    queue_trouble: Trouble<Why>,
+    alarm_trouble: Trouble<Why>,
     remind_at: Option<Moment>,
 }
 
@@ -211,7 +210,7 @@ impl Intake {
         }
         self.link = Link::Up(connection, self.clock.moment(), 1);
         let first = LogLine::Connected { host: self.backoff.host() };
-        let line = self.broker_trouble.ended(self.clock.moment());
+        let line = self.broker_trouble.ended(self.clock.moment()).map(LogLine::from);
         log(line.or((!self.was_connected && self.broker_trouble.ongoing().is_none()).then_some(first)), out);
         self.was_connected = true;
         self.report(true, report, out);
@@ -468,15 +467,15 @@ impl Intake {
         self.connection() == Some(connection)
     }
 
-    fn troubles(&self) -> [&Trouble; 4] {
+    fn troubles(&self) -> [&Trouble<Why>; 4] {
         [&self.broker_trouble, &self.store_trouble, &self.queue_trouble, &self.alarm_trouble]
     }
 
-    fn troubles_mut(&mut self) -> [&mut Trouble; 4] {
+    fn troubles_mut(&mut self) -> [&mut Trouble<Why>; 4] {
         [&mut self.broker_trouble, &mut self.store_trouble, &mut self.queue_trouble, &mut self.alarm_trouble]
     }
 }
 
-fn log(line: Option<LogLine>, out: &mut Vec<IntakeOrder>) {
-    out.extend(line.map(IntakeOrder::Log));
+fn log(line: Option<impl Into<LogLine>>, out: &mut Vec<IntakeOrder>) {
+    out.extend(line.map(|line| IntakeOrder::Log(line.into())));
 }

@@ -19,20 +19,19 @@
 
 mod backoff;
 mod batch;
-mod clock;
 mod continuity;
 mod limits;
 mod machine;
-mod trouble;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::pace::Severity;
 pub use continuity::{Cursor, Gap, GapCause, OpenGap, Queue, QueueReport};
 pub use limits::*;
 pub use machine::Intake;
 pub use words::{
-    BatchNumber, BrokerTrouble, ConnectionNumber, IntakeInput, IntakeOrder, LogLine, Ongoing, Severity,
-    StoreTrouble, Why,
+    BatchNumber, BrokerTrouble, ConnectionNumber, IntakeInput, IntakeOrder, LogLine, Ongoing, StoreTrouble,
+    Why,
 };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::continuity::{Cursor, Gap, GapCause, QueueReport};
+use crate::pace::{Severity, Turn, Wrong};
 use crate::time::Timestamp;
 
 /// One attempt to connect and what comes of it. Given out by [`IntakeOrder::ConnectAt`], never twice by the
@@ -66,16 +67,14 @@ impl Why {
     }
 }
 
-/// One trouble that lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ongoing {
-    /// What it is, as last heard.
-    pub why: Why,
-    /// When it began.
-    pub since: Timestamp,
-    /// How often it happened or was tried in vain since then.
-    pub count: u64,
+impl Wrong for Why {
+    fn needs_person(self) -> bool {
+        self.needs_person()
+    }
 }
+
+/// One trouble that lasts.
+pub type Ongoing = crate::pace::Ongoing<Why>;
 
 /// A line for the log: constant text by variant, the rest in fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,15 +106,15 @@ pub enum LogLine {
     },
 }
 
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// A change of state as it should be.
-    Info,
-    /// Odd; it recovered or will.
-    Warn,
-    /// Evidence was lost, or somebody has to act.
-    Error,
+impl From<Turn<Why>> for LogLine {
+    fn from(turn: Turn<Why>) -> Self {
+        match turn {
+            Turn::Began(ongoing) => Self::Began(ongoing),
+            Turn::Ended(ongoing) => Self::Ended(ongoing),
+            Turn::Unsteady(ongoing) => Self::Unsteady(ongoing),
+            Turn::Steady(ongoing) => Self::Steady(ongoing),
+        }
+    }
 }
 
 impl LogLine {

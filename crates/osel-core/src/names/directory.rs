@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sightings::{Origin, Sighting, Sightings};
+use crate::event::NameKind;
 use crate::ids::{Id, Map};
 use crate::time::Timestamp;
 
@@ -15,43 +16,6 @@ pub const NAME_BYTES_MAX: usize = 1020;
 /// When the directory is full, this part of it goes at once, so that making room costs little for each new
 /// id.
 const EVICTED_PART: usize = 16;
-
-/// What a name belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NameKind {
-    /// A user.
-    User,
-    /// A project.
-    Project,
-    /// A domain.
-    Domain,
-    /// A group of users.
-    Group,
-    /// A role.
-    Role,
-}
-
-impl NameKind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [Self::User, Self::Project, Self::Domain, Self::Group, Self::Role];
-
-    /// Keystone's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Project => "project",
-            Self::Domain => "domain",
-            Self::Group => "group",
-            Self::Role => "role",
-        }
-    }
-
-    /// The kind that Keystone calls so.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-}
 
 /// What an id was called at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

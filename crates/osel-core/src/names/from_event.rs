@@ -1,8 +1,8 @@
 //! What an event says of names: who acted, in which project, what was acted on, and what is gone.
 
-use super::directory::{Directory, NameKind};
+use super::directory::Directory;
 use super::sightings::Origin;
-use crate::event::{Change, Event, IdentityChange, Outcome, Verb};
+use crate::event::{Change, Event, IdentityChange, NameKind, Outcome, Verb};
 use crate::time::Timestamp;
 
 impl Directory {

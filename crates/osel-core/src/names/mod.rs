@@ -12,5 +12,8 @@ mod directory;
 mod from_event;
 mod sightings;
 
-pub use directory::{Directory, ENTRIES_MAX, Known, NAME_BYTES_MAX, NameEntry, NameKind};
+pub use directory::{Directory, ENTRIES_MAX, Known, NAME_BYTES_MAX, NameEntry};
 pub use sightings::{Origin, SIGHTINGS_MAX, Sighting};
+
+// Decoding speaks of it too; whoever asks for names finds it here.
+pub use crate::event::NameKind;

@@ -2,7 +2,7 @@
 
 mod check;
 mod cloud;
-mod generate;
+mod cloudgen;
 mod judge;
 mod options;
 
@@ -17,15 +17,14 @@ osel-sim judge reach --state FILE [--mark NAME] --batch FILE [--routed-prefix CI
 osel-sim cloud       --inventory FILE --stream FILE --state FILE [--release icehouse|zed|2026] [--seed N]
                      [--steps N] [--duplicate PERCENT] [--drop PERCENT] [--reorder WINDOW|all] [--silent]
                      [--racing]
-osel-sim generate    --ports N [--messages N] [--seed N] [--inventory FILE] [--stream FILE] [--final FILE]
-                     [--no-audit]
+osel-sim cloudgen    [OPTION]... | --help
 
 `--seeds` plays simulated clouds against the engine and stops at the first seed of which anything is wrong;
 with --all it goes on and tells each check that fails once.
 `judge`: FILE is one JSON object keyed by collection name, or JSON Lines of snapshots of which --mark names
 one (else the last); names that end in .gz are unpacked. Answers are JSON Lines.
 `cloud` lets a simulated cloud live for some steps and writes what it was, what it sent and what it is then.
-`generate` writes a cloud of any size, a stream of its notifications, and the cloud after the stream.
+`cloudgen` writes a cloud of any size and a stream of its notifications, and serves it as Keystone and Neutron would.
 ";
 
 /// Runs the command that the arguments name and writes its results.
@@ -38,7 +37,7 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), CommandError
         ["judge", "rows", rest @ ..] => judge::rows(rest, out),
         ["judge", "reach", rest @ ..] => judge::reach(rest, out),
         ["cloud", rest @ ..] => cloud::run(rest),
-        ["generate", rest @ ..] => generate::run(rest),
+        ["cloudgen", rest @ ..] => cloudgen::run(rest, out),
         [first, ..] if ["--seeds", "--seed", "--steps", "--threads"].contains(first) => {
             check::run(&words, out)
         }

@@ -83,6 +83,15 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// The number given with an option, where it is given.
+    pub(super) fn number_if(&mut self, name: &str) -> Result<Option<usize>, CommandError> {
+        let value = self.value(name)?;
+        let number = value.map(|text| {
+            text.parse().map_err(|_| CommandError::Usage(format!("`{name}` is not a number: `{text}`")))
+        });
+        number.transpose()
+    }
+
     /// Every value of an option that may be repeated.
     pub(super) fn values(&mut self, name: &str) -> Result<Vec<&'a str>, CommandError> {
         let mut found = Vec::new();

@@ -38,6 +38,13 @@ pub(super) enum Kind {
     Message,
 }
 
+impl Kind {
+    /// Whether its ids are 32 digits.
+    fn is_of_keystone(self) -> bool {
+        matches!(self, Self::Project | Self::User | Self::Domain | Self::Role)
+    }
+}
+
 /// The source of all ids of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Identifiers {
@@ -52,13 +59,14 @@ impl Identifiers {
     /// Appends the id of a thing as a UUID.
     pub(super) fn write_uuid(self, to: &mut String, kind: Kind, number: u64) {
         let (high, low) = self.halves(kind, number);
+        let (high, low) = as_uuid(high, low);
         write_hex(to, high >> 32, 8);
         to.push('-');
         write_hex(to, (high >> 16) & 0xFFFF, 4);
         to.push('-');
-        write_hex(to, (high & 0x0FFF) | 0x4000, 4);
+        write_hex(to, high & 0xFFFF, 4);
         to.push('-');
-        write_hex(to, ((low >> 48) & 0x3FFF) | 0x8000, 4);
+        write_hex(to, low >> 48, 4);
         to.push('-');
         write_hex(to, low & 0xFFFF_FFFF_FFFF, 12);
     }
@@ -70,6 +78,22 @@ impl Identifiers {
         write_hex(to, low, 16);
     }
 
+    /// Appends the id of a thing in the form that its kind has.
+    pub(super) fn write(self, to: &mut String, kind: Kind, number: u64) {
+        if kind.is_of_keystone() {
+            self.write_hex32(to, kind, number);
+        } else {
+            self.write_uuid(to, kind, number);
+        }
+    }
+
+    /// A number that orders things of one kind as their ids are ordered.
+    pub(super) fn rank(self, kind: Kind, number: u64) -> u128 {
+        let (high, low) = self.halves(kind, number);
+        let (high, low) = if kind.is_of_keystone() { (high, low) } else { as_uuid(high, low) };
+        u128::from(high) << 64 | u128::from(low)
+    }
+
     /// A number that looks like chance but belongs to the thing.
     pub(super) fn chance(self, kind: Kind, number: u64) -> u64 {
         self.halves(kind, number).0
@@ -79,6 +103,11 @@ impl Identifiers {
         let high = mix(self.seed ^ mix((kind as u64) << 56 | number));
         (high, mix(high ^ 0x5851_F42D_4C95_7F2D))
     }
+}
+
+/// The bits of a UUID of version 4.
+fn as_uuid(high: u64, low: u64) -> (u64, u64) {
+    (high & !0xF000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62)
 }
 
 fn mix(number: u64) -> u64 {

@@ -3,6 +3,7 @@
 //! Objects have the keys that matter to exposure and names, as the APIs give them when asked for fields.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use super::fill::{ADMIN, Filler, OUTSIDE};
 use super::identifiers::{Identifiers, Kind};
@@ -11,62 +12,95 @@ use super::text::{push_mac, push_number, push_outside, push_prefix, push_time};
 use super::world::World;
 
 /// Writes all collections.
-pub(super) fn write(
-    world: &World,
-    templates: &Templates,
-    identifiers: Identifiers,
-    now: i64,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut text = String::new();
-    text.push_str("{\"taken_at\": \"");
-    push_time(&mut text, now, 'T', true);
-    text.push_str("+00:00\"");
-    out.write_all(text.as_bytes())?;
+pub(super) fn write<'a>(mut objects: Objects<'a>, now: i64, out: &mut dyn Write) -> io::Result<()> {
+    let mut head = String::new();
+    head.push_str("{\"taken_at\": \"");
+    push_time(&mut head, now, 'T', true);
+    head.push_str("+00:00\"");
+    out.write_all(head.as_bytes())?;
 
-    let mut writer = Writer { world, templates, identifiers, text, out };
-    writer.collection("projects", 0..world.projects.len(), Writer::project)?;
-    writer.collection("users", 0..world.projects.len(), Writer::user)?;
-    writer.collection("networks", 0..world.networks.len() + 1, Writer::network)?;
-    writer.collection("subnets", 0..world.networks.len() * 2 + 1, Writer::subnet)?;
-    writer.collection("routers", 0..world.projects.len(), Writer::router)?;
-    writer.collection("security_groups", 0..world.groups.len(), Writer::group)?;
-    writer.collection("security_group_rules", 0..world.rules.len(), Writer::rule)?;
-    writer.collection("ports", 0..world.ports.len() + world.networks.len(), Writer::port)?;
-    writer.collection("floatingips", 0..world.floating_ips.len(), Writer::floating_ip)?;
-    writer.collection("address_groups", 0..0, Writer::rule)?;
-    writer.collection("rbac_policies", 0..0, Writer::rule)?;
-    writer.out.write_all(b"}\n")
+    let world = objects.world;
+    let mut collection =
+        |name: &str, numbers, one: fn(&mut Objects<'a>, usize)| objects.collection(out, name, numbers, one);
+    collection("domains", 1..2, Objects::domain)?;
+    collection("projects", 0..world.projects.len(), Objects::project)?;
+    collection("users", 0..world.projects.len(), Objects::user)?;
+    collection("networks", 0..world.networks.len() + 1, Objects::network)?;
+    collection("subnets", 0..world.networks.len() * 2 + 1, Objects::subnet)?;
+    collection("routers", 0..world.projects.len(), Objects::router)?;
+    collection("security_groups", 0..world.groups.len(), Objects::group)?;
+    collection("security_group_rules", 0..world.rules.len(), Objects::rule)?;
+    collection("ports", 0..world.ports.len() + world.networks.len(), Objects::port)?;
+    collection("floatingips", 0..world.floating_ips.len(), Objects::floating_ip)?;
+    collection("address_groups", 0..0, Objects::rule)?;
+    collection("rbac_policies", 0..0, Objects::rule)?;
+    out.write_all(b"}\n")
 }
 
-struct Writer<'a> {
+/// Writes objects of the world as JSON text, one at a time.
+pub(super) struct Objects<'a> {
     world: &'a World,
     templates: &'a Templates,
     identifiers: Identifiers,
     text: String,
-    out: &'a mut dyn Write,
 }
 
-impl Writer<'_> {
+impl<'a> Objects<'a> {
+    pub(super) fn new(world: &'a World, templates: &'a Templates, identifiers: Identifiers) -> Self {
+        Self { world, templates, identifiers, text: String::new() }
+    }
+
+    /// The text of one object; empty where it is not there any more.
+    pub(super) fn text_of(mut self, kind: Kind, number: u32) -> String {
+        let networks = self.world.networks.len();
+        // The external network comes after all others.
+        let place = if u64::from(number) == OUTSIDE { networks } else { number as usize };
+        match kind {
+            Kind::Domain => self.domain(place),
+            Kind::Project => self.project(place),
+            Kind::User => self.user(place),
+            Kind::Network => self.network(place),
+            Kind::Subnet => self.subnet(place * 2),
+            Kind::Subnet6 => self.subnet(place * 2 + 1),
+            Kind::Router => self.router(place),
+            Kind::Group => self.group(place),
+            Kind::Rule => self.rule(place),
+            Kind::Port => self.port(place),
+            Kind::Interface => self.interface(place),
+            Kind::FloatingIp => self.floating_ip(place),
+            Kind::Role | Kind::Device | Kind::Message => {}
+        }
+        self.text
+    }
+}
+
+impl Objects<'_> {
     /// One collection; `one` writes the object of a number, or nothing where it is not there any more.
     fn collection(
         &mut self,
+        out: &mut dyn Write,
         name: &str,
-        numbers: std::ops::Range<usize>,
+        numbers: Range<usize>,
         one: fn(&mut Self, usize),
     ) -> io::Result<()> {
-        write!(self.out, ",\n\"{name}\": [")?;
+        write!(out, ",\n\"{name}\": [")?;
         let mut separator = "\n";
         for number in numbers {
             self.text.clear();
             one(self, number);
             if !self.text.is_empty() {
-                self.out.write_all(separator.as_bytes())?;
-                self.out.write_all(self.text.as_bytes())?;
+                out.write_all(separator.as_bytes())?;
+                out.write_all(self.text.as_bytes())?;
                 separator = ",\n";
             }
         }
-        self.out.write_all(b"]")
+        out.write_all(b"]")
+    }
+
+    fn domain(&mut self, number: usize) {
+        self.text.push_str("{\"id\": \"");
+        self.hex(Kind::Domain, number as u64);
+        self.text.push_str("\", \"enabled\": true, \"name\": \"generated\"}");
     }
 
     fn project(&mut self, number: usize) {

@@ -6,12 +6,13 @@
 //! built. What it writes is consistent (a deletion names what was there, revisions grow), but it knows fewer
 //! things than [`crate::cloud`], which is the one to check correctness with. It never reads what it wrote.
 //!
-//! What is absent: failures other than conflicts, address groups, RBAC policies, port forwardings, silent
-//! changes.
+//! What is absent: failures other than conflicts, address groups, RBAC policies, port forwardings. A silent
+//! change is a call of the same mix whose messages nobody gets.
 
 mod choose;
 mod fill;
 mod identifiers;
+mod index;
 mod inventory;
 mod operations;
 mod plan;
@@ -21,6 +22,8 @@ mod template;
 mod text;
 mod world;
 
+pub use index::{COLLECTIONS, Indexed, Place};
+pub use plan::Shape;
 pub use stream::{GenerateOptions, Generator};
 
 #[cfg(test)]

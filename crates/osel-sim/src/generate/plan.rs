@@ -3,26 +3,49 @@
 use super::world::{Project, RuleKind, World};
 use crate::random::Random;
 
-/// Ports per project on average.
+/// Ports per project on average, where nobody says how many projects there are.
 const PORTS_PER_PROJECT: usize = 200;
-/// Ports per network of a project at the start.
+/// Ports per network of a project at the start: an eighth of its addresses, so that the stream finds room.
 const PORTS_PER_NETWORK: usize = 2000;
-/// Ports per security group.
+/// Ports per security group, where nobody says how many groups there are.
 const PORTS_PER_GROUP: usize = 10;
 /// Of a hundred ports so many have only their project's default group.
 const DEFAULT_ONLY_PERCENT: u64 = 30;
-/// Of a hundred ports so many have a floating IP.
-const FLOATING_PERCENT: u64 = 2;
-/// A group that people fill has up to so many rules of theirs: ten on average with those it has from the
-/// start.
-const MOST_WRITTEN_RULES: u64 = 14;
 
-/// A cloud with about that many ports: a tenth as many groups, as many rules.
-pub(super) fn plan(ports: usize, random: &mut Random) -> World {
+/// What a cloud of a given number of ports looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// How many projects there are; one for each 200 ports where nothing is said. The first is the largest.
+    pub projects: Option<usize>,
+    /// How many security groups a project has with its default group; one for each ten of its ports where nothing is said.
+    pub groups_per_project: Option<usize>,
+    /// A group has from one to so many rules that people wrote.
+    pub rules_per_group: u64,
+    /// Of a hundred ports so many have a floating IP.
+    pub floating_percent: u64,
+    /// Of a hundred networks so many have a subnet of version 6 too.
+    pub v6_percent: u64,
+}
+
+impl Default for Shape {
+    /// With the rules that every group has, ten rules in a group on average.
+    fn default() -> Self {
+        Self {
+            projects: None,
+            groups_per_project: None,
+            rules_per_group: 14,
+            floating_percent: 2,
+            v6_percent: 30,
+        }
+    }
+}
+
+/// A cloud with that many ports, shared out among its projects by Zipf's law.
+pub(super) fn plan(ports: usize, shape: &Shape, random: &mut Random) -> World {
     let mut world = World::default();
-    let count = (ports / PORTS_PER_PROJECT).max(1);
+    let count = shape.projects.unwrap_or(ports / PORTS_PER_PROJECT).max(1);
     for size in zipf_sizes(ports, count) {
-        add_project(&mut world, size, random);
+        add_project(&mut world, size, shape, random);
     }
     world
 }
@@ -35,12 +58,12 @@ pub(super) fn add_bare_project(world: &mut World) -> u32 {
     number
 }
 
-fn add_project(world: &mut World, ports: usize, random: &mut Random) {
+fn add_project(world: &mut World, ports: usize, shape: &Shape, random: &mut Random) {
     let project = add_bare_project(world);
     world.add_group(project, true);
-    for _ in 1..(ports / PORTS_PER_GROUP).max(1) {
+    for _ in 1..shape.groups_per_project.unwrap_or(ports / PORTS_PER_GROUP).max(1) {
         let group = world.add_group(project, false);
-        for _ in 0..random.between(1, MOST_WRITTEN_RULES) {
+        for _ in 0..random.between(1.min(shape.rules_per_group), shape.rules_per_group) {
             world.add_rule(group, RuleKind::Written);
         }
         world.groups[group as usize].revision = super::world::next(&world.groups[group as usize].rules);
@@ -48,7 +71,7 @@ fn add_project(world: &mut World, ports: usize, random: &mut Random) {
     add_sets(world, project, random);
     world.projects[project as usize].has_network = true;
     for _ in 0..ports.div_ceil(PORTS_PER_NETWORK).max(1) {
-        let has_v6 = random.percent(30);
+        let has_v6 = random.percent(shape.v6_percent);
         world.add_network(project, has_v6);
     }
     for _ in 0..ports {
@@ -56,7 +79,7 @@ fn add_project(world: &mut World, ports: usize, random: &mut Random) {
         let set = some_set(world, project, random);
         let is_booted = random.percent(80);
         let port = world.add_port(network, set, is_booted);
-        if random.percent(FLOATING_PERCENT) {
+        if random.percent(shape.floating_percent) {
             let floating_ip = world.add_floating_ip(project);
             world.associate(floating_ip, Some(port));
         }
@@ -113,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_cloud_has_the_ports_groups_and_rules_it_was_asked_for() {
-        let world = plan(20_000, &mut Random::new(1));
+        let world = plan(20_000, &Shape::default(), &mut Random::new(1));
         assert_eq!(world.ports.len(), 20_000);
         assert!((1800..2300).contains(&world.groups.len()), "{}", world.groups.len());
         assert!((16_000..24_000).contains(&world.rules.len()), "{}", world.rules.len());
@@ -121,7 +144,7 @@ mod tests {
 
     #[test]
     fn groups_are_sized_by_zipfs_law() {
-        let world = plan(20_000, &mut Random::new(1));
+        let world = plan(20_000, &Shape::default(), &mut Random::new(1));
         let mut sizes: Vec<u32> = world.groups.iter().map(|group| group.ports).collect();
         sizes.sort_unstable_by(|one, other| other.cmp(one));
         assert!(sizes[0] > 1000, "the largest group is large: {}", sizes[0]);
@@ -133,7 +156,24 @@ mod tests {
 
     #[test]
     fn the_smallest_cloud_is_a_cloud() {
-        let world = plan(1, &mut Random::new(1));
+        let world = plan(1, &Shape::default(), &mut Random::new(1));
         assert_eq!((world.projects.len(), world.ports.len(), world.groups.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_shape_is_kept() {
+        let shape = Shape {
+            projects: Some(7),
+            groups_per_project: Some(5),
+            rules_per_group: 0,
+            floating_percent: 100,
+            v6_percent: 0,
+        };
+        let world = plan(700, &shape, &mut Random::new(1));
+        assert_eq!((world.projects.len(), world.ports.len(), world.groups.len()), (7, 700, 35));
+        // Two for each group, and two more for each default group.
+        assert_eq!(world.rules.len(), 35 * 2 + 7 * 2);
+        assert_eq!(world.floating_ips.len(), 700);
+        assert!(world.networks.iter().all(|network| !network.has_v6));
     }
 }

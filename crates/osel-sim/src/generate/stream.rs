@@ -5,8 +5,9 @@ use std::io::{self, Write};
 
 use super::fill::{Audit, Filler, Scene};
 use super::identifiers::{Identifiers, Kind};
+use super::inventory::Objects;
 use super::operations::Storm;
-use super::plan::plan;
+use super::plan::{Shape, plan};
 use super::template::{Depth, Templates};
 use super::text::{push_number, push_time};
 use super::world::World;
@@ -24,11 +25,13 @@ pub struct GenerateOptions {
     pub seed: u64,
     /// Whether the API servers' audit middleware speaks too (`audit.http.*`), as in the recording of 2026.
     pub audit: bool,
+    /// What the cloud looks like.
+    pub shape: Shape,
 }
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { ports: 1000, seed: 1, audit: true }
+        Self { ports: 1000, seed: 1, audit: true, shape: Shape::default() }
     }
 }
 
@@ -39,8 +42,8 @@ pub struct Generator {
     pub(super) storm: Storm,
     /// How many projects there were at first: those have networks and groups.
     pub(super) planned: usize,
+    pub(super) identifiers: Identifiers,
     options: GenerateOptions,
-    identifiers: Identifiers,
     bodies: Templates,
     lines: Templates,
     plain: Templates,
@@ -75,7 +78,7 @@ impl Generator {
     /// A cloud of that size, before its first notification.
     pub fn new(options: GenerateOptions) -> Self {
         let mut random = Random::new(options.seed);
-        let world = plan(options.ports, &mut random);
+        let world = plan(options.ports, &options.shape, &mut random);
         Self {
             planned: world.projects.len(),
             world,
@@ -140,12 +143,46 @@ impl Generator {
         out.push_str("\\\"}\"}\n");
     }
 
+    /// Changes the cloud by one call of which no message tells.
+    ///
+    /// Only between calls: what is still to be said would be said of the changed cloud.
+    pub fn change_silently(&mut self) {
+        let is_change = |pending: &Pending| pending.exchange == "neutron" && pending.name.ends_with(".end");
+        let said = self.queue.len();
+        loop {
+            self.operate();
+            let is_changed = self.queue.iter().skip(said).any(is_change);
+            self.queue.truncate(said);
+            if is_changed {
+                return;
+            }
+        }
+    }
+
+    /// How many objects of each kind there are.
+    pub fn counts(&self) -> [(&'static str, usize); 6] {
+        let world = &self.world;
+        [
+            ("projects", world.projects.iter().filter(|one| one.is_alive).count()),
+            ("networks", world.networks.iter().filter(|one| one.is_alive).count()),
+            ("ports", world.alive_ports),
+            ("security groups", world.groups.iter().filter(|one| one.is_alive).count()),
+            ("rules", world.rules.iter().filter(|one| one.is_alive).count()),
+            ("floating IPs", world.floating_ips.iter().filter(|one| one.is_alive).count()),
+        ]
+    }
+
     /// Writes the cloud as it is now in the form `osel inventory import` takes.
     ///
     /// # Errors
     /// What the writer says.
     pub fn write_inventory(&self, out: &mut dyn Write) -> io::Result<()> {
-        super::inventory::write(&self.world, &self.plain, self.identifiers, self.now, out)
+        super::inventory::write(self.objects(), self.now, out)
+    }
+
+    /// What writes the objects of the cloud.
+    pub(super) fn objects(&self) -> Objects<'_> {
+        Objects::new(&self.world, &self.plain, self.identifiers)
     }
 
     /// A call of a user of the project, about nothing yet.

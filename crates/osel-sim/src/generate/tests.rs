@@ -10,7 +10,7 @@ use crate::judge;
 use crate::listener::Listener;
 
 fn generator(ports: usize, seed: u64) -> Generator {
-    Generator::new(GenerateOptions { ports, seed, audit: true })
+    Generator::new(GenerateOptions { ports, seed, ..GenerateOptions::default() })
 }
 
 fn bodies(generator: &mut Generator, count: usize) -> Vec<String> {
@@ -164,4 +164,18 @@ fn boot_storms_come_and_pass() {
 fn without_the_audit_middleware_there_is_no_audit() {
     let mut generator = Generator::new(GenerateOptions { audit: false, ..GenerateOptions::default() });
     assert!(bodies(&mut generator, 2000).iter().all(|body| !body.contains("audit.http")));
+}
+
+#[test]
+fn a_silent_change_is_said_by_nobody() {
+    let (mut told, mut silent) = (generator(300, 5), generator(300, 5));
+    let before = inventory(&silent);
+    for _ in 0..50 {
+        silent.change_silently();
+        assert!(silent.is_between_calls());
+    }
+    assert_ne!(inventory(&silent), before);
+    // The messages that follow are those of other calls than the ones that were kept back.
+    let (told, said) = (bodies(&mut told, 200), bodies(&mut silent, 200));
+    assert!(said.iter().all(|body| !told.contains(body)));
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use super::durability;
 use super::output::{json_line, note, print_bytes, stdout};
+use super::{durability, openstack};
 use crate::config::{Config, Place, Problems, Remark, StoreConfig, keys, unknown_variables};
 
 /// The configuration of the daemon.
@@ -116,10 +116,15 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (loaded, mut warnings) = checked(args.config.file.as_deref());
+    let (mut loaded, mut warnings) = checked(args.config.file.as_deref());
     let file = Config::file(args.config.file.as_deref(), &variable);
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
+        let (problems, more) = openstack::remarks(config);
+        warnings.extend(more);
+        if !problems.is_empty() {
+            loaded = Err(Problems { problems, untold: 0, warnings: Vec::new() });
+        }
     }
     let file = file.map(|file| file.display().to_string());
     match args.output {
@@ -156,9 +161,10 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
         }
     };
     // How many sources there are is known of a good configuration only; of another, no number is taken for too large.
-    let sources = loaded.as_ref().map_or(usize::MAX, |config| config.sources.len());
+    let count = |of: fn(&Config) -> usize| loaded.as_ref().map_or(usize::MAX, of);
+    let (sources, clouds) = (count(|config| config.sources.len()), count(|config| config.openstack.len()));
     let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
-    warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), sources));
+    warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), sources, clouds));
     (loaded, warnings)
 }
 

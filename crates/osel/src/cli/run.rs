@@ -1,6 +1,7 @@
 //! `osel run`: the daemon.
 
 mod assemble;
+mod assemble_api;
 mod lead;
 mod signals;
 mod starting;
@@ -75,8 +76,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // From here on it is no standby, though what is left to fold may take long.
     status.send_replace(ServiceStatus::starting());
     let store_id = journal.info().id.clone();
-    tracing::info!(store = store_id, sources = config.sources.len(), "started");
+    tracing::info!(
+        store = store_id,
+        sources = config.sources.len(),
+        apis = config.openstack.len(),
+        "started"
+    );
     let settings = ServiceSettings {
+        apis: assemble_api::apis(&config, &args.config),
         sources: assemble::sources(&config, &args.config, &store_id),
         options,
         limits: assemble::limits(&config),

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 
+use super::check_openstack::openstack;
 use super::check_retention::retention;
 use super::check_source::sources;
 use super::check_store::store;
@@ -31,13 +32,23 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480
 pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let store = store(root.section("store"));
     let sources: Option<Vec<SourceConfig>> = sources(&mut root);
+    let openstack = openstack(&mut root, sources.as_deref());
     let retention = retention(root.section("retention"));
     let scan = scan(root.section("scan"));
     let model = model(root.section("model"));
     let http = http(root.section("http"));
     let log = log(root.section("log"));
     root.finish();
-    Some(Config { store: store?, sources: sources?, retention, scan, model, http, log })
+    Some(Config {
+        store: store?,
+        sources: sources?,
+        openstack: openstack?,
+        retention,
+        scan,
+        model,
+        http,
+        log,
+    })
 }
 
 fn scan(mut section: Section<'_>) -> ScanConfig {

@@ -69,7 +69,7 @@ pub(super) fn check_readable(path: &Path) -> Result<(), FileError> {
 }
 
 /// Whether people other than the owner have rights to a file.
-pub(super) fn is_open_to_others(path: &Path) -> bool {
+pub fn is_open_to_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS != 0)
 }
 

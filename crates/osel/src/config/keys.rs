@@ -41,6 +41,8 @@ pub enum Otherwise {
 
 /// The header of a source that is a file.
 const FILE_HEADER: &str = "[[source]] # type = \"file\"";
+/// The header of an API.
+const OPENSTACK_HEADER: &str = "[[openstack]]";
 /// The prefix of the variables that set keys.
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
@@ -82,6 +84,15 @@ pub const SECTIONS: &[Section] = &[
                that is no message is quarantined.",
         is_optional: true,
         needs: &["name = \"captured\"", "type = \"file\""],
+    },
+    Section {
+        header: OPENSTACK_HEADER,
+        what: "The API of a cloud (Keystone and Neutron), which is asked as a second opinion: at the start, after every gap, by schedule, and at \
+               once about what an event leaves open. No event ever waits for it. One such table for each region. Who is asked for, and with \
+               what, stands in a clouds.yaml as OpenStack's own clients read it. Variables name a table by its number, from 0: \
+               OSEL_OPENSTACK__0__CLOUD.",
+        is_optional: true,
+        needs: &[],
     },
     section(
         "[retention]",
@@ -205,6 +216,52 @@ pub const KEYS: &[Key] = &[
         "Whether more will be written to it. Otherwise it is read to its end once.",
     ),
     key(
+        "openstack.region",
+        Words("none", "\"RegionOne\""),
+        "The region of the sources whose cloud it is, as they name it. It is left out where sources have no region.",
+    ),
+    key(
+        "openstack.cloud",
+        Words("the one that variables (OS_*) name", "\"mycloud\""),
+        "The name of the cloud in the clouds file.",
+    ),
+    key(
+        "openstack.clouds_file",
+        Words("where OpenStack's clients look", "\"/etc/osel/clouds.yaml\""),
+        "The clouds.yaml; a secure.yaml beside it is read as well. It is read again for every order, so that passwords can be exchanged. \
+         Where it has a password, let only osel read it.",
+    ),
+    key(
+        "openstack.region_name",
+        Words("that of the clouds file", "\"RegionOne\""),
+        "The region in the cloud's own catalog.",
+    ),
+    key(
+        "openstack.interface",
+        Words("that of the clouds file", "\"internal\""),
+        "Whose endpoints are asked: `public`, `internal` or `admin`.",
+    ),
+    key(
+        "openstack.every_seconds",
+        Default("21600"),
+        "The longest time between two reads of everything, from 10 to 2592000; by chance they come up to a tenth earlier.",
+    ),
+    key(
+        "openstack.requests_per_second",
+        Default("10"),
+        "The most requests per second, from 1 to 1000. A page of a read has up to a thousand objects.",
+    ),
+    key(
+        "openstack.names",
+        Default("true"),
+        "Whether the names of users, projects, domains, groups and roles are read from Keystone.",
+    ),
+    key(
+        "openstack.insecure",
+        Default("false"),
+        "Whether to ask a cloud for which the clouds file says `verify: false`. Anybody between it and osel may read the password then.",
+    ),
+    key(
         "retention.inputs_days",
         Default("30"),
         "Days that messages are kept, and with them the states that `--at` asks for. They go behind a snapshot of the model, which stays.",
@@ -290,6 +347,7 @@ impl Key {
         match self.path.rsplit_once('.') {
             Some(("source", "path" | "follow")) => FILE_HEADER.to_owned(),
             Some(("source", _)) => "[[source]]".to_owned(),
+            Some(("openstack", _)) => OPENSTACK_HEADER.to_owned(),
             Some((table, _)) => format!("[{table}]"),
             None => String::new(),
         }
@@ -300,11 +358,11 @@ impl Key {
         self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 
-    /// The variable of the environment that sets it, with `N` for the number of a source.
+    /// The variable of the environment that sets it, with `N` for the number of a source or API.
     pub fn variable(&self) -> String {
-        let path = match self.path.strip_prefix("source.") {
-            Some(rest) => format!("source.N.{rest}"),
-            None => self.path.to_owned(),
+        let path = match self.path.split_once('.') {
+            Some((table @ ("source" | "openstack"), rest)) => format!("{table}.N.{rest}"),
+            _ => self.path.to_owned(),
         };
         format!("{VARIABLE_PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))
     }

@@ -145,13 +145,17 @@ fn read(path: Option<&Path>, env: &Environment<'_>) -> Result<(Option<PathBuf>, 
     }
 }
 
-/// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a source beyond the `sources`
-/// there are.
-pub fn unknown_variables<'n>(names: impl Iterator<Item = &'n OsStr>, sources: usize) -> Vec<Warning> {
+/// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a source or API beyond the
+/// `sources` and `clouds` there are.
+pub fn unknown_variables<'n>(
+    names: impl Iterator<Item = &'n OsStr>,
+    sources: usize,
+    clouds: usize,
+) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = names
         .filter_map(OsStr::to_str)
         .filter(|name| name.starts_with("OSEL_") && !NO_KEYS.contains(name))
-        .filter_map(|name| Some((name, unknown(name, sources)?)))
+        .filter_map(|name| Some((name, unknown(name, sources, clouds)?)))
         .map(|(name, what)| Remark { place: Place::Variable(name.to_owned()), key: String::new(), what })
         .collect();
     warnings.sort_by_key(Remark::to_string);
@@ -159,23 +163,28 @@ pub fn unknown_variables<'n>(names: impl Iterator<Item = &'n OsStr>, sources: us
 }
 
 /// What is wrong with a variable, if anything is.
-fn unknown(name: &str, sources: usize) -> Option<String> {
-    let (general, index) = match name.strip_prefix("OSEL_SOURCE__").and_then(|rest| rest.split_once("__")) {
-        Some((index, key)) if index.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (format!("OSEL_SOURCE__N__{key}"), index.parse::<usize>().ok())
-        }
-        _ => (name.to_owned(), None),
-    };
+fn unknown(name: &str, sources: usize, clouds: usize) -> Option<String> {
+    let tables = [("OSEL_SOURCE__", "source", sources), ("OSEL_OPENSTACK__", "openstack", clouds)];
+    let numbered = tables.into_iter().find_map(|(prefix, table, count)| {
+        let (index, key) = name.strip_prefix(prefix)?.split_once("__")?;
+        let is_number = index.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| (format!("{prefix}N__{key}"), index.parse::<usize>().ok(), table, count))
+    });
+    let general = numbered.as_ref().map_or(name, |(general, ..)| general);
     let known = || keys::KEYS.iter().flat_map(keys::Key::variables);
-    if !known().any(|variable| variable == general) {
+    if !known().any(|variable| variable == *general) {
         let variables: Vec<String> = known().collect();
-        return Some(match meant(&general, variables.iter().map(String::as_str)) {
+        return Some(match meant(general, variables.iter().map(String::as_str)) {
             Some(meant) => format!("sets no key of osel: did you mean {meant}?"),
             None => "sets no key of osel".to_owned(),
         });
     }
-    let is_beyond = index.is_some_and(|index| index >= sources);
-    is_beyond.then(|| {
-        format!("is of no source: there are {sources}, counted from 0; a further one begins with its NAME")
+    let (_, _, table, count) =
+        numbered.filter(|(_, index, _, count)| index.is_some_and(|index| index >= *count))?;
+    Some(match table {
+        "source" => {
+            format!("is of no source: there are {count}, counted from 0; a further one begins with its NAME")
+        }
+        _ => format!("is of no API: there are {count}, counted from 0, and each number before is one"),
     })
 }

@@ -8,6 +8,7 @@
 //! (a table into its part of [`Config`]). [`keys`] is the list of all keys, of which the example and the reference page are made.
 
 mod check;
+mod check_openstack;
 mod check_retention;
 mod check_source;
 mod check_store;
@@ -29,17 +30,18 @@ mod tree;
 mod tests;
 
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
-pub use files::{FileError, read as read_file, read_secret};
+pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
     TRANSPORT_VARIABLE, unknown_variables,
 };
 pub use parts::{
-    BrokerHost, BusConfig, Config, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,
-    QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig,
-    TlsConfig, TransportUrl,
+    ApiInterface, BrokerHost, BusConfig, Config, FileConfig, HttpConfig, Level, LogConfig, LogFormat,
+    ModelConfig, OpenStackConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig,
+    SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
+pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

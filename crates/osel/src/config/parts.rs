@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::{PostgresConfig, Secret};
+use super::{Place, PostgresConfig, Secret};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[[source]]`: at least one, each with a name of its own.
     pub sources: Vec<SourceConfig>,
+    /// `[[openstack]]`: at most one for each region that sources have.
+    pub openstack: Vec<OpenStackConfig>,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[scan]`.
@@ -179,7 +181,7 @@ pub struct BrokerHost {
     pub password: Secret,
 }
 
-/// TLS to the broker. Certificates are always verified: there is no key that turns it off.
+/// TLS to a server. Certificates are verified unless whoever connects was told otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
     /// The authorities that may have signed the broker's certificate, as PEM; the system's when there is none.
@@ -192,6 +194,42 @@ pub struct TlsConfig {
     pub server_name: Option<String>,
     /// Whether to log in by the client's certificate (SASL EXTERNAL) instead of user and password.
     pub external: bool,
+}
+
+/// An API that is asked as a second opinion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenStackConfig {
+    /// The region of the sources whose cloud it tells of; none for the sources without a region.
+    pub region: Option<String>,
+    /// Which cloud of the clouds file; none for the one that variables (`OS_*`) name.
+    pub cloud: Option<String>,
+    /// The clouds file; none for the one that OpenStack's clients would find.
+    pub clouds_file: Option<PathBuf>,
+    /// The region in the cloud's catalog; none for the one of the clouds file.
+    pub region_name: Option<String>,
+    /// Which endpoints are asked; none for those of the clouds file.
+    pub interface: Option<ApiInterface>,
+    /// The longest time between two reads of everything.
+    pub every_seconds: NonZeroU32,
+    /// The most requests per second.
+    pub requests_per_second: NonZeroU32,
+    /// Whether names of users, projects and so on are read as well.
+    pub names: bool,
+    /// Whether a cloud is asked whose certificate the clouds file has nobody verify.
+    pub insecure: bool,
+    /// Where the table begins: what is wrong with the files that it names is said of it.
+    pub place: Place,
+}
+
+/// Whom endpoints are meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiInterface {
+    /// Everybody.
+    Public,
+    /// The cloud's own network.
+    Internal,
+    /// Administrators.
+    Admin,
 }
 
 /// Scans that follow from what was exposed.

@@ -140,6 +140,6 @@ fn fetch(section: &Section<'_>, way: &str, text: &str, origin: &Origin) -> Resul
 }
 
 /// What is said of a file with a secret that others than its owner have rights to.
-pub(super) fn open_to_others(path: &Path) -> String {
+pub fn open_to_others(path: &Path) -> String {
     format!("`{}` is open to others than its owner: chmod 600 it", path.display())
 }

@@ -114,6 +114,11 @@ impl<'a> Section<'a> {
         &self.origin
     }
 
+    /// Where the table begins, for whoever speaks of it later.
+    pub(super) fn place(&self) -> Place {
+        self.reading.remark(&self.origin, "", String::new()).place
+    }
+
     /// Whether the table is in the file, or one of its keys was set.
     pub(super) fn is_given(&self) -> bool {
         self.is_given

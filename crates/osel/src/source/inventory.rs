@@ -1,16 +1,15 @@
 //! API dumps: one JSON object whose keys are collection names, read object by object.
 //!
-//! Missing keys mean "not said", an empty list means "there are none". Objects are handed over as the JSON text they stand in, so that
+//! Missing keys mean "not said", an empty list means "there are none", and `partial` names collections of which only some objects stand
+//! there. Objects are handed over as the JSON text they stand in, so that
 //! a dump of a million ports needs the memory of a page.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use osel_core::decode::{Defect, read_named, read_object};
-use osel_core::event::{Kind, Object};
-use osel_core::ids::Id;
-use osel_core::names::NameKind;
+use osel_core::decode::{Defect, ItemPage};
+use osel_core::event::{Kind, NameKind};
 use osel_core::time::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -73,31 +72,6 @@ pub enum InventoryError {
     },
 }
 
-/// What an inventory is made of.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Item {
-    /// An object of the network service.
-    Object(Object),
-    /// A user, project, domain, group or role.
-    Named {
-        /// What it is.
-        kind: NameKind,
-        /// Which one.
-        id: Id,
-        /// What it is called.
-        name: Option<Box<str>>,
-    },
-}
-
-/// Objects with the text that each was read from, by collection: `collection`, tabulator, JSON, newline.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// What was read.
-    pub items: Vec<Item>,
-    /// The same as text, to be kept.
-    pub text: Vec<u8>,
-}
-
 /// What an inventory said altogether.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -105,6 +79,8 @@ pub struct Summary {
     pub taken_at: Option<Timestamp>,
     /// The collections that were there, empty ones too.
     pub collections: BTreeSet<String>,
+    /// Those of them that say themselves that they are not whole: what they do not show is not said to be gone.
+    pub partial: BTreeSet<String>,
     /// Keys that are no collection that is known.
     pub unknown: BTreeSet<String>,
     /// How many objects were read.
@@ -114,24 +90,16 @@ pub struct Summary {
 impl Summary {
     /// The kinds of network objects that were said in full.
     pub fn complete(&self) -> Vec<Kind> {
-        Kind::ALL.into_iter().filter(|kind| self.collections.contains(kind.plural())).collect()
+        let is_whole = |name: &str| self.collections.contains(name) && !self.partial.contains(name);
+        Kind::ALL.into_iter().filter(|kind| is_whole(kind.plural())).collect()
     }
-}
-
-/// Reads one object of a collection; nothing for one that is not known.
-pub fn read_item(collection: &str, json: &[u8]) -> Option<Result<Item, Defect>> {
-    if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.plural() == collection) {
-        return Some(read_object(kind, json).map(Item::Object));
-    }
-    let kind = NameKind::ALL.into_iter().find(|kind| collection.strip_suffix('s') == Some(kind.as_str()))?;
-    Some(read_named(json).map(|(id, name, _)| Item::Named { kind, id, name }))
 }
 
 /// Whether the collection is read for anything.
 fn known(collection: &str) -> bool {
     collection == "role_assignments"
         || Kind::ALL.into_iter().any(|kind| kind.plural() == collection)
-        || NameKind::ALL.into_iter().any(|kind| collection.strip_suffix('s') == Some(kind.as_str()))
+        || NameKind::ALL.into_iter().any(|kind| kind.plural() == collection)
 }
 
 /// Reads `taken_at` and looks at the whole file, so that what is wrong with it is said before anything is changed.
@@ -146,13 +114,18 @@ pub fn check(path: &Path) -> Result<Summary, InventoryError> {
 ///
 /// # Errors
 /// When it is not an inventory, with the place; the pages before it were handed over.
-pub fn read(path: &Path, page: &mut dyn FnMut(Page)) -> Result<Summary, InventoryError> {
+pub fn read(path: &Path, page: &mut dyn FnMut(ItemPage)) -> Result<Summary, InventoryError> {
     let file = File::open(path).map_err(|source| InventoryError::Open { path: path.into(), source })?;
     if file.metadata().is_ok_and(|meta| meta.is_dir()) {
         return Err(InventoryError::Directory { path: path.into() });
     }
-    let mut reading =
-        Reading { path, page: Page::default(), hand_over: page, summary: Summary::default(), error: None };
+    let mut reading = Reading {
+        path,
+        page: ItemPage::default(),
+        hand_over: page,
+        summary: Summary::default(),
+        error: None,
+    };
     let mut json = serde_json::Deserializer::from_reader(unpacked(path, file));
     let read = json.deserialize_map(TopLevel(&mut reading)).and_then(|()| json.end());
     if let Some(error) = reading.error {
@@ -168,8 +141,8 @@ pub fn read(path: &Path, page: &mut dyn FnMut(Page)) -> Result<Summary, Inventor
 
 struct Reading<'a> {
     path: &'a Path,
-    page: Page,
-    hand_over: &'a mut dyn FnMut(Page),
+    page: ItemPage,
+    hand_over: &'a mut dyn FnMut(ItemPage),
     summary: Summary,
     error: Option<InventoryError>,
 }
@@ -182,17 +155,9 @@ impl Reading<'_> {
     }
 
     fn object(&mut self, collection: &str, index: usize, json: &str) -> Result<(), ()> {
-        let Some(item) = read_item(collection, json.as_bytes()) else { return Ok(()) };
-        match item {
-            Ok(item) => {
-                self.page.items.push(item);
-                self.page.text.extend_from_slice(collection.as_bytes());
-                self.page.text.push(b'\t');
-                // JSON text needs no line break outside of strings, and in strings it is escaped.
-                self.page.text.extend(
-                    json.bytes().map(|byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }),
-                );
-                self.page.text.push(b'\n');
+        let Some(pushed) = self.page.push(collection, json) else { return Ok(()) };
+        match pushed {
+            Ok(()) => {
                 self.summary.objects += 1;
                 if self.page.items.len() >= PAGE_OBJECTS {
                     self.flush();
@@ -226,6 +191,8 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
                     return Err(serde::de::Error::custom("stopped"));
                 };
                 self.0.summary.taken_at = Some(time);
+            } else if key == "partial" {
+                self.0.summary.partial = map.next_value()?;
             } else if known(&key) {
                 if map.next_value_seed(Collection { name: &key, reading: self.0 })? {
                     self.0.summary.collections.insert(key);

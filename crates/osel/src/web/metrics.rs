@@ -13,6 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
+use super::metrics_api;
 use crate::runtime::service::{Phase, ServiceStatus, SourceStatus};
 
 /// What a scraper is told that it gets.
@@ -82,7 +83,8 @@ impl Collector for Scrape {
         let help = "Time of a batch from its closing to its being durable.";
         out.encode_descriptor("commit_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?
             .encode_histogram::<NoLabelSet>(status.commits.sum_seconds(), count, &buckets, None)?;
-        self.sources(out)
+        self.sources(out)?;
+        metrics_api::encode(out, &self.0)
     }
 }
 
@@ -212,12 +214,12 @@ fn gauge(
     out.encode_descriptor(name, help, unit, MetricType::Gauge)?.encode_gauge(&value)
 }
 
-fn flag(value: bool) -> f64 {
+pub(super) fn flag(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
 
 /// A time as seconds since 1970.
-fn seconds(time: Timestamp) -> f64 {
+pub(super) fn seconds(time: Timestamp) -> f64 {
     time.micros() as f64 / Duration::from_secs(1).as_micros() as f64
 }
 

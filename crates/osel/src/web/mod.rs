@@ -6,6 +6,7 @@
 
 mod health;
 mod metrics;
+mod metrics_api;
 mod server;
 
 pub use server::serve;

@@ -129,3 +129,38 @@ fn a_replay_does_not_write_to_the_store_of_the_configuration_unasked() {
     assert!(output.status.success());
     assert!(!std::path::Path::new(&place.path("store")).exists());
 }
+
+#[test]
+fn a_clouds_file_is_looked_into() {
+    let place = Place::new("config-clouds");
+    let clouds = place.write(
+        "clouds.yaml",
+        "clouds:\n  one:\n    auth: {auth_url: 'http://127.0.0.1:1/v3', username: u, password: hunter2, project_name: p, user_domain_id: \
+         default, project_domain_id: default}\n",
+    );
+    let mode = |mode| {
+        std::fs::set_permissions(&clouds, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let check = |cloud: &str| {
+        let sources = good_file(&place);
+        let text = std::fs::read_to_string(&sources).unwrap();
+        let text = format!("{text}[[openstack]]\ncloud = '{cloud}'\nclouds_file = 'clouds.yaml'\n");
+        let file = place.write("osel.toml", text);
+        let (code, out, error) = said(osel(&[URL], &["config", "check", "-c", &file]));
+        assert!(!error.contains("hunter2"), "{error}");
+        (code, out, error.replace(&format!("{file}:"), "osel.toml:").replace(&clouds, "clouds.yaml"))
+    };
+    mode(0o600);
+    let (code, out, error) = check("one");
+    assert_eq!((code, error.as_str()), (0, ""), "{out}");
+    let (code, _, error) = check("two");
+    assert_eq!(code, 2);
+    assert!(
+        error.starts_with("osel.toml:7: openstack[0].cloud: gives no account: ") && error.contains("`two`"),
+        "{error}"
+    );
+    mode(0o644);
+    let (code, _, error) = check("one");
+    let warning = "warning: osel.toml:7: openstack[0].clouds_file: `clouds.yaml` is open to others than its owner: chmod 600 it\n";
+    assert_eq!((code, error.as_str()), (0, warning));
+}

@@ -19,6 +19,8 @@ mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod emulated;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod file_source;
@@ -33,6 +35,8 @@ mod kill;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
+mod openstack;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod packaging;
@@ -43,6 +47,8 @@ mod retention;
 mod retention_race;
 #[cfg(test)]
 mod scan;
+#[cfg(test)]
+mod second_opinion;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

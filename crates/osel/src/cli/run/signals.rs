@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::super::config::ConfigArg;
-use super::assemble;
+use super::{assemble, assemble_api};
 use crate::config::{Config, RabbitMqConfig};
 use crate::runtime::retention::Policy;
 use crate::runtime::service::ServiceHandle;
@@ -90,6 +90,7 @@ impl Signals {
 fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
+    service.set_schedules(assemble_api::schedules(new));
     service.set_policy(Policy::from(&new.retention));
     let names = |config: &Config| {
         let sources = config.sources.iter();
@@ -119,6 +120,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
             "source.region, source.queue, source.durable_exchanges, source.connect_timeout_seconds",
             queues(old) == queues(new),
         ),
+        ("openstack", assemble_api::fixed(old) == assemble_api::fixed(new)),
         ("http", old.http == new.http),
         ("scan rates, scan.concurrency", rates(old) == rates(new)),
         ("log.format", old.log.format == new.log.format),
@@ -128,7 +130,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         }
     }
     tracing::info!(
-        "configuration read: log level, scan policy, model and retention are in force, addresses, passwords and certificates with the next \
-         connection"
+        "configuration read: log level, scan policy, model, retention and schedules of APIs are in force, addresses, passwords and \
+         certificates with the next connection or question"
     );
 }

@@ -8,7 +8,7 @@ use crate::config::keys::{self, Otherwise, SECTIONS};
 /// The example with the files that it names in a directory of the test, and those files there.
 fn example(place: &Place) -> String {
     place.write("transport_url", URL.1);
-    for name in ["ca.pem", "client.pem", "client.key"] {
+    for name in ["ca.pem", "client.pem", "client.key", "clouds.yaml"] {
         place.write(name, "PEM");
     }
     keys::example().replace("/etc/osel", place.0.to_str().unwrap())
@@ -41,6 +41,7 @@ fn the_example_without_its_comments_is_good() {
     let text: Vec<String> = text.map(uncommented).collect();
     place.write("osel.toml", text.join("\n"));
     let (config, _) = place.load(&[]).unwrap();
+    assert_eq!(config.openstack.first().unwrap().every_seconds.get(), 21_600);
     let source = config.sources.first().unwrap();
     assert_eq!(source.region.as_deref(), Some("RegionOne"));
     let tls = source.rabbitmq().unwrap().tls.as_ref().unwrap();
@@ -68,7 +69,7 @@ fn the_example_without_its_comments_is_good() {
 fn the_table_has_the_keys_that_are_read() {
     // A key that nobody knows makes each section name those it does.
     let text = "[store]\nzzzz = 1\n[[source]]\nzzzz = 1\n[source.queue]\nzzzz = 1\n[source.tls]\nzzzz = 1\n\
-                [[source]]\ntype = 'file'\nzzzz = 1\n[retention]\nzzzz = 1\n[scan]\nzzzz = 1\n[model]\nzzzz = 1\n\
+                [[source]]\ntype = 'file'\nzzzz = 1\n[[openstack]]\nzzzz = 1\n[retention]\nzzzz = 1\n[scan]\nzzzz = 1\n[model]\nzzzz = 1\n\
                 [http]\nzzzz = 1\n[log]\nzzzz = 1\n";
     let place = Place::new();
     place.write("osel.toml", text);

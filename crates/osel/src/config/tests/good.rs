@@ -64,6 +64,7 @@ fn the_smallest_file_of_the_contract() {
                 connect_timeout_seconds: 10,
             })),
         }],
+        openstack: Vec::new(),
         scan: ScanConfig {
             enabled: true,
             allowed_prefixes: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod example;
 mod good;
+mod openstack;
 mod problems;
 mod secrets;
 mod store;

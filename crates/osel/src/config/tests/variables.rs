@@ -92,7 +92,7 @@ fn a_bad_variable_is_named() {
 #[test]
 fn a_variable_that_sets_nothing_is_told() {
     let check = |name: &str, wanted: &[&str]| {
-        let told = unknown_variables([OsStr::new(name)].into_iter(), 2);
+        let told = unknown_variables([OsStr::new(name)].into_iter(), 2, 1);
         assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
     };
     for known in [
@@ -109,4 +109,8 @@ fn a_variable_that_sets_nothing_is_told() {
     check("OSEL_ZZ", &["OSEL_ZZ: sets no key of osel"]);
     let beyond = "OSEL_SOURCE__2__REGION: is of no source: there are 2, counted from 0; a further one begins with its NAME";
     check("OSEL_SOURCE__2__REGION", &[beyond]);
+    check("OSEL_OPENSTACK__0__CLOUD", &[]);
+    let beyond =
+        "OSEL_OPENSTACK__2__CLOUD: is of no API: there are 1, counted from 0, and each number before is one";
+    check("OSEL_OPENSTACK__2__CLOUD", &[beyond]);
 }

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 use crate::config::{Secret, TlsConfig};
-use crate::source::rabbitmq::{TrustError, tls_client, tls_server_name};
+use crate::tls::{self, TrustError};
 
 /// How long a connection may take to stand.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -230,8 +230,8 @@ async fn dialed(access: &Access) -> Result<SendRequest<Empty<Bytes>>, HttpError>
     let unreachable = |error| HttpError::Unreachable(authority(), error);
     let stream = TcpStream::connect((access.host.as_str(), access.port)).await.map_err(unreachable)?;
     let Some(files) = &access.tls else { return spoken(TokioIo::new(stream)).await };
-    let connector = TlsConnector::from(tls_client(files)?);
-    let name = tls_server_name(files, &access.host)?;
+    let connector = TlsConnector::from(tls::client(files)?);
+    let name = tls::server_name(files, &access.host)?;
     let untrusted = |error| HttpError::Untrusted(authority(), error);
     spoken(TokioIo::new(connector.connect(name, stream).await.map_err(untrusted)?)).await
 }

@@ -91,6 +91,6 @@ fn trouble(kind: SourceKind, why: Why) -> &'static str {
     }
 }
 
-fn cut(text: &str) -> &str {
+pub(super) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(WORDS_BYTES_MAX)]
 }

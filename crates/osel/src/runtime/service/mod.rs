@@ -4,18 +4,25 @@
 //! be done outside is ordered only once its record is durable. The loop never waits for the broker, the store or a scan: it waits for
 //! the next thing to happen, or for the next deadline.
 
+mod apis;
 mod keeper;
 mod kind;
 mod log;
 mod scans;
 mod status;
+mod survey_log;
+mod survey_status;
+mod surveyor;
 mod tap;
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use osel_core::engine::{EngineOptions, ScanOutcome};
+use osel_core::engine::{Engine, EngineOptions, ScanOutcome};
+use osel_core::event::Kind;
 use osel_core::intake::{IntakeInput, StoreTrouble};
+use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -26,11 +33,15 @@ pub use self::scans::ScanLimits;
 use self::scans::Scans;
 use self::status::Monitor;
 pub use self::status::{Phase, ServiceStatus, SourceState, SourceStatus, Times};
+pub use self::survey_status::{ApiStatus, LastRead};
+pub use self::surveyor::ApiSettings;
+use self::surveyor::Surveyor;
 use self::tap::Tap;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
 use super::state::Follower;
 use super::writer::{OnFailure, Written};
+use crate::openstack::words::ApiEvent;
 use crate::source::words::BusEvent;
 use crate::store::{ErrorClass, Journal, JournalError};
 use crate::telemetry::{Supervisor, chain};
@@ -51,6 +62,8 @@ const LINK_END_TIME: Duration = Duration::from_millis(400);
 pub struct ServiceSettings {
     /// The sources.
     pub sources: Vec<SourceSettings>,
+    /// The APIs that are asked as a second opinion.
+    pub apis: Vec<ApiSettings>,
     /// What the engine goes by.
     pub options: EngineOptions,
     /// How hard scans may try.
@@ -65,6 +78,15 @@ pub struct ServiceSettings {
     pub supervisor: Supervisor,
     /// The engine of one who stood by.
     pub follower: Option<Follower>,
+}
+
+/// When the API of a region is asked.
+#[derive(Clone, Debug)]
+pub struct ApiSchedule {
+    /// The region.
+    pub region: Option<Arc<str>>,
+    /// The longest time between two reads of everything.
+    pub every: Duration,
 }
 
 /// Why the daemon ended.
@@ -86,6 +108,8 @@ pub enum ServiceError {
 enum Happening {
     /// Something of a source.
     Bus(usize, BusEvent),
+    /// Something of an API.
+    Api(usize, ApiEvent),
     /// Something has become of a batch.
     Written,
     /// A scan ended.
@@ -96,6 +120,8 @@ enum Happening {
     Options(Box<EngineOptions>),
     /// What is kept from now on.
     Policy(Policy),
+    /// The configuration was read again: schedules that hold from now on.
+    Schedules(Vec<ApiSchedule>),
     /// It was looked what may go from the store.
     Surveyed(Box<Surveyed>),
 }
@@ -116,6 +142,11 @@ impl ServiceHandle {
         let _ = self.0.send(Happening::Options(Box::new(options)));
     }
 
+    /// Has APIs asked by these schedules from now on, and those that fail at once: what was wrong may be mended.
+    pub fn set_schedules(&self, schedules: Vec<ApiSchedule>) {
+        let _ = self.0.send(Happening::Schedules(schedules));
+    }
+
     /// Has another policy say what is kept from now on.
     pub fn set_policy(&self, policy: Policy) {
         let _ = self.0.send(Happening::Policy(policy));
@@ -126,6 +157,7 @@ impl ServiceHandle {
 pub struct Service {
     recorder: Recorder,
     taps: Vec<Tap>,
+    apis: Vec<Surveyor>,
     scans: Scans,
     keeper: Keeper,
     inbox: Receiver<Happening>,
@@ -153,7 +185,7 @@ impl Service {
         settings: ServiceSettings,
         tokio: &Handle,
     ) -> Result<Self, ServiceError> {
-        let ServiceSettings { sources, options, limits, policy, clock, status, supervisor, follower } =
+        let ServiceSettings { sources, apis, options, limits, policy, clock, status, supervisor, follower } =
             settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
@@ -174,10 +206,19 @@ impl Service {
             };
             taps.push(Tap::start(settings, epoch, &cursors, tell, tokio));
         }
+        let apis = apis.into_iter().enumerate().map(|(index, settings)| {
+            let sender = sender.clone();
+            let tell = move |event| {
+                let _ = sender.send(Happening::Api(index, event));
+            };
+            Surveyor::start(settings, tell, tokio)
+        });
+        let apis = apis.collect();
         let scans = Scans::new(limits, tokio.clone(), sender);
         let mut this = Self {
             recorder,
             taps,
+            apis,
             scans,
             keeper: Keeper::new(policy, reader),
             inbox,
@@ -194,6 +235,9 @@ impl Service {
         for index in 0..this.taps.len() {
             let start = this.taps[index].start_input();
             this.step(index, start)?;
+        }
+        for index in 0..this.apis.len() {
+            this.survey(index, SurveyInput::Start)?;
         }
         this.launch_scans();
         Ok(this)
@@ -224,10 +268,12 @@ impl Service {
                 Err(RecvTimeoutError::Timeout) => self.is_idle()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.survey_turn()?;
             self.deadlines()?;
             self.tell();
         }
         self.scans.stop();
+        self.apis.clear();
         // The taps have waited for what they took; this is what followed from it.
         if !self.recorder.end_within(STORE_END_TIME)? {
             tracing::warn!("stopped before the store had taken everything: what is missing comes again");
@@ -241,7 +287,7 @@ impl Service {
     }
 
     fn tell(&mut self) {
-        let Self { monitor, recorder, taps, store_trouble, commits, is_stopping, .. } = self;
+        let Self { monitor, recorder, taps, apis, store_trouble, commits, is_stopping, .. } = self;
         monitor.tell(|| ServiceStatus {
             phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
             beat: Instant::now(),
@@ -250,6 +296,8 @@ impl Service {
             snapshot_at: recorder.snapshot_at(),
             commits: commits.clone(),
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
+            apis: apis.iter().map(Surveyor::status).collect(),
+            drift: drift(recorder.engine()),
         });
     }
 
@@ -258,8 +306,11 @@ impl Service {
     }
 
     fn wait(&self) -> Duration {
+        if self.has_survey_turn() {
+            return Duration::ZERO;
+        }
         let deadlines = self.taps.iter().map(|tap| tap.intake.wake_at());
-        let first = deadlines.chain([self.recorder.wake_at()]).flatten().min();
+        let first = deadlines.chain([self.survey_wake_at(), self.recorder.wake_at()]).flatten().min();
         let micros = first.map(|at| at.micros().saturating_sub(self.now().micros()));
         let wait = micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
         let retry = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
@@ -272,6 +323,7 @@ impl Service {
     fn handle_one(&mut self, happening: Happening) -> Result<(), ServiceError> {
         match happening {
             Happening::Bus(index, event) => self.bus(index, event),
+            Happening::Api(index, event) => self.api(index, event),
             Happening::Written => self.written(),
             Happening::Scanned(outcome) => {
                 self.scans.ended();
@@ -291,6 +343,7 @@ impl Service {
                 self.keeper.set_policy(policy);
                 Ok(())
             }
+            Happening::Schedules(schedules) => self.survey_renewed(&schedules),
             Happening::Surveyed(surveyed) => {
                 let now = self.now();
                 Ok(self.keeper.surveyed(now, *surveyed, &mut self.recorder)?)
@@ -331,6 +384,7 @@ impl Service {
     fn step(&mut self, index: usize, input: IntakeInput) -> Result<(), ServiceError> {
         let now = self.now();
         let resumed = self.taps[index].step(now, input, &mut self.recorder)?;
+        self.survey_missed(index)?;
         if resumed { self.deliver(index) } else { Ok(()) }
     }
 
@@ -353,7 +407,7 @@ impl Service {
             }
         }
         self.launch_scans();
-        Ok(())
+        self.launch_looks()
     }
 
     fn failed(&mut self, error: JournalError) -> Result<(), ServiceError> {
@@ -402,6 +456,7 @@ impl Service {
                 self.step(index, IntakeInput::Tick)?;
             }
         }
+        self.survey_deadlines(now)?;
         if self.retry_at.is_none() && !self.is_stopping {
             self.keeper.begin_if_due(now, &self.recorder, &self.tokio, &self.handle.0);
         }
@@ -419,4 +474,8 @@ impl Service {
             }
         }
     }
+}
+
+fn drift(engine: &Engine) -> Vec<(Option<Arc<str>>, Kind, u64)> {
+    engine.drift().iter().map(|((region, kind), count)| (region.clone(), *kind, *count)).collect()
 }

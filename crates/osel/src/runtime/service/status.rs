@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use osel_core::engine::SourceLedger;
+use osel_core::event::Kind;
 use osel_core::intake::Intake;
 use osel_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::kind::SourceKind;
+use super::survey_status::ApiStatus;
 use crate::telemetry::Supervisor;
 
 /// How often the status is told when its words stay the same: nobody asks more often than once in some seconds.
@@ -38,6 +40,10 @@ pub struct ServiceStatus {
     pub commits: Times,
     /// The sources, in the order of the configuration.
     pub sources: Vec<SourceStatus>,
+    /// The APIs that are asked as a second opinion, in the order of the configuration.
+    pub apis: Vec<ApiStatus>,
+    /// How many differences reads have shown, by region and kind, over all starts.
+    pub drift: Vec<(Option<Arc<str>>, Kind, u64)>,
 }
 
 /// How far the daemon has come.
@@ -126,6 +132,8 @@ impl ServiceStatus {
             snapshot_at: None,
             commits: Times::default(),
             sources: Vec::new(),
+            apis: Vec::new(),
+            drift: Vec::new(),
         }
     }
 
@@ -149,6 +157,12 @@ impl ServiceStatus {
         };
         if let Some((since, words)) = &self.store_trouble {
             let _ = write!(line, "; the store takes nothing since {since}: {words}");
+        }
+        for ApiStatus { region, trouble, .. } in &self.apis {
+            if let Some((since, trouble)) = trouble {
+                let of = region.as_ref().map(|region| format!(" of `{region}`")).unwrap_or_default();
+                let _ = write!(line, "; API{of} since {since}: {trouble}");
+            }
         }
         // A new line would begin a new word to the service manager.
         line.replace(char::is_control, " ")

@@ -46,6 +46,10 @@ pub(super) struct Tap {
     pub(super) store_words: String,
     /// Gaps that the next batch has to tell.
     gaps: Vec<SourceGap>,
+    /// What the queue takes is not whole, as last seen.
+    is_broken: bool,
+    /// Something may have been missed, and nothing is from now on; nobody has asked for that yet.
+    was_broken: bool,
     /// Messages were handed to the engine since the last batch.
     has_open: bool,
     is_idle: bool,
@@ -84,6 +88,8 @@ impl Tap {
             broker_words: String::new(),
             store_words: String::new(),
             gaps: Vec::new(),
+            is_broken: false,
+            was_broken: false,
             has_open: false,
             is_idle: false,
             has_exited: false,
@@ -102,13 +108,13 @@ impl Tap {
         match event {
             BusEvent::Connected { connection, report } => {
                 self.watched.connected();
-                self.holds_place |= report.queue == Queue::Missing;
+                self.seen(report.queue);
                 Some(IntakeInput::Connected { connection, report })
             }
             BusEvent::Checked { connection, mut report } => {
                 // What waits here is not told yet.
                 report.is_drained &= self.waiting.is_empty();
-                self.holds_place |= report.queue == Queue::Missing;
+                self.seen(report.queue);
                 Some(IntakeInput::Checked { connection, report })
             }
             BusEvent::ConnectFailed { connection, why, detail } => {
@@ -230,6 +236,7 @@ impl Tap {
         }
         // With the cursor that says that they are told, and in no batch that another source closes before.
         for gap in self.gaps.drain(..) {
+            self.was_broken = true;
             recorder.gap(now, gap)?;
         }
         (self.has_open, self.holds_place) = (false, false);
@@ -247,6 +254,19 @@ impl Tap {
     pub(super) fn take_durable(&mut self, durable: u64) -> Option<(BatchNumber, Duration)> {
         let (batch, _, given) = self.batches.pop_front_if(|(_, number, _)| *number <= durable)?;
         Some((batch, given.elapsed()))
+    }
+
+    /// The region, if something may have been missed there that a read of its API can show: a gap was told, or the queue is in place that
+    /// was not. Where nothing was ever promised there is no gap, and yet nobody listened.
+    pub(super) fn take_missed(&mut self) -> Option<Option<Arc<str>>> {
+        std::mem::take(&mut self.was_broken).then(|| self.region.clone())
+    }
+
+    fn seen(&mut self, queue: Queue) {
+        self.holds_place |= queue == Queue::Missing;
+        let was_broken =
+            std::mem::replace(&mut self.is_broken, !matches!(queue, Queue::Kept | Queue::Unknown));
+        self.was_broken |= was_broken && !self.is_broken;
     }
 
     /// The batches that are not durable.

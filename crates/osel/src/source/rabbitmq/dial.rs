@@ -15,8 +15,8 @@ use tokio_rustls::TlsConnector;
 use super::gate::{Gate, HELD_BYTES_MAX, Keeper, Meter};
 use super::guard::FRAME_BYTES_MAX;
 use super::socket::{Kit, Socket};
-use super::trust::{self, TrustError};
 use crate::config::TlsConfig;
+use crate::tls::{self, TrustError};
 
 /// Where to connect, and as whom.
 #[derive(Clone)]
@@ -111,9 +111,9 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
         Some(files) => {
             let (own, unreadable) = (files.clone(), DialError::Slow(host.clone()));
             // Files may lie on a disk that does not answer.
-            let client = tokio::task::spawn_blocking(move || trust::client(&own)).await;
+            let client = tokio::task::spawn_blocking(move || tls::client(&own)).await;
             let connector = TlsConnector::from(client.map_err(|_| unreadable)??);
-            let name = trust::server_name(files, host)?;
+            let name = tls::server_name(files, host)?;
             let stream = connector.connect(name, stream).await.map_err(|error| handshake(host, error))?;
             Socket::tls(stream, meter)
         }

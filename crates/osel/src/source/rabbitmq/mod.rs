@@ -5,7 +5,7 @@
 //! decided in this module, and nothing is kept here that a crash could lose.
 //!
 //! `link` is the task of one source; what it is told and tells are the `words` of all sources. It connects by `dial` (TCP, TLS by
-//! `trust`, AMQP by the library, which reads from our `socket` with its `gate` and its `guard`), keeps queue and bindings right by
+//! the crate's `tls`, AMQP by the library, which reads from our `socket` with its `gate` and its `guard`), keeps queue and bindings right by
 //! `topology` (what is known of each `exchange`, heard from the broker by `probe`), and turns deliveries into messages by `message`.
 
 mod dial;
@@ -18,7 +18,6 @@ mod probe;
 mod settings;
 mod socket;
 mod topology;
-mod trust;
 
 pub use dial::{Address, DialError, dial};
 pub use gate::Keeper;
@@ -27,4 +26,3 @@ pub use message::Reader;
 pub use probe::{Presence, Probe};
 pub use settings::Settings;
 pub use topology::Wanted;
-pub use trust::{TrustError, client as tls_client, server_name as tls_server_name};

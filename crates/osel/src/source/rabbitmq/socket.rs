@@ -1,6 +1,6 @@
 //! The connection's bytes, plain or through TLS, and the little of an asynchronous runtime that the AMQP library asks for.
 //!
-//! The library would connect by itself. We do it, so that trust is decided in one place (`trust`), errors are told apart, and the
+//! The library would connect by itself. We do it, so that trust is decided in one place (the crate's `tls`), errors are told apart, and the
 //! [`Gate`](super::gate::Gate) and the [`Guard`] stand where the bytes come in.
 
 use std::future::Future;

@@ -1,14 +1,17 @@
-//! Whom a TLS connection to the broker trusts, and who we say we are.
+//! Whom a TLS connection trusts, and who we say we are: to the broker, its management interface, and the APIs of a cloud.
 //!
 //! Everything is read anew for each connection: a certificate that was exchanged on disk is in force after the next reconnect, without
-//! a restart. The broker's certificate and name are always verified.
+//! a restart. Certificate and name are verified, by [`client`] always.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::config::TlsConfig;
 
@@ -28,7 +31,7 @@ pub enum TrustError {
     Empty(PathBuf),
     /// The system has no certificates of authorities.
     #[error(
-        "the system has no certificates of authorities: name a file with the one that signed the broker's"
+        "the system has no certificates of authorities: name a file with the one that signed the server's"
     )]
     NoRoots,
     /// Certificate and key do not fit, or are of no use.
@@ -74,6 +77,28 @@ pub fn client(files: &TlsConfig) -> Result<Arc<ClientConfig>, TrustError> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
+    introduced(builder, files)
+}
+
+/// What a connection is made with when somebody decided that nobody is to be verified: whoever answers has the key of the certificate
+/// that it shows, and no more is known of it.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn blind_client(files: &TlsConfig) -> Result<Arc<ClientConfig>, TrustError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody(provider)));
+    introduced(builder, files)
+}
+
+/// With the client's own certificate, where it has one.
+fn introduced(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    files: &TlsConfig,
+) -> Result<Arc<ClientConfig>, TrustError> {
     let config = match (&files.cert_file, &files.key_file) {
         (None, None) => builder.with_no_client_auth(),
         (Some(cert_file), Some(key_file)) => {
@@ -84,6 +109,45 @@ pub fn client(files: &TlsConfig) -> Result<Arc<ClientConfig>, TrustError> {
         _ => return Err(TrustError::Half),
     };
     Ok(Arc::new(config))
+}
+
+/// Trusts any certificate; that whoever shows it has its key is verified all the same.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {

@@ -1,0 +1,51 @@
+//! What Keystone keeps and gives names to.
+
+use serde::{Deserialize, Serialize};
+
+/// What a name belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameKind {
+    /// A user.
+    User,
+    /// A project.
+    Project,
+    /// A domain.
+    Domain,
+    /// A group of users.
+    Group,
+    /// A role.
+    Role,
+}
+
+impl NameKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::User, Self::Project, Self::Domain, Self::Group, Self::Role];
+
+    /// Keystone's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Domain => "domain",
+            Self::Group => "group",
+            Self::Role => "role",
+        }
+    }
+
+    /// The collection's name in Keystone's API.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::User => "users",
+            Self::Project => "projects",
+            Self::Domain => "domains",
+            Self::Group => "groups",
+            Self::Role => "roles",
+        }
+    }
+
+    /// The kind that Keystone calls so.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}

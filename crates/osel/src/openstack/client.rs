@@ -1,0 +1,293 @@
+//! Questions to a cloud by one account: logged in, at its pace, and logged in again when a token is no longer good.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use hyper::header::HeaderName;
+use hyper::{Method, StatusCode};
+use osel_core::event::Kind;
+use osel_core::survey::ApiTrouble;
+use osel_core::time::Timestamp;
+use tokio::sync::Mutex;
+
+use super::auth::{REFUSAL_BYTES_MAX, Session, log_in};
+use super::catalog::Service;
+use super::clouds::Cloud;
+use super::cut::CutError;
+use super::http::{Answer, Http, HttpError, Trust, without_login};
+use super::pace::Pace;
+use super::settings::Account;
+use crate::tls::TrustError;
+
+const AUTH_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
+/// How much of a service's reason for a refusal is told, in characters: policies name a rule, schemas go on for pages.
+const REASON_CHARS_MAX: usize = 200;
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("Keystone at `{url}` does not let this account in")]
+    Login { url: String },
+    #[error("the certificate of cloud `{0}` would not be verified, and nobody allowed that")]
+    Insecure(String),
+    #[error("cloud `{cloud}` has no service `{service:?}` for this interface{region}")]
+    NoService { cloud: String, service: Service, region: String },
+    #[error("`{url}` refuses the token, also a new one")]
+    Token { url: String },
+    #[error("`{url}` is refused{reason}")]
+    Refused { url: String, reason: String },
+    #[error("`{url}` is not there")]
+    Absent { url: String },
+    #[error(
+        "`{url}` is not there, or hidden from this account: only who was shown all of its kind could tell"
+    )]
+    AbsentOrHidden { url: String },
+    #[error("a `{kind}` cannot be asked for by its id alone")]
+    NotAlone { kind: &'static str },
+    #[error("`{url}` asks to be left alone")]
+    Throttled { url: String, retry_after: Option<Duration> },
+    #[error("`{url}` answers {status}{reason}")]
+    Status { url: String, status: StatusCode, reason: String },
+    #[error(
+        "the list of `{url}` changes faster than it can be read: each page began at an object that was gone"
+    )]
+    Restless { url: String },
+    #[error("the list of `{url}` does not end: it leads back to where it was, or beyond {objects} objects")]
+    Endless { url: String, objects: u64 },
+    #[error("the answer of `{url}` cannot be understood")]
+    NotUnderstood { url: String, source: Option<Box<dyn std::error::Error + Send + Sync>> },
+}
+
+impl ReadError {
+    /// What an answer that is none says.
+    pub(super) async fn of(answer: Answer, url: String) -> Self {
+        let (status, retry_after) = (answer.status, answer.retry_after());
+        let reason = reason(&answer.beginning(REFUSAL_BYTES_MAX).await);
+        match status {
+            StatusCode::FORBIDDEN => Self::Refused { url, reason },
+            StatusCode::NOT_FOUND => Self::Absent { url },
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                Self::Throttled { url, retry_after }
+            }
+            _ => Self::Status { url, status, reason },
+        }
+    }
+
+    /// A list that is none.
+    pub(super) fn cut(url: String, error: CutError) -> Self {
+        Self::NotUnderstood { url, source: Some(error.into()) }
+    }
+
+    /// What kind of trouble it is.
+    pub(super) fn trouble(&self) -> ApiTrouble {
+        match self {
+            Self::Http(HttpError::Trust(_) | HttpError::Untrusted(..)) | Self::Insecure(_) => {
+                ApiTrouble::Untrusted
+            }
+            Self::Http(HttpError::Unreachable(..) | HttpError::Slow(_) | HttpError::Broken(..)) => {
+                ApiTrouble::Unreachable
+            }
+            Self::Login { .. } | Self::Token { .. } => ApiTrouble::Denied,
+            Self::Refused { .. } | Self::AbsentOrHidden { .. } | Self::NotAlone { .. } => ApiTrouble::Refused,
+            Self::Throttled { retry_after, .. } => ApiTrouble::Throttled { retry_after: *retry_after },
+            Self::Http(HttpError::Url(_) | HttpError::Request(_) | HttpError::TooLarge(_))
+            | Self::NoService { .. }
+            | Self::Absent { .. }
+            | Self::Status { .. }
+            | Self::Restless { .. }
+            | Self::Endless { .. }
+            | Self::NotUnderstood { .. } => ApiTrouble::Broken,
+        }
+    }
+
+    /// Whether the same question may have an answer a little later.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => status.is_server_error(),
+            // A list that was cut off, by a proxy for instance.
+            Self::NotUnderstood { .. } => true,
+            _ => matches!(self.trouble(), ApiTrouble::Unreachable | ApiTrouble::Throttled { .. }),
+        }
+    }
+
+    /// The error and its causes in one line.
+    pub(super) fn words(&self) -> String {
+        let mut words = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !words.ends_with(&text) {
+                words.push_str(": ");
+                words.push_str(&text);
+            }
+            cause = error.source();
+        }
+        words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    }
+}
+
+impl From<TrustError> for ReadError {
+    fn from(error: TrustError) -> Self {
+        Self::Http(error.into())
+    }
+}
+
+/// The reason that Keystone or Neutron gives in its body, with a colon before it; nothing where there is none.
+fn reason(body: &[u8]) -> String {
+    let text = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|body| {
+        let inner = ["NeutronError", "error"].iter().find_map(|key| body.get(key));
+        let text = inner.and_then(|inner| inner.get("message")).or(body.get("faultstring"))?;
+        text.as_str().map(|text| text.chars().take(REASON_CHARS_MAX).collect::<String>())
+    });
+    text.map(|text| format!(": {text}")).unwrap_or_default()
+}
+
+/// What all orders of one driver share.
+pub(super) struct Shared {
+    pub(super) clock: fn() -> Timestamp,
+    pub(super) pace: Pace,
+    /// The token, and the account that it was got with: a changed account gets its own.
+    session: Mutex<Option<(Cloud, Arc<Session>)>>,
+    /// The kinds that the last read of everything was shown whole.
+    whole: std::sync::Mutex<Vec<Kind>>,
+}
+
+impl Shared {
+    pub(super) fn new(clock: fn() -> Timestamp) -> Self {
+        Self { clock, pace: Pace::new(), session: Mutex::new(None), whole: Default::default() }
+    }
+
+    /// Notes which kinds a read of everything was shown whole.
+    pub(super) fn know_whole(&self, kinds: &[Kind]) {
+        *self.whole.lock().unwrap_or_else(PoisonError::into_inner) = kinds.to_vec();
+    }
+
+    /// Whether the account was shown all of a kind.
+    pub(super) fn is_whole(&self, kind: Kind) -> bool {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).contains(&kind)
+    }
+}
+
+/// Asks for one order, over connections of its own.
+pub(super) struct Client {
+    pub(super) shared: Arc<Shared>,
+    pub(super) account: Account,
+    http: Http,
+    session: Arc<Session>,
+}
+
+impl Client {
+    /// Logs in, unless a token is still good.
+    pub(super) async fn new(shared: Arc<Shared>, account: Account) -> Result<Self, ReadError> {
+        let cloud = &account.cloud;
+        if !cloud.verify && !account.insecure {
+            return Err(ReadError::Insecure(cloud.name.clone()));
+        }
+        let (files, verify, timeout) = (cloud.tls.clone(), cloud.verify, cloud.timeout);
+        let read = tokio::task::spawn_blocking(move || Trust::read(&files, verify, timeout)).await;
+        let trust = match read {
+            Ok(Ok(trust)) => Some(trust),
+            // Whoever only speaks `http` needs no authorities.
+            Ok(Err(TrustError::NoRoots)) | Err(_) => None,
+            Ok(Err(error)) => return Err(error.into()),
+        };
+        let mut http = Http::new(trust);
+        let session = current(&shared, &account, &mut http, None).await?;
+        Ok(Self { shared, account, http, session })
+    }
+
+    /// The token that is in use, and what Keystone says of it.
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Where a service is.
+    pub(super) fn url(&self, service: Service) -> Option<String> {
+        self.session.catalog.url(service, &self.account.cloud)
+    }
+
+    /// The answer to a question below a service's version; it is a good one.
+    pub(super) async fn get(&mut self, service: Service, path: &str) -> Result<(Answer, String), ReadError> {
+        let mut is_new = false;
+        loop {
+            let base = self.url(service).ok_or_else(|| self.no_service(service))?;
+            let url = format!("{base}/{path}");
+            let shown = without_login(url.split_once('?').map_or(url.as_str(), |(url, _)| url));
+            self.shared.pace.turn(self.account.requests_per_second).await;
+            if !self.session.is_good((self.shared.clock)()) {
+                self.session = current(&self.shared, &self.account, &mut self.http, None).await?;
+            }
+            let headers = [(AUTH_HEADER, self.session.token.clone())];
+            let answer = self.http.send(Method::GET, &url, &headers, None).await?;
+            match answer.status {
+                StatusCode::OK => return Ok((answer, shown)),
+                StatusCode::UNAUTHORIZED if is_new => return Err(ReadError::Token { url: shown }),
+                StatusCode::UNAUTHORIZED => {
+                    // It was revoked, or Keystone's keys were changed.
+                    let refused = Arc::clone(&self.session);
+                    self.session =
+                        current(&self.shared, &self.account, &mut self.http, Some(&refused)).await?;
+                    is_new = true;
+                }
+                _ => return Err(ReadError::of(answer, shown).await),
+            }
+        }
+    }
+
+    /// The same, read whole, as text.
+    pub(super) async fn text(&mut self, service: Service, path: &str) -> Result<(String, String), ReadError> {
+        let (answer, url) = self.get(service, path).await?;
+        match String::from_utf8(answer.whole().await?) {
+            Ok(text) => Ok((text, url)),
+            Err(error) => Err(ReadError::NotUnderstood { url, source: Some(error.into()) }),
+        }
+    }
+
+    fn no_service(&self, service: Service) -> ReadError {
+        let cloud = &self.account.cloud;
+        let has = self.session.catalog.regions(service).join("`, `");
+        let region = match &cloud.region_name {
+            Some(region) if has.is_empty() => format!(" in region `{region}`"),
+            Some(region) => format!(" in region `{region}`: there are `{has}`"),
+            None => String::new(),
+        };
+        ReadError::NoService { cloud: cloud.name.clone(), service, region }
+    }
+}
+
+/// A token that is good, and not the one that was refused.
+async fn current(
+    shared: &Shared,
+    account: &Account,
+    http: &mut Http,
+    refused: Option<&Arc<Session>>,
+) -> Result<Arc<Session>, ReadError> {
+    // Who comes second waits, and takes what the first one got.
+    let mut kept = shared.session.lock().await;
+    if let Some((cloud, session)) = &*kept
+        && *cloud == account.cloud
+        && session.is_good((shared.clock)())
+        && refused.is_none_or(|refused| !Arc::ptr_eq(refused, session))
+    {
+        return Ok(Arc::clone(session));
+    }
+    *kept = None;
+    shared.pace.turn(account.requests_per_second).await;
+    let session = Arc::new(log_in(http, &account.cloud, shared.clock).await?);
+    tracing::info!(
+        cloud = account.cloud.name,
+        user = session.user,
+        verified = account.cloud.verify,
+        "logged in at the cloud's API"
+    );
+    if !account.cloud.verify {
+        tracing::warn!(
+            cloud = account.cloud.name,
+            "certificates are not verified: whoever answers is believed"
+        );
+    }
+    *kept = Some((account.cloud.clone(), Arc::clone(&session)));
+    Ok(session)
+}

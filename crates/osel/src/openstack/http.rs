@@ -1,0 +1,324 @@
+//! Requests over HTTP: what is sent and what comes back, within bounds. Redirects are not followed: a token goes to whom it was given for.
+//!
+//! Nothing is known here of OpenStack. There are no proxies: an API behind one is asked from elsewhere, by `osel inventory export`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::config::TlsConfig;
+use crate::tls::{self, TrustError};
+
+/// How long a connection may take to stand.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long the head of an answer may take, and each further piece: Neutron takes seconds for a page of a thousand ports, and minutes
+/// when its database is busy; its proxies give up after one.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// The longest that an account may ask for: the loop that waits has to hear of it within the hour.
+const ANSWER_TIME_MAX: Duration = Duration::from_mins(10);
+/// The largest answer that is read whole: a catalog of a hundred regions has a tenth of it.
+pub(super) const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// The longest wait that a server is believed to mean.
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// It is no URL of a server.
+    #[error("`{0}` is not an `http` or `https` URL")]
+    Url(String),
+    /// Nobody is there.
+    #[error("cannot reach `{0}`")]
+    Unreachable(String, #[source] io::Error),
+    /// It takes too long.
+    #[error("no answer from `{0}` in time")]
+    Slow(String),
+    /// Nothing can be trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The server's certificate does not convince.
+    #[error("no trust with `{0}`")]
+    Untrusted(String, #[source] io::Error),
+    /// The connection ended before the answer did.
+    #[error("the connection to `{0}` broke")]
+    Broken(String, #[source] hyper::Error),
+    /// A request cannot be written.
+    #[error("the request cannot be written")]
+    Request(#[from] hyper::http::Error),
+    /// There is more of it than can be meant.
+    #[error("the answer of `{0}` is larger than {ANSWER_BYTES_MAX} bytes")]
+    TooLarge(String),
+}
+
+/// A server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Server {
+    is_tls: bool,
+    host: String,
+    port: u16,
+}
+
+impl Server {
+    fn of(url: &str) -> Result<(Self, Uri), HttpError> {
+        let wrong = || HttpError::Url(without_login(url));
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let is_tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(wrong()),
+        };
+        let authority =
+            uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(wrong)?;
+        // An IPv6 address stands in brackets, which are no part of it.
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        Ok((Self { is_tls, host, port }, uri))
+    }
+
+    fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.parse().is_ok_and(|address: IpAddr| address.is_ipv6()) {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        }
+    }
+}
+
+/// A URL as it may be shown: without user, password, or what else stands before an `@`.
+pub(super) fn without_login(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, rest)| rest))
+        }
+        None => url.rsplit_once('@').map_or(url, |(_, rest)| rest).to_owned(),
+    }
+}
+
+/// Whom to trust, read once for an order; and how long to wait.
+#[derive(Clone)]
+pub(super) struct Trust {
+    client: Arc<ClientConfig>,
+    files: TlsConfig,
+    answer_time: Duration,
+}
+
+impl Trust {
+    /// Reads the files; it blocks.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(super) fn read(files: &TlsConfig, verify: bool, time: Option<Duration>) -> Result<Self, TrustError> {
+        let client = if verify { tls::client(files) } else { tls::blind_client(files) }?;
+        let answer_time = time.unwrap_or(ANSWER_TIME).min(ANSWER_TIME_MAX);
+        Ok(Self { client, files: files.clone(), answer_time })
+    }
+}
+
+/// Connections to the few servers that one order asks. They are kept between requests.
+pub(super) struct Http {
+    trust: Option<Trust>,
+    answer_time: Duration,
+    connections: BTreeMap<Server, SendRequest<Full<Bytes>>>,
+}
+
+/// What came back; its body is still to be read.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    server: String,
+    body: Incoming,
+    answer_time: Duration,
+}
+
+impl Http {
+    /// Without a trust only `http` can be spoken.
+    pub(super) fn new(trust: Option<Trust>) -> Self {
+        let answer_time = trust.as_ref().map_or(ANSWER_TIME, |trust| trust.answer_time);
+        Self { trust, answer_time, connections: BTreeMap::new() }
+    }
+
+    /// Sends a request. A connection that was kept too long is replaced; what was sent over a new one is not sent again.
+    pub(super) async fn send(
+        &mut self,
+        method: Method,
+        url: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Option<Bytes>,
+    ) -> Result<Answer, HttpError> {
+        let (server, uri) = Server::of(url)?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = || {
+            let mut request = Request::builder()
+                .method(method.clone())
+                .uri(path)
+                .header(HOST, server.authority())
+                .header(USER_AGENT, concat!("osel/", env!("CARGO_PKG_VERSION")))
+                .header(ACCEPT, "application/json");
+            if body.is_some() {
+                request = request.header(CONTENT_TYPE, "application/json");
+            }
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            request.body(Full::new(body.clone().unwrap_or_default()))
+        };
+        if let Some(mut kept) = self.connections.remove(&server)
+            && kept.ready().await.is_ok()
+            && let Ok(response) = self.exchanged(&server, &mut kept, request()?).await
+        {
+            return Ok(self.answer(server, kept, response));
+        }
+        let mut new = timeout(CONNECT_TIME, self.connected(&server))
+            .await
+            .map_err(|_| HttpError::Slow(server.authority()))??;
+        let response = self.exchanged(&server, &mut new, request()?).await?;
+        Ok(self.answer(server, new, response))
+    }
+
+    async fn exchanged(
+        &self,
+        server: &Server,
+        sender: &mut SendRequest<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, HttpError> {
+        timeout(self.answer_time, sender.send_request(request))
+            .await
+            .map_err(|_| HttpError::Slow(server.authority()))?
+            .map_err(|error| HttpError::Broken(server.authority(), error))
+    }
+
+    fn answer(
+        &mut self,
+        server: Server,
+        sender: SendRequest<Full<Bytes>>,
+        response: Response<Incoming>,
+    ) -> Answer {
+        let authority = server.authority();
+        // It is usable again when the body was read; `ready` tells.
+        self.connections.insert(server, sender);
+        let (head, body) = response.into_parts();
+        let answer_time = self.answer_time;
+        Answer { status: head.status, headers: head.headers, server: authority, body, answer_time }
+    }
+
+    async fn connected(&self, server: &Server) -> Result<SendRequest<Full<Bytes>>, HttpError> {
+        let unreachable = |error| HttpError::Unreachable(server.authority(), error);
+        let stream = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        if !server.is_tls {
+            return spoken(server, TokioIo::new(stream)).await;
+        }
+        let Some(trust) = &self.trust else { return Err(TrustError::NoRoots.into()) };
+        let name = tls::server_name(&trust.files, &server.host)?;
+        let untrusted =
+            |error: io::Error| match error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) {
+                true => HttpError::Untrusted(server.authority(), error),
+                false => HttpError::Unreachable(server.authority(), error),
+            };
+        let connector = TlsConnector::from(Arc::clone(&trust.client));
+        spoken(server, TokioIo::new(connector.connect(name, stream).await.map_err(untrusted)?)).await
+    }
+}
+
+/// HTTP over a stream; what carries it ends with the sender.
+async fn spoken<S>(server: &Server, stream: S) -> Result<SendRequest<Full<Bytes>>, HttpError>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let broken = |error| HttpError::Broken(server.authority(), error);
+    let (sender, connection) = handshake(stream).await.map_err(broken)?;
+    tokio::spawn(async move {
+        // Its failure is told to whoever waits for an answer.
+        let _ = connection.await;
+    });
+    Ok(sender)
+}
+
+impl Answer {
+    /// How long the server wants to be left alone, where it says so in seconds.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
+    }
+
+    /// The next piece of the body; none at its end.
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, HttpError> {
+        loop {
+            let frame = timeout(self.answer_time, self.body.frame())
+                .await
+                .map_err(|_| HttpError::Slow(self.server.clone()))?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(HttpError::Broken(self.server.clone(), error)),
+                // Trailers are no part of it.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The whole body.
+    pub(super) async fn whole(mut self) -> Result<Vec<u8>, HttpError> {
+        let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
+        let mut whole = Vec::with_capacity(expected.min(ANSWER_BYTES_MAX));
+        while let Some(bytes) = self.piece().await? {
+            if whole.len() + bytes.len() > ANSWER_BYTES_MAX {
+                return Err(HttpError::TooLarge(self.server));
+            }
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole)
+    }
+
+    /// The beginning of the body, of as much as comes without trouble: what a refusal says of itself.
+    pub(super) async fn beginning(mut self, bytes_max: usize) -> Vec<u8> {
+        let mut beginning = Vec::new();
+        while beginning.len() < bytes_max
+            && let Ok(Some(bytes)) = self.piece().await
+        {
+            beginning.extend_from_slice(&bytes);
+        }
+        beginning.truncate(bytes_max);
+        beginning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_lead_to_servers_and_are_shown_without_a_login() {
+        let read = |url| Server::of(url).map(|(server, uri)| (server.authority(), uri.path().to_owned()));
+        assert_eq!(
+            read("https://keystone.example/identity/v3").unwrap(),
+            ("keystone.example:443".into(), "/identity/v3".into())
+        );
+        assert_eq!(read("http://[::1]:5000/v3").unwrap(), ("[::1]:5000".into(), "/v3".into()));
+        for (url, shown) in [
+            ("keystone.example", "`keystone.example` is not an `http` or `https` URL"),
+            ("ftp://a/b", "`ftp://a/b` is not an `http` or `https` URL"),
+            ("https://ann:hunter2@a/v3", "`https://a/v3` is not an `http` or `https` URL"),
+            ("https://a b/", "`https://a b/` is not an `http` or `https` URL"),
+        ] {
+            assert_eq!(read(url).unwrap_err().to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Lists, page by page, as they come: a page ends with its marker, a list with a page that names no next one.
+//!
+//! Of a link to the next page only the marker is taken: its host is the server's own, as it sees itself. What stops midway goes on
+//! behind the last object that came; when that object is gone by then, the list begins again. Objects may so come twice, and none is
+//! left out that was there all the time.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::time::sleep;
+
+use super::catalog::Service;
+use super::client::{Client, ReadError};
+use super::cut::Cutter;
+use super::http::Answer;
+use super::neutron::encoded;
+
+/// How many objects a page has. Neutron needs some seconds for a thousand ports, within what its proxies allow.
+pub(super) const LIMIT: usize = 1000;
+/// How often the same page is asked for.
+const TRIES_MAX: u32 = 4;
+/// What is waited before the second try; each further wait is twice as long.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// Longer than this is not waited within a read: whoever ordered it has a plan of their own.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How often a list begins anew because its marker is gone: a cloud in which that happens four times is too busy to be read now.
+const RESTARTS_MAX: u32 = 3;
+/// The most objects of one list: an endless one has to end somewhere, far beyond any cloud.
+const OBJECTS_MAX: u64 = 50_000_000;
+
+/// A list to be read.
+#[derive(Clone, Debug)]
+pub(super) struct List {
+    pub(super) service: Service,
+    pub(super) path: String,
+    /// The key in the answer.
+    pub(super) key: &'static str,
+    /// What is asked for besides the page.
+    pub(super) query: String,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There is more.
+    More,
+    /// That was all; `is_cut` when the server says that it left something out.
+    End {
+        /// Whether it did.
+        is_cut: bool,
+    },
+}
+
+/// Reads one list.
+pub(super) struct Lister {
+    list: List,
+    marker: Option<String>,
+    /// The answer that is being read.
+    open: Option<(Answer, String, Cutter)>,
+    /// The last object that came.
+    last: String,
+    tries: u32,
+    restarts: u32,
+    objects: u64,
+    /// How many came since the marker.
+    on_page: u64,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    #[serde(default)]
+    rel: String,
+    #[serde(default)]
+    href: String,
+}
+
+impl Lister {
+    pub(super) fn new(list: List) -> Self {
+        let last = String::new();
+        Self { list, marker: None, open: None, last, tries: 0, restarts: 0, objects: 0, on_page: 0 }
+    }
+
+    /// Reads on until something came or the page ends; objects are added.
+    pub(super) async fn step(
+        &mut self,
+        client: &mut Client,
+        objects: &mut Vec<String>,
+    ) -> Result<Step, ReadError> {
+        loop {
+            match self.try_step(client, objects).await {
+                Ok(step) => return Ok(step),
+                Err(ReadError::Absent { url }) if self.marker.is_some() => {
+                    self.restarts += 1;
+                    if self.restarts > RESTARTS_MAX {
+                        return Err(ReadError::Restless { url });
+                    }
+                    (self.marker, self.open, self.on_page) = (None, None, 0);
+                    self.last.clear();
+                }
+                Err(error) => {
+                    self.tries += 1;
+                    let wait = match &error {
+                        ReadError::Throttled { retry_after: Some(said), .. } => *said,
+                        _ => RETRY_WAIT * 2_u32.saturating_pow(self.tries - 1),
+                    };
+                    if !error.is_passing() || self.tries >= TRIES_MAX || wait > RETRY_WAIT_MAX {
+                        return Err(error);
+                    }
+                    self.open = None;
+                    if let Some(last) = id(&self.last) {
+                        (self.marker, self.on_page) = (Some(last), 0);
+                    }
+                    sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    async fn try_step(&mut self, client: &mut Client, objects: &mut Vec<String>) -> Result<Step, ReadError> {
+        let (answer, url, cutter) = match &mut self.open {
+            Some(open) => open,
+            None => {
+                let marker = self.marker.as_deref().map(|marker| format!("&marker={}", encoded(marker)));
+                let List { service, path, key, query } = &self.list;
+                let and = if query.is_empty() { "" } else { "&" };
+                let path = format!("{path}?{query}{and}limit={LIMIT}{}", marker.unwrap_or_default());
+                let (answer, url) = client.get(*service, &path).await?;
+                self.open.insert((answer, url, Cutter::new(key)))
+            }
+        };
+        let Some(piece) = answer.piece().await? else {
+            let Some((_, url, cutter)) = self.open.take() else { return Ok(Step::More) };
+            return self.page_end(url, cutter);
+        };
+        let before = objects.len();
+        let fed = cutter.feed(&piece, |json| objects.push(json.to_owned()));
+        if let Some(last) = objects[before..].last() {
+            self.last.clone_from(last);
+        }
+        let came = (objects.len() - before) as u64;
+        self.objects += came;
+        self.on_page += came;
+        fed.map_err(|error| ReadError::cut(url.clone(), error))?;
+        if self.objects > OBJECTS_MAX {
+            return Err(ReadError::Endless { url: url.clone(), objects: self.objects });
+        }
+        Ok(Step::More)
+    }
+
+    fn page_end(&mut self, url: String, cutter: Cutter) -> Result<Step, ReadError> {
+        let frame: Map<String, Value> = cutter.end().map_err(|error| ReadError::cut(url.clone(), error))?;
+        self.tries = 0;
+        let Some(next) = next_link(&frame, self.list.key) else {
+            let is_cut = frame.get("truncated").and_then(Value::as_bool).unwrap_or(false);
+            return Ok(Step::End { is_cut });
+        };
+        // A next page without a marker is this one again: the list would look as if it had ended.
+        match marker(&next).filter(|marker| self.on_page > 0 && self.marker.as_ref() != Some(marker)) {
+            None => Err(ReadError::Endless { url, objects: self.objects }),
+            Some(marker) => {
+                (self.marker, self.on_page) = (Some(marker), 0);
+                Ok(Step::More)
+            }
+        }
+    }
+}
+
+/// The link to the next page: Neutron's `ports_links` are a list, Keystone's `links` a table.
+fn next_link(frame: &Map<String, Value>, key: &str) -> Option<String> {
+    let of_neutron = || {
+        let links: Vec<Link> = serde_json::from_value(frame.get(&format!("{key}_links"))?.clone()).ok()?;
+        links.into_iter().find(|link| link.rel == "next").map(|link| link.href)
+    };
+    let of_keystone = || frame.get("links")?.get("next")?.as_str().map(str::to_owned);
+    of_neutron().or_else(of_keystone)
+}
+
+/// The marker in a link.
+fn marker(link: &str) -> Option<String> {
+    let (_, query) = link.split_once('?')?;
+    let (_, marker) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "marker")?;
+    Some(marker.into_owned()).filter(|marker| !marker.is_empty())
+}
+
+/// An object's id.
+pub(super) fn id(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Told {
+        id: String,
+    }
+    serde_json::from_str::<Told>(json).ok().map(|told| told.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_marker_of_a_link_counts() {
+        let next =
+            |frame: Value| next_link(frame.as_object().expect("a table"), "ports").map(|link| marker(&link));
+        let link = |rel: &str, href: &str| json!({"ports": [], "ports_links": [{"rel": rel, "href": href}]});
+        let found = |marker: &str| Some(Some(marker.to_owned()));
+        assert_eq!(next(link("next", "http://elsewhere/v2.0/ports?limit=2&marker=a%2Fb")), found("a/b"));
+        assert_eq!(next(link("previous", "http://h/?marker=a")), None);
+        assert_eq!(next(json!({"ports_links": "text"})), None);
+        assert_eq!(next(json!({"links": {"next": "http://h/v3/users?marker=u", "self": "x"}})), found("u"));
+        assert_eq!(next(json!({"links": {"next": null}})), None);
+        // There is a next page, and no way to it: that is not the end.
+        assert_eq!(next(link("next", "http://h/")), Some(None));
+        assert_eq!(next(link("next", "http://h/?marker=")), Some(None));
+    }
+}

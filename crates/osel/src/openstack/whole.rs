@@ -1,0 +1,266 @@
+//! Reads everything: the network service's lists, then the names.
+
+use std::collections::BTreeSet;
+
+use osel_core::event::Kind;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::auth::TokenScope;
+use super::catalog::Service;
+use super::client::{Client, ReadError};
+use super::handing::Pages;
+use super::keystone;
+use super::neutron::{
+    self, Collection, FORWARDINGS, FORWARDINGS_LISTED, forwardings_path, of_floating_ip, with_forwardings,
+};
+use super::pages::{List, Lister, Step};
+use super::view::View;
+use super::words::{ApiEvent, Refusal};
+
+/// How much text of forwardings is held until the floating IPs are through: a hundred thousand of them have half of it.
+const FORWARDINGS_BYTES_MAX: usize = 64 << 20;
+/// What is said of a collection with an object that cannot be read.
+const UNREADABLE: &str = "an object of it cannot be read: what is missing from the list is not taken as gone";
+/// What is said of the whole service when a token has no project.
+const NO_PROJECT: &str =
+    "everything: Neutron shows nothing to a token without a project, give the account one (project_name)";
+
+/// How a list was read.
+enum Outcome {
+    /// To its end.
+    Whole,
+    /// Not, or not all of it.
+    Part,
+}
+
+/// Reads everything and tells it; the end is told too.
+pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> Result<(), ReadError> {
+    let ticket = pages.ticket();
+    let at = (client.shared.clock)();
+    let mut refused = Vec::new();
+    let mut complete = Vec::new();
+    pages.tell(ApiEvent::Began { ticket, at });
+    match client.session().scope.clone() {
+        TokenScope::Project(own) => {
+            let mut view = View::new(&own, client.session().is_admin());
+            complete = network(client, &mut view, &mut pages, &mut refused).await?;
+        }
+        TokenScope::Other(_) => {
+            let everything = neutron::kinds().filter(|(kind, _)| neutron::is_everywhere(*kind));
+            refused.extend(
+                everything.map(|(_, list)| Refusal { what: list.plural.to_owned(), hides: NO_PROJECT }),
+            );
+        }
+    }
+    if names {
+        refused.extend(keystone::read(client, &mut pages).await?);
+    }
+    pages.hand_over().await;
+    let region = client.account.cloud.region_name.as_ref().map(|region| format!(" ({region})"));
+    let url = client.url(Service::Network).unwrap_or_default();
+    let origin = format!("{url}{}", region.unwrap_or_default());
+    client.shared.know_whole(&complete);
+    pages.tell(ApiEvent::Ended { ticket, complete, refused, origin });
+    Ok(())
+}
+
+/// Reads the network service's lists; gives the kinds that were shown whole.
+async fn network(
+    client: &mut Client,
+    view: &mut View,
+    pages: &mut Pages,
+    refused: &mut Vec<Refusal>,
+) -> Result<Vec<Kind>, ReadError> {
+    let extensions = extensions(client).await?;
+    let has = |name: &str| extensions.as_ref().is_none_or(|all| all.contains(name));
+    let mut read = Vec::new();
+    let mut forwardings =
+        Forwardings { is_there: has(FORWARDINGS), is_listed: has(FORWARDINGS_LISTED), ..Default::default() };
+    for (kind, collection) in neutron::kinds() {
+        let is_there = client.url(collection.service).is_some() && collection.extension.is_none_or(has);
+        if !is_there && collection.service == Service::LoadBalancer
+            || collection.extension.is_some() && !is_there
+        {
+            continue;
+        }
+        let outcome = match kind {
+            Kind::Forwarding => {
+                pages.add(collection.plural, std::mem::take(&mut forwardings.held)).await;
+                if forwardings.is_part { Outcome::Part } else { Outcome::Whole }
+            }
+            _ => list(client, kind, collection, view, pages, &mut forwardings).await?,
+        };
+        pages.hand_over().await;
+        match outcome {
+            Outcome::Whole => read.push((kind, collection)),
+            Outcome::Part => {
+                refused.push(Refusal { what: collection.plural.to_owned(), hides: collection.hides })
+            }
+        }
+    }
+    let mut complete = Vec::new();
+    for (kind, collection) in read {
+        let what = || collection.plural.to_owned();
+        if !pages.is_readable(collection.plural) {
+            refused.push(Refusal { what: what(), hides: UNREADABLE });
+        } else if view.is_proved(kind) {
+            complete.push(kind);
+        } else {
+            refused.push(Refusal { what: what(), hides: collection.hides });
+        }
+    }
+    Ok(complete)
+}
+
+/// Reads one kind's list, or lists.
+async fn list(
+    client: &mut Client,
+    kind: Kind,
+    collection: &'static Collection,
+    view: &mut View,
+    pages: &mut Pages,
+    forwardings: &mut Forwardings,
+) -> Result<Outcome, ReadError> {
+    let mut outcome = Outcome::Whole;
+    for filter in collection.filters {
+        let and = if filter.is_empty() { "" } else { "&" };
+        let query = format!("{filter}{and}{}", collection.query());
+        let (service, path) = (collection.service, collection.path.to_owned());
+        let mut lister = Lister::new(List { service, path, key: collection.plural, query });
+        loop {
+            let mut objects = Vec::new();
+            let step = match lister.step(client, &mut objects).await {
+                Ok(step) => step,
+                Err(error) if is_refusal(&error, service) => {
+                    tracing::debug!(
+                        collection = collection.plural,
+                        error = error.words(),
+                        "a list is refused"
+                    );
+                    return Ok(Outcome::Part);
+                }
+                Err(error) => return Err(error),
+            };
+            for object in &objects {
+                view.look(kind, object);
+            }
+            if kind == Kind::FloatingIp && forwardings.is_there {
+                for floating_ip in &mut objects {
+                    forwardings.read(client, floating_ip).await?;
+                }
+            }
+            pages.add(collection.plural, objects).await;
+            if let Step::End { is_cut } = step {
+                if is_cut {
+                    outcome = Outcome::Part;
+                }
+                break;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Whether the read goes on without this list. What load balancers say is welcome, and no reason to know nothing of ports.
+fn is_refusal(error: &ReadError, service: Service) -> bool {
+    matches!(error, ReadError::Refused { .. } | ReadError::Absent { .. })
+        || matches!(error, ReadError::Status { status, .. } if status.is_client_error())
+        || service == Service::LoadBalancer
+}
+
+/// The extensions that the network service has; nothing is known of them where it does not say.
+async fn extensions(client: &mut Client) -> Result<Option<BTreeSet<String>>, ReadError> {
+    #[derive(Deserialize)]
+    struct Extension {
+        alias: String,
+    }
+    let (path, query) = ("extensions".to_owned(), "fields=alias".to_owned());
+    let mut lister = Lister::new(List { service: Service::Network, path, key: "extensions", query });
+    let mut aliases = BTreeSet::new();
+    loop {
+        let mut objects = Vec::new();
+        let step = lister.step(client, &mut objects).await;
+        let read = objects.iter().filter_map(|json| serde_json::from_str::<Extension>(json).ok());
+        aliases.extend(read.map(|extension| extension.alias));
+        match step {
+            Ok(Step::More) => {}
+            Ok(Step::End { .. }) => return Ok(Some(aliases)),
+            Err(error) if is_refusal(&error, Service::Network) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Forwardings of floating IPs, which are listed by floating IP only.
+#[derive(Default)]
+struct Forwardings {
+    is_there: bool,
+    /// Whether a floating IP says whether it has any.
+    is_listed: bool,
+    held: Vec<String>,
+    held_bytes: usize,
+    is_part: bool,
+}
+
+impl Forwardings {
+    /// Reads those of one floating IP, where it may have some, and puts them into it.
+    async fn read(&mut self, client: &mut Client, floating_ip: &mut String) -> Result<(), ReadError> {
+        #[derive(Deserialize)]
+        struct Told {
+            id: String,
+            #[serde(default)]
+            port_id: Option<String>,
+            #[serde(default)]
+            router_id: Option<String>,
+            #[serde(default)]
+            port_forwardings: Option<Vec<IgnoredAny>>,
+        }
+        let Ok(told) = serde_json::from_str::<Told>(floating_ip) else { return Ok(()) };
+        let may_have = match told.port_forwardings {
+            Some(list) if self.is_listed => !list.is_empty(),
+            // One that leads to a port as a whole forwards nothing, and one without a router neither.
+            _ => told.port_id.is_none() && told.router_id.is_some(),
+        };
+        if !may_have {
+            return Ok(());
+        }
+        let Some(list) = forwardings_of(client, &told.id).await? else {
+            self.is_part = true;
+            return Ok(());
+        };
+        let raw: Vec<Box<RawValue>> =
+            list.iter().filter_map(|json| RawValue::from_string(json.clone()).ok()).collect();
+        *floating_ip = with_forwardings(floating_ip, &raw).unwrap_or_else(|| floating_ip.clone());
+        for forwarding in list {
+            let Some(forwarding) = of_floating_ip(&forwarding, &told.id) else { continue };
+            self.held_bytes += forwarding.len();
+            if self.held_bytes > FORWARDINGS_BYTES_MAX {
+                self.is_part = true;
+            } else {
+                self.held.push(forwarding);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The forwardings of a floating IP; none where they are refused. One that is gone has none.
+pub(super) async fn forwardings_of(
+    client: &mut Client,
+    floating_ip: &str,
+) -> Result<Option<Vec<String>>, ReadError> {
+    let path = forwardings_path(floating_ip);
+    let list = List { service: Service::Network, path, key: "port_forwardings", query: String::new() };
+    let (mut lister, mut forwardings) = (Lister::new(list), Vec::new());
+    loop {
+        match lister.step(client, &mut forwardings).await {
+            Ok(Step::More) => {}
+            Ok(Step::End { .. }) => return Ok(Some(forwardings)),
+            Err(ReadError::Absent { .. }) => return Ok(Some(Vec::new())),
+            Err(error) if is_refusal(&error, Service::Network) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
