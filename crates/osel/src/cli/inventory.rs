@@ -1,4 +1,4 @@
-//! `osel inventory`: API dumps into the model.
+//! `osel inventory`: API dumps into the model, and out of an API.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,13 +8,14 @@ use clap::Subcommand;
 use osel_core::engine::EngineOptions;
 
 use super::StoreArg;
+use super::inventory_export::{self, ExportArgs};
 use super::open::now;
 use super::output::note;
 use super::replay::import;
 use crate::runtime::Recorder;
 use crate::source::inventory;
 
-/// API dumps that start or correct the model.
+/// API dumps that start or correct the model: taking them, and reading them.
 #[derive(Debug, Subcommand)]
 pub enum InventoryCommand {
     /// Starts or corrects the model from API dumps.
@@ -22,7 +23,8 @@ pub enum InventoryCommand {
     /// Each file is one JSON object whose keys are collection names (ports, security_groups, security_group_rules, floatingips,
     /// address_groups, routers, networks, subnets, trunks, rbac_policies, users, projects, domains, groups, roles), with the
     /// objects as the API returns them. A missing key means "not said", an empty list "there are none". An optional
-    /// taken_at says when it was read; what the bus said of an earlier time then no longer counts.
+    /// taken_at says when it was read; what the bus said of an earlier time then no longer counts. An optional partial lists the
+    /// collections of which only a part is there: what is missing from them is not taken as gone.
     Import {
         #[command(flatten)]
         store: StoreArg,
@@ -33,10 +35,14 @@ pub enum InventoryCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    Export(ExportArgs),
 }
 
 pub(super) fn run(command: &InventoryCommand) -> anyhow::Result<ExitCode> {
-    let InventoryCommand::Import { store, region, files } = command;
+    let (store, region, files) = match command {
+        InventoryCommand::Export(args) => return inventory_export::run(args),
+        InventoryCommand::Import { store, region, files } => (store, region, files),
+    };
     let summaries = files.iter().map(|file| inventory::check(file)).collect::<Result<Vec<_>, _>>()?;
     let region: Option<Arc<str>> = region.as_deref().map(Arc::from);
     let mut recorder = Recorder::resume(store.writer()?, &EngineOptions::default())?;

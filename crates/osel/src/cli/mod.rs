@@ -11,6 +11,7 @@ mod doctor;
 mod durability;
 mod exposure;
 mod inventory;
+mod inventory_export;
 mod ledger;
 mod open;
 mod output;

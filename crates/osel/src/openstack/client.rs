@@ -50,6 +50,10 @@ pub(super) enum ReadError {
     Throttled { url: String, retry_after: Option<Duration> },
     #[error("`{url}` answers {status}{reason}")]
     Status { url: String, status: StatusCode, reason: String },
+    #[error(
+        "the list of `{url}` changes faster than it can be read: each page began at an object that was gone"
+    )]
+    Restless { url: String },
     #[error("the list of `{url}` does not end: it leads back to where it was, or beyond {objects} objects")]
     Endless { url: String, objects: u64 },
     #[error("the answer of `{url}` cannot be understood")]
@@ -92,6 +96,7 @@ impl ReadError {
             | Self::NoService { .. }
             | Self::Absent { .. }
             | Self::Status { .. }
+            | Self::Restless { .. }
             | Self::Endless { .. }
             | Self::NotUnderstood { .. } => ApiTrouble::Broken,
         }

@@ -90,8 +90,11 @@ impl Lister {
         loop {
             match self.try_step(client, objects).await {
                 Ok(step) => return Ok(step),
-                Err(ReadError::Absent { .. }) if self.marker.is_some() && self.restarts < RESTARTS_MAX => {
+                Err(ReadError::Absent { url }) if self.marker.is_some() => {
                     self.restarts += 1;
+                    if self.restarts > RESTARTS_MAX {
+                        return Err(ReadError::Restless { url });
+                    }
                     (self.marker, self.open, self.on_page) = (None, None, 0);
                     self.last.clear();
                 }
@@ -148,30 +151,36 @@ impl Lister {
     fn page_end(&mut self, url: String, cutter: Cutter) -> Result<Step, ReadError> {
         let frame: Map<String, Value> = cutter.end().map_err(|error| ReadError::cut(url.clone(), error))?;
         self.tries = 0;
-        let Some(marker) = next_marker(&frame, self.list.key) else {
+        let Some(next) = next_link(&frame, self.list.key) else {
             let is_cut = frame.get("truncated").and_then(Value::as_bool).unwrap_or(false);
             return Ok(Step::End { is_cut });
         };
-        if self.on_page == 0 || self.marker.as_ref() == Some(&marker) {
-            return Err(ReadError::Endless { url, objects: self.objects });
+        // A next page without a marker is this one again: the list would look as if it had ended.
+        match marker(&next).filter(|marker| self.on_page > 0 && self.marker.as_ref() != Some(marker)) {
+            None => Err(ReadError::Endless { url, objects: self.objects }),
+            Some(marker) => {
+                (self.marker, self.on_page) = (Some(marker), 0);
+                Ok(Step::More)
+            }
         }
-        self.on_page = 0;
-        self.marker = Some(marker);
-        Ok(Step::More)
     }
 }
 
-/// The marker of the next page: Neutron's `ports_links` are a list, Keystone's `links` a table.
-fn next_marker(frame: &Map<String, Value>, key: &str) -> Option<String> {
+/// The link to the next page: Neutron's `ports_links` are a list, Keystone's `links` a table.
+fn next_link(frame: &Map<String, Value>, key: &str) -> Option<String> {
     let of_neutron = || {
         let links: Vec<Link> = serde_json::from_value(frame.get(&format!("{key}_links"))?.clone()).ok()?;
         links.into_iter().find(|link| link.rel == "next").map(|link| link.href)
     };
     let of_keystone = || frame.get("links")?.get("next")?.as_str().map(str::to_owned);
-    let href = of_neutron().or_else(of_keystone)?;
-    let (_, query) = href.split_once('?')?;
-    let marker = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "marker")?.1.into_owned();
-    Some(marker).filter(|marker| !marker.is_empty())
+    of_neutron().or_else(of_keystone)
+}
+
+/// The marker in a link.
+fn marker(link: &str) -> Option<String> {
+    let (_, query) = link.split_once('?')?;
+    let (_, marker) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "marker")?;
+    Some(marker.into_owned()).filter(|marker| !marker.is_empty())
 }
 
 /// An object's id.
@@ -191,14 +200,17 @@ mod tests {
 
     #[test]
     fn only_the_marker_of_a_link_counts() {
-        let next = |frame: Value| next_marker(frame.as_object().unwrap(), "ports");
+        let next =
+            |frame: Value| next_link(frame.as_object().expect("a table"), "ports").map(|link| marker(&link));
         let link = |rel: &str, href: &str| json!({"ports": [], "ports_links": [{"rel": rel, "href": href}]});
-        assert_eq!(next(link("next", "http://elsewhere/v2.0/ports?limit=2&marker=a%2Fb")).unwrap(), "a/b");
+        let found = |marker: &str| Some(Some(marker.to_owned()));
+        assert_eq!(next(link("next", "http://elsewhere/v2.0/ports?limit=2&marker=a%2Fb")), found("a/b"));
         assert_eq!(next(link("previous", "http://h/?marker=a")), None);
-        assert_eq!(next(link("next", "http://h/")), None);
-        assert_eq!(next(link("next", "http://h/?marker=")), None);
         assert_eq!(next(json!({"ports_links": "text"})), None);
-        assert_eq!(next(json!({"links": {"next": "http://h/v3/users?marker=u", "self": "x"}})).unwrap(), "u");
+        assert_eq!(next(json!({"links": {"next": "http://h/v3/users?marker=u", "self": "x"}})), found("u"));
         assert_eq!(next(json!({"links": {"next": null}})), None);
+        // There is a next page, and no way to it: that is not the end.
+        assert_eq!(next(link("next", "http://h/")), Some(None));
+        assert_eq!(next(link("next", "http://h/?marker=")), Some(None));
     }
 }

@@ -1,6 +1,7 @@
 //! API dumps: one JSON object whose keys are collection names, read object by object.
 //!
-//! Missing keys mean "not said", an empty list means "there are none". Objects are handed over as the JSON text they stand in, so that
+//! Missing keys mean "not said", an empty list means "there are none", and `partial` names collections of which only some objects stand
+//! there. Objects are handed over as the JSON text they stand in, so that
 //! a dump of a million ports needs the memory of a page.
 
 use std::collections::BTreeSet;
@@ -78,6 +79,8 @@ pub struct Summary {
     pub taken_at: Option<Timestamp>,
     /// The collections that were there, empty ones too.
     pub collections: BTreeSet<String>,
+    /// Those of them that say themselves that they are not whole: what they do not show is not said to be gone.
+    pub partial: BTreeSet<String>,
     /// Keys that are no collection that is known.
     pub unknown: BTreeSet<String>,
     /// How many objects were read.
@@ -87,7 +90,8 @@ pub struct Summary {
 impl Summary {
     /// The kinds of network objects that were said in full.
     pub fn complete(&self) -> Vec<Kind> {
-        Kind::ALL.into_iter().filter(|kind| self.collections.contains(kind.plural())).collect()
+        let is_whole = |name: &str| self.collections.contains(name) && !self.partial.contains(name);
+        Kind::ALL.into_iter().filter(|kind| is_whole(kind.plural())).collect()
     }
 }
 
@@ -187,6 +191,8 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
                     return Err(serde::de::Error::custom("stopped"));
                 };
                 self.0.summary.taken_at = Some(time);
+            } else if key == "partial" {
+                self.0.summary.partial = map.next_value()?;
             } else if known(&key) {
                 if map.next_value_seed(Collection { name: &key, reading: self.0 })? {
                     self.0.summary.collections.insert(key);

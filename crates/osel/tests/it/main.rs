@@ -35,6 +35,8 @@ mod kill;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
+mod openstack;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod packaging;

@@ -1,0 +1,294 @@
+//! `osel inventory export`: what a cloud's API shows, into a file that `osel inventory import` reads.
+//!
+//! It is the daemon's own driver, run once where the API can be reached. Objects are written as they come; a file gets its name when all
+//! is in it, so that nobody takes a part for the whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::num::NonZeroU32;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use osel_core::event::Kind;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::open::now;
+use super::output::{Failure, note, progress, stdout};
+use crate::openstack::clouds::{self, Interface, Selection};
+use crate::openstack::words::{ApiEvent, ApiOrder, Refusal, Ticket};
+use crate::openstack::{self, Account, REQUESTS_PER_SECOND, Settings, is_everywhere};
+
+/// Writes what a cloud's API shows into a file that import reads.
+///
+/// To be run where Keystone and Neutron can be reached; the daemon need not. The account comes from clouds.yaml and secure.yaml or from the
+/// OS_ variables, as for the openstack command. Nothing is changed in the cloud. What the account was not shown is told, and what osel
+/// does not know without it; when that makes the view of the network a partial one, nothing is written unless --partial is given.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The cloud in clouds.yaml; else OS_CLOUD, else what the OS_ variables say, else the only cloud there is.
+    #[arg(long, value_name = "NAME")]
+    cloud: Option<String>,
+    /// The file to look into, with secure.yaml beside it; else clouds.yaml as the openstack command finds it.
+    #[arg(long, value_name = "FILE")]
+    clouds: Option<PathBuf>,
+    /// The region in the cloud's catalog; else the cloud's first.
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+    /// Which of the services' addresses; else the cloud's own choice, which is public unless it says otherwise.
+    #[arg(long, value_name = "WHICH")]
+    interface: Option<InterfaceArg>,
+    /// The file to write, readable for its owner only; - is standard output.
+    #[arg(long, short = 'O', value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+    /// Write a partial view too. Collections that are not whole are named in the file, so that import takes nothing of them as gone.
+    #[arg(long)]
+    partial: bool,
+    /// Leave out the names of users, projects, domains, groups and roles.
+    #[arg(long)]
+    no_names: bool,
+    /// Ask a cloud whose clouds.yaml says that its certificate is not to be verified: whoever answers then gets the password.
+    #[arg(long)]
+    insecure: bool,
+    /// How many requests a second are sent at most.
+    #[arg(long, value_name = "N", default_value_t = REQUESTS_PER_SECOND)]
+    requests_per_second: NonZeroU32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum InterfaceArg {
+    Public,
+    Internal,
+    Admin,
+}
+
+pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    let account = account(args)?;
+    let cloud = account.cloud.name.clone();
+    let settings = Settings {
+        name: cloud.as_str().into(),
+        account: Arc::new(move || Ok(account.clone())),
+        names: !args.no_names,
+        clock: now,
+    };
+    let mut target = Target::open(&args.output)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the reader of the API")?;
+    let read = runtime.block_on(read(settings, &mut target));
+    let summary = read.with_context(|| format!("cannot read cloud `{cloud}`"))?;
+    summary.tell(&cloud);
+    if summary.is_partial() && !args.partial {
+        bail!(
+            "this is a partial view of cloud `{cloud}`, so nothing is exported: give the account more rights, or --partial"
+        );
+    }
+    target.keep(&summary.not_whole())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn account(args: &ExportArgs) -> anyhow::Result<Account> {
+    let mut selection = Selection::of_process();
+    selection.cloud.clone_from(&args.cloud);
+    selection.file.clone_from(&args.clouds);
+    selection.region.clone_from(&args.region);
+    let mut cloud = clouds::read(&selection).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Failure::Usage(format!("{error}{cause}"))
+    })?;
+    if let Some(interface) = args.interface {
+        cloud.interface = match interface {
+            InterfaceArg::Public => Interface::Public,
+            InterfaceArg::Internal => Interface::Internal,
+            InterfaceArg::Admin => Interface::Admin,
+        };
+    }
+    if !cloud.verify && !args.insecure {
+        let text = format!(
+            "cloud `{}` says that its certificate is not to be verified: name the authority's file by `cacert`, or give --insecure",
+            cloud.name
+        );
+        return Err(Failure::Usage(text).into());
+    }
+    Ok(Account { cloud, requests_per_second: args.requests_per_second, insecure: args.insecure })
+}
+
+/// What was read and what was not.
+#[derive(Debug, Default)]
+struct Summary {
+    counts: BTreeMap<String, u64>,
+    complete: Vec<Kind>,
+    refused: Vec<Refusal>,
+}
+
+impl Summary {
+    /// Whether a part of the network that every cloud has was not shown whole, or something of a kind that was not.
+    fn is_partial(&self) -> bool {
+        self.refused.iter().any(|refusal| {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == refusal.what);
+            kind.is_some_and(|kind| is_everywhere(kind) || self.counts.contains_key(kind.plural()))
+        })
+    }
+
+    /// The collections in the file that are not whole.
+    fn not_whole(&self) -> BTreeSet<&str> {
+        let kinds = Kind::ALL.into_iter().filter(|kind| !self.complete.contains(kind));
+        kinds.map(Kind::plural).filter(|name| self.counts.contains_key(*name)).collect()
+    }
+
+    fn tell(&self, cloud: &str) {
+        let counts: Vec<String> = self.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        note(format_args!(
+            "{cloud}: {}",
+            if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") }
+        ));
+        for Refusal { what, hides } in &self.refused {
+            note(format_args!("{cloud}: {what} not shown whole: osel does not know {hides}"));
+        }
+    }
+}
+
+/// Reads everything into the target.
+async fn read(settings: Settings, target: &mut Target) -> anyhow::Result<Summary> {
+    let ticket = Ticket(1);
+    let (order, orders) = unbounded_channel();
+    let (tell, mut events) = unbounded_channel();
+    let driver = tokio::spawn(openstack::run(settings, orders, move |event| {
+        // Whoever no longer listens has given up.
+        let _ = tell.send(event);
+    }));
+    order.send(ApiOrder::ReadAll { ticket })?;
+    let bar = progress("objects");
+    let mut summary = Summary::default();
+    while let Some(event) = events.recv().await {
+        match event {
+            ApiEvent::Began { at, .. } => target.begin(at)?,
+            ApiEvent::Page { page, .. } => {
+                bar.inc(page.items.len() as u64);
+                for line in page.text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+                    target.object(line, &mut summary.counts)?;
+                }
+                order.send(ApiOrder::Taken { ticket })?;
+            }
+            ApiEvent::Ended { complete, refused, .. } => {
+                bar.finish_and_clear();
+                for kind in &complete {
+                    target.nothing(kind.plural(), &mut summary.counts)?;
+                }
+                (summary.complete, summary.refused) = (complete, refused);
+                return Ok(summary);
+            }
+            ApiEvent::Failed { words, .. } => bail!("{words}"),
+            ApiEvent::Found { .. } | ApiEvent::Absent { .. } => {}
+        }
+    }
+    // It only ends before its order when it broke.
+    driver.await?;
+    bail!("the reader of the API ended")
+}
+
+/// Where the inventory goes.
+struct Target {
+    out: Box<dyn Write>,
+    /// The file under its working name and under its own; none for standard output.
+    names: Option<(PathBuf, PathBuf)>,
+    /// The collection whose list is open.
+    collection: Option<String>,
+}
+
+impl Target {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self { out: Box::new(stdout()), names: None, collection: None });
+        }
+        let mut working = path.as_os_str().to_owned();
+        working.push(format!(".{}.part", std::process::id()));
+        let working = PathBuf::from(working);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&working);
+        let file = file.with_context(|| format!("cannot create `{}`", working.display()))?;
+        let out = Box::new(Synced(BufWriter::with_capacity(1 << 16, file)));
+        Ok(Self { out, names: Some((working, path.to_owned())), collection: None })
+    }
+
+    fn begin(&mut self, at: osel_core::time::Timestamp) -> io::Result<()> {
+        write!(self.out, "{{\"taken_at\": \"{at}\"")
+    }
+
+    /// Writes a line of a page: collection, tabulator, object.
+    fn object(&mut self, line: &[u8], counts: &mut BTreeMap<String, u64>) -> io::Result<()> {
+        let Some(tab) = line.iter().position(|&byte| byte == b'\t') else { return Ok(()) };
+        let collection = String::from_utf8_lossy(&line[..tab]);
+        if self.collection.as_deref() == Some(&*collection) {
+            self.out.write_all(b",\n")?;
+        } else {
+            self.close()?;
+            write!(self.out, ",\n\"{collection}\": [\n")?;
+            self.collection = Some(collection.clone().into_owned());
+        }
+        *counts.entry(collection.into_owned()).or_default() += 1;
+        self.out.write_all(&line[tab + 1..])
+    }
+
+    /// Writes that there is nothing in a collection, unless there was something.
+    fn nothing(&mut self, collection: &str, counts: &mut BTreeMap<String, u64>) -> io::Result<()> {
+        if counts.contains_key(collection) {
+            return Ok(());
+        }
+        self.close()?;
+        counts.insert(collection.to_owned(), 0);
+        write!(self.out, ",\n\"{collection}\": []")
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        match self.collection.take() {
+            Some(_) => self.out.write_all(b"\n]"),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it, and gives the file its name.
+    fn keep(&mut self, partial: &BTreeSet<&str>) -> anyhow::Result<()> {
+        self.close()?;
+        if !partial.is_empty() {
+            write!(self.out, ",\n\"partial\": {}", serde_json::to_string(partial)?)?;
+        }
+        self.out.write_all(b"}\n")?;
+        self.out.flush()?;
+        if let Some((working, path)) = self.names.take() {
+            let renamed = fs::rename(&working, &path);
+            if renamed.is_err() {
+                let _ = fs::remove_file(&working);
+            }
+            renamed.with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// What was not kept goes.
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some((working, _)) = &self.names {
+            let _ = fs::remove_file(working);
+        }
+    }
+}
+
+/// A file that is on the disk when it is flushed.
+struct Synced(BufWriter<File>);
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        self.0.get_ref().sync_all()
+    }
+}
