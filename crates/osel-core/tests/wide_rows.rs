@@ -79,7 +79,7 @@ impl Cloud {
         let mut engine = Engine::new(EngineOptions::default());
         let at = Timestamp::from_micros(1);
         let run = ReadRun { id: None, region: None, at, exact: false };
-        let page = ReadPage { run, objects: cloud(ports) };
+        let page = ReadPage { run, objects: cloud(ports), lines: Vec::new() };
         engine.handle(at, Input::Page(page), &mut Output::default());
         Self { engine, messages: 0 }
     }

@@ -7,8 +7,12 @@
 mod attempts;
 mod dedup;
 mod describe;
+mod differences;
+mod drift;
 mod ledger;
+mod looks;
 mod naming;
+mod old_reading;
 mod options;
 mod persist;
 mod reading;
@@ -25,17 +29,20 @@ use std::sync::Arc;
 
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
 pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
+pub use differences::{CompleteKind, DRIFT_RECORDS_MAX, ReadDifferences, ReadStep, Told};
+pub use drift::Explanation;
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
+pub use looks::{LOOK_AGAIN_SECONDS, LOOKS_PENDING_MAX, Look, LookWhy, Looked};
 pub use options::{EngineOptions, OptionsLine};
-pub use persist::{ENGINE_FORMAT, EngineLine, Version};
-pub use reading::{Named, ReadEnd, ReadPage, ReadRun, RunId};
+pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
+pub use reading::{HELD_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId, SLOTS_PER_STEP};
 pub use replay::Replay;
 pub use retention::{BudgetState, Retention, RetentionWhy};
 pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
 pub use source_gap::{SourceGap, SourceGapCause};
 
 use crate::decode::{Decoded, Defect};
-use crate::event::{Actor, Change, Event, Outcome, RawMessage};
+use crate::event::{Actor, Change, Event, Kind, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
 use crate::model::{CloudModel, Delta, Gap, View};
 use crate::names::Directory;
@@ -64,6 +71,18 @@ pub enum Input<'a> {
     Names(Vec<Named>),
     /// All pages of a read have come.
     ReadEnd(ReadEnd),
+    /// A read that will not come to its end.
+    ReadBroken(ReadRun),
+    /// Time for one more step towards the end of a read ([`Engine::is_closing`]).
+    ReadOn,
+    /// What a read changed, out of a journal.
+    Differences(ReadDifferences),
+    /// The API said something of single objects that it was asked for.
+    Looked(Looked),
+    /// A page out of a journal from before only differences were written down.
+    OldPage(ReadPage),
+    /// The end of a read out of such a journal.
+    OldReadEnd(ReadEnd),
     /// A scan ended.
     Scanned(ScanOutcome),
     /// Messages of a source were or may have been lost.
@@ -96,6 +115,10 @@ pub struct Output {
     pub versions: Vec<Version>,
     /// What is to be done, once the records are durable.
     pub commands: Vec<ScanCommand>,
+    /// What a read changed: the only thing about a page, a look, or the end of a read that has to be written down.
+    pub differences: Option<ReadDifferences>,
+    /// Objects that are to be read, once the records are durable and if that can be done.
+    pub looks: Vec<Look>,
     /// When a [`Input::Tick`] is wanted, or as soon after as nothing waits to be read.
     pub wake_at: Option<Timestamp>,
 }
@@ -107,6 +130,8 @@ impl Output {
         self.records.clear();
         self.versions.clear();
         self.commands.clear();
+        self.differences = None;
+        self.looks.clear();
         self.wake_at = None;
     }
 }
@@ -139,8 +164,17 @@ pub struct Engine {
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     /// The reads of the API that are under way, one for each region at most.
     readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
-    /// The latest read of each region.
+    /// The same of journals from before only differences were written down.
+    old_readings: old_reading::OldReadings,
+    /// The latest read of each region that changed anything or ended.
     runs: BTreeMap<Option<Arc<str>>, RunId>,
+    /// The regions that were read as a whole: since then it is known what is not there.
+    informed: BTreeSet<Option<Arc<str>>>,
+    /// The latest record of each region that says that messages are missing, until the region is read.
+    lost: BTreeMap<Option<Arc<str>>, u64>,
+    /// How many objects were not as they were known.
+    drift: BTreeMap<(Option<Arc<str>>, Kind), u64>,
+    wishes: looks::Wishes,
     scans: scans::Scans,
     /// The number of the last record.
     seq: u64,
@@ -155,6 +189,11 @@ impl Engine {
     /// Takes one input at `now` and adds what follows from it to `out`.
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>, out: &mut Output) {
         let idle = matches!(input, Input::Tick);
+        // What differs in nothing from what is known is not journaled and so must change nothing.
+        let may_be_nothing = matches!(
+            input,
+            Input::Page(_) | Input::ReadEnd(_) | Input::ReadBroken(_) | Input::ReadOn | Input::Looked(_)
+        );
         match input {
             Input::Options(options) => {
                 self.set_options(options);
@@ -167,15 +206,21 @@ impl Engine {
                 out.wake_at = self.attempts.next_expiry();
                 return;
             }
-            Input::Page(page) => self.page(now, &page, out),
+            Input::Page(page) => self.page(now, page, out),
             Input::Names(names) => self.learn_names(now, &names),
-            Input::ReadEnd(end) => self.read_end(now, &end, out),
+            Input::ReadEnd(end) => self.read_end(now, end, out),
+            Input::ReadBroken(run) => self.read_broken(now, &run, out),
+            Input::ReadOn => self.read_on(now, out),
+            Input::Differences(part) => drop(self.merge_differences(now, part, out)),
+            Input::Looked(looked) => self.looked(now, looked, out),
+            Input::OldPage(page) => self.old_page(now, &page),
+            Input::OldReadEnd(end) => self.old_read_end(now, &end),
             Input::Scanned(outcome) => self.scan_outcome(now, &outcome, out),
             Input::SourceGap(gap) => self.source_gap(now, &gap, out),
             Input::Retention(retention) => self.retention(now, &retention, out),
             Input::Tick => {}
         }
-        if out.disposition != Some(Disposition::Duplicate) {
+        if out.disposition != Some(Disposition::Duplicate) && !(may_be_nothing && out.differences.is_none()) {
             // A repetition is not journaled and so must change nothing but its count.
             self.expire_attempts(now, idle, out);
             self.launch_scans(now, out);
@@ -259,6 +304,9 @@ impl Engine {
         let described = describe::describe(cloud, &self.names, &event);
         let delta = cloud.apply(now, &event);
         let gaps = delta.gaps.clone();
+        let mut questions = looks::open_questions(cloud, &event);
+        questions.extend(delta.unsure.iter().map(|(kind, id)| (*kind, id.clone(), LookWhy::UnsureClock)));
+        self.note_spoken(&raw.region, event.timestamp, &delta.touched);
         let exposure = self.judge(raw.region.as_ref(), self.seq + 1, delta, out);
         let wide = self.cloud(raw.region.as_ref()).map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
         let record = RecordBody {
@@ -303,6 +351,12 @@ impl Engine {
                 gap.port_id, gap.security_group_id
             );
             self.follow(now, event.timestamp, RecordKind::Gap, seq, raw.region.clone(), text, out);
+            let (kind, why) = (Kind::SecurityGroup, LookWhy::UnknownGroup);
+            let region = raw.region.clone();
+            self.wish(now, Look { region, kind, id: gap.security_group_id, cause: self.seq, why }, out);
+        }
+        for (kind, id, why) in questions {
+            self.wish(now, Look { region: raw.region.clone(), kind, id, cause: seq, why }, out);
         }
     }
 

@@ -16,7 +16,15 @@ use crate::model::{CloudModel, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
-pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 5;
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 6;
+
+/// Earlier forms whose lines this version reads as they are: what has been added since may be missing.
+const EARLIER_FORMATS: [u32; 1] = [305];
+
+/// Whether lines of this form can be read.
+pub fn is_readable_format(format: u32) -> bool {
+    format == ENGINE_FORMAT || EARLIER_FORMATS.contains(&format)
+}
 
 /// How an object looks after a record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +54,8 @@ pub enum EngineLine {
     Scan(ScanLine),
     Gap(Option<Arc<str>>, Gap),
     Run(Option<Arc<str>>, RunId),
+    /// The region was read as a whole once.
+    Informed(Option<Arc<str>>),
     Region(Option<Arc<str>>),
     /// Of the last region named.
     Object(StateLine),
@@ -69,6 +79,7 @@ impl Engine {
             .chain(self.scans.lines().map(EngineLine::Scan))
             .chain(self.gaps.iter().map(|(region, gap)| EngineLine::Gap(region.clone(), gap.clone())))
             .chain(self.runs.iter().map(|(region, run)| EngineLine::Run(region.clone(), *run)))
+            .chain(self.informed.iter().cloned().map(EngineLine::Informed))
             .chain(clouds)
     }
 
@@ -88,6 +99,9 @@ impl Engine {
             }
             EngineLine::Run(region, run) => {
                 self.runs.insert(region, run);
+            }
+            EngineLine::Informed(region) => {
+                self.informed.insert(region);
             }
             EngineLine::Scan(line) => self.scans.restore(line),
             EngineLine::Region(name) => {

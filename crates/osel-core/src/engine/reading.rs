@@ -1,23 +1,36 @@
 //! What the API showed, in pages, and what its silence means at the end.
 //!
-//! Objects of a page go through the same merge as events. When all pages of a kind have come, what none of them showed is gone,
-//! unless a later event spoke of it. Pages belong to a run: what one showed is told of another's absences as little as a run that
-//! broke off tells any.
+//! A page is held against the model. An object that is as it was is marked and forgotten; one that differs is held, and merged together
+//! with the others at the end of the read, when it is known what is gone too: so that rows which one object opens and the absence of
+//! another closes did neither. What is held is bounded ([`HELD_MAX`]); beyond it a part is merged on the way. Absence is judged in
+//! slices ([`SLOTS_PER_STEP`]), each of which is a step of a few milliseconds.
+//!
+//! What is merged is a [`ReadDifferences`], the only thing about a read that changes anything, and the only thing that is written down
+//! of it (`differences`). A read that broke off tells of no absences.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{RecordBody, widen};
-use super::{Engine, Output, Version, system_record};
+use super::differences::{CompleteKind, ReadDifferences, ReadStep, Told};
+use super::looks::{Look, LookWhy};
+use super::{Engine, Output};
 use crate::event::{Kind, Object};
-use crate::exposure::judge;
 use crate::ids::Id;
-use crate::model::Delta;
+use crate::model::{CLOCK_SKEW_SECONDS, Fields, Slot, given};
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
-use crate::trail::RecordKind;
+
+/// The most objects that are held and merged in one step: a few milliseconds, and a few megabytes with their texts. In a cloud that is
+/// listened to, a read shows fewer that differ.
+pub const HELD_MAX: usize = 1_000;
+
+/// How many slots are looked through for unshown objects in one step: about a millisecond.
+pub const SLOTS_PER_STEP: u32 = 1 << 16;
+
+/// The most objects that are kept from being taken for gone because the bus spoke of them meanwhile: those of a minute of a busy cloud.
+const SPOKEN_MAX: usize = 10_000;
 
 /// Tells one read of a region from every other; a later one has a greater number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,7 +39,7 @@ pub struct RunId(pub u64);
 /// One read of a region from its first page to its end.
 #[derive(Clone, Debug)]
 pub struct ReadRun {
-    /// Which one; none in a journal from before they were told apart by more than their time.
+    /// Which one; none in a journal from before they were told apart by more than their time, and of a look at single objects.
     pub id: Option<RunId>,
     /// The region that is read.
     pub region: Option<Arc<str>>,
@@ -37,7 +50,7 @@ pub struct ReadRun {
 }
 
 impl ReadRun {
-    fn is(&self, other: &Self) -> bool {
+    pub(super) fn is(&self, other: &Self) -> bool {
         match (self.id, other.id) {
             (None, None) => (self.at, self.exact) == (other.at, other.exact),
             (one, other) => one == other,
@@ -52,6 +65,8 @@ pub struct ReadPage {
     pub run: ReadRun,
     /// The objects.
     pub objects: Vec<Object>,
+    /// The text of each object, as the journal will have it; empty where nobody keeps one.
+    pub lines: Vec<Box<[u8]>>,
 }
 
 /// A name that a read showed.
@@ -78,16 +93,47 @@ pub struct ReadEnd {
     pub origin: String,
 }
 
-/// A read that is under way.
+/// What is gathered for one step.
+#[derive(Debug, Default)]
+struct Held {
+    objects: Vec<Object>,
+    text: Vec<u8>,
+    gone: Vec<(Kind, Id)>,
+}
+
+impl Held {
+    fn is_full(&self) -> bool {
+        self.objects.len() + self.gone.len() >= HELD_MAX
+    }
+}
+
+/// A read that is under way. None of this is part of the state: after a restart the read is another one.
 #[derive(Debug)]
 pub(super) struct Reading {
     run: ReadRun,
-    shown: BTreeMap<Kind, BTreeSet<Id>>,
-    /// What has changed so far, when that is worked out. Judged at the end: what a page opens a later one, or the absence of
-    /// something, may close.
-    changed: Delta,
-    /// Whether there was a model before, so that differences mean something.
-    judged: bool,
+    /// Whether nothing was known before, so that differences mean nothing: then each page is merged at once, and nothing is told.
+    is_first: bool,
+    /// How many objects of each kind were shown, and the fields that all of them had.
+    shown: BTreeMap<Kind, (u64, Fields)>,
+    held: Held,
+    /// Objects that the bus spoke of meanwhile, of shortly before the read by its clock, and that no page has shown: they may be newer
+    /// than the read, or gone.
+    spoken: BTreeSet<(Kind, Id)>,
+    told: Told,
+    /// The record that tells why it is read, where there is one.
+    cause: Option<u64>,
+    closing: Option<Closing>,
+}
+
+/// All pages have come, and what they did not show is looked for.
+#[derive(Debug)]
+struct Closing {
+    complete: Vec<Kind>,
+    origin: String,
+    /// The kinds that were not looked through, the next one last: what hangs on others goes before them.
+    left: Vec<Kind>,
+    /// The next slot of the next kind.
+    slot: Slot,
 }
 
 impl Engine {
@@ -97,9 +143,20 @@ impl Engine {
         }
     }
 
-    /// Whether a read is under way. What it has shown so far is not part of a snapshot: there must be none now.
+    /// Whether a name that was read is the one that is known: then learning it again changes nothing worth writing down.
+    pub fn knows_name(&self, named: &Named) -> bool {
+        let known = self.names.name_at(named.kind, &named.id, named.at);
+        known.is_some_and(|known| !known.later && *known.name == *named.name)
+    }
+
+    /// Whether a read is under way.
     pub fn is_reading(&self) -> bool {
         !self.readings.is_empty()
+    }
+
+    /// Whether [`Input::ReadOn`](super::Input::ReadOn) has anything to do: a read whose pages have all come is not at its end yet.
+    pub fn is_closing(&self) -> bool {
+        self.readings.values().any(|reading| reading.closing.is_some())
     }
 
     /// The latest run of any region, 0 before the first: the next one's number is greater.
@@ -107,129 +164,220 @@ impl Engine {
         self.runs.values().map(|run| run.0).max().unwrap_or(0)
     }
 
-    pub(super) fn page(&mut self, now: Timestamp, page: &ReadPage, out: &mut Output) {
-        let ReadPage { run, objects } = page;
-        let region = &run.region;
-        let is_over = self.is_over(run);
-        if !is_over {
-            self.begin_reading(now, run, out);
-        }
-        let judged = match self.readings.get_mut(region) {
-            Some(reading) if !is_over => {
-                for object in objects {
-                    if let Some(id) = object.id() {
-                        reading.shown.entry(object.kind()).or_default().insert(id.clone());
-                    }
-                    if let Object::SecurityGroup(group) = object {
-                        let rules = group.rules.iter().flatten().filter_map(|rule| rule.version.id.clone());
-                        reading.shown.entry(Kind::Rule).or_default().extend(rules);
-                    }
-                }
-                reading.judged
+    pub(super) fn page(&mut self, now: Timestamp, page: ReadPage, out: &mut Output) {
+        let ReadPage { run, objects, lines } = page;
+        if self.is_over(&run) {
+            // It was shown all the same; of what was not shown it says nothing.
+            let (objects, text) = self.differing(&run, objects, lines);
+            if !objects.is_empty() {
+                let held = Held { objects, text, gone: Vec::new() };
+                let part = differences(run, held, ReadStep::Part, Told::default(), None);
+                self.merge_differences(now, part, out);
             }
-            Some(reading) => reading.judged,
-            None => true,
-        };
-        let delta = self.cloud_or_new(region.clone()).merge_read(now, run.at, run.exact, objects, judged);
-        self.note_versions(region, &delta, out);
-        if let Some(reading) = self.readings.get_mut(region) {
-            reading.changed.append(delta);
-        } else {
-            // It was shown all the same, and the bus may say otherwise later; of what was not shown it says nothing.
-            self.record_read(
-                now,
-                now,
-                region.clone(),
-                "inventory page after the end of its read".to_owned(),
-                delta,
-                out,
-            );
+            return;
+        }
+        self.begin_reading(now, &run, out);
+        let mut reading = self.take_reading(&run.region);
+        let cloud = self.cloud_or_new(run.region.clone());
+        for object in &objects {
+            let kind = object.kind();
+            let is_again = object.id().and_then(|id| cloud.mark(kind, id)) == Some(false);
+            if !reading.spoken.is_empty() {
+                reading.spoken.retain(|(of, id)| (*of, Some(id)) != (kind, object.id()));
+            }
+            let (count, fields) = reading.shown.entry(kind).or_insert((0, Fields::MAX));
+            *count += u64::from(!is_again);
+            *fields &= given(object);
+        }
+        let (objects, text) = self.differing(&run, objects, lines);
+        reading.held.objects.extend(objects);
+        reading.held.text.extend(text);
+        let is_due = reading.held.is_full() || (reading.is_first && !reading.held.objects.is_empty());
+        if is_due && out.differences.is_none() {
+            self.merge_part(now, &mut reading, ReadStep::Part, out);
+        }
+        self.readings.insert(run.region, reading);
+    }
+
+    /// The objects that are not as they are known, with their text.
+    pub(super) fn differing(
+        &mut self,
+        run: &ReadRun,
+        objects: Vec<Object>,
+        lines: Vec<Box<[u8]>>,
+    ) -> (Vec<Object>, Vec<u8>) {
+        let cloud = self.cloud_or_new(run.region.clone());
+        let (mut found, mut text) = (Vec::new(), Vec::new());
+        let mut lines = lines.into_iter();
+        for object in objects {
+            let line = lines.next();
+            if cloud.differs(run.at, run.exact, &object) {
+                found.push(object);
+                text.extend_from_slice(line.as_deref().unwrap_or_default());
+            }
+        }
+        (found, text)
+    }
+
+    pub(super) fn read_end(&mut self, now: Timestamp, end: ReadEnd, out: &mut Output) {
+        let ReadEnd { run, complete, origin } = end;
+        if self.is_over(&run) {
+            let step = ReadStep::TooLate { origin };
+            let part = differences(run, Held::default(), step, Told::default(), None);
+            self.merge_differences(now, part, out);
+            return;
+        }
+        self.begin_reading(now, &run, out);
+        if let Some(reading) = self.readings.get_mut(&run.region) {
+            let left = Kind::ALL.into_iter().filter(|kind| complete.contains(kind)).collect();
+            reading.closing.get_or_insert(Closing { complete, origin, left, slot: 0 });
+        }
+        if out.differences.is_none() {
+            self.read_on(now, out);
         }
     }
 
-    pub(super) fn read_end(&mut self, now: Timestamp, end: &ReadEnd, out: &mut Output) {
-        let ReadEnd { run, complete, origin } = end;
-        let region = &run.region;
-        if self.is_over(run) {
-            let text = format!(
-                "inventory {origin} came to its end when another read had begun: what it did not show stays"
-            );
-            self.record_read(now, now, region.clone(), text, Delta::default(), out);
+    /// Ends a read that will not come to its end.
+    pub(super) fn read_broken(&mut self, now: Timestamp, run: &ReadRun, out: &mut Output) {
+        if self.readings.get(&run.region).is_some_and(|reading| reading.run.is(run)) {
+            self.break_off(now, &run.region, out);
+        }
+    }
+
+    /// One step towards the end of a read whose pages have all come.
+    pub(super) fn read_on(&mut self, now: Timestamp, out: &mut Output) {
+        let found = self.readings.iter().find(|(_, reading)| reading.closing.is_some());
+        let Some(region) = found.map(|(region, _)| region.clone()) else { return };
+        let mut reading = self.take_reading(&region);
+        if self.look_for_unshown(&mut reading) {
+            let Some(Closing { complete, origin, .. }) = reading.closing.take() else { return };
+            let complete = complete.into_iter().map(|kind| {
+                let (shown, given) = reading.shown.get(&kind).copied().unwrap_or((0, Fields::MAX));
+                CompleteKind { kind, shown, given }
+            });
+            let step = ReadStep::End { complete: complete.collect(), origin };
+            self.merge_part(now, &mut reading, step, out);
+            self.wishes.forget(&region);
+            self.ask_of_spoken(now, reading, out);
             return;
         }
-        self.begin_reading(now, run, out);
-        let Some(mut reading) = self.readings.remove(region) else { return };
-        let nothing = BTreeSet::new();
-        let mut counts = Vec::new();
-        for &kind in complete {
-            let shown = reading.shown.get(&kind).unwrap_or(&nothing);
-            counts.push(format!("{} {}", shown.len(), kind.plural()));
-            let cloud = self.cloud_or_new(region.clone());
-            let delta = cloud.retain_read(now, run.at, run.exact, kind, shown, reading.judged);
-            self.note_versions(region, &delta, out);
-            reading.changed.append(delta);
+        if reading.held.is_full() {
+            self.merge_part(now, &mut reading, ReadStep::Part, out);
         }
-        let text = format!("inventory {origin} read: {}", counts.join(", "));
-        let time = if run.exact { run.at } else { now };
-        self.record_read(now, time, region.clone(), text, reading.changed.settled(), out);
+        self.readings.insert(region, reading);
+    }
+
+    /// Looks through some slots for objects that were not shown; whether all were looked through.
+    fn look_for_unshown(&mut self, reading: &mut Reading) -> bool {
+        let cloud = self.cloud_or_new(reading.run.region.clone());
+        let Some(closing) = &mut reading.closing else { return true };
+        let mut budget = SLOTS_PER_STEP;
+        while let Some(&kind) = closing.left.last() {
+            let end = cloud.slots(kind).min(closing.slot.saturating_add(budget));
+            let slots = closing.slot..end;
+            let next = cloud.unshown(kind, slots, reading.run.at, HELD_MAX, &mut reading.held.gone);
+            budget -= next.saturating_sub(closing.slot);
+            closing.slot = next;
+            if next < cloud.slots(kind) {
+                return false;
+            }
+            closing.left.pop();
+            closing.slot = 0;
+        }
+        true
+    }
+
+    /// Merges what is held of a read; it is then no longer held.
+    fn merge_part(&mut self, now: Timestamp, reading: &mut Reading, step: ReadStep, out: &mut Output) {
+        let mut held = std::mem::take(&mut reading.held);
+        let run = reading.run.clone();
+        let cloud = self.cloud_or_new(run.region.clone());
+        // Meanwhile the bus may have spoken of one.
+        held.gone.retain(|gone| !reading.spoken.contains(gone) && cloud.is_unshown(gone.0, &gone.1, run.at));
+        let told = reading.told;
+        let mut differences = differences(run, held, step, told, reading.cause);
+        differences.is_silent = reading.is_first;
+        reading.told = self.merge_differences(now, differences, out);
+        // Only now those that were not known have a place for a mark.
+        let Some(cloud) = self.clouds.get_mut(&reading.run.region) else { return };
+        for object in out.differences.iter().flat_map(|part| &part.objects) {
+            object.id().and_then(|id| cloud.mark(object.kind(), id));
+        }
+    }
+
+    /// At the end of a read: what it did not show and the bus spoke of meanwhile is looked at, since nobody can say which is newer.
+    fn ask_of_spoken(&mut self, now: Timestamp, reading: Reading, out: &mut Output) {
+        let (region, at) = (reading.run.region, reading.run.at);
+        let cloud = self.cloud_or_new(region.clone());
+        cloud.clear_marks();
+        let spoken = reading.spoken.into_iter();
+        let open: Vec<_> = spoken.filter(|(kind, id)| cloud.is_known_before(*kind, id, at)).collect();
+        for (kind, id) in open {
+            let (region, cause, why) = (region.clone(), self.seq, LookWhy::UnsureClock);
+            self.wish(now, Look { region, kind, id, cause, why }, out);
+        }
     }
 
     /// Whether a run has ended, or another of its region has begun since.
     fn is_over(&self, run: &ReadRun) -> bool {
-        let is_under_way = self.readings.get(&run.region).is_some_and(|reading| reading.run.is(run));
-        !is_under_way && run.id.is_some_and(|id| self.runs.get(&run.region).is_some_and(|last| id <= *last))
+        let under_way = self.readings.get(&run.region);
+        if under_way.is_some_and(|reading| reading.run.is(run)) {
+            return false;
+        }
+        let last = self.runs.get(&run.region).copied();
+        let last = last.max(under_way.and_then(|reading| reading.run.id));
+        run.id.is_some_and(|id| last.is_some_and(|last| id <= last))
     }
 
     /// Makes sure that this read is the one under way.
     fn begin_reading(&mut self, now: Timestamp, run: &ReadRun, out: &mut Output) {
         let region = &run.region;
-        if self.readings.get(region).is_some_and(|reading| !reading.run.is(run))
-            && let Some(broken_off) = self.readings.remove(region)
-        {
-            // That one never came to its end, and nothing can be said of what it did not show.
-            let text = "inventory not read to its end".to_owned();
-            self.record_read(now, now, region.clone(), text, broken_off.changed.settled(), out);
+        if self.readings.get(region).is_some_and(|reading| !reading.run.is(run)) {
+            self.break_off(now, region, out);
         }
-        if let Some(id) = run.id {
-            self.runs.insert(region.clone(), id);
+        if self.readings.contains_key(region) {
+            return;
         }
-        let judged = self.cloud_or_new(region.clone()).count(Kind::Port) > 0;
-        self.readings.entry(region.clone()).or_insert_with(|| Reading {
+        let cause = self.lost.get(region).copied();
+        let cloud = self.cloud_or_new(region.clone());
+        cloud.clear_marks();
+        let is_first = cloud.count(Kind::Port) == 0;
+        let reading = Reading {
             run: run.clone(),
+            is_first,
             shown: BTreeMap::new(),
-            changed: Delta::default(),
-            judged,
-        });
+            held: Held::default(),
+            spoken: BTreeSet::new(),
+            told: Told::default(),
+            cause,
+            closing: None,
+        };
+        self.readings.insert(region.clone(), reading);
     }
 
-    /// Notes the versions of what a read changed. A page has no record of its own: the read's record, the next one, is where they show.
-    fn note_versions(&self, region: &Option<Arc<str>>, delta: &Delta, out: &mut Output) {
-        let Some(cloud) = self.clouds.get(region) else { return };
-        let versions = delta.touched.iter().map(|(kind, id)| Version {
-            seq: self.seq + 1,
-            region: region.clone(),
-            line: cloud.line(*kind, id),
-        });
-        out.versions.extend(versions);
+    /// The read under way never came to its end: nothing can be said of what it did not show, and what it showed counts.
+    fn break_off(&mut self, now: Timestamp, region: &Option<Arc<str>>, out: &mut Output) {
+        let mut reading = self.take_reading(region);
+        reading.held.gone.clear();
+        self.merge_part(now, &mut reading, ReadStep::BrokenOff, out);
     }
 
-    /// Records what a read changed.
-    fn record_read(
-        &mut self,
-        now: Timestamp,
-        time: Timestamp,
-        region: Option<Arc<str>>,
-        text: String,
-        changed: Delta,
-        out: &mut Output,
-    ) {
-        let cloud = self.clouds.get(&region);
-        let exposure = cloud.map(|cloud| judge(cloud, changed)).unwrap_or_default();
-        // What is written down as a rule on many ports must be true of the model as it is at the end of the read.
-        let wide = cloud.map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
-        let differs = !exposure.opened.is_empty() || !exposure.closed.is_empty();
-        let kind = if differs { RecordKind::Drift } else { RecordKind::System };
-        let record = RecordBody { region, exposure, wide, ..system_record(now, time, kind, text) };
-        self.record(record, out);
+    fn take_reading(&mut self, region: &Option<Arc<str>>) -> Reading {
+        self.readings.remove(region).expect("it was looked up or made just before")
     }
+
+    /// Notes what the bus spoke of while a read is under way, of so short a time before the read that by another clock it was after it.
+    pub(super) fn note_spoken(&mut self, region: &Option<Arc<str>>, time: Timestamp, touched: &[(Kind, Id)]) {
+        let Some(reading) = self.readings.get_mut(region) else { return };
+        let at = reading.run.at;
+        let is_close = time <= at && time.plus_seconds(CLOCK_SKEW_SECONDS) >= at;
+        if is_close && reading.spoken.len() < SPOKEN_MAX {
+            reading.spoken.extend(touched.iter().cloned());
+        }
+    }
+}
+
+fn differences(run: ReadRun, held: Held, step: ReadStep, told: Told, cause: Option<u64>) -> ReadDifferences {
+    let Held { objects, text, gone } = held;
+    ReadDifferences { run, objects, text, gone, step, told, cause, is_silent: false }
 }

@@ -81,6 +81,7 @@ impl Engine {
         let told = [("from", from.to_string()), ("to", to.to_string()), ("cause", cause.as_str().to_owned())];
         record.detail.extend(told.map(|(key, value)| (key.into(), value)));
         self.attempts.give_up(region.as_ref());
-        self.record(record, out);
+        let seq = self.record(record, out);
+        self.lost.insert(region.clone(), seq);
     }
 }

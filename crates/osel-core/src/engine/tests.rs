@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::record::RecordBody;
 use super::{
-    ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ReadRun, RunId,
-    ScanCommand,
+    ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Look, Output, ReadEnd, ReadPage, ReadRun,
+    RunId, ScanCommand,
 };
 use crate::decode::decode;
 use crate::event::{FixedIp, Kind, Object, Outcome, Port, Properties, RawMessage, Rule, Version};
@@ -34,6 +34,8 @@ struct Listener {
     sent: usize,
     /// What was given out to be carried out.
     commands: Vec<ScanCommand>,
+    /// What was wished to be looked at.
+    looks: Vec<Look>,
 }
 
 impl Listener {
@@ -43,13 +45,17 @@ impl Listener {
 
     fn with(options: EngineOptions) -> Self {
         let engine = Engine::new(options.clone());
-        Self { engine, options, region: "north", sent: 0, commands: Vec::new() }
+        Self { engine, options, region: "north", sent: 0, commands: Vec::new(), looks: Vec::new() }
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Vec<RecordBody> {
         let mut out = Output::default();
         self.engine.handle(now, input, &mut out);
         self.commands.append(&mut out.commands);
+        self.looks.append(&mut out.looks);
+        while self.engine.is_closing() {
+            self.engine.handle(now, Input::ReadOn, &mut out);
+        }
         out.records
     }
 
@@ -172,7 +178,7 @@ fn shown(group: &str, rules: &[&str]) -> Vec<Object> {
 
 impl Listener {
     fn page(&mut self, region: &str, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
-        let page = ReadPage { run: run(None, region, second), objects };
+        let page = ReadPage { run: run(None, region, second), objects, lines: Vec::new() };
         self.handle(at(second), Input::Page(page))
     }
 
@@ -207,7 +213,8 @@ fn a_read_told_of_rows_that_one_page_opened_and_its_end_closed() {
     listener.page("north", 2, shown("g", &["r2"]));
     let records = listener.read_end("north", 2);
     assert_eq!(sums(&records), (1, 0), "{records:?}");
-    assert!(!records[0].exposure.opened[0].redundant, "r1, which covered it between two pages, is gone");
+    let opened = records.iter().find_map(|record| record.exposure.opened.first()).unwrap();
+    assert!(!opened.redundant, "r1, which covered it between two pages, is gone");
 }
 
 #[test]

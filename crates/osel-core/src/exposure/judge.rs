@@ -38,19 +38,50 @@ type Place<'a> = (Option<&'a Id>, IpNet);
 /// What is found out about a row: (redundant, covered before).
 type Verdict = (bool, bool);
 
+impl Judged {
+    /// Adds what another part of the same change did.
+    pub fn append(&mut self, other: Self) {
+        for (rows, more) in [(&mut self.opened, other.opened), (&mut self.closed, other.closed)] {
+            rows.extend(more);
+            sort_by_row(rows, |judged| &judged.row);
+        }
+        self.members.extend(other.members);
+    }
+}
+
 /// Judges a delta against the cloud as it is after the event.
 pub fn judge(view: &impl View, delta: Delta) -> Judged {
-    let verdicts = verdicts(view, &delta);
-    let mut verdicts = verdicts.into_iter();
+    judge_parts(view, vec![delta]).pop().unwrap_or_default()
+}
+
+/// Judges the parts of one change, each of whose rows are told apart from the others', against the cloud as it is after all of them.
+pub fn judge_parts(view: &impl View, parts: Vec<Delta>) -> Vec<Judged> {
+    let mut whole = Delta::default();
+    let mut sizes = Vec::with_capacity(parts.len());
+    for part in parts {
+        sizes.push((part.opened.len(), part.closed.len(), part.members));
+        whole.opened.extend(part.opened);
+        whole.closed.extend(part.closed);
+    }
+    let mut verdicts = verdicts(view, &whole).into_iter();
     let mut judged = |rows: Vec<Row>| {
         let rows = rows.into_iter().zip(verdicts.by_ref());
-        let mut rows: Vec<JudgedRow> = rows
-            .map(|(row, (redundant, covered_before))| JudgedRow { row, redundant, covered_before })
-            .collect();
+        rows.map(|(row, (redundant, covered_before))| JudgedRow { row, redundant, covered_before })
+            .collect::<Vec<_>>()
+            .into_iter()
+    };
+    let (mut opened, mut closed) = (judged(whole.opened), judged(whole.closed));
+    let sorted = |rows: &mut dyn Iterator<Item = JudgedRow>, count: usize| {
+        let mut rows: Vec<JudgedRow> = rows.take(count).collect();
         sort_by_row(&mut rows, |judged| &judged.row);
         rows
     };
-    Judged { opened: judged(delta.opened), closed: judged(delta.closed), members: delta.members }
+    let parts = sizes.into_iter().map(|(came, gone, members)| Judged {
+        opened: sorted(&mut opened, came),
+        closed: sorted(&mut closed, gone),
+        members,
+    });
+    parts.collect()
 }
 
 /// The verdicts about the opened rows, then about the closed ones.

@@ -14,7 +14,7 @@ mod reach_document;
 
 pub use coverage::covered;
 pub use from::{SourceFilter, is_public};
-pub use judge::{Judged, JudgedRow, judge};
+pub use judge::{Judged, JudgedRow, judge, judge_parts};
 pub use reach::{CandidateVerdict, Hop, Question, Reason, Verdict, reach, reach_any};
 pub use reach_document::{QuestionError, VerdictDocument, read_question};
 

@@ -18,11 +18,13 @@ impl CloudModel {
     /// Merges an event that is handled at `now`, and says what it changed.
     pub fn apply(&mut self, now: Timestamp, event: &Event) -> Delta {
         let mut changes = Changes::default();
+        let reads = Arc::clone(&self.reads);
         let telling = || Telling {
             teller: Teller::Bus,
             time: event.timestamp,
             message: event.message_id.as_deref().map(|id| Arc::new(Id::new(id))),
             now,
+            reads: Arc::clone(&reads),
         };
         match &event.change {
             Change::Objects { objects, .. } => {
@@ -58,7 +60,7 @@ impl CloudModel {
         judge: bool,
     ) -> Delta {
         let mut changes = Changes { silent: !judge, ..Changes::default() };
-        let telling = Telling { teller: Teller::Api { exact }, time: at, message: None, now };
+        let telling = self.read_telling(now, at, exact);
         for object in objects {
             self.tell(object, &telling, &mut changes);
         }
@@ -68,7 +70,8 @@ impl CloudModel {
     /// One statement about one object.
     pub(super) fn tell(&mut self, object: &Object, telling: &Telling, changes: &mut Changes) {
         let Some(id) = object.id() else { return };
-        if !self.may_live(object.kind(), id, telling) {
+        self.remember(object.kind(), id, changes);
+        if !self.may_live(object.kind(), id, telling, changes) {
             if let (Object::FloatingIp(floating), Some(died)) =
                 (object, self.tombstones.get(Kind::FloatingIp, id))
             {
@@ -97,7 +100,7 @@ impl CloudModel {
 
     /// Whether a statement may make or change an object: not when it, or what it hangs on, is gone for good, and not when
     /// a later, complete read did not show it.
-    pub(super) fn may_live(&mut self, kind: Kind, id: &Id, telling: &Telling) -> bool {
+    pub(super) fn may_live(&mut self, kind: Kind, id: &Id, telling: &Telling, changes: &mut Changes) -> bool {
         if let Some(died) = self.tombstones.get(kind, id) {
             if telling.teller == Teller::Bus || telling.time <= died {
                 return false;
@@ -105,13 +108,16 @@ impl CloudModel {
             // The API shows it alive after the bus called it dead: the deletion was not true.
             self.tombstones.raise(kind, id);
         }
-        let history = telling.teller == Teller::Bus
-            && self.read_at.get(&kind).is_some_and(|&read_at| telling.time < read_at)
-            && !self.knows(kind, id);
+        let read_at = telling.read(kind).at;
+        let history = telling.teller == Teller::Bus && telling.time < read_at && !self.knows(kind, id);
+        if history && telling.is_unsure(read_at) {
+            changes.unsure.insert((kind, id.clone()));
+        }
         !history
     }
 
-    fn knows(&self, kind: Kind, id: &Id) -> bool {
+    /// Whether anybody described the object; one that others only name is not known.
+    pub fn knows(&self, kind: Kind, id: &Id) -> bool {
         match kind {
             Kind::Port => self.ports.slot(id).is_some(),
             Kind::SecurityGroup => self.groups.get(id).is_some_and(|group| group.described()),
@@ -204,8 +210,9 @@ impl CloudModel {
         merge(&mut self.groups, Kind::SecurityGroup, id, told, telling, changes);
         for rule in told.rules.iter().flatten() {
             if let Some(rule_id) = &rule.version.id
-                && self.may_live(Kind::Rule, rule_id, telling)
+                && self.may_live(Kind::Rule, rule_id, telling, changes)
             {
+                self.remember(Kind::Rule, rule_id, changes);
                 self.tell_rule(rule_id, rule, telling, changes);
             }
         }
@@ -394,7 +401,7 @@ impl CloudModel {
             network_id: interface.network_id.clone(),
             ..event::Port::default()
         };
-        if !self.may_live(Kind::Port, &interface.port_id, telling) {
+        if !self.may_live(Kind::Port, &interface.port_id, telling, changes) {
             return;
         }
         if self.gone(Kind::Network, told.network_id.as_ref(), telling) {
@@ -406,7 +413,7 @@ impl CloudModel {
             message: telling.message.clone(),
         };
         self.change_port(&interface.port_id, changes, |port| {
-            if telling.time < port.stamps.read_at() {
+            if telling.time < port.stamps.read_at().max(telling.read(Kind::Port).at) {
                 return false;
             }
             let news = admit(port, &told, telling);

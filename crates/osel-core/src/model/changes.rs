@@ -6,8 +6,9 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::delta::{Delta, Gap, MemberChange};
+use super::persist::StateLine;
 use super::row::Row;
-use super::stamp::{Fields, Stamp};
+use super::stamp::{CLOCK_SKEW_SECONDS, Fields, KindRead, Stamp};
 use super::state::State;
 use super::table::Table;
 use crate::event::{self, Kind};
@@ -32,11 +33,22 @@ pub(super) struct Telling {
     pub(super) message: Option<Arc<Id>>,
     /// When it is handled.
     pub(super) now: Timestamp,
+    /// The last complete read of each kind.
+    pub(super) reads: Arc<BTreeMap<Kind, KindRead>>,
 }
 
 impl Telling {
     pub(super) fn stamp(&self, revision: Option<u64>) -> Stamp {
         Stamp { revision: revision.unwrap_or(0), time: self.time, message: self.message.clone() }
+    }
+
+    pub(super) fn read(&self, kind: Kind) -> KindRead {
+        self.reads.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// Whether this is said of so short a time before a read that it may be later by the cloud's clock.
+    pub(super) fn is_unsure(&self, read_at: Timestamp) -> bool {
+        self.time < read_at && self.time.plus_seconds(CLOCK_SKEW_SECONDS) >= read_at
     }
 }
 
@@ -48,8 +60,12 @@ pub(super) struct Changes {
     pub(super) members: BTreeMap<(Kind, Id), (BTreeSet<IpNet>, BTreeSet<IpNet>)>,
     pub(super) gaps: BTreeSet<Gap>,
     pub(super) touched: BTreeSet<(Kind, Id)>,
+    /// What was not believed because a read said otherwise, shortly after it by another clock.
+    pub(super) unsure: BTreeSet<(Kind, Id)>,
     /// Rows are not worked out: a whole inventory is read, and nobody asks what it opened.
     pub(super) silent: bool,
+    /// How objects were before they were touched, where somebody asks.
+    pub(super) before: Option<BTreeMap<(Kind, Id), Option<StateLine>>>,
 }
 
 impl Changes {
@@ -109,38 +125,8 @@ impl Changes {
                 .collect(),
             gaps: self.gaps.into_iter().collect(),
             touched: self.touched.into_iter().collect(),
+            unsure: self.unsure.into_iter().collect(),
         }
-    }
-}
-
-impl Delta {
-    /// Adds what happened after it. What came and went again stands on both sides until [`Self::settled`].
-    pub fn append(&mut self, later: Self) {
-        self.opened.extend(later.opened);
-        self.closed.extend(later.closed);
-        self.members.extend(later.members);
-        self.gaps.extend(later.gaps);
-        self.touched.extend(later.touched);
-    }
-
-    /// As one change: what came and went again within it did neither.
-    #[must_use]
-    pub fn settled(self) -> Self {
-        let mut changes = Changes {
-            opened: self.opened,
-            closed: self.closed,
-            gaps: self.gaps.into_iter().collect(),
-            touched: self.touched.into_iter().collect(),
-            ..Changes::default()
-        };
-        for MemberChange { kind, id, gained, lost } in self.members {
-            for (addresses, is_gain) in [(lost, false), (gained, true)] {
-                for address in addresses {
-                    changes.member(kind, &id, address, is_gain);
-                }
-            }
-        }
-        changes.into_delta()
     }
 }
 
@@ -173,7 +159,7 @@ where
     // An object that is known to exist has been spoken of, even when no field was given.
     let given = T::given(told) | EXISTS;
     match telling.teller {
-        Teller::Bus => state.stamps_mut().admit(given, &stamp),
+        Teller::Bus => state.stamps_mut().admit(given, &stamp, telling.read(T::Told::KIND)),
         Teller::Api { exact } => {
             let stamps = state.stamps_mut();
             let read_at = stamps.read_at();
@@ -185,16 +171,20 @@ where
 }
 
 /// The field that every statement gives: that the object exists.
-const EXISTS: Fields = 1 << 15;
+pub(super) const EXISTS: Fields = 1 << 15;
 
 /// What has a revision.
 pub(super) trait Versioned {
+    const KIND: Kind;
+
     fn version(&self) -> &event::Version;
 }
 
 macro_rules! versioned {
     ($($told:ident)*) => {
         $(impl Versioned for event::$told {
+            const KIND: Kind = Kind::$told;
+
             fn version(&self) -> &event::Version {
                 &self.version
             }

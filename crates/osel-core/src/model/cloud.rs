@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::permission::host;
+use super::stamp::KindRead;
 use super::state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
     RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState,
@@ -18,7 +19,6 @@ use super::table::{Slot, Table};
 use super::tombstone::Tombstones;
 use crate::event::Kind;
 use crate::ids::{Id, Map, Set};
-use crate::time::Timestamp;
 
 /// What an operator can set about the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +53,9 @@ pub struct CloudModel {
     pub(super) trunks: Table<TrunkState>,
     pub(super) links: Links,
     pub(super) tombstones: Tombstones,
-    /// When each kind was last read as a whole: an object that was not there then is not made by an earlier message.
-    pub(super) read_at: BTreeMap<Kind, Timestamp>,
+    /// When each kind was last read as a whole: an object that was not there then is not made by an earlier message, and one that was
+    /// is not changed by one. Shared with each statement while it is merged.
+    pub(super) reads: Arc<BTreeMap<Kind, KindRead>>,
     /// Words that many objects share.
     pub(super) words: BTreeSet<Arc<str>>,
 }

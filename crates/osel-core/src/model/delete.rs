@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::changes::{Changes, Teller, Telling};
 use super::cloud::{CloudModel, link};
-use super::delta::Delta;
 use super::floating::forwarding_id;
 use super::state::State;
 use crate::event::{self, Kind};
@@ -14,14 +13,20 @@ use crate::time::Timestamp;
 impl CloudModel {
     /// Deletes an object and what hangs on it: a group's rules, a network's subnets and ports, a floating IP's forwardings.
     pub(super) fn delete(&mut self, kind: Kind, id: &Id, telling: &Telling, changes: &mut Changes) {
-        let read_at = self.stamps_of(kind, id).map(|stamps| stamps.read_at());
-        if telling.teller == Teller::Bus && read_at.is_some_and(|read_at| telling.time < read_at) {
+        let read_at = self.stamps_of(kind, id).map(|stamps| stamps.read_at().max(telling.read(kind).at));
+        if let (Teller::Bus, Some(read_at)) = (telling.teller, read_at)
+            && telling.time < read_at
+        {
             // The API showed it alive after that.
+            if telling.is_unsure(read_at) {
+                changes.unsure.insert((kind, id.clone()));
+            }
             return;
         }
         if telling.teller == Teller::Bus {
             self.tombstones.bury(kind, id, telling.time, telling.now);
         }
+        self.remember(kind, id, changes);
         match kind {
             Kind::FloatingIp => self.delete_floating_ip(id, telling, changes),
             Kind::Network => self.delete_network(id, telling, changes),
@@ -37,6 +42,7 @@ impl CloudModel {
 
     /// Takes one object out of the model, with what cannot be without it.
     pub(super) fn remove(&mut self, kind: Kind, id: &Id, changes: &mut Changes) {
+        self.remember(kind, id, changes);
         match kind {
             Kind::Port => self.delete_port(id, changes),
             Kind::SecurityGroup => self.delete_group(id, changes),
@@ -65,32 +71,6 @@ impl CloudModel {
         }
     }
 
-    /// After a complete read of a kind at `at`: what it did not show is gone, unless a later event spoke of it.
-    pub fn retain_read(
-        &mut self,
-        now: Timestamp,
-        at: Timestamp,
-        exact: bool,
-        kind: Kind,
-        shown: &BTreeSet<Id>,
-        judge: bool,
-    ) -> Delta {
-        let mut changes = Changes { silent: !judge, ..Changes::default() };
-        let telling = Telling { teller: Teller::Api { exact }, time: at, message: None, now };
-        if exact {
-            let read_at = self.read_at.entry(kind).or_insert(at);
-            *read_at = at.max(*read_at);
-        }
-        for id in self.ids(kind) {
-            let later =
-                self.stamps_of(kind, &id).is_none_or(|stamps| stamps.said() == 0 || stamps.stamp().time > at);
-            if !shown.contains(&id) && !later {
-                self.delete(kind, &id, &telling, &mut changes);
-            }
-        }
-        changes.into_delta()
-    }
-
     fn delete_port(&mut self, id: &Id, changes: &mut Changes) {
         let Some(slot) = self.ports.slot(id) else { return };
         if !changes.silent {
@@ -105,6 +85,7 @@ impl CloudModel {
     }
 
     fn delete_rule(&mut self, id: &Id, changes: &mut Changes) {
+        self.remember(Kind::Rule, id, changes);
         let Some(slot) = self.rules.slot(id) else { return };
         let standing = self.rules.at(slot).standing();
         self.unlink_rule(slot, id, standing, changes);

@@ -20,6 +20,9 @@ pub struct Delta {
     pub gaps: Vec<Gap>,
     /// Objects that changed or went, each once, in order of kind and id.
     pub touched: Vec<(Kind, Id)>,
+    /// Objects of which something was not believed, because a read showed otherwise within
+    /// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS) after it: if the clocks differ, it was true.
+    pub unsure: Vec<(Kind, Id)>,
 }
 
 impl Delta {

@@ -30,7 +30,8 @@ impl CloudModel {
         });
         for forwarding in told.forwardings.iter().flatten() {
             let forwarding_id = forwarding_id(id, forwarding);
-            if self.may_live(Kind::Forwarding, &forwarding_id, telling) {
+            if self.may_live(Kind::Forwarding, &forwarding_id, telling, changes) {
+                self.remember(Kind::Forwarding, &forwarding_id, changes);
                 let told = event::Forwarding { floatingip_id: Some(id.clone()), ..forwarding.clone() };
                 self.tell_forwarding(&forwarding_id, &told, telling, changes);
             }

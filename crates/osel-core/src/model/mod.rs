@@ -8,6 +8,7 @@ mod changes;
 mod cloud;
 mod delete;
 mod delta;
+mod difference;
 mod expand;
 mod floating;
 mod index;
@@ -15,6 +16,7 @@ mod members;
 mod permission;
 mod persist;
 mod row;
+mod shown;
 mod stamp;
 mod state;
 mod table;
@@ -22,13 +24,16 @@ mod table;
 mod tests;
 mod tombstone;
 mod view;
+mod words;
 
 pub use cloud::{CloudModel, ModelOptions};
 pub use delta::{Delta, Gap, MemberChange};
+pub use difference::{Difference, Merged};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
 pub use row::{Row, RowKey, Via, net_text, sort_by_row, sort_rows};
-pub use stamp::Stamp;
+pub use shown::given;
+pub use stamp::{CLOCK_SKEW_SECONDS, Fields, Stamp};
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
     RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState,
@@ -36,6 +41,7 @@ pub use state::{
 pub use table::Slot;
 pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
 pub use view::View;
+pub use words::{Words, words};
 
 // What states are made of: whoever looks at a model needs no other words.
 pub use crate::event::{Gateway, Kind, PortRange};

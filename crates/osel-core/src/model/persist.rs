@@ -3,10 +3,13 @@
 //! These lines are a cache of what the journal says. They have no history of forms: whoever keeps them keeps [`MODEL_FORMAT`] beside
 //! them, and works the state out anew from the journal when the number differs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
 use super::cloud::CloudModel;
+use super::stamp::{FieldStamps, Fields, KindRead};
 use super::state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
     RbacPolicyState, RouterState, RuleState, State, SubnetState, TrunkState,
@@ -20,7 +23,7 @@ use crate::time::Timestamp;
 pub const MODEL_FORMAT: u32 = 3;
 
 /// One line.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "a variant is what its type says")]
 pub enum StateLine {
@@ -51,7 +54,43 @@ pub enum StateLine {
     ReadAt {
         kind: Kind,
         at: Timestamp,
+        /// The fields that were shown of every object.
+        #[serde(default)]
+        given: Fields,
     },
+}
+
+impl StateLine {
+    /// The object that the line is of, with who said what last.
+    fn object(&self) -> Option<(Kind, &Id, &FieldStamps)> {
+        fn of<T: State>(kind: Kind, state: &T) -> Option<(Kind, &Id, &FieldStamps)> {
+            Some((kind, state.id(), state.stamps()))
+        }
+        match self {
+            Self::Port(port) => of(Kind::Port, &**port),
+            Self::SecurityGroup(group) => of(Kind::SecurityGroup, group),
+            Self::Rule(rule) => of(Kind::Rule, &**rule),
+            Self::AddressGroup(group) => of(Kind::AddressGroup, group),
+            Self::FloatingIp(floating) => of(Kind::FloatingIp, &**floating),
+            Self::Forwarding(forwarding) => of(Kind::Forwarding, &**forwarding),
+            Self::Router(router) => of(Kind::Router, router),
+            Self::Network(network) => of(Kind::Network, network),
+            Self::Subnet(subnet) => of(Kind::Subnet, subnet),
+            Self::RbacPolicy(policy) => of(Kind::RbacPolicy, policy),
+            Self::Trunk(trunk) => of(Kind::Trunk, trunk),
+            Self::Gone { .. } | Self::Tombstone { .. } | Self::ReadAt { .. } => None,
+        }
+    }
+
+    /// Which object the line shows; nothing for a line about an object that is not there, or about a kind.
+    pub fn subject(&self) -> Option<(Kind, &Id)> {
+        self.object().map(|(kind, id, _)| (kind, id))
+    }
+
+    /// The revision of an object, 0 where there is none.
+    pub fn revision(&self) -> u64 {
+        self.object().map_or(0, |(.., stamps)| stamps.stamp().revision)
+    }
 }
 
 impl CloudModel {
@@ -66,8 +105,9 @@ impl CloudModel {
             died,
             learnt,
         });
-        let read_at = self.read_at.iter().map(|(&kind, &at)| StateLine::ReadAt { kind, at });
-        objects.chain(tombstones).chain(read_at)
+        let reads = self.reads.iter();
+        let reads = reads.map(|(&kind, &KindRead { at, given })| StateLine::ReadAt { kind, at, given });
+        objects.chain(tombstones).chain(reads)
     }
 
     /// One object as it is now; [`StateLine::Gone`] when it is not there.
@@ -76,7 +116,7 @@ impl CloudModel {
     }
 
     /// None for an object that does not exist or that nobody described: others name it, and that makes it again.
-    fn written(&self, kind: Kind, id: &Id) -> Option<StateLine> {
+    pub(super) fn written(&self, kind: Kind, id: &Id) -> Option<StateLine> {
         Some(match kind {
             Kind::Port => StateLine::Port(Box::new(self.ports.get(id)?.clone())),
             Kind::SecurityGroup => StateLine::SecurityGroup(told(&self.groups, id)?),
@@ -138,8 +178,8 @@ impl CloudModel {
             StateLine::Trunk(trunk) => put(&mut self.trunks, &trunk.id.clone(), trunk),
             StateLine::Gone { kind, id } => self.remove(kind, &id, changes),
             StateLine::Tombstone { kind, id, died, learnt } => self.tombstones.bury(kind, &id, died, learnt),
-            StateLine::ReadAt { kind, at } => {
-                self.read_at.insert(kind, at);
+            StateLine::ReadAt { kind, at, given } => {
+                Arc::make_mut(&mut self.reads).insert(kind, KindRead { at, given });
             }
         }
     }

@@ -26,6 +26,41 @@ pub struct Stamp {
 /// A set of fields of one kind of object; bit `n` is the field with the number `n`.
 pub type Fields = u16;
 
+/// How far the clock of the cloud may be behind ours while it still counts that an event of "before" a read has a higher revision than
+/// what the read showed. Hosts that nobody synchronises differ by seconds, seldom by more; each second more would give a forged
+/// revision a second more in which it is believed.
+pub const CLOCK_SKEW_SECONDS: i64 = 60;
+
+/// The most revisions that an object may be ahead of what a read showed for the reason of [`CLOCK_SKEW_SECONDS`]: what is said within so
+/// short a time is a handful of calls. A forged revision that shall hold for long has to be higher.
+pub const REVISION_JUMP_MAX: u64 = 16;
+
+impl Stamp {
+    /// Whether this event is later than what a read showed at its time, although its own time is earlier: then the clocks differ, and
+    /// revisions do not.
+    fn outruns(&self, read_at: Timestamp, revision: u64) -> bool {
+        self.message.is_some()
+            && revision > 0
+            && self.revision.checked_sub(revision).is_some_and(|jump| (1..=REVISION_JUMP_MAX).contains(&jump))
+            && self.time.plus_seconds(CLOCK_SKEW_SECONDS) >= read_at
+    }
+}
+
+/// What the last complete read of a kind showed of each of its objects. Of those that were as the model had them nothing else is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindRead {
+    /// When: whatever the bus says of an earlier time is history.
+    pub at: Timestamp,
+    /// The fields that it showed of every object.
+    pub given: Fields,
+}
+
+impl Default for KindRead {
+    fn default() -> Self {
+        Self { at: Timestamp::MIN, given: 0 }
+    }
+}
+
 /// Who said what last about the fields of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldStamps {
@@ -73,18 +108,25 @@ impl FieldStamps {
         self.read_at
     }
 
-    /// Takes the statement `stamp` about `given` fields and returns those for which it is news.
-    pub fn admit(&mut self, given: Fields, stamp: &Stamp) -> Fields {
-        let is_history = stamp.time < self.read_at;
+    /// Takes the statement `stamp` about `given` fields and returns those for which it is news. `read` is the last complete read of the
+    /// object's kind.
+    pub fn admit(&mut self, given: Fields, stamp: &Stamp, read: KindRead) -> Fields {
+        let read_at = self.read_at.max(read.at);
+        let is_history = stamp.time < read_at;
         if !is_history && (*stamp > self.stamp || self.said == 0) {
             self.move_on(given, given, stamp);
             return given;
         }
         // An older statement: news only for fields that were never said, or said even earlier. Of what the API has shown since,
-        // whatever revision it claims says nothing.
-        let read_at = self.read_at;
-        let is_open = |own: &Stamp| (!is_history || own.time < read_at) && own < stamp;
-        let news = self.fields_where(given, is_open);
+        // whatever revision it claims says nothing, unless it is the next one.
+        let is_shown = |field: Fields, own: Option<&Stamp>| {
+            (stamp.time < self.read_at && own.is_some_and(|own| own.time >= self.read_at))
+                || (stamp.time < read.at && read.given & field != 0)
+        };
+        let news = self.fields_where(given, |field, own| {
+            let is_later = own.is_none_or(|own| own < stamp);
+            is_later && (!is_shown(field, own) || own.is_some_and(|own| stamp.outruns(read_at, own.revision)))
+        });
         self.take_behind(news, stamp);
         news
     }
@@ -94,8 +136,12 @@ impl FieldStamps {
         if exact && stamp.time < self.read_at {
             return 0;
         }
-        let news = self.fields_where(given, |own| own.time <= stamp.time || own < stamp);
-        if self.said == 0 || self.stamp.time <= stamp.time || *stamp > self.stamp {
+        let news = self.fields_where(given, |_, own| {
+            own.is_none_or(|own| {
+                (own.time <= stamp.time || own < stamp) && !own.outruns(stamp.time, stamp.revision)
+            })
+        });
+        if news != 0 && (self.said == 0 || self.stamp.time <= stamp.time || *stamp > self.stamp) {
             self.move_on(given, news, stamp);
         } else {
             self.take_behind(news, stamp);
@@ -106,10 +152,10 @@ impl FieldStamps {
         news
     }
 
-    /// Those of the given fields that were never said, or whose latest statement is as wanted.
-    fn fields_where(&self, given: Fields, wanted: impl Fn(&Stamp) -> bool) -> Fields {
+    /// Those of the given fields whose latest statement, if there is any, is as wanted.
+    fn fields_where(&self, given: Fields, wanted: impl Fn(Fields, Option<&Stamp>) -> bool) -> Fields {
         let fields = (0..Fields::BITS).map(|bit| 1 << bit).filter(|field| given & field != 0);
-        fields.filter(|&field| self.of(field).is_none_or(&wanted)).fold(0, |news, field| news | field)
+        fields.filter(|&field| wanted(field, self.of(field))).fold(0, |news, field| news | field)
     }
 
     /// The object's latest statement is this one, with `news` among the fields it gives.
@@ -166,6 +212,59 @@ mod tests {
         Stamp { revision, time: Timestamp::EPOCH.plus_seconds(second), message: Some(Arc::new(Id::new("m"))) }
     }
 
+    /// A statement of the bus where no kind was read as a whole.
+    fn hear(stamps: &mut FieldStamps, given: Fields, stamp: &Stamp) -> Fields {
+        stamps.admit(given, stamp, KindRead::default())
+    }
+
+    /// The cloud's clock is two seconds behind: a change of after the read seems to be from before it.
+    #[test]
+    fn the_next_revision_is_later_than_a_read_whatever_the_clocks_say() {
+        let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(100), message: None };
+        let (next, forged, old) = (stamp(6, 98), stamp(6 + REVISION_JUMP_MAX, 98), stamp(6, 39));
+        for (event, wins) in [(&next, true), (&forged, false), (&old, false), (&stamp(4, 99), false)] {
+            for read_first in [true, false] {
+                let mut stamps = FieldStamps::default();
+                if read_first {
+                    stamps.admit_read(1, &read, true);
+                    assert_eq!(hear(&mut stamps, 1, event) == 1, wins, "{event:?}");
+                } else {
+                    hear(&mut stamps, 1, event);
+                    assert_eq!(stamps.admit_read(1, &read, true) == 0, wins, "{event:?}");
+                }
+                assert_eq!(stamps.of(1), Some(if wins { event } else { &read }), "{read_first}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_higher_revision_of_a_read_is_later_than_an_event_whatever_the_clocks_say() {
+        let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(10), message: None };
+        for read_first in [true, false] {
+            let mut stamps = FieldStamps::default();
+            if read_first {
+                stamps.admit_read(1, &read, true);
+            }
+            hear(&mut stamps, 1, &stamp(4, 12));
+            if !read_first {
+                stamps.admit_read(1, &read, true);
+            }
+            assert_eq!(stamps.of(1), Some(&read), "{read_first}");
+        }
+    }
+
+    /// A complete read that found an object as it was leaves no stamp on it, and what is older is history all the same.
+    #[test]
+    fn what_a_complete_read_confirmed_is_not_undone_by_history() {
+        let at = Timestamp::EPOCH.plus_seconds(100);
+        let read = KindRead { at, given: 0b01 };
+        let mut stamps = FieldStamps::default();
+        hear(&mut stamps, 0b01, &stamp(5, 10));
+        assert_eq!(stamps.admit(0b11, &stamp(7, 20), read), 0b10, "only what the read did not show");
+        assert_eq!(stamps.admit(0b01, &stamp(6, 99), read), 0b01, "the clock is behind: the read showed 5");
+        assert_eq!(stamps.admit(0b01, &stamp(8, 101), read), 0b01, "later than the read");
+    }
+
     /// Field by field the latest statement wins, in whatever order they come.
     #[test]
     fn any_order_ends_the_same() {
@@ -178,7 +277,7 @@ mod tests {
             let mut values = [usize::MAX; 4];
             for &which in &order {
                 let (stamp, given) = &statements[which];
-                let news = stamps.admit(*given, stamp);
+                let news = stamps.admit(*given, stamp, KindRead::default());
                 for (bit, value) in values.iter_mut().enumerate() {
                     if news & (1 << bit) != 0 {
                         *value = which;
@@ -195,17 +294,17 @@ mod tests {
     #[test]
     fn a_read_wins_over_a_forged_revision() {
         let mut stamps = FieldStamps::default();
-        stamps.admit(1, &stamp(1_000_000, 10));
+        hear(&mut stamps, 1, &stamp(1_000_000, 10));
         let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(11), message: None };
         assert_eq!(stamps.admit_read(1, &read, true), 1);
-        assert_eq!(stamps.admit(1, &stamp(1_000_001, 10)), 0, "what was before the read is history");
-        assert_eq!(stamps.admit(1, &stamp(6, 12)), 1);
+        assert_eq!(hear(&mut stamps, 1, &stamp(1_000_001, 10)), 0, "what was before the read is history");
+        assert_eq!(hear(&mut stamps, 1, &stamp(6, 12)), 1);
     }
 
     #[test]
     fn a_read_does_not_undo_a_later_event() {
         let mut stamps = FieldStamps::default();
-        stamps.admit(1, &stamp(6, 12));
+        hear(&mut stamps, 1, &stamp(6, 12));
         let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(11), message: None };
         assert_eq!(stamps.admit_read(1, &read, true), 0);
     }
@@ -215,7 +314,7 @@ mod tests {
         let read = Stamp { revision: 5, time: Timestamp::EPOCH.plus_seconds(10), message: None };
         let (forged, later) = (stamp(1_000_000, 9), stamp(6, 12));
         let take = |stamps: &mut FieldStamps, stamp: &Stamp| match stamp.message {
-            Some(_) => stamps.admit(1, stamp),
+            Some(_) => hear(stamps, 1, stamp),
             None => stamps.admit_read(1, stamp, true),
         };
         for order in [[&read, &later, &forged], [&later, &read, &forged], [&forged, &read, &later]] {
@@ -235,7 +334,7 @@ mod tests {
             if read_first {
                 stamps.admit_read(0b01, &read, true);
             }
-            stamps.admit(0b11, &stamp(3, 8));
+            hear(&mut stamps, 0b11, &stamp(3, 8));
             if !read_first {
                 stamps.admit_read(0b01, &read, true);
             }

@@ -18,11 +18,13 @@ pub struct Table<T> {
     chunks: Vec<Vec<Option<T>>>,
     free: Vec<Slot>,
     by_id: Index,
+    /// One bit for each slot: whether its object was shown by the read that is under way.
+    marks: Vec<u64>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), by_id: Index::default() }
+        Self { chunks: Vec::new(), free: Vec::new(), by_id: Index::default(), marks: Vec::new() }
     }
 }
 
@@ -98,9 +100,42 @@ impl<T: State> Table<T> {
         Slot::try_from(before + chunk.len() - 1).expect("four billion objects do not fit into memory")
     }
 
-    /// Takes an object out.
+    /// How many slots there are, taken and free.
+    pub fn slots(&self) -> Slot {
+        let last = self.chunks.last().map_or(0, Vec::len);
+        let slots = self.chunks.len().saturating_sub(1) * CHUNK + last;
+        Slot::try_from(slots).expect("four billion objects do not fit into memory")
+    }
+
+    /// Marks the object in a slot; whether it was not marked.
+    pub fn mark(&mut self, slot: Slot) -> bool {
+        let (word, bit) = mark_of(slot);
+        if self.marks.len() <= word {
+            self.marks.resize(word + 1, 0);
+        }
+        let is_new = self.marks[word] & bit == 0;
+        self.marks[word] |= bit;
+        is_new
+    }
+
+    /// Whether the object in a slot is marked.
+    pub fn is_marked(&self, slot: Slot) -> bool {
+        let (word, bit) = mark_of(slot);
+        self.marks.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// Takes all marks away.
+    pub fn clear_marks(&mut self) {
+        self.marks = Vec::new();
+    }
+
+    /// Takes an object out, with its mark.
     pub fn remove(&mut self, id: &Id) -> Option<T> {
         let slot = self.slot(id)?;
+        let (word, bit) = mark_of(slot);
+        if let Some(marks) = self.marks.get_mut(word) {
+            *marks &= !bit;
+        }
         self.by_id.remove(hash(id), slot);
         self.free.push(slot);
         self.cell_mut(slot).take()
@@ -118,6 +153,11 @@ impl<T: State> Table<T> {
         ids.sort_unstable();
         ids
     }
+}
+
+/// The word and the bit of a slot's mark.
+fn mark_of(slot: Slot) -> (usize, u64) {
+    (slot as usize / 64, 1 << (slot % 64))
 }
 
 /// As much of an id's hash as an index keeps.

@@ -32,69 +32,76 @@ impl Before {
         Self { rows: machine.rows(), members: machine.cloud().map(members).unwrap_or_default() }
     }
 
-    /// Fails when the record does not say what changed since then. Says whether anything did.
-    pub(super) fn explains(&self, machine: &Machine, record: &Stored) -> Result<bool, Failure> {
-        let exposure = &record.body.exposure;
-        let mut read = record.read()?;
-        ensure(read.expand(machine.engine()), "rows of rules on many ports come back", || {
-            format!("{:?}", read.wide)
-        })?;
-        ensure(
-            read.opened == exposure.opened && read.closed == exposure.closed,
-            "records keep their rows",
-            || format!("{:?}\nread as {:?} and {:?}", exposure, read.opened, read.closed),
-        )?;
-        let document = read.document();
+    /// Fails when the records together do not say what changed since then. Says whether anything did.
+    pub(super) fn is_explained(&self, machine: &Machine, records: &[Stored]) -> Result<bool, Failure> {
+        let (mut opened_told, mut closed_told, mut told) = (Vec::new(), Vec::new(), Told::new());
+        let mut summaries = Vec::new();
+        for record in records {
+            let exposure = &record.body.exposure;
+            let mut read = record.read()?;
+            ensure(read.expand(machine.engine()), "rows of rules on many ports come back", || {
+                format!("{:?}", read.wide)
+            })?;
+            ensure(
+                read.opened == exposure.opened && read.closed == exposure.closed,
+                "records keep their rows",
+                || format!("{:?}\nread as {:?} and {:?}", exposure, read.opened, read.closed),
+            )?;
+            let document = read.document();
+            let rows = |rows: &[_]| -> Vec<Value> {
+                rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect()
+            };
+            opened_told.extend(rows(&document.exposure.opened));
+            closed_told.extend(rows(&document.exposure.closed));
+            add_members(&mut told, &document.exposure);
+            summaries.push(document.summary);
+        }
         let after = machine.rows();
-        self.explain_members(machine, record, &document.exposure)?;
-        if exposure.opened.len() + exposure.closed.len() > ROWS_MAX {
+        self.explain_members(machine, told)?;
+        if opened_told.len() + closed_told.len() > ROWS_MAX {
             return Ok(true);
         }
+        opened_told.sort_by(judge::compare_rows);
+        closed_told.sort_by(judge::compare_rows);
         let list = |rows: &[Row]| -> Vec<Value> { rows.iter().map(shown).collect() };
         let (opened, closed) = judge::delta(&list(&self.rows), &list(&after));
-        let told = |rows: &[_]| -> Vec<Value> {
-            rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect()
-        };
         let changed = !opened.is_empty() || !closed.is_empty();
         let because = |failure: Failure| Failure {
-            what: format!("{} ({})", failure.what, document.summary),
+            what: format!("{} ({})", failure.what, summaries.join("; ")),
             ..failure
         };
-        same("opened rows", told(&document.exposure.opened), opened).map_err(because)?;
-        same("closed rows", told(&document.exposure.closed), closed).map_err(because)?;
+        same("opened rows", opened_told, opened).map_err(because)?;
+        same("closed rows", closed_told, closed).map_err(because)?;
         Ok(changed)
     }
 
-    fn explain_members(
-        &self,
-        machine: &Machine,
-        record: &Stored,
-        exposure: &ExposureDocument<'_>,
-    ) -> Result<(), Failure> {
+    fn explain_members(&self, machine: &Machine, mut told: Told) -> Result<(), Failure> {
         let after = machine.cloud().map(members).unwrap_or_default();
         let mut expected = BTreeMap::new();
         // A group that rules begin or cease to name has no line: the rules' rows say it.
         for (group, now) in &after {
             let Some(then) = self.members.get(group) else { continue };
-            let gained: Vec<String> = now.difference(then).map(|net| net_text(*net)).collect();
-            let lost: Vec<String> = then.difference(now).map(|net| net_text(*net)).collect();
+            let gained: BTreeSet<String> = now.difference(then).map(|net| net_text(*net)).collect();
+            let lost: BTreeSet<String> = then.difference(now).map(|net| net_text(*net)).collect();
             if !gained.is_empty() || !lost.is_empty() {
                 expected.insert(group.clone(), (gained, lost));
             }
         }
-        let mut told = BTreeMap::new();
-        for MemberPart { security_group, gained, lost, .. } in exposure.members {
-            let Some(group) = security_group else { continue };
-            if !(self.members.contains_key(group) && after.contains_key(group)) {
-                continue;
-            }
-            let texts =
-                |list: &[Box<str>]| -> Vec<String> { list.iter().map(|text| text.to_string()).collect() };
-            told.insert(group.clone(), (texts(gained), texts(lost)));
+        told.retain(|group, _| self.members.contains_key(group) && after.contains_key(group));
+        ensure(told == expected, "members of groups", || format!("told {told:?}\nexpected {expected:?}"))
+    }
+}
+
+/// What records say that groups gained and lost.
+type Told = BTreeMap<Id, (BTreeSet<String>, BTreeSet<String>)>;
+
+fn add_members(told: &mut Told, exposure: &ExposureDocument<'_>) {
+    for MemberPart { security_group, gained, lost, .. } in exposure.members {
+        if let Some(group) = security_group {
+            let (gains, losses) = told.entry(group.clone()).or_default();
+            gains.extend(gained.iter().map(|text| text.to_string()));
+            losses.extend(lost.iter().map(|text| text.to_string()));
         }
-        ensure(told == expected, "members of groups", || {
-            format!("told {told:?}\nexpected {expected:?} by {:?}", record.body)
-        })
     }
 }
 

@@ -1,15 +1,17 @@
 //! The engine with its trail, driven as the shell drives it, in memory and with salts from the seed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::record::{Record, RecordBody};
 use osel_core::engine::{
-    Disposition, Engine, EngineLine, EngineOptions, Input, Output, ReadEnd, ReadPage, ReadRun, RunId,
-    ScanCommand, ScanOutcome, Version,
+    Disposition, Engine, EngineLine, EngineOptions, Input, LookWhy, Looked, Named, Output, ReadDifferences,
+    ReadEnd, ReadPage, ReadRun, RunId, ScanCommand, ScanOutcome, Version,
 };
-use osel_core::event::{Digest, RawMessage};
+use osel_core::event::{Digest, Kind, Object, RawMessage};
 use osel_core::exposure;
+use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Row};
 use osel_core::plan::{ProbeState, ScanPolicy};
 use osel_core::time::Timestamp;
@@ -44,21 +46,40 @@ impl Stored {
     }
 }
 
-/// A message as the journal keeps it.
+/// An arrival as the journal keeps it.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
-    body: Vec<u8>,
-    digest: Digest,
+pub(super) enum Kept {
+    /// A message.
+    Message { body: Vec<u8>, digest: Digest },
+    /// What a part of a read changed.
+    Read { differences: Vec<ReadDifferences>, names: Vec<Named> },
+    /// That time passed.
+    Tick,
 }
 
 /// What came of one arrival.
 #[derive(Debug, Default)]
 pub(super) struct Came {
     pub(super) disposition: Option<Disposition>,
-    /// What the journal keeps of a message.
-    pub(super) kept: Option<Kept>,
+    /// What the journal keeps of it; nothing when it changed nothing.
+    pub(super) kept: Vec<Kept>,
+    /// What a part of a read changed.
+    pub(super) differences: Vec<ReadDifferences>,
+    /// Objects that are to be looked at.
+    pub(super) looks: Vec<osel_core::engine::Look>,
     pub(super) records: Vec<Stored>,
     pub(super) versions: Vec<Version>,
+}
+
+impl Came {
+    /// Adds what came of a further step.
+    fn add(&mut self, more: Self) {
+        self.kept.extend(more.kept);
+        self.records.extend(more.records);
+        self.versions.extend(more.versions);
+        self.differences.extend(more.differences);
+        self.looks.extend(more.looks);
+    }
 }
 
 /// An engine with its trail.
@@ -70,6 +91,35 @@ pub(super) struct Machine {
     chain: Chain,
     salts: Random,
     out: Output,
+    shown: Shown,
+}
+
+/// What the API showed.
+#[derive(Clone, Debug, Default)]
+struct Shown {
+    /// In the read that is under way.
+    so_far: Objects,
+    /// In the last read that ended, with its time.
+    ended: Option<(Timestamp, Arc<Objects>)>,
+}
+
+type Objects = BTreeMap<(Kind, Id), Object>;
+
+impl Shown {
+    fn note(&mut self, what: &What) {
+        match what {
+            What::Page(_, page) => {
+                let objects = page.objects.iter();
+                let objects =
+                    objects.filter_map(|object| Some(((object.kind(), object.id()?.clone()), object)));
+                self.so_far.extend(objects.map(|(key, object)| (key, object.clone())));
+            }
+            What::ReadEnd(_, at, _) => {
+                self.ended = Some((*at, Arc::new(std::mem::take(&mut self.so_far))));
+            }
+            What::Message(_) | What::Tick => {}
+        }
+    }
 }
 
 impl Machine {
@@ -85,6 +135,7 @@ impl Machine {
             chain: Chain::new(),
             salts: Random::new(plan.seed ^ 0x5A17),
             out: Output::default(),
+            shown: Shown::default(),
         }
     }
 
@@ -128,6 +179,7 @@ impl Machine {
             chain: Chain::resume(self.chain.head()),
             salts: self.salts.clone(),
             out: Output::default(),
+            shown: self.shown.clone(),
         })
     }
 
@@ -138,57 +190,110 @@ impl Machine {
 
     /// Takes one arrival.
     pub(super) fn take(&mut self, arrival: &Arrival) -> Result<Came, Failure> {
+        self.shown.note(&arrival.what);
+        let mut came = self.take_it(arrival)?;
+        self.answer(arrival.at, &mut came)?;
+        Ok(came)
+    }
+
+    fn take_it(&mut self, arrival: &Arrival) -> Result<Came, Failure> {
         match &arrival.what {
             What::Message(raw) => self.message(arrival.at, raw, decode(raw)),
-            What::Page(page) => {
-                let run = self.run(arrival, page.taken_at);
-                let objects = ReadPage { run, objects: page.objects.clone() };
-                let mut came = self.handle(arrival.at, Input::Page(objects), None)?;
-                if !page.names.is_empty() {
-                    let more = self.handle(arrival.at, Input::Names(page.names.clone()), None)?;
-                    came.records.extend(more.records);
-                }
-                Ok(came)
+            What::Page(run, page) => {
+                let run = self.run(*run, page.taken_at);
+                let page_objects = ReadPage { run, objects: page.objects.clone(), lines: Vec::new() };
+                self.read(arrival.at, Input::Page(page_objects), page.names.clone())
             }
-            What::ReadEnd(at, complete) => {
-                let end = ReadEnd {
-                    run: self.run(arrival, *at),
-                    complete: complete.clone(),
-                    origin: "the simulation".to_owned(),
-                };
-                self.handle(arrival.at, Input::ReadEnd(end), None)
+            What::ReadEnd(run, at, complete) => {
+                let run = self.run(*run, *at);
+                let origin = "the simulation".to_owned();
+                let end = ReadEnd { run, complete: complete.clone(), origin };
+                self.read(arrival.at, Input::ReadEnd(end), Vec::new())
             }
-            What::Tick => self.handle(arrival.at, Input::Tick, None),
+            What::Tick => {
+                let came = self.handle(arrival.at, Input::Tick, None)?;
+                Ok(Came { kept: vec![Kept::Tick], ..came })
+            }
         }
     }
 
-    /// The read that an arrival belongs to: all of one arrive at once.
-    fn run(&self, arrival: &Arrival, taken_at: Timestamp) -> ReadRun {
-        let id = u64::try_from(arrival.at.micros()).ok().map(RunId);
-        ReadRun { id, region: self.region.clone(), at: taken_at, exact: true }
+    /// Answers wishes to look at objects of which a read and the bus may say different things: as the API showed them in that read.
+    fn answer(&mut self, now: Timestamp, came: &mut Came) -> Result<(), Failure> {
+        let Some((at, shown)) = self.shown.ended.clone() else { return Ok(()) };
+        for look in std::mem::take(&mut came.looks) {
+            if look.why != LookWhy::UnsureClock {
+                continue;
+            }
+            let found = shown.get(&(look.kind, look.id.clone())).cloned();
+            let absent = if found.is_none() { vec![(look.kind, look.id)] } else { Vec::new() };
+            let objects = found.into_iter().collect();
+            let (region, cause) = (look.region, Some(look.cause));
+            let looked = Looked { region, at, cause, objects, lines: Vec::new(), absent };
+            let more = self.read(now, Input::Looked(looked), Vec::new())?;
+            came.add(more);
+        }
+        Ok(())
     }
 
-    /// Takes a message again as the journal kept it.
+    /// Takes a part of a read, with all the steps that follow from it.
+    fn read(&mut self, now: Timestamp, input: Input<'_>, names: Vec<Named>) -> Result<Came, Failure> {
+        let mut came = self.handle(now, input, None)?;
+        while self.engine.is_closing() {
+            came.add(self.handle(now, Input::ReadOn, None)?);
+        }
+        if !names.is_empty() {
+            came.add(self.handle(now, Input::Names(names.clone()), None)?);
+        }
+        if !came.differences.is_empty() || !names.is_empty() {
+            came.kept = vec![Kept::Read { differences: came.differences.clone(), names }];
+        }
+        Ok(came)
+    }
+
+    fn run(&self, run: RunId, taken_at: Timestamp) -> ReadRun {
+        ReadRun { id: Some(run), region: self.region.clone(), at: taken_at, exact: true }
+    }
+
+    /// Takes an arrival again as the journal kept it.
     pub(super) fn take_again(&mut self, arrival: &Arrival, kept: &Kept) -> Result<Came, Failure> {
-        let What::Message(raw) = &arrival.what else { return self.take(arrival) };
-        let raw = RawMessage { body: kept.body.clone(), ..raw.clone() };
-        let mut decoded = decode(&raw);
-        decoded.digest = kept.digest;
-        self.message(arrival.at, &raw, decoded)
+        match (&arrival.what, kept) {
+            (What::Message(raw), Kept::Message { body, digest }) => {
+                let raw = RawMessage { body: body.clone(), ..raw.clone() };
+                let mut decoded = decode(&raw);
+                decoded.digest = *digest;
+                self.message(arrival.at, &raw, decoded)
+            }
+            (_, Kept::Read { differences, names }) => {
+                let mut came = Came::default();
+                for part in differences {
+                    came.add(self.handle(arrival.at, Input::Differences(part.clone()), None)?);
+                }
+                if !names.is_empty() {
+                    came.add(self.handle(arrival.at, Input::Names(names.clone()), None)?);
+                }
+                Ok(came)
+            }
+            _ => self.take_it(arrival),
+        }
     }
 
     fn message(&mut self, now: Timestamp, raw: &RawMessage, decoded: Decoded<'_>) -> Result<Came, Failure> {
         let body = decoded.body.clone().into_owned();
         let digest = decoded.digest;
         let mut came = self.handle(now, Input::Message(raw, decoded), Some(&body))?;
-        came.kept = Some(Kept { body, digest });
+        came.kept = vec![Kept::Message { body, digest }];
         Ok(came)
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>, payload: Option<&[u8]>) -> Result<Came, Failure> {
         self.out.clear();
         self.engine.handle(now, input, &mut self.out);
-        let mut came = Came { disposition: self.out.disposition.take(), ..Came::default() };
+        let mut came = Came {
+            disposition: self.out.disposition.take(),
+            differences: self.out.differences.take().into_iter().collect(),
+            looks: std::mem::take(&mut self.out.looks),
+            ..Came::default()
+        };
         self.seal(payload, &mut came)?;
         let mut commands = std::mem::take(&mut self.out.commands);
         while let Some(command) = commands.pop() {

@@ -10,6 +10,7 @@
 
 mod account;
 mod deltas;
+mod drift;
 mod failure;
 mod fold;
 mod machine;

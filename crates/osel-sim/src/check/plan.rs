@@ -21,6 +21,10 @@ pub(super) struct Plan {
     pub(super) starts_with_inventory: bool,
     /// After which step the API is read once more, to be told some time later.
     pub(super) read_after: Option<usize>,
+    /// Whether messages come between the pages of that read.
+    pub(super) read_is_spread: bool,
+    /// Whether that read comes to its end.
+    pub(super) read_breaks_off: bool,
     pub(super) schedule: Schedule,
     /// For how many seconds nothing is received at first: what was sent meanwhile comes all at once then.
     pub(super) away_seconds: i64,
@@ -40,7 +44,7 @@ impl Plan {
             release,
             seed,
             projects: random.between(1, 3) as usize,
-            silent: random.percent(30),
+            silent: random.percent(50),
             racing: random.percent(30),
         };
         let usual = random.between(STEPS.0, STEPS.1);
@@ -63,12 +67,14 @@ impl Plan {
             cloud,
             region: random.percent(30).then_some("north"),
             starts_with_inventory: random.percent(75),
-            read_after: random.percent(30).then(|| random.index(steps + 1)),
+            read_after: random.percent(50).then(|| random.index(steps + 1)),
             schedule,
             away_seconds: if random.percent(20) { random.between(5, 600).cast_signed() } else { 0 },
             hold_back_percent: if random.percent(25) { random.between(1, 50) } else { 0 },
             noise: random.percent(25),
             scans: random.percent(25),
+            read_is_spread: random.percent(60),
+            read_breaks_off: random.percent(25),
             model: ModelOptions {
                 group_members_include_pairs: random.percent(70),
                 routed_prefixes: if random.percent(30) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use osel_core::decode::{read_named, read_object};
-use osel_core::engine::{ATTEMPT_SECONDS, Named};
+use osel_core::engine::{ATTEMPT_SECONDS, Named, RunId};
 use osel_core::event::{Kind, Object, Properties, RawMessage};
 use osel_core::names::NameKind;
 use osel_core::time::Timestamp;
@@ -32,9 +32,9 @@ pub(super) struct Arrival {
 pub(super) enum What {
     Message(RawMessage),
     /// Objects and names that the API showed, as of the time.
-    Page(Arc<Page>),
+    Page(RunId, Arc<Page>),
     /// The end of a read of these kinds.
-    ReadEnd(Timestamp, Vec<Kind>),
+    ReadEnd(RunId, Timestamp, Vec<Kind>),
     Tick,
 }
 
@@ -73,6 +73,7 @@ pub(super) struct Reads {
 
 #[derive(Clone, Debug)]
 struct Read {
+    run: RunId,
     taken_at: Timestamp,
     pages: Vec<Arc<Page>>,
     complete: Vec<Kind>,
@@ -80,17 +81,19 @@ struct Read {
 
 impl Reads {
     pub(super) fn parse(world: &World) -> Result<Self, Failure> {
-        let parse = |snapshot: &Option<Snapshot>| snapshot.as_ref().map(Read::parse).transpose();
+        let parse = |run: u64, snapshot: &Option<Snapshot>| {
+            snapshot.as_ref().map(|snapshot| Read::parse(RunId(run), snapshot)).transpose()
+        };
         Ok(Self {
-            first: parse(&world.first)?,
-            middle: parse(&world.middle)?,
-            last: Read::parse(&world.last)?,
+            first: parse(1, &world.first)?,
+            middle: parse(2, &world.middle)?,
+            last: Read::parse(RunId(3), &world.last)?,
         })
     }
 }
 
 impl Read {
-    fn parse(snapshot: &Snapshot) -> Result<Self, Failure> {
+    fn parse(run: RunId, snapshot: &Snapshot) -> Result<Self, Failure> {
         let failed = |error| Failure::new("inventory", error);
         let taken_at = Timestamp::from_micros(snapshot.taken_at);
         let mut objects = Vec::new();
@@ -115,12 +118,17 @@ impl Read {
             pages.push(Page { taken_at, objects: objects.to_vec(), names: Vec::new() });
         }
         pages.push(Page { taken_at, objects: Vec::new(), names });
-        Ok(Self { taken_at, pages: pages.into_iter().map(Arc::new).collect(), complete })
+        Ok(Self { run, taken_at, pages: pages.into_iter().map(Arc::new).collect(), complete })
     }
 
     fn arrivals(&self, at: Timestamp) -> impl Iterator<Item = Arrival> + '_ {
-        let pages = self.pages.iter().map(move |page| Arrival { at, what: What::Page(Arc::clone(page)) });
-        pages.chain([Arrival { at, what: What::ReadEnd(self.taken_at, self.complete.clone()) }])
+        self.parts().map(move |what| Arrival { at, what })
+    }
+
+    /// Its pages and its end.
+    fn parts(&self) -> impl Iterator<Item = What> + '_ {
+        let pages = self.pages.iter().map(move |page| What::Page(self.run, Arc::clone(page)));
+        pages.chain([What::ReadEnd(self.run, self.taken_at, self.complete.clone())])
     }
 }
 
@@ -157,7 +165,7 @@ impl Script {
         if let Some(first) = &reads.first {
             script.arrivals.extend(first.arrivals(first.taken_at));
         }
-        script.add_messages(on_time, reads.middle.as_ref(), random);
+        script.add_messages(on_time, plan, reads.middle.as_ref(), random);
         script.before_last_read = script.arrivals.len();
 
         let now = script.now().max(reads.last.taken_at);
@@ -179,22 +187,37 @@ impl Script {
         self.arrivals.last().map_or(Timestamp::EPOCH, |arrival| arrival.at)
     }
 
-    fn add_messages(&mut self, messages: Vec<(i64, RawMessage)>, read: Option<&Read>, random: &mut Random) {
+    fn add_messages(
+        &mut self,
+        messages: Vec<(i64, RawMessage)>,
+        plan: &Plan,
+        read: Option<&Read>,
+        random: &mut Random,
+    ) {
         let count = messages.len();
         let earliest =
             |read: &Read| messages.iter().position(|(at, _)| *at >= read.taken_at.micros()).unwrap_or(count);
         // An answer comes when it was given, or some time later.
-        let read = read.map(|read| {
+        let mut parts: Vec<(usize, What)> = Vec::new();
+        if let Some(read) = read {
             let earliest = earliest(read);
-            (earliest + random.index(count - earliest + 1), read)
-        });
+            let mut place = earliest + random.index(count - earliest + 1);
+            for part in read.parts() {
+                parts.push((place, part));
+                if plan.read_is_spread {
+                    place = count.min(place + random.index(4));
+                }
+            }
+            if plan.read_breaks_off {
+                parts.truncate(random.index(parts.len()));
+            }
+        }
+        let mut parts = parts.into_iter().peekable();
         let mut last = self.now();
         for (place, (at, raw)) in messages.into_iter().enumerate() {
             let at = Timestamp::from_micros(at).max(last);
-            if let Some((wanted, read)) = read
-                && wanted == place
-            {
-                self.arrivals.extend(read.arrivals(at));
+            while let Some((_, what)) = parts.next_if(|(wanted, _)| *wanted == place) {
+                self.arrivals.push(Arrival { at, what });
             }
             if random.percent(3) {
                 self.arrivals.push(Arrival { at, what: What::Tick });
@@ -202,10 +225,9 @@ impl Script {
             self.arrivals.push(Arrival { at, what: What::Message(raw) });
             last = at;
         }
-        if let Some((place, read)) = read
-            && place == count
-        {
-            self.arrivals.extend(read.arrivals(last.max(read.taken_at)));
+        if let Some(read) = read {
+            let at = last.max(read.taken_at);
+            self.arrivals.extend(parts.map(|(_, what)| Arrival { at, what }));
         }
     }
 

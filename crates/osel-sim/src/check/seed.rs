@@ -1,11 +1,12 @@
 //! One seed from beginning to end: the cloud lives, the engine listens, every check is made.
 
-use osel_core::engine::Disposition;
+use osel_core::engine::{Disposition, ReadDifferences, ReadStep};
 use osel_core::exposure;
 use osel_core::model::Row;
 
 use super::account::{self, Fates};
 use super::deltas::Before;
+use super::drift::Known;
 use super::failure::{Failure, ensure};
 use super::fold::Fold;
 use super::machine::{Came, Machine, Stored};
@@ -36,6 +37,8 @@ pub struct Counted {
     pub admitted: usize,
     /// Records about failed calls.
     pub failed_calls: usize,
+    /// Objects that a read found otherwise than they were known, each with its record.
+    pub drifts: usize,
 }
 
 impl Counted {
@@ -46,6 +49,7 @@ impl Counted {
         self.deltas += other.deltas;
         self.admitted += other.admitted;
         self.failed_calls += other.failed_calls;
+        self.drifts += other.drifts;
     }
 }
 
@@ -100,6 +104,7 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     counted.messages = script.heard.len();
     counted.rows = played.machine.rows().len();
     counted.deltas = played.deltas;
+    counted.drifts = played.drifts;
     counted.failed_calls = played.records.iter().filter(|record| record.body.cause.is_some()).count();
     Ok(counted)
 }
@@ -113,6 +118,7 @@ fn check_all(
     random: &mut Random,
 ) -> Result<usize, Failure> {
     rows::are_right(check, &played.machine.rows(), &world.last.state, plan)?;
+    Known::of(&played.machine).are_of(check, &world.last.state)?;
     let Some(cloud) = played.machine.cloud() else { return Ok(0) };
     questions::ask(cloud, &world.last.state, plan, QUESTIONS, random)
 }
@@ -126,7 +132,9 @@ fn check_order(
     played: &Played,
     random: &mut Random,
 ) -> Result<(), Failure> {
-    if !plan.loses_nothing() {
+    // What a read that breaks off has shown until then is another matter in each order.
+    let is_partly_read = plan.read_breaks_off && world.middle.is_some();
+    if !plan.loses_nothing() || is_partly_read {
         return Ok(());
     }
     let straight =
@@ -138,7 +146,10 @@ fn check_order(
     }
     let _ = script;
     if let (Some(one), Some(other)) = (played.machine.cloud(), machine.cloud()) {
-        order::is_the_same("any order gives the same model", one, other)?;
+        const CHECK: &str = "any order gives the same model";
+        let is_read = world.middle.is_some();
+        let check = if is_read { order::says_the_same } else { order::is_the_same };
+        check(CHECK, one, other)?;
     }
     ensure(
         sorted(played.machine.rows()) == sorted(machine.rows()),
@@ -173,6 +184,10 @@ struct Played {
     /// How many arrivals came.
     arrived: usize,
     deltas: usize,
+    /// How many objects a read found otherwise than they were known.
+    drifts: usize,
+    /// Whether a read has come to its end.
+    is_informed: bool,
     sampled: Random,
 }
 
@@ -188,13 +203,14 @@ impl Played {
             restart: None,
             arrived: 0,
             deltas: 0,
+            drifts: 0,
+            is_informed: false,
             sampled: Random::new(plan.seed),
         }
     }
 
     fn play(&mut self, arrivals: &[Arrival], cut: usize, random: &mut Random) -> Result<(), Failure> {
         let _ = random;
-        let mut read: Option<(Before, bool)> = None;
         for arrival in arrivals {
             // No snapshot is taken while a read is under way: it is put off to its end.
             if self.arrived >= cut && self.restart.is_none() && !self.machine.engine().is_reading() {
@@ -202,31 +218,27 @@ impl Played {
                 trail::same_lines("a snapshot is the whole state", &machine.lines(), &self.machine.lines())?;
                 self.restart = Some(Restart { machine, arrival: self.arrived, record: self.records.len() });
             }
+            let is_read = matches!(arrival.what, What::Page(..) | What::ReadEnd(..));
             let is_message = matches!(arrival.what, What::Message(_));
-            if matches!(arrival.what, What::Page(_)) && read.is_none() {
-                let is_judged =
-                    self.machine.cloud().is_some_and(|cloud| cloud.count(osel_core::event::Kind::Port) > 0);
-                read = Some((Before::of(&self.machine), is_judged));
-            }
-            let before =
-                (is_message && self.sampled.percent(SAMPLED_PERCENT)).then(|| Before::of(&self.machine));
+            let is_sampled = is_read || (is_message && self.sampled.percent(SAMPLED_PERCENT));
+            let before = is_sampled.then(|| Before::of(&self.machine));
+            let known = is_read.then(|| Known::of(&self.machine));
             let came = self.machine.take(arrival)?;
-            if let (Some(before), Some(record)) = (&before, came.records.first())
-                && matches!(came.disposition, Some(Disposition::Recorded(_)))
+            let is_silent = came.differences.iter().any(|part| part.is_silent);
+            // A look that follows at once may take back what the arrival did.
+            let is_looked_at = came.differences.iter().any(|part| part.step == ReadStep::Looked);
+            if let Some(before) = before.filter(|_| !is_silent && !is_looked_at)
+                && came.disposition.as_ref().is_none_or(|came| matches!(came, Disposition::Recorded(_)))
             {
-                self.deltas += usize::from(before.explains(&self.machine, record)?);
+                self.deltas += usize::from(before.is_explained(&self.machine, &came.records)?);
             }
-            let mut is_judged = true;
-            if matches!(arrival.what, What::ReadEnd(..))
-                && let (Some((before, judged)), Some(record)) = (read.take(), came.records.first())
-            {
-                is_judged = judged;
-                if judged {
-                    self.deltas += usize::from(before.explains(&self.machine, record)?);
-                }
+            if let Some(known) = known.filter(|_| !is_silent && !is_looked_at) {
+                self.drifts += known.is_told(&self.machine, &came.records, self.is_informed)?;
             }
+            let ended = |part: &ReadDifferences| matches!(part.step, ReadStep::End { .. });
+            self.is_informed |= came.differences.iter().any(ended);
             self.keep(came)?;
-            if !is_judged {
+            if is_silent {
                 self.fold = Fold::of(self.machine.rows());
             }
             self.arrived += 1;
@@ -237,7 +249,7 @@ impl Played {
     fn keep(&mut self, came: Came) -> Result<(), Failure> {
         self.fates.note(came.disposition.as_ref());
         if came.disposition != Some(Disposition::Duplicate) {
-            self.journal.push((self.arrived, came.kept));
+            self.journal.extend(came.kept.into_iter().map(|kept| (self.arrived, kept)));
         }
         for version in came.versions {
             self.shadow.restore(version);

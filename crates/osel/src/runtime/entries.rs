@@ -3,16 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use osel_core::decode::{Decoded, Defect, DefectKind, Item, decode, read_item};
-use osel_core::engine::{
-    Engine, EngineOptions, Input, Named, OptionsLine, Output, ReadEnd, ReadPage, ReadRun, Replay, Retention,
-    RunId, SourceGap,
-};
-use osel_core::event::{Compression, Digest, Kind, Properties, RawMessage};
+use osel_core::decode::{Decoded, Defect, DefectKind, decode};
+use osel_core::engine::{Engine, EngineOptions, Input, OptionsLine, Output, Replay, Retention, SourceGap};
+use osel_core::event::{Compression, Digest, Properties, RawMessage};
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::read_entries;
 use crate::source::recording::compression;
 use crate::store::{Entry, EntryKind};
 
@@ -50,25 +48,6 @@ struct ReplayHead<'a> {
     /// That it was quarantined under.
     #[serde(borrow)]
     digest: Cow<'a, str>,
-}
-
-/// What stands beside a page of an inventory, or at its end.
-#[derive(Debug, Serialize, Deserialize)]
-struct InventoryHead {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    run: Option<RunId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    region: Option<Arc<str>>,
-    at: Timestamp,
-    exact: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    end: Option<InventoryEnd>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct InventoryEnd {
-    complete: Vec<Kind>,
-    origin: String,
 }
 
 /// What stands in an entry about osel itself.
@@ -214,27 +193,12 @@ pub fn replay_head(replay: &Replay<'_>) -> Vec<u8> {
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
-/// The head of a page's entry.
-pub fn page_head(run: &ReadRun) -> Vec<u8> {
-    serde_json::to_vec(&inventory_head(run, None)).unwrap_or_default()
-}
-
-/// The head of the entry that ends a read.
-pub fn end_head(end: &ReadEnd) -> Vec<u8> {
-    let last = InventoryEnd { complete: end.complete.clone(), origin: end.origin.clone() };
-    serde_json::to_vec(&inventory_head(&end.run, Some(last))).unwrap_or_default()
-}
-
-fn inventory_head(run: &ReadRun, end: Option<InventoryEnd>) -> InventoryHead {
-    InventoryHead { run: run.id, region: run.region.clone(), at: run.at, exact: run.exact, end }
-}
-
 /// Does to the engine what the entry once did. What comes out was written down then.
 pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     out.clear();
     match entry.kind {
         EntryKind::MESSAGE => fold_message(engine, entry, out),
-        EntryKind::INVENTORY => fold_inventory(engine, entry, out),
+        EntryKind::INVENTORY => read_entries::fold(engine, entry, out),
         EntryKind::OUTCOME => {
             if let Ok(outcome) = serde_json::from_slice(&entry.body) {
                 engine.handle(entry.at, Input::Scanned(outcome), out);
@@ -322,39 +286,6 @@ fn fold_message(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         decoded.result = Err(Defect { kind: DefectKind::Syntax, at: "quarantine".into() });
     }
     engine.handle(entry.at, Input::Message(&raw, decoded), out);
-}
-
-fn fold_inventory(engine: &mut Engine, entry: &Entry, out: &mut Output) {
-    let Ok(head) = serde_json::from_slice::<InventoryHead>(&entry.head) else { return };
-    let InventoryHead { run: id, region, at, exact, end } = head;
-    let run = ReadRun { id, region, at, exact };
-    if let Some(InventoryEnd { complete, origin }) = end {
-        engine.handle(entry.at, Input::ReadEnd(ReadEnd { run, complete, origin }), out);
-        return;
-    }
-    let items = entry.body.split(|&byte| byte == b'\n').filter_map(|line| {
-        let tab = line.iter().position(|&byte| byte == b'\t')?;
-        let collection = std::str::from_utf8(&line[..tab]).ok()?;
-        read_item(collection, &line[tab + 1..])?.ok()
-    });
-    let (page, names) = split_items(items, &run);
-    engine.handle(entry.at, Input::Page(page), out);
-    engine.handle(entry.at, Input::Names(names), out);
-}
-
-/// Objects and names of a page, as the engine takes them.
-pub fn split_items(items: impl Iterator<Item = Item>, run: &ReadRun) -> (ReadPage, Vec<Named>) {
-    let at = run.at;
-    let mut page = ReadPage { run: run.clone(), objects: Vec::new() };
-    let mut names = Vec::new();
-    for item in items {
-        match item {
-            Item::Object(object) => page.objects.push(object),
-            Item::Named { kind, id, name: Some(name) } => names.push(Named { kind, id, name, at }),
-            Item::Named { name: None, .. } => {}
-        }
-    }
-    (page, names)
 }
 
 /// Lower-case hexadecimal digits.

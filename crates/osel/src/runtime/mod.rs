@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod entries;
 pub mod file_intake;
 pub mod payloads;
+pub mod read_entries;
 pub mod recorder;
 pub mod retention;
 pub mod salts;

@@ -4,15 +4,15 @@
 //! stays whole, and the next one goes on from there.
 
 mod batches;
+mod reading;
 mod sealing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use osel_core::decode::{Decoded, ItemPage, decode};
+use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{
-    Disposition, Engine, EngineOptions, Input, Output, ReadEnd, ReadRun, Replay, Retention, RunId,
-    ScanCommand, ScanOutcome, SourceGap,
+    Disposition, Engine, EngineOptions, Input, Output, Replay, Retention, ScanCommand, ScanOutcome, SourceGap,
 };
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -84,6 +84,7 @@ pub struct Recorder {
     out: Output,
     /// Commands that were not handed out yet, each with the batch that its record is in.
     commands: VecDeque<(u64, ScanCommand)>,
+    looks: reading::Looks,
     snapshot_seq: u64,
     /// When the last snapshot was begun.
     snapshot_at: Option<Timestamp>,
@@ -155,6 +156,7 @@ impl Recorder {
             out: Output::default(),
             // What was given out and has no outcome is given out again: actions are idempotent.
             commands: engine.running_scans().map(|command| (0, command.clone())).collect(),
+            looks: reading::Looks::default(),
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
             last_run: engine.last_run(),
             engine,
@@ -275,44 +277,6 @@ impl Recorder {
         self.push_entry(now, EntryKind::ORDER, Arc::clone(&raw.source), head, body);
         self.commit_if_full()?;
         Ok(disposition)
-    }
-
-    /// A read that begins now, to be named with each of its pages and its end.
-    pub fn begin_read(&mut self, region: Option<&Arc<str>>, at: Timestamp, exact: bool) -> ReadRun {
-        self.last_run = self.last_run.max(self.engine.last_run()) + 1;
-        ReadRun { id: Some(RunId(self.last_run)), region: region.cloned(), at, exact }
-    }
-
-    /// Takes a page of an inventory.
-    ///
-    /// # Errors
-    /// When the batch is full and cannot be committed.
-    pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: ItemPage) -> Result<(), RecordError> {
-        self.tell_options(now);
-        let head = entries::page_head(run);
-        let ItemPage { items, text } = page;
-        let (objects, names) = entries::split_items(items.into_iter(), run);
-        self.entry += 1;
-        self.handle(now, Input::Page(objects));
-        self.seal()?;
-        self.handle(now, Input::Names(names));
-        self.seal()?;
-        self.push_entry(now, EntryKind::INVENTORY, Arc::default(), head, text);
-        self.commit_if_full()
-    }
-
-    /// Takes the end of an inventory.
-    ///
-    /// # Errors
-    /// When the batch is full and cannot be committed.
-    pub fn read_end(&mut self, now: Timestamp, end: ReadEnd) -> Result<(), RecordError> {
-        self.tell_options(now);
-        let head = entries::end_head(&end);
-        self.entry += 1;
-        self.handle(now, Input::ReadEnd(end));
-        self.seal()?;
-        self.push_entry(now, EntryKind::INVENTORY, Arc::default(), head, Vec::new());
-        self.commit_if_full()
     }
 
     /// Lets time pass: nothing waits to be read, and it is `now`.

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version};
+use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version, is_readable_format};
 use osel_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -64,7 +64,7 @@ pub fn read(
     reader.snapshot(info.id, &mut |chunk| {
         for line in chunk.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             if std::mem::take(&mut first) {
-                good = line == ENGINE_FORMAT.to_string().as_bytes();
+                good = is_readable(line);
             } else {
                 match serde_json::from_slice::<EngineLine>(line) {
                     Ok(line) if wanted(&line) => engine.restore(line, &mut region),
@@ -94,7 +94,7 @@ pub fn digest(reader: &mut dyn Reader, info: &SnapshotInfo) -> Result<Option<Str
         hash.update(&chunk);
         for line in chunk.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             good &= match std::mem::take(&mut first) {
-                true => line == ENGINE_FORMAT.to_string().as_bytes(),
+                true => is_readable(line),
                 false => serde_json::from_slice::<EngineLine>(line).is_ok(),
             };
         }
@@ -116,6 +116,12 @@ pub fn sha256(reader: &mut dyn Reader, id: u64) -> Result<String, JournalError> 
     Ok(hex(&hash.finalize()))
 }
 
+/// Whether lines below this first line can be read.
+fn is_readable(form: &[u8]) -> bool {
+    let form = std::str::from_utf8(form).ok().and_then(|form| form.parse().ok());
+    form.is_some_and(is_readable_format)
+}
+
 /// Versions as the store keeps them: the form, then one JSON line each.
 pub fn write_versions(versions: &[Version], out: &mut Vec<u8>) {
     out.extend_from_slice(format!("{ENGINE_FORMAT}\n").as_bytes());
@@ -128,8 +134,6 @@ pub fn write_versions(versions: &[Version], out: &mut Vec<u8>) {
 /// Reads what [`write_versions`] wrote; none when it is of another form.
 pub fn read_versions(data: &[u8]) -> Option<Vec<Version>> {
     let mut lines = data.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    if lines.next()? != ENGINE_FORMAT.to_string().as_bytes() {
-        return None;
-    }
+    lines.next().filter(|form| is_readable(form))?;
     lines.map(|line| serde_json::from_slice(line).ok()).collect()
 }

@@ -8,7 +8,7 @@ use crate::ids::Id;
 
 impl Listener {
     fn run_page(&mut self, run: &ReadRun, objects: Vec<Object>) -> Vec<RecordBody> {
-        self.handle(run.at, Input::Page(ReadPage { run: run.clone(), objects }))
+        self.handle(run.at, Input::Page(ReadPage { run: run.clone(), objects, lines: Vec::new() }))
     }
 
     fn rules(&self) -> Vec<Id> {

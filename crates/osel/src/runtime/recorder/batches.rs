@@ -88,7 +88,7 @@ impl Recorder {
     /// When the store cannot be written.
     pub fn finish(&mut self) -> Result<Head, RecordError> {
         self.commit()?;
-        if self.engine.seq() > self.snapshot_seq && !self.engine.is_reading() {
+        if self.engine.seq() > self.snapshot_seq {
             self.snapshot()?;
         }
         self.head = self.writer.flush()?;
@@ -152,8 +152,8 @@ impl Recorder {
         let due = self.engine.seq() >= self.snapshot_seq + snapshots::SNAPSHOT_EVERY_RECORDS
             || (self.engine.seq() > self.snapshot_seq
                 && (self.snapshot_wanted || self.snapshot_every_seconds.is_some_and(is_late)));
-        // What a read has shown so far is in the journal only, until its end.
-        if due && !self.engine.is_reading() {
+        // What a read has shown so far and is not merged yet is no part of the state: after a restart it is read again.
+        if due {
             self.snapshot()?;
         }
         Ok(number)

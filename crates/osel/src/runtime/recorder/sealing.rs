@@ -64,6 +64,7 @@ impl Recorder {
             });
             self.commands.push_back((self.writer.given() + 1, command));
         }
+        self.looks.add(self.writer.given() + 1, self.out.looks.drain(..));
         self.out.versions.clear();
         self.out.records.clear();
         Ok(kept)

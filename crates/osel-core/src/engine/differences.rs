@@ -1,0 +1,251 @@
+//! What a read showed to be otherwise than it was known: merged, told as drift, and written down as it is.
+//!
+//! All that a read does to the state is here, and depends on nothing but the state and the [`ReadDifferences`]: who folds a journal does
+//! the same again without knowing what else was shown. Each object that differs has one record of kind `drift`; of very many the first
+//! [`DRIFT_RECORDS_MAX`] of a run, and the rest is told together, part by part, so that every row is told exactly once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::drift::describe;
+use super::reading::ReadRun;
+use super::record::{RecordBody, widen};
+use super::{Engine, Output, Version, system_record};
+use crate::event::{Kind, Object};
+use crate::exposure::{Judged, judge_parts};
+use crate::ids::Id;
+use crate::model::{Difference, Fields};
+use crate::time::Timestamp;
+use crate::trail::RecordKind;
+
+/// The most records of single objects in one run. So many differences at once have one reason, such as an outage of the bus, and nobody
+/// reads a thousand records to find it.
+pub const DRIFT_RECORDS_MAX: u64 = 1_000;
+
+/// A part of a read that changes something.
+#[derive(Clone, Debug)]
+pub struct ReadDifferences {
+    /// The read.
+    pub run: ReadRun,
+    /// Objects that are not as they were known, as they were shown.
+    pub objects: Vec<Object>,
+    /// The same as text, for the journal; empty where nobody keeps one.
+    pub text: Vec<u8>,
+    /// Objects that were known and were not shown.
+    pub gone: Vec<(Kind, Id)>,
+    /// Which part of the read.
+    pub step: ReadStep,
+    /// What was told of the run before.
+    pub told: Told,
+    /// The record that led to the read.
+    pub cause: Option<u64>,
+    /// Whether nothing is told of it: before the read nothing was known.
+    pub is_silent: bool,
+}
+
+/// Which part of a read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadStep {
+    /// One on the way.
+    Part,
+    /// The last one, with the kinds that were shown as a whole.
+    End {
+        /// The kinds.
+        complete: Vec<CompleteKind>,
+        /// Where they came from, for the record.
+        origin: String,
+    },
+    /// The last one of a read that did not come to its end.
+    BrokenOff,
+    /// The end of a read came when another had begun.
+    TooLate {
+        /// Where it came from, for the record.
+        origin: String,
+    },
+    /// Single objects were looked at.
+    Looked,
+}
+
+/// A kind that was shown as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompleteKind {
+    /// The kind.
+    pub kind: Kind,
+    /// How many objects were shown.
+    pub shown: u64,
+    /// The fields that all of them had.
+    pub given: Fields,
+}
+
+/// What was told of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Records of single objects.
+    pub records: u64,
+    /// Objects that differed.
+    pub objects: u64,
+}
+
+impl Engine {
+    /// How many objects of each region and kind were not as they were known, since this process has begun.
+    pub fn drift(&self) -> &BTreeMap<(Option<Arc<str>>, Kind), u64> {
+        &self.drift
+    }
+
+    /// Merges and tells a part of a read; what has been told of the run with it.
+    pub(super) fn merge_differences(
+        &mut self,
+        now: Timestamp,
+        mut part: ReadDifferences,
+        out: &mut Output,
+    ) -> Told {
+        let run = &part.run;
+        let region = run.region.clone();
+        if let Some(id) = run.id {
+            let last = self.runs.entry(region.clone()).or_insert(id);
+            *last = id.max(*last);
+        }
+        // What hangs on others goes before them, so that what goes with it is told of it.
+        let place = |kind: Kind| Kind::ALL.into_iter().position(|other| other == kind);
+        part.gone.sort_by(|(one, id), (other, other_id)| (place(*other), id).cmp(&(place(*one), other_id)));
+        // The state after the first of the records is the one that all of them tell of.
+        let seq = self.seq + 1;
+        let cloud = self.cloud_or_new(region.clone());
+        let shown = (&part.objects[..], &part.gone[..]);
+        let merged = cloud.merge_shown(now, run.at, run.exact, shown, !part.is_silent);
+        if let (ReadStep::End { complete, .. }, true) = (&part.step, run.exact) {
+            for CompleteKind { kind, given, .. } in complete {
+                cloud.confirm(*kind, run.at, *given);
+            }
+        }
+        for (kind, id) in &merged.touched {
+            out.versions.push(Version { seq, region: region.clone(), line: cloud.line(*kind, id) });
+        }
+        let told = self.tell(now, &part, merged.differences, out);
+        self.tell_step(now, &part, told, out);
+        if matches!(part.step, ReadStep::End { .. }) {
+            self.informed.insert(region.clone());
+            self.lost.remove(&region);
+        }
+        out.differences = Some(part);
+        told
+    }
+
+    /// Tells what differed, object by object as far as that is of use.
+    fn tell(
+        &mut self,
+        now: Timestamp,
+        part: &ReadDifferences,
+        differences: Vec<Difference>,
+        out: &mut Output,
+    ) -> Told {
+        let region = &part.run.region;
+        // Of a region that was never read as a whole nobody claimed that there is nothing else.
+        let is_informed = self.informed.contains(region) || part.step == ReadStep::Looked;
+        let mut told = part.told;
+        let mut together = Judged::default();
+        let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
+        for (difference, judged) in self.judged(region, differences) {
+            *self.drift.entry((region.clone(), difference.kind)).or_default() += 1;
+            told.objects += 1;
+            let is_news = difference.before.is_none() && !is_informed;
+            if is_news || told.records == DRIFT_RECORDS_MAX {
+                *counts.entry(difference.kind).or_default() += 1;
+                together.append(judged);
+                continue;
+            }
+            told.records += 1;
+            self.tell_one(now, part, &difference, judged, out);
+        }
+        if !counts.is_empty() {
+            let list: Vec<String> =
+                counts.iter().map(|(kind, count)| format!("{count} {}", kind.plural())).collect();
+            let text = format!(
+                "not told one by one, since they are too many or were never heard of: {}",
+                list.join(", ")
+            );
+            let mut record = self.read_record(now, part, RecordKind::Drift, text, together);
+            record.detail.insert("differences".into(), counts.values().sum::<u64>().to_string());
+            self.record(record, out);
+        }
+        told
+    }
+
+    /// Each difference with its rows judged, all as one change: none covers another's.
+    fn judged(
+        &self,
+        region: &Option<Arc<str>>,
+        mut differences: Vec<Difference>,
+    ) -> Vec<(Difference, Judged)> {
+        let Some(cloud) = self.clouds.get(region) else { return Vec::new() };
+        let deltas = differences.iter_mut().map(|difference| std::mem::take(&mut difference.delta)).collect();
+        differences.into_iter().zip(judge_parts(cloud, deltas)).collect()
+    }
+
+    fn tell_one(
+        &mut self,
+        now: Timestamp,
+        part: &ReadDifferences,
+        difference: &Difference,
+        exposure: Judged,
+        out: &mut Output,
+    ) {
+        let region = &part.run.region;
+        let Some(cloud) = self.clouds.get(region) else { return };
+        let described = describe(cloud, difference);
+        let mut record = self.read_record(now, part, RecordKind::Drift, described.text, exposure);
+        record.target = Some(described.target);
+        record.detail.extend(described.detail);
+        let exposure = self.options.scan.is_some().then(|| record.exposure.clone());
+        let seq = self.record(record, out);
+        if let Some(exposure) = exposure {
+            self.plan_scans(now, seq, region.as_ref(), &exposure, out);
+        }
+    }
+
+    /// Tells how the read ended, if it did.
+    fn tell_step(&mut self, now: Timestamp, part: &ReadDifferences, told: Told, out: &mut Output) {
+        let text = match &part.step {
+            ReadStep::Part | ReadStep::Looked => return,
+            ReadStep::BrokenOff => "inventory not read to its end".to_owned(),
+            ReadStep::TooLate { origin } => format!(
+                "inventory {origin} came to its end when another read had begun: what it did not show stays"
+            ),
+            ReadStep::End { complete, origin } => {
+                let counts: Vec<String> =
+                    complete.iter().map(|of| format!("{} {}", of.shown, of.kind.plural())).collect();
+                format!("inventory {origin} read: {}", counts.join(", "))
+            }
+        };
+        let kind = if told.objects > 0 { RecordKind::Drift } else { RecordKind::System };
+        let mut record = self.read_record(now, part, kind, text, Judged::default());
+        if !matches!(part.step, ReadStep::End { .. }) {
+            record.time = now;
+        }
+        if told.objects > 0 {
+            record.detail.insert("differences".into(), told.objects.to_string());
+        }
+        self.record(record, out);
+    }
+
+    /// A record of a read with what it opened and closed.
+    fn read_record(
+        &self,
+        now: Timestamp,
+        part: &ReadDifferences,
+        kind: RecordKind,
+        text: String,
+        exposure: Judged,
+    ) -> RecordBody {
+        let ReadRun { region, at, exact, .. } = &part.run;
+        let wide = self.clouds.get(region).map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
+        let time = if *exact { (*at).min(now) } else { now };
+        RecordBody {
+            region: region.clone(),
+            cause: part.cause,
+            exposure,
+            wide,
+            ..system_record(now, time, kind, text)
+        }
+    }
+}

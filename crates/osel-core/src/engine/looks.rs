@@ -1,0 +1,267 @@
+//! Wishes to look at one object: what an event leaves open, and what the bus does not tell although it was seen to be asked for.
+//!
+//! A wish is no duty: it is lost by a crash, by too many others, and where nobody may ask the API; the next read of the whole shows what
+//! it would have shown. So wishes are no part of the state. The answer comes back as [`Looked`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::differences::{ReadDifferences, ReadStep, Told};
+use super::reading::ReadRun;
+use super::{Engine, Output};
+use crate::event::{AccessCall, Change, Event, Kind, Object, Outcome};
+use crate::ids::Id;
+use crate::model::CloudModel;
+use crate::time::Timestamp;
+
+/// The most wishes without an answer; further ones are not made. Each is a request to the API, which is asked a few times a second.
+pub const LOOKS_PENDING_MAX: usize = 1_000;
+
+/// After how long a wish that was not answered may be made again.
+pub const LOOK_AGAIN_SECONDS: i64 = 900;
+
+/// A wish that one object be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The region to ask.
+    pub region: Option<Arc<str>>,
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub id: Id,
+    /// The record that led to the wish.
+    pub cause: u64,
+    /// Why.
+    pub why: LookWhy,
+}
+
+/// Why an object is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LookWhy {
+    /// A port or a rule names a security group that nobody described.
+    UnknownGroup,
+    /// A rule names an address group that nobody described.
+    UnknownAddressGroup,
+    /// A router's interface, a floating IP or a forwarding names a port that nobody described.
+    UnknownPort,
+    /// An API call was seen that changes the object without a word on the bus.
+    SilentAction,
+    /// Something was said of it that a read seems to contradict, unless the clocks differ.
+    UnsureClock,
+}
+
+/// The answer of the API about single objects.
+#[derive(Debug)]
+pub struct Looked {
+    /// The region.
+    pub region: Option<Arc<str>>,
+    /// The time just before the API was asked.
+    pub at: Timestamp,
+    /// The record that led to the look.
+    pub cause: Option<u64>,
+    /// The objects, as it shows them.
+    pub objects: Vec<Object>,
+    /// The text of each object, as the journal will have it; empty where nobody keeps one.
+    pub lines: Vec<Box<[u8]>>,
+    /// Objects that it says are not there.
+    pub absent: Vec<(Kind, Id)>,
+}
+
+/// Wishes that have no answer yet, with when each was made.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    pending: BTreeMap<(Option<Arc<str>>, Kind, Id), Timestamp>,
+}
+
+impl Wishes {
+    /// Forgets the wishes of a region: all of it was read.
+    pub(super) fn forget(&mut self, region: &Option<Arc<str>>) {
+        self.pending.retain(|(of, ..), _| of != region);
+    }
+
+    /// Whether the wish is to be made now.
+    fn begin(&mut self, now: Timestamp, look: &Look) -> bool {
+        let key = (look.region.clone(), look.kind, look.id.clone());
+        let is_waiting = |made: &Timestamp| now < made.plus_seconds(LOOK_AGAIN_SECONDS);
+        if self.pending.get(&key).is_some_and(is_waiting) {
+            return false;
+        }
+        if self.pending.len() >= LOOKS_PENDING_MAX {
+            self.pending.retain(|_, made| is_waiting(made));
+        }
+        let has_room = self.pending.len() < LOOKS_PENDING_MAX;
+        if has_room {
+            self.pending.insert(key, now);
+        }
+        has_room
+    }
+}
+
+impl Engine {
+    /// Wishes a look, unless it is wished already.
+    pub(super) fn wish(&mut self, now: Timestamp, look: Look, out: &mut Output) {
+        if self.wishes.begin(now, &look) {
+            out.looks.push(look);
+        }
+    }
+
+    /// Takes what the API said of single objects.
+    pub(super) fn looked(&mut self, now: Timestamp, looked: Looked, out: &mut Output) {
+        let Looked { region, at, cause, objects, lines, absent } = looked;
+        let shown = objects.iter().filter_map(|object| Some((object.kind(), object.id()?.clone())));
+        for (kind, id) in shown.chain(absent.iter().cloned()) {
+            self.wishes.pending.remove(&(region.clone(), kind, id));
+        }
+        let run = ReadRun { id: None, region, at, exact: true };
+        let (objects, text) = self.differing(&run, objects, lines);
+        let cloud = self.cloud_or_new(run.region.clone());
+        // Never against a later event.
+        let gone: Vec<(Kind, Id)> =
+            absent.into_iter().filter(|(kind, id)| cloud.is_known_before(*kind, id, at)).collect();
+        if objects.is_empty() && gone.is_empty() {
+            return;
+        }
+        let (step, told) = (ReadStep::Looked, Told::default());
+        let part = ReadDifferences { run, objects, text, gone, step, told, cause, is_silent: false };
+        self.merge_differences(now, part, out);
+    }
+}
+
+/// What an event leaves open in a cloud that has taken it.
+pub(super) fn open_questions(cloud: &CloudModel, event: &Event) -> Vec<(Kind, Id, LookWhy)> {
+    let mut found = Vec::new();
+    match &event.change {
+        Change::Objects { objects, .. } => {
+            for object in objects {
+                open_in(cloud, object, &mut found);
+            }
+        }
+        Change::Interface(interface) if interface.attached => {
+            if !cloud.has_addresses(&interface.port_id) {
+                found.push((Kind::Port, interface.port_id.clone(), LookWhy::UnknownPort));
+            }
+        }
+        Change::Access(call) if call.response && event.outcome == Outcome::Success => {
+            found.extend(silent_target(call).map(|(kind, id)| (kind, id, LookWhy::SilentAction)));
+        }
+        _ => {}
+    }
+    found
+}
+
+fn open_in(cloud: &CloudModel, object: &Object, found: &mut Vec<(Kind, Id, LookWhy)>) {
+    let mut ask = |kind: Kind, id: Option<&Id>, why: LookWhy| {
+        if let Some(id) = id.filter(|id| !cloud.knows(kind, id) && !cloud.is_dead(kind, id)) {
+            found.push((kind, id.clone(), why));
+        }
+    };
+    match object {
+        Object::Rule(rule) => {
+            let remote = |id: &'_ Option<Option<Id>>| id.clone().flatten();
+            ask(
+                Kind::AddressGroup,
+                remote(&rule.remote_address_group_id).as_ref(),
+                LookWhy::UnknownAddressGroup,
+            );
+            ask(Kind::SecurityGroup, remote(&rule.remote_group_id).as_ref(), LookWhy::UnknownGroup);
+        }
+        Object::SecurityGroup(group) => {
+            for rule in group.rules.iter().flatten() {
+                open_in(cloud, &Object::Rule(rule.clone()), found);
+            }
+        }
+        Object::FloatingIp(floating) => {
+            ask(Kind::Port, floating.port_id.as_ref().and_then(Option::as_ref), LookWhy::UnknownPort);
+        }
+        Object::Forwarding(forwarding) => {
+            ask(Kind::Port, forwarding.internal_port_id.as_ref(), LookWhy::UnknownPort);
+        }
+        _ => {}
+    }
+}
+
+/// Member actions of the network service that the bus does not tell. Each is the last word of a path whose object it changes.
+const SILENT_ACTIONS: [&str; 13] = [
+    "add_addresses",
+    "remove_addresses",
+    "add_subports",
+    "remove_subports",
+    "add_extraroutes",
+    "remove_extraroutes",
+    "add_external_gateways",
+    "update_external_gateways",
+    "remove_external_gateways",
+    "insert_rule",
+    "remove_rule",
+    "add_prefixes",
+    "remove_prefixes",
+];
+
+/// The object that a successful call has changed in silence, by its path: `…/address-groups/ID/add_addresses`,
+/// `…/floatingips/ID/port_forwardings…`; whatever stands before the collection.
+fn silent_target(call: &AccessCall) -> Option<(Kind, Id)> {
+    if call.status.is_some_and(|status| !(200..300).contains(&status)) || is_reading(&call.action) {
+        return None;
+    }
+    let path = call.path.split(['?', '#']).next().unwrap_or_default();
+    let words: Vec<&str> = path.split('/').filter(|word| !word.is_empty()).collect();
+    words.windows(3).rev().find_map(|words| {
+        let [collection, id, action] = words else { return None };
+        let action = action.strip_suffix(".json").unwrap_or(action).replace('-', "_");
+        let kind = collection.replace('-', "_");
+        let kind = Kind::ALL.into_iter().find(|known| known.plural() == kind)?;
+        let is_silent = SILENT_ACTIONS.contains(&&*action)
+            || (kind == Kind::FloatingIp && action == Kind::Forwarding.plural());
+        (is_silent && id.len() <= ID_BYTES_MAX).then(|| (kind, Id::new(id)))
+    })
+}
+
+/// The longest id in a path that is looked at: the network service's are UUIDs; more than the longest of its columns is none.
+const ID_BYTES_MAX: usize = 64;
+
+/// CADF's words for reading, and those of HTTP.
+fn is_reading(action: &str) -> bool {
+    let first = action.split('/').next().unwrap_or_default();
+    ["read", "get", "head", "options"].contains(&first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(action: &str, path: &str, status: Option<u16>, wanted: Option<(Kind, &str)>) {
+        let call = AccessCall {
+            response: true,
+            correlation: None,
+            action: action.into(),
+            path: path.into(),
+            type_uri: "service/network".into(),
+            status,
+        };
+        let wanted = wanted.map(|(kind, id)| (kind, Id::new(id)));
+        assert_eq!(silent_target(&call), wanted, "{action} {path} {status:?}");
+    }
+
+    #[test]
+    fn silent_actions_are_read_from_paths_of_any_form() {
+        let group = Some((Kind::AddressGroup, "a1"));
+        check("update/add_addresses", "/v2.0/address-groups/a1/add_addresses", Some(200), group);
+        check("update", "/network/v2.0/address-groups/a1/remove_addresses.json?x=1", Some(200), group);
+        check("update", "//address_groups/a1//add_addresses/#x", None, group);
+        check("update", "/v2.0/address-groups/a1/add_addresses", Some(409), None);
+        check("update", "/v2.0/address-groups/a1", Some(200), None);
+        check("update", "/v2.0/address-groups/add_addresses", Some(200), None);
+        check("update", "/v2.0/trunks/t/add_subports", Some(200), Some((Kind::Trunk, "t")));
+        check("update", "/v2.0/routers/r/add_extraroutes", Some(200), Some((Kind::Router, "r")));
+        check("update", "/routers/r/update_external_gateways", Some(200), Some((Kind::Router, "r")));
+        let floating = Some((Kind::FloatingIp, "f"));
+        check("create", "/v2.0/floatingips/f/port_forwardings", Some(201), floating);
+        check("delete", "/v2.0/floatingips/f/port_forwardings/p", Some(204), floating);
+        check("read/list", "/v2.0/floatingips/f/port_forwardings", Some(200), None);
+        check("get", "/v2.0/floatingips/f/port_forwardings", Some(200), None);
+        check("update", "/v2.0/flavors/f/add_addresses", Some(200), None);
+        check("update", "", Some(200), None);
+        let long = format!("/v2.0/trunks/{}/add_subports", "x".repeat(ID_BYTES_MAX + 1));
+        check("update", &long, Some(200), None);
+    }
+}
