@@ -1,4 +1,4 @@
-//! Answers and the shapes that errors of the two services have.
+//! Answers and the shapes that errors of the services have.
 
 use serde_json::{Value, json};
 
@@ -50,6 +50,12 @@ impl Answer {
     /// What Neutron says of a mistake.
     pub(super) fn of_neutron(code: u16, kind: &str, message: &str) -> Self {
         Self::json(code, &json!({"NeutronError": {"type": kind, "message": message, "detail": ""}}))
+    }
+
+    /// What Octavia says of a mistake.
+    pub(super) fn of_octavia(code: u16, message: &str) -> Self {
+        let fault = if code < 500 { "Client" } else { "Server" };
+        Self::json(code, &json!({"faultcode": fault, "faultstring": message, "debuginfo": null}))
     }
 
     /// What a web server says of a path that no service has.

@@ -36,8 +36,8 @@ pub(super) fn issue(state: &mut State, request: &Request, keystone: &str) -> Ans
         Ok(token) => {
             let with_catalog = token.scope != Scope::Unscoped && !request.query.flag("nocatalog");
             let Some(account) = state.account(&token.user) else { return Answer::unauthorized(keystone) };
-            let origin = with_catalog.then_some(request.origin.as_str());
-            let body = tokens::shown(&token, account, &state.options, origin);
+            let catalog = with_catalog.then(|| state.catalog(&request.origin));
+            let body = tokens::shown(&token, account, catalog);
             let text = state.tokens.give_out(token);
             return Answer::json(201, &body).with("x-subject-token", text);
         }
@@ -74,8 +74,8 @@ pub(super) fn about_token(state: &mut State, request: &Request, own: &Token) -> 
         return Answer::of_keystone(404, "Failed to validate token");
     };
     let with_catalog = token.scope != Scope::Unscoped && !request.query.flag("nocatalog");
-    let body =
-        tokens::shown(&token, account, &state.options, with_catalog.then_some(request.origin.as_str()));
+    let catalog = with_catalog.then(|| state.catalog(&request.origin));
+    let body = tokens::shown(&token, account, catalog);
     Answer::json(200, &body).with("x-subject-token", subject.to_owned())
 }
 

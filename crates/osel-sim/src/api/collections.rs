@@ -1,4 +1,4 @@
-//! The collections of the emulated Neutron: their paths, keys and attributes.
+//! The collections of the emulated Neutron and Octavia: their paths, keys and attributes.
 
 /// A collection.
 #[derive(Debug)]
@@ -132,6 +132,24 @@ pub(super) const ALL: [Collection; 15] = [
         "firewall_rule",
         Some("fwaas_v2"),
         &["shared", "enabled", "action", "protocol"],
+    ),
+];
+
+/// The collections of the emulated Octavia, below `/v2/lbaas/`; they are there where the cloud has them.
+pub(super) const BALANCERS: [Collection; 2] = [
+    collection(
+        "loadbalancers",
+        "loadbalancers",
+        "loadbalancer",
+        None,
+        &["admin_state_up", "operating_status", "provisioning_status", "vip_address", "vip_port_id"],
+    ),
+    collection(
+        "listeners",
+        "listeners",
+        "listener",
+        None,
+        &["admin_state_up", "load_balancer_id", "protocol", "protocol_port"],
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! An emulated Keystone v3 and Neutron v2.0 over a simulated cloud, for tests and for whoever wants to try a client.
+//! An emulated Keystone v3, Neutron v2.0 and, where the cloud has load balancers, Octavia v2 over a simulated cloud, for tests and for whoever wants to try a client.
 //!
 //! [`Emulated`] listens on 127.0.0.1 and answers as the real services were seen to answer: pages, filters, scopes, roles, and the shapes
 //! of errors. It can be told to fail in every way in which services and the network before them do ([`Fault`]), and counts what it was

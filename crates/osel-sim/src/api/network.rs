@@ -1,4 +1,4 @@
-//! The emulated Neutron: versions, extensions, lists in pages, single objects.
+//! The emulated Neutron: versions, extensions, lists in pages, single objects; and Octavia, which lists alike.
 
 use serde_json::{Value, json};
 
@@ -108,6 +108,37 @@ pub(super) fn answer(state: &State, request: &Request, parts: &[&str], links: Li
             forwarding(state, &sight, id, which)
         }
         _ => not_found("HTTPNotFound", "The resource could not be found."),
+    }
+}
+
+/// Whether there is an Octavia.
+pub(super) fn has_balancers(state: &State) -> bool {
+    collections::BALANCERS.iter().any(|one| state.cloud.has(one.key))
+}
+
+/// The answer to a request below `/load-balancer`.
+pub(super) fn balancers(state: &State, request: &Request, parts: &[&str], links: Links) -> Answer {
+    let ["v2" | "v2.0", "lbaas", name, rest @ ..] = parts else { return Answer::no_such_page() };
+    let Some(token) = state.token(request) else {
+        return Answer::unauthorized(&format!("{}/identity", request.origin));
+    };
+    let known = collections::BALANCERS.iter().find(|one| one.path == *name);
+    let known = known.filter(|one| state.cloud.has(one.key) && !state.options.absent.contains(one.key));
+    let (Some(collection), true) = (known, request.is_reading()) else {
+        return Answer::of_octavia(404, "Not Found");
+    };
+    if state.options.refused.contains(collection.key) {
+        return Answer::of_octavia(403, "Policy does not allow this request to be performed.");
+    }
+    let sight = sight(state, &token);
+    let answer = match rest {
+        [] => list(state, request, collection, &sight, &token, links),
+        [id] => one(state, request, collection, &sight, id),
+        _ => return Answer::of_octavia(404, "Not Found"),
+    };
+    match answer.status {
+        200 => answer,
+        code => Answer::of_octavia(code, &format!("{} {} was refused.", collection.singular, rest.join("/"))),
     }
 }
 

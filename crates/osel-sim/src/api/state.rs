@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::accounts::{Account, Scope, project_name};
 use super::answer::Answer;
@@ -11,7 +11,7 @@ use super::fault::{Fault, What};
 use super::network::Links;
 use super::options::Options;
 use super::request::Request;
-use super::tokens::{Token, Tokens, role_id};
+use super::tokens::{self, Token, Tokens, role_id};
 use super::{authenticate, identity, network};
 
 /// So many requests are remembered; the oldest is forgotten first. A read of a million ports makes a few thousand.
@@ -72,7 +72,7 @@ impl State {
         }
     }
 
-    fn know(&mut self, collection: &str, id: &str, mut object: serde_json::Value) {
+    fn know(&mut self, collection: &str, id: &str, mut object: Value) {
         if self.cloud.get(collection, id).is_none() {
             object["id"] = json!(id);
             self.cloud.put(collection, object);
@@ -110,14 +110,15 @@ impl State {
             ["internal" | "admin", rest @ ..] => rest,
             all => all,
         };
+        let links = match wrong {
+            Some(What::ForeignLinks) => Links::Foreign,
+            Some(What::LoopingLinks) => Links::Looping,
+            _ => Links::Right,
+        };
         match parts {
             ["identity", rest @ ..] => identity::answer(self, request, rest),
+            ["load-balancer", rest @ ..] => network::balancers(self, request, rest, links),
             ["network", rest @ ..] => {
-                let links = match wrong {
-                    Some(What::ForeignLinks) => Links::Foreign,
-                    Some(What::LoopingLinks) => Links::Looping,
-                    _ => Links::Right,
-                };
                 if wrong == Some(&What::MarkerGone) {
                     let marker = request.query.get("marker").unwrap_or_default();
                     return network::marker_gone(rest, marker);
@@ -133,6 +134,11 @@ impl State {
         self.tokens.find(request.token.as_deref()?, &self.options).cloned()
     }
 
+    /// The services that there are.
+    pub(super) fn catalog(&self, origin: &str) -> Value {
+        tokens::catalog(&self.options, network::has_balancers(self), origin)
+    }
+
     /// `POST /v3/auth/tokens` and what else is about tokens.
     pub(super) fn authentication(&mut self, request: &Request, parts: &[&str], keystone: &str) -> Answer {
         if parts == ["tokens"] && request.method == "POST" {
@@ -144,7 +150,7 @@ impl State {
                 authenticate::about_token(self, request, &token)
             }
             ["catalog"] if request.is_reading() && token.scope != Scope::Unscoped => {
-                let catalog = super::tokens::catalog(&self.options, &request.origin);
+                let catalog = self.catalog(&request.origin);
                 Answer::json(200, &json!({"catalog": catalog, "links": {"next": null}}))
             }
             [what] if request.is_reading() => {

@@ -455,3 +455,32 @@ fn a_generated_cloud_is_served_without_its_text() {
         pages(&emulated, &token, "/network/v2.0/security-group-rules?limit=99", "security_group_rules");
     assert_eq!(rules.len(), inventory["security_group_rules"].as_array().unwrap().len() - wanted.len());
 }
+
+#[test]
+fn there_is_an_octavia_where_there_are_load_balancers() {
+    let emulated = served();
+    let kinds = |emulated: &Emulated| {
+        let got = authenticate(emulated, &password("admin", "admin-secret", &project("admin"))).json();
+        let catalog = got["token"]["catalog"].as_array().unwrap().clone();
+        catalog.iter().map(|service| service["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&emulated), ["identity", "network"]);
+    emulated.change(|cloud| {
+        for id in ["b1", "b2", "b3"] {
+            cloud.put("loadbalancers", json!({"id": id, "project_id": OTHERS, "vip_address": "192.0.2.9"}));
+        }
+        cloud.put("listeners", json!({"id": "l1", "project_id": OTHERS, "allowed_cidrs": ["192.0.2.0/24"]}));
+    });
+    assert_eq!(kinds(&emulated), ["identity", "network", "load-balancer"]);
+    let (admin, base) = (admin(&emulated), "/load-balancer/v2/lbaas");
+    assert_eq!(
+        pages(&emulated, &admin, &format!("{base}/loadbalancers?limit=2"), "loadbalancers"),
+        ["b1", "b2", "b3"]
+    );
+    let one = get(&emulated, &admin, &format!("{base}/listeners/l1")).json();
+    assert_eq!(one["listener"]["allowed_cidrs"], json!(["192.0.2.0/24"]));
+    let none = get(&emulated, &admin, &format!("{base}/listeners/l2"));
+    assert_eq!((none.code, &none.json()["faultcode"]), (404, &json!("Client")));
+    let member = token(&emulated, &password("member", "admin-secret", &project("mine")));
+    assert_eq!(pages(&emulated, &member, &format!("{base}/listeners"), "listeners"), Vec::<String>::new());
+}

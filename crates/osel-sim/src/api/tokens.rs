@@ -89,7 +89,7 @@ impl Tokens {
 }
 
 /// A token as Keystone shows it.
-pub(super) fn shown(token: &Token, account: &Account, options: &Options, origin: Option<&str>) -> Value {
+pub(super) fn shown(token: &Token, account: &Account, catalog: Option<Value>) -> Value {
     let domain = json!({"id": "default", "name": "Default"});
     let mut body = json!({
         "methods": token.methods,
@@ -112,17 +112,22 @@ pub(super) fn shown(token: &Token, account: &Account, options: &Options, origin:
     if let Some(credential) = &token.credential {
         body["application_credential"] = json!({"id": credential, "restricted": true});
     }
-    if let Some(origin) = origin {
-        body["catalog"] = catalog(options, origin);
+    if let Some(catalog) = catalog {
+        body["catalog"] = catalog;
     }
     json!({"token": body})
 }
 
 /// The catalog: three interfaces in each region, each with an address of its own, so that it shows which one was taken.
-pub(super) fn catalog(options: &Options, origin: &str) -> Value {
-    let services = [("identity", "keystone", "identity"), ("network", "neutron", "network")];
+pub(super) fn catalog(options: &Options, has_balancers: bool, origin: &str) -> Value {
+    let services = [
+        ("identity", "keystone", "identity"),
+        ("network", "neutron", "network"),
+        ("load-balancer", "octavia", "load-balancer"),
+    ];
+    let services = &services[..if has_balancers { 3 } else { 2 }];
     let mut catalog = Vec::new();
-    for (number, (kind, name, path)) in services.into_iter().enumerate() {
+    for (number, (kind, name, path)) in services.iter().enumerate() {
         let mut endpoints = Vec::new();
         for (place, region) in options.regions.iter().enumerate() {
             let region_part = if place == 0 { String::new() } else { format!("/regions/{region}") };
