@@ -27,7 +27,7 @@ pub use cloud::{CloudModel, ModelOptions};
 pub use delta::{Delta, Gap, MemberChange};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
-pub use row::{Row, RowKey, Via, net_text, sort_by_row, sort_rows};
+pub use row::{Row, RowKey, Via, address_head, net_text, sort_by_row, sort_rows};
 pub use stamp::Stamp;
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
