@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use osel::runtime::retention::survey;
 use osel::runtime::state;
 use osel::store::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, JournalError, Numbers, QuarantineItem,
-    QuarantineState, Reader, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, JournalError, Numbers, PackedChunk,
+    QuarantineItem, QuarantineState, Reader, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::time::Timestamp;
@@ -85,6 +85,10 @@ impl Reader for Raced<'_> {
 
     fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Read<()> {
         self.reader.snapshot(id, each)
+    }
+
+    fn snapshot_chunk(&mut self, id: u64, chunk: u64) -> Read<PackedChunk> {
+        self.reader.snapshot_chunk(id, chunk)
     }
 
     fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Read<()> {
