@@ -37,6 +37,8 @@ mod order;
 #[cfg(test)]
 mod packaging;
 #[cfg(test)]
+mod past;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod retention;
