@@ -92,13 +92,13 @@ pub fn read(
             while given < info.chunks.min(chunk + ahead) {
                 let (give, _) = &parsers[(given % threads) as usize];
                 let packed = reader.snapshot_chunk(info.id, given)?;
-                give.send((given == 0, packed)).expect("a parser ends after what it is given from");
+                // A parser that is not there any more has panicked, and this scope ends with its panic.
+                let _ = give.send((given == 0, packed));
                 given += 1;
             }
             let (_, told) = &parsers[(chunk % threads) as usize];
-            let Some(lines) = told.recv().expect("a parser answers for each chunk")? else {
-                return Ok(false);
-            };
+            let Ok(parsed) = told.recv() else { return Ok(false) };
+            let Some(lines) = parsed? else { return Ok(false) };
             lines.into_iter().for_each(|line| engine.restore(line, &mut region));
         }
         Ok(info.chunks > 0)

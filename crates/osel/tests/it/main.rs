@@ -39,6 +39,8 @@ mod packaging;
 #[cfg(test)]
 mod past;
 #[cfg(test)]
+mod past_story;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod retention;

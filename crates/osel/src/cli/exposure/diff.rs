@@ -10,7 +10,7 @@ use osel_core::engine::EngineOptions;
 use osel_core::engine::record::{ActorDocument, RowDocument};
 use osel_core::exposure::SourceFilter;
 use osel_core::ids::Id;
-use osel_core::model::Row;
+use osel_core::model::{Row, sort_by_row, sort_rows};
 use serde::Serialize;
 
 use super::print::{CSV_HEAD, csv, csv_cell, ports, source};
@@ -19,7 +19,7 @@ use super::who::Records;
 use crate::cli::StoreArg;
 use crate::cli::open::{as_usage, moment};
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};
-use crate::runtime::past::{Asked, Excerpt, Timeline};
+use crate::runtime::past::{Asked, Change, Excerpt, Timeline};
 
 /// Lists what opened and closed between two moments, each row with the record that did it and who was behind it.
 ///
@@ -74,7 +74,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let before = filter.is_some().then(|| excerpt.clone().at(from, &options));
     let sight = Sight { filter, before, project };
     let timeline = excerpt.at(from, &options);
-    let differences = if args.all { every_change(timeline, sight) } else { net_changes(timeline, sight) };
+    let differences = if args.all { every_change(timeline, sight) } else { net_changes(timeline, &sight) };
     print(&differences, args.output, Records::new(reader))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -92,13 +92,18 @@ impl Sight {
         self.project.is_none() || row.project_id == self.project
     }
 
-    /// Those of the rows that the filter keeps; `closed` ones by what groups were before.
-    fn keep(&self, now: &Timeline, is_opened: bool, rows: &mut Vec<Row>) {
+    /// Those that the filter keeps: of rows that closed by what groups were before.
+    fn keep(&self, now: &Timeline, differences: &mut Vec<Difference>) {
         let Some(filter) = &self.filter else { return };
-        let mut filter = filter.clone();
-        let timeline = self.before.as_ref().filter(|_| !is_opened).unwrap_or(now);
-        rows.retain(|row| {
-            timeline.engine().cloud(row.region.as_ref()).is_none_or(|cloud| filter.keeps(cloud, row))
+        // Each remembers what it found of groups.
+        let (mut then_filter, mut now_filter) = (filter.clone(), filter.clone());
+        differences.retain(|Difference { is_opened, row, .. }| {
+            let (filter, timeline) = match &self.before {
+                Some(before) if !is_opened => (&mut then_filter, before),
+                _ => (&mut now_filter, now),
+            };
+            let cloud = timeline.engine().cloud(row.region.as_ref());
+            cloud.is_none_or(|cloud| filter.keeps(cloud, row))
         });
     }
 }
@@ -106,22 +111,23 @@ impl Sight {
 /// Every change, in order.
 fn every_change(mut timeline: Timeline, mut sight: Sight) -> Vec<Difference> {
     let mut all = Vec::new();
-    while let Some(mut change) = timeline.next_change() {
+    while let Some(Change { seq, opened, closed }) = timeline.next_change() {
         if let Some(before) = &mut sight.before {
-            before.go_to(change.seq - 1);
+            before.go_to(seq - 1);
         }
-        for (is_opened, rows) in [(false, &mut change.closed), (true, &mut change.opened)] {
+        for (is_opened, mut rows) in [(false, closed), (true, opened)] {
             rows.retain(|row| sight.is_of_project(row));
-            sight.keep(&timeline, is_opened, rows);
-            osel_core::model::sort_rows(rows);
-            all.extend(rows.drain(..).map(|row| Difference { is_opened, row, seq: change.seq }));
+            sort_rows(&mut rows);
+            let mut changes = rows.into_iter().map(|row| Difference { is_opened, row, seq }).collect();
+            sight.keep(&timeline, &mut changes);
+            all.append(&mut changes);
         }
     }
     all
 }
 
 /// What is otherwise in the end than in the beginning, in the order of rows, with the last record that changed it.
-fn net_changes(mut timeline: Timeline, sight: Sight) -> Vec<Difference> {
+fn net_changes(mut timeline: Timeline, sight: &Sight) -> Vec<Difference> {
     // Whether it was there in the beginning, is there now, and which record did that.
     let mut rows: BTreeMap<Known, (bool, bool, u64)> = BTreeMap::new();
     while let Some(change) = timeline.next_change() {
@@ -137,16 +143,8 @@ fn net_changes(mut timeline: Timeline, sight: Sight) -> Vec<Difference> {
         .filter(|(_, (was, is, _))| was != is)
         .map(|(Known(row), (_, is_opened, seq))| Difference { is_opened, row, seq })
         .collect();
-    for wanted in [false, true] {
-        if sight.filter.is_some() {
-            let mut kept: Vec<Row> =
-                all.iter().filter(|one| one.is_opened == wanted).map(|one| one.row.clone()).collect();
-            sight.keep(&timeline, wanted, &mut kept);
-            let kept: std::collections::BTreeSet<Known> = kept.into_iter().map(Known).collect();
-            all.retain(|one| one.is_opened != wanted || kept.contains(&Known(one.row.clone())));
-        }
-    }
-    osel_core::model::sort_by_row(&mut all, |one| &one.row);
+    sight.keep(&timeline, &mut all);
+    sort_by_row(&mut all, |one| &one.row);
     all
 }
 

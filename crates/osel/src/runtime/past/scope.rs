@@ -184,14 +184,14 @@ impl Scope {
                     self.want_members(group);
                 }
             }
-            StateLine::FloatingIp(floating) => {
-                if is_changed || self.is_door(floating.floating_ip_address.map(IpNet::from)) {
-                    if self.doors.insert(id.clone()) {
-                        self.total += 1;
-                        self.grow(Sort::Forwarding);
-                    }
-                    floating.port_id.iter().for_each(|port| self.want_target(port));
+            StateLine::FloatingIp(floating)
+                if is_changed || self.is_door(floating.floating_ip_address.map(IpNet::from)) =>
+            {
+                if self.doors.insert(id.clone()) {
+                    self.total += 1;
+                    self.grow(Sort::Forwarding);
                 }
+                floating.port_id.iter().for_each(|port| self.want_target(port));
             }
             StateLine::Forwarding(forwarding) => {
                 let floating = forwarding.floatingip_id.as_ref();
