@@ -281,6 +281,18 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_come_later_stand_below_the_first() {
+        let mut table = Table::new(&["a", "b"]);
+        let mut out = Vec::new();
+        for cells in [["long", "x"], ["s", "y"], ["too long", "z"]] {
+            table.row(cells.map(String::from).to_vec());
+            table.write_rows(&mut out).unwrap();
+            assert!(table.is_empty());
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "a     b\nlong  x\ns     y\ntoo…  z\n");
+    }
+
+    #[test]
     fn an_error_is_one_line_that_says_each_thing_once() {
         let twice = anyhow::anyhow!("Error code 13: disk is full")
             .context("disk is full")

@@ -17,8 +17,8 @@ use osel_core::model::{CloudModel, Row, address_head};
 use osel_sim::corpus::{Corpus, directory};
 
 use crate::broker::{Postgres, free_port};
-use crate::command::{Place, json_lines, recording};
-use crate::retention::Listener;
+use crate::command::{Place, json_lines, osel, recording, refused};
+use crate::retention::{Listener, days};
 
 /// What each record changed, from all of the clouds.
 struct Whole {
@@ -206,6 +206,23 @@ fn a_part_of_a_simulated_cloud_is_as_in_the_whole() {
         let mut listener = Listener::new(&place, "store", seed);
         listener.listen(12);
         check(&mut *listener.reader(), 40, 10);
+
+        // The same from the horizon on, and from before it nothing.
+        listener.decide(&days(4));
+        listener.expire();
+        check(&mut *listener.reader(), 20, 2);
+        let horizon = listener.reader().expiry().unwrap().checkpoint.seq;
+        assert!(horizon > 1);
+        let (store, earlier) = (place.path("store"), (horizon - 1).to_string());
+        let refusal = refused(2, &["exposure", "diff", "--store", &store, "--from", &earlier]);
+        assert!(refusal.contains(&format!("--from {earlier}: before ")) && refusal.contains("the horizon"));
+        let asked = ["exposure", "history", "--store", &store, "--address"];
+        let rows = json_lines(&["exposure", "--store", &store, "--at", &horizon.to_string(), "-o", "json"]);
+        let address = rows[0]["address"].as_str().unwrap();
+        let output = osel(&[&asked[..], &[address]].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with(&format!("what was before record {horizon} (")), "{said}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains("before"));
     }
 }
 
