@@ -18,18 +18,19 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use osel_sim::generate::{GenerateOptions, Generator};
 use serde_json::Value;
+use timing::timed;
+
+#[path = "support/timing.rs"]
+mod timing;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const MESSAGES: u64 = 2_000_000;
 /// The most lines that the plain reader takes: enough for a rate.
 const PLAIN_MESSAGES_MAX: u64 = 200_000;
-/// What the system counts processor time in: on Linux a hundredth of a second, whatever the machine.
-const TICK: Duration = Duration::from_millis(10);
 
 fn main() -> Result<()> {
     let messages = messages()?;
@@ -67,40 +68,6 @@ fn measure(directory: &Path, messages: u64) -> Result<()> {
         replay.cost(messages) / plain.cost(of)
     );
     Ok(())
-}
-
-/// Time that something took.
-struct Taken {
-    wall: Duration,
-    processor: Duration,
-}
-
-impl Taken {
-    /// Microseconds of processor time a message.
-    fn cost(&self, messages: u64) -> f64 {
-        self.processor.as_secs_f64() * 1e6 / messages as f64
-    }
-
-    fn line(&self, messages: u64) -> String {
-        let rate = messages as f64 / self.wall.as_secs_f64();
-        format!("{rate:>9.0} messages/s  {:>6.2} µs of processor time a message", self.cost(messages))
-    }
-}
-
-/// Does something, and says how long it and the processes that it waited for took.
-fn timed<T>(run: impl FnOnce() -> Result<T>) -> Result<(Taken, T)> {
-    let (start, before) = (Instant::now(), processor_time()?);
-    let value = run()?;
-    Ok((Taken { wall: start.elapsed(), processor: processor_time()?.saturating_sub(before) }, value))
-}
-
-/// User and system time of this process and of those it waited for.
-fn processor_time() -> Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // Behind the name, which stands in brackets, from the third field: the 14th to the 17th are these times.
-    let fields = stat.rsplit_once(')').ok_or("`/proc/self/stat` has no name")?.1.split_whitespace();
-    let ticks: Vec<u32> = fields.skip(11).take(4).map(str::parse).collect::<std::result::Result<_, _>>()?;
-    Ok(TICK * ticks.iter().sum::<u32>())
 }
 
 /// Writes a cloud and a stream of it; says how many bytes the stream has.

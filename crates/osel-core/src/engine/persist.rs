@@ -12,7 +12,7 @@ use super::attempts::AttemptLine;
 use super::dedup::Remembered;
 use super::scans::ScanLine;
 use super::{Engine, OptionsLine, RunId, SourceLedger};
-use crate::model::{CloudModel, Gap, MODEL_FORMAT, StateLine};
+use crate::model::{CloudModel, Delta, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
@@ -83,6 +83,11 @@ impl Engine {
             .chain(clouds)
     }
 
+    /// The objects of all regions.
+    pub fn objects(&self) -> impl Iterator<Item = (Option<Arc<str>>, StateLine)> + '_ {
+        self.clouds.iter().flat_map(|(region, cloud)| cloud.lines().map(move |line| (region.clone(), line)))
+    }
+
     /// Puts back one line; `region` carries the last region named from line to line.
     pub fn restore(&mut self, line: EngineLine, region: &mut Option<Arc<str>>) {
         match line {
@@ -115,6 +120,11 @@ impl Engine {
     /// Puts an object back as it looked after some record.
     pub fn restore_object(&mut self, region: Option<Arc<str>>, line: StateLine) {
         self.cloud_or_new(region).restore(line);
+    }
+
+    /// The same, and says what it changed.
+    pub fn restore_telling(&mut self, region: Option<Arc<str>>, line: StateLine) -> Delta {
+        self.cloud_or_new(region).restore_telling(line)
     }
 
     /// The cloud of a region, which is made when nothing is known of it yet.

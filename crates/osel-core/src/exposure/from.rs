@@ -95,7 +95,7 @@ impl Vantage {
 }
 
 /// Keeps the rows whose source may contain an address of a vantage. Groups are looked up once each.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SourceFilter {
     vantage: Vantage,
     groups: BTreeMap<(bool, Id), bool>,

@@ -1,14 +1,17 @@
-//! The quick judge against an obvious one, on small clouds where everything is shared with everything.
+//! The quick judge against an obvious one, on small clouds where everything is shared with everything; and what is restored from written
+//! objects, which changes the same rows.
+
+use std::ops::{Bound, ControlFlow};
 
 use ipnet::IpNet;
 
-use super::{covered, judge};
+use super::{covered, judge, rows_in_order};
 use crate::event::{
     Actor, Change, Event, FixedIp, FloatingIp, Forwarding, Kind, Object, Outcome, Port, PortRange, Rule,
     Version,
 };
 use crate::ids::Id;
-use crate::model::{CloudModel, Delta, ModelOptions, Row};
+use crate::model::{CloudModel, Delta, ModelOptions, Row, address_head};
 use crate::time::Timestamp;
 
 /// Every row of the delta with its verdict: each row against each, in the words of contract §5.
@@ -106,6 +109,8 @@ fn the_quick_judge_says_what_the_obvious_one_says() {
     for seed in 0..40 {
         let mut dice = Dice(seed);
         let mut model = CloudModel::new(None, ModelOptions::default());
+        // Knows nothing but the objects as they were written down after each step.
+        let mut restored = CloudModel::new(None, ModelOptions::default());
         for step in 1..60 {
             let rules = model.ids(Kind::Rule);
             let change = match rules.get(dice.below(12) as usize) {
@@ -127,6 +132,17 @@ fn the_quick_judge_says_what_the_obvious_one_says() {
                 change,
             };
             let delta = model.apply(now, &event);
+            let mut told = Delta::default();
+            for (kind, id) in &delta.touched {
+                told.append(restored.restore_telling(model.line(*kind, id)));
+            }
+            let in_order = |delta: &Delta| {
+                let [mut opened, mut closed] = [delta.opened.clone(), delta.closed.clone()];
+                opened.sort_by(Row::cmp_exposure);
+                closed.sort_by(Row::cmp_exposure);
+                (opened, closed)
+            };
+            assert_eq!(in_order(&told.settled()), in_order(&delta), "seed {seed}, step {step}");
             let expected = obvious(&model, &delta);
             let judged = judge(&model, delta);
             let rows = judged.opened.into_iter().chain(judged.closed);
@@ -134,6 +150,25 @@ fn the_quick_judge_says_what_the_obvious_one_says() {
             assert_eq!(found, expected, "seed {seed}, step {step}");
             judged_rows += found.len();
             redundant += found.iter().filter(|(_, redundant, _)| *redundant).count();
+        }
+        let all = crate::exposure::rows(&model);
+        for bound in [0, all.len() / 2].map(|at| all.get(at).map_or(0, |row| address_head(row.address))) {
+            let mut rows = Vec::new();
+            for half in
+                [(Bound::Unbounded, Bound::Excluded(bound)), (Bound::Included(bound), Bound::Unbounded)]
+            {
+                let whole = rows_in_order(
+                    &[&model],
+                    &half,
+                    |_, _| true,
+                    |row| {
+                        rows.push(row);
+                        ControlFlow::Continue(())
+                    },
+                );
+                assert!(whole.is_continue());
+            }
+            assert_eq!(rows, all, "seed {seed}");
         }
     }
     assert!(redundant > 100 && judged_rows - redundant > 100, "{redundant} of {judged_rows}");

@@ -1,6 +1,6 @@
 //! What a cloud exposes: functions over a [`View`](crate::model::View), never methods on live maps.
 //!
-//! [`rows`] lists every ingress permission of every address; [`judge`] says which rows of an event's delta
+//! [`rows`] lists every ingress permission of every address, [`rows_in_order`] without holding all of them; [`judge`] says which rows of an event's delta
 //! change anything; [`SourceFilter`] answers "from where", [`reach`] whether a packet would get there. It
 //! must not change the model.
 
@@ -9,12 +9,14 @@ mod from;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod ordered;
 mod reach;
 mod reach_document;
 
 pub use coverage::covered;
 pub use from::{SourceFilter, is_public};
 pub use judge::{Judged, JudgedRow, judge, judge_parts};
+pub use ordered::rows_in_order;
 pub use reach::{CandidateVerdict, Hop, Question, Reason, Verdict, reach, reach_any};
 pub use reach_document::{QuestionError, VerdictDocument, read_question};
 

@@ -130,6 +130,39 @@ impl Changes {
     }
 }
 
+impl Delta {
+    /// Adds what happened after it. What came and went again stands on both sides until [`Self::settled`].
+    pub fn append(&mut self, later: Self) {
+        self.opened.extend(later.opened);
+        self.closed.extend(later.closed);
+        self.members.extend(later.members);
+        self.gaps.extend(later.gaps);
+        self.touched.extend(later.touched);
+        self.unsure.extend(later.unsure);
+    }
+
+    /// As one change: what came and went again within it did neither.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        let mut changes = Changes {
+            opened: self.opened,
+            closed: self.closed,
+            gaps: self.gaps.into_iter().collect(),
+            touched: self.touched.into_iter().collect(),
+            unsure: self.unsure.into_iter().collect(),
+            ..Changes::default()
+        };
+        for MemberChange { kind, id, gained, lost } in self.members {
+            for (addresses, is_gain) in [(lost, false), (gained, true)] {
+                for address in addresses {
+                    changes.member(kind, &id, address, is_gain);
+                }
+            }
+        }
+        changes.into_delta()
+    }
+}
+
 /// Merges an object that nothing hangs on.
 pub(super) fn merge<T: State>(
     table: &mut Table<T>,

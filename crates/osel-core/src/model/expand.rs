@@ -24,12 +24,18 @@ struct Door<'a> {
 impl CloudModel {
     /// Every row of one port, in no order that means anything.
     pub(super) fn rows_of_port(&self, slot: Slot, out: &mut Vec<Row>) {
+        self.rows_of_port_where(slot, |_| true, out);
+    }
+
+    /// The rows of one port at the addresses that are wanted.
+    pub(super) fn rows_of_port_where(&self, slot: Slot, wanted: impl Fn(IpNet) -> bool, out: &mut Vec<Row>) {
         let port = self.ports.at(slot);
         if port.trusted() {
             return;
         }
         let mut doors = Vec::new();
         self.doors(port, &mut doors);
+        doors.retain(|door| wanted(door.address));
         if !port.port_security_enabled {
             for door in &doors {
                 let mut permission = Permission::everything(super::cloud::family(door.address) == 1);

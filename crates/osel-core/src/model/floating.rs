@@ -55,7 +55,7 @@ impl CloudModel {
     }
 
     /// Does something and notes how the rows of these ports change by it.
-    fn around_ports(
+    pub(super) fn around_ports(
         &mut self,
         ports: &BTreeSet<Id>,
         changes: &mut Changes,

@@ -31,7 +31,7 @@ pub use delta::{Delta, Gap, MemberChange};
 pub use difference::{Difference, Merged};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
-pub use row::{Row, RowKey, Via, net_text, sort_by_row, sort_rows};
+pub use row::{Row, RowKey, Via, address_head, net_text, sort_by_row, sort_rows};
 pub use shown::given;
 pub use stamp::{CLOCK_SKEW_SECONDS, Fields, Stamp};
 pub use state::{

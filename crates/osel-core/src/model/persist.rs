@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
 use super::cloud::CloudModel;
+use super::delta::Delta;
 use super::stamp::{FieldStamps, Fields, KindRead};
 use super::state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
@@ -134,7 +135,17 @@ impl CloudModel {
 
     /// Puts an object back as it was written down, over what is there.
     pub fn restore(&mut self, line: StateLine) {
-        let changes = &mut Changes { silent: true, ..Changes::default() };
+        self.put_back(line, &mut Changes { silent: true, ..Changes::default() });
+    }
+
+    /// The same, and says what it changed: the rows that are there now and were not before, and those that went.
+    pub fn restore_telling(&mut self, line: StateLine) -> Delta {
+        let mut changes = Changes::default();
+        self.put_back(line, &mut changes);
+        changes.into_delta()
+    }
+
+    fn put_back(&mut self, line: StateLine, changes: &mut Changes) {
         match line {
             StateLine::Port(port) => {
                 let id = port.id.clone();
@@ -149,16 +160,24 @@ impl CloudModel {
                 self.relink_rule(slot, before, changes);
             }
             StateLine::FloatingIp(floating) => {
-                let slot = self.floating_ips.slot_or_insert(&floating.id);
-                self.unlink_floating_ip(slot);
-                *self.floating_ips.at_mut(slot) = *floating;
-                self.link_floating_ip(slot);
+                let (id, port) = (floating.id.clone(), floating.port_id.clone());
+                self.around_floating_ip(&id, port.as_ref(), changes, |model, _| {
+                    let slot = model.floating_ips.slot_or_insert(&id);
+                    model.unlink_floating_ip(slot);
+                    *model.floating_ips.at_mut(slot) = *floating;
+                    model.link_floating_ip(slot);
+                });
             }
             StateLine::Forwarding(forwarding) => {
-                let slot = self.forwardings.slot_or_insert(&forwarding.id);
-                self.unlink_forwarding(slot);
-                *self.forwardings.at_mut(slot) = *forwarding;
-                self.link_forwarding(slot);
+                let id = forwarding.id.clone();
+                let before = self.forwardings.get(&id).and_then(|before| before.internal_port_id.clone());
+                let ports = before.into_iter().chain(forwarding.internal_port_id.clone()).collect();
+                self.around_ports(&ports, changes, |model, _| {
+                    let slot = model.forwardings.slot_or_insert(&id);
+                    model.unlink_forwarding(slot);
+                    *model.forwardings.at_mut(slot) = *forwarding;
+                    model.link_forwarding(slot);
+                });
             }
             StateLine::Subnet(subnet) => {
                 let id = subnet.id.clone();

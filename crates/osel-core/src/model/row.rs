@@ -163,8 +163,9 @@ pub fn sort_by_row<T>(rows: &mut [T], row: impl Fn(&T) -> &Row) {
     }
 }
 
-/// The first bytes of an address as rows show it, as a number that has their order.
-fn address_head(net: IpNet) -> u128 {
+/// The first bytes of an address as rows show it, as a number that has their order: rows are sorted by it before anything else. Only
+/// addresses whose texts begin alike have the same.
+pub fn address_head(net: IpNet) -> u128 {
     let mut head = Head { bytes: [0; 16], length: 0 };
     // Writing never fails: what does not fit is cut.
     let _ = if net.prefix_len() == net.max_prefix_len() {

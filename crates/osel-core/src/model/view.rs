@@ -32,6 +32,16 @@ pub trait View {
     fn port_slot(&self, id: &Id) -> Option<Slot>;
     /// Every row of one port.
     fn rows_of(&self, slot: Slot, out: &mut Vec<Row>);
+    /// The rows of one port at one address.
+    fn rows_at(&self, slot: Slot, address: IpNet, out: &mut Vec<Row>) {
+        let others = out.len();
+        self.rows_of(slot, out);
+        let mut place = 0;
+        out.retain(|row| {
+            place += 1;
+            place <= others || row.address == address
+        });
+    }
     /// The rules that a port's groups apply to it: (group, rule, what it admits).
     fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)>;
     /// The set of groups whose rules, and nothing else, make the rows of an address: each rule of the address' family one row.
@@ -97,6 +107,10 @@ impl View for CloudModel {
 
     fn rows_of(&self, slot: Slot, out: &mut Vec<Row>) {
         self.rows_of_port(slot, out);
+    }
+
+    fn rows_at(&self, slot: Slot, address: IpNet, out: &mut Vec<Row>) {
+        self.rows_of_port_where(slot, |door| door == address, out);
     }
 
     fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)> {

@@ -187,37 +187,50 @@ pub fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// The record that a flag names by its number or a time; without it the last one.
+///
+/// # Errors
+/// When the flag's value is neither, or the store cannot be read.
+pub fn moment(reader: &mut dyn Reader, flag: &str, text: Option<&str>) -> anyhow::Result<u64> {
+    let head = reader.head()?.seq;
+    let Some(text) = text else { return Ok(head) };
+    match text.parse::<u64>() {
+        Ok(seq) if seq > head => {
+            Err(Failure::Usage(format!("{flag} {seq}: the last record of this store is {head}")).into())
+        }
+        Ok(seq) => Ok(seq),
+        Err(_) => {
+            let time = Timestamp::parse(text).ok_or_else(|| {
+                Failure::Usage(format!(
+                    "{flag} {text}: give a record's number, or a time such as 2026-11-21T03:12:00Z"
+                ))
+            })?;
+            Ok(reader.seq_at(time)?)
+        }
+    }
+}
+
+/// What was read of a moment that a flag names. Where it is not kept any more the flag is wrong: trying again will not help.
+///
+/// # Errors
+/// When it could not be read.
+pub fn as_usage<T>(read: anyhow::Result<T>, flag: &str, text: Option<&str>) -> anyhow::Result<T> {
+    read.map_err(|error| match (error.downcast_ref::<JournalError>(), text) {
+        (Some(expired @ JournalError::Expired { .. }), Some(text)) => {
+            Failure::Usage(format!("{flag} {text}: {expired}")).into()
+        }
+        _ => error,
+    })
+}
+
 /// The state of a store, now or as it was: `at` is a record's number or a time.
 ///
 /// # Errors
 /// When `at` is neither, or from before what is kept, or the store cannot be read.
 pub fn state_at(reader: &mut dyn Reader, at: Option<&str>) -> anyhow::Result<Engine> {
-    let head = reader.head()?.seq;
-    let seq = match at {
-        None => head,
-        Some(text) => match text.parse::<u64>() {
-            Ok(seq) if seq > head => {
-                let text = format!("--at {seq}: the last record of this store is {head}");
-                return Err(Failure::Usage(text).into());
-            }
-            Ok(seq) => seq,
-            Err(_) => {
-                let time = Timestamp::parse(text).ok_or_else(|| {
-                    Failure::Usage(format!(
-                        "--at {text}: give a record's number, or a time such as 2026-11-21T03:12:00Z"
-                    ))
-                })?;
-                reader.seq_at(time)?
-            }
-        },
-    };
-    match (state::at(reader, seq, &EngineOptions::default()), at) {
-        // Trying again will not help: what was asked for is not kept.
-        (Err(error @ JournalError::Expired { .. }), Some(text)) => {
-            Err(Failure::Usage(format!("--at {text}: {error}")).into())
-        }
-        (state, _) => Ok(state?),
-    }
+    let seq = moment(reader, "--at", at)?;
+    let state = state::at(reader, seq, &EngineOptions::default());
+    as_usage(state.map_err(Into::into), "--at", at)
 }
 
 #[cfg(test)]

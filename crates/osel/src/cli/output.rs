@@ -158,12 +158,14 @@ pub struct Table {
     width: usize,
     head: Vec<&'static str>,
     rows: Vec<Vec<String>>,
+    /// How wide the columns are, once some of it was written.
+    widths: Option<Vec<usize>>,
 }
 
 impl Table {
     /// A table with these columns.
     pub fn new(head: &[&'static str]) -> Self {
-        Self { width: table_width(), head: head.to_vec(), rows: Vec::new() }
+        Self { width: table_width(), head: head.to_vec(), rows: Vec::new(), widths: None }
     }
 
     /// Adds a row with one text per column.
@@ -175,23 +177,47 @@ impl Table {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+
+    /// How many rows it has.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Writes its rows and forgets them, so that more can follow: the columns stay as wide as those of the first time.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_rows(&mut self, out: &mut impl Write) -> io::Result<()> {
+        write!(out, "{self}")?;
+        self.widths.get_or_insert_with(|| widths(&self.head, &self.rows, self.width));
+        self.rows.clear();
+        Ok(())
+    }
+}
+
+/// How wide columns have to be, and may be.
+fn widths(head: &[&str], rows: &[Vec<String>], width: usize) -> Vec<usize> {
+    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let gaps = 2 * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > width {
+        let Some(widest) = widths.iter_mut().max() else { break };
+        *widest -= 1;
+    }
+    widths
 }
 
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut widths: Vec<usize> = self.head.iter().map(|cell| cell.chars().count()).collect();
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let gaps = 2 * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > self.width {
-            let Some(widest) = widths.iter_mut().max() else { break };
-            *widest -= 1;
-        }
+        let is_first = self.widths.is_none();
+        let widths = self.widths.clone().unwrap_or_else(|| widths(&self.head, &self.rows, self.width));
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
-        for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate() {
+        for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate().skip(usize::from(!is_first))
+        {
             let mut line = String::new();
             for (width, cell) in widths.iter().zip(row) {
                 let cell = cut(cell, *width);
@@ -252,6 +278,18 @@ mod tests {
         let text = table.to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 60) && text.contains('…'), "{text}");
         assert_eq!([None, Some(0), Some(3), Some(300)].map(fitting), [100, 100, TABLE_WIDTH_MIN, 100]);
+    }
+
+    #[test]
+    fn rows_that_come_later_stand_below_the_first() {
+        let mut table = Table::new(&["a", "b"]);
+        let mut out = Vec::new();
+        for cells in [["long", "x"], ["s", "y"], ["too long", "z"]] {
+            table.row(cells.map(String::from).to_vec());
+            table.write_rows(&mut out).unwrap();
+            assert!(table.is_empty());
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "a     b\nlong  x\ns     y\ntoo…  z\n");
     }
 
     #[test]

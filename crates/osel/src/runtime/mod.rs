@@ -6,6 +6,7 @@
 pub mod checkpoint;
 pub mod entries;
 pub mod file_intake;
+pub mod past;
 pub mod payloads;
 pub mod read_entries;
 pub mod recorder;

@@ -4,6 +4,8 @@
 //! which old inputs went is more than that: nothing else says what they had led to, so that it is read back before they go.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version, is_readable_format};
 use osel_core::time::Timestamp;
@@ -11,10 +13,15 @@ use sha2::{Digest, Sha256};
 
 use super::entries::hex;
 use super::writer::Writer;
-use crate::store::{JournalError, Reader, SnapshotInfo};
+use crate::store::{JournalError, PackedChunk, Reader, SnapshotInfo};
 
 /// How large a chunk gets before it is written: a step of a few milliseconds.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// How many threads parse a snapshot at most: putting back what they parse is done by one.
+const PARSERS_MAX: usize = 3;
+/// How many chunks each of them may be ahead, so that none waits: a few megabytes.
+const CHUNKS_AHEAD: usize = 2;
 
 /// How many records may lie between two snapshots: folding that many takes a second or two.
 pub const SNAPSHOT_EVERY_RECORDS: u64 = 250_000;
@@ -48,7 +55,8 @@ pub fn write(
     writer.end_snapshot(daily)
 }
 
-/// Reads a snapshot into an engine; false when it is of another form or cannot be understood, and then the engine is of no use.
+/// Reads a snapshot into an engine; false when it is of another form or cannot be understood, and then the engine is of no use. Other
+/// threads unpack and parse what this one puts back.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -58,27 +66,53 @@ pub fn read(
     engine: &mut Engine,
     wanted: fn(&EngineLine) -> bool,
 ) -> Result<bool, JournalError> {
-    let mut region = None;
-    let mut first = true;
-    let mut good = true;
-    reader.snapshot(info.id, &mut |chunk| {
-        for line in chunk.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-            if std::mem::take(&mut first) {
-                good = is_readable(line);
-            } else {
-                match serde_json::from_slice::<EngineLine>(line) {
-                    Ok(line) if wanted(&line) => engine.restore(line, &mut region),
-                    Ok(_) => {}
-                    Err(_) => good = false,
+    // Of a million ports parsing takes longer than all else.
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors.saturating_sub(1).clamp(1, PARSERS_MAX) as u64;
+    thread::scope(|scope| {
+        let mut parsers = Vec::new();
+        for _ in 0..threads.min(info.chunks) {
+            let (give, given) = sync_channel::<(bool, PackedChunk)>(CHUNKS_AHEAD);
+            let (tell, told) = sync_channel(CHUNKS_AHEAD);
+            scope.spawn(move || {
+                for (is_first, chunk) in given {
+                    let parsed = chunk.unpack().map(|bytes| parse(&bytes, is_first, wanted));
+                    // Whoever has enough does not listen any more.
+                    if tell.send(parsed).is_err() {
+                        return;
+                    }
                 }
-            }
-            if !good {
-                return ControlFlow::Break(());
-            }
+            });
+            parsers.push((give, told));
         }
-        ControlFlow::Continue(())
-    })?;
-    Ok(good && !first)
+        let ahead = threads * CHUNKS_AHEAD as u64;
+        let mut region = None;
+        let mut given = 0;
+        for chunk in 0..info.chunks {
+            while given < info.chunks.min(chunk + ahead) {
+                let (give, _) = &parsers[(given % threads) as usize];
+                let packed = reader.snapshot_chunk(info.id, given)?;
+                // A parser that is not there any more has panicked, and this scope ends with its panic.
+                let _ = give.send((given == 0, packed));
+                given += 1;
+            }
+            let (_, told) = &parsers[(chunk % threads) as usize];
+            let Ok(parsed) = told.recv() else { return Ok(false) };
+            let Some(lines) = parsed? else { return Ok(false) };
+            lines.into_iter().for_each(|line| engine.restore(line, &mut region));
+        }
+        Ok(info.chunks > 0)
+    })
+}
+
+/// The wanted lines of a chunk; none when they are of another form.
+fn parse(chunk: &[u8], is_first: bool, wanted: fn(&EngineLine) -> bool) -> Option<Vec<EngineLine>> {
+    let mut lines = chunk.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    if is_first && !is_readable(lines.next()?) {
+        return None;
+    }
+    let parsed = lines.map(|line| serde_json::from_slice::<EngineLine>(line).ok());
+    parsed.filter(|line| line.as_ref().is_none_or(wanted)).collect()
 }
 
 /// SHA-256 of a snapshot's bytes, as hexadecimal digits; none when this version could not read it into an engine, so that nothing may go
@@ -117,7 +151,7 @@ pub fn sha256(reader: &mut dyn Reader, id: u64) -> Result<String, JournalError> 
 }
 
 /// Whether lines below this first line can be read.
-fn is_readable(form: &[u8]) -> bool {
+pub(super) fn is_readable(form: &[u8]) -> bool {
     let form = std::str::from_utf8(form).ok().and_then(|form| form.parse().ok());
     form.is_some_and(is_readable_format)
 }

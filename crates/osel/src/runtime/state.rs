@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, ScanCommand};
+use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, ScanCommand, Version};
 use osel_core::time::Timestamp;
 
 use super::{entries, recorder, snapshots};
@@ -64,7 +64,7 @@ impl Follower {
             return Err(JournalError::Rewritten { seq: followed.seq, entry: followed.entry });
         }
         if head.entry > followed.entry || head.seq > followed.seq {
-            fold(&mut self.engine, reader, followed.entry, (head.seq, head.entry))?;
+            fold(&mut self.engine, reader, followed.entry, (head.seq, head.entry), &mut |_| {})?;
             // Asked afterwards: what was there all along was there when it was read.
             if reader.expiry()?.checkpoint.entry > followed.entry {
                 *self = Self::start(reader, &self.options)?;
@@ -128,13 +128,25 @@ fn time_of(reader: &mut dyn Reader, entry: u64) -> Result<Option<Timestamp>, Jou
 /// # Errors
 /// When the store cannot be read.
 pub fn at(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
+    while_kept(reader, seq, |reader| found_at(reader, seq, options))
+}
+
+/// Reads something that needs what is kept of record `seq` and behind it, anew when some of that went while it was read.
+///
+/// # Errors
+/// When the record is before the horizon, or the store cannot be read.
+pub fn while_kept<T>(
+    reader: &mut dyn Reader,
+    seq: u64,
+    mut read: impl FnMut(&mut dyn Reader) -> Result<T, JournalError>,
+) -> Result<T, JournalError> {
     let mut pruned = 0;
     loop {
         let horizon = reader.expiry()?.checkpoint;
         if seq < horizon.seq {
             return Err(expired(reader, horizon.seq)?);
         }
-        let found = found_at(reader, seq, options);
+        let found = read(reader);
         // What it began with, or what it folded, may have gone while it was read.
         let is_moved = reader.expiry()?.checkpoint != horizon;
         let is_pruned = matches!(found, Err(JournalError::NoSnapshot { .. })) && pruned < PRUNED_MAX;
@@ -199,13 +211,34 @@ pub fn advance(engine: &mut Engine, reader: &mut dyn Reader, seq: u64) -> Result
 fn folded(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<Engine, JournalError> {
     let (mut engine, done) = newest(reader, seq, options, |_| true)?;
     let entry = reader.record(seq)?.map_or(0, |record| record.entry);
-    fold(&mut engine, reader, done, (seq, entry))?;
+    fold(&mut engine, reader, done, (seq, entry), &mut |_| {})?;
     engine.set_seq(seq);
     engine.handle(Timestamp::EPOCH, Input::Options(options.clone()), &mut Output::default());
     Ok(engine)
 }
 
-/// Does to the engine what the entries after `done` once did, up to the last record and entry.
+/// The clouds and names after record `from` and the versions that the records up to `to` made, by folding.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn folded_on(
+    reader: &mut dyn Reader,
+    (from, to): (u64, u64),
+    options: &EngineOptions,
+) -> Result<(Engine, Vec<Version>), JournalError> {
+    let (mut engine, done) = newest(reader, from, options, |_| true)?;
+    let mut entry_of = |seq| Ok::<_, JournalError>(reader.record(seq)?.map_or(0, |record| record.entry));
+    let (first, last) = (entry_of(from)?, entry_of(to)?);
+    fold(&mut engine, reader, done, (from, first), &mut |_| {})?;
+    engine.set_seq(from);
+    let mut versions = Vec::new();
+    // The same once more, since folding needs all of the engine that goes on.
+    let before = folded(reader, from, options)?;
+    fold(&mut engine, reader, first.max(done), (to, last), &mut |out| versions.append(&mut out.versions))?;
+    Ok((before, versions))
+}
+
+/// Does to the engine what the entries after `done` once did, up to the last record and entry; `each` gets what came of an entry.
 ///
 /// Records were numbered when they were written. Folding by a later version may give more or fewer of them, so that the number is put
 /// right before each entry: what names a record, such as a command and its cause, names the same one.
@@ -214,6 +247,7 @@ fn fold(
     reader: &mut dyn Reader,
     mut done: u64,
     (last_seq, last_entry): (u64, u64),
+    each: &mut dyn FnMut(&mut Output),
 ) -> Result<(), JournalError> {
     let mut out = Output::default();
     let mut seq = engine.seq();
@@ -236,6 +270,7 @@ fn fold(
                 }
                 engine.set_seq(stems.front().map_or(last_seq, |(seq, _)| seq - 1));
                 entries::fold(engine, &entry, &mut out);
+                each(&mut out);
                 ControlFlow::Continue(())
             })?;
         }

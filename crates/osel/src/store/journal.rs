@@ -13,6 +13,7 @@ use super::data::{
     QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::error::JournalError;
+use super::packed::PackedChunk;
 
 /// The most bytes of one chunk of a snapshot, so that a commit never waits long for one to be written.
 pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 4 << 20;
@@ -193,6 +194,13 @@ pub trait Reader: Send {
     /// # Errors
     /// When it was removed meanwhile or is damaged, or the store cannot be read.
     fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Result<(), JournalError>;
+
+    /// One chunk of a complete snapshot, still compressed: whoever wants some of them, or unpacks on several threads, asks for each. They
+    /// count from 0.
+    ///
+    /// # Errors
+    /// When there is no such chunk, or it was removed meanwhile, or the store cannot be read.
+    fn snapshot_chunk(&mut self, id: u64, chunk: u64) -> Result<PackedChunk, JournalError>;
 
     /// The object versions made by the records of a range, in order.
     ///

@@ -16,6 +16,7 @@ mod due;
 pub mod error;
 mod format;
 pub mod journal;
+pub mod packed;
 mod postgres;
 mod sqlite;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod suite_expiry;
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};
 pub use journal::{Journal, Reader};
+pub use packed::PackedChunk;
 pub use postgres::{
     Access, Durability, LeaseSign, LeaseWatch, Loss, PostgresJournal, PostgresReader, inspect,
 };

@@ -11,6 +11,7 @@ use super::check::CommitFault;
 use super::data::*;
 use super::error::{ErrorClass, JournalError};
 use super::journal::{Journal, Reader, SNAPSHOT_CHUNK_BYTES_MAX};
+use super::packed::PackedChunk;
 use super::suite_expiry;
 
 /// Runs the whole suite.
@@ -436,6 +437,15 @@ fn snapshots_show_when_complete(journal: &mut dyn Journal) {
     }
     let wanted: Vec<_> = (0..40).map(|chunk| vec![chunk; 1000]).collect();
     assert_eq!(collect(|each| reader.snapshot(made[0].id, each)), wanted);
+    let mut chunk = |id: u64, chunk: u64| reader.snapshot_chunk(id, chunk).and_then(PackedChunk::unpack);
+    for number in [39, 0, 7] {
+        assert_eq!(chunk(made[0].id, number).unwrap(), wanted[number as usize]);
+    }
+    let unfinished = journal.begin_snapshot(5, 5, seconds(2)).unwrap();
+    journal.add_snapshot_chunk(unfinished, b"not yet").unwrap();
+    for (id, number) in [(made[0].id, 40), (made[2].id, 0), (unfinished, 0), (u64::MAX >> 1, 0)] {
+        assert!(matches!(chunk(id, number), Err(JournalError::NoSnapshot { .. })), "{id} {number}");
+    }
     let large = vec![0; SNAPSHOT_CHUNK_BYTES_MAX + 1];
     let id = journal.begin_snapshot(5, 5, seconds(3)).unwrap();
     assert!(matches!(journal.add_snapshot_chunk(id, &large), Err(JournalError::Refused { .. })));

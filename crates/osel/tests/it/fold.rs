@@ -33,7 +33,7 @@ fn open(path: &str) -> Box<dyn Journal> {
     Box::new(Store::open_writer(Path::new(path)).unwrap())
 }
 
-fn message(second: i64, event_type: &str, payload: &Value) -> RawMessage {
+pub(crate) fn message(second: i64, event_type: &str, payload: &Value) -> RawMessage {
     let at = Timestamp::EPOCH.plus_seconds(1_795_219_200 + second);
     let body = json!({
         "message_id": format!("m{second}"), "event_type": event_type, "publisher_id": "network.ctl1",

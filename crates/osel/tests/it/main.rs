@@ -43,6 +43,10 @@ mod order;
 #[cfg(test)]
 mod packaging;
 #[cfg(test)]
+mod past;
+#[cfg(test)]
+mod past_story;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod retention;

@@ -64,7 +64,7 @@ impl Listener {
     }
 
     /// The same in a database.
-    fn sharing(url: String, seed: u64) -> Self {
+    pub(crate) fn sharing(url: String, seed: u64) -> Self {
         drop(PostgresJournal::open(&database(&url), Some(&new())).unwrap());
         Self::of(url, seed)
     }

@@ -3,7 +3,7 @@
 mod export;
 mod past;
 mod prove;
-mod read;
+pub(super) mod read;
 mod verify;
 
 use std::process::ExitCode;

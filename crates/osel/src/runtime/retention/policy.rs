@@ -29,6 +29,9 @@ const SLACK_PERCENT: u64 = 2;
 const SNAPSHOT_GAIN: u64 = 10;
 
 const DAY_MICROS: i64 = 86_400_000_000;
+/// Where nothing goes, snapshots of so long a time are one: that bounds how many add up in years, and how far a question about last year has
+/// to go.
+const WEEK_MICROS: i64 = 7 * DAY_MICROS;
 /// So far the clock may be ahead of the last message before it is not believed any more: clouds are that quiet over night, and so much too
 /// early something goes at most.
 const AHEAD_MICROS: i64 = DAY_MICROS;
@@ -133,18 +136,19 @@ pub fn cutoff(now: Timestamp, days: Option<u32>) -> Option<Timestamp> {
     days.map(|days| Timestamp::from_micros((today - i64::from(days)) * DAY_MICROS))
 }
 
-/// Which snapshots are kept: the latest ones, and the last of each day while those before a limit go; one bit for each of those given,
-/// latest first.
+/// Which snapshots are kept: the latest ones, and the last of each day while those before a limit go, else of each week; one bit for each of
+/// those given, latest first.
 pub fn kept_snapshots(recent: usize, daily: bool) -> impl FnMut(&SnapshotInfo) -> bool {
+    let span = if daily { DAY_MICROS } else { WEEK_MICROS };
     let mut seen = 0;
-    let mut day_before = None;
+    let mut span_before = None;
     move |info| {
-        let day = info.made_at.micros().div_euclid(DAY_MICROS);
+        let its_span = info.made_at.micros().div_euclid(span);
         seen += 1;
-        // The last of its day, unless the day goes on.
-        let is_last = day_before.is_some_and(|before| before != day);
-        day_before = Some(day);
-        seen <= recent || (daily && is_last)
+        // The last of its span, unless that goes on.
+        let is_last = span_before.is_some_and(|before| before != its_span);
+        span_before = Some(its_span);
+        seen <= recent || is_last
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use osel_core::time::Timestamp;
 use tokio_postgres::Row;
 
-use super::super::block::{read_entries, read_versions, unpack};
+use super::super::block::{read_entries, read_versions};
 use super::super::data::{
     CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, QuarantineItem, QuarantineState,
     SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
@@ -17,6 +17,7 @@ use super::super::data::{
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
 use super::super::journal::{Each, Reader};
+use super::super::packed::PackedChunk;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
 use super::rows::{self, COMMAND, QUARANTINE, RECORD, number};
@@ -314,22 +315,26 @@ impl Reader for PostgresReader {
     }
 
     fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Result<(), JournalError> {
-        let place = Place::Snapshot(id);
         let info = self.snapshots()?.into_iter().find(|info| info.id == id);
         let info = info.ok_or_else(|| snapshot::missing(&At { path: &self.path }, id))?;
         for chunk in 0..info.chunks {
-            let packed = self.read(async |at, session| {
-                let sql = "SELECT data FROM snapshots WHERE snapshot = $1 AND chunk = $2";
-                let row = session.query_opt(sql, &[&integer(id), &integer(chunk)]).await;
-                let row = row.map_err(at.sql(place, ACTION))?.ok_or_else(|| snapshot::missing(at, id))?;
-                rows::at_place(at, place, &row, |row| rows::column::<Vec<u8>>(row, 0))
-            })?;
-            let at = At { path: &self.path };
-            if each(unpack(&packed).map_err(at.malformed(place))?).is_break() {
+            if each(self.snapshot_chunk(id, chunk)?.unpack()?).is_break() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    fn snapshot_chunk(&mut self, id: u64, chunk: u64) -> Result<PackedChunk, JournalError> {
+        let place = Place::Snapshot(id);
+        let packed = self.read(async |at, session| {
+            let sql = "SELECT data FROM snapshots JOIN snapshot_index ON snapshot_index.id = snapshot \
+                       WHERE snapshot = $1 AND chunk = $2 AND complete";
+            let row = session.query_opt(sql, &[&integer(id), &integer(chunk)]).await;
+            let row = row.map_err(at.sql(place, ACTION))?.ok_or_else(|| snapshot::missing(at, id))?;
+            rows::at_place(at, place, &row, |row| rows::column::<Vec<u8>>(row, 0))
+        })?;
+        Ok(PackedChunk::new(self.path.clone(), id, packed))
     }
 
     fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Result<(), JournalError> {

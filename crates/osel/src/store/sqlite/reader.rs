@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use osel_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::block::{read_entries, read_versions, unpack};
+use super::super::block::{read_entries, read_versions};
 use super::super::code::Malformed;
 use super::super::data::{
     CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, PartContent, QuarantineItem,
@@ -21,6 +21,7 @@ use super::super::data::{
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
 use super::super::journal::{Each, Reader};
+use super::super::packed::PackedChunk;
 use super::batch::{read_cursors, read_ledger, read_meta};
 use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
@@ -305,25 +306,30 @@ impl Reader for SqliteReader {
     }
 
     fn snapshot(&mut self, id: u64, each: Each<'_, Vec<u8>>) -> Result<(), JournalError> {
-        let place = Place::Snapshot(id);
         let info = self.snapshots()?.into_iter().find(|info| info.id == id);
         let info = info.ok_or_else(|| snapshot::missing(&At { path: &self.path }, id))?;
         for chunk in 0..info.chunks {
-            let packed: Option<Vec<u8>> = self.read(|at, connection| {
-                connection
-                    .prepare_cached("SELECT data FROM snapshots WHERE snapshot = ?1 AND chunk = ?2")
-                    .and_then(|mut statement| {
-                        statement.query_row([integer(id), integer(chunk)], |row| row.get(0)).optional()
-                    })
-                    .map_err(at.sql(place, "read"))
-            })?;
-            let at = At { path: &self.path };
-            let packed = packed.ok_or_else(|| snapshot::missing(&at, id))?;
-            if each(unpack(&packed).map_err(at.malformed(place))?).is_break() {
+            if each(self.snapshot_chunk(id, chunk)?.unpack()?).is_break() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    fn snapshot_chunk(&mut self, id: u64, chunk: u64) -> Result<PackedChunk, JournalError> {
+        let packed: Option<Vec<u8>> = self.read(|at, connection| {
+            connection
+                .prepare_cached(
+                    "SELECT data FROM snapshots, snapshot_index ON snapshot_index.id = snapshot \
+                     WHERE snapshot = ?1 AND chunk = ?2 AND complete = 1",
+                )
+                .and_then(|mut statement| {
+                    statement.query_row([integer(id), integer(chunk)], |row| row.get(0)).optional()
+                })
+                .map_err(at.sql(Place::Snapshot(id), "read"))
+        })?;
+        let packed = packed.ok_or_else(|| snapshot::missing(&At { path: &self.path }, id))?;
+        Ok(PackedChunk::new(self.path.clone(), id, packed))
     }
 
     fn versions(&mut self, range: Numbers, each: Each<'_, VersionSet>) -> Result<(), JournalError> {

@@ -1,0 +1,187 @@
+//! `osel exposure`: what is exposed, now or at some time; and what changed, when and by whom.
+//!
+//! Reads the store, filters, prints. Which part of a cloud answers a question is decided in `runtime::past`, what a row is in the core.
+
+mod diff;
+mod history;
+mod print;
+mod who;
+
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use ipnet::IpNet;
+use osel_core::engine::{Engine, EngineOptions};
+use osel_core::exposure::{SourceFilter, rows_in_order};
+use osel_core::ids::Id;
+use osel_core::model::{CloudModel, Row, address_head};
+
+use super::StoreArg;
+use super::open::{as_usage, moment};
+use super::output::{Failure, OutputFormat};
+use crate::runtime::past::{Asked, Excerpt, first_heads};
+use crate::runtime::state;
+use crate::store::Reader;
+use print::RowPrinter;
+
+pub(super) use print::csv_cell;
+
+/// Lists what is exposed: every ingress permission of every address.
+///
+/// Rows are sorted by address. Paths are not considered here; `osel reach` does. `exposure diff` says what opened and closed between
+/// two moments, `exposure history` what was ever open on an address, both with who did it.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ExposureArgs {
+    #[command(subcommand)]
+    past: Option<PastCommand>,
+    #[command(flatten)]
+    rows: RowsArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum PastCommand {
+    Diff(diff::DiffArgs),
+    History(history::HistoryArgs),
+}
+
+#[derive(Debug, Args)]
+struct RowsArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// The state after a record, by its number, or at a time (RFC 3339).
+    #[arg(long, value_name = "SEQ|TIME")]
+    at: Option<String>,
+    /// Only rows whose source may contain an address of a prefix, or a public one.
+    #[arg(long, value_name = "CIDR|internet")]
+    from: Option<String>,
+    /// Only rows of ports of this project.
+    #[arg(long, value_name = "ID")]
+    project: Option<String>,
+    /// Only rows of this address, or of addresses in this prefix.
+    #[arg(long, value_name = "IP|CIDR")]
+    address: Option<String>,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputFormat,
+}
+
+pub(super) fn run(args: &ExposureArgs) -> anyhow::Result<ExitCode> {
+    match &args.past {
+        None => rows(&args.rows),
+        Some(PastCommand::Diff(args)) => diff::run(args),
+        Some(PastCommand::History(args)) => history::run(args),
+    }
+}
+
+fn rows(args: &RowsArgs) -> anyhow::Result<ExitCode> {
+    let mut filter = Filter {
+        source: args.from.as_deref().map(|text| source_filter("--from", text)).transpose()?,
+        project: args.project.as_deref().map(Id::new),
+        address: args.address.as_deref().map(|text| prefix("--address", text)).transpose()?,
+    };
+    let reader = &mut *args.store.reader()?;
+    let seq = moment(reader, "--at", args.at.as_deref())?;
+    let mut printer = RowPrinter::new(args.output);
+    let listed = list(reader, seq, &mut filter, &mut printer);
+    as_usage(listed, "--at", args.at.as_deref())?;
+    printer.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Which rows are wanted.
+struct Filter {
+    source: Option<SourceFilter>,
+    project: Option<Id>,
+    address: Option<IpNet>,
+}
+
+impl Filter {
+    fn keeps(&mut self, cloud: &CloudModel, row: &Row) -> bool {
+        (self.project.is_none() || row.project_id == self.project)
+            && self.address.is_none_or(|wanted| overlaps(wanted, row.address))
+            && self.source.as_mut().is_none_or(|source| source.keeps(cloud, row))
+    }
+
+    /// What of the clouds has the wanted rows; none for all of it.
+    fn asked(&self) -> Option<Asked> {
+        // Fewer ports have an address than a project.
+        let by_address =
+            self.address.map(|wanted| Asked::Addresses(Arc::new(move |net| overlaps(wanted, net))));
+        by_address.or_else(|| self.project.clone().map(Asked::Project))
+    }
+}
+
+/// Whether two prefixes have an address in common.
+fn overlaps(one: IpNet, other: IpNet) -> bool {
+    one.contains(&other) || other.contains(&one)
+}
+
+/// A snapshot of this size takes long enough to be read as a whole that the first rows are looked up before.
+const HEAD_START_BYTES: u64 = 64 << 20;
+
+/// Prints the wanted rows as they were after a record, in order.
+fn list(
+    reader: &mut dyn Reader,
+    seq: u64,
+    filter: &mut Filter,
+    printer: &mut RowPrinter,
+) -> anyhow::Result<()> {
+    let options = EngineOptions::default();
+    let sources = filter.source.is_some();
+    let part = |reader: &mut dyn Reader, asked: &Asked| {
+        Excerpt::load(reader, (seq, seq), asked, sources, &options).map(|excerpt| excerpt.at(seq, &options))
+    };
+    if let Some(asked) = filter.asked() {
+        return print(part(reader, &asked)?.engine(), 0..=u128::MAX, filter, printer);
+    }
+    let mut rest = 0;
+    if let Some(bound) = first_heads(reader, seq, HEAD_START_BYTES)? {
+        let first = part(reader, &Asked::Addresses(Arc::new(move |net| address_head(net) < bound)))?;
+        print(first.engine(), 0..bound, filter, printer)?;
+        rest = bound;
+    }
+    print(&state::at(reader, seq, &options)?, rest..=u128::MAX, filter, printer)
+}
+
+/// Prints the wanted rows of addresses whose heads lie in a range.
+fn print(
+    engine: &Engine,
+    heads: impl std::ops::RangeBounds<u128>,
+    filter: &mut Filter,
+    printer: &mut RowPrinter,
+) -> anyhow::Result<()> {
+    let clouds: Vec<&CloudModel> = engine.clouds().collect();
+    let mut failed = None;
+    let keep = |cloud: &CloudModel, row: &Row| filter.keeps(cloud, row);
+    let _ = rows_in_order(&clouds, &heads, keep, |row| match printer.row(&row) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    // Whoever waits for the first rows need not wait for the rest.
+    failed.map_or_else(|| printer.flush(), Err)?;
+    Ok(())
+}
+
+fn source_filter(flag: &str, text: &str) -> anyhow::Result<SourceFilter> {
+    if text == "internet" {
+        return Ok(SourceFilter::internet());
+    }
+    let wanted = "give an address, a prefix such as 198.51.100.0/24, or `internet`";
+    let prefix = read_prefix(text).ok_or_else(|| Failure::Usage(format!("{flag} {text}: {wanted}")))?;
+    Ok(SourceFilter::prefix(prefix))
+}
+
+fn prefix(flag: &str, text: &str) -> Result<IpNet, Failure> {
+    let wanted = "give an address, or a prefix such as 198.51.100.0/24";
+    read_prefix(text).ok_or_else(|| Failure::Usage(format!("{flag} {text}: {wanted}")))
+}
+
+fn read_prefix(text: &str) -> Option<IpNet> {
+    text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+}
