@@ -204,6 +204,9 @@ fn the_history_of_an_address_is_what_all_states_show() {
     let told: Vec<_> = ssh.iter().map(|line| (&line["row"]["port_id"], &line["seconds"])).collect();
     assert_eq!(told, [(&json!("p1"), &json!(1))]);
     assert_eq!(ssh[0]["intervals"][0]["closed"]["actor"]["user_id"], "u");
+    // `web` was open on `p1` twice.
+    let all = run(&["exposure", "history", "--store", &store, "--address", "10.0.0.1", "--port", "443"]);
+    assert_eq!((all.lines().count(), all.lines().last().unwrap().contains("in all")), (4, true), "{all}");
     let table = run(&asked);
     assert!(table.contains("still open") && table.lines().all(|line| line.chars().count() <= 100), "{table}");
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, StdoutLock, Write};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,12 +13,12 @@ use osel_core::ids::Id;
 use osel_core::model::{Row, sort_by_row, sort_rows};
 use serde::Serialize;
 
-use super::print::{CSV_HEAD, csv, csv_cell, ports, source};
+use super::print::{CSV_HEAD, MEASURED_ROWS, csv, csv_cell, ports, source};
 use super::source_filter;
-use super::who::Records;
+use super::who::{Cause, Records};
 use crate::cli::StoreArg;
 use crate::cli::open::{as_usage, moment};
-use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};
+use crate::cli::output::{Failure, OutputFormat, Stdout, Table, json_line, note, stdout};
 use crate::runtime::past::{Asked, Change, Excerpt, Timeline};
 
 /// Lists what opened and closed between two moments, each row with the record that did it and who was behind it.
@@ -74,8 +74,13 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let before = filter.is_some().then(|| excerpt.clone().at(from, &options));
     let sight = Sight { filter, before, project };
     let timeline = excerpt.at(from, &options);
-    let differences = if args.all { every_change(timeline, sight) } else { net_changes(timeline, &sight) };
-    print(&differences, args.output, Records::new(reader))?;
+    let mut printer = Printer::new(args.output, Records::new(reader))?;
+    if args.all {
+        every_change(timeline, sight, &mut printer)?;
+    } else {
+        printer.print(&net_changes(timeline, &sight))?;
+    }
+    printer.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,9 +113,8 @@ impl Sight {
     }
 }
 
-/// Every change, in order.
-fn every_change(mut timeline: Timeline, mut sight: Sight) -> Vec<Difference> {
-    let mut all = Vec::new();
+/// Prints every change, in order.
+fn every_change(mut timeline: Timeline, mut sight: Sight, printer: &mut Printer<'_>) -> anyhow::Result<()> {
     while let Some(Change { seq, opened, closed }) = timeline.next_change() {
         if let Some(before) = &mut sight.before {
             before.go_to(seq - 1);
@@ -120,10 +124,10 @@ fn every_change(mut timeline: Timeline, mut sight: Sight) -> Vec<Difference> {
             sort_rows(&mut rows);
             let mut changes = rows.into_iter().map(|row| Difference { is_opened, row, seq }).collect();
             sight.keep(&timeline, &mut changes);
-            all.append(&mut changes);
+            printer.print(&changes)?;
         }
     }
-    all
+    Ok(())
 }
 
 /// What is otherwise in the end than in the beginning, in the order of rows, with the last record that changed it.
@@ -176,52 +180,92 @@ struct Line<'a> {
     summary: Option<String>,
 }
 
-fn print(differences: &[Difference], format: OutputFormat, mut records: Records<'_>) -> anyhow::Result<()> {
-    let mut out = stdout();
-    if format == OutputFormat::Csv {
-        writeln!(out, "change,seq,time,event_type,user_id,user_name,{CSV_HEAD}")?;
+/// Prints differences, and looks up the records behind them.
+struct Printer<'a> {
+    out: BufWriter<Stdout<StdoutLock<'static>>>,
+    format: OutputFormat,
+    table: Table,
+    records: Records<'a>,
+    any: bool,
+}
+
+impl<'a> Printer<'a> {
+    fn new(format: OutputFormat, records: Records<'a>) -> anyhow::Result<Self> {
+        let mut out = stdout();
+        if format == OutputFormat::Csv {
+            writeln!(out, "change,seq,time,event_type,user_id,user_name,{CSV_HEAD}")?;
+        }
+        let table = Table::new(&["CHANGE", "ADDRESS", "PROTOCOL", "PORTS", "FROM", "TIME", "RECORD", "BY"]);
+        Ok(Self { out, format, table, records, any: false })
     }
-    let mut table = Table::new(&["CHANGE", "ADDRESS", "PROTOCOL", "PORTS", "FROM", "TIME", "RECORD", "BY"]);
-    for Difference { is_opened, row, seq } in differences {
-        let cause = records.cause(*seq)?;
-        let change = if *is_opened { "opened" } else { "closed" };
-        let document = RowDocument::from(row);
-        let time = cause.as_ref().map(|cause| cause.time.to_string());
-        match format {
-            OutputFormat::Table => table.row(vec![
-                change.to_owned(),
-                document.address.clone(),
-                document.protocol.clone(),
-                ports(&document),
-                source(&document.source),
-                time.map(|time| time.chars().take(19).collect()).unwrap_or_default(),
-                seq.to_string(),
-                cause.map(|cause| cause.who()).unwrap_or_default(),
-            ]),
-            OutputFormat::Csv => {
-                let text = |value: Option<&str>| csv_cell(value.unwrap_or_default());
-                let user = cause.as_ref().and_then(|cause| cause.actor.user_id).map(ToString::to_string);
-                let name = cause.as_ref().and_then(|cause| cause.actor.user_name);
-                let event_type = cause.as_ref().and_then(|cause| cause.event_type);
-                let (time, event_type, user, name) =
-                    (text(time.as_deref()), text(event_type), text(user.as_deref()), text(name));
-                writeln!(out, "{change},{seq},{time},{event_type},{user},{name},{}", csv(document))?;
-            }
-            OutputFormat::Json => {
-                let (mut event_type, mut kind, mut actor, mut summary) = (None, None, None, None);
-                if let Some(cause) = cause {
-                    (event_type, kind) = (cause.event_type, Some(cause.kind));
-                    (actor, summary) = (Some(cause.actor), Some(cause.summary));
+
+    fn print(&mut self, differences: &[Difference]) -> anyhow::Result<()> {
+        self.any |= !differences.is_empty();
+        for Difference { is_opened, row, seq } in differences {
+            let cause = self.records.cause(*seq)?;
+            let change = if *is_opened { "opened" } else { "closed" };
+            let document = RowDocument::from(row);
+            match self.format {
+                OutputFormat::Table => self.table.row(cells(change, *seq, &document, cause.as_ref())),
+                OutputFormat::Csv => {
+                    writeln!(self.out, "{}", csv_line(change, *seq, document, cause.as_ref()))?;
                 }
-                let line = Line { change, row: document, seq: *seq, time, event_type, kind, actor, summary };
-                json_line(&mut out, &line)?;
+                OutputFormat::Json => json_line(&mut self.out, &Line::new(change, *seq, document, cause))?,
+            }
+            if self.table.len() >= MEASURED_ROWS {
+                self.table.write_rows(&mut self.out)?;
             }
         }
+        Ok(())
     }
-    match format {
-        OutputFormat::Table if differences.is_empty() => note("nothing opened or closed"),
-        OutputFormat::Table => write!(out, "{table}")?,
-        _ => {}
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        match self.format {
+            OutputFormat::Table if !self.any => note("nothing opened or closed"),
+            OutputFormat::Table => self.table.write_rows(&mut self.out)?,
+            _ => {}
+        }
+        Ok(self.out.flush()?)
     }
-    Ok(out.flush()?)
+}
+
+fn cells(change: &str, seq: u64, row: &RowDocument, cause: Option<&Cause<'_>>) -> Vec<String> {
+    vec![
+        change.to_owned(),
+        row.address.clone(),
+        row.protocol.clone(),
+        ports(row),
+        source(&row.source),
+        cause.map(Cause::when).unwrap_or_default(),
+        seq.to_string(),
+        cause.map(Cause::who).unwrap_or_default(),
+    ]
+}
+
+fn csv_line(change: &str, seq: u64, row: RowDocument, cause: Option<&Cause<'_>>) -> String {
+    let text = |pick: fn(&Cause<'_>) -> Option<String>| csv_cell(&cause.and_then(pick).unwrap_or_default());
+    let time = text(|cause| Some(cause.time.to_string()));
+    let event_type = text(|cause| cause.event_type.map(str::to_owned));
+    let user = text(|cause| cause.actor.user_id.map(ToString::to_string));
+    let name = text(|cause| cause.actor.user_name.map(str::to_owned));
+    format!("{change},{seq},{time},{event_type},{user},{name},{}", csv(row))
+}
+
+impl<'a> Line<'a> {
+    fn new(change: &'static str, seq: u64, row: RowDocument, cause: Option<Cause<'a>>) -> Self {
+        let Some(Cause { time, kind, event_type, actor, summary, .. }) = cause else {
+            return Line {
+                change,
+                row,
+                seq,
+                time: None,
+                event_type: None,
+                kind: None,
+                actor: None,
+                summary: None,
+            };
+        };
+        let (time, kind, actor, summary) = (Some(time.to_string()), Some(kind), Some(actor), Some(summary));
+        Line { change, row, seq, time, event_type, kind, actor, summary }
+    }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::diff::Known;
 use super::overlaps;
 use super::print::{ports, source};
-use super::who::{Cause, Records};
+use super::who::Records;
 use crate::cli::StoreArg;
 use crate::cli::open::now;
 use crate::cli::output::{Failure, Table, json_line, note, stdout};
@@ -183,6 +183,16 @@ fn print(
                 ]),
             }
         }
+        if format == Format::Table && intervals.len() > 1 {
+            let sum = [String::new(), "in all".to_owned(), String::new(), how_long(seconds)];
+            let what = [
+                document.address.clone(),
+                document.protocol.clone(),
+                ports(&document),
+                source(&document.source),
+            ];
+            table.row(what.into_iter().chain([String::new()]).chain(sum).collect());
+        }
         if format == Format::Json {
             let is_open = intervals.last().is_some_and(|last| last.closed.is_none());
             json_line(&mut out, &Line { row: document, intervals: told, seconds, is_open })?;
@@ -214,15 +224,10 @@ impl Told {
         Ok(Self {
             as_of: Some(cause.as_of),
             document: Some(serde_json::to_value(&cause)?),
-            time: Some(short(&cause)),
+            time: Some(cause.when()),
             who: cause.who(),
         })
     }
-}
-
-/// The time to the second.
-fn short(cause: &Cause<'_>) -> String {
-    cause.time.to_string().chars().take(19).collect()
 }
 
 /// A time span in its two largest units.

@@ -8,7 +8,7 @@ use osel_core::model::Row;
 use crate::cli::output::{OutputFormat, Stdout, Table, json_line, note, stdout};
 
 /// How many rows a table's columns are measured by: more are printed as they come, however many there are.
-const MEASURED_ROWS: usize = 10_000;
+pub(super) const MEASURED_ROWS: usize = 10_000;
 
 /// Prints rows to standard output.
 pub(super) struct RowPrinter {

@@ -12,6 +12,9 @@ use crate::store::Reader;
 /// How many records are kept at hand: a change of a group opens rows on many ports, and they come in the order of their addresses.
 const AT_HAND_MAX: usize = 10_000;
 
+/// How much of a time in RFC 3339 goes to its seconds: `2026-11-21T03:12:00`.
+const SECONDS_CHARS: usize = 19;
+
 /// Records by their numbers.
 pub(super) struct Records<'a> {
     reader: &'a mut dyn Reader,
@@ -77,6 +80,11 @@ impl<'a> Records<'a> {
 }
 
 impl Cause<'_> {
+    /// The time to the second, for people.
+    pub(super) fn when(&self) -> String {
+        self.time.to_string().chars().take(SECONDS_CHARS).collect()
+    }
+
     /// Who it was, in a word: the user's name, else the id; else what kind of record tells it.
     pub(super) fn who(&self) -> String {
         let name = self.actor.user_name.map(str::to_owned);
