@@ -6,6 +6,7 @@
 mod change;
 mod message;
 mod object;
+mod object_services;
 
 pub use change::{
     AccessCall, Activity, Attempt, AuthMethod, Change, IdentityChange, InterfaceChange, Membership,
@@ -15,4 +16,7 @@ pub use message::{Actor, Compression, Digest, Event, Outcome, Properties, RawMes
 pub use object::{
     AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,
     RbacPolicy, Router, Rule, SecurityGroup, Subnet, Trunk, Version,
+};
+pub use object_services::{
+    AddressScope, FirewallGroup, FirewallPolicy, FirewallRule, Listener, LoadBalancer, Route, SubnetPool,
 };

@@ -15,6 +15,8 @@ mod members;
 mod permission;
 mod persist;
 mod row;
+mod service_state;
+mod services;
 mod stamp;
 mod state;
 mod table;
@@ -28,6 +30,10 @@ pub use delta::{Delta, Gap, MemberChange};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
 pub use row::{Row, RowKey, Via, net_text, sort_by_row, sort_rows};
+pub use service_state::{
+    AddressScopeState, FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState,
+    LoadBalancerState, SubnetPoolState,
+};
 pub use stamp::Stamp;
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
@@ -38,4 +44,4 @@ pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
 pub use view::View;
 
 // What states are made of: whoever looks at a model needs no other words.
-pub use crate::event::{Gateway, Kind, PortRange};
+pub use crate::event::{Gateway, Kind, PortRange, Route};
