@@ -9,12 +9,14 @@ mod from;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod not_modelled;
 mod reach;
 mod reach_document;
 
 pub use coverage::covered;
 pub use from::{SourceFilter, is_public};
 pub use judge::{Judged, JudgedRow, judge};
+pub use not_modelled::{GENERAL, NotModelled};
 pub use reach::{CandidateVerdict, Hop, Question, Reason, Verdict, reach, reach_any};
 pub use reach_document::{QuestionError, VerdictDocument, read_question};
 

@@ -190,13 +190,13 @@ state! {
     GroupState from event::SecurityGroup {
         /// Its name.
         name: Box<str>,
-        /// Whether replies pass by themselves.
-        stateful: bool,
+        /// Whether replies pass by themselves; nothing where nobody said, and then they do.
+        stateful: Option<bool>,
     }
 }
 merged! { GroupState from event::SecurityGroup, also { },
     1 name = Box::from("") => |name| name.clone();
-    2 stateful = true => |stateful| *stateful;
+    2 stateful = None => |stateful| Some(*stateful);
 }
 
 impl GroupState {
@@ -477,12 +477,12 @@ state! {
         port_id: Option<Id>,
         /// The ports it carries.
         sub_ports: Box<[Id]>,
-        /// Administrative state.
-        admin_state_up: bool,
+        /// Administrative state; nothing where nobody said, and then it is up.
+        admin_state_up: Option<bool>,
     }
 }
 merged! { TrunkState from event::Trunk, also { },
     1 port_id = None => |port| Some(port.clone());
     2 sub_ports = Box::default() => |ports| ports.clone().into();
-    3 admin_state_up = true => |up| *up;
+    3 admin_state_up = None => |up| Some(*up);
 }

@@ -82,6 +82,8 @@ pub trait View {
     fn subnets_of(&self, network: &Id) -> Vec<&SubnetState>;
     /// Whether any router has an extra route.
     fn has_extra_routes(&self) -> bool;
+    /// Whether any router has an extra route over this next hop.
+    fn is_next_hop(&self, address: IpAddr) -> bool;
     /// Routers with an extra route over this next hop, in order of their ids.
     fn routers_by_next_hop(&self, address: IpAddr) -> Vec<&RouterState>;
     /// The address scope of a network's addresses of one family; none for those that are in no scope.
@@ -285,6 +287,10 @@ impl View for CloudModel {
 
     fn has_extra_routes(&self) -> bool {
         !self.links.routers_by_next_hop.is_empty()
+    }
+
+    fn is_next_hop(&self, address: IpAddr) -> bool {
+        self.links.routers_by_next_hop.contains_key(&address)
     }
 
     fn routers_by_next_hop(&self, address: IpAddr) -> Vec<&RouterState> {
