@@ -8,6 +8,7 @@
 //!   shapes of a release, and the truth beside them. [`schedule`] does to its messages what a bus may do.
 //! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
+//! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
@@ -23,5 +24,6 @@ pub mod intake;
 pub mod judge;
 #[cfg(test)]
 mod listener;
+pub mod paths;
 pub mod random;
 pub mod schedule;
