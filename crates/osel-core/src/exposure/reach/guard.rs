@@ -15,8 +15,6 @@ use crate::model::{FirewallRuleState, Kind, ListenerState, LoadBalancerState, Po
 /// The most sorts of packets that are tried for one port: an open question with hundreds of rules on the way. Beyond it only those are
 /// tried that come first.
 const SORTS_MAX: usize = 4096;
-/// A protocol for experiments, which no rule names: it stands for all that are not named.
-const UNNAMED: u8 = 253;
 
 /// The guards on one way.
 #[derive(Debug)]
@@ -138,13 +136,15 @@ impl<'a, V: View> Guards<'a, V> {
         let listeners = || self.listeners.iter().flatten();
         let mut protocols = BTreeSet::from([asked.protocol.clone()]);
         if protocols.remove(&Protocol::Any) {
-            protocols.insert(Protocol::Number(UNNAMED));
             protocols.extend(permissions.iter().map(|permission| permission.protocol.clone()));
             protocols.extend(rules.iter().map(|rule| Protocol::read(rule.protocol.as_deref(), rule.ipv6)));
             protocols.extend(listeners().map(|listener| listener.transport()));
             // A rule for all protocols may have ports.
             protocols.insert(Protocol::Number(6));
             protocols.remove(&Protocol::Any);
+            // One that no rule names stands for all of those.
+            let mut numbers = (0..=u8::MAX).rev().map(Protocol::Number);
+            protocols.extend(numbers.find(|number| !protocols.contains(number)));
         }
         let ranges = permissions.iter().filter_map(|permission| permission.ports);
         let of_rules = rules.iter().filter_map(|rule| rule.destination_ports).map(both);
