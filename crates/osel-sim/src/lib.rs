@@ -9,6 +9,7 @@
 //! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
 //! - [`api`] serves a cloud as Keystone and Neutron would, and fails as they do.
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
+//! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
@@ -25,5 +26,6 @@ pub mod intake;
 pub mod judge;
 #[cfg(test)]
 mod listener;
+pub mod paths;
 pub mod random;
 pub mod schedule;

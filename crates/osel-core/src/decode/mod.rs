@@ -28,9 +28,11 @@ mod neutron;
 mod neutron_objects;
 mod notification;
 mod nova;
+mod octavia;
 mod other;
 mod redact;
 mod scan;
+mod service_objects;
 mod tape;
 #[cfg(test)]
 mod tests;

@@ -212,6 +212,13 @@ fn name_of(object: &Object) -> Option<Box<str>> {
         Object::Router(router) => &router.name,
         Object::Network(network) => &network.name,
         Object::Subnet(subnet) => &subnet.name,
+        Object::AddressScope(scope) => &scope.name,
+        Object::SubnetPool(pool) => &pool.name,
+        Object::FirewallGroup(group) => &group.name,
+        Object::FirewallPolicy(policy) => &policy.name,
+        Object::FirewallRule(rule) => &rule.name,
+        Object::LoadBalancer(balancer) => &balancer.name,
+        Object::Listener(listener) => &listener.name,
         Object::Rule(_)
         | Object::FloatingIp(_)
         | Object::Forwarding(_)

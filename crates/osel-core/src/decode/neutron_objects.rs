@@ -6,6 +6,7 @@
 use super::Named;
 use super::defect::{DefectKind, Fault};
 use super::fields::parse_prefix;
+use super::service_objects as services;
 use super::tape::{Token, Value};
 use crate::event::{
     AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,
@@ -30,6 +31,13 @@ pub(super) fn object(kind: Kind, body: Value<'_>) -> Result<Object, Fault> {
         Kind::Subnet => Object::Subnet(subnet(body)?),
         Kind::RbacPolicy => Object::RbacPolicy(rbac_policy(body)?),
         Kind::Trunk => Object::Trunk(trunk(body)?),
+        Kind::AddressScope => Object::AddressScope(services::address_scope(body)?),
+        Kind::SubnetPool => Object::SubnetPool(services::subnet_pool(body)?),
+        Kind::FirewallGroup => Object::FirewallGroup(services::firewall_group(body)?),
+        Kind::FirewallPolicy => Object::FirewallPolicy(services::firewall_policy(body)?),
+        Kind::FirewallRule => Object::FirewallRule(services::firewall_rule(body)?),
+        Kind::LoadBalancer => Object::LoadBalancer(services::load_balancer(body)?),
+        Kind::Listener => Object::Listener(services::listener(body)?),
     })
 }
 
@@ -51,13 +59,13 @@ pub(super) fn existing(kind: Kind, body: Value<'_>) -> Result<Object, Fault> {
 
 /// The members that all objects share, collected while the others are read.
 #[derive(Default)]
-struct Common {
+pub(super) struct Common {
     version: Version,
     tenant: Option<Option<Id>>,
 }
 
 impl Common {
-    fn take(&mut self, key: &[u8], value: Value<'_>) -> Result<(), Fault> {
+    pub(super) fn take(&mut self, key: &[u8], value: Value<'_>) -> Result<(), Fault> {
         match key {
             b"id" => self.version.id = value.id()?,
             b"revision_number" => self.version.revision = value.integer(0, i64::MAX)?.map(i64::unsigned_abs),
@@ -68,7 +76,7 @@ impl Common {
         Ok(())
     }
 
-    fn finish(self) -> Version {
+    pub(super) fn finish(self) -> Version {
         let mut version = self.version;
         if !matches!(version.project_id, Some(Some(_))) && self.tenant.is_some() {
             version.project_id = self.tenant;
@@ -190,7 +198,7 @@ fn ethertype(value: Value<'_>) -> Result<Option<bool>, Fault> {
     }
 }
 
-fn protocol(value: Value<'_>) -> Result<Option<Box<str>>, Fault> {
+pub(super) fn protocol(value: Value<'_>) -> Result<Option<Box<str>>, Fault> {
     match value.number() {
         Some(_) => Ok(value.integer(-1, 255)?.map(|number| number.to_string().into())),
         None => Ok(value.name()?.filter(|name| !name.is_empty())),
@@ -261,7 +269,7 @@ fn forwarding(body: Value<'_>) -> Result<Forwarding, Fault> {
 }
 
 /// `80`, `"80"` or `"80:90"`.
-fn port_range(value: Value<'_>) -> Result<Option<PortRange>, Fault> {
+pub(super) fn port_range(value: Value<'_>) -> Result<Option<PortRange>, Fault> {
     if value.number().is_some() || value.is_null() {
         let port = value.integer(0, 65_535)?.and_then(|port| u16::try_from(port).ok());
         return Ok(port.map(|port| PortRange { min: port, max: port }));
@@ -284,6 +292,8 @@ fn router(body: Value<'_>) -> Result<Router, Fault> {
             b"admin_state_up" => router.admin_state_up = value.flag()?,
             b"external_gateway_info" => first = Some(value),
             b"external_gateways" => all = Some(value),
+            b"routes" => router.routes = Some(value.list(services::route)?),
+            b"distributed" => router.distributed = value.flag()?,
             _ => common.take(key, value)?,
         }
     }
@@ -335,6 +345,8 @@ fn network(body: Value<'_>) -> Result<Network, Fault> {
             b"admin_state_up" => network.admin_state_up = value.flag()?,
             b"router:external" => network.external = value.flag()?,
             b"shared" => network.shared = value.flag()?,
+            b"ipv4_address_scope" => network.ipv4_address_scope = Some(value.id()?),
+            b"ipv6_address_scope" => network.ipv6_address_scope = Some(value.id()?),
             _ => common.take(key, value)?,
         }
     }
@@ -349,6 +361,8 @@ fn subnet(body: Value<'_>) -> Result<Subnet, Fault> {
             b"name" => subnet.name = value.name()?,
             b"network_id" => subnet.network_id = value.id()?,
             b"cidr" => subnet.cidr = value.prefix()?,
+            b"gateway_ip" => subnet.gateway_ip = Some(value.address()?),
+            b"subnetpool_id" => subnet.subnetpool_id = Some(value.id()?),
             _ => common.take(key, value)?,
         }
     }
@@ -379,6 +393,7 @@ fn trunk(body: Value<'_>) -> Result<Trunk, Fault> {
     for (key, value) in body.members() {
         match key {
             b"port_id" => trunk.port_id = value.id()?,
+            b"admin_state_up" => trunk.admin_state_up = value.flag()?,
             b"sub_ports" => {
                 trunk.sub_ports = Some(value.list(|entry| match entry.object_or_null()? {
                     Some(entry) => entry.get("port_id").map_or(Ok(None), Value::id),

@@ -12,7 +12,9 @@ use super::defect::{Defect, DefectKind, Fault};
 use super::envelope::{self, BODY_BYTES_MAX, Envelope};
 use super::scan::{Scratch, scan};
 use super::tape::{Span, Tape, Value};
-use super::{Decoded, audit, cinder, escape, glance, keystone, neutron, nova, other, redact, unparsed};
+use super::{
+    Decoded, audit, cinder, escape, glance, keystone, neutron, nova, octavia, other, redact, unparsed,
+};
 use crate::event::{Actor, Change, Digest, Event, Outcome, RawMessage, Target};
 use crate::ids::{ID_BYTES_MAX, Id};
 use crate::time::Timestamp;
@@ -352,6 +354,7 @@ fn meaning(notice: Notice<'_>) -> Result<Meaning, Fault> {
         "identity" => keystone::read(notice),
         "audit" | "http" | "objectstore" => audit::read(notice),
         "image" | "task" | "metadef_namespace" => glance::read(notice),
+        "octavia" => octavia::read(notice)?.or_else(|| other::read(notice)),
         _ => nova::read(notice).or_else(|| cinder::read(notice)).or_else(|| other::read(notice)),
     };
     Ok(meaning.unwrap_or_else(|| Meaning::unmodelled(notice)))

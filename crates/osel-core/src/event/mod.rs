@@ -7,6 +7,7 @@ mod change;
 mod message;
 mod name_kind;
 mod object;
+mod object_services;
 
 pub use change::{
     AccessCall, Activity, Attempt, AuthMethod, Change, IdentityChange, InterfaceChange, Membership,
@@ -17,4 +18,7 @@ pub use name_kind::NameKind;
 pub use object::{
     AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,
     RbacPolicy, Router, Rule, SecurityGroup, Subnet, Trunk, Version,
+};
+pub use object_services::{
+    AddressScope, FirewallGroup, FirewallPolicy, FirewallRule, Listener, LoadBalancer, Route, SubnetPool,
 };

@@ -8,6 +8,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::object_services::{
+    AddressScope, FirewallGroup, FirewallPolicy, FirewallRule, Listener, LoadBalancer, Route, SubnetPool,
+};
 use crate::ids::Id;
 
 /// What the cloud model knows.
@@ -35,11 +38,25 @@ pub enum Kind {
     RbacPolicy,
     /// `trunk`
     Trunk,
+    /// `address_scope`
+    AddressScope,
+    /// `subnetpool`
+    SubnetPool,
+    /// `firewall_group`
+    FirewallGroup,
+    /// `firewall_policy`
+    FirewallPolicy,
+    /// `firewall_rule`
+    FirewallRule,
+    /// `loadbalancer`
+    LoadBalancer,
+    /// `listener`
+    Listener,
 }
 
 impl Kind {
     /// Every kind, in the order in which an inventory is read.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::Network,
         Self::Subnet,
         Self::Router,
@@ -51,6 +68,13 @@ impl Kind {
         Self::Forwarding,
         Self::RbacPolicy,
         Self::Trunk,
+        Self::AddressScope,
+        Self::SubnetPool,
+        Self::FirewallGroup,
+        Self::FirewallPolicy,
+        Self::FirewallRule,
+        Self::LoadBalancer,
+        Self::Listener,
     ];
 
     /// The resource's name in the API, singular.
@@ -67,6 +91,13 @@ impl Kind {
             Self::Subnet => "subnet",
             Self::RbacPolicy => "rbac_policy",
             Self::Trunk => "trunk",
+            Self::AddressScope => "address_scope",
+            Self::SubnetPool => "subnetpool",
+            Self::FirewallGroup => "firewall_group",
+            Self::FirewallPolicy => "firewall_policy",
+            Self::FirewallRule => "firewall_rule",
+            Self::LoadBalancer => "loadbalancer",
+            Self::Listener => "listener",
         }
     }
 
@@ -84,6 +115,13 @@ impl Kind {
             Self::Subnet => "subnets",
             Self::RbacPolicy => "rbac_policies",
             Self::Trunk => "trunks",
+            Self::AddressScope => "address_scopes",
+            Self::SubnetPool => "subnetpools",
+            Self::FirewallGroup => "firewall_groups",
+            Self::FirewallPolicy => "firewall_policies",
+            Self::FirewallRule => "firewall_rules",
+            Self::LoadBalancer => "loadbalancers",
+            Self::Listener => "listeners",
         }
     }
 
@@ -108,6 +146,13 @@ pub enum Object {
     Subnet(Subnet),
     RbacPolicy(RbacPolicy),
     Trunk(Trunk),
+    AddressScope(AddressScope),
+    SubnetPool(SubnetPool),
+    FirewallGroup(FirewallGroup),
+    FirewallPolicy(FirewallPolicy),
+    FirewallRule(FirewallRule),
+    LoadBalancer(LoadBalancer),
+    Listener(Listener),
 }
 
 macro_rules! each_object {
@@ -124,6 +169,13 @@ macro_rules! each_object {
             Object::Subnet($body) => $do,
             Object::RbacPolicy($body) => $do,
             Object::Trunk($body) => $do,
+            Object::AddressScope($body) => $do,
+            Object::SubnetPool($body) => $do,
+            Object::FirewallGroup($body) => $do,
+            Object::FirewallPolicy($body) => $do,
+            Object::FirewallRule($body) => $do,
+            Object::LoadBalancer($body) => $do,
+            Object::Listener($body) => $do,
         }
     };
 }
@@ -143,6 +195,13 @@ impl Object {
             Self::Subnet(_) => Kind::Subnet,
             Self::RbacPolicy(_) => Kind::RbacPolicy,
             Self::Trunk(_) => Kind::Trunk,
+            Self::AddressScope(_) => Kind::AddressScope,
+            Self::SubnetPool(_) => Kind::SubnetPool,
+            Self::FirewallGroup(_) => Kind::FirewallGroup,
+            Self::FirewallPolicy(_) => Kind::FirewallPolicy,
+            Self::FirewallRule(_) => Kind::FirewallRule,
+            Self::LoadBalancer(_) => Kind::LoadBalancer,
+            Self::Listener(_) => Kind::Listener,
         }
     }
 
@@ -320,6 +379,10 @@ pub struct Router {
     pub admin_state_up: Option<bool>,
     /// `external_gateway_info` and `external_gateways`, without repetition; empty for none.
     pub gateways: Option<Vec<Gateway>>,
+    /// `routes`
+    pub routes: Option<Vec<Route>>,
+    /// `distributed`
+    pub distributed: Option<bool>,
 }
 
 /// `network`
@@ -335,6 +398,10 @@ pub struct Network {
     pub external: Option<bool>,
     /// `shared`
     pub shared: Option<bool>,
+    /// `ipv4_address_scope`
+    pub ipv4_address_scope: Option<Option<Id>>,
+    /// `ipv6_address_scope`
+    pub ipv6_address_scope: Option<Option<Id>>,
 }
 
 /// `subnet`
@@ -348,6 +415,10 @@ pub struct Subnet {
     pub network_id: Option<Id>,
     /// `cidr`
     pub cidr: Option<IpNet>,
+    /// `gateway_ip`
+    pub gateway_ip: Option<Option<IpAddr>>,
+    /// `subnetpool_id`
+    pub subnetpool_id: Option<Option<Id>>,
 }
 
 /// `rbac_policy`
@@ -374,4 +445,6 @@ pub struct Trunk {
     pub port_id: Option<Id>,
     /// The ports of `sub_ports`
     pub sub_ports: Option<Vec<Id>>,
+    /// `admin_state_up`
+    pub admin_state_up: Option<bool>,
 }

@@ -9,6 +9,7 @@ mod from;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod not_modelled;
 mod ordered;
 mod reach;
 mod reach_document;
@@ -16,6 +17,7 @@ mod reach_document;
 pub use coverage::covered;
 pub use from::{SourceFilter, is_public};
 pub use judge::{Judged, JudgedRow, judge, judge_parts};
+pub use not_modelled::{GENERAL, NotModelled};
 pub use ordered::rows_in_order;
 pub use reach::{CandidateVerdict, Hop, Question, Reason, Verdict, reach, reach_any};
 pub use reach_document::{QuestionError, VerdictDocument, read_question};

@@ -142,6 +142,9 @@ pub struct VerdictDocument<'a> {
     path: Vec<HopDocument<'a>>,
     rule_id: Option<&'a Id>,
     candidates: Vec<CandidateDocument<'a>>,
+    /// Left out where there is nothing to say: the contract does not have it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_modelled: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -173,6 +176,7 @@ impl<'a> From<&'a Verdict> for VerdictDocument<'a> {
             path: path(&verdict.path),
             rule_id: verdict.rule_id.as_ref(),
             candidates: verdict.candidates.iter().map(CandidateDocument::from).collect(),
+            not_modelled: verdict.not_modelled.iter().map(|what| what.text()).collect(),
         }
     }
 }
@@ -206,7 +210,7 @@ fn path(hops: &[Hop]) -> Vec<HopDocument<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exposure::Reason;
+    use crate::exposure::{NotModelled, Reason};
     use crate::model::{Kind, Via};
 
     fn error(text: &str) -> String {
@@ -301,6 +305,7 @@ mod tests {
             reason: Reason::Admitted,
             rule_id: None,
             path: path.clone(),
+            not_modelled: Vec::new(),
         };
         let verdict = Verdict {
             reachable: true,
@@ -308,6 +313,7 @@ mod tests {
             path,
             rule_id: None,
             candidates: vec![candidate],
+            not_modelled: Vec::new(),
         };
         let json = serde_json::to_string(&VerdictDocument::from(&verdict));
         let path = r#"[{"type":"port","id":"p1","name":null,"note":"port security is off"}]"#;
@@ -321,5 +327,15 @@ mod tests {
             "}]}",
         ];
         assert_eq!(json.ok(), Some(expected.concat()));
+    }
+
+    #[test]
+    fn an_answer_says_what_it_does_not_know() {
+        let not_modelled = vec![NotModelled::Pools];
+        let (path, candidates) = (Vec::new(), Vec::new());
+        let reason = Reason::Admitted;
+        let verdict = Verdict { reachable: true, reason, path, rule_id: None, candidates, not_modelled };
+        let json = serde_json::to_value(VerdictDocument::from(&verdict)).unwrap_or_default();
+        assert_eq!(json["not_modelled"], serde_json::json!([NotModelled::Pools.text()]));
     }
 }

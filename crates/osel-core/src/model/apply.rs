@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::changes::{Changes, Teller, Telling, admit, merge};
-use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap};
+use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap, with_table};
 use super::delta::{Delta, Gap};
 use super::state::{Interface, PortState, Standing, State};
 use super::table::Slot;
@@ -92,9 +92,16 @@ impl CloudModel {
             Object::Network(network) => {
                 merge(&mut self.networks, Kind::Network, id, network, telling, changes);
             }
-            Object::Trunk(trunk) => merge(&mut self.trunks, Kind::Trunk, id, trunk, telling, changes),
             Object::Subnet(subnet) => self.tell_subnet(id, subnet, telling, changes),
             Object::RbacPolicy(policy) => self.tell_rbac_policy(id, policy, telling, changes),
+            Object::Trunk(_)
+            | Object::AddressScope(_)
+            | Object::SubnetPool(_)
+            | Object::FirewallGroup(_)
+            | Object::FirewallPolicy(_)
+            | Object::FirewallRule(_)
+            | Object::LoadBalancer(_)
+            | Object::Listener(_) => self.tell_service(id, object, telling, changes),
         }
     }
 
@@ -119,17 +126,10 @@ impl CloudModel {
     /// Whether anybody described the object; one that others only name is not known.
     pub fn knows(&self, kind: Kind, id: &Id) -> bool {
         match kind {
-            Kind::Port => self.ports.slot(id).is_some(),
+            // These two are there too while others only name them.
             Kind::SecurityGroup => self.groups.get(id).is_some_and(|group| group.described()),
-            Kind::Rule => self.rules.slot(id).is_some(),
-            Kind::AddressGroup => self.address_groups.slot(id).is_some(),
-            Kind::FloatingIp => self.floating_ips.slot(id).is_some(),
-            Kind::Forwarding => self.forwardings.slot(id).is_some(),
-            Kind::Router => self.routers.slot(id).is_some(),
             Kind::Network => self.networks.get(id).is_some_and(|network| network.stamps().said() != 0),
-            Kind::Subnet => self.subnets.slot(id).is_some(),
-            Kind::RbacPolicy => self.rbac_policies.slot(id).is_some(),
-            Kind::Trunk => self.trunks.slot(id).is_some(),
+            _ => with_table!(self, kind, table => table.slot(id).is_some()),
         }
     }
 
@@ -344,17 +344,25 @@ impl CloudModel {
         }
     }
 
-    /// Changes a router and the list of its outer addresses.
+    /// Changes a router, the list of its outer addresses and that of its next hops.
     pub(super) fn relink_router(&mut self, id: &Id, change: impl FnOnce(&mut Self)) {
         if let Some(slot) = self.routers.slot(id) {
-            for address in self.routers.at(slot).gateway_addresses() {
+            let router = self.routers.at(slot);
+            for address in router.gateway_addresses() {
                 unmap(&mut self.links.routers_by_gateway, &address, slot);
+            }
+            for next_hop in router.next_hops() {
+                unmap(&mut self.links.routers_by_next_hop, &next_hop, slot);
             }
         }
         change(self);
         if let Some(slot) = self.routers.slot(id) {
-            for address in self.routers.at(slot).gateway_addresses() {
+            let router = self.routers.at(slot);
+            for address in router.gateway_addresses() {
                 self.links.routers_by_gateway.entry(address).or_default().push(slot);
+            }
+            for next_hop in router.next_hops() {
+                self.links.routers_by_next_hop.entry(next_hop).or_default().push(slot);
             }
         }
     }

@@ -224,4 +224,7 @@ macro_rules! versioned {
         })*
     };
 }
-versioned!(Port SecurityGroup Rule AddressGroup FloatingIp Forwarding Router Network Subnet RbacPolicy Trunk);
+versioned! {
+    Port SecurityGroup Rule AddressGroup FloatingIp Forwarding Router Network Subnet RbacPolicy Trunk
+    AddressScope SubnetPool FirewallGroup FirewallPolicy FirewallRule LoadBalancer Listener
+}

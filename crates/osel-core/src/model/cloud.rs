@@ -10,6 +10,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::permission::host;
+use super::service_state::{
+    AddressScopeState, FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState,
+    LoadBalancerState, SubnetPoolState,
+};
 use super::stamp::KindRead;
 use super::state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
@@ -51,6 +55,13 @@ pub struct CloudModel {
     pub(super) subnets: Table<SubnetState>,
     pub(super) rbac_policies: Table<RbacPolicyState>,
     pub(super) trunks: Table<TrunkState>,
+    pub(super) address_scopes: Table<AddressScopeState>,
+    pub(super) subnet_pools: Table<SubnetPoolState>,
+    pub(super) firewall_groups: Table<FirewallGroupState>,
+    pub(super) firewall_policies: Table<FirewallPolicyState>,
+    pub(super) firewall_rules: Table<FirewallRuleState>,
+    pub(super) load_balancers: Table<LoadBalancerState>,
+    pub(super) listeners: Table<ListenerState>,
     pub(super) links: Links,
     pub(super) tombstones: Tombstones,
     /// When each kind was last read as a whole: an object that was not there then is not made by an earlier message, and one that was
@@ -90,6 +101,13 @@ pub(super) struct Links {
     pub(super) routers_by_gateway: Map<IpAddr, Vec<Slot>>,
     /// Policies that make a network external.
     pub(super) external_by_policy: Map<Id, Vec<Slot>>,
+    /// Routers by the next hops of their extra routes.
+    pub(super) routers_by_next_hop: Map<IpAddr, Vec<Slot>>,
+    /// Trunks by the ports they carry.
+    pub(super) trunks_by_sub_port: Map<Id, Vec<Slot>>,
+    pub(super) firewall_groups_by_port: Map<Id, Vec<Slot>>,
+    pub(super) load_balancers_by_port: Map<Id, Vec<Slot>>,
+    pub(super) listeners_by_load_balancer: Map<Id, Vec<Slot>>,
 }
 
 impl Links {
@@ -179,6 +197,87 @@ pub(super) fn unmap<K: std::hash::Hash + Eq>(map: &mut Map<K, Vec<Slot>>, key: &
     }
 }
 
+/// Does the same with the table of a kind, whatever type its objects have.
+macro_rules! with_table {
+    ($model:expr, $kind:expr, $table:ident => $do:expr) => {
+        match $kind {
+            Kind::Port => {
+                let $table = &$model.ports;
+                $do
+            }
+            Kind::SecurityGroup => {
+                let $table = &$model.groups;
+                $do
+            }
+            Kind::Rule => {
+                let $table = &$model.rules;
+                $do
+            }
+            Kind::AddressGroup => {
+                let $table = &$model.address_groups;
+                $do
+            }
+            Kind::FloatingIp => {
+                let $table = &$model.floating_ips;
+                $do
+            }
+            Kind::Forwarding => {
+                let $table = &$model.forwardings;
+                $do
+            }
+            Kind::Router => {
+                let $table = &$model.routers;
+                $do
+            }
+            Kind::Network => {
+                let $table = &$model.networks;
+                $do
+            }
+            Kind::Subnet => {
+                let $table = &$model.subnets;
+                $do
+            }
+            Kind::RbacPolicy => {
+                let $table = &$model.rbac_policies;
+                $do
+            }
+            Kind::Trunk => {
+                let $table = &$model.trunks;
+                $do
+            }
+            Kind::AddressScope => {
+                let $table = &$model.address_scopes;
+                $do
+            }
+            Kind::SubnetPool => {
+                let $table = &$model.subnet_pools;
+                $do
+            }
+            Kind::FirewallGroup => {
+                let $table = &$model.firewall_groups;
+                $do
+            }
+            Kind::FirewallPolicy => {
+                let $table = &$model.firewall_policies;
+                $do
+            }
+            Kind::FirewallRule => {
+                let $table = &$model.firewall_rules;
+                $do
+            }
+            Kind::LoadBalancer => {
+                let $table = &$model.load_balancers;
+                $do
+            }
+            Kind::Listener => {
+                let $table = &$model.listeners;
+                $do
+            }
+        }
+    };
+}
+pub(super) use with_table;
+
 impl CloudModel {
     /// A region of which nothing is known yet.
     pub fn new(region: Option<Arc<str>>, options: ModelOptions) -> Self {
@@ -197,19 +296,7 @@ impl CloudModel {
 
     /// How many objects of a kind are known; groups and networks that are only named by others count too.
     pub fn count(&self, kind: Kind) -> usize {
-        match kind {
-            Kind::Port => self.ports.len(),
-            Kind::SecurityGroup => self.groups.len(),
-            Kind::Rule => self.rules.len(),
-            Kind::AddressGroup => self.address_groups.len(),
-            Kind::FloatingIp => self.floating_ips.len(),
-            Kind::Forwarding => self.forwardings.len(),
-            Kind::Router => self.routers.len(),
-            Kind::Network => self.networks.len(),
-            Kind::Subnet => self.subnets.len(),
-            Kind::RbacPolicy => self.rbac_policies.len(),
-            Kind::Trunk => self.trunks.len(),
-        }
+        with_table!(self, kind, table => table.len())
     }
 
     /// One allocation for a word that many objects have.

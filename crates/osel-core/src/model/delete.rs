@@ -67,7 +67,14 @@ impl CloudModel {
             Kind::RbacPolicy => self.relink_policy(id, |model| {
                 note(model.rbac_policies.remove(id).is_some(), kind, id, changes);
             }),
-            Kind::Trunk => note(self.trunks.remove(id).is_some(), kind, id, changes),
+            Kind::Trunk
+            | Kind::AddressScope
+            | Kind::SubnetPool
+            | Kind::FirewallGroup
+            | Kind::FirewallPolicy
+            | Kind::FirewallRule
+            | Kind::LoadBalancer
+            | Kind::Listener => self.remove_service(kind, id, changes),
         }
     }
 
@@ -189,7 +196,7 @@ impl CloudModel {
     }
 }
 
-fn note(removed: bool, kind: Kind, id: &Id, changes: &mut Changes) {
+pub(super) fn note(removed: bool, kind: Kind, id: &Id, changes: &mut Changes) {
     if removed {
         changes.touch(kind, id);
     }

@@ -16,6 +16,8 @@ mod members;
 mod permission;
 mod persist;
 mod row;
+mod service_state;
+mod services;
 mod shown;
 mod stamp;
 mod state;
@@ -32,6 +34,10 @@ pub use difference::{Difference, Merged};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
 pub use row::{Row, RowKey, Via, address_head, net_text, sort_by_row, sort_rows};
+pub use service_state::{
+    AddressScopeState, FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState,
+    LoadBalancerState, SubnetPoolState,
+};
 pub use shown::given;
 pub use stamp::{CLOCK_SKEW_SECONDS, Fields, Stamp};
 pub use state::{
@@ -44,4 +50,4 @@ pub use view::View;
 pub use words::{Words, words};
 
 // What states are made of: whoever looks at a model needs no other words.
-pub use crate::event::{Gateway, Kind, PortRange};
+pub use crate::event::{Gateway, Kind, PortRange, Route};

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::changes::Changes;
 use super::cloud::CloudModel;
 use super::delta::Delta;
+use super::service_state::{
+    AddressScopeState, FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState,
+    LoadBalancerState, SubnetPoolState,
+};
 use super::stamp::{FieldStamps, Fields, KindRead};
 use super::state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
@@ -21,7 +25,7 @@ use crate::ids::Id;
 use crate::time::Timestamp;
 
 /// The form of the lines; raised with every change to a state's fields.
-pub const MODEL_FORMAT: u32 = 3;
+pub const MODEL_FORMAT: u32 = 4;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,13 @@ pub enum StateLine {
     Subnet(SubnetState),
     RbacPolicy(RbacPolicyState),
     Trunk(TrunkState),
+    AddressScope(AddressScopeState),
+    SubnetPool(SubnetPoolState),
+    FirewallGroup(FirewallGroupState),
+    FirewallPolicy(FirewallPolicyState),
+    FirewallRule(Box<FirewallRuleState>),
+    LoadBalancer(LoadBalancerState),
+    Listener(ListenerState),
     /// The object is not there any more.
     Gone {
         kind: Kind,
@@ -79,6 +90,13 @@ impl StateLine {
             Self::Subnet(subnet) => of(Kind::Subnet, subnet),
             Self::RbacPolicy(policy) => of(Kind::RbacPolicy, policy),
             Self::Trunk(trunk) => of(Kind::Trunk, trunk),
+            Self::AddressScope(object) => of(Kind::AddressScope, object),
+            Self::SubnetPool(object) => of(Kind::SubnetPool, object),
+            Self::FirewallGroup(object) => of(Kind::FirewallGroup, object),
+            Self::FirewallPolicy(object) => of(Kind::FirewallPolicy, object),
+            Self::FirewallRule(object) => of(Kind::FirewallRule, &**object),
+            Self::LoadBalancer(object) => of(Kind::LoadBalancer, object),
+            Self::Listener(object) => of(Kind::Listener, object),
             Self::Gone { .. } | Self::Tombstone { .. } | Self::ReadAt { .. } => None,
         }
     }
@@ -130,6 +148,13 @@ impl CloudModel {
             Kind::Subnet => StateLine::Subnet(self.subnets.get(id)?.clone()),
             Kind::RbacPolicy => StateLine::RbacPolicy(self.rbac_policies.get(id)?.clone()),
             Kind::Trunk => StateLine::Trunk(self.trunks.get(id)?.clone()),
+            Kind::AddressScope => StateLine::AddressScope(self.address_scopes.get(id)?.clone()),
+            Kind::SubnetPool => StateLine::SubnetPool(self.subnet_pools.get(id)?.clone()),
+            Kind::FirewallGroup => StateLine::FirewallGroup(self.firewall_groups.get(id)?.clone()),
+            Kind::FirewallPolicy => StateLine::FirewallPolicy(self.firewall_policies.get(id)?.clone()),
+            Kind::FirewallRule => StateLine::FirewallRule(Box::new(self.firewall_rules.get(id)?.clone())),
+            Kind::LoadBalancer => StateLine::LoadBalancer(self.load_balancers.get(id)?.clone()),
+            Kind::Listener => StateLine::Listener(self.listeners.get(id)?.clone()),
         })
     }
 
@@ -181,20 +206,35 @@ impl CloudModel {
             }
             StateLine::Subnet(subnet) => {
                 let id = subnet.id.clone();
-                self.relink_subnet(&id, |model| put(&mut model.subnets, &id, subnet));
+                self.relink_subnet(&id, |model| put(&mut model.subnets, subnet));
             }
             StateLine::RbacPolicy(policy) => {
                 let id = policy.id.clone();
-                self.relink_policy(&id, |model| put(&mut model.rbac_policies, &id, policy));
+                self.relink_policy(&id, |model| put(&mut model.rbac_policies, policy));
             }
-            StateLine::SecurityGroup(group) => put(&mut self.groups, &group.id.clone(), group),
-            StateLine::AddressGroup(group) => put(&mut self.address_groups, &group.id.clone(), group),
+            StateLine::SecurityGroup(group) => put(&mut self.groups, group),
+            StateLine::AddressGroup(group) => put(&mut self.address_groups, group),
             StateLine::Router(router) => {
                 let id = router.id.clone();
-                self.relink_router(&id, |model| put(&mut model.routers, &id, router));
+                self.relink_router(&id, |model| put(&mut model.routers, router));
             }
-            StateLine::Network(network) => put(&mut self.networks, &network.id.clone(), network),
-            StateLine::Trunk(trunk) => put(&mut self.trunks, &trunk.id.clone(), trunk),
+            StateLine::Network(network) => put(&mut self.networks, network),
+            StateLine::Trunk(trunk) => {
+                self.relink_trunk(&trunk.id.clone(), |table| put(table, trunk));
+            }
+            StateLine::AddressScope(scope) => put(&mut self.address_scopes, scope),
+            StateLine::SubnetPool(pool) => put(&mut self.subnet_pools, pool),
+            StateLine::FirewallGroup(group) => {
+                self.relink_firewall_group(&group.id.clone(), |table| put(table, group));
+            }
+            StateLine::FirewallPolicy(policy) => put(&mut self.firewall_policies, policy),
+            StateLine::FirewallRule(rule) => put(&mut self.firewall_rules, *rule),
+            StateLine::LoadBalancer(balancer) => {
+                self.relink_load_balancer(&balancer.id.clone(), |table| put(table, balancer));
+            }
+            StateLine::Listener(listener) => {
+                self.relink_listener(&listener.id.clone(), |table| put(table, listener));
+            }
             StateLine::Gone { kind, id } => self.remove(kind, &id, changes),
             StateLine::Tombstone { kind, id, died, learnt } => self.tombstones.bury(kind, &id, died, learnt),
             StateLine::ReadAt { kind, at, given } => {
@@ -208,7 +248,7 @@ fn told<T: State + Clone>(table: &Table<T>, id: &Id) -> Option<T> {
     table.get(id).filter(|object| object.stamps().said() != 0).cloned()
 }
 
-fn put<T: State>(table: &mut Table<T>, id: &Id, state: T) {
-    let slot = table.slot_or_insert(id);
+fn put<T: State>(table: &mut Table<T>, state: T) {
+    let slot = table.slot_or_insert(state.id());
     *table.at_mut(slot) = state;
 }

@@ -63,6 +63,34 @@ macro_rules! with_table {
                 let $table = &$model.trunks;
                 $do
             }
+            Kind::AddressScope => {
+                let $table = &$model.address_scopes;
+                $do
+            }
+            Kind::SubnetPool => {
+                let $table = &$model.subnet_pools;
+                $do
+            }
+            Kind::FirewallGroup => {
+                let $table = &$model.firewall_groups;
+                $do
+            }
+            Kind::FirewallPolicy => {
+                let $table = &$model.firewall_policies;
+                $do
+            }
+            Kind::FirewallRule => {
+                let $table = &$model.firewall_rules;
+                $do
+            }
+            Kind::LoadBalancer => {
+                let $table = &$model.load_balancers;
+                $do
+            }
+            Kind::Listener => {
+                let $table = &$model.listeners;
+                $do
+            }
         }
     };
     ($model:ident mut, $kind:expr, $table:ident => $do:expr) => {
@@ -109,6 +137,34 @@ macro_rules! with_table {
             }
             Kind::Trunk => {
                 let $table = &mut $model.trunks;
+                $do
+            }
+            Kind::AddressScope => {
+                let $table = &mut $model.address_scopes;
+                $do
+            }
+            Kind::SubnetPool => {
+                let $table = &mut $model.subnet_pools;
+                $do
+            }
+            Kind::FirewallGroup => {
+                let $table = &mut $model.firewall_groups;
+                $do
+            }
+            Kind::FirewallPolicy => {
+                let $table = &mut $model.firewall_policies;
+                $do
+            }
+            Kind::FirewallRule => {
+                let $table = &mut $model.firewall_rules;
+                $do
+            }
+            Kind::LoadBalancer => {
+                let $table = &mut $model.load_balancers;
+                $do
+            }
+            Kind::Listener => {
+                let $table = &mut $model.listeners;
                 $do
             }
         }
@@ -224,6 +280,13 @@ impl CloudModel {
             Object::Subnet(told) => is_news(&self.subnets, id, told, &telling),
             Object::RbacPolicy(told) => is_news(&self.rbac_policies, id, told, &telling),
             Object::Trunk(told) => is_news(&self.trunks, id, told, &telling),
+            Object::AddressScope(told) => is_news(&self.address_scopes, id, told, &telling),
+            Object::SubnetPool(told) => is_news(&self.subnet_pools, id, told, &telling),
+            Object::FirewallGroup(told) => is_news(&self.firewall_groups, id, told, &telling),
+            Object::FirewallPolicy(told) => is_news(&self.firewall_policies, id, told, &telling),
+            Object::FirewallRule(told) => is_news(&self.firewall_rules, id, told, &telling),
+            Object::LoadBalancer(told) => is_news(&self.load_balancers, id, told, &telling),
+            Object::Listener(told) => is_news(&self.listeners, id, told, &telling),
         }
     }
 
@@ -281,6 +344,13 @@ pub fn given(object: &Object) -> Fields {
         Object::Subnet(told) => super::SubnetState::given(told),
         Object::RbacPolicy(told) => super::RbacPolicyState::given(told),
         Object::Trunk(told) => super::TrunkState::given(told),
+        Object::AddressScope(told) => super::AddressScopeState::given(told),
+        Object::SubnetPool(told) => super::SubnetPoolState::given(told),
+        Object::FirewallGroup(told) => super::FirewallGroupState::given(told),
+        Object::FirewallPolicy(told) => super::FirewallPolicyState::given(told),
+        Object::FirewallRule(told) => super::FirewallRuleState::given(told),
+        Object::LoadBalancer(told) => super::LoadBalancerState::given(told),
+        Object::Listener(told) => super::ListenerState::given(told),
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::floating::forwarding_id;
 use super::permission::{Permission, Source};
 use super::stamp::{FieldStamps, Fields};
-use crate::event::{self, FixedIp, Gateway, PortRange};
+use crate::event::{self, FixedIp, Gateway, PortRange, Route};
 use crate::ids::Id;
 use crate::time::Timestamp;
 
@@ -37,7 +37,7 @@ pub trait State {
 }
 
 /// Whether a field has the value that is assumed when it is not written down.
-fn absent<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -97,6 +97,8 @@ macro_rules! merged {
         }
     };
 }
+
+pub(super) use {merged, state};
 
 /// What `router.interface.create` says of a port; of two the later one counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,10 +190,13 @@ state! {
     GroupState from event::SecurityGroup {
         /// Its name.
         name: Box<str>,
+        /// Whether replies pass by themselves; nothing where nobody said, and then they do.
+        stateful: Option<bool>,
     }
 }
 merged! { GroupState from event::SecurityGroup, also { },
     1 name = Box::from("") => |name| name.clone();
+    2 stateful = None => |stateful| Some(*stateful);
 }
 
 impl GroupState {
@@ -360,12 +365,18 @@ state! {
         admin_state_up: bool,
         /// Its external gateways.
         gateways: Box<[Gateway]>,
+        /// Its extra routes.
+        routes: Box<[Route]>,
+        /// Whether it stands on every host that it serves.
+        distributed: bool,
     }
 }
 merged! { RouterState from event::Router, also { },
     1 name = Box::from("") => |name| name.clone();
     2 admin_state_up = true => |up| *up;
     3 gateways = Box::default() => |gateways| gateways.clone().into();
+    4 routes = Box::default() => |routes| routes.clone().into();
+    5 distributed = false => |distributed| *distributed;
 }
 
 impl RouterState {
@@ -373,6 +384,11 @@ impl RouterState {
     pub fn gateway_addresses(&self) -> BTreeSet<IpAddr> {
         let fixed_ips = self.gateways.iter().flat_map(|gateway| &gateway.external_fixed_ips);
         fixed_ips.map(|fixed| fixed.address).collect()
+    }
+
+    /// The next hops of its extra routes, each once.
+    pub fn next_hops(&self) -> BTreeSet<IpAddr> {
+        self.routes.iter().map(|route| route.next_hop).collect()
     }
 }
 
@@ -387,6 +403,10 @@ state! {
         external: bool,
         /// Whether other projects may use it.
         shared: bool,
+        /// The address scope of its IPv4 addresses.
+        ipv4_address_scope: Option<Box<Id>>,
+        /// The address scope of its IPv6 addresses.
+        ipv6_address_scope: Option<Box<Id>>,
     }
 }
 merged! { NetworkState from event::Network, also { },
@@ -394,6 +414,8 @@ merged! { NetworkState from event::Network, also { },
     2 admin_state_up = true => |up| *up;
     3 external = false => |external| *external;
     4 shared = false => |shared| *shared;
+    5 ipv4_address_scope = None => |scope| scope.clone().map(Box::new);
+    6 ipv6_address_scope = None => |scope| scope.clone().map(Box::new);
 }
 
 state! {
@@ -405,12 +427,18 @@ state! {
         network_id: Option<Id>,
         /// Its range of addresses.
         cidr: Option<IpNet>,
+        /// The address that its hosts send everything else to.
+        gateway_ip: Option<IpAddr>,
+        /// The pool that its range is taken from.
+        subnetpool_id: Option<Box<Id>>,
     }
 }
 merged! { SubnetState from event::Subnet, also { },
     1 name = Box::from("") => |name| name.clone();
     2 network_id = None => |network| Some(network.clone());
     3 cidr = None => |cidr| Some(*cidr);
+    4 gateway_ip = None => |gateway| *gateway;
+    5 subnetpool_id = None => |pool| pool.clone().map(Box::new);
 }
 
 state! {
@@ -449,9 +477,12 @@ state! {
         port_id: Option<Id>,
         /// The ports it carries.
         sub_ports: Box<[Id]>,
+        /// Administrative state; nothing where nobody said, and then it is up.
+        admin_state_up: Option<bool>,
     }
 }
 merged! { TrunkState from event::Trunk, also { },
     1 port_id = None => |port| Some(port.clone());
     2 sub_ports = Box::default() => |ports| ports.clone().into();
+    3 admin_state_up = None => |up| Some(*up);
 }

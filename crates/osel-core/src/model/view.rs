@@ -7,14 +7,18 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::cloud::{CloudModel, ModelOptions, NOWHERE};
+use super::cloud::{CloudModel, ModelOptions, NOWHERE, with_table};
 use super::permission::{Permission, host};
 use super::row::{Row, Via};
+use super::service_state::{
+    FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState, LoadBalancerState,
+};
 use super::stamp::FieldStamps;
 use super::state::{
-    FloatingIpState, ForwardingState, GroupState, NetworkState, PortState, RouterState, State,
+    FloatingIpState, ForwardingState, GroupState, NetworkState, PortState, RouterState, State, SubnetState,
+    TrunkState,
 };
-use super::table::Slot;
+use super::table::{Slot, Table};
 use crate::event::{Gateway, Kind};
 use crate::ids::Id;
 
@@ -82,6 +86,34 @@ pub trait View {
     fn network_is_external(&self, id: &Id) -> bool;
     /// An address group's addresses.
     fn address_group(&self, id: &Id) -> Option<&[IpNet]>;
+    /// A subnet.
+    fn subnet(&self, id: &Id) -> Option<&SubnetState>;
+    /// The subnets of a network, in order of their ids.
+    fn subnets_of(&self, network: &Id) -> Vec<&SubnetState>;
+    /// Whether any router has an extra route.
+    fn has_extra_routes(&self) -> bool;
+    /// Whether any router has an extra route over this next hop.
+    fn is_next_hop(&self, address: IpAddr) -> bool;
+    /// Routers with an extra route over this next hop, in order of their ids.
+    fn routers_by_next_hop(&self, address: IpAddr) -> Vec<&RouterState>;
+    /// The address scope of a network's addresses of one family; none for those that are in no scope.
+    fn address_scope_of(&self, network: &Id, ipv6: bool) -> Option<&Id>;
+    /// The trunks that carry a port, in order of their ids.
+    fn trunks_of(&self, sub_port: &Id) -> Vec<&TrunkState>;
+    /// Whether any port has a firewall group.
+    fn has_firewalls(&self) -> bool;
+    /// The firewall groups of a port, in order of their ids.
+    fn firewall_groups_of(&self, port: &Id) -> Vec<&FirewallGroupState>;
+    /// A firewall policy.
+    fn firewall_policy(&self, id: &Id) -> Option<&FirewallPolicyState>;
+    /// A rule of firewall policies.
+    fn firewall_rule(&self, id: &Id) -> Option<&FirewallRuleState>;
+    /// The load balancers whose address a port holds, in order of their ids.
+    fn load_balancers_of(&self, port: &Id) -> Vec<&LoadBalancerState>;
+    /// The listeners of a load balancer, in order of their ids.
+    fn listeners_of(&self, load_balancer: &Id) -> Vec<&ListenerState>;
+    /// The name of an object that has one and is known.
+    fn name_of(&self, kind: Kind, id: &Id) -> Option<&str>;
 }
 
 impl View for CloudModel {
@@ -258,6 +290,81 @@ impl View for CloudModel {
     fn address_group(&self, id: &Id) -> Option<&[IpNet]> {
         self.address_groups.get(id).map(|group| &*group.addresses)
     }
+
+    fn subnet(&self, id: &Id) -> Option<&SubnetState> {
+        self.subnets.get(id)
+    }
+
+    fn subnets_of(&self, network: &Id) -> Vec<&SubnetState> {
+        by_id(&self.subnets, self.links.subnets_by_network.get(network))
+    }
+
+    fn has_extra_routes(&self) -> bool {
+        !self.links.routers_by_next_hop.is_empty()
+    }
+
+    fn is_next_hop(&self, address: IpAddr) -> bool {
+        self.links.routers_by_next_hop.contains_key(&address)
+    }
+
+    fn routers_by_next_hop(&self, address: IpAddr) -> Vec<&RouterState> {
+        by_id(&self.routers, self.links.routers_by_next_hop.get(&address))
+    }
+
+    fn address_scope_of(&self, network: &Id, ipv6: bool) -> Option<&Id> {
+        // Neutron works it out from the pool of the network's subnets and tells nobody when that makes it another one.
+        let slots = self.links.subnets_by_network.get(network).into_iter().flatten();
+        let pooled = slots.filter_map(|&slot| {
+            let subnet = self.subnets.at(slot);
+            let is_ours = subnet.cidr.is_some_and(|cidr| matches!(cidr, IpNet::V6(_)) == ipv6);
+            let pool = self.subnet_pools.get(subnet.subnetpool_id.as_deref()?)?;
+            is_ours.then_some((&subnet.id, pool.address_scope_id.as_ref()))
+        });
+        if let Some((_, scope)) = pooled.min_by_key(|(subnet, _)| *subnet) {
+            return scope;
+        }
+        let network = self.networks.get(network)?;
+        if ipv6 { network.ipv6_address_scope.as_deref() } else { network.ipv4_address_scope.as_deref() }
+    }
+
+    fn trunks_of(&self, sub_port: &Id) -> Vec<&TrunkState> {
+        by_id(&self.trunks, self.links.trunks_by_sub_port.get(sub_port))
+    }
+
+    fn has_firewalls(&self) -> bool {
+        !self.links.firewall_groups_by_port.is_empty()
+    }
+
+    fn firewall_groups_of(&self, port: &Id) -> Vec<&FirewallGroupState> {
+        by_id(&self.firewall_groups, self.links.firewall_groups_by_port.get(port))
+    }
+
+    fn firewall_policy(&self, id: &Id) -> Option<&FirewallPolicyState> {
+        self.firewall_policies.get(id)
+    }
+
+    fn firewall_rule(&self, id: &Id) -> Option<&FirewallRuleState> {
+        self.firewall_rules.get(id)
+    }
+
+    fn load_balancers_of(&self, port: &Id) -> Vec<&LoadBalancerState> {
+        by_id(&self.load_balancers, self.links.load_balancers_by_port.get(port))
+    }
+
+    fn listeners_of(&self, load_balancer: &Id) -> Vec<&ListenerState> {
+        by_id(&self.listeners, self.links.listeners_by_load_balancer.get(load_balancer))
+    }
+
+    fn name_of(&self, kind: Kind, id: &Id) -> Option<&str> {
+        Self::name_of(self, kind, id)
+    }
+}
+
+/// The objects of a list of slots, in an order that depends on nothing but the cloud.
+fn by_id<'a, T: State>(table: &'a Table<T>, slots: Option<&Vec<Slot>>) -> Vec<&'a T> {
+    let mut objects: Vec<&T> = slots.into_iter().flatten().map(|&slot| table.at(slot)).collect();
+    objects.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+    objects
 }
 
 impl CloudModel {
@@ -270,6 +377,13 @@ impl CloudModel {
             Kind::Router => &self.routers.get(id)?.name,
             Kind::Network => &self.networks.get(id)?.name,
             Kind::Subnet => &self.subnets.get(id)?.name,
+            Kind::AddressScope => &self.address_scopes.get(id)?.name,
+            Kind::SubnetPool => &self.subnet_pools.get(id)?.name,
+            Kind::FirewallGroup => &self.firewall_groups.get(id)?.name,
+            Kind::FirewallPolicy => &self.firewall_policies.get(id)?.name,
+            Kind::FirewallRule => &self.firewall_rules.get(id)?.name,
+            Kind::LoadBalancer => &self.load_balancers.get(id)?.name,
+            Kind::Listener => &self.listeners.get(id)?.name,
             Kind::Rule | Kind::FloatingIp | Kind::Forwarding | Kind::RbacPolicy | Kind::Trunk => return None,
         };
         (!name.is_empty()).then_some(name)
@@ -282,34 +396,10 @@ impl CloudModel {
 
     /// The ids of all objects of a kind, sorted.
     pub fn ids(&self, kind: Kind) -> Vec<Id> {
-        match kind {
-            Kind::Port => self.ports.ids(),
-            Kind::SecurityGroup => self.groups.ids(),
-            Kind::Rule => self.rules.ids(),
-            Kind::AddressGroup => self.address_groups.ids(),
-            Kind::FloatingIp => self.floating_ips.ids(),
-            Kind::Forwarding => self.forwardings.ids(),
-            Kind::Router => self.routers.ids(),
-            Kind::Network => self.networks.ids(),
-            Kind::Subnet => self.subnets.ids(),
-            Kind::RbacPolicy => self.rbac_policies.ids(),
-            Kind::Trunk => self.trunks.ids(),
-        }
+        with_table!(self, kind, table => table.ids())
     }
 
     pub(super) fn stamps_of(&self, kind: Kind, id: &Id) -> Option<&FieldStamps> {
-        Some(match kind {
-            Kind::Port => self.ports.get(id)?.stamps(),
-            Kind::SecurityGroup => self.groups.get(id)?.stamps(),
-            Kind::Rule => self.rules.get(id)?.stamps(),
-            Kind::AddressGroup => self.address_groups.get(id)?.stamps(),
-            Kind::FloatingIp => self.floating_ips.get(id)?.stamps(),
-            Kind::Forwarding => self.forwardings.get(id)?.stamps(),
-            Kind::Router => self.routers.get(id)?.stamps(),
-            Kind::Network => self.networks.get(id)?.stamps(),
-            Kind::Subnet => self.subnets.get(id)?.stamps(),
-            Kind::RbacPolicy => self.rbac_policies.get(id)?.stamps(),
-            Kind::Trunk => self.trunks.get(id)?.stamps(),
-        })
+        with_table!(self, kind, table => table.get(id).map(State::stamps))
     }
 }

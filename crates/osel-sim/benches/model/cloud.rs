@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use osel_core::event::{
-    AddressGroup, FixedIp, FloatingIp, Network, Object, Port, Rule, SecurityGroup, Subnet, Version,
+    AddressGroup, FirewallGroup, FirewallPolicy, FirewallRule, FixedIp, FloatingIp, Gateway, Network, Object,
+    Port, PortRange, Route, Router, Rule, SecurityGroup, Subnet, Version,
 };
 use osel_core::ids::Id;
 use osel_sim::random::Random;
@@ -19,6 +20,8 @@ const GROUPS_OF_A_PROJECT: usize = 5;
 const CHOICES: [u64; GROUPS_OF_A_PROJECT] = [50, 25, 12, 8, 5];
 /// Address groups of the whole cloud.
 const ADDRESS_GROUPS: usize = 100;
+/// Rules of a firewall's policy.
+const FIREWALL_RULES: usize = 20;
 /// One in so many ports has a floating IP.
 const PORTS_OF_A_FLOATING_IP: usize = 20;
 
@@ -36,6 +39,9 @@ enum Of {
     Router,
     FloatingIp,
     Outside,
+    FirewallRule,
+    FirewallPolicy,
+    FirewallGroup,
 }
 
 /// The numbers of a cloud, and what is drawn of it.
@@ -144,6 +150,7 @@ impl Cloud {
                 admin_state_up: Some(true),
                 external: Some(false),
                 shared: Some(false),
+                ..Network::default()
             })
         })
     }
@@ -157,6 +164,7 @@ impl Cloud {
                 name: Some(format!("subnet-{project}").into()),
                 network_id: Some(self.id(Of::Network, project)),
                 cidr: Ipv4Net::new(first, 16).ok().map(IpNet::V4),
+                ..Subnet::default()
             })
         })
     }
@@ -327,6 +335,61 @@ impl Cloud {
                 forwardings: Some(Vec::new()),
             })
         })
+    }
+
+    /// Routers: one for each project, with a gateway; one in ten has an extra route to another network.
+    pub fn routers(&self) -> impl Iterator<Item = Object> + '_ {
+        (0..self.projects + WIDE.len()).map(|project| {
+            let outer = IpAddr::V4(Ipv4Addr::from(65 << 24 | project as u32));
+            let route = Route {
+                destination: net([10, (project + 1) as u8, 0, 0], 16),
+                next_hop: IpAddr::V4(Ipv4Addr::new(10, project as u8, 0, 2)),
+            };
+            Object::Router(Router {
+                version: self.version(Of::Router, project, project),
+                gateways: Some(vec![Gateway {
+                    network_id: Some(self.id(Of::Outside, 0)),
+                    enable_snat: Some(!project.is_multiple_of(5)),
+                    external_fixed_ips: vec![FixedIp { subnet_id: None, address: outer }],
+                }]),
+                routes: Some(if project.is_multiple_of(10) { vec![route] } else { Vec::new() }),
+                ..Router::default()
+            })
+        })
+    }
+
+    /// A firewall group on a port, with a policy of some rules; all of them of one number.
+    pub fn firewall(&self, number: usize, port: &Id) -> Vec<Object> {
+        let rules = FIREWALL_RULES * number..FIREWALL_RULES * (number + 1);
+        let mut objects: Vec<Object> = rules
+            .clone()
+            .map(|rule| {
+                let (port, is_last) = ((rule % FIREWALL_RULES * 100) as u16, rule + 1 == rules.end);
+                let ports = PortRange { min: port, max: port + 50 };
+                Object::FirewallRule(FirewallRule {
+                    version: self.version(Of::FirewallRule, rule, 0),
+                    allows: Some(rule.is_multiple_of(2) || is_last),
+                    ipv6: Some(false),
+                    protocol: Some((!is_last).then(|| "tcp".into())),
+                    destination_ports: Some((!is_last).then_some(ports)),
+                    ..FirewallRule::default()
+                })
+            })
+            .collect();
+        let policy = self.id(Of::FirewallPolicy, number);
+        objects.push(Object::FirewallPolicy(FirewallPolicy {
+            version: self.version(Of::FirewallPolicy, number, 0),
+            rules: Some(rules.map(|rule| self.id(Of::FirewallRule, rule)).collect()),
+            ..FirewallPolicy::default()
+        }));
+        objects.push(Object::FirewallGroup(FirewallGroup {
+            version: self.version(Of::FirewallGroup, number, 0),
+            ports: Some(vec![port.clone()]),
+            ingress_policy_id: Some(Some(policy.clone())),
+            egress_policy_id: Some(Some(policy)),
+            ..FirewallGroup::default()
+        }));
+        objects
     }
 
     /// A rule that nobody has yet: one TCP port for the whole of IPv4.

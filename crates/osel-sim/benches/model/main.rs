@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod cloud;
+mod reach;
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ const WIDE_RUNS_MIN: usize = 9;
 const MEDIAN_GOAL: Duration = Duration::from_micros(20);
 const P99_GOAL: Duration = Duration::from_micros(200);
 const MODEL_GOAL_MIB: f64 = 1024.0;
+const REACH_GOAL: Duration = Duration::from_micros(50);
 /// "In proportion to the rows": the dearest size costs at most so many times per row what the cheapest does.
 const PROPORTION_GOAL: f64 = 3.0;
 
@@ -52,14 +54,16 @@ fn main() {
     let (median, p99) = bench.few();
     let proportion = bench.wide();
     bench.port_updates();
+    let question = reach::measure(&mut bench.model, &bench.cloud, SEED ^ 3);
     let verdict = |met: bool| if met { "met" } else { "MISSED" };
     println!(
         "verdict: median {} (goal 20 us), 99th percentile {} (goal 200 us), proportion {} ({proportion:.2}), memory {} \
-         (goal 1024 MiB)",
+         (goal 1024 MiB), reach {} (goal 50 us)",
         verdict(median <= MEDIAN_GOAL),
         verdict(p99 <= P99_GOAL),
         verdict(proportion <= PROPORTION_GOAL),
         verdict(model_mib <= MODEL_GOAL_MIB),
+        verdict(question <= REACH_GOAL),
     );
     // Taking a million objects apart one by one measures nothing.
     std::mem::forget(bench);

@@ -5,6 +5,7 @@ mod cloud;
 mod cloudgen;
 mod judge;
 mod options;
+mod paths;
 
 use std::io::Write;
 
@@ -18,6 +19,7 @@ osel-sim cloud       --inventory FILE --stream FILE --state FILE [--release iceh
                      [--steps N] [--duplicate PERCENT] [--drop PERCENT] [--reorder WINDOW|all] [--silent]
                      [--racing]
 osel-sim cloudgen    [OPTION]... | --help
+osel-sim paths       [--clouds N] [--questions N] [--seed FIRST] [--threads N]
 
 `--seeds` plays simulated clouds against the engine and stops at the first seed of which anything is wrong;
 with --all it goes on and tells each check that fails once.
@@ -25,6 +27,7 @@ with --all it goes on and tells each check that fails once.
 one (else the last); names that end in .gz are unpacked. Answers are JSON Lines.
 `cloud` lets a simulated cloud live for some steps and writes what it was, what it sent and what it is then.
 `cloudgen` writes a cloud of any size and a stream of its notifications, and serves it as Keystone and Neutron would.
+`paths` tells random clouds to the model event by event, in any order, and asks `reach` and the judge the same.
 ";
 
 /// Runs the command that the arguments name and writes its results.
@@ -38,6 +41,7 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), CommandError
         ["judge", "reach", rest @ ..] => judge::reach(rest, out),
         ["cloud", rest @ ..] => cloud::run(rest),
         ["cloudgen", rest @ ..] => cloudgen::run(rest, out),
+        ["paths", rest @ ..] => paths::run(rest, out),
         [first, ..] if ["--seeds", "--seed", "--steps", "--threads"].contains(first) => {
             check::run(&words, out)
         }

@@ -5,11 +5,13 @@
 //! collection name, as the Neutron API returns them). The checkers compare its answers with the engine's.
 
 mod delta;
+mod guard;
 mod protocol;
 mod reach;
 mod read;
 mod rows;
+mod way;
 
 pub use delta::delta;
-pub use reach::{ReachOptions, reach};
+pub use reach::{Known, ReachOptions, reach};
 pub use rows::{compare_rows, rows};

@@ -21,7 +21,8 @@ pub enum InventoryCommand {
     /// Starts or corrects the model from API dumps.
     ///
     /// Each file is one JSON object whose keys are collection names (ports, security_groups, security_group_rules, floatingips,
-    /// address_groups, routers, networks, subnets, trunks, rbac_policies, users, projects, domains, groups, roles), with the
+    /// address_groups, routers, networks, subnets, trunks, rbac_policies, address_scopes, subnetpools, firewall_groups,
+    /// firewall_policies, firewall_rules, loadbalancers, listeners, users, projects, domains, groups, roles), with the
     /// objects as the API returns them. A missing key means "not said", an empty list "there are none". An optional
     /// taken_at says when it was read; what the bus said of an earlier time then no longer counts. An optional partial lists the
     /// collections of which only a part is there: what is missing from them is not taken as gone.

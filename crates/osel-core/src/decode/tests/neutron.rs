@@ -3,6 +3,7 @@
 use super::super::{DefectKind, read_named, read_object};
 use super::{defect, event};
 use crate::event::{Change, Kind, Object, Outcome, PortRange, Verb};
+use crate::ids::Id;
 
 fn objects(event_type: &str, payload: &str) -> Vec<Object> {
     match event(event_type, payload).change {
@@ -166,6 +167,106 @@ fn the_other_kinds() {
         panic!()
     };
     assert_eq!(subnet.cidr.unwrap().to_string(), "10.0.0.0/24");
+}
+
+#[test]
+fn objects_that_decide_about_paths() {
+    let Object::Router(router) = only(
+        "router.update.end",
+        r#"{"router":{"id":"r1","distributed":true,"routes":[{"destination":"10.9.1.1/16","nexthop":"10.0.0.9"},
+        {"destination":"10.8.0.0/16"},null]}}"#,
+    ) else {
+        panic!()
+    };
+    assert_eq!(router.distributed, Some(true));
+    let routes: Vec<_> = router
+        .routes
+        .unwrap()
+        .iter()
+        .map(|route| format!("{} {}", route.destination, route.next_hop))
+        .collect();
+    assert_eq!(routes, ["10.9.0.0/16 10.0.0.9"]);
+    let Object::Network(network) = only(
+        "network.create.end",
+        r#"{"network":{"id":"n1","ipv4_address_scope":"s4","ipv6_address_scope":null}}"#,
+    ) else {
+        panic!()
+    };
+    assert_eq!((network.ipv4_address_scope, network.ipv6_address_scope), (Some(id("s4")), Some(None)));
+    let Object::Subnet(subnet) =
+        only("subnet.create.end", r#"{"subnet":{"id":"s1","gateway_ip":"10.0.0.1","subnetpool_id":"pool"}}"#)
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (subnet.gateway_ip.flatten().unwrap().to_string(), subnet.subnetpool_id),
+        ("10.0.0.1".into(), Some(id("pool")))
+    );
+    let Object::SubnetPool(pool) =
+        only("subnetpool.create.end", r#"{"subnetpool":{"id":"pool","address_scope_id":"s4"}}"#)
+    else {
+        panic!()
+    };
+    assert_eq!(pool.address_scope_id, Some(id("s4")));
+    let Object::AddressScope(scope) =
+        only("address_scope.create.end", r#"{"address_scope":{"id":"s4","name":"inside"}}"#)
+    else {
+        panic!()
+    };
+    assert_eq!(scope.name.as_deref(), Some("inside"));
+}
+
+#[test]
+fn firewalls() {
+    let Object::FirewallGroup(group) = only(
+        "firewall_group.update.end",
+        r#"{"firewall_group":{"id":"w1","ports":["p1","p2"],"ingress_firewall_policy_id":"y1",
+        "egress_firewall_policy_id":null,"admin_state_up":true}}"#,
+    ) else {
+        panic!()
+    };
+    assert_eq!(group.ports.unwrap().len(), 2);
+    assert_eq!((group.ingress_policy_id, group.egress_policy_id), (Some(id("y1")), Some(None)));
+    let Object::FirewallPolicy(policy) =
+        only("firewall_policy.create.end", r#"{"firewall_policy":{"id":"y1","firewall_rules":["u2","u1"]}}"#)
+    else {
+        panic!()
+    };
+    assert_eq!(policy.rules, Some(vec![Id::new("u2"), Id::new("u1")]));
+    let Object::FirewallRule(rule) = only(
+        "firewall_rule.create.end",
+        r#"{"firewall_rule":{"id":"u1","enabled":false,"action":"reject","ip_version":6,"protocol":"tcp",
+        "source_ip_address":"2001:db8::7","destination_ip_address":null,"source_port":null,"destination_port":"80:90"}}"#,
+    ) else {
+        panic!()
+    };
+    assert_eq!((rule.enabled, rule.allows, rule.ipv6), (Some(false), Some(false), Some(true)));
+    assert_eq!(
+        (rule.source_ports, rule.destination_ports),
+        (Some(None), Some(Some(PortRange { min: 80, max: 90 })))
+    );
+    assert_eq!(rule.source.flatten().unwrap().to_string(), "2001:db8::7/128");
+}
+
+#[test]
+fn load_balancers_and_listeners_of_the_api() {
+    let read = |kind, json: &str| read_object(kind, json.as_bytes()).unwrap();
+    let json = r#"{"id":"l1","vip_port_id":"v1","vip_address":"10.0.0.7","listeners":[{"id":"k1"}]}"#;
+    let Object::LoadBalancer(balancer) = read(Kind::LoadBalancer, json) else { panic!() };
+    assert_eq!(balancer.vip_port_id, Some(id("v1")));
+    let json = r#"{"id":"k1","loadbalancers":[{"id":"l1"}],"protocol":"TERMINATED_HTTPS","protocol_port":443,
+        "allowed_cidrs":["192.0.2.7/24"],"admin_state_up":true}"#;
+    let Object::Listener(listener) = read(Kind::Listener, json) else { panic!() };
+    assert_eq!((listener.loadbalancer_id, listener.protocol_port), (id("l1"), Some(443)));
+    assert_eq!(listener.allowed_cidrs.unwrap()[0].to_string(), "192.0.2.0/24");
+    let Object::Listener(listener) = read(Kind::Listener, r#"{"id":"k1","allowed_cidrs":null}"#) else {
+        panic!()
+    };
+    assert_eq!(listener.allowed_cidrs, Some(Vec::new()));
+}
+
+fn id(text: &str) -> Option<Id> {
+    Some(Id::new(text))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Notifications of the services beside the network: who, what to, how it ended.
 
 use super::super::decode;
-use crate::event::{AccessCall, Activity, Change, Event, Outcome, Verb};
+use crate::event::{AccessCall, Activity, Change, Event, Kind, Object, Outcome, Verb};
 use crate::ids::Id;
 
 /// A notification of some other service than the network's.
@@ -297,15 +297,27 @@ fn cinder() {
 }
 
 #[test]
-fn services_by_name() {
-    let balancer = read(
-        "octavia.loadbalancer.create.end",
-        r#"{"loadbalancer_id":"l1","name":"lb","project_id":"p1","vip_address":"10.0.0.7"}"#,
-    );
+fn a_load_balancer_of_octavia() {
+    let payload = r#"{"loadbalancer_id":"l1","name":"lb","project_id":"p1","vip_address":"10.0.0.7","vip_port_id":"v1",
+        "admin_state_up":false,"listeners":[{"listener_id":"x"}]}"#;
+    let balancer = read("octavia.loadbalancer.create.end", payload);
+    assert_eq!(target(&balancer), "loadbalancer l1 lb p1");
+    let Change::Objects { objects, .. } = &balancer.change else { panic!("{:?}", balancer.change) };
+    let [Object::LoadBalancer(object)] = &objects[..] else { panic!("{objects:?}") };
+    assert_eq!((object.version.id.clone(), object.vip_port_id.clone().flatten()), (id("l1"), id("v1")));
+    assert_eq!(object.admin_state_up, Some(false));
+    let gone = read("octavia.loadbalancer.delete.end", payload);
+    assert!(matches!(gone.change, Change::Deleted { kind: Kind::LoadBalancer, .. }), "{:?}", gone.change);
+    // Of what else it may send one day only target and outcome are read.
+    let other = read("octavia.pool.create.end", r#"{"pool_id":"q1","name":"web"}"#);
     assert_eq!(
-        (target(&balancer).as_str(), told(&balancer).as_str()),
-        ("loadbalancer l1 lb p1", "load-balancer create true success address 10.0.0.7")
+        (target(&other).as_str(), told(&other).as_str()),
+        ("pool q1 web -", "load-balancer create true success -")
     );
+}
+
+#[test]
+fn services_by_name() {
     let alarm = read(
         "alarm.creation",
         r#"{"alarm_id":"a1","user_id":"u1","project_id":"p1","detail":{"name":"open","state":"ok"}}"#,

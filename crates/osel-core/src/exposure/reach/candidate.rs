@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::filter::{Admission, Asked, Sender};
+use super::filter::{Admission, Asked, Sender, has_fixed_ip};
+use super::guard::{self, Guards};
+use super::limits;
 use super::path::{self, Way};
 use super::verdict::{CandidateVerdict, Hop, Question, Reason};
 use crate::ids::Id;
 use crate::model::{
-    FloatingIpState, ForwardingState, Gateway, Kind, PortRange, Ports, Protocol, RouterState, Slot, Via,
-    View, host, net_text,
+    FloatingIpState, ForwardingState, Gateway, Kind, LoadBalancerState, PortRange, Ports, Protocol,
+    RouterState, Slot, Via, View, host, net_text,
 };
 
 /// The owner of a floating IP's own port: it only holds the address.
@@ -258,32 +260,42 @@ impl<'a> Candidate<'a> {
         )
     }
 
-    /// Takes the packet through path, state and filter.
+    /// The router whose own address this is.
+    pub(super) fn router<V: View>(&self, view: &'a V) -> Option<&'a Id> {
+        let interface = match self.target {
+            Target::Port(slot) => view.port(slot).router(),
+            Target::Gateway(..) => None,
+        };
+        interface.or_else(|| self.gateway_of(view))
+    }
+
+    /// The address that the packet has when it gets to the port, where that is known.
+    pub(super) fn inner_address(&self, question: &Question) -> Option<IpAddr> {
+        match self.door {
+            Door::Direct(_) => Some(question.to),
+            Door::Floating(_) | Door::Forwarding(..) => self.fixed_ip.map(|inner| inner.addr()),
+        }
+    }
+
+    /// Takes the packet through path, state and filter, on each way, and tells the one on which it gets furthest.
     pub(super) fn judge<V: View>(
         &self,
         view: &'a V,
         question: &Question,
         sender: &Sender<'_, V>,
     ) -> CandidateVerdict {
-        let mut way = path::way(view, question, self);
-        let (mut reason, mut rule_id) = (Reason::NoPath, None);
-        if way.open {
-            reason = Reason::AdminDown;
-            if !way.stop_at_what_is_down(view) {
-                let admission = match self.target {
-                    Target::Port(slot) => sender.admission(slot, &self.asked),
-                    Target::Gateway(..) => Admission::free("a router's gateway is never filtered"),
-                };
-                reason = if admission.admitted { Reason::Admitted } else { Reason::NoRule };
-                rule_id = admission.rule_id;
-                if let (Some(note), Some(port)) = (admission.port_note, way.hops.last_mut()) {
-                    port.note = Some(note);
-                    port.blocked = !admission.admitted;
-                }
-                way.hops.extend(admission.hops);
+        let mut best = (Reason::NoPath, None, Vec::new());
+        for (number, way) in path::ways(view, question, self).into_iter().enumerate() {
+            let judged = self.judge_way(view, question, sender, way);
+            if number == 0 || judged.0 > best.0 {
+                best = judged;
+            }
+            if best.0 == Reason::Admitted {
+                break;
             }
         }
-        let Way { hops: path, .. } = way;
+        let (reason, rule_id, path) = best;
+        let not_modelled = limits::that_matter(view, question, self, reason, &path);
         CandidateVerdict {
             port_id: self.port_id(view).cloned(),
             via: self.via(),
@@ -293,7 +305,61 @@ impl<'a> Candidate<'a> {
             reason,
             rule_id,
             path,
+            not_modelled,
         }
+    }
+
+    /// Whether the packet is sent to an address of the port itself.
+    pub(super) fn is_direct(&self) -> bool {
+        matches!(self.door, Door::Direct(_))
+    }
+
+    fn judge_way<V: View>(
+        &self,
+        view: &'a V,
+        question: &Question,
+        sender: &Sender<'_, V>,
+        mut way: Way<'a>,
+    ) -> (Reason, Option<Id>, Vec<Hop>) {
+        if !way.open {
+            return (Reason::NoPath, None, way.hops);
+        }
+        let balancers = self.balancers(view, question);
+        let balancer_is_down = guard::stop_at_balancer(&balancers, &mut way.hops);
+        if way.stop_at_what_is_down(view) || balancer_is_down {
+            return (Reason::AdminDown, None, way.hops);
+        }
+        let gates = std::mem::take(&mut way.gates);
+        let guards = Guards::new(view, question.from, self, question, gates, &balancers);
+        let admit = |asked: &Asked| match self.target {
+            Target::Port(slot) => sender.admission(slot, asked),
+            Target::Gateway(..) => Admission::free("a router's gateway is never filtered"),
+        };
+        let admission = guards.narrow(&self.asked, admit);
+        if let (Some(note), Some(port)) = (admission.port_note, way.hops.last_mut()) {
+            port.note = Some(note);
+            port.blocked = !admission.admitted;
+        }
+        way.hops.extend(admission.hops);
+        let reason = if admission.admitted { Reason::Admitted } else { Reason::NoRule };
+        (reason, admission.rule_id, way.hops)
+    }
+
+    /// The load balancers that answer here: those of the port, and for a port that stands in for it (an amphora) those of the port that
+    /// holds the address.
+    fn balancers<V: View>(&self, view: &'a V, question: &Question) -> Vec<&'a LoadBalancerState> {
+        let Target::Port(slot) = self.target else { return Vec::new() };
+        let own = view.load_balancers_of(&view.port(slot).id);
+        let stands_in = matches!(self.door, Door::Direct(Via::Pair)) && self.address == host(question.to);
+        if !own.is_empty() || !stands_in {
+            return own;
+        }
+        let port = view.port(slot);
+        let holders = view.neighbours(self.address, port.network_id.as_ref(), &port.id).into_iter();
+        let holders = holders.map(|slot| view.port(slot)).filter(|holder| has_fixed_ip(holder, question.to));
+        let mut found: Vec<_> = holders.flat_map(|holder| view.load_balancers_of(&holder.id)).collect();
+        found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        found
     }
 
     /// The hops by which the packet comes in from outside.

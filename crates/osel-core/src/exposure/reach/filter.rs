@@ -31,7 +31,7 @@ impl Asked {
     }
 
     /// Whether what a rule admits has such a packet, whatever its source.
-    fn fits(&self, permission: &Permission) -> bool {
+    pub(super) fn fits(&self, permission: &Permission) -> bool {
         permission.ipv6 == self.ipv6
             && (self.protocol == Protocol::Any || permission.protocol.covers(&self.protocol))
             && permission.admits_any_of(self.ports, self.icmp_code)

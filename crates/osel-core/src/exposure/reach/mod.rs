@@ -1,13 +1,17 @@
 //! Would a packet get there? Contract §4 "Reach".
 //!
-//! `candidate` finds what answers for the address, `path` whether anything leads there, `filter` whether the
-//! port's rules let the packet in; [`reach`] takes each candidate through the steps in that order and tells
+//! `candidate` finds what answers for the address, `path` and `route` whether anything leads there, `filter` whether the
+//! port's rules let the packet in, `firewall` and `guard` whether firewall groups and listeners do; [`reach`] takes each candidate through the steps in that order and tells
 //! the one that got furthest. Nothing here asks the sender's own egress rules, scans, or looks at more of the
 //! cloud than the indexes of [`View`] point to.
 
 mod candidate;
 mod filter;
+mod firewall;
+mod guard;
+mod limits;
 mod path;
+mod route;
 #[cfg(test)]
 mod tests;
 mod verdict;

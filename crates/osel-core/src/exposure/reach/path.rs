@@ -1,30 +1,43 @@
 //! Whether anything leads from a sender to a port.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::candidate::{Candidate, Door, Target};
-use super::filter::has_fixed_ip;
+use super::firewall::Gate;
+use super::route::{self, stands_on};
 use super::verdict::{Hop, Question};
 use crate::ids::Id;
-use crate::model::{Gateway, Kind, View, host, net_text};
-
-/// The most routers that are named when none of them leads there; a network seldom has more than two.
-const ROUTERS_TOLD_MAX: usize = 8;
+use crate::model::{Kind, View, net_text};
 
 /// A way to a port, or the end of one.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct Way<'a> {
     /// Whether it leads there.
     pub(super) open: bool,
     /// What is on it; the last is the port.
     pub(super) hops: Vec<Hop>,
+    /// Where firewalls are asked on it.
+    pub(super) gates: Vec<Gate<'a>>,
 }
 
-impl Way {
-    /// Marks the router, the network and the port that are switched off; whether there is any.
+impl Way<'_> {
+    fn open(hops: Vec<Hop>) -> Self {
+        Self { open: true, hops, gates: Vec::new() }
+    }
+
+    fn closed(hops: Vec<Hop>) -> Self {
+        Self { open: false, hops, gates: Vec::new() }
+    }
+
+    /// Marks the routers, the networks, the port and what carries it that are switched off; whether there is any.
     pub(super) fn stop_at_what_is_down(&mut self, view: &impl View) -> bool {
-        let mut any = false;
+        let port = self.hops.last().and_then(|port| port.id.clone());
+        let carrier = port.and_then(|port| carrier_that_is_down(view, &port));
+        let mut any = carrier.is_some();
+        if let Some(carrier) = carrier {
+            let port = self.hops.pop();
+            self.hops.extend(std::iter::once(carrier).chain(port));
+        }
         for hop in &mut self.hops {
             let Some(id) = &hop.id else { continue };
             let up = match hop.kind {
@@ -43,39 +56,76 @@ impl Way {
     }
 }
 
-/// The way of a packet to a candidate.
-pub(super) fn way<'a, V: View>(view: &'a V, question: &Question, candidate: &Candidate<'a>) -> Way {
+/// What keeps a trunk from carrying a port: it counts only when no other trunk does.
+fn carrier_that_is_down(view: &impl View, port: &Id) -> Option<Hop> {
+    let mut stop = None;
+    for trunk in view.trunks_of(port) {
+        let parent = trunk.port_id.as_ref().and_then(|parent| view.port_slot(parent));
+        let parent = parent.map(|slot| view.port(slot));
+        let hop = Hop::new(Kind::Trunk, Some(&trunk.id), None);
+        let why = match parent {
+            _ if trunk.admin_state_up == Some(false) => "administratively down".to_owned(),
+            Some(parent) if !parent.admin_state_up => {
+                format!("its parent port {} is administratively down", parent.id)
+            }
+            _ => return None,
+        };
+        stop = stop.or(Some(hop.stops(why)));
+    }
+    stop
+}
+
+/// The ways of a packet to a candidate, each as good as the others unless something on it is down or a firewall stands there; one
+/// that is closed where there is none.
+pub(super) fn ways<'a, V: View>(view: &'a V, question: &Question, candidate: &Candidate<'a>) -> Vec<Way<'a>> {
     let network = candidate.network(view);
     let port = port_hop(view, candidate);
     let on_network = |id: &Id| Hop::new(Kind::Network, Some(id), view.network(id).map(|known| &*known.name));
+    let own = candidate.router(view);
     match candidate.door {
         Door::Floating(floating) | Door::Forwarding(floating, _) => {
             let mut hops = candidate.doors();
             hops.extend(floating.router_id.as_ref().map(|router| router_hop(view, router)));
             hops.extend(network.map(on_network));
             hops.push(port);
-            Way { open: true, hops }
+            let mut way = Way::open(hops);
+            // Translated before it is forwarded: what the router's firewall sees is the inner address.
+            if let (true, Some(router), Some(network), Some(inner)) =
+                (view.has_firewalls(), &floating.router_id, network, candidate.inner_address(question))
+                && own != Some(router)
+            {
+                let ports = route::interfaces(view, router, network, inner);
+                way.gates.push(Gate { ports, ingress: true });
+            }
+            vec![way]
         }
         Door::Direct(_) => {
             let Some(network) = network else {
                 let unknown = Hop::new(Kind::Network, None, None);
-                return match routed(view, question.to) {
-                    Some(note) => Way { open: true, hops: vec![unknown.noted(note), port] },
-                    None => Way { open: false, hops: vec![unknown.stops("its network is not known"), port] },
-                };
+                return vec![match routed(view, question.to) {
+                    Some(note) => Way::open(vec![unknown.noted(note), port]),
+                    None => Way::closed(vec![unknown.stops("its network is not known"), port]),
+                }];
             };
             if let Some(note) = without_router(view, question, candidate, network) {
-                return Way { open: true, hops: vec![on_network(network).noted(note), port] };
+                return vec![Way::open(vec![on_network(network).noted(note), port])];
             }
-            match through_router(view, question, network) {
-                Ok(router) => Way { open: true, hops: vec![router, on_network(network), port] },
+            match route::trails(view, question, network) {
+                Ok(trails) => {
+                    let ways = trails.iter().map(|trail| {
+                        let (mut hops, gates) = route::told(view, trail, own);
+                        hops.extend([on_network(network), port.clone()]);
+                        Way { open: true, hops, gates }
+                    });
+                    ways.collect()
+                }
                 Err(routers) if routers.is_empty() => {
                     let stop = on_network(network).stops("not external, and no router stands on it");
-                    Way { open: false, hops: vec![stop, port] }
+                    vec![Way::closed(vec![stop, port])]
                 }
                 Err(mut hops) => {
                     hops.extend([on_network(network), port]);
-                    Way { open: false, hops }
+                    vec![Way::closed(hops)]
                 }
             }
         }
@@ -95,11 +145,11 @@ fn port_hop<'a, V: View>(view: &'a V, candidate: &Candidate<'a>) -> Hop {
     }
 }
 
-fn router_hop(view: &impl View, id: &Id) -> Hop {
+pub(super) fn router_hop(view: &impl View, id: &Id) -> Hop {
     Hop::new(Kind::Router, Some(id), view.router(id).map(|router| &*router.name))
 }
 
-fn router_is_up(view: &impl View, id: &Id) -> bool {
+pub(super) fn router_is_up(view: &impl View, id: &Id) -> bool {
     view.router(id).is_none_or(|router| router.admin_state_up)
 }
 
@@ -123,72 +173,4 @@ fn without_router<'a, V: View>(
 fn routed(view: &impl View, address: IpAddr) -> Option<String> {
     let prefix = view.options().routed_prefixes.iter().find(|prefix| prefix.contains(&address))?;
     Some(format!("{} is routed to it", net_text(*prefix)))
-}
-
-/// Whether an address is a fixed IP of a port on a network other than `port`, or of a gateway other than that
-/// of `router`.
-fn stands_on(
-    view: &impl View,
-    address: IpAddr,
-    network: &Id,
-    port: Option<&Id>,
-    router: Option<&Id>,
-) -> bool {
-    // No port has an empty id: then none is left out.
-    let nobody = Id::new("");
-    let holders = view.neighbours(host(address), Some(network), port.unwrap_or(&nobody));
-    let mut holders = holders.into_iter().map(|slot| view.port(slot));
-    let mut gateways = view.gateways_at(address).into_iter();
-    holders.any(|holder| holder.network_id.as_ref() == Some(network) && has_fixed_ip(holder, address))
-        || gateways
-            .any(|(owner, gateway)| gateway.network_id.as_ref() == Some(network) && Some(&owner.id) != router)
-}
-
-/// The router that leads from the sender to a network: one that is up, else any; or the routers that do not,
-/// and why.
-fn through_router(view: &impl View, question: &Question, network: &Id) -> Result<Hop, Vec<Hop>> {
-    let interfaces = view.interfaces_on(network);
-    let routers: BTreeSet<&Id> = interfaces.iter().filter_map(|&slot| view.port(slot).router()).collect();
-    let mut down = None;
-    let mut others = Vec::new();
-    for router in routers {
-        let hop = router_hop(view, router);
-        match leads(view, question, router, network) {
-            Ok(note) if router_is_up(view, router) => return Ok(hop.noted(note)),
-            Ok(note) => down = down.or(Some(hop.noted(note))),
-            Err(why) => others.push(hop.stops(why)),
-        }
-    }
-    others.truncate(ROUTERS_TOLD_MAX);
-    down.ok_or(others)
-}
-
-/// How a router on a network leads there from the sender; else why it does not.
-fn leads(view: &impl View, question: &Question, router: &Id, network: &Id) -> Result<String, String> {
-    let from = question.from;
-    let elsewhere =
-        view.interfaces_of(router).into_iter().filter_map(|slot| view.port(slot).network_id.as_ref());
-    let elsewhere: BTreeSet<&Id> = elsewhere.filter(|other| *other != network).collect();
-    if let Some(other) = elsewhere.into_iter().find(|other| stands_on(view, from, other, None, None)) {
-        return Ok(format!("from network {other}"));
-    }
-    let Some(known) = view.router(router) else {
-        return Err(format!("{from} is not behind it, and no gateway of it is known"));
-    };
-    // An empty gateway says that there is none.
-    let gateways = known.gateways.iter();
-    let mut gateways = gateways.filter(|gateway| **gateway != Gateway::default()).peekable();
-    if gateways.peek().is_none() {
-        return Err(format!("{from} is not behind it, and it has no gateway"));
-    }
-    if is_global_ipv6(question.to) || gateways.any(|gateway| gateway.enable_snat == Some(false)) {
-        Ok("by its gateway".to_owned())
-    } else {
-        Err("its gateway hides the addresses behind it (enable_snat)".to_owned())
-    }
-}
-
-/// 2000::/3, the documentation prefixes included.
-fn is_global_ipv6(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.segments()[0] >> 13 == 1)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::exposure::not_modelled::NotModelled;
 use crate::ids::Id;
 use crate::model::{Kind, Protocol, Via};
 
@@ -118,6 +119,8 @@ pub struct CandidateVerdict {
     pub rule_id: Option<Id>,
     /// What is on the way, from the sender's side to the rule, or what stops it.
     pub path: Vec<Hop>,
+    /// What could make this another answer and is not modelled.
+    pub not_modelled: Vec<NotModelled>,
 }
 
 impl CandidateVerdict {
@@ -140,11 +143,20 @@ pub struct Verdict {
     pub rule_id: Option<Id>,
     /// Every port that answers for the address.
     pub candidates: Vec<CandidateVerdict>,
+    /// What could make this another answer and is not modelled.
+    pub not_modelled: Vec<NotModelled>,
 }
 
 impl Verdict {
     pub(super) fn nothing(reason: Reason, path: Vec<Hop>) -> Self {
-        Self { reachable: false, reason, path, rule_id: None, candidates: Vec::new() }
+        Self {
+            reachable: false,
+            reason,
+            path,
+            rule_id: None,
+            candidates: Vec::new(),
+            not_modelled: Vec::new(),
+        }
     }
 
     /// The first of those that got furthest decides.
@@ -158,6 +170,7 @@ impl Verdict {
             reason: decides.reason,
             path: decides.path.clone(),
             rule_id: decides.rule_id.clone(),
+            not_modelled: decides.not_modelled.clone(),
             candidates,
         }
     }

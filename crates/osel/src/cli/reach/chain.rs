@@ -26,6 +26,10 @@ pub(super) fn text(question: &Question, verdict: &Verdict) -> String {
         let pieces: Vec<String> = from.chain(verdict.path.iter().map(piece)).collect();
         wrap(&mut text, &pieces, ARROW);
     }
+    for what in &verdict.not_modelled {
+        let words: Vec<String> = what.text().split(' ').map(str::to_owned).collect();
+        wrap(&mut text, &[vec!["note:".to_owned()], words].concat(), " ");
+    }
     candidates(&mut text, verdict);
     text
 }
@@ -68,6 +72,8 @@ fn piece(hop: &Hop) -> String {
         Kind::Forwarding => "port forwarding",
         Kind::SecurityGroup => "security group",
         Kind::Rule => "rule",
+        Kind::FirewallGroup => "firewall group",
+        Kind::LoadBalancer => "load balancer",
         kind => kind.singular(),
     };
     piece.push_str(word);

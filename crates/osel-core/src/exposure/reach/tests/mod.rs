@@ -2,15 +2,19 @@
 
 mod candidates;
 mod filter;
+mod guards;
+mod limits;
 mod path;
+mod routes;
 mod state;
 
 use std::net::IpAddr;
 
 use super::{Question, Reason, Verdict, reach};
 use crate::event::{
-    Actor, AddressGroup, Change, Event, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object,
-    Outcome, Port, PortRange, RbacPolicy, Router, Rule, SecurityGroup, Version,
+    Actor, AddressGroup, Change, Event, FirewallGroup, FirewallPolicy, FirewallRule, FixedIp, FloatingIp,
+    Forwarding, Gateway, Kind, Listener, LoadBalancer, Network, Object, Outcome, Port, PortRange, RbacPolicy,
+    Route, Router, Rule, SecurityGroup, Subnet, SubnetPool, Trunk, Version,
 };
 use crate::ids::Id;
 use crate::model::{CloudModel, ModelOptions, Protocol};
@@ -198,4 +202,7 @@ macro_rules! objects {
         }
     })* };
 }
-objects! { AddressGroup FloatingIp Forwarding Network Port RbacPolicy Router Rule SecurityGroup }
+objects! {
+    AddressGroup FirewallGroup FirewallPolicy FirewallRule FloatingIp Forwarding Listener LoadBalancer Network
+    Port RbacPolicy Router Rule SecurityGroup Subnet SubnetPool Trunk
+}
