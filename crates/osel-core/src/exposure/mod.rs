@@ -13,7 +13,7 @@ mod reach;
 mod reach_document;
 
 pub use coverage::covered;
-pub use from::{SourceFilter, is_public};
+pub use from::{SourceFilter, is_public, public_address};
 pub use judge::{Judged, JudgedRow, judge};
 pub use reach::{CandidateVerdict, Hop, Question, Reason, Verdict, reach, reach_any};
 pub use reach_document::{QuestionError, VerdictDocument, read_question};

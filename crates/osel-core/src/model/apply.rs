@@ -111,7 +111,8 @@ impl CloudModel {
         !history
     }
 
-    fn knows(&self, kind: Kind, id: &Id) -> bool {
+    /// Whether an object was ever described; one that is only named by others was not.
+    pub fn knows(&self, kind: Kind, id: &Id) -> bool {
         match kind {
             Kind::Port => self.ports.slot(id).is_some(),
             Kind::SecurityGroup => self.groups.get(id).is_some_and(|group| group.described()),

@@ -9,6 +9,7 @@ mod cloud;
 mod delete;
 mod delta;
 mod expand;
+mod find;
 mod floating;
 mod index;
 mod members;
