@@ -92,7 +92,7 @@ fn print(rows: &[Row], format: OutputFormat) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-fn ports(row: &RowDocument) -> String {
+pub(super) fn ports(row: &RowDocument) -> String {
     match (row.port_min, row.port_max, row.icmp_type, row.icmp_code) {
         (Some(min), Some(max), ..) if min == max => min.to_string(),
         (Some(min), Some(max), ..) => format!("{min}-{max}"),
@@ -102,7 +102,7 @@ fn ports(row: &RowDocument) -> String {
     }
 }
 
-fn source(source: &SourcePart) -> String {
+pub(super) fn source(source: &SourcePart) -> String {
     match source {
         SourcePart::Prefix(prefix) => prefix.to_string(),
         SourcePart::SecurityGroup(id) => format!("group {id}"),

@@ -22,11 +22,17 @@ pub(super) fn text(question: &Question, verdict: &Verdict) -> String {
     let asked = [packet(question), format!("from {}", question.from), format!("to {}", question.to)];
     wrap(&mut text, &asked, " ");
     if !verdict.path.is_empty() {
-        let from = std::iter::once(question.from.to_string());
-        let pieces: Vec<String> = from.chain(verdict.path.iter().map(piece)).collect();
-        wrap(&mut text, &pieces, ARROW);
+        text.push_str(&way(&question.from.to_string(), &verdict.path));
     }
     candidates(&mut text, verdict);
+    text
+}
+
+/// A way as a chain of arrows, with a line break at its end.
+pub(in crate::cli) fn way(from: &str, hops: &[Hop]) -> String {
+    let mut text = String::new();
+    let pieces: Vec<String> = std::iter::once(from.to_owned()).chain(hops.iter().map(piece)).collect();
+    wrap(&mut text, &pieces, ARROW);
     text
 }
 
