@@ -99,8 +99,8 @@ impl Reading<'_> {
         let acts = match method.to_ascii_uppercase().as_str() {
             "POST" => self.post(request, &at)?,
             "PUT" => self.put(request, &at)?,
-            "DELETE" => self.delete(request, &at)?,
-            "GET" | "HEAD" => self.passed_over(request, NoteKind::Remark, "it reads, and changes nothing"),
+            "DELETE" => self.delete(request),
+            "GET" | "HEAD" => self.passed_over(&request, NoteKind::Remark, "it reads, and changes nothing"),
             _ => return Err(PlanError::request(&at, "`method` is none of POST, PUT, DELETE")),
         };
         self.planned.steps.extend(acts);
@@ -136,24 +136,13 @@ impl Reading<'_> {
     }
 
     fn post(&mut self, request: Request<'_>, at: &str) -> Result<Option<Step>, PlanError> {
-        let path = segments(request.path);
-        let (kind, parent) = match path[..] {
-            ["floatingips", floating, "port_forwardings"] => (Kind::Forwarding, Some(floating.to_owned())),
-            [collection] if kind_of(collection).is_some() => {
-                (kind_of(collection).unwrap_or(Kind::Port), None)
-            }
-            _ => {
-                return Ok(self.passed_over(
-                    request,
-                    NoteKind::NotEvaluated,
-                    "what it makes is not modelled",
-                ));
-            }
+        let Some(Place { kind, parent, id: None }) = place(request.path) else {
+            return Ok(self.passed_over(&request, NoteKind::NotEvaluated, "what it makes is not modelled"));
         };
         let mut objects = bodies(kind, request.body, at)?;
         if let Some(parent) = parent {
             for body in &mut objects {
-                body.insert("floatingip_id".to_owned(), parent.clone().into());
+                body.insert("floatingip_id".to_owned(), parent.into());
             }
         }
         let acts: Vec<_> = objects
@@ -206,22 +195,15 @@ impl Reading<'_> {
             }
             [.., action] if NOT_MODELLED.contains(&action) => {
                 let words = format!("{action} changes nothing that is modelled");
-                return Ok(self.passed_over(request, NoteKind::NotEvaluated, words));
+                return Ok(self.passed_over(&request, NoteKind::NotEvaluated, words));
             }
-            ["floatingips", _, "port_forwardings", id] => {
-                self.change(Kind::Forwarding, id, request.body, at)?
-            }
-            [collection, id] if kind_of(collection).is_some() => {
-                let kind = kind_of(collection).unwrap_or(Kind::Port);
-                self.change(kind, id, request.body, at)?
-            }
-            _ => {
-                return Ok(self.passed_over(
-                    request,
-                    NoteKind::NotEvaluated,
-                    "what it changes is not modelled",
-                ));
-            }
+            _ => match place(request.path) {
+                Some(Place { kind, id: Some(id), .. }) => self.change(kind, id, request.body, at)?,
+                _ => {
+                    let words = "what it changes is not modelled";
+                    return Ok(self.passed_over(&request, NoteKind::NotEvaluated, words));
+                }
+            },
         };
         Ok(Some(Step { resource: request.name, line: request.line, acts: vec![act] }))
     }
@@ -234,26 +216,15 @@ impl Reading<'_> {
         }
     }
 
-    fn delete(&mut self, request: Request<'_>, _at: &str) -> Result<Option<Step>, PlanError> {
-        let path = segments(request.path);
-        let (kind, id) = match path[..] {
-            ["floatingips", _, "port_forwardings", id] => (Kind::Forwarding, id),
-            [collection, id] if kind_of(collection).is_some() => {
-                (kind_of(collection).unwrap_or(Kind::Port), id)
-            }
-            _ => {
-                return Ok(self.passed_over(
-                    request,
-                    NoteKind::NotEvaluated,
-                    "what it deletes is not modelled",
-                ));
-            }
+    fn delete(&mut self, request: Request<'_>) -> Option<Step> {
+        let Some(Place { kind, id: Some(id), .. }) = place(request.path) else {
+            return self.passed_over(&request, NoteKind::NotEvaluated, "what it deletes is not modelled");
         };
         let acts = vec![Act::Delete { kind, id: Id::new(id) }];
-        Ok(Some(Step { resource: request.name, line: request.line, acts }))
+        Some(Step { resource: request.name, line: request.line, acts })
     }
 
-    fn passed_over(&mut self, request: Request<'_>, kind: NoteKind, why: impl Into<String>) -> Option<Step> {
+    fn passed_over(&mut self, request: &Request<'_>, kind: NoteKind, why: impl Into<String>) -> Option<Step> {
         self.planned.notes.push(Note::of(kind, &request.name, why));
         None
     }
@@ -283,6 +254,25 @@ fn segments(path: &str) -> Vec<&str> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let after = parts.iter().position(|part| *part == "v2.0").map_or(0, |at| at + 1);
     parts[after..].to_vec()
+}
+
+/// What a path leads to: a collection, or one object of it.
+struct Place<'a> {
+    kind: Kind,
+    /// The floating IP of a forwarding.
+    parent: Option<&'a str>,
+    id: Option<&'a str>,
+}
+
+fn place(path: &str) -> Option<Place<'_>> {
+    let (kind, parent, rest) = match segments(path)[..] {
+        ["floatingips", floating, "port_forwardings", ref rest @ ..] => {
+            (Kind::Forwarding, Some(floating), rest.to_vec())
+        }
+        [collection, ref rest @ ..] => (kind_of(collection)?, None, rest.to_vec()),
+        [] => return None,
+    };
+    (rest.len() <= 1).then(|| Place { kind, parent, id: rest.first().copied() })
 }
 
 /// The kind of a collection's name in a path: `security-group-rules`.

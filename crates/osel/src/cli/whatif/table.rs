@@ -86,17 +86,12 @@ fn short(resource: &str) -> String {
 
 /// How packets from the internet get there.
 fn ways(outcome: &Outcome, text: &mut String) {
-    let mut ways = outcome
-        .opened
-        .iter()
-        .filter(|row| row.internet)
-        .filter_map(|changed| changed.way.as_ref().map(|way| (changed, way)));
-    let mut told = 0;
-    for (changed, way) in ways.by_ref().take(WAYS_SHOWN_MAX) {
-        if told == 0 {
-            text.push('\n');
-        }
-        told += 1;
+    let ways = outcome.opened.iter().filter(|row| row.internet);
+    let ways: Vec<_> = ways.filter_map(|changed| Some((changed, changed.way.as_ref()?))).collect();
+    if !ways.is_empty() {
+        text.push('\n');
+    }
+    for (changed, way) in ways.iter().take(WAYS_SHOWN_MAX) {
         let shown = outcome.shown(&changed.judged.row);
         let from =
             if shown.hides_sender() { Hidden::Sensitive.words().to_owned() } else { way.from.to_string() };
@@ -109,7 +104,7 @@ fn ways(outcome: &Outcome, text: &mut String) {
         let _ = writeln!(text, "{}", cut(&packet(&shown), TABLE_WIDTH));
         text.push_str(&chain::way(&from, &hops));
     }
-    let more = ways.count();
+    let more = ways.len().saturating_sub(WAYS_SHOWN_MAX);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more; -o json shows them all");
     }

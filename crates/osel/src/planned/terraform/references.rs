@@ -141,10 +141,10 @@ impl Search<'_> {
                 self.output(scope, call, &output.name, own_key, depth);
             }
             [first, kind, name, ..] if first.name == "data" => {
-                self.resource(scope, true, &kind.name, name, own_key)
+                self.resource(scope, true, &kind.name, name, own_key);
             }
             [kind, name, ..] if kind.name != "local" => {
-                self.resource(scope, false, &kind.name, name, own_key)
+                self.resource(scope, false, &kind.name, name, own_key);
             }
             _ => self.origins.open = true,
         }

@@ -81,7 +81,7 @@ impl Translator<'_> {
                 );
             }
             [Some(0), Some(_)] => {
-                self.note(NoteKind::Remark, "its bound 0 is not sent; Neutron refuses such a range")
+                self.note(NoteKind::Remark, "its bound 0 is not sent; Neutron refuses such a range");
             }
             _ => {}
         }

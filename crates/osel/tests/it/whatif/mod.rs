@@ -4,9 +4,15 @@
 //! keys, modules and locals. The provider of OpenStack was not at hand: its resources are written here as its schemas and the rules of
 //! its library say.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "values are written where they are passed, and stay readable there"
+)]
+
 mod command;
 mod corpus;
 mod ground;
+mod hostile;
 mod requests;
 mod server;
 mod terraform;
