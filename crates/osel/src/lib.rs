@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod doctor;
 pub mod openstack;
+pub mod planned;
 pub mod runtime;
 pub mod source;
 pub mod store;

@@ -82,11 +82,24 @@ const OSEL: ModuleTable = ModuleTable {
         row("store", &["config", "telemetry"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
         row("doctor", &["config", "telemetry", "tls", "source", "store"]),
+        // What a planned change would do: text in, values out, so that it needs nothing but the core.
+        row("planned", &[]),
         row("runtime", &["config", "telemetry", "source", "openstack", "action", "store"]),
         row("web", &["config", "telemetry", "store", "runtime"]),
         row(
             "cli",
-            &["config", "telemetry", "source", "openstack", "action", "store", "runtime", "web", "doctor"],
+            &[
+                "config",
+                "telemetry",
+                "source",
+                "openstack",
+                "action",
+                "store",
+                "runtime",
+                "web",
+                "doctor",
+                "planned",
+            ],
         ),
     ],
 };

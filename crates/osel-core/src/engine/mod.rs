@@ -243,6 +243,16 @@ impl Engine {
         self.clouds.values()
     }
 
+    /// The regions that something is known of, in the order of [`Self::clouds`].
+    pub fn regions(&self) -> impl Iterator<Item = Option<&Arc<str>>> {
+        self.clouds.keys().map(Option::as_ref)
+    }
+
+    /// The clouds of all regions, for whoever has a use for them and none for the rest.
+    pub fn into_clouds(self) -> impl Iterator<Item = CloudModel> {
+        self.clouds.into_values()
+    }
+
     /// Corrects the number of the last record by what the store has: records are numbered once and for all.
     pub fn set_seq(&mut self, seq: u64) {
         self.seq = seq;

@@ -46,6 +46,28 @@ pub fn is_public(address: IpAddr) -> bool {
 /// Whether some address of a prefix is public: not when excluded prefixes cover it altogether.
 fn holds_public(prefix: IpNet) -> bool {
     let (first, last) = bounds(prefix);
+    first_public(prefix, first, last).is_some()
+}
+
+/// Where addresses begin that are really given out: what lies before is public by the letter only.
+const GIVEN_OUT: (u128, u128) = (0x0100_0001, 0x2000_0000_0000_0000_0000_0000_0000_0001);
+
+/// A public address of a prefix, if it has any: always the same one.
+pub fn public_address(prefix: IpNet) -> Option<IpAddr> {
+    let (first, last) = bounds(prefix);
+    let (ipv6, begin) = match prefix {
+        IpNet::V4(_) => (false, GIVEN_OUT.0),
+        IpNet::V6(_) => (true, GIVEN_OUT.1),
+    };
+    let found = first_public(prefix, first.max(begin), last).or_else(|| first_public(prefix, first, last))?;
+    match ipv6 {
+        true => Some(IpAddr::V6(found.into())),
+        false => u32::try_from(found).ok().map(|address| IpAddr::V4(address.into())),
+    }
+}
+
+/// The first public address between two of a prefix.
+fn first_public(prefix: IpNet, first: u128, last: u128) -> Option<u128> {
     let mut excluded: Vec<(u128, u128)> =
         not_public().filter(|net| same_family(*net, prefix)).map(bounds).collect();
     excluded.sort_unstable();
@@ -56,12 +78,12 @@ fn holds_public(prefix: IpNet) -> bool {
         }
         if high >= next {
             if high >= last {
-                return false;
+                return None;
             }
             next = high + 1;
         }
     }
-    next <= last
+    (next <= last).then_some(next)
 }
 
 fn bounds(net: IpNet) -> (u128, u128) {
@@ -153,5 +175,21 @@ mod tests {
         {
             assert!(!public(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_public_address_of_a_prefix_is_one_that_is_given_out() {
+        let found = |text: &str| public_address(text.parse().expect(text)).map(|address| address.to_string());
+        for (prefix, address) in [
+            ("0.0.0.0/0", "1.0.0.1"),
+            ("10.0.0.0/7", "11.0.0.0"),
+            ("8.8.8.0/24", "8.8.8.0"),
+            ("0.0.0.0/8", "0.0.0.0"),
+            ("::/0", "2000::1"),
+            ("2001:db8::/31", "2001:db9::"),
+        ] {
+            assert_eq!(found(prefix).as_deref(), Some(address), "{prefix}");
+        }
+        assert_eq!([found("10.0.0.0/8"), found("2001:db8::/32")], [None, None]);
     }
 }

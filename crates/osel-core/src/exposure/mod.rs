@@ -15,7 +15,7 @@ mod reach;
 mod reach_document;
 
 pub use coverage::covered;
-pub use from::{SourceFilter, is_public};
+pub use from::{SourceFilter, is_public, public_address};
 pub use judge::{Judged, JudgedRow, judge, judge_parts};
 pub use not_modelled::{GENERAL, NotModelled};
 pub use ordered::rows_in_order;

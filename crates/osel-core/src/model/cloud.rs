@@ -39,8 +39,8 @@ impl Default for ModelOptions {
     }
 }
 
-/// The live state of one region.
-#[derive(Debug, Default)]
+/// The live state of one region. A copy is as large as the original: whoever asks what would be takes one.
+#[derive(Clone, Debug, Default)]
 pub struct CloudModel {
     pub(super) region: Option<Arc<str>>,
     pub(super) options: ModelOptions,
@@ -72,7 +72,7 @@ pub struct CloudModel {
 }
 
 /// Who points to whom, by slot.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Links {
     pub(super) ports: Vec<PortLinks>,
     pub(super) groups: Vec<GroupLinks>,

@@ -10,6 +10,7 @@ mod delete;
 mod delta;
 mod difference;
 mod expand;
+mod find;
 mod floating;
 mod index;
 mod members;

@@ -13,7 +13,7 @@ pub type Slot = u32;
 const CHUNK: usize = 1024;
 
 /// Objects of one kind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<T> {
     chunks: Vec<Vec<Option<T>>>,
     free: Vec<Slot>,

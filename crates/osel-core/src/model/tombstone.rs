@@ -12,7 +12,7 @@ pub const TOMBSTONE_SECONDS: i64 = 7 * 86_400;
 pub const TOMBSTONES_MAX: usize = 4 << 20;
 
 /// Deletions of the last days.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tombstones {
     deleted_at: Map<(Kind, Id), Grave>,
     by_age: BTreeSet<(Timestamp, Kind, Id)>,

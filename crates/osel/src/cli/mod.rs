@@ -23,6 +23,7 @@ mod replay;
 mod run;
 mod scan;
 mod store;
+mod whatif;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ enum Command {
     Inventory(inventory::InventoryCommand),
     Exposure(exposure::ExposureArgs),
     Reach(reach::ReachArgs),
+    Whatif(whatif::WhatifArgs),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     Ledger(ledger::LedgerArgs),
@@ -112,6 +114,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inventory(command) => inventory::run(&command),
         Command::Exposure(args) => exposure::run(&args),
         Command::Reach(args) => reach::run(&args),
+        Command::Whatif(args) => whatif::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),

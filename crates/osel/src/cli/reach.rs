@@ -3,7 +3,7 @@
 //! Reads questions, asks the core, prints answers. What makes a packet reachable is not decided here but in
 //! `osel_core::exposure`; how an answer looks to a person is in `chain`.
 
-mod chain;
+pub(super) mod chain;
 #[cfg(test)]
 mod tests;
 

@@ -64,4 +64,6 @@ mod trail;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]
+mod whatif;
+#[cfg(test)]
 mod wide;

@@ -26,7 +26,7 @@ use crate::runtime::state;
 use crate::store::Reader;
 use print::RowPrinter;
 
-pub(super) use print::csv_cell;
+pub(super) use print::{csv_cell, ports, source};
 
 /// Lists what is exposed: every ingress permission of every address.
 ///

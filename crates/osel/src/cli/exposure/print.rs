@@ -72,7 +72,7 @@ fn cells(row: &RowDocument) -> Vec<String> {
     ]
 }
 
-pub(super) fn ports(row: &RowDocument) -> String {
+pub(in crate::cli) fn ports(row: &RowDocument) -> String {
     match (row.port_min, row.port_max, row.icmp_type, row.icmp_code) {
         (Some(min), Some(max), ..) if min == max => min.to_string(),
         (Some(min), Some(max), ..) => format!("{min}-{max}"),
@@ -82,7 +82,7 @@ pub(super) fn ports(row: &RowDocument) -> String {
     }
 }
 
-pub(super) fn source(source: &SourcePart) -> String {
+pub(in crate::cli) fn source(source: &SourcePart) -> String {
     match source {
         SourcePart::Prefix(prefix) => prefix.to_string(),
         SourcePart::SecurityGroup(id) => format!("group {id}"),

@@ -22,15 +22,21 @@ pub(super) fn text(question: &Question, verdict: &Verdict) -> String {
     let asked = [packet(question), format!("from {}", question.from), format!("to {}", question.to)];
     wrap(&mut text, &asked, " ");
     if !verdict.path.is_empty() {
-        let from = std::iter::once(question.from.to_string());
-        let pieces: Vec<String> = from.chain(verdict.path.iter().map(piece)).collect();
-        wrap(&mut text, &pieces, ARROW);
+        text.push_str(&way(&question.from.to_string(), &verdict.path));
     }
     for what in &verdict.not_modelled {
         let words: Vec<String> = what.text().split(' ').map(str::to_owned).collect();
         wrap(&mut text, &[vec!["note:".to_owned()], words].concat(), " ");
     }
     candidates(&mut text, verdict);
+    text
+}
+
+/// A way as a chain of arrows, with a line break at its end.
+pub(in crate::cli) fn way(from: &str, hops: &[Hop]) -> String {
+    let mut text = String::new();
+    let pieces: Vec<String> = std::iter::once(from.to_owned()).chain(hops.iter().map(piece)).collect();
+    wrap(&mut text, &pieces, ARROW);
     text
 }
 

@@ -1,0 +1,290 @@
+//! What Neutron adds to a request: defaults, addresses, the router of a floating IP.
+//!
+//! What it would choose by itself and nobody can know is chosen here so that exposure is rather seen than missed, with a note where
+//! that could matter.
+
+use osel_core::ids::Id;
+use osel_core::model::{CloudModel, Delta, Kind, Slot, View};
+use serde_json::{Value, json};
+
+use super::error::PlanError;
+use super::note::NoteKind;
+use super::overlay::Overlay;
+use super::step::{Body, Step};
+
+/// The name of the group that a port gets when none is asked for; Neutron reserves it.
+const DEFAULT_GROUP: &str = "default";
+
+impl Overlay {
+    /// Fills in what a request to make an object leaves to Neutron.
+    pub(super) fn fill_new(
+        &mut self,
+        step: &Step,
+        kind: Kind,
+        id: &Id,
+        body: &mut Body,
+    ) -> Result<(), PlanError> {
+        let needed: &[&str] = match kind {
+            Kind::Rule => &["security_group_id", "direction"],
+            Kind::Port | Kind::Subnet => &["network_id"],
+            Kind::Forwarding => &["floatingip_id", "internal_port_id"],
+            Kind::RbacPolicy => &["object_type", "object_id", "action"],
+            _ => &[],
+        };
+        if let Some(key) = needed.iter().find(|key| text(body, key).is_none()) {
+            return Err(PlanError::request(&step.resource, format!("a {} needs `{key}`", kind.singular())));
+        }
+        if text(body, "project_id").or_else(|| text(body, "tenant_id")).is_none()
+            && let Some(project) = &self.project
+        {
+            body.insert("project_id".to_owned(), project.to_string().into());
+        }
+        match kind {
+            Kind::Rule => self.fill_rule(step, body),
+            Kind::Port => self.fill_port(step, id, body),
+            Kind::FloatingIp => self.fill_floating_ip(step, id, body),
+            Kind::Forwarding => self.fill_forwarding(body),
+            Kind::Network => self.note_port_security(id, body),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Fills in what a change of an object leaves to Neutron.
+    pub(super) fn fill_change(&mut self, step: &Step, kind: Kind, id: &Id, body: &mut Body) {
+        match kind {
+            Kind::Port => {
+                let slot = self.cloud.port_slot(id);
+                if let (Some(network), true) = (
+                    slot.and_then(|slot| self.cloud.port(slot).network_id.clone()),
+                    body.contains_key("fixed_ips"),
+                ) {
+                    self.fill_addresses(step, id, &network, body);
+                }
+            }
+            Kind::FloatingIp if body.contains_key("port_id") => {
+                let network =
+                    self.cloud.floating_ip(id).and_then(|floating| floating.floating_network_id.clone());
+                self.fill_association(step, id, network.as_ref(), body);
+            }
+            Kind::Network => self.note_port_security(id, body),
+            _ => {}
+        }
+    }
+
+    fn fill_rule(&mut self, step: &Step, body: &mut Body) {
+        if body.get("ethertype").is_none_or(Value::is_null) {
+            body.insert("ethertype".to_owned(), "IPv4".into());
+        }
+        let group = text(body, "security_group_id").map(Id::new);
+        if let Some(group) = group.filter(|group| !self.cloud.knows(Kind::SecurityGroup, group)) {
+            let text = format!("osel does not know security group {group}, nor which ports have it");
+            self.note(NoteKind::NotKnown, step, text);
+        }
+    }
+
+    fn note_port_security(&mut self, id: &Id, body: &Body) {
+        if let Some(on) = body.get("port_security_enabled").and_then(Value::as_bool) {
+            self.port_security.insert(id.clone(), on);
+        }
+    }
+
+    fn fill_port(&mut self, step: &Step, id: &Id, body: &mut Body) {
+        let Some(network) = text(body, "network_id").map(Id::new) else { return };
+        let owner = text(body, "device_owner").unwrap_or_default();
+        let trusted = owner.starts_with("network:") || owner.starts_with("neutron:");
+        if body.get("port_security_enabled").is_none_or(Value::is_null) && !self.filters(step, &network) {
+            body.insert("port_security_enabled".to_owned(), false.into());
+        }
+        let filtered = body.get("port_security_enabled") != Some(&Value::Bool(false));
+        if !body.contains_key("security_groups") && filtered && !trusted {
+            let group = self.default_group(step, &network, body);
+            body.insert("security_groups".to_owned(), json!([group.to_string()]));
+        }
+        self.fill_addresses(step, id, &network, body);
+    }
+
+    /// Whether ports on a network are filtered when nothing is said: as the plan says of the network, else as on all its other ports.
+    /// The model does not hold the network's own word.
+    fn filters(&mut self, step: &Step, network: &Id) -> bool {
+        if let Some(on) = self.port_security.get(network) {
+            return *on;
+        }
+        let others = self.cloud.ports_on(network);
+        let mut others =
+            others.into_iter().map(|slot| self.cloud.port(slot)).filter(|port| !port.trusted()).peekable();
+        let all_off = others.peek().is_some() && others.all(|port| !port.port_security_enabled);
+        if all_off {
+            let text = "whether its network turns port security off cannot be told; judged as off, as for all other ports there";
+            self.note(NoteKind::Unknown, step, text);
+        }
+        !all_off
+    }
+
+    /// The group that a new port gets when none is asked for.
+    fn default_group(&mut self, step: &Step, network: &Id, body: &Body) -> Id {
+        let told = text(body, "project_id").or_else(|| text(body, "tenant_id")).map(Id::new);
+        let of_network = || self.cloud.network(network).and_then(|network| network.project_id.clone());
+        let project = told.or_else(of_network);
+        let found = project.as_ref().and_then(|project| default_group_of(&self.cloud, project));
+        let Some(group) = found else {
+            let text = match &project {
+                Some(project) => {
+                    format!("it gets the default group of project {project}, which osel does not know")
+                }
+                None => {
+                    "it gets the default group of its project, which is not told; give --project".to_owned()
+                }
+            };
+            self.note(NoteKind::Unknown, step, text);
+            let project = project.map_or_else(|| "its project".to_owned(), |project| project.to_string());
+            let group = Id::new(&format!("default group of {project}"));
+            self.assumed.insert(group.clone());
+            return group;
+        };
+        group
+    }
+
+    /// Fills in the addresses that Neutron chooses.
+    fn fill_addresses(&mut self, step: &Step, id: &Id, network: &Id, body: &mut Body) {
+        let asked = match body.get("fixed_ips") {
+            Some(Value::Array(asked)) => Some(asked.clone()),
+            None | Some(Value::Null) => None,
+            // Something else is refused when it is read.
+            Some(_) => return,
+        };
+        let subnets: Vec<_> = self.cloud.subnets_of(network).into_iter().cloned().collect();
+        let Some(mut asked) = asked else {
+            let mut chosen = Vec::new();
+            for ipv6 in [false, true] {
+                let subnet =
+                    subnets.iter().find(|subnet| subnet.cidr.is_some_and(|cidr| is_ipv6(cidr) == ipv6));
+                if let Some(subnet) = subnet {
+                    let address =
+                        self.places.choose_fixed(&self.cloud, id, network, subnet.cidr, &step.resource);
+                    chosen
+                        .push(json!({"subnet_id": subnet.id.to_string(), "ip_address": address.to_string()}));
+                }
+            }
+            if chosen.is_empty() {
+                self.note(
+                    NoteKind::Unknown,
+                    step,
+                    "its network has no subnet that osel knows; judged with an IPv4 address",
+                );
+                let address = self.places.choose_fixed(&self.cloud, id, network, None, &step.resource);
+                chosen.push(json!({"ip_address": address.to_string()}));
+            }
+            body.insert("fixed_ips".to_owned(), chosen.into());
+            return;
+        };
+        for entry in asked.iter_mut().filter_map(Value::as_object_mut) {
+            if entry.get("ip_address").is_none_or(Value::is_null) {
+                let subnet = text(entry, "subnet_id").map(Id::new);
+                let cidr = subnet.and_then(|subnet| self.cloud.subnet(&subnet)?.cidr);
+                let address = self.places.choose_fixed(&self.cloud, id, network, cidr, &step.resource);
+                entry.insert("ip_address".to_owned(), address.to_string().into());
+            }
+        }
+        body.insert("fixed_ips".to_owned(), asked.into());
+    }
+
+    fn fill_floating_ip(&mut self, step: &Step, id: &Id, body: &mut Body) {
+        if body.get("floating_ip_address").is_none_or(Value::is_null) {
+            let address = self.places.choose_outer(&step.resource);
+            body.insert("floating_ip_address".to_owned(), address.to_string().into());
+        }
+        let network = text(body, "floating_network_id").map(Id::new);
+        body.entry("port_id").or_insert(Value::Null);
+        self.fill_association(step, id, network.as_ref(), body);
+    }
+
+    /// Fills in the inner address and the router of a floating IP whose `port_id` is given.
+    fn fill_association(&mut self, step: &Step, id: &Id, floating_network: Option<&Id>, body: &mut Body) {
+        let Some(port) = text(body, "port_id").map(Id::new) else {
+            body.insert("fixed_ip_address".to_owned(), Value::Null);
+            body.insert("router_id".to_owned(), Value::Null);
+            return;
+        };
+        let Some(slot) = self.cloud.port_slot(&port) else {
+            self.note(NoteKind::NotKnown, step, format!("osel does not know port {port}"));
+            return;
+        };
+        if body.get("fixed_ip_address").is_none_or(Value::is_null) {
+            self.fill_inner(slot, "fixed_ip_address", body);
+        }
+        let router = self.router_for(step, id, slot, floating_network);
+        body.insert("router_id".to_owned(), router.to_string().into());
+    }
+
+    /// Fills in the port's own address where a forwarding does not say to which it leads.
+    fn fill_forwarding(&mut self, body: &mut Body) {
+        let slot = text(body, "internal_port_id").and_then(|port| self.cloud.port_slot(&Id::new(port)));
+        if let (Some(slot), None) = (slot, text(body, "internal_ip_address")) {
+            self.fill_inner(slot, "internal_ip_address", body);
+        }
+    }
+
+    /// Fills in the first IPv4 address of a port.
+    fn fill_inner(&self, slot: Slot, key: &str, body: &mut Body) {
+        let mut addresses = self.cloud.port(slot).fixed_ips.iter().map(|fixed| fixed.address);
+        if let Some(inner) = addresses.find(|address| address.is_ipv4()) {
+            body.insert(key.to_owned(), inner.to_string().into());
+        }
+    }
+
+    /// The router that leads from a floating IP's network to a port. Neutron refuses where there is none; the model may not know it.
+    fn router_for(&mut self, step: &Step, id: &Id, slot: Slot, floating_network: Option<&Id>) -> Id {
+        let network = self.cloud.port(slot).network_id.clone();
+        let interfaces =
+            network.as_ref().map(|network| self.cloud.interfaces_on(network)).unwrap_or_default();
+        let routers = interfaces.into_iter().filter_map(|interface| self.cloud.port(interface).router());
+        let leads = |router: &&Id| {
+            let Some(router) = self.cloud.router(router) else { return false };
+            let mut gateways = router.gateways.iter().filter_map(|gateway| gateway.network_id.as_ref());
+            gateways.any(|network| floating_network.is_none_or(|wanted| wanted == network))
+        };
+        let found = routers.filter(leads).min().cloned();
+        found.unwrap_or_else(|| {
+            let text = "no router that osel knows leads to its port; judged as if there were one";
+            self.note(NoteKind::Unknown, step, text);
+            let router = Id::new(&format!("router of {id}"));
+            self.places.add_id(router.clone(), &step.resource);
+            router
+        })
+    }
+
+    /// A floating IP gets its router with its first forwarding.
+    pub(super) fn route_forwarding(&mut self, step: &Step, id: &Id) -> Result<Delta, PlanError> {
+        let Some((floating, port)) = self.cloud.forwarding(id).and_then(|forwarding| {
+            Some((forwarding.floatingip_id.clone()?, forwarding.internal_port_id.clone()?))
+        }) else {
+            return Ok(Delta::default());
+        };
+        let Some(known) = self.cloud.floating_ip(&floating) else {
+            self.note(NoteKind::NotKnown, step, format!("osel does not know floating IP {floating}"));
+            return Ok(Delta::default());
+        };
+        let (routed, network) = (known.router_id.is_some(), known.floating_network_id.clone());
+        let Some(slot) = self.cloud.port_slot(&port).filter(|_| !routed) else { return Ok(Delta::default()) };
+        let router = self.router_for(step, &floating, slot, network.as_ref());
+        let body = Body::from_iter([("router_id".to_owned(), router.to_string().into())]);
+        self.tell(step, Kind::FloatingIp, &floating, body)
+    }
+}
+
+/// The default group of a project.
+fn default_group_of(cloud: &CloudModel, project: &Id) -> Option<Id> {
+    let is_default = |id: &Id| cloud.name_of(Kind::SecurityGroup, id) == Some(DEFAULT_GROUP);
+    let is_theirs = |id: &Id| cloud.group(id).is_some_and(|group| group.project_id.as_ref() == Some(project));
+    cloud.ids(Kind::SecurityGroup).into_iter().find(|id| is_default(id) && is_theirs(id))
+}
+
+fn is_ipv6(net: ipnet::IpNet) -> bool {
+    matches!(net, ipnet::IpNet::V6(_))
+}
+
+/// A text that is there and not empty.
+pub(super) fn text<'a>(body: &'a Body, key: &str) -> Option<&'a str> {
+    body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,155 @@
+//! Servers: the ports that Nova makes for them.
+//!
+//! A server with networks that are told makes a port on each, with groups by name. What Nova chooses by itself is not judged.
+
+use std::collections::BTreeSet;
+
+use osel_core::ids::Id;
+use osel_core::model::Kind;
+use serde_json::{Value, json};
+
+use super::document::ResourceChange;
+use super::outer::is_port;
+use super::subject::{Attribute, Block, Subject};
+use super::translate::Translator;
+use crate::planned::{Act, Body, NoteKind};
+
+impl Translator<'_> {
+    /// A server that comes, goes or changes.
+    pub(super) fn instance(&mut self, subject: Subject<'_>) -> Vec<Act> {
+        let mut acts = Vec::new();
+        if let (true, Some(id)) = (subject.change.does("delete"), subject.before("id").text()) {
+            acts.extend(self.ports_that_go(&Id::new(id)));
+        }
+        if subject.change.does("create") {
+            acts.extend(self.ports_that_come(subject));
+        } else if subject.change.does("update")
+            && ["security_groups", "network"]
+                .iter()
+                .any(|name| subject.before(name) != subject.attribute(name))
+        {
+            self.note(NoteKind::NotEvaluated, "a change of a server's groups or networks is not judged");
+        }
+        acts
+    }
+
+    /// Nova deletes the ports that it made, and leaves those that somebody else made.
+    fn ports_that_go(&self, server: &Id) -> Vec<Act> {
+        let kept = self.catalogue.changes.iter().filter(|change| is_port(&change.kind));
+        let kept: BTreeSet<&str> =
+            kept.filter_map(|change| change.change.before.as_ref()?.get("id")?.as_str()).collect();
+        let ports = self.cloud.ports_of_device(server).into_iter();
+        ports
+            .filter(|port| !kept.contains(&*port.text()))
+            .map(|id| Act::Delete { kind: Kind::Port, id })
+            .collect()
+    }
+
+    fn ports_that_come(&mut self, subject: Subject<'_>) -> Vec<Act> {
+        let blocks = subject.blocks("network");
+        if blocks.is_empty() && subject.attribute("network_mode").text() != Some("none") {
+            self.note(
+                NoteKind::NotEvaluated,
+                "its networks are left to Nova, and what it gets there is not judged",
+            );
+        }
+        let groups = self.groups_by_name(subject);
+        let mut acts = Vec::new();
+        for (at, block) in blocks.into_iter().enumerate() {
+            if self.has_own_port(subject, block) {
+                continue;
+            }
+            let Some(network) = self.network_of(subject, block) else {
+                self.note(
+                    NoteKind::NotEvaluated,
+                    format!("which network its `network[{at}]` is is not known"),
+                );
+                continue;
+            };
+            let mut body = Body::from_iter([
+                ("network_id".to_owned(), network.to_string().into()),
+                ("device_id".to_owned(), self.planned_id(subject.change).to_string().into()),
+                ("device_owner".to_owned(), "compute:".into()),
+            ]);
+            if let Some(groups) = &groups {
+                body.insert("security_groups".to_owned(), groups.clone());
+            }
+            let addresses = ["fixed_ip_v4", "fixed_ip_v6"].map(|name| block.attribute(name).text());
+            let addresses: Vec<Value> =
+                addresses.into_iter().flatten().map(|address| json!({"ip_address": address})).collect();
+            if !addresses.is_empty() {
+                body.insert("fixed_ips".to_owned(), addresses.into());
+            }
+            let secret = subject.secret_keys(&[("network", &["address", "fixed_ip"])]);
+            acts.push(Act::Create {
+                kind: Kind::Port,
+                id: self.instance_port(subject.change, at),
+                body,
+                secret,
+            });
+        }
+        acts
+    }
+
+    /// Whether a network of a server is given by a port: that one has groups of its own.
+    fn has_own_port(&self, subject: Subject<'_>, block: Block<'_>) -> bool {
+        match block.attribute("port") {
+            Attribute::Known(port) => port != "",
+            Attribute::Unset => false,
+            // The provider leaves what nobody set unknown: a port that is set is one of the plan's.
+            Attribute::Unknown => {
+                let origins = subject.origins(&self.catalogue, "network");
+                origins.changes.iter().any(|at| is_port(&self.catalogue.changes[*at].kind))
+            }
+        }
+    }
+
+    fn network_of(&mut self, subject: Subject<'_>, block: Block<'_>) -> Option<Id> {
+        if let Some(word) = block.attribute("uuid").text().or_else(|| block.attribute("name").text()) {
+            return self.id_or_named(Kind::Network, word).or_else(|| Some(Id::new(word)));
+        }
+        self.candidates(subject, "network", Kind::Network).into_iter().next()
+    }
+
+    /// The groups of a server, which it names; none where that is left to Nova, and then it gets the default group.
+    fn groups_by_name(&mut self, subject: Subject<'_>) -> Option<Value> {
+        const NAME: &str = "security_groups";
+        let names = subject.blocks(NAME);
+        if names.is_empty() {
+            return None;
+        }
+        let mut groups = BTreeSet::new();
+        for name in names {
+            let found = match name.whole() {
+                Attribute::Known(name) => name
+                    .as_str()
+                    .and_then(|name| self.id_or_named(Kind::SecurityGroup, name))
+                    .into_iter()
+                    .collect(),
+                _ => self.candidates(subject, NAME, Kind::SecurityGroup),
+            };
+            if found.is_empty() {
+                self.note(
+                    NoteKind::NotKnown,
+                    "osel does not know one of its `security_groups`, or several of that name",
+                );
+            }
+            groups.extend(found);
+        }
+        let groups: Vec<Value> = groups.iter().map(|group| group.to_string().into()).collect();
+        Some(groups.into())
+    }
+
+    /// The ports that a server of the plan has or gets.
+    pub(super) fn ports_of_instance(&self, change: &ResourceChange) -> Vec<Id> {
+        if change.does("create") {
+            return vec![self.instance_port(change, 0)];
+        }
+        let id = change.change.before.as_ref().and_then(|before| before.get("id")?.as_str());
+        id.map(|id| self.cloud.ports_of_device(&Id::new(id))).unwrap_or_default()
+    }
+
+    fn instance_port(&self, change: &ResourceChange, at: usize) -> Id {
+        Id::new(&format!("{}/network[{at}]", self.planned_id(change)))
+    }
+}

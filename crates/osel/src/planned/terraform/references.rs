@@ -1,0 +1,317 @@
+//! Where a value that is not known yet comes from: through variables and outputs of modules to resources.
+//!
+//! The configuration of a plan lists what an expression names, without what it does with it. So the answer is a set of resources that
+//! the value may come from, and whether it may come from elsewhere too: locals, for instance, are not in a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::document::{Configuration, Module, ResourceChange};
+
+/// How many variables and outputs are followed one behind the other: a value seldom passes more than three modules.
+const DEPTH_MAX: u32 = 32;
+/// How many references are followed for one value. Outputs that name several others each would have one value come from millions.
+const REFERENCES_MAX: u32 = 10_000;
+
+/// What a value may come from.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Origins {
+    /// Instances of resources, by their places in the list of changes.
+    pub(super) changes: BTreeSet<usize>,
+    /// Whether it may come from something else too.
+    pub(super) open: bool,
+}
+
+/// A module call on the way to a module, with its instance where it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    name: String,
+    key: Option<String>,
+}
+
+/// Where an expression stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
+    /// From the root inwards.
+    modules: Vec<Part>,
+    /// The instance of the resource, or of the module call, that the expression belongs to.
+    key: Option<String>,
+}
+
+impl Scope {
+    /// Where the expressions of an instance of a resource stand.
+    pub(super) fn of(change: &ResourceChange) -> Self {
+        Self { modules: modules(change.module_address.as_deref().unwrap_or_default()), key: change.key() }
+    }
+}
+
+/// The module that a scope is in, as it is written.
+pub(super) fn module<'a>(configuration: &'a Configuration, scope: &Scope) -> Option<&'a Module> {
+    scope.modules.iter().try_fold(&configuration.root_module, |module, part| {
+        module.module_calls.get(&part.name).map(|call| &call.module)
+    })
+}
+
+/// The references that stand in an expression, or in the blocks below it.
+pub(super) fn references(expression: &Value) -> Vec<&str> {
+    match expression {
+        Value::Object(object) => match object.get("references").and_then(Value::as_array) {
+            Some(references) => references.iter().filter_map(Value::as_str).collect(),
+            None => object.values().flat_map(references).collect(),
+        },
+        Value::Array(values) => values.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The changes of a plan, to be found by what references say of them, and how they are written.
+#[derive(Debug)]
+pub(super) struct Catalogue<'a> {
+    pub(super) changes: &'a [ResourceChange],
+    pub(super) configuration: Option<&'a Configuration>,
+    /// The places of a resource's instances, by its type and name.
+    by_name: BTreeMap<(&'a str, &'a str), Vec<usize>>,
+}
+
+impl<'a> Catalogue<'a> {
+    pub(super) fn new(changes: &'a [ResourceChange], configuration: Option<&'a Configuration>) -> Self {
+        let mut by_name: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (at, change) in changes.iter().enumerate() {
+            by_name.entry((&*change.kind, &*change.name)).or_default().push(at);
+        }
+        Self { changes, configuration, by_name }
+    }
+
+    /// What an expression that stands in a scope may come from.
+    pub(super) fn origins(&self, scope: &Scope, expression: &Value) -> Origins {
+        self.search(scope, expression, REFERENCES_MAX)
+    }
+
+    fn search(&self, scope: &Scope, expression: &Value, most: u32) -> Origins {
+        let mut origins = Origins::default();
+        match self.configuration {
+            Some(configuration) => {
+                let mut search = Search { catalogue: self, configuration, left: most, origins: &mut origins };
+                search.follow(scope, &references(expression), DEPTH_MAX);
+            }
+            None => origins.open = true,
+        }
+        origins
+    }
+}
+
+struct Search<'a> {
+    catalogue: &'a Catalogue<'a>,
+    configuration: &'a Configuration,
+    /// How many references may still be followed.
+    left: u32,
+    origins: &'a mut Origins,
+}
+
+impl Search<'_> {
+    fn follow(&mut self, scope: &Scope, references: &[&str], depth: u32) {
+        // `a.b[0].id` is followed by `a.b[0]` and `a.b`, which say less of the same.
+        let mut longest = "";
+        let own_key = references.iter().any(|reference| {
+            matches!(*reference, "count.index" | "each.key" | "each.value")
+                || reference.starts_with("each.value.")
+        });
+        for &reference in references {
+            let repeats = longest
+                .strip_prefix(reference)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+            if !repeats {
+                longest = reference;
+                self.one(scope, &parts(reference), own_key, depth);
+            }
+        }
+    }
+
+    fn one(&mut self, scope: &Scope, parts: &[Part], own_key: bool, depth: u32) {
+        let (Some(depth), Some(left)) = (depth.checked_sub(1), self.left.checked_sub(1)) else {
+            self.origins.open = true;
+            return;
+        };
+        self.left = left;
+        match parts {
+            [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {}
+            [first, variable, ..] if first.name == "var" => self.variable(scope, &variable.name, depth),
+            [first, call, output, ..] if first.name == "module" => {
+                self.output(scope, call, &output.name, own_key, depth);
+            }
+            [first, kind, name, ..] if first.name == "data" => {
+                self.resource(scope, true, &kind.name, name, own_key);
+            }
+            [kind, name, ..] if kind.name != "local" => {
+                self.resource(scope, false, &kind.name, name, own_key);
+            }
+            _ => self.origins.open = true,
+        }
+    }
+
+    /// A variable of a module is what its call says; one of the root is known.
+    fn variable(&mut self, scope: &Scope, name: &str, depth: u32) {
+        let mut outer = scope.clone();
+        let Some(call) = outer.modules.pop() else { return };
+        outer.key.clone_from(&call.key);
+        let module = module(self.configuration, &outer);
+        let expression = module
+            .and_then(|module| module.module_calls.get(&call.name))
+            .and_then(|written| written.expressions.get(name));
+        if let Some(expression) = expression {
+            self.follow(&outer, &references(expression), depth);
+        }
+    }
+
+    fn output(&mut self, scope: &Scope, call: &Part, name: &str, own_key: bool, depth: u32) {
+        let mut inner = scope.clone();
+        let key = call.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
+        inner.modules.push(Part { name: call.name.clone(), key });
+        inner.key = None;
+        let output = module(self.configuration, &inner).and_then(|module| module.outputs.get(name));
+        match output {
+            Some(output) => self.follow(&inner, &references(&output.expression), depth),
+            None => self.origins.open = true,
+        }
+    }
+
+    fn resource(&mut self, scope: &Scope, data: bool, kind: &str, name: &Part, own_key: bool) {
+        let is_it = |change: &ResourceChange| {
+            change.is_data() == data && change.deposed.is_none() && stands_in(change, &scope.modules)
+        };
+        let changes = self.catalogue.changes;
+        let places = self.catalogue.by_name.get(&(kind, &*name.name)).into_iter().flatten();
+        let places = places.filter(|at| is_it(&changes[**at]));
+        let mut found: Vec<(usize, Option<String>)> = places.map(|at| (*at, changes[*at].key())).collect();
+        let key = name.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
+        if let Some(key) = key
+            && found.iter().any(|(_, other)| other.as_ref() == Some(&key))
+        {
+            found.retain(|(_, other)| other.as_ref() == Some(&key));
+        }
+        self.origins.open |= found.is_empty();
+        self.origins.changes.extend(found.into_iter().map(|(at, _)| at));
+    }
+}
+
+/// Whether a resource is in a module; of an instance that is not told, in any.
+fn stands_in(change: &ResourceChange, wanted: &[Part]) -> bool {
+    let own = modules(change.module_address.as_deref().unwrap_or_default());
+    own.len() == wanted.len()
+        && own
+            .iter()
+            .zip(wanted)
+            .all(|(own, wanted)| own.name == wanted.name && (wanted.key.is_none() || wanted.key == own.key))
+}
+
+/// The calls in a module's address: `module.a[0].module.b`.
+fn modules(address: &str) -> Vec<Part> {
+    let parts = parts(address);
+    parts.chunks_exact(2).filter(|pair| pair[0].name == "module").map(|pair| pair[1].clone()).collect()
+}
+
+/// The parts of an address between its dots, each with the last of its instances' brackets. A key may have dots, quotes and brackets.
+fn parts(address: &str) -> Vec<Part> {
+    let mut parts = vec![Part { name: String::new(), key: None }];
+    let mut rest = address;
+    while let Some(c) = rest.chars().next() {
+        let last = parts.len() - 1;
+        match c {
+            '.' => parts.push(Part { name: String::new(), key: None }),
+            '[' => {
+                let end = end_of_key(&rest[1..]);
+                parts[last].key = Some(rest[1..=end].to_owned());
+                rest = rest.get(end + 2..).unwrap_or_default();
+                continue;
+            }
+            c => parts[last].name.push(c),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    parts
+}
+
+/// How long the text before the bracket that closes a key is.
+fn end_of_key(text: &str) -> usize {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ']' if !quoted => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_apart_whatever_their_keys_are() {
+        let shown = |address: &str| {
+            let parts = parts(address).into_iter();
+            parts.map(|part| format!("{} {}", part.name, part.key.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        assert_eq!(shown("a.b[0].id"), ["a ", "b 0", "id "]);
+        assert_eq!(shown(r#"module.m["x.y]\"["].a.b"#), ["module ", r#"m "x.y]\"[""#, "a ", "b "]);
+        assert_eq!(shown("a.b[").len(), 2);
+        assert_eq!(shown("ä.ö[\"ü"), ["ä ", "ö \"ü"]);
+        assert_eq!(modules(r#"module.a[0].module.b["k"]"#).len(), 2);
+        assert!(modules("").is_empty());
+    }
+
+    const PLAN: &str = include_str!("../../../tests/it/whatif/shapes.terraform.json");
+
+    /// What real Terraform wrote of counts, keys, modules and locals.
+    #[test]
+    fn values_are_followed_through_modules_to_their_resources() {
+        let document = super::super::document::Document::read(PLAN.as_bytes()).unwrap();
+        let changes = document.resource_changes.unwrap();
+        let configuration = document.configuration.unwrap();
+        let catalogue = Catalogue::new(&changes, Some(&configuration));
+        let found = |address: &str| {
+            let change = changes.iter().find(|change| change.address == address).expect(address);
+            let scope = Scope::of(change);
+            let module = module(&configuration, &scope).unwrap();
+            let resource = module.resources.iter().find(|resource| resource.name == change.name).unwrap();
+            let origins = catalogue.origins(&scope, &resource.expressions["input"]);
+            let addresses: Vec<_> = origins.changes.iter().map(|at| changes[*at].address.as_str()).collect();
+            (addresses.join(" "), origins.open)
+        };
+        let check = |address: &str, wanted: &str, open: bool| {
+            assert_eq!(found(address), (wanted.to_owned(), open), "{address}");
+        };
+        check(r#"terraform_data.each["a"]"#, "terraform_data.web[0]", false);
+        check("terraform_data.byindex[1]", "terraform_data.web[1]", false);
+        check(r#"terraform_data.byeach["b"]"#, r#"terraform_data.each["b"]"#, false);
+        check("terraform_data.splat", "terraform_data.web[0] terraform_data.web[1]", false);
+        check("terraform_data.loc", "", true);
+        check("terraform_data.out", "module.m[0].terraform_data.g", false);
+        check("module.m[1].terraform_data.rule", "terraform_data.web[1]", false);
+    }
+
+    /// Eight modules, each of which gives two values of the ones below it: hundreds of ways to the innermost.
+    #[test]
+    fn a_value_that_comes_by_too_many_ways_is_given_up() {
+        let mut inner = serde_json::json!({"outputs": {"o": {"expression": {"references": []}}}});
+        for _ in 0..8 {
+            inner = serde_json::json!({
+                "outputs": {"o": {"expression": {"references": ["module.a.o", "module.b.o"]}}},
+                "module_calls": {"a": {"module": inner}, "b": {"module": inner}},
+            });
+        }
+        let configuration = serde_json::from_value(serde_json::json!({
+            "root_module": {"module_calls": {"a": {"module": inner}}}
+        }));
+        let configuration = configuration.unwrap();
+        let catalogue = Catalogue::new(&[], Some(&configuration));
+        let expression = serde_json::json!({"references": ["module.a.o"]});
+        let is_open = |most| catalogue.search(&Scope::default(), &expression, most).open;
+        assert_eq!([1000, 100].map(is_open), [false, true]);
+    }
+}

@@ -1,0 +1,138 @@
+//! Security groups, their rules and address groups.
+
+use ipnet::IpNet;
+use osel_core::ids::Id;
+use osel_core::model::Kind;
+use serde_json::Value;
+
+use super::subject::{Attribute, Subject};
+use super::translate::Translator;
+use crate::planned::{Act, Body, NoteKind};
+
+/// What of a row stems from which value of a rule.
+const RULE_SECRETS: [(&str, &[&str]); 4] = [
+    ("remote_ip_prefix", &["source"]),
+    ("protocol", &["protocol"]),
+    ("port_range_min", &["port_min", "icmp_type"]),
+    ("port_range_max", &["port_max", "icmp_code"]),
+];
+
+impl Translator<'_> {
+    /// A group. Neutron gives it rules that let everything out, which expose nothing.
+    pub(super) fn group(&mut self, subject: Subject<'_>) -> Body {
+        let mut body = Body::new();
+        subject.copy(&mut body, &[("name", "name"), ("tenant_id", "project_id"), ("stateful", "stateful")]);
+        body
+    }
+
+    /// A rule, in each group that it may be of.
+    pub(super) fn rule(&mut self, subject: Subject<'_>, id: &Id) -> Vec<Act> {
+        match subject.attribute("direction").text() {
+            Some("egress") => return Vec::new(),
+            Some(_) => {}
+            None => self.note(NoteKind::Unknown, "`direction` is not known; judged as ingress"),
+        }
+        let mut body = Body::from_iter([("direction".to_owned(), "ingress".into())]);
+        if subject.attribute("ethertype") == Attribute::Unknown {
+            self.note(NoteKind::Unknown, "`ethertype` is not known; judged as IPv4");
+        }
+        subject.copy(&mut body, &[("ethertype", "ethertype"), ("protocol", "protocol")]);
+        if self.is_open(subject, "protocol") {
+            self.note(NoteKind::Unknown, "`protocol` is not known; judged as any");
+        }
+        self.range(subject, &mut body);
+        self.remote(subject, &mut body);
+        let groups = match subject.attribute("security_group_id") {
+            Attribute::Known(group) => group.as_str().map(Id::new).into_iter().collect(),
+            _ => self.candidates(subject, "security_group_id", Kind::SecurityGroup),
+        };
+        let secret = subject.secret_keys(&RULE_SECRETS);
+        let acts = groups.into_iter().enumerate().map(|(at, group)| {
+            let id = if at == 0 { id.clone() } else { Id::new(&format!("{id}#{at}")) };
+            let mut body = body.clone();
+            body.insert("security_group_id".to_owned(), group.to_string().into());
+            Act::Create { kind: Kind::Rule, id, body, secret: secret.clone() }
+        });
+        acts.collect()
+    }
+
+    /// Whether a value is there and not known yet; the provider leaves what nobody set unknown too.
+    fn is_open(&self, subject: Subject<'_>, name: &str) -> bool {
+        subject.attribute(name) == Attribute::Unknown && subject.is_written(name) != Some(false)
+    }
+
+    /// The ports. The provider's library sends no zeros, and Neutron takes a rule without ports as one for all of them.
+    fn range(&mut self, subject: Subject<'_>, body: &mut Body) {
+        let names = ["port_range_min", "port_range_max"];
+        let bounds = names.map(|name| subject.attribute(name).known().and_then(Value::as_i64));
+        for (name, bound) in names.into_iter().zip(bounds) {
+            if self.is_open(subject, name) {
+                self.note(NoteKind::Unknown, format!("`{name}` is not known; judged as without it"));
+            }
+            if let Some(bound) = bound.filter(|bound| *bound != 0) {
+                body.insert(name.to_owned(), bound.into());
+            }
+        }
+        match bounds {
+            [Some(0), Some(0)] => {
+                self.note(
+                    NoteKind::Remark,
+                    "its range 0 to 0 is not sent, and so means all ports or ICMP types",
+                );
+            }
+            [Some(0), Some(_)] => {
+                self.note(NoteKind::Remark, "its bound 0 is not sent; Neutron refuses such a range");
+            }
+            _ => {}
+        }
+    }
+
+    /// From where. All three values are unknown where nobody set them: the configuration tells, and without it any source is assumed.
+    fn remote(&mut self, subject: Subject<'_>, body: &mut Body) {
+        let mut open = Vec::new();
+        for (name, kind) in [
+            ("remote_ip_prefix", None),
+            ("remote_group_id", Some(Kind::SecurityGroup)),
+            ("remote_address_group_id", Some(Kind::AddressGroup)),
+        ] {
+            match (subject.attribute(name), kind) {
+                (Attribute::Known(value), _) if value != "" => {
+                    body.insert(name.to_owned(), value.clone());
+                    return;
+                }
+                (Attribute::Unknown, Some(kind)) if subject.is_written(name) == Some(true) => {
+                    let ids = self.candidates(subject, name, kind);
+                    if let [id] = &ids[..] {
+                        body.insert(name.to_owned(), id.to_string().into());
+                        return;
+                    }
+                    open.push(name);
+                }
+                (Attribute::Unknown, _) if subject.is_written(name) != Some(false) => open.push(name),
+                _ => {}
+            }
+        }
+        if !open.is_empty() {
+            let names = open.join("`, `");
+            self.note(NoteKind::Unknown, format!("`{names}` is not known; judged as any source"));
+        }
+    }
+
+    /// An address group; none where its addresses are not known: a group that is not known may have any.
+    pub(super) fn address_group(&mut self, subject: Subject<'_>) -> Option<(Body, Vec<&'static str>)> {
+        let mut body = Body::new();
+        subject.copy(&mut body, &[("name", "name"), ("project_id", "project_id")]);
+        let blocks = subject.blocks("addresses");
+        let known: Vec<Value> = blocks.iter().filter_map(|block| block.whole().known().cloned()).collect();
+        if known.len() < blocks.len() || subject.attribute("addresses") == Attribute::Unknown {
+            self.note(NoteKind::Unknown, "`addresses` are not all known; judged as if it could have any");
+            return None;
+        }
+        let is_prefix = |value: &Value| value.as_str().is_some_and(|text| text.parse::<IpNet>().is_ok());
+        if !known.iter().all(is_prefix) {
+            self.note(NoteKind::Remark, "Neutron takes only prefixes as `addresses`");
+        }
+        body.insert("addresses".to_owned(), known.into());
+        Some((body, subject.secret_keys(&[("addresses", &["source"])])))
+    }
+}
