@@ -40,7 +40,8 @@ class Actor:
         if not answer.ok:
             raise Refused("POST", url, answer)
         self.headers = {"X-Auth-Token": answer.headers["X-Subject-Token"]}
-        self.project = answer.json()["token"]["project"]["id"]
+        token = answer.json()["token"]
+        self.project, self.user = token["project"]["id"], token["user"]["id"]
 
     def call(self, method, url, body=None):
         answer = requests.request(method, url, json=body, headers=self.headers, timeout=120)
@@ -79,6 +80,41 @@ def bootstrap(cloud, admin):
         endpoint = {"service_id": service, "interface": interface, "region_id": REGION, "url": cloud.neutron}
         admin.identity("POST", "endpoints", {"endpoint": endpoint})
     return roles
+
+
+def auditor(cloud, admin, roles):
+    """The account that docs/openstack.md tells an operator to make: reads all, changes nothing."""
+    role = admin.identity("POST", "roles", {"role": {"name": "auditor"}})["role"]["id"]
+    project = admin.identity("POST", "projects", {"project": {"name": "monitoring", "domain_id": "default"}})["project"]["id"]
+    user = {"name": "osel", "domain_id": "default", "password": cloud.password}
+    user = admin.identity("POST", "users", {"user": user})["user"]["id"]
+    admin.identity("PUT", f"projects/{project}/users/{user}/roles/{role}")
+    admin.identity("PUT", f"system/users/{user}/roles/{roles['reader']}")
+    return password(admin, "osel", cloud.password, "monitoring")
+
+
+def application_credential(actor):
+    """A credential of the actor's own for its project, as the variables that openstacksdk and osel read."""
+    body = {"application_credential": {"name": "osel"}}
+    made = actor.identity("POST", f"users/{actor.user}/application_credentials", body)["application_credential"]
+    return {
+        "OS_AUTH_TYPE": "v3applicationcredential",
+        "OS_AUTH_URL": actor.cloud.keystone,
+        "OS_APPLICATION_CREDENTIAL_ID": made["id"],
+        "OS_APPLICATION_CREDENTIAL_SECRET": made["secret"],
+    }
+
+
+def password(actor, name, word, project, domain="default"):
+    """The same with a password."""
+    return {
+        "OS_AUTH_URL": actor.cloud.keystone,
+        "OS_USERNAME": name,
+        "OS_PASSWORD": word,
+        "OS_PROJECT_NAME": project,
+        "OS_USER_DOMAIN_ID": domain,
+        "OS_PROJECT_DOMAIN_ID": domain,
+    }
 
 
 def inventory(admin):

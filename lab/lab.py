@@ -5,6 +5,7 @@ Called by `cargo xtask lab`, which installs what it needs. Exit code 0 when the 
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,17 @@ class Osel:
     def lines(self, *arguments):
         return [json.loads(line) for line in self.run(*arguments, "--store", self.store, "-o", "json").splitlines()]
 
+    def export(self, name, account):
+        """What osel's own client reads by the APIs: the file, and what is in it."""
+        file = self.home / f"{name}.json"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
+        command = [self.program, "inventory", "export", "--requests-per-second", "100", "--output", file]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**environment, **account})
+        if done.returncode:
+            raise RuntimeError(f"osel inventory export: {done.returncode}: {done.stderr}")
+        print(f"lab: export by {name}: {done.stderr.strip()}")
+        return file, json.loads(file.read_text(encoding="utf-8"))
+
     def start(self, inventory):
         cloud, password = self.cloud, "a-password-of-osel"
         cloud.control_broker("add_user", "osel", password)
@@ -53,9 +65,7 @@ class Osel:
             "exchanges = ['keystone', 'neutron']\n",
             encoding="utf-8",
         )
-        file = self.home / "inventory.json"
-        file.write_text(json.dumps(inventory), encoding="utf-8")
-        self.run("inventory", "import", "--store", self.store, file)
+        self.run("inventory", "import", "--store", self.store, inventory)
         self.child = self.processes.start("osel", [self.program, "run", "-c", self.configuration])
         log = self.processes.home / "log" / "osel.txt"
 
@@ -75,6 +85,29 @@ class Osel:
             if received != count:
                 count, since = received, time.monotonic()
             time.sleep(0.2)
+
+
+def compare(name, exported, state):
+    """Whether an export is what the APIs say to whoever asks them plainly: each object, and of each what osel keeps."""
+    problems = []
+    for collection, objects in state.items():
+        # Nothing in osel reads who has which role.
+        if collection == "role_assignments":
+            continue
+        wanted = {thing["id"]: thing for thing in objects}
+        found = {thing["id"]: thing for thing in exported.get(collection, [])}
+        if wanted.keys() != found.keys():
+            problems.append(f"export by {name}: {len(found)} {collection} instead of {len(wanted)}")
+        for identifier in wanted.keys() & found.keys():
+            for key, value in found[identifier].items():
+                if wanted[identifier].get(key) != value:
+                    problems.append(f"export by {name}: {collection} {identifier}: {key} is {value}")
+    forwardings = sum(len(floating_ip["port_forwardings"]) for floating_ip in state["floatingips"])
+    if len(exported.get("port_forwardings", [])) != forwardings:
+        problems.append(f"export by {name}: not {forwardings} port forwardings")
+    if "partial" in exported:
+        problems.append(f"export by {name}: {exported['partial']} not whole")
+    return problems
 
 
 def check(osel, judge, state):
@@ -137,12 +170,22 @@ def main():
         stage = scenario.Stage(cloud, admin, roles)
         say("Neutron is there, with two projects")
         osel = Osel(arguments.osel, cloud, processes)
-        osel.start(api.inventory(admin))
+        by_password = api.password(admin, "admin", cloud.password, "admin")
+        reader = api.auditor(cloud, admin, roles)
+        file, exported = osel.export("password", by_password)
+        problems = compare("password", exported, api.inventory(admin))
+        osel.start(file)
         say(f"osel listens; playing {arguments.rounds} rounds")
         scenario.play(stage, arguments.rounds)
         osel.await_quiet()
         say("played")
-        problems = check(osel, arguments.judge, api.inventory(admin))
+        state = api.inventory(admin)
+        problems += check(osel, arguments.judge, state)
+        _, exported = osel.export("credential", api.application_credential(admin))
+        problems += compare("credential", exported, state)
+        # Made before the state was asked for, so that it is in it.
+        _, exported = osel.export("auditor", reader)
+        problems += compare("auditor", exported, state)
         silent.ask_from_now_on(osel)
         changed = silent.play(stage, osel.await_quiet)
         osel.await_quiet()

@@ -40,8 +40,6 @@ struct Told<'a> {
     network_id: Option<&'a str>,
     #[serde(borrow, default)]
     security_group_id: Option<&'a str>,
-    #[serde(borrow, default)]
-    target_project: Option<&'a str>,
 }
 
 impl View {
@@ -68,11 +66,8 @@ impl View {
                 Kind::Network => !is_shared && told.external != Some(true),
                 Kind::Subnet | Kind::Port => !hangs_open(told.network_id),
                 Kind::Rule => !hangs_open(told.security_group_id),
-                // Shared with this project, or with all.
-                Kind::RbacPolicy => {
-                    told.target_project.is_some_and(|target| target != self.own && target != "*")
-                }
-                Kind::FloatingIp | Kind::Router | Kind::Trunk => true,
+                // Whom a policy serves does not see it: only who made it does.
+                Kind::RbacPolicy | Kind::FloatingIp | Kind::Router | Kind::Trunk => true,
                 // It says nothing of its project.
                 Kind::Forwarding => false,
                 // Of load balancers nobody shares one; all others say whether they are.
@@ -128,7 +123,6 @@ mod tests {
             // Older releases do not say whether a group is shared.
             (Kind::SecurityGroup, r#"{"id": "g2", "project_id": "other"}"#),
             (Kind::Rule, r#"{"id": "r1", "project_id": "other", "security_group_id": "g1"}"#),
-            (Kind::RbacPolicy, r#"{"id": "b", "project_id": "other", "target_project": "own"}"#),
             (Kind::Router, r#"{"id": "r", "project_id": "own"}"#),
             (Kind::Router, "no JSON"),
         ];

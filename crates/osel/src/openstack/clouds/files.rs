@@ -245,7 +245,13 @@ impl Files {
             serde_json::from_str(&text)
                 .map_err(|error| syntax(at(error.line() as u64, error.column() as u64)))?
         } else {
-            serde_saphyr::from_str(&text).map_err(|error| {
+            // Texts as they are written: a project may be called `n`, and a password begin with zeros.
+            let options = serde_saphyr::options! {
+                strict_booleans: true,
+                leading_zero_numbers_as_strings: true,
+                underscored_numbers_as_strings: true,
+            };
+            serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
                 syntax(error.location().map(|place| at(place.line(), place.column())).unwrap_or_default())
             })?
         };

@@ -107,12 +107,12 @@ pub(super) fn text(table: &Map<String, Value>, key: &str) -> Option<String> {
     .filter(|text| !text.is_empty())
 }
 
-/// Whether a key says yes; the words for it are `true` in any case.
+/// Whether a key says yes, in the words of YAML's first edition too, which OpenStack's clients read.
 pub(super) fn flag(table: &Map<String, Value>, key: &str, unsaid: bool) -> bool {
     match table.get(key) {
         None => unsaid,
         Some(Value::Bool(said)) => *said,
-        Some(Value::String(said)) => said.eq_ignore_ascii_case("true"),
+        Some(Value::String(said)) => ["true", "yes", "on"].iter().any(|yes| said.eq_ignore_ascii_case(yes)),
         Some(_) => false,
     }
 }
@@ -227,11 +227,12 @@ fn modern(table: Map<String, Value>) -> Map<String, Value> {
         Some(Value::Object(auth)) => auth.clone(),
         _ => Map::new(),
     };
-    let mut table: Map<String, Value> = table
+    let (old, mut table): (Map<String, Value>, Map<String, Value>) = table
         .into_iter()
         .filter(|(key, _)| key != "auth")
-        .map(|(key, value)| (key.replace("endpoint_type", "interface"), value))
-        .collect();
+        .partition(|(key, _)| key.ends_with("endpoint_type"));
+    // The older word wins, since the newer one is never missing: it has a default.
+    table.extend(old.into_iter().map(|(key, value)| (key.replace("endpoint_type", "interface"), value)));
     for (key, spellings) in OUTSIDE_WINS {
         let mut found = None;
         for spelling in spellings {
