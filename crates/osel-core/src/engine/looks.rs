@@ -114,10 +114,11 @@ impl Engine {
         }
         let run = ReadRun { id: None, region, at, exact: true };
         let (objects, text) = self.differing(&run, objects, lines);
-        let cloud = self.cloud_or_new(run.region.clone());
+        let cloud = self.clouds.get(&run.region);
         // Never against a later event.
-        let gone: Vec<(Kind, Id)> =
-            absent.into_iter().filter(|(kind, id)| cloud.is_known_before(*kind, id, at)).collect();
+        let is_gone =
+            |(kind, id): &(Kind, Id)| cloud.is_some_and(|cloud| cloud.is_known_before(*kind, id, at));
+        let gone: Vec<(Kind, Id)> = absent.into_iter().filter(is_gone).collect();
         if objects.is_empty() && gone.is_empty() {
             return;
         }

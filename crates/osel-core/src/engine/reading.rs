@@ -18,7 +18,7 @@ use super::looks::{Look, LookWhy};
 use super::{Engine, Output};
 use crate::event::{Kind, Object};
 use crate::ids::Id;
-use crate::model::{CLOCK_SKEW_SECONDS, Fields, Slot, given};
+use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, Slot, given};
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 
@@ -178,10 +178,11 @@ impl Engine {
         }
         self.begin_reading(now, &run, out);
         let mut reading = self.take_reading(&run.region);
-        let cloud = self.cloud_or_new(run.region.clone());
+        let mut cloud = self.clouds.get_mut(&run.region);
         for object in &objects {
             let kind = object.kind();
-            let is_again = object.id().and_then(|id| cloud.mark(kind, id)) == Some(false);
+            let mut mark = |id| cloud.as_deref_mut().and_then(|cloud| cloud.mark(kind, id));
+            let is_again = object.id().and_then(&mut mark) == Some(false);
             if !reading.spoken.is_empty() {
                 reading.spoken.retain(|(of, id)| (*of, Some(id)) != (kind, object.id()));
             }
@@ -201,12 +202,14 @@ impl Engine {
 
     /// The objects that are not as they are known, with their text.
     pub(super) fn differing(
-        &mut self,
+        &self,
         run: &ReadRun,
         objects: Vec<Object>,
         lines: Vec<Box<[u8]>>,
     ) -> (Vec<Object>, Vec<u8>) {
-        let cloud = self.cloud_or_new(run.region.clone());
+        // A region is made by what is written down of it, and only by that.
+        let nothing = CloudModel::default();
+        let cloud = self.clouds.get(&run.region).unwrap_or(&nothing);
         let (mut found, mut text) = (Vec::new(), Vec::new());
         let mut lines = lines.into_iter();
         for object in objects {
@@ -268,8 +271,8 @@ impl Engine {
     }
 
     /// Looks through some slots for objects that were not shown; whether all were looked through.
-    fn look_for_unshown(&mut self, reading: &mut Reading) -> bool {
-        let cloud = self.cloud_or_new(reading.run.region.clone());
+    fn look_for_unshown(&self, reading: &mut Reading) -> bool {
+        let Some(cloud) = self.clouds.get(&reading.run.region) else { return true };
         let Some(closing) = &mut reading.closing else { return true };
         let mut budget = SLOTS_PER_STEP;
         while let Some(&kind) = closing.left.last() {
@@ -291,9 +294,11 @@ impl Engine {
     fn merge_part(&mut self, now: Timestamp, reading: &mut Reading, step: ReadStep, out: &mut Output) {
         let mut held = std::mem::take(&mut reading.held);
         let run = reading.run.clone();
-        let cloud = self.cloud_or_new(run.region.clone());
-        // Meanwhile the bus may have spoken of one.
-        held.gone.retain(|gone| !reading.spoken.contains(gone) && cloud.is_unshown(gone.0, &gone.1, run.at));
+        if let Some(cloud) = self.clouds.get(&run.region) {
+            // Meanwhile the bus may have spoken of one.
+            let spoken = &reading.spoken;
+            held.gone.retain(|gone| !spoken.contains(gone) && cloud.is_unshown(gone.0, &gone.1, run.at));
+        }
         let told = reading.told;
         let mut differences = differences(run, held, step, told, reading.cause);
         differences.is_silent = reading.is_first;
@@ -339,9 +344,11 @@ impl Engine {
             return;
         }
         let cause = self.lost.get(region).copied();
-        let cloud = self.cloud_or_new(region.clone());
-        cloud.clear_marks();
-        let is_first = cloud.count(Kind::Port) == 0;
+        let cloud = self.clouds.get_mut(region);
+        let is_first = cloud.as_ref().is_none_or(|cloud| cloud.count(Kind::Port) == 0);
+        if let Some(cloud) = cloud {
+            cloud.clear_marks();
+        }
         let reading = Reading {
             run: run.clone(),
             is_first,

@@ -1,5 +1,7 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
+mod drift;
+mod drift_folds;
 mod gaps;
 mod reads;
 mod retention;

@@ -45,6 +45,7 @@ mod packaging;
 #[cfg(test)]
 mod quarantine;
 #[cfg(test)]
+mod reads;
 mod retention;
 mod retention_race;
 #[cfg(test)]
