@@ -56,7 +56,7 @@ def play(stage, await_quiet):
     router = next(router["id"] for router in one.network("GET", "routers")["routers"])
     await_quiet()
 
-    one.network("PUT", f"address-groups/{addresses}/add_addresses", {"address_group": {"addresses": ["198.51.100.0/24"]}})
+    one.network("PUT", f"address-groups/{addresses}/add_addresses", {"addresses": ["198.51.100.0/24"]})
     sub_port = {"port_id": child, "segmentation_type": "vlan", "segmentation_id": 7}
     one.network("PUT", f"trunks/{trunk}/add_subports", {"sub_ports": [sub_port]})
     extra = {"routes": [{"destination": "10.77.0.0/24", "nexthop": "10.1.0.77"}]}

@@ -49,6 +49,7 @@ mod past_story;
 #[cfg(test)]
 mod quarantine;
 #[cfg(test)]
+mod reads;
 mod retention;
 mod retention_race;
 #[cfg(test)]

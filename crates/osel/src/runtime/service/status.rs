@@ -316,6 +316,7 @@ impl Monitor {
 
 #[cfg(test)]
 mod tests {
+    use super::super::survey_status::ApiWatched;
     use super::*;
 
     #[test]
@@ -356,5 +357,15 @@ mod tests {
             "opening the store; the store takes nothing since 1970-01-01T00:00:00.000000Z: no such disk"
         );
         assert_eq!(ServiceStatus::starting().line(), "opening the store");
+        let api = |region: Option<&str>| ApiStatus {
+            trouble: Some((Timestamp::EPOCH, "unreachable")),
+            ..ApiWatched::default().status(region.map(Arc::from), false, 0, None)
+        };
+        let apis = vec![api(Some("one")), api(None), ApiWatched::default().status(None, false, 0, None)];
+        assert_eq!(
+            ServiceStatus { phase: Phase::Running, apis, ..ServiceStatus::starting() }.line(),
+            "0 of 0 sources connected; API of `one` since 1970-01-01T00:00:00.000000Z: unreachable; API since \
+             1970-01-01T00:00:00.000000Z: unreachable"
+        );
     }
 }
