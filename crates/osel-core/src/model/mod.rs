@@ -17,6 +17,7 @@ mod permission;
 mod persist;
 mod row;
 mod shown;
+mod spoken;
 mod stamp;
 mod state;
 mod table;
@@ -32,7 +33,7 @@ pub use difference::{Difference, Merged};
 pub use permission::{Permission, Ports, Protocol, Source, host};
 pub use persist::{MODEL_FORMAT, StateLine};
 pub use row::{Row, RowKey, Via, net_text, sort_by_row, sort_rows};
-pub use shown::given;
+pub use shown::each_shown;
 pub use stamp::{CLOCK_SKEW_SECONDS, Fields, Stamp};
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,

@@ -92,9 +92,12 @@ impl World {
 
     fn hear(&mut self, raw: &RawMessage) {
         let now = at(self.second);
-        for engine in [&mut self.live, &mut self.folded] {
-            engine.handle(now, Input::Message(raw, decode(raw)), &mut Output::default());
+        let mut out = Output::default();
+        self.live.handle(now, Input::Message(raw, decode(raw)), &mut out);
+        if let Some(part) = out.differences {
+            self.folded.handle(now, Input::Differences(part), &mut Output::default());
         }
+        self.folded.handle(now, Input::Message(raw, decode(raw)), &mut Output::default());
     }
 
     /// A part of a read: the other engine is told what would be in the journal.
