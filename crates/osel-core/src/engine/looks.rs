@@ -148,10 +148,8 @@ pub(super) fn open_questions(cloud: &CloudModel, event: &Event) -> Vec<(Kind, Id
                 open_in(cloud, object, &mut found);
             }
         }
-        Change::Interface(interface) if interface.attached => {
-            if !cloud.has_addresses(&interface.port_id) {
-                found.push((Kind::Port, interface.port_id.clone(), LookWhy::UnknownPort));
-            }
+        Change::Interface(interface) if interface.attached && !cloud.has_addresses(&interface.port_id) => {
+            found.push((Kind::Port, interface.port_id.clone(), LookWhy::UnknownPort));
         }
         Change::Access(call) if call.response && event.outcome == Outcome::Success => {
             found.extend(silent_target(call).map(|(kind, id)| (kind, id, LookWhy::SilentAction)));

@@ -30,8 +30,14 @@ pub(super) fn run(words: &[&str], out: &mut dyn Write) -> Result<(), CommandErro
     writeln!(
         out,
         "{} seeds passed in {seconds:.1} s, {rate:.0} a second: {} messages, {} rows, {} deltas, {} answers \
-         of yes, {} failed calls",
-        report.passed, counted.messages, counted.rows, counted.deltas, counted.admitted, counted.failed_calls
+         of yes, {} failed calls, {} drifts",
+        report.passed,
+        counted.messages,
+        counted.rows,
+        counted.deltas,
+        counted.admitted,
+        counted.failed_calls,
+        counted.drifts
     )?;
     let steps = steps.map(|steps| format!(" --steps {steps}")).unwrap_or_default();
     let again = |seed| format!("again: cargo xtask sim --seeds 1 --seed {seed}{steps}");

@@ -40,6 +40,7 @@ mod packaging;
 mod quarantine;
 #[cfg(test)]
 mod reads;
+#[cfg(test)]
 mod retention;
 mod retention_race;
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(super) fn object(kind: Kind, fields: &Value) -> Object {
     read_object(kind, fields.to_string().as_bytes()).unwrap()
 }
 
-pub(super) fn port(id: &str, revision: u64, more: Value) -> Object {
+pub(super) fn port(id: &str, revision: u64, more: &Value) -> Object {
     let mut fields = json!({
         "id": id, "revision_number": revision, "project_id": "p", "network_id": "n", "name": "web",
         "device_owner": "compute:nova", "device_id": "s", "security_groups": ["g"],
@@ -60,7 +60,7 @@ impl Listener {
     /// A cloud with one port, its group and one rule.
     pub(super) fn with_one_port() -> Self {
         let mut listener = Self::new();
-        listener.whole(1, 0, vec![network(), group(), rule("r1", 22), port("p1", 1, json!({}))]);
+        listener.whole(1, 0, vec![network(), group(), rule("r1", 22), port("p1", 1, &json!({}))]);
         listener
     }
 
@@ -99,7 +99,7 @@ fn what_is_as_it_was_known_leaves_no_trace() {
     let before: Vec<String> = listener.engine.lines().map(|line| format!("{line:?}")).collect();
     let page = ReadPage {
         run: run(Some(2), "north", 5),
-        objects: vec![network(), group(), rule("r1", 22), port("p1", 1, json!({}))],
+        objects: vec![network(), group(), rule("r1", 22), port("p1", 1, &json!({}))],
         lines: Vec::new(),
     };
     let mut out = Output::default();
@@ -132,7 +132,7 @@ fn each_difference_has_a_record_with_its_fields_and_its_rows() {
     listener.handle(at(2), Input::SourceGap(gap));
     let lost = listener.engine.seq();
     // One rule is gone, another has come, and the port was renamed.
-    let shown = vec![network(), group(), rule("r2", 80), port("p1", 3, json!({"name": "www"}))];
+    let shown = vec![network(), group(), rule("r2", 80), port("p1", 3, &json!({"name": "www"}))];
     let records = listener.whole(2, 5, shown);
     assert_eq!(
         told(&records),
@@ -170,7 +170,7 @@ fn each_difference_has_a_record_with_its_fields_and_its_rows() {
     let counts: Vec<_> = listener.engine.drift().iter().map(|((_, kind), count)| (*kind, *count)).collect();
     assert_eq!(counts, [(Kind::Port, 1), (Kind::Rule, 2)]);
     // The gap has its read.
-    let records = listener.whole(3, 9, vec![network(), group(), rule("r2", 80), port("p1", 3, json!({}))]);
+    let records = listener.whole(3, 9, vec![network(), group(), rule("r2", 80), port("p1", 3, &json!({}))]);
     assert_eq!(records.iter().map(|record| record.cause).collect::<Vec<_>>(), [None; 2]);
 }
 
@@ -182,12 +182,12 @@ fn silent_actions_explain_what_they_do() {
         Kind::Rule,
         &json!({"id": "dr", "security_group_id": "d", "direction": "ingress", "ethertype": "IPv4"}),
     );
-    let gateway = port("p2", 1, json!({"device_owner": "network:router_gateway", "security_groups": []}));
+    let gateway = port("p2", 1, &json!({"device_owner": "network:router_gateway", "security_groups": []}));
     let shared = object(Kind::Network, &json!({"id": "n", "shared": true, "revision_number": 2}));
     let records = listener.whole(
         2,
         5,
-        vec![shared, group(), default, rule("r1", 22), of_default, port("p1", 1, json!({})), gateway],
+        vec![shared, group(), default, rule("r1", 22), of_default, port("p1", 1, &json!({})), gateway],
     );
     let explained: Vec<_> = told(&records).iter().map(|[change, why, ..]| (*change, *why)).collect();
     assert_eq!(
@@ -226,18 +226,18 @@ fn a_later_event_keeps_its_word_and_the_higher_revision_wins() {
         told(&listener.whole(
             2,
             5,
-            vec![network(), group(), rule("r1", 22), port("p1", 2, json!({"name": "read"}))]
+            vec![network(), group(), rule("r1", 22), port("p1", 2, &json!({"name": "read"}))]
         ))
         .len(),
         0
     );
     assert_eq!(listener.port_name(), Some("event"));
     // The clock of the cloud is ahead: by its revision the read is later.
-    let shown = vec![network(), group(), rule("r1", 22), port("p1", 4, json!({"name": "read"}))];
+    let shown = vec![network(), group(), rule("r1", 22), port("p1", 4, &json!({"name": "read"}))];
     assert_eq!(told(&listener.whole(3, 5, shown)).len(), 1);
     assert_eq!(listener.port_name(), Some("read"));
     // The clock of the cloud is behind: by its revision the event is later.
-    listener.whole(4, 30, vec![network(), group(), rule("r1", 22), port("p1", 4, json!({"name": "read"}))]);
+    listener.whole(4, 30, vec![network(), group(), rule("r1", 22), port("p1", 4, &json!({"name": "read"}))]);
     listener.hear(25, 31, "r", "port.update.end", &renamed("next", 5));
     assert_eq!(listener.port_name(), Some("next"));
     // History that comes late, and a revision that nobody can have reached.
@@ -271,9 +271,9 @@ fn a_look_is_never_against_a_later_event() {
     let renamed = json!({"port": {"id": "p1", "name": "event", "revision_number": 2}});
     listener.hear(6, 6, "r", "port.update.end", &renamed);
     assert_eq!(listener.look(5, 1, vec![], &[(Kind::Port, "p1")]).len(), 0);
-    assert_eq!(listener.look(5, 1, vec![port("p1", 1, json!({}))], &[]).len(), 0);
+    assert_eq!(listener.look(5, 1, vec![port("p1", 1, &json!({}))], &[]).len(), 0);
     assert_eq!(listener.port_name(), Some("event"));
-    let records = listener.look(7, 1, vec![port("p1", 3, json!({"name": "looked"}))], &[]);
+    let records = listener.look(7, 1, vec![port("p1", 3, &json!({"name": "looked"}))], &[]);
     assert_eq!((listener.port_name(), records[0].cause), (Some("looked"), Some(1)));
     let records = listener.look(8, 2, vec![], &[(Kind::Port, "p1"), (Kind::Router, "unknown")]);
     assert_eq!((told(&records).len(), sums(&records)), (1, (0, 1)));
@@ -285,9 +285,9 @@ fn beyond_the_bound_differences_are_told_together_and_no_row_is_lost() {
     let many = DRIFT_RECORDS_MAX as usize + 2 * HELD_MAX;
     let ports = (0..many).map(|number| {
         let address = format!("10.1.{}.{}", number >> 8, number & 255);
-        port(&format!("q{number}"), 1, json!({"fixed_ips": [{"ip_address": address, "subnet_id": "s"}]}))
+        port(&format!("q{number}"), 1, &json!({"fixed_ips": [{"ip_address": address, "subnet_id": "s"}]}))
     });
-    let objects = [network(), group(), rule("r1", 22), port("p1", 1, json!({}))].into_iter().chain(ports);
+    let objects = [network(), group(), rule("r1", 22), port("p1", 1, &json!({}))].into_iter().chain(ports);
     let records = listener.whole(2, 5, objects.collect());
     assert_eq!(told(&records).len() as u64, DRIFT_RECORDS_MAX);
     assert_eq!(sums(&records), (many, 0));
@@ -307,10 +307,10 @@ fn what_a_read_opens_is_scanned_once_for_the_record_that_tells_it() {
     let options =
         crate::engine::EngineOptions { scan: Some(ScanPolicy { allowed_prefixes }), ..Default::default() };
     let mut listener = Listener::with(options);
-    listener.whole(1, 0, vec![network(), group(), port("p1", 1, json!({}))]);
+    listener.whole(1, 0, vec![network(), group(), port("p1", 1, &json!({}))]);
     assert_eq!(listener.commands.len(), 0, "before it nothing was known");
     let begun = listener.engine.seq();
-    listener.whole(2, 5, vec![network(), group(), rule("r1", 22), port("p1", 1, json!({}))]);
+    listener.whole(2, 5, vec![network(), group(), rule("r1", 22), port("p1", 1, &json!({}))]);
     let causes: Vec<u64> = listener.commands.iter().map(|command| command.cause).collect();
     assert_eq!(causes, [begun + 1]);
 }
@@ -353,7 +353,7 @@ fn what_events_leave_open_is_wished_once() {
     let seq = listener.engine.seq();
     assert_eq!(wished(&mut listener), [(Kind::Port, "p3".to_owned(), LookWhy::UnknownPort, seq)]);
     // After a read of the whole nothing is pending any more.
-    listener.whole(2, 5, vec![network(), group(), rule("r1", 22), port("p1", 1, json!({}))]);
+    listener.whole(2, 5, vec![network(), group(), rule("r1", 22), port("p1", 1, &json!({}))]);
     listener.hear(6, 6, "r6", "audit.http.response", &call("e3", "success"));
     assert_eq!(wished(&mut listener).len(), 1);
 }

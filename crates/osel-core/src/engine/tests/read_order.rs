@@ -15,7 +15,7 @@ use crate::ids::Id;
 use crate::plan::ScanPolicy;
 
 fn web(id: &str, revision: u64) -> Object {
-    port(id, revision, json!({}))
+    port(id, revision, &json!({}))
 }
 
 fn all() -> Vec<Object> {
@@ -166,7 +166,7 @@ fn messages_of_before_a_read_undid_what_a_page_had_shown() {
     listener.whole(2, 10, differing.clone());
     let begun = ReadRun { id: run(Some(3), "north", 0).id, ..begun };
     // One port is as it is known, the other was renamed.
-    let renamed = port("p2", 6, json!({"name": "www"}));
+    let renamed = port("p2", 6, &json!({"name": "www"}));
     listener.shows(&begun, 1_000, all().into_iter().chain([renamed]).collect());
     for id in ["p1", "p2"] {
         listener.hear(500, 1_001, "r", "port.delete.end", &deleted(id));
