@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::drift::describe;
+use super::drift::{Step, describe};
 use super::reading::ReadRun;
 use super::record::{RecordBody, widen};
 use super::{Engine, Output, Version, system_record};
@@ -33,6 +33,8 @@ pub struct ReadDifferences {
     pub text: Vec<u8>,
     /// Objects that were known and were not shown.
     pub gone: Vec<(Kind, Id)>,
+    /// Objects that were shown as they are known, each with the fields that were shown: what the bus said of them before is history.
+    pub confirmed: Vec<(Kind, Id, Fields)>,
     /// Which part of the read.
     pub step: ReadStep,
     /// What was told of the run before.
@@ -48,6 +50,13 @@ pub struct ReadDifferences {
 pub enum ReadStep {
     /// One on the way.
     Part,
+    /// An event of before the read spoke of objects that it had shown already.
+    Confirmed,
+    /// All pages have come, and what they did not show is looked for in more steps than one.
+    Closing {
+        /// The kinds that were shown as a whole.
+        complete: Vec<CompleteKind>,
+    },
     /// The last one, with the kinds that were shown as a whole.
     End {
         /// The kinds.
@@ -87,7 +96,7 @@ pub struct Told {
 }
 
 impl Engine {
-    /// How many objects of each region and kind were not as they were known, since this process has begun.
+    /// How many objects of each region and kind were not as they were known, as far as this engine has found it out itself: not by folding.
     pub fn drift(&self) -> &BTreeMap<(Option<Arc<str>>, Kind), u64> {
         &self.drift
     }
@@ -105,7 +114,7 @@ impl Engine {
             let last = self.runs.entry(region.clone()).or_insert(id);
             *last = id.max(*last);
         }
-        // What hangs on others goes before them, so that what goes with it is told of it.
+        // In one order whatever found them: a network goes before its ports, so that their rows stand with it; a rule before its group.
         let place = |kind: Kind| Kind::ALL.into_iter().position(|other| other == kind);
         part.gone.sort_by(|(one, id), (other, other_id)| (place(*other), id).cmp(&(place(*one), other_id)));
         // The state after the first of the records is the one that all of them tell of.
@@ -113,19 +122,33 @@ impl Engine {
         let cloud = self.cloud_or_new(region.clone());
         let shown = (&part.objects[..], &part.gone[..]);
         let merged = cloud.merge_shown(now, run.at, run.exact, shown, !part.is_silent);
-        if let (ReadStep::End { complete, .. }, true) = (&part.step, run.exact) {
+        if let (ReadStep::End { complete, .. } | ReadStep::Closing { complete }, true) =
+            (&part.step, run.exact)
+        {
             for CompleteKind { kind, given, .. } in complete {
                 cloud.confirm(*kind, run.at, *given);
             }
         }
-        for (kind, id) in &merged.touched {
+        for (kind, id, given) in &part.confirmed {
+            cloud.confirm_object(*kind, id, run.at, *given);
+        }
+        if part.step == ReadStep::Looked {
+            for (kind, id) in &part.gone {
+                cloud.bury_unseen(*kind, id, run.at, now);
+            }
+        }
+        let confirmed = part.confirmed.iter().map(|(kind, id, _)| (kind, id));
+        for (kind, id) in merged.touched.iter().map(|(kind, id)| (kind, id)).chain(confirmed) {
             out.versions.push(Version { seq, region: region.clone(), line: cloud.line(*kind, id) });
         }
         let told = self.tell(now, &part, merged.differences, out);
         self.tell_step(now, &part, told, out);
         if matches!(part.step, ReadStep::End { .. }) {
             self.informed.insert(region.clone());
-            self.lost.remove(&region);
+            // A gap that was found meanwhile has a read of its own.
+            if self.lost.get(&region) == part.cause.as_ref() {
+                self.lost.remove(&region);
+            }
         }
         out.differences = Some(part);
         told
@@ -143,7 +166,8 @@ impl Engine {
         // Of a region that was never read as a whole nobody claimed that there is nothing else.
         let is_informed = self.informed.contains(region) || part.step == ReadStep::Looked;
         let mut told = part.told;
-        let mut together = Judged::default();
+        let mut together = Vec::new();
+        let step = Step::of(&differences);
         let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
         for (difference, judged) in self.judged(region, differences) {
             *self.drift.entry((region.clone(), difference.kind)).or_default() += 1;
@@ -151,11 +175,11 @@ impl Engine {
             let is_news = difference.before.is_none() && !is_informed;
             if is_news || told.records == DRIFT_RECORDS_MAX {
                 *counts.entry(difference.kind).or_default() += 1;
-                together.append(judged);
+                together.push(judged);
                 continue;
             }
             told.records += 1;
-            self.tell_one(now, part, &difference, judged, out);
+            self.tell_one(now, part, (&difference, &step), judged, out);
         }
         if !counts.is_empty() {
             let list: Vec<String> =
@@ -164,9 +188,9 @@ impl Engine {
                 "not told one by one, since they are too many or were never heard of: {}",
                 list.join(", ")
             );
-            let mut record = self.read_record(now, part, RecordKind::Drift, text, together);
+            let mut record = self.read_record(now, part, RecordKind::Drift, text, Judged::all(together));
             record.detail.insert("differences".into(), counts.values().sum::<u64>().to_string());
-            self.record(record, out);
+            self.record_and_scan(now, record, out);
         }
         told
     }
@@ -186,19 +210,23 @@ impl Engine {
         &mut self,
         now: Timestamp,
         part: &ReadDifferences,
-        difference: &Difference,
+        (difference, step): (&Difference, &Step),
         exposure: Judged,
         out: &mut Output,
     ) {
-        let region = &part.run.region;
-        let Some(cloud) = self.clouds.get(region) else { return };
-        let described = describe(cloud, difference);
+        let Some(cloud) = self.clouds.get(&part.run.region) else { return };
+        let described = describe(cloud, difference, step);
         let mut record = self.read_record(now, part, RecordKind::Drift, described.text, exposure);
         record.target = Some(described.target);
         record.detail.extend(described.detail);
-        let exposure = self.options.scan.is_some().then(|| record.exposure.clone());
+        self.record_and_scan(now, record, out);
+    }
+
+    /// Adds a record of drift. What it opened is scanned as if an event had.
+    fn record_and_scan(&mut self, now: Timestamp, record: RecordBody, out: &mut Output) {
+        let to_scan = self.options.scan.is_some().then(|| (record.region.clone(), record.exposure.clone()));
         let seq = self.record(record, out);
-        if let Some(exposure) = exposure {
+        if let Some((region, exposure)) = to_scan {
             self.plan_scans(now, seq, region.as_ref(), &exposure, out);
         }
     }
@@ -206,7 +234,7 @@ impl Engine {
     /// Tells how the read ended, if it did.
     fn tell_step(&mut self, now: Timestamp, part: &ReadDifferences, told: Told, out: &mut Output) {
         let text = match &part.step {
-            ReadStep::Part | ReadStep::Looked => return,
+            ReadStep::Part | ReadStep::Confirmed | ReadStep::Closing { .. } | ReadStep::Looked => return,
             ReadStep::BrokenOff => "inventory not read to its end".to_owned(),
             ReadStep::TooLate { origin } => format!(
                 "inventory {origin} came to its end when another read had begun: what it did not show stays"

@@ -3,6 +3,7 @@
 //! The explanation is decided by what differs, from a closed list of what the network service does in silence. It is the likely one, not
 //! a proof; where none fits the record says so.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::record::Detail;
 use crate::event::{Kind, Target};
 use crate::ids::Id;
-use crate::model::{CloudModel, Difference, StateLine, Words};
+use crate::model::{CloudModel, Difference, StateLine, Words, words};
 
 /// The longest text of one side of a difference, in bytes: an object of the API has a few hundred. Of a longer value the number of its
 /// entries is told.
@@ -21,6 +22,37 @@ const VALUE_BYTES_MAX: usize = 60;
 
 /// The most fields that a sentence names.
 const FIELDS_NAMED_MAX: usize = 4;
+
+/// What came and what went in one step, each by kind and id: whether something went with something else is decided by what did go, not by
+/// what is unknown.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    made: BTreeSet<(Kind, Id)>,
+    gone: BTreeSet<(Kind, Id)>,
+}
+
+impl Step {
+    pub(super) fn of(differences: &[Difference]) -> Self {
+        let mut step = Self::default();
+        for Difference { kind, id, before, after, .. } in differences {
+            match (before, after) {
+                (None, Some(_)) => _ = step.made.insert((*kind, id.clone())),
+                (Some(_), None) => _ = step.gone.insert((*kind, id.clone())),
+                _ => {}
+            }
+        }
+        step
+    }
+
+    fn has_made(&self, kind: Kind, id: &Id) -> bool {
+        self.made.contains(&(kind, id.clone()))
+    }
+
+    /// Whether an object went in the step, or was deleted before by the bus.
+    fn is_gone(&self, cloud: &CloudModel, kind: Kind, id: &Id) -> bool {
+        self.gone.contains(&(kind, id.clone())) || (cloud.is_dead(kind, id) && !cloud.knows(kind, id))
+    }
+}
 
 /// Which silent action explains a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +125,11 @@ impl Explanation {
     }
 
     /// The likely explanation of a difference between these fields.
-    fn of(cloud: &CloudModel, difference: &Difference, was: &Words, is: &Words) -> Self {
+    fn of(cloud: &CloudModel, difference: &Difference, step: &Step, was: &Words, is: &Words) -> Self {
         let Difference { kind, before, after, .. } = difference;
         let is_changed = before.is_some() && after.is_some();
         let differs = |field: &str| is_changed && (was.contains_key(field) || is.contains_key(field));
-        let is_known = |kind: Kind, id: Option<&Id>| id.is_none_or(|id| cloud.knows(kind, id));
+        let is_gone = |kind: Kind, id: Option<&Id>| id.is_some_and(|id| step.is_gone(cloud, kind, id));
         let found = match (kind, before.as_ref().or(after.as_ref()), after) {
             (Kind::AddressGroup, ..) if differs("addresses") => Some(Self::AddressGroupMembers),
             (Kind::SecurityGroup, Some(StateLine::SecurityGroup(group)), Some(_))
@@ -107,24 +139,25 @@ impl Explanation {
             }
             (Kind::Rule, Some(StateLine::Rule(rule)), Some(_)) if before.is_none() => {
                 let group = rule.security_group_id.as_ref();
+                let group = group.filter(|group| step.has_made(Kind::SecurityGroup, group));
                 let name = group.and_then(|group| cloud.name_of(Kind::SecurityGroup, group));
                 (name == Some(DEFAULT_GROUP)).then_some(Self::DefaultGroup)
             }
             (Kind::Rule, Some(StateLine::Rule(rule)), None) => {
                 let groups = [rule.security_group_id.as_ref(), rule.remote_group_id.as_deref()];
-                let is_orphan = groups.into_iter().any(|group| !is_known(Kind::SecurityGroup, group));
+                let is_orphan = groups.into_iter().any(|group| is_gone(Kind::SecurityGroup, group));
                 is_orphan.then_some(Self::GroupDeleted)
             }
             (Kind::Port, ..) if [before, after].into_iter().any(is_of_service) => Some(Self::ServicePort),
             (Kind::Port, Some(StateLine::Port(port)), None) => {
-                (!is_known(Kind::Network, port.network_id.as_ref())).then_some(Self::NetworkDeleted)
+                is_gone(Kind::Network, port.network_id.as_ref()).then_some(Self::NetworkDeleted)
             }
             (Kind::Subnet, Some(StateLine::Subnet(subnet)), None) => {
-                (!is_known(Kind::Network, subnet.network_id.as_ref())).then_some(Self::NetworkDeleted)
+                is_gone(Kind::Network, subnet.network_id.as_ref()).then_some(Self::NetworkDeleted)
             }
             (Kind::FloatingIp, Some(StateLine::FloatingIp(floating)), Some(_)) if differs("port_id") => {
                 let is_free = is.get("port_id").is_some_and(Value::is_null);
-                let is_port_gone = !is_known(Kind::Port, floating.port_id.as_ref());
+                let is_port_gone = is_gone(Kind::Port, floating.port_id.as_ref());
                 (is_free && is_port_gone).then_some(Self::PortDeleted)
             }
             (Kind::FloatingIp, ..) if differs("port_forwardings") => Some(Self::Forwarding),
@@ -161,21 +194,20 @@ pub(super) struct Described {
     pub(super) detail: Detail,
 }
 
-/// Describes a difference by the cloud as it is.
-pub(super) fn describe(cloud: &CloudModel, difference: &Difference) -> Described {
+/// Describes a difference by the cloud as it is after the step that it was a part of.
+pub(super) fn describe(cloud: &CloudModel, difference: &Difference, step: &Step) -> Described {
     let Difference { kind, id, before, after, .. } = difference;
     let (was, is) = difference.fields();
-    let explanation = Explanation::of(cloud, difference, &was, &is);
+    let explanation = Explanation::of(cloud, difference, step, &was, &is);
     let change = match (before, after) {
         (None, _) => "created",
         (Some(_), None) => "gone",
         (Some(_), Some(_)) => "changed",
     };
+    // As it is, or was last; of a changed object the words of the difference have only what differs.
+    let whole = after.as_ref().or(before.as_ref()).map(words).unwrap_or_default();
     let field = |name: &str| {
-        let of = |line: &Option<StateLine>| {
-            crate::model::words(line.as_ref()?).get(name)?.as_str().map(str::to_owned)
-        };
-        of(after).or_else(|| of(before)).filter(|text| !text.is_empty())
+        whole.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
     };
     let name = field("name");
     let revisions = difference.revisions();

@@ -11,7 +11,7 @@ use super::reading::ReadRun;
 use super::{Engine, Output};
 use crate::event::{AccessCall, Change, Event, Kind, Object, Outcome};
 use crate::ids::Id;
-use crate::model::CloudModel;
+use crate::model::{CloudModel, each_shown};
 use crate::time::Timestamp;
 
 /// The most wishes without an answer; further ones are not made. Each is a request to the API, which is asked a few times a second.
@@ -109,21 +109,32 @@ impl Engine {
     pub(super) fn looked(&mut self, now: Timestamp, looked: Looked, out: &mut Output) {
         let Looked { region, at, cause, objects, lines, absent } = looked;
         let shown = objects.iter().filter_map(|object| Some((object.kind(), object.id()?.clone())));
-        for (kind, id) in shown.chain(absent.iter().cloned()) {
+        // What is not there stays asked for a while: else each message that names it would ask again.
+        for (kind, id) in shown {
             self.wishes.pending.remove(&(region.clone(), kind, id));
         }
         let run = ReadRun { id: None, region, at, exact: true };
-        let (objects, text) = self.differing(&run, objects, lines);
         let cloud = self.clouds.get(&run.region);
-        // Never against a later event.
-        let is_gone =
-            |(kind, id): &(Kind, Id)| cloud.is_some_and(|cloud| cloud.is_known_before(*kind, id, at));
-        let gone: Vec<(Kind, Id)> = absent.into_iter().filter(is_gone).collect();
-        if objects.is_empty() && gone.is_empty() {
+        // Of what is as it is known that it was so is all there is to say; merging what differs says it too.
+        let mut confirmed = Vec::new();
+        for object in
+            objects.iter().filter(|object| cloud.is_some_and(|cloud| !cloud.differs(at, true, object)))
+        {
+            each_shown(object, &mut |kind, id, given| {
+                if cloud.is_some_and(|cloud| cloud.is_confirmed_by(kind, id, at)) {
+                    confirmed.push((kind, id.clone(), given));
+                }
+            });
+        }
+        let mut gone = absent;
+        gone.retain(|(kind, id)| cloud.is_some_and(|cloud| cloud.is_absence_news(*kind, id, at)));
+        let (objects, text) = self.differing(&run, objects, lines);
+        if objects.is_empty() && gone.is_empty() && confirmed.is_empty() {
             return;
         }
         let (step, told) = (ReadStep::Looked, Told::default());
-        let part = ReadDifferences { run, objects, text, gone, step, told, cause, is_silent: false };
+        let part =
+            ReadDifferences { run, objects, text, gone, confirmed, step, told, cause, is_silent: false };
         self.merge_differences(now, part, out);
     }
 }
@@ -211,8 +222,15 @@ fn silent_target(call: &AccessCall) -> Option<(Kind, Id)> {
         let kind = Kind::ALL.into_iter().find(|known| known.plural() == kind)?;
         let is_silent = SILENT_ACTIONS.contains(&&*action)
             || (kind == Kind::FloatingIp && action == Kind::Forwarding.plural());
-        (is_silent && id.len() <= ID_BYTES_MAX).then(|| (kind, Id::new(id)))
+        (is_silent && is_id(id)).then(|| (kind, Id::new(id)))
     })
+}
+
+/// Whether this may be the id of an object. It comes from whoever made the call, and goes into the path of a request that osel makes with
+/// its own credentials: nothing may stand in it that a path gives a meaning to.
+fn is_id(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 /// The longest id in a path that is looked at: the network service's are UUIDs; more than the longest of its columns is none.
@@ -262,5 +280,8 @@ mod tests {
         check("update", "", Some(200), None);
         let long = format!("/v2.0/trunks/{}/add_subports", "x".repeat(ID_BYTES_MAX + 1));
         check("update", &long, Some(200), None);
+        for id in ["..", ".", "%2e%2e", "a;b", "a%2Fb", "a b", "ä"] {
+            check("create", &format!("/v2.0/floatingips/{id}/port_forwardings"), Some(201), None);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! put back from a snapshot ([`Engine::restore`]) and folds what came after it.
 
 mod attempts;
+mod confirm;
 mod dedup;
 mod describe;
 mod differences;
@@ -115,7 +116,8 @@ pub struct Output {
     pub versions: Vec<Version>,
     /// What is to be done, once the records are durable.
     pub commands: Vec<ScanCommand>,
-    /// What a read changed: the only thing about a page, a look, or the end of a read that has to be written down.
+    /// What a read changed: the only thing about a page, a look, or the end of a read that has to be written down. That of a message
+    /// goes before the message.
     pub differences: Option<ReadDifferences>,
     /// Objects that are to be read, once the records are durable and if that can be done.
     pub looks: Vec<Look>,
@@ -211,7 +213,18 @@ impl Engine {
             Input::ReadEnd(end) => self.read_end(now, end, out),
             Input::ReadBroken(run) => self.read_broken(now, &run, out),
             Input::ReadOn => self.read_on(now, out),
-            Input::Differences(part) => drop(self.merge_differences(now, part, out)),
+            Input::Differences(part) => {
+                let is_before_event = part.step == ReadStep::Confirmed;
+                // It was counted when it was found.
+                let drift = std::mem::take(&mut self.drift);
+                self.merge_differences(now, part, out);
+                self.drift = drift;
+                if is_before_event {
+                    // Whoever found it went on with the event at once.
+                    out.wake_at = self.attempts.next_expiry();
+                    return;
+                }
+            }
             Input::Looked(looked) => self.looked(now, looked, out),
             Input::OldPage(page) => self.old_page(now, &page),
             Input::OldReadEnd(end) => self.old_read_end(now, &end),
@@ -306,6 +319,9 @@ impl Engine {
         let now = reception.at;
         self.names.learn_event(&event, event.timestamp.min(now));
         naming::name_actor(&self.names, &mut event);
+        if !self.readings.is_empty() {
+            self.confirm_shown(now, &raw.region, &event, out);
+        }
         let options = &self.options.model;
         let cloud = self
             .clouds

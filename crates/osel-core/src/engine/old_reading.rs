@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::reading::{ReadEnd, ReadRun};
 use super::{Engine, ReadPage, SLOTS_PER_STEP};
+use crate::event::Kind;
+use crate::model::each_shown;
 use crate::time::Timestamp;
 
 /// The old reads that are under way, one for each region at most.
@@ -23,9 +25,13 @@ impl Engine {
         let cloud = self.cloud_or_new(run.region.clone());
         cloud.merge_read(now, run.at, run.exact, objects, false);
         for object in objects.iter().filter(|_| is_under_way) {
-            if let Some(id) = object.id() {
-                cloud.mark(object.kind(), id);
-            }
+            // As it was then: rules in a group's body counted as shown, forwardings in a floating IP's did not.
+            let own = object.kind();
+            each_shown(object, &mut |kind, id, _| {
+                if kind == own || kind == Kind::Rule {
+                    cloud.mark(kind, id);
+                }
+            });
         }
     }
 

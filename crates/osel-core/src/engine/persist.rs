@@ -56,6 +56,8 @@ pub enum EngineLine {
     Run(Option<Arc<str>>, RunId),
     /// The region was read as a whole once.
     Informed(Option<Arc<str>>),
+    /// The latest record that says that messages of the region are missing; it was not read since.
+    Lost(Option<Arc<str>>, u64),
     Region(Option<Arc<str>>),
     /// Of the last region named.
     Object(StateLine),
@@ -80,6 +82,7 @@ impl Engine {
             .chain(self.gaps.iter().map(|(region, gap)| EngineLine::Gap(region.clone(), gap.clone())))
             .chain(self.runs.iter().map(|(region, run)| EngineLine::Run(region.clone(), *run)))
             .chain(self.informed.iter().cloned().map(EngineLine::Informed))
+            .chain(self.lost.iter().map(|(region, seq)| EngineLine::Lost(region.clone(), *seq)))
             .chain(clouds)
     }
 
@@ -108,12 +111,21 @@ impl Engine {
             EngineLine::Informed(region) => {
                 self.informed.insert(region);
             }
+            EngineLine::Lost(region, seq) => {
+                self.lost.insert(region, seq);
+            }
             EngineLine::Scan(line) => self.scans.restore(line),
             EngineLine::Region(name) => {
                 self.cloud_or_new(name.clone());
                 *region = name;
             }
-            EngineLine::Object(line) => self.restore_object(region.clone(), line),
+            EngineLine::Object(line) => {
+                if matches!(line, StateLine::ReadAt { given: None, .. }) {
+                    // Earlier forms had no other word for a region that was read as a whole.
+                    self.informed.insert(region.clone());
+                }
+                self.restore_object(region.clone(), line);
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 //! A page is held against the model. An object that is as it was is marked and forgotten; one that differs is held, and merged together
 //! with the others at the end of the read, when it is known what is gone too: so that rows which one object opens and the absence of
 //! another closes did neither. What is held is bounded ([`HELD_MAX`]); beyond it a part is merged on the way. Absence is judged in
-//! slices ([`SLOTS_PER_STEP`]), each of which is a step of a few milliseconds.
+//! slices ([`SLOTS_PER_STEP`]), each of which is a step of a few milliseconds; what the bus says between two of them of a time before the
+//! read is history by then. What it says so before, of an object that was shown already, is `confirm`'s.
 //!
 //! What is merged is a [`ReadDifferences`], the only thing about a read that changes anything, and the only thing that is written down
 //! of it (`differences`). A read that broke off tells of no absences.
@@ -18,7 +19,7 @@ use super::looks::{Look, LookWhy};
 use super::{Engine, Output};
 use crate::event::{Kind, Object};
 use crate::ids::Id;
-use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, Slot, given};
+use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, Slot, each_shown};
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 
@@ -110,16 +111,16 @@ impl Held {
 /// A read that is under way. None of this is part of the state: after a restart the read is another one.
 #[derive(Debug)]
 pub(super) struct Reading {
-    run: ReadRun,
+    pub(super) run: ReadRun,
     /// Whether nothing was known before, so that differences mean nothing: then each page is merged at once, and nothing is told.
     is_first: bool,
     /// How many objects of each kind were shown, and the fields that all of them had.
-    shown: BTreeMap<Kind, (u64, Fields)>,
+    pub(super) shown: BTreeMap<Kind, (u64, Fields)>,
     held: Held,
-    /// Objects that the bus spoke of meanwhile, of shortly before the read by its clock, and that no page has shown: they may be newer
-    /// than the read, or gone.
+    /// Objects that the bus spoke of meanwhile, of shortly before the read by its clock: they may be newer than what a page has shown
+    /// or shows yet, or gone.
     spoken: BTreeSet<(Kind, Id)>,
-    told: Told,
+    pub(super) told: Told,
     /// The record that tells why it is read, where there is one.
     cause: Option<u64>,
     closing: Option<Closing>,
@@ -134,6 +135,8 @@ struct Closing {
     left: Vec<Kind>,
     /// The next slot of the next kind.
     slot: Slot,
+    /// Whether it is written down that the kinds were shown as a whole.
+    is_told: bool,
 }
 
 impl Engine {
@@ -159,6 +162,11 @@ impl Engine {
         self.readings.values().any(|reading| reading.closing.is_some())
     }
 
+    /// The same of one region.
+    pub fn is_closing_of(&self, region: Option<&Arc<str>>) -> bool {
+        self.readings.get(&region.cloned()).is_some_and(|reading| reading.closing.is_some())
+    }
+
     /// The latest run of any region, 0 before the first: the next one's number is greater.
     pub fn last_run(&self) -> u64 {
         self.runs.values().map(|run| run.0).max().unwrap_or(0)
@@ -180,15 +188,12 @@ impl Engine {
         let mut reading = self.take_reading(&run.region);
         let mut cloud = self.clouds.get_mut(&run.region);
         for object in &objects {
-            let kind = object.kind();
-            let mut mark = |id| cloud.as_deref_mut().and_then(|cloud| cloud.mark(kind, id));
-            let is_again = object.id().and_then(&mut mark) == Some(false);
-            if !reading.spoken.is_empty() {
-                reading.spoken.retain(|(of, id)| (*of, Some(id)) != (kind, object.id()));
-            }
-            let (count, fields) = reading.shown.entry(kind).or_insert((0, Fields::MAX));
-            *count += u64::from(!is_again);
-            *fields &= given(object);
+            each_shown(object, &mut |kind, id, given| {
+                let is_again = cloud.as_deref_mut().and_then(|cloud| cloud.mark(kind, id)) == Some(false);
+                let (count, fields) = reading.shown.entry(kind).or_insert((0, Fields::MAX));
+                *count += u64::from(!is_again);
+                *fields &= given;
+            });
         }
         let (objects, text) = self.differing(&run, objects, lines);
         reading.held.objects.extend(objects);
@@ -233,7 +238,7 @@ impl Engine {
         self.begin_reading(now, &run, out);
         if let Some(reading) = self.readings.get_mut(&run.region) {
             let left = Kind::ALL.into_iter().filter(|kind| complete.contains(kind)).collect();
-            reading.closing.get_or_insert(Closing { complete, origin, left, slot: 0 });
+            reading.closing.get_or_insert(Closing { complete, origin, left, slot: 0, is_told: false });
         }
         if out.differences.is_none() {
             self.read_on(now, out);
@@ -252,22 +257,41 @@ impl Engine {
         let found = self.readings.iter().find(|(_, reading)| reading.closing.is_some());
         let Some(region) = found.map(|(region, _)| region.clone()) else { return };
         let mut reading = self.take_reading(&region);
-        if self.look_for_unshown(&mut reading) {
-            let Some(Closing { complete, origin, .. }) = reading.closing.take() else { return };
-            let complete = complete.into_iter().map(|kind| {
-                let (shown, given) = reading.shown.get(&kind).copied().unwrap_or((0, Fields::MAX));
-                CompleteKind { kind, shown, given }
-            });
-            let step = ReadStep::End { complete: complete.collect(), origin };
+        // Of what is held the bus may have made something since its page came.
+        self.mark_shown(&region, &reading.held.objects);
+        let is_over = self.look_for_unshown(&mut reading);
+        let Some(closing) = &mut reading.closing else { return };
+        let complete = closing.complete.iter().map(|&kind| {
+            let (shown, given) = reading.shown.get(&kind).copied().unwrap_or((0, Fields::MAX));
+            CompleteKind { kind, shown, given }
+        });
+        let complete = complete.collect();
+        if is_over {
+            let step = ReadStep::End { complete, origin: std::mem::take(&mut closing.origin) };
             self.merge_part(now, &mut reading, step, out);
             self.wishes.forget(&region);
             self.ask_of_spoken(now, reading, out);
             return;
         }
-        if reading.held.is_full() {
+        if !std::mem::replace(&mut closing.is_told, true) {
+            // From now on nothing can come into slots that were looked through, or kinds that were, unless it is later than the read.
+            let run = reading.run.clone();
+            let step = ReadStep::Closing { complete };
+            let mut part = differences(run, Held::default(), step, reading.told, reading.cause);
+            part.is_silent = reading.is_first;
+            self.merge_differences(now, part, out);
+        } else if reading.held.is_full() {
             self.merge_part(now, &mut reading, ReadStep::Part, out);
         }
         self.readings.insert(region, reading);
+    }
+
+    /// Marks what was shown, as far as it is known by now.
+    fn mark_shown(&mut self, region: &Option<Arc<str>>, objects: &[Object]) {
+        let Some(cloud) = self.clouds.get_mut(region) else { return };
+        for object in objects {
+            each_shown(object, &mut |kind, id, _| _ = cloud.mark(kind, id));
+        }
     }
 
     /// Looks through some slots for objects that were not shown; whether all were looked through.
@@ -304,13 +328,13 @@ impl Engine {
         differences.is_silent = reading.is_first;
         reading.told = self.merge_differences(now, differences, out);
         // Only now those that were not known have a place for a mark.
-        let Some(cloud) = self.clouds.get_mut(&reading.run.region) else { return };
-        for object in out.differences.iter().flat_map(|part| &part.objects) {
-            object.id().and_then(|id| cloud.mark(object.kind(), id));
+        if let Some(part) = &out.differences {
+            self.mark_shown(&reading.run.region, &part.objects);
         }
     }
 
-    /// At the end of a read: what it did not show and the bus spoke of meanwhile is looked at, since nobody can say which is newer.
+    /// At the end of a read: what the bus spoke of meanwhile, of so short a time before it, is looked at, since nobody can say which is
+    /// newer: a page that was fetched before a deletion may be handled after it.
     fn ask_of_spoken(&mut self, now: Timestamp, reading: Reading, out: &mut Output) {
         let (region, at) = (reading.run.region, reading.run.at);
         let cloud = self.cloud_or_new(region.clone());
@@ -345,7 +369,8 @@ impl Engine {
         }
         let cause = self.lost.get(region).copied();
         let cloud = self.clouds.get_mut(region);
-        let is_first = cloud.as_ref().is_none_or(|cloud| cloud.count(Kind::Port) == 0);
+        let is_empty = cloud.as_ref().is_none_or(|cloud| cloud.count(Kind::Port) == 0);
+        let is_first = is_empty && !self.informed.contains(region);
         if let Some(cloud) = cloud {
             cloud.clear_marks();
         }
@@ -386,5 +411,6 @@ impl Engine {
 
 fn differences(run: ReadRun, held: Held, step: ReadStep, told: Told, cause: Option<u64>) -> ReadDifferences {
     let Held { objects, text, gone } = held;
-    ReadDifferences { run, objects, text, gone, step, told, cause, is_silent: false }
+    let confirmed = Vec::new();
+    ReadDifferences { run, objects, text, gone, confirmed, step, told, cause, is_silent: false }
 }

@@ -3,6 +3,7 @@
 mod drift;
 mod drift_folds;
 mod gaps;
+mod read_order;
 mod reads;
 mod retention;
 mod scans;
@@ -76,7 +77,13 @@ impl Listener {
             "priority": "INFO", "timestamp": at(sent).to_string().trim_end_matches('Z'), "payload": payload,
             "_context_request_id": request, "_context_user_id": "u", "_context_project_id": "p",
         });
-        let raw = RawMessage {
+        let raw = self.raw(received, &body);
+        self.handle(at(received), Input::Message(&raw, decode(&raw)))
+    }
+
+    /// A message as it comes from the bus.
+    fn raw(&self, received: i64, body: &Value) -> RawMessage {
+        RawMessage {
             source: Arc::from("bus"),
             region: Some(Arc::from(self.region)),
             exchange: "neutron".into(),
@@ -85,8 +92,7 @@ impl Listener {
             received_at: at(received),
             properties: Properties::default(),
             body: body.to_string().into_bytes(),
-        };
-        self.handle(at(received), Input::Message(&raw, decode(&raw)))
+        }
     }
 
     fn asked(&mut self, sent: i64, received: i64, request: &str) -> Vec<RecordBody> {

@@ -39,13 +39,18 @@ type Place<'a> = (Option<&'a Id>, IpNet);
 type Verdict = (bool, bool);
 
 impl Judged {
-    /// Adds what another part of the same change did.
-    pub fn append(&mut self, other: Self) {
-        for (rows, more) in [(&mut self.opened, other.opened), (&mut self.closed, other.closed)] {
-            rows.extend(more);
+    /// What parts of one change did, together.
+    pub fn all(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self::default();
+        for part in parts {
+            all.opened.extend(part.opened);
+            all.closed.extend(part.closed);
+            all.members.extend(part.members);
+        }
+        for rows in [&mut all.opened, &mut all.closed] {
             sort_by_row(rows, |judged| &judged.row);
         }
-        self.members.extend(other.members);
+        all
     }
 }
 

@@ -108,11 +108,14 @@ impl CloudModel {
     /// Whether a statement may make or change an object: not when it, or what it hangs on, is gone for good, and not when
     /// a later, complete read did not show it.
     pub(super) fn may_live(&mut self, kind: Kind, id: &Id, telling: &Telling, changes: &mut Changes) -> bool {
-        if let Some(died) = self.tombstones.get(kind, id) {
-            if telling.teller == Teller::Bus || telling.time <= died {
+        if let Some(grave) = self.tombstones.grave(kind, id) {
+            if telling.is_void(&grave) {
+                if !grave.is_final && telling.teller == Teller::Bus && telling.is_unsure(grave.died) {
+                    changes.unsure.insert((kind, id.clone()));
+                }
                 return false;
             }
-            // The API shows it alive after the bus called it dead: the deletion was not true.
+            // The API shows it alive after the bus called it dead: the deletion was not true. Or it was made after the API did not know it.
             self.tombstones.raise(kind, id);
         }
         let read_at = telling.read(kind).at;
@@ -135,8 +138,8 @@ impl CloudModel {
 
     /// Whether what an object hangs on is gone. What the API shows is there, whatever the bus said of its parent before.
     pub(super) fn gone(&self, kind: Kind, id: Option<&Id>, telling: &Telling) -> bool {
-        let died = id.and_then(|id| self.tombstones.get(kind, id));
-        died.is_some_and(|died| telling.teller == Teller::Bus || telling.time <= died)
+        let grave = id.and_then(|id| self.tombstones.grave(kind, id));
+        grave.is_some_and(|grave| telling.is_void(&grave))
     }
 
     fn tell_port(&mut self, id: &Id, told: &event::Port, telling: &Telling, changes: &mut Changes) {

@@ -11,6 +11,7 @@ use super::row::Row;
 use super::stamp::{CLOCK_SKEW_SECONDS, Fields, KindRead, Stamp};
 use super::state::State;
 use super::table::Table;
+use super::tombstone::Grave;
 use crate::event::{self, Kind};
 use crate::ids::Id;
 use crate::time::Timestamp;
@@ -44,6 +45,19 @@ impl Telling {
 
     pub(super) fn read(&self, kind: Kind) -> KindRead {
         self.reads.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// What is remembered of an object that this deletes.
+    pub(super) fn grave(&self) -> Grave {
+        Grave { died: self.time, learnt: self.now, is_final: true }
+    }
+
+    /// Whether a deletion makes this void.
+    pub(super) fn is_void(&self, grave: &Grave) -> bool {
+        match self.teller {
+            Teller::Bus => grave.is_final || self.time < grave.died,
+            Teller::Api { .. } => self.time <= grave.died,
+        }
     }
 
     /// Whether this is said of so short a time before a read that it may be later by the cloud's clock.

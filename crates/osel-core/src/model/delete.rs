@@ -6,6 +6,7 @@ use super::changes::{Changes, Teller, Telling};
 use super::cloud::{CloudModel, link};
 use super::floating::forwarding_id;
 use super::state::State;
+use super::tombstone::Grave;
 use crate::event::{self, Kind};
 use crate::ids::Id;
 use crate::time::Timestamp;
@@ -24,7 +25,7 @@ impl CloudModel {
             return;
         }
         if telling.teller == Teller::Bus {
-            self.tombstones.bury(kind, id, telling.time, telling.now);
+            self.tombstones.bury(kind, id, telling.grave());
         }
         self.remember(kind, id, changes);
         match kind {
@@ -102,10 +103,7 @@ impl CloudModel {
 
     fn delete_group(&mut self, id: &Id, changes: &mut Changes) {
         let Some(slot) = self.groups.slot(id) else { return };
-        for rule in self.rules_around(id) {
-            self.delete_rule(&rule, changes);
-        }
-        // Ports may still name it; then only what was known of it goes.
+        // Ports may still name it, and rules that the API showed later; then only what was known of it goes.
         if self.groups.slot(id) == Some(slot) {
             *self.groups.at_mut(slot) = State::unknown(id.clone());
             self.drop_unknown_group(slot);
@@ -114,7 +112,7 @@ impl CloudModel {
     }
 
     /// The rules of a group, and those that name it as their source.
-    fn rules_around(&self, id: &Id) -> Vec<Id> {
+    pub(super) fn rules_around(&self, id: &Id) -> Vec<Id> {
         let Some(links) = self.groups.slot(id).and_then(|slot| self.links.groups.get(slot as usize)) else {
             return Vec::new();
         };
@@ -145,7 +143,7 @@ impl CloudModel {
     ) {
         for forwarding in floating.forwardings.iter().flatten() {
             let forwarding = forwarding_id(id, forwarding);
-            self.tombstones.bury(Kind::Forwarding, &forwarding, died, telling.now);
+            self.tombstones.bury(Kind::Forwarding, &forwarding, Grave { died, ..telling.grave() });
             self.remove(Kind::Forwarding, &forwarding, changes);
         }
     }

@@ -20,6 +20,7 @@ mod row;
 mod service_state;
 mod services;
 mod shown;
+mod spoken;
 mod stamp;
 mod state;
 mod table;
@@ -39,7 +40,7 @@ pub use service_state::{
     AddressScopeState, FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState,
     LoadBalancerState, SubnetPoolState,
 };
-pub use shown::given;
+pub use shown::each_shown;
 pub use stamp::{CLOCK_SKEW_SECONDS, Fields, Stamp};
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,

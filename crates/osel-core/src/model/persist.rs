@@ -1,7 +1,7 @@
 //! The model written down line by line, and read back: snapshots of the whole, and versions of single objects.
 //!
-//! These lines are a cache of what the journal says. They have no history of forms: whoever keeps them keeps [`MODEL_FORMAT`] beside
-//! them, and works the state out anew from the journal when the number differs.
+//! These lines are a cache of what the journal says. Whoever keeps them keeps [`MODEL_FORMAT`] beside them, and works the state out anew
+//! from the journal when the number is one that it does not read. What was added without a new number may be missing.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use super::state::{
     RbacPolicyState, RouterState, RuleState, State, SubnetState, TrunkState,
 };
 use super::table::Table;
+use super::tombstone::Grave;
 use crate::event::Kind;
 use crate::ids::Id;
 use crate::time::Timestamp;
@@ -61,14 +62,17 @@ pub enum StateLine {
         id: Id,
         died: Timestamp,
         learnt: Timestamp,
+        /// Nobody told of it: the API was asked in vain.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unseen: bool,
     },
     /// A kind was read as a whole.
     ReadAt {
         kind: Kind,
         at: Timestamp,
-        /// The fields that were shown of every object.
+        /// The fields that were shown of every object; none in lines from before that was noted.
         #[serde(default)]
-        given: Fields,
+        given: Option<Fields>,
     },
 }
 
@@ -118,14 +122,13 @@ impl CloudModel {
         let objects =
             Kind::ALL.into_iter().flat_map(|kind| self.ids(kind).into_iter().map(move |id| (kind, id)));
         let objects = objects.filter_map(|(kind, id)| self.written(kind, &id));
-        let tombstones = self.tombstones.iter().map(|(kind, id, died, learnt)| StateLine::Tombstone {
-            kind,
-            id: id.clone(),
-            died,
-            learnt,
+        let tombstones = self.tombstones.iter().map(|(kind, id, grave)| {
+            let Grave { died, learnt, is_final } = grave;
+            StateLine::Tombstone { kind, id: id.clone(), died, learnt, unseen: !is_final }
         });
         let reads = self.reads.iter();
-        let reads = reads.map(|(&kind, &KindRead { at, given })| StateLine::ReadAt { kind, at, given });
+        let reads =
+            reads.map(|(&kind, &KindRead { at, given })| StateLine::ReadAt { kind, at, given: Some(given) });
         objects.chain(tombstones).chain(reads)
     }
 
@@ -236,9 +239,11 @@ impl CloudModel {
                 self.relink_listener(&listener.id.clone(), |table| put(table, listener));
             }
             StateLine::Gone { kind, id } => self.remove(kind, &id, changes),
-            StateLine::Tombstone { kind, id, died, learnt } => self.tombstones.bury(kind, &id, died, learnt),
+            StateLine::Tombstone { kind, id, died, learnt, unseen } => {
+                self.tombstones.bury(kind, &id, Grave { died, learnt, is_final: !unseen });
+            }
             StateLine::ReadAt { kind, at, given } => {
-                Arc::make_mut(&mut self.reads).insert(kind, KindRead { at, given });
+                Arc::make_mut(&mut self.reads).insert(kind, KindRead { at, given: given.unwrap_or(0) });
             }
         }
     }

@@ -11,6 +11,7 @@ use super::floating::forwarding_id;
 use super::stamp::{Fields, KindRead};
 use super::state::State;
 use super::table::{Slot, Table};
+use super::tombstone::Grave;
 use crate::event::{self, Kind, Object};
 use crate::ids::Id;
 use crate::time::Timestamp;
@@ -172,8 +173,7 @@ macro_rules! with_table {
 }
 
 impl CloudModel {
-    /// Marks an object as shown by the read that is under way, or as spoken of meanwhile; whether it was not marked. Nothing for one
-    /// that is not known.
+    /// Marks an object as shown by the read that is under way; whether it was not marked. Nothing for one that is not known.
     pub fn mark(&mut self, kind: Kind, id: &Id) -> Option<bool> {
         with_table!(self mut, kind, table => table.slot(id).map(|slot| table.mark(slot)))
     }
@@ -205,7 +205,10 @@ impl CloudModel {
                 if out.len() >= max {
                     return slot;
                 }
-                if table.slot_is_taken(slot) && !table.is_marked(slot) && is_told_before(table.at(slot), at) {
+                if table.slot_is_taken(slot)
+                    && !table.is_marked(slot)
+                    && self.is_told_before(kind, table.at(slot), at)
+                {
                     out.push((kind, table.at(slot).id().clone()));
                 }
             }
@@ -216,13 +219,63 @@ impl CloudModel {
     /// Whether nobody has marked the object, and what is known of it is not from after `at`.
     pub fn is_unshown(&self, kind: Kind, id: &Id, at: Timestamp) -> bool {
         with_table!(self, kind, table => table.slot(id).is_some_and(|slot| {
-            !table.is_marked(slot) && is_told_before(table.at(slot), at)
+            !table.is_marked(slot) && self.is_told_before(kind, table.at(slot), at)
         }))
     }
 
     /// Whether an object is known, and nothing that is known of it is from after `at`.
     pub fn is_known_before(&self, kind: Kind, id: &Id, at: Timestamp) -> bool {
-        with_table!(self, kind, table => table.get(id).is_some_and(|object| is_told_before(object, at)))
+        with_table!(self, kind, table => {
+            table.get(id).is_some_and(|object| self.is_told_before(kind, object, at))
+        })
+    }
+
+    /// Whether nothing that is known of an object is from after `at`: nothing that was said, and no read of its kind that found it.
+    fn is_told_before<T: State>(&self, kind: Kind, object: &T, at: Timestamp) -> bool {
+        object.stamps().said() != 0 && object.stamps().stamp().time <= at && self.read_at(kind) <= at
+    }
+
+    /// When a kind was last read as a whole.
+    fn read_at(&self, kind: Kind) -> Timestamp {
+        self.reads.get(&kind).copied().unwrap_or_default().at
+    }
+
+    /// Whether the read that is under way showed the object and nothing says so yet: what the bus said of before `at` could change it.
+    pub fn is_to_confirm(&self, kind: Kind, id: &Id, at: Timestamp) -> bool {
+        self.read_at(kind) < at
+            && with_table!(self, kind, table => table.slot(id).is_some_and(|slot| {
+                table.is_marked(slot) && table.at(slot).stamps().read_at() < at
+            }))
+    }
+
+    /// Whether a read at `at` that shows the object as it is known says more of it than is known.
+    pub fn is_confirmed_by(&self, kind: Kind, id: &Id, at: Timestamp) -> bool {
+        self.read_at(kind) < at
+            && with_table!(self, kind, table => table.get(id).is_some_and(|object| {
+                object.stamps().said() != 0 && object.stamps().read_at() < at
+            }))
+    }
+
+    /// Takes that a read at `at` showed an object, with these fields, as it is known: whatever the bus said of it before is history.
+    pub fn confirm_object(&mut self, kind: Kind, id: &Id, at: Timestamp, given: Fields) {
+        with_table!(self mut, kind, table => {
+            if let Some(slot) = table.slot(id) {
+                table.at_mut(slot).stamps_mut().confirm(given | EXISTS, at);
+            }
+        });
+    }
+
+    /// Whether it is news that the API did not know an object at `at`; never where anything later is known of it.
+    pub fn is_absence_news(&self, kind: Kind, id: &Id, at: Timestamp) -> bool {
+        if self.knows(kind, id) {
+            return self.is_known_before(kind, id, at);
+        }
+        self.read_at(kind) < at && self.tombstones.get(kind, id).is_none_or(|died| died < at)
+    }
+
+    /// Takes that the API did not know an object at `at`: what was said of it before does not make it again.
+    pub fn bury_unseen(&mut self, kind: Kind, id: &Id, at: Timestamp, now: Timestamp) {
+        self.tombstones.bury(kind, id, Grave { died: at, learnt: now, is_final: false });
     }
 
     /// Whether an object was deleted, as far as that is remembered.
@@ -330,6 +383,29 @@ impl CloudModel {
     }
 }
 
+/// What an object as told shows: itself, and what is listed in it as a whole; each with the fields that are told.
+pub fn each_shown(object: &Object, with: &mut impl FnMut(Kind, &Id, Fields)) {
+    let Some(id) = object.id() else { return };
+    with(object.kind(), id, given(object));
+    match object {
+        Object::SecurityGroup(group) => {
+            for rule in group.rules.iter().flatten() {
+                if let Some(id) = &rule.version.id {
+                    with(Kind::Rule, id, super::RuleState::given(rule));
+                }
+            }
+        }
+        Object::FloatingIp(floating) => {
+            for forwarding in floating.forwardings.iter().flatten() {
+                // The list does not repeat the id of the floating IP that it is in.
+                let told = event::Forwarding { floatingip_id: Some(id.clone()), ..forwarding.clone() };
+                with(Kind::Forwarding, &forwarding_id(id, forwarding), super::ForwardingState::given(&told));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The fields that an object as told speaks of.
 pub fn given(object: &Object) -> Fields {
     match object {
@@ -352,10 +428,6 @@ pub fn given(object: &Object) -> Fields {
         Object::LoadBalancer(told) => super::LoadBalancerState::given(told),
         Object::Listener(told) => super::ListenerState::given(told),
     }
-}
-
-fn is_told_before<T: State>(object: &T, at: Timestamp) -> bool {
-    object.stamps().said() != 0 && object.stamps().stamp().time <= at
 }
 
 /// Whether merging the statement would change the object, or say a revision that is not the object's.

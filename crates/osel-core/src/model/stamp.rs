@@ -152,6 +152,12 @@ impl FieldStamps {
         news
     }
 
+    /// Takes that an API read at this time showed these fields as they are known.
+    pub fn confirm(&mut self, given: Fields, at: Timestamp) {
+        let stamp = Stamp { revision: self.stamp.revision, time: at, message: None };
+        self.admit_read(given, &stamp, true);
+    }
+
     /// Those of the given fields whose latest statement, if there is any, is as wanted.
     fn fields_where(&self, given: Fields, wanted: impl Fn(Fields, Option<&Stamp>) -> bool) -> Fields {
         let fields = (0..Fields::BITS).map(|bit| 1 << bit).filter(|field| given & field != 0);

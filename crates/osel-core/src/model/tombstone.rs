@@ -18,31 +18,44 @@ pub struct Tombstones {
     by_age: BTreeSet<(Timestamp, Kind, Id)>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Grave {
-    /// When it was deleted, by the event.
-    died: Timestamp,
+/// What is remembered of one deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grave {
+    /// When it was deleted, by the event; or when the API was asked for it in vain.
+    pub died: Timestamp,
     /// When that was learnt.
-    learnt: Timestamp,
+    pub learnt: Timestamp,
+    /// Whether its deletion was told. An object that the API did not show when it was asked may have been made since, or shown later
+    /// to somebody who may see it: of this only what was said before is void.
+    pub is_final: bool,
 }
 
 impl Tombstones {
     /// Whether it is gone, and since when by the event's time.
     pub fn get(&self, kind: Kind, id: &Id) -> Option<Timestamp> {
+        self.grave(kind, id).map(|grave| grave.died)
+    }
+
+    /// What is remembered of its deletion.
+    pub fn grave(&self, kind: Kind, id: &Id) -> Option<Grave> {
         if self.deleted_at.is_empty() {
             return None;
         }
-        self.deleted_at.get(&(kind, id.clone())).map(|grave| grave.died)
+        self.deleted_at.get(&(kind, id.clone())).copied()
     }
 
-    /// Remembers a deletion that happened at `died` and was learnt at `now`; forgets what is too old.
-    pub fn bury(&mut self, kind: Kind, id: &Id, died: Timestamp, now: Timestamp) {
+    /// Remembers a deletion; forgets what is too old.
+    pub fn bury(&mut self, kind: Kind, id: &Id, mut grave: Grave) {
         // Of several deletions the latest counts, whichever is heard last.
-        let died = self.get(kind, id).map_or(died, |before| before.max(died));
+        if let Some(before) = self.grave(kind, id) {
+            grave.died = grave.died.max(before.died);
+            grave.is_final |= before.is_final;
+        }
         self.raise(kind, id);
-        self.deleted_at.insert((kind, id.clone()), Grave { died, learnt: now });
-        self.by_age.insert((now, kind, id.clone()));
-        let horizon = now.plus_seconds(-TOMBSTONE_SECONDS);
+        let learnt = grave.learnt;
+        self.deleted_at.insert((kind, id.clone()), grave);
+        self.by_age.insert((learnt, kind, id.clone()));
+        let horizon = learnt.plus_seconds(-TOMBSTONE_SECONDS);
         while let Some((learnt, ..)) = self.by_age.first() {
             if *learnt >= horizon && self.by_age.len() <= TOMBSTONES_MAX {
                 break;
@@ -60,12 +73,11 @@ impl Tombstones {
         }
     }
 
-    /// All of them, oldest first: kind, id, death by the event, when it was learnt.
-    pub fn iter(&self) -> impl Iterator<Item = (Kind, &Id, Timestamp, Timestamp)> {
-        self.by_age.iter().filter_map(|(learnt, kind, id)| {
-            let grave = self.deleted_at.get(&(*kind, id.clone()))?;
-            Some((*kind, id, grave.died, *learnt))
-        })
+    /// All of them, those that were learnt first before the others.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, &Id, Grave)> {
+        self.by_age
+            .iter()
+            .filter_map(|(_, kind, id)| Some((*kind, id, *self.deleted_at.get(&(*kind, id.clone()))?)))
     }
 }
 
@@ -77,15 +89,11 @@ mod tests {
     fn deletions_are_forgotten_after_the_named_time() {
         let mut tombstones = Tombstones::default();
         let (old, new) = (Id::new("old"), Id::new("new"));
-        tombstones.bury(Kind::Port, &old, Timestamp::EPOCH, Timestamp::EPOCH);
+        let grave = |learnt| Grave { died: Timestamp::EPOCH, learnt, is_final: true };
+        tombstones.bury(Kind::Port, &old, grave(Timestamp::EPOCH));
         assert_eq!(tombstones.get(Kind::Port, &old), Some(Timestamp::EPOCH));
         assert_eq!(tombstones.get(Kind::Router, &old), None);
-        tombstones.bury(
-            Kind::Port,
-            &new,
-            Timestamp::EPOCH,
-            Timestamp::EPOCH.plus_seconds(TOMBSTONE_SECONDS + 1),
-        );
+        tombstones.bury(Kind::Port, &new, grave(Timestamp::EPOCH.plus_seconds(TOMBSTONE_SECONDS + 1)));
         assert_eq!(tombstones.get(Kind::Port, &old), None);
         assert_eq!(tombstones.iter().count(), 1);
     }

@@ -281,7 +281,12 @@ impl Machine {
         let body = decoded.body.clone().into_owned();
         let digest = decoded.digest;
         let mut came = self.handle(now, Input::Message(raw, decoded), Some(&body))?;
-        came.kept = vec![Kept::Message { body, digest }];
+        // What a read had shown of the same objects goes before it.
+        let differences = came.differences.clone();
+        if !differences.is_empty() {
+            came.kept.push(Kept::Read { differences, names: Vec::new() });
+        }
+        came.kept.push(Kept::Message { body, digest });
         Ok(came)
     }
 

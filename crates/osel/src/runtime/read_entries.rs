@@ -35,6 +35,9 @@ struct ReadHead {
     step: Option<Step>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gone: Vec<(Kind, Id)>,
+    /// Objects that were as they were known, each with the fields that were shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    confirmed: Vec<(Kind, Id, u16)>,
     /// Records and objects that were told of the run before.
     #[serde(default, skip_serializing_if = "is_zero")]
     told: (u64, u64),
@@ -67,6 +70,11 @@ struct OldEnd {
 #[serde(rename_all = "snake_case")]
 enum Step {
     Part,
+    Confirmed,
+    /// As at the end.
+    Closing {
+        complete: Vec<(Kind, u64, u16)>,
+    },
     /// Of each kind: how many objects were shown, and the fields that all had.
     End {
         complete: Vec<(Kind, u64, u16)>,
@@ -87,10 +95,11 @@ fn is_zero(told: &(u64, u64)) -> bool {
 pub fn differences_head(part: &ReadDifferences) -> Vec<u8> {
     let step = match &part.step {
         ReadStep::Part => Step::Part,
-        ReadStep::End { complete, origin } => Step::End {
-            complete: complete.iter().map(|of| (of.kind, of.shown, of.given)).collect(),
-            origin: origin.clone(),
-        },
+        ReadStep::Confirmed => Step::Confirmed,
+        ReadStep::Closing { complete } => Step::Closing { complete: write_kinds(complete) },
+        ReadStep::End { complete, origin } => {
+            Step::End { complete: write_kinds(complete), origin: origin.clone() }
+        }
         ReadStep::BrokenOff => Step::BrokenOff,
         ReadStep::TooLate { origin } => Step::TooLate { origin: origin.clone() },
         ReadStep::Looked => Step::Looked,
@@ -98,6 +107,7 @@ pub fn differences_head(part: &ReadDifferences) -> Vec<u8> {
     let head = ReadHead {
         step: Some(step),
         gone: part.gone.clone(),
+        confirmed: part.confirmed.clone(),
         told: (part.told.records, part.told.objects),
         cause: part.cause,
         silent: part.is_silent,
@@ -122,6 +132,7 @@ fn head(run: &ReadRun, form: Form) -> ReadHead {
         end: None,
         step: None,
         gone: Vec::new(),
+        confirmed: Vec::new(),
         told: (0, 0),
         cause: None,
         silent: false,
@@ -131,7 +142,7 @@ fn head(run: &ReadRun, form: Form) -> ReadHead {
 /// Does to the engine what a part of a read once did.
 pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     let Ok(head) = serde_json::from_slice::<ReadHead>(&entry.head) else { return };
-    let ReadHead { form, run: id, region, at, exact, end, step, gone, told, cause, silent } = head;
+    let ReadHead { form, run: id, region, at, exact, end, step, gone, confirmed, told, cause, silent } = head;
     let run = ReadRun { id, region, at, exact };
     if let Some(OldEnd { complete, origin }) = end {
         engine.handle(entry.at, Input::OldReadEnd(ReadEnd { run, complete, origin }), out);
@@ -152,6 +163,7 @@ pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
                 objects,
                 text: Vec::new(),
                 gone,
+                confirmed,
                 step: read_step(step),
                 told: Told { records: told.0, objects: told.1 },
                 cause,
@@ -165,15 +177,21 @@ pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
 fn read_step(step: Step) -> ReadStep {
     match step {
         Step::Part => ReadStep::Part,
-        Step::End { complete, origin } => {
-            let complete = complete.into_iter();
-            let complete = complete.map(|(kind, shown, given)| CompleteKind { kind, shown, given });
-            ReadStep::End { complete: complete.collect(), origin }
-        }
+        Step::Confirmed => ReadStep::Confirmed,
+        Step::Closing { complete } => ReadStep::Closing { complete: read_kinds(complete) },
+        Step::End { complete, origin } => ReadStep::End { complete: read_kinds(complete), origin },
         Step::BrokenOff => ReadStep::BrokenOff,
         Step::TooLate { origin } => ReadStep::TooLate { origin },
         Step::Looked => ReadStep::Looked,
     }
+}
+
+fn write_kinds(complete: &[CompleteKind]) -> Vec<(Kind, u64, u16)> {
+    complete.iter().map(|of| (of.kind, of.shown, of.given)).collect()
+}
+
+fn read_kinds(complete: Vec<(Kind, u64, u16)>) -> Vec<CompleteKind> {
+    complete.into_iter().map(|(kind, shown, given)| CompleteKind { kind, shown, given }).collect()
 }
 
 /// The items of an entry's text.

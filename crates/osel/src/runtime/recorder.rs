@@ -223,6 +223,7 @@ impl Recorder {
             return Ok(disposition);
         }
         let quarantined = matches!(disposition, Some(Disposition::Quarantined(_)));
+        self.push_confirmed(now);
         self.entry += 1;
         let head = self.heads.head(raw, &digest, quarantined);
         if let Some(Disposition::Quarantined(defect)) = &disposition {
@@ -270,6 +271,7 @@ impl Recorder {
             // It stays where it is, and nothing has changed.
             Some(Disposition::Quarantined(_)) | None => return Ok(disposition),
         };
+        self.push_confirmed(now);
         self.entry += 1;
         self.counted.insert(Arc::clone(&raw.source), ());
         self.batch.quarantine.push(QuarantineItem { state: QuarantineState::Replayed, ..item.clone() });

@@ -50,6 +50,7 @@ mod past_story;
 mod quarantine;
 #[cfg(test)]
 mod reads;
+#[cfg(test)]
 mod retention;
 mod retention_race;
 #[cfg(test)]

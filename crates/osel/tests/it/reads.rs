@@ -7,7 +7,7 @@ use std::sync::Arc;
 use osel::runtime::{Recorder, entries, state};
 use osel::store::{ALL, Entry, EntryKind, Journal, NewStore, Reader, Store};
 use osel_core::decode::{ItemPage, decode};
-use osel_core::engine::{Engine, EngineOptions, Output, ReadEnd};
+use osel_core::engine::{Engine, EngineOptions, Output, ReadEnd, SLOTS_PER_STEP};
 use osel_core::event::{Kind, Properties, RawMessage};
 use osel_core::ids::Id;
 use osel_core::model::StateLine;
@@ -132,6 +132,69 @@ fn a_writer_that_was_killed_in_the_middle_of_a_read_leaves_nothing_half() {
     assert_eq!(resumed(&store), before);
 }
 
+/// An old message that speaks of what a page has shown is refused, and is refused again by whoever folds the journal.
+#[test]
+fn what_a_page_showed_holds_against_older_messages_after_a_kill_too() {
+    let place = Place::new("heldfast");
+    let store = place.path("store");
+    let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
+    read(&mut recorder, 0, &[port(1, "web"), port(2, "web")]);
+    let run = recorder.begin_read(None, at(1_000), true);
+    recorder.page(at(1_000), &run, page(&[port(1, "web"), port(2, "web")])).unwrap();
+    let payload = json!({"port": {"id": "p1", "name": "old", "revision_number": 900}});
+    let raw = message("port.update.end", 500, 1_001, &payload);
+    recorder.message(at(1_001), &raw, decode(&raw)).unwrap();
+    let raw = message("port.delete.end", 501, 1_001, &json!({"port_id": "p2"}));
+    recorder.message(at(1_001), &raw, decode(&raw)).unwrap();
+    recorder.flush().unwrap();
+    assert_eq!(ports(recorder.engine()), ["p1 web", "p2 web"]);
+    let before = lines(recorder.engine());
+    drop(recorder);
+    assert_eq!(resumed(&store), before);
+}
+
+#[test]
+fn a_page_of_one_region_brought_the_read_of_another_to_its_end_at_once() {
+    let place = Place::new("tworegions");
+    let store = place.path("store");
+    let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
+    let (north, south) = (Arc::from("north"), Arc::from("south"));
+    // More than one step looks through.
+    let many: Vec<(&str, Value)> =
+        (0..=SLOTS_PER_STEP).map(|number| ("trunks", json!({"id": format!("t{number}")}))).collect();
+    let run = recorder.begin_read(Some(&north), at(0), true);
+    recorder.page(at(0), &run, page(&many)).unwrap();
+    let end = ReadEnd { run, complete: vec![Kind::Trunk], origin: "test".to_owned() };
+    recorder.begin_read_end(at(1), end).unwrap();
+    assert!(recorder.engine().is_closing_of(Some(&north)));
+    let other = recorder.begin_read(Some(&south), at(1), true);
+    recorder.page(at(1), &other, page(&[port(1, "web")])).unwrap();
+    assert!(recorder.engine().is_closing_of(Some(&north)));
+    while recorder.read_on(at(2)).unwrap() {}
+    recorder.flush().unwrap();
+    let before = lines(recorder.engine());
+    drop(recorder);
+    assert_eq!(resumed(&store), before);
+}
+
+/// A message as it comes from the bus, sent at one second and received at another.
+fn message(event_type: &str, sent: i64, received: i64, payload: &Value) -> RawMessage {
+    let body = json!({
+        "message_id": format!("m{sent}"), "event_type": event_type, "publisher_id": "network.ctl1", "priority": "INFO",
+        "timestamp": at(sent).to_string().trim_end_matches('Z'), "payload": payload,
+    });
+    RawMessage {
+        source: "bus".into(),
+        region: None,
+        exchange: "neutron".into(),
+        routing_key: "notifications.info".into(),
+        redelivered: false,
+        received_at: at(received),
+        properties: Properties::default(),
+        body: body.to_string().into_bytes(),
+    }
+}
+
 fn ports(engine: &Engine) -> Vec<String> {
     let lines = engine.clouds().flat_map(|cloud| cloud.lines());
     let ports = lines.filter_map(|line| match line {
@@ -192,21 +255,8 @@ fn reads_of_older_journals_are_folded_as_they_were() {
     );
     assert_eq!((engine.last_run(), engine.names().len()), (3, 1));
     // What the bus says of before such a read is history.
-    let renamed = json!({
-        "message_id": "m", "event_type": "port.update.end", "publisher_id": "network.ctl1", "priority": "INFO",
-        "timestamp": at(4).to_string().trim_end_matches('Z'),
-        "payload": {"port": {"id": "p2", "name": "late", "revision_number": 900}},
-    });
-    let raw = RawMessage {
-        source: "bus".into(),
-        region: None,
-        exchange: "neutron".into(),
-        routing_key: "notifications.info".into(),
-        redelivered: false,
-        received_at: at(9),
-        properties: Properties::default(),
-        body: renamed.to_string().into_bytes(),
-    };
+    let payload = json!({"port": {"id": "p2", "name": "late", "revision_number": 900}});
+    let raw = message("port.update.end", 4, 9, &payload);
     engine.handle(at(9), osel_core::engine::Input::Message(&raw, decode(&raw)), &mut out);
     assert_eq!(ports(&engine), ["p2 b5", "p4 d"]);
 }
@@ -216,21 +266,8 @@ fn looks_are_handed_out_once_when_their_records_are_durable() {
     let place = Place::new("looks");
     let store = place.path("store");
     let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
-    let created = json!({
-        "message_id": "m", "event_type": "port.create.end", "publisher_id": "network.ctl1", "priority": "INFO",
-        "timestamp": at(1).to_string().trim_end_matches('Z'),
-        "payload": {"port": {"id": "p", "network_id": "n", "security_groups": ["g"], "fixed_ips": []}},
-    });
-    let raw = RawMessage {
-        source: "bus".into(),
-        region: None,
-        exchange: "neutron".into(),
-        routing_key: "notifications.info".into(),
-        redelivered: false,
-        received_at: at(1),
-        properties: Properties::default(),
-        body: created.to_string().into_bytes(),
-    };
+    let payload = json!({"port": {"id": "p", "network_id": "n", "security_groups": ["g"], "fixed_ips": []}});
+    let raw = message("port.create.end", 1, 1, &payload);
     recorder.message(at(1), &raw, decode(&raw)).unwrap();
     assert_eq!(recorder.take_looks(0), []);
     recorder.flush().unwrap();

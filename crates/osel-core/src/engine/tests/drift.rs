@@ -14,11 +14,11 @@ use crate::ids::Id;
 use crate::plan::ScanPolicy;
 use crate::trail::RecordKind;
 
-fn object(kind: Kind, fields: &Value) -> Object {
+pub(super) fn object(kind: Kind, fields: &Value) -> Object {
     read_object(kind, fields.to_string().as_bytes()).unwrap()
 }
 
-fn port(id: &str, revision: u64, more: &Value) -> Object {
+pub(super) fn port(id: &str, revision: u64, more: &Value) -> Object {
     let mut fields = json!({
         "id": id, "revision_number": revision, "project_id": "p", "network_id": "n", "name": "web",
         "device_owner": "compute:nova", "device_id": "s", "security_groups": ["g"],
@@ -28,15 +28,15 @@ fn port(id: &str, revision: u64, more: &Value) -> Object {
     object(Kind::Port, &fields)
 }
 
-fn network() -> Object {
+pub(super) fn network() -> Object {
     object(Kind::Network, &json!({"id": "n", "name": "net", "revision_number": 1}))
 }
 
-fn group() -> Object {
+pub(super) fn group() -> Object {
     object(Kind::SecurityGroup, &json!({"id": "g", "name": "web", "revision_number": 1, "project_id": "p"}))
 }
 
-fn rule(id: &str, port: u16) -> Object {
+pub(super) fn rule(id: &str, port: u16) -> Object {
     let fields = json!({
         "id": id, "revision_number": 0, "project_id": "p", "security_group_id": "g", "direction": "ingress",
         "ethertype": "IPv4", "protocol": "tcp", "port_range_min": port, "port_range_max": port,
@@ -44,11 +44,11 @@ fn rule(id: &str, port: u16) -> Object {
     object(Kind::Rule, &fields)
 }
 
-const KINDS: [Kind; 4] = [Kind::Network, Kind::SecurityGroup, Kind::Rule, Kind::Port];
+pub(super) const KINDS: [Kind; 4] = [Kind::Network, Kind::SecurityGroup, Kind::Rule, Kind::Port];
 
 impl Listener {
     /// A whole read of these kinds at one second.
-    fn whole(&mut self, number: u64, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
+    pub(super) fn whole(&mut self, number: u64, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
         let run = run(Some(number), "north", second);
         let page = ReadPage { run: run.clone(), objects, lines: Vec::new() };
         let mut records = self.handle(at(second), Input::Page(page));
@@ -58,7 +58,7 @@ impl Listener {
     }
 
     /// A cloud with one port, its group and one rule.
-    fn with_one_port() -> Self {
+    pub(super) fn with_one_port() -> Self {
         let mut listener = Self::new();
         listener.whole(1, 0, vec![network(), group(), rule("r1", 22), port("p1", 1, &json!({}))]);
         listener

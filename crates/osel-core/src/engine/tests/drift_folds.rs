@@ -1,4 +1,5 @@
-//! Whatever happens beside reads, folding what was written down gives the engine that wrote it, and a whole read gives the truth.
+//! Whatever happens beside reads, folding what was written down gives the engine that wrote it, and a whole read gives the truth: of what
+//! did not change since, no message that comes later and is older takes anything back.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use serde_json::json;
 
 use super::{Listener, at, run};
 use crate::decode::{decode, read_object};
-use crate::engine::{Engine, EngineOptions, Input, Looked, Output, ReadEnd, ReadPage, ReadRun};
+use crate::engine::{Engine, EngineOptions, Input, Look, Looked, Output, ReadEnd, ReadPage, ReadRun};
 use crate::event::{Kind, Object, Properties, RawMessage};
 use crate::ids::Id;
 use crate::model::StateLine;
@@ -29,6 +30,8 @@ enum Step {
     Break,
     /// One port is looked at.
     Look { port: usize },
+    /// So much time passes that no clock can be so far behind.
+    Wait,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -41,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::End),
         1 => Just(Step::Break),
         1 => port.prop_map(|port| Step::Look { port }),
+        1 => Just(Step::Wait),
     ]
 }
 
@@ -52,6 +56,14 @@ struct World {
     live: Engine,
     folded: Engine,
     truth: Truth,
+    /// When each slot changed last.
+    changed: BTreeMap<usize, i64>,
+    /// The last port of each slot.
+    last: BTreeMap<usize, usize>,
+    /// When the last read began that came to its end.
+    read_at: i64,
+    /// Objects that are to be looked at.
+    looks: Vec<Look>,
     born: usize,
     second: i64,
     /// Messages on their way, each with how many steps it still takes.
@@ -92,9 +104,13 @@ impl World {
 
     fn hear(&mut self, raw: &RawMessage) {
         let now = at(self.second);
-        for engine in [&mut self.live, &mut self.folded] {
-            engine.handle(now, Input::Message(raw, decode(raw)), &mut Output::default());
+        let mut out = Output::default();
+        self.live.handle(now, Input::Message(raw, decode(raw)), &mut out);
+        self.looks.append(&mut out.looks);
+        if let Some(part) = out.differences {
+            self.folded.handle(now, Input::Differences(part), &mut Output::default());
         }
+        self.folded.handle(now, Input::Message(raw, decode(raw)), &mut Output::default());
     }
 
     /// A part of a read: the other engine is told what would be in the journal.
@@ -102,6 +118,7 @@ impl World {
         let now = at(self.second);
         let mut out = Output::default();
         self.live.handle(now, input, &mut out);
+        self.looks.append(&mut out.looks);
         if let Some(part) = out.differences {
             self.folded.handle(now, Input::Differences(part), &mut Output::default());
         }
@@ -126,6 +143,7 @@ impl World {
             self.page();
         }
         if let Some((run, _)) = self.reading.take() {
+            self.read_at = (run.at.micros() - at(0).micros()) / 1_000_000;
             let end = ReadEnd { run, complete: vec![Kind::Port], origin: "test".to_owned() };
             self.read(Input::ReadEnd(end));
         }
@@ -147,6 +165,8 @@ impl World {
                     (self.born, 0, 0)
                 });
                 self.truth.insert(port, (incarnation, name, revision + 1));
+                self.changed.insert(port, self.second);
+                self.last.insert(port, incarnation);
                 let fields = json!({"id": id(port, incarnation), "name": format!("n{name}"), "revision_number": revision + 1});
                 let raw = self.message("port.update.end", &json!({"port": fields}));
                 match told_after {
@@ -156,6 +176,7 @@ impl World {
                 }
             }
             Step::Delete { port, is_told } => {
+                self.changed.insert(port, self.second);
                 if let Some((incarnation, ..)) = self.truth.remove(&port)
                     && is_told
                 {
@@ -171,14 +192,50 @@ impl World {
                     self.read(Input::ReadBroken(run));
                 }
             }
-            Step::Look { port } => {
-                let objects: Vec<Object> = self.object(port).into_iter().collect();
-                let (region, at) = (Some("north".into()), at(self.second));
-                let looked =
-                    Looked { region, at, cause: None, objects, lines: Vec::new(), absent: Vec::new() };
-                self.read(Input::Looked(looked));
-            }
+            Step::Look { port } => self.look(port),
+            Step::Wait => self.second += 100,
         }
+        for look in std::mem::take(&mut self.looks) {
+            let slot = look.id.to_string()[1..].split('-').next().and_then(|slot| slot.parse().ok()).unwrap();
+            self.look_at(slot, look.id);
+        }
+    }
+
+    fn look(&mut self, port: usize) {
+        if let Some(last) = self.last.get(&port) {
+            self.look_at(port, Id::new(&id(port, *last)));
+        }
+    }
+
+    fn look_at(&mut self, slot: usize, wanted: Id) {
+        let objects: Vec<Object> =
+            self.object(slot).into_iter().filter(|object| object.id() == Some(&wanted)).collect();
+        let absent = if objects.is_empty() { vec![(Kind::Port, wanted)] } else { Vec::new() };
+        let (region, at) = (Some("north".into()), at(self.second));
+        self.read(Input::Looked(Looked { region, at, cause: None, objects, lines: Vec::new(), absent }));
+    }
+
+    /// The ports that are known and those that there are, of the slots that did not change since a time.
+    fn compare(&self, since: i64) -> (Vec<(String, String)>, Vec<(String, String)>) {
+        let is_meant = |slot: &usize| self.changed.get(slot).is_none_or(|changed| *changed < since);
+        let slots: Vec<String> = (0..PORTS).filter(is_meant).map(|slot| format!("p{slot}-")).collect();
+        let lines = self.live.clouds().flat_map(|cloud| cloud.lines());
+        let known = lines.filter_map(|line| match line {
+            StateLine::Port(port) => Some((port.id.to_string(), port.name.to_string())),
+            _ => None,
+        });
+        let truth = self
+            .truth
+            .iter()
+            .map(|(slot, (incarnation, name, _))| (id(*slot, *incarnation), format!("n{name}")));
+        let meant = |ports: &mut dyn Iterator<Item = (String, String)>| {
+            let mut ports: Vec<_> =
+                ports.filter(|(id, _)| slots.iter().any(|slot| id.starts_with(slot))).collect();
+            ports.sort();
+            ports
+        };
+        let (mut known, mut truth) = (known, truth);
+        (meant(&mut known), meant(&mut truth))
     }
 }
 
@@ -193,6 +250,8 @@ proptest! {
         for step in &steps {
             world.take(step);
             prop_assert_eq!(lines(&world.live), lines(&world.folded));
+            let (known, truth) = world.compare(world.read_at);
+            prop_assert_eq!(known, truth, "what was read at {}", world.read_at);
         }
         // After all messages have come, a whole read shows how it is.
         for (_, raw) in std::mem::take(&mut world.late) {
@@ -203,18 +262,8 @@ proptest! {
         world.page();
         world.end();
         prop_assert_eq!(lines(&world.live), lines(&world.folded));
-        let ports = world.live.clouds().flat_map(|cloud| cloud.lines()).filter_map(|line| match line {
-            StateLine::Port(port) => Some((port.id.clone(), port.name.to_string())),
-            _ => None,
-        });
-        let truth = world.truth.iter().map(|(slot, (incarnation, name, _))| {
-            (Id::new(&id(*slot, *incarnation)), format!("n{name}"))
-        });
-        let sorted = |ports: &mut Vec<(Id, String)>| ports.sort();
-        let (mut known, mut wanted): (Vec<_>, Vec<_>) = (ports.collect(), truth.collect());
-        sorted(&mut known);
-        sorted(&mut wanted);
-        prop_assert_eq!(known, wanted);
+        let (known, truth) = world.compare(i64::MAX);
+        prop_assert_eq!(known, truth);
         // Another process that goes on from a snapshot is the same.
         let mut listener = Listener::with(EngineOptions::default());
         std::mem::swap(&mut listener.engine, &mut world.live);

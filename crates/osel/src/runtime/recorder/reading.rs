@@ -42,7 +42,7 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: ItemPage) -> Result<(), RecordError> {
-        self.end_closing(now)?;
+        self.end_closing(now, run.region.as_ref())?;
         self.tell_options(now);
         let Parts { objects, lines, names } = read_entries::take_apart(page, run.at);
         self.take_reading(now, Input::Page(ReadPage { run: run.clone(), objects, lines }))?;
@@ -54,8 +54,9 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn read_end(&mut self, now: Timestamp, end: ReadEnd) -> Result<(), RecordError> {
+        let region = end.run.region.clone();
         self.begin_read_end(now, end)?;
-        self.end_closing(now)
+        self.end_closing(now, region.as_ref())
     }
 
     /// Takes the end of an inventory. What it did not show is looked for in steps, for which [`Self::read_on`] is called until there is
@@ -64,7 +65,7 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn begin_read_end(&mut self, now: Timestamp, end: ReadEnd) -> Result<(), RecordError> {
-        self.end_closing(now)?;
+        self.end_closing(now, end.run.region.as_ref())?;
         self.tell_options(now);
         self.take_reading(now, Input::ReadEnd(end))
     }
@@ -117,9 +118,22 @@ impl Recorder {
         self.looks.take(durable)
     }
 
-    fn end_closing(&mut self, now: Timestamp) -> Result<(), RecordError> {
-        while self.read_on(now)? {}
+    /// Brings a read of this region to its end, if one is on the way there; the next one of the region would break it off. Those of
+    /// other regions go on step by step.
+    fn end_closing(&mut self, now: Timestamp, region: Option<&Arc<str>>) -> Result<(), RecordError> {
+        while self.engine.is_closing_of(region) {
+            self.read_on(now)?;
+        }
         Ok(())
+    }
+
+    /// Writes down what a message had to be preceded by: it would not be folded as it was handled otherwise. It has no records.
+    pub(super) fn push_confirmed(&mut self, now: Timestamp) {
+        if let Some(part) = self.out.differences.take() {
+            self.entry += 1;
+            let head = read_entries::differences_head(&part);
+            self.push_entry(now, EntryKind::INVENTORY, Arc::default(), head, part.text);
+        }
     }
 
     /// Handles a part of a read, and writes down what it changed.

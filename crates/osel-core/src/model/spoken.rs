@@ -1,0 +1,48 @@
+//! Which objects an event may change: those that it speaks of, and those that go with one that it deletes.
+//!
+//! Asked before the event is merged, and only while a read is under way. It must not change anything.
+
+use super::cloud::CloudModel;
+use super::shown::each_shown;
+use crate::event::{Change, Event, Kind};
+use crate::ids::Id;
+
+impl CloudModel {
+    /// The objects that an event may change, as far as they are named by it or hang on what it deletes; some may not be known.
+    pub fn spoken_of(&self, event: &Event) -> Vec<(Kind, Id)> {
+        let mut found = Vec::new();
+        match &event.change {
+            Change::Objects { objects, .. } => {
+                for object in objects {
+                    each_shown(object, &mut |kind, id, _| found.push((kind, id.clone())));
+                }
+            }
+            Change::Deleted { kind, id, .. } => {
+                found.push((*kind, id.clone()));
+                found.extend(self.hanging_on(*kind, id));
+            }
+            Change::Interface(interface) => found.push((Kind::Port, interface.port_id.clone())),
+            _ => {}
+        }
+        found
+    }
+
+    /// What goes with an object.
+    fn hanging_on(&self, kind: Kind, id: &Id) -> Vec<(Kind, Id)> {
+        match kind {
+            Kind::SecurityGroup => self.rules_around(id).into_iter().map(|rule| (Kind::Rule, rule)).collect(),
+            Kind::FloatingIp => {
+                let slots = self.links.forwardings_by_floating.get(id).into_iter().flatten();
+                slots.map(|&slot| (Kind::Forwarding, self.forwardings.at(slot).id.clone())).collect()
+            }
+            Kind::Network => {
+                let subnets = self.links.subnets_by_network.get(id).into_iter().flatten();
+                let subnets = subnets.map(|&slot| (Kind::Subnet, self.subnets.at(slot).id.clone()));
+                let network = self.networks.slot(id).and_then(|slot| self.links.networks.get(slot as usize));
+                let ports = network.into_iter().flatten();
+                subnets.chain(ports.map(|&slot| (Kind::Port, self.ports.at(slot).id.clone()))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
