@@ -101,7 +101,7 @@ fn the_firewall_of_the_port_itself_comes_beside_its_groups() {
 }
 
 #[test]
-fn no_policy_and_no_state_let_nothing_through_and_an_unknown_policy_is_not_held_against_a_packet() {
+fn no_policy_and_no_state_let_nothing_through() {
     let mut cloud = with_policies();
     for (group, expected) in [
         (
@@ -114,14 +114,34 @@ fn no_policy_and_no_state_let_nothing_through_and_an_unknown_policy_is_not_held_
             "firewall_group: on port if-a: administratively down, nothing passes",
         ),
     ] {
-        cloud.tell(policy("empty", &["nobody-knows"]));
+        cloud.tell(policy("empty", &[]));
         cloud.tell(group);
         let verdict = cloud.ask("10.1.0.9", "10.0.0.5", 22);
         assert_eq!((verdict.reason.as_str(), stop(&verdict).as_str()), ("no_rule", expected));
     }
-    let group = FirewallGroup { admin_state_up: Some(true), ..firewall("if-a", Some("unknown"), None) };
-    cloud.tell(group);
-    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted");
+}
+
+#[test]
+fn what_nobody_described_and_what_is_not_in_force_are_not_held_against_a_packet() {
+    let mut cloud = with_policies();
+    let noted = |cloud: &Cloud| {
+        let verdict = cloud.ask("10.1.0.9", "10.0.0.5", 22);
+        let wall = verdict.path.iter().find(|hop| hop.kind == Kind::FirewallGroup);
+        (verdict.reason.as_str(), wall.and_then(|hop| hop.note.clone()).unwrap_or_default())
+    };
+    cloud.tell(firewall("if-a", Some("unknown"), None));
+    let unknown = "on port if-a: nobody described its ingress policy unknown yet";
+    assert_eq!(noted(&cloud), ("admitted", unknown.to_owned()));
+    cloud.tell(firewall("if-a", None, None));
+    assert_eq!(noted(&cloud), ("admitted", "on port if-a: has no policy, not in force".to_owned()));
+    // Rules that were there before anybody listened: the first may allow what the second denies.
+    cloud.tell(firewall("if-a", Some("shut"), None));
+    cloud.tell(policy("shut", &["unseen", "ssh-no"]));
+    let unseen = "on port if-a: nobody described its ingress rule unseen yet";
+    assert_eq!(noted(&cloud), ("admitted", unseen.to_owned()));
+    cloud.tell(policy("shut", &["ssh-no", "unseen"]));
+    let denied = "on port if-a: ingress rule ssh-no denies it";
+    assert_eq!(noted(&cloud), ("no_rule", denied.to_owned()));
 }
 
 #[test]
