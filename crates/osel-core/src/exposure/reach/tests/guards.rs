@@ -179,6 +179,31 @@ fn an_open_question_is_answered_by_one_packet_that_all_let_pass() {
 }
 
 #[test]
+fn a_question_that_is_too_open_for_the_rules_on_the_way_says_so() {
+    let mut cloud = with_policies();
+    let names: Vec<String> = (0..100).map(|number| format!("no-{number}")).collect();
+    for (number, name) in (0..).zip(&names) {
+        let range = |first: u16| Some(Some(PortRange { min: first + 2 * number, max: first + 2 * number }));
+        cloud.tell(FirewallRule {
+            source_ports: range(30_000),
+            destination_ports: range(1_000),
+            ..firewall_rule(name, false, None)
+        });
+    }
+    cloud.tell(policy("many", &names.iter().map(|name| &**name).collect::<Vec<_>>()));
+    cloud.tell(firewall("if-a", Some("many"), None));
+    cloud.tell(rule("all", -1));
+    let port_note = |port: Option<u16>| {
+        let verdict = reach(&cloud.model, &question("10.1.0.9", "10.0.0.5", "tcp", port));
+        assert_eq!(verdict.reason.as_str(), "no_rule");
+        verdict.path.iter().find(|hop| hop.kind == Kind::Port).and_then(|hop| hop.note.clone())
+    };
+    let note = "so open a question: only 4096 sorts of packets were tried";
+    assert_eq!(port_note(None).as_deref(), Some(note));
+    assert_eq!(port_note(Some(22)), None);
+}
+
+#[test]
 fn a_port_that_a_trunk_carries_is_up_with_its_trunk_and_parent() {
     let mut cloud = Cloud::new();
     let trunk = |up| Trunk {
