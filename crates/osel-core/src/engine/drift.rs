@@ -77,6 +77,16 @@ pub enum Explanation {
     TrunkAction,
     /// A port forwarding, whose events do not name its floating IP.
     Forwarding,
+    /// A network is in an address scope by the pools of its subnets.
+    AddressScope,
+    /// Rules were put into a firewall policy, or taken out, by a member action.
+    FirewallAction,
+    /// Ports joined or left a firewall group by themselves.
+    FirewallPorts,
+    /// A project's default firewall group was made, with its policies and rules.
+    DefaultFirewall,
+    /// A listener, which the load balancer service tells nobody of.
+    Listener,
     /// A message was lost: the revision moved on.
     LostMessage,
     /// None of these.
@@ -97,6 +107,11 @@ impl Explanation {
             Self::RouterAction => "router_action",
             Self::TrunkAction => "trunk_action",
             Self::Forwarding => "port_forwarding",
+            Self::AddressScope => "address_scope",
+            Self::FirewallAction => "firewall_action",
+            Self::FirewallPorts => "firewall_ports",
+            Self::DefaultFirewall => "default_firewall",
+            Self::Listener => "listener",
             Self::LostMessage => "lost_message",
             Self::Unexplained => "unexplained",
         }
@@ -116,6 +131,15 @@ impl Explanation {
             Self::RouterAction => "gateways and extra routes that are added or removed are not on the bus",
             Self::TrunkAction => "add_subports and remove_subports are not on the bus",
             Self::Forwarding => "the event of a port forwarding does not name its floating IP",
+            Self::AddressScope => {
+                "the address scope of a network follows the pools of its subnets in silence"
+            }
+            Self::FirewallAction => "insert_rule and remove_rule are not on the bus",
+            Self::FirewallPorts => {
+                "ports leave a firewall group in silence when they are deleted, and join a default one"
+            }
+            Self::DefaultFirewall => "the default firewall group of a project is made in silence",
+            Self::Listener => "listeners of load balancers are not on the bus",
             Self::LostMessage => {
                 return format!("a message was lost: the revision moved on from {was} to {is}");
             }
@@ -168,6 +192,27 @@ impl Explanation {
             (Kind::Network, ..) if differs("shared") || differs("router:external") => {
                 Some(Self::NetworkShared)
             }
+            (Kind::Network, ..) if differs("ipv4_address_scope") || differs("ipv6_address_scope") => {
+                Some(Self::AddressScope)
+            }
+            (Kind::Listener, ..) => Some(Self::Listener),
+            (Kind::FirewallPolicy, ..) if differs("firewall_rules") => Some(Self::FirewallAction),
+            (Kind::FirewallGroup | Kind::FirewallPolicy | Kind::FirewallRule, Some(line), _)
+                if before.is_none() =>
+            {
+                is_of_default_firewall(line).then_some(Self::DefaultFirewall)
+            }
+            (
+                Kind::FirewallGroup,
+                Some(StateLine::FirewallGroup(was)),
+                Some(StateLine::FirewallGroup(is)),
+            ) if differs("ports") => {
+                let left = was.ports.iter().filter(|port| !is.ports.contains(port));
+                let mut joined = is.ports.iter().filter(|port| !was.ports.contains(port));
+                let is_silent = left.into_iter().all(|port| !cloud.knows(Kind::Port, port))
+                    && (&*is.name == DEFAULT_GROUP || joined.next().is_none());
+                is_silent.then_some(Self::FirewallPorts)
+            }
             (Kind::Router, ..) if differs("external_gateways") || differs("routes") => {
                 Some(Self::RouterAction)
             }
@@ -180,8 +225,20 @@ impl Explanation {
     }
 }
 
-/// What Neutron calls the group that it makes for each project.
+/// What Neutron calls the groups that it makes for each project, of security and of firewalls.
 const DEFAULT_GROUP: &str = "default";
+/// How the names of the default firewall group's policies and rules begin.
+const DEFAULT_SIDES: [&str; 2] = ["default ingress", "default egress"];
+
+fn is_of_default_firewall(line: &StateLine) -> bool {
+    let is_of_side = |name: &str| DEFAULT_SIDES.iter().any(|side| name.starts_with(side));
+    match line {
+        StateLine::FirewallGroup(group) => &*group.name == DEFAULT_GROUP,
+        StateLine::FirewallPolicy(policy) => is_of_side(&policy.name),
+        StateLine::FirewallRule(rule) => is_of_side(&rule.name),
+        _ => false,
+    }
+}
 
 fn is_of_service(line: &Option<StateLine>) -> bool {
     matches!(line, Some(StateLine::Port(port)) if port.trusted())

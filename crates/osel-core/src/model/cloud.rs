@@ -197,80 +197,86 @@ pub(super) fn unmap<K: std::hash::Hash + Eq>(map: &mut Map<K, Vec<Slot>>, key: &
     }
 }
 
-/// Does the same with the table of a kind, whatever type its objects have.
+/// Does the same with the table of a kind, whatever type its objects have; after `mut` with one that may be changed.
 macro_rules! with_table {
-    ($model:expr, $kind:expr, $table:ident => $do:expr) => {
+    ($model:ident mut, $kind:expr, $table:ident => $do:expr) => {
+        with_table!(@ [&mut $model], $kind, $table => $do)
+    };
+    ($model:ident, $kind:expr, $table:ident => $do:expr) => {
+        with_table!(@ [&$model], $kind, $table => $do)
+    };
+    (@ [$($model:tt)+], $kind:expr, $table:ident => $do:expr) => {
         match $kind {
             Kind::Port => {
-                let $table = &$model.ports;
+                let $table = $($model)+.ports;
                 $do
             }
             Kind::SecurityGroup => {
-                let $table = &$model.groups;
+                let $table = $($model)+.groups;
                 $do
             }
             Kind::Rule => {
-                let $table = &$model.rules;
+                let $table = $($model)+.rules;
                 $do
             }
             Kind::AddressGroup => {
-                let $table = &$model.address_groups;
+                let $table = $($model)+.address_groups;
                 $do
             }
             Kind::FloatingIp => {
-                let $table = &$model.floating_ips;
+                let $table = $($model)+.floating_ips;
                 $do
             }
             Kind::Forwarding => {
-                let $table = &$model.forwardings;
+                let $table = $($model)+.forwardings;
                 $do
             }
             Kind::Router => {
-                let $table = &$model.routers;
+                let $table = $($model)+.routers;
                 $do
             }
             Kind::Network => {
-                let $table = &$model.networks;
+                let $table = $($model)+.networks;
                 $do
             }
             Kind::Subnet => {
-                let $table = &$model.subnets;
+                let $table = $($model)+.subnets;
                 $do
             }
             Kind::RbacPolicy => {
-                let $table = &$model.rbac_policies;
+                let $table = $($model)+.rbac_policies;
                 $do
             }
             Kind::Trunk => {
-                let $table = &$model.trunks;
+                let $table = $($model)+.trunks;
                 $do
             }
             Kind::AddressScope => {
-                let $table = &$model.address_scopes;
+                let $table = $($model)+.address_scopes;
                 $do
             }
             Kind::SubnetPool => {
-                let $table = &$model.subnet_pools;
+                let $table = $($model)+.subnet_pools;
                 $do
             }
             Kind::FirewallGroup => {
-                let $table = &$model.firewall_groups;
+                let $table = $($model)+.firewall_groups;
                 $do
             }
             Kind::FirewallPolicy => {
-                let $table = &$model.firewall_policies;
+                let $table = $($model)+.firewall_policies;
                 $do
             }
             Kind::FirewallRule => {
-                let $table = &$model.firewall_rules;
+                let $table = $($model)+.firewall_rules;
                 $do
             }
             Kind::LoadBalancer => {
-                let $table = &$model.load_balancers;
+                let $table = $($model)+.load_balancers;
                 $do
             }
             Kind::Listener => {
-                let $table = &$model.listeners;
+                let $table = $($model)+.listeners;
                 $do
             }
         }

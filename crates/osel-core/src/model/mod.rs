@@ -48,7 +48,7 @@ pub use state::{
 };
 pub use table::Slot;
 pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
-pub use view::View;
+pub use view::{ScopeOf, View};
 pub use words::{Words, words};
 
 // What states are made of: whoever looks at a model needs no other words.

@@ -418,6 +418,13 @@ merged! { NetworkState from event::Network, also { },
     6 ipv6_address_scope = None => |scope| scope.clone().map(Box::new);
 }
 
+impl NetworkState {
+    /// The field that holds the address scope of its IPv4 addresses.
+    pub(super) const IPV4_SCOPE: Fields = 1 << 5;
+    /// The same of IPv6.
+    pub(super) const IPV6_SCOPE: Fields = 1 << 6;
+}
+
 state! {
     /// A subnet.
     SubnetState from event::Subnet {

@@ -22,6 +22,24 @@ use super::table::{Slot, Table};
 use crate::event::{Gateway, Kind};
 use crate::ids::Id;
 
+/// The address scope that addresses are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeOf<'a> {
+    /// Nobody said: their network, or the pool that they are taken from, was not described.
+    Unknown,
+    /// In no scope, which is a scope of its own.
+    None,
+    /// In this one.
+    In(&'a Id),
+}
+
+impl ScopeOf<'_> {
+    /// Whether something may be routed from the one to the other untranslated, as far as it is known.
+    pub fn may_be(self, other: Self) -> bool {
+        self == other || self == Self::Unknown || other == Self::Unknown
+    }
+}
+
 /// A cloud at one moment.
 pub trait View {
     /// What an operator has set.
@@ -96,8 +114,8 @@ pub trait View {
     fn is_next_hop(&self, address: IpAddr) -> bool;
     /// Routers with an extra route over this next hop, in order of their ids.
     fn routers_by_next_hop(&self, address: IpAddr) -> Vec<&RouterState>;
-    /// The address scope of a network's addresses of one family; none for those that are in no scope.
-    fn address_scope_of(&self, network: &Id, ipv6: bool) -> Option<&Id>;
+    /// The address scope of a network's addresses of one family.
+    fn address_scope_of(&self, network: &Id, ipv6: bool) -> ScopeOf<'_>;
     /// The trunks that carry a port, in order of their ids.
     fn trunks_of(&self, sub_port: &Id) -> Vec<&TrunkState>;
     /// Whether any port has a firewall group.
@@ -311,20 +329,31 @@ impl View for CloudModel {
         by_id(&self.routers, self.links.routers_by_next_hop.get(&address))
     }
 
-    fn address_scope_of(&self, network: &Id, ipv6: bool) -> Option<&Id> {
+    fn address_scope_of(&self, network: &Id, ipv6: bool) -> ScopeOf<'_> {
         // Neutron works it out from the pool of the network's subnets and tells nobody when that makes it another one.
         let slots = self.links.subnets_by_network.get(network).into_iter().flatten();
-        let pooled = slots.filter_map(|&slot| {
-            let subnet = self.subnets.at(slot);
-            let is_ours = subnet.cidr.is_some_and(|cidr| matches!(cidr, IpNet::V6(_)) == ipv6);
-            let pool = self.subnet_pools.get(subnet.subnetpool_id.as_deref()?)?;
-            is_ours.then_some((&subnet.id, pool.address_scope_id.as_ref()))
+        let subnets = slots.map(|&slot| self.subnets.at(slot));
+        let ours =
+            subnets.filter(|subnet| subnet.cidr.is_some_and(|cidr| matches!(cidr, IpNet::V6(_)) == ipv6));
+        let pooled = ours.filter_map(|subnet| {
+            let pool = subnet.subnetpool_id.as_deref().filter(|pool| pool.text() != DELEGATED)?;
+            Some((&subnet.id, self.subnet_pools.get(pool)))
         });
-        if let Some((_, scope)) = pooled.min_by_key(|(subnet, _)| *subnet) {
-            return scope;
+        // A network has one pool for each family; where a stale one is among them, the one that is known counts.
+        if let Some((_, pool)) = pooled.min_by_key(|(subnet, pool)| (pool.is_none(), *subnet)) {
+            let scope = pool.map(|pool| pool.address_scope_id.as_ref());
+            return scope.map_or(ScopeOf::Unknown, |scope| scope.map_or(ScopeOf::None, ScopeOf::In));
         }
-        let network = self.networks.get(network)?;
-        if ipv6 { network.ipv6_address_scope.as_deref() } else { network.ipv4_address_scope.as_deref() }
+        let Some(network) = self.networks.get(network) else { return ScopeOf::Unknown };
+        let (scope, field) = match ipv6 {
+            true => (&network.ipv6_address_scope, NetworkState::IPV6_SCOPE),
+            false => (&network.ipv4_address_scope, NetworkState::IPV4_SCOPE),
+        };
+        match scope.as_deref() {
+            Some(scope) => ScopeOf::In(scope),
+            None if network.stamps().said() & field == 0 => ScopeOf::Unknown,
+            None => ScopeOf::None,
+        }
     }
 
     fn trunks_of(&self, sub_port: &Id) -> Vec<&TrunkState> {
@@ -359,6 +388,9 @@ impl View for CloudModel {
         Self::name_of(self, kind, id)
     }
 }
+
+/// What Neutron writes for the pool of a subnet whose prefix a router of the provider delegates: it is in no address scope.
+const DELEGATED: &str = "prefix_delegation";
 
 /// The objects of a list of slots, in an order that depends on nothing but the cloud.
 fn by_id<'a, T: State>(table: &'a Table<T>, slots: Option<&Vec<Slot>>) -> Vec<&'a T> {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::difference::Difference;
 use super::persist::StateLine;
+use crate::event::PortRange;
 
 /// An object's fields by the API's names.
 pub type Words = BTreeMap<String, Value>;
@@ -17,11 +18,15 @@ pub type Words = BTreeMap<String, Value>;
 const OURS: [&str; 3] = ["id", "stamps", "interface_of"];
 
 /// Our names of fields that the API has others for.
-const RENAMED: [(&str, &str); 4] = [
+const RENAMED: [(&str, &str); 8] = [
     ("external", "router:external"),
     ("forwardings", "port_forwardings"),
     ("gateways", "external_gateways"),
     ("address", "ip_address"),
+    ("next_hop", "nexthop"),
+    ("rules", "firewall_rules"),
+    ("ingress_policy_id", "ingress_firewall_policy_id"),
+    ("egress_policy_id", "egress_firewall_policy_id"),
 ];
 
 /// The fields of an object, by name, as the API shows them; those that have no value are left out.
@@ -43,16 +48,32 @@ pub fn words(line: &StateLine) -> Words {
             for (name, range) in [("internal", forwarding.internal), ("external", forwarding.external)] {
                 fields.remove(name);
                 if let Some(range) = range {
-                    let is_one = range.min == range.max;
-                    let text =
-                        if is_one { range.min.to_string() } else { format!("{}:{}", range.min, range.max) };
-                    fields.insert(format!("{name}_port"), text.into());
+                    fields.insert(format!("{name}_port"), ports(range).into());
+                }
+            }
+        }
+        StateLine::FirewallRule(rule) => {
+            fields.remove("allows");
+            fields.remove("ipv6");
+            fields.insert("action".to_owned(), if rule.allows { "allow" } else { "deny" }.into());
+            fields.insert("ip_version".to_owned(), if rule.ipv6 { 6 } else { 4 }.into());
+            for (name, range) in [("source", rule.source_ports), ("destination", rule.destination_ports)] {
+                if let Some(prefix) = fields.remove(name) {
+                    fields.insert(format!("{name}_ip_address"), prefix);
+                }
+                fields.remove(&format!("{name}_ports"));
+                if let Some(range) = range {
+                    fields.insert(format!("{name}_port"), ports(range).into());
                 }
             }
         }
         _ => {}
     }
     renamed(fields).into_iter().collect()
+}
+
+fn ports(range: PortRange) -> String {
+    if range.min == range.max { range.min.to_string() } else { format!("{}:{}", range.min, range.max) }
 }
 
 fn renamed(fields: Map<String, Value>) -> Map<String, Value> {

@@ -213,12 +213,18 @@ fn group_passes(map: &Map<'_>, group: &Value, direction: &str, parcel: &Parcel) 
     if !flag(group, "admin_state_up", true) {
         return false;
     }
+    let policies = ["ingress", "egress"].map(|side| text(group, &format!("{side}_firewall_policy_id")));
+    if policies == [None, None] {
+        return true;
+    }
     let Some(policy) = text(group, &format!("{direction}_firewall_policy_id")) else { return false };
     let Some(policy) = map.object("firewall_policies", policy) else { return true };
-    for rule in list(policy, "firewall_rules") {
-        let rule = rule.as_str().and_then(|id| map.object("firewall_rules", id));
-        if let Some(rule) = rule.filter(|rule| rule_matches(rule, parcel)) {
-            return text(rule, "action") == Some("allow");
+    for id in list(policy, "firewall_rules") {
+        match id.as_str().and_then(|id| map.object("firewall_rules", id)) {
+            // It may allow anything.
+            None => return true,
+            Some(rule) if rule_matches(rule, parcel) => return text(rule, "action") == Some("allow"),
+            Some(_) => {}
         }
     }
     false

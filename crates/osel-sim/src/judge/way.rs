@@ -148,7 +148,7 @@ impl<'a> Map<'a> {
         let scope = self.scope(onto, to);
         match came {
             Came::Inside(network, _) | Came::ToGateway(network) => {
-                network != onto && self.scope(network, to) == scope
+                network != onto && one_scope(&self.scope(network, to), &scope)
             }
             Came::Outside => {
                 let router =
@@ -156,12 +156,13 @@ impl<'a> Map<'a> {
                 router.is_some_and(|router| {
                     gateways(router).iter().any(|gateway| {
                         let outer = text(gateway, "network_id").and_then(|network| self.scope(network, to));
+                        let both = |known: &Option<Option<String>>| known.clone().flatten();
                         let global: Option<IpNet> = "2000::/3".parse().ok();
                         let needs_no_translation = global.is_some_and(|global| global.contains(&to))
                             || !flag(gateway, "enable_snat", true)
-                            || outer.is_some();
+                            || (both(&outer).is_some() && both(&outer) == both(&scope));
                         let turns_back = handed_on && text(gateway, "network_id") == Some(onto);
-                        outer == scope && needs_no_translation && !turns_back
+                        one_scope(&outer, &scope) && needs_no_translation && !turns_back
                     })
                 })
             }
@@ -235,25 +236,31 @@ impl<'a> Map<'a> {
         if right.is_empty() { all } else { right }
     }
 
-    /// The address scope of a network's addresses of a family.
-    fn scope(&self, network: &str, family_of: IpAddr) -> Option<String> {
+    /// The address scope of a network's addresses of a family, or that they are in none; nothing where nobody can say.
+    fn scope(&self, network: &str, family_of: IpAddr) -> Option<Option<String>> {
         let mut pooled = Vec::new();
+        let mut of_strangers = false;
         for subnet in list(self.state, "subnets") {
             let is_ours = text(subnet, "network_id") == Some(network)
                 && text(subnet, "cidr")
                     .and_then(prefix)
                     .is_some_and(|cidr| cidr.addr().is_ipv4() == family_of.is_ipv4());
-            let pool = text(subnet, "subnetpool_id").and_then(|id| self.object("subnetpools", id));
-            if let (true, Some(pool)) = (is_ours, pool) {
-                pooled.push((text(subnet, "id"), text(pool, "address_scope_id")));
+            let Some(pool) = text(subnet, "subnetpool_id").filter(|_| is_ours) else { continue };
+            match self.object("subnetpools", pool) {
+                Some(pool) => pooled.push((text(subnet, "id"), text(pool, "address_scope_id"))),
+                None => of_strangers |= pool != "prefix_delegation",
             }
         }
         pooled.sort_unstable();
         if let Some((_, scope)) = pooled.first() {
-            return scope.map(str::to_owned);
+            return Some(scope.map(str::to_owned));
+        }
+        if of_strangers {
+            return None;
         }
         let key = if family_of.is_ipv4() { "ipv4_address_scope" } else { "ipv6_address_scope" };
-        self.object("networks", network).and_then(|network| text(network, key)).map(str::to_owned)
+        let network = self.object("networks", network)?;
+        network.get(key).map(|_| text(network, key).map(str::to_owned))
     }
 
     pub(super) fn is_external(&self, network: &str) -> bool {
@@ -268,6 +275,11 @@ impl<'a> Map<'a> {
     pub(super) fn object(&self, collection: &str, id: &str) -> Option<&'a Value> {
         list(self.state, collection).into_iter().find(|object| text(object, "id") == Some(id))
     }
+}
+
+/// Whether two scopes may be one: nobody holds against a packet what nobody knows.
+fn one_scope(one: &Option<Option<String>>, other: &Option<Option<String>>) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 /// The gateways of a router, by the old key and the new one.

@@ -215,6 +215,78 @@ fn silent_actions_explain_what_they_do() {
     );
 }
 
+/// Firewalls, load balancers and address scopes: most of it happens beside the bus.
+#[test]
+fn differences_of_services_are_told_in_their_own_words() {
+    let mut listener = Listener::with_one_port();
+    let firewall_rule = |id: &str, name: &str, port: &str| {
+        let fields = json!({
+            "id": id, "name": name, "ip_version": 4, "protocol": "tcp", "action": "allow",
+            "destination_port": port,
+        });
+        object(Kind::FirewallRule, &fields)
+    };
+    let policy = |rules: Value| {
+        object(Kind::FirewallPolicy, &json!({"id": "fp", "name": "web", "firewall_rules": rules}))
+    };
+    let wall = |ports: Value| {
+        let fields = json!({
+            "id": "fg", "name": "default", "ports": ports, "ingress_firewall_policy_id": "fp",
+        });
+        object(Kind::FirewallGroup, &fields)
+    };
+    let hear = |listener: &mut Listener, second, kind: &str, fields: Value| {
+        let payload = json!({ kind: fields });
+        listener.hear(second, second, kind, &format!("{kind}.create.end"), &payload);
+    };
+    let rule_fields = json!({
+        "id": "fr", "name": "ssh", "ip_version": 4, "protocol": "tcp", "action": "deny", "destination_port": "22",
+    });
+    hear(&mut listener, 1, "firewall_rule", rule_fields);
+    hear(&mut listener, 2, "firewall_policy", json!({"id": "fp", "name": "web", "firewall_rules": ["fr"]}));
+    let more = json!({"id": "fg", "name": "default", "ports": [], "ingress_firewall_policy_id": "fp"});
+    hear(&mut listener, 3, "firewall_group", more);
+    let scoped = json!({"id": "n", "name": "net", "revision_number": 2, "ipv4_address_scope": "a"});
+    let listens = json!({"id": "l", "loadbalancers": [{"id": "b"}], "protocol": "TCP", "protocol_port": 80});
+    let shown = vec![
+        object(Kind::Network, &scoped),
+        group(),
+        rule("r1", 22),
+        port("p1", 1, json!({})),
+        object(Kind::Listener, &listens),
+        policy(json!(["new", "fr"])),
+        wall(json!(["p1"])),
+        firewall_rule("new", "default ingress ipv4", "80:90"),
+        firewall_rule("fr", "ssh", "22"),
+    ];
+    let records = listener.whole(2, 9, shown);
+    let mut explained: Vec<_> = told(&records).iter().map(|[change, why, ..]| (*change, *why)).collect();
+    explained.sort_unstable();
+    assert_eq!(
+        explained,
+        [
+            ("changed", "address_scope"),
+            ("changed", "firewall_action"),
+            ("changed", "firewall_ports"),
+            ("changed", "unexplained"),
+            ("created", "default_firewall"),
+            ("created", "listener"),
+        ]
+    );
+    let texts: Vec<&str> =
+        records.iter().filter_map(|record| record.detail.get("text").map(|text| &**text)).collect();
+    for part in [
+        "action allow, was deny",
+        "firewall_rules [\"new\",\"fr\"], was [\"fr\"]",
+        "ports [\"p1\"], was none",
+    ] {
+        assert!(texts.iter().any(|text| text.contains(part)), "{part}: {texts:#?}");
+    }
+    let made = records.iter().find(|record| record.detail["explanation"] == "default_firewall").unwrap();
+    let is: Value = serde_json::from_str(&made.detail["is"]).unwrap();
+    assert_eq!((&is["destination_port"], &is["ip_version"]), (&json!("80:90"), &json!(4)));
+}
+
 #[test]
 fn a_later_event_keeps_its_word_and_the_higher_revision_wins() {
     let mut listener = Listener::with_one_port();

@@ -347,7 +347,7 @@ impl<'a> Candidate<'a> {
 
     /// The load balancers that answer here: those of the port, and for a port that stands in for it (an amphora) those of the port that
     /// holds the address.
-    fn balancers<V: View>(&self, view: &'a V, question: &Question) -> Vec<&'a LoadBalancerState> {
+    pub(super) fn balancers<V: View>(&self, view: &'a V, question: &Question) -> Vec<&'a LoadBalancerState> {
         let Target::Port(slot) = self.target else { return Vec::new() };
         let own = view.load_balancers_of(&view.port(slot).id);
         let stands_in = matches!(self.door, Door::Direct(Via::Pair)) && self.address == host(question.to);

@@ -1,8 +1,9 @@
 //! Firewall groups (FWaaS v2): whether the groups on a port let a packet pass.
 //!
 //! An ingress policy is asked about what goes to the port (for a router's interface: out to its network), an egress policy about what
-//! comes from there. The first enabled rule that matches decides; without one, and without a policy, the packet is dropped. What nobody
-//! described yet is not held against a packet: exposure that is told too often is better than one that is kept back.
+//! comes from there. The first enabled rule that matches decides; without one, and without a policy, the packet is dropped. A group that
+//! has neither policy is not in force at all. What nobody described yet, policy or rule, is not held against a packet: exposure that is
+//! told too often is better than one that is kept back.
 
 use std::net::IpAddr;
 
@@ -80,20 +81,29 @@ impl Gate<'_> {
         if !group.admin_state_up {
             return Err(hop.stops(format!("on port {port}: administratively down, nothing passes")));
         }
+        if group.ingress_policy_id.is_none() && group.egress_policy_id.is_none() {
+            // Neutron calls it inactive and tells no agent of it.
+            return Ok(hop.noted(format!("on port {port}: has no policy, not in force")));
+        }
         let Some(policy) = self.policy_of(group) else {
             return Err(hop.stops(format!("on port {port}: no {side} policy, nothing passes")));
         };
         let Some(known) = view.firewall_policy(policy) else {
             return Ok(hop.noted(format!("on port {port}: nobody described its {side} policy {policy} yet")));
         };
-        let rules = known.rules.iter().filter_map(|rule| view.firewall_rule(rule));
-        match rules.into_iter().find(|rule| matches(rule, ends, sort)) {
-            Some(rule) if rule.allows => {
-                Ok(hop.noted(format!("on port {port}: {side} rule {} allows it", rule.id)))
+        for id in &known.rules {
+            let Some(rule) = view.firewall_rule(id) else {
+                return Ok(hop.noted(format!("on port {port}: nobody described its {side} rule {id} yet")));
+            };
+            if matches(rule, ends, sort) {
+                return if rule.allows {
+                    Ok(hop.noted(format!("on port {port}: {side} rule {id} allows it")))
+                } else {
+                    Err(hop.stops(format!("on port {port}: {side} rule {id} denies it")))
+                };
             }
-            Some(rule) => Err(hop.stops(format!("on port {port}: {side} rule {} denies it", rule.id))),
-            None => Err(hop.stops(format!("on port {port}: no {side} rule allows it"))),
         }
+        Err(hop.stops(format!("on port {port}: no {side} rule allows it")))
     }
 }
 

@@ -13,7 +13,7 @@ use super::verdict::{Hop, Question};
 use crate::model::{FirewallRuleState, Kind, ListenerState, LoadBalancerState, PortRange, Protocol, View};
 
 /// The most sorts of packets that are tried for one port: an open question with hundreds of rules on the way. Beyond it only those are
-/// tried that come first.
+/// tried that come first, and the answer says so.
 const SORTS_MAX: usize = 4096;
 
 /// The guards on one way.
@@ -71,7 +71,9 @@ impl<'a, V: View> Guards<'a, V> {
             return admission;
         }
         let mut stop = None;
-        for sort in self.sorts(asked) {
+        let sorts = self.sorts(asked);
+        let is_cut = sorts.len() > SORTS_MAX;
+        for sort in sorts.into_iter().take(SORTS_MAX) {
             let mut admission = admit(&sort.asked);
             if !admission.admitted {
                 continue;
@@ -84,7 +86,9 @@ impl<'a, V: View> Guards<'a, V> {
                 Err(hop) => stop = stop.or(Some(hop)),
             }
         }
-        Admission { admitted: false, rule_id: None, port_note: None, hops: stop.into_iter().collect() }
+        let port_note =
+            is_cut.then(|| format!("so open a question: only {SORTS_MAX} sorts of packets were tried"));
+        Admission { admitted: false, rule_id: None, port_note, hops: stop.into_iter().collect() }
     }
 
     /// The guards that let a sort of packet pass; else the first that does not.
@@ -124,7 +128,7 @@ impl<'a, V: View> Guards<'a, V> {
         }
     }
 
-    /// A question taken apart into sorts of packets.
+    /// A question taken apart into sorts of packets; when there are more than [`SORTS_MAX`], at least one more than that.
     fn sorts(&self, asked: &Asked) -> Vec<Sort> {
         let rules: Vec<&FirewallRuleState> =
             self.gates.iter().flat_map(|gate| gate.rules(self.view)).collect();
@@ -164,8 +168,7 @@ impl<'a, V: View> Guards<'a, V> {
             for ports in ports {
                 let asked = Asked { protocol: protocol.clone(), ports, ..asked.clone() };
                 sorts.extend(sources.iter().map(|&source_port| Sort { asked: asked.clone(), source_port }));
-                if sorts.len() >= SORTS_MAX {
-                    sorts.truncate(SORTS_MAX);
+                if sorts.len() > SORTS_MAX {
                     return sorts;
                 }
             }

@@ -30,7 +30,9 @@ pub(super) fn that_matter<'a, V: View>(
     let port = view.port(slot);
     let blocked = path.iter().find(|hop| hop.blocked).map(|hop| hop.kind);
     let passes = |kind: Kind| path.iter().any(|hop| hop.kind == kind && !hop.blocked);
-    let is_balancer = port.device_owner.as_deref() == Some(BALANCER_OWNER);
+    let is_balancer = port.device_owner.as_deref() == Some(BALANCER_OWNER)
+        || !candidate.balancers(view, question).is_empty();
+    let by_groups = matches!(blocked, Some(Kind::SecurityGroup | Kind::Port));
     let mut found = Vec::new();
     match reason {
         Reason::Admitted => {
@@ -39,7 +41,7 @@ pub(super) fn that_matter<'a, V: View>(
             if passes(Kind::SecurityGroup) && port.security_groups.iter().any(is_stateless) {
                 found.push(NotModelled::StatelessReplies);
             }
-            if comes_from_outside(view, candidate, path) {
+            if comes_from_outside(candidate, path) {
                 found.push(NotModelled::UpstreamRoutes);
             }
             if passes(Kind::Listener) {
@@ -49,10 +51,10 @@ pub(super) fn that_matter<'a, V: View>(
             }
         }
         Reason::NoRule => {
-            if is_base_traffic(&Asked::new(question)) {
+            if by_groups && is_base_traffic(&Asked::new(question)) {
                 found.push(NotModelled::BaseRules);
             }
-            if is_balancer && blocked != Some(Kind::Listener) && blocked != Some(Kind::LoadBalancer) {
+            if by_groups && is_balancer {
                 found.push(NotModelled::BalancerBackends);
             }
         }
@@ -73,13 +75,13 @@ pub(super) fn that_matter<'a, V: View>(
     found
 }
 
-/// Whether the packet comes through a gateway to an address that nothing translates.
-fn comes_from_outside<'a, V: View>(view: &'a V, candidate: &Candidate<'a>, path: &[Hop]) -> bool {
+/// Whether the packet comes through a gateway, or over an external network, to an address that nothing translates.
+fn comes_from_outside(candidate: &Candidate<'_>, path: &[Hop]) -> bool {
     let first = path.first();
     candidate.is_direct()
         && first.is_some_and(|first| match (first.kind, &first.id, &first.note) {
             (Kind::Router, Some(_), Some(note)) => note == super::route::BY_GATEWAY,
-            (Kind::Network, Some(id), Some(_)) => view.network_is_external(id) && path.len() > 1,
+            (Kind::Network, Some(_), Some(note)) => note == super::path::EXTERNAL,
             _ => false,
         })
 }

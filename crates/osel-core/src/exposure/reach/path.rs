@@ -9,6 +9,9 @@ use super::verdict::{Hop, Question};
 use crate::ids::Id;
 use crate::model::{Kind, View, net_text};
 
+/// How a packet comes over an external network, from whoever does not stand on it.
+pub(super) const EXTERNAL: &str = "external";
+
 /// A way to a port, or the end of one.
 #[derive(Debug)]
 pub(super) struct Way<'a> {
@@ -165,7 +168,7 @@ fn without_router<'a, V: View>(
         return Some(format!("{from} is on it"));
     }
     if view.network_is_external(network) {
-        return Some("external".to_owned());
+        return Some(EXTERNAL.to_owned());
     }
     routed(view, question.to)
 }

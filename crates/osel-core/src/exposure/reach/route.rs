@@ -11,7 +11,7 @@ use super::firewall::Gate;
 use super::path::{router_hop, router_is_up};
 use super::verdict::{Hop, Question};
 use crate::ids::Id;
-use crate::model::{Gateway, Kind, Slot, View, host};
+use crate::model::{Gateway, Kind, ScopeOf, Slot, View, host};
 
 /// The most routers one after the other: who needs more than a transfer network between two of them has dynamic routing.
 const ROUTERS_IN_A_ROW_MAX: usize = 4;
@@ -169,7 +169,7 @@ impl<'a, V: View> Search<'a, '_, V> {
             if !stands_on(view, from, other, None, None) {
                 continue;
             }
-            if scope_of(other) != scope {
+            if !scope_of(other).may_be(scope) {
                 in_other_scope = Some(format!("network {other} is in another address scope"));
                 continue;
             }
@@ -182,11 +182,14 @@ impl<'a, V: View> Search<'a, '_, V> {
         // An empty gateway says that there is none.
         let gateways = known.iter().flat_map(|known| known.gateways.iter());
         let gateways: Vec<&Gateway> = gateways.filter(|gateway| **gateway != Gateway::default()).collect();
+        let outer_scope_of =
+            |gateway: &Gateway| gateway.network_id.as_ref().map_or(ScopeOf::Unknown, scope_of);
         let lets_in = |gateway: &&Gateway| {
-            let outer = gateway.network_id.as_ref().and_then(scope_of);
-            let is_translated = gateway.enable_snat != Some(false) && (outer.is_none() || outer != scope);
+            let outer = outer_scope_of(gateway);
+            let within_one = matches!(outer, ScopeOf::In(_)) && outer == scope;
+            let is_translated = gateway.enable_snat != Some(false) && !within_one;
             let hairpin = handed_on && gateway.network_id.as_ref() == Some(onto);
-            outer == scope && !hairpin && (is_global_ipv6(to) || !is_translated)
+            outer.may_be(scope) && !hairpin && (is_global_ipv6(to) || !is_translated)
         };
         if gateways.iter().any(lets_in) {
             entries.push((BY_GATEWAY.to_owned(), Vec::new()));
@@ -195,12 +198,11 @@ impl<'a, V: View> Search<'a, '_, V> {
             return Ok(entries);
         }
         Err(in_other_scope.unwrap_or_else(|| {
-            let scope_of = |gateway: &&Gateway| gateway.network_id.as_ref().and_then(scope_of);
             if known.is_none() {
                 format!("{from} is not behind it, and no gateway of it is known")
             } else if gateways.is_empty() {
                 format!("{from} is not behind it, and it has no gateway")
-            } else if gateways.iter().all(|gateway| scope_of(gateway) != scope) {
+            } else if gateways.iter().all(|gateway| !outer_scope_of(gateway).may_be(scope)) {
                 "the network behind its gateway is in another address scope".to_owned()
             } else {
                 "its gateway hides the addresses behind it (enable_snat)".to_owned()
@@ -214,8 +216,8 @@ impl<'a, V: View> Search<'a, '_, V> {
         let (router, onto) = (first.router, first.onto);
         let (view, to) = (self.view, self.question.to);
         for (network, address, inlet) in doors(view, router) {
-            let same_scope =
-                view.address_scope_of(network, to.is_ipv6()) == view.address_scope_of(onto, to.is_ipv6());
+            let scope_of = |network: &Id| view.address_scope_of(network, to.is_ipv6());
+            let same_scope = scope_of(network).may_be(scope_of(onto));
             if network == onto || !same_scope || address.is_ipv6() != to.is_ipv6() {
                 continue;
             }

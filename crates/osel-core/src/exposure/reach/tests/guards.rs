@@ -101,7 +101,7 @@ fn the_firewall_of_the_port_itself_comes_beside_its_groups() {
 }
 
 #[test]
-fn no_policy_and_no_state_let_nothing_through_and_an_unknown_policy_is_not_held_against_a_packet() {
+fn no_policy_and_no_state_let_nothing_through() {
     let mut cloud = with_policies();
     for (group, expected) in [
         (
@@ -114,14 +114,34 @@ fn no_policy_and_no_state_let_nothing_through_and_an_unknown_policy_is_not_held_
             "firewall_group: on port if-a: administratively down, nothing passes",
         ),
     ] {
-        cloud.tell(policy("empty", &["nobody-knows"]));
+        cloud.tell(policy("empty", &[]));
         cloud.tell(group);
         let verdict = cloud.ask("10.1.0.9", "10.0.0.5", 22);
         assert_eq!((verdict.reason.as_str(), stop(&verdict).as_str()), ("no_rule", expected));
     }
-    let group = FirewallGroup { admin_state_up: Some(true), ..firewall("if-a", Some("unknown"), None) };
-    cloud.tell(group);
-    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted");
+}
+
+#[test]
+fn what_nobody_described_and_what_is_not_in_force_are_not_held_against_a_packet() {
+    let mut cloud = with_policies();
+    let noted = |cloud: &Cloud| {
+        let verdict = cloud.ask("10.1.0.9", "10.0.0.5", 22);
+        let wall = verdict.path.iter().find(|hop| hop.kind == Kind::FirewallGroup);
+        (verdict.reason.as_str(), wall.and_then(|hop| hop.note.clone()).unwrap_or_default())
+    };
+    cloud.tell(firewall("if-a", Some("unknown"), None));
+    let unknown = "on port if-a: nobody described its ingress policy unknown yet";
+    assert_eq!(noted(&cloud), ("admitted", unknown.to_owned()));
+    cloud.tell(firewall("if-a", None, None));
+    assert_eq!(noted(&cloud), ("admitted", "on port if-a: has no policy, not in force".to_owned()));
+    // Rules that were there before anybody listened: the first may allow what the second denies.
+    cloud.tell(firewall("if-a", Some("shut"), None));
+    cloud.tell(policy("shut", &["unseen", "ssh-no"]));
+    let unseen = "on port if-a: nobody described its ingress rule unseen yet";
+    assert_eq!(noted(&cloud), ("admitted", unseen.to_owned()));
+    cloud.tell(policy("shut", &["ssh-no", "unseen"]));
+    let denied = "on port if-a: ingress rule ssh-no denies it";
+    assert_eq!(noted(&cloud), ("no_rule", denied.to_owned()));
 }
 
 #[test]
@@ -156,6 +176,31 @@ fn an_open_question_is_answered_by_one_packet_that_all_let_pass() {
     // Each of the two lets something pass, and there is nothing that both do.
     cloud.tell(firewall_rule("ssh-yes", true, Some((8080, 8090))));
     assert_eq!(ask(&cloud, "tcp"), None);
+}
+
+#[test]
+fn a_question_that_is_too_open_for_the_rules_on_the_way_says_so() {
+    let mut cloud = with_policies();
+    let names: Vec<String> = (0..100).map(|number| format!("no-{number}")).collect();
+    for (number, name) in (0..).zip(&names) {
+        let range = |first: u16| Some(Some(PortRange { min: first + 2 * number, max: first + 2 * number }));
+        cloud.tell(FirewallRule {
+            source_ports: range(30_000),
+            destination_ports: range(1_000),
+            ..firewall_rule(name, false, None)
+        });
+    }
+    cloud.tell(policy("many", &names.iter().map(|name| &**name).collect::<Vec<_>>()));
+    cloud.tell(firewall("if-a", Some("many"), None));
+    cloud.tell(rule("all", -1));
+    let port_note = |port: Option<u16>| {
+        let verdict = reach(&cloud.model, &question("10.1.0.9", "10.0.0.5", "tcp", port));
+        assert_eq!(verdict.reason.as_str(), "no_rule");
+        verdict.path.iter().find(|hop| hop.kind == Kind::Port).and_then(|hop| hop.note.clone())
+    };
+    let note = "so open a question: only 4096 sorts of packets were tried";
+    assert_eq!(port_note(None).as_deref(), Some(note));
+    assert_eq!(port_note(Some(22)), None);
 }
 
 #[test]

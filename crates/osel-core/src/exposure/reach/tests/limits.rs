@@ -34,6 +34,14 @@ fn routes_of_the_outside_to_what_nobody_translates() {
 }
 
 #[test]
+fn routes_of_the_outside_over_an_external_network() {
+    let mut cloud = Cloud::new();
+    cloud.tell(port("dmz", "x", "198.51.100.50", &["g"]));
+    assert_eq!(of(&cloud, OUTSIDE, "198.51.100.50", "tcp", 22), [NotModelled::UpstreamRoutes]);
+    assert_eq!(of(&cloud, "198.51.100.2", "198.51.100.50", "tcp", 22), [], "the sender stands on it, too");
+}
+
+#[test]
 fn what_could_lead_where_no_path_is_known() {
     let mut cloud = Cloud::new();
     assert_eq!(of(&cloud, "172.16.0.9", "10.0.0.5", "tcp", 22), [NotModelled::Vpn]);
@@ -56,9 +64,22 @@ fn what_could_lead_where_no_path_is_known() {
 
 #[test]
 fn what_every_backend_lets_through() {
-    let cloud = Cloud::new();
+    let mut cloud = Cloud::new();
     assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "udp", 68), [NotModelled::BaseRules]);
     assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "udp", 69), []);
+    cloud.tell(Rule { protocol: Some(Some("udp".into())), ..rule("dhcp", 68) });
+    cloud.tell(FirewallPolicy {
+        version: version("shut"),
+        rules: Some(Vec::new()),
+        ..FirewallPolicy::default()
+    });
+    cloud.tell(FirewallGroup {
+        version: version("wall"),
+        ports: Some(vec![Id::new("web")]),
+        ingress_policy_id: Some(Some(Id::new("shut"))),
+        ..FirewallGroup::default()
+    });
+    assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "udp", 68), [], "a firewall stops it, and no group");
 }
 
 #[test]
@@ -67,11 +88,17 @@ fn trunks_and_load_balancers() {
     cloud.tell(Port { device_owner: Some(Some("Octavia".into())), ..port("web", "a", "10.0.0.5", &["g"]) });
     assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "tcp", 22), [NotModelled::UnknownListeners]);
     assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "tcp", 23), [NotModelled::BalancerBackends]);
+    // Another provider's port has another owner; and an amphora is a server.
+    cloud
+        .tell(Port { device_owner: Some(Some("ovn-lb-vip".into())), ..port("web", "a", "10.0.0.5", &["g"]) });
+    assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "tcp", 22), []);
     cloud.tell(LoadBalancer {
         version: version("lb"),
         vip_port_id: Some(Some(Id::new("web"))),
         ..LoadBalancer::default()
     });
+    assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "tcp", 22), [NotModelled::UnknownListeners]);
+    assert_eq!(of(&cloud, "10.0.0.9", "10.0.0.5", "tcp", 23), [NotModelled::BalancerBackends]);
     cloud.tell(Listener {
         version: version("listener"),
         loadbalancer_id: Some(Id::new("lb")),

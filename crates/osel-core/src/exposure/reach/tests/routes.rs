@@ -79,22 +79,40 @@ fn routers_that_lead_in_a_circle_end() {
     assert_eq!(cloud.reason("10.0.0.9", "10.9.0.5", 22), "no_path");
 }
 
-#[test]
-fn nothing_is_routed_between_address_scopes() {
-    let mut cloud = Cloud::new();
-    let scoped = |id: &str, scope: Option<&str>, external| Network {
+fn scoped(id: &str, scope: Option<&str>, external: bool) -> Network {
+    Network {
         version: version(id),
         external: Some(external),
         ipv4_address_scope: Some(scope.map(Id::new)),
         ..Network::default()
-    };
+    }
+}
+
+/// A subnet of network `a` that is taken from a pool.
+fn pooled(pool: &str) -> Subnet {
+    Subnet {
+        version: version("sub"),
+        network_id: Some(Id::new("a")),
+        cidr: Some("10.0.0.0/24".parse().expect("a prefix")),
+        subnetpool_id: Some(Some(Id::new(pool))),
+        ..Subnet::default()
+    }
+}
+
+#[test]
+fn nothing_is_routed_between_address_scopes() {
+    let mut cloud = Cloud::new();
     cloud.tell(scoped("a", Some("inside"), false));
+    cloud.tell(scoped("b", None, false));
     assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "no_path", "no scope is another one");
     assert_eq!(cloud.reason("10.0.0.9", "10.0.0.5", 22), "admitted", "within a network nothing is routed");
     assert_eq!(cloud.reason(OUTSIDE, "198.51.100.7", 22), "admitted", "a floating IP is translated");
     cloud.tell(scoped("b", Some("inside"), false));
     assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted");
+    cloud.tell(router("r", &[gateway("x", "198.51.100.2", Some(false))]));
+    cloud.tell(scoped("x", None, true));
     assert_eq!(cloud.reason(OUTSIDE, "10.0.0.5", 22), "no_path");
+    cloud.tell(router("r", &[gateway("x", "198.51.100.2", Some(true))]));
     cloud.tell(scoped("x", Some("inside"), true));
     assert_eq!(cloud.reason(OUTSIDE, "10.0.0.5", 22), "admitted", "within a scope nothing is translated");
 }
@@ -102,14 +120,9 @@ fn nothing_is_routed_between_address_scopes() {
 #[test]
 fn the_pool_of_a_subnet_tells_its_scope_before_the_network_does() {
     let mut cloud = Cloud::new();
-    cloud.tell(Subnet {
-        version: version("sub"),
-        network_id: Some(Id::new("a")),
-        cidr: Some("10.0.0.0/24".parse().expect("a prefix")),
-        subnetpool_id: Some(Some(Id::new("pool"))),
-        ..Subnet::default()
-    });
-    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted");
+    cloud.tell(scoped("a", None, false));
+    cloud.tell(scoped("b", None, false));
+    cloud.tell(pooled("pool"));
     let pool = |scope: Option<&str>| SubnetPool {
         version: version("pool"),
         address_scope_id: Some(scope.map(Id::new)),
@@ -119,6 +132,24 @@ fn the_pool_of_a_subnet_tells_its_scope_before_the_network_does() {
     assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "no_path");
     cloud.tell(pool(None));
     assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted");
+}
+
+#[test]
+fn an_address_scope_that_nobody_told_is_not_held_against_a_packet() {
+    let mut cloud = Cloud::new();
+    cloud.tell(scoped("b", Some("inside"), false));
+    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted", "the network's body did not say");
+    // What the network said when it was made, without any subnet, is not true any more.
+    cloud.tell(scoped("a", None, false));
+    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "no_path");
+    cloud.tell(pooled("unseen"));
+    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted");
+    cloud.tell(pooled("prefix_delegation"));
+    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "no_path", "a word, not a pool");
+    // That a scope is unknown makes no gateway one that does not translate.
+    cloud.tell(pooled("unseen"));
+    cloud.tell(scoped("x", Some("inside"), true));
+    assert_eq!(cloud.reason(OUTSIDE, "10.0.0.5", 22), "no_path");
 }
 
 #[test]
