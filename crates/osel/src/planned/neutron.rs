@@ -97,7 +97,8 @@ impl Overlay {
             body.insert("port_security_enabled".to_owned(), false.into());
         }
         let filtered = body.get("port_security_enabled") != Some(&Value::Bool(false));
-        if !body.contains_key("security_groups") && filtered && !trusted {
+        // Null is no list of none: Neutron takes it as a list that nobody gave.
+        if body.get("security_groups").is_none_or(Value::is_null) && filtered && !trusted {
             let group = self.default_group(step, &network, body);
             body.insert("security_groups".to_owned(), json!([group.to_string()]));
         }

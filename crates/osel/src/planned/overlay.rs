@@ -141,6 +141,7 @@ impl Overlay {
         match act {
             Act::Create { kind, id, body, secret } => {
                 self.places.add_id(id.clone(), &step.resource);
+                self.gone.remove(&(*kind, id.clone()));
                 self.hide(id, secret);
                 let mut body = body.clone();
                 self.fill_new(step, *kind, id, &mut body)?;

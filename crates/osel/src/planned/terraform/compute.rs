@@ -14,6 +14,9 @@ use super::subject::{Attribute, Block, Subject};
 use super::translate::Translator;
 use crate::planned::{Act, Body, NoteKind};
 
+/// The blocks of a server's networks.
+const NETWORK: &str = "network";
+
 impl Translator<'_> {
     /// A server that comes, goes or changes.
     pub(super) fn instance(&mut self, subject: Subject<'_>) -> Vec<Act> {
@@ -46,7 +49,7 @@ impl Translator<'_> {
     }
 
     fn ports_that_come(&mut self, subject: Subject<'_>) -> Vec<Act> {
-        let blocks = subject.blocks("network");
+        let blocks = subject.blocks(NETWORK);
         if blocks.is_empty() && subject.attribute("network_mode").text() != Some("none") {
             self.note(
                 NoteKind::NotEvaluated,
@@ -56,10 +59,10 @@ impl Translator<'_> {
         let groups = self.groups_by_name(subject);
         let mut acts = Vec::new();
         for (at, block) in blocks.into_iter().enumerate() {
-            if self.has_own_port(subject, block) {
+            if self.has_own_port(subject, at, block) {
                 continue;
             }
-            let Some(network) = self.network_of(subject, block) else {
+            let Some(network) = self.network_of(subject, at, block) else {
                 self.note(
                     NoteKind::NotEvaluated,
                     format!("which network its `network[{at}]` is is not known"),
@@ -92,33 +95,41 @@ impl Translator<'_> {
     }
 
     /// Whether a network of a server is given by a port: that one has groups of its own.
-    fn has_own_port(&self, subject: Subject<'_>, block: Block<'_>) -> bool {
+    fn has_own_port(&self, subject: Subject<'_>, at: usize, block: Block<'_>) -> bool {
         match block.attribute("port") {
             Attribute::Known(port) => port != "",
             Attribute::Unset => false,
             // The provider leaves what nobody set unknown: a port that is set is one of the plan's.
-            Attribute::Unknown => {
-                let origins = subject.origins(&self.catalogue, "network");
+            Attribute::Unknown => subject.is_written_in_block(NETWORK, at, "port").unwrap_or_else(|| {
+                let origins = subject.origins(&self.catalogue, NETWORK);
                 origins.changes.iter().any(|at| is_port(&self.catalogue.changes[*at].kind))
-            }
+            }),
         }
     }
 
-    fn network_of(&mut self, subject: Subject<'_>, block: Block<'_>) -> Option<Id> {
+    fn network_of(&mut self, subject: Subject<'_>, at: usize, block: Block<'_>) -> Option<Id> {
         if let Some(word) = block.attribute("uuid").text().or_else(|| block.attribute("name").text()) {
             return self.id_or_named(Kind::Network, word).or_else(|| Some(Id::new(word)));
         }
-        self.candidates(subject, "network", Kind::Network).into_iter().next()
+        let word = ["uuid", "name"]
+            .into_iter()
+            .find(|word| subject.is_written_in_block(NETWORK, at, word) == Some(true));
+        let ids = self.candidates_in_block(subject, (NETWORK, at), word.unwrap_or("uuid"), Kind::Network);
+        self.first(ids, NETWORK, Kind::Network)
     }
 
     /// The groups of a server, which it names; none where that is left to Nova, and then it gets the default group.
     fn groups_by_name(&mut self, subject: Subject<'_>) -> Option<Value> {
         const NAME: &str = "security_groups";
         let names = subject.blocks(NAME);
-        if names.is_empty() {
+        let mut groups = BTreeSet::new();
+        // The provider leaves it unknown where nobody set it.
+        let wholly_unknown = subject.attribute(NAME) == Attribute::Unknown;
+        if wholly_unknown && subject.is_written(NAME) == Some(true) {
+            groups.extend(self.candidates(subject, NAME, Kind::SecurityGroup));
+        } else if names.is_empty() {
             return None;
         }
-        let mut groups = BTreeSet::new();
         for name in names {
             let found = match name.whole() {
                 Attribute::Known(name) => name

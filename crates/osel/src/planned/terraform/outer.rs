@@ -63,9 +63,7 @@ impl Translator<'_> {
         }
         let port = match (self.id(subject, "port_id", Kind::Port), subject.attribute("instance_id")) {
             (None, Attribute::Known(_)) => None,
-            (None, Attribute::Unknown) => {
-                self.candidates(subject, "instance_id", Kind::Port).into_iter().next()
-            }
+            (None, Attribute::Unknown) => self.id(subject, "instance_id", Kind::Port),
             (port, _) => port,
         };
         let Some(port) = port else {
@@ -77,14 +75,13 @@ impl Translator<'_> {
         match (address(subject.attribute("floating_ip")), subject.attribute("floating_ip")) {
             (Some(address), _) => acts.push(Act::Associate { address, body }),
             (None, Attribute::Unknown) => {
-                let ids = self.candidates(subject, "floating_ip", Kind::FloatingIp);
-                let acts_of = ids.into_iter().take(1).map(|id| Act::Update {
+                let id = self.id(subject, "floating_ip", Kind::FloatingIp);
+                acts.extend(id.map(|id| Act::Update {
                     kind: Kind::FloatingIp,
                     id,
-                    body: body.clone(),
+                    body,
                     secret: Vec::new(),
-                });
-                acts.extend(acts_of);
+                }));
             }
             _ => self.note(NoteKind::NotEvaluated, "`floating_ip` is no address"),
         }

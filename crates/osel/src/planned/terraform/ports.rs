@@ -89,12 +89,14 @@ impl Translator<'_> {
         } else if let (Attribute::Known(Value::Array(blocks)), true) = (fixed, changed("fixed_ip"))
             && !blocks.is_empty()
         {
-            let entries = subject.blocks("fixed_ip").into_iter().map(|block| {
+            let entries = subject.blocks("fixed_ip").into_iter().enumerate().map(|(at, block)| {
                 let mut entry = Body::new();
                 let subnet = match block.attribute("subnet_id") {
                     Attribute::Known(subnet) => subnet.as_str().map(Id::new),
                     Attribute::Unknown => {
-                        self.candidates(subject, "fixed_ip", Kind::Subnet).into_iter().next()
+                        let place = ("fixed_ip", at);
+                        let ids = self.candidates_in_block(subject, place, "subnet_id", Kind::Subnet);
+                        self.first(ids, "fixed_ip", Kind::Subnet)
                     }
                     Attribute::Unset => None,
                 };
@@ -174,8 +176,12 @@ impl Translator<'_> {
         }
         if subject.change.does("create") {
             let router = self.id(subject, "router_id", Kind::Router);
-            let port = self.id(subject, "port_id", Kind::Port);
             let subnet = self.id(subject, "subnet_id", Kind::Subnet);
+            // One of both is set, and the provider leaves the other unknown: without a configuration it is the subnet, as it mostly is.
+            let no_word = subject.is_written("port_id").is_none();
+            let guessed = no_word && subject.attribute("port_id") == Attribute::Unknown;
+            let port =
+                if guessed && subnet.is_some() { None } else { self.id(subject, "port_id", Kind::Port) };
             match router {
                 Some(router) if port.is_some() || subnet.is_some() => {
                     acts.push(Act::Attach(Interface { router, port, subnet }));

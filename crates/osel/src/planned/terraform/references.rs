@@ -21,6 +21,8 @@ pub(super) struct Origins {
     pub(super) changes: BTreeSet<usize>,
     /// Whether it may come from something else too.
     pub(super) open: bool,
+    /// Whether it may also be what the plan gives it: an expression that names a variable or `each.value` may be null by them.
+    pub(super) given: bool,
 }
 
 /// A module call on the way to a module, with its instance where it is told.
@@ -111,6 +113,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn follow(&mut self, scope: &Scope, references: &[&str], depth: u32) {
+        self.origins.given |= references.is_empty();
         // `a.b[0].id` is followed by `a.b[0]` and `a.b`, which say less of the same.
         let mut longest = "";
         let own_key = references.iter().any(|reference| {
@@ -135,6 +138,9 @@ impl Search<'_> {
         };
         self.left = left;
         match parts {
+            [first, second, ..] if first.name == "each" && second.name == "value" => {
+                self.origins.given = true
+            }
             [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {}
             [first, variable, ..] if first.name == "var" => self.variable(scope, &variable.name, depth),
             [first, call, output, ..] if first.name == "module" => {
@@ -153,14 +159,19 @@ impl Search<'_> {
     /// A variable of a module is what its call says; one of the root is known.
     fn variable(&mut self, scope: &Scope, name: &str, depth: u32) {
         let mut outer = scope.clone();
-        let Some(call) = outer.modules.pop() else { return };
+        let Some(call) = outer.modules.pop() else {
+            self.origins.given = true;
+            return;
+        };
         outer.key.clone_from(&call.key);
         let module = module(self.configuration, &outer);
         let expression = module
             .and_then(|module| module.module_calls.get(&call.name))
             .and_then(|written| written.expressions.get(name));
-        if let Some(expression) = expression {
-            self.follow(&outer, &references(expression), depth);
+        match expression {
+            Some(expression) => self.follow(&outer, &references(expression), depth),
+            // Its default.
+            None => self.origins.given = true,
         }
     }
 
@@ -190,7 +201,8 @@ impl Search<'_> {
         {
             found.retain(|(_, other)| other.as_ref() == Some(&key));
         }
-        self.origins.open |= found.is_empty();
+        // What was read while planning is known, and no change.
+        self.origins.open |= found.is_empty() && !data;
         self.origins.changes.extend(found.into_iter().map(|(at, _)| at));
     }
 }

@@ -100,9 +100,9 @@ impl Translator<'_> {
                     body.insert(name.to_owned(), value.clone());
                     return;
                 }
+                // A condition may leave the group unset, and then the rule admits everybody.
                 (Attribute::Unknown, Some(kind)) if subject.is_written(name) == Some(true) => {
-                    let ids = self.candidates(subject, name, kind);
-                    if let [id] = &ids[..] {
+                    if let Some(id) = self.certain(subject, name, kind) {
                         body.insert(name.to_owned(), id.to_string().into());
                         return;
                     }
@@ -118,14 +118,20 @@ impl Translator<'_> {
         }
     }
 
-    /// An address group; none where its addresses are not known: a group that is not known may have any.
-    pub(super) fn address_group(&mut self, subject: Subject<'_>) -> Option<(Body, Vec<&'static str>)> {
+    /// An address group; none where its addresses are not known: a group that is not known may have any. One that is there keeps those
+    /// it has.
+    pub(super) fn address_group(
+        &mut self,
+        subject: Subject<'_>,
+        update: bool,
+    ) -> Option<(Body, Vec<&'static str>)> {
         let mut body = Body::new();
         subject.copy(&mut body, &[("name", "name"), ("project_id", "project_id")]);
         let blocks = subject.blocks("addresses");
         let known: Vec<Value> = blocks.iter().filter_map(|block| block.whole().known().cloned()).collect();
         if known.len() < blocks.len() || subject.attribute("addresses") == Attribute::Unknown {
-            self.note(NoteKind::Unknown, "`addresses` are not all known; judged as if it could have any");
+            let assumed = if update { "with those it has now" } else { "as if it could have any" };
+            self.note(NoteKind::Unknown, format!("`addresses` are not all known; judged {assumed}"));
             return None;
         }
         let is_prefix = |value: &Value| value.as_str().is_some_and(|text| text.parse::<IpNet>().is_ok());

@@ -116,7 +116,37 @@ impl<'a> Subject<'a> {
 
     /// What a value may come from.
     pub(super) fn origins(self, catalogue: &Catalogue<'_>, name: &str) -> Origins {
-        match self.written.and_then(|resource| resource.expressions.get(name)) {
+        self.origins_of(catalogue, self.written.and_then(|resource| resource.expressions.get(name)))
+    }
+
+    /// What a value in the block at a place may come from. Blocks that are not written one by one have one expression for all.
+    pub(super) fn block_origins(
+        self,
+        catalogue: &Catalogue<'_>,
+        name: &str,
+        at: usize,
+        value: &str,
+    ) -> Origins {
+        let all = self.written.and_then(|resource| resource.expressions.get(name));
+        match self.written_blocks(name) {
+            Some(blocks) => self.origins_of(catalogue, blocks[at].get(value)),
+            None => self.origins_of(catalogue, all),
+        }
+    }
+
+    /// Whether the configuration sets a value in the block at a place, where that can be told.
+    pub(super) fn is_written_in_block(self, name: &str, at: usize, value: &str) -> Option<bool> {
+        self.written_blocks(name).map(|blocks| blocks[at].get(value).is_some())
+    }
+
+    /// How the blocks of a list are written, if each is written by itself.
+    fn written_blocks(self, name: &str) -> Option<&'a Vec<Value>> {
+        let blocks = self.written?.expressions.get(name)?.as_array()?;
+        (blocks.len() == self.blocks(name).len()).then_some(blocks)
+    }
+
+    fn origins_of(self, catalogue: &Catalogue<'_>, expression: Option<&Value>) -> Origins {
+        match expression {
             Some(expression) => catalogue.origins(&Scope::of(self.change), expression),
             None => Origins { open: true, ..Origins::default() },
         }

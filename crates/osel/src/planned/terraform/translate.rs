@@ -7,7 +7,7 @@ use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Kind, View};
 
 use super::document::{Document, ResourceChange};
-use super::references::Catalogue;
+use super::references::{Catalogue, Origins};
 use super::subject::{Attribute, Subject};
 use crate::planned::{Act, Body, Note, NoteKind, PlanError, Planned, STEPS_MAX, Step};
 
@@ -188,7 +188,7 @@ impl Translator<'_> {
                 return acts;
             }
             Kind::SecurityGroup => (self.group(subject), Vec::new()),
-            Kind::AddressGroup => match self.address_group(subject) {
+            Kind::AddressGroup => match self.address_group(subject, update) {
                 Some(found) => found,
                 None => return acts,
             },
@@ -282,26 +282,52 @@ impl Translator<'_> {
             Attribute::Unknown if subject.is_written(name) == Some(false) => None,
             Attribute::Unknown => {
                 let ids = self.candidates(subject, name, wanted);
-                if ids.len() > 1 {
-                    let text = format!(
-                        "which {} `{name}` is cannot be told; judged with the first of {}",
-                        wanted.singular(),
-                        ids.len()
-                    );
-                    self.note(NoteKind::Unknown, text);
-                }
-                ids.into_iter().next()
+                self.first(ids, name, wanted)
             }
         }
+    }
+
+    /// The first of the ids that a value may be; that there are others is said.
+    pub(super) fn first(&mut self, ids: Vec<Id>, name: &str, wanted: Kind) -> Option<Id> {
+        if ids.len() > 1 {
+            let text = format!(
+                "which {} `{name}` is cannot be told; judged with the first of {}",
+                wanted.singular(),
+                ids.len()
+            );
+            self.note(NoteKind::Unknown, text);
+        }
+        ids.into_iter().next()
     }
 
     /// The ids that an unknown value may be. Where references do not tell, all that the plan makes of its kind: an id that is not known
     /// yet is one of those.
     pub(super) fn candidates(&mut self, subject: Subject<'_>, name: &str, wanted: Kind) -> Vec<Id> {
         let origins = subject.origins(&self.catalogue, name);
-        let found =
-            origins.changes.iter().flat_map(|at| self.objects_of(&self.catalogue.changes[*at], wanted));
-        let mut ids: BTreeSet<Id> = found.collect();
+        self.candidates_of(&origins, name, wanted)
+    }
+
+    /// The ids that a value in the block at a place may be.
+    pub(super) fn candidates_in_block(
+        &mut self,
+        subject: Subject<'_>,
+        (name, at): (&str, usize),
+        value: &str,
+        wanted: Kind,
+    ) -> Vec<Id> {
+        let origins = subject.block_origins(&self.catalogue, name, at, value);
+        self.candidates_of(&origins, name, wanted)
+    }
+
+    fn candidates_of(&mut self, origins: &Origins, name: &str, wanted: Kind) -> Vec<Id> {
+        let found: Vec<Vec<Id>> =
+            origins.changes.iter().map(|at| self.objects_of(&self.catalogue.changes[*at], wanted)).collect();
+        let is_open = origins.open || found.iter().any(Vec::is_empty);
+        let mut ids: BTreeSet<Id> = found.into_iter().flatten().collect();
+        if !ids.is_empty() && is_open {
+            let text = format!("`{name}` may be something else too, which the plan does not tell");
+            self.note(NoteKind::Unknown, text);
+        }
         if ids.is_empty() {
             let made =
                 self.catalogue.changes.iter().filter(|change| change.does("create") && !change.is_data());
@@ -321,6 +347,17 @@ impl Translator<'_> {
             self.note(NoteKind::NotEvaluated, text);
         }
         ids.into_iter().take(CANDIDATES_MAX).collect()
+    }
+
+    /// The one object that a value is, if it is certain that it is one; nothing is said where it is not.
+    pub(super) fn certain(&self, subject: Subject<'_>, name: &str, wanted: Kind) -> Option<Id> {
+        let origins = subject.origins(&self.catalogue, name);
+        if origins.open || origins.given {
+            return None;
+        }
+        let changes = origins.changes.iter().map(|at| &self.catalogue.changes[*at]);
+        let ids: BTreeSet<Id> = changes.flat_map(|change| self.objects_of(change, wanted)).collect();
+        ids.first().filter(|_| ids.len() == 1).cloned()
     }
 
     /// The objects of a kind that a resource is or makes.

@@ -17,3 +17,4 @@ mod requests;
 mod server;
 mod terraform;
 mod traps;
+mod unclear;

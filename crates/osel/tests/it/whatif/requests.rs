@@ -204,3 +204,13 @@ fn anyhow_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
+
+#[test]
+fn what_is_made_again_can_go_again() {
+    let rule = json!({"security_group_rule": {"id": "again", "security_group_id": "web", "direction": "ingress", "protocol": "tcp",
+        "port_range_min": 22, "port_range_max": 22}});
+    let made = request("POST", "security-group-rules", rule);
+    let gone = request("DELETE", "security-group-rules/again", json!(null));
+    assert_eq!(ask(&lines(&[made.clone(), gone.clone(), made.clone()])).opened().len(), 2);
+    assert!(ask(&lines(&[made.clone(), gone.clone(), made, gone])).opened().is_empty());
+}

@@ -25,6 +25,8 @@ fn a_port_without_groups_gets_the_default_group_and_an_address() {
     // It is one more of the group's addresses, which nobody knows yet.
     let members = &answer.0["members"][0];
     assert_eq!((&members["gained"], &members["gained_hidden"]), (&json!([]), &json!(1)));
+    // Null is no list.
+    assert_eq!(ask(&post_port(json!({"security_groups": null}))).opened(), answer.opened());
     // An empty list is no group at all.
     assert!(ask(&post_port(json!({"security_groups": []}))).0["opened"].as_array().unwrap().is_empty());
     // Neutron's own ports are not filtered, and have no rows.

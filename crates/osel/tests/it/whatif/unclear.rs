@@ -1,0 +1,194 @@
+//! Values of which a plan tells only what they may come from.
+
+use serde_json::{Value, json};
+
+use super::ground::{Plan, cloud_with, refers};
+
+/// How a reference to a resource of networking stands in a configuration.
+fn refers_to(address: &str, value: &str) -> Value {
+    let address = format!("openstack_{address}");
+    refers(&[&format!("{address}.{value}"), &address])
+}
+
+fn made(plan: Plan, kind: &str, names: &[&str]) -> Plan {
+    names.iter().fold(plan, |plan, name| {
+        plan.create(&format!("{kind}.{name}"), json!({"name": name}), json!({"id": true}), json!({}))
+    })
+}
+
+/// `remote_group_id = each.value.own ? group : null`: where it is null, the provider leaves it unknown too, and everybody is admitted.
+#[test]
+fn a_source_that_may_be_unset_is_any() {
+    let rule = |references: &[&str]| {
+        let after = json!({"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22,
+            "port_range_max": 22, "security_group_id": "web"});
+        let unknown = json!({"id": true, "remote_ip_prefix": true, "remote_group_id": true, "remote_address_group_id": true});
+        let plan = Plan::default().create(
+            "networking_secgroup_rule_v2.r",
+            after,
+            unknown,
+            json!({"remote_group_id": refers(references)}),
+        );
+        let answer = made(plan, "networking_secgroup_v2", &["g"]).answer();
+        (answer.opened()[0].clone(), answer.notes())
+    };
+    let any = "10.0.0.6 fixed tcp 22 0.0.0.0/0 by secgroup_rule_v2.r";
+    let doubt = "unknown secgroup_rule_v2.r: `remote_group_id` is not known; judged as any source";
+    let (id, group) = ("openstack_networking_secgroup_v2.g.id", "openstack_networking_secgroup_v2.g");
+    for references in
+        [&["each.value.group"][..], &["var.group"], &["each.value.own", id, group], &["local.group"]]
+    {
+        assert_eq!(rule(references), (any.to_owned(), vec![doubt.to_owned()]), "{references:?}");
+    }
+    let own = "10.0.0.6 fixed tcp 22 secgroup_v2.g by secgroup_rule_v2.r";
+    for references in [&[id, group][..], &[group, "each.key"]] {
+        assert_eq!(rule(references), (own.to_owned(), Vec::new()), "{references:?}");
+    }
+}
+
+/// A server on a new network and with a port of its own: each block has references of its own.
+#[test]
+fn each_block_of_a_server_is_what_is_written_for_it() {
+    let block = json!({"port": null, "name": null});
+    let unknown = json!({"uuid": true, "port": true, "name": true});
+    let plan = Plan::default().create(
+        "compute_instance_v2.s",
+        json!({"security_groups": ["web"], "network": [block, block, block]}),
+        json!({"id": true, "network": [unknown, unknown, unknown]}),
+        json!({"network": [
+            {"uuid": refers_to("networking_network_v2.a", "id")},
+            {"port": refers_to("networking_port_v2.p", "id")},
+            {"uuid": refers_to("networking_network_v2.b", "id")},
+        ]}),
+    );
+    let plan = made(plan, "networking_network_v2", &["a", "b"]).create(
+        "networking_port_v2.p",
+        json!({"network_id": "net", "no_security_groups": true}),
+        json!({"id": true}),
+        json!({}),
+    );
+    let answer = plan.answer();
+    let networks: Vec<_> = answer.0["opened"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["hidden"]["network_id"]["resource"].as_str().unwrap())
+        .collect();
+    assert_eq!(networks, ["openstack_networking_network_v2.a", "openstack_networking_network_v2.b"]);
+}
+
+#[test]
+fn groups_of_a_server_that_are_not_known_are_those_that_they_may_be() {
+    let plan = |written: Value| {
+        let plan = Plan::default().create(
+            "compute_instance_v2.s",
+            json!({"network": [{"uuid": "net"}]}),
+            json!({"id": true, "security_groups": true}),
+            written,
+        );
+        made(plan, "networking_secgroup_v2", &["g"]).create(
+            "networking_secgroup_rule_v2.r",
+            json!({"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "remote_ip_prefix": "192.0.2.0/24"}),
+            json!({"id": true, "security_group_id": true}),
+            json!({"security_group_id": refers_to("networking_secgroup_v2.g", "id"), "remote_ip_prefix": {}}),
+        )
+    };
+    let named = plan(json!({"security_groups": refers_to("networking_secgroup_v2.g", "name")}));
+    assert_eq!(named.answer().opened(), ["? fixed tcp all 192.0.2.0/24 by secgroup_rule_v2.r"]);
+    assert_eq!(plan(json!({})).answer().opened(), ["? fixed any all def by compute_instance_v2.s"]);
+}
+
+#[test]
+fn each_address_of_a_port_is_of_its_own_subnet() {
+    let subnet = |plan: Plan, name: &str, cidr: &str| {
+        plan.create(
+            &format!("networking_subnet_v2.{name}"),
+            json!({"network_id": "net", "cidr": cidr, "ip_version": 4}),
+            json!({"id": true}),
+            json!({}),
+        )
+    };
+    let plan = Plan::default().create(
+        "networking_port_v2.p",
+        json!({"network_id": "net", "security_group_ids": ["web"], "fixed_ip": [{"ip_address": null}, {"ip_address": null}]}),
+        json!({"id": true, "fixed_ip": [{"subnet_id": true, "ip_address": true}, {"subnet_id": true, "ip_address": true}]}),
+        json!({"fixed_ip": [
+            {"subnet_id": refers_to("networking_subnet_v2.a", "id")},
+            {"subnet_id": refers_to("networking_subnet_v2.b", "id")},
+        ]}),
+    );
+    let plan = subnet(subnet(plan, "a", "10.1.0.0/24"), "b", "10.2.0.0/24");
+    let outcome = plan.outcome(cloud_with(json!({}))).unwrap();
+    let mut addresses: Vec<_> =
+        outcome.opened.iter().map(|row| row.judged.row.address.addr().to_string()).collect();
+    addresses.sort();
+    assert_eq!(addresses, ["10.1.0.254", "10.2.0.254"]);
+    assert!(outcome.notes.is_empty(), "{:?}", outcome.notes);
+}
+
+/// Of several floating IPs that one may be, and of a value that may be something else besides, the doubt is told.
+#[test]
+fn what_may_be_one_of_several_is_told() {
+    let floating = |plan: Plan, at: usize| {
+        plan.create(
+            &format!("networking_floatingip_v2.f[{at}]"),
+            json!({"pool": "public"}),
+            json!({"id": true, "address": true}),
+            json!({}),
+        )
+    };
+    let plan = Plan::default().create(
+        "networking_floatingip_associate_v2.a",
+        json!({"port_id": "vm2"}),
+        json!({"floating_ip": true, "fixed_ip": true}),
+        json!({"port_id": {}, "floating_ip": refers(&["openstack_networking_floatingip_v2.f"])}),
+    );
+    let notes = floating(floating(plan, 0), 1).answer().notes();
+    assert_eq!(
+        notes,
+        [
+            "unknown floatingip_associate_v2.a: which floatingip `floating_ip` is cannot be told; judged with the first of 2"
+        ]
+    );
+    let port = Plan::default().create(
+        "networking_port_v2.p",
+        json!({"network_id": "net", "security_group_ids": [null]}),
+        json!({"id": true, "security_group_ids": [true]}),
+        json!({"security_group_ids": refers(&["local.more", "openstack_networking_secgroup_v2.g.id", "openstack_networking_secgroup_v2.g"])}),
+    );
+    let notes = made(port, "networking_secgroup_v2", &["g"]).answer().notes();
+    assert_eq!(
+        notes,
+        ["unknown port_v2.p: `security_group_ids` may be something else too, which the plan does not tell"]
+    );
+}
+
+#[test]
+fn without_a_configuration_no_port_becomes_a_router() {
+    let plan = Plan::default()
+        .create(
+            "networking_port_v2.p",
+            json!({"network_id": "net", "security_group_ids": ["web"]}),
+            json!({"id": true}),
+            json!({}),
+        )
+        .create(
+            "networking_router_interface_v2.i",
+            json!({"router_id": "r1", "subnet_id": "sub"}),
+            json!({"id": true, "port_id": true}),
+            json!({}),
+        )
+        .with("configuration", Value::Null);
+    assert_eq!(plan.answer().opened(), ["? fixed tcp 80 0.0.0.0/0 by port_v2.p"]);
+}
+
+#[test]
+fn addresses_of_a_group_that_are_not_known_leave_it_as_it_is() {
+    let before = json!({"id": "office", "name": "office", "addresses": ["192.0.2.0/28"]});
+    let change = json!({"actions": ["update"], "before": before, "after": {"id": "office", "name": "office"}, "after_unknown": {"addresses": true}});
+    let notes = Plan::default().change("networking_address_group_v2.a", change, json!({})).answer().notes();
+    assert_eq!(
+        notes,
+        ["unknown address_group_v2.a: `addresses` are not all known; judged with those it has now"]
+    );
+}
