@@ -252,7 +252,7 @@ fn differences_of_services_are_told_in_their_own_words() {
         object(Kind::Network, &scoped),
         group(),
         rule("r1", 22),
-        port("p1", 1, json!({})),
+        port("p1", 1, &json!({})),
         object(Kind::Listener, &listens),
         policy(json!(["new", "fr"])),
         wall(json!(["p1"])),
