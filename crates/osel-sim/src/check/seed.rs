@@ -212,7 +212,7 @@ impl Played {
     fn play(&mut self, arrivals: &[Arrival], cut: usize, random: &mut Random) -> Result<(), Failure> {
         let _ = random;
         for arrival in arrivals {
-            // No snapshot is taken while a read is under way: it is put off to its end.
+            // What a read has shown and not merged is no part of the state: whoever goes on in its middle reads anew, and is not the same.
             if self.arrived >= cut && self.restart.is_none() && !self.machine.engine().is_reading() {
                 let machine = self.machine.restarted()?;
                 trail::same_lines("a snapshot is the whole state", &machine.lines(), &self.machine.lines())?;

@@ -51,6 +51,9 @@ fn step() -> impl Strategy<Value = Step> {
 /// The truth: of each slot the incarnation, the name, the revision. A deleted port's id does not come back.
 type Truth = BTreeMap<usize, (usize, u8, u64)>;
 
+/// Ids with names, in order.
+type Ports = Vec<(String, String)>;
+
 #[derive(Default)]
 struct World {
     live: Engine,
@@ -216,7 +219,7 @@ impl World {
     }
 
     /// The ports that are known and those that there are, of the slots that did not change since a time.
-    fn compare(&self, since: i64) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    fn compare(&self, since: i64) -> (Ports, Ports) {
         let is_meant = |slot: &usize| self.changed.get(slot).is_none_or(|changed| *changed < since);
         let slots: Vec<String> = (0..PORTS).filter(is_meant).map(|slot| format!("p{slot}-")).collect();
         let lines = self.live.clouds().flat_map(|cloud| cloud.lines());
@@ -229,7 +232,7 @@ impl World {
             .iter()
             .map(|(slot, (incarnation, name, _))| (id(*slot, *incarnation), format!("n{name}")));
         let meant = |ports: &mut dyn Iterator<Item = (String, String)>| {
-            let mut ports: Vec<_> =
+            let mut ports: Ports =
                 ports.filter(|(id, _)| slots.iter().any(|slot| id.starts_with(slot))).collect();
             ports.sort();
             ports
