@@ -1,6 +1,6 @@
 //! What came of a plan: rows with the step that opened them, and the way by which the internet gets there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub struct Outcome {
 }
 
 /// A row that comes or goes.
+    /// Texts of the plan that must not be shown.
+    pub(super) secrets: BTreeSet<String>,
 #[derive(Debug)]
 pub struct ChangedRow {
     /// The row, and whether others cover it.
@@ -168,6 +170,41 @@ impl Outcome {
             ("rule_id", row.rule_id.as_ref()),
             ("source", source),
         ];
+    pub(super) fn hide_secrets_in_notes(&mut self) {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.iter_mut().for_each(|note| note.text = self.without_secrets(&note.text));
+        self.notes = notes;
+    }
+
+    /// A text in which words that must not be shown give way.
+    fn without_secrets(&self, text: &str) -> String {
+        let word = |word: &str| {
+            let bare = word.trim_end_matches([',', ';', ':']);
+            let rest = &word[bare.len()..];
+            match self.secrets.contains(bare) {
+                true => format!("{}{rest}", Hidden::Sensitive.words()),
+                false => word.to_owned(),
+            }
+        };
+        text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether an id must not be shown.
+    pub fn is_secret(&self, id: &Id) -> bool {
+        id.with_text(|text| self.secrets.contains(text))
+    }
+
+    /// A hop without what cannot or must not be shown.
+    pub fn shown_hop(&self, shown: &ShownRow, way: &Way, hop: &Hop) -> Hop {
+        let secret = hop.id.as_ref().is_some_and(|id| self.is_secret(id));
+        Hop {
+            id: if secret { None } else { hop.id.clone() },
+            name: if secret { Some(Hidden::Sensitive.words().into()) } else { hop.name.clone() },
+            note: self.shown_note(shown, way, hop),
+            ..hop.clone()
+        }
+    }
+
         for (key, id) in ids {
             if let Some(resource) = id.and_then(|id| self.places.id(id)) {
                 hidden.insert(key, Hidden::KnownAfterApply(Arc::clone(resource)));
@@ -180,6 +217,7 @@ impl Outcome {
             if let Some(resource) = resource {
                 hidden.insert(key, Hidden::KnownAfterApply(Arc::clone(resource)));
             }
+            ("project_id", row.project_id.as_ref()),
         }
         for key in self.secret_keys(row, is_inner) {
             hidden.insert(key, Hidden::Sensitive);
@@ -187,6 +225,8 @@ impl Outcome {
         for (key, address) in [("address", Some(row.address)), ("fixed_ip", row.fixed_ip)] {
             if let (Some(why), Some(address)) = (hidden.get(key), address) {
                 scrubbed.push((net_text(address), why.words()));
+            } else if id.is_some_and(|id| self.is_secret(id)) {
+                hidden.insert(key, Hidden::Sensitive);
             }
         }
         ShownRow { document: RowDocument::from(row), hidden, scrubbed }
@@ -204,7 +244,7 @@ impl Outcome {
     }
 
     /// A hop's note without what cannot or must not be shown. What is said of an object with secrets is not shown at all.
-    pub fn shown_note(&self, shown: &ShownRow, way: &Way, hop: &Hop) -> Option<String> {
+    fn shown_note(&self, shown: &ShownRow, way: &Way, hop: &Hop) -> Option<String> {
         let mut note = hop.note.clone()?;
         if hop.id.as_ref().is_some_and(|id| self.secret.contains_key(id)) {
             return Some(Hidden::Sensitive.words().to_owned());
@@ -215,7 +255,16 @@ impl Outcome {
         if shown.hides_sender() {
             note = without(&note, &way.from.to_string(), Hidden::Sensitive.words());
         }
-        Some(note)
+        Some(self.without_secrets(&note))
+    }
+
+    /// What a group is called: the resource that makes it, or its id.
+    pub fn shown_group(&self, id: &Id) -> String {
+        match self.planned(id) {
+            Some(resource) => resource.to_string(),
+            None if self.is_secret(id) => Hidden::Sensitive.words().to_owned(),
+            None => id.to_string(),
+        }
     }
 
     /// An address that comes to a group or goes from it, where it is there already and may be shown.

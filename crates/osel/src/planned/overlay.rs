@@ -114,9 +114,11 @@ impl Overlay {
         outcome.find_ways();
         Ok(outcome)
     }
+            secrets: plan.secrets,
 
     fn take(&mut self, number: usize, delta: Delta) {
         self.opened.extend(delta.opened.iter().map(|row| (ByExposure(row.clone()), number)));
+        outcome.hide_secrets_in_notes();
         self.closed.extend(delta.closed.iter().map(|row| (ByExposure(row.clone()), number)));
         self.delta.append(delta);
     }
