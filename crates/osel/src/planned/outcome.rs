@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use osel_core::engine::record::RowDocument;
-use osel_core::exposure::{Hop, Judged, JudgedRow, Question, SourceFilter, Verdict, public_address, reach};
+use osel_core::exposure::{
+    Hop, Judged, JudgedRow, Question, Reason, SourceFilter, Verdict, public_address, reach,
+};
 use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Kind, MemberChange, Row, Source, Via, View, net_text};
 
+use super::guide::turning_ports;
 use super::note::{Note, NoteKind};
 use super::overlay::ByExposure;
 use super::place::Placeholders;
@@ -34,11 +37,14 @@ pub struct Outcome {
     pub(super) cloud: CloudModel,
     pub(super) places: Placeholders,
     pub(super) secret: BTreeMap<Id, Vec<&'static str>>,
-}
-
-/// A row that comes or goes.
     /// Texts of the plan that must not be shown.
     pub(super) secrets: BTreeSet<String>,
+}
+
+/// The most ports of a range that are asked about; firewalls have a few dozen rules.
+const PORTS_MAX: usize = 256;
+
+/// A row that comes or goes.
 #[derive(Debug)]
 pub struct ChangedRow {
     /// The row, and whether others cover it.
@@ -117,6 +123,7 @@ impl Outcome {
     pub(super) fn find_ways(&mut self) {
         let mut filter = SourceFilter::internet();
         let (mut asked, mut not_asked) = (0, 0);
+        let mut turning = None;
         for changed in self.opened.iter_mut().filter(|changed| changed.is_new()) {
             let row = &changed.judged.row;
             if !filter.keeps(&self.cloud, row) {
@@ -133,7 +140,16 @@ impl Outcome {
                 continue;
             }
             asked += 1;
-            let verdict = reach(&self.cloud, &question(row, from));
+            let mut verdict = reach(&self.cloud, &question(row, from));
+            // A firewall may stop the first port of a range and let another one pass.
+            if let (Some((min, max)), Reason::NoRule) = (row.permission.ports, verdict.reason) {
+                let turning = turning.get_or_insert_with(|| turning_ports(&self.cloud));
+                let others = turning
+                    .range(min..=max)
+                    .map(|port| reach(&self.cloud, &Question { port: Some(*port), ..question(row, from) }));
+                let admitted = others.take(PORTS_MAX).find(|verdict| verdict.reachable);
+                verdict = admitted.unwrap_or(verdict);
+            }
             changed.internet = verdict.reachable;
             changed.way = Some(Way { from, verdict });
         }
@@ -154,22 +170,6 @@ impl Outcome {
         self.places.id(id)
     }
 
-    /// A row without what cannot or must not be shown.
-    pub fn shown(&self, row: &Row) -> ShownRow {
-        let mut hidden = BTreeMap::new();
-        let mut scrubbed = Vec::new();
-        let source = match &row.permission.source {
-            Source::Group(id) | Source::AddressGroup(id) => Some(id),
-            Source::Prefix(_) => None,
-        };
-        let ids = [
-            ("port_id", Some(&row.port_id)),
-            ("device_id", row.device_id.as_ref()),
-            ("network_id", row.network_id.as_ref()),
-            ("security_group_id", row.security_group_id.as_ref()),
-            ("rule_id", row.rule_id.as_ref()),
-            ("source", source),
-        ];
     pub(super) fn hide_secrets_in_notes(&mut self) {
         let mut notes = std::mem::take(&mut self.notes);
         notes.iter_mut().for_each(|note| note.text = self.without_secrets(&note.text));
@@ -205,9 +205,28 @@ impl Outcome {
         }
     }
 
+    /// A row without what cannot or must not be shown.
+    pub fn shown(&self, row: &Row) -> ShownRow {
+        let mut hidden = BTreeMap::new();
+        let mut scrubbed = Vec::new();
+        let source = match &row.permission.source {
+            Source::Group(id) | Source::AddressGroup(id) => Some(id),
+            Source::Prefix(_) => None,
+        };
+        let ids = [
+            ("port_id", Some(&row.port_id)),
+            ("device_id", row.device_id.as_ref()),
+            ("network_id", row.network_id.as_ref()),
+            ("project_id", row.project_id.as_ref()),
+            ("security_group_id", row.security_group_id.as_ref()),
+            ("rule_id", row.rule_id.as_ref()),
+            ("source", source),
+        ];
         for (key, id) in ids {
             if let Some(resource) = id.and_then(|id| self.places.id(id)) {
                 hidden.insert(key, Hidden::KnownAfterApply(Arc::clone(resource)));
+            } else if id.is_some_and(|id| self.is_secret(id)) {
+                hidden.insert(key, Hidden::Sensitive);
             }
         }
         let is_inner = matches!(row.via, Via::Fixed | Via::Pair);
@@ -217,7 +236,6 @@ impl Outcome {
             if let Some(resource) = resource {
                 hidden.insert(key, Hidden::KnownAfterApply(Arc::clone(resource)));
             }
-            ("project_id", row.project_id.as_ref()),
         }
         for key in self.secret_keys(row, is_inner) {
             hidden.insert(key, Hidden::Sensitive);
@@ -225,8 +243,6 @@ impl Outcome {
         for (key, address) in [("address", Some(row.address)), ("fixed_ip", row.fixed_ip)] {
             if let (Some(why), Some(address)) = (hidden.get(key), address) {
                 scrubbed.push((net_text(address), why.words()));
-            } else if id.is_some_and(|id| self.is_secret(id)) {
-                hidden.insert(key, Hidden::Sensitive);
             }
         }
         ShownRow { document: RowDocument::from(row), hidden, scrubbed }
