@@ -8,6 +8,7 @@
 //! judged so that what may be open counts as open.
 
 mod error;
+mod guide;
 mod neutron;
 mod note;
 mod outcome;

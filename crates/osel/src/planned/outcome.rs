@@ -1,15 +1,18 @@
 //! What came of a plan: rows with the step that opened them, and the way by which the internet gets there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use osel_core::engine::record::RowDocument;
-use osel_core::exposure::{Hop, Judged, JudgedRow, Question, SourceFilter, Verdict, public_address, reach};
+use osel_core::exposure::{
+    Hop, Judged, JudgedRow, Question, Reason, SourceFilter, Verdict, public_address, reach,
+};
 use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Kind, MemberChange, Row, Source, Via, View, net_text};
 
+use super::guide::turning_ports;
 use super::note::{Note, NoteKind};
 use super::overlay::ByExposure;
 use super::place::Placeholders;
@@ -34,7 +37,12 @@ pub struct Outcome {
     pub(super) cloud: CloudModel,
     pub(super) places: Placeholders,
     pub(super) secret: BTreeMap<Id, Vec<&'static str>>,
+    /// Texts of the plan that must not be shown.
+    pub(super) secrets: BTreeSet<String>,
 }
+
+/// The most ports of a range that are asked about; firewalls have a few dozen rules.
+const PORTS_MAX: usize = 256;
 
 /// A row that comes or goes.
 #[derive(Debug)]
@@ -115,6 +123,7 @@ impl Outcome {
     pub(super) fn find_ways(&mut self) {
         let mut filter = SourceFilter::internet();
         let (mut asked, mut not_asked) = (0, 0);
+        let mut turning = None;
         for changed in self.opened.iter_mut().filter(|changed| changed.is_new()) {
             let row = &changed.judged.row;
             if !filter.keeps(&self.cloud, row) {
@@ -131,7 +140,16 @@ impl Outcome {
                 continue;
             }
             asked += 1;
-            let verdict = reach(&self.cloud, &question(row, from));
+            let mut verdict = reach(&self.cloud, &question(row, from));
+            // A firewall may stop the first port of a range and let another one pass.
+            if let (Some((min, max)), Reason::NoRule) = (row.permission.ports, verdict.reason) {
+                let turning = turning.get_or_insert_with(|| turning_ports(&self.cloud));
+                let others = turning
+                    .range(min..=max)
+                    .map(|port| reach(&self.cloud, &Question { port: Some(*port), ..question(row, from) }));
+                let admitted = others.take(PORTS_MAX).find(|verdict| verdict.reachable);
+                verdict = admitted.unwrap_or(verdict);
+            }
             changed.internet = verdict.reachable;
             changed.way = Some(Way { from, verdict });
         }
@@ -152,6 +170,41 @@ impl Outcome {
         self.places.id(id)
     }
 
+    pub(super) fn hide_secrets_in_notes(&mut self) {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.iter_mut().for_each(|note| note.text = self.without_secrets(&note.text));
+        self.notes = notes;
+    }
+
+    /// A text in which words that must not be shown give way.
+    fn without_secrets(&self, text: &str) -> String {
+        let word = |word: &str| {
+            let bare = word.trim_end_matches([',', ';', ':']);
+            let rest = &word[bare.len()..];
+            match self.secrets.contains(bare) {
+                true => format!("{}{rest}", Hidden::Sensitive.words()),
+                false => word.to_owned(),
+            }
+        };
+        text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether an id must not be shown.
+    pub fn is_secret(&self, id: &Id) -> bool {
+        id.with_text(|text| self.secrets.contains(text))
+    }
+
+    /// A hop without what cannot or must not be shown.
+    pub fn shown_hop(&self, shown: &ShownRow, way: &Way, hop: &Hop) -> Hop {
+        let secret = hop.id.as_ref().is_some_and(|id| self.is_secret(id));
+        Hop {
+            id: if secret { None } else { hop.id.clone() },
+            name: if secret { Some(Hidden::Sensitive.words().into()) } else { hop.name.clone() },
+            note: self.shown_note(shown, way, hop),
+            ..hop.clone()
+        }
+    }
+
     /// A row without what cannot or must not be shown.
     pub fn shown(&self, row: &Row) -> ShownRow {
         let mut hidden = BTreeMap::new();
@@ -164,6 +217,7 @@ impl Outcome {
             ("port_id", Some(&row.port_id)),
             ("device_id", row.device_id.as_ref()),
             ("network_id", row.network_id.as_ref()),
+            ("project_id", row.project_id.as_ref()),
             ("security_group_id", row.security_group_id.as_ref()),
             ("rule_id", row.rule_id.as_ref()),
             ("source", source),
@@ -171,6 +225,8 @@ impl Outcome {
         for (key, id) in ids {
             if let Some(resource) = id.and_then(|id| self.places.id(id)) {
                 hidden.insert(key, Hidden::KnownAfterApply(Arc::clone(resource)));
+            } else if id.is_some_and(|id| self.is_secret(id)) {
+                hidden.insert(key, Hidden::Sensitive);
             }
         }
         let is_inner = matches!(row.via, Via::Fixed | Via::Pair);
@@ -204,7 +260,7 @@ impl Outcome {
     }
 
     /// A hop's note without what cannot or must not be shown. What is said of an object with secrets is not shown at all.
-    pub fn shown_note(&self, shown: &ShownRow, way: &Way, hop: &Hop) -> Option<String> {
+    fn shown_note(&self, shown: &ShownRow, way: &Way, hop: &Hop) -> Option<String> {
         let mut note = hop.note.clone()?;
         if hop.id.as_ref().is_some_and(|id| self.secret.contains_key(id)) {
             return Some(Hidden::Sensitive.words().to_owned());
@@ -215,7 +271,16 @@ impl Outcome {
         if shown.hides_sender() {
             note = without(&note, &way.from.to_string(), Hidden::Sensitive.words());
         }
-        Some(note)
+        Some(self.without_secrets(&note))
+    }
+
+    /// What a group is called: the resource that makes it, or its id.
+    pub fn shown_group(&self, id: &Id) -> String {
+        match self.planned(id) {
+            Some(resource) => resource.to_string(),
+            None if self.is_secret(id) => Hidden::Sensitive.words().to_owned(),
+            None => id.to_string(),
+        }
     }
 
     /// An address that comes to a group or goes from it, where it is there already and may be shown.

@@ -15,6 +15,7 @@ use osel_core::time::Timestamp;
 use serde_json::Value;
 
 use super::error::PlanError;
+use super::guide::NOT_ASKED;
 use super::note::{Note, NoteKind};
 use super::outcome::Outcome;
 use super::place::Placeholders;
@@ -98,8 +99,12 @@ impl Overlay {
         self.notes.extend(plan.notes);
         for (number, step) in plan.steps.iter().enumerate() {
             for act in &step.acts {
+                let (guide, opens_ways) = (self.guide(act), self.opens_ways(act));
                 let delta = self.act(step, act)?;
                 self.take(number, delta);
+                if opens_ways || guide.is_some() && self.guide(act) != guide {
+                    self.note(NoteKind::NotEvaluated, step, NOT_ASKED);
+                }
             }
         }
         self.note_gaps();
@@ -109,9 +114,11 @@ impl Overlay {
             places: self.places,
             secret: self.secret,
             notes: self.notes.into_iter().collect(),
+            secrets: plan.secrets,
             ..Outcome::of(judged, plan.steps, &self.opened, &self.closed)
         };
         outcome.find_ways();
+        outcome.hide_secrets_in_notes();
         Ok(outcome)
     }
 
@@ -250,11 +257,7 @@ impl Overlay {
                 port
             }
         };
-        let by_subnet = interface.subnet.as_ref().and_then(|subnet| self.cloud.subnet(subnet));
-        let by_port = self.cloud.port_slot(&port).map(|slot| self.cloud.port(slot));
-        let network = by_subnet
-            .and_then(|subnet| subnet.network_id.clone())
-            .or_else(|| by_port.and_then(|port| port.network_id.clone()));
+        let network = self.network_of(interface);
         if network.is_none() {
             self.note(NoteKind::NotKnown, step, "osel does not know on which network this interface is");
             return Delta::default();
@@ -267,6 +270,15 @@ impl Overlay {
             subnet_ids: interface.subnet.iter().cloned().collect(),
             project_id: None,
         }))
+    }
+
+    /// The network on which an interface is.
+    pub(super) fn network_of(&self, interface: &Interface) -> Option<Id> {
+        let by_subnet = interface.subnet.as_ref().and_then(|subnet| self.cloud.subnet(subnet));
+        let by_port = interface.port.as_ref().and_then(|port| self.cloud.port_slot(port));
+        by_subnet
+            .and_then(|subnet| subnet.network_id.clone())
+            .or_else(|| self.cloud.port(by_port?).network_id.clone())
     }
 
     fn detach(&mut self, step: &Step, interface: &Interface) -> Delta {

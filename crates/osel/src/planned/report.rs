@@ -100,13 +100,14 @@ fn hidden(shown: &ShownRow) -> Value {
 
 fn way_report(outcome: &Outcome, shown: &ShownRow, way: &Way) -> Value {
     let hops = way.verdict.path.iter().map(|hop| {
+        let hop = outcome.shown_hop(shown, way, hop);
         let planned = hop.id.as_ref().and_then(|id| outcome.planned(id));
         let id = hop.id.as_ref().filter(|_| planned.is_none());
         json!({
             "type": hop.kind.singular(),
             "id": id,
             "name": hop.name,
-            "note": outcome.shown_note(shown, way, hop),
+            "note": hop.note,
             "resource": planned.map(|resource| &**resource),
         })
     });
@@ -127,7 +128,7 @@ fn member_report(outcome: &Outcome, change: &MemberChange) -> Map<String, Value>
     };
     let key = if change.kind == Kind::AddressGroup { "address_group" } else { "security_group" };
     let planned = outcome.planned(&change.id);
-    let id = planned.is_none().then(|| change.id.to_string());
+    let id = (planned.is_none() && !outcome.is_secret(&change.id)).then(|| change.id.to_string());
     let ((gained, gained_hidden), (lost, lost_hidden)) = (list(&change.gained), list(&change.lost));
     Map::from_iter([
         (key.to_owned(), json!(id)),

@@ -15,8 +15,9 @@ use super::neutron::text;
 use super::note::{Note, NoteKind};
 use super::step::{Act, Body, Interface, Planned, STEPS_MAX, Step};
 
-/// Actions of the API that change nothing which is modelled; they are named so that nobody takes a silent answer for a no.
-const NOT_MODELLED: [&str; 8] = [
+/// Actions that are not performed. All but the last change the ways of packets; they are named so that nobody takes a silent answer for
+/// a no.
+const NOT_PERFORMED: [&str; 8] = [
     "add_extraroutes",
     "remove_extraroutes",
     "add_external_gateways",
@@ -32,7 +33,8 @@ const NOT_MODELLED: [&str; 8] = [
 /// # Errors
 /// When a text is no JSON, or no request that Neutron would take.
 pub fn read_requests(plan: &str, cloud: &CloudModel) -> Result<Planned, PlanError> {
-    let mut reading = Reading { cloud, made: BTreeSet::new(), planned: Planned::default(), number: 0 };
+    let mut reading =
+        Reading { cloud, made: BTreeSet::new(), planned: Planned::default(), number: 0, objects: 0 };
     let mut values = Deserializer::from_str(plan).into_iter::<Value>();
     let (mut end, mut line) = (0, 1);
     while let Some(value) = values.next() {
@@ -55,6 +57,8 @@ struct Reading<'a> {
     made: BTreeSet<(Kind, Id)>,
     planned: Planned,
     number: usize,
+    /// How many objects the bodies had.
+    objects: usize,
 }
 
 /// A request before anybody has looked at what it asks for.
@@ -119,7 +123,7 @@ impl Reading<'_> {
                 "it has neither `method` and `path` nor the body of a known object",
             ));
         };
-        let objects = bodies(kind, Value::Object(object), at)?;
+        let objects = self.counted(bodies(kind, Value::Object(object), at)?)?;
         let acts = objects.into_iter().enumerate().map(|(index, body)| {
             let known = text(&body, "id")
                 .map(Id::new)
@@ -137,9 +141,9 @@ impl Reading<'_> {
 
     fn post(&mut self, request: Request<'_>, at: &str) -> Result<Option<Step>, PlanError> {
         let Some(Place { kind, parent, id: None }) = place(request.path) else {
-            return Ok(self.passed_over(&request, NoteKind::NotEvaluated, "what it makes is not modelled"));
+            return Ok(self.passed_over(&request, NoteKind::NotEvaluated, "what it makes is not judged"));
         };
-        let mut objects = bodies(kind, request.body, at)?;
+        let mut objects = self.counted(bodies(kind, request.body, at)?)?;
         if let Some(parent) = parent {
             for body in &mut objects {
                 body.insert("floatingip_id".to_owned(), parent.into());
@@ -152,6 +156,12 @@ impl Reading<'_> {
             .collect();
         self.note_made(&acts);
         Ok(Some(Step { resource: request.name, line: request.line, acts }))
+    }
+
+    /// A body of many objects is as many changes.
+    fn counted(&mut self, objects: Vec<Body>) -> Result<Vec<Body>, PlanError> {
+        self.objects += objects.len();
+        if self.objects > STEPS_MAX { Err(PlanError::TooMany { max: STEPS_MAX }) } else { Ok(objects) }
     }
 
     fn create(&self, kind: Kind, name: &Arc<str>, index: usize, body: Body) -> Act {
@@ -193,14 +203,14 @@ impl Reading<'_> {
                     if action == "add_addresses" { (addresses, Vec::new()) } else { (Vec::new(), addresses) };
                 Act::Addresses { group: Id::new(group), add, remove }
             }
-            [.., action] if NOT_MODELLED.contains(&action) => {
-                let words = format!("{action} changes nothing that is modelled");
+            [.., action] if NOT_PERFORMED.contains(&action) => {
+                let words = format!("{action} is not judged");
                 return Ok(self.passed_over(&request, NoteKind::NotEvaluated, words));
             }
             _ => match place(request.path) {
                 Some(Place { kind, id: Some(id), .. }) => self.change(kind, id, request.body, at)?,
                 _ => {
-                    let words = "what it changes is not modelled";
+                    let words = "what it changes is not judged";
                     return Ok(self.passed_over(&request, NoteKind::NotEvaluated, words));
                 }
             },
@@ -218,7 +228,7 @@ impl Reading<'_> {
 
     fn delete(&mut self, request: Request<'_>) -> Option<Step> {
         let Some(Place { kind, id: Some(id), .. }) = place(request.path) else {
-            return self.passed_over(&request, NoteKind::NotEvaluated, "what it deletes is not modelled");
+            return self.passed_over(&request, NoteKind::NotEvaluated, "what it deletes is not judged");
         };
         let acts = vec![Act::Delete { kind, id: Id::new(id) }];
         Some(Step { resource: request.name, line: request.line, acts })
@@ -348,13 +358,16 @@ mod tests {
         }
         for path in [
             "routers/r/add_extraroutes",
+            "routers/r/update_external_gateways",
             "trunks/t/add_subports",
             "qos/policies/q",
             "fwaas/firewall_groups/f",
         ] {
             let planned = put(path, "{}");
             assert!(planned.steps.is_empty(), "{path}");
-            assert_eq!(planned.notes[0].kind, NoteKind::NotEvaluated, "{path}");
+            let note = &planned.notes[0];
+            assert_eq!(note.kind, NoteKind::NotEvaluated, "{path}");
+            assert!(note.text.ends_with("is not judged"), "{}", note.text);
         }
     }
 

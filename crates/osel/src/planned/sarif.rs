@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::note::{Note, NoteKind};
-use super::outcome::{ChangedRow, Outcome};
+use super::outcome::{ChangedRow, Hidden, Outcome};
 
 /// The most rows that a message names.
 const ROWS_NAMED_MAX: usize = 3;
@@ -144,8 +144,7 @@ pub fn sarif(outcome: &Outcome, artifact: &Artifact, version: &str, redundant: b
     for change in outcome.members.iter().filter(|change| !change.gained.is_empty()) {
         let resource = outcome.planned(&change.id).map_or("", |resource| resource);
         let clause = || {
-            let group =
-                outcome.planned(&change.id).map_or_else(|| change.id.to_string(), ToString::to_string);
+            let group = outcome.shown_group(&change.id);
             format!("{} {group} gains {} addresses", change.kind.singular(), change.gained.len())
         };
         findings.entry((MEMBERS, resource)).or_default().add(1, CLAUSES_MAX, clause);
@@ -207,6 +206,7 @@ fn row_clause(outcome: &Outcome, changed: &ChangedRow) -> String {
     let words = |key: &str, value: String| shown.hides(key).map_or(value, |why| why.words().to_owned());
     let row = &shown.document;
     let source = match &row.source {
+        _ if shown.hides("source") == Some(&Hidden::Sensitive) => Hidden::Sensitive.words().to_owned(),
         SourcePart::Prefix(prefix) => words("source", prefix.to_string()),
         SourcePart::SecurityGroup(id) => format!("group {id}"),
         SourcePart::AddressGroup(id) => format!("address group {id}"),

@@ -1,5 +1,6 @@
 //! What a plan does, in Neutron's words: data only.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Planned {
     pub steps: Vec<Step>,
     /// What was found while it was read.
     pub notes: Vec<Note>,
+    /// Texts of it that must not be shown.
+    pub secrets: BTreeSet<String>,
 }
 
 /// What one resource or request does.

@@ -64,7 +64,7 @@ fn cells(outcome: &Outcome, changed: &ChangedRow, opens: bool) -> Vec<String> {
     let value = |key: &str, value: String| shown.hides(key).map_or(value, |why| why.words().to_owned());
     let source = match (&row.source, shown.hides("source")) {
         // The resource that makes a group says more than that it is not there yet.
-        (SourcePart::Prefix(_), Some(why)) => why.words().to_owned(),
+        (SourcePart::Prefix(_), Some(why)) | (_, Some(why @ Hidden::Sensitive)) => why.words().to_owned(),
         (source, _) => exposure::source(source),
     };
     vec![
@@ -95,12 +95,7 @@ fn ways(outcome: &Outcome, text: &mut String) {
         let shown = outcome.shown(&changed.judged.row);
         let from =
             if shown.hides_sender() { Hidden::Sensitive.words().to_owned() } else { way.from.to_string() };
-        let hops: Vec<Hop> = way
-            .verdict
-            .path
-            .iter()
-            .map(|hop| Hop { note: outcome.shown_note(&shown, way, hop), ..hop.clone() })
-            .collect();
+        let hops: Vec<Hop> = way.verdict.path.iter().map(|hop| outcome.shown_hop(&shown, way, hop)).collect();
         let _ = writeln!(text, "{}", cut(&packet(&shown), TABLE_WIDTH));
         text.push_str(&chain::way(&from, &hops));
     }
@@ -124,7 +119,7 @@ fn packet(shown: &ShownRow) -> String {
 
 fn members(outcome: &Outcome, change: &MemberChange, text: &mut String) {
     let word = if change.kind == Kind::AddressGroup { "address group" } else { "group" };
-    let name = outcome.planned(&change.id).map_or_else(|| change.id.to_string(), ToString::to_string);
+    let name = outcome.shown_group(&change.id);
     for (verb, addresses) in [("gains", &change.gained), ("loses", &change.lost)] {
         if addresses.is_empty() {
             continue;

@@ -74,15 +74,21 @@ pub(super) struct Catalogue<'a> {
     pub(super) configuration: Option<&'a Configuration>,
     /// The places of a resource's instances, by its type and name.
     by_name: BTreeMap<(&'a str, &'a str), Vec<usize>>,
+    /// The same by the instance's key too: ten thousand of one count would be looked through ten thousand times.
+    by_key: BTreeMap<(&'a str, &'a str, String), Vec<usize>>,
 }
 
 impl<'a> Catalogue<'a> {
     pub(super) fn new(changes: &'a [ResourceChange], configuration: Option<&'a Configuration>) -> Self {
         let mut by_name: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut by_key: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (at, change) in changes.iter().enumerate() {
             by_name.entry((&*change.kind, &*change.name)).or_default().push(at);
+            if let Some(key) = change.key() {
+                by_key.entry((&*change.kind, &*change.name, key)).or_default().push(at);
+            }
         }
-        Self { changes, configuration, by_name }
+        Self { changes, configuration, by_name, by_key }
     }
 
     /// What an expression that stands in a scope may come from.
@@ -192,18 +198,17 @@ impl Search<'_> {
             change.is_data() == data && change.deposed.is_none() && stands_in(change, &scope.modules)
         };
         let changes = self.catalogue.changes;
-        let places = self.catalogue.by_name.get(&(kind, &*name.name)).into_iter().flatten();
-        let places = places.filter(|at| is_it(&changes[**at]));
-        let mut found: Vec<(usize, Option<String>)> = places.map(|at| (*at, changes[*at].key())).collect();
+        let those = |places: Option<&Vec<usize>>| -> Vec<usize> {
+            places.into_iter().flatten().copied().filter(|at| is_it(&changes[*at])).collect()
+        };
         let key = name.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
-        if let Some(key) = key
-            && found.iter().any(|(_, other)| other.as_ref() == Some(&key))
-        {
-            found.retain(|(_, other)| other.as_ref() == Some(&key));
-        }
+        let by_key = key.map(|key| those(self.catalogue.by_key.get(&(kind, &*name.name, key))));
+        let found = by_key
+            .filter(|found| !found.is_empty())
+            .unwrap_or_else(|| those(self.catalogue.by_name.get(&(kind, &*name.name))));
         // What was read while planning is known, and no change.
         self.origins.open |= found.is_empty() && !data;
-        self.origins.changes.extend(found.into_iter().map(|(at, _)| at));
+        self.origins.changes.extend(found);
     }
 }
 

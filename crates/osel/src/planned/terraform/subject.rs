@@ -1,5 +1,7 @@
 //! One instance of a resource: what is known of its values, what is not yet, and what nobody has set.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::document::{Configuration, Resource, ResourceChange};
@@ -165,6 +167,18 @@ impl<'a> Subject<'a> {
         secret.flat_map(|(_, keys)| keys.iter().copied()).collect()
     }
 
+    /// All texts that are marked as sensitive.
+    pub(super) fn secrets(self, secrets: &mut BTreeSet<String>) {
+        let change = &self.change.change;
+        let pairs = [(&change.before, &change.before_sensitive), (&change.after, &change.after_sensitive)];
+        for (values, marks) in pairs {
+            for (name, value) in values.iter().flatten() {
+                let mark = if *marks == Value::Bool(true) { Some(marks) } else { marks.get(name) };
+                mark.into_iter().for_each(|mark| marked(value, mark, secrets));
+            }
+        }
+    }
+
     /// Takes known values over into a body: pairs of the name in Terraform and in Neutron. A name that must not be shown stays away.
     pub(super) fn copy(self, body: &mut Map<String, Value>, names: &[(&str, &str)]) {
         for (name, key) in names {
@@ -174,6 +188,25 @@ impl<'a> Subject<'a> {
                 body.insert((*key).to_owned(), value.clone());
             }
         }
+    }
+}
+
+/// The texts in a value that are marked.
+fn marked(value: &Value, mark: &Value, texts: &mut BTreeSet<String>) {
+    let all = *mark == Value::Bool(true);
+    match value {
+        Value::String(text) if all && !text.is_empty() => {
+            texts.insert(text.clone());
+        }
+        Value::Array(values) => values.iter().enumerate().for_each(|(at, value)| {
+            let mark = if all { Some(mark) } else { mark.get(at) };
+            mark.into_iter().for_each(|mark| marked(value, mark, texts));
+        }),
+        Value::Object(values) => values.iter().for_each(|(name, value)| {
+            let mark = if all { Some(mark) } else { mark.get(name) };
+            mark.into_iter().for_each(|mark| marked(value, mark, texts));
+        }),
+        _ => {}
     }
 }
 

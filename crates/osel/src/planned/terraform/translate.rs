@@ -87,14 +87,17 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
     let configuration = document.configuration.as_ref();
     let catalogue = Catalogue::new(&changes, configuration);
     let mut translator = Translator { catalogue, cloud, project, notes, resource: Arc::from("") };
+    let mut secrets = BTreeSet::new();
     let steps = order.into_iter().map(|(.., at)| {
         let resource: Arc<str> = Arc::from(changes[at].address.as_str());
         translator.resource = Arc::clone(&resource);
-        let acts = translator.acts(Subject::new(&changes[at], configuration));
+        let subject = Subject::new(&changes[at], configuration);
+        subject.secrets(&mut secrets);
+        let acts = translator.acts(subject);
         Step { resource, line: 1, acts }
     });
     let steps: Vec<_> = steps.filter(|step| !step.acts.is_empty()).collect();
-    Ok(Planned { steps, notes: translator.notes })
+    Ok(Planned { steps, notes: translator.notes, secrets })
 }
 
 /// Whether something of OpenStack is made, changed, deleted or forgotten.
@@ -268,7 +271,7 @@ impl Translator<'_> {
         }
         let is_it = |change: &&ResourceChange| {
             let name = change.change.after.as_ref().and_then(|after| after.get("name")?.as_str());
-            !change.is_data() && kind_of(&change.kind) == Some(kind) && name == Some(word)
+            name == Some(word) && !change.is_data() && kind_of(&change.kind) == Some(kind)
         };
         let planned = self.catalogue.changes.iter().find(is_it).and_then(|change| self.id_of(change));
         planned.or_else(|| self.named(kind, word))

@@ -121,7 +121,7 @@ fn member_actions_change_what_they_say() {
         (&json!(["198.51.100.0/24"]), &json!(["192.0.2.0/28"]))
     );
     let answer = ask(&request("PUT", "routers/r1/add_extraroutes", json!({"router": {"routes": []}})));
-    assert_eq!(answer.notes(), ["not_evaluated request 1: add_extraroutes changes nothing that is modelled"]);
+    assert_eq!(answer.notes(), ["not_evaluated request 1: add_extraroutes is not judged"]);
 }
 
 /// A router that comes to a network opens no row, and the ways of those that come with it.
@@ -213,4 +213,61 @@ fn what_is_made_again_can_go_again() {
     let gone = request("DELETE", "security-group-rules/again", json!(null));
     assert_eq!(ask(&lines(&[made.clone(), gone.clone(), made.clone()])).opened().len(), 2);
     assert!(ask(&lines(&[made.clone(), gone.clone(), made, gone])).opened().is_empty());
+}
+
+/// A firewall that stops the first port of a range lets others pass.
+#[test]
+fn a_range_is_open_where_a_firewall_lets_any_of_it_pass() {
+    let firewall = json!({
+        "firewall_rules": [{"id": "mail", "protocol": "tcp", "ip_version": 4, "action": "allow", "enabled": true,
+            "destination_port": "25"}],
+        "firewall_policies": [{"id": "policy", "firewall_rules": ["mail"]}],
+        "firewall_groups": [{"id": "fw", "ports": ["gate"], "ingress_firewall_policy_id": "policy",
+            "egress_firewall_policy_id": "policy"}],
+    });
+    let opened = |min: u16, max: u16| {
+        let rule = json!({"security_group_rule": {"security_group_id": "web", "direction": "ingress", "protocol": "tcp",
+            "port_range_min": min, "port_range_max": max}});
+        Answer::of(&outcome(&rule.to_string(), cloud_with(firewall.clone())).unwrap()).opened()[1].clone()
+    };
+    assert_eq!(opened(20, 30), "198.51.100.10 floating tcp 20-30 0.0.0.0/0 by request 1 *");
+    assert_eq!(opened(26, 30), "198.51.100.10 floating tcp 26-30 0.0.0.0/0 by request 1");
+    assert_eq!(opened(20, 24), "198.51.100.10 floating tcp 20-24 0.0.0.0/0 by request 1");
+}
+
+/// Rows that are open already are not asked again, and so nobody may take silence for a no.
+#[test]
+fn a_change_of_ways_is_told() {
+    let told = |method: &str, path: &str, body: serde_json::Value| {
+        let notes = ask(&request(method, path, body)).notes();
+        notes
+            .iter()
+            .any(|note| note.starts_with("not_evaluated request 1: it changes which way packets take"))
+    };
+    let gateway = json!({"router": {"external_gateway_info": {"network_id": "ext", "enable_snat": false}}});
+    assert!(told("PUT", "routers/r1", gateway));
+    assert!(told("PUT", "networks/net", json!({"network": {"router:external": true}})));
+    assert!(told("PUT", "ports/vm1", json!({"port": {"admin_state_up": false}})));
+    assert!(told("PUT", "routers/r2/add_router_interface", json!({"subnet_id": "sub"})));
+    assert!(told("DELETE", "firewall_groups/fw", json!(null)));
+    let policy = json!({"rbac_policy": {"object_type": "network", "object_id": "net", "action": "access_as_external", "target_tenant": "*"}});
+    assert!(told("POST", "rbac-policies", policy));
+    // A name guides nothing, and no row is where the plan makes a network.
+    assert!(!told("PUT", "routers/r1", json!({"router": {"name": "r", "admin_state_up": true}})));
+    assert!(!told("PUT", "networks/net", json!({"network": {"name": "n"}})));
+    assert!(!told("POST", "routers", json!({"router": {"external_gateway_info": {"network_id": "ext"}}})));
+}
+
+#[test]
+fn a_body_of_many_objects_is_as_many_changes() {
+    let rules = vec!["{}"; osel::planned::STEPS_MAX + 1].join(",");
+    for plan in [
+        format!("{{\"security_group_rules\":[{rules}]}}"),
+        format!(
+            "{{\"method\":\"POST\",\"path\":\"/v2.0/security-group-rules\",\"body\":{{\"security_group_rules\":[{rules}]}}}}"
+        ),
+    ] {
+        let error = outcome(&plan, cloud_with(json!({}))).unwrap_err();
+        assert_eq!(error.to_string(), "it has more than 100000 changes");
+    }
 }

@@ -243,3 +243,43 @@ fn secrets_are_judged_and_not_shown() {
         }
     }
 }
+
+/// A module whose whole input is sensitive marks every value: ids are none that may be shown either, in rows, ways and notes.
+#[test]
+fn ids_that_are_marked_are_not_shown() {
+    let change = |after: Value| json!({"actions": ["create"], "before": null, "after": after, "after_unknown": {"id": true}, "after_sensitive": true});
+    let rule = |group: &str, remote: Value| {
+        let mut rule = json!({"direction": "ingress", "ethertype": "IPv4", "security_group_id": group});
+        rule.as_object_mut().unwrap().extend(remote.as_object().unwrap().clone());
+        change(rule)
+    };
+    let plan = Plan::default()
+        .change(
+            "networking_port_v2.p",
+            change(json!({"network_id": "secret-net", "device_id": "secret-device", "tenant_id": "secret-project",
+                "security_group_ids": ["secret-group", "secret-gap"]})),
+            json!({}),
+        )
+        .change("networking_port_v2.q", change(json!({"network_id": "secret-net", "port_security_enabled": false})), json!({}))
+        .change("networking_secgroup_rule_v2.a", rule("secret-group", json!({"remote_group_id": "secret-source"})), json!({}))
+        .change("networking_secgroup_rule_v2.b", rule("secret-nobody", json!({"remote_ip_prefix": "0.0.0.0/0"})), json!({}));
+    let more = json!({
+        "networks": [{"id": "secret-net", "name": "flat", "router:external": true}],
+        "subnets": [{"id": "s", "network_id": "secret-net", "cidr": "198.18.0.0/24"}],
+        "security_groups": [{"id": "secret-group", "name": "x"}, {"id": "secret-source", "name": "y"}],
+        "security_group_rules": [
+            {"id": "own", "security_group_id": "secret-group", "direction": "ingress", "ethertype": "IPv4", "remote_group_id": "secret-group"},
+            {"id": "all", "security_group_id": "secret-group", "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"},
+        ],
+    });
+    let outcome = plan.outcome(cloud_with(more)).unwrap();
+    let answer = Answer::of(&outcome);
+    assert!(answer.opened().len() >= 3 && answer.notes().len() >= 2, "{answer:?}");
+    assert!(answer.0["opened"].as_array().unwrap().iter().any(|row| row["internet"] == true), "{answer:?}");
+    let artifact = osel::planned::Artifact { uri: "plan.json".to_owned() };
+    let sarif = osel::planned::sarif(&outcome, &artifact, "1", true).to_string();
+    for text in [answer.0.to_string(), sarif] {
+        let at = text.find("secret-");
+        assert_eq!(at.map(|at| &text[at.saturating_sub(100)..]), None);
+    }
+}
