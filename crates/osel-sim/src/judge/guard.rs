@@ -210,12 +210,12 @@ fn groups<'a>(map: &Map<'a>, port: &str) -> Vec<&'a Value> {
 }
 
 fn group_passes(map: &Map<'_>, group: &Value, direction: &str, parcel: &Parcel) -> bool {
-    if !flag(group, "admin_state_up", true) {
-        return false;
-    }
     let policies = ["ingress", "egress"].map(|side| text(group, &format!("{side}_firewall_policy_id")));
     if policies == [None, None] {
         return true;
+    }
+    if !flag(group, "admin_state_up", true) {
+        return false;
     }
     let Some(policy) = text(group, &format!("{direction}_firewall_policy_id")) else { return false };
     let Some(policy) = map.object("firewall_policies", policy) else { return true };

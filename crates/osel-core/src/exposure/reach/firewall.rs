@@ -78,12 +78,12 @@ impl Gate<'_> {
     ) -> Result<Hop, Hop> {
         let side = if self.ingress { "ingress" } else { "egress" };
         let hop = Hop::new(Kind::FirewallGroup, Some(&group.id), Some(&group.name));
-        if !group.admin_state_up {
-            return Err(hop.stops(format!("on port {port}: administratively down, nothing passes")));
-        }
         if group.ingress_policy_id.is_none() && group.egress_policy_id.is_none() {
             // Neutron calls it inactive and tells no agent of it.
             return Ok(hop.noted(format!("on port {port}: has no policy, not in force")));
+        }
+        if !group.admin_state_up {
+            return Err(hop.stops(format!("on port {port}: administratively down, nothing passes")));
         }
         let Some(policy) = self.policy_of(group) else {
             return Err(hop.stops(format!("on port {port}: no {side} policy, nothing passes")));

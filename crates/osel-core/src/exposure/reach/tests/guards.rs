@@ -134,6 +134,9 @@ fn what_nobody_described_and_what_is_not_in_force_are_not_held_against_a_packet(
     assert_eq!(noted(&cloud), ("admitted", unknown.to_owned()));
     cloud.tell(firewall("if-a", None, None));
     assert_eq!(noted(&cloud), ("admitted", "on port if-a: has no policy, not in force".to_owned()));
+    cloud.tell(FirewallGroup { admin_state_up: Some(false), ..firewall("if-a", None, None) });
+    assert_eq!(cloud.reason("10.1.0.9", "10.0.0.5", 22), "admitted", "no agent was told that it is down");
+    cloud.tell(FirewallGroup { admin_state_up: Some(true), ..firewall("if-a", None, None) });
     // Rules that were there before anybody listened: the first may allow what the second denies.
     cloud.tell(firewall("if-a", Some("shut"), None));
     cloud.tell(policy("shut", &["unseen", "ssh-no"]));
