@@ -43,7 +43,7 @@ pub use shown::given;
 pub use stamp::{CLOCK_SKEW_SECONDS, Fields, Stamp};
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
-    RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState,
+    RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState, is_trusted_owner,
 };
 pub use table::Slot;
 pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
