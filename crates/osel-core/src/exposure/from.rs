@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::ids::Id;
 use crate::model::{Row, Source, View};
 
 /// What no packet on the public internet has as its source (`facts/neutron-events.md` §5), and for IPv6 loopback,
@@ -116,11 +116,11 @@ impl Vantage {
     }
 }
 
-/// Keeps the rows whose source may contain an address of a vantage. Groups are looked up once each.
+/// Keeps the rows whose source may contain an address of a vantage. Groups are looked up once each, in their region.
 #[derive(Clone, Debug)]
 pub struct SourceFilter {
     vantage: Vantage,
-    groups: BTreeMap<(bool, Id), bool>,
+    groups: BTreeMap<(Option<Arc<str>>, bool, Source), bool>,
 }
 
 impl SourceFilter {
@@ -136,21 +136,38 @@ impl SourceFilter {
 
     /// Whether the row's source may contain an address of the vantage. A source that nobody described may contain any.
     pub fn keeps(&mut self, view: &impl View, row: &Row) -> bool {
+        self.keeps_source(view, row.permission.ipv6, &row.permission.source)
+    }
+
+    /// The same of rows of one family with this source.
+    pub fn keeps_source(&mut self, view: &impl View, ipv6: bool, source: &Source) -> bool {
         let vantage = self.vantage;
-        let ipv6 = row.permission.ipv6;
-        match &row.permission.source {
+        let meets = |net: IpNet| matches!(net, IpNet::V6(_)) == ipv6 && vantage.meets(net);
+        let key = match source {
+            Source::Prefix(prefix) => return vantage.meets(*prefix),
+            _ => (view.region().cloned(), ipv6, source.clone()),
+        };
+        *self.groups.entry(key).or_insert_with(|| match source {
             Source::Prefix(prefix) => vantage.meets(*prefix),
-            Source::Group(id) => *self.groups.entry((ipv6, id.clone())).or_insert_with(|| {
-                let members = view.members_of(id);
-                if view.group(id).is_none_or(|group| !group.described()) {
-                    return true;
-                }
-                members.into_iter().any(|net| matches!(net, IpNet::V6(_)) == ipv6 && vantage.meets(net))
-            }),
-            Source::AddressGroup(id) => *self.groups.entry((ipv6, id.clone())).or_insert_with(|| {
-                let Some(addresses) = view.address_group(id) else { return true };
-                addresses.iter().any(|net| matches!(net, IpNet::V6(_)) == ipv6 && vantage.meets(*net))
-            }),
+            Source::Group(id) => {
+                view.group(id).is_none_or(|group| !group.described())
+                    || view.members_of(id).into_iter().any(meets)
+            }
+            Source::AddressGroup(id) => {
+                view.address_group(id).is_none_or(|addresses| addresses.iter().copied().any(meets))
+            }
+        })
+    }
+
+    /// Whether a source that has this address or prefix is kept for it.
+    pub fn meets(&self, net: IpNet) -> bool {
+        self.vantage.meets(net)
+    }
+
+    /// Forgets what was found of a group, which has changed.
+    pub fn forget(&mut self, region: Option<&Arc<str>>, source: &Source) {
+        for ipv6 in [false, true] {
+            self.groups.remove(&(region.cloned(), ipv6, source.clone()));
         }
     }
 }

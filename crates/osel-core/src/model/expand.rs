@@ -1,17 +1,21 @@
 //! From links to rows: what a port, or one rule on a set of ports, exposes right now.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::cloud::{CloudModel, NOWHERE};
-use super::permission::{Permission, Ports, Protocol, host};
+use super::permission::{Permission, Ports, Protocol, Source, host};
 use super::row::{Row, Via};
 use super::state::{ForwardingState, PortState, State};
 use super::table::Slot;
 use crate::event::PortRange;
 use crate::ids::Id;
+
+/// Up to so many addresses of a port are compared with each other: for few that is the quickest, and nearly all ports have one or two.
+const COMPARED_MAX: usize = 16;
 
 /// An address that leads to a port.
 struct Door<'a> {
@@ -24,18 +28,17 @@ struct Door<'a> {
 impl CloudModel {
     /// Every row of one port, in no order that means anything.
     pub(super) fn rows_of_port(&self, slot: Slot, out: &mut Vec<Row>) {
-        self.rows_of_port_where(slot, |_| true, out);
+        self.rows_of_port_where(slot, &|_| true, out);
     }
 
     /// The rows of one port at the addresses that are wanted.
-    pub(super) fn rows_of_port_where(&self, slot: Slot, wanted: impl Fn(IpNet) -> bool, out: &mut Vec<Row>) {
+    pub(super) fn rows_of_port_where(&self, slot: Slot, wanted: &dyn Fn(IpNet) -> bool, out: &mut Vec<Row>) {
         let port = self.ports.at(slot);
         if port.trusted() {
             return;
         }
         let mut doors = Vec::new();
-        self.doors(port, &mut doors);
-        doors.retain(|door| wanted(door.address));
+        self.doors(port, wanted, &mut doors);
         if !port.port_security_enabled {
             for door in &doors {
                 let mut permission = Permission::everything(super::cloud::family(door.address) == 1);
@@ -90,6 +93,19 @@ impl CloudModel {
         rows
     }
 
+    /// Every row whose source is this one, except of ports that are not filtered; in no order that means anything.
+    pub fn rows_from(&self, source: &Source) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (slot, rule) in self.rules.iter() {
+            let group = self.links.rules.get(slot as usize).map_or(NOWHERE, |links| links.group);
+            let permission = rule.permission().filter(|permission| permission.source == *source);
+            if let Some(permission) = permission.filter(|_| group != NOWHERE) {
+                self.rows_of_rule_everywhere(group, &rule.id, &permission, &mut rows);
+            }
+        }
+        rows
+    }
+
     fn rows_of_rule_where(
         &self,
         group: Slot,
@@ -106,7 +122,7 @@ impl CloudModel {
             for &slot in &self.links.sets[set as usize].ports {
                 let port = self.ports.at(slot);
                 if !port.trusted() && port.port_security_enabled && wanted(port.project_id.as_ref()) {
-                    self.doors(port, &mut doors);
+                    self.doors(port, &|_| true, &mut doors);
                     self.rows_of_rule(port, &doors, group, rule, permission, out);
                 }
             }
@@ -152,11 +168,21 @@ impl CloudModel {
         if fixed { Some(Via::Fixed) } else { pair.then_some(Via::Pair) }
     }
 
-    /// Every address that leads to a port, each once for each way, in place of what is in `doors`.
-    fn doors<'a>(&'a self, port: &'a PortState, doors: &mut Vec<Door<'a>>) {
+    /// Every wanted address that leads to a port, each once for each way, in place of what is in `doors`.
+    fn doors<'a>(&'a self, port: &'a PortState, wanted: &dyn Fn(IpNet) -> bool, doors: &mut Vec<Door<'a>>) {
         doors.clear();
+        let is_short = port.fixed_ips.len() + port.allowed_address_pairs.len() <= COMPARED_MAX;
+        let mut seen = BTreeSet::new();
         let mut direct = |address: IpNet, via: Via| {
-            if !doors.iter().any(|door| door.address == address) {
+            if !wanted(address) {
+                return;
+            }
+            let is_new = if is_short {
+                doors.iter().all(|door| door.address != address)
+            } else {
+                seen.insert(address)
+            };
+            if is_new {
                 doors.push(Door { address, via, fixed_ip: Some(address), forwarding: None });
             }
         };
@@ -168,14 +194,14 @@ impl CloudModel {
         }
         for &slot in self.links.floating_by_port.get(&port.id).into_iter().flatten() {
             let floating = self.floating_ips.at(slot);
-            if let Some(address) = floating.floating_ip_address {
+            if let Some(address) = floating.floating_ip_address.filter(|outer| wanted(host(*outer))) {
                 let fixed_ip = floating.fixed_ip_address.map(host);
                 doors.push(Door { address: host(address), via: Via::Floating, fixed_ip, forwarding: None });
             }
         }
         for &slot in self.links.forwardings_by_port.get(&port.id).into_iter().flatten() {
             let forwarding = self.forwardings.at(slot);
-            if let Some(address) = self.outer_address(forwarding) {
+            if let Some(address) = self.outer_address(forwarding).filter(|outer| wanted(host(*outer))) {
                 let fixed_ip = forwarding.internal_ip_address.map(host);
                 doors.push(Door {
                     address: host(address),

@@ -161,14 +161,15 @@ fn sorted(ids: &[Id]) -> Box<[Id]> {
     ids.into()
 }
 
+/// Whether the network service owns what has this owner.
+pub fn is_trusted_owner(owner: &str) -> bool {
+    owner.starts_with("network:") || owner.starts_with("neutron:")
+}
+
 impl PortState {
     /// Whether Neutron never filters it: owned by the network service, or a router's interface.
     pub fn trusted(&self) -> bool {
-        self.interface_of.is_some()
-            || self
-                .device_owner
-                .as_deref()
-                .is_some_and(|owner| owner.starts_with("network:") || owner.starts_with("neutron:"))
+        self.interface_of.is_some() || self.device_owner.as_deref().is_some_and(is_trusted_owner)
     }
 
     /// Whether it is the interface of a router on its network.

@@ -54,14 +54,14 @@ pub trait View {
     fn port_slot(&self, id: &Id) -> Option<Slot>;
     /// Every row of one port.
     fn rows_of(&self, slot: Slot, out: &mut Vec<Row>);
-    /// The rows of one port at one address.
-    fn rows_at(&self, slot: Slot, address: IpNet, out: &mut Vec<Row>) {
+    /// The rows of one port at the addresses that are wanted.
+    fn rows_where(&self, slot: Slot, wanted: &dyn Fn(IpNet) -> bool, out: &mut Vec<Row>) {
         let others = out.len();
         self.rows_of(slot, out);
         let mut place = 0;
         out.retain(|row| {
             place += 1;
-            place <= others || row.address == address
+            place <= others || wanted(row.address)
         });
     }
     /// The rules that a port's groups apply to it: (group, rule, what it admits).
@@ -159,8 +159,8 @@ impl View for CloudModel {
         self.rows_of_port(slot, out);
     }
 
-    fn rows_at(&self, slot: Slot, address: IpNet, out: &mut Vec<Row>) {
-        self.rows_of_port_where(slot, |door| door == address, out);
+    fn rows_where(&self, slot: Slot, wanted: &dyn Fn(IpNet) -> bool, out: &mut Vec<Row>) {
+        self.rows_of_port_where(slot, wanted, out);
     }
 
     fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)> {

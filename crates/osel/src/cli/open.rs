@@ -39,6 +39,11 @@ impl StoreArg {
         Self { file: file.file().map(Path::to_owned), ..self.clone() }
     }
 
+    /// The same, or what was given before the name of a command within a command.
+    pub fn or(&self, outer: &Self) -> Self {
+        if self.store.is_some() { self.clone() } else { outer.clone() }
+    }
+
     /// The store: of the flag, else of the environment, else of the configuration.
     ///
     /// # Errors
@@ -216,9 +221,10 @@ pub fn moment(reader: &mut dyn Reader, flag: &str, text: Option<&str>) -> anyhow
 /// When it could not be read.
 pub fn as_usage<T>(read: anyhow::Result<T>, flag: &str, text: Option<&str>) -> anyhow::Result<T> {
     read.map_err(|error| match (error.downcast_ref::<JournalError>(), text) {
-        (Some(expired @ JournalError::Expired { .. }), Some(text)) => {
-            Failure::Usage(format!("{flag} {text}: {expired}")).into()
-        }
+        (
+            Some(refused @ (JournalError::Expired { .. } | JournalError::TooMuchChanged { .. })),
+            Some(text),
+        ) => Failure::Usage(format!("{flag} {text}: {refused}")).into(),
         _ => error,
     })
 }

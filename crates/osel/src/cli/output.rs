@@ -157,6 +157,8 @@ fn fitting(columns: Option<u16>) -> usize {
 pub struct Table {
     width: usize,
     head: Vec<&'static str>,
+    /// The columns that do not give way as long as others can.
+    kept: &'static [&'static str],
     rows: Vec<Vec<String>>,
     /// How wide the columns are, once some of it was written.
     widths: Option<Vec<usize>>,
@@ -165,7 +167,12 @@ pub struct Table {
 impl Table {
     /// A table with these columns.
     pub fn new(head: &[&'static str]) -> Self {
-        Self { width: table_width(), head: head.to_vec(), rows: Vec::new(), widths: None }
+        Self { width: table_width(), head: head.to_vec(), kept: &[], rows: Vec::new(), widths: None }
+    }
+
+    /// The same, with columns of these names being cut only when cutting all others does not suffice.
+    pub fn keeping(self, kept: &'static [&'static str]) -> Self {
+        Self { kept, ..self }
     }
 
     /// Adds a row with one text per column.
@@ -189,14 +196,17 @@ impl Table {
     /// When they cannot be written.
     pub fn write_rows(&mut self, out: &mut impl Write) -> io::Result<()> {
         write!(out, "{self}")?;
-        self.widths.get_or_insert_with(|| widths(&self.head, &self.rows, self.width));
+        self.widths.get_or_insert_with(|| widths(&self.head, self.kept, &self.rows, self.width));
         self.rows.clear();
         Ok(())
     }
 }
 
+/// A column is not made narrower than this for the sake of one that is kept: less says nothing.
+const CUT_MIN: usize = 4;
+
 /// How wide columns have to be, and may be.
-fn widths(head: &[&str], rows: &[Vec<String>], width: usize) -> Vec<usize> {
+fn widths(head: &[&str], kept: &[&str], rows: &[Vec<String>], width: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -205,8 +215,16 @@ fn widths(head: &[&str], rows: &[Vec<String>], width: usize) -> Vec<usize> {
     }
     let gaps = 2 * widths.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > width {
-        let Some(widest) = widths.iter_mut().max() else { break };
-        *widest -= 1;
+        let gives_way = |(name, width): &(&&str, &mut usize)| !kept.contains(*name) && **width > CUT_MIN;
+        let others = head.iter().zip(widths.iter_mut()).filter(gives_way);
+        let widest = others.map(|(_, width)| width).max_by_key(|width| **width);
+        match widest {
+            Some(width) => *width -= 1,
+            None => match widths.iter_mut().max() {
+                Some(width) => *width -= 1,
+                None => break,
+            },
+        }
     }
     widths
 }
@@ -214,7 +232,8 @@ fn widths(head: &[&str], rows: &[Vec<String>], width: usize) -> Vec<usize> {
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_first = self.widths.is_none();
-        let widths = self.widths.clone().unwrap_or_else(|| widths(&self.head, &self.rows, self.width));
+        let widths =
+            self.widths.clone().unwrap_or_else(|| widths(&self.head, self.kept, &self.rows, self.width));
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
         for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate().skip(usize::from(!is_first))
         {
@@ -248,6 +267,20 @@ pub fn colours() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// How often a sign of work moves, in milliseconds.
+const TICK_MILLISECONDS: u64 = 100;
+
+/// A sign on the terminal's standard error that something is being done which has no steps to count; hidden elsewhere. To be cleared before
+/// anything is printed.
+pub fn working(what: &'static str) -> indicatif::ProgressBar {
+    let bar = progress(what);
+    if let Ok(style) = indicatif::ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(std::time::Duration::from_millis(TICK_MILLISECONDS));
+    bar
+}
+
 /// A bar on the terminal's standard error; hidden elsewhere.
 pub fn progress(what: &'static str) -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::new_spinner();
@@ -278,6 +311,16 @@ mod tests {
         let text = table.to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 60) && text.contains('…'), "{text}");
         assert_eq!([None, Some(0), Some(3), Some(300)].map(fitting), [100, 100, TABLE_WIDTH_MIN, 100]);
+    }
+
+    #[test]
+    fn what_is_kept_gives_way_last() {
+        let mut table = Table::new(&["what", "when"]).keeping(&["when"]);
+        table.row(vec!["x".repeat(60), "t".repeat(80)]);
+        assert!(table.to_string().contains(&"t".repeat(80)));
+        table.row(vec!["x".repeat(60), "t".repeat(300)]);
+        let text = table.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= TABLE_WIDTH), "{text}");
     }
 
     #[test]

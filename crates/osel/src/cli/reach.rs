@@ -37,7 +37,7 @@ const LINE_BYTES_MAX: usize = 1 << 16;
 pub struct ReachArgs {
     #[command(flatten)]
     store: StoreArg,
-    /// The state after a record, by its number, or at a time (RFC 3339).
+    /// The state after a record, by its number, or at a time (RFC 3339). All of it is read, however little is asked.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
     /// The sender's address.

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, ScanCommand, Version};
+use osel_core::model::StateLine;
 use osel_core::time::Timestamp;
 
 use super::{entries, recorder, snapshots};
@@ -217,7 +219,7 @@ fn folded(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
     Ok(engine)
 }
 
-/// The clouds and names after record `from` and the versions that the records up to `to` made, by folding.
+/// The objects of the clouds as they were after record `from`, and the versions that the records up to `to` made, by folding.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -225,17 +227,16 @@ pub fn folded_on(
     reader: &mut dyn Reader,
     (from, to): (u64, u64),
     options: &EngineOptions,
-) -> Result<(Engine, Vec<Version>), JournalError> {
+) -> Result<(Vec<(Option<Arc<str>>, StateLine)>, Vec<Version>), JournalError> {
     let (mut engine, done) = newest(reader, from, options, |_| true)?;
     let mut entry_of = |seq| Ok::<_, JournalError>(reader.record(seq)?.map_or(0, |record| record.entry));
     let (first, last) = (entry_of(from)?, entry_of(to)?);
     fold(&mut engine, reader, done, (from, first), &mut |_| {})?;
     engine.set_seq(from);
+    let objects = engine.objects().collect();
     let mut versions = Vec::new();
-    // The same once more, since folding needs all of the engine that goes on.
-    let before = folded(reader, from, options)?;
     fold(&mut engine, reader, first.max(done), (to, last), &mut |out| versions.append(&mut out.versions))?;
-    Ok((before, versions))
+    Ok((objects, versions))
 }
 
 /// Does to the engine what the entries after `done` once did, up to the last record and entry; `each` gets what came of an entry.

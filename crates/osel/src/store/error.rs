@@ -207,6 +207,17 @@ pub enum JournalError {
         /// The first record after which one is.
         seq: u64,
     },
+    /// So much changed between two moments that it cannot be held.
+    #[error(
+        "more than {} MiB of changed objects up to record {seq}: ask for moments that are closer, or for a project or an address",
+        bytes_max >> 20
+    )]
+    TooMuchChanged {
+        /// How many bytes may have changed.
+        bytes_max: usize,
+        /// The record with which it became more.
+        seq: u64,
+    },
     /// Inputs went, and what stands for them is of no use.
     #[error(
         "inputs up to {entry} are gone, and this osel cannot read snapshot {snapshot}, which stands for them: \
@@ -298,6 +309,7 @@ impl JournalError {
             | Self::TooOld { .. }
             | Self::Deposed { .. }
             | Self::Expired { .. }
+            | Self::TooMuchChanged { .. }
             | Self::NoCheckpoint { .. } => ErrorClass::Config,
             Self::NoSpace { .. }
             | Self::Busy { .. }

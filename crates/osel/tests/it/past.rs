@@ -2,22 +2,27 @@
 //! between.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use osel::runtime::past::{Asked, Change, Excerpt, Timeline};
+use osel::runtime::Recorder;
+use osel::runtime::past::{Asked, Change, Excerpt, Sight, Timeline, in_parts};
 use osel::runtime::state;
-use osel::store::{Reader, Store};
+use osel::store::{JournalError, NewStore, Reader, Store};
+use osel_core::decode::decode;
 use osel_core::engine::{Engine, EngineOptions, all_rows};
 use osel_core::exposure::{SourceFilter, rows_in_order};
 use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Row, address_head};
+use osel_core::time::Timestamp;
 use osel_sim::corpus::{Corpus, directory};
+use serde_json::json;
 
 use crate::broker::{Postgres, free_port};
 use crate::command::{Place, json_lines, osel, recording, refused};
+use crate::fold::message;
 use crate::retention::{Listener, days};
 
 /// What each record changed, from all of the clouds.
@@ -128,6 +133,13 @@ fn check(reader: &mut dyn Reader, addresses_max: usize, changes_min: usize) {
     for from in [whole.first, (whole.first + last) / 2] {
         let part = load(reader, (from, last), &Asked::ChangedAfter(from), false);
         whole.since(from).check_steps(part, "all that changed", |_| true);
+        check_sights(reader, (from, last));
+    }
+
+    let asked = Asked::ChangedAfter(whole.first);
+    match Excerpt::load_within(reader, range, &asked, false, &options(), 100) {
+        Err(JournalError::TooMuchChanged { bytes_max: 100, seq }) => assert!(seq > whole.first),
+        found => panic!("{found:?}"),
     }
 
     // At some records all rows, in order, with what is known of groups as sources.
@@ -136,12 +148,13 @@ fn check(reader: &mut dyn Reader, addresses_max: usize, changes_min: usize) {
     for seq in (0..4).map(|part| whole.first + (last - whole.first) * part / 3) {
         let engine = state::at(reader, seq, &options()).unwrap();
         let expected = all_rows(&engine, |_, _| true);
-        assert_eq!(in_order(&engine, (Bound::Unbounded, Bound::Unbounded)), expected);
-        let behind = in_order(&engine, (Bound::Included(middle), Bound::Unbounded));
+        assert_eq!(in_order(&engine, &|_| true), expected);
+        let behind = in_order(&engine, &|net| address_head(net) >= middle);
         let asked = Asked::Addresses(Arc::new(move |net| address_head(net) < middle));
         let part = load(reader, (seq, seq), &asked, false);
-        let front = in_order(part.engine(), (Bound::Unbounded, Bound::Excluded(middle)));
+        let front = in_order(part.engine(), &|net| address_head(net) < middle);
         assert_eq!([front, behind].concat(), expected, "record {seq}");
+        assert_eq!(parts(reader, seq).concat(), expected, "record {seq}");
 
         let projects: BTreeSet<&Id> = expected.iter().filter_map(|row| row.project_id.as_ref()).collect();
         for project in projects {
@@ -159,12 +172,12 @@ fn check(reader: &mut dyn Reader, addresses_max: usize, changes_min: usize) {
     }
 }
 
-fn in_order(engine: &Engine, heads: (Bound<u128>, Bound<u128>)) -> Vec<Row> {
+fn in_order(engine: &Engine, wanted: &dyn Fn(IpNet) -> bool) -> Vec<Row> {
     let clouds: Vec<&CloudModel> = engine.clouds().collect();
     let mut rows = Vec::new();
     let whole = rows_in_order(
         &clouds,
-        &heads,
+        wanted,
         |_, _| true,
         |row| {
             rows.push(row);
@@ -173,6 +186,85 @@ fn in_order(engine: &Engine, heads: (Bound<u128>, Bound<u128>)) -> Vec<Row> {
     );
     assert!(whole.is_continue());
     rows
+}
+
+/// The rows as they are listed for all of the clouds, however small the snapshot is.
+fn parts(reader: &mut dyn Reader, seq: u64) -> Vec<Vec<Row>> {
+    let mut parts = Vec::new();
+    let listed = in_parts(reader, seq, true, &options(), 0, |engine, wanted| {
+        parts.push(in_order(engine, wanted));
+        Ok::<_, JournalError>(())
+    });
+    listed.unwrap();
+    parts
+}
+
+/// What comes into sight and goes out of it is what the lists of all records show, as they are seen from there.
+fn check_sights(reader: &mut dyn Reader, (first, last): (u64, u64)) {
+    for filter in [SourceFilter::internet(), SourceFilter::prefix("10.0.0.0/9".parse().unwrap())] {
+        let seen = |engine: &Engine| {
+            let mut filter = filter.clone();
+            let mut rows = all_rows(engine, |cloud, row| filter.keeps(cloud, row));
+            sort(&mut rows);
+            rows.dedup();
+            rows
+        };
+        let mut engine = state::at(reader, first, &options()).unwrap();
+        let mut before = seen(&engine);
+        let asked = Asked::ChangedAfter(first);
+        let part = Excerpt::load(reader, (first, last), &asked, true, &options()).unwrap();
+        let (mut part, mut sight) = (part.at(first, &options()), Sight::new(filter.clone()));
+        let mut change = sight.next_change(&mut part);
+        for seq in first + 1..=last {
+            assert!(state::advance(&mut engine, reader, seq).unwrap());
+            let after = seen(&engine);
+            let (mut opened, mut closed) = (without(&after, &before), without(&before, &after));
+            if let Some(found) = change.take_if(|change| change.seq == seq) {
+                let Change { opened: mut came, closed: mut went, .. } = found;
+                [&mut opened, &mut closed, &mut came, &mut went].into_iter().for_each(|rows| sort(rows));
+                assert_eq!((came, went), (opened, closed), "record {seq}");
+                change = sight.next_change(&mut part);
+            } else {
+                assert_eq!((opened, closed), (vec![], vec![]), "record {seq}");
+            }
+            before = after;
+        }
+        assert!(change.is_none());
+    }
+}
+
+/// Every project has the same subnet, as they have unless told otherwise, and a router has its first address. In two regions ports have the
+/// same ids.
+#[test]
+fn the_first_rows_of_clouds_that_share_a_subnet_are_a_part() {
+    let place = Place::new("past-shared");
+    let store = place.path("store");
+    let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
+    let journal = Store::create(Path::new(&store), &new).unwrap();
+    let mut recorder = Recorder::resume(Box::new(journal), &options()).unwrap();
+    for second in 0..200 {
+        let (project, number) = (second / 5, second % 5 + 1);
+        let owner = if number == 1 { "network:router_interface" } else { "compute:nova" };
+        let payload = json!({"port": {"id": format!("p{}", project / 2 * 5 + number), "network_id": format!("n{project}"),
+            "project_id": format!("project{project}"), "security_groups": [], "port_security_enabled": false,
+            "device_owner": owner,
+            "fixed_ips": [{"ip_address": format!("10.0.0.{number}"), "subnet_id": format!("s{project}")}]}});
+        let mut raw = message(second, "port.create.end", &payload);
+        raw.region = Some(Arc::from(if project % 2 == 0 { "east" } else { "west" }));
+        recorder.message(raw.received_at, &raw, decode(&raw)).unwrap();
+        recorder.flush().unwrap();
+    }
+    recorder.want_snapshot();
+    recorder.flush().unwrap();
+    recorder.finish().unwrap();
+    drop(recorder);
+    let reader = &mut Store::open_reader(Path::new(&store)).unwrap();
+    let seq = reader.head().unwrap().seq;
+    let parts = parts(reader, seq);
+    let expected = all_rows(&state::at(reader, seq, &options()).unwrap(), |_, _| true);
+    assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [40, 120]);
+    assert_eq!(parts.concat(), expected);
+    check(reader, 20, 150);
 }
 
 /// A recording in a store that has snapshots of the beginning, the middle and the end.

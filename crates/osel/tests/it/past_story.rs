@@ -28,12 +28,29 @@ fn floating(port: Option<&str>, inner: Option<&str>, revision: u64) -> Value {
         "port_id": port, "fixed_ip_address": inner, "router_id": "r", "revision_number": revision}})
 }
 
-/// What happens, one message a second, and what a read of the API shows in the end that no message told.
-fn tell(place: &Place) -> String {
+/// Writes a store of messages, one a second, that came at once or all together an hour later; a snapshot is made after the seventh.
+fn write(place: &Place, story: &[(&str, Value)], is_late: bool) -> String {
     let store = place.path("store");
     let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
     let journal = Store::create(Path::new(&store), &new).unwrap();
     let mut recorder = Recorder::resume(Box::new(journal), &EngineOptions::default()).unwrap();
+    for (second, (event_type, payload)) in story.iter().enumerate() {
+        let mut raw = message(second as i64 + 1, event_type, payload);
+        if is_late {
+            raw.received_at = raw.received_at.plus_seconds(3600 - second as i64);
+        }
+        recorder.message(raw.received_at, &raw, decode(&raw)).unwrap();
+        if second == 6 {
+            recorder.want_snapshot();
+        }
+        recorder.flush().unwrap();
+    }
+    recorder.finish().unwrap();
+    store
+}
+
+/// What happens, and what a read of the API shows in the end that no message told.
+fn tell(place: &Place) -> String {
     let group_rule = |rule: Value| json!({"security_group_rule": rule});
     let story = [
         ("security_group_rule.create.end", group_rule(rule("ssh", "g", "tcp", 22))),
@@ -51,16 +68,7 @@ fn tell(place: &Place) -> String {
         ("port.delete.end", json!({"port_id": "p2"})),
         ("floatingip.update.end", floating(Some("p1"), Some("10.0.0.1"), 4)),
     ];
-    for (second, (event_type, payload)) in story.iter().enumerate() {
-        let raw = message(second as i64 + 1, event_type, payload);
-        recorder.message(raw.received_at, &raw, decode(&raw)).unwrap();
-        if second == 6 {
-            recorder.want_snapshot();
-        }
-        recorder.flush().unwrap();
-    }
-    recorder.finish().unwrap();
-    drop(recorder);
+    let store = write(place, &story, false);
     // Somebody let a rule go, and made one, in silence.
     let read = json!({"taken_at": "2026-11-22T00:00:00Z", "security_group_rules": [
         rule("web", "h", "tcp", 443), rule("ntp", "g", "udp", 123)
@@ -133,7 +141,8 @@ fn who_opened_a_row_is_told_with_it() {
     assert_eq!(change["actor"]["user_id"], "u");
     // Nobody is known to have done what only a read showed.
     let last = states(&store).len() - 1;
-    let silent = diff(&store, (last - 1, last), &[]);
+    // Behind the record of the last message.
+    let silent = diff(&store, (17, last), &[]);
     let told: Vec<_> = silent.iter().map(|change| (&change["change"], &change["row"]["rule_id"])).collect();
     assert!(
         told.contains(&(&json!("opened"), &json!("ntp")))
@@ -155,6 +164,13 @@ fn who_opened_a_row_is_told_with_it() {
     assert!(table.contains("opened") && table.contains("10.0.0.1"), "{table}");
     let csv = run(&["exposure", "diff", "--store", &store, "--from", "2", "--to", "3", "-o", "csv"]);
     assert!(csv.starts_with("change,seq,time,") && csv.contains("opened,3,"), "{csv}");
+    let silent = ["exposure", "--store", &store, "diff", "--from", "17", "--to", "now"];
+    assert!(run(&silent).contains("(drift)"));
+    assert!(run(&[&silent[..], &["-o", "csv"]].concat()).contains(",drift,"));
+    assert_eq!(change["missing"], json!([]));
+    // Only the store may stand before the name.
+    let refusal = refused(2, &["exposure", "--at", "3", "diff", "--store", &store, "--from", "2"]);
+    assert!(refusal.contains("--at stands before `diff`"), "{refusal}");
     refused(2, &["exposure", "diff", "--store", &store, "--from", "5", "--to", "3"]);
     refused(2, &["exposure", "diff", "--store", &store, "--from", "9999"]);
 }
@@ -204,9 +220,158 @@ fn the_history_of_an_address_is_what_all_states_show() {
     let told: Vec<_> = ssh.iter().map(|line| (&line["row"]["port_id"], &line["seconds"])).collect();
     assert_eq!(told, [(&json!("p1"), &json!(1))]);
     assert_eq!(ssh[0]["intervals"][0]["closed"]["actor"]["user_id"], "u");
+    // Of a prefix all addresses are told.
+    let wide = ["exposure", "history", "--store", &store, "--address", "10.0.0.0/30"];
+    let wide = run(&wide);
+    assert!(["10.0.0.1 ", "10.0.0.2 "].iter().all(|address| wide.contains(address)), "{wide}");
     // `web` was open on `p1` twice.
     let all = run(&["exposure", "history", "--store", &store, "--address", "10.0.0.1", "--port", "443"]);
     assert_eq!((all.lines().count(), all.lines().last().unwrap().contains("in all")), (4, true), "{all}");
     let table = run(&asked);
     assert!(table.contains("still open") && table.lines().all(|line| line.chars().count() <= 100), "{table}");
+}
+
+/// The rows after each record, as they are seen from somewhere.
+fn seen(store: &str, from: &str) -> Vec<Rows> {
+    let records = json_lines(&["audit", "export", "--store", store, "-o", "json"]).len();
+    let asked = ["exposure", "--store", store, "-o", "json", "--from", from, "--at"];
+    let at = |seq: usize| json_lines(&[&asked[..], &[&seq.to_string()]].concat());
+    (0..=records).map(|seq| at(seq).iter().map(ToString::to_string).collect()).collect()
+}
+
+/// A group with an id as long as they are.
+const M: &str = "8a5f2c60-7d1e-4a3b-9c55-0f6d2b7e1a90";
+
+/// What a group stands for as a source changes, and with it what is seen from there, though no rule and no port of a row does.
+#[test]
+fn a_row_opens_to_whom_its_source_gains() {
+    let from_group = |id: &str, key: &str, group: &str| {
+        let mut rule = rule(id, "g", "tcp", 22);
+        let keys = rule.as_object_mut().unwrap();
+        keys.remove("remote_ip_prefix");
+        keys.insert(key.to_owned(), json!(group));
+        json!({"security_group_rule": rule})
+    };
+    let addresses = |revision: u64, addresses: &[&str]| {
+        json!({"address_group": {"id": "ag", "name": "ag", "project_id": "red",
+            "addresses": addresses, "revision_number": revision}})
+    };
+    let group = |id: &str| {
+        json!({"security_group": {"id": id, "name": id, "project_id": "red",
+            "security_group_rules": [], "revision_number": 1}})
+    };
+    let place = Place::new("past-sources");
+    let store = write(
+        &place,
+        &[
+            ("address_group.create.end", addresses(1, &["10.9.0.0/16"])),
+            ("security_group_rule.create.end", from_group("of-ag", "remote_address_group_id", "ag")),
+            ("port.create.end", port("p1", "red", 1, "10.0.0.1", &["g"])),
+            ("address_group.update.end", addresses(2, &["10.9.0.0/16", "8.8.8.0/24"])),
+            ("security_group_rule.create.end", from_group("of-m", "remote_group_id", M)),
+            // Until somebody describes it, it may be anything.
+            ("security_group.create.end", group(M)),
+            ("port.create.end", port("p2", "blue", 1, "8.8.4.4", &[M])),
+            ("port.create.end", port("p3", "blue", 1, "10.0.0.3", &[M])),
+            ("port.update.end", port("p2", "blue", 2, "10.0.0.2", &[M])),
+            ("port.update.end", port("p3", "blue", 2, "8.8.8.8", &[M])),
+            ("port.create.end", port("p4", "red", 1, "10.0.0.4", &["g"])),
+            ("port.delete.end", json!({"port_id": "p3"})),
+            ("port.update.end", port("p2", "blue", 3, "8.8.4.4", &[M])),
+            ("security_group_rule.delete.end", json!({"security_group_rule_id": "of-m"})),
+            ("address_group.update.end", addresses(3, &["10.9.0.0/16"])),
+        ],
+        false,
+    );
+    // Times are shown whole, whatever gives way.
+    let table = run(&["exposure", "history", "--store", &store, "--address", "10.0.0.1"]);
+    let of_m: Vec<&str> = table.lines().filter(|line| line.contains("group 8")).collect();
+    let is_whole =
+        |line: &&str| line.contains(" 2026-11-21T00:00:05 ") && line.contains(" 2026-11-21T00:00:14 ");
+    assert!(of_m.len() == 1 && of_m.iter().all(is_whole), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    let opened = diff(&store, (4, 5), &["--from-source", "internet"]);
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    assert_eq!((&opened[0]["change"], &opened[0]["seq"]), (&json!("opened"), &json!(5)));
+    assert_eq!(opened[0]["event_type"], "address_group.update.end");
+    for from in ["internet", "10.9.0.0/24", "8.8.4.4"] {
+        let states = seen(&store, from);
+        let mut changes_in_all = 0;
+        for first in (0..states.len()).step_by(2) {
+            for last in (first..states.len()).step_by(5) {
+                let changes = diff(&store, (first, last), &["--from-source", from]);
+                assert_eq!(apply(states[first].clone(), &changes), states[last], "{from}: {first} to {last}");
+                let all = diff(&store, (first, last), &["--from-source", from, "--all"]);
+                assert_eq!(
+                    apply(states[first].clone(), &all),
+                    states[last],
+                    "{from}: {first} to {last}, all"
+                );
+                let red = diff(&store, (first, last), &["--from-source", from, "--project", "red"]);
+                assert_eq!(
+                    red,
+                    changes
+                        .iter()
+                        .filter(|one| one["row"]["project_id"] == "red")
+                        .cloned()
+                        .collect::<Vec<_>>()
+                );
+                changes_in_all += changes.len();
+            }
+        }
+        assert!(changes_in_all > 3, "{from}");
+    }
+}
+
+/// Two floating IPs have one address: what leads there is open while either does.
+#[test]
+fn a_row_that_is_there_twice_is_open_once() {
+    let floating = |id: &str| {
+        json!({"floatingip": {"id": id, "floating_ip_address": "198.51.100.1", "floating_network_id": "ext",
+            "port_id": "p1", "fixed_ip_address": "10.0.0.1", "router_id": "r", "revision_number": 1}})
+    };
+    let gone = |id: &str| json!({"floatingip_id": id});
+    for is_late in [false, true] {
+        let place = Place::new("past-twice");
+        let store = write(
+            &place,
+            &[
+                (
+                    "security_group_rule.create.end",
+                    json!({"security_group_rule": rule("ssh", "g", "tcp", 22)}),
+                ),
+                ("port.create.end", port("p1", "red", 1, "10.0.0.1", &["g"])),
+                ("floatingip.create.end", floating("f1")),
+                ("floatingip.create.end", floating("f2")),
+                ("floatingip.delete.end", gone("f1")),
+                ("floatingip.delete.end", gone("f2")),
+            ],
+            is_late,
+        );
+        for (range, wanted) in
+            [((3, 4), vec!["opened"]), ((4, 5), vec![]), ((5, 6), vec![]), ((5, 7), vec!["closed"])]
+        {
+            for more in [&[][..], &["--all"]] {
+                let found = diff(&store, range, more);
+                let found: Vec<_> = found.iter().map(|one| one["change"].as_str().unwrap()).collect();
+                assert_eq!(found, wanted, "{range:?} {more:?}");
+            }
+        }
+        let asked = ["exposure", "history", "--store", &store, "--address", "198.51.100.1", "-o", "json"];
+        let lines = json_lines(&asked);
+        let ends: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                let intervals = line["intervals"].as_array().unwrap();
+                assert_eq!(intervals.len(), 1, "{line}");
+                (
+                    &intervals[0]["opened"]["seq"],
+                    &intervals[0]["closed"]["seq"],
+                    &line["seconds"],
+                    &line["is_open"],
+                )
+            })
+            .collect();
+        assert_eq!(ends, [(&json!(4), &json!(7), &json!(3), &json!(false))]);
+    }
 }

@@ -15,27 +15,28 @@ use osel_core::time::Timestamp;
 use serde::Serialize;
 
 use super::diff::Known;
-use super::overlaps;
 use super::print::{ports, source};
 use super::who::Records;
+use super::{READING, overlaps, prefix};
 use crate::cli::StoreArg;
 use crate::cli::open::now;
-use crate::cli::output::{Failure, Table, json_line, note, stdout};
+use crate::cli::output::{Failure, Table, json_line, note, stdout, working};
 use crate::runtime::past::{Asked, Excerpt};
-use crate::store::Reader;
+use crate::store::{JournalError, Reader};
 
 /// Lists what was ever open on an address: each time from when to when, for how long, and who opened and closed it.
 ///
 /// It goes back as far as the store's states do (the horizon, see `osel store retention`). With -o json each line is one row,
 /// {"row","intervals":[{"opened","closed","seconds"}],"seconds","is_open"}: `opened` is null for what was open before, `closed` for what
-/// still is; `seconds` counts what is known.
+/// still is; `seconds` counts what is known. Times are those of the events that opened and closed a row, and durations lie between them, however
+/// late osel heard of it.
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
     #[command(flatten)]
     store: StoreArg,
-    /// The address: fixed, floating, or one that an allowed address pair contains.
-    #[arg(long, value_name = "IP")]
-    address: std::net::IpAddr,
+    /// The address: fixed, floating, or one that an allowed address pair contains; or a prefix of such.
+    #[arg(long, value_name = "IP|CIDR")]
+    address: String,
     /// Only rows that admit this port.
     #[arg(long, value_name = "N")]
     port: Option<u16>,
@@ -64,11 +65,21 @@ struct Interval {
     closed: Option<u64>,
 }
 
-pub(super) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
-    let wanted = args.wanted()?;
-    let reader = &mut *args.store.reader()?;
-    let (first, last) = (reader.expiry()?.checkpoint.seq, reader.head()?.seq);
-    let history = intervals(reader, (first, last), IpNet::from(args.address), &wanted)?;
+pub(super) fn run(args: &HistoryArgs, outer: &StoreArg) -> anyhow::Result<ExitCode> {
+    let address = prefix("--address", &args.address)?;
+    let wanted = args.wanted(address)?;
+    let reader = &mut *args.store.or(outer).reader()?;
+    let bar = working(READING);
+    let last = reader.head()?.seq;
+    let (first, history) = loop {
+        let first = reader.expiry()?.checkpoint.seq;
+        match intervals(reader, (first, last.max(first)), address, &wanted) {
+            // The horizon has moved on meanwhile: a history begins with it, wherever it is.
+            Err(JournalError::Expired { seq, .. }) if seq > first => {}
+            found => break (first, found?),
+        }
+    };
+    bar.finish_and_clear();
     let beginning = reader.record(first.max(1))?.map(|record| record.as_of);
     if history.is_empty() {
         note(format_args!("nothing was open on {} in what is kept", args.address));
@@ -76,15 +87,15 @@ pub(super) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
         let since = beginning.map(|time| format!(" ({time})")).unwrap_or_default();
         note(format_args!("what was before record {first}{since} is not kept any more"));
     }
-    print(&history, args.output, Records::new(reader), beginning)?;
+    print(&history, address, args.output, Records::new(reader), beginning)?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl HistoryArgs {
     /// Which rows are wanted, by what they admit.
-    fn wanted(&self) -> Result<impl Fn(&Row) -> bool + use<>, Failure> {
+    fn wanted(&self, address: IpNet) -> Result<impl Fn(&Row) -> bool + use<>, Failure> {
         let read = |text: &String| {
-            Question::protocol(text, self.address.is_ipv6()).ok_or_else(|| {
+            Question::protocol(text, matches!(address, IpNet::V6(_))).ok_or_else(|| {
                 let wanted = "give a name such as tcp, udp or icmp, or a number from 0 to 255";
                 Failure::Usage(format!("--protocol {text}: {wanted}"))
             })
@@ -110,7 +121,7 @@ fn intervals(
     (first, last): (u64, u64),
     address: IpNet,
     wanted: &dyn Fn(&Row) -> bool,
-) -> anyhow::Result<Vec<(Row, Vec<Interval>)>> {
+) -> Result<Vec<(Row, Vec<Interval>)>, JournalError> {
     let asked = Asked::Addresses(Arc::new(move |net| overlaps(address, net)));
     let options = EngineOptions::default();
     let mut timeline = Excerpt::load(reader, (first, last), &asked, false, &options)?.at(first, &options);
@@ -148,50 +159,50 @@ struct Line {
 /// `beginning` is from when on anything is known.
 fn print(
     history: &[(Row, Vec<Interval>)],
+    asked: IpNet,
     format: Format,
     mut records: Records<'_>,
     beginning: Option<Timestamp>,
 ) -> anyhow::Result<()> {
     let mut out = stdout();
-    let mut table =
-        Table::new(&["ADDRESS", "PROTOCOL", "PORTS", "FROM", "OPENED", "BY", "CLOSED", "BY", "FOR"]);
+    let head = ["ADDRESS", "PROTOCOL", "PORTS", "FROM", "OPENED", "BY", "CLOSED", "BY", "FOR"];
+    // The address that was asked for need not be said again; a wider prefix that contains it is.
+    let is_plain = history.iter().all(|(row, _)| row.address == asked);
+    let head = &head[usize::from(is_plain)..];
+    let mut table = Table::new(head).keeping(&["ADDRESS", "OPENED", "CLOSED", "FOR"]);
     let now = now();
     for (row, intervals) in history {
         let document = RowDocument::from(row);
+        let what =
+            [document.address.clone(), document.protocol.clone(), ports(&document), source(&document.source)];
+        let what = &what[usize::from(is_plain)..];
         let mut told = Vec::new();
         let mut seconds = 0;
         for Interval { opened, closed } in intervals {
             let opened = Told::of(*opened, &mut records)?;
             let closed = Told::of(*closed, &mut records)?;
-            let from = opened.as_of.or(beginning).unwrap_or(now);
-            let this = (closed.as_of.unwrap_or(now).micros() - from.micros()).max(0) / 1_000_000;
+            let from = opened.at.or(beginning).unwrap_or(now);
+            let this = (closed.at.unwrap_or(now).micros() - from.micros()).max(0) / 1_000_000;
             seconds += this;
             match format {
                 Format::Json => told.push(serde_json::json!({
                     "opened": opened.document, "closed": closed.document, "seconds": this,
                 })),
-                Format::Table => table.row(vec![
-                    document.address.clone(),
-                    document.protocol.clone(),
-                    ports(&document),
-                    source(&document.source),
-                    opened.time.unwrap_or_else(|| "before".to_owned()),
-                    opened.who,
-                    closed.time.unwrap_or_else(|| "still open".to_owned()),
-                    closed.who,
-                    how_long(this),
-                ]),
+                Format::Table => {
+                    let ends = [
+                        opened.time.unwrap_or_else(|| "before".to_owned()),
+                        opened.who,
+                        closed.time.unwrap_or_else(|| "still open".to_owned()),
+                        closed.who,
+                        how_long(this),
+                    ];
+                    table.row(what.iter().cloned().chain(ends).collect());
+                }
             }
         }
         if format == Format::Table && intervals.len() > 1 {
-            let sum = [String::new(), "in all".to_owned(), String::new(), how_long(seconds)];
-            let what = [
-                document.address.clone(),
-                document.protocol.clone(),
-                ports(&document),
-                source(&document.source),
-            ];
-            table.row(what.into_iter().chain([String::new()]).chain(sum).collect());
+            let sum = ["", "", "in all", "", &how_long(seconds)].map(str::to_owned);
+            table.row(what.iter().cloned().chain(sum).collect());
         }
         if format == Format::Json {
             let is_open = intervals.last().is_some_and(|last| last.closed.is_none());
@@ -207,7 +218,7 @@ fn print(
 /// What is told of one end of an interval.
 #[derive(Default)]
 struct Told {
-    as_of: Option<Timestamp>,
+    at: Option<Timestamp>,
     document: Option<serde_json::Value>,
     time: Option<String>,
     who: String,
@@ -222,7 +233,7 @@ impl Told {
             return Ok(Self { document: Some(serde_json::json!({"seq": seq})), time, ..Self::default() });
         };
         Ok(Self {
-            as_of: Some(cause.as_of),
+            at: Some(cause.time),
             document: Some(serde_json::to_value(&cause)?),
             time: Some(cause.when()),
             who: cause.who(),

@@ -16,13 +16,12 @@ use ipnet::IpNet;
 use osel_core::engine::{Engine, EngineOptions};
 use osel_core::exposure::{SourceFilter, rows_in_order};
 use osel_core::ids::Id;
-use osel_core::model::{CloudModel, Row, address_head};
+use osel_core::model::{CloudModel, Row};
 
 use super::StoreArg;
 use super::open::{as_usage, moment};
-use super::output::{Failure, OutputFormat};
-use crate::runtime::past::{Asked, Excerpt, first_heads};
-use crate::runtime::state;
+use super::output::{Failure, OutputFormat, working};
+use crate::runtime::past::{Asked, Excerpt, in_parts};
 use crate::store::Reader;
 use print::RowPrinter;
 
@@ -33,7 +32,6 @@ pub(super) use print::{csv_cell, ports, source};
 /// Rows are sorted by address. Paths are not considered here; `osel reach` does. `exposure diff` says what opened and closed between
 /// two moments, `exposure history` what was ever open on an address, both with who did it.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct ExposureArgs {
     #[command(subcommand)]
     past: Option<PastCommand>,
@@ -63,16 +61,41 @@ struct RowsArgs {
     /// Only rows of this address, or of addresses in this prefix.
     #[arg(long, value_name = "IP|CIDR")]
     address: Option<String>,
-    /// How to print.
-    #[arg(short, long, value_enum, default_value_t)]
-    output: OutputFormat,
+    /// How to print; without it: as a table.
+    #[arg(short, long, value_enum)]
+    output: Option<OutputFormat>,
+}
+
+impl RowsArgs {
+    /// Refuses what a command behind it does not take from here: of all flags only the store may stand before its name.
+    fn refuse_flags(&self, command: &str) -> Result<(), Failure> {
+        let given = [
+            ("--at", self.at.is_some()),
+            ("--from", self.from.is_some()),
+            ("--project", self.project.is_some()),
+            ("--address", self.address.is_some()),
+            ("--output", self.output.is_some()),
+        ];
+        given.iter().find(|(_, is_given)| *is_given).map_or(Ok(()), |(flag, _)| {
+            Err(Failure::Usage(format!(
+                "{flag} stands before `{command}`: give what `{command}` takes behind it"
+            )))
+        })
+    }
 }
 
 pub(super) fn run(args: &ExposureArgs) -> anyhow::Result<ExitCode> {
+    let outer = &args.rows;
     match &args.past {
-        None => rows(&args.rows),
-        Some(PastCommand::Diff(args)) => diff::run(args),
-        Some(PastCommand::History(args)) => history::run(args),
+        None => rows(outer),
+        Some(PastCommand::Diff(args)) => {
+            outer.refuse_flags("diff")?;
+            diff::run(args, &outer.store)
+        }
+        Some(PastCommand::History(args)) => {
+            outer.refuse_flags("history")?;
+            history::run(args, &outer.store)
+        }
     }
 }
 
@@ -84,7 +107,7 @@ fn rows(args: &RowsArgs) -> anyhow::Result<ExitCode> {
     };
     let reader = &mut *args.store.reader()?;
     let seq = moment(reader, "--at", args.at.as_deref())?;
-    let mut printer = RowPrinter::new(args.output);
+    let mut printer = RowPrinter::new(args.output.unwrap_or_default());
     let listed = list(reader, seq, &mut filter, &mut printer);
     as_usage(listed, "--at", args.at.as_deref())?;
     printer.finish()?;
@@ -119,6 +142,9 @@ fn overlaps(one: IpNet, other: IpNet) -> bool {
     one.contains(&other) || other.contains(&one)
 }
 
+/// What is said while a state is read.
+const READING: &str = "reading what was known";
+
 /// A snapshot of this size takes long enough to be read as a whole that the first rows are looked up before.
 const HEAD_START_BYTES: u64 = 64 << 20;
 
@@ -131,32 +157,31 @@ fn list(
 ) -> anyhow::Result<()> {
     let options = EngineOptions::default();
     let sources = filter.source.is_some();
-    let part = |reader: &mut dyn Reader, asked: &Asked| {
-        Excerpt::load(reader, (seq, seq), asked, sources, &options).map(|excerpt| excerpt.at(seq, &options))
-    };
+    let bar = working(READING);
     if let Some(asked) = filter.asked() {
-        return print(part(reader, &asked)?.engine(), 0..=u128::MAX, filter, printer);
+        let part = Excerpt::load(reader, (seq, seq), &asked, sources, &options)?.at(seq, &options);
+        bar.finish_and_clear();
+        let address = filter.address;
+        let wanted = move |net| address.is_none_or(|wanted| overlaps(wanted, net));
+        return print(part.engine(), &wanted, filter, printer);
     }
-    let mut rest = 0;
-    if let Some(bound) = first_heads(reader, seq, HEAD_START_BYTES)? {
-        let first = part(reader, &Asked::Addresses(Arc::new(move |net| address_head(net) < bound)))?;
-        print(first.engine(), 0..bound, filter, printer)?;
-        rest = bound;
-    }
-    print(&state::at(reader, seq, &options)?, rest..=u128::MAX, filter, printer)
+    in_parts(reader, seq, sources, &options, HEAD_START_BYTES, |engine, wanted| {
+        bar.finish_and_clear();
+        print(engine, wanted, filter, printer)
+    })
 }
 
-/// Prints the wanted rows of addresses whose heads lie in a range.
+/// Prints the wanted rows of wanted addresses.
 fn print(
     engine: &Engine,
-    heads: impl std::ops::RangeBounds<u128>,
+    wanted: &dyn Fn(IpNet) -> bool,
     filter: &mut Filter,
     printer: &mut RowPrinter,
 ) -> anyhow::Result<()> {
     let clouds: Vec<&CloudModel> = engine.clouds().collect();
     let mut failed = None;
     let keep = |cloud: &CloudModel, row: &Row| filter.keeps(cloud, row);
-    let _ = rows_in_order(&clouds, &heads, keep, |row| match printer.row(&row) {
+    let _ = rows_in_order(&clouds, wanted, keep, |row| match printer.row(&row) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             failed = Some(error);

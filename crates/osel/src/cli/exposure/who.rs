@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use osel_core::engine::record::{ActorDocument, Record};
 use osel_core::time::Timestamp;
+use osel_core::trail::PartClass;
 use serde::Serialize;
 
 use crate::cli::audit::read::record;
@@ -34,6 +35,8 @@ pub(super) struct Cause<'a> {
     pub(super) event_type: Option<&'a str>,
     pub(super) actor: ActorDocument<'a>,
     pub(super) summary: String,
+    /// Which parts of the record are not kept any more.
+    pub(super) missing: Vec<&'static str>,
 }
 
 fn in_words<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
@@ -51,7 +54,15 @@ impl<'a> Records<'a> {
     /// When the store cannot be read.
     pub(super) fn cause(&mut self, seq: u64) -> anyhow::Result<Option<Cause<'_>>> {
         if self.at_hand.len() >= AT_HAND_MAX && !self.at_hand.contains_key(&seq) {
-            self.at_hand.clear();
+            // Rows of one address come together, and mostly from records that are close: the farthest is needed last.
+            let (first, last) = (self.at_hand.first_key_value(), self.at_hand.last_key_value());
+            let is_first =
+                first.zip(last).is_some_and(|(first, last)| seq.abs_diff(*first.0) > seq.abs_diff(*last.0));
+            if is_first {
+                self.at_hand.pop_first()
+            } else {
+                self.at_hand.pop_last()
+            };
         }
         let found = match self.at_hand.entry(seq) {
             std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
@@ -74,6 +85,7 @@ impl<'a> Records<'a> {
                 event_type: document.event_type,
                 actor: document.actor,
                 summary: document.summary,
+                missing: document.missing,
             }
         }))
     }
@@ -85,9 +97,13 @@ impl Cause<'_> {
         self.time.to_string().chars().take(SECONDS_CHARS).collect()
     }
 
-    /// Who it was, in a word: the user's name, else the id; else what kind of record tells it.
+    /// Who it was, in a word: the user's name, else the id. In parentheses, as no name is: that it is not kept any more, or what kind of
+    /// record tells of it.
     pub(super) fn who(&self) -> String {
         let name = self.actor.user_name.map(str::to_owned);
-        name.or_else(|| self.actor.user_id.map(ToString::to_string)).unwrap_or_else(|| self.kind.to_owned())
+        name.or_else(|| self.actor.user_id.map(ToString::to_string)).unwrap_or_else(|| {
+            let is_gone = self.missing.contains(&PartClass::Personal.as_str());
+            if is_gone { "(not kept)".to_owned() } else { format!("({})", self.kind) }
+        })
     }
 }

@@ -24,6 +24,10 @@ const THREADS_MAX: usize = 8;
 /// How many chunks each thread gets at a time: a chunk has about a megabyte.
 const CHUNKS_EACH: usize = 4;
 
+/// How many bytes of written versions a question may need: as objects they take one to two times as many. What a project or an address needs
+/// of a year is far from it; all that changed in a month of a large cloud may be more.
+const VERSIONS_BYTES_MAX: usize = 512 << 20;
+
 /// Part of the clouds: as a snapshot has it, and how it changed from there on.
 #[derive(Clone, Debug)]
 pub struct Excerpt {
@@ -38,7 +42,7 @@ impl Excerpt {
     /// and takes as long and as much memory.
     ///
     /// # Errors
-    /// When `from` is before the horizon, or the store cannot be read.
+    /// When `from` is before the horizon, more changed than can be held, or the store cannot be read.
     pub fn load(
         reader: &mut dyn Reader,
         (from, to): (u64, u64),
@@ -46,12 +50,44 @@ impl Excerpt {
         sources: bool,
         options: &EngineOptions,
     ) -> Result<Self, JournalError> {
-        state::while_kept(reader, from, |reader| match written(reader, (from, to), asked, sources)? {
-            Some(excerpt) => Ok(excerpt),
-            None => {
-                let (engine, later) = state::folded_on(reader, (from, to), options)?;
-                Ok(Self { seq: from, lines: engine.objects().collect(), later })
+        Self::load_within(reader, (from, to), asked, sources, options, VERSIONS_BYTES_MAX)
+    }
+
+    /// The same with what changed having at most so many bytes.
+    ///
+    /// # Errors
+    /// As there, and when it has more.
+    pub fn load_within(
+        reader: &mut dyn Reader,
+        (from, to): (u64, u64),
+        asked: &Asked,
+        sources: bool,
+        options: &EngineOptions,
+        bytes_max: usize,
+    ) -> Result<Self, JournalError> {
+        state::while_kept(reader, from, |reader| {
+            match written(reader, (from, to), asked, sources, bytes_max)? {
+                Some(excerpt) => Ok(excerpt),
+                None => {
+                    let (lines, later) = state::folded_on(reader, (from, to), options)?;
+                    Ok(Self { seq: from, lines, later })
+                }
             }
+        })
+    }
+
+    /// The same where it is written down in a form that can be read; none otherwise.
+    ///
+    /// # Errors
+    /// When `from` is before the horizon, or the store cannot be read.
+    pub fn load_written(
+        reader: &mut dyn Reader,
+        (from, to): (u64, u64),
+        asked: &Asked,
+        sources: bool,
+    ) -> Result<Option<Self>, JournalError> {
+        state::while_kept(reader, from, |reader| {
+            written(reader, (from, to), asked, sources, VERSIONS_BYTES_MAX)
         })
     }
 
@@ -69,14 +105,18 @@ fn written(
     (from, to): (u64, u64),
     asked: &Asked,
     sources: bool,
+    bytes_max: usize,
 ) -> Result<Option<Excerpt>, JournalError> {
     let info = reader.snapshot_at(from)?;
     let base_seq = info.map_or(0, |info| info.seq);
     let mut scope = Scope::new(asked.clone(), sources);
     let mut base = Base::new(info);
+    if !base.is_readable(reader)? {
+        return Ok(None);
+    }
     loop {
         let before = scope.total();
-        let Some(later) = versions(reader, base_seq, to, &mut scope)? else { return Ok(None) };
+        let Some(later) = versions(reader, (base_seq, to), &mut scope, bytes_max)? else { return Ok(None) };
         if !base.look_through(reader, &mut scope)? {
             return Ok(None);
         }
@@ -89,12 +129,13 @@ fn written(
 /// The wanted versions that the records behind the snapshot made, in order; none when they are of another form.
 fn versions(
     reader: &mut dyn Reader,
-    base_seq: u64,
-    to: u64,
+    (base_seq, to): (u64, u64),
     scope: &mut Scope,
+    bytes_max: usize,
 ) -> Result<Option<Vec<Version>>, JournalError> {
     let keys = Keys::default();
     let mut found = Vec::new();
+    let (mut bytes, mut too_much) = (0, None);
     let mut is_readable = true;
     if base_seq >= to {
         return Ok(Some(found));
@@ -110,6 +151,11 @@ fn versions(
             if seq > to || !scope.wants_version(seq, &sketch) {
                 continue;
             }
+            bytes += line.len();
+            if bytes > bytes_max {
+                too_much = Some(JournalError::TooMuchChanged { bytes_max, seq });
+                return ControlFlow::Break(());
+            }
             let Ok(version) = serde_json::from_slice::<Version>(line) else {
                 is_readable = false;
                 break;
@@ -119,7 +165,7 @@ fn versions(
         }
         if is_readable { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    Ok(is_readable.then_some(found))
+    too_much.map_or(Ok(is_readable.then_some(found)), Err)
 }
 
 /// Where a line stands in a snapshot.
@@ -161,7 +207,17 @@ impl Base {
         Self { info, seen, lines: BTreeMap::new(), regions: BTreeMap::new() }
     }
 
-    /// Looks through all chunks that may have something that is wanted; false when the snapshot is of another form.
+    /// Whether the form of its lines, which stands before them, is one that can be read.
+    fn is_readable(&self, reader: &mut dyn Reader) -> Result<bool, JournalError> {
+        let Some(info) = self.info else { return Ok(true) };
+        if info.chunks == 0 {
+            return Ok(false);
+        }
+        let first = reader.snapshot_chunk(info.id, 0)?.unpack()?;
+        Ok(lines_of(&first).next().is_some_and(|(_, form)| snapshots::is_readable(form)))
+    }
+
+    /// Looks through all chunks that may have something that is wanted; false when a line cannot be understood.
     fn look_through(&mut self, reader: &mut dyn Reader, scope: &mut Scope) -> Result<bool, JournalError> {
         let Some(info) = self.info else { return Ok(true) };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
@@ -259,7 +315,8 @@ fn look_at(chunk: u64, bytes: &[u8], keys: &Keys, scope: &Scope) -> Found {
     let mut found = Found { is_good: true, ..Found::default() };
     let mut lines = lines_of(bytes);
     if chunk == 0 {
-        found.is_good = lines.next().is_some_and(|(_, line)| snapshots::is_readable(line));
+        // The form was looked at before.
+        lines.next();
     }
     for (at, line) in lines {
         if !found.is_good {

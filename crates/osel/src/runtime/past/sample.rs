@@ -12,12 +12,16 @@ const ADDRESSES_MIN: usize = 100;
 /// The addresses that come first are one in so many: enough to look at until the rest is there, and quick to find.
 const ONE_IN: usize = 50;
 
-/// A head ([`address_head`]) before which a small part of all addresses lies, by a sample; none when the snapshot is smaller than so many
-/// bytes, so that it is read in no time, or shows no ports.
+/// A head ([`address_head`]) before which a small part of all addresses that have rows lies, by a sample; none when the snapshot is
+/// smaller than so many bytes, so that it is read in no time, or shows too few ports.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn first_heads(reader: &mut dyn Reader, seq: u64, bytes_min: u64) -> Result<Option<u128>, JournalError> {
+pub(super) fn first_heads(
+    reader: &mut dyn Reader,
+    seq: u64,
+    bytes_min: u64,
+) -> Result<Option<u128>, JournalError> {
     let Some(info) = reader.snapshot_at(seq)?.filter(|info| info.bytes >= bytes_min) else { return Ok(None) };
     let keys = Keys::default();
     for tenth in TENTHS {
@@ -26,7 +30,8 @@ pub fn first_heads(reader: &mut dyn Reader, seq: u64, bytes_min: u64) -> Result<
         for (_, line) in lines_of(&chunk) {
             let object = line.strip_prefix(br#"{"object":"#);
             let port = object.and_then(|object| Sketch::of_state(object, &keys));
-            if let Some(port) = port.filter(|sketch| sketch.sort == Sort::Port) {
+            // Ports of routers and the like have no rows, and the first address of nearly every subnet.
+            if let Some(port) = port.filter(|sketch| sketch.sort == Sort::Port && !sketch.is_trusted()) {
                 port.has_address(|address| {
                     heads.push(address_head(address));
                     false
@@ -35,7 +40,9 @@ pub fn first_heads(reader: &mut dyn Reader, seq: u64, bytes_min: u64) -> Result<
         }
         if heads.len() >= ADDRESSES_MIN {
             heads.sort_unstable();
-            return Ok(heads.get(heads.len() / ONE_IN).copied());
+            // Where every project has the same subnet, the first address alone may be more than that.
+            let (lowest, wanted) = (heads[0], heads[heads.len() / ONE_IN]);
+            return Ok(heads.into_iter().find(|&head| head > lowest && head >= wanted));
         }
     }
     Ok(None)

@@ -57,6 +57,8 @@ pub struct Scope {
     doors: Set<Id>,
     /// Objects that a record in question changed.
     changed: Set<Id>,
+    /// Groups whose addresses a record in question may have changed: rows that have them as source may come into sight.
+    moved: Set<Id>,
     growth: Growth,
     /// How often anything became wanted.
     total: u64,
@@ -74,6 +76,7 @@ impl Scope {
             targets: Set::default(),
             doors: Set::default(),
             changed: Set::default(),
+            moved: Set::default(),
             growth: Growth::default(),
             total: 0,
         }
@@ -105,7 +108,11 @@ impl Scope {
             Sort::Other => false,
             Sort::AddressGroup => self.sources,
             Sort::SecurityGroup | Sort::Gone => is_known(),
-            Sort::Rule => sketch.group().is_some_and(|group| self.groups.contains(&group)) || is_known(),
+            Sort::Rule => {
+                sketch.group().is_some_and(|group| self.groups.contains(&group))
+                    || is_known()
+                    || (!self.moved.is_empty() && sketch.source().is_some_and(|id| self.moved.contains(&id)))
+            }
             Sort::Port => {
                 (match &self.asked {
                     Asked::Project(project) => sketch.project().as_ref() == Some(project),
@@ -131,7 +138,8 @@ impl Scope {
     pub(super) fn wants_version(&self, seq: u64, sketch: &Sketch<'_>) -> bool {
         const CHANGES_ROWS: [Sort; 5] =
             [Sort::Port, Sort::Rule, Sort::FloatingIp, Sort::Forwarding, Sort::Gone];
-        self.is_in_question(seq) && CHANGES_ROWS.contains(&sketch.sort) || self.wants(sketch)
+        let is_group = self.sources && [Sort::SecurityGroup, Sort::AddressGroup].contains(&sketch.sort);
+        self.is_in_question(seq) && (is_group || CHANGES_ROWS.contains(&sketch.sort)) || self.wants(sketch)
     }
 
     fn is_in_question(&self, seq: u64) -> bool {
@@ -172,6 +180,13 @@ impl Scope {
             }
         }
         let is_changed = self.changed.contains(id);
+        if is_changed && self.sources {
+            match line {
+                StateLine::Port(port) => port.security_groups.iter().for_each(|group| self.want_from(group)),
+                _ if matches!(sort, Sort::SecurityGroup | Sort::AddressGroup) => self.want_from(id),
+                _ => {}
+            }
+        }
         match line {
             StateLine::Port(port) if is_changed || self.is_asked_for(port) => {
                 port.security_groups.iter().for_each(|group| self.want_rules(group));
@@ -180,7 +195,9 @@ impl Scope {
                 if let (true, Some(source)) = (self.sources, &rule.remote_group_id) {
                     self.want_members(source);
                 }
-                if let (true, Some(group)) = (is_changed, &rule.security_group_id) {
+                let source = rule.remote_group_id.as_deref().or(rule.remote_address_group_id.as_deref());
+                let is_moved = source.is_some_and(|source| self.moved.contains(source));
+                if let (true, Some(group)) = (is_changed || is_moved, &rule.security_group_id) {
                     self.want_members(group);
                 }
             }
@@ -250,6 +267,14 @@ impl Scope {
             self.total += 1;
             self.grow(Sort::Port);
             self.want(Sort::SecurityGroup, group);
+        }
+    }
+
+    /// Wants the rows that have a group as their source.
+    fn want_from(&mut self, group: &Id) {
+        if self.moved.insert(group.clone()) {
+            self.total += 1;
+            self.grow(Sort::Rule);
         }
     }
 

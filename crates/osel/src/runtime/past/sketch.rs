@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use memchr::memmem::{Finder, find};
 use osel_core::ids::Id;
+use osel_core::model::is_trusted_owner;
 
 /// What an object is, as far as rows follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,9 @@ pub struct Keys {
     groups: Finder<'static>,
     address: Finder<'static>,
     pairs: Finder<'static>,
+    owner: Finder<'static>,
     group: Finder<'static>,
+    source: [Finder<'static>; 2],
     port: Finder<'static>,
     outer: Finder<'static>,
     internal_port: Finder<'static>,
@@ -69,7 +72,9 @@ impl Default for Keys {
             groups: Finder::new(br#""security_groups":["#),
             address: Finder::new(br#""address":"#),
             pairs: Finder::new(br#""allowed_address_pairs":["#),
+            owner: Finder::new(br#""device_owner":"#),
             group: Finder::new(br#""security_group_id":"#),
+            source: [&br#""remote_group_id":"#[..], br#""remote_address_group_id":"#].map(Finder::new),
             port: Finder::new(br#""port_id":"#),
             outer: Finder::new(br#""floating_ip_address":"#),
             internal_port: Finder::new(br#""internal_port_id":"#),
@@ -133,9 +138,19 @@ impl<'a> Sketch<'a> {
         self.texts(&self.keys.pairs).filter_map(|text| text.parse().ok()).any(wanted)
     }
 
+    /// Whether a port is one of those that nothing filters and that have no rows, by its owner.
+    pub fn is_trusted(&self) -> bool {
+        self.text(&self.keys.owner).is_some_and(|owner| is_trusted_owner(&owner))
+    }
+
     /// A rule's group.
     pub fn group(&self) -> Option<Id> {
         self.text(&self.keys.group).map(|text| Id::new(&text))
+    }
+
+    /// The group that is a rule's source.
+    pub fn source(&self) -> Option<Id> {
+        self.keys.source.iter().find_map(|key| self.text(key)).map(|text| Id::new(&text))
     }
 
     /// The port that a floating IP leads to.

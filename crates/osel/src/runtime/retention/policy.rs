@@ -136,10 +136,14 @@ pub fn cutoff(now: Timestamp, days: Option<u32>) -> Option<Timestamp> {
     days.map(|days| Timestamp::from_micros((today - i64::from(days)) * DAY_MICROS))
 }
 
-/// Which snapshots are kept: the latest ones, and the last of each day while those before a limit go, else of each week; one bit for each of
-/// those given, latest first.
+/// Of how many weeks the last snapshot is kept where inputs have no limit, so that nothing else bounds them: questions about a year begin
+/// near their moment, and what can be worked out anew does not fill a disk.
+pub const WEEKS_MAX: usize = 52;
+
+/// Which snapshots are kept: the latest ones, and the last of each day while those before a limit go, else of each of [`WEEKS_MAX`] weeks;
+/// one bit for each of those given, latest first.
 pub fn kept_snapshots(recent: usize, daily: bool) -> impl FnMut(&SnapshotInfo) -> bool {
-    let span = if daily { DAY_MICROS } else { WEEK_MICROS };
+    let (span, mut left) = if daily { (DAY_MICROS, usize::MAX) } else { (WEEK_MICROS, WEEKS_MAX) };
     let mut seen = 0;
     let mut span_before = None;
     move |info| {
@@ -148,7 +152,12 @@ pub fn kept_snapshots(recent: usize, daily: bool) -> impl FnMut(&SnapshotInfo) -
         // The last of its span, unless that goes on.
         let is_last = span_before.is_some_and(|before| before != its_span);
         span_before = Some(its_span);
-        seen <= recent || is_last
+        if seen <= recent {
+            return true;
+        }
+        let is_kept = is_last && left > 0;
+        left -= usize::from(is_kept);
+        is_kept
     }
 }
 

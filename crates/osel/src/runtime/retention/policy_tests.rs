@@ -166,6 +166,10 @@ fn of_each_day_the_last_snapshot_stays() {
     // Where nothing ever goes, only weeks add up: else a question about last year would begin with the first message.
     let mut keep = kept_snapshots(3, false);
     assert_eq!(all.iter().filter(|info| keep(info)).count(), 3 + 2);
+    // And not without end, as they can be made anew.
+    let years: Vec<_> = (1..=1000).rev().map(|id| snapshot(id, day(id as i64))).collect();
+    let mut keep = kept_snapshots(3, false);
+    assert_eq!(years.iter().filter(|info| keep(info)).count(), 3 + WEEKS_MAX);
     // What is kept once is kept when more have come.
     let later: Vec<_> = (61..=70).rev().map(|id| snapshot(id, day(id as i64 / 3))).collect();
     let mut keep = kept_snapshots(3, true);

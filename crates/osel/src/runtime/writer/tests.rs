@@ -161,12 +161,13 @@ fn an_end_waits_for_what_was_given() {
 }
 
 #[test]
-fn the_last_snapshot_of_each_day_is_kept_only_where_it_is_wanted() {
-    for (daily, left) in [(true, 20), (false, RECENT_SNAPSHOTS)] {
+fn the_last_snapshot_of_each_day_is_kept_where_it_is_wanted_else_of_each_week() {
+    // Three whole weeks lie before the latest ones.
+    for (daily, left) in [(true, 40), (false, RECENT_SNAPSHOTS + 3)] {
         let (_directory, journal) = store("daily");
         let mut reader = journal.reader().expect("it is there");
         let mut writer = Writer::start(journal, OnFailure::End, || {}).expect("threads");
-        for day in 0..20 {
+        for day in 0..40 {
             let made_at = Timestamp::EPOCH.plus_seconds(day * 86_400);
             writer.begin_snapshot(0, 0, made_at).expect("it runs");
             writer.end_snapshot(daily).expect("it runs");
