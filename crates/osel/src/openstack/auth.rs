@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use crate::config::Secret;
 
-    fn check(login: &Login, scope: &Scope, wanted: Value) {
+    fn check(login: &Login, scope: &Scope, wanted: &Value) {
         assert_eq!(request(login, scope), json!({"auth": wanted}));
     }
 
@@ -206,30 +206,34 @@ mod tests {
         let mut with_password = named.clone();
         with_password["password"] = "a word".into();
         let identity = json!({"methods": ["password"], "password": {"user": with_password}});
-        check(&password, &Scope::Unsaid, json!({"identity": identity}));
+        check(&password, &Scope::Unsaid, &json!({"identity": identity}));
         let scope = json!({"project": {"name": "p", "domain": {"name": "Default"}}});
-        check(&password, &Scope::Project(by_name("p")), json!({"identity": identity, "scope": scope}));
-        check(&password, &Scope::System, json!({"identity": identity, "scope": {"system": {"all": true}}}));
+        check(&password, &Scope::Project(by_name("p")), &json!({"identity": identity, "scope": scope}));
+        check(&password, &Scope::System, &json!({"identity": identity, "scope": {"system": {"all": true}}}));
         let domain = Scope::Domain(Domain::Id("d".to_owned()));
-        check(&password, &domain, json!({"identity": identity, "scope": {"domain": {"id": "d"}}}));
+        check(&password, &domain, &json!({"identity": identity, "scope": {"domain": {"id": "d"}}}));
 
         let by_id = ApplicationCredential::Id("c".to_owned());
         let body = json!({"id": "c", "secret": "a word"});
         check(
             &Login::ApplicationCredential { credential: by_id, secret: word() },
             &Scope::Unsaid,
-            json!({"identity": {"methods": ["application_credential"], "application_credential": body}}),
+            &json!({"identity": {"methods": ["application_credential"], "application_credential": body}}),
         );
         let of_user = ApplicationCredential::Name("n".to_owned(), by_name("osel"));
         let body = json!({"name": "n", "user": named, "secret": "a word"});
         check(
             &Login::ApplicationCredential { credential: of_user, secret: word() },
             &Scope::Unsaid,
-            json!({"identity": {"methods": ["application_credential"], "application_credential": body}}),
+            &json!({"identity": {"methods": ["application_credential"], "application_credential": body}}),
         );
         let token = json!({"methods": ["token"], "token": {"id": "a word"}});
         let project = Scope::Project(Holder::Id("p".to_owned()));
-        check(&Login::Token(word()), &project, json!({"identity": token, "scope": {"project": {"id": "p"}}}));
+        check(
+            &Login::Token(word()),
+            &project,
+            &json!({"identity": token, "scope": {"project": {"id": "p"}}}),
+        );
     }
 
     fn told(body: Value, now: &str) -> Session {

@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::catalog::Service;
 
 /// One list.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Collection {
     /// The kind's name in the plural, which is its key in the answer.
     pub(super) plural: &'static str,

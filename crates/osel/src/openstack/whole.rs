@@ -80,9 +80,7 @@ async fn network(
         Forwardings { is_there: has(FORWARDINGS), is_listed: has(FORWARDINGS_LISTED), ..Default::default() };
     for (kind, collection) in neutron::kinds() {
         let is_there = client.url(collection.service).is_some() && collection.extension.is_none_or(has);
-        if !is_there && collection.service == Service::LoadBalancer
-            || collection.extension.is_some() && !is_there
-        {
+        if !is_there && (collection.service == Service::LoadBalancer || collection.extension.is_some()) {
             continue;
         }
         let outcome = match kind {
@@ -96,7 +94,7 @@ async fn network(
         match outcome {
             Outcome::Whole => read.push((kind, collection)),
             Outcome::Part => {
-                refused.push(Refusal { what: collection.plural.to_owned(), hides: collection.hides })
+                refused.push(Refusal { what: collection.plural.to_owned(), hides: collection.hides });
             }
         }
     }

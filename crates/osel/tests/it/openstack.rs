@@ -155,10 +155,10 @@ impl Driver {
     async fn read_all(&mut self) -> Whole {
         let ticket = self.ticket();
         self.order.send(ApiOrder::ReadAll { ticket }).unwrap();
-        self.to_the_end(ticket).await
+        self.read_to_end(ticket).await
     }
 
-    async fn to_the_end(&mut self, ticket: Ticket) -> Whole {
+    async fn read_to_end(&mut self, ticket: Ticket) -> Whole {
         let mut whole = Whole::default();
         loop {
             let event = self.next().await;

@@ -141,15 +141,15 @@ impl Interface {
 pub(super) fn meaning(
     selection: &Selection,
     name: String,
-    table: Map<String, Value>,
+    table: &Map<String, Value>,
     files: Vec<PathBuf>,
 ) -> Result<Cloud, CloudsError> {
     let nothing = Map::new();
     let auth = table.get("auth").and_then(Value::as_object).unwrap_or(&nothing);
     let account = Account { cloud: &name, auth };
     let auth_url = versioned(&account.needed("auth_url", "`auth_url`")?);
-    let (login, scope) = account.login(text(&table, "auth_type"))?;
-    let interface = match text(&table, "interface") {
+    let (login, scope) = account.login(text(table, "auth_type"))?;
+    let interface = match text(table, "interface") {
         None => Interface::default(),
         Some(word) => Interface::parse(&word).ok_or_else(|| CloudsError::Value {
             cloud: name.clone(),
@@ -158,16 +158,16 @@ pub(super) fn meaning(
             wanted: "public, internal or admin",
         })?,
     };
-    let path = |key| text(&table, key).map(|path| selection.expanded(&path));
+    let path = |key| text(table, key).map(|path| selection.expanded(&path));
     let endpoints = table
         .keys()
-        .filter_map(|key| Some((key.strip_suffix("_endpoint_override")?.to_owned(), text(&table, key)?)));
-    let timeout = text(&table, "api_timeout").and_then(|seconds| seconds.parse().ok());
+        .filter_map(|key| Some((key.strip_suffix("_endpoint_override")?.to_owned(), text(table, key)?)));
+    let timeout = text(table, "api_timeout").and_then(|seconds| seconds.parse().ok());
     Ok(Cloud {
         auth_url,
         login,
         scope,
-        region_name: text(&table, "region_name"),
+        region_name: text(table, "region_name"),
         interface,
         endpoints: endpoints.collect(),
         tls: TlsConfig {
@@ -177,7 +177,7 @@ pub(super) fn meaning(
             key_file: path("key").or_else(|| path("cert")),
             ..TlsConfig::default()
         },
-        verify: flag(&table, "verify", true) && !flag(&table, "insecure", false),
+        verify: flag(table, "verify", true) && !flag(table, "insecure", false),
         timeout: timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         files,
         name,

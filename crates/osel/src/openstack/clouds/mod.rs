@@ -18,7 +18,7 @@ pub use files::{CloudsError, FILE_BYTES_MAX, Known, Selection};
 pub fn read(selection: &Selection) -> Result<Cloud, CloudsError> {
     let files = selection.files()?;
     let (name, table) = merge::table(selection, &files)?;
-    cloud::meaning(selection, name, table, files.read)
+    cloud::meaning(selection, name, &table, files.read)
 }
 
 #[cfg(test)]
