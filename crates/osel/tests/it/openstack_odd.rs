@@ -135,23 +135,23 @@ async fn an_order_whose_reader_breaks_down_is_told() {
 
 /// Answers every request with this, for as long as the test goes on.
 fn answering(status: &'static str, body: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
+            let mut stream = BufReader::new(stream.expect("a connection"));
             let mut length = 0;
             loop {
                 let mut line = String::new();
-                stream.read_line(&mut line).unwrap();
+                stream.read_line(&mut line).expect("a request");
                 if let Some(said) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = said.trim().parse().unwrap();
+                    length = said.trim().parse().expect("a length");
                 }
                 if line.trim().is_empty() {
                     break;
                 }
             }
-            stream.read_exact(&mut vec![0; length]).unwrap();
+            stream.read_exact(&mut vec![0; length]).expect("a body");
             let head =
                 format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
             let _ = stream.get_mut().write_all(format!("{head}{body}").as_bytes());
