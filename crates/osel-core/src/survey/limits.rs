@@ -13,8 +13,8 @@ pub const MENDING_WAIT_MICROS: u64 = 300_000_000;
 /// After a read the API has peace for as long as the read took, and at least for this time: gaps that come one after the other lead to
 /// reads that take up half of the time, not all of it.
 pub const REST_MICROS: u64 = 5_000_000;
-/// A driver that says nothing for this time hangs. It has bounds of its own for every answer, which are shorter.
-pub const SILENT_MICROS: u64 = 180_000_000;
+/// A driver that says nothing for this time hangs. It has bounds of its own: two minutes for one answer, and as long for asking again.
+pub const SILENT_MICROS: u64 = 600_000_000;
 /// By which part of the time between reads one comes earlier at most: many osels that were started together must not ask together.
 pub const JITTER_PART: u64 = 10;
 

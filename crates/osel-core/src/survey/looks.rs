@@ -19,6 +19,8 @@ struct Wish {
 struct UnderWay {
     ticket: Ticket,
     ordered: Moment,
+    /// Its end has come and was not handled.
+    is_told: bool,
     wish: Wish,
 }
 
@@ -65,13 +67,25 @@ impl Looks {
         let from = self.paced_until.unwrap_or(moment).max(moment);
         self.paced_until = Some(from.plus(LOOK_EVERY_MICROS));
         let look = wish.look.clone();
-        self.under_way = Some(UnderWay { ticket, ordered: moment, wish });
+        self.under_way = Some(UnderWay { ticket, ordered: moment, is_told: false, wish });
         Some(look)
     }
 
-    /// The one that is under way, and since when.
-    pub(super) fn under_way(&self) -> Option<(Ticket, Moment)> {
-        self.under_way.as_ref().map(|under_way| (under_way.ticket, under_way.ordered))
+    /// The one that is under way.
+    pub(super) fn under_way(&self) -> Option<Ticket> {
+        self.under_way.as_ref().map(|under_way| under_way.ticket)
+    }
+
+    /// Since when the driver owes an answer, if it does.
+    pub(super) fn silent_since(&self) -> Option<Moment> {
+        self.under_way.as_ref().filter(|under_way| !under_way.is_told).map(|under_way| under_way.ordered)
+    }
+
+    /// The answer has come and waits to be handled.
+    pub(super) fn told(&mut self, ticket: Ticket) {
+        if let Some(under_way) = self.under_way.as_mut().filter(|under_way| under_way.ticket == ticket) {
+            under_way.is_told = true;
+        }
     }
 
     /// The one under way has come to its end.

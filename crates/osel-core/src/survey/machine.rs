@@ -17,6 +17,15 @@ struct Read {
     heard: Moment,
     /// Pages that have come and were not handled: the driver may be waiting for that.
     pages: u64,
+    /// Its end has come and was not handled.
+    is_told: bool,
+}
+
+impl Read {
+    /// Since when the driver owes a word, if it does.
+    fn silent_since(&self) -> Option<Moment> {
+        (self.pages == 0 && !self.is_told).then_some(self.heard)
+    }
 }
 
 /// The state machine of one cloud's API. Time never comes from elsewhere than the steps.
@@ -93,8 +102,8 @@ impl Survey {
         let together = |at: Option<Moment>| Some(opens_at?.max(at?));
         let is_awaited = self.read.is_none() && self.wanted.is_some();
         let deadlines = [
-            self.read.as_ref().filter(|read| read.pages == 0).map(|read| read.heard.plus(SILENT_MICROS)),
-            self.looks.under_way().map(|(_, since)| since.plus(SILENT_MICROS)),
+            self.read.as_ref().and_then(Read::silent_since).map(|since| since.plus(SILENT_MICROS)),
+            self.looks.silent_since().map(|since| since.plus(SILENT_MICROS)),
             together(self.looks.next_at(moment)),
             together(is_awaited.then_some(self.rest_until)),
             self.scheduled_at,
@@ -151,6 +160,13 @@ impl Survey {
                     out.push(SurveyOrder::Taken(ticket));
                 }
             }
+            SurveyInput::Told(ticket) => {
+                if let Some(read) = self.reading(ticket) {
+                    read.is_told = true;
+                } else {
+                    self.looks.told(ticket);
+                }
+            }
             SurveyInput::Ended(ticket) => {
                 if self.reading(ticket).is_some() {
                     self.ended(chance, out);
@@ -177,7 +193,7 @@ impl Survey {
     }
 
     fn is_looking(&self, ticket: Ticket) -> bool {
-        self.looks.under_way().is_some_and(|(current, _)| current == ticket)
+        self.looks.under_way() == Some(ticket)
     }
 
     fn ended(&mut self, chance: u64, out: &mut Vec<SurveyOrder>) {
@@ -250,8 +266,9 @@ impl Survey {
     /// Ends what the driver has forgotten.
     fn break_silence(&mut self, chance: u64, out: &mut Vec<SurveyOrder>) {
         let moment = self.clock.moment();
-        let read = self.read.as_ref().filter(|read| read.pages == 0).map(|read| (read.ticket, read.heard));
-        for (ticket, heard) in [read, self.looks.under_way()].into_iter().flatten() {
+        let read = self.read.as_ref().and_then(|read| Some((read.ticket, read.silent_since()?)));
+        let look = self.looks.under_way().zip(self.looks.silent_since());
+        for (ticket, heard) in [read, look].into_iter().flatten() {
             if moment.since(heard) >= SILENT_MICROS {
                 out.push(SurveyOrder::Abort(ticket));
                 self.failed(ticket, Why::Silent, chance, out);
@@ -278,7 +295,7 @@ impl Survey {
             let ticket = self.next_ticket();
             self.breaker.ordered(ticket);
             self.scheduled_at = None;
-            self.read = Some(Read { ticket, reason, began: moment, heard: moment, pages: 0 });
+            self.read = Some(Read { ticket, reason, began: moment, heard: moment, pages: 0, is_told: false });
             out.push(SurveyOrder::ReadAll { ticket, reason });
         }
     }

@@ -88,6 +88,8 @@ pub enum SurveyInput {
     Paged(Ticket),
     /// The oldest page that has come was handled.
     Handled(Ticket),
+    /// The end of an order has come and waits to be handled: the driver has no more to say.
+    Told(Ticket),
     /// A read of everything came to its end, and all its pages were handled.
     Ended(Ticket),
     /// A look was answered: the object, or that there is none.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
+use std::future::pending;
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
 use osel_core::event::Kind;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::open::now;
@@ -80,8 +82,15 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the reader of the API")?;
-    let read = runtime.block_on(read(settings, &mut target));
-    let summary = read.with_context(|| format!("cannot read cloud `{cloud}`"))?;
+    let read = runtime.block_on(async {
+        tokio::select! {
+            summary = read(settings, &mut target) => summary,
+            () = stopped() => bail!("interrupted: nothing is exported"),
+        }
+    });
+    // A name that nobody resolves is not waited for.
+    runtime.shutdown_background();
+    let summary = read?;
     summary.tell(&cloud);
     if summary.is_partial() && !args.partial {
         bail!(
@@ -90,6 +99,20 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     }
     target.keep(&summary.not_whole())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until somebody wants this to end; what was written so far goes then.
+async fn stopped() {
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        // Without them the process ends as it would have.
+        _ => pending().await,
+    }
 }
 
 fn account(args: &ExportArgs) -> anyhow::Result<Account> {
@@ -155,7 +178,7 @@ impl Summary {
 
 /// Reads everything into the target.
 async fn read(settings: Settings, target: &mut Target) -> anyhow::Result<Summary> {
-    let ticket = Ticket(1);
+    let (ticket, cloud) = (Ticket(1), Arc::clone(&settings.name));
     let (order, orders) = unbounded_channel();
     let (tell, mut events) = unbounded_channel();
     let driver = tokio::spawn(openstack::run(settings, orders, move |event| {
@@ -167,29 +190,30 @@ async fn read(settings: Settings, target: &mut Target) -> anyhow::Result<Summary
     let mut summary = Summary::default();
     while let Some(event) = events.recv().await {
         match event {
-            ApiEvent::Began { at, .. } => target.begin(at)?,
+            ApiEvent::Began { at, .. } => target.begin(at).with_context(|| target.failure())?,
             ApiEvent::Page { page, .. } => {
                 bar.inc(page.items.len() as u64);
                 for line in page.text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-                    target.object(line, &mut summary.counts)?;
+                    target.object(line, &mut summary.counts).with_context(|| target.failure())?;
                 }
                 order.send(ApiOrder::Taken { ticket })?;
             }
             ApiEvent::Ended { complete, refused, .. } => {
                 bar.finish_and_clear();
                 for kind in &complete {
-                    target.nothing(kind.plural(), &mut summary.counts)?;
+                    let written = target.nothing(kind.plural(), &mut summary.counts);
+                    written.with_context(|| target.failure())?;
                 }
                 (summary.complete, summary.refused) = (complete, refused);
                 return Ok(summary);
             }
-            ApiEvent::Failed { words, .. } => bail!("{words}"),
+            ApiEvent::Failed { words, .. } => bail!("cannot read cloud `{cloud}`: {words}"),
             ApiEvent::Found { .. } | ApiEvent::Absent { .. } => {}
         }
     }
     // It only ends before its order when it broke.
     driver.await?;
-    bail!("the reader of the API ended")
+    bail!("cannot read cloud `{cloud}`: its reader ended")
 }
 
 /// Where the inventory goes.
@@ -206,13 +230,22 @@ impl Target {
         if path == Path::new("-") {
             return Ok(Self { out: Box::new(stdout()), names: None, collection: None });
         }
+        // One that was killed leaves its part, and in a container the next one has the same process number.
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| anyhow!("there are no random numbers: {error}"))?;
         let mut working = path.as_os_str().to_owned();
-        working.push(format!(".{}.part", std::process::id()));
+        working.push(format!(".{:016x}.part", u64::from_ne_bytes(random)));
         let working = PathBuf::from(working);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&working);
         let file = file.with_context(|| format!("cannot create `{}`", working.display()))?;
         let out = Box::new(Synced(BufWriter::with_capacity(1 << 16, file)));
         Ok(Self { out, names: Some((working, path.to_owned())), collection: None })
+    }
+
+    /// What is said when it cannot be written.
+    fn failure(&self) -> String {
+        let name = self.names.as_ref().map_or(Path::new("standard output"), |(_, path)| path);
+        format!("cannot write `{}`", name.display())
     }
 
     fn begin(&mut self, at: osel_core::time::Timestamp) -> io::Result<()> {
@@ -251,14 +284,18 @@ impl Target {
         }
     }
 
-    /// Ends it, and gives the file its name.
-    fn keep(&mut self, partial: &BTreeSet<&str>) -> anyhow::Result<()> {
+    fn end(&mut self, partial: &BTreeSet<&str>) -> io::Result<()> {
         self.close()?;
         if !partial.is_empty() {
             write!(self.out, ",\n\"partial\": {}", serde_json::to_string(partial)?)?;
         }
         self.out.write_all(b"}\n")?;
-        self.out.flush()?;
+        self.out.flush()
+    }
+
+    /// Ends it, and gives the file its name.
+    fn keep(&mut self, partial: &BTreeSet<&str>) -> anyhow::Result<()> {
+        self.end(partial).with_context(|| self.failure())?;
         if let Some((working, path)) = self.names.take() {
             let renamed = fs::rename(&working, &path);
             if renamed.is_err() {

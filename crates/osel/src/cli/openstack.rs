@@ -70,5 +70,9 @@ fn holds_secret(file: &std::path::Path) -> bool {
     let text = String::from_utf8_lossy(&bytes);
     SECRETS
         .into_iter()
-        .any(|key| text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(key)))
+        // JSON has its keys in quotes.
+        .any(|key| {
+            text.lines()
+                .any(|line| !line.trim_start().starts_with('#') && line.replace('"', "").contains(key))
+        })
 }

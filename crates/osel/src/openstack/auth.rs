@@ -37,7 +37,7 @@ pub(super) struct Session {
     renew_at: Timestamp,
     /// What it is for.
     pub(super) scope: TokenScope,
-    /// Its roles by name, implied ones too.
+    /// Its roles by name, implied ones too, sorted.
     pub(super) roles: Vec<String>,
     /// The user's name, for the log.
     pub(super) user: String,
@@ -103,7 +103,8 @@ pub(super) async fn log_in(
     match answer.status {
         StatusCode::CREATED => {}
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(ReadError::Login { url }),
-        _ => return Err(ReadError::of(answer, url).await),
+        // A schema that is not kept is told with the body that does not keep it.
+        _ => return Err(ReadError::of(answer, url).await.unexplained()),
     }
     let mut token = answer
         .headers
@@ -131,11 +132,13 @@ fn session(header: HeaderValue, told: Token, now: Timestamp) -> Session {
         (None, None, Some(_)) => TokenScope::Other("the system"),
         (None, None, None) => TokenScope::Other("nothing"),
     };
+    let mut roles: Vec<String> = told.roles.into_iter().map(|role| role.name).collect();
+    roles.sort_unstable();
     Session {
         token: header,
         renew_at,
         scope,
-        roles: told.roles.into_iter().map(|role| role.name).collect(),
+        roles,
         user: told.user.map(|user| user.name).unwrap_or_default(),
         catalog: told.catalog.unwrap_or_default(),
     }

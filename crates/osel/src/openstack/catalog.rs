@@ -73,7 +73,7 @@ impl Catalog {
             // Where one logs in is reachable, which the catalog's address need not be.
             return Some(cloud.auth_url.clone());
         }
-        let own = service.types().iter().find_map(|name| cloud.endpoints.get(&name.replace('-', "_")));
+        let own = Self::own_url(service, cloud);
         let found = || {
             service.types().iter().find_map(|name| {
                 let entries = self.0.iter().filter(|entry| entry.service_type == *name);
@@ -92,6 +92,11 @@ impl Catalog {
             })
         };
         own.cloned().or_else(found).map(|url| versioned(&url, service.version()))
+    }
+
+    /// Where the account itself says that a service answers.
+    pub(super) fn own_url(service: Service, cloud: &Cloud) -> Option<&String> {
+        service.types().iter().find_map(|name| cloud.endpoints.get(&name.replace('-', "_")))
     }
 
     /// The regions that have a service, sorted: for whoever named another.

@@ -10,8 +10,8 @@ use osel_core::survey::ApiTrouble;
 use osel_core::time::Timestamp;
 use tokio::sync::Mutex;
 
-use super::auth::{REFUSAL_BYTES_MAX, Session, log_in};
-use super::catalog::Service;
+use super::auth::{REFUSAL_BYTES_MAX, Session, TokenScope, log_in};
+use super::catalog::{Catalog, Service};
 use super::clouds::Cloud;
 use super::cut::CutError;
 use super::http::{Answer, Http, HttpError, Trust, without_login};
@@ -34,12 +34,16 @@ pub(super) enum ReadError {
     Insecure(String),
     #[error("cloud `{cloud}` has no service `{service:?}` for this interface{region}")]
     NoService { cloud: String, service: Service, region: String },
+    #[error(
+        "the catalog leads from https to `{url}`, where whoever listens reads the token: name the address by an endpoint override, or allow it by `insecure`"
+    )]
+    Clear { url: String },
     #[error("`{url}` refuses the token, also a new one")]
     Token { url: String },
     #[error("`{url}` is refused{reason}")]
     Refused { url: String, reason: String },
-    #[error("`{url}` is not there")]
-    Absent { url: String },
+    #[error("`{url}` is not there{reason}")]
+    Absent { url: String, reason: String },
     #[error(
         "`{url}` is not there, or hidden from this account: only who was shown all of its kind could tell"
     )]
@@ -67,12 +71,28 @@ impl ReadError {
         let reason = reason(&answer.beginning(REFUSAL_BYTES_MAX).await);
         match status {
             StatusCode::FORBIDDEN => Self::Refused { url, reason },
-            StatusCode::NOT_FOUND => Self::Absent { url },
+            StatusCode::NOT_FOUND => Self::Absent { url, reason },
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 Self::Throttled { url, retry_after }
             }
             _ => Self::Status { url, status, reason },
         }
+    }
+
+    /// The same without the service's words, which may quote what it was sent.
+    pub(super) fn unexplained(mut self) -> Self {
+        if let Self::Refused { reason, .. } | Self::Absent { reason, .. } | Self::Status { reason, .. } =
+            &mut self
+        {
+            reason.clear();
+        }
+        self
+    }
+
+    /// Whether the service itself says that this object is not there, by its id. A proxy that has lost the service answers 404 too, and
+    /// so does Neutron for what a policy hides; neither knows of the object.
+    pub(super) fn is_gone(&self, id: &str) -> bool {
+        matches!(self, Self::Absent { reason, .. } if reason.contains(id))
     }
 
     /// A list that is none.
@@ -83,9 +103,9 @@ impl ReadError {
     /// What kind of trouble it is.
     pub(super) fn trouble(&self) -> ApiTrouble {
         match self {
-            Self::Http(HttpError::Trust(_) | HttpError::Untrusted(..)) | Self::Insecure(_) => {
-                ApiTrouble::Untrusted
-            }
+            Self::Http(HttpError::Trust(_) | HttpError::Untrusted(..))
+            | Self::Insecure(_)
+            | Self::Clear { .. } => ApiTrouble::Untrusted,
             Self::Http(HttpError::Unreachable(..) | HttpError::Slow(_) | HttpError::Broken(..)) => {
                 ApiTrouble::Unreachable
             }
@@ -147,26 +167,30 @@ fn reason(body: &[u8]) -> String {
 /// What all orders of one driver share.
 pub(super) struct Shared {
     pub(super) clock: fn() -> Timestamp,
-    pub(super) pace: Pace,
+    pace: Arc<Pace>,
     /// The token, and the account that it was got with: a changed account gets its own.
     session: Mutex<Option<(Cloud, Arc<Session>)>>,
-    /// The kinds that the last read of everything was shown whole.
-    whole: std::sync::Mutex<Vec<Kind>>,
+    /// What the last read of everything was shown whole.
+    whole: std::sync::Mutex<Option<Whole>>,
+}
+
+/// Kinds that were shown whole, and to whom: another account, or this one with other roles, may be shown less.
+struct Whole {
+    cloud: Cloud,
+    scope: TokenScope,
+    roles: Vec<String>,
+    kinds: Vec<Kind>,
 }
 
 impl Shared {
     pub(super) fn new(clock: fn() -> Timestamp) -> Self {
-        Self { clock, pace: Pace::new(), session: Mutex::new(None), whole: Default::default() }
+        let pace = Arc::new(Pace::new());
+        Self { clock, pace, session: Mutex::default(), whole: Default::default() }
     }
 
-    /// Notes which kinds a read of everything was shown whole.
-    pub(super) fn know_whole(&self, kinds: &[Kind]) {
-        *self.whole.lock().unwrap_or_else(PoisonError::into_inner) = kinds.to_vec();
-    }
-
-    /// Whether the account was shown all of a kind.
-    pub(super) fn is_whole(&self, kind: Kind) -> bool {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner).contains(&kind)
+    /// For another token at the same cloud, which is asked no faster for that.
+    pub(super) fn beside(&self) -> Self {
+        Self { pace: Arc::clone(&self.pace), ..Self::new(self.clock) }
     }
 }
 
@@ -203,6 +227,24 @@ impl Client {
         &self.session
     }
 
+    /// Notes which kinds a read of everything was shown whole.
+    pub(super) fn know_whole(&self, kinds: &[Kind]) {
+        let Session { scope, roles, .. } = &*self.session;
+        let (cloud, kinds) = (self.account.cloud.clone(), kinds.to_vec());
+        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds };
+        *self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
+    }
+
+    /// Whether this account was shown all of a kind.
+    pub(super) fn is_whole(&self, kind: Kind) -> bool {
+        let whole = self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        whole.as_ref().is_some_and(|whole| {
+            whole.kinds.contains(&kind)
+                && whole.cloud == self.account.cloud
+                && (&whole.scope, &whole.roles) == (&self.session.scope, &self.session.roles)
+        })
+    }
+
     /// Where a service is.
     pub(super) fn url(&self, service: Service) -> Option<String> {
         self.session.catalog.url(service, &self.account.cloud)
@@ -215,6 +257,9 @@ impl Client {
             let base = self.url(service).ok_or_else(|| self.no_service(service))?;
             let url = format!("{base}/{path}");
             let shown = without_login(url.split_once('?').map_or(url.as_str(), |(url, _)| url));
+            if lays_open(&self.account, service, &url) {
+                return Err(ReadError::Clear { url: shown });
+            }
             self.shared.pace.turn(self.account.requests_per_second).await;
             if !self.session.is_good((self.shared.clock)()) {
                 self.session = current(&self.shared, &self.account, &mut self.http, None).await?;
@@ -257,6 +302,18 @@ impl Client {
     }
 }
 
+/// Whether a catalog that came over a safe way leads to one that is none, and nobody has said that it may.
+fn lays_open(account: &Account, service: Service, url: &str) -> bool {
+    let cloud = &account.cloud;
+    let is_said = account.insecure || Catalog::own_url(service, cloud).is_some();
+    is_clear(url) && !is_clear(&cloud.auth_url) && !is_said
+}
+
+/// Whether whoever listens on the way reads what goes to a URL.
+fn is_clear(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
+}
+
 /// A token that is good, and not the one that was refused.
 async fn current(
     shared: &Shared,
@@ -279,7 +336,7 @@ async fn current(
     tracing::info!(
         cloud = account.cloud.name,
         user = session.user,
-        verified = account.cloud.verify,
+        verified = account.cloud.verify && !is_clear(&account.cloud.auth_url),
         "logged in at the cloud's API"
     );
     if !account.cloud.verify {
@@ -290,4 +347,60 @@ async fn current(
     }
     *kept = Some((account.cloud.clone(), Arc::clone(&session)));
     Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openstack::REQUESTS_PER_SECOND;
+    use crate::openstack::clouds::{Selection, read};
+
+    fn account(auth_url: &str, more: &[(&str, &str)]) -> Account {
+        let mut selection = Selection::default();
+        let own = [
+            ("OS_AUTH_URL", auth_url),
+            ("OS_USERNAME", "osel"),
+            ("OS_USER_DOMAIN_ID", "d"),
+            ("OS_PASSWORD", "p"),
+        ];
+        selection.environment =
+            own.iter().chain(more).map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        Account {
+            cloud: read(&selection).unwrap(),
+            requests_per_second: REQUESTS_PER_SECOND,
+            insecure: false,
+        }
+    }
+
+    #[test]
+    fn a_token_that_came_over_tls_is_sent_over_nothing_less_unless_somebody_says_so() {
+        let open = |account: &Account, url| lays_open(account, Service::Network, url);
+        let safe = account("https://keystone.example", &[]);
+        assert!(open(&safe, "http://neutron.example:9696/v2.0/ports"));
+        assert!(open(&safe, "HTTP://neutron.example:9696/v2.0/ports"));
+        assert!(!open(&safe, "https://neutron.example:9696/v2.0/ports"));
+        assert!(!open(&account("http://keystone.example", &[]), "http://neutron.example:9696/v2.0/ports"));
+        let own = [("OS_NETWORK_ENDPOINT_OVERRIDE", "http://127.0.0.1:9696")];
+        assert!(!open(&account("https://keystone.example", &own), "http://127.0.0.1:9696/v2.0/ports"));
+        assert!(!open(&Account { insecure: true, ..safe }, "http://neutron.example:9696/v2.0/ports"));
+    }
+
+    #[test]
+    fn only_who_knows_the_object_can_say_that_it_is_gone() {
+        let absent = |body: &str| ReadError::Absent { url: "u".to_owned(), reason: reason(body.as_bytes()) };
+        let gone = r#"{"NeutronError": {"type": "PortNotFound", "message": "Port p-1 could not be found.", "detail": ""}}"#;
+        assert!(absent(gone).is_gone("p-1"));
+        assert!(
+            absent(r#"{"faultcode": "Client", "faultstring": "Listener p-1 not found."}"#).is_gone("p-1")
+        );
+        for other in [
+            // What Neutron says of what a policy hides, before and after it was looked up.
+            r#"{"NeutronError": {"type": "HTTPNotFound", "message": "The resource could not be found.", "detail": ""}}"#,
+            r#"{"type": "HTTPNotFound", "message": "The resource could not be found.", "detail": ""}"#,
+            "<html>404 /ports/p-1 Not Found</html>",
+            "",
+        ] {
+            assert!(!absent(other).is_gone("p-1"), "{other}");
+        }
+    }
 }

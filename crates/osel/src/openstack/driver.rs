@@ -54,8 +54,17 @@ pub async fn run(
             order = orders.recv() => order,
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                 // One that was given up is no longer known.
-                if let Ok(ticket) = ended {
-                    running.remove(&ticket);
+                match ended {
+                    Ok(ticket) => {
+                        running.remove(&ticket);
+                    }
+                    Err(error) => {
+                        let broken = running.extract_if(.., |_, order| order.task.id() == error.id());
+                        for (ticket, _) in broken {
+                            let words = "its reader broke down".to_owned();
+                            tell(ApiEvent::Failed { ticket, trouble: ApiTrouble::Broken, words });
+                        }
+                    }
                 }
                 continue;
             }

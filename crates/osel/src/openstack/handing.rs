@@ -2,15 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use osel_core::decode::ItemPage;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::driver::Tell;
 use super::words::{ApiEvent, Ticket};
 
 /// How many objects are handed over at once: a step of a few milliseconds for whoever takes them.
 pub const PAGE_OBJECTS: usize = 1000;
+/// When something is handed over though the page is not full, and be it nothing: whoever waits takes a long silence for the end of the
+/// driver, and what is asked for one by one, or hidden from this account, is long in coming.
+const HAND_OVER_TIME: Duration = Duration::from_secs(20);
+
 /// What an order hands over, page by page.
 pub(super) struct Pages {
     tell: Tell,
@@ -20,11 +26,14 @@ pub(super) struct Pages {
     page: ItemPage,
     /// Collections of which an object could not be read.
     unreadable: BTreeSet<&'static str>,
+    /// When something was handed over.
+    handed: Instant,
 }
 
 impl Pages {
     pub(super) fn new(tell: Tell, ticket: Ticket, credits: Arc<Semaphore>) -> Self {
-        Self { tell, ticket, credits, page: ItemPage::default(), unreadable: BTreeSet::new() }
+        let (page, unreadable, handed) = (ItemPage::default(), BTreeSet::new(), Instant::now());
+        Self { tell, ticket, credits, page, unreadable, handed }
     }
 
     /// Adds objects of a collection and hands over what is full.
@@ -44,13 +53,24 @@ impl Pages {
 
     /// Hands over what there is.
     pub(super) async fn hand_over(&mut self) {
-        if self.page.items.is_empty() {
-            return;
+        if !self.page.items.is_empty() {
+            self.hand_over_now().await;
         }
+    }
+
+    /// Shows that the read goes on, if nothing did for a while.
+    pub(super) async fn go_on(&mut self) {
+        if self.handed.elapsed() >= HAND_OVER_TIME {
+            self.hand_over_now().await;
+        }
+    }
+
+    async fn hand_over_now(&mut self) {
         // The semaphore is never closed; if it were, nobody would count pages.
         if let Ok(permit) = self.credits.acquire().await {
             permit.forget();
         }
+        self.handed = Instant::now();
         let page = std::mem::take(&mut self.page);
         self.tell(ApiEvent::Page { ticket: self.ticket, page });
     }
@@ -68,5 +88,30 @@ impl Pages {
     /// Whether every object of a collection could be read.
     pub(super) fn is_readable(&self, collection: &str) -> bool {
         !self.unreadable.contains(collection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_that_brings_nothing_for_long_is_heard_of() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell: Tell = {
+            let told = Arc::clone(&told);
+            Arc::new(move |event| told.lock().unwrap().push(event))
+        };
+        let mut pages = Pages::new(tell, Ticket(1), Arc::new(Semaphore::new(2)));
+        pages.go_on().await;
+        pages.hand_over().await;
+        assert_eq!(told.lock().unwrap().len(), 0);
+        pages.handed = Instant::now().checked_sub(HAND_OVER_TIME).unwrap();
+        pages.go_on().await;
+        pages.go_on().await;
+        let told = told.lock().unwrap();
+        assert!(matches!(&told[..], [ApiEvent::Page { page, .. }] if page.items.is_empty()));
     }
 }

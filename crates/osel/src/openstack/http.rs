@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -27,8 +27,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long the head of an answer may take, and each further piece: Neutron takes seconds for a page of a thousand ports, and minutes
 /// when its database is busy; its proxies give up after one.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
-/// The longest that an account may ask for: the loop that waits has to hear of it within the hour.
-const ANSWER_TIME_MAX: Duration = Duration::from_mins(10);
+/// The longest that an account may ask for: with all tries the driver is to be heard of before it counts as silent.
+const ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
 /// The largest answer that is read whole: a catalog of a hundred regions has a tenth of it.
 pub(super) const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// The longest wait that a server is believed to mean.
@@ -128,27 +128,42 @@ impl Trust {
     }
 }
 
-/// Connections to the few servers that one order asks. They are kept between requests.
+/// Connections on which nothing is under way, one to a server at most.
+#[derive(Clone, Default)]
+struct Idle(Arc<Mutex<BTreeMap<Server, SendRequest<Full<Bytes>>>>>);
+
+impl Idle {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Server, SendRequest<Full<Bytes>>>> {
+        // Whoever panicked has put a connection in or taken one out, or has not.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connections to the few servers that one order asks. They are kept between requests; one whose answer is still being read is not
+/// waited for, since whoever asks may be the one that reads it.
 pub(super) struct Http {
     trust: Option<Trust>,
     answer_time: Duration,
-    connections: BTreeMap<Server, SendRequest<Full<Bytes>>>,
+    idle: Idle,
 }
 
 /// What came back; its body is still to be read.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    server: String,
+    server: Server,
     body: Incoming,
     answer_time: Duration,
+    /// What it comes over, which is free when the body was read to its end.
+    sender: Option<SendRequest<Full<Bytes>>>,
+    idle: Idle,
 }
 
 impl Http {
     /// Without a trust only `http` can be spoken.
     pub(super) fn new(trust: Option<Trust>) -> Self {
         let answer_time = trust.as_ref().map_or(ANSWER_TIME, |trust| trust.answer_time);
-        Self { trust, answer_time, connections: BTreeMap::new() }
+        Self { trust, answer_time, idle: Idle::default() }
     }
 
     /// Sends a request. A connection that was kept too long is replaced; what was sent over a new one is not sent again.
@@ -176,11 +191,16 @@ impl Http {
             }
             request.body(Full::new(body.clone().unwrap_or_default()))
         };
-        if let Some(mut kept) = self.connections.remove(&server)
-            && kept.ready().await.is_ok()
-            && let Ok(response) = self.exchanged(&server, &mut kept, request()?).await
+        let kept = self.idle.all().remove(&server);
+        if let Some(mut kept) = kept
+            && matches!(timeout(CONNECT_TIME, kept.ready()).await, Ok(Ok(())))
         {
-            return Ok(self.answer(server, kept, response));
+            match self.exchanged(&server, &mut kept, request()?).await {
+                Ok(response) => return Ok(self.answer(server, kept, response)),
+                // The server had closed it.
+                Err(HttpError::Broken(..)) => {}
+                Err(error) => return Err(error),
+            }
         }
         let mut new = timeout(CONNECT_TIME, self.connected(&server))
             .await
@@ -202,17 +222,15 @@ impl Http {
     }
 
     fn answer(
-        &mut self,
+        &self,
         server: Server,
         sender: SendRequest<Full<Bytes>>,
         response: Response<Incoming>,
     ) -> Answer {
-        let authority = server.authority();
-        // It is usable again when the body was read; `ready` tells.
-        self.connections.insert(server, sender);
         let (head, body) = response.into_parts();
-        let answer_time = self.answer_time;
-        Answer { status: head.status, headers: head.headers, server: authority, body, answer_time }
+        let (answer_time, idle) = (self.answer_time, self.idle.clone());
+        let (status, headers, sender) = (head.status, head.headers, Some(sender));
+        Answer { status, headers, server, body, answer_time, sender, idle }
     }
 
     async fn connected(&self, server: &Server) -> Result<SendRequest<Full<Bytes>>, HttpError> {
@@ -260,10 +278,15 @@ impl Answer {
         loop {
             let frame = timeout(self.answer_time, self.body.frame())
                 .await
-                .map_err(|_| HttpError::Slow(self.server.clone()))?;
+                .map_err(|_| HttpError::Slow(self.server.authority()))?;
             match frame {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(HttpError::Broken(self.server.clone(), error)),
+                None => {
+                    if let Some(sender) = self.sender.take() {
+                        self.idle.all().insert(self.server.clone(), sender);
+                    }
+                    return Ok(None);
+                }
+                Some(Err(error)) => return Err(HttpError::Broken(self.server.authority(), error)),
                 // Trailers are no part of it.
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
@@ -274,13 +297,19 @@ impl Answer {
         }
     }
 
-    /// The whole body.
+    /// The whole body, which has to come in the time of one answer: a server that sends a byte a minute would never be done.
     pub(super) async fn whole(mut self) -> Result<Vec<u8>, HttpError> {
+        let time = self.answer_time;
+        let whole = timeout(time, self.all()).await;
+        whole.unwrap_or_else(|_| Err(HttpError::Slow(self.server.authority())))
+    }
+
+    async fn all(&mut self) -> Result<Vec<u8>, HttpError> {
         let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
         let mut whole = Vec::with_capacity(expected.min(ANSWER_BYTES_MAX));
         while let Some(bytes) = self.piece().await? {
             if whole.len() + bytes.len() > ANSWER_BYTES_MAX {
-                return Err(HttpError::TooLarge(self.server));
+                return Err(HttpError::TooLarge(self.server.authority()));
             }
             whole.extend_from_slice(&bytes);
         }
@@ -289,12 +318,16 @@ impl Answer {
 
     /// The beginning of the body, of as much as comes without trouble: what a refusal says of itself.
     pub(super) async fn beginning(mut self, bytes_max: usize) -> Vec<u8> {
-        let mut beginning = Vec::new();
-        while beginning.len() < bytes_max
-            && let Ok(Some(bytes)) = self.piece().await
-        {
-            beginning.extend_from_slice(&bytes);
-        }
+        let (mut beginning, time) = (Vec::new(), self.answer_time);
+        let read = async {
+            while beginning.len() < bytes_max
+                && let Ok(Some(bytes)) = self.piece().await
+            {
+                beginning.extend_from_slice(&bytes);
+            }
+        };
+        // What came until then is what there is.
+        let _ = timeout(time, read).await;
         beginning.truncate(bytes_max);
         beginning
     }

@@ -9,7 +9,7 @@ use osel_core::event::NameKind;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Service;
-use super::client::{Client, ReadError, Shared};
+use super::client::{Client, ReadError};
 use super::clouds::{Login, Scope};
 use super::handing::Pages;
 use super::pages::{List, Lister, Step};
@@ -55,15 +55,22 @@ pub(super) fn kept(json: &str) -> String {
     short.unwrap_or_else(|| json.to_owned())
 }
 
-/// Reads every list that may be read; gives what was refused.
-pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Result<Vec<Refusal>, ReadError> {
+/// Reads every list that may be read; gives those that were not shown whole. Names are welcome, and no reason to know nothing of the
+/// network: what goes wrong here (a directory that does not answer, a credential that is not for Keystone) ends the names alone.
+pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Vec<Refusal> {
     let mut refused = Vec::new();
     let mut of_system: Option<Client> = None;
     let mut has_tried = false;
+    let mut is_over = false;
     for kind in NameKind::ALL {
         let refusal = || Refusal { what: kind.plural().to_owned(), hides: hides(kind) };
+        if is_over {
+            refused.push(refusal());
+            continue;
+        }
         let mut lister = Lister::new(list(kind));
         loop {
+            pages.go_on().await;
             let mut names = Vec::new();
             let asked = of_system.as_mut().unwrap_or(client);
             match lister.step(asked, &mut names).await {
@@ -91,11 +98,16 @@ pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Result<Vec<R
                     refused.push(refusal());
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(collection = kind.plural(), error = error.words(), "names cannot be read");
+                    refused.push(refusal());
+                    is_over = true;
+                    break;
+                }
             }
         }
     }
-    Ok(refused)
+    refused
 }
 
 /// A client of the same user with a token for the system; none where the user has no role there.
@@ -105,7 +117,7 @@ async fn system_client(client: &Client) -> Option<Client> {
         return None;
     }
     cloud.scope = Scope::System;
-    let shared = Arc::new(Shared::new(client.shared.clock));
+    let shared = Arc::new(client.shared.beside());
     Client::new(shared, Account { cloud, ..client.account.clone() }).await.ok()
 }
 

@@ -27,11 +27,11 @@ pub(super) async fn read(
     let asked = client.text(collection.service, &collection.object_path(&id.to_string())).await;
     let (text, url) = match asked {
         Ok(answer) => answer,
-        // Neutron says the same of what is hidden. Only to who is shown everything of a kind is it gone.
-        Err(ReadError::Absent { .. }) if client.shared.is_whole(kind) => {
+        // Neutron says the same of what is not this account's. Only to who is shown everything of a kind is it gone.
+        Err(error) if error.is_gone(&id.to_string()) && client.is_whole(kind) => {
             return Ok(ApiEvent::Absent { ticket, kind, id, at });
         }
-        Err(ReadError::Absent { url }) => return Err(ReadError::AbsentOrHidden { url }),
+        Err(ReadError::Absent { url, .. }) => return Err(ReadError::AbsentOrHidden { url }),
         Err(error) => return Err(error),
     };
     let not_understood = |source: Option<Box<dyn std::error::Error + Send + Sync>>| {
@@ -46,9 +46,12 @@ pub(super) async fn read(
         _ => Ok(()),
     };
     if kind == Kind::FloatingIp {
-        let list = forwardings_of(client, &id.to_string()).await?.unwrap_or_default();
+        let forwardings = forwardings_of(client, &id.to_string()).await?;
+        let list = forwardings.as_deref().unwrap_or_default();
         let raw: Vec<_> = list.iter().filter_map(|json| RawValue::from_string(json.clone()).ok()).collect();
-        put(kind.plural(), with_forwardings(object, &raw).as_deref().unwrap_or(object))?;
+        // Where they are refused it says of them what it says itself.
+        let whole = forwardings.as_ref().and_then(|_| with_forwardings(object, &raw));
+        put(kind.plural(), whole.as_deref().unwrap_or(object))?;
         for forwarding in list.iter().filter_map(|json| of_floating_ip(json, &id.to_string())) {
             put(Kind::Forwarding.plural(), &forwarding)?;
         }

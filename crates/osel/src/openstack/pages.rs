@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::catalog::Service;
 use super::client::{Client, ReadError};
@@ -24,9 +24,11 @@ const TRIES_MAX: u32 = 4;
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// Longer than this is not waited within a read: whoever ordered it has a plan of their own.
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long the same page is tried: one that does not come in this time would keep whoever waits from hearing of anything.
+const TRYING_TIME_MAX: Duration = Duration::from_mins(2);
 /// How often a list begins anew because its marker is gone: a cloud in which that happens four times is too busy to be read now.
 const RESTARTS_MAX: u32 = 3;
-/// The most objects of one list: an endless one has to end somewhere, far beyond any cloud.
+/// The most objects and pages of one list: an endless one has to end somewhere, far beyond any cloud.
 const OBJECTS_MAX: u64 = 50_000_000;
 
 /// A list to be read.
@@ -63,8 +65,10 @@ pub(super) struct Lister {
     tries: u32,
     restarts: u32,
     objects: u64,
-    /// How many came since the marker.
-    on_page: u64,
+    /// Pages since the list began.
+    pages: u64,
+    /// The marker of some page before: who comes to it again goes in a circle.
+    landmark: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +82,17 @@ struct Link {
 impl Lister {
     pub(super) fn new(list: List) -> Self {
         let last = String::new();
-        Self { list, marker: None, open: None, last, tries: 0, restarts: 0, objects: 0, on_page: 0 }
+        Self {
+            list,
+            marker: None,
+            open: None,
+            last,
+            tries: 0,
+            restarts: 0,
+            objects: 0,
+            pages: 0,
+            landmark: None,
+        }
     }
 
     /// Reads on until something came or the page ends; objects are added.
@@ -87,15 +101,17 @@ impl Lister {
         client: &mut Client,
         objects: &mut Vec<String>,
     ) -> Result<Step, ReadError> {
+        let begun = Instant::now();
         loop {
             match self.try_step(client, objects).await {
                 Ok(step) => return Ok(step),
-                Err(ReadError::Absent { url }) if self.marker.is_some() => {
+                Err(ReadError::Absent { url, .. }) if self.marker.is_some() => {
                     self.restarts += 1;
                     if self.restarts > RESTARTS_MAX {
                         return Err(ReadError::Restless { url });
                     }
-                    (self.marker, self.open, self.on_page) = (None, None, 0);
+                    (self.marker, self.open) = (None, None);
+                    (self.pages, self.landmark) = (0, None);
                     self.last.clear();
                 }
                 Err(error) => {
@@ -104,12 +120,13 @@ impl Lister {
                         ReadError::Throttled { retry_after: Some(said), .. } => *said,
                         _ => RETRY_WAIT * 2_u32.saturating_pow(self.tries - 1),
                     };
-                    if !error.is_passing() || self.tries >= TRIES_MAX || wait > RETRY_WAIT_MAX {
+                    let is_late = wait > RETRY_WAIT_MAX || begun.elapsed() + wait > TRYING_TIME_MAX;
+                    if !error.is_passing() || self.tries >= TRIES_MAX || is_late {
                         return Err(error);
                     }
                     self.open = None;
                     if let Some(last) = id(&self.last) {
-                        (self.marker, self.on_page) = (Some(last), 0);
+                        self.marker = Some(last);
                     }
                     sleep(wait).await;
                 }
@@ -138,9 +155,7 @@ impl Lister {
         if let Some(last) = objects[before..].last() {
             self.last.clone_from(last);
         }
-        let came = (objects.len() - before) as u64;
-        self.objects += came;
-        self.on_page += came;
+        self.objects += (objects.len() - before) as u64;
         fed.map_err(|error| ReadError::cut(url.clone(), error))?;
         if self.objects > OBJECTS_MAX {
             return Err(ReadError::Endless { url: url.clone(), objects: self.objects });
@@ -155,14 +170,27 @@ impl Lister {
             let is_cut = frame.get("truncated").and_then(Value::as_bool).unwrap_or(false);
             return Ok(Step::End { is_cut });
         };
-        // A next page without a marker is this one again: the list would look as if it had ended.
-        match marker(&next).filter(|marker| self.on_page > 0 && self.marker.as_ref() != Some(marker)) {
-            None => Err(ReadError::Endless { url, objects: self.objects }),
-            Some(marker) => {
-                (self.marker, self.on_page) = (Some(marker), 0);
+        // A next page without a marker is the first one again: the list would look as if it had ended. An empty page with a next one is
+        // none of that: policies leave out objects of pages that were made before.
+        let is_new =
+            |marker: &String| self.marker.as_ref() != Some(marker) && self.landmark.as_ref() != Some(marker);
+        match marker(&next).filter(is_new) {
+            Some(marker) if self.objects + self.pages < OBJECTS_MAX => {
+                self.pages += 1;
+                // Brent's way to find a circle: the landmark is moved rarely enough that any circle comes round to it.
+                if self.pages.is_power_of_two() {
+                    self.landmark = Some(marker.clone());
+                }
+                self.marker = Some(marker);
                 Ok(Step::More)
             }
+            _ => Err(ReadError::Endless { url, objects: self.objects }),
         }
+    }
+
+    /// Whether an answer is being read: between two pages none is.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 }
 
@@ -212,5 +240,36 @@ mod tests {
         // There is a next page, and no way to it: that is not the end.
         assert_eq!(next(link("next", "http://h/")), Some(None));
         assert_eq!(next(link("next", "http://h/?marker=")), Some(None));
+    }
+
+    fn next_page(lister: &mut Lister, marker: &str) -> Result<Step, ReadError> {
+        let link = json!({"rel": "next", "href": format!("http://h/?marker={marker}")});
+        let mut cutter = Cutter::new("ports");
+        cutter.feed(json!({"ports": [], "ports_links": [link]}).to_string().as_bytes(), |_| {}).unwrap();
+        lister.page_end("u".to_owned(), cutter)
+    }
+
+    fn lister() -> Lister {
+        let (service, path, query) = (Service::Network, "ports".to_owned(), String::new());
+        Lister::new(List { service, path, key: "ports", query })
+    }
+
+    /// An administrator's policy may hide thousands of objects in a row from this account, page by page.
+    #[test]
+    fn empty_pages_that_lead_on_are_followed() {
+        let mut lister = lister();
+        for page in 0..500 {
+            assert_eq!(next_page(&mut lister, &page.to_string()).unwrap(), Step::More);
+        }
+    }
+
+    #[test]
+    fn pages_that_go_round_in_a_circle_end_soon() {
+        for length in 1..40 {
+            let mut lister = lister();
+            let read =
+                (0..200).position(|page| next_page(&mut lister, &(page % length).to_string()).is_err());
+            assert!(read.is_some_and(|pages| pages <= 4 * length + 2), "{length}: {read:?}");
+        }
     }
 }

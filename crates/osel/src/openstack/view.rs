@@ -23,7 +23,8 @@ pub(super) struct View {
     proved: BTreeSet<Kind>,
     /// Networks and groups that the own project may see anyhow: what hangs on them proves nothing.
     open: BTreeSet<String>,
-    is_overfull: bool,
+    /// Whether there may be others.
+    has_more_open: bool,
 }
 
 #[derive(Deserialize)]
@@ -46,7 +47,7 @@ impl View {
     /// Of an account in a project.
     pub(super) fn new(own: &str, is_admin: bool) -> Self {
         let (proved, open) = (BTreeSet::new(), BTreeSet::new());
-        Self { own: own.to_owned(), is_admin, proved, open, is_overfull: false }
+        Self { own: own.to_owned(), is_admin, proved, open, has_more_open: false }
     }
 
     /// Looks at an object of a list.
@@ -55,12 +56,15 @@ impl View {
         if self.is_proved(kind) && (self.is_admin || !is_holder) {
             return;
         }
-        // What cannot be read proves nothing.
-        let Ok(told) = serde_json::from_str::<Told<'_>>(json) else { return };
+        let Ok(told) = serde_json::from_str::<Told<'_>>(json) else {
+            // What cannot be read proves nothing, and may be what others hang on.
+            return self.miss(kind);
+        };
         let is_foreign = told.project_id.is_some_and(|project| project != self.own);
         let is_shared = told.shared != Some(false);
-        let hangs_open =
-            |holder: Option<&str>| holder.is_none_or(|holder| self.open.contains(holder)) || self.is_overfull;
+        let hangs_open = |holder: Option<&str>| {
+            holder.is_none_or(|holder| self.open.contains(holder)) || self.has_more_open
+        };
         let is_proof = is_foreign
             && match kind {
                 Kind::Network => !is_shared && told.external != Some(true),
@@ -82,9 +86,14 @@ impl View {
             if self.open.len() < OPEN_MAX {
                 self.open.insert(id.to_owned());
             } else {
-                self.is_overfull = true;
+                self.has_more_open = true;
             }
         }
+    }
+
+    /// Of a kind something was not seen.
+    pub(super) fn miss(&mut self, kind: Kind) {
+        self.has_more_open |= matches!(kind, Kind::Network | Kind::SecurityGroup);
     }
 
     /// Whether a kind that was read to its end was shown whole.
@@ -128,6 +137,17 @@ mod tests {
         ];
         assert_eq!(seen(false, &shown), []);
         assert_eq!(seen(true, &shown), []);
+    }
+
+    #[test]
+    fn where_not_all_networks_were_seen_a_strangers_port_proves_nothing() {
+        let port = r#"{"id": "p", "project_id": "other", "network_id": "n"}"#;
+        assert_eq!(seen(false, &[(Kind::Port, port)]), [Kind::Port]);
+        assert_eq!(seen(false, &[(Kind::Network, "no JSON"), (Kind::Port, port)]), []);
+        let mut view = View::new("own", false);
+        view.miss(Kind::Network);
+        view.look(Kind::Port, port);
+        assert!(!view.is_proved(Kind::Port));
     }
 
     #[test]

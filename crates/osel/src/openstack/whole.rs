@@ -15,7 +15,7 @@ use super::keystone;
 use super::neutron::{
     self, Collection, FORWARDINGS, FORWARDINGS_LISTED, forwardings_path, of_floating_ip, with_forwardings,
 };
-use super::pages::{List, Lister, Step};
+use super::pages::{LIMIT, List, Lister, Step};
 use super::view::View;
 use super::words::{ApiEvent, Refusal};
 
@@ -55,13 +55,13 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
         }
     }
     if names {
-        refused.extend(keystone::read(client, &mut pages).await?);
+        refused.extend(keystone::read(client, &mut pages).await);
     }
     pages.hand_over().await;
     let region = client.account.cloud.region_name.as_ref().map(|region| format!(" ({region})"));
     let url = client.url(Service::Network).unwrap_or_default();
     let origin = format!("{url}{}", region.unwrap_or_default());
-    client.shared.know_whole(&complete);
+    client.know_whole(&complete);
     pages.tell(ApiEvent::Ended { ticket, complete, refused, origin });
     Ok(())
 }
@@ -91,6 +91,11 @@ async fn network(
             _ => list(client, kind, collection, view, pages, &mut forwardings).await?,
         };
         pages.hand_over().await;
+        if let Outcome::Part = outcome {
+            view.miss(kind);
+            // Whose floating IP was not shown, its forwardings were not either.
+            forwardings.is_part |= kind == Kind::FloatingIp;
+        }
         match outcome {
             Outcome::Whole => read.push((kind, collection)),
             Outcome::Part => {
@@ -129,7 +134,16 @@ async fn list(
         let mut lister = Lister::new(List { service, path, key: collection.plural, query });
         loop {
             let mut objects = Vec::new();
-            let step = match lister.step(client, &mut objects).await {
+            let step = loop {
+                let step = lister.step(client, &mut objects).await;
+                pages.go_on().await;
+                // Forwardings are asked for between two pages: a server does not wait long for somebody who does not read on.
+                let is_gathering = kind == Kind::FloatingIp && lister.is_open() && objects.len() < LIMIT;
+                if !(is_gathering && matches!(step, Ok(Step::More))) {
+                    break step;
+                }
+            };
+            let step = match step {
                 Ok(step) => step,
                 Err(error) if is_refusal(&error, service) => {
                     tracing::debug!(
@@ -145,8 +159,10 @@ async fn list(
                 view.look(kind, object);
             }
             if kind == Kind::FloatingIp && forwardings.is_there {
-                for floating_ip in &mut objects {
-                    forwardings.read(client, floating_ip).await?;
+                for mut floating_ip in std::mem::take(&mut objects) {
+                    forwardings.read(client, &mut floating_ip).await?;
+                    pages.add(collection.plural, vec![floating_ip]).await;
+                    pages.go_on().await;
                 }
             }
             pages.add(collection.plural, objects).await;
@@ -215,7 +231,10 @@ impl Forwardings {
             #[serde(default)]
             port_forwardings: Option<Vec<IgnoredAny>>,
         }
-        let Ok(told) = serde_json::from_str::<Told>(floating_ip) else { return Ok(()) };
+        let Ok(told) = serde_json::from_str::<Told>(floating_ip) else {
+            self.is_part = true;
+            return Ok(());
+        };
         let may_have = match told.port_forwardings {
             Some(list) if self.is_listed => !list.is_empty(),
             // One that leads to a port as a whole forwards nothing, and one without a router neither.
@@ -232,7 +251,10 @@ impl Forwardings {
             list.iter().filter_map(|json| RawValue::from_string(json.clone()).ok()).collect();
         *floating_ip = with_forwardings(floating_ip, &raw).unwrap_or_else(|| floating_ip.clone());
         for forwarding in list {
-            let Some(forwarding) = of_floating_ip(&forwarding, &told.id) else { continue };
+            let Some(forwarding) = of_floating_ip(&forwarding, &told.id) else {
+                self.is_part = true;
+                continue;
+            };
             self.held_bytes += forwarding.len();
             if self.held_bytes > FORWARDINGS_BYTES_MAX {
                 self.is_part = true;
@@ -256,7 +278,7 @@ pub(super) async fn forwardings_of(
         match lister.step(client, &mut forwardings).await {
             Ok(Step::More) => {}
             Ok(Step::End { .. }) => return Ok(Some(forwardings)),
-            Err(ReadError::Absent { .. }) => return Ok(Some(Vec::new())),
+            Err(error) if error.is_gone(floating_ip) => return Ok(Some(Vec::new())),
             Err(error) if is_refusal(&error, Service::Network) => return Ok(None),
             Err(error) => return Err(error),
         }

@@ -38,6 +38,7 @@ mod kill;
 mod notify;
 #[cfg(test)]
 mod openstack;
+mod openstack_odd;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

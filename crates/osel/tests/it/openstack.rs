@@ -20,13 +20,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::command::{Place, json_lines, program, run};
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Timestamp::from_micros(since.as_micros().try_into().unwrap())
 }
 
 /// A cloud as a real Neutron and Keystone answered, with a port forwarding, which the recording has none of.
-fn recorded() -> Value {
+pub(crate) fn recorded() -> Value {
     let corpus = Corpus::load(&directory(), "dev-2026").unwrap();
     let state = &corpus.snapshots.last().unwrap().state;
     let mut inventory = serde_json::Map::new();
@@ -44,13 +44,13 @@ fn recorded() -> Value {
 }
 
 /// Serves it, from outside of whatever runtime the test has.
-fn emulated(options: Options) -> Emulated {
+pub(crate) fn emulated(options: Options) -> Emulated {
     let start = || Emulated::start(Cloud::from_inventory(&recorded()), options).unwrap();
     std::thread::scope(|scope| scope.spawn(start).join().unwrap())
 }
 
 /// An account of the emulated services, by its variables.
-fn account(emulated: &Emulated, variables: &[(&str, &str)]) -> Account {
+pub(crate) fn account(emulated: &Emulated, variables: &[(&str, &str)]) -> Account {
     let mut selection = Selection::default();
     selection.environment.insert("OS_AUTH_URL".to_owned(), emulated.auth_url());
     selection
@@ -59,14 +59,14 @@ fn account(emulated: &Emulated, variables: &[(&str, &str)]) -> Account {
     read(&selection).unwrap()
 }
 
-const ADMIN: [(&str, &str); 5] = [
+pub(crate) const ADMIN: [(&str, &str); 5] = [
     ("OS_USERNAME", "admin"),
     ("OS_PASSWORD", "admin-secret"),
     ("OS_PROJECT_ID", User::ADMIN_PROJECT),
     ("OS_USER_DOMAIN_ID", "default"),
     ("OS_PROJECT_DOMAIN_ID", "default"),
 ];
-const READER: [(&str, &str); 5] = [
+pub(crate) const READER: [(&str, &str); 5] = [
     ("OS_USERNAME", "osel"),
     ("OS_PASSWORD", "osel-secret"),
     ("OS_PROJECT_NAME", "monitoring"),
@@ -80,7 +80,7 @@ const CREDENTIAL: [(&str, &str); 3] = [
 ];
 
 /// A driver, and whoever orders.
-struct Driver {
+pub(crate) struct Driver {
     order: UnboundedSender<ApiOrder>,
     events: UnboundedReceiver<ApiEvent>,
     last: u64,
@@ -88,15 +88,15 @@ struct Driver {
 
 /// What a read of everything came to.
 #[derive(Default)]
-struct Whole {
+pub(crate) struct Whole {
     began: Option<Timestamp>,
-    objects: BTreeMap<Kind, BTreeSet<Id>>,
+    pub(crate) objects: BTreeMap<Kind, BTreeSet<Id>>,
     names: BTreeMap<NameKind, usize>,
     text: String,
     pages: usize,
-    complete: Vec<Kind>,
-    refused: Vec<Refusal>,
-    failed: Option<(ApiTrouble, String)>,
+    pub(crate) complete: Vec<Kind>,
+    pub(crate) refused: Vec<Refusal>,
+    pub(crate) failed: Option<(ApiTrouble, String)>,
 }
 
 impl Whole {
@@ -114,26 +114,23 @@ impl Whole {
         }
     }
 
-    fn refused(&self) -> Vec<&str> {
+    pub(crate) fn refused(&self) -> Vec<&str> {
         self.refused.iter().map(|refusal| refusal.what.as_str()).collect()
     }
 }
 
 impl Driver {
-    fn new(cloud: Account) -> Self {
+    pub(crate) fn new(cloud: Account) -> Self {
+        Self::of(now, move || cloud.clone())
+    }
+
+    /// With an account that may be another one each time.
+    pub(crate) fn of(clock: fn() -> Timestamp, cloud: impl Fn() -> Account + Send + Sync + 'static) -> Self {
         let (order, orders) = unbounded_channel();
         let (tell, events) = unbounded_channel();
-        let account = openstack::Account {
-            cloud,
-            requests_per_second: NonZeroU32::new(100_000).unwrap(),
-            insecure: false,
-        };
-        let settings = Settings {
-            name: "test".into(),
-            account: Arc::new(move || Ok(account.clone())),
-            names: true,
-            clock: now,
-        };
+        let requests_per_second = NonZeroU32::new(100_000).unwrap();
+        let account = move || Ok(openstack::Account { cloud: cloud(), requests_per_second, insecure: false });
+        let settings = Settings { name: "test".into(), account: Arc::new(account), names: true, clock };
         tokio::spawn(openstack::run(settings, orders, move |event| {
             let _ = tell.send(event);
         }));
@@ -145,14 +142,14 @@ impl Driver {
         Ticket(self.last)
     }
 
-    async fn next(&mut self) -> ApiEvent {
+    pub(crate) async fn next(&mut self) -> ApiEvent {
         tokio::time::timeout(Duration::from_mins(2), self.events.recv())
             .await
             .expect("no event comes")
             .unwrap()
     }
 
-    async fn read_all(&mut self) -> Whole {
+    pub(crate) async fn read_all(&mut self) -> Whole {
         let ticket = self.ticket();
         self.order.send(ApiOrder::ReadAll { ticket }).unwrap();
         self.read_to_end(ticket).await
@@ -183,7 +180,7 @@ impl Driver {
         }
     }
 
-    async fn read_one(&mut self, kind: Kind, id: &str) -> ApiEvent {
+    pub(crate) async fn read_one(&mut self, kind: Kind, id: &str) -> ApiEvent {
         let ticket = self.ticket();
         self.order.send(ApiOrder::ReadOne { ticket, kind, id: Id::new(id) }).unwrap();
         self.next().await
@@ -191,7 +188,7 @@ impl Driver {
 }
 
 /// Ids of a collection, as the inventory has them.
-fn ids(inventory: &Value, kind: Kind) -> BTreeSet<Id> {
+pub(crate) fn ids(inventory: &Value, kind: Kind) -> BTreeSet<Id> {
     let listed = inventory[kind.plural()].as_array();
     listed.into_iter().flatten().map(|object| Id::new(object["id"].as_str().unwrap())).collect()
 }
@@ -456,7 +453,7 @@ async fn a_read_waits_for_whoever_takes_its_pages_and_a_look_does_not_wait_for_i
 }
 
 /// Runs the export with an account of the environment.
-fn export(emulated: &Emulated, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+pub(crate) fn export(emulated: &Emulated, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     let mut command = program();
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OS_")) {
         command.env_remove(name);

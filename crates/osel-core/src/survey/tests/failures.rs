@@ -140,16 +140,35 @@ fn a_driver_that_hangs_is_given_up_but_not_one_that_waits_for_us() {
          500000 handled 1
          > taken 1
          500000 wake
-         > 680000
-         680000 tick
+         > 1100000
+         1100000 tick
          > abort 1
-         > log Warn: began Silent x1 since 680000
-         680000 wake
-         > 685000
-         685000 tick
+         > log Warn: began Silent x1 since 1100000
+         1100000 wake
+         > 1105000
+         1105000 tick
          > read 3 Start
-         685000 wake
-         > 865000",
+         1105000 wake
+         > 1700000",
+    );
+}
+
+#[test]
+fn an_end_that_waits_for_us_is_no_silence() {
+    check(
+        "0 start
+         > read 1 Start
+         1000 wished a
+         > look 2 a
+         2000 told 1
+         3000 told 2
+         3000 wake
+         > never
+         900000 tick
+         900000 answered 2
+         900001 ended 1
+         900001 told 1
+         900002 failed 1 broken",
     );
 }
 

@@ -29,6 +29,8 @@ enum Act {
     Begin,
     Page,
     Handle,
+    /// Its end has come and waits.
+    Tell,
     End,
     Fail(u8),
 }
@@ -38,6 +40,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Begin),
         3 => Just(Act::Page),
         3 => Just(Act::Handle),
+        1 => Just(Act::Tell),
         2 => Just(Act::End),
         2 => any::<u8>().prop_map(Act::Fail),
     ]
@@ -51,7 +54,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => act().prop_map(Deed::Look),
         1 => act().prop_map(Deed::Late),
         1 => Just(Deed::Renewed),
-        4 => (0..400_000_000_u32).prop_map(Deed::Pass),
+        4 => (0..1_300_000_000_u32).prop_map(Deed::Pass),
     ]
 }
 
@@ -139,6 +142,7 @@ impl World {
                         self.step(SurveyInput::Handled(ticket));
                     }
                     Act::Handle => {}
+                    Act::Tell => self.step(SurveyInput::Told(ticket)),
                     Act::End => {
                         self.over.extend(self.reading.take());
                         self.step(SurveyInput::Ended(ticket));
@@ -152,6 +156,9 @@ impl World {
             }
             Deed::Look(act) => {
                 let Some(ticket) = self.looking else { return };
+                if matches!(act, Act::Tell) {
+                    return self.step(SurveyInput::Told(ticket));
+                }
                 self.over.extend(self.looking.take());
                 match act {
                     Act::Fail(number) => self.step(SurveyInput::Failed(ticket, trouble(number))),
@@ -164,6 +171,7 @@ impl World {
                     Act::Begin => SurveyInput::Began(ticket),
                     Act::Page => SurveyInput::Paged(ticket),
                     Act::Handle => SurveyInput::Handled(ticket),
+                    Act::Tell => SurveyInput::Told(ticket),
                     Act::End => SurveyInput::Ended(ticket),
                     Act::Fail(number) => SurveyInput::Failed(ticket, trouble(number)),
                 });

@@ -37,8 +37,8 @@ fn several_gaps_are_one_read_once_the_api_has_had_its_rest() {
          6000 gap
          7000 gap
          7000 wake
-         > 15000
-         15000 tick
+         > 10000
+         10000 tick
          > read 2 Gap
          16000 ended 2
          100000 gap

@@ -65,6 +65,7 @@ fn input(words: &str) -> SurveyInput {
         "began" => SurveyInput::Began(ticket()),
         "paged" => SurveyInput::Paged(ticket()),
         "handled" => SurveyInput::Handled(ticket()),
+        "told" => SurveyInput::Told(ticket()),
         "ended" => SurveyInput::Ended(ticket()),
         "answered" => SurveyInput::Answered(ticket()),
         "failed" => SurveyInput::Failed(ticket(), trouble(words[2])),

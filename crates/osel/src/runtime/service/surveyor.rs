@@ -121,7 +121,8 @@ impl Surveyor {
     pub(super) fn take(&mut self, event: ApiEvent) -> Option<SurveyInput> {
         let input = match &event {
             ApiEvent::Page { ticket, .. } => Some(SurveyInput::Paged(*ticket)),
-            _ => None,
+            ApiEvent::Began { .. } => None,
+            end => Some(SurveyInput::Told(end.ticket())),
         };
         self.waiting.push_back(event);
         input

@@ -146,6 +146,22 @@ fn what_was_told_before_a_failure_counts_and_what_comes_after_it_does_not() {
 }
 
 #[test]
+fn an_end_that_waits_for_the_store_is_no_silence() {
+    let mut stage = Stage::new("late");
+    stage.began(1);
+    stage.page(1, &["one"]);
+    stage.turn();
+    stage.ended(1);
+    // The store takes nothing for an hour.
+    stage.seconds += 3600;
+    stage.step(SurveyInput::Tick);
+    stage.turn();
+    let orders = stage.orders();
+    assert!(!orders.contains(&ApiOrder::Abort { ticket: Ticket(1) }), "{orders:?}");
+    assert_eq!((stage.surveyor.status().reads, stage.surveyor.status().failures), (1, 0));
+}
+
+#[test]
 fn a_look_is_answered_and_one_that_was_given_up_is_not() {
     let mut stage = Stage::new("look");
     stage.began(1);

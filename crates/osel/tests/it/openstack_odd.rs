@@ -1,0 +1,210 @@
+//! The driver of a cloud's API, and `osel inventory export`, where answers are odd: what is hidden, laid open or lost must not become a
+//! wrong word about the cloud, nor a secret in a line.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use osel::openstack::words::{ApiEvent, ApiTrouble};
+use osel_core::decode::Item;
+use osel_core::event::{Kind, Object};
+use osel_core::time::Timestamp;
+use osel_sim::api::{Account as User, Credential, Fault, Grant, Options, Scope, What};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::broker::until;
+use crate::command::{Place, program};
+use crate::openstack::{ADMIN, Driver, account, emulated, now, recorded};
+
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+fn status(code: u16) -> What {
+    What::Status { code, retry_after: None }
+}
+
+#[tokio::test]
+async fn forwardings_are_asked_for_while_a_long_list_is_read() {
+    let emulated = emulated(Options::default());
+    let model = recorded()["floatingips"][0].clone();
+    emulated.change(|cloud| {
+        for number in 0..400 {
+            let mut floating_ip = model.clone();
+            floating_ip["id"] = format!("0f000000-0000-4000-8000-{number:012}").into();
+            floating_ip["name"] = "n".repeat(4000).into();
+            floating_ip["port_forwardings"][0]["id"] = format!("0e000000-0000-4000-8000-{number:012}").into();
+            cloud.put("floatingips", floating_ip);
+        }
+    });
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!(whole.failed, None);
+    assert!(whole.objects[&Kind::FloatingIp].len() > 400);
+    assert!(whole.complete.contains(&Kind::Forwarding));
+}
+
+#[tokio::test]
+async fn forwardings_of_floating_ips_that_are_refused_are_not_gone() {
+    let emulated = emulated(Options { refused: ["floatingips".to_owned()].into(), ..Options::default() });
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert!(whole.complete.contains(&Kind::Port));
+    assert!(!whole.complete.contains(&Kind::FloatingIp) && !whole.complete.contains(&Kind::Forwarding));
+}
+
+#[tokio::test]
+async fn a_look_at_a_floating_ip_whose_forwardings_are_refused_takes_none_away() {
+    let emulated = emulated(Options::default());
+    emulated.fail(Fault::new(status(403)).on("/port_forwardings"));
+    let id = recorded()["floatingips"][0]["id"].as_str().unwrap().to_owned();
+    let mut driver = Driver::new(account(&emulated, &ADMIN));
+    let ApiEvent::Found { page, .. } = driver.read_one(Kind::FloatingIp, &id).await else { panic!() };
+    let Item::Object(Object::FloatingIp(found)) = &page.items[0] else { panic!() };
+    assert!(found.forwardings.as_ref().is_none_or(|list| !list.is_empty()), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_an_account_was_shown_says_nothing_of_what_another_one_is_shown() {
+    let emulated = emulated(Options::default());
+    let port = recorded()["ports"][0].clone();
+    let project = "99999999999999999999999999999999".to_owned();
+    emulated.adjust(|options| {
+        let mut user = User::admin();
+        user.id = "11111111111111111111111111111111".to_owned();
+        user.name = "member".to_owned();
+        user.grants = vec![Grant::new(Scope::Project(project.clone()), "member")];
+        user.credentials = vec![Credential {
+            id: "22222222222222222222222222222222".to_owned(),
+            name: "own".to_owned(),
+            secret: "credential-secret".to_owned(),
+            project: project.clone(),
+        }];
+        options.accounts.push(user);
+    });
+    let member = [
+        ("OS_APPLICATION_CREDENTIAL_ID", "22222222222222222222222222222222"),
+        ("OS_APPLICATION_CREDENTIAL_SECRET", "credential-secret"),
+    ];
+    let cloud = Arc::new(Mutex::new(account(&emulated, &ADMIN)));
+    let current = Arc::clone(&cloud);
+    let mut driver = Driver::of(now, move || current.lock().unwrap().clone());
+    assert!(driver.read_all().await.complete.contains(&Kind::Port));
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
+    // The file that the account is read from names a lesser one now.
+    *cloud.lock().unwrap() = account(&emulated, &member);
+    let event = driver.read_one(Kind::Port, port["id"].as_str().unwrap()).await;
+    assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_has_lost_neutron_takes_no_object_away() {
+    let emulated = emulated(Options::default());
+    let mut driver = Driver::new(account(&emulated, &ADMIN));
+    assert!(driver.read_all().await.complete.contains(&Kind::Port));
+    emulated.fail(Fault::new(status(404)).on("/ports/"));
+    let event = driver.read_one(Kind::Port, recorded()["ports"][0]["id"].as_str().unwrap()).await;
+    assert!(matches!(event, ApiEvent::Failed { .. }), "{event:?}");
+}
+
+#[tokio::test]
+async fn without_names_the_network_is_read_all_the_same() {
+    let emulated = emulated(Options::default());
+    emulated.fail(Fault::new(status(401)).on("/v3/users"));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!(whole.failed, None);
+    assert!(whole.complete.contains(&Kind::Port));
+    assert!(
+        whole.refused().contains(&"users") && whole.refused().contains(&"roles"),
+        "{:?}",
+        whole.refused()
+    );
+}
+
+#[tokio::test]
+async fn an_order_whose_reader_breaks_down_is_told() {
+    fn broken() -> Timestamp {
+        panic!("the clock stands still")
+    }
+    let emulated = emulated(Options::default());
+    let cloud = account(&emulated, &ADMIN);
+    let event = Driver::of(broken, move || cloud.clone()).read_one(Kind::Port, NOBODY).await;
+    assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Broken, .. }), "{event:?}");
+}
+
+/// Answers every request with this, for as long as the test goes on.
+fn answering(status: &'static str, body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.expect("a connection"));
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).expect("a request");
+                if let Some(said) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = said.trim().parse().expect("a length");
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            stream.read_exact(&mut vec![0; length]).expect("a body");
+            let head =
+                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.get_mut().write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn what_keystone_quotes_of_a_login_is_not_told() {
+    let words = "Invalid input for field 'password': 'admin-secret' is too short";
+    let body: Value = json!({"error": {"code": 400, "message": words, "title": "Bad Request"}});
+    let mut cloud = account(&emulated(Options::default()), &ADMIN);
+    cloud.auth_url = format!("{}/v3", answering("400 Bad Request", body.to_string()));
+    let (trouble, words) = Driver::new(cloud).read_all().await.failed.unwrap();
+    assert_eq!(trouble, ApiTrouble::Broken);
+    assert!(words.contains("400 Bad Request") && !words.contains("admin-secret"), "{words}");
+}
+
+fn export_command(auth_url: &str) -> std::process::Command {
+    let mut command = program();
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OS_")) {
+        command.env_remove(name);
+    }
+    command.env("OS_AUTH_URL", auth_url).env("HOME", "/nonexistent").envs(ADMIN);
+    command.args(["inventory", "export", "--requests-per-second", "100000"]);
+    command
+}
+
+#[test]
+fn an_export_that_is_stopped_in_the_middle_leaves_nothing() {
+    let (place, emulated) = (Place::new("export-stopped"), emulated(Options::default()));
+    emulated.fail(Fault::new(What::Hang).on("/ports"));
+    let file = place.path("inventory.json");
+    let folder = std::path::Path::new(&file).parent().unwrap();
+    let mut child = export_command(&emulated.auth_url());
+    let child = child.args(["--output", &file]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    until("ports are asked for", Duration::from_mins(1), || !emulated.asked("/ports").is_empty());
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "it is under way");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[test]
+fn an_export_onto_a_full_disk_says_that_it_cannot_be_written() {
+    let emulated = emulated(Options::default());
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = export_command(&emulated.auth_url()).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("cannot write `standard output`"), "{said}");
+}
