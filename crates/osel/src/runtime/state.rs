@@ -219,8 +219,8 @@ fn folded(reader: &mut dyn Reader, seq: u64, options: &EngineOptions) -> Result<
     Ok(engine)
 }
 
-/// An object's line, with its region.
-pub type LineOf = (Option<Arc<str>>, StateLine);
+/// Objects of clouds, each with its region.
+pub type Objects = Vec<(Option<Arc<str>>, StateLine)>;
 
 /// The objects of the clouds as they were after record `from`, and the versions that the records up to `to` made, by folding.
 ///
@@ -230,7 +230,7 @@ pub fn folded_on(
     reader: &mut dyn Reader,
     (from, to): (u64, u64),
     options: &EngineOptions,
-) -> Result<(Vec<LineOf>, Vec<Version>), JournalError> {
+) -> Result<(Objects, Vec<Version>), JournalError> {
     let (mut engine, done) = newest(reader, from, options, |_| true)?;
     let mut entry_of = |seq| Ok::<_, JournalError>(reader.record(seq)?.map_or(0, |record| record.entry));
     let (first, last) = (entry_of(from)?, entry_of(to)?);
