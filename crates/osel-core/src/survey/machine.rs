@@ -162,7 +162,7 @@ impl Survey {
             }
             SurveyInput::Told(ticket) => {
                 if let Some(read) = self.reading(ticket) {
-                    read.is_told = true;
+                    (read.heard, read.is_told) = (moment, true);
                 } else {
                     self.looks.told(ticket);
                 }
@@ -200,7 +200,9 @@ impl Survey {
         let Some(read) = self.read.take() else { return };
         let moment = self.clock.moment();
         self.failures = 0;
-        self.rest_until = moment.plus(moment.since(read.began).max(REST_MICROS));
+        // How long the end waited here was rest already.
+        let asked_until = if read.is_told { read.heard } else { moment };
+        self.rest_until = asked_until.plus(asked_until.since(read.began).max(REST_MICROS));
         self.schedule(chance);
         // They were wished before it began to ask, so that it has shown what there was to see.
         self.looks.all_read(read.began);

@@ -166,9 +166,11 @@ fn an_end_that_waits_for_us_is_no_silence() {
          > never
          900000 tick
          900000 answered 2
-         900001 ended 1
-         900001 told 1
-         900002 failed 1 broken",
+         900001 gap
+         900002 ended 1
+         > read 3 Gap
+         900003 told 1
+         900004 failed 1 broken",
     );
 }
 

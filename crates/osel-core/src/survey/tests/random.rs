@@ -54,7 +54,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => act().prop_map(Deed::Look),
         1 => act().prop_map(Deed::Late),
         1 => Just(Deed::Renewed),
-        4 => (0..1_300_000_000_u32).prop_map(Deed::Pass),
+        4 => (0..400_000_000_u32).prop_map(Deed::Pass),
     ]
 }
 
