@@ -145,7 +145,7 @@ impl Search<'_> {
         self.left = left;
         match parts {
             [first, second, ..] if first.name == "each" && second.name == "value" => {
-                self.origins.given = true
+                self.origins.given = true;
             }
             [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {}
             [first, variable, ..] if first.name == "var" => self.variable(scope, &variable.name, depth),
