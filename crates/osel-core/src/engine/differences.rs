@@ -222,15 +222,6 @@ impl Engine {
         self.record_and_scan(now, record, out);
     }
 
-    /// Adds a record of drift. What it opened is scanned as if an event had.
-    fn record_and_scan(&mut self, now: Timestamp, record: RecordBody, out: &mut Output) {
-        let to_scan = self.options.scan.is_some().then(|| (record.region.clone(), record.exposure.clone()));
-        let seq = self.record(record, out);
-        if let Some((region, exposure)) = to_scan {
-            self.plan_scans(now, seq, region.as_ref(), &exposure, out);
-        }
-    }
-
     /// Tells how the read ended, if it did.
     fn tell_step(&mut self, now: Timestamp, part: &ReadDifferences, told: Told, out: &mut Output) {
         let text = match &part.step {

@@ -359,12 +359,8 @@ impl Engine {
             Some(step) => self.attempts.note(step, &record, self.seq + 1, now),
             None => self.attempts.pass(&record, now),
         }
-        let to_scan = self.options.scan.is_some().then(|| record.exposure.clone());
-        let seq = self.record(record, out);
+        let seq = self.record_and_scan(now, record, out);
         out.disposition = Some(Disposition::Recorded(seq));
-        if let Some(exposure) = to_scan {
-            self.plan_scans(now, seq, raw.region.as_ref(), &exposure, out);
-        }
         for gap in gaps {
             if !self.gaps.insert((raw.region.clone(), gap.clone())) {
                 continue;
@@ -400,6 +396,16 @@ impl Engine {
         self.seq += 1;
         out.records.push(record);
         self.seq
+    }
+
+    /// The same, and has what it opened and closed scanned, where anything is.
+    fn record_and_scan(&mut self, now: Timestamp, record: RecordBody, out: &mut Output) -> u64 {
+        let to_scan = self.options.scan.is_some().then(|| (record.region.clone(), record.exposure.clone()));
+        let seq = self.record(record, out);
+        if let Some((region, exposure)) = to_scan {
+            self.plan_scans(now, seq, region.as_ref(), &exposure, out);
+        }
+        seq
     }
 
     /// Adds a record of something that follows from another record.
