@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::differences::{ReadDifferences, ReadStep, Told};
 use super::reading::ReadRun;
 use super::{Engine, Output};
-use crate::event::{AccessCall, Change, Event, Kind, Object, Outcome};
+use crate::event::{AccessCall, Change, Event, Kind, Object, Outcome, Rule};
 use crate::ids::Id;
 use crate::model::{CloudModel, each_shown};
 use crate::time::Timestamp;
@@ -166,28 +166,26 @@ fn open_in(cloud: &CloudModel, object: &Object, found: &mut Vec<(Kind, Id, LookW
         }
     };
     match object {
-        Object::Rule(rule) => {
-            let remote = |id: &'_ Option<Option<Id>>| id.clone().flatten();
-            ask(
-                Kind::AddressGroup,
-                remote(&rule.remote_address_group_id).as_ref(),
-                LookWhy::UnknownAddressGroup,
-            );
-            ask(Kind::SecurityGroup, remote(&rule.remote_group_id).as_ref(), LookWhy::UnknownGroup);
-        }
+        Object::Rule(rule) => ask_of_rule(rule, &mut ask),
         Object::SecurityGroup(group) => {
-            for rule in group.rules.iter().flatten() {
-                open_in(cloud, &Object::Rule(rule.clone()), found);
-            }
+            group.rules.iter().flatten().for_each(|rule| ask_of_rule(rule, &mut ask));
         }
-        Object::FloatingIp(floating) => {
-            ask(Kind::Port, floating.port_id.as_ref().and_then(Option::as_ref), LookWhy::UnknownPort);
-        }
+        Object::FloatingIp(floating) => ask(Kind::Port, said(&floating.port_id), LookWhy::UnknownPort),
         Object::Forwarding(forwarding) => {
             ask(Kind::Port, forwarding.internal_port_id.as_ref(), LookWhy::UnknownPort);
         }
         _ => {}
     }
+}
+
+fn ask_of_rule(rule: &Rule, ask: &mut impl FnMut(Kind, Option<&Id>, LookWhy)) {
+    ask(Kind::AddressGroup, said(&rule.remote_address_group_id), LookWhy::UnknownAddressGroup);
+    ask(Kind::SecurityGroup, said(&rule.remote_group_id), LookWhy::UnknownGroup);
+}
+
+/// What a field names, where it was said and is not null.
+fn said(field: &Option<Option<Id>>) -> Option<&Id> {
+    field.as_ref().and_then(Option::as_ref)
 }
 
 /// Member actions of the network service that the bus does not tell. Each is the last word of a path whose object it changes.
