@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::reading::{ReadEnd, ReadRun};
-use super::{Engine, ReadPage, SLOTS_PER_STEP};
+use super::{Engine, ReadPage};
 use crate::event::Kind;
 use crate::model::each_shown;
 use crate::time::Timestamp;
@@ -48,11 +48,8 @@ impl Engine {
             if run.exact {
                 cloud.confirm(kind, run.at, 0);
             }
-            let (mut gone, mut slot) = (Vec::new(), 0);
-            while slot < cloud.slots(kind) {
-                let slots = slot..cloud.slots(kind).min(slot.saturating_add(SLOTS_PER_STEP));
-                slot = cloud.unshown(kind, slots, run.at, usize::MAX, &mut gone);
-            }
+            let mut gone = Vec::new();
+            cloud.unshown(kind, 0..cloud.slots(kind), run.at, usize::MAX, &mut gone);
             gone.sort_unstable();
             cloud.merge_shown(now, run.at, run.exact, (&[], &gone), false);
         }
