@@ -1,23 +1,10 @@
 //! Looking up what [`View`](super::View) has no need of: for whoever works out what Neutron would make of a request.
 
 use super::cloud::CloudModel;
-use super::state::{FloatingIpState, ForwardingState, SubnetState};
+use super::state::{FloatingIpState, ForwardingState};
 use crate::ids::Id;
 
 impl CloudModel {
-    /// A subnet.
-    pub fn subnet(&self, id: &Id) -> Option<&SubnetState> {
-        self.subnets.get(id)
-    }
-
-    /// The subnets of a network, in order of their ids.
-    pub fn subnets_of(&self, network: &Id) -> Vec<&SubnetState> {
-        let slots = self.links.subnets_by_network.get(network).into_iter().flatten();
-        let mut subnets: Vec<&SubnetState> = slots.map(|&slot| self.subnets.at(slot)).collect();
-        subnets.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        subnets
-    }
-
     /// A floating IP.
     pub fn floating_ip(&self, id: &Id) -> Option<&FloatingIpState> {
         self.floating_ips.get(id)
