@@ -3,6 +3,8 @@
 //! Nothing here knows what is reached, and there is no clock: times come with the inputs of whoever uses it.
 
 mod clock;
+#[cfg(test)]
+pub(crate) mod script;
 mod trouble;
 
 pub(crate) use clock::{Clock, Moment};

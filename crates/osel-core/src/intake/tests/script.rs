@@ -1,6 +1,7 @@
-//! Scripts: a line per input with its time in milliseconds, and below it a line `> …` per order.
+//! The words of an intake's scripts (`pace::script`).
 
 use super::super::*;
+use crate::pace::script::{self, Scripted};
 use crate::time::Timestamp;
 
 /// 2026-11-21T00:00:00Z, where scripts begin.
@@ -27,41 +28,31 @@ pub(super) fn check(script: &str) {
 /// Plays the script with these limits.
 #[track_caller]
 pub(super) fn check_with(limits: Limits, script: &str) {
-    let mut intake = Intake::new(limits);
-    let mut played = String::new();
-    for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('>')) {
-        played.push_str(line);
-        played.push('\n');
-        let (milliseconds, words) = line.split_once(' ').expect("a time and an input");
-        if words == "wake" {
-            let wake_at = intake.wake_at().map_or("never".to_owned(), |at| milliseconds_of(at).to_string());
-            played.push_str(&format!("> {wake_at}\n"));
-            continue;
-        }
-        let now = time(milliseconds);
-        let mut orders = Vec::new();
-        intake.step(now, input(words, now), &mut orders);
-        assert!(intake.wake_at().is_none_or(|at| at > now), "after `{line}` a tick would change nothing");
-        for order in orders {
-            played.push_str(&format!("> {}\n", show(&order, now)));
-        }
+    script::check(Intake::new(limits), script);
+}
+
+impl Scripted for Intake {
+    fn time(milliseconds: i64) -> Timestamp {
+        Timestamp::from_micros(BEGIN_MICROS + milliseconds * 1000)
     }
-    let wanted: String =
-        script.lines().map(str::trim).filter(|line| !line.is_empty()).fold(String::new(), |mut all, line| {
-            all.push_str(line);
-            all.push('\n');
-            all
-        });
-    assert!(played == wanted, "played:\n{played}\nwanted:\n{wanted}");
+
+    fn milliseconds_of(time: Timestamp) -> i64 {
+        (time.micros() - BEGIN_MICROS) / 1000
+    }
+
+    fn take(&mut self, now: Timestamp, words: &str) -> Vec<String> {
+        let mut orders = Vec::new();
+        self.step(now, input(words, now), &mut orders);
+        orders.iter().map(|order| show(order, now)).collect()
+    }
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        Self::wake_at(self)
+    }
 }
 
 fn time(milliseconds: &str) -> Timestamp {
-    let milliseconds: i64 = milliseconds.parse().expect("milliseconds");
-    Timestamp::from_micros(BEGIN_MICROS + milliseconds * 1000)
-}
-
-fn milliseconds_of(time: Timestamp) -> i64 {
-    (time.micros() - BEGIN_MICROS) / 1000
+    Intake::time(milliseconds.parse().expect("milliseconds"))
 }
 
 /// `connected 1 kept`, `delivered 1:7 50` (connection, tag, bytes), `lost 1 closed 50%` (chance), …
@@ -164,7 +155,7 @@ fn show(order: &IntakeOrder, now: Timestamp) -> String {
         IntakeOrder::Pause => "pause".to_owned(),
         IntakeOrder::Resume => "resume".to_owned(),
         IntakeOrder::Commit { batch, cursor: Cursor { gap: Some(gap), .. } } => {
-            format!("commit {batch} gap since {} {:?}", milliseconds_of(gap.from), gap.why)
+            format!("commit {batch} gap since {} {:?}", Intake::milliseconds_of(gap.from), gap.why)
         }
         IntakeOrder::Commit { batch, .. } => format!("commit {batch}"),
         IntakeOrder::Acknowledge { connection, up_to } => format!("acknowledge {connection}:{up_to}"),
@@ -175,13 +166,13 @@ fn show(order: &IntakeOrder, now: Timestamp) -> String {
 }
 
 fn show_gap(gap: Gap) -> String {
-    format!("{}..{} {:?}", milliseconds_of(gap.from), milliseconds_of(gap.to), gap.why)
+    format!("{}..{} {:?}", Intake::milliseconds_of(gap.from), Intake::milliseconds_of(gap.to), gap.why)
 }
 
 fn show_line(line: &LogLine) -> String {
     let of = |all: &[Ongoing]| {
         let shown = all.iter().map(|ongoing| {
-            format!("{:?} x{} since {}", ongoing.why, ongoing.count, milliseconds_of(ongoing.since))
+            format!("{:?} x{} since {}", ongoing.why, ongoing.count, Intake::milliseconds_of(ongoing.since))
         });
         shown.collect::<Vec<_>>().join(", ")
     };

@@ -1,8 +1,9 @@
-//! Scripts: a line per input with its time in milliseconds, and below it a line `> …` per order.
+//! The words of a survey's scripts (`pace::script`).
 
 use super::super::*;
 use crate::event::Kind;
 use crate::ids::Id;
+use crate::pace::script::{self, Scripted};
 use crate::time::Timestamp;
 
 /// Between two reads, in seconds.
@@ -12,18 +13,19 @@ pub(super) const EVERY_SECONDS: u64 = 3600;
 /// great as can be.
 #[track_caller]
 pub(super) fn check(script: &str) {
-    let mut survey = Survey::new(EVERY_SECONDS * 1_000_000);
-    let mut played = String::new();
-    for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('>')) {
-        played.push_str(line);
-        played.push('\n');
-        let (milliseconds, words) = line.split_once(' ').expect("a time and an input");
-        if words == "wake" {
-            let wake_at = survey.wake_at().map_or("never".to_owned(), |at| milliseconds_of(at).to_string());
-            played.push_str(&format!("> {wake_at}\n"));
-            continue;
-        }
-        let now = Timestamp::from_micros(milliseconds.parse::<i64>().expect("milliseconds") * 1000);
+    script::check(Survey::new(EVERY_SECONDS * 1_000_000), script);
+}
+
+impl Scripted for Survey {
+    fn time(milliseconds: i64) -> Timestamp {
+        Timestamp::from_micros(milliseconds * 1000)
+    }
+
+    fn milliseconds_of(time: Timestamp) -> i64 {
+        (time.micros() + 500) / 1000
+    }
+
+    fn take(&mut self, now: Timestamp, words: &str) -> Vec<String> {
         let (words, chance) = match words.rsplit_once(' ').filter(|(_, last)| last.ends_with('%')) {
             Some((words, share)) => {
                 (words, u64::MAX / 100 * share.trim_end_matches('%').parse::<u64>().expect("a share"))
@@ -31,28 +33,18 @@ pub(super) fn check(script: &str) {
             None => (words, u64::MAX),
         };
         let mut orders = Vec::new();
-        survey.step(now, chance, input(words), &mut orders);
-        assert!(survey.wake_at().is_none_or(|at| at > now), "after `{line}` a tick would change nothing");
-        for order in orders {
-            played.push_str(&format!("> {}\n", show(&order)));
-        }
+        self.step(now, chance, input(words), &mut orders);
+        orders.iter().map(show).collect()
     }
-    let wanted: String =
-        script.lines().map(str::trim).filter(|line| !line.is_empty()).fold(String::new(), |mut all, line| {
-            all.push_str(line);
-            all.push('\n');
-            all
-        });
-    assert!(played == wanted, "played:\n{played}\nwanted:\n{wanted}");
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        Self::wake_at(self)
+    }
 }
 
 /// A look at a port of that name.
 pub(super) fn port(name: &str) -> Look {
     Look { kind: Kind::Port, id: Id::from(name), cause: 7 }
-}
-
-fn milliseconds_of(time: Timestamp) -> i64 {
-    (time.micros() + 500) / 1000
 }
 
 fn input(words: &str) -> SurveyInput {
@@ -105,8 +97,9 @@ fn show(order: &SurveyOrder) -> String {
 }
 
 fn show_line(line: LogLine) -> String {
-    let of =
-        |Ongoing { why, since, count }: Ongoing| format!("{why:?} x{count} since {}", milliseconds_of(since));
+    let of = |Ongoing { why, since, count }: Ongoing| {
+        format!("{why:?} x{count} since {}", Survey::milliseconds_of(since))
+    };
     match line {
         LogLine::Began(ongoing) => format!("began {}", of(ongoing)),
         LogLine::Ended(ongoing) => format!("ended {}", of(ongoing)),
