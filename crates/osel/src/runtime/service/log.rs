@@ -18,6 +18,7 @@ macro_rules! say {
         }
     };
 }
+pub(super) use say;
 
 /// Writes a line of the state machine.
 pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, broker_words: &str, store_words: &str) {

@@ -4,22 +4,11 @@ use std::time::Duration;
 
 use osel_core::survey::{ApiTrouble, LogLine, Reason, Severity, Why};
 
-use super::log::cut;
+use super::log::{cut, say};
 use crate::openstack::words::Refusal;
 
 /// The most refused collections that are told, each in a line: there are some twenty.
 const REFUSED_MAX: usize = 32;
-
-/// A macro, since the level of a line is part of its constant description.
-macro_rules! say {
-    ($severity:expr, $($rest:tt)*) => {
-        match $severity {
-            Severity::Error => tracing::error!($($rest)*),
-            Severity::Warn => tracing::warn!($($rest)*),
-            Severity::Info => tracing::info!($($rest)*),
-        }
-    };
-}
 
 /// Writes a line of the state machine; `words` are those of the last failure.
 pub(super) fn line(region: &str, line: LogLine, words: &str) {
