@@ -393,8 +393,7 @@ impl Recorder {
 
     /// The commands whose records are durable in these batches; each is handed out once.
     pub fn take_commands(&mut self, durable: u64) -> Vec<ScanCommand> {
-        let ready = self.commands.iter().take_while(|(batch, _)| *batch <= durable).count();
-        self.commands.drain(..ready).map(|(_, command)| command).collect()
+        take_durable(&mut self.commands, durable)
     }
 
     /// When a [`Self::tick`] is wanted.
@@ -417,4 +416,10 @@ impl Recorder {
         self.out.clear();
         self.engine.handle(now, input, &mut self.out);
     }
+}
+
+/// Takes what follows from records in these batches out of what waits in their order.
+fn take_durable<T>(waiting: &mut VecDeque<(u64, T)>, durable: u64) -> Vec<T> {
+    let ready = waiting.iter().take_while(|(batch, _)| *batch <= durable).count();
+    waiting.drain(..ready).map(|(_, one)| one).collect()
 }

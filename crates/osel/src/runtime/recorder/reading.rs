@@ -10,7 +10,7 @@ use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 
 use super::super::read_entries::{self, Parts};
-use super::{RecordError, Recorder};
+use super::{RecordError, Recorder, take_durable};
 use crate::store::EntryKind;
 
 /// Wishes that were not handed out yet, each with the batch that its record is in.
@@ -25,8 +25,7 @@ impl Looks {
     }
 
     fn take(&mut self, durable: u64) -> Vec<Look> {
-        let ready = self.0.iter().take_while(|(batch, _)| *batch <= durable).count();
-        self.0.drain(..ready).map(|(_, look)| look).collect()
+        take_durable(&mut self.0, durable)
     }
 }
 
