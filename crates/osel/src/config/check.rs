@@ -11,7 +11,7 @@ use super::check_source::sources;
 use super::check_store::store;
 use super::parts::{Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig};
 use super::section::{Section, boolean, number, one_of, quoted, text};
-use super::tree::{Node, Value};
+use super::tree::{Node, Origin, Value};
 
 /// The most prefixes of one list: each address that changes is looked up in it.
 const PREFIXES_MAX: usize = 4096;
@@ -128,8 +128,31 @@ fn prefix(text: &str) -> Result<IpNet, String> {
     }
 }
 
+/// A list of tables with those that variables add behind the file's, which have no node; `keys` are those by which a variable begins one.
+/// None when there are more than `max`.
+pub(super) fn tables_and_variables(
+    root: &mut Section<'_>,
+    key: &'static str,
+    keys: &[&str],
+    (max, noun): (usize, &str),
+) -> Option<Vec<Option<Node>>> {
+    let mut nodes: Vec<Option<Node>> = tables(root, key).unwrap_or_default().into_iter().map(Some).collect();
+    let begins = |root: &Section<'_>, index: usize| {
+        let variable = |inner: &&str| root.variable(&format!("{key}__{index}__{inner}"));
+        keys.iter().any(|inner| root.reading().variable(&variable(inner)).is_some())
+    };
+    while nodes.len() <= max && begins(root, nodes.len()) {
+        nodes.push(None);
+    }
+    if nodes.len() > max {
+        root.problem(&Origin::Whole, key, format!("there are more than {max} {noun}"));
+        return None;
+    }
+    Some(nodes)
+}
+
 /// What a list of tables has, each with where it begins.
-pub(super) fn tables(root: &mut Section<'_>, key: &'static str) -> Option<Vec<Node>> {
+fn tables(root: &mut Section<'_>, key: &'static str) -> Option<Vec<Node>> {
     let Node { origin, value } = root.take(key)?;
     match value {
         Value::List(nodes) if !nodes.is_empty() => return Some(nodes),

@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU32;
 
-use super::check::tables;
+use super::check::tables_and_variables;
 use super::files;
 use super::parts::{ApiInterface, OpenStackConfig, SourceConfig};
 use super::section::{Section, boolean, number, one_of, quoted, text};
@@ -42,15 +42,7 @@ pub(super) fn openstack(
     root: &mut Section<'_>,
     sources: Option<&[SourceConfig]>,
 ) -> Option<Vec<OpenStackConfig>> {
-    let mut nodes: Vec<Option<Node>> =
-        tables(root, "openstack").unwrap_or_default().into_iter().map(Some).collect();
-    while nodes.len() <= OPENSTACK_MAX && begins_in_environment(root, nodes.len()) {
-        nodes.push(None);
-    }
-    if nodes.len() > OPENSTACK_MAX {
-        root.problem(&Origin::Whole, "openstack", format!("there are more than {OPENSTACK_MAX} tables"));
-        return None;
-    }
+    let nodes = tables_and_variables(root, "openstack", &KEYS, (OPENSTACK_MAX, "tables"))?;
     let count = nodes.len();
     let mut all: Vec<OpenStackConfig> = Vec::with_capacity(count);
     for (index, node) in nodes.into_iter().enumerate() {
@@ -66,13 +58,6 @@ pub(super) fn openstack(
         all.extend(rest(section, region));
     }
     (all.len() == count).then_some(all)
-}
-
-/// Whether a table that the file does not have is made by variables.
-fn begins_in_environment(root: &Section<'_>, index: usize) -> bool {
-    let is_set =
-        |key| root.reading().variable(&root.variable(&format!("openstack__{index}__{key}"))).is_some();
-    KEYS.into_iter().any(is_set)
 }
 
 fn region(section: &mut Section<'_>) -> Option<(String, Origin)> {

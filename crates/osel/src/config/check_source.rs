@@ -1,6 +1,6 @@
 //! `[[source]]`: the buses, with what each needs to be reached.
 
-use super::check::tables;
+use super::check::tables_and_variables;
 use super::check_tls::TlsKeys;
 use super::parts::{
     BrokerHost, BusConfig, FileConfig, QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl,
@@ -60,15 +60,8 @@ const QUEUE_LENGTH_BYTES_MAX: u64 = 1 << 30;
 
 /// All sources: those of the file, and those that variables add behind them.
 pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
-    let mut nodes: Vec<Option<Node>> =
-        tables(root, "source").unwrap_or_default().into_iter().map(Some).collect();
-    while nodes.len() <= SOURCES_MAX && begins_in_environment(root, nodes.len()) {
-        nodes.push(None);
-    }
-    if nodes.len() > SOURCES_MAX {
-        root.problem(&Origin::Whole, "source", format!("there are more than {SOURCES_MAX} sources"));
-        return None;
-    }
+    // Each needs a name.
+    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources"))?;
     if nodes.is_empty() {
         if !root.was_given("source") {
             root.missing("source", "add a `[[source]]` with name, type and transport_url");
@@ -103,12 +96,6 @@ fn is_same_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
         other.hosts.iter().any(|known| (&known.host, known.port) == (&host.host, host.port))
     };
     one.vhost == other.vhost && one.hosts.iter().any(is_known)
-}
-
-/// Whether a source that the file does not have is named by variables.
-fn begins_in_environment(root: &Section<'_>, index: usize) -> bool {
-    let name = root.variable(&format!("source__{index}__name"));
-    root.reading().variable(&name).is_some()
 }
 
 fn source(mut section: Section<'_>, index: usize, names: &mut Vec<(String, usize)>) -> Option<SourceConfig> {
