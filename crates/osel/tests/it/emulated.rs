@@ -5,26 +5,16 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use osel_sim::api::{Cloud, Emulated, Options};
-use osel_sim::corpus::{Corpus, directory};
 use serde_json::{Value, json};
 
 use crate::broker::python;
+use crate::openstack::answered;
 
-/// Makes a cloud as a real Neutron and Keystone answered, and a port forwarding, which the recording has none of.
+/// The cloud, and the floating IP that has the forwarding.
 fn recorded() -> (Value, String) {
-    let corpus = Corpus::load(&directory(), "dev-2026").unwrap();
-    let state = &corpus.snapshots.last().unwrap().state;
-    let mut inventory = serde_json::Map::new();
-    for (key, objects) in state.as_object().unwrap() {
-        let key = key.strip_prefix("keystone_").unwrap_or(key);
-        inventory.insert(key.to_owned(), objects.clone());
-    }
+    let inventory = answered();
     let floating_ip = inventory["floatingips"][0]["id"].as_str().unwrap().to_owned();
-    let forwarding = json!({"id": "4f1cbe0a-1f3c-4a45-9c3c-0d7e8f6f1b11", "protocol": "tcp", "external_port": 2222,
-                            "internal_port": 22, "internal_ip_address": "192.0.2.7",
-                            "internal_port_id": inventory["ports"][0]["id"]});
-    inventory["floatingips"][0]["port_forwardings"] = json!([forwarding]);
-    (Value::Object(inventory), floating_ip)
+    (inventory, floating_ip)
 }
 
 fn by_id(objects: &Value) -> BTreeMap<&str, &Value> {

@@ -26,22 +26,44 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// A cloud as a real Neutron and Keystone answered, with a port forwarding, which the recording has none of.
-pub(crate) fn recorded() -> Value {
+pub(crate) fn answered() -> Value {
     let corpus = Corpus::load(&directory(), "dev-2026").unwrap();
-    let state = &corpus.snapshots.last().unwrap().state;
-    let mut inventory = serde_json::Map::new();
-    for (key, objects) in state.as_object().unwrap() {
-        let key = key.strip_prefix("keystone_").unwrap_or(key);
-        inventory.insert(key.to_owned(), objects.clone());
-    }
+    let mut inventory = corpus.snapshots.last().unwrap().inventory();
     let forwarding = json!({"id": "4f1cbe0a-1f3c-4a45-9c3c-0d7e8f6f1b11", "protocol": "tcp", "external_port": 2222,
                             "internal_port": 22, "internal_ip_address": "192.0.2.7",
                             "internal_port_id": inventory["ports"][0]["id"]});
     inventory["floatingips"][0]["port_forwardings"] = json!([forwarding]);
+    inventory
+}
+
+/// The same, with the floating IP as one that has forwardings is: without a port.
+pub(crate) fn recorded() -> Value {
+    let mut inventory = answered();
     inventory["floatingips"][0]["port_id"] = Value::Null;
     inventory["floatingips"][0]["router_id"] = inventory["routers"][0]["id"].clone();
-    Value::Object(inventory)
+    inventory
 }
+
+/// An account that has this project, and nothing else but what is added to it.
+pub(crate) fn member(project: &str) -> User {
+    let mut user = User::admin();
+    user.id = "11111111111111111111111111111111".to_owned();
+    user.name = "member".to_owned();
+    user.grants = vec![Grant::new(Scope::Project(project.to_owned()), "member")];
+    user.credentials = vec![Credential {
+        id: MEMBER[0].1.to_owned(),
+        name: "own".to_owned(),
+        secret: MEMBER[1].1.to_owned(),
+        project: project.to_owned(),
+    }];
+    user
+}
+
+/// Its credential.
+pub(crate) const MEMBER: [(&str, &str); 2] = [
+    ("OS_APPLICATION_CREDENTIAL_ID", "22222222222222222222222222222222"),
+    ("OS_APPLICATION_CREDENTIAL_SECRET", "credential-secret"),
+];
 
 /// Serves it, from outside of whatever runtime the test has.
 pub(crate) fn emulated(options: Options) -> Emulated {
@@ -253,24 +275,11 @@ async fn an_ordinary_user_and_a_token_without_a_project_are_shown_nothing_whole(
     let project = project.unwrap();
     let emulated = emulated(Options::default());
     emulated.adjust(|options| {
-        let mut user = User::admin();
-        user.id = "11111111111111111111111111111111".to_owned();
-        user.name = "member".to_owned();
-        user.grants =
-            vec![Grant::new(Scope::Project(project.clone()), "member"), Grant::new(Scope::System, "admin")];
-        user.credentials = vec![Credential {
-            id: "22222222222222222222222222222222".to_owned(),
-            name: "own".to_owned(),
-            secret: "credential-secret".to_owned(),
-            project: project.clone(),
-        }];
+        let mut user = member(&project);
+        user.grants.push(Grant::new(Scope::System, "admin"));
         options.accounts.push(user);
     });
-    let member = [
-        ("OS_APPLICATION_CREDENTIAL_ID", "22222222222222222222222222222222"),
-        ("OS_APPLICATION_CREDENTIAL_SECRET", "credential-secret"),
-    ];
-    let whole = Driver::new(account(&emulated, &member)).read_all().await;
+    let whole = Driver::new(account(&emulated, &MEMBER)).read_all().await;
     assert_eq!((whole.failed.as_ref(), &whole.complete[..]), (None, &[][..]));
     assert!(!whole.objects[&Kind::Port].is_empty());
     for what in ["ports", "security_groups", "security_group_rules", "users", "roles"] {

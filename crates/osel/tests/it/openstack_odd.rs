@@ -13,13 +13,13 @@ use osel::openstack::words::{ApiEvent, ApiTrouble};
 use osel_core::decode::Item;
 use osel_core::event::{Kind, Object};
 use osel_core::time::Timestamp;
-use osel_sim::api::{Account as User, Credential, Fault, Grant, Options, Scope, What};
+use osel_sim::api::{Fault, Options, What};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::broker::until;
 use crate::command::{Place, program};
-use crate::openstack::{ADMIN, Driver, account, emulated, now, recorded};
+use crate::openstack::{ADMIN, Driver, MEMBER, account, emulated, member, now, recorded};
 
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -69,31 +69,15 @@ async fn a_look_at_a_floating_ip_whose_forwardings_are_refused_takes_none_away()
 async fn what_an_account_was_shown_says_nothing_of_what_another_one_is_shown() {
     let emulated = emulated(Options::default());
     let port = recorded()["ports"][0].clone();
-    let project = "99999999999999999999999999999999".to_owned();
-    emulated.adjust(|options| {
-        let mut user = User::admin();
-        user.id = "11111111111111111111111111111111".to_owned();
-        user.name = "member".to_owned();
-        user.grants = vec![Grant::new(Scope::Project(project.clone()), "member")];
-        user.credentials = vec![Credential {
-            id: "22222222222222222222222222222222".to_owned(),
-            name: "own".to_owned(),
-            secret: "credential-secret".to_owned(),
-            project: project.clone(),
-        }];
-        options.accounts.push(user);
-    });
-    let member = [
-        ("OS_APPLICATION_CREDENTIAL_ID", "22222222222222222222222222222222"),
-        ("OS_APPLICATION_CREDENTIAL_SECRET", "credential-secret"),
-    ];
+    let project = "99999999999999999999999999999999";
+    emulated.adjust(|options| options.accounts.push(member(project)));
     let cloud = Arc::new(Mutex::new(account(&emulated, &ADMIN)));
     let current = Arc::clone(&cloud);
     let mut driver = Driver::of(now, move || current.lock().unwrap().clone());
     assert!(driver.read_all().await.complete.contains(&Kind::Port));
     let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
     // The file that the account is read from names a lesser one now.
-    *cloud.lock().unwrap() = account(&emulated, &member);
+    *cloud.lock().unwrap() = account(&emulated, &MEMBER);
     let event = driver.read_one(Kind::Port, port["id"].as_str().unwrap()).await;
     assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
 }
