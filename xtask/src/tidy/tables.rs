@@ -79,7 +79,7 @@ const OSEL: ModuleTable = ModuleTable {
         row("source", &["config", "telemetry", "tls"]),
         row("openstack", &["config", "telemetry", "tls"]),
         row("action", &["config", "telemetry"]),
-        row("store", &["config", "telemetry"]),
+        row("store", &["config", "telemetry", "tls"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
         row("doctor", &["config", "telemetry", "tls", "source", "store"]),
         // What a planned change would do: text in, values out, so that it needs nothing but the core.
