@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalog::Catalog;
-use super::client::ReadError;
+use super::client::{ANSWER_BYTES_MAX, ReadError};
 use super::clouds::{ApplicationCredential, Cloud, Domain, Holder, Login, Scope};
-use super::http::Http;
+use crate::http::Http;
 
 /// A token is renewed this long before its end, in microseconds: as keystoneauth does, longer than any request takes.
 const EARLY_MICROS: i64 = 120_000_000;
@@ -112,7 +112,7 @@ pub(super) async fn log_in(
         .cloned()
         .ok_or_else(|| ReadError::NotUnderstood { url: url.clone(), source: None })?;
     token.set_sensitive(true);
-    let body = answer.whole().await?;
+    let body = answer.whole(ANSWER_BYTES_MAX).await?;
     let told: Told = serde_json::from_slice(&body)
         .map_err(|error| ReadError::NotUnderstood { url, source: Some(error.into()) })?;
     Ok(session(token, told.token, before))

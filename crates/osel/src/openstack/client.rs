@@ -14,12 +14,14 @@ use super::auth::{REFUSAL_BYTES_MAX, Session, TokenScope, log_in};
 use super::catalog::{Catalog, Service};
 use super::clouds::Cloud;
 use super::cut::CutError;
-use super::http::{Answer, Http, HttpError, Trust, without_login};
 use super::pace::Pace;
 use super::settings::Account;
+use crate::http::{Answer, Http, HttpError, Trust, without_login};
 use crate::tls::TrustError;
 
 const AUTH_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
+/// The largest answer that is read whole: a catalog of a hundred regions has a tenth of it.
+pub(super) const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// How much of a service's reason for a refusal is told, in characters: policies name a rule, schemas go on for pages.
 const REASON_CHARS_MAX: usize = 200;
 
@@ -112,7 +114,7 @@ impl ReadError {
             Self::Login { .. } | Self::Token { .. } => ApiTrouble::Denied,
             Self::Refused { .. } | Self::AbsentOrHidden { .. } | Self::NotAlone { .. } => ApiTrouble::Refused,
             Self::Throttled { retry_after, .. } => ApiTrouble::Throttled { retry_after: *retry_after },
-            Self::Http(HttpError::Url(_) | HttpError::Request(_) | HttpError::TooLarge(_))
+            Self::Http(HttpError::Url(_) | HttpError::Request(_) | HttpError::TooLarge(..))
             | Self::NoService { .. }
             | Self::Absent { .. }
             | Self::Status { .. }
@@ -284,7 +286,7 @@ impl Client {
     /// The same, read whole, as text.
     pub(super) async fn text(&mut self, service: Service, path: &str) -> Result<(String, String), ReadError> {
         let (answer, url) = self.get(service, path).await?;
-        match String::from_utf8(answer.whole().await?) {
+        match String::from_utf8(answer.whole(ANSWER_BYTES_MAX).await?) {
             Ok(text) => Ok((text, url)),
             Err(error) => Err(ReadError::NotUnderstood { url, source: Some(error.into()) }),
         }

@@ -1,7 +1,7 @@
 //! The API of a cloud: Keystone and Neutron, asked as a second opinion. Never in the path of an event.
 //!
 //! `clouds` reads the account as OpenStack's own clients do. `driver` is the task that carries out the orders of `words`: it logs in
-//! (`auth`) over `http`, finds the services in the `catalog`, asks within its `pace` as one `client`, and reads everything (`whole`) or
+//! (`auth`) over the crate's `http`, finds the services in the `catalog`, asks within its `pace` as one `client`, and reads everything (`whole`) or
 //! one object (`one`), `handing` it over in pages. What is asked of Neutron stands in `neutron`, of Keystone in `keystone`; lists come by `pages`, whose answers
 //! `cut` takes apart as they come. `view` judges whether what was shown is the whole cloud.
 //!
@@ -15,7 +15,6 @@ pub mod clouds;
 mod cut;
 mod driver;
 mod handing;
-mod http;
 mod keystone;
 mod neutron;
 mod one;
@@ -28,6 +27,5 @@ pub mod words;
 
 pub use driver::run;
 pub use handing::PAGE_OBJECTS;
-pub use http::HttpError;
 pub use neutron::is_everywhere;
 pub use settings::{Account, REQUESTS_PER_SECOND, Settings};

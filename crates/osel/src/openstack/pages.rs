@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 use super::catalog::Service;
 use super::client::{Client, ReadError};
 use super::cut::Cutter;
-use super::http::Answer;
 use super::neutron::encoded;
+use crate::http::Answer;
 
 /// How many objects a page has. Neutron needs some seconds for a thousand ports, within what its proxies allow.
 pub(super) const LIMIT: usize = 1000;

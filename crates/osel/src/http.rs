@@ -1,6 +1,6 @@
 //! Requests over HTTP: what is sent and what comes back, within bounds. Redirects are not followed: a token goes to whom it was given for.
 //!
-//! Nothing is known here of OpenStack. There are no proxies: an API behind one is asked from elsewhere, by `osel inventory export`.
+//! Nothing is known here of whom is asked: OpenStack's API, or a scanner's. There are no proxies yet.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,8 +29,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 /// The longest that an account may ask for: with all tries the driver is to be heard of before it counts as silent.
 const ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
-/// The largest answer that is read whole: a catalog of a hundred regions has a tenth of it.
-pub(super) const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// The longest wait that a server is believed to mean.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
@@ -59,8 +57,8 @@ pub enum HttpError {
     #[error("the request cannot be written")]
     Request(#[from] hyper::http::Error),
     /// There is more of it than can be meant.
-    #[error("the answer of `{0}` is larger than {ANSWER_BYTES_MAX} bytes")]
-    TooLarge(String),
+    #[error("the answer of `{0}` is larger than {1} bytes")]
+    TooLarge(String, usize),
 }
 
 /// A server.
@@ -99,7 +97,7 @@ impl Server {
 }
 
 /// A URL as it may be shown: without user, password, or what else stands before an `@`.
-pub(super) fn without_login(url: &str) -> String {
+pub fn without_login(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, rest)| rest))
@@ -110,7 +108,7 @@ pub(super) fn without_login(url: &str) -> String {
 
 /// Whom to trust, read once for an order; and how long to wait.
 #[derive(Clone)]
-pub(super) struct Trust {
+pub struct Trust {
     client: Arc<ClientConfig>,
     files: TlsConfig,
     answer_time: Duration,
@@ -121,7 +119,7 @@ impl Trust {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub(super) fn read(files: &TlsConfig, verify: bool, time: Option<Duration>) -> Result<Self, TrustError> {
+    pub fn read(files: &TlsConfig, verify: bool, time: Option<Duration>) -> Result<Self, TrustError> {
         let client = if verify { tls::client(files) } else { tls::blind_client(files) }?;
         let answer_time = time.unwrap_or(ANSWER_TIME).min(ANSWER_TIME_MAX);
         Ok(Self { client, files: files.clone(), answer_time })
@@ -141,16 +139,18 @@ impl Idle {
 
 /// Connections to the few servers that one order asks. They are kept between requests; one whose answer is still being read is not
 /// waited for, since whoever asks may be the one that reads it.
-pub(super) struct Http {
+pub struct Http {
     trust: Option<Trust>,
     answer_time: Duration,
     idle: Idle,
 }
 
 /// What came back; its body is still to be read.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     server: Server,
     body: Incoming,
     answer_time: Duration,
@@ -161,13 +161,17 @@ pub(super) struct Answer {
 
 impl Http {
     /// Without a trust only `http` can be spoken.
-    pub(super) fn new(trust: Option<Trust>) -> Self {
+    pub fn new(trust: Option<Trust>) -> Self {
         let answer_time = trust.as_ref().map_or(ANSWER_TIME, |trust| trust.answer_time);
         Self { trust, answer_time, idle: Idle::default() }
     }
 
-    /// Sends a request. A connection that was kept too long is replaced; what was sent over a new one is not sent again.
-    pub(super) async fn send(
+    /// Sends a request; what is said and accepted is JSON unless `headers` say otherwise. A connection that was kept too long is replaced;
+    /// what was sent over a new one is not sent again.
+    ///
+    /// # Errors
+    /// When nobody answers, or not in time, or the server is not to be trusted.
+    pub async fn send(
         &mut self,
         method: Method,
         url: &str,
@@ -181,9 +185,12 @@ impl Http {
                 .method(method.clone())
                 .uri(path)
                 .header(HOST, server.authority())
-                .header(USER_AGENT, concat!("osel/", env!("CARGO_PKG_VERSION")))
-                .header(ACCEPT, "application/json");
-            if body.is_some() {
+                .header(USER_AGENT, concat!("osel/", env!("CARGO_PKG_VERSION")));
+            let has = |wanted: &HeaderName| headers.iter().any(|(name, _)| name == wanted);
+            if !has(&ACCEPT) {
+                request = request.header(ACCEPT, "application/json");
+            }
+            if body.is_some() && !has(&CONTENT_TYPE) {
                 request = request.header(CONTENT_TYPE, "application/json");
             }
             for (name, value) in headers {
@@ -268,13 +275,16 @@ where
 
 impl Answer {
     /// How long the server wants to be left alone, where it says so in seconds.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
         Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
     }
 
     /// The next piece of the body; none at its end.
-    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, HttpError> {
+    ///
+    /// # Errors
+    /// When the connection breaks, or the piece does not come in time.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, HttpError> {
         loop {
             let frame = timeout(self.answer_time, self.body.frame())
                 .await
@@ -298,18 +308,21 @@ impl Answer {
     }
 
     /// The whole body, which has to come in the time of one answer: a server that sends a byte a minute would never be done.
-    pub(super) async fn whole(mut self) -> Result<Vec<u8>, HttpError> {
+    ///
+    /// # Errors
+    /// When it breaks off, does not come in time, or has more than so many bytes.
+    pub async fn whole(mut self, bytes_max: usize) -> Result<Vec<u8>, HttpError> {
         let time = self.answer_time;
-        let whole = timeout(time, self.all()).await;
+        let whole = timeout(time, self.all(bytes_max)).await;
         whole.unwrap_or_else(|_| Err(HttpError::Slow(self.server.authority())))
     }
 
-    async fn all(&mut self) -> Result<Vec<u8>, HttpError> {
+    async fn all(&mut self, bytes_max: usize) -> Result<Vec<u8>, HttpError> {
         let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
-        let mut whole = Vec::with_capacity(expected.min(ANSWER_BYTES_MAX));
+        let mut whole = Vec::with_capacity(expected.min(bytes_max));
         while let Some(bytes) = self.piece().await? {
-            if whole.len() + bytes.len() > ANSWER_BYTES_MAX {
-                return Err(HttpError::TooLarge(self.server.authority()));
+            if whole.len() + bytes.len() > bytes_max {
+                return Err(HttpError::TooLarge(self.server.authority(), bytes_max));
             }
             whole.extend_from_slice(&bytes);
         }
@@ -317,7 +330,7 @@ impl Answer {
     }
 
     /// The beginning of the body, of as much as comes without trouble: what a refusal says of itself.
-    pub(super) async fn beginning(mut self, bytes_max: usize) -> Vec<u8> {
+    pub async fn beginning(mut self, bytes_max: usize) -> Vec<u8> {
         let (mut beginning, time) = (Vec::new(), self.answer_time);
         let read = async {
             while beginning.len() < bytes_max
