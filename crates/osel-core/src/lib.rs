@@ -13,6 +13,7 @@ pub mod model;
 pub mod names;
 pub mod pace;
 pub mod plan;
+pub mod scan;
 pub mod survey;
 pub mod time;
 pub mod trail;

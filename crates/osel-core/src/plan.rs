@@ -4,7 +4,6 @@
 //! outside has a path to them, or an operator has allowed their prefix: 10.0.0.5 on osel's host is somebody else's. Nothing here
 //! sends a packet.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -13,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::exposure::{JudgedRow, Question, Reason, SourceFilter, is_public, reach};
 use crate::ids::Id;
 use crate::model::{Permission, Protocol, Row, Via, View};
+use crate::scan::expected_list;
+pub use crate::scan::{CommandId, Expected, ProbeState, Transport};
 
 /// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled; of many rules
 /// the first ports are taken. The scan's record says so. With as many waiting scans as may be, this is 120 MB at the very most.
@@ -28,61 +29,6 @@ const SAMPLED: [u16; 24] = [
 pub struct ScanPolicy {
     /// Prefixes whose addresses may be scanned whatever the model thinks of their paths.
     pub allowed_prefixes: Vec<IpNet>,
-}
-
-/// Names one command for ever; the same one may be carried out twice after a crash.
-pub type CommandId = Id;
-
-/// A transport protocol that can be probed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transport {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-impl Transport {
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        }
-    }
-}
-
-/// Ports of one address, each with what is expected: true when it is exposed.
-pub type Expected = BTreeMap<(Transport, u16), bool>;
-
-/// What one scan found at a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProbeState {
-    /// Something answers.
-    Open,
-    /// The host says that nothing listens.
-    Closed,
-    /// Silence, or a refusal on the way.
-    Filtered,
-    /// UDP: silence, which may mean either.
-    OpenFiltered,
-    /// It was not probed.
-    NotProbed,
-}
-
-impl ProbeState {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::Filtered => "filtered",
-            Self::OpenFiltered => "open|filtered",
-            Self::NotProbed => "not probed",
-        }
-    }
 }
 
 /// What a found state means beside what was expected.
@@ -262,24 +208,6 @@ fn add_ports(row: &Row, exposed: bool, expected: &mut Expected) -> bool {
         expected.extend((first..=last).map(|port| ((transport, port), exposed)));
     }
     sampled
-}
-
-/// A map with pairs as keys as a list, since JSON has no other keys than texts.
-pub(crate) mod expected_list {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::{Expected, Transport};
-
-    pub(crate) fn serialize<S: Serializer>(expected: &Expected, serializer: S) -> Result<S::Ok, S::Error> {
-        let list: Vec<(Transport, u16, bool)> =
-            expected.iter().map(|(&(transport, port), &exposed)| (transport, port, exposed)).collect();
-        list.serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expected, D::Error> {
-        let list = Vec::<(Transport, u16, bool)>::deserialize(deserializer)?;
-        Ok(list.into_iter().map(|(transport, port, exposed)| ((transport, port), exposed)).collect())
-    }
 }
 
 #[cfg(test)]

@@ -55,14 +55,19 @@ const CORE: ModuleTable = ModuleTable {
         row("model", &["event"]),
         row("exposure", &["event", "model"]),
         row("names", &["event"]),
-        row("finding", &["model", "exposure"]),
+        row("finding", &["model", "exposure", "scan"]),
         row("rule", &["model", "exposure", "names", "finding"]),
-        row("plan", &["model", "exposure", "finding"]),
-        row("trail", &["event", "finding", "plan"]),
-        row("engine", &["event", "decode", "model", "exposure", "names", "finding", "rule", "plan", "trail"]),
+        row("scan", &[]),
+        row("plan", &["model", "exposure", "finding", "scan"]),
+        row("trail", &["event", "finding", "plan", "scan"]),
+        row(
+            "engine",
+            &["event", "decode", "model", "exposure", "names", "finding", "rule", "scan", "plan", "trail"],
+        ),
         row("pace", &[]),
         row("intake", &["event", "pace"]),
         row("survey", &["event", "pace"]),
+        row("conduct", &["scan", "pace"]),
     ],
 };
 
@@ -76,9 +81,11 @@ const OSEL: ModuleTable = ModuleTable {
         row("config", &[]),
         // What several drivers need of rustls.
         row("tls", &["config"]),
+        // Requests over HTTP, for the drivers that make some.
+        row("http", &["config", "tls"]),
         row("source", &["config", "telemetry", "tls"]),
-        row("openstack", &["config", "telemetry", "tls"]),
-        row("action", &["config", "telemetry"]),
+        row("openstack", &["config", "telemetry", "tls", "http"]),
+        row("action", &["config", "telemetry", "tls", "http"]),
         row("store", &["config", "telemetry", "tls"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
         row("doctor", &["config", "telemetry", "tls", "source", "store"]),

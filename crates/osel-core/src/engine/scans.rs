@@ -15,9 +15,8 @@ use super::{Engine, Output, system_record};
 use crate::event::{self, Outcome};
 use crate::exposure::Judged;
 use crate::ids::Id;
-use crate::plan::{
-    CommandId, Expected, Place, ProbeState, ScanVerdict, Target, Transport, expected_list, wanted,
-};
+use crate::plan::{CommandId, Expected, Place, ProbeState, ScanVerdict, Target, Transport, wanted};
+use crate::scan::expected_list;
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
 

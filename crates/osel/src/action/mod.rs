@@ -3,3 +3,4 @@
 //! Actions never import each other, the sources or the store; the runtime hands them work and takes back what they saw.
 
 pub mod scan;
+pub mod scanner;
