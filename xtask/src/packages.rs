@@ -32,9 +32,12 @@ const NEEDED_BY_LAB: [Needed; 1] = [
     Needed { package: "mariadb-server", probe: Probe::Program("mariadbd") },
 ];
 
-const NEEDED: [Needed; 6] = [
+const NEEDED: [Needed; 8] = [
     // The scanner's results are compared with its own.
     Needed { package: "nmap", probe: Probe::Program("nmap") },
+    // Namespaces of the network, and the loss between them, for a testbed of the scanner.
+    Needed { package: "iproute2", probe: Probe::Program("ip") },
+    Needed { package: "nftables", probe: Probe::Program("nft") },
     // Scripts that check our results independently.
     Needed { package: "python3", probe: Probe::Program("python3") },
     // An environment for oslo.messaging; Debian has the module `venv` without what it needs.

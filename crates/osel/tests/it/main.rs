@@ -62,6 +62,7 @@ mod second_opinion;
 mod store;
 #[cfg(test)]
 mod tamper;
+mod testbed;
 #[cfg(test)]
 mod trail;
 #[cfg(test)]

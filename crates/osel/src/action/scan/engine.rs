@@ -310,6 +310,9 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
                     self.report(host, flight.probe, Ok(state));
                 }
             }
+            while let Some((probe, state)) = self.hosts[host].settled() {
+                self.report(host, probe, Ok(state));
+            }
         }
     }
 

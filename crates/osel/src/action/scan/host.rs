@@ -18,8 +18,15 @@ use super::round_trip::RoundTrip;
 use super::window::Window;
 
 /// Retries granted beyond the plan's to an address whose retries were answered: it loses packets, so silence
-/// means less there.
-const EXTRA_RETRIES: u8 = 2;
+/// means less there. Six silent tries are one chance in a million where every tenth of them is lost.
+const EXTRA_RETRIES: u8 = 5;
+/// How many open ports of one address may be missed by loss, on average over many scans of it.
+const MISSES: f64 = 0.001;
+/// The least and the most that an address is taken to lose of all tries, once it has lost any: few answers say little.
+const LOSS: (f64, f64) = (0.02, 0.5);
+/// The most silent ports of one address that wait for what else is learned of it before silence is believed: what a scan of all
+/// ports of a firewalled host needs no more of than this, and has results to show meanwhile.
+const HELD_MAX: usize = 4096;
 /// The shortest wait for a datagram's answer: a service has to work one out, which a kernel's reply to a
 /// connect does not.
 const MIN_UDP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -94,7 +101,15 @@ pub(super) struct Host {
     paused_until: Option<Instant>,
     /// Silent attempts after which the next silence is final.
     retries: u8,
+    min_retries: u8,
     max_retries: u8,
+    /// How many ports were asked for.
+    asked: u64,
+    /// Answers to first tries, and to later ones: the loss on the way.
+    answers: u64,
+    late_answers: u64,
+    /// Ports that stayed silent as often as seemed enough then, with their last attempt.
+    held: VecDeque<Probe>,
     /// Set when a local failure outlasted all tries: the next ports get only one, until one can be sent.
     local_failure_lasts: bool,
 }
@@ -116,7 +131,12 @@ impl Host {
             pace: plan.rate_per_host.map(Pace::new),
             paused_until: None,
             retries,
+            min_retries: retries,
             max_retries: if retries == 0 { 0 } else { retries + EXTRA_RETRIES },
+            asked: ports.count(),
+            answers: 0,
+            late_answers: 0,
+            held: VecDeque::new(),
             local_failure_lasts: false,
             ports,
         }
@@ -226,26 +246,59 @@ impl Host {
             self.round_trip.measure(waited);
         }
         self.window.answered();
+        self.answers += 1;
         if probe.attempt > 0 {
             let round = timeout(&self.round_trip, probe.protocol, 0);
             self.window.lost(now, now + round);
-            self.retries = self.retries.max(probe.attempt + 1).min(self.max_retries);
+            self.late_answers += 1;
+        }
+        if self.late_answers > 0 {
+            self.retries = self.retries_against_loss().max(self.min_retries).min(self.max_retries);
         }
         self.without_result -= 1;
     }
 
-    /// No answer came in time: the port's state, or nothing when it is asked again.
+    /// So many retries that hardly any port stays silent by loss alone.
+    fn retries_against_loss(&self) -> u8 {
+        let loss = (self.late_answers as f64 / self.answers as f64).clamp(LOSS.0, LOSS.1);
+        let tries = (MISSES / self.asked.max(1) as f64).ln() / loss.ln();
+        tries.ceil().clamp(1.0, f64::from(u8::MAX)) as u8 - 1
+    }
+
+    /// No answer came in time: the port's state, or nothing when it is asked again or kept for [`Self::settled`].
     pub(super) fn silent(&mut self, probe: Probe) -> Option<PortState> {
         if probe.attempt < self.retries {
             self.window.silent();
             self.again.push_back(Probe { attempt: probe.attempt + 1, ..probe });
             return None;
         }
+        if self.answers > 0 && self.max_retries > 0 {
+            self.held.push_back(probe);
+            return None;
+        }
+        Some(self.believed(probe))
+    }
+
+    /// A port whose silence is believed by now, with its state. One that was kept while less was known of the loss on the way is asked
+    /// again once nothing else is left to ask.
+    pub(super) fn settled(&mut self) -> Option<(Probe, PortState)> {
+        let is_last = self.again.is_empty() && self.next.is_none() && self.in_flight == 0;
+        while is_last || self.held.len() > HELD_MAX {
+            let probe = self.held.pop_front()?;
+            if probe.attempt >= self.retries {
+                return Some((probe, self.believed(probe)));
+            }
+            self.again.push_back(Probe { attempt: probe.attempt + 1, ..probe });
+        }
+        None
+    }
+
+    fn believed(&mut self, probe: Probe) -> PortState {
         self.without_result -= 1;
-        Some(match probe.protocol {
+        match probe.protocol {
             Protocol::Tcp => PortState::Filtered,
             Protocol::Udp => PortState::OpenFiltered,
-        })
+        }
     }
 
     /// The probe met itself or another of ours: the port's state, or nothing when it is asked again.
@@ -281,6 +334,7 @@ impl Host {
         self.ports = PortSpec::new();
         self.lanes = Vec::new();
         self.again = VecDeque::new();
+        self.held = VecDeque::new();
     }
 }
 
@@ -343,18 +397,44 @@ mod tests {
     }
 
     #[test]
-    fn an_answered_retry_earns_the_address_more_retries_up_to_a_bound() {
-        let mut host = host("1-9");
+    fn what_an_address_loses_decides_how_often_its_silence_is_asked_again() {
+        let retries = |answers: u32, late: u32| {
+            let mut host = host("1-100");
+            let probe = host.next_probe().unwrap();
+            for number in 0..answers {
+                let attempt = u8::from(number < late);
+                host.answered(Probe { attempt, ..probe }, MILLISECOND, Instant::now());
+            }
+            host.retries
+        };
+        assert_eq!(retries(60, 0), 1, "nothing was lost");
+        assert_eq!([retries(60, 1), retries(60, 5), retries(60, 30)], [2, 4, 6], "up to a bound");
+    }
+
+    #[test]
+    fn silence_that_was_believed_too_early_is_asked_again_at_the_end() {
+        let mut host = host("1-3");
         let now = Instant::now();
-        let mut probe = host.next_probe().unwrap();
-        for attempt in 1..=3 {
-            probe.attempt = attempt;
-            host.answered(probe, MILLISECOND, now);
-        }
-        probe.attempt = 2;
-        assert_eq!(host.silent(probe), None);
-        probe.attempt = 3;
-        assert_eq!(host.silent(probe), Some(PortState::Filtered));
+        let probes: Vec<_> = (0..3).map(|slot| send(&mut host, slot, now)).collect();
+        probes.iter().for_each(|_| host.waits_no_longer());
+        host.answered(probes[0], MILLISECOND, now);
+        let silent = Probe { attempt: 1, ..probes[1] };
+        assert_eq!((host.silent(silent), host.settled()), (None, Some((silent, PortState::Filtered))));
+        assert!(!host.is_finished());
+
+        let mut host = self::host("1-3");
+        let probes: Vec<_> = (0..3).map(|slot| send(&mut host, slot, now)).collect();
+        host.answered(probes[0], MILLISECOND, now);
+        assert_eq!(host.silent(silent), None);
+        assert_eq!(host.settled(), None, "others are still out");
+        host.answered(Probe { attempt: 1, ..probes[2] }, MILLISECOND, now);
+        probes.iter().for_each(|_| host.waits_no_longer());
+        assert_eq!(host.settled(), None);
+        let again = host.next_probe().unwrap();
+        assert_eq!((again.port, again.attempt), (silent.port, 2), "the address loses packets");
+        assert_eq!(host.silent(Probe { attempt: host.retries, ..again }), None);
+        assert_eq!(host.settled().map(|(probe, _)| probe.port), Some(silent.port));
+        assert!(host.is_finished());
     }
 
     #[test]

@@ -1,0 +1,141 @@
+//! The built-in scanner over a slow and lossy way, beside nmap: two network namespaces of the kernel's own, with real sockets in both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// Hosts, each with the ports that it listens on.
+type Hosts = BTreeMap<String, BTreeSet<u16>>;
+/// Ports that are open.
+type Open = BTreeSet<(String, u16)>;
+
+/// What may be lost with each step of a linear congruence (Knuth's numbers): enough for ports that look like chance.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+/// Two namespaces; they go with it.
+struct Testbed {
+    child: Child,
+    /// Its end is the end of the testbed.
+    stdin: Option<ChildStdin>,
+    namespace: String,
+}
+
+impl Testbed {
+    fn start(plan: &Value) -> Self {
+        let mut child = Command::new("python3")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/testbed.py"))
+            .arg(plan.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut namespace = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut namespace).unwrap();
+        assert!(!namespace.is_empty(), "a testbed needs root, `ip` and `nft`");
+        Self { stdin: child.stdin.take(), child, namespace: namespace.trim().to_owned() }
+    }
+
+    /// What a program prints that runs beside the hosts.
+    fn output(&self, program: &str, arguments: &[&str]) -> String {
+        let output = Command::new("ip")
+            .args(["netns", "exec", &self.namespace, program])
+            .args(arguments)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{program}: {}", output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What `osel scan` prints of these hosts, a line for each port.
+    fn osel(&self, hosts: &[&str], ports: &str) -> Vec<Value> {
+        // The rates of the daemon.
+        let arguments = ["scan", "-o", "json", "--rate", "500", "--rate-per-host", "100", "-p", ports];
+        let printed = self.output(env!("CARGO_BIN_EXE_osel"), &[&arguments[..], hosts].concat());
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What nmap says is open.
+    fn nmap(&self, hosts: &[&str], ports: &str) -> Open {
+        let arguments = ["-sT", "-Pn", "-n", "--max-rate", "500", "-oG", "-", "-p", ports];
+        let printed = self.output("nmap", &[&arguments[..], hosts].concat());
+        let of_line = |line: &str| {
+            let (host, ports) = line.strip_prefix("Host: ")?.split_once("Ports: ")?;
+            let host = host.split_whitespace().next()?.to_owned();
+            let is_open = |port: &str| Some(port.trim().split_once("/open/")?.0.parse::<u16>().unwrap());
+            let open = ports.split(',').filter_map(is_open).collect::<Vec<_>>();
+            Some(open.into_iter().map(move |port| (host.clone(), port)))
+        };
+        printed.lines().filter_map(of_line).flatten().collect()
+    }
+}
+
+impl Drop for Testbed {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+fn in_state<'a>(lines: &'a [Value], state: &'a str) -> impl Iterator<Item = (String, u16)> + 'a {
+    let of =
+        |line: &Value| (line["address"].as_str().unwrap().to_owned(), line["port"].as_u64().unwrap() as u16);
+    lines.iter().filter(move |line| line["state"] == state).map(of)
+}
+
+/// Eight hosts behind a way that takes between 1 and 50 ms in each direction and loses this much in each.
+fn finds_all_open_ports(loss_percent: u32) {
+    const ASKED: u16 = 100;
+    let mut state = u64::from(loss_percent) + 1;
+    let mut hosts = Hosts::new();
+    for number in 1..=8 {
+        let ports = (0..10).map(|_| 1 + (next(&mut state) % u64::from(ASKED)) as u16).collect();
+        hosts.insert(format!("10.77.1.{number}"), ports);
+    }
+    let plan =
+        json!({"hosts": hosts, "loss_percent": loss_percent, "delay_ms": [1, 50], "seed": loss_percent});
+    let testbed = Testbed::start(&plan);
+    let names: Vec<&str> = hosts.keys().map(String::as_str).collect();
+    let ports = format!("1-{ASKED}");
+    let lines = testbed.osel(&names, &ports);
+    let open: Open = in_state(&lines, "open").collect();
+    let listening: Open =
+        hosts.iter().flat_map(|(host, ports)| ports.iter().map(|port| (host.clone(), *port))).collect();
+    assert_eq!(open, listening);
+    let missed: Vec<_> = testbed.nmap(&names, &ports).difference(&open).cloned().collect();
+    assert!(missed.is_empty(), "only nmap found {missed:?}");
+    // A host that answers at all refuses what it does not listen on.
+    assert_eq!(in_state(&lines, "closed").count(), names.len() * usize::from(ASKED) - listening.len());
+}
+
+#[test]
+fn all_open_ports_are_found_over_a_slow_way() {
+    finds_all_open_ports(0);
+}
+
+#[test]
+fn all_open_ports_are_found_where_one_packet_of_a_hundred_is_lost() {
+    finds_all_open_ports(1);
+}
+
+#[test]
+fn all_open_ports_are_found_where_five_packets_of_a_hundred_are_lost() {
+    finds_all_open_ports(5);
+}
+
+#[test]
+fn what_a_firewall_drops_is_filtered_and_what_it_lets_through_is_found() {
+    let plan = json!({"silent": {"10.77.1.1": [25, 443]}, "loss_percent": 5, "delay_ms": [1, 20], "seed": 9});
+    let testbed = Testbed::start(&plan);
+    let lines = testbed.osel(&["10.77.1.1"], "20-60,443");
+    let ports = |state| in_state(&lines, state).map(|(_, port)| port).collect::<Vec<_>>();
+    let mut open = ports("open");
+    open.sort_unstable();
+    assert_eq!(open, [25, 443]);
+    assert_eq!(ports("filtered").len(), 40);
+}
