@@ -24,6 +24,12 @@ const SILENT_PORTS: &str = "1-100";
 /// Ports most of which drop, beside some that answer.
 const MIXED_PORTS: &str = "1-1000";
 const LOOPBACK: &str = "127.0.0.1";
+/// 4,096 addresses, each with 20 ports, of which four listen.
+const MANY: &str = "127.1.0.0/20";
+const MANY_PORTS: &str = "21-25,80-84,108-112,443-447";
+const MANY_OPEN: usize = 4 * 4096;
+/// Runs over them.
+const MANY_RUNS: usize = 3;
 /// The address of the namespace that is scanned through a pair of virtual interfaces (RFC 5737).
 const SCANNED: &str = "192.0.2.2";
 const SCANNING: &str = "192.0.2.1";
@@ -58,13 +64,13 @@ fn bare_loop(address: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Listens until the standard input ends.
+/// Listens until the standard input ends, and lets go of whoever comes: a queue that fills up would drop.
 fn listen(address: &str) -> ExitCode {
-    let listeners: Vec<_> = LISTENING
-        .iter()
-        .map(|&port| TcpListener::bind((address, port)).expect("a namespace of our own"))
-        .collect();
-    println!("{}", listeners.len());
+    for port in LISTENING {
+        let listener = TcpListener::bind((address, port)).expect("a namespace of our own");
+        std::thread::spawn(move || listener.incoming().for_each(drop));
+    }
+    println!("{}", LISTENING.len());
     let _ = std::io::stdin().read_line(&mut String::new());
     ExitCode::SUCCESS
 }
@@ -77,7 +83,7 @@ fn bench() -> Result<bool, String> {
     let scanner = Namespace::new("a")?;
     let scanned = Namespace::new("b")?;
     scanner.connect(&scanned)?;
-    let _local = scanner.listener(LOOPBACK)?;
+    let local = scanner.listener(LOOPBACK)?;
     let mut reached = true;
 
     println!("loopback, {ALL_PORTS}, median of {LOOPBACK_RUNS}");
@@ -93,6 +99,9 @@ fn bench() -> Result<bool, String> {
     reached &= goal("against the bare loop", median(&bare) / median(&osel), 0.6);
     reached &= same(&nmap, &osel, 65_535)?;
 
+    drop(local);
+    reached &= many(&scanner)?;
+
     scanned.firewall("tcp dport 1-65535 drop")?;
     reached &= dropping(&scanner, "every port drops", SILENT_PORTS, 100)?;
     let _listener = scanned.listener(SCANNED)?;
@@ -100,6 +109,20 @@ fn bench() -> Result<bool, String> {
     scanned.firewall(&format!("tcp dport {{ {} }} accept\ntcp dport 1-65535 drop", allowed.join(", ")))?;
     reached &= dropping(&scanner, "10 ports answer, the others drop", MIXED_PORTS, 1000)?;
     Ok(reached)
+}
+
+fn many(scanner: &Namespace) -> Result<bool, String> {
+    println!("\nloopback, {MANY}, {MANY_PORTS}, median of {MANY_RUNS}");
+    let _everywhere = scanner.listener("0.0.0.0")?;
+    let [nmap, osel] =
+        interleaved(MANY_RUNS, [&|| nmap(scanner, MANY_PORTS, MANY), &|| osel(scanner, MANY_PORTS, MANY)])?;
+    show("nmap -sT -Pn -n", &nmap);
+    show("osel scan", &osel);
+    let open =
+        |runs: &[Run], mark: &str| runs.iter().all(|(_, text)| text.matches(mark).count() == MANY_OPEN);
+    let same = open(&nmap, "<state state=\"open\"") && open(&osel, "\"state\":\"open\"");
+    println!("  {MANY_OPEN} open ports in each run: {}", if same { "yes" } else { "NO" });
+    Ok(goal("against nmap", median(&nmap) / median(&osel), 1.5) & same)
 }
 
 fn dropping(scanner: &Namespace, what: &str, ports: &str, count: usize) -> Result<bool, String> {
