@@ -6,6 +6,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::builtin::{Builtin, ScanRates};
+use super::nessus::Nessus;
 use super::scanner::Scanner;
 use crate::config::{ScannerConfig, ScannerKind};
 
@@ -32,9 +33,16 @@ pub fn build(
     now: ConfigNow,
     rates: ScanRates,
 ) -> Result<Box<dyn Scanner>, BuildError> {
-    // Of the built-in one, nothing but the rates of `[scan]` can be set.
-    drop(now);
     Ok(match &config.kind {
+        // Of the built-in one, nothing but the rates of `[scan]` can be set.
         ScannerKind::Builtin => Box::new(Builtin::new(rates, config.running_max)),
+        ScannerKind::Nessus(first) | ScannerKind::Tenable(first) => {
+            let first = first.clone();
+            Box::new(Nessus::new(Arc::new(move || match now().kind {
+                ScannerKind::Nessus(config) | ScannerKind::Tenable(config) => *config,
+                // It has become something else, which the next start makes of it.
+                _ => *first.clone(),
+            })))
+        }
     })
 }

@@ -2,17 +2,21 @@
 
 use super::super::keys;
 use super::super::section::Section;
-use super::builtin;
+use super::{builtin, nessus, tenable};
 
 /// What a scanner is, with what only scanners of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScannerKind {
     /// The scanner that osel has in itself.
     Builtin,
+    /// Nessus.
+    Nessus(Box<nessus::NessusConfig>),
+    /// Tenable Vulnerability Management.
+    Tenable(Box<nessus::NessusConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[builtin::TYPE];
+const TYPES: &[Type] = &[builtin::TYPE, nessus::TYPE, tenable::TYPE];
 
 /// A type of scanner, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -61,6 +65,8 @@ impl ScannerKind {
     fn of_type(&self) -> &'static Type {
         match self {
             Self::Builtin => &builtin::TYPE,
+            Self::Nessus(_) => &nessus::TYPE,
+            Self::Tenable(_) => &tenable::TYPE,
         }
     }
 }

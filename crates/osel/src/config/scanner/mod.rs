@@ -5,9 +5,12 @@
 
 mod builtin;
 mod kind;
+mod nessus;
 mod table;
+mod tenable;
 
 pub(super) use kind::types;
 pub use kind::{Abilities, ScannerKind};
+pub use nessus::{CoveredPorts, NessusConfig, NessusLogin, NessusProduct};
 pub use table::ScannerConfig;
 pub(super) use table::scanners;

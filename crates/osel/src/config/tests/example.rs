@@ -9,6 +9,9 @@ use crate::config::scanner::types;
 /// The example with the files that it names in a directory of the test, and those files there.
 fn example(place: &Place) -> String {
     place.write("transport_url", URL.1);
+    for key in ["nessus_access_key", "nessus_secret_key", "tenable_access_key", "tenable_secret_key"] {
+        place.write(key, "0123456789abcdef");
+    }
     for name in ["ca.pem", "client.pem", "client.key", "clouds.yaml"] {
         place.write(name, "PEM");
     }
