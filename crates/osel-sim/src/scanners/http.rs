@@ -100,7 +100,9 @@ impl<S: Service> Served<S> {
     pub fn start(service: S, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let free: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        let listener = runtime.block_on(TcpListener::bind(free))?;
+        // Whoever starts it may be within a runtime already, which none can be entered from.
+        let listener = std::net::TcpListener::bind(free)?;
+        listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let url = match tls {
             Some(_) => format!("https://localhost:{port}"),
@@ -111,7 +113,12 @@ impl<S: Service> Served<S> {
         let (stop, stopped) = oneshot::channel();
         let server = Server { inner: Arc::clone(&inner), tls: tls.map(Into::into) };
         let thread = std::thread::Builder::new().name("simulated-scanner".to_owned()).spawn(move || {
-            runtime.block_on(server.serve(listener, stopped));
+            runtime.block_on(async {
+                // It only fails in a thread without a runtime.
+                if let Ok(listener) = TcpListener::from_std(listener) {
+                    server.serve(listener, stopped).await;
+                }
+            });
             runtime.shutdown_background();
         })?;
         Ok(Self { url, inner, stop: Some(stop), thread: Some(thread) })

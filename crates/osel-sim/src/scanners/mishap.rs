@@ -140,9 +140,10 @@ impl Sent {
         Self { length: Some(bytes.len() as u64), left: bytes, how: How::Whole }
     }
 
-    pub(super) fn cut(bytes: Bytes) -> Self {
+    pub(super) fn cut(mut bytes: Bytes) -> Self {
         let length = Some(bytes.len() as u64);
-        Self { left: bytes.slice(..bytes.len() / 2), length, how: How::Cut { is_flushed: false } }
+        bytes.truncate(bytes.len() / 2);
+        Self { left: bytes, length, how: How::Cut { is_flushed: false } }
     }
 
     pub(super) fn drip(bytes: Bytes, pause: Duration) -> Self {

@@ -2,6 +2,7 @@
 
 mod example;
 mod good;
+mod nessus;
 mod openstack;
 mod problems;
 mod scanner;
