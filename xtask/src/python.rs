@@ -13,11 +13,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{self, say};
 
-/// The pins: the environment, and a release of oslo.messaging that still sent tokens, laid beside it.
-const PINS: [&str; 2] =
-    ["crates/osel/tests/python/requirements.txt", "crates/osel/tests/python/requirements-zed.txt"];
-/// Where the older release lies inside of the environment.
-const ZED: &str = "zed";
+/// The pins: the environment, and what is laid beside it in a folder of its own: a release of oslo.messaging that still sent tokens, and
+/// clients of scanners.
+const PINS: [(&str, Option<&str>); 3] = [
+    ("crates/osel/tests/python/requirements.txt", None),
+    ("crates/osel/tests/python/requirements-zed.txt", Some("zed")),
+    ("crates/osel/tests/python/requirements-tenable.txt", Some("tenable")),
+];
 /// Written last: the pins by which the environment was made.
 const STAMP: &str = "stamp";
 /// Some fifty packages, over a slow network.
@@ -25,8 +27,10 @@ const PYTHON_LIMIT: Duration = Duration::from_mins(10);
 
 /// Makes the tests' environment unless it is there; says so where that is impossible, and leaves it to the tests to fail.
 pub(crate) fn install(root: &Path) -> Result<()> {
-    let [current, zed] = PINS.map(|path| root.join(path));
-    if let Err(error) = environment("test-python", &[(&current, None), (&zed, Some(ZED))]) {
+    let pins = PINS.map(|(path, beside)| (root.join(path), beside));
+    let pins: Vec<(&Path, Option<&str>)> =
+        pins.iter().map(|(path, beside)| (path.as_path(), *beside)).collect();
+    if let Err(error) = environment("test-python", &pins) {
         say(&format!("no Python environment with oslo.messaging: {error:#}; tests that need it fail"));
     }
     Ok(())

@@ -8,6 +8,7 @@
 //!   shapes of a release, and the truth beside them. [`schedule`] does to its messages what a bus may do.
 //! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
 //! - [`api`] serves a cloud as Keystone and Neutron would, and fails as they do.
+//! - [`scanners`] are vulnerability scanners that take orders, work at them and answer, and fail as they do.
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
@@ -28,4 +29,5 @@ pub mod judge;
 mod listener;
 pub mod paths;
 pub mod random;
+pub mod scanners;
 pub mod schedule;

@@ -2,8 +2,10 @@
 
 mod example;
 mod good;
+mod nessus;
 mod openstack;
 mod problems;
+mod scanner;
 mod secrets;
 mod store;
 mod url;

@@ -33,5 +33,5 @@ pub use ground::{free_port, until};
 pub use node::{Node, Options, Tls};
 pub use postgres::{Postgres, give};
 pub use proxy::Proxy;
-pub use publisher::{Notification, Publisher, PublisherOptions, Release, python};
+pub use publisher::{Notification, Publisher, PublisherOptions, Release, beside, python};
 pub use run::Disk;

@@ -17,8 +17,11 @@ use super::node::Node;
 /// How long a publisher may take for one order, on a busy machine with a broker that starts again.
 const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 /// The pins by which the environment must have been made.
-const PINS: &str =
-    concat!(include_str!("../../python/requirements.txt"), include_str!("../../python/requirements-zed.txt"));
+const PINS: &str = concat!(
+    include_str!("../../python/requirements.txt"),
+    include_str!("../../python/requirements-zed.txt"),
+    include_str!("../../python/requirements-tenable.txt"),
+);
 
 /// Which oslo.messaging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +214,11 @@ impl PublisherOptions {
 /// The interpreter of the environment, for other programs of the tests.
 pub fn python() -> PathBuf {
     environment().join("bin/python")
+}
+
+/// The same, and the folder of what is laid beside the environment under that name.
+pub fn beside(name: &str) -> (PathBuf, PathBuf) {
+    (python(), environment().join(name))
 }
 
 /// The Python environment, which must have been made by the present pins.
