@@ -6,6 +6,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::builtin::{Builtin, ScanRates};
+use super::gmp::Gmp;
 use super::nessus::Nessus;
 use super::scanner::Scanner;
 use crate::config::{ScannerConfig, ScannerKind};
@@ -44,5 +45,6 @@ pub fn build(
                 _ => *first.clone(),
             })))
         }
+        ScannerKind::Gmp(_) => Box::new(Gmp::new(now)),
     })
 }

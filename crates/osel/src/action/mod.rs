@@ -4,6 +4,7 @@
 
 pub mod build;
 pub mod builtin;
+pub mod gmp;
 pub mod nessus;
 pub mod scan;
 pub mod scanner;

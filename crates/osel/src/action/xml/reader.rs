@@ -109,6 +109,24 @@ impl<R: BufRead> Xml<R> {
         Ok(None)
     }
 
+    /// As [`Self::child`], with the text that was passed over added to `text`: of an element that has both.
+    ///
+    /// # Errors
+    ///
+    /// If the document cannot be read, or the text is longer than one piece may be.
+    pub fn child_and_text(
+        &mut self,
+        parent: &Element,
+        text: &mut String,
+    ) -> Result<Option<Element>, XmlError> {
+        while self.is_open(parent) {
+            if let Step::Element(child) = self.step(parent.depth + 1, Some(text))? {
+                return Ok(Some(child));
+            }
+        }
+        Ok(None)
+    }
+
     /// The text directly within `element`, as far as it has not been read, without white space around it. The element has ended then.
     ///
     /// # Errors

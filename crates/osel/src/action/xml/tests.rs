@@ -251,3 +251,18 @@ fn an_error_says_where() {
     assert!(told.starts_with("XML at byte "), "{told}");
     assert!(told.contains("/x/y`: refers to the entity `z`, which is unknown"), "{told}");
 }
+
+#[test]
+fn an_element_may_have_text_and_children() {
+    let mut xml =
+        Xml::new(&b"<root><port>22/tcp<host>a</host> &amp; more<x>y</x></port><port/></root>"[..], SMALL);
+    let root = xml.root(&["root"]).unwrap();
+    let port = xml.child(&root).unwrap().unwrap();
+    let (mut text, mut names) = (String::new(), Vec::new());
+    while let Some(child) = xml.child_and_text(&port, &mut text).unwrap() {
+        names.push((child.name().to_owned(), xml.text(&child).unwrap()));
+    }
+    assert_eq!(text, "22/tcp & more");
+    assert_eq!(names, [("host".to_owned(), "a".to_owned()), ("x".to_owned(), "y".to_owned())]);
+    assert_eq!(xml.child(&root).unwrap().unwrap().name(), "port");
+}

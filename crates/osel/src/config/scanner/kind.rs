@@ -2,7 +2,7 @@
 
 use super::super::keys;
 use super::super::section::Section;
-use super::{builtin, nessus, tenable};
+use super::{builtin, gmp, nessus, tenable};
 
 /// What a scanner is, with what only scanners of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +13,12 @@ pub enum ScannerKind {
     Nessus(Box<nessus::NessusConfig>),
     /// Tenable Vulnerability Management.
     Tenable(Box<nessus::NessusConfig>),
+    /// Greenbone, by the protocol of its manager.
+    Gmp(Box<gmp::GmpConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[builtin::TYPE, nessus::TYPE, tenable::TYPE];
+const TYPES: &[Type] = &[builtin::TYPE, nessus::TYPE, tenable::TYPE, gmp::TYPE];
 
 /// A type of scanner, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -67,6 +69,7 @@ impl ScannerKind {
             Self::Builtin => &builtin::TYPE,
             Self::Nessus(_) => &nessus::TYPE,
             Self::Tenable(_) => &tenable::TYPE,
+            Self::Gmp(_) => &gmp::TYPE,
         }
     }
 }

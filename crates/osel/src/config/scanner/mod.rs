@@ -4,11 +4,13 @@
 //! have in common. What a scanner is asked, and when, stands elsewhere.
 
 mod builtin;
+mod gmp;
 mod kind;
 mod nessus;
 mod table;
 mod tenable;
 
+pub use gmp::{GmpAddress, GmpConfig};
 pub(super) use kind::types;
 pub use kind::{Abilities, ScannerKind};
 pub use nessus::{CoveredPorts, NessusConfig, NessusLogin, NessusProduct};

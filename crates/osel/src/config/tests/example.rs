@@ -12,6 +12,7 @@ fn example(place: &Place) -> String {
     for key in ["nessus_access_key", "nessus_secret_key", "tenable_access_key", "tenable_secret_key"] {
         place.write(key, "0123456789abcdef");
     }
+    place.write("gmp_password", "secret");
     for name in ["ca.pem", "client.pem", "client.key", "clouds.yaml"] {
         place.write(name, "PEM");
     }
