@@ -11,6 +11,7 @@
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
+//! - [`scanners`] are scanning services of others, with hosts by a table.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.
@@ -28,4 +29,5 @@ pub mod judge;
 mod listener;
 pub mod paths;
 pub mod random;
+pub mod scanners;
 pub mod schedule;
