@@ -4,3 +4,4 @@
 
 pub mod scan;
 pub mod scanner;
+pub mod xml;
