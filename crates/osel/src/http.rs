@@ -192,6 +192,11 @@ impl Http {
         Self { proxy, ..self }
     }
 
+    /// The same with another time for the head of an answer and each further piece.
+    pub fn within(self, time: Duration) -> Self {
+        Self { answer_time: time.min(ANSWER_TIME_MAX), ..self }
+    }
+
     /// Sends a request; what is said and accepted is JSON unless `headers` say otherwise. A connection that was kept too long is replaced;
     /// what was sent over a new one is not sent again.
     ///

@@ -85,6 +85,9 @@ impl Proxy {
 }
 
 /// A user and a password as a header has them; it is not shown in logs.
+///
+/// # Panics
+/// Never: base64 has no characters that a header cannot have.
 pub fn basic(user: &str, password: &str) -> HeaderValue {
     let both = Zeroizing::new(format!("{user}:{password}"));
     let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both.as_bytes())))

@@ -5,9 +5,11 @@
 
 mod builtin;
 mod kind;
+mod qualys;
 mod table;
 
 pub(super) use kind::types;
 pub use kind::{Abilities, ScannerKind};
+pub use qualys::{QualysAppliance, QualysConfig, QualysProfile, QualysProxy, QualysVersions};
 pub use table::ScannerConfig;
 pub(super) use table::scanners;

@@ -9,7 +9,16 @@ use crate::config::scanner::types;
 /// The example with the files that it names in a directory of the test, and those files there.
 fn example(place: &Place) -> String {
     place.write("transport_url", URL.1);
-    for name in ["ca.pem", "client.pem", "client.key", "clouds.yaml"] {
+    for name in [
+        "ca.pem",
+        "client.pem",
+        "client.key",
+        "clouds.yaml",
+        "qualys-user",
+        "qualys-password",
+        "proxy-user",
+        "proxy-password",
+    ] {
         place.write(name, "PEM");
     }
     keys::example().replace("/etc/osel", place.0.to_str().unwrap())
