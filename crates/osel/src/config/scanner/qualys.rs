@@ -394,6 +394,10 @@ fn proxy(section: &mut Section<'_>) -> Option<Option<QualysProxy>> {
     });
     let has_user = reference::is_given(section, "proxy_user");
     let has_password = reference::is_given(section, "proxy_password");
+    if !has_user && !has_password {
+        // Nobody gave them; they are keys all the same.
+        let _ = (section.take("proxy_user"), section.take("proxy_password"));
+    }
     let login = if has_user || has_password {
         let user =
             reference::secret_if(|_| false, section, "proxy_user", "`proxy_password` is that of a user");
