@@ -77,8 +77,8 @@ impl Answer {
     }
 
     /// The same with a header.
-    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.headers.push((name, value.to_string()));
+    pub(super) fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
         self
     }
 }

@@ -11,8 +11,16 @@ use super::results;
 use super::scans::warning;
 use super::state::{Given, State};
 
-/// The hosts that a list shows, each with its id; and the id behind them, where there are more.
-fn shown(state: &State, request: &Request) -> Result<(Vec<(u64, IpAddr)>, usize, Option<u64>), Refusal> {
+/// The hosts that a list shows.
+struct Shown {
+    /// Each with its id.
+    hosts: Vec<(u64, IpAddr)>,
+    page_max: usize,
+    /// The id behind them, where there are more.
+    next: Option<u64>,
+}
+
+fn shown(state: &State, request: &Request) -> Result<Shown, Refusal> {
     if request.action() != "list" {
         return Err(Refusal::invalid("action"));
     }
@@ -31,12 +39,12 @@ fn shown(state: &State, request: &Request) -> Result<(Vec<(u64, IpAddr)>, usize,
     let numbered = (1..).zip(known).filter(|&(id, address)| id >= start && is_asked(address));
     let mut hosts: Vec<_> = numbered.take(page_max + 1).collect();
     let next = if hosts.len() > page_max { hosts.pop().map(|(id, _)| id) } else { None };
-    Ok((hosts, page_max, next))
+    Ok(Shown { hosts, page_max, next })
 }
 
 /// `asset/host/`.
 pub(super) fn list(state: &mut State, request: &Request) -> Given {
-    let (hosts, page_max, next) = shown(state, request)?;
+    let Shown { hosts, page_max, next } = shown(state, request)?;
     let now = state.now_text();
     let mut response = format!("    <DATETIME>{now}</DATETIME>\n    <HOST_LIST>\n");
     for (id, address) in hosts {
@@ -56,7 +64,7 @@ pub(super) fn list(state: &mut State, request: &Request) -> Given {
 
 /// `asset/host/vm/detection/`.
 pub(super) fn detections(state: &mut State, request: &Request) -> Given {
-    let (hosts, page_max, next) = shown(state, request)?;
+    let Shown { hosts, page_max, next } = shown(state, request)?;
     let now = state.now_text();
     let mut response = format!("    <DATETIME>{now}</DATETIME>\n    <HOST_LIST>\n");
     for (id, address) in hosts {

@@ -88,7 +88,7 @@ fn hosts() -> BTreeMap<IpAddr, Host> {
         port: None,
         cves: "",
         cvss: "",
-        ..weakness.clone()
+        ..weakness
     };
     let mut one = Host::with_tcp(&[22, 443]);
     one.ports[0].service = "ssh";
