@@ -49,6 +49,8 @@ def main():
     found["paused"] = str(second.status)
     second.resume(client)
     found["resumed"] = str(second.status)
+    # It compares the state with texts, and has put an element there itself.
+    second.status = str(second.status)
     second.cancel(client)
     found["cancelled"] = str(second.status)
 
