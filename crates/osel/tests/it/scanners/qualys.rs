@@ -81,15 +81,8 @@ fn hosts() -> BTreeMap<IpAddr, Host> {
         cvss: "8.1 (AV:N/AC:H)",
         results: "Certificate #0",
     };
-    let potential = Weakness {
-        qid: 11,
-        kind: Kind::Practice,
-        severity: 2,
-        port: None,
-        cves: "",
-        cvss: "",
-        ..weakness
-    };
+    let potential =
+        Weakness { qid: 11, kind: Kind::Practice, severity: 2, port: None, cves: "", cvss: "", ..weakness };
     let mut one = Host::with_tcp(&[22, 443]);
     one.ports[0].service = "ssh";
     one.ports.push(Port { transport: Transport::Udp, port: 53, service: "named udp" });
