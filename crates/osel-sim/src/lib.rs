@@ -12,7 +12,6 @@
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
-//! - [`scanners`] are the services that scan, simulated: Greenbone.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.

@@ -1,6 +1,9 @@
 //! Requests over HTTP: what is sent and what comes back, within bounds. Redirects are not followed: a token goes to whom it was given for.
 //!
-//! Nothing is known here of whom is asked: OpenStack's API, or a scanner's. There are no proxies yet.
+//! Nothing is known here of whom is asked: OpenStack's API, or a scanner's. A proxy is used where one is given, and never taken from the
+//! environment.
+
+mod proxy;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,14 +14,18 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{
+    ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
+};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+pub use self::proxy::{Proxy, basic};
 use crate::config::TlsConfig;
 use crate::tls::{self, TrustError};
 
@@ -47,6 +54,19 @@ pub enum HttpError {
     /// Nothing can be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// It is no URL of a proxy.
+    #[error("`{0}` is not the URL of a proxy: write `http://HOST:PORT`")]
+    Proxy(String),
+    /// The proxy does not lead to the server.
+    #[error("the proxy `{proxy}` does not lead to `{server}`: it answers {status}")]
+    NoTunnel {
+        /// The proxy.
+        proxy: String,
+        /// The server.
+        server: String,
+        /// What it answers.
+        status: StatusCode,
+    },
     /// The server's certificate does not convince.
     #[error("no trust with `{0}`")]
     Untrusted(String, #[source] io::Error),
@@ -141,6 +161,7 @@ impl Idle {
 /// waited for, since whoever asks may be the one that reads it.
 pub struct Http {
     trust: Option<Trust>,
+    proxy: Option<Proxy>,
     answer_time: Duration,
     idle: Idle,
 }
@@ -163,7 +184,17 @@ impl Http {
     /// Without a trust only `http` can be spoken.
     pub fn new(trust: Option<Trust>) -> Self {
         let answer_time = trust.as_ref().map_or(ANSWER_TIME, |trust| trust.answer_time);
-        Self { trust, answer_time, idle: Idle::default() }
+        Self { trust, proxy: None, answer_time, idle: Idle::default() }
+    }
+
+    /// The same over a proxy, where there is one.
+    pub fn over(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// The same with another time for the head of an answer and each further piece.
+    pub fn within(self, time: Duration) -> Self {
+        Self { answer_time: time.min(ANSWER_TIME_MAX), ..self }
     }
 
     /// Sends a request; what is said and accepted is JSON unless `headers` say otherwise. A connection that was kept too long is replaced;
@@ -180,10 +211,15 @@ impl Http {
     ) -> Result<Answer, HttpError> {
         let (server, uri) = Server::of(url)?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        // A proxy has to be told whom a request is for, unless it is a mere tunnel.
+        let proxy = self.proxy.as_ref().filter(|_| !server.is_tls);
+        let target =
+            proxy.map_or_else(|| path.to_owned(), |_| format!("http://{}{path}", server.authority()));
+        let login = proxy.and_then(|proxy| proxy.login().cloned());
         let request = || {
             let mut request = Request::builder()
                 .method(method.clone())
-                .uri(path)
+                .uri(&target)
                 .header(HOST, server.authority())
                 .header(USER_AGENT, concat!("osel/", env!("CARGO_PKG_VERSION")));
             let has = |wanted: &HeaderName| headers.iter().any(|(name, _)| name == wanted);
@@ -195,6 +231,9 @@ impl Http {
             }
             for (name, value) in headers {
                 request = request.header(name, value);
+            }
+            if let Some(login) = &login {
+                request = request.header(PROXY_AUTHORIZATION, login);
             }
             request.body(Full::new(body.clone().unwrap_or_default()))
         };
@@ -241,12 +280,22 @@ impl Http {
     }
 
     async fn connected(&self, server: &Server) -> Result<SendRequest<Full<Bytes>>, HttpError> {
-        let unreachable = |error| HttpError::Unreachable(server.authority(), error);
-        let stream = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(unreachable)?;
+        let first = self.proxy.as_ref().map_or(server, Proxy::server);
+        let unreachable = |error| HttpError::Unreachable(first.authority(), error);
+        let stream = TcpStream::connect((first.host.as_str(), first.port)).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
-        if !server.is_tls {
-            return spoken(server, TokioIo::new(stream)).await;
+        match &self.proxy {
+            _ if !server.is_tls => spoken(server, TokioIo::new(stream)).await,
+            None => self.secured(server, stream).await,
+            Some(proxy) => self.secured(server, proxy.tunnel(stream, server).await?).await,
         }
+    }
+
+    /// HTTP over TLS over a stream.
+    async fn secured<S>(&self, server: &Server, stream: S) -> Result<SendRequest<Full<Bytes>>, HttpError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Some(trust) = &self.trust else { return Err(TrustError::NoRoots.into()) };
         let name = tls::server_name(&trust.files, &server.host)?;
         let untrusted =
@@ -311,8 +360,16 @@ impl Answer {
     ///
     /// # Errors
     /// When it breaks off, does not come in time, or has more than so many bytes.
-    pub async fn whole(mut self, bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+    pub async fn whole(self, bytes_max: usize) -> Result<Vec<u8>, HttpError> {
         let time = self.answer_time;
+        self.whole_within(bytes_max, time).await
+    }
+
+    /// The same of a body that may take longer as a whole, though no piece of it may.
+    ///
+    /// # Errors
+    /// When it breaks off, does not come in time, or has more than so many bytes.
+    pub async fn whole_within(mut self, bytes_max: usize, time: Duration) -> Result<Vec<u8>, HttpError> {
         let whole = timeout(time, self.all(bytes_max)).await;
         whole.unwrap_or_else(|_| Err(HttpError::Slow(self.server.authority())))
     }

@@ -7,5 +7,6 @@ pub mod gmp;
 pub mod http;
 mod mishap;
 pub mod nessus;
+pub mod qualys;
 
 pub use mishap::{Mishap, Reply, What};

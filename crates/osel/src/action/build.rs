@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::builtin::{Builtin, ScanRates};
 use super::gmp::Gmp;
 use super::nessus::Nessus;
+use super::qualys::Qualys;
 use super::scanner::Scanner;
 use crate::config::{ScannerConfig, ScannerKind};
 
@@ -46,5 +47,6 @@ pub fn build(
             })))
         }
         ScannerKind::Gmp(_) => Box::new(Gmp::new(now)),
+        ScannerKind::Qualys(first) => Box::new(Qualys::new(config.name.clone(), (**first).clone(), now)),
     })
 }

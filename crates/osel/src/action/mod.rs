@@ -6,6 +6,7 @@ pub mod build;
 pub mod builtin;
 pub mod gmp;
 pub mod nessus;
+pub mod qualys;
 pub mod scan;
 pub mod scanner;
 pub mod xml;

@@ -108,13 +108,18 @@ impl ReadError {
             Self::Http(HttpError::Trust(_) | HttpError::Untrusted(..))
             | Self::Insecure(_)
             | Self::Clear { .. } => ApiTrouble::Untrusted,
-            Self::Http(HttpError::Unreachable(..) | HttpError::Slow(_) | HttpError::Broken(..)) => {
-                ApiTrouble::Unreachable
-            }
+            Self::Http(
+                HttpError::Unreachable(..)
+                | HttpError::NoTunnel { .. }
+                | HttpError::Slow(_)
+                | HttpError::Broken(..),
+            ) => ApiTrouble::Unreachable,
             Self::Login { .. } | Self::Token { .. } => ApiTrouble::Denied,
             Self::Refused { .. } | Self::AbsentOrHidden { .. } | Self::NotAlone { .. } => ApiTrouble::Refused,
             Self::Throttled { retry_after, .. } => ApiTrouble::Throttled { retry_after: *retry_after },
-            Self::Http(HttpError::Url(_) | HttpError::Request(_) | HttpError::TooLarge(..))
+            Self::Http(
+                HttpError::Url(_) | HttpError::Proxy(_) | HttpError::Request(_) | HttpError::TooLarge(..),
+            )
             | Self::NoService { .. }
             | Self::Absent { .. }
             | Self::Status { .. }

@@ -2,7 +2,7 @@
 
 use super::super::keys;
 use super::super::section::Section;
-use super::{builtin, gmp, nessus, tenable};
+use super::{builtin, gmp, nessus, qualys, tenable};
 
 /// What a scanner is, with what only scanners of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +15,12 @@ pub enum ScannerKind {
     Tenable(Box<nessus::NessusConfig>),
     /// Greenbone, by the protocol of its manager.
     Gmp(Box<gmp::GmpConfig>),
+    /// Qualys VM.
+    Qualys(Box<qualys::QualysConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[builtin::TYPE, nessus::TYPE, tenable::TYPE, gmp::TYPE];
+const TYPES: &[Type] = &[builtin::TYPE, qualys::TYPE, nessus::TYPE, tenable::TYPE, gmp::TYPE];
 
 /// A type of scanner, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -70,6 +72,7 @@ impl ScannerKind {
             Self::Nessus(_) => &nessus::TYPE,
             Self::Tenable(_) => &tenable::TYPE,
             Self::Gmp(_) => &gmp::TYPE,
+            Self::Qualys(_) => &qualys::TYPE,
         }
     }
 }

@@ -7,6 +7,7 @@ mod builtin;
 mod gmp;
 mod kind;
 mod nessus;
+mod qualys;
 mod table;
 mod tenable;
 
@@ -14,5 +15,6 @@ pub use gmp::{GmpAddress, GmpConfig};
 pub(super) use kind::types;
 pub use kind::{Abilities, ScannerKind};
 pub use nessus::{CoveredPorts, NessusConfig, NessusLogin, NessusProduct};
+pub use qualys::{QualysAppliance, QualysConfig, QualysProfile, QualysProxy, QualysVersions};
 pub use table::ScannerConfig;
 pub(super) use table::scanners;

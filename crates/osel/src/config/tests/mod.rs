@@ -6,6 +6,7 @@ mod good;
 mod nessus;
 mod openstack;
 mod problems;
+mod qualys;
 mod scanner;
 mod secrets;
 mod store;

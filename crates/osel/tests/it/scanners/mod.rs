@@ -3,6 +3,8 @@
 mod builtin;
 mod gmp;
 mod nessus;
+mod qualys;
+mod qualys_way;
 
 use std::net::IpAddr;
 
