@@ -1,19 +1,16 @@
-//! From what an event opened or closed to the smallest scan that shows it, and from the scan's answer to a verdict.
+//! What of an event's rows should be scanned, and which ports of it.
 //!
-//! Only what the event changed is scanned: these addresses, these ports. Addresses are scanned without an order of a person only when the
-//! outside has a path to them, or an operator has allowed their prefix: 10.0.0.5 on osel's host is somebody else's. Nothing here
-//! sends a packet.
+//! Pure questions about rows and the model after the event; what waits and when it is scanned is the queue's.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::{Rank, ScanPolicy, Vantage, WhyNot};
 use crate::exposure::{JudgedRow, Question, Reason, SourceFilter, is_public, reach};
 use crate::ids::Id;
-use crate::model::{Permission, Protocol, Row, Via, View};
-use crate::scan::expected_list;
-pub use crate::scan::{CommandId, Expected, ProbeState, Transport};
+use crate::model::{Permission, Protocol, Row, Source, Via, View};
+use crate::scan::{Expected, Transport, expected_list};
 
 /// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled; of many rules
 /// the first ports are taken. The scan's record says so. With as many waiting scans as may be, this is 120 MB at the very most.
@@ -23,50 +20,6 @@ const SAMPLED: [u16; 24] = [
     21, 22, 23, 25, 53, 80, 110, 111, 135, 139, 143, 389, 443, 445, 1433, 3306, 3389, 5432, 5672, 5900, 6379,
     8080, 9200, 27017,
 ];
-
-/// What may be scanned without an order of a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScanPolicy {
-    /// Prefixes whose addresses may be scanned whatever the model thinks of their paths.
-    pub allowed_prefixes: Vec<IpNet>,
-}
-
-/// What a found state means beside what was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ScanVerdict {
-    /// Exposed and answering, or not exposed and silent.
-    AsPredicted,
-    /// Exposed, but nothing answers there.
-    NotAnswering,
-    /// It answers though no rule admits it: a broken agent, a way around, or the model is wrong.
-    OpenThoughNotExposed,
-    /// The probe says nothing, or was not made.
-    Unknown,
-}
-
-impl ScanVerdict {
-    /// The words of the trail.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AsPredicted => "as predicted",
-            Self::NotAnswering => "not answering",
-            Self::OpenThoughNotExposed => "open though not exposed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// The verdict on one port.
-    pub fn of(exposed: bool, found: ProbeState) -> Self {
-        match (exposed, found) {
-            (true, ProbeState::Open) | (false, ProbeState::Closed | ProbeState::Filtered) => {
-                Self::AsPredicted
-            }
-            (true, ProbeState::Closed | ProbeState::Filtered) => Self::NotAnswering,
-            (false, ProbeState::Open) => Self::OpenThoughNotExposed,
-            (_, ProbeState::OpenFiltered | ProbeState::NotProbed) => Self::Unknown,
-        }
-    }
-}
 
 /// Where a scan goes to. Projects reuse addresses: 10.0.0.5 of one network is not the 10.0.0.5 of another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,7 +31,7 @@ pub struct Place {
 }
 
 impl Place {
-    fn of(row: &Row) -> Self {
+    pub(crate) fn of(row: &Row) -> Self {
         let network_id = match row.via {
             Via::Floating | Via::Forwarding => None,
             Via::Fixed | Via::Pair => row.network_id.clone(),
@@ -114,37 +67,60 @@ impl Target {
     }
 }
 
+/// Something that an event wants scanned, as far as the policy and the paths go; what a scanner cannot do is not asked here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where.
+    pub place: Place,
+    /// What of it.
+    pub target: Target,
+    /// How soon.
+    pub rank: Rank,
+    /// Why it is not scanned all the same.
+    pub refused: Option<WhyNot>,
+}
+
 /// What of an event's rows should be scanned: opened ones that were not open before, closed ones that are not open otherwise. Row by
 /// row, so that an event of many rows needs no memory for all of them: what comes later of a place counts, see [`Target::merge`].
+///
+/// What the policy leaves out by the kind of the change, and what nobody can reach from the vantage, is no candidate at all.
 pub fn wanted<'a>(
     view: &'a impl View,
     policy: &'a ScanPolicy,
     opened: &'a [JudgedRow],
     closed: &'a [JudgedRow],
-) -> impl Iterator<Item = (Place, Target)> + 'a {
-    let mut internet = SourceFilter::internet();
-    let opened = opened.iter().filter(|judged| !judged.covered_before).map(|judged| (&judged.row, true));
-    let closed = closed.iter().filter(|judged| !judged.redundant).map(|judged| (&judged.row, false));
-    closed.chain(opened).filter_map(move |(row, exposed)| {
+) -> impl Iterator<Item = Candidate> + 'a {
+    let mut sources = match policy.vantage {
+        Vantage::Internet => SourceFilter::internet(),
+        Vantage::Prefix(prefix) => SourceFilter::prefix(prefix),
+    };
+    let opened = opened.iter().filter(|judged| policy.opened && !judged.covered_before);
+    let closed = closed.iter().filter(|judged| policy.closed && !judged.redundant);
+    let closed = closed.map(|judged| (&judged.row, false));
+    closed.chain(opened.map(|judged| (&judged.row, true))).filter_map(move |(row, exposed)| {
         if row.address.prefix_len() != row.address.max_prefix_len() {
             return None;
         }
         let address = row.address.addr();
-        let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
-        let mut outside =
-            || is_public(address) && internet.keeps(view, row) && has_path_from_outside(view, row);
-        if !(allowed || outside()) {
-            return None;
-        }
         let mut ports = Expected::new();
         let partial = add_ports(row, exposed, &mut ports);
-        if !exposed {
+        if ports.is_empty() {
+            return None;
+        }
+        let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
+        if !allowed && !(sources.keeps(view, row) && has_path(view, policy.vantage, row)) {
+            return None;
+        }
+        let rank = if exposed { Rank::of(policy, row, &ports) } else { Rank::default() };
+        let refused = policy.refusal(address, row.project_id.as_ref());
+        if !exposed && refused.is_none() {
             // What another rule still admits is not closed, and that it answers is no surprise.
             let still = remaining(view, row);
             ports.retain(|&(transport, port), _| !still.iter().any(|other| admits(other, transport, port)));
         }
         let target = Target { ports, partial, project_id: row.project_id.clone() };
-        (!target.ports.is_empty()).then(|| (Place::of(row), target))
+        let candidate = Candidate { place: Place::of(row), target, rank, refused };
+        (!candidate.target.ports.is_empty()).then_some(candidate)
     })
 }
 
@@ -174,10 +150,18 @@ const OUTSIDE: [IpAddr; 2] = [
     IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111)),
 ];
 
-/// Whether packets from outside of the cloud find their way to a row's port by its address.
-fn has_path_from_outside(view: &impl View, row: &Row) -> bool {
+/// Whether packets from the vantage find their way to a row's port by its address.
+fn has_path(view: &impl View, vantage: Vantage, row: &Row) -> bool {
+    let from = match vantage {
+        Vantage::Internet if !is_public(row.address.addr()) => return false,
+        Vantage::Internet => OUTSIDE[usize::from(row.permission.ipv6)],
+        Vantage::Prefix(prefix) => match &row.permission.source {
+            Source::Prefix(source) if prefix.contains(source) => source.network(),
+            _ => prefix.network(),
+        },
+    };
     let question = Question {
-        from: OUTSIDE[usize::from(row.permission.ipv6)],
+        from,
         to: row.address.addr(),
         protocol: Protocol::Any,
         port: None,
@@ -213,7 +197,6 @@ fn add_ports(row: &Row, exposed: bool, expected: &mut Expected) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Source;
 
     fn row(protocol: &str, ports: (i32, i32)) -> Row {
         Row {
@@ -276,21 +259,5 @@ mod tests {
         assert!(admits(&narrow, Transport::Tcp, 22));
         assert!(!admits(&narrow, Transport::Tcp, 23) && !admits(&narrow, Transport::Udp, 22));
         assert!(admits(&Permission::everything(false), Transport::Udp, 53));
-    }
-
-    #[test]
-    fn verdicts() {
-        use ProbeState::{Closed, Filtered, NotProbed, Open, OpenFiltered};
-        for (exposed, found, words) in [
-            (true, Open, "as predicted"),
-            (true, Closed, "not answering"),
-            (true, Filtered, "not answering"),
-            (false, Open, "open though not exposed"),
-            (false, Closed, "as predicted"),
-            (true, OpenFiltered, "unknown"),
-            (false, NotProbed, "unknown"),
-        ] {
-            assert_eq!(ScanVerdict::of(exposed, found).as_str(), words);
-        }
     }
 }
