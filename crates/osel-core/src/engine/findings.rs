@@ -185,6 +185,9 @@ impl Engine {
         set("reopened", (finding.reopened > 0).then(|| finding.reopened.to_string()));
         let is_ordered = matches!(turn, Turn::Acknowledged | Turn::Unacknowledged);
         set("ordered_by", is_ordered.then(|| actor.to_owned()));
+        if is_ordered {
+            record.actor.user_name = Some(actor.into());
+        }
         let seq = self.record(record, out);
         if !is_ordered {
             self.readers.produced(now, seq);

@@ -73,7 +73,7 @@ pub enum OrderRefusal {
     NoReason,
     #[error("an acknowledgement until `{until}` is over already")]
     PastUntil { until: Timestamp },
-    #[error("no scan `{id}` waits or is under way")]
+    #[error("no scan `{id}` is under way that was not called off before")]
     UnknownScan { id: CommandId },
     #[error("no record `{seq}` is there to be read yet")]
     UnknownRecord { seq: u64 },
@@ -108,11 +108,13 @@ impl Engine {
                 }
                 Some(_) => Ok(()),
             },
-            OperatorOrder::CancelScan { id } => match self.running_scans().any(|life| life.command.id == *id)
-            {
-                true => Ok(()),
-                false => Err(OrderRefusal::UnknownScan { id: id.clone() }),
-            },
+            OperatorOrder::CancelScan { id } => {
+                let mut lives = self.running_scans();
+                match lives.any(|life| life.command.id == *id && !life.is_cancelled) {
+                    true => Ok(()),
+                    false => Err(OrderRefusal::UnknownScan { id: id.clone() }),
+                }
+            }
             OperatorOrder::FindingsRead { seq, .. } => match *seq <= self.seq {
                 true => Ok(()),
                 false => Err(OrderRefusal::UnknownRecord { seq: *seq }),

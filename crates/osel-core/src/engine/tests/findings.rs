@@ -265,7 +265,7 @@ fn acknowledgements_are_ordered_with_a_reason_and_told() {
         format!("finding `{id}` is not acknowledged")
     );
     let scan = OperatorOrder::CancelScan { id: Id::new("scan-99") };
-    assert_eq!(refused(&story, 3, scan), "no scan `scan-99` waits or is under way");
+    assert_eq!(refused(&story, 3, scan), "no scan `scan-99` is under way that was not called off before");
 
     let records = story.order(4, ack("bastion, see T-17", Some(100)));
     let text = format!(
@@ -274,6 +274,7 @@ fn acknowledgements_are_ordered_with_a_reason_and_told() {
     );
     assert_eq!(told(&records), [text]);
     assert_eq!(records[0].detail["ordered_by"], "alice");
+    assert_eq!(records[0].actor.user_name.as_deref(), Some("alice"));
     let finding = story.only();
     assert_eq!(finding.ack.as_ref().map(|ack| ack.seq), Some(story.listener.engine.seq()));
     assert!(finding.acknowledged(at(99)).is_some() && finding.acknowledged(at(100)).is_none());
