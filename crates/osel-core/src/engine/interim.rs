@@ -19,7 +19,7 @@ impl Engine {
         target: Target,
         cause: u64,
     ) {
-        self.rescan_now((region, place), target, cause);
+        self.rescan_now(&(region, place), target, cause);
     }
 
     pub(super) fn cancel_scan(&mut self, _: Timestamp, _: &str, id: &CommandId, out: &mut Output) -> bool {

@@ -123,8 +123,8 @@ impl Engine {
         !self.scans.pending.is_empty() || !self.scans.running.is_empty()
     }
 
-    pub(super) fn rescan_now(&mut self, key: Key, target: Target, cause: u64) {
-        self.scans.enqueue(&key, cause, target);
+    pub(super) fn rescan_now(&mut self, key: &Key, target: Target, cause: u64) {
+        self.scans.enqueue(key, cause, target);
     }
 
     /// Whether a scan that waits or is under way will tell of a place what is wanted of it.

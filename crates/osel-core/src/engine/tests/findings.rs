@@ -202,7 +202,7 @@ fn a_closed_exposure_that_still_answers_is_looked_at_again_and_then_resolved() {
              fault of the model, which has port p with security groups g, and nothing that is admitted there; the scan found it open",
         ]
     );
-    let resolved = records.iter().find(|record| record.detail.get("resolved_by").is_some()).unwrap();
+    let resolved = records.iter().find(|record| record.detail.contains_key("resolved_by")).unwrap();
     assert_eq!((resolved.outcome, resolved.detail["resolved_by"].as_str()), (Outcome::Success, "change"));
     story.tick(500);
     assert_eq!(
@@ -415,7 +415,7 @@ fn long_story(restarts: bool) -> (Vec<String>, Vec<String>) {
     records.extend(story.unrule(71, 1));
     records.extend(story.answer(72, ProbeState::Open));
     let open = story.findings().into_iter().find(|finding| !finding.is_resolved()).unwrap();
-    let what = OperatorOrder::AckFinding { id: open.id.clone(), reason: "agent".to_owned(), until: None };
+    let what = OperatorOrder::AckFinding { id: open.id, reason: "agent".to_owned(), until: None };
     records.extend(story.order(73, what));
     records.extend(story.tick(300));
     records.extend(story.answer(301, ProbeState::Filtered));

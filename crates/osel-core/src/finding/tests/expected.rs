@@ -70,7 +70,7 @@ fn an_entry_covers_what_all_its_words_say() {
         (ExpectedExposure { transport: Some(Transport::Tcp), ..any.clone() }, true),
         (ExpectedExposure { transport: Some(Transport::Udp), ..any.clone() }, false),
         (ExpectedExposure { until: Some(now.plus_seconds(1)), ..any.clone() }, true),
-        (ExpectedExposure { until: Some(now), ..any.clone() }, false),
+        (ExpectedExposure { until: Some(now), ..any }, false),
     ] {
         assert_eq!(covers(&entry), is_covered, "{entry:?}");
     }
