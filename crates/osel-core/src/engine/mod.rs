@@ -11,7 +11,6 @@ mod describe;
 mod differences;
 mod drift;
 mod findings;
-mod interim;
 mod ledger;
 mod looks;
 mod naming;
@@ -43,7 +42,7 @@ pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
 pub use reading::{HELD_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId, SLOTS_PER_STEP};
 pub use replay::Replay;
 pub use retention::{BudgetState, Retention, RetentionWhy};
-pub use scans::PENDING_SCANS_MAX;
+pub use scans::{LAST_PORTS_MAX, LAST_RESULTS_MAX, PENDING_SCANS_MAX};
 pub use source_gap::{SourceGap, SourceGapCause};
 
 use crate::decode::{Decoded, Defect};
@@ -218,18 +217,18 @@ impl Engine {
         match input {
             Input::Options(options) => {
                 self.set_options(options);
-                out.wake_at = self.wake_at();
+                out.wake_at = self.wake_at(now);
                 return;
             }
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
             Input::Replay(replay) => {
                 self.replay(now, replay, out);
-                out.wake_at = self.wake_at();
+                out.wake_at = self.wake_at(now);
                 return;
             }
             Input::Order(order) => {
                 self.order(now, order, out);
-                out.wake_at = self.wake_at();
+                out.wake_at = self.wake_at(now);
                 return;
             }
             Input::Page(page) => self.page(now, page, out),
@@ -245,7 +244,7 @@ impl Engine {
                 self.drift = drift;
                 if is_before_event {
                     // Whoever found it went on with the event at once.
-                    out.wake_at = self.wake_at();
+                    out.wake_at = self.wake_at(now);
                     return;
                 }
             }
@@ -264,12 +263,13 @@ impl Engine {
             self.alarm_unread(now, out);
             self.launch_scans(now, out);
         }
-        out.wake_at = self.wake_at();
+        out.wake_at = self.wake_at(now);
     }
 
-    /// When the next tick is wanted.
-    fn wake_at(&self) -> Option<Timestamp> {
-        let each = [self.attempts.next_expiry(), self.findings.review_at(), self.unread_alarm_at()];
+    /// When a [`Input::Tick`] has something to do.
+    fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let scans = self.scans_wake_at(now);
+        let each = [self.attempts.next_expiry(), scans, self.findings.review_at(), self.unread_alarm_at()];
         each.into_iter().flatten().min()
     }
 

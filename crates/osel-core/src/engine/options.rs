@@ -82,6 +82,7 @@ impl Engine {
             self.findings.expect_anew();
         }
         self.options = options;
+        self.scans.reconsider();
         self.options_told = true;
     }
 }
