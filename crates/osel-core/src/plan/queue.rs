@@ -155,6 +155,11 @@ impl Queue {
         self.wishes.is_empty()
     }
 
+    /// The wish with this key.
+    pub fn get(&self, key: &WishKey) -> Option<&Wish> {
+        self.wishes.get(key)
+    }
+
     /// All that waits, in the order of keys.
     pub fn wishes(&self) -> impl Iterator<Item = (&WishKey, &Wish)> {
         self.wishes.iter()

@@ -18,8 +18,8 @@ use osel_core::time::Timestamp;
 
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
-    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, Head, Journal, JournalError,
-    QuarantineItem, StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, FindingRow, Head, Journal,
+    JournalError, QuarantineItem, StoredRecord, VersionSet,
 };
 
 /// How many batches may wait for the one that is written.
@@ -37,6 +37,7 @@ pub struct Batch {
     pub(super) counters: Vec<Counters>,
     pub(super) quarantine: Vec<QuarantineItem>,
     pub(super) commands: Vec<CommandRow>,
+    pub(super) findings: Vec<FindingRow>,
     pub(super) versions: Vec<VersionSet>,
     pub(super) cursors: Vec<CursorRow>,
     pub(super) expiry: Option<Expiry>,
@@ -62,6 +63,7 @@ impl Batch {
             && self.counters.is_empty()
             && self.quarantine.is_empty()
             && self.commands.is_empty()
+            && self.findings.is_empty()
             && self.versions.is_empty()
             && self.cursors.is_empty()
             && self.expiry.is_none()
@@ -76,6 +78,7 @@ impl Batch {
             counters: &self.counters,
             quarantine: &self.quarantine,
             commands: &self.commands,
+            findings: &self.findings,
             versions: &self.versions,
             cursors: &self.cursors,
             expiry: self.expiry.as_ref(),

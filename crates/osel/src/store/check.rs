@@ -81,6 +81,14 @@ pub enum CommitFault {
         /// The record.
         seq: u64,
     },
+    /// A finding's record is not there.
+    #[error("finding `{id}` refers to record {seq}, which is not there")]
+    Finding {
+        /// The finding.
+        id: String,
+        /// The record.
+        seq: u64,
+    },
     /// Versions are not in order, or of a record that is not in this commit.
     #[error("object versions of record {seq} are out of order")]
     Versions {
@@ -154,6 +162,11 @@ pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), Co
     for command in commit.commands {
         if command.seq == 0 || command.seq > after.seq {
             return Err(CommitFault::Command { id: command.id.clone(), seq: command.seq });
+        }
+    }
+    for finding in commit.findings {
+        if finding.seq == 0 || finding.seq > after.seq {
+            return Err(CommitFault::Finding { id: finding.id.clone(), seq: finding.seq });
         }
     }
     let mut least = head.seq + 1;

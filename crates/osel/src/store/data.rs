@@ -163,12 +163,12 @@ pub struct QuarantineItem {
     pub state: QuarantineState,
 }
 
-/// One command with its present state.
+/// Something with a life of its own, in its present state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandRow {
-    /// The command's id.
+pub struct LifeRow {
+    /// Its id.
     pub id: String,
-    /// The record that planned it.
+    /// The record that began it.
     pub seq: u64,
     /// Its state, in the word of its maker.
     pub state: String,
@@ -177,6 +177,11 @@ pub struct CommandRow {
     /// When it got this state.
     pub updated_at: Timestamp,
 }
+
+/// One command; `seq` is the record that planned it.
+pub type CommandRow = LifeRow;
+/// One finding; `seq` is the record that opened it.
+pub type FindingRow = LifeRow;
 
 /// How far a source is known to be whole, in the encoding of its maker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -235,6 +240,8 @@ pub struct Commit<'a> {
     pub quarantine: &'a [QuarantineItem],
     /// Commands that are new or changed.
     pub commands: &'a [CommandRow],
+    /// Findings that are new or changed.
+    pub findings: &'a [FindingRow],
     /// Object versions the new records made.
     pub versions: &'a [VersionSet],
     /// Cursors that changed.
@@ -254,6 +261,7 @@ impl<'a> Commit<'a> {
             counters: &[],
             quarantine: &[],
             commands: &[],
+            findings: &[],
             versions: &[],
             cursors: &[],
             expiry: None,

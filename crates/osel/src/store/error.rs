@@ -44,6 +44,8 @@ pub enum Place {
     Quarantine,
     /// The commands.
     Commands,
+    /// The findings.
+    Findings,
     /// The cursors of the sources.
     Cursors,
     /// What the store says about itself.
@@ -62,6 +64,7 @@ impl fmt::Display for Place {
             Self::Ledger => f.write_str("the ledger"),
             Self::Quarantine => f.write_str("the quarantine"),
             Self::Commands => f.write_str("the commands"),
+            Self::Findings => f.write_str("the findings"),
             Self::Cursors => f.write_str("the cursors"),
             Self::Meta => f.write_str("its description"),
             Self::File => f.write_str("the file"),

@@ -9,8 +9,8 @@ use std::time::Duration;
 use osel_core::time::Timestamp;
 
 use super::data::{
-    CommandRow, Commit, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, QuarantineItem,
-    QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, Numbers,
+    QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::error::JournalError;
 use super::packed::PackedChunk;
@@ -171,11 +171,29 @@ pub trait Reader: Send {
     /// When the store cannot be read.
     fn commands(&mut self, state: Option<&str>, each: Each<'_, CommandRow>) -> Result<(), JournalError>;
 
+    /// Commands by record and id, those that were planned by record `seq` or a later one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn commands_from(&mut self, seq: u64, each: Each<'_, CommandRow>) -> Result<(), JournalError>;
+
     /// The command of that id.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn command(&mut self, id: &str) -> Result<Option<CommandRow>, JournalError>;
+
+    /// Findings by record and id, all or those in one state.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn findings(&mut self, state: Option<&str>, each: Each<'_, FindingRow>) -> Result<(), JournalError>;
+
+    /// The finding of that id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn finding(&mut self, id: &str) -> Result<Option<FindingRow>, JournalError>;
 
     /// The complete snapshots, latest first.
     ///

@@ -23,7 +23,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     an_older_writer_is_refused(&mut *make());
     ledgers_keep_what_a_commit_does_not_name(&mut *make());
     cursors_are_those_of_the_last_commit_that_named_them(&mut *make());
-    quarantine_and_commands_change_in_place(&mut *make());
+    quarantine_commands_and_findings_change_in_place(&mut *make());
     a_time_finds_its_record(&mut *make());
     versions_come_back_by_record(&mut *make());
     snapshots_show_when_complete(&mut *make());
@@ -126,6 +126,7 @@ fn an_empty_store_has_nothing(journal: &mut dyn Journal) {
     assert_eq!(collect(|each| reader.entries(ALL, each)), []);
     assert_eq!(collect(|each| reader.versions(ALL, each)), []);
     assert_eq!(collect(|each| reader.commands(None, each)), []);
+    assert_eq!(collect(|each| reader.findings(None, each)), []);
     assert_eq!(collect(|each| reader.quarantine(None, each)), []);
 }
 
@@ -218,6 +219,13 @@ fn a_wrong_commit_changes_nothing(journal: &mut dyn Journal) {
         refusal(journal.commit(&Commit { commands: &[planned], ..empty })),
         CommitFault::Command { id: "a".to_owned(), seq: 11 }
     );
+    for seq in [0, 11] {
+        let opened = FindingRow { seq, ..command("f", 1) };
+        assert_eq!(
+            refusal(journal.commit(&Commit { findings: &[opened], ..empty })),
+            CommitFault::Finding { id: "f".to_owned(), seq }
+        );
+    }
     for seq in [10, 12] {
         let versions = [VersionSet { seq, data: Vec::new() }];
         assert_eq!(
@@ -323,20 +331,26 @@ fn command(id: &str, seq: u64) -> CommandRow {
     }
 }
 
-fn quarantine_and_commands_change_in_place(journal: &mut dyn Journal) {
+fn quarantine_commands_and_findings_change_in_place(journal: &mut dyn Journal) {
     let head = add(journal, 2).unwrap();
     let epoch = journal.info().epoch;
     let items: Vec<_> = (0..600).map(quarantined).collect();
     // Many for one record, and one with the first id of all for the second.
     let mut commands: Vec<_> = (0..600).map(|number| command(&format!("c{number:03}"), 1)).collect();
     commands.push(command("a", 2));
-    let commit = Commit { quarantine: &items, commands: &commands, ..Commit::empty(epoch, head) };
+    // Findings have ids of their own, in a table of their own.
+    let mut findings: Vec<_> = commands.iter().rev().take(3).cloned().collect();
+    findings.sort_by_key(|finding| (finding.seq, finding.id.clone()));
+    let commit =
+        Commit { quarantine: &items, commands: &commands, findings: &findings, ..Commit::empty(epoch, head) };
     journal.commit(&commit).unwrap();
     let replayed = QuarantineItem { state: QuarantineState::Replayed, ..quarantined(300) };
+    let resolved = FindingRow { state: "resolved".to_owned(), ..findings[0].clone() };
     let failed = CommandRow { state: "failed".to_owned(), updated_at: seconds(9), ..command("c300", 1) };
     let commit = Commit {
         quarantine: std::slice::from_ref(&replayed),
         commands: std::slice::from_ref(&failed),
+        findings: std::slice::from_ref(&resolved),
         ..Commit::empty(epoch, head)
     };
     journal.commit(&commit).unwrap();
@@ -358,6 +372,15 @@ fn quarantine_and_commands_change_in_place(journal: &mut dyn Journal) {
     assert_eq!(collect(|each| reader.commands(Some("failed"), each)), std::slice::from_ref(&failed));
     assert_eq!(reader.command("c300").unwrap(), Some(failed));
     assert_eq!(reader.command("c999").unwrap(), None);
+    assert_eq!(collect(|each| reader.commands_from(1, each)), commands);
+    assert_eq!(collect(|each| reader.commands_from(2, each)), [command("a", 2)]);
+    assert_eq!(collect(|each| reader.commands_from(3, each)), []);
+
+    findings[0] = resolved.clone();
+    assert_eq!(collect(|each| reader.findings(None, each)), findings);
+    assert_eq!(collect(|each| reader.findings(Some("resolved"), each)), std::slice::from_ref(&resolved));
+    assert_eq!(reader.finding(&resolved.id).unwrap(), Some(resolved));
+    assert_eq!(reader.finding("c300").unwrap(), None);
 }
 
 fn a_time_finds_its_record(journal: &mut dyn Journal) {

@@ -6,8 +6,8 @@ use osel::runtime::past::{Asked, Excerpt};
 use osel::runtime::retention::survey;
 use osel::runtime::state;
 use osel::store::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, JournalError, Numbers, PackedChunk,
-    QuarantineItem, QuarantineState, Reader, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, JournalError, Numbers,
+    PackedChunk, QuarantineItem, QuarantineState, Reader, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::model::Row;
@@ -73,8 +73,20 @@ impl Reader for Raced<'_> {
         self.reader.commands(state, each)
     }
 
+    fn commands_from(&mut self, seq: u64, each: Each<'_, CommandRow>) -> Read<()> {
+        self.reader.commands_from(seq, each)
+    }
+
     fn command(&mut self, id: &str) -> Read<Option<CommandRow>> {
         self.reader.command(id)
+    }
+
+    fn findings(&mut self, state: Option<&str>, each: Each<'_, FindingRow>) -> Read<()> {
+        self.reader.findings(state, each)
+    }
+
+    fn finding(&mut self, id: &str) -> Read<Option<FindingRow>> {
+        self.reader.finding(id)
     }
 
     fn snapshots(&mut self) -> Read<Vec<SnapshotInfo>> {

@@ -70,25 +70,28 @@ impl Engine {
         outcome: ScanOutcome,
         out: &mut Output,
     ) {
+        let state = ScanState::after(&outcome.end);
+        let life = ScanLife { state, ended_at: Some(now), outcome: Some(outcome), ..life };
+        let Some(outcome) = &life.outcome else { return };
         let command = &life.command;
         if outcome.end != ScanEnd::Finished && command.targets.len() > 1 {
-            let mut record = command_record(now, command, ended_text(&life, &outcome));
+            let mut record = command_record(now, command, ended_text(&life, outcome));
             record.outcome = Outcome::Failure;
             self.record(record, out);
         }
         let mut hosts: BTreeMap<_, _> = outcome.hosts.iter().map(|host| (host.address, host)).collect();
         for target in &command.targets {
-            let unseen = unseen(&life, target, &outcome);
+            let unseen = unseen(&life, target, outcome);
             let host = hosts.remove(&target.address).unwrap_or(&unseen);
             let place = Place { network_id: target.network_id.clone(), address: target.address };
             let (scanner, region) = (command.scanner.clone(), command.region.clone());
             let states = host.states();
             let difference = self.scans.last.note(LastKey { scanner, region, place }, self.seq + 1, &states);
-            let record = judged_record(now, command, target, &outcome, (host, &states), &difference);
-            self.record(record, out);
+            let record = judged_record(now, command, target, outcome, (host, &states), &difference);
+            let seq = self.record(record, out);
+            self.note_scan(now, seq, &life, target, host, out);
         }
-        let state = ScanState::after(&outcome.end);
-        out.lives.push(ScanLife { state, ended_at: Some(now), outcome: Some(outcome), ..life });
+        out.lives.push(life);
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::last::{LastKey, LastResult, LastResults};
 use crate::engine::Engine;
 use crate::plan::{DUE_LONG_AGO, Place, Queue, Rank, Spent, Target, Wish, WishKey};
-use crate::scan::{BUILTIN, CommandId, OldCommand, ScanCommand, ScanLife, ScanReason};
+use crate::scan::{BUILTIN, CommandId, Expected, OldCommand, ScanCommand, ScanLife, ScanReason, ScanTarget};
 use crate::time::Timestamp;
 
 /// Scans that wait or run.
@@ -126,6 +126,30 @@ impl Engine {
         self.scans.deadlines.clear();
         self.scans.queues.values_mut().for_each(Queue::free_all);
         lives.into_iter().for_each(|life| self.scans.begin(life));
+    }
+
+    /// Whether a scan that waits or is under way will tell of a place what is wanted of it.
+    pub(in crate::engine) fn will_be_scanned(
+        &self,
+        region: Option<&Arc<str>>,
+        place: &Place,
+        wanted: impl Fn(&Expected) -> bool,
+    ) -> bool {
+        let keys = [ScanReason::Change, ScanReason::Confirm].map(|reason| WishKey {
+            region: region.cloned(),
+            place: place.clone(),
+            reason,
+        });
+        let waits = self.scans.queues.values().flat_map(|queue| keys.iter().filter_map(|key| queue.get(key)));
+        let is_there = |target: &ScanTarget| {
+            target.address == place.address
+                && target.network_id == place.network_id
+                && wanted(&target.expected)
+        };
+        let mut running = self.scans.running.values().map(|life| &life.command);
+        waits.into_iter().any(|wish| wanted(&wish.target.ports))
+            || running
+                .any(|command| command.region.as_ref() == region && command.targets.iter().any(is_there))
     }
 
     /// How many wishes to scan something wait.

@@ -10,7 +10,7 @@ use osel_core::time::Timestamp;
 
 use super::super::block::Packer;
 use super::super::code::{content_bytes, write_parts};
-use super::super::data::{Commit, Counters, CursorRow, Head, QuarantineState, StoredRecord};
+use super::super::data::{Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, StoredRecord};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
 use super::expire;
@@ -49,7 +49,8 @@ pub(super) async fn write(
         batch.counters(counters).await?;
     }
     batch.quarantine(commit).await?;
-    batch.commands(commit).await?;
+    batch.lives("commands", Place::Commands, commit.commands).await?;
+    batch.lives("findings", Place::Findings, commit.findings).await?;
     batch.cursors(commit).await?;
     if let Some(expiry) = commit.expiry {
         expire::order(at, session, expiry).await?;
@@ -300,22 +301,18 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn commands(&mut self, commit: &Commit<'_>) -> Result<(), JournalError> {
-        for command in commit.commands {
+    async fn lives(&mut self, table: &str, place: Place, lives: &[LifeRow]) -> Result<(), JournalError> {
+        for life in lives {
             self.session
                 .execute(
-                    "INSERT INTO commands (id, seq, state, body, updated_at) VALUES ($1, $2, $3, $4, $5) \
-                     ON CONFLICT (id) DO UPDATE SET seq = $2, state = $3, body = $4, updated_at = $5",
-                    &[
-                        &command.id,
-                        &integer(command.seq),
-                        &command.state,
-                        &command.body,
-                        &command.updated_at.micros(),
-                    ],
+                    &format!(
+                        "INSERT INTO {table} (id, seq, state, body, updated_at) VALUES ($1, $2, $3, $4, $5) \
+                         ON CONFLICT (id) DO UPDATE SET seq = $2, state = $3, body = $4, updated_at = $5"
+                    ),
+                    &[&life.id, &integer(life.seq), &life.state, &life.body, &life.updated_at.micros()],
                 )
                 .await
-                .map_err(self.at.sql(Place::Commands, ACTION))?;
+                .map_err(self.at.sql(place, ACTION))?;
         }
         Ok(())
     }

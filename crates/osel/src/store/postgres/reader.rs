@@ -11,8 +11,8 @@ use tokio_postgres::Row;
 
 use super::super::block::{read_entries, read_versions};
 use super::super::data::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, QuarantineItem, QuarantineState,
-    SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, Numbers,
+    QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
@@ -20,7 +20,7 @@ use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
-use super::rows::{self, COMMAND, QUARANTINE, RECORD, number};
+use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
 use super::{batch, expire, schema, snapshot, writer};
 use crate::config::PostgresConfig;
 
@@ -159,6 +159,37 @@ impl PostgresReader {
             }
         }
     }
+
+    /// The rows of a table of lives from a record on, all or those in one state.
+    fn lives(
+        &mut self,
+        table: &str,
+        place: Place,
+        from: u64,
+        state: Option<&str>,
+        each: Each<'_, LifeRow>,
+    ) -> Result<(), JournalError> {
+        // Two statements, so that each has its index.
+        let filter = if state.is_some() { "state = $3 AND" } else { "$3::text IS NULL AND" };
+        let from_where = format!("{table} WHERE {filter} (seq, id) > ($1, $2)");
+        let sql = paged(LIFE, "octet_length(body)", "seq, id", &from_where);
+        self.walk(
+            (integer(from), String::new()),
+            |life: &LifeRow| (integer(life.seq), life.id.clone()),
+            |_| place,
+            rows::life,
+            async |session, (seq, id)| session.query(&sql, &[seq, id, &state]).await,
+            each,
+        )
+    }
+
+    fn life(&mut self, table: &str, place: Place, id: &str) -> Result<Option<LifeRow>, JournalError> {
+        let sql = format!("SELECT {LIFE} FROM {table} WHERE id = $1");
+        self.read(async |at, session| {
+            let row = session.query_opt(&sql, &[&id]).await.map_err(at.sql(place, ACTION))?;
+            row.map(|row| rows::at_place(at, place, &row, rows::life)).transpose()
+        })
+    }
 }
 
 /// A page of a query: so many rows, or fewer when those before have so many bytes. It is chosen by their sizes, before
@@ -282,27 +313,23 @@ impl Reader for PostgresReader {
     }
 
     fn commands(&mut self, state: Option<&str>, each: Each<'_, CommandRow>) -> Result<(), JournalError> {
-        // Two statements, so that each has its index.
-        let filter = if state.is_some() { "state = $3 AND" } else { "$3::text IS NULL AND" };
-        let from = format!("commands WHERE {filter} (seq, id) > ($1, $2)");
-        let sql = paged(COMMAND, "octet_length(body)", "seq, id", &from);
-        self.walk(
-            (-1, String::new()),
-            |command: &CommandRow| (integer(command.seq), command.id.clone()),
-            |_| Place::Commands,
-            rows::command,
-            async |session, (seq, id)| session.query(&sql, &[seq, id, &state]).await,
-            each,
-        )
+        self.lives("commands", Place::Commands, 0, state, each)
+    }
+
+    fn commands_from(&mut self, seq: u64, each: Each<'_, CommandRow>) -> Result<(), JournalError> {
+        self.lives("commands", Place::Commands, seq, None, each)
     }
 
     fn command(&mut self, id: &str) -> Result<Option<CommandRow>, JournalError> {
-        let sql = format!("SELECT {COMMAND} FROM commands WHERE id = $1");
-        let place = Place::Commands;
-        self.read(async |at, session| {
-            let row = session.query_opt(&sql, &[&id]).await.map_err(at.sql(place, ACTION))?;
-            row.map(|row| rows::at_place(at, place, &row, rows::command)).transpose()
-        })
+        self.life("commands", Place::Commands, id)
+    }
+
+    fn findings(&mut self, state: Option<&str>, each: Each<'_, FindingRow>) -> Result<(), JournalError> {
+        self.lives("findings", Place::Findings, 0, state, each)
+    }
+
+    fn finding(&mut self, id: &str) -> Result<Option<FindingRow>, JournalError> {
+        self.life("findings", Place::Findings, id)
     }
 
     fn snapshots(&mut self) -> Result<Vec<SnapshotInfo>, JournalError> {

@@ -8,7 +8,7 @@ use tokio_postgres::types::FromSqlOwned;
 
 use super::super::code::{Malformed, read_parts};
 use super::super::data::{
-    CommandRow, CursorRow, Head, QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord,
+    CursorRow, Head, LifeRow, QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord,
 };
 use super::super::error::{Cause, JournalError, Place};
 use super::connect::At;
@@ -18,8 +18,8 @@ pub(super) const RECORD: &str = "seq, entry, kind, time, as_of, hash, canonical,
 /// The columns [`quarantine_item`] reads.
 pub(super) const QUARANTINE: &str =
     "id, entry, source, at, reason_code, reason, event_type, message_id, state";
-/// The columns [`command`] reads.
-pub(super) const COMMAND: &str = "id, seq, state, body, updated_at";
+/// The columns [`life`] reads.
+pub(super) const LIFE: &str = "id, seq, state, body, updated_at";
 /// The columns [`snapshot`] reads.
 pub(super) const SNAPSHOT: &str = "id, seq, entry, chunks, bytes, made_at";
 /// The columns [`info`] reads.
@@ -126,9 +126,9 @@ pub(super) fn cursor(row: &Row) -> Read<CursorRow> {
     Ok(CursorRow { source, unbroken, drained, gap, place: column(row, 5)? })
 }
 
-/// A row of `commands`.
-pub(super) fn command(row: &Row) -> Read<CommandRow> {
-    Ok(CommandRow {
+/// A row of `commands` or `findings`.
+pub(super) fn life(row: &Row) -> Read<LifeRow> {
+    Ok(LifeRow {
         id: column(row, 0)?,
         seq: number(row, 1)?,
         state: column(row, 2)?,

@@ -15,7 +15,7 @@ use super::super::error::{ErrorClass, JournalError, Place};
 use super::super::journal::{Journal, Reader};
 use super::super::suite::{add, collect, entry, record, seconds, suite};
 use super::connect::{At, Link, Mode};
-use super::schema::MIGRATIONS;
+use super::schema::{self, MIGRATIONS};
 use super::{PostgresJournal, PostgresReader, inspect, lease, writer};
 use crate::config::{PostgresConfig, PostgresHost, Secret};
 
@@ -385,15 +385,38 @@ fn migrations_are_all_done_or_none_and_with_the_lease() {
     let later = "ALTER TABLE records ADD COLUMN note text; CREATE TABLE added (id bigint)";
     let broken = "CREATE TABLE half (id bigint); INSERT INTO nowhere VALUES (1)";
     let state = "SELECT format, epoch, to_regclass('osel.added') IS NULL, to_regclass('osel.half') IS NULL FROM osel.meta";
-    let error = lead(&[MIGRATIONS[0], later, broken]).unwrap_err();
+    let and = |more: &[&'static str]| [MIGRATIONS, more].concat();
+    let known = MIGRATIONS.len();
+    let error = lead(&and(&[later, broken])).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Bug, "{error}");
-    assert_eq!(server.0.sql(&name, state), "1|1|t|t");
-    assert_eq!(lead(&[MIGRATIONS[0], later]).unwrap(), 2);
-    assert_eq!(server.0.sql(&name, state), "2|2|f|t");
+    assert_eq!(server.0.sql(&name, state), format!("{known}|1|t|t"));
+    assert_eq!(lead(&and(&[later])).unwrap(), 2);
+    assert_eq!(server.0.sql(&name, state), format!("{}|2|f|t", known + 1));
     // The one who took it is not there any more: this osel knows no such format, and takes nothing.
     server.0.sql(&name, "UPDATE osel.meta SET holder = NULL");
-    assert!(matches!(open(&config), Err(JournalError::TooNew { found: 2, .. })));
-    assert_eq!(server.0.sql(&name, state), "2|2|f|t");
+    let Err(JournalError::TooNew { found, .. }) = open(&config) else { panic!("it was opened") };
+    assert_eq!(found as usize, known + 1);
+    assert_eq!(server.0.sql(&name, state), format!("{}|2|f|t", known + 1));
+}
+
+#[test]
+fn a_first_format_store_comes_to_the_present_one_with_its_content() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    let path = std::path::PathBuf::from(config.to_string());
+    let at = At { path: &path };
+    let mut link = Link::open(&at, &config, Mode::Write).unwrap();
+    link.run(&at, "make", async |session| schema::create(&at, session, &MIGRATIONS[..1], &new()).await)
+        .unwrap();
+    drop(link);
+    let command = "INSERT INTO osel.commands VALUES ('c', 1, 'planned', '{}', 30)";
+    server.0.sql(&name, command);
+    assert!(matches!(PostgresReader::open(&config), Err(JournalError::TooOld { found: 1, .. })));
+    let journal = open(&config).unwrap();
+    assert_eq!(journal.info().format as usize, MIGRATIONS.len());
+    let mut reader = journal.reader().unwrap();
+    assert_eq!(reader.command("c").unwrap().unwrap().state, "planned");
+    assert_eq!(reader.finding("c").unwrap(), None);
 }
 
 #[test]

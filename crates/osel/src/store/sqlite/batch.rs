@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, pa
 
 use super::super::block::Packer;
 use super::super::code::{content_bytes, write_parts};
-use super::super::data::{Commit, Counters, CursorRow, Head, QuarantineState};
+use super::super::data::{Commit, Counters, CursorRow, Head, LifeRow, QuarantineState};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
 use super::expire;
@@ -60,7 +60,8 @@ pub(super) fn write(
         batch.counters(counters)?;
     }
     batch.quarantine(commit)?;
-    batch.commands(commit)?;
+    batch.lives("commands", Place::Commands, commit.commands)?;
+    batch.lives("findings", Place::Findings, commit.findings)?;
     batch.cursors(commit)?;
     if let Some(expiry) = commit.expiry {
         expire::order(at, &transaction, expiry)?;
@@ -283,20 +284,18 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn commands(&self, commit: &Commit<'_>) -> Result<(), JournalError> {
-        for command in commit.commands {
-            self.prepare(
-                "INSERT INTO commands (id, seq, state, body, updated_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-                 ON CONFLICT (id) DO UPDATE SET seq = ?2, state = ?3, body = ?4, updated_at = ?5",
-            )?
-            .execute(params![
-                command.id,
-                integer(command.seq),
-                command.state,
-                command.body,
-                command.updated_at.micros(),
-            ])
-            .map_err(self.at.sql(Place::Commands, ACTION))?;
+    fn lives(&self, table: &str, place: Place, lives: &[LifeRow]) -> Result<(), JournalError> {
+        if lives.is_empty() {
+            return Ok(());
+        }
+        let mut upsert = self.prepare(&format!(
+            "INSERT INTO {table} (id, seq, state, body, updated_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (id) DO UPDATE SET seq = ?2, state = ?3, body = ?4, updated_at = ?5"
+        ))?;
+        for life in lives {
+            upsert
+                .execute(params![life.id, integer(life.seq), life.state, life.body, life.updated_at.micros()])
+                .map_err(self.at.sql(place, ACTION))?;
         }
         Ok(())
     }

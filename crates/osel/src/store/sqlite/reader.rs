@@ -15,8 +15,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::block::{read_entries, read_versions};
 use super::super::code::Malformed;
 use super::super::data::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, Head, Holdings, Numbers, PartContent, QuarantineItem,
-    QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, Numbers,
+    PartContent, QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
@@ -25,7 +25,7 @@ use super::super::packed::PackedChunk;
 use super::batch::{read_cursors, read_ledger, read_meta};
 use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
-use super::rows::{self, COMMAND, QUARANTINE, RECORD, SNAPSHOT, number, time};
+use super::rows::{self, LIFE, QUARANTINE, RECORD, SNAPSHOT, number, time};
 use super::schema::{self, Found};
 use super::{directory, expire, snapshot};
 
@@ -132,6 +132,39 @@ impl SqliteReader {
                 return Ok(());
             }
         }
+    }
+
+    /// The rows of a table of lives from a record on, all or those in one state.
+    fn lives(
+        &mut self,
+        table: &str,
+        place: Place,
+        from: u64,
+        state: Option<&str>,
+        each: Each<'_, LifeRow>,
+    ) -> Result<(), JournalError> {
+        // Two statements, so that each has its index.
+        let filter = if state.is_some() { "state = ?3 AND" } else { "?3 IS NULL AND" };
+        let sql = format!("SELECT {LIFE} FROM {table} WHERE {filter} (seq, id) > (?1, ?2) ORDER BY seq, id");
+        self.walk(
+            (integer(from), String::new()),
+            |life: &LifeRow| (integer(life.seq), life.id.clone()),
+            |at, connection, (seq, id)| {
+                let bytes = |life: &LifeRow| life.body.len();
+                page(at, connection, &sql, params![seq, id, state], rows::life, bytes, |_: Option<&_>| place)
+            },
+            each,
+        )
+    }
+
+    fn life(&mut self, table: &str, place: Place, id: &str) -> Result<Option<LifeRow>, JournalError> {
+        let sql = format!("SELECT {LIFE} FROM {table} WHERE id = ?1");
+        self.read(|at, connection| {
+            connection
+                .prepare_cached(&sql)
+                .and_then(|mut statement| statement.query_row([id], rows::life).optional())
+                .map_err(at.sql(place, "read"))
+        })
     }
 }
 
@@ -262,30 +295,23 @@ impl Reader for SqliteReader {
     }
 
     fn commands(&mut self, state: Option<&str>, each: Each<'_, CommandRow>) -> Result<(), JournalError> {
-        // Two statements, so that each has its index.
-        let filter = if state.is_some() { "state = ?3 AND" } else { "?3 IS NULL AND" };
-        let sql =
-            format!("SELECT {COMMAND} FROM commands WHERE {filter} (seq, id) > (?1, ?2) ORDER BY seq, id");
-        self.walk(
-            (-1, String::new()),
-            |command: &CommandRow| (integer(command.seq), command.id.clone()),
-            |at, connection, (seq, id)| {
-                let bytes = |command: &CommandRow| command.body.len();
-                let place = |_: Option<&_>| Place::Commands;
-                page(at, connection, &sql, params![seq, id, state], rows::command, bytes, place)
-            },
-            each,
-        )
+        self.lives("commands", Place::Commands, 0, state, each)
+    }
+
+    fn commands_from(&mut self, seq: u64, each: Each<'_, CommandRow>) -> Result<(), JournalError> {
+        self.lives("commands", Place::Commands, seq, None, each)
     }
 
     fn command(&mut self, id: &str) -> Result<Option<CommandRow>, JournalError> {
-        let sql = format!("SELECT {COMMAND} FROM commands WHERE id = ?1");
-        self.read(|at, connection| {
-            connection
-                .prepare_cached(&sql)
-                .and_then(|mut statement| statement.query_row([id], rows::command).optional())
-                .map_err(at.sql(Place::Commands, "read"))
-        })
+        self.life("commands", Place::Commands, id)
+    }
+
+    fn findings(&mut self, state: Option<&str>, each: Each<'_, FindingRow>) -> Result<(), JournalError> {
+        self.lives("findings", Place::Findings, 0, state, each)
+    }
+
+    fn finding(&mut self, id: &str) -> Result<Option<FindingRow>, JournalError> {
+        self.life("findings", Place::Findings, id)
     }
 
     fn snapshots(&mut self) -> Result<Vec<SnapshotInfo>, JournalError> {

@@ -7,17 +7,15 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 use super::super::code::read_parts;
-use super::super::data::{
-    CommandRow, CursorRow, QuarantineItem, QuarantineState, SnapshotInfo, StoredRecord,
-};
+use super::super::data::{CursorRow, LifeRow, QuarantineItem, QuarantineState, SnapshotInfo, StoredRecord};
 
 /// The columns [`record`] reads.
 pub(super) const RECORD: &str = "seq, entry, kind, time, as_of, hash, canonical, parts";
 /// The columns [`quarantine_item`] reads.
 pub(super) const QUARANTINE: &str =
     "id, entry, source, at, reason_code, reason, event_type, message_id, state";
-/// The columns [`command`] reads.
-pub(super) const COMMAND: &str = "id, seq, state, body, updated_at";
+/// The columns [`life`] reads.
+pub(super) const LIFE: &str = "id, seq, state, body, updated_at";
 /// The columns [`snapshot`] reads.
 pub(super) const SNAPSHOT: &str = "id, seq, entry, chunks, bytes, made_at";
 
@@ -83,9 +81,9 @@ pub(super) fn cursor(row: &Row<'_>) -> rusqlite::Result<CursorRow> {
     Ok(CursorRow { source: row.get(0)?, unbroken: time(1)?, drained: time(2)?, gap, place: row.get(5)? })
 }
 
-/// A row of `commands`.
-pub(super) fn command(row: &Row<'_>) -> rusqlite::Result<CommandRow> {
-    Ok(CommandRow {
+/// A row of `commands` or `findings`.
+pub(super) fn life(row: &Row<'_>) -> rusqlite::Result<LifeRow> {
+    Ok(LifeRow {
         id: row.get(0)?,
         seq: number(row, 1)?,
         state: row.get(2)?,

@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 
 /// `osel` in ASCII, in the file's header: tells a store from other databases.
@@ -150,6 +151,7 @@ mod tests {
             .execute_batch(
                 "INSERT INTO records VALUES (1, 1, 2, 30, 40, zeroblob(32), x'0102', x'0100000000');
                  INSERT INTO blocks VALUES (1, 1, x'00');
+                 INSERT INTO commands VALUES ('c', 1, 'planned', x'7b7d', 30);
                  INSERT INTO ledger VALUES ('one', 1, 1, 0, 0, 0);
                  UPDATE meta SET seq = 1, entry = 1;",
             )
@@ -173,6 +175,10 @@ mod tests {
             .unwrap();
         assert_eq!(sizes, (1, 0, 5));
         assert_eq!(expire::read(&at(), &connection).unwrap(), Expiry::default());
+        let lives = "SELECT (SELECT count(*) FROM commands), (SELECT count(*) FROM findings)";
+        let lives: (i64, i64) =
+            connection.query_row(lives, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(lives, (1, 0));
         let later: Vec<&str> = MIGRATIONS.iter().copied().chain([LATER]).collect();
         for _ in 0..2 {
             migrate(&at(), &mut connection, &later).unwrap();

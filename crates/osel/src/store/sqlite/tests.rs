@@ -67,7 +67,7 @@ fn a_store_says_what_it_is_and_counts_its_openings() {
     let mut journal = Store::open_writer(&path).unwrap();
     let info = StoreInfo {
         id: "30313233343536373839616263646566".to_owned(),
-        format: 4,
+        format: 5,
         created_at: Timestamp::EPOCH.plus_seconds(7),
         epoch: 2,
     };
@@ -453,6 +453,10 @@ fn a_backup_of_a_store_in_use_is_the_store_of_one_moment() {
     let (path, target) = (directory.store(), directory.0.join("copies/today"));
     let mut journal = Store::create(&path, &new()).unwrap();
     let head = add(&mut journal, 2000).unwrap();
+    let (id, state, body) = ("f".to_owned(), "open".to_owned(), b"{}".to_vec());
+    let finding = FindingRow { id, seq: 7, state, body, updated_at: Timestamp::EPOCH };
+    let findings = std::slice::from_ref(&finding);
+    journal.commit(&Commit { findings, ..Commit::empty(journal.info().epoch, head) }).unwrap();
     let mut reports = 0;
     let copied = Store::backup(&path, &target, &mut |_| {
         reports += 1;
@@ -468,6 +472,7 @@ fn a_backup_of_a_store_in_use_is_the_store_of_one_moment() {
     let mut copy = Store::open_writer(&target).unwrap();
     assert_eq!((copy.head(), &copy.info().id), (head, &journal.info().id));
     assert_eq!(collect(|each| copy.reader().unwrap().records(ALL, each)).len(), 2000);
+    assert_eq!(collect(|each| copy.reader().unwrap().findings(None, each)), findings);
     add(&mut copy, 2001).unwrap();
 
     let again = Store::backup(&path, &target, &mut |_| {}).unwrap_err();
