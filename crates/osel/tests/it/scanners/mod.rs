@@ -1,6 +1,7 @@
 //! Scanners asked by their adapters, one module for each kind.
 
 mod builtin;
+mod program;
 
 use std::net::IpAddr;
 
