@@ -6,6 +6,12 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::builtin::{Builtin, ScanRates};
+use super::command::Command;
+use super::local::Local;
+use super::nmap::Nmap;
+use super::nuclei::Nuclei;
+use super::open_ports::{OpenPorts, OpenPortsProgram};
+use super::program::Confined;
 use super::scanner::Scanner;
 use crate::config::{ScannerConfig, ScannerKind};
 
@@ -34,7 +40,17 @@ pub fn build(
 ) -> Result<Box<dyn Scanner>, BuildError> {
     // Of the built-in one, nothing but the rates of `[scan]` can be set.
     drop(now);
+    let confined = Confined::default();
     Ok(match &config.kind {
         ScannerKind::Builtin => Box::new(Builtin::new(rates, config.running_max)),
+        ScannerKind::Nmap(config) => Box::new(Local(Nmap::new((**config).clone(), confined))),
+        ScannerKind::Command(config) => Box::new(Local(Command::new((**config).clone(), confined))),
+        ScannerKind::Nuclei(config) => Box::new(Local(Nuclei::new((**config).clone(), confined))),
+        ScannerKind::Naabu(config) => {
+            Box::new(Local(OpenPorts::new(OpenPortsProgram::Naabu, (**config).clone(), confined)))
+        }
+        ScannerKind::Masscan(config) => {
+            Box::new(Local(OpenPorts::new(OpenPortsProgram::Masscan, (**config).clone(), confined)))
+        }
     })
 }

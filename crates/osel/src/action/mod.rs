@@ -4,6 +4,11 @@
 
 pub mod build;
 pub mod builtin;
+pub mod command;
+pub mod local;
+pub mod nmap;
+pub mod nuclei;
+pub mod open_ports;
 pub mod program;
 pub mod scan;
 pub mod scanner;

@@ -44,6 +44,9 @@ pub use parts::{
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
-pub use scanner::{Abilities, ScannerConfig, ScannerKind};
+pub use scanner::{
+    Abilities, CommandConfig, CommandFormat, CommandInput, NmapConfig, NucleiConfig, Per, ProgramConfig,
+    RatedConfig, ScannerConfig, ScannerKind, Technique,
+};
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

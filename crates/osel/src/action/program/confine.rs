@@ -13,9 +13,9 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit, umask,
 };
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set, configure_capability_in_ambient_set,
-    set_capabilities, set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid,
-    set_thread_res_uid,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::user::Identity;
@@ -111,7 +111,11 @@ fn confine(to: &Confinement) -> Result<(), ConfineError> {
 fn drop_capabilities(keeps_net_raw: bool) -> Result<(), Errno> {
     clear_ambient_capability_set()?;
     let left = if keeps_net_raw { CapabilitySet::NET_RAW } else { CapabilitySet::empty() };
-    set_capabilities(None, CapabilitySets { effective: left, permitted: left, inheritable: left })?;
+    let wanted = CapabilitySets { effective: left, permitted: left, inheritable: left };
+    // Where there is nothing to drop, as below osel's own unit, the call itself may be forbidden.
+    if capabilities(None)? != wanted {
+        set_capabilities(None, wanted)?;
+    }
     if keeps_net_raw { configure_capability_in_ambient_set(left, true) } else { Ok(()) }
 }
 

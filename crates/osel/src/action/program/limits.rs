@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::ProgramConfig;
+
 /// What a program may take. Each process of it may take as much memory and time of processors; the rest is for all of them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -31,6 +33,19 @@ impl Default for Limits {
             output_bytes: 64 << 20,
             files: 4096,
             processes: 512,
+        }
+    }
+}
+
+impl From<&ProgramConfig> for Limits {
+    /// What is configured; the rest as for every program.
+    fn from(config: &ProgramConfig) -> Self {
+        Self {
+            wall: Duration::from_secs(u64::from(config.timeout_seconds)),
+            cpu_seconds: u64::from(config.timeout_seconds),
+            memory_bytes: u64::from(config.memory_mib) << 20,
+            output_bytes: (config.output_mib as usize) << 20,
+            ..Self::default()
         }
     }
 }

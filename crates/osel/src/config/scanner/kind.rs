@@ -3,16 +3,30 @@
 use super::super::keys;
 use super::super::section::Section;
 use super::builtin;
+use super::command::{self, CommandConfig};
+use super::nmap::{self, NmapConfig};
+use super::others::{self, NucleiConfig, RatedConfig};
 
 /// What a scanner is, with what only scanners of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScannerKind {
     /// The scanner that osel has in itself.
     Builtin,
+    /// nmap.
+    Nmap(Box<NmapConfig>),
+    /// Any program.
+    Command(Box<CommandConfig>),
+    /// nuclei.
+    Nuclei(Box<NucleiConfig>),
+    /// naabu.
+    Naabu(Box<RatedConfig>),
+    /// masscan.
+    Masscan(Box<RatedConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[builtin::TYPE];
+const TYPES: &[Type] =
+    &[builtin::TYPE, nmap::TYPE, command::TYPE, others::NUCLEI, others::NAABU, others::MASSCAN];
 
 /// A type of scanner, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -61,6 +75,11 @@ impl ScannerKind {
     fn of_type(&self) -> &'static Type {
         match self {
             Self::Builtin => &builtin::TYPE,
+            Self::Nmap(_) => &nmap::TYPE,
+            Self::Command(_) => &command::TYPE,
+            Self::Nuclei(_) => &others::NUCLEI,
+            Self::Naabu(_) => &others::NAABU,
+            Self::Masscan(_) => &others::MASSCAN,
         }
     }
 }

@@ -4,10 +4,18 @@
 //! have in common. What a scanner is asked, and when, stands elsewhere.
 
 mod builtin;
+mod command;
 mod kind;
+mod nmap;
+mod others;
+mod program;
 mod table;
 
+pub use command::{CommandConfig, CommandFormat, CommandInput, Per};
 pub(super) use kind::types;
 pub use kind::{Abilities, ScannerKind};
+pub use nmap::{NmapConfig, Technique};
+pub use others::{NucleiConfig, RatedConfig};
+pub use program::ProgramConfig;
 pub use table::ScannerConfig;
 pub(super) use table::scanners;

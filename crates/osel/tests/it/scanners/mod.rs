@@ -1,6 +1,8 @@
 //! Scanners asked by their adapters, one module for each kind.
 
 mod builtin;
+mod command;
+mod nmap;
 mod program;
 
 use std::net::IpAddr;
