@@ -3,7 +3,7 @@
 use super::super::keys;
 use super::super::keys::Otherwise::{Default, Needed};
 use super::super::section::{Section, number, one_of, quoted, text};
-use super::super::tree::{Node, Value};
+use super::super::tree::{Node, Origin, Value};
 use super::kind::{Abilities, ScannerKind, Type};
 use super::program::{self, ProgramConfig, program_keys};
 
@@ -186,13 +186,8 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 fn codes(node: &Node) -> Result<Vec<i32>, String> {
-    let Value::List(nodes) = &node.value else {
-        return Err(format!("must be a list, not {}", node.value.kind()));
-    };
-    if nodes.len() > LIST_MAX {
-        return Err(format!("has more than {LIST_MAX} entries"));
-    }
-    nodes.iter().map(|node| number(node, 1..=255).map(|code| i32::try_from(code).unwrap_or(0))).collect()
+    let items = items(node, LIST_MAX)?;
+    items.iter().map(|node| number(node, 1..=255).map(|code| i32::try_from(code).unwrap_or(0))).collect()
 }
 
 /// Texts in order, any of them several times.
@@ -201,12 +196,22 @@ fn texts<T>(
     count_max: usize,
     how: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {
-    let Value::List(nodes) = &node.value else {
-        return Err(format!("must be a list of texts, not {}", node.value.kind()));
+    let clean = |text: &str| if text.contains('\0') { Err("holds a NUL".to_owned()) } else { how(text) };
+    items(node, count_max)?.iter().map(|node| text(node).and_then(clean)).collect()
+}
+
+/// What is in a list; a variable has it with commas between.
+fn items(node: &Node, count_max: usize) -> Result<Vec<Node>, String> {
+    let items: Vec<Node> = match (&node.value, &node.origin) {
+        (Value::List(nodes), _) => nodes.clone(),
+        (Value::Text(text), origin @ Origin::Variable(_)) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            parts.map(|part| Node { origin: origin.clone(), value: Value::Text(part.to_owned()) }).collect()
+        }
+        (other, _) => return Err(format!("must be a list, not {}", other.kind())),
     };
-    if nodes.len() > count_max {
+    if items.len() > count_max {
         return Err(format!("has more than {count_max} entries"));
     }
-    let clean = |text: &str| if text.contains('\0') { Err("holds a NUL".to_owned()) } else { how(text) };
-    nodes.iter().map(|node| text(node).and_then(clean)).collect()
+    Ok(items)
 }

@@ -59,7 +59,23 @@ fn programs_say_what_they_are_given() {
          [[scanner]]\nname = 'b'\ntype = 'command'\nprogram = 'probe'\narguments = ['-v', '-v', '{{host}}:{{port}}']\nper = 'port'\n\
          environment = ['A=b=c']\nformat = 'sarif'\nsuccess_codes = [1, 2]\n"
     );
-    let (config, _) = good(&text, &[URL]);
+    let variables = [
+        URL,
+        ("OSEL_SCANNER__2__NAME", "c"),
+        ("OSEL_SCANNER__2__TYPE", "command"),
+        ("OSEL_SCANNER__2__PROGRAM", "/p"),
+        ("OSEL_SCANNER__2__FORMAT", "jsonl"),
+        ("OSEL_SCANNER__2__ARGUMENTS", "-a, -b"),
+        ("OSEL_SCANNER__2__SUCCESS_CODES", "1,3"),
+    ];
+    let (config, _) = good(&text, &variables);
+    let ScannerKind::Command(by_variables) = &config.scanners[2].kind else {
+        panic!("{:?}", config.scanners)
+    };
+    assert_eq!(
+        (by_variables.arguments.join(" ").as_str(), by_variables.success_codes.as_slice()),
+        ("-a -b", &[1, 3][..])
+    );
     let [ScannerKind::Nmap(nmap), ScannerKind::Command(command)] =
         [&config.scanners[0].kind, &config.scanners[1].kind]
     else {
