@@ -6,8 +6,14 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::builtin::{Builtin, ScanRates};
+use super::command::Command;
 use super::gmp::Gmp;
+use super::local::Local;
 use super::nessus::Nessus;
+use super::nmap::Nmap;
+use super::nuclei::Nuclei;
+use super::open_ports::{OpenPorts, OpenPortsProgram};
+use super::program::Confined;
 use super::qualys::Qualys;
 use super::scanner::Scanner;
 use crate::config::{ScannerConfig, ScannerKind};
@@ -35,6 +41,7 @@ pub fn build(
     now: ConfigNow,
     rates: ScanRates,
 ) -> Result<Box<dyn Scanner>, BuildError> {
+    let confined = Confined::default();
     Ok(match &config.kind {
         // Of the built-in one, nothing but the rates of `[scan]` can be set.
         ScannerKind::Builtin => Box::new(Builtin::new(rates, config.running_max)),
@@ -48,5 +55,14 @@ pub fn build(
         }
         ScannerKind::Gmp(_) => Box::new(Gmp::new(now)),
         ScannerKind::Qualys(first) => Box::new(Qualys::new(config.name.clone(), (**first).clone(), now)),
+        ScannerKind::Nmap(config) => Box::new(Local(Nmap::new((**config).clone(), confined))),
+        ScannerKind::Command(config) => Box::new(Local(Command::new((**config).clone(), confined))),
+        ScannerKind::Nuclei(config) => Box::new(Local(Nuclei::new((**config).clone(), confined))),
+        ScannerKind::Naabu(config) => {
+            Box::new(Local(OpenPorts::new(OpenPortsProgram::Naabu, (**config).clone(), confined)))
+        }
+        ScannerKind::Masscan(config) => {
+            Box::new(Local(OpenPorts::new(OpenPortsProgram::Masscan, (**config).clone(), confined)))
+        }
     })
 }

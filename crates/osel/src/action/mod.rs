@@ -4,8 +4,14 @@
 
 pub mod build;
 pub mod builtin;
+pub mod command;
 pub mod gmp;
+pub mod local;
 pub mod nessus;
+pub mod nmap;
+pub mod nuclei;
+pub mod open_ports;
+pub mod program;
 pub mod qualys;
 pub mod scan;
 pub mod scanner;

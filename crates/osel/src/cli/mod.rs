@@ -6,6 +6,7 @@
 mod actor;
 mod audit;
 mod config;
+mod confined;
 mod demo;
 mod doctor;
 mod durability;
@@ -80,6 +81,9 @@ enum Command {
         /// The page.
         page: reference::Page,
     },
+    /// Becomes a program, with limits and without privileges: how osel runs programs of others.
+    #[command(hide = true)]
+    Confined(confined::ConfinedArgs),
     /// Prints the manual page; with --dir writes one page for each command.
     ///
     /// To read it at once: osel man | man -l -
@@ -121,6 +125,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Scan(args) => scan::run(&args),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Confined(args) => Ok(confined::run(&args)),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "osel", &mut text);

@@ -46,8 +46,9 @@ pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCerti
 pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
 pub use scanner::{
-    Abilities, CoveredPorts, GmpAddress, GmpConfig, NessusConfig, NessusLogin, NessusProduct,
-    QualysAppliance, QualysConfig, QualysProfile, QualysProxy, QualysVersions, ScannerConfig, ScannerKind,
+    Abilities, CommandConfig, CommandFormat, CommandInput, CoveredPorts, GmpAddress, GmpConfig, NessusConfig,
+    NessusLogin, NessusProduct, NmapConfig, NucleiConfig, Per, ProgramConfig, QualysAppliance, QualysConfig,
+    QualysProfile, QualysProxy, QualysVersions, RatedConfig, ScannerConfig, ScannerKind, Technique,
 };
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

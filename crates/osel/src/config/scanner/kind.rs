@@ -2,6 +2,9 @@
 
 use super::super::keys;
 use super::super::section::Section;
+use super::command::{self, CommandConfig};
+use super::nmap::{self, NmapConfig};
+use super::others::{self, NucleiConfig, RatedConfig};
 use super::{builtin, gmp, nessus, qualys, tenable};
 
 /// What a scanner is, with what only scanners of its type have.
@@ -9,18 +12,39 @@ use super::{builtin, gmp, nessus, qualys, tenable};
 pub enum ScannerKind {
     /// The scanner that osel has in itself.
     Builtin,
+    /// Qualys VM.
+    Qualys(Box<qualys::QualysConfig>),
     /// Nessus.
     Nessus(Box<nessus::NessusConfig>),
     /// Tenable Vulnerability Management.
     Tenable(Box<nessus::NessusConfig>),
     /// Greenbone, by the protocol of its manager.
     Gmp(Box<gmp::GmpConfig>),
-    /// Qualys VM.
-    Qualys(Box<qualys::QualysConfig>),
+    /// nmap.
+    Nmap(Box<NmapConfig>),
+    /// Any program.
+    Command(Box<CommandConfig>),
+    /// nuclei.
+    Nuclei(Box<NucleiConfig>),
+    /// naabu.
+    Naabu(Box<RatedConfig>),
+    /// masscan.
+    Masscan(Box<RatedConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[builtin::TYPE, qualys::TYPE, nessus::TYPE, tenable::TYPE, gmp::TYPE];
+const TYPES: &[Type] = &[
+    builtin::TYPE,
+    nmap::TYPE,
+    qualys::TYPE,
+    nessus::TYPE,
+    tenable::TYPE,
+    gmp::TYPE,
+    command::TYPE,
+    others::NUCLEI,
+    others::NAABU,
+    others::MASSCAN,
+];
 
 /// A type of scanner, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -73,6 +97,11 @@ impl ScannerKind {
             Self::Tenable(_) => &tenable::TYPE,
             Self::Gmp(_) => &gmp::TYPE,
             Self::Qualys(_) => &qualys::TYPE,
+            Self::Nmap(_) => &nmap::TYPE,
+            Self::Command(_) => &command::TYPE,
+            Self::Nuclei(_) => &others::NUCLEI,
+            Self::Naabu(_) => &others::NAABU,
+            Self::Masscan(_) => &others::MASSCAN,
         }
     }
 }

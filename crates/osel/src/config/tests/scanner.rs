@@ -1,7 +1,7 @@
 //! `[[scanner]]`: who scans.
 
 use super::*;
-use crate::config::{ScannerConfig, ScannerKind};
+use crate::config::{ScannerConfig, ScannerKind, Technique};
 
 /// What of a scanner every type has.
 fn common(scanner: &ScannerConfig) -> (&str, &str, u32, u32, u32, u32) {
@@ -50,4 +50,67 @@ fn what_is_wrong_with_scanners_is_told_at_once() {
     is_told("osel.toml:18: scanner[3].name: `a` is the name of scanner[2] already");
     is_told("osel.toml:20: scanner[3].life_seconds_max: must be a number from 60 to 2592000");
     assert_eq!(told.lines().count(), 9, "{told}");
+}
+
+#[test]
+fn programs_say_what_they_are_given() {
+    let text = format!(
+        "{SMALLEST}[[scanner]]\nname = 'a'\ntype = 'nmap'\ntechnique = 'syn'\nscripts = ['ssl-cert']\nuser = 'scan'\n\
+         [[scanner]]\nname = 'b'\ntype = 'command'\nprogram = 'probe'\narguments = ['-v', '-v', '{{host}}:{{port}}']\nper = 'port'\n\
+         environment = ['A=b=c']\nformat = 'sarif'\nsuccess_codes = [1, 2]\n"
+    );
+    let variables = [
+        URL,
+        ("OSEL_SCANNER__2__NAME", "c"),
+        ("OSEL_SCANNER__2__TYPE", "command"),
+        ("OSEL_SCANNER__2__PROGRAM", "/p"),
+        ("OSEL_SCANNER__2__FORMAT", "jsonl"),
+        ("OSEL_SCANNER__2__ARGUMENTS", "-a, -b"),
+        ("OSEL_SCANNER__2__SUCCESS_CODES", "1,3"),
+    ];
+    let (config, _) = good(&text, &variables);
+    let ScannerKind::Command(by_variables) = &config.scanners[2].kind else {
+        panic!("{:?}", config.scanners)
+    };
+    assert_eq!(
+        (by_variables.arguments.join(" ").as_str(), by_variables.success_codes.as_slice()),
+        ("-a -b", &[1, 3][..])
+    );
+    let [ScannerKind::Nmap(nmap), ScannerKind::Command(command)] =
+        [&config.scanners[0].kind, &config.scanners[1].kind]
+    else {
+        panic!("{:?}", config.scanners)
+    };
+    assert_eq!((nmap.program.program.as_str(), nmap.program.user.as_deref()), ("nmap", Some("scan")));
+    assert_eq!((nmap.technique, nmap.scripts.as_slice()), (Technique::Syn, &["ssl-cert".to_owned()][..]));
+    assert_eq!(command.arguments, ["-v", "-v", "{host}:{port}"]);
+    assert_eq!((command.environment[0].0.as_str(), command.environment[0].1.as_str()), ("A", "b=c"));
+    assert_eq!(command.success_codes, [1, 2]);
+}
+
+#[test]
+fn what_programs_cannot_be_given_is_told() {
+    let text = format!(
+        "{SMALLEST}[[scanner]]\nname = 'a'\ntype = 'nmap'\nscripts = ['vuln', '../x', 'a,b']\n\
+         [[scanner]]\nname = 'b'\ntype = 'command'\narguments = ['{{port}}']\nper = 'address'\nenvironment = ['=x']\nsuccess_codes = [0]\n\
+         [[scanner]]\nname = 'c'\ntype = 'command'\nprogram = 'x'\nformat = 'xml'\narguments = ['{{address}}']\n\
+         [[scanner]]\nname = 'd'\ntype = 'nuclei'\ntemplates = ['-x']\nmemory_mib = 1\n"
+    );
+    let place = Place::new();
+    place.write("osel.toml", &text);
+    let told = place.without_path(&place.load(&[URL]).unwrap_err().to_string());
+    let is_told = |line: &str| assert!(told.contains(line), "{line}\n{told}");
+    is_told("scanner[0].scripts[0]: `vuln` stands for many scripts");
+    is_told("scanner[0].scripts[1]: `../x` is no name of a script");
+    is_told("scanner[0].scripts[2]: `a,b` is no name of a script");
+    is_told("scanner[1].program: is missing: ");
+    is_told("scanner[1].format: is missing: ");
+    is_told("scanner[1].arguments: `{port}` needs per = \"port\"");
+    is_told("scanner[1].environment: `` is no name of a variable");
+    is_told("scanner[1].success_codes: must be a number from 1 to 255");
+    is_told("scanner[2].arguments: `{address}` needs per = \"address\" or \"port\"");
+    is_told("scanner[2].format: must be `jsonl` or `sarif` or `nmap-xml`, not `xml`");
+    is_told("scanner[3].templates[0]: `-x` is no path of a template");
+    is_told("scanner[3].memory_mib: must be a number from 16 to 65536");
+    assert_eq!(told.lines().count(), 12, "{told}");
 }

@@ -1,8 +1,11 @@
 //! Scanners asked by their adapters, one module for each kind.
 
 mod builtin;
+mod command;
 mod gmp;
 mod nessus;
+mod nmap;
+mod program;
 mod qualys;
 mod qualys_way;
 
