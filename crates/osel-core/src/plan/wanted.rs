@@ -109,7 +109,8 @@ pub fn wanted<'a>(
             return None;
         }
         let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
-        if !allowed && !(sources.keeps(view, row) && has_path(view, policy.vantage, row)) {
+        let mut is_seen = || sources.keeps(view, row) && has_path(view, policy.vantage, row);
+        if !allowed && !is_seen() {
             return None;
         }
         let rank = if exposed { Rank::of(policy, row, &ports) } else { Rank::default() };

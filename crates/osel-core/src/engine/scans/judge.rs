@@ -78,9 +78,9 @@ pub(super) fn judged_record(
     }
     let is_unasked = |port: &&(Transport, u16)| !target.expected.contains_key(*port);
     let open = states.iter().filter(|(_, state)| **state == ProbeState::Open).map(|(port, _)| port);
-    insert_ports(detail, "also_open", open.filter(is_unasked).copied().collect());
-    insert_ports(detail, "newly_open", difference.newly_open.clone());
-    insert_ports(detail, "no_longer_open", difference.no_longer_open.clone());
+    insert_ports(detail, "also_open", &open.filter(is_unasked).copied().collect::<Vec<_>>());
+    insert_ports(detail, "newly_open", &difference.newly_open);
+    insert_ports(detail, "no_longer_open", &difference.no_longer_open);
     if !(difference.newly_open.is_empty() && difference.no_longer_open.is_empty()) {
         detail.insert("compared_with".into(), difference.since.to_string());
     }
@@ -110,7 +110,7 @@ fn note(host: &HostResult) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
-fn insert_ports(detail: &mut Detail, key: &'static str, ports: Vec<(Transport, u16)>) {
+fn insert_ports(detail: &mut Detail, key: &'static str, ports: &[(Transport, u16)]) {
     if !ports.is_empty() {
         let mut text = ports_text(ports.iter().take(SCAN_PORTS_MAX));
         if ports.len() > SCAN_PORTS_MAX {

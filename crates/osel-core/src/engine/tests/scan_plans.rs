@@ -194,7 +194,7 @@ fn a_vantage_within_the_cloud_sees_what_it_may_reach() {
 #[test]
 fn what_waits_too_long_or_for_a_scanner_that_is_gone_is_told() {
     let scanners = vec![batching("q")];
-    let mut listener = listener(ScanPolicy { wait_seconds_max: 100, scanners: scanners.clone(), ..policy() });
+    let mut listener = listener(ScanPolicy { wait_seconds_max: 100, scanners, ..policy() });
     listener.ports(5);
     listener.tick(61);
     assert_eq!(listener.wakes(100), Some(164), "the first of the others is late then");
@@ -236,7 +236,7 @@ fn a_command_over_its_time_is_over_and_a_late_result_changes_nothing() {
     assert!(records.iter().all(|record| record.outcome == Outcome::Failure));
     assert_eq!(records[1].detail["unknown"], "tcp 22");
     assert_eq!(listener.lives.last().unwrap().state, ScanState::Expired);
-    assert_eq!(listener.cancels, [command.id.clone()]);
+    assert_eq!(listener.cancels, std::slice::from_ref(&command.id));
     assert!(listener.answer(1062, &command).is_empty());
     assert!(!listener.engine.scans_are_open());
 }
