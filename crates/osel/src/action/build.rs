@@ -6,6 +6,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::builtin::{Builtin, ScanRates};
+use super::gmp::Gmp;
 use super::scanner::Scanner;
 use crate::config::{ScannerConfig, ScannerKind};
 
@@ -32,9 +33,9 @@ pub fn build(
     now: ConfigNow,
     rates: ScanRates,
 ) -> Result<Box<dyn Scanner>, BuildError> {
-    // Of the built-in one, nothing but the rates of `[scan]` can be set.
-    drop(now);
     Ok(match &config.kind {
+        // Nothing but the rates of `[scan]` can be set.
         ScannerKind::Builtin => Box::new(Builtin::new(rates, config.running_max)),
+        ScannerKind::Gmp(_) => Box::new(Gmp::new(now)),
     })
 }

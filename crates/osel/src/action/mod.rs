@@ -4,6 +4,7 @@
 
 pub mod build;
 pub mod builtin;
+pub mod gmp;
 pub mod scan;
 pub mod scanner;
 pub mod xml;

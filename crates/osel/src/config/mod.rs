@@ -44,6 +44,6 @@ pub use parts::{
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
-pub use scanner::{Abilities, ScannerConfig, ScannerKind};
+pub use scanner::{Abilities, GmpAddress, GmpConfig, ScannerConfig, ScannerKind};
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::net;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -64,27 +63,6 @@ struct Shared {
     restarts: watch::Sender<u64>,
 }
 
-/// A place that nobody else can take.
-enum Bound {
-    Unix(net::UnixListener),
-    Tcp(std::net::TcpListener, Arc<ServerConfig>),
-}
-
-impl Bound {
-    fn listen(self) -> io::Result<Listener> {
-        match self {
-            Self::Unix(listener) => {
-                listener.set_nonblocking(true)?;
-                Ok(Listener::Unix(UnixListener::from_std(listener)?))
-            }
-            Self::Tcp(listener, config) => {
-                listener.set_nonblocking(true)?;
-                Ok(Listener::Tcp(TcpListener::from_std(listener)?, config.into()))
-            }
-        }
-    }
-}
-
 enum Listener {
     Unix(UnixListener),
     Tcp(TcpListener, TlsAcceptor),
@@ -98,14 +76,17 @@ impl Gvmd {
     pub fn start(place: &Place, hosts: Vec<Host>, options: Options) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // Without waiting, so that it can be started from within another runtime.
-        let (bound, address) = match place {
-            Place::Socket(path) => (Bound::Unix(net::UnixListener::bind(path)?), None),
+        let entered = runtime.enter();
+        let (listener, address) = match place {
+            Place::Socket(path) => (Listener::Unix(UnixListener::bind(path)?), None),
             Place::Tls(address, config) => {
                 let listener = std::net::TcpListener::bind(address)?;
+                listener.set_nonblocking(true)?;
                 let address = listener.local_addr()?;
-                (Bound::Tcp(listener, Arc::clone(config)), Some(address))
+                (Listener::Tcp(TcpListener::from_std(listener)?, Arc::clone(config).into()), Some(address))
             }
         };
+        drop(entered);
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(hosts, options)),
             hook: Mutex::default(),
@@ -114,9 +95,6 @@ impl Gvmd {
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("simulated-gvmd".to_owned()).spawn(move || {
-            // What cannot be listened at is told by its panic.
-            let listen = async { bound.listen().expect("a bound socket can be listened at") };
-            let listener = runtime.block_on(listen);
             runtime.block_on(serve(served, listener, stopped));
             runtime.shutdown_background();
         })?;

@@ -3,16 +3,19 @@
 use super::super::keys;
 use super::super::section::Section;
 use super::builtin;
+use super::gmp::{self, GmpConfig};
 
 /// What a scanner is, with what only scanners of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScannerKind {
     /// The scanner that osel has in itself.
     Builtin,
+    /// Greenbone, by the protocol of its manager.
+    Gmp(Box<GmpConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[builtin::TYPE];
+const TYPES: &[Type] = &[builtin::TYPE, gmp::TYPE];
 
 /// A type of scanner, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -61,6 +64,7 @@ impl ScannerKind {
     fn of_type(&self) -> &'static Type {
         match self {
             Self::Builtin => &builtin::TYPE,
+            Self::Gmp(_) => &gmp::TYPE,
         }
     }
 }

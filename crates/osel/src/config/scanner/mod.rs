@@ -4,9 +4,11 @@
 //! have in common. What a scanner is asked, and when, stands elsewhere.
 
 mod builtin;
+mod gmp;
 mod kind;
 mod table;
 
+pub use gmp::{GmpAddress, GmpConfig};
 pub(super) use kind::types;
 pub use kind::{Abilities, ScannerKind};
 pub use table::ScannerConfig;

@@ -9,6 +9,7 @@ use crate::config::scanner::types;
 /// The example with the files that it names in a directory of the test, and those files there.
 fn example(place: &Place) -> String {
     place.write("transport_url", URL.1);
+    place.write("gmp_password", "secret");
     for name in ["ca.pem", "client.pem", "client.key", "clouds.yaml"] {
         place.write(name, "PEM");
     }

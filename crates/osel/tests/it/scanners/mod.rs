@@ -1,6 +1,7 @@
 //! Scanners asked by their adapters, one module for each kind.
 
 mod builtin;
+mod gmp;
 
 use std::net::IpAddr;
 
