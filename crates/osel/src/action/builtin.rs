@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use osel_core::scan::{HostResult, PortFound, RemoteState, Trouble};
 
-use super::scan::{PortSpec, ScanError, ScanPlan, scan};
+use super::scan::{PortSpec, PortState, ScanError, ScanPlan, everywhere, scan};
 use super::scanner::{Asked, Launched, ScanOrder, Scanner, Seen};
 
 /// Its name in what it saw.
@@ -52,9 +52,7 @@ impl Builtin {
             plan.targets.push((target.address, spec));
             hosts.insert(target.address.to_canonical(), HostResult::new(target.address));
         }
-        plan.rate = Some(self.share.rate);
-        plan.rate_per_host = Some(self.share.rate_per_host);
-        plan.concurrency = Some(self.share.concurrency);
+        let plan = self.within_share(plan);
         let scanned = scan(&plan, |result| {
             if let Some(host) = hosts.get_mut(&result.address) {
                 host.ports.push(PortFound::new(result.protocol.into(), result.port, result.probe_state()));
@@ -64,10 +62,42 @@ impl Builtin {
         for host in hosts.values_mut() {
             host.ports.sort_unstable_by_key(|found| (found.transport, found.port));
         }
+        self.suspect(&mut hosts).await?;
         let take = |address: IpAddr| {
             hosts.remove(&address.to_canonical()).unwrap_or_else(|| HostResult::new(address))
         };
         Ok(Seen { scanner: NAME.to_owned(), hosts: order.addresses().map(take).collect() })
+    }
+
+    /// A plan that goes no faster than one scan may.
+    fn within_share(&self, mut plan: ScanPlan) -> ScanPlan {
+        plan.rate = Some(self.share.rate);
+        plan.rate_per_host = Some(self.share.rate_per_host);
+        plan.concurrency = Some(self.share.concurrency);
+        plan
+    }
+
+    /// Asks the hosts with nearly all ports open at a few that nobody listens on.
+    async fn suspect(&self, hosts: &mut BTreeMap<IpAddr, HostResult>) -> Result<(), Trouble> {
+        let suspects = hosts.iter().filter(|(_, host)| everywhere::is_suspicious(&host.ports));
+        let targets: Vec<_> = suspects.map(|(address, _)| (*address, everywhere::decoys())).collect();
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let mut open: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        let plan = self.within_share(ScanPlan::new(targets));
+        let scanned = scan(&plan, |result| {
+            if result.state == Ok(PortState::Open) {
+                *open.entry(result.address).or_default() += 1;
+            }
+        });
+        scanned.await.map_err(|error| trouble(&error))?;
+        for (address, count) in open {
+            if let Some(host) = hosts.get_mut(&address) {
+                host.answers_everywhere = everywhere::is_everywhere(count);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -15,10 +15,12 @@
 //! - `probe` makes sockets and reads verdicts from them. On loopback and on near networks the answer to a
 //!   connect is there before the system call returns, so most probes never reach the runtime's poller; the
 //!   others are `watched`, and `ready` tells which of them to look at.
+//! - `everywhere` tells hosts that answer at every port from those whose open ports mean something; it is up to the caller to ask.
 //! - Only silence is asked again: once by default, and more often on an address that proved to lose packets.
 
 mod descriptors;
 mod engine;
+pub mod everywhere;
 mod host;
 mod outcome;
 mod pace;

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::num::NonZeroU32;
 
 use osel::action::builtin::{Builtin, ScanRates};
+use osel::action::scan::everywhere::DECOYS;
 use osel::action::scanner::Scanner;
 use osel_core::scan::{ProbeState, Transport, Trouble};
 
@@ -46,4 +47,18 @@ async fn each_address_of_an_order_has_its_result_in_its_place() {
 async fn an_order_without_ports_is_refused_for_ever() {
     let answer = builtin().fetch(&order(&[("127.0.0.1", &[])]), "").await;
     assert!(matches!(answer, Err(Trouble::Refused { .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_answers_everywhere_is_told_from_one_whose_asked_ports_are_open() {
+    let open = TcpListener::bind("127.0.0.31:0").unwrap();
+    let port = open.local_addr().unwrap().port();
+    let _same = TcpListener::bind(("127.0.0.32", port)).unwrap();
+    // As a SYN proxy does, as far as anybody asks; one answer gets lost.
+    let _proxy: Vec<_> =
+        DECOYS[1..].iter().map(|decoy| TcpListener::bind(("127.0.0.32", *decoy)).unwrap()).collect();
+    let order = order(&[("127.0.0.31", &[port]), ("127.0.0.32", &[port])]);
+    let seen = builtin().fetch(&order, "").await.unwrap();
+    let told: Vec<_> = seen.hosts.iter().map(|host| (host.answers_everywhere, host.ports.len())).collect();
+    assert_eq!(told, [(false, 1), (true, 1)]);
 }
