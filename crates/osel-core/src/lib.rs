@@ -7,6 +7,7 @@ pub mod decode;
 pub mod engine;
 pub mod event;
 pub mod exposure;
+pub mod finding;
 pub mod ids;
 pub mod intake;
 pub mod model;
