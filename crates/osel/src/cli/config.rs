@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::output::{json_line, note, print_bytes, stdout};
 use super::{durability, openstack};
-use crate::config::{Config, Place, Problems, Remark, StoreConfig, keys, unknown_variables};
+use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
 
 /// The configuration of the daemon.
 #[derive(Debug, Subcommand)]
@@ -162,9 +162,13 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
     };
     // How many sources there are is known of a good configuration only; of another, no number is taken for too large.
     let count = |of: fn(&Config) -> usize| loaded.as_ref().map_or(usize::MAX, of);
-    let (sources, clouds) = (count(|config| config.sources.len()), count(|config| config.openstack.len()));
+    let counts = TableCounts {
+        sources: count(|config| config.sources.len()),
+        clouds: count(|config| config.openstack.len()),
+        scanners: count(|config| config.scanners.len()),
+    };
     let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
-    warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), sources, clouds));
+    warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), counts));
     (loaded, warnings)
 }
 

@@ -9,7 +9,7 @@ use clap::builder::StyledStr;
 use clap::{Arg, Command, ValueEnum};
 
 use super::output::print_bytes;
-use crate::config::keys::{Key, Otherwise, SECTIONS};
+use crate::config::keys::{Key, Otherwise, sections};
 use crate::doctor::Id;
 
 /// The pages.
@@ -181,18 +181,24 @@ fn keys() -> String {
          Of a secret, variables can also say where it is: the key's own with `__FILE`, `__ENV` or `__CREDENTIAL` behind it. Relative paths \
          count from the file's folder, those of variables from where osel was started.\n",
     );
-    for section in SECTIONS {
+    for section in sections() {
         let _ = write!(text, "\n## `{}`\n\n{}\n", section.header, section.what);
         text.push_str("\n| key | variable | default | what it says |\n| --- | --- | --- | --- |\n");
         for key in section.keys() {
-            let Key { path, what, .. } = key;
+            let Key { what, .. } = key;
             let otherwise = match key.otherwise {
                 Otherwise::Default(value) => format!("`{value}`"),
                 Otherwise::Needed(value) => format!("has to be set: `{value}`"),
                 Otherwise::Words(words, _) => words.to_owned(),
             };
-            let _ =
-                writeln!(text, "| `{path}` | `{}` | {} | {} |", key.variable(), cell(&otherwise), cell(what));
+            let _ = writeln!(
+                text,
+                "| `{}` | `{}` | {} | {} |",
+                key.shown_path(),
+                key.variable(),
+                cell(&otherwise),
+                cell(what)
+            );
         }
     }
     text

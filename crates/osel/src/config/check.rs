@@ -12,6 +12,7 @@ use super::check_store::store;
 use super::parts::{
     Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig,
 };
+use super::scanner::scanners;
 use super::section::{Section, boolean, number, one_of, quoted, text};
 use super::tree::{Node, Origin, Value};
 
@@ -37,6 +38,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let openstack = openstack(&mut root, sources.as_deref());
     let retention = retention(root.section("retention"));
     let scan = scan(root.section("scan"));
+    let scanners = scanners(&mut root);
     let model = model(root.section("model"));
     let http = http(root.section("http"));
     let control = control(root.section("control"));
@@ -48,6 +50,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         openstack: openstack?,
         retention,
         scan,
+        scanners: scanners?,
         model,
         http,
         control,

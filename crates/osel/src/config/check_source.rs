@@ -246,7 +246,7 @@ fn queue(mut section: Section<'_>) -> QueueConfig {
     queue
 }
 
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_good = text.len() <= NAME_BYTES_MAX
         && text.as_bytes().first().is_some_and(is_plain)

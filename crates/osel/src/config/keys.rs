@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use super::scanner::types;
+
 /// A table of the file.
 #[derive(Debug)]
 pub struct Section {
@@ -13,8 +15,8 @@ pub struct Section {
     pub what: &'static str,
     /// Whether it stands in the example as a comment: its being there has a meaning.
     pub is_optional: bool,
-    /// What it needs besides its own keys.
-    needs: &'static [&'static str],
+    /// What it needs besides its own keys, for the example.
+    pub(super) needs: &'static [&'static str],
 }
 
 /// A key.
@@ -43,6 +45,8 @@ pub enum Otherwise {
 const FILE_HEADER: &str = "[[source]] # type = \"file\"";
 /// The header of an API.
 const OPENSTACK_HEADER: &str = "[[openstack]]";
+/// The header of a scanner.
+const SCANNER_HEADER: &str = "[[scanner]]";
 /// The prefix of the variables that set keys.
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
@@ -59,7 +63,20 @@ const fn section(header: &'static str, what: &'static str) -> Section {
 use Otherwise::{Default, Needed, Words};
 
 /// All tables, in the order of the example; a key belongs to the one whose header is its path without the last word.
-pub const SECTIONS: &[Section] = &[
+pub fn sections() -> impl Iterator<Item = &'static Section> {
+    let after_scanner = SECTIONS.iter().position(|section| section.header == SCANNER_HEADER);
+    let (before, after) = SECTIONS.split_at(after_scanner.map_or(SECTIONS.len(), |place| place + 1));
+    let of_types = types().iter().filter_map(|known| known.section.as_ref());
+    before.iter().chain(of_types).chain(after)
+}
+
+/// All keys, those of the types of scanners behind the others.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(types().iter().flat_map(|known| known.keys))
+}
+
+/// The tables besides those of the types of scanners.
+const SECTIONS: &[Section] = &[
     section("[store]", "Where everything is kept: messages, records, commands."),
     section(
         "[[source]]",
@@ -100,6 +117,13 @@ pub const SECTIONS: &[Section] = &[
          For days, 0 is for ever.",
     ),
     section("[scan]", "Scans that follow from what was exposed, without an order of a person."),
+    Section {
+        header: SCANNER_HEADER,
+        what: "Who scans; one such table for each. Without any there is one, named `builtin`, of the type `builtin`, which osel has in itself. Variables \
+               name a scanner by its number, from 0: OSEL_SCANNER__0__NAME. One that the file does not have begins with its name.",
+        is_optional: true,
+        needs: &[],
+    },
     section("[model]", "What osel takes for granted about this cloud."),
     section("[http]", "The HTTP interface."),
     section(
@@ -109,8 +133,8 @@ pub const SECTIONS: &[Section] = &[
     section("[log]", "What is logged to standard error."),
 ];
 
-/// All keys, in the order of the example.
-pub const KEYS: &[Key] = &[
+/// The keys besides those of the types of scanners, in the order of the example.
+const KEYS: &[Key] = &[
     key(
         "store.path",
         Needed("\"/var/lib/osel\""),
@@ -316,6 +340,36 @@ pub const KEYS: &[Key] = &[
     key("scan.host_rate_per_second", Default("100"), "Connections and datagrams per second to one address."),
     key("scan.concurrency", Default("512"), "Probes out at the same time over all addresses, up to 65535."),
     key(
+        "scanner.name",
+        Needed("\"builtin\""),
+        "Its name in records, metrics and logs: small letters, digits, `.`, `_`, `-`. No two scanners have the same.",
+    ),
+    key(
+        "scanner.type",
+        Needed("\"builtin\""),
+        "What it is: `builtin`, the scanner that osel has in itself, or one of those below.",
+    ),
+    key(
+        "scanner.window_seconds",
+        Words("what suits the type, 2 for `builtin`", "2"),
+        "How long changes are gathered for one scan.",
+    ),
+    key(
+        "scanner.batch_addresses_max",
+        Words("what suits the type, 1 for `builtin`", "1"),
+        "The most addresses of one scan, up to 4096.",
+    ),
+    key(
+        "scanner.running_max",
+        Words("what suits the type, 8 for `builtin`", "8"),
+        "The most scans at one time, up to 64. A scanner that says it has enough is given fewer.",
+    ),
+    key(
+        "scanner.life_seconds_max",
+        Words("what suits the type, 3600 for `builtin`", "3600"),
+        "How long a scan may take with all its waiting, at least 60. Then it is called off, and recorded as expired.",
+    ),
+    key(
         "model.group_members_include_pairs",
         Default("true"),
         "Whether the allowed address pairs of a port count as members of its security groups, as with Neutron's own drivers.",
@@ -349,7 +403,7 @@ pub const KEYS: &[Key] = &[
 impl Section {
     /// Its keys.
     pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
-        KEYS.iter().filter(|key| key.header() == self.header)
+        all().filter(|key| key.header() == self.header)
     }
 }
 
@@ -360,7 +414,11 @@ impl Key {
             Some(("source", "path" | "follow")) => FILE_HEADER.to_owned(),
             Some(("source", _)) => "[[source]]".to_owned(),
             Some(("openstack", _)) => OPENSTACK_HEADER.to_owned(),
-            Some((table, _)) => format!("[{table}]"),
+            Some(("scanner", _)) => SCANNER_HEADER.to_owned(),
+            Some((table, _)) => match table.strip_prefix("scanner.") {
+                Some(kind) => format!("{SCANNER_HEADER} # type = \"{kind}\""),
+                None => format!("[{table}]"),
+            },
             None => String::new(),
         }
     }
@@ -370,11 +428,20 @@ impl Key {
         self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 
-    /// The variable of the environment that sets it, with `N` for the number of a source or API.
-    pub fn variable(&self) -> String {
-        let path = match self.path.split_once('.') {
-            Some((table @ ("source" | "openstack"), rest)) => format!("{table}.N.{rest}"),
+    /// Its path as it stands in a file: without the type of a scanner.
+    pub fn shown_path(&self) -> String {
+        match self.path.split_once('.') {
+            Some((table @ "scanner", _)) => format!("{table}.{}", self.name()),
             _ => self.path.to_owned(),
+        }
+    }
+
+    /// The variable of the environment that sets it, with `N` for the number of a source, API or scanner.
+    pub fn variable(&self) -> String {
+        let path = self.shown_path();
+        let path = match path.split_once('.') {
+            Some((table @ ("source" | "openstack" | "scanner"), rest)) => format!("{table}.N.{rest}"),
+            _ => path,
         };
         format!("{VARIABLE_PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))
     }
@@ -405,7 +472,7 @@ pub fn example() -> String {
         text,
         "# Each key can be set by a variable of the environment as well, which wins: {VARIABLE_PREFIX}SECTION__KEY."
     );
-    for section in SECTIONS {
+    for section in sections() {
         text.push('\n');
         comment(&mut text, section.what);
         let mark = if section.is_optional { "#" } else { "" };

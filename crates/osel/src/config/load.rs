@@ -119,7 +119,7 @@ impl Config {
         if !problems.is_empty() {
             return Err(Problems::new(problems, warnings));
         }
-        let keys = keys::KEYS.iter().filter(|key| key.path.starts_with("retention."));
+        let keys = keys::all().filter(|key| key.path.starts_with("retention."));
         let variables = keys.flat_map(keys::Key::variables).filter(|name| env(name).is_some()).collect();
         Ok((retention, RetentionOrigin { file, variables }))
     }
@@ -160,17 +160,23 @@ fn read(path: Option<&Path>, env: &Environment<'_>) -> Result<(Option<PathBuf>, 
     }
 }
 
-/// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a source or API beyond the
-/// `sources` and `clouds` there are.
-pub fn unknown_variables<'n>(
-    names: impl Iterator<Item = &'n OsStr>,
-    sources: usize,
-    clouds: usize,
-) -> Vec<Warning> {
+/// How many there are of the tables that variables name by number.
+#[derive(Clone, Copy, Debug)]
+pub struct TableCounts {
+    /// `[[source]]`.
+    pub sources: usize,
+    /// `[[openstack]]`.
+    pub clouds: usize,
+    /// `[[scanner]]`.
+    pub scanners: usize,
+}
+
+/// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a table beyond those there are.
+pub fn unknown_variables<'n>(names: impl Iterator<Item = &'n OsStr>, counts: TableCounts) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = names
         .filter_map(OsStr::to_str)
         .filter(|name| name.starts_with("OSEL_") && !NO_KEYS.contains(name))
-        .filter_map(|name| Some((name, unknown(name, sources, clouds)?)))
+        .filter_map(|name| Some((name, unknown(name, counts)?)))
         .map(|(name, what)| Remark { place: Place::Variable(name.to_owned()), key: String::new(), what })
         .collect();
     warnings.sort_by_key(Remark::to_string);
@@ -178,15 +184,19 @@ pub fn unknown_variables<'n>(
 }
 
 /// What is wrong with a variable, if anything is.
-fn unknown(name: &str, sources: usize, clouds: usize) -> Option<String> {
-    let tables = [("OSEL_SOURCE__", "source", sources), ("OSEL_OPENSTACK__", "openstack", clouds)];
+fn unknown(name: &str, counts: TableCounts) -> Option<String> {
+    let tables = [
+        ("OSEL_SOURCE__", "source", counts.sources),
+        ("OSEL_OPENSTACK__", "openstack", counts.clouds),
+        ("OSEL_SCANNER__", "scanner", counts.scanners),
+    ];
     let numbered = tables.into_iter().find_map(|(prefix, table, count)| {
         let (index, key) = name.strip_prefix(prefix)?.split_once("__")?;
         let is_number = index.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| (format!("{prefix}N__{key}"), index.parse::<usize>().ok(), table, count))
     });
     let general = numbered.as_ref().map_or(name, |(general, ..)| general);
-    let known = || keys::KEYS.iter().flat_map(keys::Key::variables);
+    let known = || keys::all().flat_map(keys::Key::variables);
     if !known().any(|variable| variable == *general) {
         let variables: Vec<String> = known().collect();
         return Some(match meant(general, variables.iter().map(String::as_str)) {
@@ -199,6 +209,9 @@ fn unknown(name: &str, sources: usize, clouds: usize) -> Option<String> {
     Some(match table {
         "source" => {
             format!("is of no source: there are {count}, counted from 0; a further one begins with its NAME")
+        }
+        "scanner" => {
+            format!("is of no scanner: there are {count}, counted from 0; a further one begins with its NAME")
         }
         _ => format!("is of no API: there are {count}, counted from 0, and each number before is one"),
     })

@@ -21,6 +21,7 @@ mod passfile;
 mod postgres_url;
 mod reference;
 mod remark;
+mod scanner;
 mod secret;
 mod section;
 mod transport_url;
@@ -33,7 +34,7 @@ pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS}
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
-    TRANSPORT_VARIABLE, unknown_variables,
+    TRANSPORT_VARIABLE, TableCounts, unknown_variables,
 };
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, HttpConfig, Level, LogConfig,
@@ -43,5 +44,6 @@ pub use parts::{
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
+pub use scanner::{Abilities, ScannerConfig, ScannerKind};
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::{Place, PostgresConfig, Secret};
+use super::{Place, PostgresConfig, ScannerConfig, Secret};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// `[scan]`.
     pub scan: ScanConfig,
+    /// `[[scanner]]`: at least one, each with a name of its own.
+    pub scanners: Vec<ScannerConfig>,
     /// `[model]`.
     pub model: ModelConfig,
     /// `[http]`.

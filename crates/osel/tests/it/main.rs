@@ -57,6 +57,8 @@ mod retention_race;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
+mod scanners;
+#[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
 mod store;

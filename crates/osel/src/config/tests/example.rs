@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::keys::{self, Otherwise, SECTIONS};
+use crate::config::keys::{self, Otherwise, sections};
+use crate::config::scanner::types;
 
 /// The example with the files that it names in a directory of the test, and those files there.
 fn example(place: &Place) -> String {
@@ -83,16 +84,40 @@ fn the_table_has_the_keys_that_are_read() {
     for section in ["source.queue", "source.tls"] {
         assert!(read.remove(section), "{section}: {read:?}");
     }
-    let told: BTreeSet<String> = keys::KEYS.iter().map(|key| key.path.to_owned()).collect();
+    let mut told: BTreeSet<String> = keys::all().map(|key| key.path.to_owned()).collect();
+    // Each type of scanner has keys of its own beside those that all have.
+    let common: BTreeSet<String> = told
+        .iter()
+        .filter(|path| path.starts_with("scanner.") && path.matches('.').count() == 1)
+        .cloned()
+        .collect();
+    for known in types() {
+        place.write("osel.toml", format!("[[scanner]]\ntype = '{}'\nzzzz = 1\n", known.name));
+        let problems = place.load(&[]).unwrap_err();
+        let remark = problems.problems.iter().find(|remark| remark.key == "scanner[0].zzzz").unwrap();
+        let (_, names) = remark.what.split_once("here it knows ").unwrap();
+        let names = names.split(", ").map(|name| format!("scanner.{}", name.trim_matches('`')));
+        let of_type = names.filter(|path| !common.contains(path));
+        let own = |path: String| path.replacen("scanner.", &format!("scanner.{}.", known.name), 1);
+        let of_type: BTreeSet<String> = of_type.map(own).collect();
+        assert_eq!(
+            of_type,
+            known.keys.iter().map(|key| key.path.to_owned()).collect::<BTreeSet<_>>(),
+            "{}",
+            known.name
+        );
+        told.retain(|path| !of_type.contains(path));
+    }
+    read.extend(common);
     assert_eq!(read, told);
-    assert_eq!(SECTIONS.iter().map(|section| section.keys().count()).sum::<usize>(), keys::KEYS.len());
+    assert_eq!(sections().map(|section| section.keys().count()).sum::<usize>(), keys::all().count());
 }
 
 #[test]
 fn lines_of_the_example_fit() {
     let text = keys::example();
     assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
-    for key in keys::KEYS {
+    for key in keys::all() {
         assert!(!matches!(key.otherwise, Otherwise::Needed("")), "{}", key.path);
         assert!(text.contains(&format!("{} = ", key.path.rsplit_once('.').unwrap().1)), "{}", key.path);
     }

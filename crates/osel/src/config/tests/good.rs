@@ -6,9 +6,23 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::{
     BrokerHost, BusConfig, ControlConfig, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,
-    QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, Secret, SourceConfig, StoreConfig,
-    TlsConfig, TransportUrl,
+    QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, ScannerConfig, ScannerKind, Secret,
+    SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
+
+/// The scanner that there is when none is configured.
+fn the_builtin() -> ScannerConfig {
+    let number = |number| NonZeroU32::new(number).unwrap();
+    ScannerConfig {
+        name: "builtin".to_owned(),
+        kind: ScannerKind::Builtin,
+        window_seconds: 2,
+        batch_addresses_max: number(1),
+        running_max: number(8),
+        life_seconds_max: 3600,
+        place: crate::config::Place::Nowhere,
+    }
+}
 
 #[test]
 fn what_is_kept_for_how_long() {
@@ -45,6 +59,7 @@ fn the_smallest_file_of_the_contract() {
                      designate barbican";
     let rate = |number| NonZeroU32::new(number).unwrap();
     let wanted = Config {
+        scanners: vec![the_builtin()],
         store: StoreConfig::Directory(PathBuf::from("/var/lib/osel")),
         sources: vec![SourceConfig {
             name: "region-one".to_owned(),

@@ -4,6 +4,7 @@ mod example;
 mod good;
 mod openstack;
 mod problems;
+mod scanner;
 mod secrets;
 mod store;
 mod url;

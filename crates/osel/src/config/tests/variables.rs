@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use super::*;
-use crate::config::{LogFormat, StoreConfig, unknown_variables};
+use crate::config::{LogFormat, StoreConfig, TableCounts, unknown_variables};
 
 #[test]
 fn variables_win_over_the_file() {
@@ -91,8 +91,9 @@ fn a_bad_variable_is_named() {
 
 #[test]
 fn a_variable_that_sets_nothing_is_told() {
+    let counts = TableCounts { sources: 2, clouds: 1, scanners: 1 };
     let check = |name: &str, wanted: &[&str]| {
-        let told = unknown_variables([OsStr::new(name)].into_iter(), 2, 1);
+        let told = unknown_variables([OsStr::new(name)].into_iter(), counts);
         assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
     };
     for known in [
@@ -113,4 +114,7 @@ fn a_variable_that_sets_nothing_is_told() {
     let beyond =
         "OSEL_OPENSTACK__2__CLOUD: is of no API: there are 1, counted from 0, and each number before is one";
     check("OSEL_OPENSTACK__2__CLOUD", &[beyond]);
+    check("OSEL_SCANNER__0__WINDOW_SECONDS", &[]);
+    let beyond = "OSEL_SCANNER__1__TYPE: is of no scanner: there are 1, counted from 0; a further one begins with its NAME";
+    check("OSEL_SCANNER__1__TYPE", &[beyond]);
 }

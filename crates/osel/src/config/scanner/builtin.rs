@@ -1,0 +1,23 @@
+//! `type = "builtin"`: the scanner that osel has in itself. How hard it may try stands in `[scan]`.
+
+use super::kind::{Abilities, ScannerKind, Type};
+
+/// Its type. It has no keys of its own.
+pub(super) const TYPE: Type = Type {
+    name: "builtin",
+    section: None,
+    keys: &[],
+    read: |_| Some(ScannerKind::Builtin),
+    abilities: Abilities {
+        takes_ports: true,
+        takes_udp: true,
+        takes_ipv6: true,
+        // What one order of a person changes comes within a second or two.
+        window_seconds: 2,
+        batch_addresses_max: 1,
+        // So many share the rate and the probes of `[scan]`.
+        running_max: 8,
+        // A thousand silent ports at the default rate are ten seconds; the rest is waiting for others.
+        life_seconds_max: 3600,
+    },
+};

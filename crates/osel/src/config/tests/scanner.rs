@@ -1,0 +1,53 @@
+//! `[[scanner]]`: who scans.
+
+use super::*;
+use crate::config::{ScannerConfig, ScannerKind};
+
+/// What of a scanner every type has.
+fn common(scanner: &ScannerConfig) -> (&str, &str, u32, u32, u32, u32) {
+    let ScannerConfig {
+        name, kind, window_seconds, batch_addresses_max, running_max, life_seconds_max, ..
+    } = scanner;
+    (name, kind.as_str(), *window_seconds, batch_addresses_max.get(), running_max.get(), *life_seconds_max)
+}
+
+#[test]
+fn scanners_are_those_of_the_file_and_of_variables_behind_them() {
+    let text = format!(
+        "{SMALLEST}[[scanner]]\nname = 'near'\ntype = 'builtin'\nwindow_seconds = 0\nbatch_addresses_max = 16\nrunning_max = 2\n\
+         life_seconds_max = 60\n"
+    );
+    let variables = [
+        URL,
+        ("OSEL_SCANNER__0__RUNNING_MAX", "3"),
+        ("OSEL_SCANNER__1__NAME", "far"),
+        ("OSEL_SCANNER__1__TYPE", "builtin"),
+    ];
+    let (config, _) = good(&text, &variables);
+    let scanners: Vec<_> = config.scanners.iter().map(common).collect();
+    assert_eq!(scanners, [("near", "builtin", 0, 16, 3, 60), ("far", "builtin", 2, 1, 8, 3600)]);
+    assert!(config.scanners.iter().all(|scanner| scanner.kind == ScannerKind::Builtin));
+}
+
+#[test]
+fn what_is_wrong_with_scanners_is_told_at_once() {
+    let text = format!(
+        "{SMALLEST}[[scanner]]\ntype = 'builtni'\nwindow_seconds = 100000\n[[scanner]]\nname = 'Near'\nrunning_max = 0\n[[scanner]]\n\
+         name = 'a'\ntype = 'builtin'\nwindow = 3\n[[scanner]]\nname = 'a'\ntype = 'builtin'\nlife_seconds_max = 1\n"
+    );
+    let place = Place::new();
+    place.write("osel.toml", &text);
+    let told = place.without_path(&place.load(&[URL]).unwrap_err().to_string());
+    let is_told = |line: &str| assert!(told.contains(line), "{line}\n{told}");
+    is_told("osel.toml:7: scanner[0].name: is missing: ");
+    is_told("osel.toml:8: scanner[0].type: must be `builtin`");
+    is_told("not `builtni`");
+    is_told("osel.toml:9: scanner[0].window_seconds: must be a number from 0 to 86400");
+    is_told("osel.toml:11: scanner[1].name: `Near` is no name");
+    is_told("osel.toml:10: scanner[1].type: is missing: ");
+    is_told("osel.toml:12: scanner[1].running_max: must be a number from 1 to 64");
+    is_told("osel.toml:16: scanner[2].window: is no key of osel: did you mean `window_seconds`?");
+    is_told("osel.toml:18: scanner[3].name: `a` is the name of scanner[2] already");
+    is_told("osel.toml:20: scanner[3].life_seconds_max: must be a number from 60 to 2592000");
+    assert_eq!(told.lines().count(), 9, "{told}");
+}
