@@ -39,7 +39,7 @@ pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
 pub use reading::{HELD_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId, SLOTS_PER_STEP};
 pub use replay::Replay;
 pub use retention::{BudgetState, Retention, RetentionWhy};
-pub use scans::{PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
+pub use scans::PENDING_SCANS_MAX;
 pub use source_gap::{SourceGap, SourceGapCause};
 
 use crate::decode::{Decoded, Defect};
@@ -47,6 +47,7 @@ use crate::event::{Actor, Change, Event, Kind, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
 use crate::model::{CloudModel, Delta, Gap, View};
 use crate::names::Directory;
+use crate::scan::{CommandId, ScanCommand, ScanLife, ScanReport};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
 use attempts::{Attempts, Step};
@@ -84,8 +85,8 @@ pub enum Input<'a> {
     OldPage(ReadPage),
     /// The end of a read out of such a journal.
     OldReadEnd(ReadEnd),
-    /// A scan ended.
-    Scanned(ScanOutcome),
+    /// Something has become of a command to a scanner.
+    Scan(ScanReport),
     /// Messages of a source were or may have been lost.
     SourceGap(SourceGap),
     /// Something kept in the store goes, or its disk budget is another matter than before.
@@ -116,6 +117,10 @@ pub struct Output {
     pub versions: Vec<Version>,
     /// What is to be done, once the records are durable.
     pub commands: Vec<ScanCommand>,
+    /// How far commands have come: each that changed.
+    pub lives: Vec<ScanLife>,
+    /// Commands that are to be given up, once the records are durable.
+    pub cancels: Vec<CommandId>,
     /// What a read changed: the only thing about a page, a look, or the end of a read that has to be written down. That of a message
     /// goes before the message.
     pub differences: Option<ReadDifferences>,
@@ -132,6 +137,8 @@ impl Output {
         self.records.clear();
         self.versions.clear();
         self.commands.clear();
+        self.lives.clear();
+        self.cancels.clear();
         self.differences = None;
         self.looks.clear();
         self.wake_at = None;
@@ -228,7 +235,7 @@ impl Engine {
             Input::Looked(looked) => self.looked(now, looked, out),
             Input::OldPage(page) => self.old_page(now, &page),
             Input::OldReadEnd(end) => self.old_read_end(now, &end),
-            Input::Scanned(outcome) => self.scan_outcome(now, &outcome, out),
+            Input::Scan(report) => self.scan_report(now, report, out),
             Input::SourceGap(gap) => self.source_gap(now, &gap, out),
             Input::Retention(retention) => self.retention(now, &retention, out),
             Input::Tick => {}

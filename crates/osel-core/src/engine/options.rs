@@ -25,23 +25,17 @@ pub struct OptionsLine {
     routed_prefixes: Vec<IpNet>,
     /// None where nothing is scanned by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    scan: Option<ScanLine>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ScanLine {
-    allowed_prefixes: Vec<IpNet>,
+    scan: Option<ScanPolicy>,
 }
 
 impl From<&EngineOptions> for OptionsLine {
     fn from(options: &EngineOptions) -> Self {
         let EngineOptions { model: ModelOptions { group_members_include_pairs, routed_prefixes }, scan } =
             options;
-        let scan_line = |policy: &ScanPolicy| ScanLine { allowed_prefixes: policy.allowed_prefixes.clone() };
         Self {
             group_members_include_pairs: *group_members_include_pairs,
             routed_prefixes: routed_prefixes.clone(),
-            scan: scan.as_ref().map(scan_line),
+            scan: scan.clone(),
         }
     }
 }
@@ -49,8 +43,7 @@ impl From<&EngineOptions> for OptionsLine {
 impl From<OptionsLine> for EngineOptions {
     fn from(line: OptionsLine) -> Self {
         let OptionsLine { group_members_include_pairs, routed_prefixes, scan } = line;
-        let policy = |scan: ScanLine| ScanPolicy { allowed_prefixes: scan.allowed_prefixes };
-        Self { model: ModelOptions { group_members_include_pairs, routed_prefixes }, scan: scan.map(policy) }
+        Self { model: ModelOptions { group_members_include_pairs, routed_prefixes }, scan }
     }
 }
 

@@ -16,10 +16,10 @@ use crate::model::{CloudModel, Delta, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
-pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 6;
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 7;
 
 /// Earlier forms whose lines this version reads as they are: what has been added since may be missing.
-const EARLIER_FORMATS: [u32; 1] = [305];
+const EARLIER_FORMATS: [u32; 2] = [305, 406];
 
 /// Whether lines of this form can be read.
 pub fn is_readable_format(format: u32) -> bool {

@@ -5,7 +5,6 @@
 //! trail. A scan's life is in the trail under its id: the command's record, then the scan's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -15,56 +14,18 @@ use super::{Engine, Output, system_record};
 use crate::event::{self, Outcome};
 use crate::exposure::Judged;
 use crate::ids::Id;
-use crate::plan::{CommandId, Expected, Place, ProbeState, ScanVerdict, Target, Transport, wanted};
-use crate::scan::expected_list;
+use crate::plan::{Place, ScanVerdict, Target, wanted};
+use crate::scan::{
+    CommandId, OldCommand, ProbeState, ScanCommand, ScanEnd, ScanLife, ScanOutcome, ScanReason, ScanReport,
+    ScanState, ScanStep, ScanTarget, Transport,
+};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
 
 /// The most addresses that wait to be scanned; beyond it a change is recorded as not scanned, with this reason.
 pub const PENDING_SCANS_MAX: usize = 10_000;
-/// The most scans under way at once.
-pub const RUNNING_SCANS_MAX: usize = 16;
 /// The most addresses that one record names as not scanned; the rest is counted. A record is to stay some ten kilobytes.
 pub(super) const UNSCANNED_NAMED_MAX: usize = 500;
-
-/// A command to scan one address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScanCommand {
-    /// Its id, which every record about it carries.
-    pub id: CommandId,
-    /// The record that planned it.
-    pub seq: u64,
-    /// The address.
-    pub address: IpAddr,
-    /// The ports, with whether each is exposed.
-    #[serde(with = "expected_list")]
-    pub expected: Expected,
-    /// The first record that asked for it.
-    pub cause: u64,
-    /// The region of the change.
-    pub region: Option<Arc<str>>,
-    /// The network that has the address; none for a floating IP.
-    #[serde(default)]
-    pub network_id: Option<Id>,
-    /// Whether more ports changed than are scanned.
-    #[serde(default)]
-    pub partial: bool,
-    /// The project of the address.
-    pub project_id: Option<Id>,
-}
-
-/// What came of a scan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScanOutcome {
-    /// The command.
-    pub id: CommandId,
-    /// Which scanner.
-    pub scanner: String,
-    /// What was found at each port.
-    pub found: Vec<(Transport, u16, ProbeState)>,
-    /// Why it could not be done, when it could not.
-    pub error: Option<String>,
-}
 
 /// Whose address a scan is for.
 type Key = (Option<Arc<str>>, Place);
@@ -82,7 +43,7 @@ pub(super) struct Scans {
     pending: BTreeMap<Key, Pending>,
     /// The same by the record that asked first.
     queue: BTreeSet<(u64, Key)>,
-    running: BTreeMap<CommandId, ScanCommand>,
+    running: BTreeMap<CommandId, ScanLife>,
 }
 
 /// One line of the state, for snapshots.
@@ -94,7 +55,10 @@ pub struct ScanLine(ScanLineKind);
 #[serde(rename_all = "snake_case")]
 enum ScanLineKind {
     Pending(Key, Pending),
-    Running(ScanCommand),
+    Life(Box<ScanLife>),
+    /// As earlier forms have what is under way.
+    #[serde(skip_serializing)]
+    Running(OldCommand),
 }
 
 impl Scans {
@@ -125,28 +89,33 @@ impl Scans {
     pub(super) fn lines(&self) -> impl Iterator<Item = ScanLine> + '_ {
         let pending =
             self.pending.iter().map(|(key, pending)| ScanLineKind::Pending(key.clone(), pending.clone()));
-        pending.chain(self.running.values().cloned().map(ScanLineKind::Running)).map(ScanLine)
+        let lives = self.running.values().map(|life| ScanLineKind::Life(Box::new(life.clone())));
+        pending.chain(lives).map(ScanLine)
     }
 
     pub(super) fn restore(&mut self, line: ScanLine) {
         match line.0 {
             ScanLineKind::Pending(key, pending) => self.insert(key, pending),
-            ScanLineKind::Running(command) => {
-                self.running.insert(command.id.clone(), command);
+            ScanLineKind::Life(life) => {
+                self.running.insert(life.command.id.clone(), *life);
+            }
+            ScanLineKind::Running(old) => {
+                let command = ScanCommand::from(old);
+                self.running.insert(command.id.clone(), ScanLife::planned(command));
             }
         }
     }
 }
 
 impl Engine {
-    /// Commands that were given out and have no outcome yet: after a restart they are given out again.
-    pub fn running_scans(&self) -> impl Iterator<Item = &ScanCommand> {
+    /// Commands that are not over: after a restart they are given out again, with how far they had come.
+    pub fn running_scans(&self) -> impl Iterator<Item = &ScanLife> {
         self.scans.running.values()
     }
 
     /// Corrects what is under way by what the store has: a command that was written down keeps its id, its ports and its cause.
-    pub fn set_running_scans(&mut self, commands: impl IntoIterator<Item = ScanCommand>) {
-        self.scans.running = commands.into_iter().map(|command| (command.id.clone(), command)).collect();
+    pub fn set_running_scans(&mut self, lives: impl IntoIterator<Item = ScanLife>) {
+        self.scans.running = lives.into_iter().map(|life| (life.command.id.clone(), life)).collect();
     }
 
     /// Whether any scan waits or runs.
@@ -189,87 +158,155 @@ impl Engine {
 
     /// Gives out as many waiting scans as may run.
     pub(super) fn launch_scans(&mut self, now: Timestamp, out: &mut Output) {
-        while self.scans.running.len() < RUNNING_SCANS_MAX {
+        let policy = self.options.scan.clone().unwrap_or_default();
+        let Some(scanner) = policy.scanners.first() else { return };
+        while self.scans.running.len() < scanner.running_max.get() as usize {
             let Some(((region, place), Pending { target, cause })) = self.scans.dequeue() else { return };
             let id = Id::new(&format!("scan-{}", self.seq + 1));
+            let target = ScanTarget {
+                address: place.address,
+                network_id: place.network_id,
+                project_id: target.project_id,
+                expected: target.ports,
+                partial: target.partial,
+                causes: vec![cause],
+            };
             let command = ScanCommand {
                 id: id.clone(),
                 seq: self.seq + 1,
-                address: place.address,
-                expected: target.ports,
-                cause,
+                scanner: Arc::clone(&scanner.name),
+                kind: Arc::clone(&scanner.kind),
                 region,
-                network_id: place.network_id,
-                partial: target.partial,
-                project_id: target.project_id,
+                targets: vec![target],
+                reason: ScanReason::Change,
+                planned_at: now,
+                expires_at: now.plus_seconds(scanner.life_seconds_max.into()),
             };
-            let text =
-                format!("scan of {}, {}, planned", command.address, ports_text(command.expected.keys()));
-            let mut record = self.scan_record(now, RecordKind::Command, &command, text);
+            let target = &command.targets[0];
+            let text = format!("scan of {}, {}, planned", target.address, ports_text(target.expected.keys()));
+            let mut record = scan_record(now, RecordKind::Command, &command, target, text);
             record.outcome = Outcome::Pending;
-            if command.partial {
+            if target.partial {
                 record.detail.insert("note".into(), "a sample: more ports changed".to_owned());
             }
             self.record(record, out);
-            out.commands.push(command.clone());
-            self.scans.running.insert(id, command);
+            let life = ScanLife::planned(command.clone());
+            out.commands.push(command);
+            out.lives.push(life.clone());
+            self.scans.running.insert(id, life);
         }
     }
 
-    /// Takes a scan's answer and judges it.
-    pub(super) fn scan_outcome(&mut self, now: Timestamp, outcome: &ScanOutcome, out: &mut Output) {
-        // The same outcome may come twice after a crash: the second time there is nothing to judge.
-        let Some(command) = self.scans.running.remove(&outcome.id) else { return };
-        let found: BTreeMap<(Transport, u16), ProbeState> =
-            outcome.found.iter().map(|&(transport, port, state)| ((transport, port), state)).collect();
-        let mut verdicts: BTreeMap<ScanVerdict, Vec<(Transport, u16)>> = BTreeMap::new();
-        for (port, exposed) in &command.expected {
-            let state = found.get(port).copied().unwrap_or(ProbeState::NotProbed);
-            verdicts.entry(ScanVerdict::of(*exposed, state)).or_default().push(*port);
+    /// Takes what has become of a command. What is said of one that is unknown or over changes nothing: the same may be said twice after a
+    /// crash.
+    pub(super) fn scan_report(&mut self, now: Timestamp, report: ScanReport, out: &mut Output) {
+        let Some(life) = self.scans.running.get_mut(&report.id) else { return };
+        match report.step {
+            ScanStep::Launched { reference, left_out } if life.state == ScanState::Planned => {
+                life.state = ScanState::Launched;
+                life.launched_at = Some(now);
+                (life.reference, life.left_out) = (Some(reference), left_out);
+                let life = life.clone();
+                let record = launched_record(now, &life);
+                self.record(record, out);
+                out.lives.push(life);
+            }
+            ScanStep::Running if !matches!(life.state, ScanState::Running) => {
+                life.state = ScanState::Running;
+                life.running_at = Some(now);
+                out.lives.push(life.clone());
+            }
+            ScanStep::Launched { .. } | ScanStep::Running => {}
+            ScanStep::Ended(outcome) => {
+                if let Some(life) = self.scans.running.remove(&report.id) {
+                    self.scan_ended(now, life, outcome, out);
+                }
+            }
         }
-        let sums: Vec<String> = verdicts
-            .iter()
-            .map(|(verdict, ports)| format!("{}: {}", verdict.as_str(), ports_text(ports.iter())))
-            .collect();
-        let mut text = format!("scan of {} by {}: {}", command.address, outcome.scanner, sums.join("; "));
-        if let Some(error) = &outcome.error {
-            text = format!("scan of {} by {} failed: {error}", command.address, outcome.scanner);
-        }
-        let mut record = self.scan_record(now, RecordKind::Scan, &command, text);
-        record.outcome = if outcome.error.is_some() { Outcome::Failure } else { Outcome::Success };
-        record.detail.insert("scanner".into(), outcome.scanner.clone());
-        for (verdict, ports) in &verdicts {
-            record.detail.insert(verdict.as_str().replace(' ', "_").into(), ports_text(ports.iter()));
-        }
-        self.record(record, out);
     }
 
-    fn scan_record(
-        &self,
-        now: Timestamp,
-        kind: RecordKind,
-        command: &ScanCommand,
-        text: String,
-    ) -> RecordBody {
-        let mut detail = Detail::from([("text".into(), text)]);
-        detail.insert("command".into(), command.id.to_string());
-        detail.insert("address".into(), command.address.to_string());
-        detail.insert("ports".into(), ports_text(command.expected.keys()));
-        if let Some(network) = &command.network_id {
-            detail.insert("network".into(), network.to_string());
+    fn scan_ended(&mut self, now: Timestamp, life: ScanLife, outcome: ScanOutcome, out: &mut Output) {
+        for target in &life.command.targets {
+            let record = judged_record(now, &life, target, &outcome);
+            self.record(record, out);
         }
-        RecordBody {
-            cause: Some(command.cause),
-            region: command.region.clone(),
-            target: Some(event::Target {
-                kind: "address".into(),
-                id: Some(Id::new(&command.address.to_string())),
-                name: None,
-                project_id: command.project_id.clone(),
-            }),
-            detail,
-            ..system_record(now, now, kind, String::new())
+        let state = ScanState::after(&outcome.end);
+        out.lives.push(ScanLife { state, ended_at: Some(now), outcome: Some(outcome), ..life });
+    }
+}
+
+/// That a scanner has taken a command.
+fn launched_record(now: Timestamp, life: &ScanLife) -> RecordBody {
+    let command = &life.command;
+    let reference = life.reference.as_deref().unwrap_or_default();
+    let text = format!("scan {} launched by {} as {reference}", command.id, command.scanner);
+    let mut record = system_record(now, now, RecordKind::Command, text);
+    record.outcome = Outcome::Pending;
+    record.cause = Some(command.seq);
+    record.region.clone_from(&command.region);
+    record.detail.insert("command".into(), command.id.to_string());
+    record.detail.insert("reference".into(), reference.to_owned());
+    record
+}
+
+/// What a scan says of one address.
+fn judged_record(now: Timestamp, life: &ScanLife, target: &ScanTarget, outcome: &ScanOutcome) -> RecordBody {
+    let host = outcome.hosts.iter().find(|host| host.address == target.address);
+    let found: BTreeMap<(Transport, u16), ProbeState> = host
+        .into_iter()
+        .flat_map(|host| &host.ports)
+        .map(|found| ((found.transport, found.port), found.state))
+        .collect();
+    let mut verdicts: BTreeMap<ScanVerdict, Vec<(Transport, u16)>> = BTreeMap::new();
+    for (port, exposed) in &target.expected {
+        let state = found.get(port).copied().unwrap_or(ProbeState::NotProbed);
+        verdicts.entry(ScanVerdict::of(*exposed, state)).or_default().push(*port);
+    }
+    let sums: Vec<String> = verdicts
+        .iter()
+        .map(|(verdict, ports)| format!("{}: {}", verdict.as_str(), ports_text(ports.iter())))
+        .collect();
+    let text = match &outcome.end {
+        ScanEnd::Failed(error) => {
+            format!("scan of {} by {} failed: {error}", target.address, outcome.scanner)
         }
+        _ => format!("scan of {} by {}: {}", target.address, outcome.scanner, sums.join("; ")),
+    };
+    let mut record = scan_record(now, RecordKind::Scan, &life.command, target, text);
+    let is_finished = outcome.end == ScanEnd::Finished;
+    record.outcome = if is_finished { Outcome::Success } else { Outcome::Failure };
+    record.detail.insert("scanner".into(), outcome.scanner.clone());
+    for (verdict, ports) in &verdicts {
+        record.detail.insert(verdict.as_str().replace(' ', "_").into(), ports_text(ports.iter()));
+    }
+    record
+}
+
+fn scan_record(
+    now: Timestamp,
+    kind: RecordKind,
+    command: &ScanCommand,
+    target: &ScanTarget,
+    text: String,
+) -> RecordBody {
+    let mut detail = Detail::from([("text".into(), text)]);
+    detail.insert("command".into(), command.id.to_string());
+    detail.insert("address".into(), target.address.to_string());
+    detail.insert("ports".into(), ports_text(target.expected.keys()));
+    if let Some(network) = &target.network_id {
+        detail.insert("network".into(), network.to_string());
+    }
+    RecordBody {
+        cause: target.causes.first().copied(),
+        region: command.region.clone(),
+        target: Some(event::Target {
+            kind: "address".into(),
+            id: Some(Id::new(&target.address.to_string())),
+            name: None,
+            project_id: target.project_id.clone(),
+        }),
+        detail,
+        ..system_record(now, now, kind, String::new())
     }
 }
 

@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use super::record::RecordBody;
 use super::{
     ATTEMPT_SECONDS, Engine, EngineLine, EngineOptions, Input, Look, Output, ReadEnd, ReadPage, ReadRun,
-    RunId, ScanCommand,
+    RunId,
 };
 use crate::decode::decode;
 use crate::event::{FixedIp, Kind, Object, Outcome, Port, Properties, RawMessage, Rule, Version};
 use crate::ids::Id;
+use crate::scan::{CommandId, ScanCommand, ScanLife};
 use crate::time::Timestamp;
 
 /// When the messages of a test are sent.
@@ -37,6 +38,10 @@ struct Listener {
     sent: usize,
     /// What was given out to be carried out.
     commands: Vec<ScanCommand>,
+    /// How far commands have come, in the order of telling.
+    lives: Vec<ScanLife>,
+    /// What is to be given up.
+    cancels: Vec<CommandId>,
     /// What was wished to be looked at.
     looks: Vec<Look>,
 }
@@ -48,13 +53,24 @@ impl Listener {
 
     fn with(options: EngineOptions) -> Self {
         let engine = Engine::new(options.clone());
-        Self { engine, options, region: "north", sent: 0, commands: Vec::new(), looks: Vec::new() }
+        Self {
+            engine,
+            options,
+            region: "north",
+            sent: 0,
+            commands: Vec::new(),
+            lives: Vec::new(),
+            cancels: Vec::new(),
+            looks: Vec::new(),
+        }
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) -> Vec<RecordBody> {
         let mut out = Output::default();
         self.engine.handle(now, input, &mut out);
         self.commands.append(&mut out.commands);
+        self.lives.append(&mut out.lives);
+        self.cancels.append(&mut out.cancels);
         self.looks.append(&mut out.looks);
         while self.engine.is_closing() {
             self.engine.handle(now, Input::ReadOn, &mut out);

@@ -57,6 +57,8 @@ pub struct ScanCommand {
     pub seq: u64,
     /// The scanner's name in the configuration.
     pub scanner: Arc<str>,
+    /// The scanner's type: `builtin`, `nmap`, `qualys`.
+    pub kind: Arc<str>,
     /// The region of the addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Arc<str>>,

@@ -4,12 +4,17 @@
 //! are sent by the shell.
 
 mod command;
+mod life;
+mod old;
 mod report;
 mod result;
 mod words;
 
 pub(crate) use command::expected_list;
 pub use command::{CommandId, Expected, ScanCommand, ScanReason, ScanTarget};
+pub use life::{ScanLife, ScanState};
+pub(crate) use old::OldCommand;
+pub use old::{BUILTIN, read_life, read_report};
 pub use report::{LeftOut, RemoteState, ScanEnd, ScanOutcome, ScanReport, ScanStep, Trouble};
 pub use result::{
     Coverage, EVIDENCE_CHARS_MAX, HOST_PORTS_MAX, HOST_VULNERABILITIES_MAX, HostResult, PortFound, Severity,

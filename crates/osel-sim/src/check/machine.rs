@@ -7,13 +7,16 @@ use osel_core::decode::{Decoded, decode};
 use osel_core::engine::record::{Record, RecordBody};
 use osel_core::engine::{
     Disposition, Engine, EngineLine, EngineOptions, Input, LookWhy, Looked, Named, Output, ReadDifferences,
-    ReadEnd, ReadPage, ReadRun, RunId, ScanCommand, ScanOutcome, Version,
+    ReadEnd, ReadPage, ReadRun, RunId, Version,
 };
 use osel_core::event::{Digest, Kind, Object, RawMessage};
 use osel_core::exposure;
 use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Row};
-use osel_core::plan::{ProbeState, ScanPolicy};
+use osel_core::plan::ScanPolicy;
+use osel_core::scan::{
+    HostResult, PortFound, ProbeState, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanStep,
+};
 use osel_core::time::Timestamp;
 use osel_core::trail::{Canonical, Chain, Draft, Hash, PartClass, Salt, Sealed};
 
@@ -126,6 +129,7 @@ impl Machine {
     pub(super) fn new(plan: &Plan) -> Self {
         let scan = plan.scans.then(|| ScanPolicy {
             allowed_prefixes: ["10.0.0.0/24"].iter().filter_map(|text| text.parse().ok()).collect(),
+            ..ScanPolicy::default()
         });
         let options = EngineOptions { model: plan.model.clone(), scan };
         Self {
@@ -303,7 +307,7 @@ impl Machine {
         let mut commands = std::mem::take(&mut self.out.commands);
         while let Some(command) = commands.pop() {
             self.out.clear();
-            self.engine.handle(now, Input::Scanned(scanned(&command)), &mut self.out);
+            self.engine.handle(now, Input::Scan(scanned(&command)), &mut self.out);
             self.seal(None, &mut came)?;
             commands.append(&mut self.out.commands);
         }
@@ -338,14 +342,15 @@ impl Machine {
 }
 
 /// A scan that finds open what should be, and a closed port everywhere else.
-fn scanned(command: &ScanCommand) -> ScanOutcome {
+fn scanned(command: &ScanCommand) -> ScanReport {
     let state = |exposed: bool| if exposed { ProbeState::Open } else { ProbeState::Closed };
-    let found =
-        command.expected.iter().map(|(&(transport, port), &exposed)| (transport, port, state(exposed)));
-    ScanOutcome {
-        id: command.id.clone(),
-        scanner: "simulated".to_owned(),
-        found: found.collect(),
-        error: None,
-    }
+    let hosts = command.targets.iter().map(|target| {
+        let ports = target.expected.iter();
+        let ports =
+            ports.map(|(&(transport, port), &exposed)| PortFound::new(transport, port, state(exposed)));
+        HostResult { ports: ports.collect(), ..HostResult::new(target.address) }
+    });
+    let outcome =
+        ScanOutcome { scanner: "simulated".to_owned(), end: ScanEnd::Finished, hosts: hosts.collect() };
+    ScanReport { id: command.id.clone(), step: ScanStep::Ended(outcome) }
 }

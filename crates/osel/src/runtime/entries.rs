@@ -6,6 +6,7 @@ use std::sync::Arc;
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
 use osel_core::engine::{Engine, EngineOptions, Input, OptionsLine, Output, Replay, Retention, SourceGap};
 use osel_core::event::{Compression, Digest, Properties, RawMessage};
+use osel_core::scan::{CommandId, read_report};
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -200,8 +201,12 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         EntryKind::MESSAGE => fold_message(engine, entry, out),
         EntryKind::INVENTORY => read_entries::fold(engine, entry, out),
         EntryKind::OUTCOME => {
-            if let Ok(outcome) = serde_json::from_slice(&entry.body) {
-                engine.handle(entry.at, Input::Scanned(outcome), out);
+            let address_of = |id: &CommandId| {
+                let life = engine.running_scans().find(|life| life.command.id == *id)?;
+                life.command.targets.first().map(|target| target.address)
+            };
+            if let Some(report) = read_report(&entry.body, address_of) {
+                engine.handle(entry.at, Input::Scan(report), out);
             }
         }
         EntryKind::ORDER => fold_order(engine, entry, out),

@@ -11,11 +11,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use osel_core::decode::{Decoded, decode};
-use osel_core::engine::{
-    Disposition, Engine, EngineOptions, Input, Output, Replay, Retention, ScanCommand, ScanOutcome, SourceGap,
-};
+use osel_core::engine::{Disposition, Engine, EngineOptions, Input, Output, Replay, Retention, SourceGap};
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
+use osel_core::scan::{CommandId, ScanLife, ScanReport};
 use osel_core::time::Timestamp;
 use osel_core::trail::{Chain, Hash, Head as TrailHead, SealError, Sealed};
 
@@ -26,17 +25,13 @@ use super::writer::{Batch, OnFailure, Writer};
 use super::{entries, snapshots, state};
 use crate::source::place::Place;
 use crate::store::{
-    CommandRow, CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, QuarantineItem,
-    QuarantineState,
+    CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, QuarantineItem, QuarantineState,
 };
 
 /// The most inputs in one commit: larger batches gain nothing and wait longer.
 pub const BATCH_ENTRIES_MAX: usize = 512;
 /// The most bytes in one commit.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
-
-/// The state of a command that has no outcome yet.
-pub(super) const PLANNED: &str = "planned";
 
 /// Why nothing more can be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +78,9 @@ pub struct Recorder {
     sealed: Sealed,
     out: Output,
     /// Commands that were not handed out yet, each with the batch that its record is in.
-    commands: VecDeque<(u64, ScanCommand)>,
+    commands: VecDeque<(u64, ScanLife)>,
+    /// The same of commands that are to be given up.
+    cancels: VecDeque<(u64, CommandId)>,
     looks: reading::Looks,
     snapshot_seq: u64,
     /// When the last snapshot was begun.
@@ -155,7 +152,8 @@ impl Recorder {
             sealed: Sealed::empty(),
             out: Output::default(),
             // What was given out and has no outcome is given out again: actions are idempotent.
-            commands: engine.running_scans().map(|command| (0, command.clone())).collect(),
+            commands: engine.running_scans().map(|life| (0, life.clone())).collect(),
+            cancels: VecDeque::new(),
             looks: reading::Looks::default(),
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
             last_run: engine.last_run(),
@@ -365,35 +363,29 @@ impl Recorder {
         self.snapshot_wanted = true;
     }
 
-    /// Takes what came of a scan.
+    /// Takes what has become of a command to a scanner.
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
-    pub fn scanned(&mut self, now: Timestamp, outcome: ScanOutcome) -> Result<(), RecordError> {
+    pub fn scan_reported(&mut self, now: Timestamp, report: ScanReport) -> Result<(), RecordError> {
         self.tell_options(now);
-        let body = serde_json::to_vec(&outcome).unwrap_or_default();
-        let (id, failed) = (outcome.id.to_string(), outcome.error.is_some());
+        let body = serde_json::to_vec(&report).unwrap_or_default();
         self.entry += 1;
-        let planned = self.engine.running_scans().find(|command| command.id == outcome.id);
-        let planned = planned.map(|command| command.seq);
-        self.handle(now, Input::Scanned(outcome));
-        if let Some(seq) = planned {
-            self.batch.commands.push(CommandRow {
-                id,
-                seq,
-                state: if failed { "failed" } else { "judged" }.to_owned(),
-                body: body.clone(),
-                updated_at: now,
-            });
-        }
+        self.handle(now, Input::Scan(report));
         self.seal()?;
         self.push_entry(now, EntryKind::OUTCOME, Arc::default(), Vec::new(), body);
         self.commit_if_full()
     }
 
-    /// The commands whose records are durable in these batches; each is handed out once.
-    pub fn take_commands(&mut self, durable: u64) -> Vec<ScanCommand> {
+    /// The commands whose records are durable in these batches; each is handed out once. After a start those too that were under way
+    /// before: by their state, reference and order to be given up whoever carries them out knows how to go on.
+    pub fn take_commands(&mut self, durable: u64) -> Vec<ScanLife> {
         take_durable(&mut self.commands, durable)
+    }
+
+    /// The commands that are to be given up, called off by somebody or over their time, once that is durable in these batches.
+    pub fn take_cancels(&mut self, durable: u64) -> Vec<CommandId> {
+        take_durable(&mut self.cancels, durable)
     }
 
     /// When a [`Self::tick`] is wanted.

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, ScanCommand, Version};
+use osel_core::engine::{Engine, EngineLine, EngineOptions, Input, Output, Version};
 use osel_core::model::StateLine;
+use osel_core::scan::{ScanState, read_life};
 use osel_core::time::Timestamp;
 
-use super::{entries, recorder, snapshots};
+use super::{entries, snapshots};
 use crate::store::{Checkpoint, Head, JournalError, Reader};
 
 /// How many records are looked at together, to learn which entries they stem from.
@@ -96,13 +97,15 @@ impl Follower {
     pub fn finish(mut self, reader: &mut dyn Reader) -> Result<Engine, JournalError> {
         self.follow(reader)?;
         let mut engine = self.engine;
-        let mut planned = Vec::new();
-        reader.commands(Some(recorder::PLANNED), &mut |command| {
-            planned.extend(serde_json::from_slice::<ScanCommand>(&command.body));
-            ControlFlow::Continue(())
-        })?;
+        let mut lives = Vec::new();
+        for state in ScanState::ALL.into_iter().filter(|state| !state.is_over()) {
+            reader.commands(Some(state.as_str()), &mut |row| {
+                lives.extend(read_life(row.seq, &row.body));
+                ControlFlow::Continue(())
+            })?;
+        }
         // An older version may have planned otherwise than folding does by now: what it wrote down is what is under way.
-        engine.set_running_scans(planned);
+        engine.set_running_scans(lives);
         for counters in reader.ledger()? {
             // Repetitions are counted and not kept, so folding does not see them again.
             engine.set_ledger(&counters.source, |ledger| {

@@ -7,22 +7,26 @@ use std::sync::Arc;
 use osel::runtime::{Recorder, state};
 use osel::store::{ALL, Commit, EntryKind, Head, Journal, JournalError, NewStore, Reader, Store};
 use osel_core::decode::decode;
-use osel_core::engine::{
-    ATTEMPT_SECONDS, Engine, EngineOptions, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome,
-};
+use osel_core::engine::{ATTEMPT_SECONDS, Engine, EngineOptions};
 use osel_core::event::{Change, Properties, RawMessage};
 use osel_core::plan::ScanPolicy;
+use osel_core::scan::{CommandId, ScanEnd, ScanLife, ScanOutcome, ScanReport, ScanState, ScanStep};
 use osel_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::command::{Place, json_lines};
 
+/// As many as the built-in scanner does at once.
+const RUNNING_SCANS_MAX: usize = osel_core::plan::RUNNING_SCANS_MAX as usize;
 /// More addresses than may be scanned at once, so that some wait.
 const PORTS: usize = RUNNING_SCANS_MAX + 4;
 
 fn scanning() -> EngineOptions {
     let allowed_prefixes = vec!["10.0.0.0/8".parse().unwrap()];
-    EngineOptions { scan: Some(ScanPolicy { allowed_prefixes }), ..EngineOptions::default() }
+    EngineOptions {
+        scan: Some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() }),
+        ..EngineOptions::default()
+    }
 }
 
 fn create(path: &str) -> Box<dyn Journal> {
@@ -73,12 +77,18 @@ fn take(recorder: &mut Recorder, raw: &RawMessage) {
 }
 
 /// Has addresses exposed one after the other; gives the commands.
-fn expose(recorder: &mut Recorder, ports: std::ops::Range<usize>) -> Vec<ScanCommand> {
+fn expose(recorder: &mut Recorder, ports: std::ops::Range<usize>) -> Vec<ScanLife> {
     take(recorder, &rule());
     for number in ports {
         take(recorder, &port(number));
     }
     recorder.flush().unwrap()
+}
+
+/// A scan that saw nothing.
+fn ended(id: &CommandId) -> ScanReport {
+    let outcome = ScanOutcome { scanner: "test".to_owned(), end: ScanEnd::Finished, hosts: Vec::new() };
+    ScanReport { id: id.clone(), step: ScanStep::Ended(outcome) }
 }
 
 fn lines(engine: &Engine) -> Vec<String> {
@@ -95,9 +105,8 @@ fn open_scans_of_a_killed_writer_were_forgotten_when_the_options_changed() {
     let store = place.path("store");
     let mut recorder = Recorder::resume(create(&store), &scanning()).unwrap();
     let mut commands = expose(&mut recorder, 0..PORTS);
-    let outcome =
-        ScanOutcome { id: commands.remove(0).id, scanner: "test".to_owned(), found: Vec::new(), error: None };
-    recorder.scanned(Timestamp::EPOCH.plus_seconds(1_795_219_300), outcome).unwrap();
+    let over = ended(&commands.remove(0).command.id);
+    recorder.scan_reported(Timestamp::EPOCH.plus_seconds(1_795_219_300), over).unwrap();
     commands.extend(recorder.flush().unwrap());
     assert_eq!(commands.len(), RUNNING_SCANS_MAX);
     let before = lines(recorder.engine());
@@ -108,7 +117,7 @@ fn open_scans_of_a_killed_writer_were_forgotten_when_the_options_changed() {
     }
     let mut recorder = Recorder::resume(open(&store), &EngineOptions::default()).unwrap();
     let mut again = recorder.flush().unwrap();
-    again.sort_by_key(|command| command.seq);
+    again.sort_by_key(|life| life.command.seq);
     assert_eq!(again, commands, "given out again with its number and cause");
 
     // From now on nothing is scanned; what has been planned is, also after another kill.
@@ -225,17 +234,20 @@ fn records_of_an_older_version_kept_their_numbers_in_the_trail_only() {
     let mut recorder = Recorder::resume(open(&store), &scanning()).unwrap();
     let head = recorder.head();
     let again = recorder.flush().unwrap();
-    let told = |commands: &[ScanCommand]| -> Vec<_> {
-        commands.iter().map(|command| (command.id.clone(), command.seq, command.cause)).collect()
+    let told = |lives: &[ScanLife]| -> Vec<_> {
+        let commands = lives.iter().map(|life| &life.command);
+        commands.map(|command| (command.id.clone(), command.seq, command.cause())).collect()
     };
     assert_eq!(told(&again), told(&commands), "by numbers that other records have");
-    let outcome = |id| ScanOutcome { id, scanner: "test".to_owned(), found: Vec::new(), error: None };
-    recorder.scanned(raw.received_at, outcome(again[1].id.clone())).unwrap();
+    recorder.scan_reported(raw.received_at, ended(&again[1].command.id)).unwrap();
     recorder.flush().unwrap();
     assert_eq!(recorder.head().seq, head.seq + 1, "its answer has a record");
     drop(recorder);
     let engine = resumed(&store, &scanning());
-    assert_eq!(engine.running_scans().map(|command| &command.id).collect::<Vec<_>>(), [&again[0].id]);
+    assert_eq!(
+        engine.running_scans().map(|life| &life.command.id).collect::<Vec<_>>(),
+        [&again[0].command.id]
+    );
 }
 
 /// The bus is silent: only the clock of the loop can say that a request never ended.
@@ -325,4 +337,27 @@ fn what_was_followed_and_is_no_longer_in_the_store_is_not_gone_on_with() {
     let head = |store: &str| Store::open_reader(Path::new(store)).unwrap().head().unwrap();
     assert_eq!(head(&third), head(&fourth));
     assert!(matches!(finish(followed, &fourth), Err(JournalError::Rewritten { .. })));
+}
+
+/// A scanner that works elsewhere has taken a command when osel is killed: the next process must ask for it by its reference.
+#[test]
+fn a_scan_that_runs_elsewhere_goes_on_where_it_was() {
+    let place = Place::new("launched");
+    let store = place.path("store");
+    let mut recorder = Recorder::resume(create(&store), &scanning()).unwrap();
+    let commands = expose(&mut recorder, 0..2);
+    let at = Timestamp::EPOCH.plus_seconds(1_795_219_300);
+    let launched = ScanStep::Launched { reference: "scan/17".to_owned(), left_out: Vec::new() };
+    let id = commands[0].command.id.clone();
+    recorder.scan_reported(at, ScanReport { id: id.clone(), step: launched }).unwrap();
+    recorder.scan_reported(at, ScanReport { id, step: ScanStep::Running }).unwrap();
+    recorder.flush().unwrap();
+    let before = lines(recorder.engine());
+    drop(recorder);
+    assert_eq!(lines(&resumed(&store, &scanning())), before);
+    let mut recorder = Recorder::resume(open(&store), &scanning()).unwrap();
+    let again = recorder.flush().unwrap();
+    let told: Vec<_> = again.iter().map(|life| (life.state, life.reference.as_deref())).collect();
+    assert_eq!(told, [(ScanState::Running, Some("scan/17")), (ScanState::Planned, None)]);
+    assert_eq!(again[1], commands[1]);
 }

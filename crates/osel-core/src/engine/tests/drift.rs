@@ -376,14 +376,16 @@ fn beyond_the_bound_differences_are_told_together_and_no_row_is_lost() {
 #[test]
 fn what_a_read_opens_is_scanned_once_for_the_record_that_tells_it() {
     let allowed_prefixes = vec!["10.0.0.0/8".parse().unwrap()];
-    let options =
-        crate::engine::EngineOptions { scan: Some(ScanPolicy { allowed_prefixes }), ..Default::default() };
+    let options = crate::engine::EngineOptions {
+        scan: Some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() }),
+        ..Default::default()
+    };
     let mut listener = Listener::with(options);
     listener.whole(1, 0, vec![network(), group(), port("p1", 1, &json!({}))]);
     assert_eq!(listener.commands.len(), 0, "before it nothing was known");
     let begun = listener.engine.seq();
     listener.whole(2, 5, vec![network(), group(), rule("r1", 22), port("p1", 1, &json!({}))]);
-    let causes: Vec<u64> = listener.commands.iter().map(|command| command.cause).collect();
+    let causes: Vec<u64> = listener.commands.iter().map(|command| command.cause()).collect();
     assert_eq!(causes, [begun + 1]);
 }
 

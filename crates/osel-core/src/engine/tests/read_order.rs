@@ -316,8 +316,10 @@ fn a_snapshot_of_the_earlier_form_says_that_its_region_was_read() {
 #[test]
 fn what_is_told_together_is_scanned_too() {
     let allowed_prefixes = vec!["10.0.0.0/8".parse().unwrap()];
-    let options =
-        crate::engine::EngineOptions { scan: Some(ScanPolicy { allowed_prefixes }), ..Default::default() };
+    let options = crate::engine::EngineOptions {
+        scan: Some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() }),
+        ..Default::default()
+    };
     let mut listener = Listener::with(options);
     // A region that was never read as a whole, with a port that the bus told of.
     listener.hear(0, 0, "r", "port.create.end", &body("p1", 1, "web"));

@@ -7,16 +7,26 @@ use serde_json::{Value, json};
 use super::{Listener, at};
 use crate::engine::record::RecordBody;
 use crate::engine::scans::UNSCANNED_NAMED_MAX;
-use crate::engine::{EngineOptions, Input, PENDING_SCANS_MAX, RUNNING_SCANS_MAX, ScanCommand, ScanOutcome};
+use crate::engine::{EngineLine, EngineOptions, Input, PENDING_SCANS_MAX};
 use crate::event::{FixedIp, Object, Outcome, Port, Version};
 use crate::ids::Id;
-use crate::plan::{ProbeState, SCAN_PORTS_MAX, ScanPolicy, Transport};
+use crate::plan::{SCAN_PORTS_MAX, ScanPolicy};
+use crate::scan::{
+    HostResult, PortFound, ProbeState, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanState, ScanStep,
+    ScanTarget, Transport,
+};
 use crate::trail::RecordKind;
+
+/// As many as the built-in scanner does at once.
+const RUNNING_SCANS_MAX: usize = crate::plan::RUNNING_SCANS_MAX as usize;
 
 /// One that may scan the addresses of projects.
 fn scanner() -> Listener {
     let allowed_prefixes = vec!["10.0.0.0/8".parse().unwrap()];
-    Listener::with(EngineOptions { scan: Some(ScanPolicy { allowed_prefixes }), ..EngineOptions::default() })
+    Listener::with(EngineOptions {
+        scan: Some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() }),
+        ..EngineOptions::default()
+    })
 }
 
 fn port(id: &str, network: &str, address: &str) -> Value {
@@ -57,15 +67,30 @@ impl Listener {
 
     /// Answers a command: everything it asked for is open.
     fn answer(&mut self, second: i64, command: &ScanCommand) -> Vec<RecordBody> {
-        let found = command.expected.keys().map(|&(transport, port)| (transport, port, ProbeState::Open));
-        let outcome = ScanOutcome {
-            id: command.id.clone(),
-            scanner: "test".to_owned(),
-            found: found.collect(),
-            error: None,
-        };
-        self.handle(at(second), Input::Scanned(outcome))
+        let hosts = command.targets.iter().map(|target| {
+            let open = |&(transport, port): &_| PortFound::new(transport, port, ProbeState::Open);
+            HostResult {
+                ports: target.expected.keys().map(open).collect(),
+                ..HostResult::new(target.address)
+            }
+        });
+        let hosts = hosts.collect();
+        self.ended(second, command, ScanOutcome { scanner: "test".to_owned(), end: ScanEnd::Finished, hosts })
     }
+
+    fn ended(&mut self, second: i64, command: &ScanCommand, outcome: ScanOutcome) -> Vec<RecordBody> {
+        self.step(second, command, ScanStep::Ended(outcome))
+    }
+
+    fn step(&mut self, second: i64, command: &ScanCommand, step: ScanStep) -> Vec<RecordBody> {
+        self.handle(at(second), Input::Scan(ScanReport { id: command.id.clone(), step }))
+    }
+}
+
+/// The only target of a command of one address.
+fn only(command: &ScanCommand) -> &ScanTarget {
+    let [target] = &command.targets[..] else { panic!("{command:?}") };
+    target
 }
 
 /// The records that say what is not scanned.
@@ -115,7 +140,7 @@ fn what_finds_no_room_among_the_waiting_is_said_and_all_else_is_scanned() {
         assert!(listener.commands.len() - answered <= RUNNING_SCANS_MAX);
     }
     assert!(!listener.engine.scans_are_open());
-    let scanned: BTreeSet<_> = listener.commands.iter().map(|command| command.address).collect();
+    let scanned: BTreeSet<_> = listener.commands.iter().map(|command| only(command).address).collect();
     assert_eq!((listener.commands.len(), scanned.len()), (answered, answered));
     assert_eq!(answered, PENDING_SCANS_MAX + RUNNING_SCANS_MAX);
 }
@@ -135,11 +160,15 @@ fn what_changes_while_an_address_waits_is_one_scan_under_its_first_cause() {
     listener.commands.clear();
     listener.answer(5, &running[0]);
     let [command] = &listener.commands[..] else { panic!("{:?}", listener.commands) };
-    assert_eq!((command.address.to_string().as_str(), command.cause), ("10.9.9.9", first), "the oldest");
+    assert_eq!(
+        (only(command).address.to_string().as_str(), command.cause()),
+        ("10.9.9.9", first),
+        "the oldest"
+    );
     let tcp = Transport::Tcp;
-    let expected: Vec<_> = command.expected.iter().map(|(port, exposed)| (*port, *exposed)).collect();
+    let expected: Vec<_> = only(command).expected.iter().map(|(port, exposed)| (*port, *exposed)).collect();
     assert_eq!(expected, [((tcp, 22), false), ((tcp, 80), true), ((tcp, 81), true)]);
-    assert!(!command.partial);
+    assert!(!only(command).partial);
 }
 
 #[test]
@@ -158,7 +187,11 @@ fn a_scan_names_whose_address_it_is_for() {
         .iter()
         .map(|command| {
             let text = |id: &Option<Id>| id.as_ref().map(Id::to_string).unwrap_or_default();
-            (command.region.as_deref().unwrap(), text(&command.network_id), text(&command.project_id))
+            (
+                command.region.as_deref().unwrap(),
+                text(&only(command).network_id),
+                text(&only(command).project_id),
+            )
         })
         .collect();
     let wanted =
@@ -185,7 +218,7 @@ fn waiting_scans_of_one_address_in_two_networks_or_regions_were_one() {
     for command in &running[..3] {
         listener.answer(8, command);
     }
-    let exposed = listener.commands.iter().map(|command| command.expected[&(Transport::Tcp, 22)]);
+    let exposed = listener.commands.iter().map(|command| only(command).expected[&(Transport::Tcp, 22)]);
     assert_eq!(
         exposed.collect::<Vec<_>>(),
         [true, false, false],
@@ -214,8 +247,14 @@ fn a_floating_ip_is_one_address_whatever_network_it_leads_to() {
         listener.answer(6, command);
     }
     let [command] = &listener.commands[..] else { panic!("{:?}", listener.commands) };
-    assert_eq!((command.address.to_string(), &command.network_id), ("10.9.9.9".to_owned(), &None));
-    assert!(command.expected[&(Transport::Tcp, 22)], "it leads somewhere else and is as open as before");
+    assert_eq!(
+        (only(command).address.to_string(), &only(command).network_id),
+        ("10.9.9.9".to_owned(), &None)
+    );
+    assert!(
+        only(command).expected[&(Transport::Tcp, 22)],
+        "it leads somewhere else and is as open as before"
+    );
 }
 
 #[test]
@@ -225,5 +264,55 @@ fn a_scan_of_less_than_what_changed_said_nothing_of_it() {
     let records = listener.heard(2, "port.create.end", &port("p", "n", "10.0.0.5"));
     let planned = records.iter().find(|record| record.kind == RecordKind::Command).unwrap();
     assert_eq!(planned.detail["note"], "a sample: more ports changed");
-    assert!(listener.commands[0].partial && listener.commands[0].expected.len() <= SCAN_PORTS_MAX);
+    assert!(
+        only(&listener.commands[0]).partial && only(&listener.commands[0]).expected.len() <= SCAN_PORTS_MAX
+    );
+}
+
+/// What was under way when an earlier version wrote its snapshot, to the letter.
+#[test]
+fn a_snapshot_of_an_earlier_form_has_scans_under_way_that_go_on() {
+    let lines = [
+        r#"{"scan":{"pending":[["north",{"network_id":"n","address":"10.9.9.9"}],{"target":{"ports":[["tcp",22,true]],"partial":false,"project_id":"p"},"cause":3}]}}"#,
+        r#"{"scan":{"running":{"id":"scan-2","seq":2,"address":"10.0.0.5","expected":[["tcp",22,true]],"cause":1,"region":"north","network_id":"n","partial":false,"project_id":"p"}}}"#,
+        r#"{"seq":4}"#,
+    ];
+    let mut listener = scanner();
+    let mut region = None;
+    for line in lines {
+        listener.engine.restore(serde_json::from_str::<EngineLine>(line).unwrap(), &mut region);
+    }
+    listener.restart();
+    let life = listener.engine.running_scans().next().unwrap().clone();
+    assert_eq!((life.state, &*life.command.kind), (ScanState::Planned, "builtin"));
+    let records = listener.answer(1, &life.command);
+    let told = |key| records[0].detail.get(key).map(String::as_str);
+    assert_eq!((records[0].cause, told("as_predicted")), (Some(1), Some("tcp 22")));
+    let [command] = &listener.commands[..] else { panic!("{:?}", listener.commands) };
+    assert_eq!((only(command).address.to_string().as_str(), command.cause()), ("10.9.9.9", 3));
+}
+
+#[test]
+fn what_is_said_twice_of_a_command_counts_once() {
+    let mut listener = scanner();
+    listener.heard(1, "security_group_rule.create.end", &rule("r", 22, 22));
+    listener.heard(2, "port.create.end", &port("p", "n", "10.0.0.5"));
+    let command = listener.commands[0].clone();
+    let launched = ScanStep::Launched { reference: "scan/17".to_owned(), left_out: Vec::new() };
+    let records = listener.step(3, &command, launched.clone());
+    let [record] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((record.kind, record.cause), (RecordKind::Command, Some(command.seq)));
+    assert_eq!(record.detail["reference"], "scan/17");
+    listener.restart();
+    assert!(listener.step(4, &command, launched).is_empty());
+    assert!(listener.step(5, &command, ScanStep::Running).is_empty());
+    assert_eq!(listener.answer(6, &command).len(), 1);
+    assert!(listener.answer(7, &command).is_empty(), "a second result is not judged");
+    let states: Vec<_> = listener.lives.iter().map(|life| life.state).collect();
+    use ScanState::{Judged, Launched, Planned, Running};
+    assert_eq!(states, [Planned, Launched, Running, Judged]);
+    let last = listener.lives.last().unwrap();
+    assert_eq!(last.reference.as_deref(), Some("scan/17"));
+    assert_eq!((last.launched_at, last.running_at, last.ended_at), (Some(at(3)), Some(at(5)), Some(at(6))));
+    assert!(last.outcome.is_some() && !listener.engine.scans_are_open());
 }

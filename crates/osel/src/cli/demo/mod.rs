@@ -17,8 +17,8 @@ use clap::Args;
 use osel_core::decode::decode;
 use osel_core::engine::record::Record;
 use osel_core::engine::{ATTEMPT_SECONDS, EngineOptions};
-use osel_core::engine::{ScanCommand, ScanOutcome};
 use osel_core::plan::ScanPolicy;
+use osel_core::scan::{BUILTIN, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanStep};
 use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
 
@@ -83,7 +83,8 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     // Of this recorded cloud every address may be scanned, since none of it is where it says: all lead to 127.0.0.0/8.
     let everywhere = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     let everywhere = everywhere.map(|address| ipnet::IpNet::new(address, 0));
-    let policy = ScanPolicy { allowed_prefixes: everywhere.into_iter().flatten().collect() };
+    let allowed_prefixes = everywhere.into_iter().flatten().collect();
+    let policy = ScanPolicy { allowed_prefixes, ..ScanPolicy::default() };
     let options = EngineOptions { scan: Some(policy), ..EngineOptions::default() };
     let recorder = Recorder::resume(writer_at(&StoreConfig::Directory(directory.clone()))?, &options)?;
     let reader = Box::new(Store::open_reader(&directory)?);
@@ -145,9 +146,9 @@ impl Demo {
             self.tell()?;
             // What a scan's end sets free comes after it.
             while !commands.is_empty() {
-                for command in commands {
-                    let outcome = self.carry_out(&command)?;
-                    self.recorder.scanned(message.received_at, outcome)?;
+                for life in commands {
+                    let report = self.carry_out(&life.command)?;
+                    self.recorder.scan_reported(message.received_at, report)?;
                 }
                 commands = self.recorder.flush()?;
                 self.tell()?;
@@ -159,10 +160,14 @@ impl Demo {
         self.tell()
     }
 
-    fn carry_out(&mut self, command: &ScanCommand) -> anyhow::Result<ScanOutcome> {
-        self.stage.set(command);
-        let found = self.stage.scan(command)?;
-        Ok(ScanOutcome { id: command.id.clone(), scanner: "builtin".to_owned(), found, error: None })
+    fn carry_out(&mut self, command: &ScanCommand) -> anyhow::Result<ScanReport> {
+        let mut hosts = Vec::new();
+        for target in &command.targets {
+            self.stage.set(target);
+            hosts.push(self.stage.scan(target)?);
+        }
+        let outcome = ScanOutcome { scanner: BUILTIN.to_owned(), end: ScanEnd::Finished, hosts };
+        Ok(ScanReport { id: command.id.clone(), step: ScanStep::Ended(outcome) })
     }
 
     /// Tells the records that have become durable.

@@ -7,8 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
-use osel_core::engine::ScanCommand;
-use osel_core::plan::{ProbeState, Transport};
+use osel_core::scan::{HostResult, PortFound, ScanTarget, Transport};
 
 use crate::action::scan::{PortSpec, Protocol, ScanPlan, scan};
 
@@ -39,12 +38,12 @@ impl Stage {
     }
 
     /// Puts the sockets into the state that the cloud has before the scan.
-    pub(super) fn set(&mut self, command: &ScanCommand) {
-        for (&(transport, port), &exposed) in &command.expected {
+    pub(super) fn set(&mut self, target: &ScanTarget) {
+        for (&(transport, port), &exposed) in &target.expected {
             if transport != Transport::Tcp {
                 continue;
             }
-            let key = (command.address, port);
+            let key = (target.address, port);
             if !exposed {
                 if self.forgotten.is_none() && self.listening.contains_key(&key) {
                     self.forgotten = Some(key);
@@ -56,7 +55,7 @@ impl Stage {
             }
             self.exposed += 1;
             if !self.exposed.is_multiple_of(3) && !self.listening.contains_key(&key) {
-                let socket = SocketAddr::new(self.place(command.address), moved(port));
+                let socket = SocketAddr::new(self.place(target.address), moved(port));
                 // A port that somebody else has is one that does not answer for us.
                 if let Ok(listener) = TcpListener::bind(socket) {
                     self.listening.insert(key, listener);
@@ -65,27 +64,24 @@ impl Stage {
         }
     }
 
-    /// Scans the sockets that stand for the command's address and gives what it found in the cloud's own terms.
-    pub(super) fn scan(
-        &mut self,
-        command: &ScanCommand,
-    ) -> anyhow::Result<Vec<(Transport, u16, ProbeState)>> {
+    /// Scans the sockets that stand for the target's address and gives what it found in the cloud's own terms.
+    pub(super) fn scan(&mut self, target: &ScanTarget) -> anyhow::Result<HostResult> {
         let mut spec = PortSpec::new();
         let mut back: BTreeMap<(Protocol, u16), Vec<(Transport, u16)>> = BTreeMap::new();
-        for &(transport, port) in command.expected.keys() {
+        for &(transport, port) in target.expected.keys() {
             let protocol = Protocol::from(transport);
             spec.add(protocol, moved(port), moved(port));
             back.entry((protocol, moved(port))).or_default().push((transport, port));
         }
-        let plan = ScanPlan::new(vec![(self.place(command.address), spec)]);
-        let mut found = Vec::new();
+        let plan = ScanPlan::new(vec![(self.place(target.address), spec)]);
+        let mut ports = Vec::new();
         self.runtime.block_on(scan(&plan, |result| {
             let state = result.probe_state();
             for &(transport, port) in back.get(&(result.protocol, result.port)).into_iter().flatten() {
-                found.push((transport, port, state));
+                ports.push(PortFound::new(transport, port, state));
             }
         }))?;
-        Ok(found)
+        Ok(HostResult { ports, ..HostResult::new(target.address) })
     }
 
     /// The loopback address that stands for one of the cloud.

@@ -22,7 +22,7 @@ pub(super) fn options(config: &Config) -> EngineOptions {
             group_members_include_pairs: config.model.group_members_include_pairs,
             routed_prefixes: config.model.routed_prefixes.clone(),
         },
-        scan: config.scan.enabled.then_some(ScanPolicy { allowed_prefixes }),
+        scan: config.scan.enabled.then_some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() }),
     }
 }
 

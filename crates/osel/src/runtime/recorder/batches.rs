@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use osel_core::engine::{Engine, ScanCommand};
+use osel_core::engine::Engine;
+use osel_core::scan::ScanLife;
 use osel_core::time::Timestamp;
 
 use super::super::snapshots;
@@ -80,7 +81,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn flush(&mut self) -> Result<Vec<ScanCommand>, RecordError> {
+    pub fn flush(&mut self) -> Result<Vec<ScanLife>, RecordError> {
         self.commit()?;
         self.head = self.writer.flush()?;
         let given = self.writer.given();

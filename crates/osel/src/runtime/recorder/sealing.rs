@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use osel_core::engine::Version;
+use osel_core::scan::ScanLife;
 use osel_core::time::Timestamp;
 use osel_core::trail::{Draft, Part, PartClass, Sealed};
 
 use super::super::snapshots;
-use super::{PLANNED, RecordError, Recorder};
+use super::{RecordError, Recorder};
 use crate::store::{CommandRow, Entry, EntryKind, PartContent, StoredPart, StoredRecord, VersionSet};
 
 impl Recorder {
@@ -54,17 +55,22 @@ impl Recorder {
             self.batch.bytes += set.data.len();
             self.batch.versions.push(set);
         }
-        for command in self.out.commands.drain(..) {
+        for life in self.out.lives.drain(..) {
+            let body = serde_json::to_vec(&life).unwrap_or_default();
+            self.batch.bytes += body.len();
             self.batch.commands.push(CommandRow {
-                id: command.id.to_string(),
-                seq: command.seq,
-                state: PLANNED.to_owned(),
-                body: serde_json::to_vec(&command).unwrap_or_default(),
+                id: life.command.id.to_string(),
+                seq: life.command.seq,
+                state: life.state.as_str().to_owned(),
+                body,
                 updated_at: self.now,
             });
-            self.commands.push_back((self.writer.given() + 1, command));
         }
-        self.looks.add(self.writer.given() + 1, self.out.looks.drain(..));
+        let batch = self.writer.given() + 1;
+        let commands = self.out.commands.drain(..);
+        self.commands.extend(commands.map(|command| (batch, ScanLife::planned(command))));
+        self.cancels.extend(self.out.cancels.drain(..).map(|id| (batch, id)));
+        self.looks.add(batch, self.out.looks.drain(..));
         self.out.versions.clear();
         self.out.records.clear();
         Ok(kept)

@@ -19,9 +19,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use osel_core::engine::{Engine, EngineOptions, ScanOutcome};
+use osel_core::engine::{Engine, EngineOptions};
 use osel_core::event::Kind;
 use osel_core::intake::{IntakeInput, StoreTrouble};
+use osel_core::scan::ScanReport;
 use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
@@ -113,7 +114,7 @@ enum Happening {
     /// Something has become of a batch.
     Written,
     /// A scan ended.
-    Scanned(ScanOutcome),
+    Scanned(ScanReport),
     /// A person or the system wants an end.
     Stop,
     /// Options that hold from now on.
@@ -325,9 +326,9 @@ impl Service {
             Happening::Bus(index, event) => self.bus(index, event),
             Happening::Api(index, event) => self.api(index, event),
             Happening::Written => self.written(),
-            Happening::Scanned(outcome) => {
-                self.scans.ended();
-                self.recorder.scanned(self.now(), outcome)?;
+            Happening::Scanned(report) => {
+                self.scans.ended(&report.id);
+                self.recorder.scan_reported(self.now(), report)?;
                 Ok(())
             }
             Happening::Stop => {
@@ -469,8 +470,11 @@ impl Service {
 
     fn launch_scans(&mut self) {
         if !self.is_stopping {
-            for command in self.recorder.take_commands(self.durable) {
-                self.scans.launch(command);
+            for life in self.recorder.take_commands(self.durable) {
+                self.scans.launch(life.command);
+            }
+            for id in self.recorder.take_cancels(self.durable) {
+                self.scans.give_up(&id);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! Scans that follow from records: carried out beside the loop, a few at a time, their outcomes told back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::mpsc::Sender;
 
-use osel_core::engine::{ScanCommand, ScanOutcome};
+use osel_core::scan::{
+    CommandId, HostResult, PortFound, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanStep,
+};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::Happening;
 use crate::action::scan::{PortSpec, ScanPlan, scan};
@@ -32,14 +34,21 @@ pub(super) struct Scans {
     tokio: Handle,
     sender: Sender<Happening>,
     waiting: VecDeque<ScanCommand>,
-    running: usize,
+    running: BTreeMap<CommandId, AbortHandle>,
     tasks: JoinSet<()>,
 }
 
 impl Scans {
     /// None yet.
     pub(super) fn new(limits: ScanLimits, tokio: Handle, sender: Sender<Happening>) -> Self {
-        Self { limits, tokio, sender, waiting: VecDeque::new(), running: 0, tasks: JoinSet::new() }
+        Self {
+            limits,
+            tokio,
+            sender,
+            waiting: VecDeque::new(),
+            running: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Carries a command out, now or when there is room.
@@ -48,9 +57,25 @@ impl Scans {
         self.launch_waiting();
     }
 
+    /// Gives a command up, which ends it.
+    pub(super) fn give_up(&mut self, id: &CommandId) {
+        let waiting = self.waiting.len();
+        self.waiting.retain(|command| command.id != *id);
+        let running = self.running.get(id);
+        if let Some(task) = running {
+            task.abort();
+        }
+        if running.is_some() || self.waiting.len() < waiting {
+            let outcome =
+                ScanOutcome { scanner: SCANNER.to_owned(), end: ScanEnd::Cancelled, hosts: Vec::new() };
+            let report = ScanReport { id: id.clone(), step: ScanStep::Ended(outcome) };
+            let _ = self.sender.send(Happening::Scanned(report));
+        }
+    }
+
     /// One has ended.
-    pub(super) fn ended(&mut self) {
-        self.running = self.running.saturating_sub(1);
+    pub(super) fn ended(&mut self, id: &CommandId) {
+        self.running.remove(id);
         while self.tasks.try_join_next().is_some() {}
         self.launch_waiting();
     }
@@ -62,35 +87,46 @@ impl Scans {
     }
 
     fn launch_waiting(&mut self) {
-        while self.running < SCANS_AT_ONCE
+        while self.running.len() < SCANS_AT_ONCE
             && let Some(command) = self.waiting.pop_front()
         {
-            self.running += 1;
             let (limits, sender) = (self.limits, self.sender.clone());
+            let id = command.id.clone();
             let task = async move {
                 let outcome = carry_out(&command, limits).await;
-                let _ = sender.send(Happening::Scanned(outcome));
+                let report = ScanReport { id: command.id, step: ScanStep::Ended(outcome) };
+                let _ = sender.send(Happening::Scanned(report));
             };
-            self.tasks.spawn_on(task, &self.tokio);
+            self.running.insert(id, self.tasks.spawn_on(task, &self.tokio));
         }
     }
 }
 
+/// Who scans.
+const SCANNER: &str = "builtin";
+
 async fn carry_out(command: &ScanCommand, limits: ScanLimits) -> ScanOutcome {
-    let mut spec = PortSpec::new();
-    for &(transport, port) in command.expected.keys() {
-        spec.add(transport.into(), port, port);
-    }
-    let mut plan = ScanPlan::new(vec![(command.address, spec)]);
+    let targets = command.targets.iter().map(|target| {
+        let mut spec = PortSpec::new();
+        for &(transport, port) in target.expected.keys() {
+            spec.add(transport.into(), port, port);
+        }
+        (target.address, spec)
+    });
+    let mut plan = ScanPlan::new(targets.collect());
     // Each of those that run together has its share.
     let share =
         |all: NonZeroU32| NonZeroU32::new(all.get() / SCANS_AT_ONCE as u32).unwrap_or(NonZeroU32::MIN);
     plan.rate = Some(share(limits.rate));
     plan.rate_per_host = Some(limits.rate_per_host);
     plan.concurrency = Some(share(limits.concurrency));
-    let mut found = Vec::new();
-    let scanned =
-        scan(&plan, |result| found.push((result.protocol.into(), result.port, result.probe_state())));
-    let error = scanned.await.err().map(|error| chain(&error));
-    ScanOutcome { id: command.id.clone(), scanner: "builtin".to_owned(), found, error }
+    let mut hosts: Vec<HostResult> =
+        command.targets.iter().map(|target| HostResult::new(target.address)).collect();
+    let scanned = scan(&plan, |result| {
+        if let Some(host) = hosts.iter_mut().find(|host| host.address == result.address) {
+            host.ports.push(PortFound::new(result.protocol.into(), result.port, result.probe_state()));
+        }
+    });
+    let end = scanned.await.map_or_else(|error| ScanEnd::Failed(chain(&error)), |_| ScanEnd::Finished);
+    ScanOutcome { scanner: SCANNER.to_owned(), end, hosts }
 }

@@ -1,19 +1,16 @@
-//! From what an event opened or closed to the smallest scan that shows it, and from the scan's answer to a verdict.
+//! What of an event's rows should be scanned, and which ports of it.
 //!
-//! Only what the event changed is scanned: these addresses, these ports. Addresses are scanned without an order of a person only when the
-//! outside has a path to them, or an operator has allowed their prefix: 10.0.0.5 on osel's host is somebody else's. Nothing here
-//! sends a packet.
+//! Pure questions about rows and the model after the event; what waits and when it is scanned is the queue's.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::ScanPolicy;
 use crate::exposure::{JudgedRow, Question, Reason, SourceFilter, is_public, reach};
 use crate::ids::Id;
 use crate::model::{Permission, Protocol, Row, Via, View};
-use crate::scan::expected_list;
-pub use crate::scan::{CommandId, Expected, ProbeState, Transport};
+use crate::scan::{Expected, Transport, expected_list};
 
 /// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled; of many rules
 /// the first ports are taken. The scan's record says so. With as many waiting scans as may be, this is 120 MB at the very most.
@@ -23,50 +20,6 @@ const SAMPLED: [u16; 24] = [
     21, 22, 23, 25, 53, 80, 110, 111, 135, 139, 143, 389, 443, 445, 1433, 3306, 3389, 5432, 5672, 5900, 6379,
     8080, 9200, 27017,
 ];
-
-/// What may be scanned without an order of a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScanPolicy {
-    /// Prefixes whose addresses may be scanned whatever the model thinks of their paths.
-    pub allowed_prefixes: Vec<IpNet>,
-}
-
-/// What a found state means beside what was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ScanVerdict {
-    /// Exposed and answering, or not exposed and silent.
-    AsPredicted,
-    /// Exposed, but nothing answers there.
-    NotAnswering,
-    /// It answers though no rule admits it: a broken agent, a way around, or the model is wrong.
-    OpenThoughNotExposed,
-    /// The probe says nothing, or was not made.
-    Unknown,
-}
-
-impl ScanVerdict {
-    /// The words of the trail.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AsPredicted => "as predicted",
-            Self::NotAnswering => "not answering",
-            Self::OpenThoughNotExposed => "open though not exposed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// The verdict on one port.
-    pub fn of(exposed: bool, found: ProbeState) -> Self {
-        match (exposed, found) {
-            (true, ProbeState::Open) | (false, ProbeState::Closed | ProbeState::Filtered) => {
-                Self::AsPredicted
-            }
-            (true, ProbeState::Closed | ProbeState::Filtered) => Self::NotAnswering,
-            (false, ProbeState::Open) => Self::OpenThoughNotExposed,
-            (_, ProbeState::OpenFiltered | ProbeState::NotProbed) => Self::Unknown,
-        }
-    }
-}
 
 /// Where a scan goes to. Projects reuse addresses: 10.0.0.5 of one network is not the 10.0.0.5 of another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -276,21 +229,5 @@ mod tests {
         assert!(admits(&narrow, Transport::Tcp, 22));
         assert!(!admits(&narrow, Transport::Tcp, 23) && !admits(&narrow, Transport::Udp, 22));
         assert!(admits(&Permission::everything(false), Transport::Udp, 53));
-    }
-
-    #[test]
-    fn verdicts() {
-        use ProbeState::{Closed, Filtered, NotProbed, Open, OpenFiltered};
-        for (exposed, found, words) in [
-            (true, Open, "as predicted"),
-            (true, Closed, "not answering"),
-            (true, Filtered, "not answering"),
-            (false, Open, "open though not exposed"),
-            (false, Closed, "as predicted"),
-            (true, OpenFiltered, "unknown"),
-            (false, NotProbed, "unknown"),
-        ] {
-            assert_eq!(ScanVerdict::of(exposed, found).as_str(), words);
-        }
     }
 }
