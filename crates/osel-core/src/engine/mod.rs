@@ -10,11 +10,14 @@ mod dedup;
 mod describe;
 mod differences;
 mod drift;
+mod findings;
+mod interim;
 mod ledger;
 mod looks;
 mod naming;
 mod old_reading;
 mod options;
+mod orders;
 mod persist;
 mod reading;
 pub mod record;
@@ -35,6 +38,7 @@ pub use drift::Explanation;
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use looks::{LOOK_AGAIN_SECONDS, LOOKS_PENDING_MAX, Look, LookWhy, Looked};
 pub use options::{EngineOptions, OptionsLine};
+pub use orders::{ACTOR_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
 pub use reading::{HELD_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId, SLOTS_PER_STEP};
 pub use replay::Replay;
@@ -45,6 +49,7 @@ pub use source_gap::{SourceGap, SourceGapCause};
 use crate::decode::{Decoded, Defect};
 use crate::event::{Actor, Change, Event, Kind, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
+use crate::finding::{Finding, Findings, Readers};
 use crate::model::{CloudModel, Delta, Gap, View};
 use crate::names::Directory;
 use crate::scan::{CommandId, ScanCommand, ScanLife, ScanReport};
@@ -87,6 +92,8 @@ pub enum Input<'a> {
     OldReadEnd(ReadEnd),
     /// Something has become of a command to a scanner.
     Scan(ScanReport),
+    /// A person, or a program that reads findings, ordered something.
+    Order(Order),
     /// Messages of a source were or may have been lost.
     SourceGap(SourceGap),
     /// Something kept in the store goes, or its disk budget is another matter than before.
@@ -121,6 +128,8 @@ pub struct Output {
     pub lives: Vec<ScanLife>,
     /// Commands that are to be given up, once the records are durable.
     pub cancels: Vec<CommandId>,
+    /// How findings are: each that changed.
+    pub findings: Vec<Finding>,
     /// What a read changed: the only thing about a page, a look, or the end of a read that has to be written down. That of a message
     /// goes before the message.
     pub differences: Option<ReadDifferences>,
@@ -139,6 +148,7 @@ impl Output {
         self.commands.clear();
         self.lives.clear();
         self.cancels.clear();
+        self.findings.clear();
         self.differences = None;
         self.looks.clear();
         self.wake_at = None;
@@ -185,6 +195,8 @@ pub struct Engine {
     drift: BTreeMap<(Option<Arc<str>>, Kind), u64>,
     wishes: looks::Wishes,
     scans: scans::Scans,
+    findings: Findings,
+    readers: Readers,
     /// The number of the last record.
     seq: u64,
 }
@@ -206,13 +218,18 @@ impl Engine {
         match input {
             Input::Options(options) => {
                 self.set_options(options);
-                out.wake_at = self.attempts.next_expiry();
+                out.wake_at = self.wake_at();
                 return;
             }
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
             Input::Replay(replay) => {
                 self.replay(now, replay, out);
-                out.wake_at = self.attempts.next_expiry();
+                out.wake_at = self.wake_at();
+                return;
+            }
+            Input::Order(order) => {
+                self.order(now, order, out);
+                out.wake_at = self.wake_at();
                 return;
             }
             Input::Page(page) => self.page(now, page, out),
@@ -228,7 +245,7 @@ impl Engine {
                 self.drift = drift;
                 if is_before_event {
                     // Whoever found it went on with the event at once.
-                    out.wake_at = self.attempts.next_expiry();
+                    out.wake_at = self.wake_at();
                     return;
                 }
             }
@@ -243,9 +260,17 @@ impl Engine {
         if out.disposition != Some(Disposition::Duplicate) && !(may_be_nothing && out.differences.is_none()) {
             // A repetition is not journaled and so must change nothing but its count.
             self.expire_attempts(now, idle, out);
+            self.review_expected(now, out);
+            self.alarm_unread(now, out);
             self.launch_scans(now, out);
         }
-        out.wake_at = self.attempts.next_expiry();
+        out.wake_at = self.wake_at();
+    }
+
+    /// When the next tick is wanted.
+    fn wake_at(&self) -> Option<Timestamp> {
+        let each = [self.attempts.next_expiry(), self.findings.review_at(), self.unread_alarm_at()];
+        each.into_iter().flatten().min()
     }
 
     /// The number of the last record.
@@ -407,10 +432,12 @@ impl Engine {
 
     /// The same, and has what it opened and closed scanned, where anything is.
     fn record_and_scan(&mut self, now: Timestamp, record: RecordBody, out: &mut Output) -> u64 {
-        let to_scan = self.options.scan.is_some().then(|| (record.region.clone(), record.exposure.clone()));
+        let matters = self.options.scan.is_some() || self.findings.has_open();
+        let to_scan = matters.then(|| (record.region.clone(), record.exposure.clone()));
         let seq = self.record(record, out);
         if let Some((region, exposure)) = to_scan {
             self.plan_scans(now, seq, region.as_ref(), &exposure, out);
+            self.note_closed(now, seq, region.as_ref(), &exposure, out);
         }
         seq
     }

@@ -2,10 +2,13 @@
 //!
 //! What is set is an input like any other: it stands in the journal, so that folding old entries uses the options of their time.
 
+use std::num::NonZeroU32;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use crate::finding::ExpectedExposure;
 use crate::model::ModelOptions;
 use crate::plan::ScanPolicy;
 
@@ -16,6 +19,10 @@ pub struct EngineOptions {
     pub model: ModelOptions,
     /// What may be scanned without an order of a person; none plans no scans.
     pub scan: Option<ScanPolicy>,
+    /// What may be exposed: findings are about the rest.
+    pub expected: Vec<ExpectedExposure>,
+    /// For how many seconds findings may wait that nobody reads before there is an alarm; none raises none.
+    pub unread_alarm_seconds: Option<NonZeroU32>,
 }
 
 /// The form in which options are kept, in journals for ever and in snapshots. What a later version adds has a default.
@@ -26,24 +33,37 @@ pub struct OptionsLine {
     /// None where nothing is scanned by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scan: Option<ScanPolicy>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    expected: Vec<ExpectedExposure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unread_alarm_seconds: Option<NonZeroU32>,
 }
 
 impl From<&EngineOptions> for OptionsLine {
     fn from(options: &EngineOptions) -> Self {
-        let EngineOptions { model: ModelOptions { group_members_include_pairs, routed_prefixes }, scan } =
-            options;
+        let EngineOptions { model, scan, expected, unread_alarm_seconds } = options;
+        let ModelOptions { group_members_include_pairs, routed_prefixes } = model;
         Self {
             group_members_include_pairs: *group_members_include_pairs,
             routed_prefixes: routed_prefixes.clone(),
             scan: scan.clone(),
+            expected: expected.clone(),
+            unread_alarm_seconds: *unread_alarm_seconds,
         }
     }
 }
 
 impl From<OptionsLine> for EngineOptions {
     fn from(line: OptionsLine) -> Self {
-        let OptionsLine { group_members_include_pairs, routed_prefixes, scan } = line;
-        Self { model: ModelOptions { group_members_include_pairs, routed_prefixes }, scan }
+        let OptionsLine {
+            group_members_include_pairs,
+            routed_prefixes,
+            scan,
+            expected,
+            unread_alarm_seconds,
+        } = line;
+        let model = ModelOptions { group_members_include_pairs, routed_prefixes };
+        Self { model, scan, expected, unread_alarm_seconds }
     }
 }
 
@@ -57,6 +77,9 @@ impl Engine {
     pub(super) fn set_options(&mut self, options: EngineOptions) {
         for cloud in self.clouds.values_mut() {
             cloud.set_options(options.model.clone());
+        }
+        if self.options.expected != options.expected {
+            self.findings.expect_anew();
         }
         self.options = options;
         self.options_told = true;

@@ -12,6 +12,7 @@ use super::attempts::AttemptLine;
 use super::dedup::Remembered;
 use super::scans::ScanLine;
 use super::{Engine, OptionsLine, RunId, SourceLedger};
+use crate::finding::{FindingsLine, ReadersLine};
 use crate::model::{CloudModel, Delta, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
@@ -52,6 +53,8 @@ pub enum EngineLine {
     Attempt(AttemptLine),
     Name(NameEntry),
     Scan(ScanLine),
+    Finding(FindingsLine),
+    Reader(ReadersLine),
     Gap(Option<Arc<str>>, Gap),
     Run(Option<Arc<str>>, RunId),
     /// The region was read as a whole once.
@@ -79,6 +82,8 @@ impl Engine {
             .chain(self.attempts.lines().map(EngineLine::Attempt))
             .chain(self.names.entries().into_iter().map(EngineLine::Name))
             .chain(self.scans.lines().map(EngineLine::Scan))
+            .chain(self.findings.lines().map(EngineLine::Finding))
+            .chain(self.readers.lines().map(EngineLine::Reader))
             .chain(self.gaps.iter().map(|(region, gap)| EngineLine::Gap(region.clone(), gap.clone())))
             .chain(self.runs.iter().map(|(region, run)| EngineLine::Run(region.clone(), *run)))
             .chain(self.informed.iter().cloned().map(EngineLine::Informed))
@@ -115,6 +120,8 @@ impl Engine {
                 self.lost.insert(region, seq);
             }
             EngineLine::Scan(line) => self.scans.restore(line),
+            EngineLine::Finding(line) => self.findings.restore(line),
+            EngineLine::Reader(line) => self.readers.restore(line),
             EngineLine::Region(name) => {
                 self.cloud_or_new(name.clone());
                 *region = name;

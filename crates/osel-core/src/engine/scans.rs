@@ -16,8 +16,8 @@ use crate::exposure::Judged;
 use crate::ids::Id;
 use crate::plan::{Place, ScanVerdict, Target, wanted};
 use crate::scan::{
-    CommandId, OldCommand, ProbeState, ScanCommand, ScanEnd, ScanLife, ScanOutcome, ScanReason, ScanReport,
-    ScanState, ScanStep, ScanTarget, Transport,
+    CommandId, Expected, OldCommand, ProbeState, ScanCommand, ScanEnd, ScanLife, ScanOutcome, ScanReason,
+    ScanReport, ScanState, ScanStep, ScanTarget, Transport,
 };
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
@@ -123,6 +123,29 @@ impl Engine {
         !self.scans.pending.is_empty() || !self.scans.running.is_empty()
     }
 
+    pub(super) fn rescan_now(&mut self, key: Key, target: Target, cause: u64) {
+        self.scans.enqueue(&key, cause, target);
+    }
+
+    /// Whether a scan that waits or is under way will tell of a place what is wanted of it.
+    pub(super) fn will_be_scanned(
+        &self,
+        region: Option<&Arc<str>>,
+        place: &Place,
+        wanted: impl Fn(&Expected) -> bool,
+    ) -> bool {
+        let waits = self.scans.pending.get(&(region.cloned(), place.clone()));
+        let is_there = |target: &ScanTarget| {
+            target.address == place.address
+                && target.network_id == place.network_id
+                && wanted(&target.expected)
+        };
+        let mut running = self.scans.running.values().map(|life| &life.command);
+        waits.is_some_and(|pending| wanted(&pending.target.ports))
+            || running
+                .any(|command| command.region.as_ref() == region && command.targets.iter().any(is_there))
+    }
+
     /// Notes what an event wants scanned.
     pub(super) fn plan_scans(
         &mut self,
@@ -226,12 +249,17 @@ impl Engine {
     }
 
     fn scan_ended(&mut self, now: Timestamp, life: ScanLife, outcome: ScanOutcome, out: &mut Output) {
-        for target in &life.command.targets {
-            let record = judged_record(now, &life, target, &outcome);
-            self.record(record, out);
-        }
         let state = ScanState::after(&outcome.end);
-        out.lives.push(ScanLife { state, ended_at: Some(now), outcome: Some(outcome), ..life });
+        let life = ScanLife { state, ended_at: Some(now), outcome: Some(outcome), ..life };
+        let Some(outcome) = &life.outcome else { return };
+        for target in &life.command.targets {
+            let record = judged_record(now, &life, target, outcome);
+            let seq = self.record(record, out);
+            if let Some(host) = outcome.hosts.iter().find(|host| host.address == target.address) {
+                self.note_scan(now, seq, &life, target, host, out);
+            }
+        }
+        out.lives.push(life);
     }
 }
 

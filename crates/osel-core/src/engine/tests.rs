@@ -2,6 +2,7 @@
 
 mod drift;
 mod drift_folds;
+mod findings;
 mod gaps;
 mod read_order;
 mod reads;
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::decode::decode;
 use crate::event::{FixedIp, Kind, Object, Outcome, Port, Properties, RawMessage, Rule, Version};
+use crate::finding::Finding;
 use crate::ids::Id;
 use crate::scan::{CommandId, ScanCommand, ScanLife};
 use crate::time::Timestamp;
@@ -42,6 +44,8 @@ struct Listener {
     lives: Vec<ScanLife>,
     /// What is to be given up.
     cancels: Vec<CommandId>,
+    /// How findings are, in the order of telling.
+    findings: Vec<Finding>,
     /// What was wished to be looked at.
     looks: Vec<Look>,
 }
@@ -61,6 +65,7 @@ impl Listener {
             commands: Vec::new(),
             lives: Vec::new(),
             cancels: Vec::new(),
+            findings: Vec::new(),
             looks: Vec::new(),
         }
     }
@@ -71,6 +76,7 @@ impl Listener {
         self.commands.append(&mut out.commands);
         self.lives.append(&mut out.lives);
         self.cancels.append(&mut out.cancels);
+        self.findings.append(&mut out.findings);
         self.looks.append(&mut out.looks);
         while self.engine.is_closing() {
             self.engine.handle(now, Input::ReadOn, &mut out);

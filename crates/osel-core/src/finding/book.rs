@@ -258,9 +258,12 @@ impl Findings {
         self.reviewed = None;
     }
 
-    /// When the list of expected exposure has to be looked at anew; none when it never has.
+    /// When the list of expected exposure has to be looked at anew, which may be long past; none when it never has.
     pub fn review_at(&self) -> Option<Timestamp> {
-        self.reviewed.map(|(_, until)| until).filter(|until| *until < Timestamp::MAX)
+        match self.reviewed {
+            None => self.has_open().then_some(Timestamp::EPOCH),
+            Some((_, until)) => Some(until).filter(|until| *until < Timestamp::MAX),
+        }
     }
 
     /// Looks anew at what the list covers at `now`, and says what is covered and what is not that was not, or was.

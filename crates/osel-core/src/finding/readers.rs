@@ -92,15 +92,18 @@ impl Readers {
         }
     }
 
-    /// Whether it should be written down that a reader has come so far.
+    /// Whether it should be written down at `now` that a reader has come so far.
     pub fn is_worth_noting(&self, now: Timestamp, reader: &str, seq: u64) -> bool {
         let ends_alarm = self.unread.is_some_and(|unread| unread.alarm.is_some() && seq >= unread.first);
-        ends_alarm || self.marks.get(reader).is_none_or(|mark| seq > mark.seq && now >= noted_again(mark.at))
+        ends_alarm || self.note_at(reader, seq).is_some_and(|at| at <= now)
     }
 
-    /// When it can be written down again how far a reader has come; none when it is not known.
-    pub fn note_again_at(&self, reader: &str) -> Option<Timestamp> {
-        self.marks.get(reader).map(|mark| noted_again(mark.at))
+    /// From when on it should be written down that a reader has come so far; none when it has come farther before.
+    pub fn note_at(&self, reader: &str, seq: u64) -> Option<Timestamp> {
+        match self.marks.get(reader) {
+            Some(mark) => (seq > mark.seq).then(|| mark.at.plus_seconds(READ_EVERY_SECONDS)),
+            None => Some(Timestamp::EPOCH),
+        }
     }
 
     /// Takes how far a reader has come; gives back the record of the alarm that ends by it.
@@ -136,8 +139,4 @@ impl Readers {
             Line::Unread(unread) => self.unread = Some(unread),
         }
     }
-}
-
-fn noted_again(at: Timestamp) -> Timestamp {
-    at.plus_seconds(READ_EVERY_SECONDS)
 }

@@ -31,7 +31,8 @@ pub struct Place {
 }
 
 impl Place {
-    fn of(row: &Row) -> Self {
+    /// Where a row's address is.
+    pub fn of(row: &Row) -> Self {
         let network_id = match row.via {
             Via::Floating | Via::Forwarding => None,
             Via::Fixed | Via::Pair => row.network_id.clone(),

@@ -131,7 +131,7 @@ impl Machine {
             allowed_prefixes: ["10.0.0.0/24"].iter().filter_map(|text| text.parse().ok()).collect(),
             ..ScanPolicy::default()
         });
-        let options = EngineOptions { model: plan.model.clone(), scan };
+        let options = EngineOptions { model: plan.model.clone(), scan, ..EngineOptions::default() };
         Self {
             engine: Engine::new(options.clone()),
             options,

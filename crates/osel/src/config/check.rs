@@ -9,6 +9,7 @@ use super::check_openstack::openstack;
 use super::check_retention::retention;
 use super::check_source::sources;
 use super::check_store::store;
+use super::expected::{expected, findings};
 use super::parts::{
     Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig,
 };
@@ -39,6 +40,8 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let retention = retention(root.section("retention"));
     let scan = scan(root.section("scan"));
     let scanners = scanners(&mut root);
+    let expected = expected(&mut root);
+    let findings = findings(root.section("findings"));
     let model = model(root.section("model"));
     let http = http(root.section("http"));
     let control = control(root.section("control"));
@@ -51,6 +54,8 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         retention,
         scan,
         scanners: scanners?,
+        expected: expected?,
+        findings,
         model,
         http,
         control,
@@ -126,7 +131,7 @@ fn log(mut section: Section<'_>) -> LogConfig {
 }
 
 /// A prefix in network form, or an address, which is the prefix of it alone.
-fn prefix(text: &str) -> Result<IpNet, String> {
+pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
     let prefix =
         text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
             format!("must be a prefix, such as `192.0.2.0/24` or `2001:db8::/32`, not `{}`", quoted(text))

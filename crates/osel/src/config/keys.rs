@@ -47,6 +47,8 @@ const FILE_HEADER: &str = "[[source]] # type = \"file\"";
 const OPENSTACK_HEADER: &str = "[[openstack]]";
 /// The header of a scanner.
 const SCANNER_HEADER: &str = "[[scanner]]";
+/// The header of what may be exposed.
+const EXPECTED_HEADER: &str = "[[expected]]";
 /// The prefix of the variables that set keys.
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
@@ -124,6 +126,15 @@ const SECTIONS: &[Section] = &[
         is_optional: true,
         needs: &[],
     },
+    Section {
+        header: EXPECTED_HEADER,
+        what: "What may be exposed; one such table for each entry. A finding that one covers is kept and not told, until the entry expires or goes. An \
+               entry covers what all its keys say, and needs at least one of `prefix`, `address`, `project` and `ports`. It never covers what \
+               answers without being exposed, and no weakness. Variables name an entry by its number, from 0: OSEL_EXPECTED__0__REASON.",
+        is_optional: true,
+        needs: &[],
+    },
+    section("[findings]", "Findings: what scans saw that a person should look at."),
     section("[model]", "What osel takes for granted about this cloud."),
     section("[http]", "The HTTP interface."),
     section(
@@ -370,6 +381,38 @@ const KEYS: &[Key] = &[
         "How long a scan may take with all its waiting, at least 60. Then it is called off, and recorded as expired.",
     ),
     key(
+        "expected.reason",
+        Needed("\"web shop, ticket 4711\""),
+        "Why it may be open, in up to 500 characters: records repeat it.",
+    ),
+    key("expected.prefix", Words("any address", "\"198.51.100.0/24\""), "At the addresses of this prefix."),
+    key(
+        "expected.address",
+        Words("any address", "\"198.51.100.7\""),
+        "At this address, instead of `prefix`.",
+    ),
+    key(
+        "expected.project",
+        Words("any project", "\"4f1cd1e0a6b84d8e9d4b2b8f0c7a5e11\""),
+        "Of this project, by its id.",
+    ),
+    key(
+        "expected.ports",
+        Words("all ports", "\"80,443,8000-8100\""),
+        "At these ports and ranges of ports, as `osel scan` takes them.",
+    ),
+    key("expected.protocol", Words("both", "\"tcp\""), "Of this protocol: `tcp` or `udp`."),
+    key(
+        "expected.until",
+        Words("for ever", "\"2027-01-31\""),
+        "Until when: a date, which is its first moment in UTC, or a time as RFC 3339 has it. Then what is still open is told.",
+    ),
+    key(
+        "findings.unread_alarm_seconds",
+        Default("604800"),
+        "When findings were told and no forwarder, program or person has read any for so long, a record says so, once. 0 is for never.",
+    ),
+    key(
         "model.group_members_include_pairs",
         Default("true"),
         "Whether the allowed address pairs of a port count as members of its security groups, as with Neutron's own drivers.",
@@ -415,6 +458,7 @@ impl Key {
             Some(("source", _)) => "[[source]]".to_owned(),
             Some(("openstack", _)) => OPENSTACK_HEADER.to_owned(),
             Some(("scanner", _)) => SCANNER_HEADER.to_owned(),
+            Some(("expected", _)) => EXPECTED_HEADER.to_owned(),
             Some((table, _)) => match table.strip_prefix("scanner.") {
                 Some(kind) => format!("{SCANNER_HEADER} # type = \"{kind}\""),
                 None => format!("[{table}]"),
@@ -440,7 +484,9 @@ impl Key {
     pub fn variable(&self) -> String {
         let path = self.shown_path();
         let path = match path.split_once('.') {
-            Some((table @ ("source" | "openstack" | "scanner"), rest)) => format!("{table}.N.{rest}"),
+            Some((table @ ("source" | "openstack" | "scanner" | "expected"), rest)) => {
+                format!("{table}.N.{rest}")
+            }
             _ => path,
         };
         format!("{VARIABLE_PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))

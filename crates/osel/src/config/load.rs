@@ -169,6 +169,8 @@ pub struct TableCounts {
     pub clouds: usize,
     /// `[[scanner]]`.
     pub scanners: usize,
+    /// `[[expected]]`.
+    pub expected: usize,
 }
 
 /// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a table beyond those there are.
@@ -189,6 +191,7 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
         ("OSEL_SOURCE__", "source", counts.sources),
         ("OSEL_OPENSTACK__", "openstack", counts.clouds),
         ("OSEL_SCANNER__", "scanner", counts.scanners),
+        ("OSEL_EXPECTED__", "expected", counts.expected),
     ];
     let numbered = tables.into_iter().find_map(|(prefix, table, count)| {
         let (index, key) = name.strip_prefix(prefix)?.split_once("__")?;
@@ -212,6 +215,9 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
         }
         "scanner" => {
             format!("is of no scanner: there are {count}, counted from 0; a further one begins with its NAME")
+        }
+        "expected" => {
+            format!("is of no entry: there are {count}, counted from 0; a further one begins with its REASON")
         }
         _ => format!("is of no API: there are {count}, counted from 0, and each number before is one"),
     })

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use osel_core::finding::ExpectedExposure;
 
 use super::{Place, PostgresConfig, ScannerConfig, Secret};
 
@@ -23,6 +24,10 @@ pub struct Config {
     pub scan: ScanConfig,
     /// `[[scanner]]`: at least one, each with a name of its own.
     pub scanners: Vec<ScannerConfig>,
+    /// `[[expected]]`: what may be exposed.
+    pub expected: Vec<ExpectedExposure>,
+    /// `[findings]`.
+    pub findings: FindingsConfig,
     /// `[model]`.
     pub model: ModelConfig,
     /// `[http]`.
@@ -241,6 +246,13 @@ pub enum ApiInterface {
     Internal,
     /// Administrators.
     Admin,
+}
+
+/// What findings are told to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingsConfig {
+    /// How long findings may wait that nobody reads before there is an alarm, in seconds; none raises none.
+    pub unread_alarm_seconds: Option<NonZeroU32>,
 }
 
 /// Scans that follow from what was exposed.

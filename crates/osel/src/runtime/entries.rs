@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
-use osel_core::engine::{Engine, EngineOptions, Input, OptionsLine, Output, Replay, Retention, SourceGap};
+use osel_core::engine::{
+    Engine, EngineOptions, Input, OptionsLine, Order, Output, Replay, Retention, SourceGap,
+};
 use osel_core::event::{Compression, Digest, Properties, RawMessage};
 use osel_core::scan::{CommandId, read_report};
 use osel_core::time::Timestamp;
@@ -49,6 +51,12 @@ struct ReplayHead<'a> {
     /// That it was quarantined under.
     #[serde(borrow)]
     digest: Cow<'a, str>,
+}
+
+/// What stands in the entry of any other order; a message's head has no such word.
+#[derive(Debug, Serialize, Deserialize)]
+struct OrderHead {
+    order: Order,
 }
 
 /// What stands in an entry about osel itself.
@@ -194,6 +202,11 @@ pub fn replay_head(replay: &Replay<'_>) -> Vec<u8> {
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
+/// The head of the entry of an order about findings or scans.
+pub fn order_head(order: &Order) -> Vec<u8> {
+    serde_json::to_vec(&OrderHead { order: order.clone() }).unwrap_or_default()
+}
+
 /// Does to the engine what the entry once did. What comes out was written down then.
 pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     out.clear();
@@ -263,6 +276,10 @@ pub fn held_message(entry: &Entry) -> (RawMessage, Digest) {
 }
 
 fn fold_order(engine: &mut Engine, entry: &Entry, out: &mut Output) {
+    if let Ok(OrderHead { order }) = serde_json::from_slice(&entry.head) {
+        engine.handle(entry.at, Input::Order(order), out);
+        return;
+    }
     let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
     let Some((head, order)) = head.and_then(|mut head| head.replay.take().map(|order| (head, order))) else {
         engine.handle(entry.at, Input::Tick, out);

@@ -4,6 +4,7 @@
 //! stays whole, and the next one goes on from there.
 
 mod batches;
+mod orders;
 mod reading;
 mod sealing;
 
@@ -82,6 +83,8 @@ pub struct Recorder {
     /// The same of commands that are to be given up.
     cancels: VecDeque<(u64, CommandId)>,
     looks: reading::Looks,
+    /// How far readers of findings have come that is not written down yet.
+    unnoted: orders::UnnotedReads,
     snapshot_seq: u64,
     /// When the last snapshot was begun.
     snapshot_at: Option<Timestamp>,
@@ -155,6 +158,7 @@ impl Recorder {
             commands: engine.running_scans().map(|life| (0, life.clone())).collect(),
             cancels: VecDeque::new(),
             looks: reading::Looks::default(),
+            unnoted: orders::UnnotedReads::default(),
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
             last_run: engine.last_run(),
             engine,
@@ -284,10 +288,11 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        self.note_reads(now)?;
         self.tell_options(now);
         self.entry += 1;
         self.handle(now, Input::Tick);
-        if self.out.records.is_empty() {
+        if self.out.records.is_empty() && self.out.findings.is_empty() {
             // Only a tick that had an effect is kept.
             self.entry -= 1;
             return Ok(());
@@ -390,7 +395,7 @@ impl Recorder {
 
     /// When a [`Self::tick`] is wanted.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        self.out.wake_at
+        [self.out.wake_at, self.unnoted.note_at(&self.engine)].into_iter().flatten().min()
     }
 
     /// Writes the options down before the first input that is handled by them, unless the journal says the same already.

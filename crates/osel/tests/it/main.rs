@@ -27,6 +27,8 @@ mod export;
 #[cfg(test)]
 mod file_source;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod fold;
 #[cfg(test)]
 mod gap;

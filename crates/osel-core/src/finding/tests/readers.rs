@@ -48,7 +48,8 @@ fn how_far_a_reader_has_come_is_noted_now_and_then_or_when_it_ends_an_alarm() {
     assert!(readers.is_worth_noting(at(0), "siem", 1));
     readers.read(at(0), "siem", 1);
     assert!(!readers.is_worth_noting(at(READ_EVERY_SECONDS - 1), "siem", 2));
-    assert_eq!(readers.note_again_at("siem"), Some(at(READ_EVERY_SECONDS)));
+    assert_eq!(readers.note_at("siem", 2), Some(at(READ_EVERY_SECONDS)));
+    assert_eq!(readers.note_at("siem", 1), None);
     assert!(readers.is_worth_noting(at(READ_EVERY_SECONDS), "siem", 2));
     assert!(!readers.is_worth_noting(at(READ_EVERY_SECONDS), "siem", 1), "nothing new");
     assert!(readers.is_worth_noting(at(1), "other", 2));
@@ -64,7 +65,11 @@ fn readers_are_bounded() {
         readers.read(at(number as i64), &format!("reader {number}"), 1);
     }
     assert_eq!(readers.lines().count(), READERS_MAX);
-    assert!(readers.note_again_at("reader 0").is_none(), "the one heard of least recently went");
+    assert_eq!(
+        readers.note_at("reader 0", 1),
+        Some(Timestamp::EPOCH),
+        "the one heard of least recently went"
+    );
     readers.read(at(999), &"x".repeat(10_000), 1);
     let longest = readers.lines().map(|line| serde_json::to_string(&line).unwrap().len()).max().unwrap();
     assert!(longest < 1000, "{longest}");

@@ -23,6 +23,8 @@ pub(super) fn options(config: &Config) -> EngineOptions {
             routed_prefixes: config.model.routed_prefixes.clone(),
         },
         scan: config.scan.enabled.then_some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() }),
+        expected: config.expected.clone(),
+        unread_alarm_seconds: config.findings.unread_alarm_seconds,
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::config::{
-    BrokerHost, BusConfig, ControlConfig, FileConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,
-    QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, ScannerConfig, ScannerKind, Secret,
-    SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    BrokerHost, BusConfig, ControlConfig, FileConfig, FindingsConfig, HttpConfig, Level, LogConfig,
+    LogFormat, ModelConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig,
+    ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 
 /// The scanner that there is when none is configured.
@@ -60,6 +60,8 @@ fn the_smallest_file_of_the_contract() {
     let rate = |number| NonZeroU32::new(number).unwrap();
     let wanted = Config {
         scanners: vec![the_builtin()],
+        expected: Vec::new(),
+        findings: FindingsConfig { unread_alarm_seconds: NonZeroU32::new(604_800) },
         store: StoreConfig::Directory(PathBuf::from("/var/lib/osel")),
         sources: vec![SourceConfig {
             name: "region-one".to_owned(),

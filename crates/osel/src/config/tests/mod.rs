@@ -1,6 +1,7 @@
 //! Whole configurations, from text to what they mean or what is wrong with them.
 
 mod example;
+mod expected;
 mod good;
 mod openstack;
 mod problems;

@@ -91,7 +91,7 @@ fn a_bad_variable_is_named() {
 
 #[test]
 fn a_variable_that_sets_nothing_is_told() {
-    let counts = TableCounts { sources: 2, clouds: 1, scanners: 1 };
+    let counts = TableCounts { sources: 2, clouds: 1, scanners: 1, expected: 1 };
     let check = |name: &str, wanted: &[&str]| {
         let told = unknown_variables([OsStr::new(name)].into_iter(), counts);
         assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
@@ -117,4 +117,7 @@ fn a_variable_that_sets_nothing_is_told() {
     check("OSEL_SCANNER__0__WINDOW_SECONDS", &[]);
     let beyond = "OSEL_SCANNER__1__TYPE: is of no scanner: there are 1, counted from 0; a further one begins with its NAME";
     check("OSEL_SCANNER__1__TYPE", &[beyond]);
+    check("OSEL_EXPECTED__0__UNTIL", &[]);
+    let beyond = "OSEL_EXPECTED__1__PORTS: is of no entry: there are 1, counted from 0; a further one begins with its REASON";
+    check("OSEL_EXPECTED__1__PORTS", &[beyond]);
 }

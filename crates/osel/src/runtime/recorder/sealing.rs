@@ -9,7 +9,9 @@ use osel_core::trail::{Draft, Part, PartClass, Sealed};
 
 use super::super::snapshots;
 use super::{RecordError, Recorder};
-use crate::store::{CommandRow, Entry, EntryKind, PartContent, StoredPart, StoredRecord, VersionSet};
+use crate::store::{
+    CommandRow, Entry, EntryKind, FindingRow, PartContent, StoredPart, StoredRecord, VersionSet,
+};
 
 impl Recorder {
     pub(super) fn seal(&mut self) -> Result<(), RecordError> {
@@ -62,6 +64,17 @@ impl Recorder {
                 id: life.command.id.to_string(),
                 seq: life.command.seq,
                 state: life.state.as_str().to_owned(),
+                body,
+                updated_at: self.now,
+            });
+        }
+        for finding in self.out.findings.drain(..) {
+            let body = serde_json::to_vec(&finding).unwrap_or_default();
+            self.batch.bytes += body.len();
+            self.batch.findings.push(FindingRow {
+                id: finding.id.to_string(),
+                seq: finding.opened_seq,
+                state: finding.state.as_str().to_owned(),
                 body,
                 updated_at: self.now,
             });
