@@ -1,5 +1,7 @@
 //! What is said over the socket. It has words of its own: those of the journal may change with the engine.
 
+use osel_core::engine::{OperatorOrder, Order};
+use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -44,12 +46,32 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// The order of the engine that it is, given by that user.
+    pub fn into_order(self, actor: String) -> Order {
+        let what = match self {
+            Self::AckFinding { id, reason, until } => {
+                OperatorOrder::AckFinding { id: Id::new(&id), reason, until }
+            }
+            Self::UnackFinding { id } => OperatorOrder::UnackFinding { id: Id::new(&id) },
+            Self::CancelScan { id } => OperatorOrder::CancelScan { id: Id::new(&id) },
+            // Nobody reads for somebody else.
+            Self::FindingsRead { seq } => {
+                OperatorOrder::FindingsRead { consumer: format!("cli:{actor}"), seq }
+            }
+        };
+        Order { actor, what }
+    }
+}
+
 /// The line of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
     /// It is done and durable: the record of it, none where nothing was changed by it.
     Done(Option<u64>),
-    /// It is not done: why.
+    /// It cannot be done: why.
+    No(String),
+    /// It is not taken, or it is not known what becomes of it: why.
     Refused(String),
 }
