@@ -122,6 +122,8 @@ fn without_a_daemon_the_store_takes_orders_and_a_socket_left_behind_does_not_hin
     assert_eq!(ids(&osel, &[]), [""; 0]);
     // A daemon that starts then knows it, and takes the place.
     osel.start();
+    // Once it has the store: before that an order would take it, and the daemon would find it in use.
+    osel.await_lines("started store", 2);
     until("the daemon takes orders", LIMIT, || told(&osel, &["findings", "unack", &id]).0 == 0);
     assert_eq!(ids(&osel, &[]), [id.as_str()]);
     assert!(osel.stop().success());
