@@ -8,6 +8,7 @@ pub mod http;
 pub mod openstack;
 pub mod planned;
 pub mod runtime;
+pub mod sarif;
 pub mod source;
 pub mod store;
 pub mod telemetry;

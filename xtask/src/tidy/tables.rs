@@ -90,7 +90,9 @@ const OSEL: ModuleTable = ModuleTable {
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
         row("doctor", &["config", "telemetry", "tls", "source", "store"]),
         // What a planned change would do: text in, values out, so that it needs nothing but the core.
-        row("planned", &[]),
+        row("planned", &["sarif"]),
+        // The form of a log that planned changes and findings share.
+        row("sarif", &[]),
         row("runtime", &["config", "telemetry", "source", "openstack", "action", "store"]),
         row("web", &["config", "telemetry", "store", "runtime"]),
         row(
@@ -106,6 +108,7 @@ const OSEL: ModuleTable = ModuleTable {
                 "web",
                 "doctor",
                 "planned",
+                "sarif",
             ],
         ),
     ],

@@ -11,11 +11,13 @@ mod demo;
 mod doctor;
 mod durability;
 mod exposure;
+mod findings;
 mod inventory;
 mod inventory_export;
 mod ledger;
 mod open;
 mod openstack;
+mod order;
 mod output;
 mod quarantine;
 mod reach;
@@ -23,6 +25,8 @@ mod reference;
 mod replay;
 mod run;
 mod scan;
+mod scans;
+mod span;
 mod store;
 mod whatif;
 
@@ -64,6 +68,10 @@ enum Command {
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
     Scan(scan::ScanArgs),
+    #[command(subcommand)]
+    Scans(scans::ScansCommand),
+    #[command(subcommand)]
+    Findings(findings::FindingsCommand),
     #[command(subcommand)]
     Store(store::StoreCommand),
     #[command(subcommand)]
@@ -123,6 +131,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
         Command::Scan(args) => scan::run(&args),
+        Command::Scans(command) => scans::run(&command),
+        Command::Findings(command) => findings::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Confined(args) => Ok(confined::run(&args)),

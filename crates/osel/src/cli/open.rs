@@ -13,6 +13,7 @@ use osel_core::time::Timestamp;
 use super::config::{ConfigArg, variable};
 use super::output::Failure;
 use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, PostgresUrlError, StoreConfig};
+use crate::runtime::control::place::of_store;
 use crate::runtime::state;
 use crate::store::{
     Journal, JournalError, LeaseSign, NewStore, PostgresJournal, PostgresReader, Reader, Store,
@@ -63,6 +64,11 @@ impl StoreArg {
                 Err(Failure::Usage(format!("no store is named by --store, and the configuration's cannot be told: {problems}")).into())
             }
         }
+    }
+
+    /// Where a daemon of the store takes orders.
+    pub fn socket(&self, store: &StoreConfig) -> PathBuf {
+        Config::control_socket(self.file.as_deref(), &variable, store).unwrap_or_else(|| of_store(store))
     }
 
     /// The store, for reading.

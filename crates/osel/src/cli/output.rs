@@ -18,6 +18,16 @@ pub enum OutputFormat {
     Csv,
 }
 
+/// How one thing is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ShowFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
 /// An error that is the caller's: exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -255,11 +265,16 @@ impl Display for Table {
 
 /// A text cut to a number of characters, with a sign that it was.
 pub(super) fn cut(text: &str, width: usize) -> String {
-    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let one_line = plain(text);
     if one_line.chars().count() <= width {
         return one_line;
     }
     one_line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A text of a scanner or the bus on one line, harmless to terminals.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Whether standard output takes colours: a terminal, and nobody said no.

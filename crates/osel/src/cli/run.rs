@@ -8,6 +8,7 @@ mod starting;
 mod store_now;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -18,6 +19,8 @@ use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
 use super::open::now;
+use crate::runtime::control::place::of_store;
+use crate::runtime::control::server as control;
 use crate::runtime::retention::Policy;
 use crate::runtime::service::{Phase, Service, ServiceSettings, ServiceStatus};
 use crate::telemetry::{self, Supervisor};
@@ -94,6 +97,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         follower,
     };
     let service = Service::start(journal, settings, tokio.handle())?;
+    // Only who leads the store takes orders for it.
+    let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
+    let handle = service.handle();
+    tokio.spawn(control::serve(
+        socket,
+        store_id,
+        Arc::new(move |actor, ask| handle.order(ask.into_order(actor))),
+    ));
     drop(starting);
     supervisor.ready();
     signals.guide(&tokio, service.handle(), log, supervisor, args.config.clone(), config);

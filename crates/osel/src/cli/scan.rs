@@ -1,13 +1,16 @@
 //! `osel scan`: one scan now, of what the command line says, with nothing recorded.
 //!
-//! Reads targets and ports, runs the built-in scanner and prints what it found. Automatic scans do not come
+//! Reads targets and ports, runs the built-in scanner or one of the configuration and prints what it found. Automatic scans do not come
 //! this way: they follow from recorded commands and have limits that a person at a terminal does not need.
 
+mod follow;
+mod named;
 mod report;
 mod targets;
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,6 +22,7 @@ use tokio::sync::Notify;
 
 use self::report::{CSV_HEAD, Line, Rows};
 use self::targets::{TargetError, addresses};
+use super::config::ConfigArg;
 use super::output::{Failure, OutputFormat, json_line, progress, stdout};
 use crate::action::scan::{PortResult, PortSpec, PortState, ScanPlan, ScanSummary, scan};
 
@@ -50,9 +54,12 @@ pub struct ScanArgs {
     #[arg(short, long, value_name = "SPEC", default_value = DEFAULT_PORTS, hide_default_value = true)]
     ports: PortSpec,
 
-    /// The scanner that does it.
+    /// The scanner that does it: `builtin`, or the name of one in the configuration.
     #[arg(long, value_name = "NAME", default_value = BUILTIN)]
     scanner: String,
+
+    #[command(flatten)]
+    config: ConfigArg,
 
     /// How to print; a table leaves out closed ports, json is one object per port and line.
     #[arg(short, long, value_enum, default_value_t)]
@@ -84,20 +91,28 @@ pub struct ScanArgs {
 }
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
+    if args.scanner != BUILTIN {
+        let config = match args.config.load() {
+            Ok(config) => config,
+            Err(code) => return Ok(code),
+        };
+        named::run(args, &config, &args.config, &targets(args)?, &mut stdout())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     execute(args, &mut stdout(), io::stdout().is_terminal())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of `osel scan` but the process around it. `on_terminal` tells that a person watches the output itself.
-fn execute(args: &ScanArgs, out: &mut dyn Write, on_terminal: bool) -> anyhow::Result<()> {
-    if args.scanner != BUILTIN {
-        let name = &args.scanner;
-        return Err(Failure::Usage(format!("--scanner {name}: there is only `{BUILTIN}`")).into());
-    }
-    let addresses = addresses(&args.targets).map_err(|error| match error {
+fn targets(args: &ScanArgs) -> anyhow::Result<Vec<IpAddr>> {
+    addresses(&args.targets).map_err(|error| match error {
         TargetError::Unknown { .. } => anyhow::Error::new(error),
         _ => Failure::Usage(error.to_string()).into(),
-    })?;
+    })
+}
+
+/// All of the built-in scanner's `osel scan` but the process around it. `on_terminal` tells that a person watches the output itself.
+fn execute(args: &ScanArgs, out: &mut dyn Write, on_terminal: bool) -> anyhow::Result<()> {
+    let addresses = targets(args)?;
     let hosts = addresses.len();
     let plan = ScanPlan {
         rate: args.rate,
@@ -317,13 +332,9 @@ mod tests {
 
     #[test]
     fn wrong_usage_scans_nothing() {
-        for (arguments, says) in
-            [(&["127.0.0.1", "--scanner", "qualys"][..], "--scanner qualys"), (&["10.0.0.0/8"], "4096")]
-        {
-            let (out, end) = executed(arguments);
-            let error = end.unwrap_err();
-            assert!(out.is_empty() && error.is::<Failure>() && error.to_string().contains(says), "{error}");
-        }
+        let (out, end) = executed(&["10.0.0.0/8"]);
+        let error = end.unwrap_err();
+        assert!(out.is_empty() && error.is::<Failure>() && error.to_string().contains("4096"), "{error}");
         let wrong = [
             &["127.0.0.1", "-p", "http"][..],
             &[],

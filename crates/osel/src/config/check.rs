@@ -10,7 +10,9 @@ use super::check_retention::retention;
 use super::check_source::sources;
 use super::check_store::store;
 use super::expected::{expected, findings};
-use super::parts::{Config, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig};
+use super::parts::{
+    Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig,
+};
 use super::scanner::scanners;
 use super::section::{Section, boolean, number, one_of, quoted, text};
 use super::tree::{Node, Origin, Value};
@@ -42,6 +44,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let findings = findings(root.section("findings"));
     let model = model(root.section("model"));
     let http = http(root.section("http"));
+    let control = control(root.section("control"));
     let log = log(root.section("log"));
     root.finish();
     Some(Config {
@@ -55,6 +58,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         findings,
         model,
         http,
+        control,
         log,
     })
 }
@@ -99,6 +103,14 @@ fn http(mut section: Section<'_>) -> HttpConfig {
     });
     section.finish();
     HttpConfig { listen: listen.unwrap_or(LISTEN) }
+}
+
+/// `[control]`.
+pub(super) fn control(mut section: Section<'_>) -> ControlConfig {
+    let socket = section.read("socket", |node| Ok((text(node)?.to_owned(), node.origin.clone())));
+    let socket = socket.map(|(text, origin)| section.reading().resolve(&origin, &text));
+    section.finish();
+    ControlConfig { socket }
 }
 
 fn log(mut section: Section<'_>) -> LogConfig {

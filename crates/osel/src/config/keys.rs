@@ -137,6 +137,10 @@ const SECTIONS: &[Section] = &[
     section("[findings]", "Findings: what scans saw that a person should look at."),
     section("[model]", "What osel takes for granted about this cloud."),
     section("[http]", "The HTTP interface."),
+    section(
+        "[control]",
+        "How orders are given to the daemon, such as `osel findings ack`: over a socket of this machine.",
+    ),
     section("[log]", "What is logged to standard error."),
 ];
 
@@ -422,6 +426,14 @@ const KEYS: &[Key] = &[
         "http.listen",
         Default("\"127.0.0.1:8480\""),
         "Address and port to listen on. Any other address than one of the loopback lets other machines in.",
+    ),
+    key(
+        "control.socket",
+        Words(
+            "`osel.sock` in the store's directory, or /run/osel/osel.sock with a database",
+            "\"/run/osel/osel.sock\"",
+        ),
+        "The path of the socket. Whoever may write to it may give orders: root, osel's user and its group.",
     ),
     key("log.format", Default("\"text\""), "`text` for people, `json` for programs: one object per line."),
     key(

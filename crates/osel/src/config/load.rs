@@ -89,6 +89,21 @@ impl Config {
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
     }
 
+    /// The socket that the configuration names for the daemon of a store, for whoever wants to speak to it; none where it names none, is
+    /// about another store, or cannot be read.
+    pub fn control_socket(
+        path: Option<&Path>,
+        env: &Environment<'_>,
+        store: &StoreConfig,
+    ) -> Option<PathBuf> {
+        let (file, table) = read(path, env).ok()?;
+        let reading = Reading::new(file.as_deref(), env);
+        let mut root = Section::root(&reading, table);
+        let own = check_store::store(root.section("store"))?;
+        let socket = check::control(root.section("control")).socket?;
+        (own.name() == store.name()).then_some(socket)
+    }
+
     /// What is kept for how long, for a command that looks after a store, and who says so.
     ///
     /// # Errors

@@ -38,9 +38,9 @@ pub use load::{
     TRANSPORT_VARIABLE, TableCounts, unknown_variables,
 };
 pub use parts::{
-    ApiInterface, BrokerHost, BusConfig, Config, FileConfig, FindingsConfig, HttpConfig, Level, LogConfig,
-    LogFormat, ModelConfig, OpenStackConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig,
-    ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
+    Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, QueueConfig, QueueKind, RabbitMqConfig,
+    RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use reference::open_to_others;

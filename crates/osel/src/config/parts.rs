@@ -32,6 +32,8 @@ pub struct Config {
     pub model: ModelConfig,
     /// `[http]`.
     pub http: HttpConfig,
+    /// `[control]`.
+    pub control: ControlConfig,
     /// `[log]`.
     pub log: LogConfig,
 }
@@ -43,6 +45,13 @@ pub enum StoreConfig {
     Directory(PathBuf),
     /// In PostgreSQL, shared by a leader and those that stand by.
     Postgres(PostgresConfig),
+}
+
+/// How orders are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// The socket, where it is not the usual one of the store.
+    pub socket: Option<PathBuf>,
 }
 
 impl StoreConfig {

@@ -12,13 +12,12 @@ use sha2::{Digest, Sha256};
 
 use super::note::{Note, NoteKind};
 use super::outcome::{ChangedRow, Hidden, Outcome};
+use crate::sarif::{Rule, log, message};
 
 /// The most rows that a message names.
 const ROWS_NAMED_MAX: usize = 3;
 /// The most clauses of notes that a message has.
 const CLAUSES_MAX: usize = 5;
-/// How much of a resource's address a message repeats: some scanners refuse long ones.
-const MESSAGE_CHARS_MAX: usize = 1000;
 
 /// The file that a plan was read from.
 #[derive(Clone, Debug)]
@@ -27,17 +26,7 @@ pub struct Artifact {
     pub uri: String,
 }
 
-/// Something that a plan can be found to do. Ids mean the same for ever.
-struct Rule {
-    id: &'static str,
-    name: &'static str,
-    level: &'static str,
-    /// A score as in CVSS, which GitHub sorts by.
-    severity: &'static str,
-    short: &'static str,
-    help: &'static str,
-}
-
+/// What a plan can be found to do.
 const RULES: [Rule; 8] = [
     Rule {
         id: "OSEL-101",
@@ -160,21 +149,8 @@ pub fn sarif(outcome: &Outcome, artifact: &Artifact, version: &str, redundant: b
         .iter()
         .map(|((rule, resource), finding)| result(*rule, resource, finding, artifact))
         .collect();
-    json!({
-        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "osel",
-                "version": version,
-                "rules": RULES.iter().map(descriptor).collect::<Vec<_>>(),
-            }},
-            "automationDetails": {"id": "osel/whatif/"},
-            "invocations": [{"executionSuccessful": true}],
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    })
+    let rules: Vec<Value> = RULES.iter().map(Rule::descriptor).collect();
+    log(version, "osel/whatif/", &rules, &results)
 }
 
 fn rule_of(changed: &ChangedRow, redundant: bool) -> Option<usize> {
@@ -237,18 +213,6 @@ fn ports(row: &RowDocument) -> String {
     }
 }
 
-fn descriptor(rule: &Rule) -> Value {
-    json!({
-        "id": rule.id,
-        "name": rule.name,
-        "shortDescription": {"text": rule.short},
-        "fullDescription": {"text": rule.help},
-        "help": {"text": rule.help},
-        "defaultConfiguration": {"level": rule.level},
-        "properties": {"tags": ["security", "network"], "precision": "high", "security-severity": rule.severity},
-    })
-}
-
 fn result(at: usize, resource: &str, finding: &Finding, artifact: &Artifact) -> Value {
     let rule = &RULES[at];
     let mut text = match resource {
@@ -259,8 +223,6 @@ fn result(at: usize, resource: &str, finding: &Finding, artifact: &Artifact) -> 
     if more > 0 {
         let _ = write!(text, "; and {more} more");
     }
-    let text: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE_CHARS_MAX).collect();
     let mut location = json!({
         "physicalLocation": {
             "artifactLocation": {"uri": artifact.uri},
@@ -274,7 +236,7 @@ fn result(at: usize, resource: &str, finding: &Finding, artifact: &Artifact) -> 
         "ruleId": rule.id,
         "ruleIndex": at,
         "level": rule.level,
-        "message": {"text": text},
+        "message": message(&text),
         "locations": [location],
         "partialFingerprints": {"osel/v1": fingerprint(rule.id, resource)},
         "properties": {"count": finding.count},

@@ -4,6 +4,7 @@
 //! or as it was. Nothing here decides anything.
 
 pub mod checkpoint;
+pub mod control;
 pub mod entries;
 pub mod file_intake;
 pub mod past;

@@ -13,6 +13,8 @@ mod command;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod delta;
@@ -28,6 +30,8 @@ mod export;
 mod file_source;
 #[cfg(test)]
 mod findings;
+#[cfg(test)]
+mod findings_command;
 #[cfg(test)]
 mod fold;
 #[cfg(test)]
@@ -59,7 +63,11 @@ mod retention_race;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
+mod scanned;
+#[cfg(test)]
 mod scanners;
+#[cfg(test)]
+mod scans_command;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]

@@ -5,17 +5,51 @@
 //! anything, such as a denied attempt, has no object. Nothing here is hashed: it is rendered anew from record and message.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::document::Record;
+use crate::scan::{ScanEnd, ScanLife, ScanTarget};
 
 /// What stands under `source_type`.
 pub const SOURCE_TYPE: &str = "osel1.1";
-/// What the first OSEL said of an address that no Qualys scan included. There is no Qualys scanner yet: of all.
+/// What the first OSEL said of an address that no Qualys scan included.
 pub const NOT_SCANNED: &str = "Not scanned by Qualys";
+/// The type of scanner that the first OSEL had.
+const QUALYS: &str = "qualys";
+
+/// What became of an address at Qualys after a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Osel11Scan {
+    /// It is part of a scan, by this reference of Qualys.
+    Launched(String),
+    /// It is part of none: why.
+    Failed(String),
+}
+
+impl Osel11Scan {
+    /// Of a target of a command; none where it is not known yet, or the scanner is another.
+    pub fn of(life: &ScanLife, target: &ScanTarget) -> Option<Self> {
+        if &*life.command.kind != QUALYS {
+            return None;
+        }
+        if let Some(left) = life.left_out.iter().find(|left| left.address == target.address) {
+            return Some(Self::Failed(left.why.clone()));
+        }
+        if let Some(reference) = &life.reference {
+            return Some(Self::Launched(reference.clone()));
+        }
+        Some(Self::Failed(match &life.outcome.as_ref()?.end {
+            ScanEnd::Failed(why) => why.clone(),
+            ScanEnd::Cancelled => "the scan was called off before Qualys had it".to_owned(),
+            ScanEnd::Expired => "Qualys did not take the scan in time".to_owned(),
+            ScanEnd::Finished => return None,
+        }))
+    }
+}
 
 /// One address and the change that affected it. The keys and their order are the first OSEL's.
 #[derive(Clone, Debug, Serialize)]
@@ -24,10 +58,10 @@ pub struct Osel11Line {
     pub affected_ip_address: String,
     /// `sg_rule_add`, `sg_rule_del`, `port_create`, …
     pub change_type: String,
-    /// Empty where no Qualys scan included the address.
-    pub qualys_scan_id: &'static str,
-    /// Why there is no scan.
-    pub qualys_scan_error: &'static str,
+    /// Qualys' reference of the scan that followed; empty where none included the address.
+    pub qualys_scan_id: String,
+    /// Why there is no scan; empty where there is one.
+    pub qualys_scan_error: Cow<'static, str>,
     /// The rule exactly as Neutron sent it; null where the event is not about one rule, or the message is gone. Where Neutron sent the
     /// id only (deletions of old releases), an object with the `id`.
     pub security_group_rule: Option<Box<RawValue>>,
@@ -57,8 +91,13 @@ struct Payload<'a> {
     security_group_rule_id: Option<&'a RawValue>,
 }
 
-/// The objects of a record; `message` is its payload part: the notification, if it is still there.
-pub fn osel_1_1(record: &Record, message: Option<&[u8]>) -> Vec<Osel11Line> {
+/// The objects of a record; `message` is its payload part: the notification, if it is still there, and `scans` what became of its addresses
+/// at Qualys.
+pub fn osel_1_1(
+    record: &Record,
+    message: Option<&[u8]>,
+    scans: &BTreeMap<IpAddr, Osel11Scan>,
+) -> Vec<Osel11Line> {
     let addresses: BTreeSet<String> = record.rows_at_hand().map(|judged| judged.row.address_text()).collect();
     if addresses.is_empty() {
         return Vec::new();
@@ -69,14 +108,23 @@ pub fn osel_1_1(record: &Record, message: Option<&[u8]>) -> Vec<Osel11Line> {
     let host = notification.publisher_id.as_deref().and_then(host);
     let bus = host.or(record.body.source.as_deref()).unwrap_or_default();
     let change_type = change_type(record);
-    let line = |address| Osel11Line {
-        affected_ip_address: address,
-        change_type: change_type.clone(),
-        qualys_scan_id: "",
-        qualys_scan_error: NOT_SCANNED,
-        security_group_rule: rule.clone(),
-        source_type: SOURCE_TYPE,
-        source_message_bus: bus.to_owned(),
+    let line = |address: String| {
+        // A prefix is no address, and was not scanned.
+        let scan = address.parse().ok().and_then(|address| scans.get(&address));
+        let (id, error) = match scan {
+            Some(Osel11Scan::Launched(reference)) => (reference.clone(), "".into()),
+            Some(Osel11Scan::Failed(why)) => (String::new(), why.clone().into()),
+            None => (String::new(), NOT_SCANNED.into()),
+        };
+        Osel11Line {
+            affected_ip_address: address,
+            change_type: change_type.clone(),
+            qualys_scan_id: id,
+            qualys_scan_error: error,
+            security_group_rule: rule.clone(),
+            source_type: SOURCE_TYPE,
+            source_message_bus: bus.to_owned(),
+        }
     };
     addresses.into_iter().map(line).collect()
 }
@@ -170,7 +218,7 @@ mod tests {
     }
 
     fn lines(record: &Record, message: &str) -> Vec<String> {
-        let lines = osel_1_1(record, Some(message.as_bytes()));
+        let lines = osel_1_1(record, Some(message.as_bytes()), &BTreeMap::new());
         lines.iter().map(|line| serde_json::to_string(line).expect("string keys only")).collect()
     }
 
@@ -191,6 +239,80 @@ mod tests {
             )
         };
         assert_eq!(lines(&record, &message), [line("192.0.2.1"), line("192.0.2.2")]);
+    }
+
+    #[test]
+    fn an_address_has_the_scan_that_it_is_part_of() {
+        let record = record(
+            Some("security_group_rule.create.end"),
+            &["192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32", "192.0.2.0/24"],
+            &[],
+        );
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let scans = BTreeMap::from([
+            (address("192.0.2.1"), Osel11Scan::Launched("scan/1486045714.48615".to_owned())),
+            (address("192.0.2.2"), Osel11Scan::Failed("not in the subscription".to_owned())),
+            (address("192.0.2.9"), Osel11Scan::Launched("scan/1".to_owned())),
+        ]);
+        let lines = osel_1_1(&record, None, &scans);
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|line| (&*line.affected_ip_address, &*line.qualys_scan_id, &*line.qualys_scan_error))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ("192.0.2.0/24", "", NOT_SCANNED),
+                ("192.0.2.1", "scan/1486045714.48615", ""),
+                ("192.0.2.2", "", "not in the subscription"),
+                ("192.0.2.3", "", NOT_SCANNED),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_became_of_an_address_follows_from_the_life_of_its_command() {
+        use crate::scan::{LeftOut, ScanCommand, ScanOutcome, ScanReason, ScanState};
+
+        let target = ScanTarget {
+            address: "192.0.2.1".parse().expect("an address"),
+            network_id: None,
+            project_id: None,
+            expected: BTreeMap::new(),
+            partial: false,
+            causes: vec![1],
+        };
+        let command = |kind: &str| ScanCommand {
+            id: Id::new("scan-2"),
+            seq: 2,
+            scanner: "perimeter".into(),
+            kind: kind.into(),
+            region: None,
+            targets: vec![target.clone()],
+            reason: ScanReason::Change,
+            planned_at: Timestamp::EPOCH,
+            expires_at: Timestamp::MAX,
+        };
+        let planned = ScanLife::planned(command("qualys"));
+        let of = |life: &ScanLife| Osel11Scan::of(life, &target);
+        assert_eq!(of(&planned), None);
+        let launched =
+            ScanLife { reference: Some("scan/1".to_owned()), state: ScanState::Launched, ..planned.clone() };
+        assert_eq!(of(&launched), Some(Osel11Scan::Launched("scan/1".to_owned())));
+        let why = "not in the subscription".to_owned();
+        let left = LeftOut { address: target.address, why: why.clone() };
+        assert_eq!(of(&ScanLife { left_out: vec![left], ..launched }), Some(Osel11Scan::Failed(why)));
+        for (end, words) in [
+            (ScanEnd::Failed("CODE 1905".to_owned()), "CODE 1905"),
+            (ScanEnd::Cancelled, "the scan was called off before Qualys had it"),
+            (ScanEnd::Expired, "Qualys did not take the scan in time"),
+        ] {
+            let outcome = ScanOutcome { scanner: "qualys".to_owned(), end, hosts: Vec::new() };
+            let ended = ScanLife { outcome: Some(outcome), ..planned.clone() };
+            assert_eq!(of(&ended), Some(Osel11Scan::Failed(words.to_owned())));
+        }
+        let other = ScanLife { reference: Some("1".to_owned()), ..ScanLife::planned(command("nmap")) };
+        assert_eq!(of(&other), None);
     }
 
     #[test]
@@ -218,7 +340,8 @@ mod tests {
     fn the_rule_is_there_where_the_event_is_about_one() {
         let record = record(Some("security_group_rule.delete.end"), &[], &["192.0.2.0/24"]);
         let rule = |payload: &str| {
-            let lines = osel_1_1(&record, Some(format!(r#"{{"payload":{payload}}}"#).as_bytes()));
+            let message = format!(r#"{{"payload":{payload}}}"#);
+            let lines = osel_1_1(&record, Some(message.as_bytes()), &BTreeMap::new());
             let [line] = &lines[..] else { panic!("one address: {lines:?}") };
             assert_eq!(
                 (&*line.affected_ip_address, &*line.source_message_bus),
@@ -240,7 +363,8 @@ mod tests {
     fn a_record_without_rows_has_no_line_and_an_erased_message_no_rule() {
         assert!(lines(&record(Some("port.create.end"), &[], &[]), "{}").is_empty());
         for message in [None, Some(&b"\xff not JSON"[..])] {
-            let lines = osel_1_1(&record(Some("security_group_rule.create.end"), &["::1/128"], &[]), message);
+            let record = record(Some("security_group_rule.create.end"), &["::1/128"], &[]);
+            let lines = osel_1_1(&record, message, &BTreeMap::new());
             assert_eq!(lines.len(), 1);
             assert!(lines[0].security_group_rule.is_none());
             assert_eq!(lines[0].affected_ip_address, "::1");

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use osel_core::engine::record::{cadf_text, osel_1_1};
 
+use super::qualys::QualysScans;
 use super::read::each_record;
 use crate::cli::StoreArg;
 use crate::cli::open::state_at;
@@ -57,15 +58,17 @@ pub(in crate::cli) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
             each_record(&mut *reader, &mut |_, record| Ok(json_line(&mut out, &record.document())?))?;
         }
         ExportFormat::Osel11 => {
-            // Messages are fetched while records are read.
+            // Messages and scans are fetched while records are read.
             let mut messages = args.store.reader()?;
             let mut payloads = Payloads::default();
+            let mut scans = QualysScans::default();
             each_record(&mut *reader, &mut |stored, record| {
                 if record.opened_count() + record.closed_count() == 0 {
                     return Ok(());
                 }
                 let message = message(&mut *messages, &mut payloads, stored)?;
-                for line in osel_1_1(record, message.as_deref()) {
+                let scans = scans.of(&mut *messages, record)?;
+                for line in osel_1_1(record, message.as_deref(), &scans) {
                     json_line(&mut out, &line)?;
                 }
                 Ok(())

@@ -3,6 +3,7 @@
 mod export;
 mod past;
 mod prove;
+mod qualys;
 pub(super) mod read;
 mod verify;
 

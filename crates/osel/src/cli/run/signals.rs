@@ -122,6 +122,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         ),
         ("openstack", assemble_api::fixed(old) == assemble_api::fixed(new)),
         ("http", old.http == new.http),
+        ("control", old.control == new.control),
         ("scan rates, scan.concurrency", rates(old) == rates(new)),
         ("log.format", old.log.format == new.log.format),
     ] {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::config::{
-    BrokerHost, BusConfig, FileConfig, FindingsConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig,
-    QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, ScannerConfig, ScannerKind, Secret,
-    SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    BrokerHost, BusConfig, ControlConfig, FileConfig, FindingsConfig, HttpConfig, Level, LogConfig,
+    LogFormat, ModelConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig,
+    ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
 };
 
 /// The scanner that there is when none is configured.
@@ -100,6 +100,7 @@ fn the_smallest_file_of_the_contract() {
         },
         model: ModelConfig { group_members_include_pairs: true, routed_prefixes: Vec::new() },
         http: HttpConfig { listen: "127.0.0.1:8480".parse().unwrap() },
+        control: ControlConfig { socket: None },
         log: LogConfig { format: LogFormat::Text, level: Level::Info },
     };
     assert_eq!(config, wanted);
@@ -115,9 +116,10 @@ fn keys_are_read() {
                 queue = { kind = 'classic', length_bytes_max = 1_000 }\n\
                 [scan]\nenabled = false\nallowed_prefixes = ['192.0.2.0/24', '2001:db8::7']\nrate_per_second = 1\nhost_rate_per_second = 2\n\
                 concurrency = 3\n[model]\ngroup_members_include_pairs = false\nrouted_prefixes = ['198.51.100.0/25']\n\
-                [http]\nlisten = '[::]:80'\n[log]\nformat = 'json'\nlevel = 'debug'\n";
+                [http]\nlisten = '[::]:80'\n[control]\nsocket = '/run/o.sock'\n[log]\nformat = 'json'\nlevel = 'debug'\n";
     let two = ("URL_TWO", "rabbit://osel:hunter2@rabbit:5672/two");
     let (config, _) = good(&format!("{SMALLEST}{text}"), &[URL, two]);
+    assert_eq!(config.control.socket, Some(PathBuf::from("/run/o.sock")));
     let source = config.sources.last().unwrap();
     assert_eq!((source.name.as_str(), source.region.as_deref()), ("two", Some("R1")));
     let RabbitMqConfig { exchanges, topics, queue, heartbeat_seconds, connect_timeout_seconds, .. } =

@@ -8,6 +8,7 @@ mod apis;
 mod keeper;
 mod kind;
 mod log;
+mod orders;
 mod scans;
 mod status;
 mod survey_log;
@@ -19,17 +20,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use osel_core::engine::{Engine, EngineOptions};
+use osel_core::engine::{Engine, EngineOptions, Order};
 use osel_core::event::Kind;
 use osel_core::intake::{IntakeInput, StoreTrouble};
 use osel_core::scan::ScanReport;
 use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
+use self::orders::Orders;
 pub use self::scans::ScanLimits;
 use self::scans::Scans;
 use self::status::Monitor;
@@ -38,6 +40,7 @@ pub use self::survey_status::{ApiStatus, LastRead};
 pub use self::surveyor::ApiSettings;
 use self::surveyor::Surveyor;
 use self::tap::Tap;
+use super::control::Answer;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
 use super::state::Follower;
@@ -125,6 +128,8 @@ enum Happening {
     Schedules(Vec<ApiSchedule>),
     /// It was looked what may go from the store.
     Surveyed(Box<Surveyed>),
+    /// Somebody orders something, and waits for what becomes of it.
+    Order(Order, oneshot::Sender<Answer>),
 }
 
 /// Tells a running service from outside; cheap to copy.
@@ -161,6 +166,7 @@ pub struct Service {
     apis: Vec<Surveyor>,
     scans: Scans,
     keeper: Keeper,
+    orders: Orders,
     inbox: Receiver<Happening>,
     handle: ServiceHandle,
     tokio: Handle,
@@ -222,6 +228,7 @@ impl Service {
             apis,
             scans,
             keeper: Keeper::new(policy, reader),
+            orders: Orders::default(),
             inbox,
             handle,
             tokio: tokio.clone(),
@@ -344,6 +351,7 @@ impl Service {
                 self.keeper.set_policy(policy);
                 Ok(())
             }
+            Happening::Order(order, reply) => self.order(order, reply),
             Happening::Schedules(schedules) => self.survey_renewed(&schedules),
             Happening::Surveyed(surveyed) => {
                 let now = self.now();
@@ -407,6 +415,7 @@ impl Service {
                 Written::NotExpired(error) => self.keeper.not_expired(&error),
             }
         }
+        self.orders.durable(self.durable);
         self.launch_scans();
         self.launch_looks()
     }

@@ -1,0 +1,230 @@
+//! `osel findings list`: those that are open, or others.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+use osel_core::finding::{Finding, FindingKind, FindingState};
+use osel_core::scan::Severity;
+use osel_core::time::Timestamp;
+
+use super::sarif::sarif;
+use super::{document, read};
+use crate::cli::StoreArg;
+use crate::cli::exposure::csv_cell;
+use crate::cli::open::{now, reader_at};
+use crate::cli::order::tell_read;
+use crate::cli::output::{Table, answered, json_line, note, stdout};
+use crate::cli::span::age;
+use crate::store::Reader;
+
+/// The states, as they are given and shown.
+const STATES: [FindingState; 3] = [FindingState::Open, FindingState::Confirmed, FindingState::Resolved];
+/// How serious findings are, the least first.
+const SEVERITIES: [Severity; 5] =
+    [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+/// The columns of comma-separated values. New ones come at the end.
+const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,project_id,network_id,title,vulnerability,cves,cvss,\
+                        evidence,scanner,opened_at,seen_at,resolved_at,resolved_by,reopened,acknowledged_by,acknowledged_reason,\
+                        acknowledged_until,expected";
+
+/// Lists findings: those that are open and that nobody has acknowledged or expects.
+///
+/// Exit code 1 with --exit-code when any is listed.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    /// Only those in this state; may be given several times.
+    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(STATES.map(FindingState::as_str)))]
+    state: Vec<String>,
+    /// Only those of this kind; may be given several times.
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(FindingKind::ALL.map(FindingKind::as_str)))]
+    kind: Vec<String>,
+    /// Only those that are at least so serious.
+    #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(SEVERITIES.map(Severity::as_str)))]
+    severity: Option<String>,
+    /// Only those of this project, by its id.
+    #[arg(long, value_name = "ID")]
+    project: Option<String>,
+    /// Only those of this address.
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
+    /// Also those that are resolved, acknowledged or expected.
+    #[arg(long)]
+    all: bool,
+    /// Exit with 1 when any is listed.
+    #[arg(long)]
+    exit_code: bool,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: FindingsFormat,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum FindingsFormat {
+    /// For people, the most serious first.
+    #[default]
+    Table,
+    /// JSON Lines: one object per finding.
+    Json,
+    /// Comma-separated values with a head line.
+    Csv,
+    /// One log of SARIF 2.1.0, for code scanning and dashboards.
+    Sarif,
+}
+
+impl ListArgs {
+    fn wants(&self, finding: &Finding, now: Timestamp) -> bool {
+        let is =
+            |wanted: &[String], word: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == word);
+        let is_settled = finding.acknowledged(now).is_some() || finding.expected.is_some();
+        let is_hidden = !self.all && (is_settled || (self.state.is_empty() && finding.is_resolved()));
+        let severity = |word: &str| SEVERITIES.into_iter().find(|severity| severity.as_str() == word);
+        !is_hidden
+            && is(&self.state, finding.state.as_str())
+            && is(&self.kind, finding.kind.as_str())
+            && self.severity.as_deref().and_then(severity).is_none_or(|least| finding.severity >= least)
+            && self.address.is_none_or(|address| finding.address == address)
+            && self
+                .project
+                .as_deref()
+                .is_none_or(|wanted| finding.project_id.as_ref().is_some_and(|id| id.to_string() == wanted))
+    }
+}
+
+pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let config = args.store.config()?;
+    let mut reader = reader_at(&config)?;
+    let now = now();
+    // What comes meanwhile is not known to have been read.
+    let seq = reader.head()?.seq;
+    let store_id = reader.info()?.id;
+    let mut out = stdout();
+    let mut count = 0_u64;
+    let mut kept = Vec::new();
+    if args.output == FindingsFormat::Csv {
+        writeln!(out, "{CSV_HEAD}")?;
+    }
+    each(&mut *reader, args, now, &mut |finding| {
+        count += 1;
+        match args.output {
+            FindingsFormat::Json => json_line(&mut out, &document(&finding))?,
+            FindingsFormat::Csv => writeln!(out, "{}", csv(&finding))?,
+            // Both begin with what is known of all of them.
+            FindingsFormat::Table | FindingsFormat::Sarif => kept.push(finding),
+        }
+        Ok(())
+    })?;
+    match args.output {
+        FindingsFormat::Table if kept.is_empty() => note("no finding is open"),
+        FindingsFormat::Table => {
+            kept.sort_by(|a, b| (b.severity, a.opened_seq, &a.id).cmp(&(a.severity, b.opened_seq, &b.id)));
+            let table = table(&kept, now);
+            write!(out, "{table}")?;
+        }
+        FindingsFormat::Sarif => json_line(&mut out, &sarif(&kept, env!("CARGO_PKG_VERSION")))?,
+        FindingsFormat::Json | FindingsFormat::Csv => {}
+    }
+    let written = out.flush();
+    if written.is_ok() {
+        tell_read(&args.store, &config, store_id, seq);
+    }
+    answered(written, ExitCode::from(u8::from(args.exit_code && count > 0)))
+}
+
+/// Calls `take` with each finding that is wanted, by record and id.
+fn each(
+    reader: &mut dyn Reader,
+    args: &ListArgs,
+    now: Timestamp,
+    take: &mut dyn FnMut(Finding) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut failed = None;
+    let state = match &args.state[..] {
+        [only] => Some(only.as_str()),
+        _ => None,
+    };
+    reader.findings(state, &mut |row| {
+        let taken = read(&row).and_then(|finding| match args.wants(&finding, now) {
+            true => take(finding),
+            false => Ok(()),
+        });
+        match taken {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+fn table(findings: &[Finding], now: Timestamp) -> Table {
+    let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "WHAT"])
+        .keeping(&["ID", "ADDRESS"]);
+    for finding in findings {
+        let port = finding.port.map(|(transport, port)| format!("{port}/{}", transport.as_str()));
+        let settled = match (finding.acknowledged(now), &finding.expected) {
+            (Some(ack), _) => format!(" (acknowledged by {}: {})", ack.by, ack.reason),
+            (None, Some(reason)) => format!(" (expected: {reason})"),
+            (None, None) => String::new(),
+        };
+        table.row(vec![
+            finding.id.to_string(),
+            finding.severity.as_str().to_owned(),
+            finding.state.as_str().to_owned(),
+            age(finding.age_seconds(now)),
+            finding.address.to_string(),
+            port.unwrap_or_default(),
+            format!("{}{settled}", finding.title),
+        ]);
+    }
+    table
+}
+
+fn csv(finding: &Finding) -> String {
+    let text = |text: &dyn ToString| text.to_string();
+    let id = |id: &Option<osel_core::ids::Id>| id.as_ref().map(ToString::to_string).unwrap_or_default();
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let vulnerability = finding.vulnerability.as_ref();
+    let ack = finding.ack.as_ref();
+    let cells = [
+        text(&finding.id),
+        text(&finding.state.as_str()),
+        text(&finding.kind.as_str()),
+        text(&finding.severity.as_str()),
+        finding.region.as_deref().unwrap_or_default().to_owned(),
+        text(&finding.address),
+        finding.port.map(|(transport, _)| transport.as_str().to_owned()).unwrap_or_default(),
+        finding.port.map(|(_, port)| port.to_string()).unwrap_or_default(),
+        id(&finding.project_id),
+        id(&finding.network_id),
+        finding.title.clone(),
+        vulnerability.map(|vulnerability| vulnerability.id.clone()).unwrap_or_default(),
+        vulnerability.map(|vulnerability| vulnerability.cves.join(" ")).unwrap_or_default(),
+        vulnerability.and_then(|vulnerability| vulnerability.cvss_tenths).map(score).unwrap_or_default(),
+        finding.evidence.clone(),
+        finding.scanner.clone(),
+        text(&finding.opened_at),
+        text(&finding.seen_at),
+        time(finding.resolved_at),
+        finding.resolved_by.map(|by| by.as_str().to_owned()).unwrap_or_default(),
+        text(&finding.reopened),
+        ack.map(|ack| ack.by.clone()).unwrap_or_default(),
+        ack.map(|ack| ack.reason.clone()).unwrap_or_default(),
+        time(ack.and_then(|ack| ack.until)),
+        finding.expected.clone().unwrap_or_default(),
+    ];
+    cells.map(|cell| csv_cell(&cell)).join(",")
+}
+
+/// A CVSS score: 98 tenths are `9.8`.
+pub(super) fn score(tenths: u8) -> String {
+    format!("{}.{}", tenths / 10, tenths % 10)
+}

@@ -1,0 +1,109 @@
+//! Orders that change something: to the daemon that has the store, or into the store itself where no daemon runs.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::StoreArg;
+use super::actor::user_name;
+use super::open::now;
+use super::output::Failure;
+use crate::config::StoreConfig;
+use crate::runtime::Recorder;
+use crate::runtime::control::client::{self, ClientError};
+use crate::runtime::control::{Answer, Ask, Request};
+
+/// What became of an order.
+pub(super) enum Given {
+    /// It is done: the record of it, none where it changed nothing.
+    Done(Option<u64>),
+    /// It cannot be done: why.
+    No(String),
+}
+
+/// Where orders for a store go.
+pub(super) struct Orders {
+    store: StoreArg,
+    store_id: String,
+    socket: PathBuf,
+    /// The store, once it is known that nobody else writes it.
+    own: Option<Recorder>,
+}
+
+impl Orders {
+    /// Orders for a store of that id.
+    ///
+    /// # Errors
+    /// When no store is named anywhere.
+    pub(super) fn new(store: &StoreArg, store_id: String) -> anyhow::Result<Self> {
+        let socket = store.socket(&store.config()?);
+        Ok(Self { store: store.clone(), store_id, socket, own: None })
+    }
+
+    /// Gives one; durable when it returns, if a daemon took it, else after [`Self::finish`].
+    ///
+    /// # Errors
+    /// When the daemon refuses or does not answer, or the store cannot be written.
+    pub(super) fn give(&mut self, order: Ask) -> anyhow::Result<Given> {
+        if let Some(recorder) = &mut self.own {
+            let (now, order) = (now(), order.into_order(user_name()));
+            return match recorder.engine().judge_order(now, &order) {
+                Ok(()) => Ok(Given::Done(recorder.order(now, order)?)),
+                Err(refusal) => Ok(Given::No(refusal.to_string())),
+            };
+        }
+        match client::ask(&self.socket, &Request { store: self.store_id.clone(), order: order.clone() }) {
+            Ok(Answer::Done(seq)) => Ok(Given::Done(seq)),
+            Ok(Answer::No(why)) => Ok(Given::No(why)),
+            Ok(Answer::Refused(why)) => Err(anyhow::anyhow!("the running osel refuses: {why}")),
+            Err(error @ (ClientError::Absent(_) | ClientError::TooLong(_))) => {
+                self.own = Some(recorder(&self.store).with_context(|| error.to_string())?);
+                self.give(order)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes durable what was given.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        if let Some(mut recorder) = self.own {
+            recorder.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// The store as its writer, going on by the options that its daemon had.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn recorder(store: &StoreArg) -> anyhow::Result<Recorder> {
+    let mut recorder = Recorder::resume(store.existing_writer()?, &Default::default())?;
+    if let Some(told) = recorder.engine().told_options().cloned() {
+        recorder.set_options(told);
+    }
+    Ok(recorder)
+}
+
+/// Tells a daemon that has the store, if there is one, that this user has read its findings.
+pub(super) fn tell_read(store: &StoreArg, config: &StoreConfig, store_id: String, seq: u64) {
+    client::tell(&store.socket(config), &Request { store: store_id, order: Ask::FindingsRead { seq } });
+}
+
+/// The reason that a person gives.
+///
+/// # Errors
+/// When it says nothing, or too much to be kept.
+pub(super) fn reason(text: &str, chars_max: usize) -> anyhow::Result<String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err(Failure::Usage("--reason: say why".to_owned()).into()),
+        count if count > chars_max => {
+            Err(Failure::Usage(format!("--reason: {count} characters, of which {chars_max} are kept")).into())
+        }
+        _ => Ok(text.to_owned()),
+    }
+}

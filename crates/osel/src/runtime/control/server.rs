@@ -1,0 +1,201 @@
+//! The daemon's side: takes the place of the socket, and one order from each connection.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener as BlockingListener, UnixStream as BlockingStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+
+use super::place::{self, TooLong};
+use super::{Answer, Ask, Request, accounts, line};
+use crate::telemetry::chain;
+
+/// The owner and the group of the file give orders.
+const MODE: u32 = 0o660;
+/// How many orders are taken at once; more are told to come again. A person gives one.
+pub(super) const CONNECTIONS_MAX: usize = 32;
+/// How many connections may wait to be looked at, so that the refusal of one too many is told and not guessed.
+const BACKLOG: i32 = 64;
+/// The longest order: a reason of some hundred characters, each of them escaped.
+const REQUEST_BYTES_MAX: usize = 16 << 10;
+/// How long a client may take for its line, or to take ours: it has it ready.
+const LINE_TIME: Duration = Duration::from_secs(5);
+/// How long an order may take to become durable before its client is told that nobody knows.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+/// How long is waited before a place that could not be taken, or a socket that takes nobody, is tried again.
+const RETRY_WAIT: Duration = Duration::from_secs(5);
+
+/// Whom an order is given to: who gives it, and what.
+pub type Handler = Arc<dyn Fn(String, Ask) -> oneshot::Receiver<Answer> + Send + Sync>;
+
+/// Why the place of the socket cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// It cannot be one.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// Somebody answers there.
+    #[error("another process listens at `{path}`")]
+    InUse {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Something else is there.
+    #[error("`{path}` is there and is no socket")]
+    NoSocket {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system says no.
+    #[error("cannot listen at `{path}`")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The place of a socket, which is free again once this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Which file it is: another daemon may have put its own there meanwhile.
+    file: (u64, u64),
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if file_at(&self.path).is_ok_and(|file| file == self.file) {
+            // Whoever comes next removes it if we cannot.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Takes orders for a store until the future is dropped. A place that cannot be taken now is tried again, since what is in the way may go:
+/// a daemon without it records all the same.
+pub async fn serve(path: PathBuf, store: String, handler: Handler) {
+    let mut is_told = false;
+    let held = loop {
+        match hold(&path) {
+            Ok(held) => break held,
+            Err(error) => {
+                if !is_told {
+                    let error = chain(&error);
+                    tracing::error!(
+                        error,
+                        "no orders can be given to this osel: what changes something waits for its end"
+                    );
+                }
+                is_told = true;
+                if matches!(error, ControlError::TooLong(_)) {
+                    return;
+                }
+            }
+        }
+        sleep(RETRY_WAIT).await;
+    };
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let store: Arc<str> = store.into();
+    loop {
+        let Ok((stream, _)) = held.listener.accept().await else {
+            // As when there are no more file descriptors.
+            sleep(RETRY_WAIT).await;
+            continue;
+        };
+        let place = Arc::clone(&places).try_acquire_owned();
+        let (store, handler) = (Arc::clone(&store), Arc::clone(&handler));
+        tokio::spawn(async move {
+            let answer = match place {
+                Ok(_) => answer(&stream, &store, &handler).await,
+                Err(_) => Some(Answer::Refused("too many orders are given at once: try again".to_owned())),
+            };
+            if let Some(answer) = answer
+                && let Ok(mut text) = serde_json::to_vec(&answer)
+            {
+                text.push(b'\n');
+                // Who does not take the answer does not want it.
+                let _ = timeout(LINE_TIME, line::write(&stream, &text)).await;
+            }
+            drop(place);
+        });
+    }
+}
+
+/// What is said to a client; nothing to one that went away.
+async fn answer(stream: &UnixStream, store: &str, handler: &Handler) -> Option<Answer> {
+    let refused = |why: &str| Some(Answer::Refused(why.to_owned()));
+    let line = match timeout(LINE_TIME, line::read(stream, REQUEST_BYTES_MAX)).await {
+        Ok(Ok(line)) => line?,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            return refused("an order is one line of at most 16 KiB");
+        }
+        Ok(Err(_)) => return None,
+        Err(_) => return refused("the order took too long"),
+    };
+    let request: Request = match serde_json::from_slice(&line) {
+        Ok(request) => request,
+        Err(error) => return refused(&format!("not understood, as by an osel of another version: {error}")),
+    };
+    if request.store != store {
+        return refused("this osel has another store");
+    }
+    let user = stream.peer_cred().ok()?.uid();
+    let actor = tokio::task::spawn_blocking(move || accounts::name_of(user)).await.ok()?;
+    match timeout(ANSWER_TIME, handler(actor, request.order)).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(_)) => {
+            refused("osel has ended before it was known whether the order is durable: the trail says")
+        }
+        Err(_) => refused("the store has not taken the order yet, and may still: the trail says"),
+    }
+}
+
+/// Listens at a place that nobody listens at. Who may connect is settled before anybody can.
+pub(super) fn hold(path: &Path) -> Result<Held, ControlError> {
+    place::check(path)?;
+    let failed = |source| ControlError::Io { path: path.to_owned(), source };
+    make_free(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
+    SockAddr::unix(path).and_then(|address| socket.bind(&address)).map_err(failed)?;
+    fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    socket.listen(BACKLOG).map_err(failed)?;
+    let listener = UnixListener::from_std(BlockingListener::from(socket)).map_err(failed)?;
+    Ok(Held { listener, path: path.to_owned(), file: file_at(path).map_err(failed)? })
+}
+
+/// Removes the socket that a killed daemon has left.
+fn make_free(path: &Path) -> Result<(), ControlError> {
+    let failed = |source| ControlError::Io { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(ControlError::NoSocket { path: path.to_owned() });
+        }
+        Ok(_) => {}
+    }
+    match BlockingStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(failed)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+        Ok(_) => Err(ControlError::InUse { path: path.to_owned() }),
+    }
+}
+
+fn file_at(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
