@@ -4,6 +4,7 @@ mod example;
 mod good;
 mod openstack;
 mod problems;
+mod scan;
 mod scanner;
 mod secrets;
 mod store;

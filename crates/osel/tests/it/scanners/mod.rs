@@ -24,6 +24,7 @@ pub(super) fn order(targets: &[(&str, &[u16])]) -> ScanOrder {
             id: "scan-1".into(),
             seq: 2,
             scanner: "tested".into(),
+            kind: "tested".into(),
             region: None,
             targets: targets.iter().map(target).collect(),
             reason: ScanReason::Change,
