@@ -3,6 +3,7 @@
 //! Nothing here does I/O, asks a clock or draws a random number: what happens is an argument, what is to be done is a value.
 //! The way of one event: `decode` → `model` → `exposure` → `plan` → `trail`, all of it on one page in `engine`.
 
+pub mod conduct;
 pub mod decode;
 pub mod engine;
 pub mod event;

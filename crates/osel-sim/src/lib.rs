@@ -12,6 +12,7 @@
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
+//! - [`conduct`] puts the life of a scan under fire: scanner, store and process fail at any step.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.
@@ -20,6 +21,7 @@ pub mod api;
 pub mod check;
 pub mod cloud;
 pub mod command;
+pub mod conduct;
 pub mod corpus;
 pub mod files;
 pub mod generate;

@@ -2,11 +2,13 @@
 //!
 //! Nothing here knows what is reached, and there is no clock: times come with the inputs of whoever uses it.
 
+mod breaker;
 mod clock;
 #[cfg(test)]
 pub(crate) mod script;
 mod trouble;
 
+pub(crate) use breaker::Breaker;
 pub(crate) use clock::{Clock, Moment};
 pub use trouble::Ongoing;
 pub(crate) use trouble::{Trouble, Turn, Wrong};

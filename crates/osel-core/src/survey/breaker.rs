@@ -1,8 +1,8 @@
-//! Whether the API may be asked: not while it is known to fail, and then by one order alone until that is answered.
+//! How long an API that failed is left alone.
 
 use super::limits::{MENDING_WAIT_MICROS, RETRY_BASE_MICROS, RETRY_CAP_MICROS, RETRY_FLOOR_MICROS};
-use super::words::{ApiTrouble, Ticket, Why};
-use crate::pace::{Moment, doubled, drawn};
+use super::words::{ApiTrouble, Why};
+use crate::pace::{doubled, drawn};
 
 /// How long to wait after a failure; `failures` counts those in a row before it.
 pub(super) fn wait(why: Why, failures: usize, chance: u64) -> u64 {
@@ -17,73 +17,6 @@ pub(super) fn wait(why: Why, failures: usize, chance: u64) -> u64 {
         Why::Api(ApiTrouble::Unreachable | ApiTrouble::Broken | ApiTrouble::Throttled { .. })
         | Why::Silent => {
             drawn(doubled(RETRY_BASE_MICROS, failures, RETRY_CAP_MICROS), chance).max(RETRY_FLOOR_MICROS)
-        }
-    }
-}
-
-/// The breaker of one API.
-#[derive(Clone, Debug)]
-pub(super) struct Breaker {
-    state: State,
-    failures: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// It answers.
-    Closed,
-    /// It is left alone until then.
-    Open(Moment),
-    /// This order alone finds out whether it answers.
-    Probing(Ticket),
-}
-
-impl Breaker {
-    /// One of an API that nothing bad is known of.
-    pub(super) fn new() -> Self {
-        Self { state: State::Closed, failures: 0 }
-    }
-
-    /// From when on an order may be given; none while one finds out.
-    pub(super) fn opens_at(&self, moment: Moment) -> Option<Moment> {
-        match self.state {
-            State::Closed => Some(moment),
-            State::Open(until) => Some(until.max(moment)),
-            State::Probing(_) => None,
-        }
-    }
-
-    /// An order is given, which [`Self::opens_at`] permits.
-    pub(super) fn ordered(&mut self, ticket: Ticket) {
-        if matches!(self.state, State::Open(_)) {
-            self.state = State::Probing(ticket);
-        }
-    }
-
-    /// It has answered.
-    pub(super) fn answered(&mut self) {
-        *self = Self::new();
-    }
-
-    /// An order failed. Orders that were under way together and fail together are one failure.
-    pub(super) fn failed(&mut self, moment: Moment, ticket: Ticket, why: Why, chance: u64) {
-        let until = moment.plus(wait(why, self.failures, chance));
-        match self.state {
-            State::Open(before) => self.state = State::Open(before.max(until)),
-            // What was ordered before the failure says nothing new.
-            State::Probing(probe) if probe != ticket => {}
-            State::Closed | State::Probing(_) => {
-                self.state = State::Open(until);
-                self.failures = self.failures.saturating_add(1);
-            }
-        }
-    }
-
-    /// Whatever was wrong may be mended: it may be asked at once.
-    pub(super) fn renewed(&mut self, moment: Moment) {
-        self.failures = 0;
-        if let State::Open(until) = &mut self.state {
-            *until = moment;
         }
     }
 }

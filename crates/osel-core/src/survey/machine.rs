@@ -1,10 +1,10 @@
 //! The machine itself: every input leads through [`Survey::step`], and what is due by then is found in one place after it.
 
-use super::breaker::{Breaker, wait};
+use super::breaker::wait;
 use super::limits::{JITTER_PART, REST_MICROS, SILENT_MICROS};
 use super::looks::Looks;
 use super::words::{ApiTrouble, LogLine, Ongoing, Reason, SurveyInput, SurveyOrder, Ticket, Why};
-use crate::pace::{Clock, Moment, REMINDER_MICROS, Trouble, drawn};
+use crate::pace::{Breaker, Clock, Moment, REMINDER_MICROS, Trouble, drawn};
 use crate::time::Timestamp;
 
 /// A read of everything that is under way.
@@ -44,7 +44,7 @@ pub struct Survey {
     failures: usize,
     scheduled_at: Option<Moment>,
     looks: Looks,
-    breaker: Breaker,
+    breaker: Breaker<Ticket>,
     /// Whether the last answer was one.
     is_up: Option<bool>,
     trouble: Trouble<Why>,
@@ -244,7 +244,8 @@ impl Survey {
         if is_refused {
             self.breaker.answered();
         } else {
-            self.breaker.failed(moment, ticket, why, chance);
+            let rest = wait(why, self.breaker.failures(), chance);
+            self.breaker.failed(ticket, moment.plus(rest));
         }
         self.is_up = Some(is_refused);
         log(self.trouble.happened(now, why), out);
@@ -280,7 +281,7 @@ impl Survey {
 
     fn order(&mut self, out: &mut Vec<SurveyOrder>) {
         let moment = self.clock.moment();
-        let may = |breaker: &Breaker| breaker.opens_at(moment).is_some_and(|at| at <= moment);
+        let may = |breaker: &Breaker<Ticket>| breaker.opens_at(moment).is_some_and(|at| at <= moment);
         // A look is one request: it goes before the many of a read.
         if may(&self.breaker) && self.looks.next_at(moment).is_some_and(|at| at <= moment) {
             let ticket = self.next_ticket();

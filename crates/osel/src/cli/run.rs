@@ -2,6 +2,7 @@
 
 mod assemble;
 mod assemble_api;
+mod assemble_scan;
 mod lead;
 mod signals;
 mod starting;
@@ -89,7 +90,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         apis: assemble_api::apis(&config, &args.config),
         sources: assemble::sources(&config, &args.config, &store_id),
         options,
-        limits: assemble::limits(&config),
+        scanners: assemble_scan::scanners(&config, &args.config)?,
         policy: Policy::from(&config.retention),
         clock: now,
         status,

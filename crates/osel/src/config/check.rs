@@ -1,34 +1,24 @@
 //! From tables to [`Config`]: every key of every section, with its bounds and its default. Sources have a file of their own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 
 use super::check_openstack::openstack;
 use super::check_retention::retention;
+use super::check_scan::scan;
 use super::check_source::sources;
 use super::check_store::store;
 use super::expected::{expected, findings};
 use super::parts::{
-    Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, ScanConfig, SourceConfig,
+    Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, SourceConfig,
 };
 use super::scanner::scanners;
-use super::section::{Section, boolean, number, one_of, quoted, text};
+use super::section::{Section, boolean, one_of, quoted, text};
 use super::tree::{Node, Origin, Value};
 
 /// The most prefixes of one list: each address that changes is looked up in it.
-const PREFIXES_MAX: usize = 4096;
-/// Connections per second that a cloud's gateways do not notice.
-const RATE_PER_SECOND: u32 = 500;
-/// Connections per second that one small machine does not notice.
-const HOST_RATE_PER_SECOND: u32 = 100;
-/// The highest rate that can be asked for: one machine cannot send more.
-const RATE_PER_SECOND_MAX: i64 = 1_000_000;
-/// Probes out at once: with timeouts of a second, what the default rate needs.
-const CONCURRENCY: u32 = 512;
-/// More probes at once than a machine has ports to send them from.
-const CONCURRENCY_MAX: i64 = 65_535;
+pub(super) const PREFIXES_MAX: usize = 4096;
 /// Where the HTTP interface listens: where only this machine reaches it.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
 
@@ -61,25 +51,6 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         control,
         log,
     })
-}
-
-fn scan(mut section: Section<'_>) -> ScanConfig {
-    let mut count = |key, max, default: u32| {
-        let count = section.read(key, |node| number(node, 1..=max)).unwrap_or(i64::from(default));
-        u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
-    };
-    let rate_per_second = count("rate_per_second", RATE_PER_SECOND_MAX, RATE_PER_SECOND);
-    let host_rate_per_second = count("host_rate_per_second", RATE_PER_SECOND_MAX, HOST_RATE_PER_SECOND);
-    let concurrency = count("concurrency", CONCURRENCY_MAX, CONCURRENCY);
-    let scan = ScanConfig {
-        enabled: section.read("enabled", boolean).unwrap_or(true),
-        allowed_prefixes: section.list("allowed_prefixes", 0..=PREFIXES_MAX, prefix).unwrap_or_default(),
-        rate_per_second,
-        host_rate_per_second,
-        concurrency,
-    };
-    section.finish();
-    scan
 }
 
 fn model(mut section: Section<'_>) -> ModelConfig {

@@ -347,7 +347,65 @@ const KEYS: &[Key] = &[
         "Prefixes that may be scanned whatever the model thinks of their paths, such as [\"192.0.2.0/24\"]. Only name what osel's host reaches in \
          this cloud: 10.0.0.5 may be somebody else's there.",
     ),
-    key("scan.rate_per_second", Default("500"), "Connections and datagrams per second over all addresses."),
+    key(
+        "scan.never_prefixes",
+        Default("[]"),
+        "Prefixes that are never scanned, whatever else allows it, such as [\"198.51.100.0/24\"].",
+    ),
+    key(
+        "scan.vantage",
+        Default("\"internet\""),
+        "From where the scanners see the cloud: `internet`, or the prefix that they stand in, such as \"10.9.0.0/24\". What nobody from there may reach \
+         is not scanned.",
+    ),
+    key(
+        "scan.changes",
+        Default("[\"opened\", \"closed\"]"),
+        "Which changes are scanned: what `opened`, and what `closed`, to prove that it did.",
+    ),
+    key(
+        "scan.projects",
+        Words("all projects", "[\"c6d2b9a3e5f74d7d8a1b0c9d8e7f6a5b\"]"),
+        "The ids of the projects whose addresses are scanned, and no others.",
+    ),
+    key(
+        "scan.never_projects",
+        Words("none", "[]"),
+        "The ids of projects whose addresses are not scanned. Not together with `projects`.",
+    ),
+    key(
+        "scan.quiet_hours",
+        Words("none", "\"22:00-06:00\""),
+        "A time of the day, in UTC, in which no scan is begun. It may go over midnight.",
+    ),
+    key(
+        "scan.addresses_per_hour",
+        Words("no bound", "1000"),
+        "The most addresses that are scanned within an hour; others wait.",
+    ),
+    key("scan.project_addresses_per_hour", Words("no bound", "100"), "The same of one project."),
+    key(
+        "scan.sensitive_ports",
+        Default(
+            "[22, 23, 445, 1433, 1521, 2375, 3306, 3389, 5432, 5900, 5985, 6379, 6443, 9200, 11211, 27017]",
+        ),
+        "Addresses with changes at these ports are scanned before others.",
+    ),
+    key(
+        "scan.confirm_seconds",
+        Default("60"),
+        "How long after an odd result the same is scanned once more, since agents need time to follow a change.",
+    ),
+    key(
+        "scan.wait_seconds_max",
+        Default("86400"),
+        "What has waited for so long, for quiet hours, budgets or a scanner, is recorded as not scanned. At least 60.",
+    ),
+    key(
+        "scan.rate_per_second",
+        Default("500"),
+        "Connections and datagrams per second of the built-in scanner over all addresses.",
+    ),
     key("scan.host_rate_per_second", Default("100"), "Connections and datagrams per second to one address."),
     key("scan.concurrency", Default("512"), "Probes out at the same time over all addresses, up to 65535."),
     key(

@@ -10,6 +10,7 @@
 mod check;
 mod check_openstack;
 mod check_retention;
+mod check_scan;
 mod check_source;
 mod check_store;
 mod check_tls;
@@ -39,8 +40,9 @@ pub use load::{
 };
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
-    Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, QueueConfig, QueueKind, RabbitMqConfig,
-    RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig, QueueKind,
+    RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use reference::open_to_others;

@@ -262,12 +262,56 @@ pub struct ScanConfig {
     pub enabled: bool,
     /// Prefixes that may be scanned whatever the model thinks of their paths.
     pub allowed_prefixes: Vec<IpNet>,
+    /// Prefixes that are never scanned.
+    pub never_prefixes: Vec<IpNet>,
+    /// From where scanners see the cloud.
+    pub vantage: VantageConfig,
+    /// Whether what opened is scanned.
+    pub opened: bool,
+    /// Whether what closed is scanned.
+    pub closed: bool,
+    /// Whose addresses are scanned.
+    pub projects: ProjectsConfig,
+    /// When no scan is begun: the first minute of the day in UTC, and the first one after it.
+    pub quiet_hours: Option<(u16, u16)>,
+    /// The most addresses that are scanned within an hour.
+    pub addresses_per_hour: Option<NonZeroU32>,
+    /// The same of one project.
+    pub project_addresses_per_hour: Option<NonZeroU32>,
+    /// Ports that are scanned before others.
+    pub sensitive_ports: Vec<u16>,
+    /// How long after an odd result the same is scanned once more, in seconds.
+    pub confirm_seconds: u32,
+    /// What has waited for so many seconds is not scanned.
+    pub wait_seconds_max: u32,
     /// Connections and datagrams per second over all addresses.
     pub rate_per_second: NonZeroU32,
     /// Connections and datagrams per second to one address.
     pub host_rate_per_second: NonZeroU32,
     /// Probes out at the same time over all addresses.
     pub concurrency: NonZeroU32,
+}
+
+/// From where scanners see the cloud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VantageConfig {
+    /// From outside of it.
+    #[default]
+    Internet,
+    /// From this prefix.
+    Prefix(IpNet),
+}
+
+/// Whose addresses are scanned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ProjectsConfig {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Those of these projects, by their ids.
+    Only(Vec<String>),
+    /// Those of all but these.
+    Except(Vec<String>),
 }
 
 /// What the model takes for granted about this cloud.

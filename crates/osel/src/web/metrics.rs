@@ -13,7 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
-use super::metrics_api;
+use super::{metrics_api, metrics_scan};
 use crate::runtime::service::{Phase, ServiceStatus, SourceStatus};
 
 /// What a scraper is told that it gets.
@@ -84,7 +84,8 @@ impl Collector for Scrape {
         out.encode_descriptor("commit_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?
             .encode_histogram::<NoLabelSet>(status.commits.sum_seconds(), count, &buckets, None)?;
         self.sources(out)?;
-        metrics_api::encode(out, &self.0)
+        metrics_api::encode(out, &self.0)?;
+        metrics_scan::encode(out, &self.0)
     }
 }
 
@@ -225,7 +226,35 @@ pub(super) fn seconds(time: Timestamp) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use osel_core::scan::ScanState;
+
     use super::*;
+    use crate::runtime::service::{ScanTimes, ScannerStatus};
+
+    #[test]
+    fn scanners_have_their_numbers() {
+        let scanner = ScannerStatus {
+            name: "near".into(),
+            kind: "builtin".into(),
+            is_up: Some(false),
+            trouble: None,
+            waiting: 3,
+            running: 2,
+            ended: [(ScanState::Judged, 7)].into(),
+            times: ScanTimes::default(),
+        };
+        let page = text_of(ServiceStatus { scanners: vec![scanner], ..ServiceStatus::starting() }).unwrap();
+        for line in [
+            "osel_scanner_up{scanner=\"near\"} 0.0",
+            "osel_scans_waiting{scanner=\"near\"} 3.0",
+            "osel_scans_running{scanner=\"near\"} 2.0",
+            "osel_scans_total{scanner=\"near\",state=\"judged\"} 7",
+            "osel_scans_total{scanner=\"near\",state=\"expired\"} 0",
+            "osel_scan_seconds_count{scanner=\"near\"} 0",
+        ] {
+            assert!(page.lines().any(|known| known == line), "{line}\n{page}");
+        }
+    }
 
     #[test]
     fn a_store_that_is_not_open_takes_no_writes_and_has_no_numbers() {

@@ -7,6 +7,7 @@
 mod health;
 mod metrics;
 mod metrics_api;
+mod metrics_scan;
 mod server;
 
 pub use server::serve;

@@ -5,35 +5,24 @@ use std::time::Duration;
 
 use osel_core::engine::EngineOptions;
 use osel_core::model::ModelOptions;
-use osel_core::plan::ScanPolicy;
 
 use super::super::config::ConfigArg;
 use super::super::open::now;
 use crate::config::{BusConfig, Config, RabbitMqConfig, SourceConfig, TransportUrl};
-use crate::runtime::service::{ScanLimits, SourceSettings};
+use crate::runtime::service::SourceSettings;
 use crate::source::file;
 use crate::source::rabbitmq::{Address, Settings, Wanted};
 
 /// What the engine goes by.
 pub(super) fn options(config: &Config) -> EngineOptions {
-    let allowed_prefixes = config.scan.allowed_prefixes.clone();
     EngineOptions {
         model: ModelOptions {
             group_members_include_pairs: config.model.group_members_include_pairs,
             routed_prefixes: config.model.routed_prefixes.clone(),
         },
-        scan: config.scan.enabled.then_some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() }),
         expected: config.expected.clone(),
         unread_alarm_seconds: config.findings.unread_alarm_seconds,
-    }
-}
-
-/// How hard scans may try.
-pub(super) fn limits(config: &Config) -> ScanLimits {
-    ScanLimits {
-        rate: config.scan.rate_per_second,
-        rate_per_host: config.scan.host_rate_per_second,
-        concurrency: config.scan.concurrency,
+        scan: config.scan.enabled.then(|| super::assemble_scan::policy(config)),
     }
 }
 

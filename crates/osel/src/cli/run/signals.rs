@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::super::config::ConfigArg;
-use super::{assemble, assemble_api};
+use super::{assemble, assemble_api, assemble_scan};
 use crate::config::{Config, RabbitMqConfig};
 use crate::runtime::retention::Policy;
 use crate::runtime::service::ServiceHandle;
@@ -91,6 +91,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
     service.set_schedules(assemble_api::schedules(new));
+    service.set_scanners(assemble_scan::renewals(new));
     service.set_policy(Policy::from(&new.retention));
     let names = |config: &Config| {
         let sources = config.sources.iter();
@@ -121,6 +122,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
             queues(old) == queues(new),
         ),
         ("openstack", assemble_api::fixed(old) == assemble_api::fixed(new)),
+        ("scanner.name, scanner.type", assemble_scan::fixed(old) == assemble_scan::fixed(new)),
         ("http", old.http == new.http),
         ("control", old.control == new.control),
         ("scan rates, scan.concurrency", rates(old) == rates(new)),

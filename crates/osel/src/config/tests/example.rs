@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::config::ScanConfig;
 use crate::config::keys::{self, Otherwise, sections};
 use crate::config::scanner::types;
 
@@ -68,8 +69,16 @@ fn the_example_without_its_comments_is_good() {
     );
     // The defaults that it names are those that hold without it.
     let (smallest, _) = good(SMALLEST, &[URL]);
+    let scan = ScanConfig {
+        // These have none.
+        projects: smallest.scan.projects.clone(),
+        quiet_hours: smallest.scan.quiet_hours,
+        addresses_per_hour: smallest.scan.addresses_per_hour,
+        project_addresses_per_hour: smallest.scan.project_addresses_per_hour,
+        ..config.scan.clone()
+    };
     assert_eq!(
-        (&config.scan, &config.model, &config.http, &config.log),
+        (&scan, &config.model, &config.http, &config.log),
         (&smallest.scan, &smallest.model, &smallest.http, &smallest.log)
     );
     let other = smallest.sources.first().unwrap().rabbitmq().unwrap();

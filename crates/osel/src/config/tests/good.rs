@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::{
     BrokerHost, BusConfig, ControlConfig, FileConfig, FindingsConfig, HttpConfig, Level, LogConfig,
-    LogFormat, ModelConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig,
-    ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    LogFormat, ModelConfig, ProjectsConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig,
+    ScanConfig, ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
+    VantageConfig,
 };
 
 /// The scanner that there is when none is configured.
@@ -85,6 +86,19 @@ fn the_smallest_file_of_the_contract() {
         scan: ScanConfig {
             enabled: true,
             allowed_prefixes: Vec::new(),
+            never_prefixes: Vec::new(),
+            vantage: VantageConfig::Internet,
+            opened: true,
+            closed: true,
+            projects: ProjectsConfig::All,
+            quiet_hours: None,
+            addresses_per_hour: None,
+            project_addresses_per_hour: None,
+            sensitive_ports: vec![
+                22, 23, 445, 1433, 1521, 2375, 3306, 3389, 5432, 5900, 5985, 6379, 6443, 9200, 11211, 27017,
+            ],
+            confirm_seconds: 60,
+            wait_seconds_max: 86_400,
             rate_per_second: rate(500),
             host_rate_per_second: rate(100),
             concurrency: rate(512),
@@ -127,7 +141,7 @@ fn keys_are_read() {
     assert_eq!((exchanges.concat(), topics.concat()), ("nova".to_owned(), "audit".to_owned()));
     assert_eq!((*heartbeat_seconds, *connect_timeout_seconds), (5, 3));
     assert_eq!(*queue, QueueConfig { kind: QueueKind::Classic, length_bytes_max: 1000 });
-    let ScanConfig { enabled, allowed_prefixes, rate_per_second, host_rate_per_second, concurrency } =
+    let ScanConfig { enabled, allowed_prefixes, rate_per_second, host_rate_per_second, concurrency, .. } =
         config.scan;
     assert_eq!(
         (enabled, rate_per_second.get(), host_rate_per_second.get(), concurrency.get()),

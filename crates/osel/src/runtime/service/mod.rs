@@ -9,7 +9,10 @@ mod keeper;
 mod kind;
 mod log;
 mod orders;
+mod scan_log;
+mod scan_status;
 mod scans;
+mod station;
 mod status;
 mod survey_log;
 mod survey_status;
@@ -20,10 +23,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use osel_core::conduct::{Answer, Ask};
 use osel_core::engine::{Engine, EngineOptions, Order};
 use osel_core::event::Kind;
 use osel_core::intake::{IntakeInput, StoreTrouble};
-use osel_core::scan::ScanReport;
+use osel_core::scan::Trouble;
 use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
@@ -32,15 +36,17 @@ use tokio::sync::{oneshot, watch};
 use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
 use self::orders::Orders;
-pub use self::scans::ScanLimits;
-use self::scans::Scans;
+pub use self::scan_status::{ScanTimes, ScannerStatus};
+pub use self::scans::ScannerRenewal;
+pub use self::station::ScannerSettings;
+use self::station::Station;
 use self::status::Monitor;
 pub use self::status::{Phase, ServiceStatus, SourceState, SourceStatus, Times};
 pub use self::survey_status::{ApiStatus, LastRead};
 pub use self::surveyor::ApiSettings;
 use self::surveyor::Surveyor;
 use self::tap::Tap;
-use super::control::Answer;
+use super::control;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
 use super::state::Follower;
@@ -70,8 +76,8 @@ pub struct ServiceSettings {
     pub apis: Vec<ApiSettings>,
     /// What the engine goes by.
     pub options: EngineOptions,
-    /// How hard scans may try.
-    pub limits: ScanLimits,
+    /// Who scans.
+    pub scanners: Vec<ScannerSettings>,
     /// What is kept for how long.
     pub policy: Policy,
     /// The system's clock.
@@ -116,20 +122,22 @@ enum Happening {
     Api(usize, ApiEvent),
     /// Something has become of a batch.
     Written,
-    /// A scan ended.
-    Scanned(ScanReport),
+    /// A scanner has answered a call.
+    Scanner(usize, Ask, Box<Result<Answer, Trouble>>),
     /// A person or the system wants an end.
     Stop,
     /// Options that hold from now on.
     Options(Box<EngineOptions>),
     /// What is kept from now on.
     Policy(Policy),
+    /// The configuration was read again: scanners that may be mended.
+    Scanners(Vec<ScannerRenewal>),
     /// The configuration was read again: schedules that hold from now on.
     Schedules(Vec<ApiSchedule>),
     /// It was looked what may go from the store.
     Surveyed(Box<Surveyed>),
     /// Somebody orders something, and waits for what becomes of it.
-    Order(Order, oneshot::Sender<Answer>),
+    Order(Order, oneshot::Sender<control::Answer>),
 }
 
 /// Tells a running service from outside; cheap to copy.
@@ -153,6 +161,11 @@ impl ServiceHandle {
         let _ = self.0.send(Happening::Schedules(schedules));
     }
 
+    /// Has scanners have so many scans at one time, and those that fail asked at once: what was wrong may be mended.
+    pub fn set_scanners(&self, renewals: Vec<ScannerRenewal>) {
+        let _ = self.0.send(Happening::Scanners(renewals));
+    }
+
     /// Has another policy say what is kept from now on.
     pub fn set_policy(&self, policy: Policy) {
         let _ = self.0.send(Happening::Policy(policy));
@@ -164,7 +177,7 @@ pub struct Service {
     recorder: Recorder,
     taps: Vec<Tap>,
     apis: Vec<Surveyor>,
-    scans: Scans,
+    stations: Vec<Station>,
     keeper: Keeper,
     orders: Orders,
     inbox: Receiver<Happening>,
@@ -192,13 +205,13 @@ impl Service {
         settings: ServiceSettings,
         tokio: &Handle,
     ) -> Result<Self, ServiceError> {
-        let ServiceSettings { sources, apis, options, limits, policy, clock, status, supervisor, follower } =
+        let ServiceSettings { sources, apis, options, scanners, policy, clock, status, supervisor, follower } =
             settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
         let mut reader = journal.reader().map_err(RecordError::from)?;
         let cursors = reader.cursors().map_err(RecordError::from)?;
-        let epoch = journal.info().epoch;
+        let (epoch, store_id) = (journal.info().epoch, journal.info().id.clone());
         let written = sender.clone();
         let notify = move || {
             let _ = written.send(Happening::Written);
@@ -221,12 +234,13 @@ impl Service {
             Surveyor::start(settings, tell, tokio)
         });
         let apis = apis.collect();
-        let scans = Scans::new(limits, tokio.clone(), sender);
+        let stations = scans::stations(scanners, &store_id, &sender, tokio);
+        let ended = scans::last_ended(&stations, &mut *reader).map_err(RecordError::from)?;
         let mut this = Self {
             recorder,
             taps,
             apis,
-            scans,
+            stations,
             keeper: Keeper::new(policy, reader),
             orders: Orders::default(),
             inbox,
@@ -247,7 +261,8 @@ impl Service {
         for index in 0..this.apis.len() {
             this.survey(index, SurveyInput::Start)?;
         }
-        this.launch_scans();
+        this.launch_scans(true)?;
+        this.clean_scanners(ended)?;
         Ok(this)
     }
 
@@ -280,7 +295,7 @@ impl Service {
             self.deadlines()?;
             self.tell();
         }
-        self.scans.stop();
+        self.stations.iter_mut().for_each(Station::stop);
         self.apis.clear();
         // The taps have waited for what they took; this is what followed from it.
         if !self.recorder.end_within(STORE_END_TIME)? {
@@ -295,7 +310,7 @@ impl Service {
     }
 
     fn tell(&mut self) {
-        let Self { monitor, recorder, taps, apis, store_trouble, commits, is_stopping, .. } = self;
+        let Self { monitor, recorder, taps, apis, stations, store_trouble, commits, is_stopping, .. } = self;
         monitor.tell(|| ServiceStatus {
             phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
             beat: Instant::now(),
@@ -305,6 +320,7 @@ impl Service {
             commits: commits.clone(),
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
             apis: apis.iter().map(Surveyor::status).collect(),
+            scanners: stations.iter().map(Station::status).collect(),
             drift: drift(recorder.engine()),
         });
     }
@@ -318,7 +334,10 @@ impl Service {
             return Duration::ZERO;
         }
         let deadlines = self.taps.iter().map(|tap| tap.intake.wake_at());
-        let first = deadlines.chain([self.survey_wake_at(), self.recorder.wake_at()]).flatten().min();
+        let first = deadlines
+            .chain([self.survey_wake_at(), self.scans_wake_at(), self.recorder.wake_at()])
+            .flatten()
+            .min();
         let micros = first.map(|at| at.micros().saturating_sub(self.now().micros()));
         let wait = micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
         let retry = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
@@ -333,11 +352,8 @@ impl Service {
             Happening::Bus(index, event) => self.bus(index, event),
             Happening::Api(index, event) => self.api(index, event),
             Happening::Written => self.written(),
-            Happening::Scanned(report) => {
-                self.scans.ended(&report.id);
-                self.recorder.scan_reported(self.now(), report)?;
-                Ok(())
-            }
+            Happening::Scanner(index, ask, answer) => self.scanner(index, ask, *answer),
+            Happening::Scanners(renewals) => self.scans_renewed(&renewals),
             Happening::Stop => {
                 self.is_stopping = true;
                 (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Stop))
@@ -416,7 +432,7 @@ impl Service {
             }
         }
         self.orders.durable(self.durable);
-        self.launch_scans();
+        self.launch_scans(false)?;
         self.launch_looks()
     }
 
@@ -467,6 +483,7 @@ impl Service {
             }
         }
         self.survey_deadlines(now)?;
+        self.scans_deadlines(now)?;
         if self.retry_at.is_none() && !self.is_stopping {
             self.keeper.begin_if_due(now, &self.recorder, &self.tokio, &self.handle.0);
         }
@@ -475,17 +492,6 @@ impl Service {
             self.recorder.retry()?;
         }
         Ok(())
-    }
-
-    fn launch_scans(&mut self) {
-        if !self.is_stopping {
-            for life in self.recorder.take_commands(self.durable) {
-                self.scans.launch(life.command);
-            }
-            for id in self.recorder.take_cancels(self.durable) {
-                self.scans.give_up(&id);
-            }
-        }
     }
 }
 

@@ -1,132 +1,165 @@
-//! Scans that follow from records: carried out beside the loop, a few at a time, their outcomes told back.
+//! Scanners in the loop: commands are handed to them once they are durable, and what becomes of them is told to the engine.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use osel_core::scan::{
-    CommandId, HostResult, PortFound, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanStep,
-};
+use osel_core::conduct::{Answer, Ask, ConductInput};
+use osel_core::scan::{CommandId, ScanEnd, ScanLife, ScanOutcome, ScanReport, ScanStep, Trouble, read_life};
+use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinSet};
 
-use super::Happening;
-use crate::action::scan::{PortSpec, ScanPlan, scan};
-use crate::telemetry::chain;
+use super::station::{ScannerSettings, Station};
+use super::{Happening, Service, ServiceError};
+use crate::store::{JournalError, Reader};
 
-/// How many addresses are scanned at one time; the engine gives out more only as these end.
-const SCANS_AT_ONCE: usize = 8;
+/// How many characters of the store's id stand in the titles of scans: as many as no two stores of one customer share.
+const STORE_ID_CHARS: usize = 12;
+/// How many of a scanner's last commands that are over are removed from it once more after a start: as many may have ended without.
+const CLEANED_AT_START: usize = 16;
 
-/// How hard a scan may try.
-#[derive(Clone, Copy, Debug)]
-pub struct ScanLimits {
-    /// Connections and datagrams per second over all scans.
-    pub rate: NonZeroU32,
-    /// Connections and datagrams per second to one address.
-    pub rate_per_host: NonZeroU32,
-    /// Probes out at the same time over all scans.
-    pub concurrency: NonZeroU32,
+/// Has a scanner renewed: its name and the most scans at one time.
+pub type ScannerRenewal = (Arc<str>, usize);
+
+/// All scanners, one for each table of the configuration.
+pub(super) fn stations(
+    scanners: Vec<ScannerSettings>,
+    store_id: &str,
+    sender: &Sender<Happening>,
+    tokio: &Handle,
+) -> Vec<Station> {
+    let store_id: String = store_id.chars().take(STORE_ID_CHARS).collect();
+    let title: Arc<str> = format!("osel-{store_id}").into();
+    let station = |(index, settings)| {
+        let sender = sender.clone();
+        let tell = move |ask, answer| {
+            // The loop may have ended.
+            let _ = sender.send(Happening::Scanner(index, ask, Box::new(answer)));
+        };
+        Station::new(settings, Arc::clone(&title), Arc::new(tell), tokio.clone())
+    };
+    scanners.into_iter().enumerate().map(station).collect()
 }
 
-/// The scans under way and those that wait.
-pub(super) struct Scans {
-    limits: ScanLimits,
-    tokio: Handle,
-    sender: Sender<Happening>,
-    waiting: VecDeque<ScanCommand>,
-    running: BTreeMap<CommandId, AbortHandle>,
-    tasks: JoinSet<()>,
-}
-
-impl Scans {
-    /// None yet.
-    pub(super) fn new(limits: ScanLimits, tokio: Handle, sender: Sender<Happening>) -> Self {
-        Self {
-            limits,
-            tokio,
-            sender,
-            waiting: VecDeque::new(),
-            running: BTreeMap::new(),
-            tasks: JoinSet::new(),
-        }
+/// The last commands of scanners elsewhere that are over: a process that was killed may have left something there.
+pub(super) fn last_ended(
+    stations: &[Station],
+    reader: &mut dyn Reader,
+) -> Result<Vec<ScanLife>, JournalError> {
+    let mut last: BTreeMap<Arc<str>, VecDeque<ScanLife>> = BTreeMap::new();
+    for station in stations.iter().filter(|station| station.is_remote()) {
+        last.insert(Arc::clone(station.name()), VecDeque::new());
     }
-
-    /// Carries a command out, now or when there is room.
-    pub(super) fn launch(&mut self, command: ScanCommand) {
-        self.waiting.push_back(command);
-        self.launch_waiting();
+    if last.is_empty() {
+        return Ok(Vec::new());
     }
-
-    /// Gives a command up, which ends it.
-    pub(super) fn give_up(&mut self, id: &CommandId) {
-        let waiting = self.waiting.len();
-        self.waiting.retain(|command| command.id != *id);
-        let running = self.running.get(id);
-        if let Some(task) = running {
-            task.abort();
-        }
-        if running.is_some() || self.waiting.len() < waiting {
-            let outcome =
-                ScanOutcome { scanner: SCANNER.to_owned(), end: ScanEnd::Cancelled, hosts: Vec::new() };
-            let report = ScanReport { id: id.clone(), step: ScanStep::Ended(outcome) };
-            let _ = self.sender.send(Happening::Scanned(report));
-        }
-    }
-
-    /// One has ended.
-    pub(super) fn ended(&mut self, id: &CommandId) {
-        self.running.remove(id);
-        while self.tasks.try_join_next().is_some() {}
-        self.launch_waiting();
-    }
-
-    /// Ends all: their commands are given out again by the next process.
-    pub(super) fn stop(&mut self) {
-        self.waiting.clear();
-        self.tasks.abort_all();
-    }
-
-    fn launch_waiting(&mut self) {
-        while self.running.len() < SCANS_AT_ONCE
-            && let Some(command) = self.waiting.pop_front()
+    reader.commands(None, &mut |row| {
+        let life = read_life(row.seq, &row.body).filter(|life| life.state.is_over());
+        if let Some(life) = life
+            && let Some(of_scanner) = last.get_mut(&life.command.scanner)
         {
-            let (limits, sender) = (self.limits, self.sender.clone());
-            let id = command.id.clone();
-            let task = async move {
-                let outcome = carry_out(&command, limits).await;
-                let report = ScanReport { id: command.id, step: ScanStep::Ended(outcome) };
-                let _ = sender.send(Happening::Scanned(report));
-            };
-            self.running.insert(id, self.tasks.spawn_on(task, &self.tokio));
+            if of_scanner.len() == CLEANED_AT_START {
+                of_scanner.pop_front();
+            }
+            of_scanner.push_back(life);
         }
+        ControlFlow::Continue(())
+    })?;
+    Ok(last.into_values().flatten().collect())
+}
+
+impl Service {
+    /// One step of a scanner's state machine, with all that it orders.
+    fn conduct(&mut self, index: usize, input: ConductInput) -> Result<(), ServiceError> {
+        let mut chance = [0; 8];
+        getrandom::fill(&mut chance).map_err(ServiceError::Random)?;
+        let now = self.now();
+        let Some(station) = self.stations.get_mut(index) else { return Ok(()) };
+        station.step(now, u64::from_ne_bytes(chance), input, &mut self.recorder)?;
+        Ok(())
+    }
+
+    /// A scanner has answered.
+    pub(super) fn scanner(
+        &mut self,
+        index: usize,
+        ask: Ask,
+        answer: Result<Answer, Trouble>,
+    ) -> Result<(), ServiceError> {
+        if self.is_stopping { Ok(()) } else { self.conduct(index, ConductInput::Answered(ask, answer)) }
+    }
+
+    /// Hands out what is durable: commands, orders to give them up, and leave to go on.
+    pub(super) fn launch_scans(&mut self, is_resumed: bool) -> Result<(), ServiceError> {
+        if self.is_stopping {
+            return Ok(());
+        }
+        for life in self.recorder.take_commands(self.durable) {
+            self.give(life, is_resumed)?;
+        }
+        for id in self.recorder.take_cancels(self.durable) {
+            for index in 0..self.stations.len() {
+                self.conduct(index, ConductInput::Cancel(id.clone()))?;
+            }
+        }
+        self.scans_durable()
+    }
+
+    /// Has what ended before the start removed from the scanners.
+    pub(super) fn clean_scanners(&mut self, lives: Vec<ScanLife>) -> Result<(), ServiceError> {
+        lives.into_iter().try_for_each(|life| self.give(life, true))
+    }
+
+    fn scans_durable(&mut self) -> Result<(), ServiceError> {
+        for index in 0..self.stations.len() {
+            while let Some(told) = self.stations[index].take_durable(self.durable) {
+                self.conduct(index, ConductInput::Durable(told))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, life: ScanLife, is_resumed: bool) -> Result<(), ServiceError> {
+        let is_its = |station: &Station| *station.name() == life.command.scanner;
+        if let Some(index) = self.stations.iter().position(is_its) {
+            return self.conduct(index, ConductInput::Given { life: Box::new(life), is_resumed });
+        }
+        let why = "no scanner of that name is configured any more".to_owned();
+        let report = failed(&life.command.id, &life.command.scanner, why);
+        Ok(self.recorder.scan_reported(self.now(), report)?)
+    }
+
+    /// When one of the state machines waits for time to pass.
+    pub(super) fn scans_wake_at(&self) -> Option<Timestamp> {
+        self.stations.iter().filter_map(Station::wake_at).min().filter(|_| !self.is_stopping)
+    }
+
+    /// Those whose state machines wait for this time, or for what became durable without a batch of its own.
+    pub(super) fn scans_deadlines(&mut self, now: Timestamp) -> Result<(), ServiceError> {
+        if self.is_stopping {
+            return Ok(());
+        }
+        for index in 0..self.stations.len() {
+            if self.stations[index].wake_at().is_some_and(|at| at <= now) {
+                self.conduct(index, ConductInput::Tick)?;
+            }
+        }
+        self.scans_durable()
+    }
+
+    /// The configuration was read again.
+    pub(super) fn scans_renewed(&mut self, renewals: &[ScannerRenewal]) -> Result<(), ServiceError> {
+        for (name, running_max) in renewals {
+            if let Some(index) = self.stations.iter().position(|station| station.name() == name) {
+                self.conduct(index, ConductInput::Renewed { running_max: *running_max })?;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Who scans.
-const SCANNER: &str = "builtin";
-
-async fn carry_out(command: &ScanCommand, limits: ScanLimits) -> ScanOutcome {
-    let targets = command.targets.iter().map(|target| {
-        let mut spec = PortSpec::new();
-        for &(transport, port) in target.expected.keys() {
-            spec.add(transport.into(), port, port);
-        }
-        (target.address, spec)
-    });
-    let mut plan = ScanPlan::new(targets.collect());
-    // Each of those that run together has its share.
-    let share =
-        |all: NonZeroU32| NonZeroU32::new(all.get() / SCANS_AT_ONCE as u32).unwrap_or(NonZeroU32::MIN);
-    plan.rate = Some(share(limits.rate));
-    plan.rate_per_host = Some(limits.rate_per_host);
-    plan.concurrency = Some(share(limits.concurrency));
-    let mut hosts: Vec<HostResult> =
-        command.targets.iter().map(|target| HostResult::new(target.address)).collect();
-    let scanned = scan(&plan, |result| {
-        if let Some(host) = hosts.iter_mut().find(|host| host.address == result.address) {
-            host.ports.push(PortFound::new(result.protocol.into(), result.port, result.probe_state()));
-        }
-    });
-    let end = scanned.await.map_or_else(|error| ScanEnd::Failed(chain(&error)), |_| ScanEnd::Finished);
-    ScanOutcome { scanner: SCANNER.to_owned(), end, hosts }
+fn failed(id: &CommandId, scanner: &str, why: String) -> ScanReport {
+    let outcome = ScanOutcome { scanner: scanner.to_owned(), end: ScanEnd::Failed(why), hosts: Vec::new() };
+    ScanReport { id: id.clone(), step: ScanStep::Ended(outcome) }
 }

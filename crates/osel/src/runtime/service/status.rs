@@ -14,6 +14,7 @@ use osel_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::kind::SourceKind;
+use super::scan_status::ScannerStatus;
 use super::survey_status::ApiStatus;
 use crate::telemetry::Supervisor;
 
@@ -42,6 +43,8 @@ pub struct ServiceStatus {
     pub sources: Vec<SourceStatus>,
     /// The APIs that are asked as a second opinion, in the order of the configuration.
     pub apis: Vec<ApiStatus>,
+    /// Who scans, in the order of the configuration.
+    pub scanners: Vec<ScannerStatus>,
     /// How many differences reads have shown, by region and kind, over all starts.
     pub drift: Vec<(Option<Arc<str>>, Kind, u64)>,
 }
@@ -133,6 +136,7 @@ impl ServiceStatus {
             commits: Times::default(),
             sources: Vec::new(),
             apis: Vec::new(),
+            scanners: Vec::new(),
             drift: Vec::new(),
         }
     }

@@ -1,0 +1,4 @@
+//! What a conductor does, by scripts.
+
+mod script;
+mod stories;

@@ -1,0 +1,103 @@
+//! Kills at every boundary, once and in pairs, and every trouble at every call.
+
+use std::collections::BTreeSet;
+
+use osel_core::conduct::Call;
+use osel_core::scan::{ScanState, Trouble};
+
+use super::{Fault, Plan, Report, run};
+
+/// Plays a plan and checks what holds for all of them.
+#[track_caller]
+fn play(plan: Plan) -> Report {
+    let report = run(plan.clone());
+    assert!(report.launches <= 1, "{plan:?}\n{report:?}");
+    // A scanner that will not remove a scan, or says that it does not know it, keeps it.
+    let may_be_left =
+        plan.fault.as_ref().is_some_and(|(_, fault)| is_fatal(fault)) && report.failed == Some(Call::Forget);
+    assert_eq!((report.ends, report.has_left && !may_be_left), (1, false), "{plan:?}\n{report:?}");
+    report
+}
+
+fn faults() -> Vec<Fault> {
+    let words = || "as it is".to_owned();
+    let refused =
+        |addresses: &[&str]| addresses.iter().map(|address| address.parse().unwrap()).collect::<Vec<_>>();
+    let said = [
+        Trouble::Busy { after_seconds: None },
+        Trouble::Busy { after_seconds: Some(30) },
+        Trouble::Limited { after_seconds: None },
+        Trouble::Limited { after_seconds: Some(30) },
+        Trouble::Unavailable(words()),
+        Trouble::Uncertain(words()),
+        Trouble::Denied(words()),
+        Trouble::Refused { why: words(), addresses: Vec::new() },
+        Trouble::Refused { why: words(), addresses: refused(&["192.0.2.1"]) },
+        Trouble::Gone(words()),
+        Trouble::Garbled(words()),
+    ];
+    // What a scanner that has done it can say.
+    let did = [Trouble::Unavailable(words()), Trouble::Uncertain(words()), Trouble::Garbled(words())];
+    let all = said.into_iter().map(Fault::Says).chain(did.into_iter().map(Fault::Did));
+    all.chain([Fault::Lost, Fault::DidAndLost]).collect()
+}
+
+/// Whether a fault may keep a command from having a result.
+fn is_fatal(fault: &Fault) -> bool {
+    matches!(fault, Fault::Says(Trouble::Refused { .. } | Trouble::Gone(_)))
+}
+
+#[test]
+fn undisturbed_a_scan_is_launched_polled_fetched_judged_and_removed() {
+    let report = play(Plan::default());
+    // Launch, a question while it waits, two while it runs, one when it is over, fetch, forget.
+    assert_eq!((report.calls, report.launches, report.state), (7, 1, ScanState::Judged));
+}
+
+#[test]
+fn a_kill_at_any_boundary_or_at_any_two_changes_nothing_of_it() {
+    let boundaries = play(Plan::default()).boundaries;
+    assert!(boundaries > 20, "{boundaries}");
+    for first in 1..=boundaries {
+        // The second process has boundaries of its own.
+        for second in first..=first + boundaries + 10 {
+            let report = play(Plan { kills: BTreeSet::from([first, second]), ..Plan::default() });
+            assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{first} {second}");
+        }
+    }
+}
+
+#[test]
+fn any_trouble_at_any_call_with_a_kill_at_any_boundary_leaves_one_scan_judged_once() {
+    let Report { calls, boundaries, .. } = play(Plan::default());
+    for fault in faults() {
+        for call in 1..=calls {
+            for kill in 0..=boundaries + 10 {
+                let plan =
+                    Plan { kills: BTreeSet::from([kill]), fault: Some((call, fault.clone())), cancel: None };
+                let report = play(plan.clone());
+                if !is_fatal(&fault) {
+                    assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{plan:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_called_off_at_any_boundary_ends_whatever_happens() {
+    let Report { calls, boundaries, .. } = play(Plan::default());
+    for cancel in 0..=boundaries {
+        for kill in 0..=boundaries + 10 {
+            let kills = BTreeSet::from([kill]);
+            let report = play(Plan { kills: kills.clone(), cancel: Some(cancel), fault: None });
+            assert!(matches!(report.state, ScanState::Cancelled | ScanState::Judged), "{report:?}");
+        }
+        for fault in faults() {
+            for call in 1..=calls {
+                let fault = Some((call, fault.clone()));
+                play(Plan { kills: BTreeSet::new(), cancel: Some(cancel), fault });
+            }
+        }
+    }
+}
