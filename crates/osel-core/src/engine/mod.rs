@@ -39,7 +39,7 @@ pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
 pub use reading::{HELD_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId, SLOTS_PER_STEP};
 pub use replay::Replay;
 pub use retention::{BudgetState, Retention, RetentionWhy};
-pub use scans::PENDING_SCANS_MAX;
+pub use scans::{LAST_PORTS_MAX, LAST_RESULTS_MAX, PENDING_SCANS_MAX};
 pub use source_gap::{SourceGap, SourceGapCause};
 
 use crate::decode::{Decoded, Defect};
@@ -206,13 +206,13 @@ impl Engine {
         match input {
             Input::Options(options) => {
                 self.set_options(options);
-                out.wake_at = self.attempts.next_expiry();
+                out.wake_at = self.wake_at(now);
                 return;
             }
             Input::Message(raw, decoded) => self.message(now, raw, decoded, out),
             Input::Replay(replay) => {
                 self.replay(now, replay, out);
-                out.wake_at = self.attempts.next_expiry();
+                out.wake_at = self.wake_at(now);
                 return;
             }
             Input::Page(page) => self.page(now, page, out),
@@ -228,7 +228,7 @@ impl Engine {
                 self.drift = drift;
                 if is_before_event {
                     // Whoever found it went on with the event at once.
-                    out.wake_at = self.attempts.next_expiry();
+                    out.wake_at = self.wake_at(now);
                     return;
                 }
             }
@@ -245,7 +245,12 @@ impl Engine {
             self.expire_attempts(now, idle, out);
             self.launch_scans(now, out);
         }
-        out.wake_at = self.attempts.next_expiry();
+        out.wake_at = self.wake_at(now);
+    }
+
+    /// When a [`Input::Tick`] has something to do.
+    fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.attempts.next_expiry().into_iter().chain(self.scans_wake_at(now)).min()
     }
 
     /// The number of the last record.

@@ -59,6 +59,7 @@ impl Engine {
             cloud.set_options(options.model.clone());
         }
         self.options = options;
+        self.scans.reconsider();
         self.options_told = true;
     }
 }

@@ -6,6 +6,7 @@ mod gaps;
 mod read_order;
 mod reads;
 mod retention;
+mod scan_plans;
 mod scans;
 
 use std::sync::Arc;

@@ -3,12 +3,14 @@
 //! Data only. It stands in journals for ever: what a later version adds has a default, and the defaults are what was done before there was
 //! a choice.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::WhyNot;
 use crate::ids::Id;
 use crate::scan::BUILTIN;
 
@@ -45,7 +47,7 @@ pub struct ScanPolicy {
 }
 
 /// From where the scanners see the cloud.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vantage {
     /// From outside of it.
@@ -138,6 +140,29 @@ impl Default for ScanPolicy {
             wait_seconds_max: WAIT_SECONDS_MAX,
             scanners: vec![ScannerPolicy::builtin()],
         }
+    }
+}
+
+impl ScanPolicy {
+    /// Why an address is not scanned though something of it changed that is seen from the vantage.
+    pub fn refusal(&self, address: IpAddr, project: Option<&Id>) -> Option<WhyNot> {
+        if self.is_never(address) {
+            Some(WhyNot::Never)
+        } else {
+            (!self.projects.include(project)).then_some(WhyNot::Project)
+        }
+    }
+
+    /// Whether an address is never scanned.
+    pub fn is_never(&self, address: IpAddr) -> bool {
+        // One written as IPv6 is the same host.
+        let canonical = address.to_canonical();
+        self.never_prefixes.iter().any(|prefix| prefix.contains(&address) || prefix.contains(&canonical))
+    }
+
+    /// The scanner of that name.
+    pub fn scanner(&self, name: &str) -> Option<&ScannerPolicy> {
+        self.scanners.iter().find(|scanner| &*scanner.name == name)
     }
 }
 

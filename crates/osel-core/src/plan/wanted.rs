@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::ScanPolicy;
+use super::{Rank, ScanPolicy, Vantage, WhyNot};
 use crate::exposure::{JudgedRow, Question, Reason, SourceFilter, is_public, reach};
 use crate::ids::Id;
-use crate::model::{Permission, Protocol, Row, Via, View};
+use crate::model::{Permission, Protocol, Row, Source, Via, View};
 use crate::scan::{Expected, Transport, expected_list};
 
 /// The most ports of one address that one scan probes. A rule for more of them (all ports, all protocols) is sampled; of many rules
@@ -31,7 +31,7 @@ pub struct Place {
 }
 
 impl Place {
-    fn of(row: &Row) -> Self {
+    pub(crate) fn of(row: &Row) -> Self {
         let network_id = match row.via {
             Via::Floating | Via::Forwarding => None,
             Via::Fixed | Via::Pair => row.network_id.clone(),
@@ -67,37 +67,61 @@ impl Target {
     }
 }
 
+/// Something that an event wants scanned, as far as the policy and the paths go; what a scanner cannot do is not asked here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where.
+    pub place: Place,
+    /// What of it.
+    pub target: Target,
+    /// How soon.
+    pub rank: Rank,
+    /// Why it is not scanned all the same.
+    pub refused: Option<WhyNot>,
+}
+
 /// What of an event's rows should be scanned: opened ones that were not open before, closed ones that are not open otherwise. Row by
 /// row, so that an event of many rows needs no memory for all of them: what comes later of a place counts, see [`Target::merge`].
+///
+/// What the policy leaves out by the kind of the change, and what nobody can reach from the vantage, is no candidate at all.
 pub fn wanted<'a>(
     view: &'a impl View,
     policy: &'a ScanPolicy,
     opened: &'a [JudgedRow],
     closed: &'a [JudgedRow],
-) -> impl Iterator<Item = (Place, Target)> + 'a {
-    let mut internet = SourceFilter::internet();
-    let opened = opened.iter().filter(|judged| !judged.covered_before).map(|judged| (&judged.row, true));
-    let closed = closed.iter().filter(|judged| !judged.redundant).map(|judged| (&judged.row, false));
-    closed.chain(opened).filter_map(move |(row, exposed)| {
+) -> impl Iterator<Item = Candidate> + 'a {
+    let mut sources = match policy.vantage {
+        Vantage::Internet => SourceFilter::internet(),
+        Vantage::Prefix(prefix) => SourceFilter::prefix(prefix),
+    };
+    let opened = opened.iter().filter(|judged| policy.opened && !judged.covered_before);
+    let closed = closed.iter().filter(|judged| policy.closed && !judged.redundant);
+    let closed = closed.map(|judged| (&judged.row, false));
+    closed.chain(opened.map(|judged| (&judged.row, true))).filter_map(move |(row, exposed)| {
         if row.address.prefix_len() != row.address.max_prefix_len() {
             return None;
         }
         let address = row.address.addr();
-        let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
-        let mut outside =
-            || is_public(address) && internet.keeps(view, row) && has_path_from_outside(view, row);
-        if !(allowed || outside()) {
-            return None;
-        }
         let mut ports = Expected::new();
         let partial = add_ports(row, exposed, &mut ports);
-        if !exposed {
+        if ports.is_empty() {
+            return None;
+        }
+        let allowed = policy.allowed_prefixes.iter().any(|prefix| prefix.contains(&address));
+        let mut is_seen = || sources.keeps(view, row) && has_path(view, policy.vantage, row);
+        if !allowed && !is_seen() {
+            return None;
+        }
+        let rank = if exposed { Rank::of(policy, row, &ports) } else { Rank::default() };
+        let refused = policy.refusal(address, row.project_id.as_ref());
+        if !exposed && refused.is_none() {
             // What another rule still admits is not closed, and that it answers is no surprise.
             let still = remaining(view, row);
             ports.retain(|&(transport, port), _| !still.iter().any(|other| admits(other, transport, port)));
         }
         let target = Target { ports, partial, project_id: row.project_id.clone() };
-        (!target.ports.is_empty()).then(|| (Place::of(row), target))
+        let candidate = Candidate { place: Place::of(row), target, rank, refused };
+        (!candidate.target.ports.is_empty()).then_some(candidate)
     })
 }
 
@@ -127,10 +151,18 @@ const OUTSIDE: [IpAddr; 2] = [
     IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111)),
 ];
 
-/// Whether packets from outside of the cloud find their way to a row's port by its address.
-fn has_path_from_outside(view: &impl View, row: &Row) -> bool {
+/// Whether packets from the vantage find their way to a row's port by its address.
+fn has_path(view: &impl View, vantage: Vantage, row: &Row) -> bool {
+    let from = match vantage {
+        Vantage::Internet if !is_public(row.address.addr()) => return false,
+        Vantage::Internet => OUTSIDE[usize::from(row.permission.ipv6)],
+        Vantage::Prefix(prefix) => match &row.permission.source {
+            Source::Prefix(source) if prefix.contains(source) => source.network(),
+            _ => prefix.network(),
+        },
+    };
     let question = Question {
-        from: OUTSIDE[usize::from(row.permission.ipv6)],
+        from,
         to: row.address.addr(),
         protocol: Protocol::Any,
         port: None,
@@ -166,7 +198,6 @@ fn add_ports(row: &Row, exposed: bool, expected: &mut Expected) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Source;
 
     fn row(protocol: &str, ports: (i32, i32)) -> Row {
         Row {

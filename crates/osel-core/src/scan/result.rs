@@ -2,6 +2,7 @@
 //!
 //! `unknown` is never `clean`: what was not looked at is said, by [`Coverage`] of a host and by [`ProbeState::NotProbed`] of a port.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,19 @@ impl HostResult {
     /// An address that was not scanned, and why.
     pub fn not_scanned(address: IpAddr, why: impl Into<String>) -> Self {
         Self { coverage: Coverage::NotScanned(why.into()), ..Self::new(address) }
+    }
+
+    /// What is proven of each port: nothing of a host that was not scanned, nor of an open port of one that answers everywhere.
+    pub fn states(&self) -> BTreeMap<(Transport, u16), ProbeState> {
+        let is_scanned = !matches!(self.coverage, Coverage::NotScanned(_));
+        let ports = self.ports.iter().filter(|_| is_scanned);
+        let is_proof = |state| state != ProbeState::Open || !self.answers_everywhere;
+        ports
+            .map(|found| {
+                let state = if is_proof(found.state) { found.state } else { ProbeState::NotProbed };
+                ((found.transport, found.port), state)
+            })
+            .collect()
     }
 
     /// An address of which nothing was found.

@@ -13,15 +13,12 @@ use osel_core::event::{Digest, Kind, Object, RawMessage};
 use osel_core::exposure;
 use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Row};
-use osel_core::plan::ScanPolicy;
-use osel_core::scan::{
-    HostResult, PortFound, ProbeState, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanStep,
-};
 use osel_core::time::Timestamp;
 use osel_core::trail::{Canonical, Chain, Draft, Hash, PartClass, Salt, Sealed};
 
 use super::failure::Failure;
 use super::plan::Plan;
+use super::scans::{self, Bench, Happens};
 use super::script::{Arrival, What};
 use crate::random::Random;
 
@@ -95,6 +92,7 @@ pub(super) struct Machine {
     salts: Random,
     out: Output,
     shown: Shown,
+    bench: Bench,
 }
 
 /// What the API showed.
@@ -127,10 +125,8 @@ impl Shown {
 
 impl Machine {
     pub(super) fn new(plan: &Plan) -> Self {
-        let scan = plan.scans.then(|| ScanPolicy {
-            allowed_prefixes: ["10.0.0.0/24"].iter().filter_map(|text| text.parse().ok()).collect(),
-            ..ScanPolicy::default()
-        });
+        let scan = plan.scans.then(|| scans::policy(plan.seed));
+        let bench = Bench::new(scan.clone(), plan.seed);
         let options = EngineOptions { model: plan.model.clone(), scan };
         Self {
             engine: Engine::new(options.clone()),
@@ -140,6 +136,7 @@ impl Machine {
             salts: Random::new(plan.seed ^ 0x5A17),
             out: Output::default(),
             shown: Shown::default(),
+            bench,
         }
     }
 
@@ -184,6 +181,7 @@ impl Machine {
             salts: self.salts.clone(),
             out: Output::default(),
             shown: self.shown.clone(),
+            bench: self.bench.clone(),
         })
     }
 
@@ -216,7 +214,9 @@ impl Machine {
             }
             What::Tick => {
                 let came = self.handle(arrival.at, Input::Tick, None)?;
-                Ok(Came { kept: vec![Kept::Tick], ..came })
+                // Only a tick that had an effect is kept.
+                let kept = if came.records.is_empty() { Vec::new() } else { vec![Kept::Tick] };
+                Ok(Came { kept, ..came })
             }
         }
     }
@@ -303,15 +303,23 @@ impl Machine {
             looks: std::mem::take(&mut self.out.looks),
             ..Came::default()
         };
+        self.bench.watch(now, &self.engine, &self.out)?;
         self.seal(payload, &mut came)?;
-        let mut commands = std::mem::take(&mut self.out.commands);
-        while let Some(command) = commands.pop() {
+        while let Some(happens) = self.bench.next(self.engine.seq()) {
             self.out.clear();
-            self.engine.handle(now, Input::Scan(scanned(&command)), &mut self.out);
+            match happens {
+                Happens::Said(report) => self.engine.handle(now, Input::Scan(report), &mut self.out),
+                Happens::CalledOff(id) => _ = self.engine.cancel_scan(now, "somebody", &id, &mut self.out),
+            }
+            self.bench.watch(now, &self.engine, &self.out)?;
             self.seal(None, &mut came)?;
-            commands.append(&mut self.out.commands);
         }
         Ok(came)
+    }
+
+    /// Fails when a change that was to be scanned has been forgotten.
+    pub(super) fn no_scan_is_lost(&self) -> Result<(), Failure> {
+        self.bench.nothing_is_lost(&self.lines())
     }
 
     fn seal(&mut self, payload: Option<&[u8]>, came: &mut Came) -> Result<(), Failure> {
@@ -339,18 +347,4 @@ impl Machine {
         came.versions.append(&mut self.out.versions);
         Ok(())
     }
-}
-
-/// A scan that finds open what should be, and a closed port everywhere else.
-fn scanned(command: &ScanCommand) -> ScanReport {
-    let state = |exposed: bool| if exposed { ProbeState::Open } else { ProbeState::Closed };
-    let hosts = command.targets.iter().map(|target| {
-        let ports = target.expected.iter();
-        let ports =
-            ports.map(|(&(transport, port), &exposed)| PortFound::new(transport, port, state(exposed)));
-        HostResult { ports: ports.collect(), ..HostResult::new(target.address) }
-    });
-    let outcome =
-        ScanOutcome { scanner: "simulated".to_owned(), end: ScanEnd::Finished, hosts: hosts.collect() };
-    ScanReport { id: command.id.clone(), step: ScanStep::Ended(outcome) }
 }

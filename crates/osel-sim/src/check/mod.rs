@@ -20,6 +20,7 @@ mod order;
 mod plan;
 mod questions;
 mod rows;
+mod scans;
 mod script;
 mod seed;
 mod trail;

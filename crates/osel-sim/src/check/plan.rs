@@ -72,7 +72,7 @@ impl Plan {
             away_seconds: if random.percent(20) { random.between(5, 600).cast_signed() } else { 0 },
             hold_back_percent: if random.percent(25) { random.between(1, 50) } else { 0 },
             noise: random.percent(25),
-            scans: random.percent(25),
+            scans: random.percent(60),
             read_is_spread: random.percent(60),
             read_breaks_off: random.percent(25),
             model: ModelOptions {

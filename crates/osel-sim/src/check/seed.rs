@@ -3,6 +3,7 @@
 use osel_core::engine::{Disposition, ReadDifferences, ReadStep};
 use osel_core::exposure;
 use osel_core::model::Row;
+use osel_core::trail::RecordKind;
 
 use super::account::{self, Fates};
 use super::deltas::Before;
@@ -39,6 +40,8 @@ pub struct Counted {
     pub failed_calls: usize,
     /// Objects that a read found otherwise than they were known, each with its record.
     pub drifts: usize,
+    /// Addresses that were scanned and judged.
+    pub scans: usize,
 }
 
 impl Counted {
@@ -50,6 +53,7 @@ impl Counted {
         self.admitted += other.admitted;
         self.failed_calls += other.failed_calls;
         self.drifts += other.drifts;
+        self.scans += other.scans;
     }
 }
 
@@ -91,6 +95,7 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     }
     names::are_right(engine, &script, &world, &plan)?;
     names::are_recorded(&script, &played.records)?;
+    played.machine.no_scan_is_lost()?;
     played.fold.is(played.machine.rows())?;
     played.shadow_is_the_same()?;
     trail::verifies(&played.records, &played.machine)?;
@@ -105,6 +110,8 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     counted.rows = played.machine.rows().len();
     counted.deltas = played.deltas;
     counted.drifts = played.drifts;
+    let scans = played.records.iter().filter(|record| record.body.kind == RecordKind::Scan);
+    counted.scans = scans.count();
     counted.failed_calls = played.records.iter().filter(|record| record.body.cause.is_some()).count();
     Ok(counted)
 }

@@ -30,14 +30,15 @@ pub(super) fn run(words: &[&str], out: &mut dyn Write) -> Result<(), CommandErro
     writeln!(
         out,
         "{} seeds passed in {seconds:.1} s, {rate:.0} a second: {} messages, {} rows, {} deltas, {} answers \
-         of yes, {} failed calls, {} drifts",
+         of yes, {} failed calls, {} drifts, {} scans",
         report.passed,
         counted.messages,
         counted.rows,
         counted.deltas,
         counted.admitted,
         counted.failed_calls,
-        counted.drifts
+        counted.drifts,
+        counted.scans
     )?;
     let steps = steps.map(|steps| format!(" --steps {steps}")).unwrap_or_default();
     let again = |seed| format!("again: cargo xtask sim --seeds 1 --seed {seed}{steps}");

@@ -29,14 +29,14 @@ fn scanner() -> Listener {
     })
 }
 
-fn port(id: &str, network: &str, address: &str) -> Value {
+pub(super) fn port(id: &str, network: &str, address: &str) -> Value {
     json!({"port": {
         "id": id, "network_id": network, "security_groups": ["g"], "project_id": format!("project-{id}"),
         "fixed_ips": [{"ip_address": address, "subnet_id": "s"}],
     }})
 }
 
-fn rule(id: &str, first: u16, last: u16) -> Value {
+pub(super) fn rule(id: &str, first: u16, last: u16) -> Value {
     json!({"security_group_rule": {
         "id": id, "security_group_id": "g", "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp",
         "port_range_min": first, "port_range_max": last, "remote_ip_prefix": "0.0.0.0/0",
@@ -61,12 +61,12 @@ impl Listener {
         self.read_end("north", 0);
     }
 
-    fn heard(&mut self, second: i64, event_type: &str, payload: &Value) -> Vec<RecordBody> {
+    pub(super) fn heard(&mut self, second: i64, event_type: &str, payload: &Value) -> Vec<RecordBody> {
         self.hear(second, second, &format!("r{second}"), event_type, payload)
     }
 
     /// Answers a command: everything it asked for is open.
-    fn answer(&mut self, second: i64, command: &ScanCommand) -> Vec<RecordBody> {
+    pub(super) fn answer(&mut self, second: i64, command: &ScanCommand) -> Vec<RecordBody> {
         let hosts = command.targets.iter().map(|target| {
             let open = |&(transport, port): &_| PortFound::new(transport, port, ProbeState::Open);
             HostResult {
@@ -78,23 +78,28 @@ impl Listener {
         self.ended(second, command, ScanOutcome { scanner: "test".to_owned(), end: ScanEnd::Finished, hosts })
     }
 
-    fn ended(&mut self, second: i64, command: &ScanCommand, outcome: ScanOutcome) -> Vec<RecordBody> {
+    pub(super) fn ended(
+        &mut self,
+        second: i64,
+        command: &ScanCommand,
+        outcome: ScanOutcome,
+    ) -> Vec<RecordBody> {
         self.step(second, command, ScanStep::Ended(outcome))
     }
 
-    fn step(&mut self, second: i64, command: &ScanCommand, step: ScanStep) -> Vec<RecordBody> {
+    pub(super) fn step(&mut self, second: i64, command: &ScanCommand, step: ScanStep) -> Vec<RecordBody> {
         self.handle(at(second), Input::Scan(ScanReport { id: command.id.clone(), step }))
     }
 }
 
 /// The only target of a command of one address.
-fn only(command: &ScanCommand) -> &ScanTarget {
+pub(super) fn only(command: &ScanCommand) -> &ScanTarget {
     let [target] = &command.targets[..] else { panic!("{command:?}") };
     target
 }
 
 /// The records that say what is not scanned.
-fn refusals(records: &[RecordBody]) -> Vec<&RecordBody> {
+pub(super) fn refusals(records: &[RecordBody]) -> Vec<&RecordBody> {
     records.iter().filter(|record| record.detail.contains_key("unscanned")).collect()
 }
 
@@ -182,7 +187,13 @@ fn a_scan_names_whose_address_it_is_for() {
         let id = format!("p{second}");
         listener.heard(10 * second + 1, "port.create.end", &port(&id, network, "10.0.0.5"));
     }
-    let commands = listener.commands.clone();
+    let mut commands = listener.commands.clone();
+    assert_eq!(commands.len(), 1, "one address is not scanned twice at once");
+    let first = listener.answer(90, &commands[0]);
+    assert_eq!(first[0].detail["network"], "n1");
+    commands.push(listener.commands[1].clone());
+    let records = listener.answer(91, &commands[1]);
+    commands.push(listener.commands[2].clone());
     let whose: Vec<_> = commands
         .iter()
         .map(|command| {
@@ -197,7 +208,6 @@ fn a_scan_names_whose_address_it_is_for() {
     let wanted =
         [("north", "n1", "project-p1"), ("north", "n2", "project-p2"), ("south", "n1", "project-p3")];
     assert_eq!(whose, wanted.map(|(region, network, project)| (region, network.into(), project.into())));
-    let records = listener.answer(90, &commands[1]);
     assert_eq!(records[0].detail["network"], "n2");
 }
 
@@ -215,8 +225,10 @@ fn waiting_scans_of_one_address_in_two_networks_or_regions_were_one() {
     listener.heard(6, "port.create.end", &port("p", "n1", "10.9.9.9"));
     listener.heard(7, "port.delete.end", &json!({"port_id": "p"}));
     listener.commands.clear();
-    for command in &running[..3] {
-        listener.answer(8, command);
+    listener.answer(8, &running[0]);
+    for next in 0..2 {
+        let command = listener.commands[next].clone();
+        listener.answer(9, &command);
     }
     let exposed = listener.commands.iter().map(|command| only(command).expected[&(Transport::Tcp, 22)]);
     assert_eq!(
