@@ -9,7 +9,7 @@ use super::{Fault, Plan, Report, run};
 
 /// Plays a plan and checks what holds for all of them.
 #[track_caller]
-fn play(plan: Plan) -> Report {
+fn play(plan: &Plan) -> Report {
     let report = run(plan.clone());
     assert!(report.launches <= 1, "{plan:?}\n{report:?}");
     // A scanner that will not remove a scan, or says that it does not know it, keeps it.
@@ -49,19 +49,19 @@ fn is_fatal(fault: &Fault) -> bool {
 
 #[test]
 fn undisturbed_a_scan_is_launched_polled_fetched_judged_and_removed() {
-    let report = play(Plan::default());
+    let report = play(&Plan::default());
     // Launch, a question while it waits, two while it runs, one when it is over, fetch, forget.
     assert_eq!((report.calls, report.launches, report.state), (7, 1, ScanState::Judged));
 }
 
 #[test]
 fn a_kill_at_any_boundary_or_at_any_two_changes_nothing_of_it() {
-    let boundaries = play(Plan::default()).boundaries;
+    let boundaries = play(&Plan::default()).boundaries;
     assert!(boundaries > 20, "{boundaries}");
     for first in 1..=boundaries {
         // The second process has boundaries of its own.
         for second in first..=first + boundaries + 10 {
-            let report = play(Plan { kills: BTreeSet::from([first, second]), ..Plan::default() });
+            let report = play(&Plan { kills: BTreeSet::from([first, second]), ..Plan::default() });
             assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{first} {second}");
         }
     }
@@ -69,13 +69,13 @@ fn a_kill_at_any_boundary_or_at_any_two_changes_nothing_of_it() {
 
 #[test]
 fn any_trouble_at_any_call_with_a_kill_at_any_boundary_leaves_one_scan_judged_once() {
-    let Report { calls, boundaries, .. } = play(Plan::default());
+    let Report { calls, boundaries, .. } = play(&Plan::default());
     for fault in faults() {
         for call in 1..=calls {
             for kill in 0..=boundaries + 10 {
                 let plan =
                     Plan { kills: BTreeSet::from([kill]), fault: Some((call, fault.clone())), cancel: None };
-                let report = play(plan.clone());
+                let report = play(&plan);
                 if !is_fatal(&fault) {
                     assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{plan:?}");
                 }
@@ -86,17 +86,17 @@ fn any_trouble_at_any_call_with_a_kill_at_any_boundary_leaves_one_scan_judged_on
 
 #[test]
 fn what_is_called_off_at_any_boundary_ends_whatever_happens() {
-    let Report { calls, boundaries, .. } = play(Plan::default());
+    let Report { calls, boundaries, .. } = play(&Plan::default());
     for cancel in 0..=boundaries {
         for kill in 0..=boundaries + 10 {
             let kills = BTreeSet::from([kill]);
-            let report = play(Plan { kills: kills.clone(), cancel: Some(cancel), fault: None });
+            let report = play(&Plan { kills: kills.clone(), cancel: Some(cancel), fault: None });
             assert!(matches!(report.state, ScanState::Cancelled | ScanState::Judged), "{report:?}");
         }
         for fault in faults() {
             for call in 1..=calls {
                 let fault = Some((call, fault.clone()));
-                play(Plan { kills: BTreeSet::new(), cancel: Some(cancel), fault });
+                play(&Plan { kills: BTreeSet::new(), cancel: Some(cancel), fault });
             }
         }
     }
