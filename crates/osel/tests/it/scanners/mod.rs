@@ -2,6 +2,7 @@
 
 mod builtin;
 mod qualys;
+mod qualys_run;
 mod qualys_way;
 
 use std::net::IpAddr;
