@@ -165,7 +165,7 @@ fn killed_at(number: u64, is_done: bool) -> u64 {
     assert!(osel.stop().success());
     // Whoever starts it once more finds nothing left to do.
     osel.start();
-    osel.await_received(2);
+    osel.await_lines("listening", if number > 0 { 3 } else { 2 });
     assert!(osel.stop().success());
     assert_eq!(judged(&osel), 1, "killed at request {number}, done: {is_done}");
     assert_eq!(qualys.launched().len(), 1, "killed at request {number}, done: {is_done}");
