@@ -58,7 +58,12 @@ impl Daemon {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(self.process.as_ref().expect("it runs")), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(self.process.as_ref().expect("it runs"))
     }
 
     /// Asks it to stop and gives how it ended.

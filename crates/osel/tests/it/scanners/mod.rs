@@ -7,6 +7,7 @@ mod nessus;
 mod nmap;
 mod program;
 mod qualys;
+mod qualys_run;
 mod qualys_way;
 
 use std::net::IpAddr;
