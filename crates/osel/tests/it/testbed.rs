@@ -33,9 +33,9 @@ impl Testbed {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap();
+            .expect("Python is there");
         let mut namespace = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut namespace).unwrap();
+        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut namespace).expect("a line");
         assert!(!namespace.is_empty(), "a testbed needs root, `ip` and `nft`");
         Self { stdin: child.stdin.take(), child, namespace: namespace.trim().to_owned() }
     }
@@ -47,9 +47,9 @@ impl Testbed {
             .args(arguments)
             .stderr(Stdio::inherit())
             .output()
-            .unwrap();
+            .expect("`ip` is there");
         assert!(output.status.success(), "{program}: {}", output.status);
-        String::from_utf8(output.stdout).unwrap()
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// What `osel scan` prints of these hosts, a line for each port.
@@ -57,7 +57,7 @@ impl Testbed {
         // The rates of the daemon.
         let arguments = ["scan", "-o", "json", "--rate", "500", "--rate-per-host", "100", "-p", ports];
         let printed = self.output(env!("CARGO_BIN_EXE_osel"), &[&arguments[..], hosts].concat());
-        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        printed.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
     /// What nmap says is open.
@@ -67,7 +67,8 @@ impl Testbed {
         let of_line = |line: &str| {
             let (host, ports) = line.strip_prefix("Host: ")?.split_once("Ports: ")?;
             let host = host.split_whitespace().next()?.to_owned();
-            let is_open = |port: &str| Some(port.trim().split_once("/open/")?.0.parse::<u16>().unwrap());
+            let is_open =
+                |port: &str| Some(port.trim().split_once("/open/")?.0.parse::<u16>().expect("a port"));
             let open = ports.split(',').filter_map(is_open).collect::<Vec<_>>();
             Some(open.into_iter().map(move |port| (host.clone(), port)))
         };
@@ -83,8 +84,12 @@ impl Drop for Testbed {
 }
 
 fn in_state<'a>(lines: &'a [Value], state: &'a str) -> impl Iterator<Item = (String, u16)> + 'a {
-    let of =
-        |line: &Value| (line["address"].as_str().unwrap().to_owned(), line["port"].as_u64().unwrap() as u16);
+    let of = |line: &Value| {
+        (
+            line["address"].as_str().expect("a text").to_owned(),
+            line["port"].as_u64().expect("a number") as u16,
+        )
+    };
     lines.iter().filter(move |line| line["state"] == state).map(of)
 }
 
