@@ -59,7 +59,7 @@ const CORE: ModuleTable = ModuleTable {
         row("rule", &["model", "exposure", "names", "finding"]),
         row("scan", &[]),
         row("plan", &["model", "exposure", "finding", "scan"]),
-        row("trail", &["event", "finding", "plan", "scan"]),
+        row("trail", &["event", "finding", "plan"]),
         row(
             "engine",
             &["event", "decode", "model", "exposure", "names", "finding", "rule", "scan", "plan", "trail"],
@@ -67,7 +67,6 @@ const CORE: ModuleTable = ModuleTable {
         row("pace", &[]),
         row("intake", &["event", "pace"]),
         row("survey", &["event", "pace"]),
-        row("conduct", &["scan", "pace"]),
         row("conduct", &["scan", "pace"]),
     ],
 };
