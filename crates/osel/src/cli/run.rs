@@ -101,7 +101,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // Only who leads the store takes orders for it.
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
     let handle = service.handle();
-    tokio.spawn(control::serve(
+    let control = tokio.spawn(control::serve(
         socket,
         store_id,
         Arc::new(move |actor, ask| handle.order(ask.into_order(actor))),
@@ -109,7 +109,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     drop(starting);
     supervisor.ready();
     signals.guide(&tokio, service.handle(), log, supervisor, args.config.clone(), config);
-    service.run()?;
+    let end = service.run();
+    // Its socket goes with it.
+    control.abort();
+    let _ = tokio.block_on(control);
+    end?;
     tracing::info!("stopped");
     // What is still under way outside (a broker that does not answer) is not waited for.
     tokio.shutdown_background();

@@ -17,8 +17,9 @@ use clap::Args;
 use osel_core::decode::decode;
 use osel_core::engine::record::Record;
 use osel_core::engine::{ATTEMPT_SECONDS, EngineOptions};
+use osel_core::finding::FindingState;
 use osel_core::plan::ScanPolicy;
-use osel_core::scan::{BUILTIN, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanStep};
+use osel_core::scan::{BUILTIN, ScanCommand, ScanEnd, ScanOutcome, ScanReport, ScanStep, Severity};
 use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
 
@@ -104,6 +105,7 @@ struct Sums {
     failures: u64,
     scans: u64,
     surprises: u64,
+    resolved: u64,
 }
 
 struct Demo {
@@ -142,22 +144,28 @@ impl Demo {
             last = message.received_at;
             self.sums.messages += 1;
             self.recorder.message(message.received_at, &message, decode(&message))?;
-            let mut commands = self.recorder.flush()?;
+            self.carry_out_all(message.received_at)?;
+        }
+        // The bus is silent now: what began and has not ended by then was denied or failed, and what was odd is looked at once more.
+        let odd_since = i64::from(ScanPolicy::default().confirm_seconds);
+        let silent = last.plus_seconds(odd_since.max(ATTEMPT_SECONDS) + 1);
+        self.recorder.tick(silent)?;
+        self.carry_out_all(silent)
+    }
+
+    /// Carries out what follows from what was recorded, and what a scan's end sets free.
+    fn carry_out_all(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        loop {
+            let commands = self.recorder.flush()?;
             self.tell()?;
-            // What a scan's end sets free comes after it.
-            while !commands.is_empty() {
-                for life in commands {
-                    let report = self.carry_out(&life.command)?;
-                    self.recorder.scan_reported(message.received_at, report)?;
-                }
-                commands = self.recorder.flush()?;
-                self.tell()?;
+            if commands.is_empty() {
+                return Ok(());
+            }
+            for life in commands {
+                let report = self.carry_out(&life.command)?;
+                self.recorder.scan_reported(now, report)?;
             }
         }
-        // The bus is silent now: what began and has not ended by then was denied or failed.
-        self.recorder.tick(last.plus_seconds(ATTEMPT_SECONDS + 1))?;
-        self.recorder.flush()?;
-        self.tell()
     }
 
     fn carry_out(&mut self, command: &ScanCommand) -> anyhow::Result<ScanReport> {
@@ -218,6 +226,16 @@ impl Demo {
                 self.sums.closed += closed;
                 if opened == 0 { ("-", "32") } else { ("+", "33") }
             }
+            RecordKind::Finding => {
+                let detail = |key: &str| record.body.detail.get(key).map(String::as_str);
+                let resolved = detail("state") == Some(FindingState::Resolved.as_str());
+                self.sums.resolved += u64::from(resolved);
+                // Of the others the summary tells: each port that answers is one.
+                if detail("severity") != Some(Severity::High.as_str()) {
+                    return None;
+                }
+                if resolved { ("  ✓", "32") } else { ("  ⚑", "31") }
+            }
             RecordKind::Gap => ("…", "2"),
             _ => return None,
         };
@@ -244,6 +262,13 @@ impl Demo {
         );
         say!("{} logins and requests were denied or failed.", sums.failures);
         say!("{} scans came back; {} found something open that nothing exposes.", sums.scans, sums.surprises);
+        let open = self
+            .recorder
+            .engine()
+            .findings()
+            .filter(|finding| finding.state != FindingState::Resolved)
+            .count();
+        say!("{open} findings are open, {} were resolved.", sums.resolved);
         let good = match verify(&mut *self.reader, None, &mut || {})? {
             Finding::Good { records, head, .. } => {
                 say!(
@@ -259,7 +284,15 @@ impl Demo {
         };
         if let Some(directory) = kept {
             say!("\nLook at it:");
-            for command in ["exposure", "audit search --exposing", "audit verify", "ledger"] {
+            let commands = [
+                "exposure",
+                "findings list",
+                "scans list",
+                "audit search --exposing",
+                "audit verify",
+                "ledger",
+            ];
+            for command in commands {
                 say!("  osel {command} --store {}", directory.display());
             }
         } else {
