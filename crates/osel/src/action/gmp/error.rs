@@ -85,6 +85,22 @@ impl GmpError {
         matches!(self, Self::Status { status: 400, text, .. } if text.to_ascii_lowercase().contains(words))
     }
 
+    /// The same without a secret that gvmd sends back.
+    pub(super) fn without(self, secret: &str) -> Self {
+        match self {
+            Self::Status { command, status, text } if !secret.is_empty() => {
+                Self::Status { command, status, text: text.replace(secret, "***") }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether it knows who we are, and says that we may not.
+    pub(super) fn forbids(&self) -> bool {
+        matches!(self, Self::Status { command, status: 403, .. } if *command != "authenticate")
+            || self.refuses("permission denied")
+    }
+
     /// With its causes, in a line.
     fn told(&self) -> String {
         let (mut text, mut cause) = (self.to_string(), self.source());
@@ -115,7 +131,7 @@ impl From<GmpError> for Trouble {
             GmpError::Status { command, status, .. } => match status {
                 // gvmd says neither who is unknown nor what is not allowed with codes of their own.
                 400 if *command == "authenticate" => Self::Denied(told),
-                400 if error.refuses("permission denied") => Self::Denied(told),
+                400 if error.forbids() => Self::Denied(told),
                 400 if error.refuses("is in use") => Self::Busy { after_seconds: Some(DELETING_SECONDS) },
                 401 | 403 => Self::Denied(told),
                 404 => Self::Gone(told),

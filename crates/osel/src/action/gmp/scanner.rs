@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use osel_core::scan::{HostResult, RemoteState, Trouble};
+use osel_core::scan::{HostResult, RemoteState, TEXT_CHARS_MAX, Trouble, cut};
 
 use super::super::build::ConfigNow;
 use super::super::scanner::{Asked, Launched, ScanOrder, Scanner, Seen};
@@ -104,10 +104,8 @@ impl Gmp {
             | "Delete Waiting"
             | "Ultimate Delete Requested"
             | "Ultimate Delete Waiting" => RemoteState::Failed("somebody has it deleted at gvmd".to_owned()),
-            other => {
-                let what = format!("has a task in the state `{other}`, which osel does not know");
-                return Err(GmpError::Odd { command: "get_tasks", what });
-            }
+            // A word that nobody knows is one of a scan under way: it will have another one day.
+            _ => RemoteState::Running,
         })
     }
 
@@ -160,6 +158,16 @@ impl Gmp {
 fn again(error: GmpError) -> Trouble {
     match Trouble::from(error) {
         Trouble::Uncertain(why) => Trouble::Unavailable(why),
+        trouble => trouble,
+    }
+}
+
+/// The same of a call that ends or deletes something. Whoever may not do that may do all the rest, so that it is no reason to leave gvmd
+/// alone.
+fn last(error: GmpError) -> Trouble {
+    let may_not = error.forbids();
+    match again(error) {
+        Trouble::Denied(why) if may_not => Trouble::Refused { why, addresses: Vec::new() },
         trouble => trouble,
     }
 }
@@ -284,6 +292,7 @@ async fn resume(session: &mut Session, id: &str) -> Result<RemoteState, GmpError
         Ok(()) => {}
         // It cannot be resumed, such as one of a scanner that knows no such thing.
         Err(GmpError::Status { status: 400, text, .. }) => {
+            let text = cut(&text, TEXT_CHARS_MAX);
             return Ok(RemoteState::Partial(format!("it was broken off and cannot be resumed: {text}")));
         }
         Err(error) => return Err(error),
@@ -315,11 +324,11 @@ impl Scanner for Gmp {
     }
 
     fn cancel<'a>(&'a self, _: &'a ScanOrder, reference: &'a str) -> Asked<'a, ()> {
-        Box::pin(async { self.stop(reference).await.map_err(again) })
+        Box::pin(async { self.stop(reference).await.map_err(last) })
     }
 
     fn forget<'a>(&'a self, order: &'a ScanOrder, reference: &'a str) -> Asked<'a, ()> {
-        Box::pin(async { self.delete_all(order, reference).await.map_err(again) })
+        Box::pin(async { self.delete_all(order, reference).await.map_err(last) })
     }
 }
 

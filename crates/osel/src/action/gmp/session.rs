@@ -50,7 +50,10 @@ impl Session {
             return Err(GmpError::Version(version));
         }
         session.version = version;
-        session.order(&Request::login(config)).await?;
+        session
+            .order(&Request::login(config))
+            .await
+            .map_err(|error| error.without(config.password.expose()))?;
         Ok(session)
     }
 

@@ -73,7 +73,7 @@ impl<'a> Client<'a> {
     /// When there is none, or it is not what was asked for.
     pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Trouble> {
         let answer = self.ask(Method::GET, path, None, Effect::None).await?;
-        self.document(answer, &format!("GET {path}"), Effect::None).await
+        self.document(answer, &format!("GET {}", shown(path)), Effect::None).await
     }
 
     /// Has something done, and reads what is said about it.
@@ -90,12 +90,12 @@ impl<'a> Client<'a> {
         self.document(answer, &format!("POST {path}"), effect).await
     }
 
-    /// Has something done of which nothing is said but that it was.
+    /// Has something ended or deleted, of which nothing is said but that it was.
     ///
     /// # Errors
     /// When it was not done.
     pub(super) async fn order(&mut self, method: Method, path: &str) -> Result<(), Trouble> {
-        let answer = self.ask(method, path, None, Effect::None).await?;
+        let answer = self.ask(method, path, None, Effect::Last).await?;
         // Read to its end, so that the connection can be used again; what it says does not matter.
         answer.beginning(REFUSAL_BYTES_MAX).await;
         Ok(())
@@ -128,7 +128,7 @@ impl<'a> Client<'a> {
         body: Option<&Value>,
         effect: Effect,
     ) -> Result<Answer, Trouble> {
-        let what = format!("{method} {path}");
+        let what = format!("{method} {}", shown(path));
         let body = body.map(|body| Bytes::from(body.to_string()));
         let mut is_renewed = false;
         loop {
@@ -187,7 +187,7 @@ impl<'a> Client<'a> {
     ) -> Result<Answer, Trouble> {
         let url = format!("{}{path}", self.config.url);
         let sent = match effect {
-            Effect::None => self.http.send(method, &url, headers, body).await,
+            Effect::None | Effect::Last => self.http.send(method, &url, headers, body).await,
             Effect::Once => Http::new(self.trust.clone()).send(method, &url, headers, body).await,
         };
         sent.map_err(|error| of_http(&error, effect))
@@ -208,10 +208,8 @@ impl<'a> Client<'a> {
         if matches!(status.as_u16(), 500 | 503)
             && let Some(state) = self.server_state().await
         {
-            text.push_str(&format!(
-                " (the scanner says that it is `{}`)",
-                self.without_secrets(&state, token)
-            ));
+            let state = cut(&self.without_secrets(&state, token), STATE_CHARS_MAX);
+            text.push_str(&format!(" (the scanner says that it is `{state}`)"));
         }
         Refusal { status, retry_after, text }.trouble(what, effect)
     }
@@ -220,8 +218,7 @@ impl<'a> Client<'a> {
     async fn server_state(&mut self) -> Option<String> {
         let answer = self.send(Method::GET, "/server/status", &[], None, Effect::None).await.ok()?;
         let body = answer.beginning(REFUSAL_BYTES_MAX).await;
-        let state = serde_json::from_slice::<ServerStatus>(&body).ok()?.status;
-        Some(cut(&state, STATE_CHARS_MAX))
+        Some(serde_json::from_slice::<ServerStatus>(&body).ok()?.status)
     }
 
     /// A text of the scanner without what it should not know, or not repeat.
@@ -233,4 +230,10 @@ impl<'a> Client<'a> {
         let own = own.into_iter().flatten().map(Secret::expose).filter(|secret| !secret.is_empty());
         own.fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
+}
+
+/// A path as it may be told: whoever has the token of a report may download it without a login.
+fn shown(path: &str) -> String {
+    let rest = path.strip_prefix("/tokens/").map(|rest| rest.trim_start_matches(|c| c != '/'));
+    rest.map_or_else(|| path.to_owned(), |rest| format!("/tokens/{HIDDEN}{rest}"))
 }

@@ -43,6 +43,8 @@ pub(super) struct Host {
     pub(super) is_dead: bool,
     /// The ports that it names.
     pub(super) ports: BTreeMap<(Transport, u16), Port>,
+    /// Whether more weaknesses were found than are kept.
+    pub(super) is_cut: bool,
     /// The weaknesses, none twice by plugin and place.
     pub(super) weaknesses: BTreeMap<(u32, Option<(Transport, u16)>), Vulnerability>,
 }
@@ -224,6 +226,7 @@ impl Host {
         if self.weaknesses.len() <= HOST_VULNERABILITIES_MAX {
             return;
         }
+        self.is_cut = true;
         let mut all: Vec<_> = std::mem::take(&mut self.weaknesses).into_iter().collect();
         // Equal ones stay in the order of their plugins.
         all.sort_by_key(|(_, weakness)| std::cmp::Reverse((weakness.severity, weakness.cvss_tenths)));
@@ -252,7 +255,7 @@ fn severity(text: Option<&str>) -> Severity {
 fn tenths(text: &str) -> Option<u8> {
     let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
     let (whole, tenth): (u8, u8) = (whole.parse().ok()?, tenth.get(..1)?.parse().ok()?);
-    Some(whole.checked_mul(10)? + tenth).filter(|score| *score <= 100)
+    whole.checked_mul(10)?.checked_add(tenth).filter(|score| *score <= 100)
 }
 
 /// The version of the scanner, from what the plugin for it says.
@@ -260,4 +263,19 @@ fn version(output: &str) -> Option<String> {
     let line = output.lines().find_map(|line| line.trim().strip_prefix("Nessus version"))?;
     let version = line.trim_start_matches([' ', ':']).split_whitespace().next()?;
     Some(cut(version, TEXT_CHARS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_tenths_up_to_ten() {
+        for (text, wanted) in [("9.8", Some(98)), ("10.0", Some(100)), ("7", Some(70)), ("0", Some(0))] {
+            assert_eq!(tenths(text), wanted, "{text}");
+        }
+        for text in ["", "x", "9.", "10.1", "25.9", "255.9", "-1.0", "9.é"] {
+            assert_eq!(tenths(text), None, "{text}");
+        }
+    }
 }

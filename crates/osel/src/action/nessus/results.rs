@@ -13,6 +13,8 @@ const DEAD: &str = "the scanner held it for dead, and did not scan it";
 /// Why a host was not scanned to its end.
 const NOT_ENDED: &str =
     "the report does not say that the host was scanned to its end (plugin 19506 is missing)";
+/// Why not all of a host's weaknesses are told.
+const CUT: &str = "more weaknesses were found than are kept of one host";
 
 /// One result for each address of the order. `short` says why the scan as a whole was not finished, `covers` what it looks at when it is.
 pub(super) fn results(
@@ -62,7 +64,8 @@ fn result(target: &ScanTarget, mut host: Host, short: Option<&str>, covers: &[Co
     result.ports.sort_by_key(|found| (found.transport, found.port));
     host.keep_the_worst();
     result.vulnerabilities = host.weaknesses.into_values().collect();
-    if let Some(why) = why {
+    // Of a weakness that is not among those that are kept nobody knows whether it is gone.
+    if let Some(why) = why.or_else(|| host.is_cut.then(|| CUT.to_owned())) {
         result.coverage = Coverage::Partial(why);
     }
     result

@@ -132,7 +132,8 @@ impl Nessus {
         let short = match state(&status(&mut client, id).await?) {
             RemoteState::Finished => None,
             RemoteState::Partial(why) | RemoteState::Failed(why) => Some(why),
-            RemoteState::Waiting | RemoteState::Running | RemoteState::Cancelled => {
+            RemoteState::Cancelled => Some("the scan was called off at the scanner".to_owned()),
+            RemoteState::Waiting | RemoteState::Running => {
                 Some("the report was read before the scan was over".to_owned())
             }
         };
@@ -310,9 +311,7 @@ fn state(status: &str) -> RemoteState {
         "empty" | "initializing" | "pending" => RemoteState::Waiting,
         "completed" | "imported" => RemoteState::Finished,
         "aborted" => RemoteState::Partial("the scanner gave the scan up (`aborted`)".to_owned()),
-        "canceled" | "cancelled" | "stopped" => {
-            RemoteState::Partial(format!("somebody has ended the scan at the scanner (`{status}`)"))
-        }
+        "canceled" | "cancelled" | "stopped" => RemoteState::Cancelled,
         _ => RemoteState::Running,
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Effect {
     None,
     /// It makes or launches something.
     Once,
+    /// It ends or deletes something, again without harm. Whoever may not do that may do all the rest.
+    Last,
 }
 
 /// An answer that is no success.
@@ -52,6 +54,7 @@ impl Refusal {
         let after_seconds = retry_after.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
         let told = format!("`{what}` was answered {}: {text}", status.as_u16());
         match status.as_u16() {
+            403 if effect == Effect::Last => Trouble::Refused { why: told, addresses: Vec::new() },
             401 | 403 => Trouble::Denied(told),
             404 | 410 => Trouble::Gone(told),
             405 | 412 if text.contains("not available") => {
@@ -73,7 +76,7 @@ impl Refusal {
 pub(super) fn of_http(error: &HttpError, effect: Effect) -> Trouble {
     let told = chain(error);
     match error {
-        HttpError::TooLarge(..) if effect == Effect::None => Trouble::Garbled(told),
+        HttpError::TooLarge(..) if effect != Effect::Once => Trouble::Garbled(told),
         HttpError::Slow(_) | HttpError::Broken(..) | HttpError::TooLarge(..) if effect == Effect::Once => {
             Trouble::Uncertain(told)
         }
@@ -86,7 +89,7 @@ pub(super) fn of_http(error: &HttpError, effect: Effect) -> Trouble {
 pub(super) fn garbled(what: &str, why: &str, effect: Effect) -> Trouble {
     let told = format!("the answer to `{what}` is not one of this scanner: {}", cut(why, TEXT_CHARS_MAX));
     match effect {
-        Effect::None => Trouble::Garbled(told),
+        Effect::None | Effect::Last => Trouble::Garbled(told),
         Effect::Once => Trouble::Uncertain(told),
     }
 }
@@ -138,6 +141,12 @@ mod tests {
             assert_eq!(word(status, Effect::None), asking, "{status}");
             assert_eq!(word(status, Effect::Once), making, "{status}");
         }
+        // To leave the scanner alone for that would keep it from all that it lets us do.
+        assert_eq!(
+            word(403, Effect::Last),
+            "Refused { why: \"`GET /scans` was answered 403: no\", addresses: [] }"
+        );
+        assert_eq!(word(401, Effect::Last), "Denied");
         assert!(trouble(412, "API is not available", Effect::Once).contains("Nessus Manager"));
         assert!(!trouble(412, "no", Effect::Once).contains("Nessus Manager"));
     }

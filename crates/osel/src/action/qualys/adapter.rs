@@ -123,6 +123,11 @@ async fn scan_of(
     Ok(found)
 }
 
+/// Whether a scan goes no further by itself or by anybody.
+fn is_over(scan: &Scan) -> bool {
+    matches!(scan.state.as_str(), "Finished" | "Canceled" | "Error")
+}
+
 /// What changes a scan that is there.
 fn change(action: &str, reference: &str) -> Form {
     vec![("action", action.to_owned()), ("scan_ref", reference.to_owned())]
@@ -184,27 +189,20 @@ impl Scanner for Qualys {
     fn cancel<'a>(&'a self, _order: &'a ScanOrder, reference: &'a str) -> Asked<'a, ()> {
         Box::pin(async {
             let client = self.client().await?;
-            let trouble = match client
+            match client
                 .order(Endpoint::Scan, &change("cancel", reference))
                 .await
-                .map_err(Failure::trouble)
+                .map_err(Failure::trouble_of_end)
             {
-                Ok(_) | Err(Trouble::Gone(_)) => return Ok(()),
-                Err(trouble) => trouble,
-            };
-            // It is refused for one that is over already.
-            if matches!(trouble, Trouble::Refused { .. }) {
-                match self.scan(&client, reference).await {
-                    Ok(scan)
-                        if matches!(scan.state.as_str(), "Finished" | "Canceled" | "Canceling" | "Error") =>
-                    {
-                        return Ok(());
-                    }
-                    Err(Trouble::Gone(_)) => return Ok(()),
-                    _ => {}
-                }
+                // It is refused for one that is over already.
+                Err(refused @ Trouble::Refused { .. }) => match self.scan(&client, reference).await {
+                    Ok(scan) if is_over(&scan) || scan.state == "Canceling" => Ok(()),
+                    Err(Trouble::Gone(_)) => Ok(()),
+                    _ => Err(refused),
+                },
+                Ok(_) | Err(Trouble::Gone(_)) => Ok(()),
+                Err(trouble) => Err(trouble),
             }
-            Err(trouble)
         })
     }
 
@@ -214,7 +212,17 @@ impl Scanner for Qualys {
             if !client.config.deletes_scans {
                 return Ok(());
             }
-            match client.order(Endpoint::Scan, &change("delete", reference)).await.map_err(Failure::trouble) {
+            match client
+                .order(Endpoint::Scan, &change("delete", reference))
+                .await
+                .map_err(Failure::trouble_of_end)
+            {
+                // It is refused for one that is not over yet, such as one that is being cancelled: that is for later.
+                Err(refused @ Trouble::Refused { .. }) => match self.scan(&client, reference).await {
+                    Ok(scan) if !is_over(&scan) => Err(Trouble::Busy { after_seconds: None }),
+                    Err(Trouble::Gone(_)) => Ok(()),
+                    _ => Err(refused),
+                },
                 Ok(_) | Err(Trouble::Gone(_)) => Ok(()),
                 Err(trouble) => Err(trouble),
             }

@@ -173,7 +173,7 @@ impl Client {
             let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
             // What follows the host may be of one session.
             let host = without_login(to).split('/').take(3).collect::<Vec<_>>().join("/");
-            return Err(Failure::Elsewhere(self.cleared(&cut(&host, TEXT_CHARS_MAX)).into_owned()));
+            return Err(Failure::Elsewhere(self.told(&host)));
         }
         Ok(answer)
     }
@@ -192,7 +192,12 @@ impl Client {
         if status != 200 {
             return Failure::Refused(Refusal { status, code: None, text: String::new(), wait: *wait });
         }
-        Failure::Garbled(self.cleared(&cut(&error.to_string(), TEXT_CHARS_MAX)).into_owned())
+        Failure::Garbled(self.told(&error.to_string()))
+    }
+
+    /// A text of somebody else as it may be told. It is cut only then: half a password would not be found.
+    pub(super) fn told(&self, text: &str) -> String {
+        cut(&self.cleared(text), TEXT_CHARS_MAX)
     }
 
     /// A text of somebody else, without our password should it be in there.

@@ -1,6 +1,6 @@
 //! The result of a scan: asked for, read, and said for each address of the order.
 
-use osel_core::scan::{HostResult, TEXT_CHARS_MAX, Trouble, cut};
+use osel_core::scan::{HostResult, Trouble};
 
 use super::addresses::Ranges;
 use super::client::Client;
@@ -28,10 +28,9 @@ pub(super) async fn gather(client: &Client, order: &ScanOrder, reference: &str) 
     });
     match read.await {
         Ok(Ok(gathered)) => Ok(gathered),
-        Ok(Err(error)) => Err(Trouble::Garbled(format!(
-            "a result that is none: {}",
-            cut(&error.to_string(), TEXT_CHARS_MAX)
-        ))),
+        Ok(Err(error)) => {
+            Err(Trouble::Garbled(format!("a result that is none: {}", client.told(&error.to_string()))))
+        }
         Err(error) => Err(Trouble::Unavailable(error.to_string())),
     }
 }

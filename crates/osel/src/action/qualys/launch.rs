@@ -147,7 +147,14 @@ async fn add(client: &Client, addresses: &BTreeSet<IpAddr>) -> Result<(), Troubl
         ("enable_vm", "1".to_owned()),
     ];
     // An address that is there already may be added once more.
-    client.order(Endpoint::Address, &form).await.map(|_| ()).map_err(Failure::trouble)
+    match client.order(Endpoint::Address, &form).await {
+        Ok(_) => Ok(()),
+        // Whoever may not add may do all the rest: it is the end for these addresses alone.
+        Err(Failure::Refused(refusal)) if refusal.code == Some(2012) => {
+            Err(Trouble::Refused { why: refusal.words(), addresses: addresses.iter().copied().collect() })
+        }
+        Err(failure) => Err(failure.trouble()),
+    }
 }
 
 /// Sends the launch, and reads the reference.

@@ -162,6 +162,17 @@ impl Failure {
         }
     }
 
+    /// What it means of a request that ends or deletes a scan. Whoever may not do that may do all the rest, so that it is no reason to
+    /// leave the service alone.
+    pub(super) fn trouble_of_end(self) -> Trouble {
+        match self {
+            Self::Refused(refusal) if refusal.code == Some(2012) => {
+                Trouble::Refused { why: refusal.words(), addresses: Vec::new() }
+            }
+            other => other.trouble(),
+        }
+    }
+
     /// What it means of a launch: where it may have been taken, that is to be found out first.
     pub(super) fn trouble_of_launch(self) -> Trouble {
         match self {
@@ -245,6 +256,13 @@ mod tests {
             assert_eq!(word(failure.clone().trouble()), wanted, "{status} {code}");
             assert_eq!(word(failure.trouble_of_launch()), of_launch, "launch: {status} {code}");
         }
+    }
+
+    #[test]
+    fn whoever_may_not_delete_may_do_all_the_rest() {
+        let of_end = |code| Failure::Refused(refusal(403, code, "", None, false)).trouble_of_end();
+        assert!(matches!(of_end(2012), Trouble::Refused { .. }));
+        assert!(matches!(of_end(2000), Trouble::Denied(_)));
     }
 
     #[test]

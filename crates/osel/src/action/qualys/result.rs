@@ -21,6 +21,8 @@ const QID_TCP: &str = "82023";
 const QID_UDP: &str = "82004";
 /// The column of those lists with what answered.
 const COLUMN_DETECTED: usize = 3;
+/// The most open ports that are kept of one result, of all hosts together: four hosts that answer everywhere, or 256 with a thousand each.
+const PORTS_MAX: usize = 1 << 18;
 /// The most reasons for which addresses were not scanned; there are a handful.
 const REASONS_MAX: usize = 32;
 /// The most CVEs of one weakness; monthly collections of patches have some dozens.
@@ -38,6 +40,8 @@ pub(super) struct Gathered {
     clean: Ranges,
     not_scanned: Vec<(String, Ranges)>,
     hosts: BTreeMap<IpAddr, Host>,
+    /// How many open ports are kept.
+    ports: usize,
 }
 
 /// What is told of one address.
@@ -46,6 +50,10 @@ struct Host {
     /// Why it was not scanned, should an element say so.
     out: Option<String>,
     ports: BTreeMap<(Transport, u16), PortFound>,
+    /// Whether more ports are open than are kept.
+    is_cut: bool,
+    /// Whether there are weaker ones than those that are kept.
+    has_weaker: bool,
     weak: BTreeMap<(String, Option<(Transport, u16)>), Vulnerability>,
 }
 
@@ -88,7 +96,10 @@ impl Gathered {
         }
         let address = row.ip.parse().ok().filter(|address| self.wanted.contains(address));
         if let Some(address) = address {
-            self.hosts.entry(address).or_default().take(&row);
+            let host = self.hosts.entry(address).or_default();
+            let before = host.ports.len();
+            host.take(&row, before + PORTS_MAX - self.ports);
+            self.ports += host.ports.len() - before;
         }
     }
 
@@ -137,12 +148,21 @@ impl Gathered {
             }
         };
         let mut result = HostResult::new(address);
+        // Of a port that is not among those that are kept nothing is known then.
+        let is_known = is_whole && !host.is_cut;
+        let has_weaker = host.has_weaker || host.weak.len() > HOST_VULNERABILITIES_MAX;
         if !is_whole {
             result.coverage = Coverage::Partial(cut_short());
+        } else if host.is_cut {
+            result.coverage = Coverage::Partial("more ports are open than are kept of one result".to_owned());
+        } else if has_weaker {
+            // Of a weakness that is not among those that are kept nobody knows whether it is gone.
+            let why = "more weaknesses were found than are kept of one host";
+            result.coverage = Coverage::Partial(why.to_owned());
         }
         result.vulnerabilities = most_severe(host.weak);
         let mut ports = host.ports;
-        for &(transport, port) in asked.keys().filter(|_| is_whole) {
+        for &(transport, port) in asked.keys().filter(|_| is_known) {
             let (covered, state) = match transport {
                 Transport::Tcp => (covers.tcp, ProbeState::Closed),
                 // Silence of UDP may be a filter too.
@@ -170,7 +190,8 @@ fn because(reason: &str) -> String {
 }
 
 impl Host {
-    fn take(&mut self, row: &Row) {
+    /// Takes a row in; no more ports than so many are kept.
+    fn take(&mut self, row: &Row, ports_max: usize) {
         let status = row.ip_status.to_ascii_lowercase();
         if status.contains("not alive") || status.contains("no host") || status.contains("dead") {
             self.out = Some(IS_SILENT.to_owned());
@@ -180,13 +201,13 @@ impl Host {
             self.out = None;
         }
         match row.qid.as_str() {
-            QID_TCP => self.listed(Transport::Tcp, &row.results),
-            QID_UDP => self.listed(Transport::Udp, &row.results),
+            QID_TCP => self.listed(Transport::Tcp, &row.results, ports_max),
+            QID_UDP => self.listed(Transport::Udp, &row.results, ports_max),
             _ => {}
         }
         let at = place(row);
         if let Some((transport, port)) = at {
-            self.open(transport, port, None);
+            self.open(transport, port, None, ports_max);
         }
         let is_certain = match row.kind.as_str() {
             "Vuln" => true,
@@ -211,6 +232,7 @@ impl Host {
         self.weak.insert((id, at), weakness);
         // No more than twice as many as are told are ever kept.
         if self.weak.len() >= 2 * HOST_VULNERABILITIES_MAX {
+            self.has_weaker = true;
             let kept = most_severe(std::mem::take(&mut self.weak));
             self.weak =
                 kept.into_iter().map(|weakness| ((weakness.id.clone(), weakness.at), weakness)).collect();
@@ -218,18 +240,26 @@ impl Host {
     }
 
     /// A list of open ports: a line each, with tabs between port, what IANA says, a description, and what was detected.
-    fn listed(&mut self, transport: Transport, list: &str) {
+    fn listed(&mut self, transport: Transport, list: &str, ports_max: usize) {
         for line in list.lines() {
             let mut columns = line.split('\t');
-            let Some(port) = columns.next().and_then(|port| port.trim().parse().ok()) else { continue };
+            let Some(port) =
+                columns.next().and_then(|port| port.trim().parse().ok()).filter(|&port| port > 0)
+            else {
+                continue;
+            };
             let detected = columns.nth(COLUMN_DETECTED - 1).map(str::trim);
             let service =
                 detected.filter(|service| !service.is_empty() && !service.eq_ignore_ascii_case("unknown"));
-            self.open(transport, port, service);
+            self.open(transport, port, service, ports_max);
         }
     }
 
-    fn open(&mut self, transport: Transport, port: u16, service: Option<&str>) {
+    fn open(&mut self, transport: Transport, port: u16, service: Option<&str>, ports_max: usize) {
+        if self.ports.len() >= ports_max && !self.ports.contains_key(&(transport, port)) {
+            self.is_cut = true;
+            return;
+        }
         let found = self
             .ports
             .entry((transport, port))
@@ -373,6 +403,26 @@ mod tests {
     }
 
     #[test]
+    fn of_very_many_open_ports_some_are_kept_and_the_rest_is_not_closed() {
+        let list = (1..=65_535).map(|port| format!("{port}\n")).collect::<String>();
+        let wanted: Vec<IpAddr> = (1..=5).map(|last| [10, 0, 0, last].into()).collect();
+        let mut gathered = Gathered::new(wanted.iter().copied().collect());
+        gathered.take(header("Finished"));
+        for address in &wanted {
+            gathered.take(Row { ip: address.to_string(), ..row(QID_TCP, "Ig", "1", "", &list) });
+        }
+        let covers = Covers { tcp: &[1..=65_535], udp: &[] };
+        let around = Around { state: None, is_lonely: false, excluded: Ranges::default() };
+        let asked = [((Transport::Tcp, 65_535), true)].into();
+        let hosts: Vec<_> =
+            wanted.iter().map(|&address| gathered.host(address, &asked, &covers, &around)).collect();
+        assert_eq!(hosts.iter().map(|host| host.ports.len()).sum::<usize>(), PORTS_MAX);
+        assert_eq!(hosts[0].coverage, Coverage::Whole);
+        assert!(matches!(&hosts[4].coverage, Coverage::Partial(why) if why.starts_with("more ports")));
+        assert!(hosts[4].ports.iter().all(|found| found.state == ProbeState::Open && found.port < 10));
+    }
+
+    #[test]
     fn nothing_is_closed_in_a_part_of_a_result() {
         for status in ["Canceled", "Paused", "Error"] {
             let result = seen(vec![header(status), row(QID_TCP, "Ig", "1", "", "Port\n22\tssh")]);
@@ -414,7 +464,10 @@ mod tests {
     fn of_very_many_weaknesses_the_most_severe_are_told() {
         let many = (0..5 * HOST_VULNERABILITIES_MAX)
             .map(|number| row(&number.to_string(), "Vuln", if number % 10 == 0 { "5" } else { "2" }, "", ""));
-        let found = seen(std::iter::once(header("Finished")).chain(many).collect()).vulnerabilities;
+        let host = seen(std::iter::once(header("Finished")).chain(many).collect());
+        // One that is not told may be there still.
+        assert!(matches!(&host.coverage, Coverage::Partial(why) if why.starts_with("more weaknesses")));
+        let found = host.vulnerabilities;
         assert_eq!(found.len(), HOST_VULNERABILITIES_MAX);
         assert_eq!(found.iter().filter(|weakness| weakness.severity == Severity::Critical).count(), 500);
     }

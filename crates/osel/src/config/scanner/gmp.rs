@@ -17,8 +17,9 @@ use keys::Otherwise::{Default, Needed, Words};
 const PORT: u16 = 9390;
 /// The longest name of a configuration or scanner, in bytes; gvmd keeps some eighty characters.
 const NAME_BYTES_MAX: usize = 200;
-/// The longest wait for an answer that can be asked for, in seconds: gvmd writes its largest reports in some minutes.
-const ANSWER_SECONDS_MAX: i64 = 3600;
+/// The longest wait for an answer that can be asked for, in seconds: gvmd writes its largest reports in some minutes, and a fetch is given
+/// up after a quarter of an hour.
+const ANSWER_SECONDS_MAX: i64 = 600;
 /// The most hosts or tests at one time; gvmd's own limits are lower.
 const AT_ONCE_MAX: i64 = 1000;
 
@@ -155,7 +156,7 @@ const KEYS: &[Key] = &[
         path: "scanner.gmp.answer_seconds",
         otherwise: Default("60"),
         what: "How long gvmd may be silent before it counts as away, and how long an answer may take as a whole; a report may take ten times \
-               as long. Up to 3600.",
+               as long, but no more than a quarter of an hour. Up to 600.",
     },
     Key {
         path: "scanner.gmp.keep",

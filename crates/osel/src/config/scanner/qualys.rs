@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use osel_core::conduct::FETCH_MICROS_MAX;
+
 use super::super::keys::{self, Key, Otherwise};
 use super::super::parts::TlsConfig;
 use super::super::section::{Section, boolean, number, one_of, quoted, text};
@@ -25,8 +27,9 @@ const ANSWER_SECONDS: i64 = 60;
 const ANSWER_SECONDS_MAX: i64 = 120;
 /// How long a result may take to come as a whole: large ones are written while they are sent.
 const RESULT_SECONDS: i64 = 600;
-/// The longest that a result may take.
-const RESULT_SECONDS_MAX: i64 = 3600;
+/// The longest that a result may take: a fetch is given up after a quarter of an hour, and asks for a list or two besides.
+const RESULT_SECONDS_MAX: i64 = 720;
+const _: () = assert!((RESULT_SECONDS_MAX + ANSWER_SECONDS) as u64 * 1_000_000 < FETCH_MICROS_MAX);
 
 /// What an account of Qualys is reached with, and how its scans are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,7 +242,7 @@ const KEYS: &[Key] = &[
     key(
         "scanner.qualys.result_seconds",
         Default("600"),
-        "How long a result may take to come as a whole, up to 3600.",
+        "How long a result may take to come as a whole, up to 720.",
     ),
 ];
 

@@ -273,10 +273,11 @@ async fn addresses_outside_of_the_subscription_are_left_out_or_added() {
         qualys.asked("action=add"),
         ["POST /api/2.0/fo/asset/ip/ action=add&ips=192.0.2.2&tracking_method=IP&enable_vm=1"]
     );
-    // And the account may not.
+    // An account that may not add is told of these addresses, and the others can be scanned without them.
     qualys.change(|options| options.may_add = false);
-    let denied = adds.launch(&order(&[(ONE, &[22]), ("192.0.2.3", &[80])])).await;
-    assert!(matches!(denied, Err(Trouble::Denied(_))), "{denied:?}");
+    let refused = adds.launch(&order(&[(ONE, &[22]), ("192.0.2.3", &[80])])).await;
+    let why = "Qualys answers 2012: User license is not authorized to run this API.".to_owned();
+    assert_eq!(refused, Err(Trouble::Refused { why, addresses: vec!["192.0.2.3".parse().unwrap()] }));
     assert_eq!(qualys.launched().len(), 2);
 }
 
@@ -346,6 +347,17 @@ async fn every_end_of_a_scan_is_told() {
         adapter.cancel(&both, &reference).await.unwrap();
         assert_eq!(adapter.status(&both, &reference).await, Ok(RemoteState::Cancelled));
     }
+    // What runs is not deleted yet, and what nobody may delete stays without keeping the service from anything else.
+    let deletes = with(&qualys, |config| config.deletes_scans = true);
+    let reference = adapter.launch(&both).await.unwrap().reference;
+    assert_eq!(deletes.forget(&both, &reference).await, Err(Trouble::Busy { after_seconds: None }));
+    polled(&adapter, &reference).await;
+    let code = |code| What::Code { status: 403, code, text: "no".to_owned() };
+    qualys.fail(Fault::new(code(2012)).on("action=delete").times(1));
+    qualys.fail(Fault::new(code(2012)).on("action=cancel").times(1));
+    assert!(matches!(deletes.forget(&both, &reference).await, Err(Trouble::Refused { .. })));
+    adapter.cancel(&both, &reference).await.unwrap();
+    deletes.forget(&both, &reference).await.unwrap();
     // Nobody there at all, which the list says alone.
     let lonely = order(&[("192.0.2.77", &[22])]);
     let reference = adapter.launch(&lonely).await.unwrap().reference;
@@ -486,6 +498,21 @@ async fn who_is_not_known_is_denied_once_and_no_password_is_told() {
         let Err(Trouble::Refused { why, .. }) = wrong.find(&order).await else { panic!("it is refused") };
         assert!(why.contains("***") && !why.contains("hunter2") && !why.contains("b3NlbD"), "{why}");
         qualys.heal();
+    }
+    // Also where it would be cut in the middle.
+    let padded = |before: usize| format!("{}osel:hunter2", "x".repeat(before));
+    for before in [150, 180, 188, 189, 190, 191, 192, 193, 194, 195] {
+        for what in [
+            What::Redirect(format!("https://{}", padded(before))),
+            What::Body(format!("[\"{}\"]", padded(before))),
+        ] {
+            qualys.fail(Fault::new(what.clone()));
+            let Err(Trouble::Garbled(why)) = wrong.fetch(&order, "scan/1.2").await else {
+                panic!("{what:?}")
+            };
+            assert!(!why.contains("hun"), "{before}: {why}");
+            qualys.heal();
+        }
     }
     assert!(!format!("{wrong:?}").contains("hunter2"));
 }

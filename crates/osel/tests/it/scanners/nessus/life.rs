@@ -104,11 +104,11 @@ async fn a_scan_is_made_as_the_configuration_says() {
 async fn every_state_has_its_meaning() {
     for product in BOTH {
         for (end, wanted) in [
-            ("completed", None),
-            ("imported", None),
-            ("aborted", Some("the scanner gave the scan up (`aborted`)")),
-            ("canceled", Some("somebody has ended the scan at the scanner (`canceled`)")),
-            ("stopped", Some("somebody has ended the scan at the scanner (`stopped`)")),
+            ("completed", RemoteState::Finished),
+            ("imported", RemoteState::Finished),
+            ("aborted", RemoteState::Partial("the scanner gave the scan up (`aborted`)".to_owned())),
+            ("canceled", RemoteState::Cancelled),
+            ("stopped", RemoteState::Cancelled),
         ] {
             let pair = Pair::new(product, |options| {
                 (options.waiting_polls, options.running_polls, options.end) = (0, 1, end);
@@ -116,8 +116,7 @@ async fn every_state_has_its_meaning() {
             let (scanner, order) = (pair.scanner(), three());
             let reference = scanner.launch(&order).await.unwrap().reference;
             assert_eq!(scanner.status(&order, &reference).await, Ok(RemoteState::Running));
-            let over = wanted.map_or(RemoteState::Finished, |why: &str| RemoteState::Partial(why.to_owned()));
-            assert_eq!(scanner.status(&order, &reference).await, Ok(over), "{end}");
+            assert_eq!(scanner.status(&order, &reference).await, Ok(wanted), "{end}");
         }
         for (running, wanted) in [
             ("initializing", RemoteState::Waiting),
@@ -152,12 +151,12 @@ async fn a_scan_is_called_off_once_and_by_force_if_need_be() {
         let asked = pair.simulated.asked("/stop").len();
         scanner.cancel(&order, &reference).await.unwrap();
         assert_eq!(pair.simulated.asked("/stop").len(), asked, "it is over");
-        assert!(matches!(scanner.status(&order, &reference).await, Ok(RemoteState::Partial(_))));
+        assert_eq!(scanner.status(&order, &reference).await, Ok(RemoteState::Cancelled));
         // What was seen until then is there, and told to be a part.
         let seen = scanner.fetch(&order, &reference).await.unwrap();
         assert_eq!(
             format!("{:?}", seen.hosts[0].coverage),
-            "Partial(\"somebody has ended the scan at the scanner (`canceled`)\")"
+            "Partial(\"the scan was called off at the scanner\")"
         );
     }
 }
@@ -262,6 +261,40 @@ async fn no_error_repeats_a_secret() {
     ))));
     let told = format!("{:?}", pair.scanner().find(&three()).await);
     assert!(told.contains("***") && !told.contains(&secret[..8]), "{told}");
+    pair.simulated.heal();
+    // What it says of its own state is cut sooner.
+    let state = |status| Reply::json(status, &serde_json::json!({"error": "no", "status": secret}));
+    pair.simulated.fail(Mishap::new(What::Instead(state(503))));
+    let told = format!("{:?}", pair.scanner().find(&three()).await);
+    assert!(told.contains("`***`") && !told.contains(&secret[..8]), "{told}");
+    pair.simulated.heal();
+    // Whoever has the token of a report needs no login to download it.
+    let scanner = pair.scanner();
+    let reference = scanner.launch(&three()).await.unwrap().reference;
+    for (on, answer) in [
+        ("/status", state(403)),
+        ("/status", Reply::json(200, &secret.as_str().into())),
+        ("/download", state(500)),
+    ] {
+        pair.simulated.fail(Mishap::new(What::Instead(answer)).on(on).times(1));
+        let told = format!("{:?}", scanner.fetch(&three(), &reference).await);
+        assert!(told.contains("GET /tokens/***/"), "{told}");
+        pair.simulated.heal();
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_not_delete_or_stop_may_do_all_the_rest() {
+    for product in BOTH {
+        let pair = Pair::new(product, |_| {});
+        let (scanner, order) = (pair.scanner(), three());
+        let reference = scanner.launch(&order).await.unwrap().reference;
+        let may_not = Reply::json(403, &serde_json::json!({"error": "You need permission"}));
+        pair.simulated.fail(Mishap::new(What::Instead(may_not.clone())).on("DELETE /scans"));
+        pair.simulated.fail(Mishap::new(What::Instead(may_not)).on("/stop"));
+        assert!(matches!(scanner.cancel(&order, &reference).await, Err(Trouble::Refused { .. })));
+        assert!(matches!(scanner.forget(&order, &reference).await, Err(Trouble::Refused { .. })));
+    }
 }
 
 #[tokio::test]
