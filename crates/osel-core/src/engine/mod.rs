@@ -360,6 +360,9 @@ impl Engine {
             .entry(raw.region.clone())
             .or_insert_with_key(|region| CloudModel::new(region.clone(), options.clone()));
         let described = describe::describe(cloud, &self.names, &event);
+        let spoken = if self.findings.has_open() { cloud.spoken_of(&event) } else { Vec::new() };
+        let places = self.known_places(&raw.region, spoken.iter().map(|(kind, id)| (*kind, id)));
+        let cloud = self.cloud_or_new(raw.region.clone());
         let delta = cloud.apply(now, &event);
         let gaps = delta.gaps.clone();
         let mut questions = looks::open_questions(cloud, &event);
@@ -392,6 +395,7 @@ impl Engine {
             None => self.attempts.pass(&record, now),
         }
         let seq = self.record_and_scan(now, record, out);
+        self.settle(now, Some(seq), places, out);
         out.disposition = Some(Disposition::Recorded(seq));
         for gap in gaps {
             if !self.gaps.insert((raw.region.clone(), gap.clone())) {

@@ -104,15 +104,20 @@ impl Engine {
         out: &mut Output,
     ) {
         let mut regions: BTreeMap<Option<Arc<str>>, (u64, Unscanned)> = BTreeMap::new();
+        let mut places = BTreeSet::new();
         for (key, cause) in dropped {
-            let (first, unscanned) = regions.entry(key.region).or_insert((cause, Unscanned::default()));
+            let (first, unscanned) =
+                regions.entry(key.region.clone()).or_insert((cause, Unscanned::default()));
             *first = cause.min(*first);
+            places.insert((key.region, key.place.network_id.clone(), key.place.address));
             unscanned.add(Some(scanner), why, key.place);
         }
         for (region, (cause, unscanned)) in regions {
             let cause = (cause > 0).then_some(cause);
             self.tell_unscanned(now, cause, region.as_ref(), unscanned, out);
         }
+        let last = self.seq;
+        self.settle(now, Some(last), places, out);
     }
 
     fn expire_scans(&mut self, now: Timestamp, out: &mut Output) {

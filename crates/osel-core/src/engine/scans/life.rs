@@ -46,7 +46,13 @@ impl Engine {
 
     /// Has a command called off by order of `actor`; false when there is none of that id under way, or it is called off already. It is over
     /// when the scanner says so, or by its time.
-    pub fn cancel_scan(&mut self, now: Timestamp, actor: &str, id: &CommandId, out: &mut Output) -> bool {
+    pub(in crate::engine) fn cancel_scan(
+        &mut self,
+        now: Timestamp,
+        actor: &str,
+        id: &CommandId,
+        out: &mut Output,
+    ) -> bool {
         let Some(life) = self.scans.running.get_mut(id).filter(|life| !life.is_cancelled) else {
             return false;
         };
