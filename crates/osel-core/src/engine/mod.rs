@@ -266,6 +266,12 @@ impl Engine {
         out.wake_at = self.wake_at(now);
     }
 
+    /// When a [`Input::Tick`] is wanted by whoever goes on after a start and has taken no input yet. None while calls wait for their ends:
+    /// those may have come meanwhile and wait to be read.
+    pub fn first_wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.attempts.has_open() { None } else { self.wake_at(now) }
+    }
+
     /// When a [`Input::Tick`] has something to do.
     fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         let scans = self.scans_wake_at(now);
