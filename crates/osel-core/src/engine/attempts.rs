@@ -217,6 +217,11 @@ impl Attempts {
         }
     }
 
+    /// Whether any call waits for its end.
+    pub(super) fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// When the next one expires by the clock.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         self.by_clock.first().map(|(deadline, ..)| *deadline)

@@ -119,6 +119,9 @@ impl Engine {
         part.gone.sort_by(|(one, id), (other, other_id)| (place(*other), id).cmp(&(place(*one), other_id)));
         // The state after the first of the records is the one that all of them tell of.
         let seq = self.seq + 1;
+        let shown = part.objects.iter().filter_map(|object| Some((object.kind(), object.id()?)));
+        let gone = part.gone.iter().map(|(kind, id)| (*kind, id));
+        let places = self.known_places(&region, shown.chain(gone));
         let cloud = self.cloud_or_new(region.clone());
         let shown = (&part.objects[..], &part.gone[..]);
         let merged = cloud.merge_shown(now, run.at, run.exact, shown, !part.is_silent);
@@ -142,6 +145,7 @@ impl Engine {
             out.versions.push(Version { seq, region: region.clone(), line: cloud.line(*kind, id) });
         }
         let told = self.tell(now, &part, merged.differences, out);
+        self.settle(now, (self.seq >= seq).then_some(seq), places, out);
         self.tell_step(now, &part, told, out);
         if matches!(part.step, ReadStep::End { .. }) {
             self.informed.insert(region.clone());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::record::RecordBody;
 use super::{Engine, Output, system_record};
-use crate::event::{Outcome, Target};
+use crate::event::{Kind, Outcome, Target};
 use crate::exposure::Judged;
 use crate::finding::{
     Admitted, FINDINGS_MAX, Finding, FindingId, FindingKind, FindingPlace, Scene, Sighting, Turn, overtaken,
@@ -79,6 +79,9 @@ impl Engine {
             self.tell_finding(now, Some(seq), &id, &turn, "", out);
         }
         self.tell_refused(now, seq, out);
+        // For what it did not tell there may be no other scan that will.
+        let place = (region.cloned(), target.network_id.clone(), target.address);
+        self.settle(now, Some(seq), [place], out);
         if let (false, Some(policy)) = (odd.is_empty(), &self.options.scan) {
             let not_before = now.plus_seconds(policy.confirm_seconds.into());
             let place = Place { network_id: target.network_id.clone(), address: target.address };
@@ -108,11 +111,45 @@ impl Engine {
             })
             .filter(|place| self.findings.is_known(place))
             .collect();
+        self.settle(now, Some(seq), places, out);
+    }
+
+    /// The places, with open findings, of the addresses of objects that are about to change. Nothing is admitted at some of them, so that
+    /// no row tells that they are gone.
+    pub(super) fn known_places<'a>(
+        &self,
+        region: &Option<Arc<str>>,
+        objects: impl Iterator<Item = (Kind, &'a Id)>,
+    ) -> BTreeSet<FindingPlace> {
+        let Some(cloud) = self.clouds.get(region).filter(|_| self.findings.has_open()) else {
+            return BTreeSet::new();
+        };
+        objects
+            .flat_map(|(kind, id)| cloud.addresses_of(kind, id))
+            .map(|(network_id, address)| (region.clone(), network_id, address))
+            .filter(|place| self.findings.is_known(place))
+            .collect()
+    }
+
+    /// Settles by the model what is open at these places, as far as no scan that waits or runs will: nothing stays open for ever because
+    /// nobody looks.
+    pub(super) fn settle(
+        &mut self,
+        now: Timestamp,
+        cause: Option<u64>,
+        places: impl IntoIterator<Item = FindingPlace>,
+        out: &mut Output,
+    ) {
         for (region, network_id, address) in places {
+            if !self.findings.is_known(&(region.clone(), network_id.clone(), address)) {
+                continue;
+            }
             let admitted = self.admitted(region.as_ref(), network_id.as_ref(), address);
             let place = Place { network_id: network_id.clone(), address };
             let known = self.findings.known(&(region.clone(), network_id, address)).into_iter();
             let settled: Vec<_> = known
+                // What a scan has just shown is so, whatever the model says.
+                .filter(|finding| Some(finding.seen_seq) != cause)
                 .filter(|finding| {
                     // One that was planned by what was admitted before will say nothing.
                     let is_so = |(at, exposed): (&(Transport, u16), &bool)| *exposed == admitted.admits(*at);
@@ -125,7 +162,7 @@ impl Engine {
                 .collect();
             for (id, gone) in settled {
                 if let Some((id, turn)) = self.findings.resolve(now, &id, gone) {
-                    self.tell_finding(now, Some(seq), &id, &turn, "", out);
+                    self.tell_finding(now, cause, &id, &turn, "", out);
                 }
             }
         }

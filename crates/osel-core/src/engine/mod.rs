@@ -266,6 +266,12 @@ impl Engine {
         out.wake_at = self.wake_at(now);
     }
 
+    /// When a [`Input::Tick`] is wanted by whoever goes on after a start and has taken no input yet. None while calls wait for their ends:
+    /// those may have come meanwhile and wait to be read.
+    pub fn first_wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.attempts.has_open() { None } else { self.wake_at(now) }
+    }
+
     /// When a [`Input::Tick`] has something to do.
     fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         let scans = self.scans_wake_at(now);
@@ -360,6 +366,9 @@ impl Engine {
             .entry(raw.region.clone())
             .or_insert_with_key(|region| CloudModel::new(region.clone(), options.clone()));
         let described = describe::describe(cloud, &self.names, &event);
+        let spoken = if self.findings.has_open() { cloud.spoken_of(&event) } else { Vec::new() };
+        let places = self.known_places(&raw.region, spoken.iter().map(|(kind, id)| (*kind, id)));
+        let cloud = self.cloud_or_new(raw.region.clone());
         let delta = cloud.apply(now, &event);
         let gaps = delta.gaps.clone();
         let mut questions = looks::open_questions(cloud, &event);
@@ -392,6 +401,7 @@ impl Engine {
             None => self.attempts.pass(&record, now),
         }
         let seq = self.record_and_scan(now, record, out);
+        self.settle(now, Some(seq), places, out);
         out.disposition = Some(Disposition::Recorded(seq));
         for gap in gaps {
             if !self.gaps.insert((raw.region.clone(), gap.clone())) {

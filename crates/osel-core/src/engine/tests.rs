@@ -9,6 +9,7 @@ mod reads;
 mod retention;
 mod scan_plans;
 mod scans;
+mod vanished;
 
 use std::sync::Arc;
 

@@ -1,7 +1,11 @@
-//! Looking up what [`View`](super::View) has no need of: for whoever works out what Neutron would make of a request.
+//! Looking up what [`View`](super::View) has no need of: for whoever works out what Neutron would make of a request, or what an event
+//! takes away.
+
+use std::net::IpAddr;
 
 use super::cloud::CloudModel;
 use super::state::{FloatingIpState, ForwardingState};
+use crate::event::Kind;
 use crate::ids::Id;
 
 impl CloudModel {
@@ -13,6 +17,27 @@ impl CloudModel {
     /// A port forwarding.
     pub fn forwarding(&self, id: &Id) -> Option<&ForwardingState> {
         self.forwardings.get(id)
+    }
+
+    /// The single addresses that an object has, each with its network; without one where it is the outside's. Of ports and floating IPs alone.
+    pub fn addresses_of(&self, kind: Kind, id: &Id) -> Vec<(Option<Id>, IpAddr)> {
+        match kind {
+            Kind::Port => {
+                let Some(port) = self.ports.get(id) else { return Vec::new() };
+                let pairs = port.allowed_address_pairs.iter();
+                let single = pairs.filter(|pair| pair.prefix_len() == pair.max_prefix_len());
+                let fixed = port.fixed_ips.iter().map(|fixed| fixed.address);
+                fixed
+                    .chain(single.map(|pair| pair.addr()))
+                    .map(|address| (port.network_id.clone(), address))
+                    .collect()
+            }
+            Kind::FloatingIp => {
+                let address = self.floating_ips.get(id).and_then(|floating| floating.floating_ip_address);
+                address.map(|address| (None, address)).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The ports of a server or another device, in order of their ids.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Place, Rank, ScanPolicy, ScannerPolicy, Spent, Target};
+use super::{Place, Rank, ScanPolicy, ScannerPolicy, Spent, Target, WhyNot};
 use crate::scan::ScanReason;
 use crate::time::Timestamp;
 
@@ -73,8 +73,8 @@ impl Wish {
 pub struct Taken {
     /// What is scanned, in the order of addresses; no address twice.
     pub wishes: Vec<(WishKey, Wish)>,
-    /// What waited until the policy came to forbid it.
-    pub forbidden: Vec<WishKey>,
+    /// What waited until the policy came to forbid it, and why it does.
+    pub forbidden: Vec<(WishKey, WhyNot)>,
 }
 
 /// When something is due, its first cause, and its key: a total order.
@@ -124,7 +124,8 @@ enum Admission {
     Blocked,
     /// Its project has used up its hour.
     Held,
-    Forbidden,
+    /// The policy has come to forbid it.
+    Forbidden(WhyNot),
 }
 
 /// What waits for one scanner.
@@ -381,9 +382,9 @@ impl Queue {
                 self.held.insert(key.clone());
                 self.lane(key).remove(rank, &due);
             }
-            Admission::Forbidden => {
+            Admission::Forbidden(why) => {
                 self.remove(key);
-                taken.forbidden.push(key.clone());
+                taken.forbidden.push((key.clone(), why));
             }
         }
         true
@@ -397,8 +398,8 @@ impl Queue {
         policy: &ScanPolicy,
         spent: &Spent,
     ) -> Admission {
-        if policy.is_never(key.place.address) {
-            Admission::Forbidden
+        if let Some(why) = policy.refusal(key.place.address, wish.target.project_id.as_ref()) {
+            Admission::Forbidden(why)
         } else if self.busy.contains(&key.place.address) {
             Admission::Blocked
         } else if !spent.has_left(now, policy, wish.target.project_id.as_ref()) {

@@ -151,7 +151,7 @@ fn quiet_hours_and_the_list_of_what_is_never_scanned() {
     assert!(take(&mut queue, 20, &policy, 8, &mut spent).is_empty());
     let taken = queue.take(over, &policy, &scanner(8), &mut spent);
     assert_eq!(taken.wishes.iter().map(|(key, _)| last(key)).collect::<Vec<_>>(), [1]);
-    assert_eq!(taken.forbidden, [key(2)], "it waited when it was not on the list yet");
+    assert_eq!(taken.forbidden, [(key(2), WhyNot::Never)], "it waited when it was not on the list yet");
     assert!(queue.is_empty());
 }
 

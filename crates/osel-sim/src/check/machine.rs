@@ -6,8 +6,8 @@ use std::sync::Arc;
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::record::{Record, RecordBody};
 use osel_core::engine::{
-    Disposition, Engine, EngineLine, EngineOptions, Input, LookWhy, Looked, Named, Output, ReadDifferences,
-    ReadEnd, ReadPage, ReadRun, RunId, Version,
+    Disposition, Engine, EngineLine, EngineOptions, Input, LookWhy, Looked, Named, OperatorOrder, Order,
+    Output, ReadDifferences, ReadEnd, ReadPage, ReadRun, RunId, Version,
 };
 use osel_core::event::{Digest, Kind, Object, RawMessage};
 use osel_core::exposure;
@@ -309,7 +309,11 @@ impl Machine {
             self.out.clear();
             match happens {
                 Happens::Said(report) => self.engine.handle(now, Input::Scan(report), &mut self.out),
-                Happens::CalledOff(id) => _ = self.engine.cancel_scan(now, "somebody", &id, &mut self.out),
+                Happens::CalledOff(id) => {
+                    let what = OperatorOrder::CancelScan { id };
+                    let order = Order { actor: "somebody".to_owned(), what };
+                    self.engine.handle(now, Input::Order(order), &mut self.out);
+                }
             }
             self.bench.watch(now, &self.engine, &self.out)?;
             self.seal(None, &mut came)?;

@@ -138,6 +138,7 @@ impl Recorder {
             seq => reader.record(seq)?.map_or(TrailHead::EMPTY.as_of, |record| record.as_of),
         };
         let chain = Chain::resume(TrailHead { seq: head.seq, hash: Hash(head.hash), as_of });
+        let now = as_of.max(Timestamp::EPOCH);
         let snapshot = reader.snapshot_at(head.seq)?;
         let cursors = reader.cursors()?;
         Ok(Self {
@@ -153,9 +154,9 @@ impl Recorder {
             salts: Salts::default(),
             heads: MessageHeads::default(),
             sealed: Sealed::empty(),
-            out: Output::default(),
+            out: Output { wake_at: engine.first_wake_at(now), ..Output::default() },
             // What was given out and has no outcome is given out again: actions are idempotent.
-            commands: engine.running_scans().map(|life| (0, life.clone())).collect(),
+            commands: engine.running_scans().map(|life| (0, resumed(life, options))).collect(),
             cancels: VecDeque::new(),
             looks: reading::Looks::default(),
             unnoted: orders::UnnotedReads::default(),
@@ -168,7 +169,7 @@ impl Recorder {
             keeps_daily: true,
             snapshot_wanted: false,
             snapshots_begun: 0,
-            now: as_of.max(Timestamp::EPOCH),
+            now,
         })
     }
 
@@ -413,6 +414,15 @@ impl Recorder {
         self.out.clear();
         self.engine.handle(now, input, &mut self.out);
     }
+}
+
+/// A command as it is given out again. One with an address that is never scanned by the options of this start is only ended: the engine
+/// does not know of them before its next input.
+fn resumed(life: &ScanLife, options: &EngineOptions) -> ScanLife {
+    let mut targets = life.command.targets.iter();
+    let is_forbidden =
+        options.scan.as_ref().is_some_and(|policy| targets.any(|of| policy.is_never(of.address)));
+    ScanLife { is_cancelled: life.is_cancelled || is_forbidden, ..life.clone() }
 }
 
 /// Takes what follows from records in these batches out of what waits in their order.

@@ -1,4 +1,5 @@
 //! What a conductor does, by scripts.
 
+mod random;
 mod script;
 mod stories;

@@ -26,7 +26,7 @@ impl Scripted for Conduct {
 }
 
 /// A command that lives an hour.
-fn life(id: &str) -> ScanLife {
+pub(super) fn life(id: &str) -> ScanLife {
     ScanLife::planned(ScanCommand {
         id: id.into(),
         seq: 1,

@@ -8,7 +8,7 @@ use super::text::{ADDRESSES_NAMED_MAX, first_of, ports_text};
 use super::wish::Unscanned;
 use crate::engine::record::RecordBody;
 use crate::engine::{Engine, Output, system_record};
-use crate::event::{self, Outcome};
+use crate::event::{self, Actor, Outcome};
 use crate::ids::Id;
 use crate::plan::{SCAN_PORTS_MAX, ScanPolicy, ScannerPolicy, Taken, WhyNot, Wish, WishKey};
 use crate::scan::{CommandId, ScanCommand, ScanEnd, ScanLife, ScanOutcome, ScanReason, ScanTarget};
@@ -19,6 +19,7 @@ impl Engine {
     /// Ends what takes too long, drops what waits too long, and gives out as many commands as are due and may run.
     pub(in crate::engine) fn launch_scans(&mut self, now: Timestamp, out: &mut Output) {
         self.expire_scans(now, out);
+        self.call_off_forbidden(now, out);
         self.drop_orphans(now, out);
         let Some(policy) = self.options.scan.take() else { return };
         for scanner in &policy.scanners {
@@ -27,8 +28,11 @@ impl Engine {
             while running < scanner.running_max.get() as usize {
                 let Some(queue) = self.scans.queues.get_mut(&scanner.name) else { break };
                 let Taken { wishes, forbidden } = queue.take(now, &policy, scanner, &mut self.scans.spent);
-                let told = forbidden.into_iter().map(|key| (key, 0));
-                self.tell_dropped(now, &scanner.name, WhyNot::Never, told, out);
+                for why in [WhyNot::Never, WhyNot::Project] {
+                    let of_it = forbidden.iter().filter(|(_, other)| *other == why);
+                    let told = of_it.map(|(key, _)| (key.clone(), 0));
+                    self.tell_dropped(now, &scanner.name, why, told, out);
+                }
                 if wishes.is_empty() {
                     break;
                 }
@@ -51,7 +55,27 @@ impl Engine {
             let next = may_run.then(|| queue.next_at(now, policy, &self.scans.spent)).flatten();
             next.into_iter().chain(queue.overdue_at(policy)).min()
         });
-        queues.chain(expiry).chain(self.orphans_at(now)).min()
+        let forbidden = self.forbidden().next().map(|_| now);
+        queues.chain(expiry).chain(self.orphans_at(now)).chain(forbidden).min()
+    }
+
+    /// The commands under way that have an address which is never scanned, since the policy became another one.
+    fn forbidden(&self) -> impl Iterator<Item = &CommandId> {
+        let policy = self.options.scan.as_ref().filter(|_| self.scans.is_policy_new);
+        let lives = policy.into_iter().flat_map(|policy| {
+            let is_never = |target: &ScanTarget| policy.is_never(target.address);
+            self.scans.running.values().filter(move |life| life.command.targets.iter().any(is_never))
+        });
+        lives.filter(|life| !life.is_cancelled).map(|life| &life.command.id)
+    }
+
+    /// Calls off what may not be scanned any more, however far it has come. What else is in the command is not scanned by it either.
+    fn call_off_forbidden(&mut self, now: Timestamp, out: &mut Output) {
+        let forbidden: Vec<CommandId> = self.forbidden().cloned().collect();
+        self.scans.is_policy_new = false;
+        for id in forbidden {
+            self.call_off(now, &id, "the policy: an address of it is never scanned", Actor::default(), out);
+        }
     }
 
     /// Something waits for a scanner that is not there any more: at once, if so.
@@ -104,15 +128,20 @@ impl Engine {
         out: &mut Output,
     ) {
         let mut regions: BTreeMap<Option<Arc<str>>, (u64, Unscanned)> = BTreeMap::new();
+        let mut places = BTreeSet::new();
         for (key, cause) in dropped {
-            let (first, unscanned) = regions.entry(key.region).or_insert((cause, Unscanned::default()));
+            let (first, unscanned) =
+                regions.entry(key.region.clone()).or_insert((cause, Unscanned::default()));
             *first = cause.min(*first);
+            places.insert((key.region, key.place.network_id.clone(), key.place.address));
             unscanned.add(Some(scanner), why, key.place);
         }
         for (region, (cause, unscanned)) in regions {
             let cause = (cause > 0).then_some(cause);
             self.tell_unscanned(now, cause, region.as_ref(), unscanned, out);
         }
+        let last = self.seq;
+        self.settle(now, Some(last), places, out);
     }
 
     fn expire_scans(&mut self, now: Timestamp, out: &mut Output) {

@@ -46,16 +46,35 @@ impl Engine {
 
     /// Has a command called off by order of `actor`; false when there is none of that id under way, or it is called off already. It is over
     /// when the scanner says so, or by its time.
-    pub fn cancel_scan(&mut self, now: Timestamp, actor: &str, id: &CommandId, out: &mut Output) -> bool {
+    pub(in crate::engine) fn cancel_scan(
+        &mut self,
+        now: Timestamp,
+        actor: &str,
+        id: &CommandId,
+        out: &mut Output,
+    ) -> bool {
+        let whose = Actor { user_name: Some(actor.into()), ..Actor::default() };
+        self.call_off(now, id, actor, whose, out)
+    }
+
+    /// The same, by order of somebody or of the policy, as `by` says it.
+    pub(super) fn call_off(
+        &mut self,
+        now: Timestamp,
+        id: &CommandId,
+        by: &str,
+        actor: Actor,
+        out: &mut Output,
+    ) -> bool {
         let Some(life) = self.scans.running.get_mut(id).filter(|life| !life.is_cancelled) else {
             return false;
         };
         life.is_cancelled = true;
         let life = life.clone();
-        let text = format!("scan {id} by {} is called off by {actor}", life.command.scanner);
+        let text = format!("scan {id} by {} is called off by {by}", life.command.scanner);
         let mut record = whole_record(now, &life, text);
         record.outcome = Outcome::Success;
-        record.actor = Actor { user_name: Some(actor.into()), ..Actor::default() };
+        record.actor = actor;
         self.record(record, out);
         out.lives.push(life);
         out.cancels.push(id.clone());

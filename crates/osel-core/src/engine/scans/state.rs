@@ -21,6 +21,8 @@ pub(in crate::engine) struct Scans {
     pub(super) deadlines: BTreeSet<(Timestamp, CommandId)>,
     pub(super) spent: Spent,
     pub(super) last: LastResults,
+    /// Whether what is under way was not held against the policy since that became another one.
+    pub(super) is_policy_new: bool,
 }
 
 /// One line of the state, for snapshots.
@@ -108,8 +110,9 @@ impl Scans {
         Some(life)
     }
 
-    /// Other options hold: nothing is set aside by the old ones.
+    /// Other options hold: nothing is set aside by the old ones, and what is under way may be forbidden.
     pub(in crate::engine) fn reconsider(&mut self) {
+        self.is_policy_new = true;
         self.queues.values_mut().for_each(Queue::reconsider);
     }
 }

@@ -19,7 +19,7 @@ use crate::trail::RecordKind;
 const TCP_22: (Transport, u16) = (Transport::Tcp, 22);
 const WEEK: u32 = 7 * 86_400;
 
-fn options() -> EngineOptions {
+pub(super) fn options() -> EngineOptions {
     EngineOptions {
         scan: Some(ScanPolicy {
             allowed_prefixes: vec!["10.0.0.0/8".parse().unwrap()],
@@ -32,14 +32,14 @@ fn options() -> EngineOptions {
 }
 
 /// One address with port 22 open to everybody, as told by two messages.
-struct Story {
-    listener: Listener,
+pub(super) struct Story {
+    pub(super) listener: Listener,
     /// Whether the engine is put back from its own lines before each input.
     restarts: bool,
 }
 
 impl Story {
-    fn begin(options: EngineOptions, restarts: bool) -> Self {
+    pub(super) fn begin(options: EngineOptions, restarts: bool) -> Self {
         let mut story = Self { listener: Listener::with(options), restarts };
         let port = json!({"port": {
             "id": "p", "network_id": "n", "security_groups": ["g"], "project_id": "shop",
@@ -61,7 +61,7 @@ impl Story {
         self.listener.hear(second, second, &format!("r{second}"), event_type, payload)
     }
 
-    fn rule(&mut self, second: i64) -> Vec<RecordBody> {
+    pub(super) fn rule(&mut self, second: i64) -> Vec<RecordBody> {
         let rule = json!({"security_group_rule": {
             "id": format!("rule{second}"), "security_group_id": "g", "direction": "ingress", "ethertype": "IPv4",
             "protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "remote_ip_prefix": "0.0.0.0/0",
@@ -69,16 +69,31 @@ impl Story {
         self.hear(second, "security_group_rule.create.end", &rule)
     }
 
-    fn unrule(&mut self, second: i64, made: i64) -> Vec<RecordBody> {
+    pub(super) fn unrule(&mut self, second: i64, made: i64) -> Vec<RecordBody> {
         let rule = json!({"security_group_rule_id": format!("rule{made}")});
         self.hear(second, "security_group_rule.delete.end", &rule)
     }
 
+    /// The port goes.
+    pub(super) fn unport(&mut self, second: i64) -> Vec<RecordBody> {
+        self.hear(second, "port.delete.end", &json!({"port_id": "p"}))
+    }
+
     /// Answers the last command: each port that it asks for is in that state.
-    fn answer(&mut self, second: i64, state: ProbeState) -> Vec<RecordBody> {
-        self.ready();
+    pub(super) fn answer(&mut self, second: i64, state: ProbeState) -> Vec<RecordBody> {
         let command = self.listener.commands.last().cloned().unwrap();
-        self.listener.handle(at(second), Input::Scan(result(&command, state)))
+        self.report(second, result(&command, state))
+    }
+
+    /// The last command fails.
+    pub(super) fn fail(&mut self, second: i64) -> Vec<RecordBody> {
+        let command = self.listener.commands.last().cloned().unwrap();
+        self.report(second, failed(&command))
+    }
+
+    fn report(&mut self, second: i64, report: ScanReport) -> Vec<RecordBody> {
+        self.ready();
+        self.listener.handle(at(second), Input::Scan(report))
     }
 
     fn order(&mut self, second: i64, what: OperatorOrder) -> Vec<RecordBody> {
@@ -86,12 +101,12 @@ impl Story {
         self.listener.handle(at(second), Input::Order(Order { actor: "alice".to_owned(), what }))
     }
 
-    fn tick(&mut self, second: i64) -> Vec<RecordBody> {
+    pub(super) fn tick(&mut self, second: i64) -> Vec<RecordBody> {
         self.ready();
         self.listener.handle(at(second), Input::Tick)
     }
 
-    fn options(&mut self, second: i64, options: EngineOptions) -> Vec<RecordBody> {
+    pub(super) fn options(&mut self, second: i64, options: EngineOptions) -> Vec<RecordBody> {
         self.ready();
         self.listener.handle(at(second), Input::Options(options))
     }
@@ -104,11 +119,11 @@ impl Story {
         out.wake_at.map(|wake| (wake.micros() - at(0).micros()) / 1_000_000)
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<Finding> {
         self.listener.engine.findings().cloned().collect()
     }
 
-    fn only(&self) -> Finding {
+    pub(super) fn only(&self) -> Finding {
         let [finding] = &self.findings()[..] else { panic!("{:?}", self.findings()) };
         finding.clone()
     }
@@ -129,8 +144,15 @@ fn result(command: &ScanCommand, state: ProbeState) -> ScanReport {
     ScanReport { id: command.id.clone(), step: ScanStep::Ended(outcome) }
 }
 
+/// That a scanner could not look.
+fn failed(command: &ScanCommand) -> ScanReport {
+    let end = ScanEnd::Failed("no route".to_owned());
+    let outcome = ScanOutcome { scanner: "test 1".to_owned(), end, hosts: Vec::new() };
+    ScanReport { id: command.id.clone(), step: ScanStep::Ended(outcome) }
+}
+
 /// The sentences of the records about findings.
-fn told(records: &[RecordBody]) -> Vec<&str> {
+pub(super) fn told(records: &[RecordBody]) -> Vec<&str> {
     let findings = records.iter().filter(|record| record.kind == RecordKind::Finding);
     findings.map(|record| record.detail["text"].as_str()).collect()
 }

@@ -105,9 +105,9 @@ fn a_batch_waits_for_its_window_and_the_next_for_the_end_of_the_first() {
     };
     let hosts = vec![host(1, ProbeState::Open), host(9, ProbeState::Open)];
     let outcome = ScanOutcome { scanner: "Qualys 10".to_owned(), end: ScanEnd::Finished, hosts };
-    let records = listener.ended(66, &command, outcome);
-    let told = records.iter().filter(|record| record.kind != RecordKind::Finding);
-    let told: Vec<_> = told.map(|record| record.detail["text"].as_str()).collect();
+    let mut records = listener.ended(66, &command, outcome);
+    records.retain(|record| record.kind != RecordKind::Finding);
+    let told: Vec<_> = records.iter().map(|record| record.detail["text"].as_str()).collect();
     assert_eq!(
         told,
         [
@@ -259,6 +259,51 @@ fn an_order_calls_a_command_off_once() {
     let records = listener.ended(5, &command, outcome);
     assert_eq!(records[0].detail["text"], "scan of 10.0.0.1 by nmap 7.93 was called off");
     assert_eq!(listener.lives.last().unwrap().state, ScanState::Cancelled);
+}
+
+#[test]
+fn what_was_under_way_was_scanned_though_it_had_come_to_be_never_scanned() {
+    let mut listener = listener(policy());
+    listener.ports(2);
+    let mut options = listener.options.clone();
+    let never = |policy: &mut ScanPolicy| policy.never_prefixes = vec!["10.0.0.2/32".parse().unwrap()];
+    options.scan.as_mut().map(never).unwrap();
+    listener.handle(at(3), Input::Options(options));
+    listener.restart();
+    assert_eq!(listener.wakes(3), Some(3));
+    let records = listener.tick(4);
+    let [record] = &records[..] else { panic!("{records:?}") };
+    let id = &listener.commands[1].id;
+    let text = format!("scan {id} by builtin is called off by the policy: an address of it is never scanned");
+    assert_eq!((&record.detail["text"], &listener.cancels), (&text, &vec![id.clone()]));
+    listener.restart();
+    assert!(listener.tick(5).is_empty() && listener.wakes(5) != Some(5), "once");
+}
+
+#[test]
+fn what_waits_is_dropped_when_its_project_comes_to_be_left_out() {
+    let mut listener = listener(ScanPolicy { scanners: vec![batching("q")], ..policy() });
+    listener.ports(2);
+    let mut options = listener.options.clone();
+    let projects = Projects::Except(vec![Id::new("project-p2")]);
+    options.scan.as_mut().map(|policy| policy.projects = projects).unwrap();
+    listener.handle(at(3), Input::Options(options));
+    let records = listener.tick(70);
+    let [refused] = refusals(&records)[..] else { panic!("{records:?}") };
+    assert_eq!(["unscanned", "why"].map(|key| refused.detail[key].as_str()), ["10.0.0.2", "project"]);
+    assert_eq!(addresses(&listener.commands[0]), ["10.0.0.1"]);
+}
+
+#[test]
+fn after_a_start_time_is_wanted_for_what_waits_but_not_while_calls_do() {
+    let mut listener = listener(ScanPolicy { scanners: vec![batching("q")], ..policy() });
+    listener.ports(1);
+    listener.tick(40);
+    listener.restart();
+    assert_eq!(listener.engine.first_wake_at(at(40)), Some(at(61)));
+    listener.asked(41, 41, "r1");
+    listener.restart();
+    assert_eq!(listener.engine.first_wake_at(at(42)), None, "the end may wait to be read");
 }
 
 #[test]
