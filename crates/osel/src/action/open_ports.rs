@@ -1,7 +1,8 @@
-//! naabu and masscan, the programs: both name open ports and nothing else. Neither has been tried here with the real program.
+//! naabu and masscan, the programs: both name open ports and nothing else. naabu has not been tried here with the real program.
 //!
 //! Of a port that was asked for and is not named by a run that came to its end, one knows that it does not answer, and not why: it is
-//! told as filtered, which is silence or a refusal.
+//! told as filtered, which is silence or a refusal. But an answer that names nothing is also what a run gives whose packets went nowhere
+//! (masscan 1.3.2 ends such a run with code 0), so that nothing is claimed of ports unless the same answer shows that somebody was reached.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,13 +12,15 @@ use osel_core::scan::{PortFound, ProbeState, Transport, Trouble};
 use serde::Deserialize;
 use serde_json::error::Category;
 
-use super::local::{Gathered, Group, LocalScan, groups, job, ports_text, run};
+use super::local::{Gathered, Group, LocalScan, groups, job, ports_text, run, told};
 use super::program::{Confined, Job, has_net_raw};
 use super::scanner::{Asked, ScanOrder, Seen};
 use crate::config::RatedConfig;
 
 /// What both take.
 const TCP_ONLY: &str = "it is asked for TCP alone";
+/// Why silence is not believed.
+const UNPROVEN: &str = "nothing was named, which is also what a run says that reached nobody";
 
 /// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +63,20 @@ struct MasscanPort {
     status: Option<String>,
 }
 
-type Open = BTreeSet<(IpAddr, u16)>;
+/// What one run names.
+#[derive(Debug, Default)]
+struct Named {
+    open: BTreeSet<(IpAddr, u16)>,
+    /// The addresses that it speaks of, also of those without open ports.
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl Named {
+    fn open(&mut self, address: IpAddr, port: u16) {
+        self.addresses.insert(address);
+        self.open.insert((address, port));
+    }
+}
 
 impl OpenPorts {
     /// One that is configured so, run by `confined`.
@@ -70,25 +86,44 @@ impl OpenPorts {
 
     async fn run_all(&self, order: &ScanOrder) -> Result<Seen, Trouble> {
         let mut gathered = Gathered::new(order);
+        let (mut has_success, mut trouble) = (false, None);
         for group in groups(&order.command) {
             if group.transport == Transport::Udp {
                 group.addresses.iter().for_each(|&address| gathered.missing(address, TCP_ONLY));
                 continue;
             }
-            let output = run(&self.confined, self.job(&group)).await?;
-            if let Some(why) = output.failure(&[]) {
-                return Err(Trouble::Unavailable(format!("{} {why}", self.name())));
+            match self.run(&group).await {
+                Ok((named, is_whole)) => {
+                    self.take(&mut gathered, &group, &named, is_whole);
+                    has_success = true;
+                }
+                Err(error) => {
+                    // The other family may be well.
+                    let Some(why) = told(&error) else { return Err(error) };
+                    group.addresses.iter().for_each(|&address| gathered.missing(address, why));
+                    trouble = Some(error);
+                }
             }
-            let (open, is_whole) = match self.which {
-                OpenPortsProgram::Naabu => (naabu(&output.stdout)?, true),
-                OpenPortsProgram::Masscan => masscan(&output.stdout)?,
-            };
-            take(&mut gathered, &group, &open, is_whole);
+        }
+        if let (Some(trouble), false) = (trouble, has_success) {
+            return Err(trouble);
         }
         Ok(Seen {
             scanner: self.name().to_owned(),
             hosts: gathered.finish(order, "it has no ports to be asked for"),
         })
+    }
+
+    /// What one run names, and whether that is all of it.
+    async fn run(&self, group: &Group) -> Result<(Named, bool), Trouble> {
+        let output = run(&self.confined, self.job(group)).await?;
+        if let Some(why) = output.failure(&[]) {
+            return Err(Trouble::Unavailable(format!("{} {why}", self.name())));
+        }
+        match self.which {
+            OpenPortsProgram::Naabu => Ok((naabu(&output.stdout)?, true)),
+            OpenPortsProgram::Masscan => masscan(&output.stdout),
+        }
     }
 
     fn name(&self) -> &'static str {
@@ -119,6 +154,30 @@ impl OpenPorts {
         let is_masscan = self.which == OpenPortsProgram::Masscan;
         Job { keeps_net_raw: is_masscan && has_net_raw(), ..job(&self.config.program, arguments, input) }
     }
+
+    fn take(&self, gathered: &mut Gathered, group: &Group, named: &Named, is_whole: bool) {
+        for &address in &group.addresses {
+            let is_proven = match self.which {
+                // It may leave out addresses that do not answer its first look.
+                OpenPortsProgram::Naabu => named.addresses.contains(&address),
+                // It sends to all of them alike.
+                OpenPortsProgram::Masscan => !named.addresses.is_empty(),
+            };
+            if !is_whole {
+                gathered.missing(address, "the answer was cut");
+            } else if !is_proven {
+                gathered.missing(address, UNPROVEN);
+            }
+            for &port in &group.ports {
+                let state = match named.open.contains(&(address, port)) {
+                    true => ProbeState::Open,
+                    false if is_whole && is_proven => ProbeState::Filtered,
+                    false => ProbeState::NotProbed,
+                };
+                gathered.port(address, PortFound::new(group.transport, port, state));
+            }
+        }
+    }
 }
 
 impl LocalScan for OpenPorts {
@@ -127,24 +186,25 @@ impl LocalScan for OpenPorts {
     }
 }
 
-fn naabu(answer: &[u8]) -> Result<Open, Trouble> {
+fn naabu(answer: &[u8]) -> Result<Named, Trouble> {
     let lines = answer.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    let mut open = Open::new();
+    let mut named = Named::default();
     for line in lines {
         let line: NaabuLine = serde_json::from_slice(line).map_err(|error| garbled("naabu", &error))?;
-        if line.port > 0 {
-            open.insert((line.ip, line.port));
+        match line.port {
+            0 => _ = named.addresses.insert(line.ip),
+            port => named.open(line.ip, port),
         }
     }
-    Ok(open)
+    Ok(named)
 }
 
 /// The open ports, and whether the list has its end: one that was cut is read as far as it goes.
-fn masscan(answer: &[u8]) -> Result<(Open, bool), Trouble> {
-    let mut open = Open::new();
+fn masscan(answer: &[u8]) -> Result<(Named, bool), Trouble> {
+    let mut named = Named::default();
     let Some(begin) = answer.iter().position(|byte| !byte.is_ascii_whitespace()) else {
         // Without any open port it writes nothing at all.
-        return Ok((open, true));
+        return Ok((named, true));
     };
     let mut rest = match answer[begin..].strip_prefix(b"[") {
         Some(rest) => rest,
@@ -154,8 +214,8 @@ fn masscan(answer: &[u8]) -> Result<(Open, bool), Trouble> {
         let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
         rest = &rest[rest.iter().take_while(|byte| is_between(byte)).count()..];
         match rest.first() {
-            None => return Ok((open, false)),
-            Some(b']') => return Ok((open, true)),
+            None => return Ok((named, false)),
+            Some(b']') => return Ok((named, true)),
             Some(_) => {}
         }
         let mut objects = serde_json::Deserializer::from_slice(rest).into_iter::<MasscanObject>();
@@ -165,10 +225,10 @@ fn masscan(answer: &[u8]) -> Result<(Open, bool), Trouble> {
                     .ports
                     .iter()
                     .filter(|port| port.proto == "tcp" && port.status.as_deref() == Some("open"));
-                open.extend(tcp.map(|port| (object.ip, port.port)));
+                tcp.for_each(|port| named.open(object.ip, port.port));
             }
             Some(Err(error)) if error.classify() != Category::Eof => return Err(garbled("masscan", &error)),
-            Some(Err(_)) | None => return Ok((open, false)),
+            Some(Err(_)) | None => return Ok((named, false)),
         }
         rest = &rest[objects.byte_offset()..];
     }
@@ -176,20 +236,4 @@ fn masscan(answer: &[u8]) -> Result<(Open, bool), Trouble> {
 
 fn garbled(name: &str, error: &serde_json::Error) -> Trouble {
     Trouble::Garbled(format!("{name}'s answer cannot be understood: {error}"))
-}
-
-fn take(gathered: &mut Gathered, group: &Group, open: &Open, is_whole: bool) {
-    for &address in &group.addresses {
-        if !is_whole {
-            gathered.missing(address, "the answer was cut");
-        }
-        for &port in &group.ports {
-            let state = match open.contains(&(address, port)) {
-                true => ProbeState::Open,
-                false if is_whole => ProbeState::Filtered,
-                false => ProbeState::NotProbed,
-            };
-            gathered.port(address, PortFound::new(group.transport, port, state));
-        }
-    }
 }

@@ -1,10 +1,19 @@
 //! The built-in scanner over a slow and lossy way, beside nmap: two network namespaces of the kernel's own, with real sockets in both.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::num::NonZeroU32;
+use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use osel::action::builtin::{Builtin, ScanRates};
+use osel::action::scanner::{ScanOrder, Scanner};
+use osel_core::scan::{HostResult, ProbeState};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::{Value, json};
+
+use crate::scanners::order;
 
 /// Hosts, each with the ports that it listens on.
 type Hosts = BTreeMap<String, BTreeSet<u16>>;
@@ -58,6 +67,21 @@ impl Testbed {
         let arguments = ["scan", "-o", "json", "--rate", "500", "--rate-per-host", "100", "-p", ports];
         let printed = self.output(env!("CARGO_BIN_EXE_osel"), &[&arguments[..], hosts].concat());
         printed.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// What the built-in scanner makes of an order, in the daemon's way and with its rates.
+    fn builtin(&self, order: &ScanOrder) -> Vec<HostResult> {
+        let number = |number| NonZeroU32::new(number).expect("it is not zero");
+        let rates = ScanRates { rate: number(500), rate_per_host: number(100), concurrency: number(1024) };
+        let namespace = File::open(format!("/run/netns/{}", self.namespace)).expect("a namespace");
+        let scan = || {
+            // Of this thread alone.
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(Builtin::new(rates, number(1)).fetch(order, "")).expect("a scan")
+        };
+        std::thread::scope(|scope| scope.spawn(scan).join()).expect("it does not panic").hosts
     }
 
     /// What nmap says is open.
@@ -143,4 +167,26 @@ fn what_a_firewall_drops_is_filtered_and_what_it_lets_through_is_found() {
     open.sort_unstable();
     assert_eq!(open, [25, 443]);
     assert_eq!(ports("filtered").len(), 40);
+}
+
+#[test]
+fn a_host_behind_a_proxy_answers_everywhere_and_its_neighbours_do_not() {
+    let ports: &[u16] = &[22, 80, 443];
+    let plan = json!({
+        "proxies": ["10.77.1.1"], "hosts": {"10.77.1.2": ports}, "silent": {"10.77.1.3": ports},
+        "loss_percent": 5, "delay_ms": [1, 20], "seed": 3,
+    });
+    let testbed = Testbed::start(&plan);
+    let hosts = testbed.builtin(&order(&[("10.77.1.1", ports), ("10.77.1.2", ports), ("10.77.1.3", ports)]));
+    let open = |host: &HostResult| host.ports.iter().filter(|found| found.state == ProbeState::Open).count();
+    let told: Vec<_> = hosts.iter().map(|host| (open(host), host.answers_everywhere)).collect();
+    assert_eq!(told, [(3, true), (3, false), (3, false)]);
+    assert!(hosts[0].states().values().all(|state| *state == ProbeState::NotProbed), "it proves nothing");
+}
+
+#[test]
+fn a_command_asks_a_silent_port_often_enough_for_a_bad_way() {
+    let testbed = Testbed::start(&json!({"late": {"10.77.1.1": [22]}}));
+    let hosts = testbed.builtin(&order(&[("10.77.1.1", &[22])]));
+    assert_eq!(hosts[0].ports[0].state, ProbeState::Open);
 }

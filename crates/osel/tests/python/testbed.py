@@ -1,11 +1,12 @@
 """Two network namespaces with a slow, lossy way between them, for a scanner in the one and hosts in the other.
 
-    testbed.py '{"hosts": {"10.77.1.1": [22, 80]}, "loss_percent": 5, "delay_ms": [1, 50], "proxies": [], "silent": {}, "seed": 1}'
+    testbed.py '{"hosts": {"10.77.1.1": [22, 80]}, "loss_percent": 5, "delay_ms": [1, 50], "proxies": [], "silent": {}, "late": {}, "seed": 1}'
 
 Needs root, `ip` and `nft`. The way is a pair of TUN devices whose packets are handed on by this process, each after a delay drawn
 between the bounds (in milliseconds, for one direction); loss is by nftables' `numgen`, on the hosts' side and in both directions. A
 host answers with a reset at ports that it does not listen on. `proxies` are addresses at which every port answers, as behind a SYN
-proxy; `silent` are addresses that let nothing but the ports of their list through, and drop the rest.
+proxy; `silent` are addresses that let nothing but the ports of their list through, and drop the rest; `late` are addresses that take
+the fourth request for a connection alone, of every four.
 
 Prints the name of the scanner's namespace once all is there, and ends, with everything that it made, when its standard input does.
 """
@@ -62,7 +63,7 @@ def listen(namespace, plan):
         if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
             os._exit(1)
     waiting = selectors.DefaultSelector()
-    places = [(host, port) for hosts in (plan["hosts"], plan["silent"]) for host in hosts for port in hosts[host]]
+    places = [(host, port) for hosts in (plan["hosts"], plan["silent"], plan["late"]) for host in hosts for port in hosts[host]]
     for place in places + [("0.0.0.0", CATCH_ALL)] * bool(plan["proxies"]):
         listener = socket.create_server(place, backlog=128)
         listener.setblocking(False)
@@ -85,6 +86,8 @@ def rules(plan):
         if plan["loss_percent"]:
             lines.append(f'oifname != "lo" numgen random mod 100 < {plan["loss_percent"]} drop')
         if hook == "input":
+            for host in plan["late"]:
+                lines.append(f"ip daddr {host} tcp flags & (syn | ack) == syn numgen inc mod 4 < 3 drop")
             for host, ports in plan["silent"].items():
                 open_ports = ", ".join(str(port) for port in ports)
                 if ports:
@@ -132,7 +135,7 @@ def relay(descriptors, plan):
 
 
 def main():
-    plan = {"hosts": {}, "proxies": [], "silent": {}, "loss_percent": 0, "delay_ms": [0, 0], "seed": 1}
+    plan = {"hosts": {}, "proxies": [], "silent": {}, "late": {}, "loss_percent": 0, "delay_ms": [0, 0], "seed": 1}
     plan |= json.loads(sys.argv[1])
     here, there = (f"osel-{side}-{os.getpid()}" for side in ("scanner", "hosts"))
     listening = []
@@ -143,7 +146,7 @@ def main():
         descriptors = [tun(f"ot{os.getpid()}{side}", name) for side, name in (("a", here), ("b", there))]
         run("ip", "-n", here, "address", "add", f"{SCANNER}/32", "dev", f"ot{os.getpid()}a")
         run("ip", "-n", here, "route", "add", "10.77.0.0/16", "dev", f"ot{os.getpid()}a")
-        for host in [*plan["hosts"], *plan["proxies"], *plan["silent"]]:
+        for host in [*plan["hosts"], *plan["proxies"], *plan["silent"], *plan["late"]]:
             run("ip", "-n", there, "address", "add", f"{host}/32", "dev", f"ot{os.getpid()}b")
         run("ip", "-n", there, "route", "add", f"{SCANNER}/32", "dev", f"ot{os.getpid()}b")
         run("ip", "netns", "exec", there, "nft", "-f", "-", stdin=rules(plan))

@@ -76,6 +76,7 @@ struct Found {
     rule_id: Option<String>,
     rule_index: Option<usize>,
     kind: Option<String>,
+    baseline_state: Option<String>,
     level: Option<String>,
     message: Message,
     #[serde(default)]
@@ -127,6 +128,10 @@ pub(super) fn read(
         for found in &run.results {
             // `pass`, `notApplicable`, `informational` and their like are no weaknesses; `fail` is what is meant by none.
             if !matches!(found.kind.as_deref(), None | Some("fail" | "open" | "review")) {
+                continue;
+            }
+            // An earlier run saw it and this one did not.
+            if found.baseline_state.as_deref() == Some("absent") {
                 continue;
             }
             let by_index = || found.rule_index.and_then(|index| run.tool.driver.rules.get(index));

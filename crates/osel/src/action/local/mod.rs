@@ -10,7 +10,7 @@ mod scanner;
 pub(in crate::action) use gathered::Gathered;
 pub(in crate::action) use groups::{Group, groups, ports_text};
 pub use scanner::{Local, LocalScan};
-pub(in crate::action) use scanner::{job, run};
+pub(in crate::action) use scanner::{job, run, told};
 
 /// The numbers of known vulnerabilities that a text names (`CVE-2024-6387`), sorted, at most [`CVES_MAX`].
 pub(in crate::action) fn cves(text: &str) -> Vec<String> {

@@ -63,3 +63,11 @@ pub(in crate::action) fn job(config: &ProgramConfig, arguments: Vec<String>, inp
 pub(in crate::action) async fn run(confined: &Confined, job: Job) -> Result<Output, Trouble> {
     confined.run(job).await.map_err(|error| Trouble::Unavailable(error.to_string()))
 }
+
+/// What a trouble with one run says of its addresses, if the other runs may still be worth something.
+pub(in crate::action) fn told(trouble: &Trouble) -> Option<&str> {
+    match trouble {
+        Trouble::Unavailable(why) | Trouble::Garbled(why) => Some(why),
+        _ => None,
+    }
+}

@@ -242,10 +242,13 @@ fn probe_state(word: &str) -> ProbeState {
 fn script(element: &Element, at: Option<(Transport, u16)>) -> Option<Vulnerability> {
     let id = element.get("id").filter(|_| element.name() == "script")?;
     let output = element.get("output").unwrap_or_default();
-    if output.contains("NOT VULNERABLE") {
+    // One script may look for several.
+    let denied = output.matches("NOT VULNERABLE").count();
+    let is_vulnerable = output.matches("VULNERABLE").count() > denied;
+    if denied > 0 && !is_vulnerable {
         return None;
     }
-    let severity = if output.contains("VULNERABLE") { Severity::High } else { Severity::Info };
+    let severity = if is_vulnerable { Severity::High } else { Severity::Info };
     Some(Vulnerability {
         id: format!("nmap:{}", cut(id, TEXT_CHARS_MAX)),
         title: cut(&format!("nmap's script {id}"), TEXT_CHARS_MAX),

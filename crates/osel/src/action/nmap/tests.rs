@@ -98,6 +98,9 @@ fn scripts_say_whether_something_is_wrong() {
     assert_eq!((sure.cves, sure.at), (vec!["CVE-2021-41773".to_owned()], Some((Transport::Tcp, 80))));
     assert!(!told("State: LIKELY VULNERABLE")[0].is_certain);
     assert!(told("State: NOT VULNERABLE").is_empty());
+    let several =
+        told("a&#xa; State: NOT VULNERABLE&#xa;b&#xa; State: VULNERABLE&#xa;c&#xa; State: NOT VULNERABLE");
+    assert_eq!(several[0].severity, Severity::High, "one of several");
     assert_eq!(told("Apache")[0].severity, Severity::Info);
 }
 

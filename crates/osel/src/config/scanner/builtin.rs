@@ -17,7 +17,7 @@ pub(super) const TYPE: Type = Type {
         batch_addresses_max: 1,
         // So many share the rate and the probes of `[scan]`.
         running_max: 8,
-        // A thousand silent ports at the default rate are ten seconds; the rest is waiting for others.
+        // A thousand silent ports, each asked four times at an eighth of the default rate, are a minute; the rest is waiting for others.
         life_seconds_max: 3600,
     },
 };

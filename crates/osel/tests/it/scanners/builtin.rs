@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use osel::action::builtin::{Builtin, ScanRates};
 use osel::action::scan::everywhere::DECOYS;
 use osel::action::scanner::Scanner;
-use osel_core::scan::{ProbeState, Transport, Trouble};
+use osel_core::scan::{Coverage, ProbeState, Transport, Trouble};
 
 use super::order;
 
@@ -47,6 +47,18 @@ async fn each_address_of_an_order_has_its_result_in_its_place() {
 async fn an_order_without_ports_is_refused_for_ever() {
     let answer = builtin().fetch(&order(&[("127.0.0.1", &[])]), "").await;
     assert!(matches!(answer, Err(Trouble::Refused { .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_never_left_this_machine_is_not_scanned_and_the_reason_is_told() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // A broadcast address takes no connections, and one target has nothing to be asked for.
+    let order = order(&[("255.255.255.255", &[80]), ("127.0.0.1", &[gone]), ("127.0.0.2", &[])]);
+    let seen = builtin().fetch(&order, "").await.unwrap();
+    let coverage: Vec<_> = seen.hosts.iter().map(|host| &host.coverage).collect();
+    assert!(matches!(coverage[0], Coverage::NotScanned(why) if !why.is_empty()), "{seen:?}");
+    assert_eq!(coverage[1], &Coverage::Whole);
+    assert!(matches!(coverage[2], Coverage::NotScanned(why) if why.contains("no ports")), "{seen:?}");
 }
 
 #[tokio::test]

@@ -16,17 +16,17 @@ use super::nmap::program;
 use super::{order, program::confined};
 
 /// A program that is a script.
-struct Script(PathBuf);
+pub(super) struct Script(PathBuf);
 
 impl Script {
-    fn new(name: &str, script: &str) -> Self {
+    pub(super) fn new(name: &str, script: &str) -> Self {
         let path = std::env::temp_dir().join(format!("osel-script-{name}-{}", std::process::id()));
         std::fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         Self(path)
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
@@ -145,6 +145,7 @@ async fn sarif_says_weaknesses_by_their_places() {
         "invocations":[{"executionSuccessful":true}],"results":[
         {"ruleId":"10038","level":"note","message":{"text":"no header"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"https://[2001:db8::2]:8443/x"}}}]},
         {"ruleId":"passed","kind":"pass","message":{"text":""}},
+        {"ruleId":"mended","baselineState":"absent","message":{"text":""},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"https://[2001:db8::2]/"}}}]},
         {"ruleId":"other","level":"error","message":{"text":"of the run"}}]}]}"#;
     let order = order(&[("192.0.2.1", &[80]), ("2001:db8::2", &[8443])]);
     let script = format!("cat <<'END'\n{log}\nEND");
@@ -221,36 +222,61 @@ async fn what_naabu_and_masscan_do_not_name_is_filtered() {
     let naabu = Script::new(
         "naabu",
         r#"[[ "$*" == "-json -silent -disable-update-check -port 22,80-81 -rate 50" ]] || exit 9
-        while read -r address; do echo "{\"ip\":\"$address\",\"timestamp\":\"x\",\"port\":80,\"protocol\":\"tcp\",\"tls\":false}"; done
+        read -r address; echo "{\"ip\":\"$address\",\"timestamp\":\"x\",\"port\":80,\"protocol\":\"tcp\",\"tls\":false}"
         echo '{"ip":"192.0.2.2","port":0,"protocol":""}'"#,
     );
-    let order = order(&[("192.0.2.1", &[22, 80, 81]), ("192.0.2.2", &[22, 80, 81])]);
+    let ports = &[22, 80, 81];
+    let order = order(&[("192.0.2.1", ports), ("192.0.2.2", ports), ("192.0.2.3", ports)]);
     let scanner = Local(OpenPorts::new(OpenPortsProgram::Naabu, rated(&naabu), confined()));
     let seen = scanner.fetch(&order, "").await.unwrap();
-    for host in &seen.hosts {
-        let wanted = [(22, ProbeState::Filtered), (80, ProbeState::Open), (81, ProbeState::Filtered)];
-        assert_eq!((states(host), &host.coverage), (wanted.to_vec(), &Coverage::Whole));
+    let all = |on_80| [(22, ProbeState::Filtered), (80, on_80), (81, ProbeState::Filtered)].to_vec();
+    for (host, on_80) in seen.hosts.iter().zip([ProbeState::Open, ProbeState::Filtered]) {
+        assert_eq!((states(host), &host.coverage), (all(on_80), &Coverage::Whole));
     }
+    // It may have left that one out.
+    assert!(matches!(seen.hosts[2].coverage, Coverage::NotScanned(_)), "{seen:?}");
 
     let record = r#"{ "ip": "192.0.2.1", "timestamp": "1700000000", "ports": [ {"port": 80, "proto": "tcp", "status": "open", "reason": "syn-ack", "ttl": 48} ] }"#;
     let banner = r#"{ "ip": "192.0.2.1", "ports": [ {"port": 22, "proto": "tcp", "service": {"name": "ssh", "banner": "x"}} ] }"#;
     for (answer, is_whole) in [
         (format!("[\n{record}\n,\n{banner}\n]"), true),
-        (String::new(), true),
         (format!("[\n{record}\n,\n"), false),
         (format!("[\n{record}\n,\n{{ \"ip\": \"192.0"), false),
     ] {
         let script = format!(
-            "[[ \"$*\" == \"192.0.2.1 192.0.2.2 -oJ - --ports 22,80-81 --rate 50\" ]] || exit 9\nprintf %s '{answer}'"
+            "[[ \"$*\" == \"192.0.2.1 192.0.2.2 192.0.2.3 -oJ - --ports 22,80-81 --rate 50\" ]] || exit 9\nprintf %s '{answer}'"
         );
         let masscan = Script::new("masscan", &script);
         let scanner = Local(OpenPorts::new(OpenPortsProgram::Masscan, rated(&masscan), confined()));
         let seen = scanner.fetch(&order, "").await.unwrap();
-        let open = if answer.is_empty() { ProbeState::Filtered } else { ProbeState::Open };
         let silent = if is_whole { ProbeState::Filtered } else { ProbeState::NotProbed };
-        assert_eq!(states(&seen.hosts[0]), [(22, silent), (80, open), (81, silent)], "{answer}");
+        assert_eq!(states(&seen.hosts[0]), [(22, silent), (80, ProbeState::Open), (81, silent)], "{answer}");
         assert_eq!(seen.hosts[0].coverage == Coverage::Whole, is_whole, "{answer}");
+        assert_eq!(states(&seen.hosts[1]), ports.map(|port| (port, silent)), "{answer}");
     }
+    // What the real one says, with code 0, where its packets go nowhere.
+    for answer in ["", "[\n]\n"] {
+        let silent = Script::new("masscan-silent", &format!("printf %s '{answer}'"));
+        let scanner = Local(OpenPorts::new(OpenPortsProgram::Masscan, rated(&silent), confined()));
+        let seen = scanner.fetch(&order, "").await.unwrap();
+        for host in &seen.hosts {
+            assert!(matches!(host.coverage, Coverage::NotScanned(_)), "nobody was reached: {seen:?}");
+            assert_eq!(states(host), ports.map(|port| (port, ProbeState::NotProbed)));
+        }
+    }
+    // One family may be away, and says nothing of the other.
+    let half = Script::new(
+        "masscan-half",
+        &format!("[[ $1 == *:* ]] && {{ echo no route >&2; exit 1; }}; printf %s '[ {record} ]'"),
+    );
+    let scanner = Local(OpenPorts::new(OpenPortsProgram::Masscan, rated(&half), confined()));
+    let both = super::order(&[("192.0.2.1", ports), ("2001:db8::1", ports)]);
+    let seen = scanner.fetch(&both, "").await.unwrap();
+    assert_eq!(seen.hosts[0].coverage, Coverage::Whole);
+    assert_eq!(
+        seen.hosts[1].coverage,
+        Coverage::NotScanned("masscan ended with code 1: no route".to_owned())
+    );
     let broken = Script::new("masscan-broken", "echo '[ { \"ip\": 7 } ]'");
     let scanner = Local(OpenPorts::new(OpenPortsProgram::Masscan, rated(&broken), confined()));
     assert!(matches!(scanner.fetch(&order, "").await, Err(Trouble::Garbled(_))));

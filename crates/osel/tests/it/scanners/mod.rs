@@ -17,7 +17,7 @@ use osel_core::scan::{Expected, ScanCommand, ScanReason, ScanTarget, Transport};
 use osel_core::time::Timestamp;
 
 /// An order to scan these ports of TCP, each expected to be exposed.
-pub(super) fn order(targets: &[(&str, &[u16])]) -> ScanOrder {
+pub(crate) fn order(targets: &[(&str, &[u16])]) -> ScanOrder {
     let target = |(address, ports): &(&str, &[u16])| ScanTarget {
         address: address.parse::<IpAddr>().unwrap(),
         network_id: None,

@@ -11,6 +11,7 @@ use osel::action::scanner::{ScanOrder, Scanner, Seen};
 use osel::config::{NmapConfig, ProgramConfig, Technique};
 use osel_core::scan::{Coverage, HostResult, PortFound, ProbeState, Transport, Trouble};
 
+use super::command::Script;
 use super::{order, program::confined};
 
 /// A program with room for whatever it does on loopback.
@@ -104,6 +105,31 @@ async fn without_privileges_udp_is_not_probed_and_said_so() {
         matches!(&seen.hosts[1].coverage, Coverage::NotScanned(why) if why.contains("CAP_NET_RAW")),
         "{seen:?}"
     );
+}
+
+#[tokio::test]
+async fn where_half_open_is_not_possible_nmap_connects_and_that_is_told() {
+    // As nmap ends in a unit of systemd that gives it the right and not the sockets.
+    let nmap = Script::new(
+        "nmap-half",
+        r#"case "$*" in *--privileged*) echo "cannot create AF_NETLINK socket" >&2; exit 1;; *) exec nmap "$@";; esac"#,
+    );
+    let (_open, open) = listener("127.0.0.37");
+    let mut order = order(&[("127.0.0.37", &[open]), ("127.0.0.38", &[open, 1])]);
+    order.command.targets[0].expected.insert((Transport::Udp, 53), true);
+    let config = NmapConfig { program: program(nmap.name()), ..config() };
+    let seen = scan(config.clone(), &order).await.unwrap();
+    let [first, second] = &seen.hosts[..] else { panic!("{seen:?}") };
+    assert_eq!(port(first, Transport::Tcp, open).state, ProbeState::Open);
+    assert!(matches!(first.coverage, Coverage::Partial(_)), "UDP was not probed: {seen:?}");
+    assert_eq!((second.ports.len(), &second.coverage), (2, &Coverage::Whole));
+    if has_net_raw() {
+        let why = "connecting, since half-open is not possible: nmap ended with code 1: cannot create AF_NETLINK socket";
+        assert!(seen.scanner.contains(why), "{}", seen.scanner);
+        // Who wants nothing else gets nothing else.
+        let trouble = scan(NmapConfig { technique: Technique::Syn, ..config }, &order).await.unwrap_err();
+        assert!(matches!(&trouble, Trouble::Unavailable(why) if why.contains("AF_NETLINK")), "{trouble:?}");
+    }
 }
 
 #[tokio::test]
