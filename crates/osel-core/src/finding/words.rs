@@ -244,15 +244,15 @@ impl Finding {
         (end.micros().saturating_sub(self.opened_at.micros()) / 1_000_000).max(0)
     }
 
-    /// Where it is, as a sentence has it: `192.0.2.1 tcp 22`.
+    /// Where it is, as a sentence has it: `10.0.0.5 tcp 22 (network n)`.
     pub fn place_text(&self) -> String {
         place_text(self.address, self.network_id.as_ref(), self.port)
     }
 }
 
-/// A place as a sentence has it: `10.0.0.5 (network n) tcp 22`.
+/// A place as a sentence has it: `10.0.0.5 tcp 22 (network n)`.
 pub fn place_text(address: IpAddr, network_id: Option<&Id>, port: Option<(Transport, u16)>) -> String {
     let network = network_id.map(|id| format!(" (network {id})")).unwrap_or_default();
     let port = port.map(|(transport, port)| format!(" {} {port}", transport.as_str())).unwrap_or_default();
-    format!("{address}{network}{port}")
+    format!("{address}{port}{network}")
 }

@@ -38,12 +38,12 @@ impl WhyNot {
     /// The same for people, after a colon.
     pub fn text(self) -> String {
         match self {
-            Self::Never => "the list of what is never scanned has them".to_owned(),
-            Self::Project => "the policy leaves their projects out".to_owned(),
+            Self::Never => "on the list of what is never scanned".to_owned(),
+            Self::Project => "the policy leaves the project out".to_owned(),
             Self::Full => format!("{PENDING_SCANS_MAX} others wait already"),
             Self::Udp => "the scanner does no UDP, and only ports of UDP are left out".to_owned(),
             Self::Ipv6 => "the scanner does no IPv6".to_owned(),
-            Self::Waited => "they waited longer than anything may".to_owned(),
+            Self::Waited => "the wait was longer than any may be".to_owned(),
             Self::Scanner => "the scanner is not configured any more".to_owned(),
         }
     }

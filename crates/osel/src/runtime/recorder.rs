@@ -396,7 +396,10 @@ impl Recorder {
 
     /// When a [`Self::tick`] is wanted.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        [self.out.wake_at, self.unnoted.note_at(&self.engine)].into_iter().flatten().min()
+        // Other options can have done at once what waits by the old ones, such as a scan in hours that are not quiet any more. A store
+        // that never had any waits for nothing.
+        let renewed = self.untold.as_ref().and(self.engine.told_options()).map(|_| self.now);
+        [renewed, self.out.wake_at, self.unnoted.note_at(&self.engine)].into_iter().flatten().min()
     }
 
     /// Writes the options down before the first input that is handled by them, unless the journal says the same already.

@@ -58,6 +58,7 @@ mod quarantine;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod renewed;
 mod retention;
 mod retention_race;
 #[cfg(test)]

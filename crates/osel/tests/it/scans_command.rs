@@ -32,6 +32,7 @@ fn the_life_of_a_scan_is_shown() {
         (&"builtin".into(), &"builtin".into(), &1.into())
     );
     assert_eq!((&scan["result"], &scan["ports"], &scan["open"]), (&"finished".into(), &1.into(), &1.into()));
+    assert_eq!(scan["incomplete"], 0);
     assert!(scan["planned_at"].is_string() && scan["ended_at"].is_string(), "{scan}");
 
     let shown = &listed(&osel, &["scans", "show", id])[0];
@@ -92,6 +93,11 @@ fn a_scan_is_called_off() {
     until("it is cancelled", LIMIT, || state(&osel, first) == "cancelled");
     let (code, _, said) = told(&osel, &["scans", "cancel", first]);
     assert!(code == 1 && said.contains("is over: cancelled"), "{said}");
+    // Nobody has seen a port there: that is not the same as none being open.
+    let cancelled = &listed(&osel, &["scans", "list", "--state", "cancelled"])[0];
+    assert!(cancelled["open"].is_null() && cancelled["incomplete"] == 1, "{cancelled}");
+    let (_, table, _) = told(&osel, &["scans", "list", "--state", "cancelled"]);
+    assert!(table.contains("nothing was scanned"), "{table}");
 
     assert!(osel.stop().success());
 }

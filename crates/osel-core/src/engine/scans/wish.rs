@@ -106,7 +106,11 @@ impl Engine {
                 Some(scanner) if has_several => format!(" by {scanner}"),
                 _ => String::new(),
             };
-            let text = format!("{} addresses are not scanned{by}: {}", places.len(), why.text());
+            let what = match places.len() {
+                1 => "1 address is".to_owned(),
+                count => format!("{count} addresses are"),
+            };
+            let text = format!("{what} not scanned{by}: {}", why.text());
             let mut record = system_record(now, now, RecordKind::Command, text);
             let named = places.iter().map(|place| place.address.to_string());
             record.detail.insert("unscanned".into(), first_of(named, UNSCANNED_NAMED_MAX));

@@ -164,7 +164,7 @@ fn a_finding_is_a_record_that_follows_from_the_scans_and_is_its_projects() {
     assert_eq!(
         told(&records),
         [
-            "high finding: exposed and answering: 10.0.0.5 (network n) tcp 22: admitted from 0.0.0.0/0; the scan found it open"
+            "high finding: exposed and answering: 10.0.0.5 tcp 22 (network n): admitted from 0.0.0.0/0; the scan found it open"
         ]
     );
     let scan = story.listener.engine.seq() - 1;
@@ -201,7 +201,7 @@ fn what_only_looks_odd_is_scanned_once_more_and_once_only() {
     assert_eq!(
         told(&story.answer(501, ProbeState::Closed)),
         [
-            "finding confirmed by test 1: exposed, not answering: 10.0.0.5 (network n) tcp 22: admitted from 0.0.0.0/0; the scan found it \
+            "finding confirmed by test 1: exposed, not answering: 10.0.0.5 tcp 22 (network n): admitted from 0.0.0.0/0; the scan found it \
           closed"
         ]
     );
@@ -218,9 +218,9 @@ fn a_closed_exposure_that_still_answers_is_looked_at_again_and_then_resolved() {
     assert_eq!(
         told(&records),
         [
-            "finding resolved by a change: exposed and answering: 10.0.0.5 (network n) tcp 22: no rule admits it any more, though it \
+            "finding resolved by a change: exposed and answering: 10.0.0.5 tcp 22 (network n): no rule admits it any more, though it \
              still answers",
-            "high finding: answering though not exposed: 10.0.0.5 (network n) tcp 22: a broken agent, a way around the filter, or a \
+            "high finding: answering though not exposed: 10.0.0.5 tcp 22 (network n): a broken agent, a way around the filter, or a \
              fault of the model, which has port p with security groups g, and nothing that is admitted there; the scan found it open",
         ]
     );
@@ -230,7 +230,7 @@ fn a_closed_exposure_that_still_answers_is_looked_at_again_and_then_resolved() {
     assert_eq!(
         told(&story.answer(501, ProbeState::Filtered)),
         [
-            "finding resolved by a scan: answering though not exposed: 10.0.0.5 (network n) tcp 22: it does not answer any more"
+            "finding resolved by a scan: answering though not exposed: 10.0.0.5 tcp 22 (network n): it does not answer any more"
         ]
     );
     assert!(story.findings().iter().all(Finding::is_resolved));
@@ -245,7 +245,7 @@ fn what_no_scan_will_show_is_resolved_by_the_model_without_proof() {
     assert_eq!(
         told(&records),
         [
-            "finding resolved without proof: exposed and answering: 10.0.0.5 (network n) tcp 22: no rule admits it any more, which no scan \
+            "finding resolved without proof: exposed and answering: 10.0.0.5 tcp 22 (network n): no rule admits it any more, which no scan \
           will prove"
         ]
     );
@@ -291,7 +291,7 @@ fn acknowledgements_are_ordered_with_a_reason_and_told() {
 
     let records = story.order(4, ack("bastion, see T-17", Some(100)));
     let text = format!(
-        "alice acknowledged a finding until {}: exposed and answering: 10.0.0.5 (network n) tcp 22: bastion, see T-17",
+        "alice acknowledged a finding until {}: exposed and answering: 10.0.0.5 tcp 22 (network n): bastion, see T-17",
         at(100)
     );
     assert_eq!(told(&records), [text]);
@@ -356,7 +356,7 @@ fn expected_exposure_is_told_when_it_is_not_expected_any_more() {
     assert_eq!(
         told(&records),
         [
-            "high finding that is not expected any more: exposed and answering: 10.0.0.5 (network n) tcp 22: admitted from 0.0.0.0/0; the \
+            "high finding that is not expected any more: exposed and answering: 10.0.0.5 tcp 22 (network n): admitted from 0.0.0.0/0; the \
           scan found it open"
         ]
     );
@@ -367,7 +367,7 @@ fn expected_exposure_is_told_when_it_is_not_expected_any_more() {
     let records = story.tick(1001);
     assert_eq!(
         told(&records),
-        ["finding is expected now: exposed and answering: 10.0.0.5 (network n) tcp 22: bastion"]
+        ["finding is expected now: exposed and answering: 10.0.0.5 tcp 22 (network n): bastion"]
     );
     story.options(1002, options());
     assert_eq!(told(&story.tick(1002)).len(), 1);

@@ -137,7 +137,7 @@ fn each_scanner_scans_what_it_can_and_the_rest_is_told() {
     let [refused] = refusals(&records)[..] else { panic!("{records:?}") };
     assert_eq!(
         refused.detail["text"],
-        "1 addresses are not scanned by q: the scanner does no UDP, and only ports of UDP are left out"
+        "1 address is not scanned by q: the scanner does no UDP, and only ports of UDP are left out"
     );
     let told = ["unscanned", "why", "scanner"].map(|key| refused.detail[key].as_str());
     assert_eq!((told, refused.cause), (["10.0.0.1", "udp", "q"], Some(2)));

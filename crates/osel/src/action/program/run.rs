@@ -80,11 +80,11 @@ impl Output {
             End::Exited(code) if code == 0 || accepted.contains(&code) => return None,
             End::Exited(code) => format!("ended with code {code}"),
             End::Signalled(signal) if signal == Signal::XCPU.as_raw() => {
-                "took more processor time than it may".to_owned()
+                "took more processor time than `timeout_seconds`".to_owned()
             }
             End::Signalled(signal) => format!("was ended by signal {signal}"),
-            End::Late => "took longer than it may".to_owned(),
-            End::Flooded => "wrote more than it may".to_owned(),
+            End::Late => "took longer than `timeout_seconds`".to_owned(),
+            End::Flooded => "wrote more than `output_mib`".to_owned(),
         };
         Some(if self.stderr.is_empty() { what } else { format!("{what}: {}", self.stderr) })
     }

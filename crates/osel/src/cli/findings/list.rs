@@ -79,6 +79,13 @@ enum FindingsFormat {
 }
 
 impl ListArgs {
+    /// Whether other findings may be open than what is listed, or all are asked for.
+    fn is_narrowed(&self) -> bool {
+        let has_words = !self.state.is_empty() || !self.kind.is_empty();
+        let has_place = self.project.is_some() || self.address.is_some();
+        has_words || has_place || self.severity.is_some() || self.all
+    }
+
     fn wants(&self, finding: &Finding, now: Timestamp) -> bool {
         let is =
             |wanted: &[String], word: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == word);
@@ -121,6 +128,7 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
         Ok(())
     })?;
     match args.output {
+        FindingsFormat::Table if kept.is_empty() && args.is_narrowed() => note("no finding matches"),
         FindingsFormat::Table if kept.is_empty() => note("no finding is open"),
         FindingsFormat::Table => {
             kept.sort_by(|a, b| (b.severity, a.opened_seq, &a.id).cmp(&(a.severity, b.opened_seq, &b.id)));

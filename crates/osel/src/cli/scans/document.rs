@@ -1,6 +1,6 @@
 //! A scan as it is shown: what was expected beside what was seen, per host and port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use osel_core::plan::ScanVerdict;
@@ -42,9 +42,11 @@ pub(super) struct ScanDocument<'a> {
     /// How many addresses and ports were asked for.
     pub(super) addresses: usize,
     pub(super) ports: usize,
-    /// How many ports answered, of all that were seen.
+    /// How many ports answered, of all that were seen; null where nothing was looked at.
     pub(super) open: Option<usize>,
     pub(super) vulnerabilities: Option<usize>,
+    /// How many of the addresses were looked at in part, or not at all; null until it is over.
+    pub(super) incomplete: Option<usize>,
 }
 
 impl<'a> From<&'a ScanLife> for ScanDocument<'a> {
@@ -53,6 +55,11 @@ impl<'a> From<&'a ScanLife> for ScanDocument<'a> {
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
         let planned = (command.planned_at > Timestamp::EPOCH).then_some(command.planned_at);
         let hosts = life.outcome.as_ref().map(|outcome| &outcome.hosts);
+        let was_seen = |host: &HostResult| !matches!(host.coverage, Coverage::NotScanned(_));
+        let seen = hosts.filter(|hosts| hosts.iter().any(was_seen));
+        let whole = hosts.into_iter().flatten().filter(|host| host.coverage == Coverage::Whole);
+        let whole: BTreeSet<IpAddr> = whole.map(|host| host.address).collect();
+        let is_incomplete = |target: &&ScanTarget| !whole.contains(&target.address);
         let is_open = |port: &&PortFound| port.state == ProbeState::Open;
         let end = life.outcome.as_ref().map(|outcome| &outcome.end);
         Self {
@@ -85,8 +92,9 @@ impl<'a> From<&'a ScanLife> for ScanDocument<'a> {
             scanned_by: life.outcome.as_ref().map(|outcome| outcome.scanner.as_str()),
             addresses: command.targets.len(),
             ports: command.targets.iter().map(|target| target.expected.len()).sum(),
-            open: hosts.map(|hosts| hosts.iter().flat_map(|host| &host.ports).filter(is_open).count()),
-            vulnerabilities: hosts.map(|hosts| hosts.iter().map(|host| host.vulnerabilities.len()).sum()),
+            open: seen.map(|hosts| hosts.iter().flat_map(|host| &host.ports).filter(is_open).count()),
+            vulnerabilities: seen.map(|hosts| hosts.iter().map(|host| host.vulnerabilities.len()).sum()),
+            incomplete: hosts.map(|_| command.targets.iter().filter(is_incomplete).count()),
         }
     }
 }

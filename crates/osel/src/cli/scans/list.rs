@@ -22,7 +22,7 @@ use crate::cli::span::{age, seconds_between};
 const MEASURED_ROWS: usize = 1000;
 /// The columns of comma-separated values. New ones come at the end.
 const CSV_HEAD: &str = "id,state,scanner,kind,reference,reason,planned_at,launched_at,running_at,ended_at,result,error,addresses,ports,\
-                        open,vulnerabilities";
+                        open,vulnerabilities,incomplete";
 
 /// Lists scans, the oldest first.
 #[derive(Debug, Args)]
@@ -126,14 +126,25 @@ fn cells(life: &ScanLife, document: &ScanDocument<'_>, now: Timestamp) -> Vec<St
     ]
 }
 
-/// What came of it, in a few words.
+/// What came of it, in a few words. What was not looked at is never told as closed.
 fn result_text(document: &ScanDocument<'_>) -> String {
-    match (document.error, document.open, document.vulnerabilities) {
-        (Some(why), ..) => why.to_owned(),
-        (None, Some(open), None | Some(0)) => format!("{open} open"),
-        (None, Some(open), Some(count)) => format!("{open} open, {count} vulnerabilities"),
-        (None, None, _) => String::new(),
+    if let Some(why) = document.error {
+        return why.to_owned();
     }
+    let mut text = match (document.open, document.result) {
+        (Some(open), _) => format!("{open} open"),
+        (None, Some(_)) => return "nothing was scanned".to_owned(),
+        (None, None) => return String::new(),
+    };
+    match document.vulnerabilities {
+        None | Some(0) => {}
+        Some(1) => text.push_str(", 1 vulnerability"),
+        Some(count) => text.push_str(&format!(", {count} vulnerabilities")),
+    }
+    if document.incomplete.is_some_and(|count| count > 0) {
+        text.push_str(", seen in part");
+    }
+    text
 }
 
 fn csv(document: &ScanDocument<'_>) -> String {
@@ -156,6 +167,7 @@ fn csv(document: &ScanDocument<'_>) -> String {
         document.ports.to_string(),
         number(document.open),
         number(document.vulnerabilities),
+        number(document.incomplete),
     ];
     cells.map(|cell| csv_cell(&cell)).join(",")
 }

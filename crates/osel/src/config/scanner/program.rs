@@ -1,6 +1,9 @@
 //! What all scanners that are programs of this machine have in common.
 
-use super::super::section::{Section, number, text};
+use std::path::Path;
+
+use super::super::section::{Section, number, quoted, text};
+use super::super::tree::Node;
 
 /// The longest that one run may take: a day.
 const TIMEOUT_SECONDS_MAX: i64 = 86_400;
@@ -36,7 +39,7 @@ pub(super) fn read(
     default: Option<&str>,
     memory_mib: i64,
 ) -> Option<ProgramConfig> {
-    let program = section.read("program", |node| text(node).map(str::to_owned));
+    let program = section.take("program").and_then(|node| name(section, &node));
     if program.is_none() && default.is_none() && !section.was_given("program") {
         section.missing("program", "name the program, such as \"/usr/local/bin/probe\"");
     }
@@ -50,6 +53,29 @@ pub(super) fn read(
     let output_mib = count("output_mib", 1..=OUTPUT_MIB_MAX, OUTPUT_MIB);
     let program = program.or_else(|| default.map(str::to_owned))?;
     Some(ProgramConfig { program, user, timeout_seconds, memory_mib, output_mib })
+}
+
+/// Which program it is. One that is not here is no problem: a configuration may be checked on another machine.
+fn name(section: &Section<'_>, node: &Node) -> Option<String> {
+    match text(node) {
+        Ok(name) => {
+            if name.starts_with('/') && !Path::new(name).exists() {
+                section.warning(
+                    &node.origin,
+                    "program",
+                    format!(
+                        "there is no `{}` on this machine: nothing is scanned by it until there is",
+                        quoted(name)
+                    ),
+                );
+            }
+            Some(name.to_owned())
+        }
+        Err(what) => {
+            section.problem(&node.origin, "program", what);
+            None
+        }
+    }
 }
 
 /// The keys of a type of scanner that is a program: those here, and its own.

@@ -68,7 +68,12 @@ fn programs_say_what_they_are_given() {
         ("OSEL_SCANNER__2__ARGUMENTS", "-a, -b"),
         ("OSEL_SCANNER__2__SUCCESS_CODES", "1,3"),
     ];
-    let (config, _) = good(&text, &variables);
+    let (config, warnings) = good(&text, &variables);
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(
+        warning.contains("OSEL_SCANNER__2__PROGRAM") && warning.contains("there is no `/p`"),
+        "{warning}"
+    );
     let ScannerKind::Command(by_variables) = &config.scanners[2].kind else {
         panic!("{:?}", config.scanners)
     };

@@ -149,7 +149,7 @@ async fn memory_time_and_output_have_ends() {
 
     let limits = Limits { cpu_seconds: 1, ..Limits::default() };
     let output = run(Job { limits, ..bash("while :; do :; done") }).await;
-    assert_eq!(output.failure(&[]).as_deref(), Some("took more processor time than it may"));
+    assert_eq!(output.failure(&[]).as_deref(), Some("took more processor time than `timeout_seconds`"));
 
     let limits = Limits { output_bytes: 100_000, ..Limits::default() };
     for script in ["yes", "yes >&2", "yes & yes >&2", "yes | head -c 100001"] {
