@@ -237,7 +237,7 @@ impl Service {
         });
         let apis = apis.collect();
         let stations = scans::stations(scanners, &store_id, &sender, tokio);
-        let ended = scans::last_ended(&stations, &mut *reader).map_err(RecordError::from)?;
+        let ended = scans::last_ended(&stations, clock(), &mut *reader).map_err(RecordError::from)?;
         let mut this = Self {
             recorder,
             taps,
