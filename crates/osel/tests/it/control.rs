@@ -44,7 +44,7 @@ fn a_daemon_answers_sense_and_outlives_nonsense() {
     assert!(order("{\"stop\":{}}").contains("unknown variant"));
     assert_eq!(
         order("{\"cancel_scan\":{\"id\":\"scan-1\"}}"),
-        "{\"no\":\"no scan `scan-1` waits or is under way\"}\n"
+        "{\"no\":\"no scan `scan-1` is under way that was not called off before\"}\n"
     );
     assert_eq!(order("{\"findings_read\":{\"seq\":0}}").trim(), "{\"done\":null}");
     // A person's name cannot be taken: it is no part of an order.
