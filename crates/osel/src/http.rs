@@ -197,8 +197,9 @@ impl Http {
         Self { answer_time: time.min(ANSWER_TIME_MAX), ..self }
     }
 
-    /// Sends a request; what is said and accepted is JSON unless `headers` say otherwise. A connection that was kept too long is replaced;
-    /// what was sent over a new one is not sent again.
+    /// Sends a request; what is said and accepted is JSON unless `headers` say otherwise. Only what changes nothing at the server, as a GET,
+    /// is sent over a connection that was kept, and once more over a new one where that breaks, as one does that was kept too long: anything
+    /// else may have been done before its answer was lost.
     ///
     /// # Errors
     /// When nobody answers, or not in time, or the server is not to be trusted.
@@ -237,7 +238,7 @@ impl Http {
             }
             request.body(Full::new(body.clone().unwrap_or_default()))
         };
-        let kept = self.idle.all().remove(&server);
+        let kept = if method.is_safe() { self.idle.all().remove(&server) } else { None };
         if let Some(mut kept) = kept
             && matches!(timeout(CONNECT_TIME, kept.ready()).await, Ok(Ok(())))
         {
@@ -405,7 +406,57 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+
     use super::*;
+
+    /// A server that answers the first request of each connection but a POST, and breaks at any other; with what it was asked, in order.
+    async fn breaking() -> (String, Arc<Mutex<Vec<String>>>, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&asked);
+        let served = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let told = Arc::clone(&told);
+                tokio::spawn(async move {
+                    for number in 0.. {
+                        let mut head = Vec::new();
+                        while !head.ends_with(b"\r\n\r\n") {
+                            let Ok(byte) = stream.read_u8().await else { return };
+                            head.push(byte);
+                        }
+                        let head = String::from_utf8(head).unwrap();
+                        let method = head.split(' ').next().unwrap().to_owned();
+                        told.lock().unwrap().push(method.clone());
+                        if number > 0 || method == "POST" {
+                            return;
+                        }
+                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+                    }
+                });
+            }
+        });
+        (url, asked, served)
+    }
+
+    #[tokio::test]
+    async fn only_what_changes_nothing_is_sent_again_when_a_kept_connection_breaks() {
+        let (url, asked, served) = breaking().await;
+        let mut http = Http::new(None);
+        for _ in 0..2 {
+            let answer = http.send(Method::GET, &url, &[], None).await.unwrap();
+            assert_eq!(answer.whole(10).await.unwrap(), b"{}");
+        }
+        // The second went over the connection of the first, which broke, and then over a new one, which is kept.
+        assert_eq!(*asked.lock().unwrap(), ["GET", "GET", "GET"]);
+        let lost = http.send(Method::POST, &url, &[], None).await;
+        assert!(matches!(lost, Err(HttpError::Broken(..))));
+        assert_eq!(asked.lock().unwrap().split_off(3), ["POST"]);
+        served.abort();
+    }
 
     #[test]
     fn urls_lead_to_servers_and_are_shown_without_a_login() {

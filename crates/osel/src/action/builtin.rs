@@ -8,7 +8,8 @@ use std::num::NonZeroU32;
 
 use osel_core::scan::{Coverage, HostResult, PortFound, ProbeState, RemoteState, Trouble};
 
-use super::scan::{NotProbed, PortSpec, PortState, ScanError, ScanPlan, everywhere, scan};
+use super::scan::everywhere::{self, Answered};
+use super::scan::{NotProbed, PortSpec, ScanError, ScanPlan, scan};
 use super::scanner::{Asked, Launched, ScanOrder, Scanner, Seen};
 
 /// Its name in what it saw.
@@ -88,22 +89,19 @@ impl Builtin {
 
     /// Asks the hosts with nearly all ports open at a few that nobody listens on.
     async fn suspect(&self, hosts: &mut BTreeMap<IpAddr, HostResult>) -> Result<(), Trouble> {
-        let suspects = hosts.iter().filter(|(_, host)| everywhere::is_suspicious(&host.ports));
-        let targets: Vec<_> = suspects.map(|(address, _)| (*address, everywhere::decoys())).collect();
-        if targets.is_empty() {
-            return Ok(());
-        }
-        let mut open: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        let plan = self.within_share(ScanPlan::new(targets));
-        let scanned = scan(&plan, |result| {
-            if result.state == Ok(PortState::Open) {
-                *open.entry(result.address).or_default() += 1;
+        let is_suspicious = |host: &HostResult| {
+            let mut answered = Answered::default();
+            for found in &host.ports {
+                answered.add(found.transport.into(), found.state == ProbeState::Open);
             }
-        });
-        scanned.await.map_err(|error| trouble(&error))?;
-        for (address, count) in open {
+            answered.is_suspicious()
+        };
+        let suspects: Vec<_> =
+            hosts.iter().filter(|(_, host)| is_suspicious(host)).map(|(address, _)| *address).collect();
+        let plan = self.within_share(ScanPlan::new(Vec::new()));
+        for address in everywhere::among(suspects, &plan).await.map_err(|error| trouble(&error))? {
             if let Some(host) = hosts.get_mut(&address) {
-                host.answers_everywhere = everywhere::is_everywhere(count);
+                host.answers_everywhere = true;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use osel_core::engine::EngineOptions;
 
 use super::StoreArg;
 use super::actor::user_name;
@@ -12,6 +13,7 @@ use crate::config::StoreConfig;
 use crate::runtime::Recorder;
 use crate::runtime::control::client::{self, ClientError};
 use crate::runtime::control::{Answer, Ask, Request};
+use crate::store::Journal;
 
 /// What became of an order.
 pub(super) enum Given {
@@ -57,7 +59,8 @@ impl Orders {
             Ok(Answer::No(why)) => Ok(Given::No(why)),
             Ok(Answer::Refused(why)) => Err(anyhow::anyhow!("the running osel refuses: {why}")),
             Err(error @ (ClientError::Absent(_) | ClientError::TooLong(_))) => {
-                self.own = Some(recorder(&self.store).with_context(|| error.to_string())?);
+                self.own =
+                    Some(self.store.existing_writer().and_then(recorder).with_context(|| error.to_string())?);
                 self.give(order)
             }
             Err(error) => Err(error.into()),
@@ -76,12 +79,12 @@ impl Orders {
     }
 }
 
-/// The store as its writer, going on by the options that its daemon had.
+/// Goes on with a store by the options that its daemon had: they are not a command's to change.
 ///
 /// # Errors
-/// When it cannot be written.
-pub(super) fn recorder(store: &StoreArg) -> anyhow::Result<Recorder> {
-    let mut recorder = Recorder::resume(store.existing_writer()?, &Default::default())?;
+/// When it cannot be read.
+pub(super) fn recorder(journal: Box<dyn Journal>) -> anyhow::Result<Recorder> {
+    let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
     if let Some(told) = recorder.engine().told_options().cloned() {
         recorder.set_options(told);
     }

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use osel_core::engine::{Disposition, EngineOptions};
+use osel_core::engine::Disposition;
 use serde_json::json;
 
 use super::StoreArg;
 use super::actor::user_name;
 use super::open::now;
+use super::order::recorder;
 use super::output::{OutputFormat, Table, json_line, note, stdout};
-use crate::runtime::Recorder;
 use crate::store::{QuarantineItem, QuarantineState, Reader};
 
 /// Messages that could not be read: each is kept once, with its bytes, its source and the reason.
@@ -142,7 +142,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let journal = args.store.existing_writer()?;
     let mut reader = journal.reader()?;
     let Some(items) = chosen(&mut *reader, args)? else { return Ok(ExitCode::from(1)) };
-    let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
+    let mut recorder = recorder(journal)?;
     let gone = reader.expiry()?.checkpoint.entry;
     let actor = user_name();
     let mut results = Vec::new();

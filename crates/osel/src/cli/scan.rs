@@ -9,6 +9,7 @@ mod report;
 mod targets;
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -20,10 +21,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::Notify;
 
-use self::report::{CSV_HEAD, Line, Rows};
+use self::report::{CSV_HEAD, Line, Rows, everywhere_remark};
 use self::targets::{TargetError, addresses};
 use super::config::ConfigArg;
-use super::output::{Failure, OutputFormat, json_line, progress, stdout};
+use super::output::{Failure, OutputFormat, json_line, note, progress, stdout};
+use crate::action::scan::everywhere::{self, Answered};
 use crate::action::scan::{PortResult, PortSpec, PortState, ScanPlan, ScanSummary, scan};
 
 /// Ports scanned unless told otherwise: what people leave open by mistake most, and OpenStack's own services.
@@ -42,7 +44,8 @@ const TICK: Duration = Duration::from_millis(120);
 
 /// Scans addresses now, and records nothing.
 ///
-/// Sends TCP connects, and datagrams to ports written as U:53, to exactly the addresses and ports given.
+/// Sends TCP connects, and datagrams to ports written as U:53, to exactly the addresses and ports given. A host that has nearly all of them
+/// open is asked at four more, which nobody listens on: if it answers there it is said that its open ports prove nothing.
 /// Without limits it is as fast as this machine permits: give --rate for networks that are not your own.
 #[derive(Clone, Debug, Args)]
 pub struct ScanArgs {
@@ -125,13 +128,14 @@ fn execute(args: &ScanArgs, out: &mut dyn Write, on_terminal: bool) -> anyhow::R
     };
     let started = Instant::now();
     let mut sink = Sink::new(args.output, out, on_terminal, args.ports.count() * hosts as u64)?;
-    let summary = sink.fill(&plan);
+    let filled = sink.fill(&plan);
     let (rows, out) = sink.finish()?;
-    let summary = summary?;
+    let (summary, everywhere) = filled?;
     if let Some(rows) = rows {
         rows.print(out, &summary, hosts, started.elapsed())?;
     }
     out.flush()?;
+    everywhere.into_iter().map(everywhere_remark).for_each(note);
     anyhow::ensure!(summary.probed() > 0, "nothing could be probed");
     Ok(())
 }
@@ -145,6 +149,8 @@ struct Sink<'out> {
     flushed: Instant,
     bar: ProgressBar,
     open: u64,
+    /// Of each host, whether it answers at all that it was asked.
+    answered: BTreeMap<IpAddr, Answered>,
     written: io::Result<()>,
 }
 
@@ -163,12 +169,21 @@ impl<'out> Sink<'out> {
             OutputFormat::Json | OutputFormat::Csv if on_terminal => ProgressBar::hidden(),
             _ => progress_bar(ports),
         };
-        let rows = Rows::default();
-        Ok(Self { format, rows, out, on_terminal, flushed: Instant::now(), bar, open: 0, written: Ok(()) })
+        Ok(Self {
+            format,
+            rows: Rows::default(),
+            out,
+            on_terminal,
+            flushed: Instant::now(),
+            bar,
+            open: 0,
+            answered: BTreeMap::new(),
+            written: Ok(()),
+        })
     }
 
-    /// Runs the scan to its end, or until nothing more can be written.
-    fn fill(&mut self, plan: &ScanPlan) -> anyhow::Result<ScanSummary> {
+    /// Runs the scan to its end, or until nothing more can be written; also which hosts answer everywhere.
+    fn fill(&mut self, plan: &ScanPlan) -> anyhow::Result<(ScanSummary, BTreeSet<IpAddr>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("cannot start the scanner")?;
         let cannot_write = Notify::new();
@@ -182,14 +197,26 @@ impl<'out> Sink<'out> {
         };
         runtime.block_on(async {
             tokio::select! {
-                outcome = scan(plan, on_result) => Ok(outcome?),
-                () = cannot_write.notified() => Ok(ScanSummary::default()),
+                ended = async {
+                    let summary = scan(plan, on_result).await?;
+                    let suspects = sink.borrow().suspects();
+                    Ok((summary, everywhere::among(suspects, plan).await?))
+                } => ended,
+                () = cannot_write.notified() => Ok(Default::default()),
             }
         })
     }
 
+    /// The hosts with nearly all ports open.
+    fn suspects(&self) -> Vec<IpAddr> {
+        let suspicious = self.answered.iter().filter(|(_, answered)| answered.is_suspicious());
+        suspicious.map(|(address, _)| *address).collect()
+    }
+
     fn take(&mut self, result: &PortResult) {
         self.bar.inc(1);
+        let answered = self.answered.entry(result.address).or_default();
+        answered.add(result.protocol, result.state == Ok(PortState::Open));
         if result.state == Ok(PortState::Open) {
             self.open += 1;
             self.bar.set_message(format!("{} open", self.open));

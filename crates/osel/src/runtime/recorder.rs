@@ -293,7 +293,7 @@ impl Recorder {
         self.tell_options(now);
         self.entry += 1;
         self.handle(now, Input::Tick);
-        if self.out.records.is_empty() && self.out.findings.is_empty() {
+        if !self.has_effect() {
             // Only a tick that had an effect is kept.
             self.entry -= 1;
             return Ok(());
@@ -369,7 +369,7 @@ impl Recorder {
         self.snapshot_wanted = true;
     }
 
-    /// Takes what has become of a command to a scanner.
+    /// Takes what has become of a command to a scanner. What is said twice, as after a crash, or of a command that is over leaves no trace.
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
@@ -378,6 +378,10 @@ impl Recorder {
         let body = serde_json::to_vec(&report).unwrap_or_default();
         self.entry += 1;
         self.handle(now, Input::Scan(report));
+        if !self.has_effect() {
+            self.entry -= 1;
+            return Ok(());
+        }
         self.seal()?;
         self.push_entry(now, EntryKind::OUTCOME, Arc::default(), Vec::new(), body);
         self.commit_if_full()
@@ -410,6 +414,12 @@ impl Recorder {
             self.handle(now, Input::Options(options));
             self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
         }
+    }
+
+    /// Whether what was handled last has told or changed anything that is kept.
+    fn has_effect(&self) -> bool {
+        let Output { records, findings, lives, .. } = &self.out;
+        !(records.is_empty() && findings.is_empty() && lives.is_empty())
     }
 
     fn handle(&mut self, now: Timestamp, input: Input<'_>) {

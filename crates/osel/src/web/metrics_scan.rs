@@ -1,14 +1,15 @@
-//! What metrics say of scanners and scans. What each means stands in docs/operations.md.
+//! What metrics say of scanners, scans and findings. What each means stands in docs/operations.md.
 
 use std::fmt;
 
-use osel_core::scan::ScanState;
+use osel_core::finding::FindingKind;
+use osel_core::scan::{ScanState, Severity};
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use super::metrics::flag;
-use crate::runtime::service::{ScannerStatus, ServiceStatus};
+use crate::runtime::service::{FindingsStatus, Phase, ScannerStatus, ServiceStatus};
 
 /// The states that are counted.
 const STATES: [ScanState; 5] =
@@ -43,7 +44,28 @@ pub(super) fn encode(out: &mut DescriptorEncoder<'_>, status: &ServiceStatus) ->
             .encode_family(&[label(scanner)])?
             .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
     }
-    Ok(())
+    // Before there is a loop nothing is known of them.
+    match status.phase {
+        Phase::Running | Phase::Stopping => findings(out, &status.findings),
+        Phase::Starting | Phase::StandingBy => Ok(()),
+    }
+}
+
+/// All kinds and severities, also those that none has: what falls to none is to be seen.
+fn findings(out: &mut DescriptorEncoder<'_>, status: &FindingsStatus) -> Result<(), fmt::Error> {
+    let help = "Findings that are neither resolved nor acknowledged nor expected.";
+    let mut family = out.encode_descriptor("findings_open", help, None, MetricType::Gauge)?;
+    for kind in FindingKind::ALL {
+        for severity in Severity::ALL {
+            let count = status.open.get(&(kind, severity)).copied().unwrap_or(0);
+            let labels = [("kind", kind.as_str()), ("severity", severity.as_str())];
+            family.encode_family(&labels)?.encode_gauge(&count)?;
+        }
+    }
+    let help = "For how long findings wait that nobody has read.";
+    let unread = status.unread.map_or(0.0, |(_, time)| time.as_secs_f64());
+    out.encode_descriptor("findings_unread", help, Some(&Unit::Seconds), MetricType::Gauge)?
+        .encode_gauge(&unread)
 }
 
 fn gauges(

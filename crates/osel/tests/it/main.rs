@@ -11,6 +11,8 @@ mod clouds;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod conducted;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod control;
@@ -44,6 +46,7 @@ mod kill;
 mod notify;
 #[cfg(test)]
 mod openstack;
+#[cfg(test)]
 mod openstack_odd;
 #[cfg(test)]
 mod order;
@@ -60,6 +63,7 @@ mod reads;
 #[cfg(test)]
 mod renewed;
 mod retention;
+#[cfg(test)]
 mod retention_race;
 #[cfg(test)]
 mod scan;
@@ -75,6 +79,7 @@ mod second_opinion;
 mod store;
 #[cfg(test)]
 mod tamper;
+#[cfg(test)]
 mod testbed;
 #[cfg(test)]
 mod trail;

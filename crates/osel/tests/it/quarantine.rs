@@ -1,6 +1,7 @@
 //! Messages in quarantine: held, shown, replayed by order once they can be read.
 
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use osel::runtime::{Recorder, state};
@@ -23,9 +24,13 @@ struct Held {
 
 /// Records the first messages of a recording, some of them with the verdict of a decoder that did not understand them.
 fn record(store: &Path, name: &str, what: &Held) {
+    record_by(store, name, what, &EngineOptions::default());
+}
+
+fn record_by(store: &Path, name: &str, what: &Held, options: &EngineOptions) {
     let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
     let journal = Store::create(store, &new).unwrap();
-    let mut recorder = Recorder::resume(Box::new(journal), &EngineOptions::default()).unwrap();
+    let mut recorder = Recorder::resume(Box::new(journal), options).unwrap();
     let mut recording = Recording::open(Path::new(&recording(name)), None).unwrap();
     for number in 0..what.messages {
         let message = recording.next_message().unwrap().unwrap().message;
@@ -111,6 +116,19 @@ fn what_can_be_read_by_now_gets_its_record_and_the_same_rows_as_ever() {
     assert_eq!(again.status.code(), Some(1));
     let shown = json_lines(&["quarantine", "show", "--store", &store, "-o", "json", &id]).remove(0);
     assert_eq!(shown["state"], "replayed");
+}
+
+#[test]
+fn a_replay_leaves_the_options_of_the_daemon_as_they_are() {
+    let (name, place) = ("dev-race", Place::new("held-options"));
+    let store = place.path("store");
+    let options = EngineOptions { unread_alarm_seconds: NonZeroU32::new(4711), ..EngineOptions::default() };
+    record_by(Path::new(&store), name, &Held { held: vec![3], messages: 10 }, &options);
+    let results = json_lines(&["quarantine", "replay", "--store", &store, "--all", "-o", "json"]);
+    assert_eq!((results.len(), &results[0]["result"]), (1, &json!("recorded")));
+    let mut reader = Store::open_reader(Path::new(&store)).unwrap();
+    let engine = state::resume(&mut reader, &EngineOptions::default()).unwrap();
+    assert_eq!(engine.told_options(), Some(&options));
 }
 
 /// A replay is an input like any other: a restart folds it to the same state, byte for byte.

@@ -23,9 +23,6 @@ use crate::store::Reader;
 
 /// The states, as they are given and shown.
 const STATES: [FindingState; 3] = [FindingState::Open, FindingState::Confirmed, FindingState::Resolved];
-/// How serious findings are, the least first.
-const SEVERITIES: [Severity; 5] =
-    [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 /// The columns of comma-separated values. New ones come at the end.
 const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,project_id,network_id,title,vulnerability,cves,cvss,\
                         evidence,scanner,opened_at,seen_at,resolved_at,resolved_by,reopened,acknowledged_by,acknowledged_reason,\
@@ -45,7 +42,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(FindingKind::ALL.map(FindingKind::as_str)))]
     kind: Vec<String>,
     /// Only those that are at least so serious.
-    #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(SEVERITIES.map(Severity::as_str)))]
+    #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(Severity::ALL.map(Severity::as_str)))]
     severity: Option<String>,
     /// Only those of this project, by its id.
     #[arg(long, value_name = "ID")]
@@ -91,7 +88,7 @@ impl ListArgs {
             |wanted: &[String], word: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == word);
         let is_settled = finding.acknowledged(now).is_some() || finding.expected.is_some();
         let is_hidden = !self.all && (is_settled || (self.state.is_empty() && finding.is_resolved()));
-        let severity = |word: &str| SEVERITIES.into_iter().find(|severity| severity.as_str() == word);
+        let severity = |word: &str| Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
         !is_hidden
             && is(&self.state, finding.state.as_str())
             && is(&self.kind, finding.kind.as_str())

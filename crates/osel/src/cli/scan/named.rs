@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::ScanArgs;
 use super::follow::{Followed, Pace, follow};
+use super::report::everywhere_remark;
 use crate::action::build::build;
 use crate::action::builtin::ScanRates;
 use crate::action::scan::Protocol;
@@ -267,9 +268,7 @@ fn remarks(followed: &Followed) -> Vec<String> {
             Coverage::NotScanned(why) => remarks.push(format!("{address}: not scanned: {why}")),
         }
         if host.answers_everywhere {
-            remarks.push(format!(
-                "{address}: answers at ports that nobody listens on: an open port proves nothing"
-            ));
+            remarks.push(everywhere_remark(address));
         }
     }
     remarks.iter().map(|remark| plain(remark)).collect()

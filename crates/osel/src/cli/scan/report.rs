@@ -17,6 +17,11 @@ const MAX_LISTED: usize = 20;
 /// The columns of a [`Line`] as comma-separated values; none of them ever holds a comma or a quote.
 pub(super) const CSV_HEAD: &str = "address,protocol,port,state,error";
 
+/// What people are told of a host that answers everywhere.
+pub(super) fn everywhere_remark(address: IpAddr) -> String {
+    format!("{address}: answers at ports that nobody listens on: an open port proves nothing")
+}
+
 /// One port. One that was not probed has the state null and an `error`.
 #[derive(Serialize)]
 pub(super) struct Line {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use osel_core::engine::{BudgetState, EngineOptions, Retention};
+use osel_core::engine::{BudgetState, Retention};
 use osel_core::time::Timestamp;
 use osel_core::trail::PartClass;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cli::StoreArg;
 use crate::cli::config::{ConfigArg, variable};
 use crate::cli::open::now;
+use crate::cli::order::recorder;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, progress, stdout};
 use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE};
 use crate::runtime::Recorder;
@@ -87,9 +88,7 @@ pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
     // A writer makes the store where there is none: this command has nothing to do in a new one.
     let journal = store.existing_writer()?;
     let mut reader = journal.reader()?;
-    let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
-    // What the daemon goes by is not this command's to change.
-    recorder.set_options(recorder.engine().told_options().cloned().unwrap_or_default());
+    let mut recorder = recorder(journal)?;
     let mut kept = look(&mut *reader, &policy, now)?;
     let mut decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
     if decision.wants_snapshot {

@@ -5,6 +5,7 @@
 //! the next thing to happen, or for the next deadline.
 
 mod apis;
+mod finding_status;
 mod keeper;
 mod kind;
 mod log;
@@ -33,6 +34,7 @@ use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
+pub use self::finding_status::FindingsStatus;
 use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
 use self::orders::Orders;
@@ -235,7 +237,7 @@ impl Service {
         });
         let apis = apis.collect();
         let stations = scans::stations(scanners, &store_id, &sender, tokio);
-        let ended = scans::last_ended(&stations, &mut *reader).map_err(RecordError::from)?;
+        let ended = scans::last_ended(&stations, clock(), &mut *reader).map_err(RecordError::from)?;
         let mut this = Self {
             recorder,
             taps,
@@ -310,6 +312,7 @@ impl Service {
     }
 
     fn tell(&mut self) {
+        let now = self.now();
         let Self { monitor, recorder, taps, apis, stations, store_trouble, commits, is_stopping, .. } = self;
         monitor.tell(|| ServiceStatus {
             phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
@@ -321,6 +324,7 @@ impl Service {
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
             apis: apis.iter().map(Surveyor::status).collect(),
             scanners: stations.iter().map(Station::status).collect(),
+            findings: FindingsStatus::of(recorder.engine(), now),
             drift: drift(recorder.engine()),
         });
     }

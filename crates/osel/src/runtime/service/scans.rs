@@ -18,6 +18,8 @@ use crate::store::{JournalError, Reader};
 const STORE_ID_CHARS: usize = 12;
 /// How many of a scanner's last commands that are over are removed from it once more after a start: as many may have ended without.
 const CLEANED_AT_START: usize = 16;
+/// How far back those are looked for: twice the longest that a scan elsewhere takes unless its life is set otherwise, in seconds.
+const CLEANED_SECONDS: i64 = 2 * 86_400;
 
 /// Has a scanner renewed: its name and the most scans at one time.
 pub type ScannerRenewal = (Arc<str>, usize);
@@ -45,6 +47,7 @@ pub(super) fn stations(
 /// The last commands of scanners elsewhere that are over: a process that was killed may have left something there.
 pub(super) fn last_ended(
     stations: &[Station],
+    now: Timestamp,
     reader: &mut dyn Reader,
 ) -> Result<Vec<ScanLife>, JournalError> {
     let mut last: BTreeMap<Arc<str>, VecDeque<ScanLife>> = BTreeMap::new();
@@ -54,7 +57,8 @@ pub(super) fn last_ended(
     if last.is_empty() {
         return Ok(Vec::new());
     }
-    reader.commands(None, &mut |row| {
+    let from = reader.seq_at(now.plus_seconds(-CLEANED_SECONDS))?;
+    reader.commands_from(from, &mut |row| {
         let life = read_life(row.seq, &row.body).filter(|life| life.state.is_over());
         if let Some(life) = life
             && let Some(of_scanner) = last.get_mut(&life.command.scanner)

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::super::recorder::{RecordError, Recorder};
+use super::log::cut;
 use super::scan_log as log;
 use super::scan_status::{ScanTimes, ScannerStatus};
 use crate::action::scanner::{Launched, ScanOrder, Scanner, Seen};
@@ -145,7 +146,7 @@ impl Station {
             trouble: self
                 .conduct
                 .trouble()
-                .map(|ongoing| (ongoing.since, format!("{}: {}", ongoing.why, self.conduct.words()))),
+                .map(|ongoing| (ongoing.since, format!("{}: {}", ongoing.why, cut(self.conduct.words())))),
             waiting: self.conduct.waiting(),
             running: self.conduct.running(),
             ended: self.ended.clone(),

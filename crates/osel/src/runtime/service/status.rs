@@ -13,6 +13,7 @@ use osel_core::intake::Intake;
 use osel_core::time::Timestamp;
 use tokio::sync::watch;
 
+use super::finding_status::FindingsStatus;
 use super::kind::SourceKind;
 use super::scan_status::ScannerStatus;
 use super::survey_status::ApiStatus;
@@ -45,6 +46,8 @@ pub struct ServiceStatus {
     pub apis: Vec<ApiStatus>,
     /// Who scans, in the order of the configuration.
     pub scanners: Vec<ScannerStatus>,
+    /// What they have found, as far as it is open.
+    pub findings: FindingsStatus,
     /// How many differences reads have shown, by region and kind, over all starts.
     pub drift: Vec<(Option<Arc<str>>, Kind, u64)>,
 }
@@ -137,6 +140,7 @@ impl ServiceStatus {
             sources: Vec::new(),
             apis: Vec::new(),
             scanners: Vec::new(),
+            findings: FindingsStatus::default(),
             drift: Vec::new(),
         }
     }
@@ -167,6 +171,14 @@ impl ServiceStatus {
                 let of = region.as_ref().map(|region| format!(" of `{region}`")).unwrap_or_default();
                 let _ = write!(line, "; API{of} since {since}: {trouble}");
             }
+        }
+        for ScannerStatus { name, trouble, .. } in &self.scanners {
+            if let Some((since, trouble)) = trouble {
+                let _ = write!(line, "; scanner `{name}` since {since}: {trouble}");
+            }
+        }
+        if let Some((since, _)) = self.findings.unread.filter(|_| self.findings.is_alarmed) {
+            let _ = write!(line, "; nobody has read findings since {since}");
         }
         // A new line would begin a new word to the service manager.
         line.replace(char::is_control, " ")
@@ -371,5 +383,15 @@ mod tests {
             "0 of 0 sources connected; API of `one` since 1970-01-01T00:00:00.000000Z: unreachable; API since \
              1970-01-01T00:00:00.000000Z: unreachable"
         );
+        let unread = |is_alarmed| {
+            let unread = Some((Timestamp::EPOCH, Duration::from_hours(1)));
+            let findings = FindingsStatus { unread, is_alarmed, ..FindingsStatus::default() };
+            ServiceStatus { phase: Phase::Running, findings, ..ServiceStatus::starting() }.line()
+        };
+        assert_eq!(
+            unread(true),
+            "0 of 0 sources connected; nobody has read findings since 1970-01-01T00:00:00.000000Z"
+        );
+        assert_eq!(unread(false), "0 of 0 sources connected");
     }
 }
