@@ -167,7 +167,7 @@ impl World {
         let taken = || Taken { reference: format!("r-{id}"), left_out: Vec::new() };
         match call {
             Call::Find => {
-                let is_there = self.taken.contains(id) || how % 2 == 0;
+                let is_there = self.taken.contains(id) || how.is_multiple_of(2);
                 Answer::Found(is_there.then(taken))
             }
             Call::Launch => Answer::Launched(taken()),
