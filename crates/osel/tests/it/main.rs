@@ -59,6 +59,7 @@ mod quarantine;
 mod reads;
 #[cfg(test)]
 mod renewed;
+#[cfg(test)]
 mod retention;
 mod retention_race;
 #[cfg(test)]
