@@ -62,6 +62,7 @@ mod quarantine;
 mod reads;
 #[cfg(test)]
 mod renewed;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod retention_race;
