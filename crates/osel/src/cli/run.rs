@@ -29,6 +29,7 @@ use crate::web;
 
 /// Threads that read from brokers and scan: decoding is spread over them, the engine has a thread of its own.
 const WORKERS: usize = 2;
+
 /// Listens to the message buses of a cloud and keeps the trail, until it is told to stop.
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
@@ -101,7 +102,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // Only who leads the store takes orders for it.
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
     let handle = service.handle();
-    tokio.spawn(control::serve(
+    let control = tokio.spawn(control::serve(
         socket,
         store_id,
         Arc::new(move |actor, ask| handle.order(ask.into_order(actor))),
@@ -109,7 +110,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     drop(starting);
     supervisor.ready();
     signals.guide(&tokio, service.handle(), log, supervisor, args.config.clone(), config);
-    service.run()?;
+    let ended = service.run();
+    // Its place is to be free when this process is gone.
+    control.abort();
+    let _ = tokio.block_on(control);
+    ended?;
     tracing::info!("stopped");
     // What is still under way outside (a broker that does not answer) is not waited for.
     tokio.shutdown_background();
