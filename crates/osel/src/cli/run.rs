@@ -29,6 +29,7 @@ use crate::web;
 
 /// Threads that read from brokers and scan: decoding is spread over them, the engine has a thread of its own.
 const WORKERS: usize = 2;
+
 /// Listens to the message buses of a cloud and keeps the trail, until it is told to stop.
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
@@ -109,11 +110,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     drop(starting);
     supervisor.ready();
     signals.guide(&tokio, service.handle(), log, supervisor, args.config.clone(), config);
-    let end = service.run();
-    // Its socket goes with it.
+    let ended = service.run();
+    // Its place is to be free when this process is gone.
     control.abort();
     let _ = tokio.block_on(control);
-    end?;
+    ended?;
     tracing::info!("stopped");
     // What is still under way outside (a broker that does not answer) is not waited for.
     tokio.shutdown_background();

@@ -27,7 +27,7 @@ window_seconds = 0
 name = 'stuck'
 type = 'command'
 program = 'sleep'
-arguments = ['3600']
+arguments = ['3599.75']
 stdin = 'none'
 format = 'jsonl'
 window_seconds = 0
@@ -75,6 +75,11 @@ fn a_scanner_that_hangs_delays_neither_events_nor_another_scanner() {
     await_listed(&osel, &["scans", "list", "--scanner", "own", "--state", "judged"], 3);
     assert!(osel.stop().success());
     assert_eq!(scans(&osel, "stuck", &["planned", "running"]).len(), 1);
+    // Nor does it outlive osel.
+    let is_stuck = |process: &std::fs::DirEntry| {
+        std::fs::read(process.path().join("cmdline")).is_ok_and(|line| line == b"sleep\x003599.75\0")
+    };
+    assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|process| is_stuck(&process)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::plan::{QuietHours, ScanPolicy};
 use crate::scan::ProbeState;
 
-const GONE: &str = "finding resolved without proof: exposed and answering: 10.0.0.5 (network n) tcp 22: the address is not in the \
+const GONE: &str = "finding resolved without proof: exposed and answering: 10.0.0.5 tcp 22 (network n): the address is not in the \
                     model any more, so no scan can prove it";
 
 fn all_resolved(story: &Story) -> bool {
@@ -54,7 +54,7 @@ fn what_answers_where_nothing_is_admitted_stayed_open_for_ever_when_its_port_wen
     assert_eq!(
         told(&records),
         [
-            "finding resolved without proof: answering though not exposed: 10.0.0.5 (network n) tcp 22: the address is not in the model any \
+            "finding resolved without proof: answering though not exposed: 10.0.0.5 tcp 22 (network n): the address is not in the model any \
              more, so no scan can prove it"
         ]
     );

@@ -172,7 +172,8 @@ impl Scan<'_> {
                     let seconds = after_seconds.map(|seconds| Duration::from_secs(seconds.into()));
                     seconds.unwrap_or(self.pace.retry_wait).min(RETRY_WAIT_MAX)
                 }
-                Err(Trouble::Unavailable(why)) if away < AWAY_TRIES_MAX => {
+                // A program that is not there does not come while a person waits.
+                Err(Trouble::Unavailable(why)) if self.scanner.is_remote() && away < AWAY_TRIES_MAX => {
                     away += 1;
                     (self.tell)(&format!("the scanner is away: {why}"));
                     self.pace.retry_wait

@@ -16,10 +16,12 @@ enum Answer {
     Find(Option<&'static str>),
     Status(Result<RemoteState, Trouble>),
     Fetch,
+    FetchAway,
 }
 
 #[derive(Default)]
 struct Scripted {
+    is_local: bool,
     answers: Mutex<VecDeque<Answer>>,
     asked: Mutex<Vec<String>>,
 }
@@ -32,7 +34,7 @@ impl std::fmt::Debug for Scripted {
 
 impl Scripted {
     fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
-        Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() }
+        Self { is_local: false, answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() }
     }
 
     fn next(&self, what: &str) -> Option<Answer> {
@@ -51,7 +53,7 @@ fn launched(reference: &str) -> Launched {
 
 impl Scanner for Scripted {
     fn is_remote(&self) -> bool {
-        true
+        !self.is_local
     }
 
     fn find<'a>(&'a self, _: &'a ScanOrder) -> Asked<'a, Option<Launched>> {
@@ -88,6 +90,7 @@ impl Scanner for Scripted {
                     let hosts = order.addresses().map(HostResult::new).collect();
                     Ok(Seen { scanner: "scripted".to_owned(), hosts })
                 }
+                Some(Answer::FetchAway) => Err(Trouble::Unavailable("no such program".to_owned())),
                 _ => std::future::pending().await,
             }
         })
@@ -146,6 +149,14 @@ fn check(answers: impl IntoIterator<Item = Answer>, asked: &str) -> Result<Follo
     let outcome = followed(&scanner, LONG, std::future::pending());
     assert_eq!(scanner.asked(), asked);
     outcome
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_at_once() {
+    let scanner = Scripted { is_local: true, ..Scripted::new([Answer::FetchAway, Answer::Fetch]) };
+    let error = followed(&scanner, LONG, std::future::pending()).unwrap_err();
+    assert_eq!(error.to_string(), "the scanner cannot be asked: no such program");
+    assert_eq!(scanner.asked(), "fetch");
 }
 
 #[test]

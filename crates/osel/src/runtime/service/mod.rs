@@ -33,6 +33,7 @@ use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 pub use self::finding_status::FindingsStatus;
 use self::keeper::{Keeper, Surveyed};
@@ -69,6 +70,8 @@ const RETRY_WAIT: Duration = Duration::from_secs(5);
 /// store it is within the 5 s of a stop.
 const STORE_END_TIME: Duration = Duration::from_millis(400);
 const LINK_END_TIME: Duration = Duration::from_millis(400);
+/// How long calls to scanners may take to end, which are not waited for but to kill the programs among them.
+const CALLS_END_TIME: Duration = Duration::from_millis(400);
 
 /// What a daemon is made of.
 pub struct ServiceSettings {
@@ -304,6 +307,14 @@ impl Service {
             tracing::warn!("stopped before the store had taken everything: what is missing comes again");
         }
         self.tokio.block_on(tap::end(self.taps, LINK_END_TIME));
+        let stations = &mut self.stations;
+        let calls = async {
+            for station in stations {
+                station.ended().await;
+            }
+        };
+        // One that does not hear that it is ended is left behind.
+        let _ = self.tokio.block_on(async { timeout(CALLS_END_TIME, calls).await });
         Ok(())
     }
 

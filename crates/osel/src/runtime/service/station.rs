@@ -160,6 +160,11 @@ impl Station {
         self.tasks.abort_all();
     }
 
+    /// Waits until calls that were ended are over, and with them the programs that they had started.
+    pub(super) async fn ended(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
     fn count(&mut self, now: Timestamp, report: &ScanReport) {
         let state = match &report.step {
             ScanStep::Launched { .. } => ScanState::Launched,
