@@ -50,7 +50,7 @@ impl Engine {
             region,
             target,
             host,
-            scanner_kind: &command.kind,
+            scanner_name: &command.scanner,
             takes_ports: scanner.is_none_or(|scanner| scanner.takes_ports),
             admitted: &admitted,
             sensitive_ports: policy.map(|policy| &policy.sensitive_ports[..]).unwrap_or_default(),
@@ -62,7 +62,7 @@ impl Engine {
             now,
             seq,
             scanner: name,
-            scanner_kind: &command.kind,
+            scanner_name: &command.scanner,
             project_id: target.project_id.as_ref(),
         };
         let mut odd = Expected::new();

@@ -74,8 +74,8 @@ pub struct Sighting<'a> {
     pub seq: u64,
     /// Which scanner, with its version where it says one.
     pub scanner: &'a str,
-    /// Its type.
-    pub scanner_kind: &'a Arc<str>,
+    /// Its name in the configuration.
+    pub scanner_name: &'a Arc<str>,
     /// The project of the address.
     pub project_id: Option<&'a Id>,
 }
@@ -198,7 +198,7 @@ impl Findings {
                     resolved_at: None,
                     resolved_by: None,
                     scanner: String::new(),
-                    scanner_kind: Arc::clone(sighting.scanner_kind),
+                    scanner_name: Arc::clone(sighting.scanner_name),
                     title: String::new(),
                     evidence: String::new(),
                     vulnerability: None,
@@ -337,7 +337,7 @@ fn look_like(finding: &mut Finding, picture: Picture, sighting: &Sighting<'_>) {
     finding.vulnerability = vulnerability;
     (finding.seen_at, finding.seen_seq) = (sighting.now, sighting.seq);
     sighting.scanner.clone_into(&mut finding.scanner);
-    finding.scanner_kind = Arc::clone(sighting.scanner_kind);
+    finding.scanner_name = Arc::clone(sighting.scanner_name);
     if sighting.project_id.is_some() {
         finding.project_id = sighting.project_id.cloned();
     }

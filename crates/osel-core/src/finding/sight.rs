@@ -24,8 +24,8 @@ pub struct Scene<'a> {
     pub target: &'a ScanTarget,
     /// What was seen.
     pub host: &'a HostResult,
-    /// The scanner's type.
-    pub scanner_kind: &'a str,
+    /// The scanner's name in the configuration.
+    pub scanner_name: &'a str,
     /// Whether that scanner looks at the ports that it is asked for alone.
     pub takes_ports: bool,
     /// What the model admits there.
@@ -283,7 +283,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Whether a weakness is gone: its own kind of scanner looked and did not see it, or the internet is not admitted to it any more.
+    /// Whether a weakness is gone: the scanner that saw it looked and did not see it, or the internet is not admitted to it any more.
     fn vulnerability_gone(
         &self,
         finding: &Finding,
@@ -313,7 +313,7 @@ impl Scene<'_> {
                 (false, false) => None,
             };
         }
-        if is_seen || *finding.scanner_kind != *self.scanner_kind {
+        if is_seen || *finding.scanner_name != *self.scanner_name {
             return None;
         }
         let has_looked = match finding.port {
@@ -323,10 +323,8 @@ impl Scene<'_> {
             // As a whole is all that anything is admitted to.
             None => !self.target.partial && self.admitted.is_within(&self.target.expected),
         };
-        has_looked.then_some(Gone {
-            by: Resolution::Scan,
-            why: "a scanner of the same kind looked and does not see it",
-        })
+        has_looked
+            .then_some(Gone { by: Resolution::Scan, why: "the same scanner looked and does not see it" })
     }
 }
 

@@ -205,8 +205,9 @@ pub struct Finding {
     pub resolved_by: Option<Resolution>,
     /// Which scanner saw it last, with its version where it says one.
     pub scanner: String,
-    /// The type of that scanner: what one of another type does not see says nothing about a weakness.
-    pub scanner_kind: Arc<str>,
+    /// That scanner's name in the configuration: what another one, or the same program with another profile, does not see says nothing
+    /// about a weakness.
+    pub scanner_name: Arc<str>,
     /// What it is, in a line.
     pub title: String,
     /// What the scan saw and what the model admits, cut to a limit.

@@ -211,12 +211,12 @@ impl World {
                 }
             }
         }
-        let scanner_kind: Arc<str> = kind.into();
+        let scanner_name: Arc<str> = kind.into();
         let scene = Scene {
             region: None,
             target: &target,
             host: &host,
-            scanner_kind: kind,
+            scanner_name: kind,
             takes_ports: kind != "whole",
             admitted: &admitted,
             sensitive_ports: &SENSITIVE,
@@ -226,7 +226,7 @@ impl World {
             now: self.now(),
             seq: self.seq,
             scanner: kind,
-            scanner_kind: &scanner_kind,
+            scanner_name: &scanner_name,
             project_id: target.project_id.as_ref(),
         };
         for sight in seen {

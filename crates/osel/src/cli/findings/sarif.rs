@@ -168,7 +168,7 @@ mod tests {
     fn finding(kind: &str, vulnerability: Option<Value>) -> Finding {
         let mut text = json!({
             "id": format!("id-{kind}"), "kind": kind, "address": "2001:db8::7", "port": ["tcp", 443], "severity": "high",
-            "state": "confirmed", "opened_at": 0, "opened_seq": 1, "seen_at": 0, "seen_seq": 1, "scanner": "s", "scanner_kind": "s",
+            "state": "confirmed", "opened_at": 0, "opened_seq": 1, "seen_at": 0, "seen_seq": 1, "scanner": "s", "scanner_name": "s",
             "title": "a title\u{1b}[31m", "evidence": "seen",
         });
         if let Some(vulnerability) = vulnerability {
