@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use osel_core::engine::EngineOptions;
 
 use super::StoreArg;
 use super::inventory_export::{self, ExportArgs};
 use super::open::now;
+use super::order;
 use super::output::note;
 use super::replay::import;
-use crate::runtime::Recorder;
 use crate::source::inventory;
 
 /// API dumps that start or correct the model: taking them, and reading them.
@@ -46,7 +45,7 @@ pub(super) fn run(command: &InventoryCommand) -> anyhow::Result<ExitCode> {
     };
     let summaries = files.iter().map(|file| inventory::check(file)).collect::<Result<Vec<_>, _>>()?;
     let region: Option<Arc<str>> = region.as_deref().map(Arc::from);
-    let mut recorder = Recorder::resume(store.writer()?, &EngineOptions::default())?;
+    let mut recorder = order::recorder(store.writer()?)?;
     for (file, summary) in files.iter().zip(&summaries) {
         let now = now();
         let at = summary.taken_at.unwrap_or(now);

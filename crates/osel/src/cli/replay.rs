@@ -12,6 +12,7 @@ use osel_core::time::Timestamp;
 
 use super::ledger::{LedgerLine, print_ledger};
 use super::open::{now, store_named, writer_at};
+use super::order;
 use super::output::{OutputFormat, note, progress};
 use crate::config::StoreConfig;
 use crate::runtime::Recorder;
@@ -64,7 +65,11 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             StoreConfig::Directory(scratch.path().to_owned())
         }
     };
-    let mut recorder = Recorder::resume(writer_at(&store)?, &EngineOptions::default())?;
+    let mut recorder = order::recorder(writer_at(&store)?)?;
+    if let Some(told) = recorder.engine().told_options().cloned() {
+        // Captured messages are of another day: nothing is to be scanned because of them.
+        recorder.set_options(EngineOptions { scan: None, ..told });
+    }
     let result = replay(&mut recorder, args, summary, region.as_ref(), recordings);
     // What came before a bad line stays, and whole.
     let finished = recorder.finish();

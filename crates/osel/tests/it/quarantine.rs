@@ -10,6 +10,7 @@ use osel::store::{Journal, NewStore, Store};
 use osel_core::decode::{Defect, DefectKind, decode};
 use osel_core::engine::EngineOptions;
 use osel_core::event::{Compression, Properties, RawMessage};
+use osel_core::plan::ScanPolicy;
 use osel_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -129,6 +130,24 @@ fn a_replay_leaves_the_options_of_the_daemon_as_they_are() {
     let mut reader = Store::open_reader(Path::new(&store)).unwrap();
     let engine = state::resume(&mut reader, &EngineOptions::default()).unwrap();
     assert_eq!(engine.told_options(), Some(&options));
+}
+
+#[test]
+fn captured_messages_and_inventories_change_no_options_but_that_replays_scan_nothing() {
+    let (name, place) = ("dev-race", Place::new("replayed-options"));
+    let (store, inventory) = (place.path("store"), place.path("inventory.json"));
+    let scan = Some(ScanPolicy::default());
+    let options = EngineOptions { unread_alarm_seconds: NonZeroU32::new(4711), scan, ..Default::default() };
+    record_by(Path::new(&store), name, &Held { held: vec![], messages: 10 }, &options);
+    std::fs::write(&inventory, "{\"networks\": []}").unwrap();
+    let told = || {
+        let mut reader = Store::open_reader(Path::new(&store)).unwrap();
+        state::resume(&mut reader, &EngineOptions::default()).unwrap().told_options().cloned()
+    };
+    run(&["inventory", "import", "--store", &store, &inventory]);
+    assert_eq!(told().as_ref(), Some(&options));
+    run(&["replay", "--store", &store, &recording(name)]);
+    assert_eq!(told(), Some(EngineOptions { scan: None, ..options }));
 }
 
 /// A replay is an input like any other: a restart folds it to the same state, byte for byte.
