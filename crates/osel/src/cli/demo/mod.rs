@@ -262,13 +262,14 @@ impl Demo {
         );
         say!("{} logins and requests were denied or failed.", sums.failures);
         say!("{} scans came back; {} found something open that nothing exposes.", sums.scans, sums.surprises);
-        let open = self
-            .recorder
-            .engine()
-            .findings()
-            .filter(|finding| finding.state != FindingState::Resolved)
-            .count();
-        say!("{open} findings are open, {} were resolved.", sums.resolved);
+        let open = self.recorder.engine().findings().filter(|finding| !finding.is_resolved());
+        let (silent, open): (Vec<_>, Vec<_>) = open.partition(|finding| finding.severity == Severity::Info);
+        say!(
+            "{} findings are open, {} more are of exposed ports that nothing answers at; {} were resolved.",
+            open.len(),
+            silent.len(),
+            sums.resolved
+        );
         let good = match verify(&mut *self.reader, None, &mut || {})? {
             Finding::Good { records, head, .. } => {
                 say!(

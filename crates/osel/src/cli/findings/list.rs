@@ -28,8 +28,9 @@ const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,proj
                         evidence,scanner,opened_at,seen_at,resolved_at,resolved_by,reopened,acknowledged_by,acknowledged_reason,\
                         acknowledged_until,expected";
 
-/// Lists findings: those that are open and that nobody has acknowledged or expects.
+/// Lists findings: those of severity low or more that are open, and that nobody has acknowledged or expects.
 ///
+/// Each exposed port that nothing answers at is a finding of severity info; a rule for a hundred ports has a hundred of them.
 /// Exit code 1 with --exit-code when any is listed.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -41,7 +42,7 @@ pub struct ListArgs {
     /// Only those of this kind; may be given several times.
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(FindingKind::ALL.map(FindingKind::as_str)))]
     kind: Vec<String>,
-    /// Only those that are at least so serious.
+    /// Only those that are at least so serious [default: low, and info with --kind, --address or --all]
     #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(Severity::ALL.map(Severity::as_str)))]
     severity: Option<String>,
     /// Only those of this project, by its id.
@@ -83,6 +84,14 @@ impl ListArgs {
         has_words || has_place || self.severity.is_some() || self.all
     }
 
+    /// How serious findings are at least when nobody says.
+    fn least(&self) -> Severity {
+        match self.all || !self.kind.is_empty() || self.address.is_some() {
+            true => Severity::Info,
+            false => Severity::Low,
+        }
+    }
+
     fn wants(&self, finding: &Finding, now: Timestamp) -> bool {
         let is =
             |wanted: &[String], word: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == word);
@@ -92,7 +101,7 @@ impl ListArgs {
         !is_hidden
             && is(&self.state, finding.state.as_str())
             && is(&self.kind, finding.kind.as_str())
-            && self.severity.as_deref().and_then(severity).is_none_or(|least| finding.severity >= least)
+            && finding.severity >= self.severity.as_deref().and_then(severity).unwrap_or(self.least())
             && self.address.is_none_or(|address| finding.address == address)
             && self
                 .project
@@ -126,7 +135,7 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
     })?;
     match args.output {
         FindingsFormat::Table if kept.is_empty() && args.is_narrowed() => note("no finding matches"),
-        FindingsFormat::Table if kept.is_empty() => note("no finding is open"),
+        FindingsFormat::Table if kept.is_empty() => note("no finding of severity low or more is open"),
         FindingsFormat::Table => {
             kept.sort_by(|a, b| (b.severity, a.opened_seq, &a.id).cmp(&(a.severity, b.opened_seq, &b.id)));
             let table = table(&kept, now);
