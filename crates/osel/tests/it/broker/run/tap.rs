@@ -56,7 +56,12 @@ fn publish_all_kinds(broker: &Broker) -> BTreeMap<String, usize> {
 fn files_below(directory: &Path, found: &mut Vec<Vec<u8>>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { files_below(&path, found) } else { found.push(fs::read(path).unwrap()) }
+        if path.is_dir() {
+            files_below(&path, found);
+        } else if path.is_file() {
+            // The socket for orders is none.
+            found.push(fs::read(path).unwrap());
+        }
     }
 }
 
