@@ -1,11 +1,11 @@
 //! What goes wrong with a manager, and what that means for a scan.
 
-use std::error::Error;
 use std::io;
 
 use osel_core::scan::{Trouble, cut};
 
 use super::super::xml::XmlError;
+use crate::telemetry::chain;
 use crate::tls::TrustError;
 
 /// The longest text of an error that is passed on, in characters.
@@ -103,13 +103,7 @@ impl GmpError {
 
     /// With its causes, in a line.
     fn told(&self) -> String {
-        let (mut text, mut cause) = (self.to_string(), self.source());
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        cut(&text, TOLD_CHARS_MAX)
+        cut(&chain(self), TOLD_CHARS_MAX)
     }
 }
 

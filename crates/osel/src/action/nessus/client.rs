@@ -1,8 +1,7 @@
 //! Requests to the scanner: who asks, what comes back within bounds, and what it means when something else does.
 //!
 //! A client lives for one order: configuration, secrets and certificates are read for it, so that they can be exchanged while we run.
-//! What has an effect goes over a connection of its own: a kept one that breaks is replaced and the request repeated, which for making a
-//! scan would be one scan too many.
+//! What makes a scan is never sent twice by itself: `Http` repeats only what changes nothing.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::session::{self, Sessions};
-use super::trouble::{Effect, Refusal, chain, garbled, of_http, said};
+use super::trouble::{Effect, Refusal, garbled, of_http, said, told};
 use crate::config::{NessusConfig, NessusLogin, Secret};
 use crate::http::{Answer, Http, Trust};
 
@@ -32,7 +31,6 @@ const HIDDEN: &str = "***";
 pub(super) struct Client<'a> {
     /// How it was configured at the order's time.
     pub(super) config: NessusConfig,
-    trust: Option<Trust>,
     http: Http,
     sessions: &'a Sessions,
 }
@@ -60,11 +58,11 @@ impl<'a> Client<'a> {
         }
         let time = Duration::from_secs(config.answer_seconds.get().into());
         let trust = Trust::read(&config.tls, true, Some(time));
-        trust.map(Some).map_err(|error| Trouble::Unavailable(chain(&error)))
+        trust.map(Some).map_err(|error| Trouble::Unavailable(told(&error)))
     }
 
     pub(super) fn new(config: NessusConfig, trust: Option<Trust>, sessions: &'a Sessions) -> Self {
-        Self { http: Http::new(trust.clone()), config, trust, sessions }
+        Self { http: Http::new(trust), config, sessions }
     }
 
     /// Asks for a document.
@@ -186,11 +184,7 @@ impl<'a> Client<'a> {
         effect: Effect,
     ) -> Result<Answer, Trouble> {
         let url = format!("{}{path}", self.config.url);
-        let sent = match effect {
-            Effect::None | Effect::Last => self.http.send(method, &url, headers, body).await,
-            Effect::Once => Http::new(self.trust.clone()).send(method, &url, headers, body).await,
-        };
-        sent.map_err(|error| of_http(&error, effect))
+        self.http.send(method, &url, headers, body).await.map_err(|error| of_http(&error, effect))
     }
 
     /// What a refusal means. One that may come from a scanner that is still starting is explained by what it says of its state.

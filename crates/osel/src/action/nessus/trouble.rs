@@ -9,6 +9,7 @@ use osel_core::scan::{TEXT_CHARS_MAX, Trouble, cut};
 use serde::Deserialize;
 
 use crate::http::HttpError;
+use crate::telemetry::chain;
 
 /// What is said of a product whose API makes no scans.
 const NO_API: &str = "its API makes and launches no scans (`API is not available`), as that of Nessus Professional, Expert and Essentials: \
@@ -74,7 +75,7 @@ impl Refusal {
 
 /// What follows from an answer that did not come, or not whole.
 pub(super) fn of_http(error: &HttpError, effect: Effect) -> Trouble {
-    let told = chain(error);
+    let told = told(error);
     match error {
         HttpError::TooLarge(..) if effect != Effect::Once => Trouble::Garbled(told),
         HttpError::Slow(_) | HttpError::Broken(..) | HttpError::TooLarge(..) if effect == Effect::Once => {
@@ -94,16 +95,9 @@ pub(super) fn garbled(what: &str, why: &str, effect: Effect) -> Trouble {
     }
 }
 
-/// An error with its causes.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told.push_str(": ");
-        told.push_str(&error.to_string());
-        cause = error.source();
-    }
-    cut(&told, TEXT_CHARS_MAX)
+/// An error with its causes, cut to a limit.
+pub(super) fn told(error: &dyn Error) -> String {
+    cut(&chain(error), TEXT_CHARS_MAX)
 }
 
 /// The addresses of an order that a text names.

@@ -6,6 +6,7 @@ use hyper::HeaderMap;
 use osel_core::scan::{TEXT_CHARS_MAX, Trouble, cut};
 
 use crate::http::HttpError;
+use crate::telemetry::chain;
 
 /// What is told of a wrong password, for which there may be another reason.
 const NOT_KNOWN: &str = "user or password is wrong, or the account has no access to the API, or `url` is the host of another platform: \
@@ -77,14 +78,7 @@ impl From<HttpError> for Failure {
 
 /// An error and its causes in one line.
 pub(super) fn words(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    cut(&words, TEXT_CHARS_MAX)
+    cut(&chain(error), TEXT_CHARS_MAX)
 }
 
 impl Refusal {
