@@ -11,6 +11,7 @@
 //! - [`scanners`] are vulnerability scanners that take orders, work at them and answer, and fail as they do.
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
+//! - [`fault`] says when something goes wrong with a simulated service.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
 //! - [`conduct`] puts the life of a scan under fire: scanner, store and process fail at any step.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
@@ -23,6 +24,7 @@ pub mod cloud;
 pub mod command;
 pub mod conduct;
 pub mod corpus;
+pub mod fault;
 pub mod files;
 pub mod generate;
 pub mod intake;
@@ -33,3 +35,4 @@ pub mod paths;
 pub mod random;
 pub mod scanners;
 pub mod schedule;
+mod serving;

@@ -33,55 +33,8 @@ pub enum What {
     MarkerGone,
 }
 
-/// A failure of some requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    what: What,
-    path: String,
-    after: usize,
-    times: usize,
-}
-
-impl Fault {
-    /// It happens to every request, until it is healed.
-    pub fn new(what: What) -> Self {
-        Self { what, path: String::new(), after: 0, times: usize::MAX }
-    }
-
-    /// Only to requests whose path and query hold this text.
-    pub fn on(mut self, part: &str) -> Self {
-        part.clone_into(&mut self.path);
-        self
-    }
-
-    /// So many of those requests are answered before it begins.
-    pub fn after(mut self, requests: usize) -> Self {
-        self.after = requests;
-        self
-    }
-
-    /// So often.
-    pub fn times(mut self, times: usize) -> Self {
-        self.times = times;
-        self
-    }
-
-    /// What happens to this request by it, if anything.
-    pub(super) fn strike(&mut self, target: &str) -> Option<What> {
-        let is_met = target.contains(&self.path)
-            && (self.what != What::MarkerGone || target.contains("marker="))
-            && self.times > 0;
-        if !is_met {
-            return None;
-        }
-        if self.after > 0 {
-            self.after -= 1;
-            return None;
-        }
-        self.times -= 1;
-        Some(self.what.clone())
-    }
-}
+/// A failure of some requests: those whose path and query hold its part.
+pub type Fault = crate::fault::Fault<What>;
 
 /// A text that is no fault.
 #[derive(Debug, thiserror::Error)]

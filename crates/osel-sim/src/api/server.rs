@@ -5,18 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HOST, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::answer::Answer;
@@ -26,6 +18,7 @@ use super::options::Options;
 use super::query::Query;
 use super::request::Request;
 use super::state::State;
+use crate::serving::{Place, Responder, Serving};
 
 /// The largest request that is read: a request for a token has a few hundred bytes.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -53,8 +46,7 @@ pub struct Emulated {
     /// Scheme, host and port.
     pub url: String,
     state: Arc<Mutex<State>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    serving: Serving,
 }
 
 impl Emulated {
@@ -71,21 +63,14 @@ impl Emulated {
     /// # Errors
     /// What the system says where it cannot listen there or make a thread.
     pub fn start_at(start: &Start, cloud: Cloud, options: Options) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind(start.listen))?;
-        let address = listener.local_addr()?;
+        let place = Place::listen(start.listen)?;
         let scheme = if start.tls.is_some() { "https" } else { "http" };
-        let host = start.host.clone().unwrap_or_else(|| address.ip().to_string());
-        let url = format!("{scheme}://{host}:{}", address.port());
+        let host = start.host.clone().unwrap_or_else(|| place.address.ip().to_string());
+        let url = format!("{scheme}://{host}:{}", place.address.port());
         let state = Arc::new(Mutex::new(State::new(cloud, options)));
-        let (stop, stopped) = oneshot::channel();
-        let server =
-            Server { state: Arc::clone(&state), url: url.clone(), tls: start.tls.clone().map(Into::into) };
-        let thread = std::thread::Builder::new().name("emulated-openstack".to_owned()).spawn(move || {
-            runtime.block_on(server.serve(listener, stopped));
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { url, state, stop: Some(stop), thread: Some(thread) })
+        let server = Server { state: Arc::clone(&state), url: url.clone() };
+        let serving = place.serve("emulated-openstack", start.tls.clone(), server)?;
+        Ok(Self { url, state, serving })
     }
 
     /// Where clients authenticate: the `auth_url`.
@@ -131,28 +116,12 @@ impl Emulated {
     }
 
     /// Serves until the process ends.
-    pub fn wait(mut self) {
-        if let Some(thread) = self.thread.take() {
-            // It only ends by a panic, which it has told already.
-            let _ = thread.join();
-        }
+    pub fn wait(self) {
+        self.serving.wait();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl Drop for Emulated {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // Nobody hears it where the thread is gone, and then it need not.
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            // A panic of it was told when it happened.
-            let _ = thread.join();
-        }
     }
 }
 
@@ -161,40 +130,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Clone)]
 struct Server {
     state: Arc<Mutex<State>>,
     url: String,
-    tls: Option<TlsAcceptor>,
 }
 
-impl Server {
-    async fn serve(self, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
-        loop {
-            let accepted = tokio::select! {
-                _ = &mut stopped => return,
-                accepted = listener.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else { continue };
-            let server = self.clone();
-            tokio::spawn(async move {
-                match &server.tls {
-                    None => server.talk(stream).await,
-                    Some(tls) => {
-                        if let Ok(stream) = tls.accept(stream).await {
-                            server.talk(stream).await;
-                        }
-                    }
-                }
-            });
-        }
-    }
-
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let service = service_fn(|request| self.respond(request));
-        // How a connection ends is the client's affair, or the fault that was wanted.
-        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-    }
+impl Responder for Server {
+    type Body = Reply;
 
     async fn respond(&self, request: hyper::Request<Incoming>) -> Result<hyper::Response<Reply>, io::Error> {
         let (head, body) = request.into_parts();

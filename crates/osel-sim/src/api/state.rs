@@ -90,7 +90,10 @@ impl State {
             self.asked.pop_front();
         }
         self.asked.push_back(format!("{method} {target}"));
-        self.faults.iter_mut().find_map(|fault| fault.strike(target))
+        let is_met = |what: &What, part: &str| {
+            target.contains(part) && (*what != What::MarkerGone || target.contains("marker="))
+        };
+        self.faults.iter_mut().find_map(|fault| fault.strike(is_met))
     }
 
     /// The answer to a request of which nothing, or only this, goes wrong.

@@ -5,23 +5,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::mishap::{Mishap, Reply, Sent, What};
+use crate::serving::{Place, Responder, Serving};
 
 /// The largest request that is read: orders for scans name some thousands of addresses.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -88,8 +81,8 @@ pub struct Served<S> {
     /// Scheme, host and port.
     pub url: String,
     inner: Arc<Mutex<Inner<S>>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// What ends with it.
+    _serving: Serving,
 }
 
 impl<S: Service> Served<S> {
@@ -98,30 +91,16 @@ impl<S: Service> Served<S> {
     /// # Errors
     /// What the system says where it cannot listen or make a thread.
     pub fn start(service: S, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let free: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        // Whoever starts it may be within a runtime already, which none can be entered from.
-        let listener = std::net::TcpListener::bind(free)?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
+        let place = Place::listen((Ipv4Addr::LOCALHOST, 0).into())?;
+        let port = place.address.port();
         let url = match tls {
             Some(_) => format!("https://localhost:{port}"),
             None => format!("http://127.0.0.1:{port}"),
         };
         let inner = Inner { service, mishaps: Vec::new(), hook: None, asked: VecDeque::new(), requests: 0 };
         let inner = Arc::new(Mutex::new(inner));
-        let (stop, stopped) = oneshot::channel();
-        let server = Server { inner: Arc::clone(&inner), tls: tls.map(Into::into) };
-        let thread = std::thread::Builder::new().name("simulated-scanner".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                // It only fails in a thread without a runtime.
-                if let Ok(listener) = TcpListener::from_std(listener) {
-                    server.serve(listener, stopped).await;
-                }
-            });
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { url, inner, stop: Some(stop), thread: Some(thread) })
+        let serving = place.serve("simulated-scanner", tls, Server(Arc::clone(&inner)))?;
+        Ok(Self { url, inner, _serving: serving })
     }
 
     /// Looks at the service or changes it; nobody is answered meanwhile.
@@ -155,57 +134,15 @@ impl<S: Service> Served<S> {
     }
 }
 
-impl<S> Drop for Served<S> {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // Nobody hears it where the thread is gone, and then it need not.
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            // A panic of it was told when it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
 /// A test that panicked while it changed the service leaves one that can still be asked.
 fn lock<S>(inner: &Mutex<Inner<S>>) -> MutexGuard<'_, Inner<S>> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Server<S> {
-    inner: Arc<Mutex<Inner<S>>>,
-    tls: Option<TlsAcceptor>,
-}
+struct Server<S>(Arc<Mutex<Inner<S>>>);
 
-impl<S: Service> Server<S> {
-    async fn serve(self, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
-        let server = Arc::new(self);
-        loop {
-            let accepted = tokio::select! {
-                _ = &mut stopped => return,
-                accepted = listener.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else { continue };
-            let server = Arc::clone(&server);
-            tokio::spawn(async move {
-                match &server.tls {
-                    None => server.talk(stream).await,
-                    Some(tls) => {
-                        if let Ok(stream) = tls.accept(stream).await {
-                            server.talk(stream).await;
-                        }
-                    }
-                }
-            });
-        }
-    }
-
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let service = service_fn(|request| self.respond(request));
-        // How a connection ends is the client's affair, or the mishap that was wanted.
-        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-    }
+impl<S: Service> Responder for Server<S> {
+    type Body = Sent;
 
     async fn respond(&self, request: hyper::Request<Incoming>) -> io::Result<hyper::Response<Sent>> {
         let (head, body) = request.into_parts();
@@ -228,14 +165,15 @@ impl<S: Service> Server<S> {
             body: body.to_bytes().to_vec(),
         };
         let (wrong, hook) = {
-            let mut inner = lock(&self.inner);
+            let mut inner = lock(&self.0);
             inner.requests += 1;
             call.number = inner.requests;
             if inner.asked.len() >= ASKED_MAX {
                 inner.asked.pop_front();
             }
             inner.asked.push_back(line.clone());
-            let wrong = inner.mishaps.iter_mut().find_map(|mishap| mishap.strike(&line));
+            let wrong =
+                inner.mishaps.iter_mut().find_map(|mishap| mishap.strike(|_, part| line.contains(part)));
             (wrong.or_else(|| inner.service.mishap(&call)), inner.hook.clone())
         };
         if let Some(hook) = &hook {
@@ -252,7 +190,7 @@ impl<S: Service> Server<S> {
             }
             Some(What::Lost | What::Cut | What::Drip(_)) | None => {}
         }
-        let reply = lock(&self.inner).service.answer(&call);
+        let reply = lock(&self.0).service.answer(&call);
         if let Some(hook) = &hook {
             hook(Moment::After, &call);
         }

@@ -65,52 +65,8 @@ pub enum What {
     Drip(Duration),
 }
 
-/// A mishap of some requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mishap {
-    what: What,
-    part: String,
-    after: usize,
-    times: usize,
-}
-
-impl Mishap {
-    /// It happens to every request, until it is healed.
-    pub fn new(what: What) -> Self {
-        Self { what, part: String::new(), after: 0, times: usize::MAX }
-    }
-
-    /// Only to requests whose line (`POST /scans?x=1`) holds this text.
-    pub fn on(mut self, part: &str) -> Self {
-        part.clone_into(&mut self.part);
-        self
-    }
-
-    /// So many of those requests are answered before it begins.
-    pub fn after(mut self, requests: usize) -> Self {
-        self.after = requests;
-        self
-    }
-
-    /// So often.
-    pub fn times(mut self, times: usize) -> Self {
-        self.times = times;
-        self
-    }
-
-    /// What happens to this request by it, if anything.
-    pub(super) fn strike(&mut self, line: &str) -> Option<What> {
-        if self.times == 0 || !line.contains(&self.part) {
-            return None;
-        }
-        if self.after > 0 {
-            self.after -= 1;
-            return None;
-        }
-        self.times -= 1;
-        Some(self.what.clone())
-    }
-}
+/// A mishap of some requests: those whose line (`POST /scans?x=1`) holds its part.
+pub type Mishap = crate::fault::Fault<What>;
 
 /// A body on its way.
 pub(super) struct Sent {

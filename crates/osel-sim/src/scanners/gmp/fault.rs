@@ -23,47 +23,5 @@ pub enum What {
     Drip(Duration),
 }
 
-/// A failure of some requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    what: What,
-    command: Option<String>,
-    after: u64,
-    times: u64,
-}
-
-impl Fault {
-    /// It happens to every request, until it is healed.
-    pub fn new(what: What) -> Self {
-        Self { what, command: None, after: 0, times: u64::MAX }
-    }
-
-    /// Only to this command.
-    pub fn on(self, command: &str) -> Self {
-        Self { command: Some(command.to_owned()), ..self }
-    }
-
-    /// So many of those requests are answered before it begins.
-    pub fn after(self, requests: u64) -> Self {
-        Self { after: requests, ..self }
-    }
-
-    /// So often.
-    pub fn times(self, times: u64) -> Self {
-        Self { times, ..self }
-    }
-
-    /// What happens to this request by it, if anything.
-    pub(super) fn strike(&mut self, command: &str) -> Option<What> {
-        let is_met = self.command.as_ref().is_none_or(|wanted| wanted == command) && self.times > 0;
-        if !is_met {
-            return None;
-        }
-        if self.after > 0 {
-            self.after -= 1;
-            return None;
-        }
-        self.times -= 1;
-        Some(self.what.clone())
-    }
-}
+/// A failure of some requests: those of the command that is its part.
+pub type Fault = crate::fault::Fault<What>;

@@ -173,7 +173,9 @@ impl State {
     pub(super) fn note(&mut self, command: &str) -> Option<What> {
         self.requests += 1;
         self.commands.push(command.to_owned());
-        self.faults.iter_mut().find_map(|fault| fault.strike(command))
+        self.faults
+            .iter_mut()
+            .find_map(|fault| fault.strike(|_, wanted| wanted.is_empty() || wanted == command))
     }
 
     /// Somebody has asked after tasks: those that are under way go on.

@@ -37,49 +37,5 @@ pub enum What {
     },
 }
 
-/// A failure of some requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    what: What,
-    part: String,
-    after: usize,
-    times: usize,
-}
-
-impl Fault {
-    /// It happens to every request, until it is healed.
-    pub fn new(what: What) -> Self {
-        Self { what, part: String::new(), after: 0, times: usize::MAX }
-    }
-
-    /// Only to requests whose line holds this text, such as `action=launch`.
-    pub fn on(mut self, part: &str) -> Self {
-        part.clone_into(&mut self.part);
-        self
-    }
-
-    /// So many of those requests are answered before it begins.
-    pub fn after(mut self, requests: usize) -> Self {
-        self.after = requests;
-        self
-    }
-
-    /// So often.
-    pub fn times(mut self, times: usize) -> Self {
-        self.times = times;
-        self
-    }
-
-    /// What happens to this request by it, if anything.
-    pub(super) fn strike(&mut self, line: &str) -> Option<What> {
-        if !line.contains(&self.part) || self.times == 0 {
-            return None;
-        }
-        if self.after > 0 {
-            self.after -= 1;
-            return None;
-        }
-        self.times -= 1;
-        Some(self.what.clone())
-    }
-}
+/// A failure of some requests: those whose line holds its part, such as `action=launch`.
+pub type Fault = crate::fault::Fault<What>;

@@ -3,18 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::HOST;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::answer::{Answer, Refusal};
@@ -23,6 +15,7 @@ use super::fault::{Fault, What};
 use super::options::Options;
 use super::request::Request;
 use super::state::State;
+use crate::serving::{Place, Responder, Serving};
 
 /// The largest form: a launch with some thousand addresses has some ten thousand bytes.
 const FORM_BYTES_MAX: usize = 1 << 20;
@@ -56,8 +49,8 @@ pub struct Qualys {
     pub url: String,
     state: Arc<Mutex<State>>,
     hook: Arc<Mutex<Option<Hook>>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// What ends with it.
+    _serving: Serving,
 }
 
 impl Qualys {
@@ -76,37 +69,12 @@ impl Qualys {
     pub fn start_at(start: &Start, options: Options) -> io::Result<Self> {
         let state = Arc::new(Mutex::new(State::new(options)));
         let hook = Arc::new(Mutex::new(None));
-        let (stop, stopped) = oneshot::channel();
-        let (ready, address) = std::sync::mpsc::channel();
-        let server = Server {
-            state: Arc::clone(&state),
-            hook: Arc::clone(&hook),
-            tls: start.tls.clone().map(Into::into),
-        };
-        let listen = start.listen.unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
-        // The runtime lives in the thread alone, so that it may be started from within another.
-        let thread = std::thread::Builder::new().name("qualys".to_owned()).spawn(move || {
-            let begun = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .and_then(|runtime| Ok((runtime.block_on(TcpListener::bind(listen))?, runtime)))
-                .and_then(|(listener, runtime)| Ok((listener.local_addr()?, listener, runtime)));
-            match begun {
-                Ok((address, listener, runtime)) => {
-                    // Whoever waits for it is there.
-                    let _ = ready.send(Ok(address));
-                    runtime.block_on(server.serve(listener, stopped));
-                    runtime.shutdown_background();
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
-            }
-        })?;
-        let address = address.recv().map_err(io::Error::other)??;
         let scheme = if start.tls.is_some() { "https" } else { "http" };
-        let url = format!("{scheme}://{address}");
-        Ok(Self { url, state, hook, stop: Some(stop), thread: Some(thread) })
+        let place = Place::listen(start.listen.unwrap_or((Ipv4Addr::LOCALHOST, 0).into()))?;
+        let url = format!("{scheme}://{}", place.address);
+        let server = Server { state: Arc::clone(&state), hook: Arc::clone(&hook), scheme };
+        let serving = place.serve("qualys", start.tls.clone(), server)?;
+        Ok(Self { url, state, hook, _serving: serving })
     }
 
     /// Changes what is there or how it behaves.
@@ -164,58 +132,19 @@ impl Qualys {
     }
 }
 
-impl Drop for Qualys {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // Nobody hears it where the thread is gone, and then it need not.
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            // A panic of it was told when it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
 /// A test that panicked while it held something leaves what can still be shown.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Clone)]
 struct Server {
     state: Arc<Mutex<State>>,
     hook: Arc<Mutex<Option<Hook>>>,
-    tls: Option<TlsAcceptor>,
+    scheme: &'static str,
 }
 
-impl Server {
-    async fn serve(self, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
-        loop {
-            let accepted = tokio::select! {
-                _ = &mut stopped => return,
-                accepted = listener.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else { continue };
-            let server = self.clone();
-            tokio::spawn(async move {
-                match &server.tls {
-                    None => server.talk(stream).await,
-                    Some(tls) => {
-                        if let Ok(stream) = tls.accept(stream).await {
-                            server.talk(stream).await;
-                        }
-                    }
-                }
-            });
-        }
-    }
-
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let service = service_fn(|request| self.respond(request));
-        // How a connection ends is the client's affair, or the fault that was wanted.
-        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-    }
+impl Responder for Server {
+    type Body = Reply;
 
     async fn respond(&self, request: hyper::Request<Incoming>) -> Result<hyper::Response<Reply>, io::Error> {
         let (head, body) = request.into_parts();
@@ -224,7 +153,6 @@ impl Server {
         };
         let header =
             |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let form = form.to_bytes();
         let pairs = |text: &[u8]| form_urlencoded::parse(text).into_owned().collect::<Vec<_>>();
         let mut parameters = pairs(head.uri.query().unwrap_or_default().as_bytes());
@@ -236,7 +164,7 @@ impl Server {
             authorization: header("authorization"),
             requested_with: header("x-requested-with"),
             cookie: header("cookie"),
-            origin: format!("{scheme}://{}", header(HOST.as_str()).unwrap_or_default()),
+            origin: format!("{}://{}", self.scheme, header(HOST.as_str()).unwrap_or_default()),
         };
         let line = request.line();
         let (number, wrong, latency) = lock(&self.state).note(&request, &line);
@@ -272,7 +200,9 @@ impl Server {
         self.tell(&Moment { number, line, is_done: true });
         answer
     }
+}
 
+impl Server {
     fn tell(&self, moment: &Moment) {
         let hook = lock(&self.hook).clone();
         if let Some(hook) = hook {

@@ -94,7 +94,7 @@ impl State {
         }
         self.asked.push_back(line.to_owned());
         *self.running.entry(endpoint(&request.path)).or_default() += 1;
-        let wrong = self.faults.iter_mut().find_map(|fault| fault.strike(line));
+        let wrong = self.faults.iter_mut().find_map(|fault| fault.strike(|_, part| line.contains(part)));
         let most = u64::try_from(self.options.latency_max.as_micros()).unwrap_or(u64::MAX);
         (self.requests, wrong, Duration::from_micros(self.random.between(0, most)))
     }

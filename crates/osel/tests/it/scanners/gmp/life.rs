@@ -70,7 +70,7 @@ async fn a_launch_that_breaks_off_anywhere_is_completed_and_runs_once() {
     undisturbed.gmp.launch(&order_of_two()).await.unwrap();
     let requests = undisturbed.gvmd.commands().len();
     assert_eq!(requests, 10, "{:?}", undisturbed.gvmd.commands());
-    for at in 0..requests as u64 {
+    for at in 0..requests {
         for cut in [What::CutBefore, What::CutAfter, What::CutHalf] {
             let ground = Ground::new(two(), Options { polls_per_step: 2, ..Options::default() });
             ground.gvmd.fail(Fault::new(cut.clone()).after(at).times(1));
