@@ -2,6 +2,7 @@
 
 mod drift;
 mod drift_folds;
+mod expected;
 mod findings;
 mod gaps;
 mod read_order;

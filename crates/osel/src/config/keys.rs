@@ -461,6 +461,12 @@ const KEYS: &[Key] = &[
     ),
     key("expected.protocol", Words("both", "\"tcp\""), "Of this protocol: `tcp` or `udp`."),
     key(
+        "expected.tag",
+        Words("any or no tag", "\"public\""),
+        "Admitted by what carries this tag, exactly so: the port, the security group whose rule admits it, or the floating IP. Whoever may \
+         tag these may say what is expected: name a `project` too where not everybody should.",
+    ),
+    key(
         "expected.until",
         Words("for ever", "\"2027-01-31\""),
         "Until when: a date, which is its first moment in UTC, or a time as RFC 3339 has it. Then what is still open is told.",

@@ -56,7 +56,7 @@ impl Story {
         }
     }
 
-    fn hear(&mut self, second: i64, event_type: &str, payload: &Value) -> Vec<RecordBody> {
+    pub(super) fn hear(&mut self, second: i64, event_type: &str, payload: &Value) -> Vec<RecordBody> {
         self.ready();
         self.listener.hear(second, second, &format!("r{second}"), event_type, payload)
     }
