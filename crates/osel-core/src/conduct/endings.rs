@@ -78,7 +78,7 @@ impl Conduct {
         if work.stage != Stage::Ending {
             return self.bring_to_end(index, out);
         }
-        work.is_over = true;
+        (work.is_over, work.denied) = (true, None);
         let next = match &work.reference {
             Some(_) if work.is_ended_there => Stage::Forgetting,
             Some(_) => Stage::Cancelling,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use osel_core::conduct::Call;
 use osel_core::scan::{ScanState, Trouble};
+use osel_core::time::Timestamp;
 
 use super::{Fault, Plan, Report, run};
 
@@ -73,8 +74,11 @@ fn any_trouble_at_any_call_with_a_kill_at_any_boundary_leaves_one_scan_judged_on
     for fault in faults() {
         for call in 1..=calls {
             for kill in 0..=boundaries + 10 {
-                let plan =
-                    Plan { kills: BTreeSet::from([kill]), fault: Some((call, fault.clone())), cancel: None };
+                let plan = Plan {
+                    kills: BTreeSet::from([kill]),
+                    fault: Some((call, fault.clone())),
+                    ..Plan::default()
+                };
                 let report = play(&plan);
                 if !is_fatal(&fault) {
                     assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{plan:?}");
@@ -90,14 +94,34 @@ fn what_is_called_off_at_any_boundary_ends_whatever_happens() {
     for cancel in 0..=boundaries {
         for kill in 0..=boundaries + 10 {
             let kills = BTreeSet::from([kill]);
-            let report = play(&Plan { kills: kills.clone(), cancel: Some(cancel), fault: None });
+            let report = play(&Plan { kills: kills.clone(), cancel: Some(cancel), ..Plan::default() });
             assert!(matches!(report.state, ScanState::Cancelled | ScanState::Judged), "{report:?}");
         }
         for fault in faults() {
             for call in 1..=calls {
                 let fault = Some((call, fault.clone()));
-                play(&Plan { kills: BTreeSet::new(), cancel: Some(cancel), fault });
+                play(&Plan { cancel: Some(cancel), fault, ..Plan::default() });
             }
         }
+    }
+}
+
+/// Longer than one rest after a denied call, and all that a few scans take.
+const SOON_SECONDS: i64 = 3_600;
+
+#[test]
+fn a_call_that_is_denied_for_ever_keeps_no_other_command_from_its_turn() {
+    for denied in [Call::Find, Call::Launch, Call::Status, Call::Fetch, Call::Forget] {
+        // Whoever comes after a kill looks for what may have been launched.
+        let kills = if denied == Call::Find { BTreeSet::from([1]) } else { BTreeSet::new() };
+        let report = run(Plan { kills, denied: Some(denied), others: 4, ..Plan::default() });
+        let mut ended = report.ended.values();
+        let (state, at) = ended.next().unwrap();
+        let is_harmless = denied == Call::Forget;
+        assert_eq!(*state, if is_harmless { ScanState::Judged } else { ScanState::Failed }, "{denied:?}");
+        assert!(*at < Timestamp::EPOCH.plus_seconds(86_400), "{denied:?} at {at}: it waited for its end");
+        let (others, soon) = (ended.collect::<Vec<_>>(), Timestamp::EPOCH.plus_seconds(SOON_SECONDS));
+        let is_judged = |(state, at): &&(ScanState, Timestamp)| *state == ScanState::Judged && *at < soon;
+        assert!(others.len() == 4 && others.iter().all(|ended| is_judged(ended)), "{denied:?}\n{report:?}");
     }
 }
