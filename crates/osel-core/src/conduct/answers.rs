@@ -296,7 +296,8 @@ impl Conduct {
             Call::Find => self.garbled(index, call, why, chance, out),
             Call::Status | Call::Fetch if is_remote && !work.looked_again => {
                 work.looked_again = true;
-                work.go(Stage::Looking, moment);
+                // It may have taken the scan and not list it yet.
+                work.go(Stage::Looking, moment.plus(UNCERTAIN_REST_MICROS));
             }
             Call::Launch | Call::Status | Call::Fetch => {
                 (work.is_ended_there, work.is_uncertain) = (true, false);

@@ -86,7 +86,9 @@ impl Conduct {
             None if work.is_uncertain => Stage::Looking,
             None => Stage::Done,
         };
-        work.go(next, moment);
+        // It is not there before services list what they have taken.
+        let due = if next == Stage::Looking { work.due.max(moment) } else { moment };
+        work.go(next, due);
         self.bound_cleaning(out);
     }
 

@@ -37,9 +37,9 @@ impl Remote {
         reference: &str,
     ) -> Result<Answer, Trouble> {
         let title = command.id.to_string();
+        let is_listed = |made: &Made| made.at.plus_seconds(self.unlisted_seconds) <= self.now;
         let place = match call {
             Call::Find | Call::Launch => {
-                let is_listed = |made: &Made| made.at.plus_seconds(self.unlisted_seconds) <= self.now;
                 let is_it = |made: &Made| made.title == title && !made.is_removed && is_listed(made);
                 self.made.iter().position(is_it)
             }
@@ -53,6 +53,9 @@ impl Remote {
                 let (questions, is_called_off, is_removed) = (0, false, false);
                 self.made.push(Made { title, at: self.now, questions, is_called_off, is_removed });
                 Ok(Answer::Launched(taken(self.made.len() - 1)))
+            }
+            (Call::Status | Call::Fetch, Some(place)) if !is_listed(&self.made[place]) => {
+                Err(Trouble::Gone("no such scan".to_owned()))
             }
             (_, None) => Err(Trouble::Gone("no such scan".to_owned())),
             (call, Some(place)) => {

@@ -39,6 +39,8 @@ pub struct Plan {
     pub others: u64,
     /// For how many seconds the scanner does not list what it has taken.
     pub unlisted_seconds: i64,
+    /// For how many seconds commands live, if not for a day.
+    pub life_seconds: Option<i64>,
 }
 
 /// What came of a run.
@@ -121,7 +123,9 @@ impl World {
 
 /// Plays a plan until a process comes to rest.
 pub fn run(plan: Plan) -> Report {
-    let lives = (0..=plan.others).map(|number| ScanLife::planned(command(number)));
+    // A day is beyond every wait of one failure.
+    let expires_at = Timestamp::EPOCH.plus_seconds(plan.life_seconds.unwrap_or(86_400));
+    let lives = (0..=plan.others).map(|number| ScanLife::planned(command(number, expires_at)));
     let remote = Remote { unlisted_seconds: plan.unlisted_seconds, ..Remote::default() };
     let mut world = World {
         now: Timestamp::EPOCH.plus_seconds(1),
@@ -156,7 +160,7 @@ fn id(number: u64) -> CommandId {
     CommandId::new(&format!("scan-{}", number + 2))
 }
 
-fn command(number: u64) -> ScanCommand {
+fn command(number: u64, expires_at: Timestamp) -> ScanCommand {
     let target = |address: &str| ScanTarget {
         address: address.parse().expect("an address"),
         network_id: None,
@@ -174,7 +178,6 @@ fn command(number: u64) -> ScanCommand {
         targets: vec![target("192.0.2.1"), target("192.0.2.2")],
         reason: ScanReason::Change,
         planned_at: Timestamp::EPOCH,
-        // Beyond every wait of one failure.
-        expires_at: Timestamp::EPOCH.plus_seconds(86_400),
+        expires_at,
     }
 }

@@ -125,3 +125,37 @@ fn a_call_that_is_denied_for_ever_keeps_no_other_command_from_its_turn() {
         assert!(others.len() == 4 && others.iter().all(|ended| is_judged(ended)), "{denied:?}\n{report:?}");
     }
 }
+
+#[test]
+fn a_scan_that_is_listed_some_seconds_after_its_launch_is_made_once_and_not_forgotten() {
+    let Report { boundaries, .. } = play(&Plan::default());
+    let words = || "no answer".to_owned();
+    let faults = [
+        Fault::Did(Trouble::Uncertain(words())),
+        Fault::Did(Trouble::Unavailable(words())),
+        Fault::Did(Trouble::Garbled(words())),
+        Fault::DidAndLost,
+    ];
+    let faults: Vec<_> = faults.into_iter().map(|fault| Some((1, fault))).chain([None]).collect();
+    // Just less than the rest before anybody looks.
+    for unlisted_seconds in 0..10 {
+        for fault in &faults {
+            for kill in 0..=boundaries + 10 {
+                let plan = Plan {
+                    kills: BTreeSet::from([kill]),
+                    fault: fault.clone(),
+                    unlisted_seconds,
+                    ..Plan::default()
+                };
+                let report = play(&plan);
+                assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{plan:?}");
+            }
+            // Whatever ends it, it is looked for when it can be found, so that nothing is left there.
+            for at in 0..=boundaries {
+                let (fault, unlisted) = (fault.clone(), Plan { unlisted_seconds, ..Plan::default() });
+                play(&Plan { cancel: Some(at), fault: fault.clone(), ..unlisted.clone() });
+                play(&Plan { life_seconds: Some(2 + at as i64), fault, ..unlisted });
+            }
+        }
+    }
+}
