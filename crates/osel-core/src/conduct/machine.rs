@@ -161,7 +161,10 @@ impl Conduct {
             ConductInput::Cancel(id) => {
                 let is_it = |work: &Work| work.planned.id == id && !work.is_over;
                 if let Some(index) = self.works.iter().position(is_it) {
-                    self.call_off(index, ScanEnd::Cancelled, out);
+                    // What is past its time the engine has ended, and nobody has called off.
+                    let is_late = self.works[index].planned.expires_at <= self.clock.now();
+                    let end = if is_late { ScanEnd::Expired } else { ScanEnd::Cancelled };
+                    self.call_off(index, end, out);
                 }
             }
             ConductInput::Renewed { running_max } => {
