@@ -281,6 +281,33 @@ fn what_was_under_way_was_scanned_though_it_had_come_to_be_never_scanned() {
 }
 
 #[test]
+fn what_else_was_under_way_with_an_address_that_came_to_be_never_scanned_is_scanned_anew() {
+    let mut listener = listener(ScanPolicy { scanners: vec![batching("q")], ..policy() });
+    listener.ports(3);
+    listener.tick(61);
+    let first = listener.commands[0].clone();
+    assert_eq!(addresses(&first), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let mut options = listener.options.clone();
+    let never = |policy: &mut ScanPolicy| policy.never_prefixes = vec!["10.0.0.2/32".parse().unwrap()];
+    options.scan.as_mut().map(never).unwrap();
+    listener.options = options.clone();
+    listener.handle(at(62), Input::Options(options));
+    let records = listener.tick(63);
+    let [_, refused] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(["unscanned", "why"].map(|key| refused.detail[key].as_str()), ["10.0.0.2", "never_prefix"]);
+    assert_eq!((refused.cause, &listener.cancels), (Some(2), &vec![first.id.clone()]));
+    assert_eq!(listener.engine.waiting_scans(), 2);
+    listener.restart();
+    assert!(listener.tick(64).is_empty(), "not before the first is over");
+    let outcome = ScanOutcome { scanner: "q".to_owned(), end: ScanEnd::Cancelled, hosts: Vec::new() };
+    listener.ended(65, &first, outcome);
+    let again = listener.commands.last().unwrap();
+    assert_eq!(addresses(again), ["10.0.0.1", "10.0.0.3"]);
+    let causes = |command: &ScanCommand, place: usize| command.targets[place].causes.clone();
+    assert_eq!([causes(again, 0), causes(again, 1)], [causes(&first, 0), causes(&first, 2)]);
+}
+
+#[test]
 fn what_waits_is_dropped_when_its_project_comes_to_be_left_out() {
     let mut listener = listener(ScanPolicy { scanners: vec![batching("q")], ..policy() });
     listener.ports(2);
