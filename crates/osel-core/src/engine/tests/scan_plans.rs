@@ -111,12 +111,13 @@ fn a_batch_waits_for_its_window_and_the_next_for_the_end_of_the_first() {
     assert_eq!(
         told,
         [
-            "scan of 10.0.0.1 by Qualys 10: as predicted: tcp 22",
-            "scan of 10.0.0.2 by Qualys 10: unknown: tcp 22",
-            "scan of 10.0.0.3 by Qualys 10: unknown: tcp 22",
+            "scan of 10.0.0.1 by q: as predicted: tcp 22",
+            "scan of 10.0.0.2 by q: unknown: tcp 22",
+            "scan of 10.0.0.3 by q: unknown: tcp 22",
             "scan of 10.0.0.4, tcp 22, planned",
         ]
     );
+    assert_eq!(["scanner", "program"].map(|key| records[0].detail[key].as_str()), ["q", "Qualys 10"]);
     assert_eq!(records[1].detail["note"], "it was not scanned: not in subscription");
     assert_eq!(records[2].detail["note"], "it was not scanned: the scanner says nothing of it");
     let outcomes: Vec<_> = records[..3].iter().map(|record| record.outcome).collect();
@@ -257,7 +258,7 @@ fn an_order_calls_a_command_off_once() {
     assert!(!listener.engine.cancel_scan(at(4), "ada", &Id::new("scan-99"), &mut out));
     let outcome = ScanOutcome { scanner: "nmap 7.93".to_owned(), end: ScanEnd::Cancelled, hosts: Vec::new() };
     let records = listener.ended(5, &command, outcome);
-    assert_eq!(records[0].detail["text"], "scan of 10.0.0.1 by nmap 7.93 was called off");
+    assert_eq!(records[0].detail["text"], "scan of 10.0.0.1 by builtin was called off");
     assert_eq!(listener.lives.last().unwrap().state, ScanState::Cancelled);
 }
 

@@ -26,7 +26,7 @@ const STATES: [FindingState; 3] = [FindingState::Open, FindingState::Confirmed, 
 /// The columns of comma-separated values. New ones come at the end.
 const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,project_id,network_id,title,vulnerability,cves,cvss,\
                         evidence,scanner,opened_at,seen_at,resolved_at,resolved_by,reopened,acknowledged_by,acknowledged_reason,\
-                        acknowledged_until,expected";
+                        acknowledged_until,expected,program";
 
 /// Lists findings: those of severity low or more that are open, and that nobody has acknowledged or expects.
 ///
@@ -224,7 +224,7 @@ fn csv(finding: &Finding) -> String {
         vulnerability.map(|vulnerability| vulnerability.cves.join(" ")).unwrap_or_default(),
         vulnerability.and_then(|vulnerability| vulnerability.cvss_tenths).map(score).unwrap_or_default(),
         finding.evidence.clone(),
-        finding.scanner.clone(),
+        finding.seen_by().to_owned(),
         text(&finding.opened_at),
         text(&finding.seen_at),
         time(finding.resolved_at),
@@ -234,6 +234,7 @@ fn csv(finding: &Finding) -> String {
         ack.map(|ack| ack.reason.clone()).unwrap_or_default(),
         time(ack.and_then(|ack| ack.until)),
         finding.expected.clone().unwrap_or_default(),
+        finding.scanner.clone(),
     ];
     cells.map(|cell| csv_cell(&cell)).join(",")
 }
