@@ -1,6 +1,7 @@
 //! `osel findings`: what a person should look at, in the words of scans beside the model.
 
 mod ack;
+mod group;
 mod list;
 mod sarif;
 mod show;
