@@ -122,7 +122,7 @@ fn a_call_that_is_denied_for_ever_keeps_no_other_command_from_its_turn() {
         assert!(*at < Timestamp::EPOCH.plus_seconds(86_400), "{denied:?} at {at}: it waited for its end");
         let (others, soon) = (ended.collect::<Vec<_>>(), Timestamp::EPOCH.plus_seconds(SOON_SECONDS));
         let is_judged = |(state, at): &&(ScanState, Timestamp)| *state == ScanState::Judged && *at < soon;
-        assert!(others.len() == 4 && others.iter().all(|ended| is_judged(ended)), "{denied:?}\n{report:?}");
+        assert!(others.len() == 4 && others.iter().all(is_judged), "{denied:?}\n{report:?}");
     }
 }
 
