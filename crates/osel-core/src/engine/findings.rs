@@ -207,7 +207,8 @@ impl Engine {
         set("kind", Some(finding.kind.as_str().to_owned()));
         set("state", Some(finding.state.as_str().to_owned()));
         set("severity", Some(finding.severity.as_str().to_owned()));
-        set("scanner", Some(finding.scanner.clone()));
+        set("scanner", Some(finding.seen_by().to_owned()));
+        set("program", Some(finding.scanner.clone()));
         set("evidence", Some(finding.evidence.clone()));
         set("address", Some(finding.address.to_string()));
         set("port", finding.port.map(|(transport, port)| format!("{} {port}", transport.as_str())));

@@ -182,6 +182,21 @@ fn a_call_that_never_ends_has_failed_by_event_time_or_by_the_clock() {
 }
 
 #[test]
+fn an_end_without_its_start_is_not_forgotten_by_a_tick_that_no_journal_has() {
+    let mut listener = Listener::new();
+    listener.done(0, 0, "r1");
+    let before: Vec<_> = listener.engine.lines().map(|line| serde_json::to_string(&line).unwrap()).collect();
+    assert_eq!(listener.engine.wake_at(at(1)), None, "nothing is due that would tell anything");
+    assert_eq!(listener.handle(at(1000), Input::Tick).len(), 0);
+    let after: Vec<_> = listener.engine.lines().map(|line| serde_json::to_string(&line).unwrap()).collect();
+    assert_eq!(after, before);
+    // Event time goes on by messages, and with it goes what is remembered.
+    listener.done(ATTEMPT_SECONDS + 1, 1001, "r2");
+    let lines = listener.engine.lines().map(|line| serde_json::to_string(&line).unwrap());
+    assert_eq!(lines.filter(|line| line.contains(r#""ended""#)).count(), 1);
+}
+
+#[test]
 fn the_record_of_a_failed_call_had_no_region() {
     let mut listener = Listener::new();
     listener.asked(0, 0, "r1");

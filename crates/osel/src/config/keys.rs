@@ -331,6 +331,11 @@ const KEYS: &[Key] = &[
         "Days that messages which could not be read are kept to be replayed. At least as many as `inputs_days`.",
     ),
     key(
+        "retention.findings_days",
+        Default("365"),
+        "Days that findings can be listed after they were resolved. Their records stay as long as others.",
+    ),
+    key(
         "retention.budget_bytes",
         Words("no bound", "214748364800"),
         "Bytes that the store may take, at least 67108864. From 80 % on osel warns; from 95 % on the oldest of what has a limit above goes earlier. \
