@@ -5,6 +5,7 @@ mod drift_folds;
 mod expected;
 mod findings;
 mod gaps;
+mod log_key;
 mod read_order;
 mod reads;
 mod retention;

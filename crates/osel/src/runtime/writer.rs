@@ -19,7 +19,7 @@ use osel_core::time::Timestamp;
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
     CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, FindingRow, Head, Journal,
-    JournalError, QuarantineItem, StoredRecord, VersionSet,
+    JournalError, LogKeyRow, NodeRow, QuarantineItem, SignedCheckpoint, StoredRecord, VersionSet,
 };
 
 /// How many batches may wait for the one that is written.
@@ -42,6 +42,9 @@ pub struct Batch {
     pub(super) versions: Vec<VersionSet>,
     pub(super) cursors: Vec<CursorRow>,
     pub(super) expiry: Option<Expiry>,
+    pub(super) nodes: Vec<NodeRow>,
+    pub(super) checkpoints: Vec<SignedCheckpoint>,
+    pub(super) log_keys: Vec<LogKeyRow>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -69,6 +72,8 @@ impl Batch {
             && self.versions.is_empty()
             && self.cursors.is_empty()
             && self.expiry.is_none()
+            && self.nodes.is_empty()
+            && self.checkpoints.is_empty()
     }
 
     fn commit(&self, epoch: u64, previous: Head) -> Commit<'_> {
@@ -85,6 +90,9 @@ impl Batch {
             versions: &self.versions,
             cursors: &self.cursors,
             expiry: self.expiry.as_ref(),
+            nodes: &self.nodes,
+            checkpoints: &self.checkpoints,
+            log_keys: &self.log_keys,
         }
     }
 
@@ -140,6 +148,8 @@ pub struct Writer {
     /// How many orders to let go of something were given, with the one that an earlier writer may have left; and how many are done.
     orders: u64,
     orders_done: Arc<AtomicU64>,
+    /// As of the thread itself: ahead of `durable` by what was not taken yet.
+    durable_now: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
 
@@ -167,9 +177,11 @@ impl Writer {
             snapshot: None,
             orders: 1,
             orders_done: Arc::default(),
+            durable_now: Arc::default(),
             expire_at: None,
         };
         let orders_done = Arc::clone(&writing.orders_done);
+        let durable_now = Arc::clone(&writing.durable_now);
         let thread = thread.spawn(move || {
             // Also when it ends, however it ends: whoever waits has to ask why.
             let _at_the_end = Notify(Arc::clone(&writing.notify));
@@ -182,6 +194,7 @@ impl Writer {
             durable: 0,
             orders: 1,
             orders_done,
+            durable_now,
             thread: Some(thread),
         })
     }
@@ -236,26 +249,35 @@ impl Writer {
         Ok(self.durable)
     }
 
+    /// How many batches are durable, whether that was taken note of or not.
+    pub fn durable_now(&self) -> u64 {
+        self.durable_now.load(Ordering::Acquire)
+    }
+
     /// Whether all that was given is known to be durable.
     pub fn is_done(&self) -> bool {
         self.durable == self.given
     }
 
-    /// Waits so long for everything that was given to be durable, then lets go of the thread, which may wait for a disk for ever. Whether
-    /// it is.
-    pub fn end_within(mut self, time: Duration) -> bool {
-        let until = Instant::now() + time;
+    /// Waits until then for everything that was given to be durable; whether it is.
+    pub fn is_done_by(&mut self, until: Instant) -> bool {
         while !self.is_done() {
             match self.written.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Written::Durable(batch)) => self.durable = batch,
                 Ok(Written::NotExpired(_)) => {}
-                Ok(Written::Failed(_)) | Err(_) => {
-                    self.thread = None;
-                    return false;
-                }
+                Ok(Written::Failed(_)) | Err(_) => return false,
             }
         }
         true
+    }
+
+    /// The same, and lets go of the thread, which may wait for a disk for ever.
+    pub fn end_by(mut self, until: Instant) -> bool {
+        let is_done = self.is_done_by(until);
+        if !is_done {
+            self.thread = None;
+        }
+        is_done
     }
 
     /// Waits until one more batch has become durable, if there is one that has not.
@@ -370,6 +392,7 @@ struct Writing {
     /// How many orders to let go of something are durable, with the one that an earlier writer may have left; and how many are done.
     orders: u64,
     orders_done: Arc<AtomicU64>,
+    durable_now: Arc<AtomicU64>,
     /// When letting go is tried again, after it could not be done.
     expire_at: Option<Instant>,
 }
@@ -509,6 +532,7 @@ impl Writing {
             self.orders += 1;
             self.expire_at = None;
         }
+        self.durable_now.store(number, Ordering::Release);
         self.tell(Written::Durable(number));
     }
 
