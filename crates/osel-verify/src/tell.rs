@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 
 use osel_core::trail::bundle::{BadBundle, Scope, Summary};
+use osel_core::trail::log::Checkpoint;
 
 /// What a good bundle proves, and by whose word.
 pub fn good(summary: &Summary, is_key_given: bool) -> String {
@@ -24,12 +25,12 @@ pub fn good(summary: &Summary, is_key_given: bool) -> String {
         false => "the bundle's own: nobody vouches for it, compare it with one from elsewhere",
     };
     line("key", &format_args!("{key} ({vouched})"));
-    line("checkpoint", &format_args!("{} records, root {}", checkpoint.size, checkpoint.root));
+    line("checkpoint", &size_and_root(checkpoint));
     if *checkpoints > 0 {
         line("", &format_args!("and {checkpoints} earlier ones"));
     }
     if let Some(since) = since {
-        line("goes on", &format_args!("from {} records, root {}", since.size, since.root));
+        line("goes on", &format_args!("from {}", size_and_root(since)));
     }
     let range = match (span, runs) {
         (None, _) => "none".to_owned(),
@@ -39,6 +40,12 @@ pub fn good(summary: &Summary, is_key_given: bool) -> String {
     line("records", &range);
     line("parts", parts);
     text
+}
+
+/// As a checkpoint's own text has them, so that it can be compared with one that somebody kept.
+fn size_and_root(checkpoint: &Checkpoint) -> String {
+    let text = checkpoint.text();
+    format!("{} records, root {}", checkpoint.size, text.lines().last().unwrap_or_default())
 }
 
 /// Where a bundle is bad and why, in one line, and how much of it holds all the same.

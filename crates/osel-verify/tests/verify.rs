@@ -85,7 +85,7 @@ fn a_whole_bundle_is_described() {
         "good       the whole log up to its checkpoint: nothing changed, removed, inserted or swapped",
         "log        log.example/osel",
         "key        log.example/osel+6ae2a71d+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 (the bundle's own",
-        "checkpoint 2 records, root d1b7015",
+        "checkpoint 2 records, root 0bcBUtDBleOGmRny8ejEx5y5ug4gncnQlz7P0cZR4DU=",
         "           and 1 earlier ones",
         "records    2, from 1 to 2",
         "parts      2 body, 2 personal, 2 payload (1 missing), 2 exposure",
