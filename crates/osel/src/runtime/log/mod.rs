@@ -1,0 +1,24 @@
+//! The log over the records: its tree grows with them, its nodes are kept beside them, and its size is signed again and again.
+//!
+//! [`resume`] finds the tree again in a store and catches up where nodes are missing; [`Growth`] takes each record's hash and says which
+//! size is signed when; [`Signer`] has the key, which comes from where [`key`] looks; [`kept`] gives what a store keeps to whoever computes
+//! with it, and [`LogCheck`] says whether that is right. Formats and proofs are in `osel_core::trail::log`, rows in the store.
+//!
+//! A checkpoint is never signed for what is not durable: who has one must find its records after every crash. And no record waits for a
+//! signature: without a key the log grows as well, and is signed once there is one.
+
+mod check;
+mod growth;
+pub mod kept;
+pub mod key;
+mod resume;
+mod signer;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{BadLog, LogCheck, LogFound};
+pub use growth::{ENTRIES_APART_MAX, Growth, LogStatus, SECONDS_APART};
+pub use key::{KeySource, KeyTrouble};
+pub use resume::{LogError, Resumed, resume};
+pub use signer::Signer;
