@@ -9,6 +9,9 @@ const RECORDS: u64 = 20_000;
 /// As the log signs.
 const RECORDS_PER_CHECKPOINT: usize = 1000;
 
+/// So many bytes of a line say which record it is of.
+const LEGIBLE_BYTES: usize = 80;
+
 /// SplitMix64.
 struct Random(u64);
 
@@ -83,7 +86,10 @@ fn random_changes(seed: u64, lines: &[Line], whole: bool, count: u64) {
         let bad = judge(&checkers[at], &text, &lines[at + gone..]);
         let line = &lines[at];
         let is_repeated = text.starts_with(line.text.as_bytes());
-        if is_plain && line.record.is_some() && !text.ends_with(b"\n\n") {
+        // Of a line that was broken in two, the first half among some records may be too short to say which it was of.
+        let is_legible =
+            whole || text.iter().position(|&byte| byte == b'\n').is_none_or(|end| end > LEGIBLE_BYTES);
+        if is_plain && is_legible && line.record.is_some() && !text.ends_with(b"\n\n") {
             // A record that is there twice, or among some too early, is good the first time.
             let confirmed = match () {
                 () if is_repeated => confirmed[at + 1],

@@ -11,10 +11,11 @@ use super::super::hash::{Hash, leaf_hash};
 use super::super::head::Head;
 use super::super::kind::PartClass;
 use super::super::log::{Checkpoint, VerifierKey};
-use super::super::merkle::{ProofError, Tree, verify_consistency, verify_inclusion};
+use super::super::merkle::{ProofError, verify_consistency, verify_inclusion};
 use super::super::verify::{Bad, PartCounts, StoredContent, StoredPart, StoredRecord, Verified, Verifier};
 use super::LINE_BYTES_MAX;
 use super::fault::{BadBundle, Fault};
+use super::growing::Growing;
 use super::line::{self, Kind, Record};
 use super::writer::Scope;
 
@@ -73,13 +74,6 @@ struct Body {
     found: u64,
     runs: u64,
     confirmed: u64,
-}
-
-/// A tree whose last two leaves can still be put into question.
-#[derive(Clone, Debug, Default)]
-struct Growing {
-    settled: Tree,
-    recent: Vec<Hash>,
 }
 
 /// A fault, and the record that it is one of.
@@ -401,36 +395,6 @@ impl Body {
         }
         self.confirmed = self.found;
         Ok(())
-    }
-}
-
-impl Growing {
-    /// How many leaves can still be put into question.
-    const RECENT: usize = 2;
-
-    fn push(&mut self, leaf: Hash) {
-        if self.recent.len() == Self::RECENT {
-            self.settled.push(self.recent.remove(0));
-        }
-        self.recent.push(leaf);
-    }
-
-    fn root(&self) -> Hash {
-        self.root_over(&self.recent)
-    }
-
-    /// The root that there would be with another leaf before the last.
-    fn root_with(&self, before_last: Hash) -> Hash {
-        match *self.recent {
-            [_, last] => self.root_over(&[before_last, last]),
-            _ => self.root(),
-        }
-    }
-
-    fn root_over(&self, recent: &[Hash]) -> Hash {
-        let mut tree = self.settled.clone();
-        recent.iter().for_each(|&leaf| tree.push(leaf));
-        tree.root()
     }
 }
 

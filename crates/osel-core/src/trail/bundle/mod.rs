@@ -12,6 +12,7 @@
 mod checker;
 mod fault;
 mod form;
+mod growing;
 mod line;
 mod writer;
 
