@@ -20,14 +20,17 @@ pub fn good(summary: &Summary, is_key_given: bool) -> String {
     };
     line("good", &what);
     line("log", &checkpoint.origin);
+    line("key", key);
     let vouched = match is_key_given {
         true => "the one given",
         false => "the bundle's own: nobody vouches for it, compare it with one from elsewhere",
     };
-    line("key", &format_args!("{key} ({vouched})"));
+    line("", &vouched);
     line("checkpoint", &size_and_root(checkpoint));
-    if *checkpoints > 0 {
-        line("", &format_args!("and {checkpoints} earlier ones"));
+    match checkpoints {
+        0 => {}
+        1 => line("", &"and an earlier one"),
+        _ => line("", &format_args!("and {checkpoints} earlier ones")),
     }
     if let Some(since) = since {
         line("goes on", &format_args!("from {}", size_and_root(since)));

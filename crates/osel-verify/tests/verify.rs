@@ -66,7 +66,7 @@ fn good_bundles_are_told() {
         assert!(out.contains(&told), "{name}: {out}");
 
         let (code, out, _) = verify(&["-", "--key", &key], text.as_bytes());
-        assert!(code == Some(0) && out.contains("(the one given)"), "{out}");
+        assert!(code == Some(0) && out.contains("\n           the one given\n"), "{out}");
         let (code, out, err) = verify(&["--key", &other, "-"], text.as_bytes());
         assert_eq!((code, out.as_str()), (Some(1), ""));
         assert!(err.contains("which is not the one given"), "{err}");
@@ -84,9 +84,10 @@ fn a_whole_bundle_is_described() {
     let begins = [
         "good       the whole log up to its checkpoint: nothing changed, removed, inserted or swapped",
         "log        log.example/osel",
-        "key        log.example/osel+6ae2a71d+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 (the bundle's own",
+        "key        log.example/osel+6ae2a71d+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
+        "           the bundle's own: nobody vouches for it",
         "checkpoint 2 records, root 0bcBUtDBleOGmRny8ejEx5y5ug4gncnQlz7P0cZR4DU=",
-        "           and 1 earlier ones",
+        "           and an earlier one",
         "records    2, from 1 to 2",
         "parts      2 body, 2 personal, 2 payload (1 missing), 2 exposure",
     ];

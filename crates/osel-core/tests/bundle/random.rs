@@ -113,5 +113,7 @@ fn random_changes_of_large_bundles_are_found() {
     random_changes(1, &log.whole(&checkpoints), true, count - count / 4);
     let some: Vec<u64> = (1..=RECORDS).filter(|seq| seq % 100 < 2).collect();
     random_changes(2, &log.some(&some, None), false, count / 4);
-    println!("{count} random changes of bundles of {RECORDS} records: all found");
+    println!(
+        "{count} random changes of bundles of {RECORDS} records: all found, the first bad record named rightly"
+    );
 }
