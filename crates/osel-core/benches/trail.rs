@@ -161,7 +161,7 @@ fn main() {
         chained.push(rate(|| {
             seal(&parts, |sealed| {
                 black_box(sealed.hash);
-            })
+            });
         }));
         sealed.push(rate(|| seal_into_log(&parts, &key)));
         verified.push(rate(|| verify_log(&records, &rows)));

@@ -125,7 +125,7 @@ mod tests {
         let proof = read(&format!("{head}index 5\n{HASH}\n")).expect("a proof");
         assert_eq!((proof.index, proof.path.len(), &proof.checkpoint[..]), (5, 1, COSIGNED));
         assert_eq!(read(&format!("{head}index 0\n")).map(|proof| proof.path), Ok(vec![]));
-        assert_eq!(read(&format!("{head}extra AQI=\nindex 5\n{HASH}\n")), Ok(proof.clone()));
+        assert_eq!(read(&format!("{head}extra AQI=\nindex 5\n{HASH}\n")), Ok(proof));
         let most = format!("{head}index 5\n{}", format!("{HASH}\n").repeat(PROOF_HASHES_MAX));
         assert_eq!(read(&most).map(|proof| proof.text()), Ok(format!("{most}\n{COSIGNED}")));
         for (text, wanted) in [
