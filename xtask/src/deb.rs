@@ -1,4 +1,4 @@
-//! `cargo xtask deb`: a Debian package of the program, with its unit, user, configuration, manual pages and completions.
+//! `cargo xtask deb`: a Debian package of the programs, with unit, user, configuration, manual pages and completions.
 //!
 //! It is put together in a folder and packed by `dpkg-deb`, which every Debian has: what lies where can be read here, and nothing has
 //! to be installed for it. What the program can tell of itself (example, manual, completions) it is asked for.
@@ -17,12 +17,16 @@ use crate::command::{self, say};
 /// An optimised build of everything on two cores.
 const BUILD_LIMIT: Duration = Duration::from_mins(60);
 /// Files of the tree that lie in the package as they are.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("packaging/osel.service", "usr/lib/systemd/system/osel.service"),
     ("packaging/osel.sysusers", "usr/lib/sysusers.d/osel.conf"),
     ("packaging/debian/copyright", "usr/share/doc/osel/copyright"),
     ("docs/operations.md", "usr/share/doc/osel/operations.md"),
+    ("docs/bundle-format.md", "usr/share/doc/osel/bundle-format.md"),
+    ("packaging/osel-verify.1", "usr/share/man/man1/osel-verify.1"),
 ];
+/// The programs, which lie beside each other where they were built.
+const PROGRAMS: [&str; 2] = ["osel", "osel-verify"];
 /// What `dpkg` calls.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 /// The shells, and where they look for completions.
@@ -38,7 +42,7 @@ const MAINTAINER: &str = "The osel authors <openstack-discuss@lists.openstack.or
 /// What the program needs where `dpkg-shlibdeps` is not there to tell.
 const LIBRARIES: &str = "libc6, libgcc-s1";
 
-/// Makes the package: `--binary FILE` packs a program that is there, `--out DIR` puts the package elsewhere than `target/debian`.
+/// Makes the package: `--binary FILE` packs an `osel` that is there, with the other programs beside it, `--out DIR` puts the package elsewhere than `target/debian`.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let (mut binary, mut out) = (None, root.join("target/debian"));
     let mut rest = arguments.iter();
@@ -77,20 +81,25 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
 
 fn build(root: &Path) -> Result<PathBuf> {
     let mut build = command::cargo(root);
-    build.args(["build", "--release", "--locked", "--package", "osel"]);
+    build.args(["build", "--release", "--locked"]);
+    build.args(PROGRAMS.iter().flat_map(|program| ["--package", program]));
     if !command::run(build, BUILD_LIMIT)?.success() {
-        bail!("`osel` does not build");
+        bail!("the programs do not build");
     }
     Ok(root.join("target/release/osel"))
 }
 
 /// Everything that is unpacked.
 fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
-    let program = fs::read(binary).with_context(|| format!("cannot read `{}`", binary.display()))?;
-    put(tree, "usr/bin/osel", &program, 0o755)?;
-    if command::on_path("strip") {
-        // Line tables are for those who build it.
-        told(Command::new("strip").arg("--strip-unneeded").arg(tree.join("usr/bin/osel")))?;
+    for name in PROGRAMS {
+        let built = binary.with_file_name(name);
+        let program = fs::read(&built).with_context(|| format!("cannot read `{}`", built.display()))?;
+        let place = format!("usr/bin/{name}");
+        put(tree, &place, &program, 0o755)?;
+        if command::on_path("strip") {
+            // Line tables are for those who build it.
+            told(Command::new("strip").arg("--strip-unneeded").arg(tree.join(place)))?;
+        }
     }
     for (from, to) in FILES {
         let path = root.join(from);
@@ -173,7 +182,7 @@ fn control(version: &str, architecture: &str, libraries: &str, bytes: u64) -> St
     )
 }
 
-/// The packages of the libraries that the program was linked with, with the versions that it needs.
+/// The packages of the libraries that the programs were linked with, with the versions that it needs.
 fn libraries(binary: &Path, out: &Path) -> Result<String> {
     if !command::on_path("dpkg-shlibdeps") {
         say("`dpkg-shlibdeps` (package dpkg-dev) is not there: no versions of libraries are demanded");
@@ -184,7 +193,11 @@ fn libraries(binary: &Path, out: &Path) -> Result<String> {
     put(&place, "debian/control", b"Source: osel\n\nPackage: osel\nArchitecture: any\n", 0o644)?;
     let binary = fs::canonicalize(binary)?;
     let mut ask = Command::new("dpkg-shlibdeps");
-    let found = told(ask.current_dir(&place).args(["-O", "-e"]).arg(binary))?;
+    ask.current_dir(&place).arg("-O");
+    for name in PROGRAMS {
+        ask.arg("-e").arg(binary.with_file_name(name));
+    }
+    let found = told(&mut ask)?;
     fs::remove_dir_all(&place)?;
     let found = found.trim().strip_prefix("shlibs:Depends=").context("`dpkg-shlibdeps` named no library")?;
     Ok(found.to_owned())

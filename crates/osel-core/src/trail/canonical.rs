@@ -23,6 +23,9 @@ pub const PROJECT_BYTES_MAX: usize = ID_BYTES_MAX;
 pub const PARTS_ALWAYS_FIT: usize =
     (CANONICAL_BYTES_MAX - HEADER_BYTES) / (COMMITTED_PART_BYTES_MIN + PROJECT_BYTES_MAX);
 
+/// More parts than this fit into no record.
+pub(super) const PARTS_MAX: usize = (CANONICAL_BYTES_MAX - HEADER_BYTES) / COMMITTED_PART_BYTES_MIN;
+
 const MAGIC: &[u8; 4] = b"osel";
 /// Magic, version, number, predecessor, three times, kind, count of parts.
 const HEADER_BYTES: usize = 4 + 1 + 8 + 32 + 3 * 8 + 1 + 4;

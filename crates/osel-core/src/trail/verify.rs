@@ -274,6 +274,25 @@ impl Verifier {
         }
     }
 
+    /// Whether the last two records do not fit together, so that the next one would tell which of them is bad.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.suspicion.is_some()
+    }
+
+    /// Which of the last two is bad, by what somebody else knows of the later: that it is as it was made, that it is not, or nothing.
+    pub(super) fn decided(&self, later_is_good: Option<bool>) -> Option<Bad> {
+        self.suspicion.map(|suspicion| match later_is_good {
+            Some(true) => suspicion.if_vouched,
+            Some(false) => suspicion.if_refuted,
+            None => suspicion.if_last,
+        })
+    }
+
+    /// Goes on behind another record than the last one checked, which is trusted.
+    pub(super) fn go_on_after(&mut self, head: Head) {
+        (self.head, self.before, self.trusted) = (head, None, true);
+    }
+
     fn check(&mut self, stored: &StoredRecord<'_>) -> Result<Checked, Bad> {
         let expected = self.head.seq.saturating_add(1);
         let bad = |why| Bad { seq: stored.seq, why };

@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod broker;
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
 mod clouds;
 #[cfg(test)]
 mod command;

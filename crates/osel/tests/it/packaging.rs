@@ -47,6 +47,11 @@ fn the_unit_leaves_little_open() {
 fn the_package_has_what_it_promises() {
     let place = Place::new("packaging");
     let out = place.path("out");
+    // It is packed from beside `osel`, where it lies once the tests of the whole workspace were built.
+    if !Path::new(env!("CARGO_BIN_EXE_osel")).with_file_name("osel-verify").exists() {
+        let build = ["build", "--locked", "--package", "osel-verify"];
+        told(Command::new(env!("CARGO")).current_dir(root()).args(build));
+    }
     let mut xtask = Command::new("sh");
     xtask.current_dir(root()).args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO")]);
     xtask.args(["xtask", "deb", "--binary", env!("CARGO_BIN_EXE_osel"), "--out", &out]);
@@ -67,6 +72,7 @@ fn the_package_has_what_it_promises() {
     let listing = told(Command::new("dpkg-deb").args(["-c", &package]));
     for (mode, name) in [
         ("-rwxr-xr-x", "./usr/bin/osel"),
+        ("-rwxr-xr-x", "./usr/bin/osel-verify"),
         ("drwxr-x---", "./etc/osel/"),
         ("drwxr-xr-x", "./usr/share/man/"),
         ("drwxr-xr-x", "./usr/share/man/man1/"),
@@ -75,11 +81,13 @@ fn the_package_has_what_it_promises() {
         ("-rw-r--r--", "./usr/lib/sysusers.d/osel.conf"),
         ("-rw-r--r--", "./usr/share/man/man1/osel.1.gz"),
         ("-rw-r--r--", "./usr/share/man/man1/osel-run.1.gz"),
+        ("-rw-r--r--", "./usr/share/man/man1/osel-verify.1.gz"),
         ("-rw-r--r--", "./usr/share/bash-completion/completions/osel"),
         ("-rw-r--r--", "./usr/share/zsh/vendor-completions/_osel"),
         ("-rw-r--r--", "./usr/share/fish/vendor_completions.d/osel.fish"),
         ("-rw-r--r--", "./usr/share/doc/osel/copyright"),
         ("-rw-r--r--", "./usr/share/doc/osel/operations.md"),
+        ("-rw-r--r--", "./usr/share/doc/osel/bundle-format.md"),
         ("-rw-r--r--", "./usr/share/doc/osel/changelog.gz"),
     ] {
         let is_it = |line: &&str| line.starts_with(mode) && line.ends_with(&format!(" {name}"));
@@ -94,6 +102,7 @@ fn the_package_has_what_it_promises() {
     told(Command::new("md5sum").current_dir(&tree).args(["--check", "--quiet", "DEBIAN/md5sums"]));
     let program = format!("{tree}/usr/bin/osel");
     assert_eq!(file("etc/osel/osel.toml"), told(Command::new(&program).args(["config", "example"])));
+    told(Command::new(format!("{tree}/usr/bin/osel-verify")).arg("--version"));
     for script in ["postinst", "prerm", "postrm"] {
         told(Command::new("sh").arg("-n").arg(format!("{tree}/DEBIAN/{script}")));
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use osel_core::engine::record::{cadf_text, osel_1_1};
 
+use super::bundle::{self, BundleArgs};
 use super::qualys::QualysScans;
 use super::read::each_record;
 use crate::cli::StoreArg;
@@ -14,7 +15,7 @@ use crate::cli::output::{json_line, stdout};
 use crate::runtime::payloads::Payloads;
 use crate::store::{PartContent, Reader, StoredRecord};
 
-/// Prints the whole trail, one record a line.
+/// Prints the whole trail, one record a line, or writes it into a bundle that others can verify.
 ///
 /// The older formats are for dashboards that exist: osel-1.1 has one JSON object for each address whose exposure a record changed,
 /// cadf-text one line for each event of the identity service.
@@ -28,6 +29,8 @@ pub struct ExportArgs {
     /// `json` is the same as --format native.
     #[arg(short, long, value_enum, conflicts_with = "format")]
     output: Option<ExportOutput>,
+    #[command(flatten)]
+    bundle: BundleArgs,
 }
 
 /// The forms of an export.
@@ -52,6 +55,9 @@ enum ExportOutput {
 
 pub(in crate::cli) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut reader = args.store.reader()?;
+    if let Some(path) = &args.bundle.bundle {
+        return bundle::run(&mut *reader, &args.bundle, path);
+    }
     let mut out = stdout();
     match args.format {
         ExportFormat::Native => {

@@ -1,10 +1,12 @@
 //! `osel audit`: reading and checking the trail.
 
+mod bundle;
 mod export;
 mod past;
 mod prove;
 mod qualys;
 pub(super) mod read;
+mod tiles;
 mod verify;
 
 use std::process::ExitCode;

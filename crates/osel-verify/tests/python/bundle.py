@@ -1,0 +1,465 @@
+#!/usr/bin/env python3
+"""A second verifier of osel's bundles, written from docs/bundle-format.md with the standard library alone.
+
+    bundle.py BUNDLE [VERIFIER-KEY]     exit 0 good, 1 bad with the reason on standard error
+    bundle.py --vectors VECTORS.json    check the vectors that the document comes with
+
+It must stay independent: no code of osel, no word of its source. It reads the whole file at once, which osel-verify does not.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import struct
+import sys
+
+from ed25519 import is_signed
+
+TIME_MIN, TIME_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999
+NUMBER = rb"(0|[1-9][0-9]*)"
+TEXT = rb'"((?:[^"\\\x00-\x1f]|\\[n"\\])*)"'
+BYTES = rb'"([A-Za-z0-9+/]*={0,2})"'
+PART = rb'(?:null|\{"salt":' + BYTES + rb',"content":' + BYTES + rb"\})"
+HASHES = rb'\[((?:"[^"]*"(?:,"[^"]*")*)?)\]'
+PARTS = rb"\[((?:(?:null|\{[^{}\[\]]*\})(?:,(?:null|\{[^{}\[\]]*\}))*)?)\]"
+
+HEADER = re.compile(rb'\{"osel-bundle":1,"key":' + TEXT + rb',"whole":(true|false),"records":' + NUMBER
+                    + rb',"checkpoint":' + TEXT + rb"\}\n")
+SINCE = re.compile(rb'\{"since":' + TEXT + rb',"proof":' + HASHES + rb"\}\n")
+RECORD = re.compile(rb'\{"seq":' + NUMBER + rb',"canonical":' + BYTES + rb',"parts":' + PARTS
+                    + rb'(,"path":' + HASHES + rb")?\}\n")
+CHECKPOINT = re.compile(rb'\{"checkpoint":' + TEXT + rb"\}\n")
+END = re.compile(rb'\{"end":"([0-9a-f]{64})"\}\n')
+
+
+class Bad(Exception):
+    """What is wrong, and the record that was hit, if one was."""
+
+    def __init__(self, why, record=None):
+        super().__init__(why)
+        self.why, self.record = why, record
+
+
+# ---- the characters of lines
+
+def text(escaped):
+    try:
+        decoded = escaped.decode()
+    except UnicodeDecodeError:
+        raise Bad("text that is none") from None
+    return re.sub(r'\\([n"\\])', lambda match: "\n" if match[1] == "n" else match[1], decoded)
+
+
+def unbase64(encoded):
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        raise Bad("base64 that is none") from None
+    if base64.b64encode(decoded) != encoded:
+        raise Bad("base64 that is not in its one form")
+    return decoded
+
+
+def number(digits):
+    if int(digits) >= 1 << 64:
+        raise Bad("a number that is too large")
+    return int(digits)
+
+
+def hashes(listed):
+    decoded = [unbase64(item[1:-1]) for item in listed.split(b",")] if listed else []
+    if any(len(item) != 32 for item in decoded):
+        raise Bad("a hash that is none")
+    return decoded
+
+
+# ---- the tree
+
+def leaf_hash(data):
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def tree_root(leaves):
+    """A level at a time: pairs are joined, one that is left over goes up as it is."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    while len(leaves) > 1:
+        joined = [node_hash(*leaves[at:at + 2]) for at in range(0, len(leaves) - 1, 2)]
+        leaves = joined + leaves[len(joined) * 2:]
+    return leaves[0]
+
+
+def is_included(leaf, index, size, path, root):
+    """RFC 9162, section 2.1.3.2."""
+    if not 0 <= index < size:
+        return False
+    at, last, node = index, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            node = node_hash(sibling, node)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            node = node_hash(node, sibling)
+        at, last = at >> 1, last >> 1
+    return last == 0 and node == root
+
+
+def is_continued(old, old_root, new, new_root, path):
+    """RFC 9162, section 2.1.4.2; the empty tree is the beginning of every one."""
+    if old == 0 or old == new:
+        return not path and old_root == (new_root if old == new else tree_root([]))
+    if old > new:
+        return False
+    path = ([old_root] if old & old - 1 == 0 else []) + path
+    if not path:
+        return False
+    at, last = old - 1, new - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    first = second = path[0]
+    for node in path[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            first, second = node_hash(node, first), node_hash(node, second)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            second = node_hash(second, node)
+        at, last = at >> 1, last >> 1
+    return last == 0 and first == old_root and second == new_root
+
+
+# ---- keys, notes, checkpoints
+
+class Key:
+    def __init__(self, written):
+        self.written = written
+        try:
+            self.name, id_, encoded = written.split("+", 2)
+            key = unbase64(encoded.encode())
+        except ValueError:
+            raise Bad("a key that is none") from None
+        self.public = key[1:]
+        self.id = hashlib.sha256(self.name.encode() + b"\n" + key).digest()[:4]
+        if len(key) != 33 or key[0] != 1 or self.id.hex() != id_ or not self.name:
+            raise Bad("a key that is none")
+
+    def open(self, note):
+        """Size and root of a checkpoint that the key's log signed."""
+        signed, empty, signatures = note.rpartition("\n\n")
+        signed += "\n"
+        if not empty or not signatures.endswith("\n"):
+            raise Bad("a note that is none")
+        is_by_log = False
+        for line in signatures[:-1].split("\n"):
+            words = line.split(" ")
+            if len(words) != 3 or words[0] != "—":
+                raise Bad("a signature that is none")
+            signature = unbase64(words[2].encode())
+            if len(signature) < 5:
+                raise Bad("a signature that is none")
+            if (words[1], signature[:4]) == (self.name, self.id):
+                if not is_signed(self.public, signed.encode(), signature[4:]):
+                    raise Bad("a wrong signature")
+                is_by_log = True
+        lines = signed.split("\n")
+        if not is_by_log or len(lines) < 4 or "" in lines[:-1] or lines[0] != self.name:
+            raise Bad("a checkpoint that the log did not sign")
+        if not re.fullmatch("0|[1-9][0-9]*", lines[1]) or int(lines[1]) >= 1 << 63:
+            raise Bad("a checkpoint without size")
+        root = unbase64(lines[2].encode())
+        if len(root) != 32 or lines[1] == "0" and root != tree_root([]):
+            raise Bad("a checkpoint without root")
+        return int(lines[1]), root
+
+
+# ---- records, after docs/trail-format.md
+
+def read_canonical(data):
+    """Number, predecessor, times, and commitments; None for bytes that are no record."""
+    if len(data) > 65_535 or len(data) < 74 or data[:5] != b"osel\x01":
+        return None
+    seq, previous, time, recorded_at, as_of, kind, count = struct.unpack(">Q32sqqqBI", data[5:74])
+    if seq == 0 or not 1 <= kind <= 10 or not all(TIME_MIN <= at <= TIME_MAX for at in (time, recorded_at, as_of)):
+        return None
+    commitments, at = [], 74
+    for _ in range(count):
+        if len(data) < at + 35:
+            return None
+        code, length = struct.unpack(">BH", data[at:at + 3])
+        at += 3
+        if not 1 <= code <= 4 or 255 < length != 65_535:
+            return None
+        if length != 65_535:
+            try:
+                data[at:at + length].decode()
+            except UnicodeDecodeError:
+                return None
+            at += length
+        commitments.append(data[at:at + 32])
+        at += 32
+        if at > len(data):
+            return None
+    if at != len(data):
+        return None
+    return {"seq": seq, "previous": previous, "earlier": min(time, recorded_at), "as_of": as_of,
+            "commitments": commitments}
+
+
+def read_record(line, whole):
+    match = RECORD.fullmatch(line)
+    if match is None or (match[4] is None) != whole:
+        raise Bad("a record that is not in its form")
+    parts = []
+    for part in re.finditer(rb"null|\{[^}]*\}", match[3]):
+        found = re.fullmatch(PART, part[0])
+        if found is None:
+            raise Bad("a part that is not in its form")
+        parts.append(None if part[0] == b"null" else (unbase64(found[1]), unbase64(found[2])))
+    data = unbase64(match[2])
+    return {"seq": number(match[1]), "data": data, "leaf": leaf_hash(data), "header": read_canonical(data),
+            "parts": parts, "path": [] if whole else hashes(match[5])}
+
+
+def check_parts(record):
+    commitments, parts = record["header"]["commitments"], record["parts"]
+    if len(commitments) != len(parts):
+        raise Bad("other parts than it was made with", record["seq"])
+    for commitment, part in zip(commitments, parts):
+        if part is None:
+            continue
+        salt, content = part
+        if len(salt) != 16 or hashlib.sha256(salt + content).digest() != commitment:
+            raise Bad("a part that it was not made with", record["seq"])
+    return parts.count(None)
+
+
+# ---- bundles
+
+def kind(line, whole):
+    """What a line is, though its beginning may be damaged."""
+    beginnings = {b'{"seq":': "record", b'{"checkpoint":': "checkpoint", b'{"since":': "since", b'{"end":': "end"}
+    for beginning, what in beginnings.items():
+        if line.startswith(beginning) or 2 < len(line) - 1 < len(beginning) and beginning.startswith(line[:-1]):
+            return what
+    start = line[:64]
+    if b"canonical" in start:
+        return "record"
+    if b"\\n" in start:
+        return "checkpoint" if whole else "since"
+    return "end" if b"end" in start else "record"
+
+
+def legible_seq(line):
+    before = re.match(rb'\{"seq":' + NUMBER + rb'(,"canonical":")?', line)
+    if before and before[2]:
+        return int(before[1])
+    at = line[:64].rfind(b'":"')
+    try:
+        start = base64.b64decode(line[at + 3:at + 23], validate=True) if at >= 0 else b""
+    except ValueError:
+        start = b""
+    if len(start) == 15 and start[:5] == b"osel\x01":
+        return struct.unpack(">Q", start[5:13])[0]
+    return int(before[1]) if before else None
+
+
+class Checker:
+    def __init__(self, key):
+        self.given = key
+        self.found = self.confirmed = self.missing = 0
+        self.leaves, self.last, self.undecided, self.since = [], None, False, None
+        self.promised = self.whole = None
+
+    def expected(self):
+        return self.found + 1 if self.whole and self.found < self.promised else None
+
+    def check(self, data):
+        lines = re.findall(rb"[^\n]*\n|[^\n]+\Z", data)
+        digest = hashlib.sha256()
+        try:
+            for place, line in enumerate(lines):
+                if not line.endswith(b"\n"):
+                    raise Bad("it is cut", self.expected())
+                if place == 0:
+                    self.header(line)
+                elif not line.startswith(b'{"end":') and kind(line, self.whole) != "end":
+                    self.body(line, place)
+                else:
+                    match = END.fullmatch(line)
+                    if match is None:
+                        raise Bad("a last line that is none")
+                    if self.found != self.promised:
+                        raise Bad("records are missing", self.expected())
+                    if digest.hexdigest().encode() != match[1]:
+                        raise Bad("another hash in the last line")
+                    if place + 1 < len(lines):
+                        raise Bad("something follows the last line")
+                    return
+                digest.update(line)
+            raise Bad("it is cut", self.expected())
+        except Bad as bad:
+            # Two records that do not fit come before whatever else is wrong.
+            if self.undecided and bad.record is None:
+                bad.record = self.found - 1
+            raise
+
+    def header(self, line):
+        match = HEADER.fullmatch(line)
+        if match is None:
+            raise Bad("a first line that is none")
+        self.key = Key(text(match[1]))
+        if self.given is not None and self.given != self.key.written:
+            raise Bad("another key")
+        self.whole, self.promised = match[2] == b"true", number(match[3])
+        self.size, self.root = self.key.open(text(match[4]))
+        if self.promised > self.size or self.whole and self.promised != self.size:
+            raise Bad("a first line that contradicts itself")
+
+    def body(self, line, place):
+        what = kind(line, self.whole)
+        if what == "since":
+            match = SINCE.fullmatch(line)
+            if match is None or self.whole or place != 1:
+                raise Bad("an earlier checkpoint that is none")
+            self.since = self.key.open(text(match[1]))
+            if not is_continued(*self.since, self.size, self.root, hashes(match[2])):
+                raise Bad("an earlier checkpoint of another log")
+        elif what == "checkpoint":
+            match = CHECKPOINT.fullmatch(line)
+            if match is None:
+                raise Bad("a checkpoint that is none")
+            size, root = self.key.open(text(match[1]))
+            if not self.whole or size != self.found or not self.confirmed < size < self.size:
+                raise Bad("a checkpoint in a wrong place", self.expected() if size > self.found else None)
+            self.confirm(root)
+        else:
+            try:
+                record = read_record(line, self.whole)
+            except Bad as bad:
+                raise Bad(bad.why, self.expected() if self.whole else legible_seq(line)) from None
+            (self.one_of_all if self.whole else self.one_of_some)(record)
+
+    def one_of_some(self, record):
+        seq, header = record["seq"], record["header"]
+        if not is_included(record["leaf"], seq - 1, self.size, record["path"], self.root):
+            if header and is_included(record["leaf"], header["seq"] - 1, self.size, record["path"], self.root):
+                raise Bad("a line with another number", header["seq"])
+            raise Bad("not in the log", seq)
+        if self.last and seq <= self.last["seq"]:
+            raise Bad("out of order", seq)
+        if header is None or header["seq"] != seq:
+            raise Bad("no record of that number", seq)
+        before = None
+        if self.last and self.last["seq"] + 1 == seq:
+            before = self.last
+        elif seq == 1:
+            before = {"leaf": bytes(32), "header": {"as_of": TIME_MIN}}
+        if before and before["leaf"] != header["previous"]:
+            raise Bad("not made to follow the one before", seq)
+        if header["as_of"] != max(before["header"]["as_of"] if before else header["as_of"], header["earlier"]):
+            raise Bad("another `as_of`", seq)
+        self.missing += check_parts(record)
+        self.count(record)
+        self.confirmed = self.found
+
+    def one_of_all(self, record):
+        seq, header = record["seq"], record["header"]
+        place = self.found + 1
+        if header and header["seq"] == self.expected() != seq:
+            raise Bad("a line with another number", place)
+        if seq > place and not self.undecided:
+            raise Bad("it is missing", place)
+        if seq < place:
+            raise Bad("out of order", seq)
+        if self.undecided:
+            # The record after the two that do not fit was made for the later one, or was not.
+            follows = header is None or seq > place or header["previous"] == self.last["leaf"]
+            raise Bad("altered", place - 2 if follows else place - 1)
+        if header is None or header["seq"] != seq:
+            raise Bad("no record of that number", seq)
+        before = self.last or {"leaf": bytes(32), "header": {"as_of": TIME_MIN}}
+        if before["leaf"] != header["previous"]:
+            if self.last is None:
+                raise Bad("not the first of a log", seq)
+            self.undecided = True
+        elif header["as_of"] != max(before["header"]["as_of"], header["earlier"]):
+            raise Bad("another `as_of`", seq)
+        self.missing += check_parts(record)
+        self.count(record)
+        self.leaves.append(record["leaf"])
+        if self.found == self.promised:
+            self.confirm(self.root)
+
+    def count(self, record):
+        if self.found == self.promised:
+            raise Bad("more records than promised")
+        self.found += 1
+        self.last = record
+
+    def confirm(self, root):
+        is_right = tree_root(self.leaves) == root
+        if self.undecided:
+            # Put the record that the last one names before it: if that is the tree, the last one is right.
+            other = self.leaves[:-2] + [self.last["header"]["previous"], self.last["leaf"]]
+            last_is_right = not is_right and tree_root(other) == root
+            raise Bad("altered", self.found - 1 if last_is_right else self.found)
+        if not is_right:
+            raise Bad("not what the checkpoint stands for", self.found)
+        self.confirmed = self.found
+
+
+def judged(data, key=None):
+    """Whether it is good, the bad record, and how many are confirmed."""
+    checker = Checker(key)
+    try:
+        checker.check(data)
+    except Bad as bad:
+        return False, bad.record, checker.confirmed, bad.why
+    return True, None, checker.found, f"{checker.found} records, {checker.missing} parts are missing"
+
+
+def check_vectors(path):
+    with open(path, encoding="utf-8") as file:
+        vectors = json.load(file)
+    key, other = vectors["keys"]
+    bundles = {bundle["name"]: bundle for bundle in vectors["bundles"]}
+    for name, bundle in bundles.items():
+        data = bundle["text"].encode()
+        for given in (None, key):
+            assert judged(data, given)[:3] == (True, None, bundle["records"]), f"{name}: {judged(data, given)}"
+        assert not judged(data, other)[0], f"{name} is good by another key"
+    for vector in vectors["tampered"]:
+        data = bundles[vector["of"]]["text"].encode()
+        at, end = vector["at"], vector["at"] + vector["remove"]
+        found = judged(data[:at] + vector["insert"].encode() + data[end:])
+        assert found[:3] == (False, vector["record"], vector["confirmed"]), f"{vector}: {found}"
+    print(f"{len(bundles)} bundles and {len(vectors['tampered'])} tampered ones as expected")
+
+
+def main(arguments):
+    if arguments[0] == "--vectors":
+        check_vectors(arguments[1])
+        return 0
+    with open(arguments[0], "rb") as file:
+        data = file.read()
+    is_good, record, confirmed, why = judged(data, *arguments[1:2])
+    if is_good:
+        print(f"good: {why}")
+        return 0
+    place = "" if record is None else f"record {record}: "
+    print(f"bad: {place}{why}; {confirmed} records are confirmed", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
