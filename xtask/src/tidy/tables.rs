@@ -127,6 +127,9 @@ pub(crate) const CORE_DEPENDENCIES: &[&str] = &[
     "prefix-trie",
     "rangemap",
     "roaring",
+    // Signatures and their text: of the log over the records.
+    "base64",
+    "ed25519-dalek",
     // The decompressors, whose output is bounded by their caller.
     "bzip2",
     "flate2",

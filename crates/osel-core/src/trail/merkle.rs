@@ -27,9 +27,7 @@ pub fn empty_root() -> Hash {
 
 /// The root of the tree over these leaf hashes.
 pub fn tree_root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
-    let mut tree = Tree::default();
-    leaves.into_iter().for_each(|leaf| tree.push(leaf));
-    tree.root()
+    Tree::of(leaves).root()
 }
 
 /// A tree that grows leaf by leaf and keeps the roots of its full subtrees only.
@@ -41,13 +39,36 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// The tree of these leaves.
+    pub(super) fn of(leaves: impl IntoIterator<Item = Hash>) -> Self {
+        let mut tree = Self::default();
+        leaves.into_iter().for_each(|leaf| tree.push(leaf));
+        tree
+    }
+
+    /// The tree of that size, from the roots of its full subtrees, the largest first.
+    pub(super) fn from_full(size: u64, full: Vec<Hash>) -> Self {
+        Self { size, full }
+    }
+
+    /// The roots of its full subtrees, the largest first.
+    pub(super) fn into_full(self) -> Vec<Hash> {
+        self.full
+    }
+
     /// Adds a leaf by its hash.
     pub fn push(&mut self, leaf: Hash) {
+        self.push_seen(leaf, |_, _| ());
+    }
+
+    /// Adds a leaf, and tells height and root of each full subtree of more than one leaf that it completes.
+    pub(super) fn push_seen(&mut self, leaf: Hash, mut on_full: impl FnMut(u32, Hash)) {
         let mut node = leaf;
         // Each one at the end of the old size is a full subtree of the same height as the node by now.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.full.pop() {
                 node = node_hash(left, node);
+                on_full(height, node);
             }
         }
         self.full.push(node);
@@ -61,9 +82,14 @@ impl Tree {
 
     /// Its root.
     pub fn root(&self) -> Hash {
-        let smallest_first = self.full.iter().rev().copied();
-        smallest_first.reduce(|right, left| node_hash(left, right)).unwrap_or_else(empty_root)
+        join(&self.full)
     }
+}
+
+/// The root over full subtrees, the largest first.
+pub(super) fn join(full: &[Hash]) -> Hash {
+    let smallest_first = full.iter().rev().copied();
+    smallest_first.reduce(|right, left| node_hash(left, right)).unwrap_or_else(empty_root)
 }
 
 /// Which leaves the hashes of a proof stand for, in the order of the proof.

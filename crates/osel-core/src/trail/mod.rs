@@ -13,6 +13,7 @@ mod chain;
 mod hash;
 mod head;
 mod kind;
+pub mod log;
 mod merkle;
 mod verify;
 
