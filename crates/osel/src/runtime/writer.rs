@@ -19,7 +19,7 @@ use osel_core::time::Timestamp;
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
     CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, FindingRow, Head, Journal,
-    JournalError, QuarantineItem, StoredRecord, VersionSet,
+    JournalError, LogKeyRow, NodeRow, QuarantineItem, SignedCheckpoint, StoredRecord, VersionSet,
 };
 
 /// How many batches may wait for the one that is written.
@@ -41,6 +41,9 @@ pub struct Batch {
     pub(super) versions: Vec<VersionSet>,
     pub(super) cursors: Vec<CursorRow>,
     pub(super) expiry: Option<Expiry>,
+    pub(super) nodes: Vec<NodeRow>,
+    pub(super) checkpoints: Vec<SignedCheckpoint>,
+    pub(super) log_keys: Vec<LogKeyRow>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -67,6 +70,8 @@ impl Batch {
             && self.versions.is_empty()
             && self.cursors.is_empty()
             && self.expiry.is_none()
+            && self.nodes.is_empty()
+            && self.checkpoints.is_empty()
     }
 
     fn commit(&self, epoch: u64, previous: Head) -> Commit<'_> {
@@ -82,6 +87,9 @@ impl Batch {
             versions: &self.versions,
             cursors: &self.cursors,
             expiry: self.expiry.as_ref(),
+            nodes: &self.nodes,
+            checkpoints: &self.checkpoints,
+            log_keys: &self.log_keys,
         }
     }
 

@@ -5,7 +5,9 @@
 
 use osel_core::time::Timestamp;
 
-use super::data::{Commit, Counters, Expiry, Head, PartContent, StoredRecord, VALUE_BYTES_MAX};
+use super::data::{
+    Commit, Counters, Expiry, Head, LogKeyRow, PartContent, SignedCheckpoint, StoredRecord, VALUE_BYTES_MAX,
+};
 
 /// What is wrong with a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +119,28 @@ pub enum CommitFault {
         /// The snapshot.
         snapshot: u64,
     },
+    /// A node of the log stands for records that are not there, or none can be where it is said to be.
+    #[error("node {index} of level {level} of the log stands for records that are not there")]
+    Node {
+        /// Its level.
+        level: u8,
+        /// Its place there.
+        index: u64,
+    },
+    /// A checkpoint of the log stands for what is not durable yet.
+    #[error("a checkpoint of the log stands for {size} records, of which {durable} are durable")]
+    SignedCheckpoint {
+        /// For how many records it stands.
+        size: u64,
+        /// How many are durable.
+        durable: u64,
+    },
+    /// A key begins to sign with a checkpoint that is not there.
+    #[error("a key begins to sign the log with a checkpoint of {size} records, which is not there")]
+    LogKey {
+        /// For how many records that checkpoint should stand.
+        size: u64,
+    },
     /// A snapshot is ahead of the store.
     #[error("the snapshot is of record {seq}, the store ends with record {head}")]
     Snapshot {
@@ -179,7 +203,34 @@ pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), Co
         }
         least = versions.seq;
     }
+    check_log(commit, head, after)?;
     commit.expiry.map_or(Ok(()), |expiry| check_expiry(expiry, head))
+}
+
+fn check_log(commit: &Commit<'_>, head: Head, after: Head) -> Result<(), CommitFault> {
+    for node in commit.nodes {
+        if node.level == 0 || node.last_seq().is_none_or(|last| last > after.seq) {
+            return Err(CommitFault::Node { level: node.level, index: node.index });
+        }
+    }
+    for SignedCheckpoint { size, note, .. } in commit.checkpoints {
+        // Of the records of this very commit none is durable yet.
+        if *size == 0 || *size > head.seq {
+            return Err(CommitFault::SignedCheckpoint { size: *size, durable: head.seq });
+        }
+        if note.len() > VALUE_BYTES_MAX {
+            return Err(CommitFault::TooLarge { what: "checkpoint of the log", number: *size });
+        }
+    }
+    for LogKeyRow { size, key } in commit.log_keys {
+        if !commit.checkpoints.iter().any(|checkpoint| checkpoint.size == *size) {
+            return Err(CommitFault::LogKey { size: *size });
+        }
+        if key.len() > VALUE_BYTES_MAX {
+            return Err(CommitFault::TooLarge { what: "key of the log since checkpoint", number: *size });
+        }
+    }
+    Ok(())
 }
 
 fn check_expiry(expiry: &Expiry, head: Head) -> Result<(), CommitFault> {

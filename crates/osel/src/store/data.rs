@@ -207,6 +207,53 @@ pub struct VersionSet {
     pub data: Vec<u8>,
 }
 
+/// A node of the log's tree: the hash of a full tile of level `level - 1`, which stands for 256^level records. The records' own hashes are
+/// level 0 and not kept twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeRow {
+    /// From 1 to [`NODE_LEVEL_MAX`].
+    pub level: u8,
+    /// Its place in its level, from 0: it stands for the records after `index * 256^level`.
+    pub index: u64,
+    /// The hash.
+    pub hash: [u8; 32],
+}
+
+impl NodeRow {
+    /// The last record that it stands for; none when there can be no such node.
+    pub fn last_seq(&self) -> Option<u64> {
+        let width = 1_u64.checked_shl(8 * u32::from(self.level)).filter(|_| self.level <= NODE_LEVEL_MAX)?;
+        self.index.checked_add(1)?.checked_mul(width)
+    }
+}
+
+/// The highest level of a node: one stands for 2^56 records, and 256 of them for more than can be numbered.
+pub const NODE_LEVEL_MAX: u8 = 7;
+
+/// A checkpoint of the log: what was signed for its first records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    /// For how many records.
+    pub size: u64,
+    /// The signed note, as it was made.
+    pub note: String,
+    /// When it was made, by the clock of whoever made it; nothing vouches for that.
+    pub signed_at: Timestamp,
+}
+
+/// A key that signs the log, for whoever verifies: it has signed since the checkpoint of that size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogKeyRow {
+    /// The first size that it signed.
+    pub size: u64,
+    /// The verifier key, as a text of its maker.
+    pub key: String,
+}
+
+/// How many checkpoints of the log are kept, the latest: with one each second they reach back three hours, with one each thousand records
+/// ten million. Older ones are of no use to anybody who has a later one, which proves that the log only grew.
+pub const CHECKPOINTS_KEPT: u64 = 10_000;
+
 /// How far a store has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -248,6 +295,12 @@ pub struct Commit<'a> {
     pub cursors: &'a [CursorRow],
     /// What may go from now on, besides what may go already.
     pub expiry: Option<&'a Expiry>,
+    /// Nodes of the log that are complete with the new records, or were missing.
+    pub nodes: &'a [NodeRow],
+    /// What was signed of the log. It stands for records that were durable before.
+    pub checkpoints: &'a [SignedCheckpoint],
+    /// Keys that begin to sign the log, with their first checkpoint.
+    pub log_keys: &'a [LogKeyRow],
 }
 
 impl<'a> Commit<'a> {
@@ -265,6 +318,9 @@ impl<'a> Commit<'a> {
             versions: &[],
             cursors: &[],
             expiry: None,
+            nodes: &[],
+            checkpoints: &[],
+            log_keys: &[],
         }
     }
 

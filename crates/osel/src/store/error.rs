@@ -48,6 +48,12 @@ pub enum Place {
     Findings,
     /// The cursors of the sources.
     Cursors,
+    /// A node of the log: its level and its place there.
+    Node(u8, u64),
+    /// The log's checkpoint of that size.
+    SignedCheckpoint(u64),
+    /// The keys that signed the log.
+    LogKeys,
     /// What the store says about itself.
     Meta,
     /// The file as such.
@@ -66,6 +72,9 @@ impl fmt::Display for Place {
             Self::Commands => f.write_str("the commands"),
             Self::Findings => f.write_str("the findings"),
             Self::Cursors => f.write_str("the cursors"),
+            Self::Node(level, index) => write!(f, "node {index} of level {level} of the log"),
+            Self::SignedCheckpoint(size) => write!(f, "the log's checkpoint of {size} records"),
+            Self::LogKeys => f.write_str("the keys of the log"),
             Self::Meta => f.write_str("its description"),
             Self::File => f.write_str("the file"),
         }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use osel_core::time::Timestamp;
 
 use super::data::{
-    CommandRow, Commit, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, Numbers,
-    QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LogKeyRow, NodeRow,
+    Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
+    VersionSet,
 };
 use super::error::JournalError;
 use super::packed::PackedChunk;
@@ -237,6 +238,38 @@ pub trait Reader: Send {
     /// # Errors
     /// When the store cannot be read.
     fn holdings(&mut self) -> Result<Holdings, JournalError>;
+
+    /// The hashes of the records of a range in order, without anything else of them: the leaves of the log. Their numbers are not told, so
+    /// none may be missing before the last that there is.
+    ///
+    /// # Errors
+    /// When one is damaged or missing ([`Place::Record`](super::Place::Record) says which) or the store cannot be read.
+    fn leaves(&mut self, range: Numbers, each: Each<'_, [u8; 32]>) -> Result<(), JournalError>;
+
+    /// The nodes of a level of the log whose places are in the range, in order. A missing one is not an error here: the places show it.
+    ///
+    /// # Errors
+    /// When one is damaged ([`Place::Node`](super::Place::Node) says which) or the store cannot be read.
+    fn nodes(&mut self, level: u8, range: Numbers, each: Each<'_, NodeRow>) -> Result<(), JournalError>;
+
+    /// The latest checkpoint of the log that stands for at most so many records; without a number the latest of all.
+    ///
+    /// # Errors
+    /// When it is damaged or the store cannot be read.
+    fn checkpoint(&mut self, at_most: Option<u64>) -> Result<Option<SignedCheckpoint>, JournalError>;
+
+    /// The checkpoints of the log whose sizes are in the range, in order: of all that were signed at least the latest
+    /// [`CHECKPOINTS_KEPT`](super::CHECKPOINTS_KEPT), and few more.
+    ///
+    /// # Errors
+    /// When one is damaged ([`Place::SignedCheckpoint`](super::Place::SignedCheckpoint) says which) or the store cannot be read.
+    fn checkpoints(&mut self, sizes: Numbers, each: Each<'_, SignedCheckpoint>) -> Result<(), JournalError>;
+
+    /// The keys that signed the log, in the order in which they began to.
+    ///
+    /// # Errors
+    /// When one is damaged or the store cannot be read.
+    fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError>;
 
     /// The last record whose `as_of` is not later than `time`; 0 for none.
     ///

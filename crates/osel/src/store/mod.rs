@@ -23,6 +23,9 @@ mod sqlite;
 mod suite;
 #[cfg(test)]
 mod suite_expiry;
+#[cfg(test)]
+mod suite_log;
+mod trimming;
 
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};

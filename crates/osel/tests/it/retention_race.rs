@@ -6,8 +6,9 @@ use osel::runtime::past::{Asked, Excerpt};
 use osel::runtime::retention::survey;
 use osel::runtime::state;
 use osel::store::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, JournalError, Numbers,
-    PackedChunk, QuarantineItem, QuarantineState, Reader, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, JournalError, LogKeyRow,
+    NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, SignedCheckpoint, SnapshotInfo,
+    StoreInfo, StoredRecord, VersionSet,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::model::Row;
@@ -51,6 +52,26 @@ impl Reader for Raced<'_> {
             race();
         }
         self.reader.entries(range, each)
+    }
+
+    fn leaves(&mut self, range: Numbers, each: Each<'_, [u8; 32]>) -> Read<()> {
+        self.reader.leaves(range, each)
+    }
+
+    fn nodes(&mut self, level: u8, range: Numbers, each: Each<'_, NodeRow>) -> Read<()> {
+        self.reader.nodes(level, range, each)
+    }
+
+    fn checkpoint(&mut self, at_most: Option<u64>) -> Read<Option<SignedCheckpoint>> {
+        self.reader.checkpoint(at_most)
+    }
+
+    fn checkpoints(&mut self, sizes: Numbers, each: Each<'_, SignedCheckpoint>) -> Read<()> {
+        self.reader.checkpoints(sizes, each)
+    }
+
+    fn log_keys(&mut self) -> Read<Vec<LogKeyRow>> {
+        self.reader.log_keys()
     }
 
     fn ledger(&mut self) -> Read<Vec<Counters>> {

@@ -13,9 +13,9 @@ use super::super::code::{content_bytes, write_parts};
 use super::super::data::{Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, StoredRecord};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
-use super::expire;
 use super::lease::Term;
 use super::rows::{self, HEAD};
+use super::{expire, log};
 
 const ACTION: &str = "write";
 const UNMODELLED: i16 = 1;
@@ -35,6 +35,7 @@ pub(super) async fn write(
     term: Term,
     commit: &Commit<'_>,
     packer: &mut Packer,
+    trims_log: bool,
 ) -> Result<Head, JournalError> {
     let head = commit.head_after();
     // The journal's epoch is that of its term; who commits by an older one is refused as whoever has an older term.
@@ -55,6 +56,7 @@ pub(super) async fn write(
     if let Some(expiry) = commit.expiry {
         expire::order(at, session, expiry).await?;
     }
+    log::write(at, session, commit, trims_log).await?;
     session.batch("COMMIT").await.map_err(at.sql(Place::File, ACTION))?;
     Ok(head)
 }

@@ -10,6 +10,7 @@ mod erase;
 mod expire;
 mod inspect;
 mod lease;
+mod log;
 mod reader;
 mod rows;
 mod schema;

@@ -11,8 +11,9 @@ use tokio_postgres::Row;
 
 use super::super::block::{read_entries, read_versions};
 use super::super::data::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, Numbers,
-    QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, LogKeyRow, NodeRow,
+    Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
+    VersionSet,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
@@ -21,7 +22,7 @@ use super::super::packed::PackedChunk;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
-use super::{batch, expire, schema, snapshot, writer};
+use super::{batch, expire, log, schema, snapshot, writer};
 use crate::config::PostgresConfig;
 
 /// The most rows of a page.
@@ -399,6 +400,82 @@ impl Reader for PostgresReader {
 
     fn holdings(&mut self) -> Result<Holdings, JournalError> {
         self.read(read_holdings)
+    }
+
+    fn leaves(&mut self, range: Numbers, each: Each<'_, [u8; 32]>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        let sql = paged("seq, hash", "32", "seq", "records WHERE seq BETWEEN $1 AND $2");
+        let (mut due, mut is_missing) = (first, false);
+        self.walk(
+            first,
+            |(seq, _): &(u64, [u8; 32])| seq.saturating_add(1),
+            |next| Place::Record(*next),
+            log::leaf,
+            async |session, next| session.query(&sql, &[&integer(*next), &integer(last)]).await,
+            &mut |(seq, hash)| {
+                is_missing = seq != due;
+                if is_missing {
+                    return ControlFlow::Break(());
+                }
+                due += 1;
+                each(hash)
+            },
+        )?;
+        if is_missing {
+            return Err(At { path: &self.path }.damaged(Place::Record(due), "the record is missing"));
+        }
+        Ok(())
+    }
+
+    fn nodes(&mut self, level: u8, range: Numbers, each: Each<'_, NodeRow>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        let sql =
+            paged("place, hash", "32", "place", "log_nodes WHERE level = $1 AND place BETWEEN $2 AND $3");
+        self.walk(
+            first,
+            |node: &NodeRow| node.index.saturating_add(1),
+            |next| Place::Node(level, *next),
+            |row| log::node(level, row),
+            async |session, next| {
+                session.query(&sql, &[&i16::from(level), &integer(*next), &integer(last)]).await
+            },
+            each,
+        )
+    }
+
+    fn checkpoint(&mut self, at_most: Option<u64>) -> Result<Option<SignedCheckpoint>, JournalError> {
+        let at_most = at_most.unwrap_or(u64::MAX);
+        let sql = format!(
+            "SELECT {} FROM log_checkpoints WHERE size <= $1 ORDER BY size DESC LIMIT 1",
+            log::CHECKPOINT
+        );
+        let place = Place::SignedCheckpoint(at_most);
+        self.read(async |at, session| {
+            let row = session.query_opt(&sql, &[&integer(at_most)]).await.map_err(at.sql(place, ACTION))?;
+            row.map(|row| rows::at_place(at, place, &row, log::checkpoint)).transpose()
+        })
+    }
+
+    fn checkpoints(&mut self, sizes: Numbers, each: Each<'_, SignedCheckpoint>) -> Result<(), JournalError> {
+        let (first, last) = sizes.into_inner();
+        let from = "log_checkpoints WHERE size BETWEEN $1 AND $2";
+        let sql = paged(log::CHECKPOINT, "octet_length(note)", "size", from);
+        self.walk(
+            first,
+            |checkpoint: &SignedCheckpoint| checkpoint.size.saturating_add(1),
+            |next| Place::SignedCheckpoint(*next),
+            log::checkpoint,
+            async |session, next| session.query(&sql, &[&integer(*next), &integer(last)]).await,
+            each,
+        )
+    }
+
+    fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError> {
+        self.read(async |at, session| {
+            let sql = "SELECT size, key FROM log_keys ORDER BY size";
+            let found = session.query(sql, &[]).await.map_err(at.sql(Place::LogKeys, ACTION))?;
+            found.iter().map(|row| rows::at_place(at, Place::LogKeys, row, log::key)).collect()
+        })
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

@@ -68,7 +68,8 @@ fn timestamp(micros: i64) -> Read<Timestamp> {
     if time.micros() == micros { Ok(time) } else { Err(Malformed("a time is beyond all bounds").into()) }
 }
 
-fn hash(row: &Row, at: usize) -> Read<[u8; 32]> {
+/// A column as a hash.
+pub(super) fn hash(row: &Row, at: usize) -> Read<[u8; 32]> {
     let bytes: &[u8] = row.try_get(at)?;
     Ok(bytes.try_into()?)
 }

@@ -11,8 +11,11 @@ use super::connect::{At, Session};
 use super::rows;
 
 /// Every migration, oldest first; a format is how many of them were applied.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// `osel` in ASCII: the lock that two who make the same store contend for.
 const MAKING: i64 = 0x6f73_656c;

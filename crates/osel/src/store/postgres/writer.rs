@@ -16,6 +16,7 @@ use super::super::check::check;
 use super::super::data::{Commit, Head, NewStore, SnapshotInfo, StoreInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::{Journal, Reader};
+use super::super::trimming::Trimming;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign, Renewal, Term};
 use super::reader::PostgresReader;
@@ -42,6 +43,7 @@ pub struct PostgresJournal {
     /// None after a write has failed.
     link: Option<Link>,
     packer: Packer,
+    trimming: Trimming,
     _renewal: Renewal,
 }
 
@@ -115,6 +117,7 @@ impl PostgresJournal {
             attempted: None,
             link: Some(link),
             packer,
+            trimming: Trimming::new(),
             _renewal: renewal,
             path,
         })
@@ -196,9 +199,9 @@ impl Journal for PostgresJournal {
         }
         check(commit, self.head, self.as_of)
             .map_err(|source| JournalError::Refused { path: self.path.clone(), source: Box::new(source) })?;
-        let term = self.term;
+        let (term, trims_log) = (self.term, self.trimming.is_due(commit.checkpoints.len()));
         let result = self.write("write", async |at, session, packer| {
-            batch::write(at, session, term, commit, packer).await
+            batch::write(at, session, term, commit, packer, trims_log).await
         });
         match result {
             Ok(head) => {

@@ -7,9 +7,10 @@ use super::super::block::Packer;
 use super::super::code::{content_bytes, write_parts};
 use super::super::data::{Commit, Counters, CursorRow, Head, LifeRow, QuarantineState};
 use super::super::error::{JournalError, Place};
+use super::super::trimming::Trimming;
 use super::connect::{At, integer};
-use super::expire;
 use super::rows::{self, number};
+use super::{expire, log};
 
 const ACTION: &str = "write";
 const UNMODELLED: u8 = 1;
@@ -21,6 +22,7 @@ pub(super) struct Workspace {
     /// Packs blocks.
     pub(super) packer: Packer,
     parts: Vec<u8>,
+    trimming: Trimming,
 }
 
 impl Workspace {
@@ -30,7 +32,7 @@ impl Workspace {
     /// When there is none.
     pub(super) fn new(at: &At<'_>) -> Result<Self, JournalError> {
         let packer = Packer::new().map_err(|error| at.io(at.path, ACTION, error))?;
-        Ok(Self { packer, parts: Vec::new() })
+        Ok(Self { packer, parts: Vec::new(), trimming: Trimming::new() })
     }
 }
 
@@ -66,6 +68,7 @@ pub(super) fn write(
     if let Some(expiry) = commit.expiry {
         expire::order(at, &transaction, expiry)?;
     }
+    log::write(at, &transaction, commit, &mut workspace.trimming)?;
     transaction.commit().map_err(&failed)?;
     Ok(head)
 }

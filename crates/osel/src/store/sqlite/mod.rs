@@ -7,6 +7,7 @@ mod directory;
 mod erase;
 mod expire;
 mod file_system;
+mod log;
 mod pages;
 mod reader;
 mod rows;

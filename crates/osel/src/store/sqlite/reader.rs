@@ -15,8 +15,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::block::{read_entries, read_versions};
 use super::super::code::Malformed;
 use super::super::data::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, Numbers,
-    PartContent, QuarantineItem, QuarantineState, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, LogKeyRow, NodeRow,
+    Numbers, PartContent, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo,
+    StoredRecord, VersionSet,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
@@ -27,7 +28,7 @@ use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, SNAPSHOT, number, time};
 use super::schema::{self, Found};
-use super::{directory, expire, snapshot};
+use super::{directory, expire, log, snapshot};
 
 /// How often a page is read again because a writer began while it was read. Twice would do: from then on it
 /// is shared.
@@ -398,6 +399,44 @@ impl Reader for SqliteReader {
 
     fn holdings(&mut self) -> Result<Holdings, JournalError> {
         self.read(read_holdings)
+    }
+
+    fn leaves(&mut self, range: Numbers, each: Each<'_, [u8; 32]>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        self.walk(
+            first,
+            |(seq, _)| seq + 1,
+            |at, connection, next| log::leaves(at, connection, *next, last),
+            &mut |(_, hash)| each(hash),
+        )
+    }
+
+    fn nodes(&mut self, level: u8, range: Numbers, each: Each<'_, NodeRow>) -> Result<(), JournalError> {
+        let (first, last) = range.into_inner();
+        self.walk(
+            first,
+            |node: &NodeRow| node.index + 1,
+            |at, connection, next| log::nodes(at, connection, level, *next, last),
+            each,
+        )
+    }
+
+    fn checkpoint(&mut self, at_most: Option<u64>) -> Result<Option<SignedCheckpoint>, JournalError> {
+        self.read(|at, connection| log::checkpoint(at, connection, at_most.unwrap_or(u64::MAX)))
+    }
+
+    fn checkpoints(&mut self, sizes: Numbers, each: Each<'_, SignedCheckpoint>) -> Result<(), JournalError> {
+        let (first, last) = sizes.into_inner();
+        self.walk(
+            first,
+            |checkpoint: &SignedCheckpoint| checkpoint.size + 1,
+            |at, connection, next| log::checkpoints(at, connection, *next, last),
+            each,
+        )
+    }
+
+    fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError> {
+        self.read(log::keys)
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

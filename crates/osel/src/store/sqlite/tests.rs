@@ -67,7 +67,7 @@ fn a_store_says_what_it_is_and_counts_its_openings() {
     let mut journal = Store::open_writer(&path).unwrap();
     let info = StoreInfo {
         id: "30313233343536373839616263646566".to_owned(),
-        format: 5,
+        format: 6,
         created_at: Timestamp::EPOCH.plus_seconds(7),
         epoch: 2,
     };
@@ -456,7 +456,10 @@ fn a_backup_of_a_store_in_use_is_the_store_of_one_moment() {
     let (id, state, body) = ("f".to_owned(), "open".to_owned(), b"{}".to_vec());
     let finding = FindingRow { id, seq: 7, state, body, updated_at: Timestamp::EPOCH };
     let findings = std::slice::from_ref(&finding);
-    journal.commit(&Commit { findings, ..Commit::empty(journal.info().epoch, head) }).unwrap();
+    let nodes = [NodeRow { level: 1, index: 3, hash: [9; 32] }];
+    let signed = [SignedCheckpoint { size: 7, note: "a note".to_owned(), signed_at: Timestamp::EPOCH }];
+    let empty = Commit::empty(journal.info().epoch, head);
+    journal.commit(&Commit { findings, nodes: &nodes, checkpoints: &signed, ..empty }).unwrap();
     let mut reports = 0;
     let copied = Store::backup(&path, &target, &mut |_| {
         reports += 1;
@@ -473,6 +476,8 @@ fn a_backup_of_a_store_in_use_is_the_store_of_one_moment() {
     assert_eq!((copy.head(), &copy.info().id), (head, &journal.info().id));
     assert_eq!(collect(|each| copy.reader().unwrap().records(ALL, each)).len(), 2000);
     assert_eq!(collect(|each| copy.reader().unwrap().findings(None, each)), findings);
+    assert_eq!(collect(|each| copy.reader().unwrap().nodes(1, 0..=9, each)), nodes);
+    assert_eq!(collect(|each| copy.reader().unwrap().checkpoints(ALL, each)), signed);
     add(&mut copy, 2001).unwrap();
 
     let again = Store::backup(&path, &target, &mut |_| {}).unwrap_err();
