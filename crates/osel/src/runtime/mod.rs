@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod control;
 pub mod entries;
 pub mod file_intake;
+pub mod log;
 pub mod past;
 pub mod payloads;
 pub mod read_entries;
