@@ -12,6 +12,7 @@ mod differences;
 mod drift;
 mod findings;
 mod ledger;
+mod log_key;
 mod looks;
 mod naming;
 mod old_reading;
@@ -35,6 +36,7 @@ pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use differences::{CompleteKind, DRIFT_RECORDS_MAX, ReadDifferences, ReadStep, Told};
 pub use drift::Explanation;
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
+pub use log_key::LogKeyChange;
 pub use looks::{LOOK_AGAIN_SECONDS, LOOKS_PENDING_MAX, Look, LookWhy, Looked};
 pub use options::{EngineOptions, OptionsLine};
 pub use orders::{ACTOR_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
@@ -97,6 +99,8 @@ pub enum Input<'a> {
     SourceGap(SourceGap),
     /// Something kept in the store goes, or its disk budget is another matter than before.
     Retention(Retention),
+    /// Another key signs the log from now on.
+    LogKey(LogKeyChange),
     /// Time passed, and nothing waits to be read: what has not come by now was not sent.
     Tick,
 }
@@ -254,6 +258,7 @@ impl Engine {
             Input::Scan(report) => self.scan_report(now, report, out),
             Input::SourceGap(gap) => self.source_gap(now, &gap, out),
             Input::Retention(retention) => self.retention(now, &retention, out),
+            Input::LogKey(change) => self.log_key_changed(now, change, out),
             Input::Tick => {}
         }
         if out.disposition != Some(Disposition::Duplicate) && !(may_be_nothing && out.differences.is_none()) {

@@ -4,6 +4,7 @@ mod drift;
 mod drift_folds;
 mod findings;
 mod gaps;
+mod log_key;
 mod read_order;
 mod reads;
 mod retention;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::output::{json_line, note, print_bytes, stdout};
-use super::{durability, openstack};
+use super::{durability, openstack, trail_key};
 use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
 
 /// The configuration of the daemon.
@@ -120,6 +120,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let file = Config::file(args.config.file.as_deref(), &variable);
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
+        warnings.extend(trail_key::remarks(config, file.as_deref()));
         let (problems, more) = openstack::remarks(config);
         warnings.extend(more);
         if !problems.is_empty() {

@@ -45,7 +45,7 @@ pub(super) fn run(command: &InventoryCommand) -> anyhow::Result<ExitCode> {
     };
     let summaries = files.iter().map(|file| inventory::check(file)).collect::<Result<Vec<_>, _>>()?;
     let region: Option<Arc<str>> = region.as_deref().map(Arc::from);
-    let mut recorder = order::recorder(store.writer()?)?;
+    let mut recorder = order::recorder(store.writer()?, &store.config()?, store.file())?;
     for (file, summary) in files.iter().zip(&summaries) {
         let now = now();
         let at = summary.taken_at.unwrap_or(now);

@@ -29,6 +29,7 @@ mod scan;
 mod scans;
 mod span;
 mod store;
+mod trail_key;
 mod whatif;
 
 use std::process::ExitCode;

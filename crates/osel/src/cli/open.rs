@@ -41,6 +41,11 @@ impl StoreArg {
         Self { file: file.file().map(Path::to_owned), ..self.clone() }
     }
 
+    /// The configuration file that the command was given, if any.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The same, or what was given before the name of a command within a command.
     pub fn or(&self, outer: &Self) -> Self {
         if self.store.is_some() { self.clone() } else { outer.clone() }

@@ -1,6 +1,6 @@
 //! Orders that change something: to the daemon that has the store, or into the store itself where no daemon runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use osel_core::engine::EngineOptions;
@@ -9,6 +9,7 @@ use super::StoreArg;
 use super::actor::user_name;
 use super::open::now;
 use super::output::Failure;
+use super::trail_key;
 use crate::config::StoreConfig;
 use crate::runtime::Recorder;
 use crate::runtime::control::client::{self, ClientError};
@@ -59,12 +60,15 @@ impl Orders {
             Ok(Answer::No(why)) => Ok(Given::No(why)),
             Ok(Answer::Refused(why)) => Err(anyhow::anyhow!("the running osel refuses: {why}")),
             Err(error @ (ClientError::Absent(_) | ClientError::TooLong(_))) => {
-                self.own =
-                    Some(self.store.existing_writer().and_then(recorder).with_context(|| error.to_string())?);
+                self.own = Some(self.recorder().with_context(|| error.to_string())?);
                 self.give(order)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn recorder(&self) -> anyhow::Result<Recorder> {
+        recorder(self.store.existing_writer()?, &self.store.config()?, self.store.file())
     }
 
     /// Makes durable what was given.
@@ -79,15 +83,21 @@ impl Orders {
     }
 }
 
-/// Goes on with a store by the options that its daemon had: they are not a command's to change.
+/// Goes on with a store by the options that its daemon had, which are not a command's to change, and signs its log.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn recorder(journal: Box<dyn Journal>) -> anyhow::Result<Recorder> {
+pub(super) fn recorder(
+    journal: Box<dyn Journal>,
+    store: &StoreConfig,
+    file: Option<&Path>,
+) -> anyhow::Result<Recorder> {
+    let store_id = journal.info().id.clone();
     let mut recorder = Recorder::resume(journal, &EngineOptions::default())?;
     if let Some(told) = recorder.engine().told_options().cloned() {
         recorder.set_options(told);
     }
+    trail_key::sign(&mut recorder, store, file, &store_id);
     Ok(recorder)
 }
 

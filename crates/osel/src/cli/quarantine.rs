@@ -142,7 +142,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let journal = args.store.existing_writer()?;
     let mut reader = journal.reader()?;
     let Some(items) = chosen(&mut *reader, args)? else { return Ok(ExitCode::from(1)) };
-    let mut recorder = recorder(journal)?;
+    let mut recorder = recorder(journal, &args.store.config()?, args.store.file())?;
     let gone = reader.expiry()?.checkpoint.entry;
     let actor = user_name();
     let mut results = Vec::new();

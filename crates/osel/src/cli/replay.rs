@@ -65,7 +65,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             StoreConfig::Directory(scratch.path().to_owned())
         }
     };
-    let mut recorder = order::recorder(writer_at(&store)?)?;
+    let mut recorder = order::recorder(writer_at(&store)?, &store, None)?;
     if let Some(told) = recorder.engine().told_options().cloned() {
         // Captured messages are of another day: nothing is to be scanned because of them.
         recorder.set_options(EngineOptions { scan: None, ..told });

@@ -20,6 +20,7 @@ use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
 use super::open::{now, reader_by};
+use super::trail_key;
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
 use crate::runtime::retention::Policy;
@@ -97,6 +98,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         status,
         supervisor: supervisor.clone(),
         follower,
+        signer: trail_key::signer(&config.store, args.config.file(), &store_id),
     };
     let service = Service::start(journal, settings, tokio.handle())?;
     // Only who leads the store takes orders for it.

@@ -9,6 +9,7 @@ use super::check_retention::retention;
 use super::check_scan::scan;
 use super::check_source::sources;
 use super::check_store::store;
+use super::check_trail::trail;
 use super::expected::{expected, findings};
 use super::parts::{
     Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, SourceConfig,
@@ -25,6 +26,7 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480
 /// The configuration, as far as it can be made; a part that is missing has left a problem.
 pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let store = store(root.section("store"));
+    let trail = trail(root.section("trail"));
     let sources: Option<Vec<SourceConfig>> = sources(&mut root);
     let openstack = openstack(&mut root, sources.as_deref());
     let retention = retention(root.section("retention"));
@@ -39,6 +41,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     root.finish();
     Some(Config {
         store: store?,
+        trail,
         sources: sources?,
         openstack: openstack?,
         retention,

@@ -81,6 +81,10 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
 const SECTIONS: &[Section] = &[
     section("[store]", "Where everything is kept: messages, records, commands."),
     section(
+        "[trail]",
+        "The log over the records: its tree is signed while osel runs, so that others can tell what was changed or cut.",
+    ),
+    section(
         "[[source]]",
         "A bus to listen to; one such table for each. Variables name a source by its number, from 0: OSEL_SOURCE__0__NAME. One that the \
          file does not have begins with its name.",
@@ -157,6 +161,23 @@ const KEYS: &[Key] = &[
         "Instead of `path`: a database of PostgreSQL, shared by osels of which one leads and the others stand by, such as \
          `postgresql://osel@db/osel?sslmode=verify-full`. The URL is read as libpq reads it (several hosts, `sslmode`, `sslrootcert`). One with a password is a secret: name it by { file = \"PATH\" }, \
          { env = \"VARIABLE\" } or { credential = \"NAME\" }, or have the password in PGPASSFILE or PGPASSWORD.",
+    ),
+    key(
+        "trail.key",
+        Words(
+            "log.key in the directory of the store, made when it is missing",
+            "{ file = \"/etc/osel/log_key\" }",
+        ),
+        "The private key that signs the log (`PRIVATE+KEY+NAME+ID+SEED`). It is a secret, so name where it is: { file = \"PATH\" }, \
+         { env = \"VARIABLE\" } or { credential = \"NAME\" }. Without it the log of a store in PostgreSQL is kept and not signed.",
+    ),
+    key(
+        "trail.origin",
+        Words(
+            "the name of the key, for one of osel's own making `osel/` and the store's id",
+            "\"log.example/osel\"",
+        ),
+        "What the log is called in what is signed of it: an URL without its scheme is usual. A key that is configured must have this name.",
     ),
     key(
         "source.name",

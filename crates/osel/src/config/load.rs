@@ -2,14 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::check;
 use super::check_retention;
 use super::check_store;
+use super::check_trail;
 use super::files;
 use super::keys;
-use super::parts::{Config, RetentionConfig, StoreConfig};
+use super::parts::{Config, RetentionConfig, StoreConfig, TrailConfig};
 use super::remark::{Place, Problems, Remark, Warning};
 use super::section::{Environment, Reading, Section, meant};
 use super::tree::{self, Table};
@@ -104,6 +107,37 @@ impl Config {
         (own.name() == store.name()).then_some(socket)
     }
 
+    /// How the log of a store is signed: as the file says if it is about that store, and as variables say in any case. A file that this user
+    /// may not read is about another store: whoever took the store from it has read it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn load_trail(
+        path: Option<&Path>,
+        env: &Environment<'_>,
+        store: &StoreConfig,
+    ) -> Result<TrailConfig, Problems> {
+        let is_denied = |file: PathBuf| {
+            File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        };
+        let (mut file, mut table) = match Self::file(path, env).is_some_and(is_denied) {
+            true => (None, Table::new()),
+            false => read(path, env)?,
+        };
+        let is_its_own = {
+            let reading = Reading::new(file.as_deref(), env);
+            let own = check_store::store(Section::root(&reading, table.clone()).section("store"));
+            own.is_some_and(|own| is_same(&own, store))
+        };
+        if !is_its_own {
+            (file, table) = (None, Table::new());
+        }
+        let reading = Reading::new(file.as_deref(), env);
+        let trail = check_trail::trail(Section::root(&reading, table).section("trail"));
+        let (problems, warnings) = reading.remarks();
+        if problems.is_empty() { Ok(trail) } else { Err(Problems::new(problems, warnings)) }
+    }
+
     /// What is kept for how long, for a command that looks after a store, and who says so.
     ///
     /// # Errors
@@ -133,6 +167,17 @@ impl Config {
         // One that cannot be looked for is a problem of reading it, not one that is not there.
         let is_there = || Path::new(DEFAULT_FILE).try_exists().unwrap_or(true);
         named.map(PathBuf::from).or_else(|| is_there().then(|| PathBuf::from(DEFAULT_FILE)))
+    }
+}
+
+/// Whether two names are of one store, by whatever way its directory is named.
+fn is_same(one: &StoreConfig, other: &StoreConfig) -> bool {
+    match (one, other) {
+        (StoreConfig::Directory(one), StoreConfig::Directory(other)) => {
+            let place = |path: &Path| path.canonicalize().ok();
+            one == other || place(one).is_some_and(|one| Some(one) == place(other))
+        }
+        _ => one.name() == other.name(),
     }
 }
 

@@ -14,6 +14,7 @@ mod check_scan;
 mod check_source;
 mod check_store;
 mod check_tls;
+mod check_trail;
 mod expected;
 mod files;
 pub mod keys;
@@ -41,8 +42,8 @@ pub use load::{
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
     Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig, QueueKind,
-    RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
-    VantageConfig,
+    RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TrailConfig,
+    TransportUrl, VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use reference::open_to_others;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use osel_core::finding::ExpectedExposure;
+use osel_core::trail::log::KeyName;
 
 use super::{Place, PostgresConfig, ScannerConfig, Secret};
 
@@ -14,6 +15,8 @@ use super::{Place, PostgresConfig, ScannerConfig, Secret};
 pub struct Config {
     /// `[store]`.
     pub store: StoreConfig,
+    /// `[trail]`.
+    pub trail: TrailConfig,
     /// `[[source]]`: at least one, each with a name of its own.
     pub sources: Vec<SourceConfig>,
     /// `[[openstack]]`: at most one for each region that sources have.
@@ -45,6 +48,15 @@ pub enum StoreConfig {
     Directory(PathBuf),
     /// In PostgreSQL, shared by a leader and those that stand by.
     Postgres(PostgresConfig),
+}
+
+/// How the log over the records is signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrailConfig {
+    /// The text of the key to sign with, which was read once; none for that in the folder of the store.
+    pub key: Option<Secret>,
+    /// What the log is called in its checkpoints; none for the name of the key.
+    pub origin: Option<KeyName>,
 }
 
 /// How orders are given.

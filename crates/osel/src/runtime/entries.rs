@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use osel_core::decode::{Decoded, Defect, DefectKind, decode};
 use osel_core::engine::{
-    Engine, EngineOptions, Input, OptionsLine, Order, Output, Replay, Retention, SourceGap,
+    Engine, EngineOptions, Input, LogKeyChange, OptionsLine, Order, Output, Replay, Retention, SourceGap,
 };
 use osel_core::event::{Compression, Digest, Properties, RawMessage};
 use osel_core::scan::{CommandId, read_report};
@@ -71,6 +71,9 @@ struct SystemHead {
     /// Something that went from the store, or how full it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retention: Option<Retention>,
+    /// That another key signs the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log_key: Option<LogKeyChange>,
 }
 
 /// The head of the entry that tells options.
@@ -88,6 +91,12 @@ pub fn gap_head(gap: &SourceGap) -> Vec<u8> {
 /// The head of the entry that tells what goes from the store.
 pub fn retention_head(retention: &Retention) -> Vec<u8> {
     let head = SystemHead { retention: Some(retention.clone()), ..SystemHead::default() };
+    serde_json::to_vec(&head).unwrap_or_default()
+}
+
+/// The head of the entry that tells that another key signs the log.
+pub fn log_key_head(change: &LogKeyChange) -> Vec<u8> {
+    let head = SystemHead { log_key: Some(change.clone()), ..SystemHead::default() };
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
@@ -225,7 +234,7 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         EntryKind::ORDER => fold_order(engine, entry, out),
         EntryKind::SYSTEM => {
             let head: Option<SystemHead> = serde_json::from_slice(&entry.head).ok();
-            let Some(SystemHead { options, gap, retention }) = head else { return };
+            let Some(SystemHead { options, gap, retention, log_key }) = head else { return };
             if let Some(options) = options {
                 engine.handle(entry.at, Input::Options(options.into()), out);
             }
@@ -234,6 +243,9 @@ pub fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
             }
             if let Some(retention) = retention {
                 engine.handle(entry.at, Input::Retention(retention), out);
+            }
+            if let Some(change) = log_key {
+                engine.handle(entry.at, Input::LogKey(change), out);
             }
         }
         _ => engine.handle(entry.at, Input::Tick, out),

@@ -4,12 +4,14 @@
 //! stays whole, and the next one goes on from there.
 
 mod batches;
+mod logging;
 mod orders;
 mod reading;
 mod sealing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use osel_core::decode::{Decoded, decode};
 use osel_core::engine::{Disposition, Engine, EngineOptions, Input, Output, Replay, Retention, SourceGap};
@@ -20,6 +22,7 @@ use osel_core::time::Timestamp;
 use osel_core::trail::{Chain, Hash, Head as TrailHead, SealError, Sealed};
 
 use super::entries::MessageHeads;
+use super::log::{Growth, LogError, resume as resume_log};
 use super::salts::Salts;
 use super::state::Follower;
 use super::writer::{Batch, OnFailure, Writer};
@@ -40,6 +43,9 @@ pub enum RecordError {
     /// The store refused.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The log cannot be gone on with.
+    #[error(transparent)]
+    Log(LogError),
     /// A record could not be sealed.
     #[error("record {seq} cannot be sealed")]
     Seal {
@@ -56,10 +62,20 @@ pub enum RecordError {
     Random(#[source] getrandom::Error),
 }
 
+impl From<LogError> for RecordError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Journal(error) => Self::Journal(error),
+            other => Self::Log(other),
+        }
+    }
+}
+
 /// Records inputs into a store.
 pub struct Recorder {
     engine: Engine,
     chain: Chain,
+    log: Growth,
     writer: Writer,
     epoch: u64,
     /// What was committed last, as far as it was asked for.
@@ -110,7 +126,7 @@ impl Recorder {
     /// Goes on with a store where it was left. A batch that cannot be written ends it.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or its log does not fit what was signed of it.
     pub fn resume(journal: Box<dyn Journal>, options: &EngineOptions) -> Result<Self, RecordError> {
         Self::resume_with(journal, options, None, OnFailure::End, || {})
     }
@@ -119,9 +135,9 @@ impl Recorder {
     /// something has become of a batch.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or its log does not fit what was signed of it.
     pub fn resume_with(
-        journal: Box<dyn Journal>,
+        mut journal: Box<dyn Journal>,
         options: &EngineOptions,
         follower: Option<Follower>,
         on_failure: OnFailure,
@@ -129,6 +145,7 @@ impl Recorder {
     ) -> Result<Self, RecordError> {
         let head = journal.head();
         let mut reader = journal.reader()?;
+        let log = Growth::new(resume_log(&mut *journal, &mut *reader)?, Instant::now());
         let engine = match follower {
             Some(follower) => follower.finish(&mut *reader)?,
             None => state::resume(&mut *reader, options)?,
@@ -143,6 +160,7 @@ impl Recorder {
         let cursors = reader.cursors()?;
         Ok(Self {
             chain,
+            log,
             epoch: journal.info().epoch,
             writer: Writer::start(journal, on_failure, notify).map_err(RecordError::Thread)?,
             head,
@@ -212,7 +230,7 @@ impl Recorder {
         raw: &RawMessage,
         decoded: Decoded<'_>,
     ) -> Result<Option<Disposition>, RecordError> {
-        self.tell_options(now);
+        self.tell_changes(now)?;
         let Decoded { body, digest, message_id, event_type, result } = decoded;
         let unreadable = result.is_err().then(|| (message_id.clone(), event_type.clone()));
         let decoded = Decoded { body: Vec::new().into(), digest, message_id, event_type, result };
@@ -260,7 +278,7 @@ impl Recorder {
         held: &Entry,
         actor: &str,
     ) -> Result<Option<Disposition>, RecordError> {
-        self.tell_options(now);
+        self.tell_changes(now)?;
         let (raw, held_digest) = entries::held_message(held);
         let mut decoded = decode(&raw);
         let body = std::mem::take(&mut decoded.body);
@@ -290,7 +308,7 @@ impl Recorder {
     /// When the batch is full and cannot be committed.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), RecordError> {
         self.note_reads(now)?;
-        self.tell_options(now);
+        self.tell_changes(now)?;
         self.entry += 1;
         self.handle(now, Input::Tick);
         if !self.has_effect() {
@@ -313,7 +331,7 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn gap(&mut self, now: Timestamp, gap: SourceGap) -> Result<(), RecordError> {
-        self.tell_options(now);
+        self.tell_changes(now)?;
         let head = entries::gap_head(&gap);
         let source = Arc::clone(&gap.source);
         self.entry += 1;
@@ -334,7 +352,7 @@ impl Recorder {
         told: Vec<Retention>,
         expiry: Option<Expiry>,
     ) -> Result<(), RecordError> {
-        self.tell_options(now);
+        self.tell_changes(now)?;
         for retention in told {
             let head = entries::retention_head(&retention);
             self.entry += 1;
@@ -374,7 +392,7 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn scan_reported(&mut self, now: Timestamp, report: ScanReport) -> Result<(), RecordError> {
-        self.tell_options(now);
+        self.tell_changes(now)?;
         let body = serde_json::to_vec(&report).unwrap_or_default();
         self.entry += 1;
         self.handle(now, Input::Scan(report));
@@ -406,14 +424,17 @@ impl Recorder {
         [renewed, self.out.wake_at, self.unnoted.note_at(&self.engine)].into_iter().flatten().min()
     }
 
-    /// Writes the options down before the first input that is handled by them, unless the journal says the same already.
-    fn tell_options(&mut self, now: Timestamp) {
+    /// Writes down what has changed about osel itself before the next input: another key of the log, and the options by which that input is
+    /// handled, unless the journal says the same already.
+    fn tell_changes(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        self.tell_log_key(now)?;
         if let Some(options) = self.untold.take() {
             self.entry += 1;
             let head = entries::options_head(&options);
             self.handle(now, Input::Options(options));
             self.push_entry(now, EntryKind::SYSTEM, Arc::default(), head, Vec::new());
         }
+        Ok(())
     }
 
     /// Whether what was handled last has told or changed anything that is kept.

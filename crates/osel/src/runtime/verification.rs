@@ -4,11 +4,13 @@
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
+use osel_core::trail::log::VerifierKey;
 use osel_core::trail::{
-    Bad, Canonical, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord, Verifier,
+    Bad, Canonical, Hash, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord, Verifier,
 };
 
 use super::checkpoint::CheckpointCheck;
+use super::log::{BadLog, LogCheck, LogFound};
 use super::payloads::Payloads;
 use crate::store::{self, JournalError, PartContent, Place, Reader};
 
@@ -23,7 +25,11 @@ pub enum Finding {
         head: NotedHead,
         /// What parts were there.
         parts: PartCounts,
+        /// What is kept and signed of the log.
+        log: LogFound,
     },
+    /// The records are good, as far as they were walked, and their log is not.
+    BadLog(BadLog),
     /// Something bad.
     Bad {
         /// The first bad record.
@@ -33,7 +39,7 @@ pub enum Finding {
     },
 }
 
-/// Walks the trail of a store.
+/// Walks the trail of a store, whoever signed its log.
 ///
 /// # Errors
 /// When the store cannot be read; damage that the trail explains is a finding, not an error.
@@ -42,8 +48,25 @@ pub fn verify(
     noted: Option<NotedHead>,
     step: &mut dyn FnMut(),
 ) -> Result<Finding, JournalError> {
+    verify_signed(reader, noted, None, step)
+}
+
+/// The same, where `known` is the key that must have signed the last checkpoint of the log.
+///
+/// # Errors
+/// As of [`verify`].
+pub fn verify_signed(
+    reader: &mut dyn Reader,
+    noted: Option<NotedHead>,
+    known: Option<VerifierKey>,
+    step: &mut dyn FnMut(),
+) -> Result<Finding, JournalError> {
     let mut checkpoint = CheckpointCheck::begin(reader)?;
     let head = reader.head()?;
+    let mut log = match LogCheck::begin(reader, known)? {
+        Ok(log) => log,
+        Err(bad) => return Ok(Finding::BadLog(bad)),
+    };
     let mut verifier = Verifier::new(noted);
     let mut bad: Option<(u64, String)> = None;
     let mut last = 0;
@@ -58,6 +81,11 @@ pub fn verify(
             ControlFlow::Continue(())
         });
         let page_len = page.len();
+        if let Some(last) = page.last()
+            && let Err(bad) = log.turn(reader, from..=last.seq)?
+        {
+            return Ok(Finding::BadLog(bad));
+        }
         for record in page {
             step();
             last = record.seq;
@@ -65,6 +93,9 @@ pub fn verify(
             if let Err(found) = push(&mut payloads, reader, &mut verifier, &record)? {
                 bad = Some(found);
                 break;
+            }
+            if let Err(bad) = log.push(Hash(record.hash)) {
+                return Ok(Finding::BadLog(bad));
             }
         }
         if bad.is_none()
@@ -104,7 +135,15 @@ pub fn verify(
     if let Some((seq, why)) = checkpoint.finish(reader)? {
         return Ok(Finding::Bad { seq, why });
     }
-    Ok(Finding::Good { records: verified.records, head: verified.head.noted(), parts: verified.parts })
+    Ok(match log.finish(reader)? {
+        Ok(log) => Finding::Good {
+            records: verified.records,
+            head: verified.head.noted(),
+            parts: verified.parts,
+            log,
+        },
+        Err(bad) => Finding::BadLog(bad),
+    })
 }
 
 /// Records are found by columns that no hash covers: they must say what the canonical bytes say.

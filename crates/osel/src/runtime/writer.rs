@@ -145,6 +145,8 @@ pub struct Writer {
     /// How many orders to let go of something were given, with the one that an earlier writer may have left; and how many are done.
     orders: u64,
     orders_done: Arc<AtomicU64>,
+    /// As of the thread itself: ahead of `durable` by what was not taken yet.
+    durable_now: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<(), JournalError>>>,
 }
 
@@ -172,9 +174,11 @@ impl Writer {
             snapshot: None,
             orders: 1,
             orders_done: Arc::default(),
+            durable_now: Arc::default(),
             expire_at: None,
         };
         let orders_done = Arc::clone(&writing.orders_done);
+        let durable_now = Arc::clone(&writing.durable_now);
         let thread = thread.spawn(move || {
             // Also when it ends, however it ends: whoever waits has to ask why.
             let _at_the_end = Notify(Arc::clone(&writing.notify));
@@ -187,6 +191,7 @@ impl Writer {
             durable: 0,
             orders: 1,
             orders_done,
+            durable_now,
             thread: Some(thread),
         })
     }
@@ -241,26 +246,35 @@ impl Writer {
         Ok(self.durable)
     }
 
+    /// How many batches are durable, whether that was taken note of or not.
+    pub fn durable_now(&self) -> u64 {
+        self.durable_now.load(Ordering::Acquire)
+    }
+
     /// Whether all that was given is known to be durable.
     pub fn is_done(&self) -> bool {
         self.durable == self.given
     }
 
-    /// Waits so long for everything that was given to be durable, then lets go of the thread, which may wait for a disk for ever. Whether
-    /// it is.
-    pub fn end_within(mut self, time: Duration) -> bool {
-        let until = Instant::now() + time;
+    /// Waits until then for everything that was given to be durable; whether it is.
+    pub fn is_done_by(&mut self, until: Instant) -> bool {
         while !self.is_done() {
             match self.written.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Written::Durable(batch)) => self.durable = batch,
                 Ok(Written::NotExpired(_)) => {}
-                Ok(Written::Failed(_)) | Err(_) => {
-                    self.thread = None;
-                    return false;
-                }
+                Ok(Written::Failed(_)) | Err(_) => return false,
             }
         }
         true
+    }
+
+    /// The same, and lets go of the thread, which may wait for a disk for ever.
+    pub fn end_by(mut self, until: Instant) -> bool {
+        let is_done = self.is_done_by(until);
+        if !is_done {
+            self.thread = None;
+        }
+        is_done
     }
 
     /// Waits until one more batch has become durable, if there is one that has not.
@@ -375,6 +389,7 @@ struct Writing {
     /// How many orders to let go of something are durable, with the one that an earlier writer may have left; and how many are done.
     orders: u64,
     orders_done: Arc<AtomicU64>,
+    durable_now: Arc<AtomicU64>,
     /// When letting go is tried again, after it could not be done.
     expire_at: Option<Instant>,
 }
@@ -514,6 +529,7 @@ impl Writing {
             self.orders += 1;
             self.expire_at = None;
         }
+        self.durable_now.store(number, Ordering::Release);
         self.tell(Written::Durable(number));
     }
 

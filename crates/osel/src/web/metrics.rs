@@ -69,6 +69,26 @@ impl Collector for Scrape {
             // No counter: it goes on over starts, and back by what a kill kept from being durable.
             gauge(out, "trail_records", "Records of the trail.", None, status.records as f64)?;
         }
+        if let Some(at) = status.log.signed_at {
+            // No counters, as above.
+            let signed = status.log.signed as f64;
+            gauge(
+                out,
+                "log_signed_records",
+                "Records that the last checkpoint of the log stands for.",
+                None,
+                signed,
+            )?;
+            let help = "When the last checkpoint of the log was signed.";
+            gauge(out, "log_signed_timestamp", help, Some(&Unit::Seconds), seconds(at))?;
+        }
+        out.encode_descriptor(
+            "log_key_failures",
+            "How often the key of the log could not be had, since the start.",
+            None,
+            MetricType::Counter,
+        )?
+        .encode_counter::<NoLabelSet, _, u64>(&status.log.failures, None)?;
         if let Some(at) = status.snapshot_at {
             gauge(
                 out,

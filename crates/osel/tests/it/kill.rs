@@ -118,6 +118,11 @@ fn a_replay_killed_at_any_point_goes_on_where_it_was() {
     run(&["replay", "--store", &store, &file]);
     let [received, recorded, duplicate] = ledger(&store).unwrap();
     assert_eq!((received, recorded), (recorded + duplicate, messages as u64));
+    // The log went on through all of it, and its last size is signed.
+    let verified = run(&["audit", "verify", "--store", &store, "-o", "json"]);
+    let verified: Value = serde_json::from_str(&verified).unwrap();
+    assert_eq!(verified["log"]["signed"], verified["records"]);
+    assert_eq!(verified["log"]["known"], true);
     run(&["audit", "verify", "--store", &store]);
     let records = json_lines(&["audit", "export", "--store", &store, "-o", "json"]);
     let mut ids: Vec<&str> = records.iter().filter_map(|record| record["message_id"].as_str()).collect();

@@ -43,6 +43,8 @@ mod http;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod log_serving;
 #[cfg(test)]
 mod notify;

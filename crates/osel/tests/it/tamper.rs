@@ -17,6 +17,7 @@ fn first_bad(store: &str) -> Option<u64> {
     match Store::open_reader(Path::new(store)).and_then(|mut reader| verify(&mut reader, None, &mut || {})) {
         Ok(Finding::Good { .. }) => None,
         Ok(Finding::Bad { seq, .. }) => Some(seq),
+        Ok(Finding::BadLog(bad)) => Some(bad.size),
         Err(error) => panic!("{error}"),
     }
 }
@@ -103,4 +104,69 @@ fn removed_swapped_and_repeated_records_and_columns() {
     try_it(raise, "UPDATE records SET time = time - 1 WHERE seq = 6;", 6);
     let kind = "UPDATE records SET kind = kind + 1 WHERE seq = 7;";
     try_it(kind, "UPDATE records SET kind = kind - 1 WHERE seq = 7;", 7);
+}
+
+/// What is wrong with the log, none when all is good.
+fn bad_log(store: &str) -> Option<String> {
+    match Store::open_reader(Path::new(store)).and_then(|mut reader| verify(&mut reader, None, &mut || {})) {
+        Ok(Finding::Good { .. }) => None,
+        Ok(Finding::BadLog(bad)) => Some(bad.why),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_byte_of_what_is_kept_of_the_log() {
+    let place = Place::new("tamper-log");
+    let store = place.path("store");
+    // Nodes need records; beyond the first tile each costs time for every byte.
+    run(&["replay", "--store", &store, "--until", "280", &recording("dev-2026")]);
+    let database = database(&store);
+    let count = |table: &str| {
+        database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert!(count("log_nodes") > 0 && count("log_checkpoints") > 0 && count("log_keys") == 1);
+    let mut tried = 0;
+    // When something was signed is nobody's word but the store's: `signed_at` is not covered.
+    for (table, column, is_text) in
+        [("log_nodes", "hash", false), ("log_checkpoints", "note", true), ("log_keys", "key", true)]
+    {
+        let read = format!("SELECT rowid, CAST({column} AS BLOB) FROM {table} LIMIT 1");
+        let read = if table == "log_nodes" { read.replace("rowid", "place") } else { read };
+        let (row, good): (i64, Vec<u8>) =
+            database.query_row(&read, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let key = if table == "log_nodes" { "place" } else { "rowid" };
+        let value = if is_text { "CAST(?1 AS TEXT)" } else { "?1" };
+        let write = format!("UPDATE {table} SET {column} = {value} WHERE {key} = ?2");
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            database.execute(&write, params![bad, row]).unwrap();
+            assert!(bad_log(&store).is_some(), "{table} byte {at}");
+            tried += 1;
+        }
+        for length in [0, good.len() - 1] {
+            database.execute(&write, params![&good[..length], row]).unwrap();
+            assert!(bad_log(&store).is_some(), "{table} cut to {length}");
+        }
+        database.execute(&write, params![good, row]).unwrap();
+        assert_eq!(bad_log(&store), None, "{table} is as it was");
+    }
+    assert!(tried > 200, "only {tried} bytes were tried");
+    for (change, back) in [
+        ("UPDATE log_nodes SET level = 2", "UPDATE log_nodes SET level = 1"),
+        ("UPDATE log_nodes SET place = place + 7", "UPDATE log_nodes SET place = place - 7"),
+        ("UPDATE log_checkpoints SET size = size - 1", "UPDATE log_checkpoints SET size = size + 1"),
+        (
+            "UPDATE log_checkpoints SET size = size + 100000",
+            "UPDATE log_checkpoints SET size = size - 100000",
+        ),
+        ("UPDATE log_keys SET size = size + 1", "UPDATE log_keys SET size = size - 1"),
+        ("UPDATE log_keys SET size = size - 1", "UPDATE log_keys SET size = size + 1"),
+    ] {
+        database.execute_batch(change).unwrap();
+        assert!(bad_log(&store).is_some(), "{change}");
+        database.execute_batch(back).unwrap();
+        assert_eq!(bad_log(&store), None, "{back}");
+    }
 }

@@ -10,12 +10,15 @@ use serde_json::json;
 
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress, stdout};
-use crate::runtime::verification::{Finding, verify};
+use crate::cli::trail_key;
+use crate::runtime::log::{BadLog, LogFound};
+use crate::runtime::verification::{Finding, verify_signed};
 
 /// Checks the whole trail and names the first bad record.
 ///
-/// Every record's hash covers its content and its predecessor's hash, so that a flipped, removed, inserted or swapped one shows. A cut
-/// tail does not show by itself: note the head that this prints somewhere else, and give it back with --head.
+/// Every record's hash covers its content and its predecessor's hash, so that a flipped, removed, inserted or swapped one shows. The log over
+/// the records is checked with them: its tree, and every checkpoint that is kept with its signature. A tail that was cut with its
+/// checkpoints does not show by itself: note the head that this prints somewhere else, and give it back with --head.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -32,11 +35,12 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let noted = args.head.as_deref().map(str::parse::<NotedHead>).transpose();
     let noted = noted.map_err(|error| Failure::Usage(format!("--head: {error}")))?;
     let bar = progress("records");
-    let finding = verify(&mut *args.store.reader()?, noted, &mut || bar.inc(1))?;
+    let known = trail_key::known(&args.store.config()?, args.store.file());
+    let finding = verify_signed(&mut *args.store.reader()?, noted, known, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     let code = match finding {
         Finding::Good { .. } => ExitCode::SUCCESS,
-        Finding::Bad { .. } => ExitCode::from(1),
+        Finding::Bad { .. } | Finding::BadLog(_) => ExitCode::from(1),
     };
     answered(tell(&finding, args.output), code)
 }
@@ -44,26 +48,60 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
     let mut out = stdout();
     match (finding, format) {
-        (Finding::Good { records, head, parts }, OutputFormat::Json) => {
+        (Finding::Good { records, head, parts, log }, OutputFormat::Json) => {
             let missing: BTreeMap<&str, u64> =
                 PartClass::ALL.into_iter().map(|class| (class.as_str(), parts.missing(class))).collect();
             let head = head.to_string();
             json_line(
                 &mut out,
-                &json!({"verified": true, "records": records, "head": head, "missing": missing}),
+                &json!({
+                    "verified": true,
+                    "records": records,
+                    "head": head,
+                    "missing": missing,
+                    "log": {
+                        "checkpoints": log.checkpoints,
+                        "signed": log.signed,
+                        "key": log.key,
+                        "known": log.is_known,
+                    },
+                }),
             )?;
         }
-        (Finding::Good { records, head, parts }, _) => {
+        (Finding::Good { records, head, parts, log }, _) => {
             writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;
             writeln!(out, "parts: {parts}")?;
+            writeln!(out, "log: {}", log_line(log))?;
             writeln!(out, "head: {head}")?;
         }
         (Finding::Bad { seq, why }, OutputFormat::Json) => {
             json_line(&mut out, &json!({"verified": false, "bad": seq, "reason": why}))?;
+        }
+        (Finding::BadLog(BadLog { size, why }), OutputFormat::Json) => {
+            json_line(&mut out, &json!({"verified": false, "bad_log": size, "reason": why}))?;
+        }
+        (Finding::BadLog(BadLog { size, why }), _) => {
+            writeln!(out, "the log of {size} records is bad: {why}")?;
         }
         (Finding::Bad { seq, why }, _) => {
             writeln!(out, "record {seq} is the first bad one: {why}")?;
         }
     }
     out.flush()
+}
+
+/// What was signed, and by whom.
+fn log_line(log: &LogFound) -> String {
+    let LogFound { checkpoints, signed, key, is_known, missing_nodes, .. } = log;
+    let mut line = match key {
+        None => "nothing is signed".to_owned(),
+        Some(key) => {
+            let voucher = if *is_known { "the key known here" } else { "which nobody vouches for here" };
+            format!("{checkpoints} checkpoints, the last of {signed} records, signed by {key}, {voucher}")
+        }
+    };
+    if *missing_nodes > 0 {
+        line.push_str("; parts of its tree are missing and made when the store is written next");
+    }
+    line
 }

@@ -28,8 +28,10 @@ use super::audit::record;
 use super::open::writer_at;
 use super::output::{colours, note, stdout};
 use super::replay::{Scratch, import};
+use super::trail_key;
 use crate::config::StoreConfig;
 use crate::runtime::Recorder;
+use crate::runtime::log::BadLog;
 use crate::runtime::verification::{Finding, verify};
 use crate::source::inventory;
 use crate::source::recording::Recording;
@@ -87,7 +89,11 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let allowed_prefixes = everywhere.into_iter().flatten().collect();
     let policy = ScanPolicy { allowed_prefixes, ..ScanPolicy::default() };
     let options = EngineOptions { scan: Some(policy), ..EngineOptions::default() };
-    let recorder = Recorder::resume(writer_at(&StoreConfig::Directory(directory.clone()))?, &options)?;
+    let store = StoreConfig::Directory(directory.clone());
+    let journal = writer_at(&store)?;
+    let store_id = journal.info().id.clone();
+    let mut recorder = Recorder::resume(journal, &options)?;
+    trail_key::sign(&mut recorder, &store, None, &store_id);
     let reader = Box::new(Store::open_reader(&directory)?);
     let paced = !args.once && std::io::stdout().is_terminal();
     let mut demo = Demo { recorder, reader, stage: Stage::new()?, told: 0, paced, sums: Sums::default() };
@@ -280,6 +286,10 @@ impl Demo {
             }
             Finding::Bad { seq, why } => {
                 say!("The trail is NOT good: record {seq}: {why}");
+                false
+            }
+            Finding::BadLog(BadLog { size, why }) => {
+                say!("The trail is NOT good: its log of {size} records: {why}");
                 false
             }
         };

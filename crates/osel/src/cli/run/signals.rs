@@ -93,6 +93,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     service.set_schedules(assemble_api::schedules(new));
     service.set_scanners(assemble_scan::renewals(new));
     service.set_policy(Policy::from(&new.retention));
+    service.renew_log_key();
     let names = |config: &Config| {
         let sources = config.sources.iter();
         sources.map(|source| (source.name.clone(), source.file().cloned())).collect::<Vec<_>>()
@@ -133,7 +134,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         }
     }
     tracing::info!(
-        "configuration read: log level, scan policy, model, retention and schedules of APIs are in force, addresses, passwords and \
+        "configuration read: log level, scan policy, model, retention, the key of the log and schedules of APIs are in force, addresses, passwords and \
          certificates with the next connection or question"
     );
 }

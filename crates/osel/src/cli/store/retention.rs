@@ -88,7 +88,7 @@ pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
     // A writer makes the store where there is none: this command has nothing to do in a new one.
     let journal = store.existing_writer()?;
     let mut reader = journal.reader()?;
-    let mut recorder = recorder(journal)?;
+    let mut recorder = recorder(journal, &store.config()?, store.file())?;
     let mut kept = look(&mut *reader, &policy, now)?;
     let mut decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
     if decision.wants_snapshot {

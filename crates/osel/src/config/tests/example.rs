@@ -14,6 +14,8 @@ fn example(place: &Place) -> String {
         place.write(key, "0123456789abcdef");
     }
     place.write("gmp_password", "secret");
+    let log_key = "PRIVATE+KEY+log.example/osel+6ae2a71d+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    place.write("log_key", log_key);
     for name in [
         "ca.pem",
         "client.pem",

@@ -7,8 +7,8 @@ use super::*;
 use crate::config::{
     BrokerHost, BusConfig, ControlConfig, FileConfig, FindingsConfig, HttpConfig, Level, LogConfig,
     LogFormat, ModelConfig, ProjectsConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig,
-    ScanConfig, ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig, TransportUrl,
-    VantageConfig,
+    ScanConfig, ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig, TrailConfig,
+    TransportUrl, VantageConfig,
 };
 
 /// The scanner that there is when none is configured.
@@ -103,6 +103,7 @@ fn the_smallest_file_of_the_contract() {
             host_rate_per_second: rate(100),
             concurrency: rate(512),
         },
+        trail: TrailConfig::default(),
         retention: RetentionConfig {
             inputs_days: Some(30),
             inputs_bytes_max: None,

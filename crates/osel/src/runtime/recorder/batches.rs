@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use osel_core::engine::Engine;
 use osel_core::scan::ScanLife;
@@ -88,7 +88,7 @@ impl Recorder {
         Ok(self.take_commands(given))
     }
 
-    /// Makes everything durable, and the state quick to open again.
+    /// Makes everything durable and the state quick to open again, and signs the log.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -97,22 +97,27 @@ impl Recorder {
         if self.engine.seq() > self.snapshot_seq {
             self.snapshot()?;
         }
-        self.head = self.writer.flush()?;
+        self.sign_all()?;
         Ok(self.head)
     }
 
-    /// Makes durable what can be within that time, and ends; whether it is all. No snapshot is made: the next start folds what came after the
+    /// Makes durable what can be within that time, the last checkpoint of the log as well, and ends; whether it is all. No snapshot is made: the next start folds what came after the
     /// last one.
     ///
     /// # Errors
     /// When the writer has ended.
     pub fn end_within(mut self, time: Duration) -> Result<bool, RecordError> {
         self.writer.take_written()?;
+        let until = Instant::now() + time;
         // A store that has not taken what it was given before will not take more now, and must not be waited for.
         if self.writer.is_done() {
             self.commit()?;
+            if self.writer.is_done_by(until) {
+                self.add_signed(true);
+                self.commit()?;
+            }
         }
-        Ok(self.writer.end_within(time))
+        Ok(self.writer.end_by(until))
     }
 
     /// Whoever drives decides when a batch of messages is full; this is the bound that holds in any case.
@@ -135,6 +140,8 @@ impl Recorder {
     }
 
     pub(super) fn give_batch(&mut self) -> Result<u64, RecordError> {
+        self.note_log();
+        self.add_signed(false);
         let next = self.batch.empty_alike();
         let mut batch = std::mem::replace(&mut self.batch, next);
         let mut counted: Vec<Arc<str>> = self.counted.drain().map(|(source, ())| source).collect();

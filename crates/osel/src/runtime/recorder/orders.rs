@@ -52,7 +52,7 @@ impl Recorder {
             }
             self.unnoted.0.remove(&name);
         }
-        self.tell_options(now);
+        self.tell_changes(now)?;
         let head = entries::order_head(&order);
         let before = self.engine.seq();
         self.entry += 1;

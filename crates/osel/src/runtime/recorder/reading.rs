@@ -42,7 +42,7 @@ impl Recorder {
     /// When the batch is full and cannot be committed.
     pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: ItemPage) -> Result<(), RecordError> {
         self.end_closing(now, run.region.as_ref())?;
-        self.tell_options(now);
+        self.tell_changes(now)?;
         let Parts { objects, lines, names } = read_entries::take_apart(page, run.at);
         self.take_reading(now, Input::Page(ReadPage { run: run.clone(), objects, lines }))?;
         self.take_names(now, run, names)
@@ -65,7 +65,7 @@ impl Recorder {
     /// When the batch is full and cannot be committed.
     pub fn begin_read_end(&mut self, now: Timestamp, end: ReadEnd) -> Result<(), RecordError> {
         self.end_closing(now, end.run.region.as_ref())?;
-        self.tell_options(now);
+        self.tell_changes(now)?;
         self.take_reading(now, Input::ReadEnd(end))
     }
 
@@ -75,7 +75,7 @@ impl Recorder {
     /// When the batch is full and cannot be committed.
     pub fn read_on(&mut self, now: Timestamp) -> Result<bool, RecordError> {
         if self.engine.is_closing() {
-            self.tell_options(now);
+            self.tell_changes(now)?;
             self.take_reading(now, Input::ReadOn)?;
         }
         Ok(self.engine.is_closing())
@@ -86,7 +86,7 @@ impl Recorder {
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn read_broken(&mut self, now: Timestamp, run: &ReadRun) -> Result<(), RecordError> {
-        self.tell_options(now);
+        self.tell_changes(now)?;
         self.take_reading(now, Input::ReadBroken(run.clone()))
     }
 
@@ -104,7 +104,7 @@ impl Recorder {
         page: ItemPage,
         absent: Vec<(Kind, Id)>,
     ) -> Result<(), RecordError> {
-        self.tell_options(now);
+        self.tell_changes(now)?;
         let run = ReadRun { id: None, region: region.clone(), at, exact: true };
         let Parts { objects, lines, names } = read_entries::take_apart(page, at);
         let looked = Looked { region, at, cause, objects, lines, absent };

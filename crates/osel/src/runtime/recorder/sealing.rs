@@ -1,6 +1,7 @@
 //! From what the engine puts out to records, entries, versions and commands of the open batch.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use osel_core::engine::Version;
 use osel_core::scan::ScanLife;
@@ -51,6 +52,9 @@ impl Recorder {
             }
             let record = stored(entry, body.kind.code(), body.time, &self.sealed, parts);
             self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
+            if self.log.push(record.hash, &mut self.batch.nodes) {
+                self.log.note(self.writer.given() + 1, Instant::now());
+            }
             self.batch.records.push(record);
         }
         for set in version_sets(&self.out.versions) {

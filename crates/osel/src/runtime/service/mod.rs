@@ -50,6 +50,7 @@ pub use self::surveyor::ApiSettings;
 use self::surveyor::Surveyor;
 use self::tap::Tap;
 use super::control;
+use super::log::Signer;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
 use super::state::Follower;
@@ -93,6 +94,8 @@ pub struct ServiceSettings {
     pub supervisor: Supervisor,
     /// The engine of one who stood by.
     pub follower: Option<Follower>,
+    /// Who signs the log.
+    pub signer: Signer,
 }
 
 /// When the API of a region is asked.
@@ -141,6 +144,8 @@ enum Happening {
     Schedules(Vec<ApiSchedule>),
     /// It was looked what may go from the store.
     Surveyed(Box<Surveyed>),
+    /// The key of the log may be another one.
+    LogKey,
     /// Somebody orders something, and waits for what becomes of it.
     Order(Order, oneshot::Sender<control::Answer>),
 }
@@ -169,6 +174,11 @@ impl ServiceHandle {
     /// Has scanners have so many scans at one time, and those that fail asked at once: what was wrong may be mended.
     pub fn set_scanners(&self, renewals: Vec<ScannerRenewal>) {
         let _ = self.0.send(Happening::Scanners(renewals));
+    }
+
+    /// Has the log's key looked for anew: it may be another one by now.
+    pub fn renew_log_key(&self) {
+        let _ = self.0.send(Happening::LogKey);
     }
 
     /// Has another policy say what is kept from now on.
@@ -210,8 +220,18 @@ impl Service {
         settings: ServiceSettings,
         tokio: &Handle,
     ) -> Result<Self, ServiceError> {
-        let ServiceSettings { sources, apis, options, scanners, policy, clock, status, supervisor, follower } =
-            settings;
+        let ServiceSettings {
+            sources,
+            apis,
+            options,
+            scanners,
+            policy,
+            clock,
+            status,
+            supervisor,
+            follower,
+            signer,
+        } = settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
         let mut reader = journal.reader().map_err(RecordError::from)?;
@@ -222,6 +242,7 @@ impl Service {
             let _ = written.send(Happening::Written);
         };
         let mut recorder = Recorder::resume_with(journal, &options, follower, OnFailure::Keep, notify)?;
+        recorder.sign_with(signer);
         recorder.snapshot_daily(policy.inputs.is_set());
         let mut taps = Vec::new();
         for (index, settings) in sources.into_iter().enumerate() {
@@ -331,6 +352,7 @@ impl Service {
             store_trouble: store_trouble.clone(),
             records: recorder.engine().seq(),
             snapshot_at: recorder.snapshot_at(),
+            log: recorder.log_status(),
             commits: commits.clone(),
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
             apis: apis.iter().map(Surveyor::status).collect(),
@@ -358,6 +380,7 @@ impl Service {
         let retry = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
         wait.unwrap_or(LONGEST_WAIT)
             .min(retry.unwrap_or(LONGEST_WAIT))
+            .min(self.recorder.log_wait().unwrap_or(LONGEST_WAIT))
             .min(LONGEST_WAIT)
             .min(self.monitor.wait())
     }
@@ -380,6 +403,10 @@ impl Service {
             Happening::Policy(policy) => {
                 self.recorder.snapshot_daily(policy.inputs.is_set());
                 self.keeper.set_policy(policy);
+                Ok(())
+            }
+            Happening::LogKey => {
+                self.recorder.renew_log_key();
                 Ok(())
             }
             Happening::Order(order, reply) => self.order(order, reply),
@@ -483,6 +510,7 @@ impl Service {
         if self.recorder.wake_at().is_some_and(|at| at <= now) {
             self.recorder.tick(now)?;
         }
+        self.recorder.log_turn(now)?;
         // What no tap's batch takes along: outcomes, ticks.
         if self.recorder.has_open() && self.retry_at.is_none() && !self.taps.iter().any(Tap::has_open) {
             self.recorder.close_batch(Vec::new())?;

@@ -13,6 +13,7 @@ use osel_core::intake::Intake;
 use osel_core::time::Timestamp;
 use tokio::sync::watch;
 
+use super::super::log::LogStatus;
 use super::finding_status::FindingsStatus;
 use super::kind::SourceKind;
 use super::scan_status::ScannerStatus;
@@ -38,6 +39,8 @@ pub struct ServiceStatus {
     pub records: u64,
     /// When the last snapshot was begun, as far as this process knows; none when the store has none.
     pub snapshot_at: Option<Timestamp>,
+    /// How far the log is signed.
+    pub log: LogStatus,
     /// How long batches took from their closing to their being durable.
     pub commits: Times,
     /// The sources, in the order of the configuration.
@@ -136,6 +139,7 @@ impl ServiceStatus {
             store_trouble: None,
             records: 0,
             snapshot_at: None,
+            log: LogStatus::default(),
             commits: Times::default(),
             sources: Vec::new(),
             apis: Vec::new(),

@@ -1,0 +1,44 @@
+//! `[trail]`: how the log over the records is signed.
+
+use osel_core::trail::log::{KeyName, SigningKey};
+
+use super::parts::TrailConfig;
+use super::reference::{is_given, secret};
+use super::secret::Secret;
+use super::section::{Section, text};
+
+/// Reads the table.
+pub(super) fn trail(mut section: Section<'_>) -> TrailConfig {
+    let origin = section.read("origin", |node| {
+        text(node)?.parse::<KeyName>().map_err(|error| format!("is no origin of a log: {error}"))
+    });
+    let key = if is_given(&section, "key") {
+        key(&mut section, origin.as_ref())
+    } else {
+        // It is known, though nobody asks for it.
+        section.take("key");
+        None
+    };
+    section.finish();
+    TrailConfig { key, origin }
+}
+
+fn key(section: &mut Section<'_>, origin: Option<&KeyName>) -> Option<Secret> {
+    let (text, place) = secret(section, "key", "name where the key is")?;
+    // What is wrong with it is told without a byte of it.
+    let parsed = text.parse::<SigningKey>().map_err(|error| format!("is no key to sign with: {error}"));
+    let fits = parsed.and_then(|key| match origin {
+        Some(origin) if key.verifier().name() != origin => Err(format!(
+            "is the key of the log `{}`, and `origin` is `{origin}`: one of them is of another log",
+            key.verifier().name()
+        )),
+        _ => Ok(()),
+    });
+    match fits {
+        Ok(()) => Some(Secret::new(text.to_string())),
+        Err(what) => {
+            section.problem(&place, "key", what);
+            None
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Where the key that signs the log comes from: what the configuration names, or a file in the folder of the store that is made once.
+//!
+//! The text of a key is read, parsed and forgotten; no error, log line or debug text has a byte of it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use osel_core::trail::log::{KeyError, KeyName, NameError, SigningKey};
+use zeroize::Zeroizing;
+
+use crate::config::{Problems, TrailConfig};
+
+/// The file of a store's own key.
+const FILE_NAME: &str = "log.key";
+/// Where it is written before it gets its name.
+const UNFINISHED_NAME: &str = "log.key.unfinished";
+/// Its owner alone reads it.
+const FILE_MODE: u32 = 0o600;
+/// Mode bits of people other than the owner.
+const OTHERS: u32 = 0o077;
+/// The largest file that is read for a key: a key with the longest name has a tenth.
+const FILE_BYTES_MAX: u64 = 4096;
+
+/// Gives the key as it is now; none where the log is not to be signed.
+pub type KeySource = Arc<dyn Fn() -> Result<Option<SigningKey>, KeyTrouble> + Send + Sync>;
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyTrouble {
+    /// The configuration is wrong.
+    #[error("the configuration of the log's key is wrong: {0}")]
+    Configuration(Problems),
+    /// The file cannot be used.
+    #[error("cannot {action} the log's key `{}`", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others may read it, and so sign in our name.
+    #[error("the log's key `{}` is open to others than its owner: chmod 600 it, and think of another key", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is no key.
+    #[error("`{}` is no key to sign with", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// It is another log's.
+    #[error("the log's key `{}` is of the log `{found}`, and `trail.origin` is `{wanted}`", path.display())]
+    Origin {
+        /// The file.
+        path: PathBuf,
+        /// The name that it has.
+        found: KeyName,
+        /// The name that it must have.
+        wanted: KeyName,
+    },
+    /// The id of the store is none.
+    #[error("the log has no name")]
+    Name(#[source] NameError),
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers for a key")]
+    Random(#[source] getrandom::Error),
+}
+
+/// The key that the configuration says; the text was checked when it was read.
+///
+/// # Errors
+/// When it is no key.
+pub fn configured(trail: &TrailConfig) -> Result<Option<SigningKey>, KeyTrouble> {
+    let Some(text) = &trail.key else { return Ok(None) };
+    let key = text.expose().parse();
+    key.map(Some).map_err(|source| KeyTrouble::Text { path: "trail.key".into(), source })
+}
+
+/// The key of a store's own folder, made when it is missing.
+///
+/// # Errors
+/// When it cannot be used or made.
+pub fn own(directory: &Path, origin: Option<&KeyName>, store_id: &str) -> Result<SigningKey, KeyTrouble> {
+    if let Some(key) = own_if_there(directory, origin)? {
+        return Ok(key);
+    }
+    let name = match origin {
+        Some(origin) => origin.clone(),
+        None => format!("osel/{store_id}").parse().map_err(KeyTrouble::Name)?,
+    };
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(KeyTrouble::Random)?;
+    let key = SigningKey::from_seed(name, &seed);
+    write(directory, &key)?;
+    Ok(key)
+}
+
+/// The key of a store's own folder; none where none is.
+///
+/// # Errors
+/// When it cannot be used.
+pub fn own_if_there(directory: &Path, origin: Option<&KeyName>) -> Result<Option<SigningKey>, KeyTrouble> {
+    let path = directory.join(FILE_NAME);
+    let failed = |source| KeyTrouble::File { path: path.clone(), action: "read", source };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    // Of the open file, so that nobody exchanges it between the look and the reading.
+    if file.metadata().map_err(failed)?.permissions().mode() & OTHERS != 0 {
+        return Err(KeyTrouble::Open { path });
+    }
+    let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX as usize));
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    let key: SigningKey = text
+        .trim_end_matches(['\r', '\n'])
+        .parse()
+        .map_err(|source| KeyTrouble::Text { path: path.clone(), source })?;
+    let found = key.verifier().name().clone();
+    match origin {
+        Some(wanted) if *wanted != found => Err(KeyTrouble::Origin { path, found, wanted: wanted.clone() }),
+        _ => Ok(Some(key)),
+    }
+}
+
+/// Writes the key of a store whose writer we are: it has its name once it is whole and durable.
+fn write(directory: &Path, key: &SigningKey) -> Result<(), KeyTrouble> {
+    let (unfinished, path) = (directory.join(UNFINISHED_NAME), directory.join(FILE_NAME));
+    let text = Zeroizing::new(key.text());
+    let write = || {
+        // What a crash has left of one that nobody has used.
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(&unfinished)?;
+        writeln!(file, "{}", *text)?;
+        // Root may write anybody's store, whose owner goes on with it.
+        let owner = fs::metadata(directory)?;
+        if rustix::process::geteuid().is_root() {
+            chown(&unfinished, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        file.sync_all()?;
+        fs::rename(&unfinished, &path)?;
+        File::open(directory)?.sync_all()
+    };
+    write().map_err(|source| KeyTrouble::File { path: path.clone(), action: "make", source })
+}

@@ -1,0 +1,154 @@
+//! The tree of a store's log, to go on with: found again from what is kept, and caught up with the records where nodes are missing.
+//!
+//! Nodes are written with the records that complete them, so that those of a level are there up to one and none is after it. Of a store
+//! from before there were nodes all are missing; they are made from the records' hashes, in batches, so that a crash loses one of them.
+
+use std::ops::ControlFlow;
+
+use osel_core::trail::log::{Checkpoint, Node, ResumeError, TILE_WIDTH, range_hash};
+use osel_core::trail::{Hash, Tree};
+
+use super::kept::{hashes, kept};
+use crate::store::{Commit, Journal, JournalError, LogKeyRow, NodeRow, Reader, SignedCheckpoint};
+
+/// How many nodes are written at once when many are missing: those of a quarter of a million records, so that a crash costs no more.
+const NODES_AT_ONCE: usize = 1024;
+/// How many records are taken between two lines about how far that has come.
+const TOLD_EVERY: u64 = 1 << 20;
+
+/// Why a log cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What is kept of the tree does not make one.
+    #[error(
+        "the log of the store is damaged, and nothing more is written to it: `osel audit verify` says more"
+    )]
+    Tree(#[source] ResumeError<JournalError>),
+    /// The last checkpoint is of another log than the records make.
+    #[error(
+        "the log's last checkpoint, of {size} records, does not fit the store, and nothing more is written to it: {why}; `osel audit verify` says more"
+    )]
+    Misfit {
+        /// For how many records it stands.
+        size: u64,
+        /// What does not fit.
+        why: String,
+    },
+}
+
+/// A store's log as it was left.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The tree over all records.
+    pub tree: Tree,
+    /// The last checkpoint.
+    pub signed: Option<SignedCheckpoint>,
+    /// The key that signs, as far as is known.
+    pub key: Option<LogKeyRow>,
+}
+
+/// Finds the tree of a store's log, makes the nodes that are missing, and makes sure that the last checkpoint fits.
+///
+/// # Errors
+/// When the store cannot be read or written, or what was signed is not what is there.
+pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resumed, LogError> {
+    let records = journal.head().seq;
+    let covered = covered(reader, records / TILE_WIDTH)? * TILE_WIDTH;
+    let mut tree = Tree::resume(covered, &mut kept(reader)).map_err(tree_error)?;
+    if records - covered >= TILE_WIDTH {
+        catch_up(journal, reader, &mut tree, records)?;
+    } else {
+        hashes(reader, 0, covered..records)?.into_iter().for_each(|leaf| tree.push(leaf));
+    }
+    if tree.size() != records {
+        let (first, found) = (covered, (tree.size() - covered) as usize);
+        return Err(LogError::Tree(ResumeError::Missing {
+            level: 0,
+            first,
+            wanted: records - covered,
+            found,
+        }));
+    }
+    let signed = reader.checkpoint(None)?;
+    if let Some(signed) = &signed {
+        check_fits(reader, signed, records)?;
+    }
+    Ok(Resumed { tree, signed, key: reader.log_keys()?.pop() })
+}
+
+/// A store that cannot be read is that and no damage.
+fn tree_error(error: ResumeError<JournalError>) -> LogError {
+    match error {
+        ResumeError::Kept(error) => LogError::Journal(error),
+        other => LogError::Tree(other),
+    }
+}
+
+/// How many nodes of level 1 are there, of so many that could be. None is there after one that is missing.
+fn covered(reader: &mut dyn Reader, possible: u64) -> Result<u64, JournalError> {
+    let mut is_there = |index: u64| Ok::<_, JournalError>(!hashes(reader, 1, index..index + 1)?.is_empty());
+    if possible == 0 || is_there(possible - 1)? {
+        return Ok(possible);
+    }
+    let (mut there, mut missing) = (0, possible - 1);
+    while there < missing {
+        let middle = there + (missing - there) / 2;
+        if is_there(middle)? {
+            there = middle + 1;
+        } else {
+            missing = middle;
+        }
+    }
+    Ok(there)
+}
+
+/// Takes the leaves that the tree has not, and writes the nodes that they complete.
+fn catch_up(
+    journal: &mut dyn Journal,
+    reader: &mut dyn Reader,
+    tree: &mut Tree,
+    records: u64,
+) -> Result<(), JournalError> {
+    tracing::info!(records, from = tree.size(), "the log catches up with the records");
+    let mut told = tree.size();
+    while tree.size() < records {
+        let mut nodes: Vec<NodeRow> = Vec::with_capacity(NODES_AT_ONCE);
+        reader.leaves(tree.size() + 1..=records, &mut |leaf| {
+            tree.push_with(Hash(leaf), &mut |node| nodes.push(row(node)));
+            if nodes.len() >= NODES_AT_ONCE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if nodes.is_empty() {
+            // The last records, which complete nothing.
+            break;
+        }
+        let (epoch, head) = (journal.info().epoch, journal.head());
+        journal.commit(&Commit { nodes: &nodes, ..Commit::empty(epoch, head) })?;
+        if tree.size() - told >= TOLD_EVERY {
+            told = tree.size();
+            tracing::info!(records, done = told, "the log catches up with the records");
+        }
+    }
+    Ok(())
+}
+
+/// A node as the store has it.
+pub(super) fn row(node: Node) -> NodeRow {
+    NodeRow { level: node.level, index: node.index, hash: node.hash.0 }
+}
+
+fn check_fits(reader: &mut dyn Reader, signed: &SignedCheckpoint, records: u64) -> Result<(), LogError> {
+    let misfit = |why: String| LogError::Misfit { size: signed.size, why };
+    let checkpoint =
+        Checkpoint::read_unverified(signed.note.as_bytes()).map_err(|error| misfit(error.to_string()))?;
+    if checkpoint.size != signed.size {
+        return Err(misfit(format!("its note says {}", checkpoint.size)));
+    }
+    if signed.size > records {
+        return Err(misfit(format!("the store has {records} records")));
+    }
+    let root = range_hash(0..signed.size, &mut kept(reader)).map_err(tree_error)?;
+    if checkpoint.root == root { Ok(()) } else { Err(misfit("the records have another root".to_owned())) }
+}

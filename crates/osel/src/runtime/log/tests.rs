@@ -1,0 +1,340 @@
+//! The log beside a store: which sizes are signed when, how the tree is found again, and where keys come from. No time passes here.
+
+use std::fs::{self, Permissions};
+use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use osel_core::time::Timestamp;
+use osel_core::trail::log::{Checkpoint, KeyName, SigningKey, range_hash};
+use osel_core::trail::{Hash, Tree, leaf_hash, tree_root};
+
+use super::growth::Signed;
+use super::resume::row;
+use super::*;
+use crate::store::{Commit, Journal, LogKeyRow, NewStore, NodeRow, SignedCheckpoint, Store, StoredRecord};
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("osel-log-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn leaf(seq: u64) -> Hash {
+    leaf_hash(&seq.to_be_bytes())
+}
+
+fn root(size: u64) -> Hash {
+    tree_root((1..=size).map(leaf))
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed("log.example/osel".parse().unwrap(), &[seed; 32])
+}
+
+/// A source of whatever key is in the cell; none is a file that is not there.
+fn source(cell: &Arc<Mutex<Option<SigningKey>>>) -> KeySource {
+    let cell = Arc::clone(cell);
+    Arc::new(move || match &*cell.lock().unwrap() {
+        Some(key) => Ok(Some(key.clone())),
+        None => Err(KeyTrouble::Open { path: "/k".into() }),
+    })
+}
+
+fn clock() -> Timestamp {
+    Timestamp::EPOCH.plus_seconds(1_700_000_000)
+}
+
+/// A log that was never signed, and a moment.
+fn growth(cell: &Arc<Mutex<Option<SigningKey>>>) -> (Growth, Instant) {
+    let now = Instant::now();
+    let mut growth = Growth::new(Resumed { tree: Tree::default(), signed: None, key: None }, now);
+    growth.sign_with(Signer::new(source(cell), clock), now);
+    (growth, now)
+}
+
+/// Adds records up to that number, all in one batch.
+fn grow(growth: &mut Growth, to: u64, batch: u64, now: Instant) {
+    let mut nodes = Vec::new();
+    let mut seq = growth.size();
+    while seq < to {
+        seq += 1;
+        if growth.push(leaf(seq).0, &mut nodes) {
+            growth.note(batch, now);
+        }
+    }
+    growth.note(batch, now);
+}
+
+fn sizes(signed: &Signed) -> Vec<u64> {
+    signed.checkpoints.iter().map(|checkpoint| checkpoint.size).collect()
+}
+
+#[test]
+fn nothing_is_signed_before_it_is_durable_and_then_within_a_second() {
+    let (mut growth, now) = growth(&Arc::new(Mutex::new(Some(key(1)))));
+    grow(&mut growth, 5, 1, now);
+    assert_eq!(growth.wait(0, now), None, "of what is not durable nothing is awaited");
+    let late = now + 10 * SECONDS_APART;
+    assert_eq!(sizes(&growth.sign(0, late, true)), [0; 0]);
+    assert_eq!(growth.wait(1, now), Some(SECONDS_APART));
+    assert_eq!(sizes(&growth.sign(1, now + SECONDS_APART / 2, false)), [0; 0]);
+    // What came meanwhile is signed along with it, and does not put it off.
+    grow(&mut growth, 7, 2, now + SECONDS_APART / 2);
+    assert_eq!(growth.wait(2, now + SECONDS_APART / 2), Some(SECONDS_APART / 2));
+    let signed = growth.sign(2, now + SECONDS_APART, false);
+    assert_eq!(sizes(&signed), [7]);
+    assert_eq!(growth.wait(2, late), None);
+    let opened = Checkpoint::open(signed.checkpoints[0].note.as_bytes(), &[key(1).verifier()]).unwrap();
+    assert_eq!((opened.size, opened.root), (7, root(7)));
+    assert_eq!(signed.key, Some(LogKeyRow { size: 7, key: key(1).verifier().to_string() }));
+    assert_eq!(growth.status(), LogStatus { signed: 7, signed_at: Some(clock()), failures: 0 });
+    // A key is told with its first checkpoint only.
+    grow(&mut growth, 8, 3, late);
+    assert_eq!(growth.sign(3, late, true).key, None);
+}
+
+#[test]
+fn checkpoints_are_at_most_a_thousand_records_apart_however_batches_are_cut() {
+    for step in [1, 7, 300, 999, 1000, 1001, 2500] {
+        let (mut growth, now) = growth(&Arc::new(Mutex::new(Some(key(1)))));
+        let (mut signed, mut size, mut batch) = (Vec::new(), 0, 0);
+        while size < 5000 {
+            size += step;
+            batch += 1;
+            grow(&mut growth, size, batch, now);
+            // The batch before is durable; no time has passed.
+            signed.extend(growth.sign(batch - 1, now, false).checkpoints);
+        }
+        signed.extend(growth.sign(batch, now, true).checkpoints);
+        let mut before = 0;
+        for checkpoint in &signed {
+            assert!(checkpoint.size - before <= ENTRIES_APART_MAX, "{step}: {before} {}", checkpoint.size);
+            before = checkpoint.size;
+        }
+        assert_eq!(before, size);
+        assert!(signed.len() as u64 <= 2 * size / ENTRIES_APART_MAX + 1, "{step}: {}", signed.len());
+        let read = Checkpoint::read_unverified(signed[1].note.as_bytes()).unwrap();
+        assert_eq!(read.root, root(read.size));
+    }
+}
+
+#[test]
+fn a_key_that_is_away_stops_nothing_and_what_waited_is_signed_when_it_is_there() {
+    let cell = Arc::new(Mutex::new(None));
+    let (mut growth, now) = growth(&cell);
+    assert!(growth.trouble().is_some_and(|words| words.contains("/k")));
+    for batch in 1..=3 {
+        grow(&mut growth, 900 * batch, batch, now);
+        assert_eq!(growth.sign(batch, now, true), Signed::default());
+    }
+    let wait = growth.wait(3, now).expect("it is looked for again");
+    assert!(wait > SECONDS_APART, "{wait:?}");
+    *cell.lock().unwrap() = Some(key(1));
+    // Not before it is time.
+    assert_eq!(growth.sign(3, now, true), Signed::default());
+    let later = now + wait;
+    assert_eq!(sizes(&growth.sign(3, later, true)), [900, 1800, 2700]);
+    assert_eq!((growth.trouble(), growth.status().failures), (None, 1));
+}
+
+#[test]
+fn what_waits_for_a_key_is_bounded() {
+    let cell = Arc::new(Mutex::new(None));
+    let (mut growth, now) = growth(&cell);
+    for batch in 1..=12_000 {
+        grow(&mut growth, batch, batch, now);
+    }
+    *cell.lock().unwrap() = Some(key(1));
+    growth.renew_key(now);
+    let signed = growth.sign(12_000, now, true);
+    // The first thousands are passed over, the last is not.
+    assert!(signed.checkpoints[0].size > 2000, "{}", signed.checkpoints[0].size);
+    assert_eq!(signed.checkpoints.last().map(|last| last.size), Some(12_000));
+}
+
+#[test]
+fn another_key_signs_once_a_record_has_told_it_and_nothing_from_before() {
+    let cell = Arc::new(Mutex::new(Some(key(1))));
+    let (mut growth, now) = growth(&cell);
+    assert_eq!(growth.take_key_change(now), None, "the first key makes no record");
+    grow(&mut growth, 5, 1, now);
+    assert_eq!(sizes(&growth.sign(1, now, true)), [5]);
+    grow(&mut growth, 9, 2, now);
+    *cell.lock().unwrap() = Some(key(2));
+    growth.renew_key(now);
+    assert_eq!(growth.sign(2, now, true), Signed::default());
+    let change = growth.take_key_change(now).expect("it is another key");
+    let texts = [key(1), key(2)].map(|key| key.verifier().to_string());
+    assert_eq!([&change.previous, &change.next], [&texts[0], &texts[1]]);
+    assert_eq!(growth.take_key_change(now), None, "it is told once");
+    // Record 10 tells it, and is the first that the new key signs.
+    assert_eq!(growth.sign(2, now, true), Signed::default());
+    grow(&mut growth, 10, 3, now);
+    let signed = growth.sign(3, now, true);
+    assert_eq!((sizes(&signed), signed.key), (vec![10], Some(LogKeyRow { size: 10, key: texts[1].clone() })));
+    // And back again, before it has signed a second time.
+    *cell.lock().unwrap() = Some(key(1));
+    growth.renew_key(now);
+    assert_eq!(growth.take_key_change(now).map(|change| change.next), Some(texts[0].clone()));
+}
+
+fn record(seq: u64) -> StoredRecord {
+    StoredRecord {
+        seq,
+        entry: 0,
+        kind: 10,
+        time: Timestamp::EPOCH,
+        as_of: Timestamp::EPOCH,
+        canonical: Vec::new(),
+        hash: leaf(seq).0,
+        parts: Vec::new(),
+    }
+}
+
+/// A store with records and, of the log, with these nodes and checkpoints.
+fn store(
+    directory: &Path,
+    records: u64,
+    nodes: &[NodeRow],
+    checkpoints: &[SignedCheckpoint],
+) -> Box<dyn Journal> {
+    let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
+    let mut journal = Store::create(&directory.join("store"), &new).unwrap();
+    let epoch = journal.info().epoch;
+    let records: Vec<_> = (1..=records).map(record).collect();
+    let head = journal.head();
+    let head = journal.commit(&Commit { records: &records, nodes, ..Commit::empty(epoch, head) }).unwrap();
+    journal.commit(&Commit { checkpoints, ..Commit::empty(epoch, head) }).unwrap();
+    Box::new(journal)
+}
+
+fn nodes_of(size: u64) -> Vec<NodeRow> {
+    let (mut tree, mut nodes) = (Tree::default(), Vec::new());
+    for seq in 1..=size {
+        tree.push_with(leaf(seq), &mut |node| nodes.push(row(node)));
+    }
+    nodes
+}
+
+fn kept_nodes(journal: &dyn Journal) -> Vec<NodeRow> {
+    let mut all = Vec::new();
+    for level in 1..=3 {
+        journal
+            .reader()
+            .unwrap()
+            .nodes(level, 0..=u64::MAX, &mut |node| {
+                all.push(node);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+    }
+    all
+}
+
+#[test]
+fn a_tree_is_found_again_and_nodes_that_are_missing_are_made() {
+    // Two levels of nodes, and leaves beyond.
+    const RECORDS: u64 = 256 * 256 + 300;
+    let whole = nodes_of(RECORDS);
+    let mut sorted = whole.clone();
+    sorted.sort_by_key(|node| (node.level, node.index));
+    // All, some, one, and none: as of a store from before there were any.
+    for kept in [whole.len(), 100, 1, 0] {
+        let directory = Directory::new();
+        let mut journal = store(&directory.0, RECORDS, &whole[..kept], &[]);
+        let mut reader = journal.reader().unwrap();
+        let resumed = resume(&mut *journal, &mut *reader).unwrap();
+        assert_eq!((resumed.tree.size(), resumed.tree.root()), (RECORDS, root(RECORDS)), "{kept}");
+        assert_eq!(kept_nodes(&*journal), sorted, "{kept}");
+        assert_eq!(journal.head().seq, RECORDS);
+        let part = range_hash(0..65_536 + 256, &mut kept::kept(&mut *reader)).unwrap();
+        assert_eq!(part, root(65_536 + 256));
+    }
+}
+
+fn signed(size: u64, root: Hash) -> SignedCheckpoint {
+    let checkpoint = Checkpoint { origin: "log.example/osel".parse().unwrap(), size, root };
+    SignedCheckpoint { size, note: checkpoint.sign(&key(1)), signed_at: clock() }
+}
+
+#[test]
+fn what_was_signed_must_fit_before_anything_is_written() {
+    let good = signed(250, root(250));
+    let cases = [
+        (good.clone(), None),
+        (signed(250, root(251)), Some("the records have another root")),
+        (SignedCheckpoint { size: 249, ..good.clone() }, Some("its note says 250")),
+        (SignedCheckpoint { note: "osel".to_owned(), ..good }, Some("a note is")),
+    ];
+    for (checkpoint, wanted) in cases {
+        let directory = Directory::new();
+        let mut journal = store(&directory.0, 300, &nodes_of(300), &[checkpoint]);
+        let mut reader = journal.reader().unwrap();
+        match (resume(&mut *journal, &mut *reader), wanted) {
+            (Ok(resumed), None) => assert_eq!(resumed.signed.map(|signed| signed.size), Some(250)),
+            (Err(error @ LogError::Misfit { .. }), Some(words)) => {
+                let error = error.to_string();
+                assert!(error.contains(words) && error.contains("`osel audit verify`"), "{error}");
+            }
+            (other, _) => panic!("{other:?} {wanted:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_stores_own_key_is_made_once_and_is_nobody_elses() {
+    let directory = Directory::new();
+    let path = directory.0.join("log.key");
+    assert!(key::own_if_there(&directory.0, None).unwrap().is_none());
+    // What a crash has left.
+    fs::write(directory.0.join("log.key.unfinished"), "half").unwrap();
+    let id = "00".repeat(16);
+    let made = key::own(&directory.0, None, &id).unwrap();
+    assert_eq!(made.verifier().name().as_str(), format!("osel/{id}"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 1);
+    let again = key::own(&directory.0, None, &id).unwrap();
+    assert_eq!(again.text(), made.text());
+    assert!(!format!("{again:?}").contains(made.text().rsplit('+').next().unwrap()));
+    let wanted: KeyName = "log.example/osel".parse().unwrap();
+    let error = key::own(&directory.0, Some(&wanted), &id).unwrap_err();
+    assert!(matches!(error, KeyTrouble::Origin { .. }), "{error}");
+
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    let error = key::own(&directory.0, None, &id).unwrap_err().to_string();
+    assert!(error.contains("open to others") && !error.contains(&made.text()), "{error}");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let text = made.text();
+    fs::write(&path, &text[..text.len() - 1]).unwrap();
+    let error = crate::telemetry::chain(&key::own(&directory.0, None, &id).unwrap_err());
+    let seed = text.rsplit('+').next().unwrap();
+    assert!(error.contains("is no key to sign with") && !error.contains(&seed[..8]), "{error}");
+    fs::remove_file(&path).unwrap();
+    let named = key::own(&directory.0, Some(&wanted), &id).unwrap();
+    assert_eq!(named.verifier().name(), &wanted);
+    assert_ne!(named.text().rsplit('+').next(), Some(seed), "each key is drawn anew");
+}
+
+#[test]
+fn an_old_time_is_no_reason_to_wait() {
+    let (mut growth, now) = growth(&Arc::new(Mutex::new(Some(key(1)))));
+    grow(&mut growth, 3, 1, now);
+    assert_eq!(growth.wait(1, now + 5 * SECONDS_APART), Some(Duration::ZERO));
+}

@@ -1,0 +1,86 @@
+//! The log along with the records: each sealed record's hash goes into the tree, and what is signed goes with the next batch.
+
+use std::time::{Duration, Instant};
+
+use osel_core::engine::Input;
+use osel_core::time::Timestamp;
+
+use super::super::entries;
+use super::super::log::{LogStatus, Signer};
+use super::{RecordError, Recorder};
+use crate::store::EntryKind;
+
+impl Recorder {
+    /// Has the log signed from now on, by a key that may be another one than before.
+    pub fn sign_with(&mut self, signer: Signer) {
+        self.log.sign_with(signer, Instant::now());
+    }
+
+    /// Looks for the log's key anew: it may be another one by now.
+    pub fn renew_log_key(&mut self) {
+        self.log.renew_key(Instant::now());
+    }
+
+    /// How far the log is signed.
+    pub fn log_status(&self) -> LogStatus {
+        self.log.status()
+    }
+
+    /// Why the log cannot be signed, as far as something is wrong.
+    pub fn log_trouble(&self) -> Option<&str> {
+        self.log.trouble()
+    }
+
+    /// How long to wait until [`Self::log_turn`] has something to do; none while it has not.
+    pub fn log_wait(&self) -> Option<Duration> {
+        self.log.wait(self.writer.durable_now(), Instant::now())
+    }
+
+    /// Signs of the log what has waited long enough, while nothing else comes that would take it along.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn log_turn(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        self.tell_log_key(now)?;
+        self.add_signed(false);
+        Ok(())
+    }
+
+    /// Signs the last size of the log and makes that durable, once all before it is.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn sign_all(&mut self) -> Result<(), RecordError> {
+        self.tell_log_key(self.now)?;
+        self.commit()?;
+        self.head = self.writer.flush()?;
+        self.add_signed(true);
+        if self.commit()?.is_some() {
+            self.head = self.writer.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes down that another key signs from now on, before it does.
+    pub(super) fn tell_log_key(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        let Some(change) = self.log.take_key_change(Instant::now()) else { return Ok(()) };
+        let head = entries::log_key_head(&change);
+        self.entry += 1;
+        self.handle(now, Input::LogKey(change));
+        self.seal()?;
+        self.push_entry(now, EntryKind::SYSTEM, Default::default(), head, Vec::new());
+        Ok(())
+    }
+
+    /// Puts what is to be signed now into the open batch.
+    pub(super) fn add_signed(&mut self, all: bool) {
+        let signed = self.log.sign(self.writer.durable_now(), Instant::now(), all);
+        self.batch.checkpoints.extend(signed.checkpoints);
+        self.batch.log_keys.extend(signed.key);
+    }
+
+    /// Notes the size that the log has at the end of the open batch.
+    pub(super) fn note_log(&mut self) {
+        self.log.note(self.writer.given() + 1, Instant::now());
+    }
+}
