@@ -47,7 +47,7 @@ struct Proof {
 pub(super) fn run(args: &ProveArgs) -> anyhow::Result<ExitCode> {
     let since = since(&args.since)?;
     let mut reader = args.store.reader()?;
-    let Some(latest) = reader.checkpoint(args.tree_size)? else { return Ok(unsigned()) };
+    let Some(latest) = reader.checkpoint(None)? else { return Ok(unsigned()) };
     let last = reader.head()?.seq;
     let size = args.tree_size.unwrap_or(latest.size);
     if size > last {
@@ -73,6 +73,7 @@ pub(super) fn run(args: &ProveArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let proof = consistency(&mut *reader, since.size(), size)?;
+    let signed = reader.checkpoint(Some(size))?.filter(|signed| signed.size == size);
     let mut out = stdout();
     json_line(
         &mut out,
@@ -82,7 +83,7 @@ pub(super) fn run(args: &ProveArgs) -> anyhow::Result<ExitCode> {
             tree_size: size,
             root_hash: proof.root.to_string(),
             path: proof.path.iter().map(Hash::to_string).collect(),
-            checkpoint: (latest.size == size).then_some(latest.note),
+            checkpoint: signed.map(|signed| signed.note),
         },
     )?;
     out.flush()?;

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::unsigned;
 use crate::cli::StoreArg;
 use crate::cli::open::now;
-use crate::cli::output::{ShowFormat, json_line, stdout};
+use crate::cli::output::{ShowFormat, json_line, note, stdout};
+use crate::cli::trail_key;
 use crate::store::Reader;
 
 /// Shows where the log stands: its name and key, how many records there are, and what was signed last.
@@ -27,7 +28,7 @@ pub struct ShowArgs {
 
 /// Prints the verifier key of the log and nothing else.
 ///
-/// Whoever checks the log needs it, from you and not from the log itself: `osel-verify --key`, and everything that reads C2SP's
+/// It is that of the key in the configuration or the store's folder; for who may not read that one, the key that the store names. Whoever checks the log needs it, from you and not from the log itself: `osel-verify --key`, and everything that reads C2SP's
 /// verifier keys (NAME+ID+KEY). It is no secret; nobody can sign with it.
 #[derive(Debug, Args)]
 pub struct KeyArgs {
@@ -38,8 +39,9 @@ pub struct KeyArgs {
 #[derive(Debug, Serialize)]
 struct Document {
     origin: String,
-    /// Null where the store knows none.
     verifier_key: Option<String>,
+    /// Whether the key is that of the configuration or the store's folder, and not one that the store names.
+    known: bool,
     records: u64,
     tree_size: u64,
     root_hash: String,
@@ -51,13 +53,15 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let mut reader = args.store.reader()?;
     let Some(latest) = reader.checkpoint(None)? else { return Ok(unsigned()) };
     let checkpoint = Checkpoint::read_unverified(latest.note.as_bytes())?;
-    let (records, key) = (reader.head()?.seq, verifier_key(&mut *reader)?);
+    let (records, key) = (reader.head()?.seq, verifier_key(&args.store, &mut *reader)?);
+    let (key, known) = key.map_or((None, false), |key| (Some(key.text), key.is_known));
     let age_seconds = age_seconds(latest.signed_at, now());
     let mut out = stdout();
     if args.output == ShowFormat::Json {
         let document = Document {
             origin: checkpoint.origin.to_string(),
             verifier_key: key,
+            known,
             records,
             tree_size: checkpoint.size,
             root_hash: checkpoint.root.to_string(),
@@ -67,7 +71,7 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         json_line(&mut out, &document)?;
     } else {
         writeln!(out, "origin        {}", checkpoint.origin)?;
-        writeln!(out, "verifier key  {}", key.as_deref().unwrap_or("not known here"))?;
+        writeln!(out, "verifier key  {}", key.as_deref().unwrap_or("none"))?;
         writeln!(out, "records       {records}")?;
         writeln!(out, "signed        {}, {}, {age_seconds:.1} s ago", checkpoint.size, latest.signed_at)?;
         writeln!(out, "root          {}", checkpoint.root)?;
@@ -77,16 +81,29 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn key(args: &KeyArgs) -> anyhow::Result<ExitCode> {
-    let Some(key) = verifier_key(&mut *args.store.reader()?)? else { return Ok(unsigned()) };
+    let Some(key) = verifier_key(&args.store, &mut *args.store.reader()?)? else { return Ok(unsigned()) };
+    if !key.is_known {
+        note("that is the key that the store names: this user cannot read the one that signs");
+    }
     let mut out = stdout();
-    writeln!(out, "{key}")?;
+    writeln!(out, "{}", key.text)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The key that signs now, as the store has it.
-fn verifier_key(reader: &mut dyn Reader) -> anyhow::Result<Option<String>> {
-    Ok(reader.log_keys()?.pop().map(|row| row.key))
+/// Whose signature is to be believed.
+struct Key {
+    text: String,
+    /// It is that of the key that signs, and does not come from the store's tables, which whoever can write the store can write.
+    is_known: bool,
+}
+
+/// The key that signs now.
+fn verifier_key(store: &StoreArg, reader: &mut dyn Reader) -> anyhow::Result<Option<Key>> {
+    if let Some(key) = trail_key::known(&store.config()?, store.file()) {
+        return Ok(Some(Key { text: key.to_string(), is_known: true }));
+    }
+    Ok(reader.log_keys()?.pop().map(|row| Key { text: row.key, is_known: false }))
 }
 
 /// How long ago that was; one that was signed by a clock ahead of ours was signed now.
