@@ -58,8 +58,10 @@ impl Slot {
     /// Reads a resource, by a new reader if there is none. It blocks.
     fn find(&mut self, resource: &Resource) -> Result<Found, ReadError> {
         let mut reader = match self.reader.take().map_or_else(|| (self.open)(), Ok) {
-            // It is about to be made.
-            Err(JournalError::Missing { .. }) => return Ok(Found::NoCheckpoint),
+            // It is about to be made, or being made.
+            Err(JournalError::Missing { .. } | JournalError::NotAStore { .. }) => {
+                return Ok(Found::NoCheckpoint);
+            }
             reader => reader?,
         };
         let found = find(&mut *reader, resource)?;

@@ -70,7 +70,7 @@ fn key(store: &str) -> String {
 /// What osel proves of a store's log of `size` records, in files: places of records, and growth from earlier sizes.
 fn proofs(place: &Place, store: &str, size: u64) -> Vec<String> {
     let mut files = Vec::new();
-    let all = [1, 2, 128, 255, 256, 257, 300, size / 2, size - 1, size];
+    let all = [1, 256, size / 2, size - 1, size];
     for record in all.into_iter().filter(|record| (1..=size).contains(record)) {
         let (seq, name) = (record.to_string(), format!("record-{size}-{record}"));
         let json = run(&["audit", "prove", "--store", store, &seq]);
@@ -138,7 +138,8 @@ fn exported_logs_and_proofs_are_accepted_by_go() {
     let other = place.path("other");
     run(&["replay", "--store", &other, "--until", "1", &file]);
     assert!(checker.refuse(&self::key(&other), &log, &[]).starts_with("checkpoint: "));
-    for name in ["tile/0/000", "tile/1/000.p/2", "tile/entries/001"] {
+    let above = format!("tile/1/000.p/{}", reached.last().unwrap() / 256);
+    for name in ["tile/0/000", &above, "tile/entries/001"] {
         let path = Path::new(&log).join(name);
         let good = fs::read(&path).unwrap();
         let mut bad = good.clone();
@@ -214,7 +215,7 @@ fn a_log_that_grows_is_served_to_go() {
     }
     assert!(partial > 0, "none was partial in {rounds} rounds");
     // The same as files, with proofs of both.
-    let log = osel.place.path("log");
+    let log = osel.place.path("tree");
     run(&["log", "export", "--store", &store, &log]);
     checker.accept(&key, &log, &["-since", &seen]);
     assert!(osel.stop().success());
@@ -339,9 +340,11 @@ fn an_export_goes_on_where_it_was_and_takes_no_other_log() {
     // A full tile is not written again, even where it is not what it was; what a run that broke off left is.
     let full = path("tile/0/000");
     fs::write(&full, [0; 8192]).unwrap();
+    let cut = place.path("cut");
+    fs::create_dir(&cut).unwrap();
+    fs::copy(format!("{store}/journal.db"), format!("{cut}/journal.db")).unwrap();
     run(&["replay", "--store", &store, &file]);
     fs::write(path("tile/entries/001"), b"").unwrap();
-    fs::create_dir_all(path("tile/0")).unwrap();
     fs::write(path("tile/0/001"), b"cut").unwrap();
     fs::write(path(".unfinished"), b"cut").unwrap();
     let said = export();
@@ -377,5 +380,6 @@ fn an_export_goes_on_where_it_was_and_takes_no_other_log() {
     let other = place.path("other");
     run(&["replay", "--store", &other, "--until", "10", &file]);
     assert!(refused(2, &["log", "export", "--store", &other, &log]).contains("has the log"));
+    assert!(refused(3, &["log", "export", "--store", &cut, &log]).contains("its end was cut"));
     assert_eq!(fs::read(path("checkpoint")).unwrap(), before);
 }

@@ -28,7 +28,7 @@ pub struct ShowArgs {
 
 /// Prints the verifier key of the log and nothing else.
 ///
-/// It is that of the key in the configuration or the store's folder; for who may not read that one, the key that the store names. Whoever checks the log needs it, from you and not from the log itself: `osel-verify --key`, and everything that reads C2SP's
+/// It is that of the key in the configuration or the store's folder; for whoever may not read that one, the key that the store names. Whoever checks the log needs it, from you and not from the log itself: `osel-verify --key`, and everything that reads C2SP's
 /// verifier keys (NAME+ID+KEY). It is no secret; nobody can sign with it.
 #[derive(Debug, Args)]
 pub struct KeyArgs {
