@@ -22,6 +22,8 @@ enum Probe {
     Program(&'static str),
     /// A module of Python that can be found.
     Module(&'static str),
+    /// A file that it brings and that is looked for there.
+    File(&'static str),
     /// The server of any version; Debian keeps each in a folder of its own.
     PostgreSql,
 }
@@ -32,7 +34,7 @@ const NEEDED_BY_LAB: [Needed; 1] = [
     Needed { package: "mariadb-server", probe: Probe::Program("mariadbd") },
 ];
 
-const NEEDED: [Needed; 8] = [
+const NEEDED: [Needed; 10] = [
     // The scanner's results are compared with its own.
     Needed { package: "nmap", probe: Probe::Program("nmap") },
     // Namespaces of the network, and the loss between them, for a testbed of the scanner.
@@ -48,10 +50,16 @@ const NEEDED: [Needed; 8] = [
     Needed { package: "rabbitmq-server", probe: Probe::Program("rabbitmq-server") },
     // The shared store. Each test starts a server of its own from it.
     Needed { package: "postgresql", probe: Probe::PostgreSql },
+    // Go's compiler and the log of its checksum database, which check our log independently: 81 MB to fetch, half a GB on disk.
+    Needed { package: "golang-go", probe: Probe::Program("go") },
+    Needed { package: "golang-golang-x-mod-dev", probe: Probe::File(GO_LOG) },
 ];
 
 /// Where servers are installed, which is not on everybody's search path.
 const SERVERS: &str = "/usr/sbin";
+
+/// A file of the library of Go's checksum database, where Debian puts sources for Go.
+const GO_LOG: &str = "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go";
 
 /// Where the versions of PostgreSQL are.
 const POSTGRESQL: &str = "/usr/lib/postgresql";
@@ -124,6 +132,7 @@ impl Probe {
     fn holds(&self) -> bool {
         match self {
             Self::Program(name) => command::on_path(name) || Path::new(SERVERS).join(name).is_file(),
+            Self::File(path) => Path::new(path).is_file(),
             Self::PostgreSql => std::fs::read_dir(POSTGRESQL).is_ok_and(|versions| {
                 versions.flatten().any(|version| version.path().join("bin/initdb").is_file())
             }),

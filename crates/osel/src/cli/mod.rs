@@ -15,6 +15,7 @@ mod findings;
 mod inventory;
 mod inventory_export;
 mod ledger;
+mod log;
 mod open;
 mod openstack;
 mod order;
@@ -65,6 +66,8 @@ enum Command {
     Whatif(whatif::WhatifArgs),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    #[command(subcommand)]
+    Log(log::LogCommand),
     Ledger(ledger::LedgerArgs),
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -129,6 +132,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Reach(args) => reach::run(&args),
         Command::Whatif(args) => whatif::run(&args),
         Command::Audit(command) => audit::run(&command),
+        Command::Log(command) => log::run(&command),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
         Command::Scan(args) => scan::run(&args),

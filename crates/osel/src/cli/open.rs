@@ -18,6 +18,7 @@ use crate::runtime::state;
 use crate::store::{
     Journal, JournalError, LeaseSign, NewStore, PostgresJournal, PostgresReader, Reader, Store,
 };
+use crate::web::OpenReader;
 
 /// The variables that name the store when no flag does: those of the keys `store.path` and `store.url`.
 const STORE_VARIABLES: [&str; 2] = ["OSEL_STORE__PATH", "OSEL_STORE__URL"];
@@ -141,10 +142,20 @@ fn named(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<OsString>) -> Result<
 /// # Errors
 /// When it cannot be read.
 pub fn reader_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Reader>> {
+    Ok(open_reader(store)?)
+}
+
+fn open_reader(store: &StoreConfig) -> Result<Box<dyn Reader>, JournalError> {
     match store {
         StoreConfig::Directory(directory) => Ok(Box::new(Store::open_reader(directory)?)),
         StoreConfig::Postgres(config) => Ok(Box::new(PostgresReader::open(config)?)),
     }
+}
+
+/// Opens the store that is named at the time, for reading.
+pub fn reader_by(access: &StoreAccess) -> OpenReader {
+    let access = Arc::clone(access);
+    Arc::new(move || open_reader(&access()))
 }
 
 /// A store, for writing; made when it is not there. A leader of a database that gives no sign is waited for until it counts as gone.

@@ -19,7 +19,7 @@ use self::lead::Lead;
 use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
-use super::open::now;
+use super::open::{now, reader_by};
 use super::trail_key;
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
@@ -35,8 +35,8 @@ const WORKERS: usize = 2;
 ///
 /// Consumes from queues of its own, `osel.STORE-ID`, bound to the services' exchanges, so that nobody else misses a message. Whatever
 /// is away (broker, disk space) is waited for. With a store in PostgreSQL that another osel writes, it stands by and takes over when that
-/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again. Health and metrics are told over
-/// HTTP, on the loopback unless the configuration says otherwise.
+/// one is gone. SIGTERM and SIGINT stop it within seconds; SIGHUP has it read its configuration again. Health and metrics are told
+/// over HTTP, and the signed log is served, on the loopback unless the configuration says otherwise.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
@@ -58,12 +58,12 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let signals = Signals::watch(&tokio)?;
     let supervisor = supervisor();
     let (status, told) = watch::channel(ServiceStatus::starting());
-    tokio.spawn(web::serve(config.http.listen, told));
     let starting = Starting::begin(&tokio, &supervisor);
     let options = assemble::options(&config);
     // Passwords are exchanged while we run, as those of the sources are.
     let file = args.config.clone();
     let store = store_now::access(move || file.store_quietly(), config.store.clone());
+    tokio.spawn(web::serve(config.http.listen, told, config.http.serve_log.then(|| reader_by(&store))));
     let mut said = String::new();
     let waiting = |now: ServiceStatus| {
         let line = now.line();

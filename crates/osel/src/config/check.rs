@@ -75,8 +75,9 @@ fn http(mut section: Section<'_>) -> HttpConfig {
             )
         })
     });
+    let serve_log = section.read("serve_log", boolean);
     section.finish();
-    HttpConfig { listen: listen.unwrap_or(LISTEN) }
+    HttpConfig { listen: listen.unwrap_or(LISTEN), serve_log: serve_log.unwrap_or(true) }
 }
 
 /// `[control]`.

@@ -518,6 +518,11 @@ const KEYS: &[Key] = &[
         "Address and port to listen on. Any other address than one of the loopback lets other machines in.",
     ),
     key(
+        "http.serve_log",
+        Default("true"),
+        "Whether the signed log over the records is served below /log/: numbers, times and ids of projects, but not what happened.",
+    ),
+    key(
         "control.socket",
         Words(
             "`osel.sock` in the store's directory, or /run/osel/osel.sock with a database",

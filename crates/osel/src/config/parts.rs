@@ -342,6 +342,8 @@ pub struct ModelConfig {
 pub struct HttpConfig {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Whether the log over the records is served.
+    pub serve_log: bool,
 }
 
 /// What is logged to standard error, and how.

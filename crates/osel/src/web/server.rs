@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+use super::log::{self, OpenReader};
 use super::{health, metrics};
 use crate::runtime::service::ServiceStatus;
 
@@ -32,9 +33,14 @@ const LISTEN_WAIT: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after that failed: the process has no more files until some are closed.
 const ACCEPT_WAIT: Duration = Duration::from_secs(1);
 
-/// Answers on this address until its task is dropped. One that cannot be had is told once and waited for.
-pub async fn serve(address: SocketAddr, status: watch::Receiver<ServiceStatus>) -> Infallible {
-    let pages = pages(status);
+/// Answers on this address until its task is dropped, with the log of the store that `log` opens, if it is to be served. An address that
+/// cannot be had is told once and waited for.
+pub async fn serve(
+    address: SocketAddr,
+    status: watch::Receiver<ServiceStatus>,
+    log: Option<OpenReader>,
+) -> Infallible {
+    let pages = pages(status, log);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut is_told = false;
     loop {
@@ -57,12 +63,16 @@ pub async fn serve(address: SocketAddr, status: watch::Receiver<ServiceStatus>) 
 }
 
 /// Which page answers what; other methods than GET and HEAD are refused.
-fn pages(status: watch::Receiver<ServiceStatus>) -> Router {
-    Router::new()
+fn pages(status: watch::Receiver<ServiceStatus>, log: Option<OpenReader>) -> Router {
+    let pages = Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::page))
-        .with_state(status)
+        .with_state(status);
+    match log {
+        Some(open) => pages.merge(log::pages(open)),
+        None => pages,
+    }
 }
 
 /// Accepts, for as long as there are places.

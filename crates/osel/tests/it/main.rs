@@ -47,6 +47,8 @@ mod kill;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod log_serving;
+#[cfg(test)]
 mod notify;
 #[cfg(test)]
 mod openstack;

@@ -114,7 +114,7 @@ pub(in crate::cli) fn each_record(
     }
 }
 
-fn damaged(seq: u64) -> anyhow::Error {
+pub(super) fn damaged(seq: u64) -> anyhow::Error {
     anyhow::anyhow!("record {seq} is damaged: run `osel audit verify`")
 }
 

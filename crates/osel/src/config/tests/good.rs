@@ -116,7 +116,7 @@ fn the_smallest_file_of_the_contract() {
             budget_bytes: None,
         },
         model: ModelConfig { group_members_include_pairs: true, routed_prefixes: Vec::new() },
-        http: HttpConfig { listen: "127.0.0.1:8480".parse().unwrap() },
+        http: HttpConfig { listen: "127.0.0.1:8480".parse().unwrap(), serve_log: true },
         control: ControlConfig { socket: None },
         log: LogConfig { format: LogFormat::Text, level: Level::Info },
     };
