@@ -288,9 +288,9 @@ fn a_leader_that_takes_over_goes_on_with_the_tree() {
         }
         // The first leader is gone without an end: it has made durable what it had, and signed nothing.
         if round == 1 {
-            drop(recorder.flush().unwrap())
+            recorder.flush().unwrap();
         } else {
-            drop(recorder.finish().unwrap())
+            recorder.finish().unwrap();
         }
         drop(recorder);
         let mut reader = PostgresReader::open(&config).unwrap();
