@@ -33,17 +33,6 @@ pub struct Consistency {
     pub path: Vec<Hash>,
 }
 
-/// Why there is no proof.
-#[derive(Debug, thiserror::Error)]
-pub enum ProveError {
-    /// The store cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// There can be none, or what the store keeps does not prove it.
-    #[error(transparent)]
-    Proof(#[from] ProofError),
-}
-
 /// The root of the tree over the first `size` records.
 ///
 /// # Errors
@@ -56,10 +45,10 @@ pub fn root(reader: &mut dyn Reader, size: u64) -> Result<Hash, ReadError> {
 ///
 /// # Errors
 /// When it is not, or the store cannot be read or is damaged.
-pub fn inclusion(reader: &mut dyn Reader, index: u64, size: u64) -> Result<Inclusion, ProveError> {
+pub fn inclusion(reader: &mut dyn Reader, index: u64, size: u64) -> Result<Inclusion, ReadError> {
     let plan = inclusion_plan(index, size).ok_or(ProofError::NoSuchLeaf { index, size })?;
-    let path = prove(plan, &mut kept(reader)).map_err(ReadError::from)?;
-    let leaf = range_hash(index..index + 1, &mut kept(reader)).map_err(ReadError::from)?;
+    let path = prove(plan, &mut kept(reader))?;
+    let leaf = range_hash(index..index + 1, &mut kept(reader))?;
     let root = root(reader, size)?;
     verify_inclusion(leaf, index, size, &path, root)?;
     Ok(Inclusion { leaf, root, path })
@@ -69,9 +58,9 @@ pub fn inclusion(reader: &mut dyn Reader, index: u64, size: u64) -> Result<Inclu
 ///
 /// # Errors
 /// When it does not, or the store cannot be read or is damaged.
-pub fn consistency(reader: &mut dyn Reader, old: u64, new: u64) -> Result<Consistency, ProveError> {
+pub fn consistency(reader: &mut dyn Reader, old: u64, new: u64) -> Result<Consistency, ReadError> {
     let plan = consistency_plan(old, new).ok_or(ProofError::Smaller { old, new })?;
-    let path = prove(plan, &mut kept(reader)).map_err(ReadError::from)?;
+    let path = prove(plan, &mut kept(reader))?;
     let (since_root, root) = (root(reader, old)?, root(reader, new)?);
     verify_consistency(old, since_root, new, root, &path)?;
     Ok(Consistency { since_root, root, path })

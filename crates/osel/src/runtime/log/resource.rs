@@ -5,12 +5,13 @@
 
 use std::ops::ControlFlow;
 
+use osel_core::trail::ProofError;
 use osel_core::trail::log::{Resource, ResumeError, TILE_WIDTH, push_entry};
 
 use super::kept::hashes;
 use crate::store::{JournalError, Reader, StoredRecord};
 
-/// Why something of the log cannot be read.
+/// Why something of the log cannot be read or proved.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The store cannot be read.
@@ -18,13 +19,25 @@ pub enum ReadError {
     Store(#[from] JournalError),
     /// What is kept of the tree does not make one. Of a store that no osel has written since trees are kept, nothing is.
     #[error(transparent)]
-    Tree(#[from] ResumeError<JournalError>),
+    Tree(Box<ResumeError<JournalError>>),
     /// A record that was signed is not there, or is none that can be.
     #[error("record {seq} is damaged or missing")]
     Record {
         /// Its number.
         seq: u64,
     },
+    /// There is no such proof, or what the store keeps does not prove it.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+}
+
+impl From<ResumeError<JournalError>> for ReadError {
+    fn from(error: ResumeError<JournalError>) -> Self {
+        match error {
+            ResumeError::Kept(error) => Self::Store(error),
+            error => Self::Tree(Box::new(error)),
+        }
+    }
 }
 
 /// What a log has under a name.
