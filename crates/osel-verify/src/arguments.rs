@@ -41,7 +41,7 @@ pub enum Asked {
     Check {
         /// `-` is standard input.
         bundle: PathBuf,
-        key: Option<VerifierKey>,
+        key: Option<Box<VerifierKey>>,
     },
 }
 
@@ -78,7 +78,7 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Asked, Problem>
                 let value = joined.or_else(next).ok_or(Problem::NoValue)?;
                 // A file that the key was kept in ends with a line feed.
                 let given = value.trim().parse::<VerifierKey>().map_err(Problem::Key)?;
-                if key.replace(given).is_some() {
+                if key.replace(Box::new(given)).is_some() {
                     return Err(Problem::Twice);
                 }
             }
@@ -119,8 +119,9 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        let with_key =
-            |bundle: &str| Ok(Asked::Check { bundle: bundle.into(), key: Some(KEY.parse().unwrap()) });
+        let with_key = |bundle: &str| {
+            Ok(Asked::Check { bundle: bundle.into(), key: Some(Box::new(KEY.parse().unwrap())) })
+        };
         assert_eq!(read_all(&["a.bundle"]), Ok(Asked::Check { bundle: "a.bundle".into(), key: None }));
         for arguments in [
             &["--key", KEY, "a"][..],

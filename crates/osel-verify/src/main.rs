@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Ok(Asked::Version) => (format!("osel-verify {}\n", env!("CARGO_PKG_VERSION")), ExitCode::SUCCESS),
         Ok(Asked::Check { bundle, key }) => {
             let is_given = key.is_some();
-            match read::check(&bundle, key) {
+            match read::check(&bundle, key.map(|key| *key)) {
                 Ok(summary) => (tell::good(&summary, is_given), ExitCode::SUCCESS),
                 Err(ReadError::Bad(bad)) => return fail(&tell::bad(&bad), EXIT_BAD),
                 Err(ReadError::Input(error)) => {

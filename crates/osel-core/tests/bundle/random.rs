@@ -106,6 +106,11 @@ fn random_changes(seed: u64, lines: &[Line], whole: bool, count: u64) {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "how many are tried is for whoever runs the test, and wants to be told"
+)]
 fn random_changes_of_large_bundles_are_found() {
     let count = std::env::var("OSEL_TAMPER_CHANGES").ok().map_or(CHANGES, |count| count.parse().unwrap());
     let log = Log::new(RECORDS, 200);
