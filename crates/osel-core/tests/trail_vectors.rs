@@ -1,10 +1,15 @@
 //! Holds `docs/trail-format.md`, its test vectors, the independent verifier in Python and the code together.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use osel_core::ids::Id;
 use osel_core::time::Timestamp;
+use osel_core::trail::log::{
+    Checkpoint, CosigningKey, LogProof, Note, Resource, SigningKey, VerifierKey, check_entries, read_entries,
+    read_hashes,
+};
 use osel_core::trail::{
     CANONICAL_BYTES_MAX, Canonical, Chain, Draft, Hash, NotedHead, PARTS_ALWAYS_FIT, PROJECT_BYTES_MAX, Part,
     PartClass, Prover, RecordKind, StoredContent, StoredPart, StoredRecord, VERSION, Verifier, commitment,
@@ -21,6 +26,34 @@ struct Vectors {
     head: String,
     malformed: Vec<Refused>,
     proofs: Vec<Proof>,
+    log: Log,
+}
+
+/// Keys, and what they signed.
+#[derive(Deserialize)]
+struct Log {
+    name: String,
+    seed: String,
+    key: String,
+    private_key: String,
+    witness_name: String,
+    witness_seed: String,
+    witness_seconds: u64,
+    witness_key: String,
+    sizes: Vec<u64>,
+    checkpoints: Vec<String>,
+    proved: u64,
+    proof: String,
+    files: BTreeMap<String, String>,
+    paths: Vec<NamedPath>,
+}
+
+#[derive(Deserialize)]
+struct NamedPath {
+    folder: String,
+    index: u64,
+    width: u16,
+    path: String,
 }
 
 /// As `osel audit prove` prints it.
@@ -210,16 +243,75 @@ fn the_proofs_are_the_ones_of_the_code() {
 }
 
 #[test]
-fn the_verifier_in_python_agrees() {
+fn the_log_is_the_one_of_the_code() {
+    let vectors = vectors();
+    let log = &vectors.log;
+    let hash = |text: &String| text.parse::<Hash>().expect("a hash");
+    let leaves: Vec<Hash> = vectors.records.iter().map(|record| hash(&record.hash)).collect();
+    let seed = |text| unhex(text).try_into().expect("32 bytes");
+    let key = SigningKey::from_seed(log.name.parse().expect("a name"), &seed(&log.seed));
+    let witness =
+        CosigningKey::from_seed(log.witness_name.parse().expect("a name"), &seed(&log.witness_seed));
+    assert_eq!((key.verifier().to_string(), key.text()), (log.key.clone(), log.private_key.clone()));
+    assert_eq!(witness.verifier().to_string(), log.witness_key);
+
+    let known = [key.verifier()];
+    for (&size, note) in log.sizes.iter().zip(&log.checkpoints) {
+        let root = tree_root(leaves[..size as usize].iter().copied());
+        let checkpoint = Checkpoint { origin: key.verifier().name().clone(), size, root };
+        assert!(note.starts_with(&checkpoint.sign(&key)), "size {size}");
+        assert_eq!(Checkpoint::open(note.as_bytes(), &known), Ok(checkpoint));
+    }
+    let last = log.checkpoints.last().expect("there are some");
+    let note = Note::read(last.as_bytes()).expect("a note");
+    assert!(last.ends_with(&witness.cosign(note.text, log.witness_seconds)));
+    assert_eq!(note.cosigned_at(&log.witness_key.parse().expect("a key")), Some(log.witness_seconds));
+
+    let proof = LogProof::read(log.proof.as_bytes()).expect("a proof");
+    assert_eq!((proof.index, &proof.text(), &proof.checkpoint), (log.proved, &log.proof, last));
+    assert!(proof.verify(leaves[log.proved as usize], &known).is_ok());
+    assert!(proof.verify(leaves[0], &known).is_err());
+
+    let file = |path: &str| unhex(&log.files[path]);
+    let (entries, tile) = (file("tile/entries/000.p/10"), file("tile/0/000.p/10"));
+    let (entries, hashes) = (read_entries(&entries).expect("a bundle"), read_hashes(&tile).expect("a tile"));
+    assert_eq!((check_entries(&entries, &hashes), hashes), (Ok(()), leaves));
+    for NamedPath { folder, index, width, path } in &log.paths {
+        let (index, width) = (*index, *width);
+        let resource = match folder.as_str() {
+            "entries" => Resource::Entries { index, width },
+            level => Resource::Tile { level: level.parse().expect("a level"), index, width },
+        };
+        assert_eq!((&resource.path(), Resource::parse(path)), (path, Some(resource)));
+    }
+
+    // What the document shows.
+    let block = |name: &str| {
+        let (_, block) = DOCUMENT.split_once(&format!("```{name}\n")).expect("the document shows it");
+        block.split_once("```").expect("it ends").0
+    };
+    assert_eq!(block("checkpoint"), last);
+    assert_eq!(block("log proof").trim_end(), log.proof.split_once("\n\n").expect("a proof").0);
+    assert_eq!(block("keys"), format!("{}\n{}\n", log.key, log.private_key));
+    assert!(block("keys").lines().next().is_some_and(|key| key.parse::<VerifierKey>().is_ok()));
+}
+
+#[test]
+fn the_verifiers_in_python_agree() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("python3")
-        .arg("-B")
-        .arg(root.join("tests/trail_format.py"))
-        .arg(root.join("../../docs/trail-format-vectors.json"))
-        .output()
-        .expect("this test runs the independent verifier and needs `python3` on the PATH");
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "the verifier in Python disagrees: {complained}");
-    assert!(said.starts_with("10 records and 21 malformed ones as expected"), "{said}");
+    for (script, wanted) in [
+        ("trail_format.py", "10 records and 21 malformed ones as expected"),
+        ("trail_log.py", "4 checkpoints and a proof as expected"),
+    ] {
+        let output = Command::new("python3")
+            .arg("-B")
+            .arg(root.join("tests").join(script))
+            .arg(root.join("../../docs/trail-format-vectors.json"))
+            .output()
+            .expect("this test runs the independent verifiers and needs `python3` on the PATH");
+        let (said, complained) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "`{script}` disagrees: {complained}");
+        assert!(said.starts_with(wanted), "{said}");
+    }
 }

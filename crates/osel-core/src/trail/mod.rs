@@ -2,8 +2,8 @@
 //!
 //! [`Chain::seal`] turns a [`Draft`] (parts whose bytes were made elsewhere) into canonical bytes that commit to every part
 //! and to the record before; [`Verifier`] walks stored records and names the first bad one; [`Prover`] collects short proofs that a
-//! record is in the Merkle tree over all of them. The layout, with test vectors,
-//! is in `docs/trail-format.md`; what is written there is for ever, a change is a new version.
+//! record is in the Merkle tree over all of them, and [`log`] signs that tree in the formats that other people's programs read. The
+//! layout, with test vectors, is in `docs/trail-format.md`; what is written there is for ever, a change is a new version.
 //!
 //! Nothing here knows what a part says, draws a salt or reads a store: parts come from `engine`, salts with its input, and
 //! sealed records go to the shell's journal. Sentences and older formats are rendered from parts and never hashed.

@@ -112,3 +112,78 @@ impl Checkpoint {
         Self::read_text(Note::read(note)?.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::CosigningKey;
+    use super::super::vector_tests::{COSIGNED, LOG, LOG_KEY, WITNESS_KEY, keys, log_key, name, seed};
+    use super::*;
+
+    const ROOT: &str = "O4WpYmwcy2TGuV7H+mSIje/izxLjnnfhCBLOX8uctY4=";
+
+    #[test]
+    fn lines_are_read_strictly() {
+        let read = |text: String| Checkpoint::read_text(&text);
+        let wanted =
+            Checkpoint { origin: name("log"), size: 8, root: hash_from_base64(ROOT).expect("a hash") };
+        assert_eq!(read(format!("log\n8\n{ROOT}\n")), Ok(wanted.clone()));
+        assert_eq!(wanted.text(), format!("log\n8\n{ROOT}\n"));
+        // What else a log says is passed over.
+        assert_eq!(read(format!("log\n8\n{ROOT}\nmore: 1\nand more\n")), Ok(wanted));
+        let empty = base64(&empty_root().0);
+        assert_eq!(read(format!("log\n0\n{empty}\n")).map(|checkpoint| checkpoint.size), Ok(0));
+        assert!(read(format!("log\n9223372036854775807\n{ROOT}\n")).is_ok());
+        for (text, wanted) in [
+            (String::new(), CheckpointError::Lines),
+            ("\n".to_owned(), CheckpointError::Lines),
+            ("log\n8\n".to_owned(), CheckpointError::Lines),
+            (format!("log\n8\n{ROOT}"), CheckpointError::Lines),
+            (format!("log\n8\n{ROOT}\n\n"), CheckpointError::Lines),
+            (format!("log\n8\n{ROOT}\n\nmore\n"), CheckpointError::Lines),
+            (format!("\n8\n{ROOT}\n"), CheckpointError::Origin(NameError::Empty)),
+            (format!("a log\n8\n{ROOT}\n"), CheckpointError::Origin(NameError::Character)),
+            (format!("log\n08\n{ROOT}\n"), CheckpointError::Size),
+            (format!("log\n+8\n{ROOT}\n"), CheckpointError::Size),
+            (format!("log\n-8\n{ROOT}\n"), CheckpointError::Size),
+            (format!("log\n\n{ROOT}\n"), CheckpointError::Size),
+            (format!("log\n9223372036854775808\n{ROOT}\n"), CheckpointError::Size),
+            (format!("log\n8\n{}\n", &ROOT[..43]), CheckpointError::Root),
+            (format!("log\n8\n{}\n", ROOT.replace("tY4=", "tY5=")), CheckpointError::Root),
+            (format!("log\n8\n {ROOT}\n"), CheckpointError::Root),
+            ("log\n8\nAQID\n".to_owned(), CheckpointError::Root),
+            (format!("log\n0\n{ROOT}\n"), CheckpointError::Empty),
+        ] {
+            assert_eq!(read(text.clone()), Err(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_log_itself_makes_a_checkpoint_its_own() {
+        let not_its_log = Err(CheckpointError::NotItsLog { origin: name(LOG) });
+        let open = |note: &str, known: &[VerifierKey]| Checkpoint::open(note.as_bytes(), known);
+        assert!(open(COSIGNED, &keys(&[LOG_KEY])).is_ok());
+        assert_eq!(open(COSIGNED, &keys(&[WITNESS_KEY])), not_its_log);
+        assert_eq!(open(COSIGNED, &[]), Err(CheckpointError::Note(NoteError::Unknown)));
+        let checkpoint = Checkpoint::read_unverified(COSIGNED.as_bytes()).expect("a checkpoint");
+        // Another log signs in its name.
+        let other = SigningKey::from_seed(name("other.example"), &seed(7));
+        assert_eq!(open(&checkpoint.sign(&other), &[other.verifier(), log_key().verifier()]), not_its_log);
+        // A witness has the log's name.
+        let witness = CosigningKey::from_seed(name(LOG), &seed(7));
+        let text = checkpoint.text();
+        let note = format!("{text}\n{}", witness.cosign(&text, 1));
+        assert_eq!(open(&note, &[witness.verifier()]), not_its_log);
+    }
+
+    #[test]
+    fn what_was_received_is_verified_as_it_came() {
+        // Signed with a line that is not read: without it the signature would be of another text.
+        let text = format!("{LOG}\n8\n{ROOT}\nmore\n");
+        let note = sign_note(&text, &[&log_key()]);
+        let known = [log_key().verifier()];
+        assert!(Checkpoint::open(note.as_bytes(), &known).is_ok());
+        let without = note.replacen("more\n", "", 1);
+        let wrong = NoteError::Wrong { name: LOG.to_owned() };
+        assert_eq!(Checkpoint::open(without.as_bytes(), &known), Err(CheckpointError::Note(wrong)));
+    }
+}

@@ -56,10 +56,9 @@ impl CosigningKey {
         self.verifier.clone()
     }
 
-    /// The line that says that a checkpoint of this text was seen at that time, in seconds since 1970; a time later than
-    /// [`COSIGNED_SECONDS_MAX`] is nobody's.
+    /// The line that says that a checkpoint of this text was seen at that time, in seconds since 1970. Nobody reads one of a time
+    /// later than [`COSIGNED_SECONDS_MAX`].
     pub fn cosign(&self, text: &str, seconds: u64) -> String {
-        let seconds = seconds.min(COSIGNED_SECONDS_MAX);
         let signature = self.secret.sign(message(text, seconds).as_bytes());
         signature_line(&self.verifier, &[&seconds.to_be_bytes()[..], &signature.to_bytes()].concat())
     }
@@ -68,4 +67,34 @@ impl CosigningKey {
 /// What is signed.
 fn message(text: &str, seconds: u64) -> String {
     format!("cosignature/v1\ntime {seconds}\n{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::note::Note;
+    use super::super::vector_tests::{COSIGNED, WITNESS_KEY, keys, witness_key};
+    use super::*;
+
+    #[test]
+    fn a_time_of_64_bits_is_nobodys() {
+        let text = "log\n0\nroot\n";
+        for (seconds, wanted) in
+            [(0, Some(0)), (COSIGNED_SECONDS_MAX, Some(COSIGNED_SECONDS_MAX)), (1 << 63, None)]
+        {
+            let note = format!("{text}\n{}", witness_key().cosign(text, seconds));
+            let note = Note::read(note.as_bytes()).expect("a note");
+            assert_eq!(note.cosigned_at(&witness_key().verifier()), wanted);
+            assert_eq!(note.verify(&[witness_key().verifier()]).is_ok(), wanted.is_some());
+        }
+    }
+
+    #[test]
+    fn the_latest_time_counts_and_a_wrong_one_does_not() {
+        let witness = &keys(&[WITNESS_KEY])[0];
+        let text = Note::read(COSIGNED.as_bytes()).expect("a note").text;
+        let again = witness_key().cosign(text, 1_700_000_009);
+        let note = format!("{COSIGNED}{again}{}", witness_key().cosign("another\n", 1_800_000_000));
+        let note = Note::read(note.as_bytes()).expect("a note");
+        assert_eq!(note.cosigned_at(witness), Some(1_700_000_009));
+    }
 }

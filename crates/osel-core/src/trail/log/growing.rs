@@ -119,3 +119,170 @@ fn full_subtrees<E>(leaves: Range<u64>, kept: Kept<'_, E>) -> Result<Vec<Hash>, 
     }
     Ok(full)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::convert::Infallible;
+
+    use proptest::prelude::*;
+
+    use super::super::super::merkle::{
+        Prover, consistency_plan, inclusion_plan, tree_root, verify_consistency, verify_inclusion,
+    };
+    use super::*;
+
+    /// Leaves without hashing: the tree does not ask what they are hashes of.
+    fn leaf(index: u64) -> Hash {
+        let mut hash = [0x5a; 32];
+        hash[..8].copy_from_slice(&index.to_be_bytes());
+        Hash(hash)
+    }
+
+    /// The nodes that a tree gave away while it grew.
+    #[derive(Default)]
+    struct Store {
+        nodes: BTreeMap<(u8, u64), Hash>,
+    }
+
+    impl Store {
+        fn add(&mut self, node: Node) {
+            let before = self.nodes.insert((node.level, node.index), node.hash);
+            assert_eq!(before, None, "a node is given away once");
+        }
+
+        /// Gives what is kept, and holds that never more than a tile of a level is asked for.
+        fn kept(&self) -> impl FnMut(u8, Range<u64>) -> Result<Vec<Hash>, Infallible> {
+            |level, range| {
+                assert!(range.start < range.end && range.end - range.start < TILE_WIDTH, "{level} {range:?}");
+                let one = |index| {
+                    if level == 0 { Some(leaf(index)) } else { self.nodes.get(&(level, index)).copied() }
+                };
+                Ok(range.filter_map(one).collect())
+            }
+        }
+    }
+
+    /// A tree of that size, what it gave away, and the trees that it was at these sizes.
+    fn grown(size: u64, sizes: &[u64]) -> (Store, Vec<Tree>) {
+        let (mut tree, mut store, mut trees) = (Tree::default(), Store::default(), Vec::new());
+        for index in 0..=size {
+            if sizes.contains(&index) {
+                trees.push(tree.clone());
+            }
+            if index < size {
+                tree.push_with(leaf(index), &mut |node| store.add(node));
+            }
+        }
+        (store, trees)
+    }
+
+    fn root_of(range: Range<u64>) -> Hash {
+        tree_root(range.map(leaf))
+    }
+
+    #[test]
+    fn goes_on_at_any_size_as_if_it_had_never_stopped() {
+        const SIZE: u64 = 70_000;
+        // Around every boundary of tiles of all three levels, and some between.
+        let mut sizes =
+            vec![0, 1, 2, 3, 7, 100, 255, 256, 257, 511, 512, 513, 1000, 9_999, 32_768, 65_279, 65_280];
+        sizes.extend([65_535, 65_536, 65_537, 65_791, 65_792, 65_793, 68_123, 69_999, SIZE]);
+        let (store, trees) = grown(SIZE, &sizes);
+        let counts = [1, 2, 3].map(|wanted| store.nodes.keys().filter(|(level, _)| *level == wanted).count());
+        assert_eq!(counts, [273, 1, 0]);
+        assert_eq!(trees.len(), sizes.len());
+        for (size, tree) in sizes.iter().zip(&trees) {
+            let resumed = Tree::resume(*size, &mut store.kept()).expect("all is kept");
+            assert_eq!((resumed.size(), resumed.root()), (*size, tree.root()), "{size}");
+            let goes_on = |mut tree: Tree| {
+                let mut nodes = Vec::new();
+                (*size..*size + 3)
+                    .for_each(|index| tree.push_with(leaf(index), &mut |node| nodes.push(node)));
+                (tree.root(), nodes)
+            };
+            assert_eq!(goes_on(resumed), goes_on(tree.clone()), "{size}");
+        }
+        let root = trees.last().map(Tree::root).expect("the last size is the whole");
+        for index in [0, 1, 255, 256, 65_535, 65_536, 69_887, 69_888, SIZE - 1] {
+            let path =
+                prove(inclusion_plan(index, SIZE).expect("within"), &mut store.kept()).expect("all is kept");
+            assert_eq!(verify_inclusion(leaf(index), index, SIZE, &path, root), Ok(()), "{index}");
+        }
+        for (old, tree) in sizes.iter().zip(&trees) {
+            let path = prove(consistency_plan(*old, SIZE).expect("it grew"), &mut store.kept())
+                .expect("all is kept");
+            assert_eq!(verify_consistency(*old, tree.root(), SIZE, root, &path), Ok(()), "{old}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_the_root_of_its_leaves() {
+        let (store, _) = grown(1_100, &[]);
+        let wanted: Vec<_> =
+            (0..4).map(|index| ((1, index), root_of(index * 256..(index + 1) * 256))).collect();
+        assert_eq!(store.nodes.into_iter().collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn what_is_not_kept_is_told() {
+        let mut none = |_: u8, _: Range<u64>| Ok::<_, Infallible>(Vec::new());
+        let missing = |level, first, wanted, found| ResumeError::Missing { level, first, wanted, found };
+        assert_eq!(Tree::resume(0, &mut none).map(|tree| tree.size()), Ok(0));
+        assert_eq!(Tree::resume(3, &mut none).err(), Some(missing(0, 0, 3, 0)));
+        assert_eq!(Tree::resume(600, &mut none).err(), Some(missing(1, 0, 2, 0)));
+        let mut leaves_only = |level: u8, range: Range<u64>| {
+            Ok::<_, Infallible>(range.filter(|_| level == 0).map(leaf).collect())
+        };
+        assert_eq!(range_hash(1024..1536, &mut leaves_only), Err(missing(1, 4, 2, 0)));
+        assert_eq!(range_hash(512..768, &mut leaves_only), Err(missing(1, 2, 1, 0)));
+        let mut more = |_: u8, range: Range<u64>| Ok::<_, Infallible>((0..=range.end).map(leaf).collect());
+        assert_eq!(range_hash(0..3, &mut more), Err(missing(0, 0, 3, 4)));
+        let mut fails = |_: u8, _: Range<u64>| Err("the disk is gone");
+        assert_eq!(range_hash(0..3, &mut fails), Err(ResumeError::Kept("the disk is gone")));
+    }
+
+    #[test]
+    fn a_range_that_no_proof_has_is_refused() {
+        let mut kept = |_: u8, range: Range<u64>| Ok::<_, Infallible>(range.map(leaf).collect());
+        for (start, end) in [(1, 3), (2, 6), (4, 13), (128, 400), (1, u64::MAX)] {
+            assert_eq!(range_hash(start..end, &mut kept), Err(ResumeError::Unaligned { start, end }));
+        }
+        for range in [0..3, 1..2, 2..4, 4..7, 128..383] {
+            assert_eq!(range_hash(range.clone(), &mut kept), Ok(root_of(range)));
+        }
+        assert_eq!(range_hash(7..7, &mut kept), Ok(root_of(0..0)));
+    }
+
+    #[test]
+    fn the_largest_tree_needs_no_more_than_a_tile_of_each_level() {
+        let mut asked = Vec::new();
+        let mut kept = |level: u8, range: Range<u64>| {
+            asked.push((level, range.end - range.start));
+            Ok::<_, Infallible>(range.map(leaf).collect())
+        };
+        let tree = Tree::resume(u64::MAX, &mut kept).expect("all is kept");
+        assert_eq!(tree.size(), u64::MAX);
+        assert_eq!(asked, [7, 6, 5, 4, 3, 2, 1, 0].map(|level| (level, 255)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn kept_hashes_prove_what_all_leaves_prove(
+            size in 1_u64..1_500,
+            index in any::<prop::sample::Index>(),
+            old in any::<prop::sample::Index>(),
+        ) {
+            let (index, old) = (index.index(size as usize) as u64, old.index(size as usize) as u64 + 1);
+            let (store, _) = grown(size, &[]);
+            for plan in [inclusion_plan(index, size), consistency_plan(old, size)] {
+                let plan = plan.expect("within the tree");
+                let mut prover = Prover::new(plan.clone());
+                (0..size).for_each(|index| prover.push(leaf(index)));
+                prop_assert_eq!(prove(plan, &mut store.kept()).ok(), prover.finish());
+            }
+        }
+    }
+}

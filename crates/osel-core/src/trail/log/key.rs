@@ -272,3 +272,72 @@ fn divide(text: &str) -> Result<(KeyName, &str, u8, Vec<u8>), KeyError> {
 fn with_id(key: VerifierKey, id: &str) -> Result<VerifierKey, KeyError> {
     if format!("{:08x}", u32::from_be_bytes(key.id)) == id { Ok(key) } else { Err(KeyError::Id) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vector_tests::{LOG_KEY, LOG_PRIVATE};
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        for good in ["a", "log.example/osel", "Größe", "-", &"n".repeat(NAME_BYTES_MAX)] {
+            assert_eq!(good.parse::<KeyName>().map(|name| name.to_string()), Ok(good.to_owned()));
+        }
+        assert_eq!("".parse::<KeyName>(), Err(NameError::Empty));
+        let long = "n".repeat(NAME_BYTES_MAX + 1);
+        assert_eq!(long.parse::<KeyName>(), Err(NameError::Long { bytes: 256 }));
+        for bad in ["a b", "a+b", "a\n", "\ta", "a\u{a0}b", "a\u{2003}", "a\u{85}", "a\u{1}", "\u{3000}"] {
+            assert_eq!(bad.parse::<KeyName>(), Err(NameError::Character), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_verifier_key_is_refused() {
+        // The id goes with name, kind and key, so that a test of what comes before it may leave it wrong.
+        let key = |bytes: &[u8]| format!("log+00000000+{}", base64(bytes));
+        let neutral: Vec<u8> = [1, 1].into_iter().chain([0; 31]).collect();
+        for (text, wanted) in [
+            ("", KeyError::Form),
+            ("log.example/osel", KeyError::Form),
+            ("log.example/osel+6ae2a71d", KeyError::Form),
+            ("+6ae2a71d+AQ==", KeyError::Name(NameError::Empty)),
+            ("a log+6ae2a71d+AQ==", KeyError::Name(NameError::Character)),
+            ("log+6ae2a71d+", KeyError::Length { found: 0 }),
+            ("log+6ae2a71d+AQ=", KeyError::Base64),
+            ("log+6ae2a71d+AR==", KeyError::Base64),
+            (&key(&[1; 32]), KeyError::Length { found: 31 }),
+            (&key(&[4; 34]), KeyError::Length { found: 33 }),
+            // ECDSA, cosignatures by ML-DSA, and one that nobody has.
+            (&key(&[2; 33]), KeyError::Kind { code: 2 }),
+            (&key(&[6; 1313]), KeyError::Kind { code: 6 }),
+            (&key(&[0; 33]), KeyError::Kind { code: 0 }),
+            // The neutral element of the curve: its signatures are anybody's.
+            (&key(&neutral), KeyError::Weak),
+            (&LOG_KEY.replace("6ae2a71d", "6ae2a71e"), KeyError::Id),
+            (&LOG_KEY.replace("6ae2a71d", "6AE2A71D"), KeyError::Id),
+            (&LOG_KEY.replace("6ae2a71d", "06ae2a71d"), KeyError::Id),
+            (&LOG_KEY.replace("log.", "dog."), KeyError::Id),
+            (&LOG_KEY.replace("+AQOh", "+BAOh"), KeyError::Id),
+            (&format!("{LOG_KEY}\n"), KeyError::Base64),
+            (LOG_PRIVATE, KeyError::Base64),
+        ] {
+            assert_eq!(text.parse::<VerifierKey>(), Err(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_private_key_is_refused_and_not_repeated() {
+        for (text, wanted) in [
+            (LOG_KEY.to_owned(), KeyError::Form),
+            (LOG_PRIVATE.replace("PRIVATE+KEY+", "PRIVATE+"), KeyError::Form),
+            (LOG_PRIVATE.replace("6ae2a71d", "6ae2a71e"), KeyError::Id),
+            (LOG_PRIVATE.replace("+AQAB", "+BAAB"), KeyError::Kind { code: 4 }),
+            (LOG_PRIVATE.replace("HR4f", "HR4_"), KeyError::Base64),
+            (LOG_PRIVATE.replace("HR4f", "HR4="), KeyError::Length { found: 31 }),
+        ] {
+            let error = text.parse::<SigningKey>().expect_err(&text);
+            assert_eq!(error, wanted, "{text}");
+            assert!(!format!("{error} {error:?}").contains("AgMEBQYHCAkKCwwNDg8"), "{error}");
+        }
+    }
+}

@@ -17,6 +17,8 @@ mod text;
 mod tile;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod vector_tests;
 
 pub use checkpoint::{Checkpoint, CheckpointError};

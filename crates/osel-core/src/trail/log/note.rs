@@ -166,3 +166,139 @@ pub fn sign_note(text: &str, keys: &[&SigningKey]) -> String {
     }
     note
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::KeyName;
+    use super::super::vector_tests::{
+        COSIGNED, LOG, LOG_KEY, WITNESS_KEY, keys, log_key, name, seed, witness_key,
+    };
+    use super::*;
+
+    fn verify(note: &str, known: &[&str]) -> Result<Vec<String>, NoteError> {
+        let known = keys(known);
+        let signers = Note::read(note.as_bytes())?.verify(&known)?;
+        Ok(signers.iter().map(|key| key.to_string()).collect())
+    }
+
+    fn wrong(by: &KeyName) -> Result<Vec<String>, NoteError> {
+        Err(NoteError::Wrong { name: by.to_string() })
+    }
+
+    #[test]
+    fn the_last_empty_line_divides() {
+        let note = sign_note("\none\n\n\ntwo — \n", &[&log_key()]);
+        let read = Note::read(note.as_bytes()).expect("a note");
+        assert_eq!(read.text, "\none\n\n\ntwo — \n");
+        assert_eq!(verify(&note, &[LOG_KEY]), Ok(vec![LOG_KEY.to_owned()]));
+    }
+
+    #[test]
+    fn what_is_no_note_is_refused() {
+        let line = "— log AQIDBAU=\n";
+        for (note, wanted) in [
+            (String::new(), NoteError::Form),
+            ("text\n".to_owned(), NoteError::Form),
+            ("text\n\n".to_owned(), NoteError::Form),
+            (format!("text\n{line}"), NoteError::Form),
+            (format!("text\n\n{}", line.trim_end()), NoteError::Form),
+            (COSIGNED.trim_end().to_owned(), NoteError::Form),
+            // An empty line behind the signatures makes them text.
+            (format!("{COSIGNED}\n"), NoteError::Form),
+            (COSIGNED.replace('\n', "\r\n"), NoteError::Characters),
+            (format!("te\txt\n\n{line}"), NoteError::Characters),
+            (format!("te\0xt\n\n{line}"), NoteError::Characters),
+            (format!("text\n\n{}", line.repeat(101)), NoteError::Signatures),
+            (format!("text\n\n{line}signed\n"), NoteError::Line { line: 2 }),
+            ("text\n\n- log AQIDBAU=\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n—log AQIDBAU=\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n— log\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n—  AQIDBAU=\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n— a+b AQIDBAU=\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n— a\u{2003}b AQIDBAU=\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n— log  AQIDBAU=\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n— log AQIDBAU= \n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n— log AQIDBAU\n".to_owned(), NoteError::Line { line: 1 }),
+            ("text\n\n— log AQIDBAV=\n".to_owned(), NoteError::Line { line: 1 }),
+            // No more than an id.
+            ("text\n\n— log AQIDBA==\n".to_owned(), NoteError::Line { line: 1 }),
+        ] {
+            assert_eq!(Note::read(note.as_bytes()), Err(wanted), "{note}");
+        }
+        assert_eq!(Note::read(b"te\xffxt\n\n"), Err(NoteError::Characters));
+        let long = format!("{}\n\n{line}", "x".repeat(NOTE_BYTES_MAX));
+        assert_eq!(Note::read(long.as_bytes()), Err(NoteError::Long { bytes: long.len() }));
+        let most = format!("text\n\n{}", line.repeat(NOTE_SIGNATURES_MAX));
+        assert_eq!(Note::read(most.as_bytes()).map(|note| note.signers().count()), Ok(NOTE_SIGNATURES_MAX));
+    }
+
+    #[test]
+    fn a_known_key_condemns_and_an_unknown_one_does_not_count() {
+        let (log, witness) = (log_key().verifier(), witness_key().verifier());
+        // A bit of the text.
+        let note = COSIGNED.replacen("osel\n8\n", "osel\n9\n", 1);
+        assert_eq!(verify(&note, &[LOG_KEY]), wrong(log.name()));
+        assert_eq!(verify(&note, &[WITNESS_KEY]), wrong(witness.name()));
+        // A bit of the log's signature.
+        let note = COSIGNED.replacen("auKnHWnm", "auKnHWnn", 1);
+        assert_eq!(verify(&note, &[LOG_KEY, WITNESS_KEY]), wrong(log.name()));
+        assert_eq!(verify(&note, &[WITNESS_KEY]), Ok(vec![WITNESS_KEY.to_owned()]));
+        // A bit of the witness' signature, and of the time that it covers.
+        for note in [COSIGNED.replacen("FmWjDQ", "FmWjDA", 1), COSIGNED.replacen("lU/EA", "lU/EB", 1)] {
+            assert_ne!(note, COSIGNED);
+            assert_eq!(verify(&note, &[LOG_KEY, WITNESS_KEY]), wrong(witness.name()));
+            assert_eq!(verify(&note, &[LOG_KEY]), Ok(vec![LOG_KEY.to_owned()]));
+        }
+        // A signature that is too short for its known key.
+        let note = COSIGNED.replacen(
+            "— witness.example/w1 ",
+            "— log.example/osel auKnHQE=\n— witness.example/w1 ",
+            1,
+        );
+        assert_eq!(verify(&note, &[LOG_KEY]), wrong(log.name()));
+        // Nobody who is known.
+        assert_eq!(verify(COSIGNED, &[]), Err(NoteError::Unknown));
+        let other = SigningKey::from_seed(name(LOG), &seed(1)).verifier().to_string();
+        assert_eq!(verify(COSIGNED, &[&other]), Err(NoteError::Unknown));
+        let other = SigningKey::from_seed(name("log.example"), &seed(0)).verifier().to_string();
+        assert_eq!(verify(COSIGNED, &[&other]), Err(NoteError::Unknown));
+    }
+
+    #[test]
+    fn a_cosignature_is_not_the_logs_signature() {
+        // The same secret, the other way to sign.
+        let both_ways =
+            [log_key().verifier(), super::super::CosigningKey::from_seed(name(LOG), &seed(0)).verifier()];
+        assert_ne!(both_ways[0].id(), both_ways[1].id());
+        let note = sign_note("text\n", &[&log_key()]);
+        let read = Note::read(note.as_bytes()).expect("a note");
+        assert_eq!(read.verify(&both_ways), Ok(vec![&both_ways[0]]));
+        assert_eq!(read.cosigned_at(&both_ways[1]), None);
+    }
+
+    #[test]
+    fn two_keys_may_have_one_name() {
+        let (old, new) = (log_key(), SigningKey::from_seed(name(LOG), &seed(9)));
+        let note = sign_note("text\n", &[&old, &new, &old]);
+        let (old, new) = (old.verifier().to_string(), new.verifier().to_string());
+        assert_eq!(verify(&note, &[&new]), Ok(vec![new.clone()]));
+        assert_eq!(verify(&note, &[&new, &old]), Ok(vec![old, new]));
+    }
+
+    #[test]
+    fn two_keys_may_have_one_name_and_one_id() {
+        // Found by trying: of 141,235 keys these two are the first with one id.
+        let [one, two] = [51_561_u64, 141_234].map(|number| {
+            let mut seed = [0; 32];
+            seed[24..].copy_from_slice(&number.to_be_bytes());
+            SigningKey::from_seed(name(LOG), &seed)
+        });
+        assert_eq!(one.verifier().id(), two.verifier().id());
+        let (first, second) = (one.verifier().to_string(), two.verifier().to_string());
+        let note = sign_note("text\n", &[&two]);
+        assert_eq!(verify(&note, &[&first, &second]), Ok(vec![second.clone()]));
+        assert_eq!(verify(&note, &[&first]), wrong(one.verifier().name()));
+        let note = sign_note("text\n", &[&two, &one]);
+        assert_eq!(verify(&note, &[&first, &second]), Ok(vec![second, first]));
+    }
+}

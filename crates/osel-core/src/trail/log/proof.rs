@@ -109,3 +109,80 @@ impl LogProof {
         Ok(checkpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::note::NoteError;
+    use super::super::vector_tests::{COSIGNED, LOG_KEY, WITNESS_KEY, keys, leaves};
+    use super::*;
+
+    const HASH: &str = "O4WpYmwcy2TGuV7H+mSIje/izxLjnnfhCBLOX8uctY4=";
+
+    #[test]
+    fn lines_are_read_strictly() {
+        let head = "c2sp.org/tlog-proof@v1\n";
+        let read = |head: &str| LogProof::read(format!("{head}\n{COSIGNED}").as_bytes());
+        let proof = read(&format!("{head}index 5\n{HASH}\n")).expect("a proof");
+        assert_eq!((proof.index, proof.path.len(), &proof.checkpoint[..]), (5, 1, COSIGNED));
+        assert_eq!(read(&format!("{head}index 0\n")).map(|proof| proof.path), Ok(vec![]));
+        assert_eq!(read(&format!("{head}extra AQI=\nindex 5\n{HASH}\n")), Ok(proof));
+        let most = format!("{head}index 5\n{}", format!("{HASH}\n").repeat(PROOF_HASHES_MAX));
+        assert_eq!(read(&most).map(|proof| proof.text()), Ok(format!("{most}\n{COSIGNED}")));
+        for (text, wanted) in [
+            ("", LogProofError::Form),
+            ("c2sp.org/tlog-proof@v2\nindex 5\n", LogProofError::Form),
+            (" c2sp.org/tlog-proof@v1\nindex 5\n", LogProofError::Form),
+            ("c2sp.org/tlog-proof@v1\r\nindex 5\r\n", LogProofError::Form),
+            (&format!("{head}extra AQI\nindex 5\n"), LogProofError::Extra),
+            (&format!("{head}extra AQI=\nextra AQI=\nindex 5\n"), LogProofError::Index),
+            (head, LogProofError::Index),
+            (&format!("{head}{HASH}\n"), LogProofError::Index),
+            (&format!("{head}index 08\n"), LogProofError::Index),
+            (&format!("{head}index  8\n"), LogProofError::Index),
+            (&format!("{head}index 8 \n"), LogProofError::Index),
+            (&format!("{head}index 5\n{HASH}{HASH}\n"), LogProofError::Path),
+            (&format!("{head}index 5\nAQI=\n"), LogProofError::Path),
+            (&format!("{head}index 5\nextra AQI=\n"), LogProofError::Path),
+            (&format!("{most}{HASH}\n"), LogProofError::Path),
+        ] {
+            assert_eq!(read(text), Err(wanted), "{text}");
+        }
+        let bytes = LOG_PROOF_BYTES_MAX + 1;
+        assert_eq!(LogProof::read(&vec![b'x'; bytes]), Err(LogProofError::Long { bytes }));
+        assert_eq!(LogProof::read(b"\xff"), Err(LogProofError::Form));
+        let without = format!("{head}index 5\n\n{}", COSIGNED.trim_end());
+        let cut = LogProofError::Checkpoint(CheckpointError::Note(NoteError::Form));
+        assert_eq!(LogProof::read(without.as_bytes()), Err(cut));
+    }
+
+    #[test]
+    fn each_part_of_it_counts() {
+        let all = leaves(0..8);
+        let pair =
+            |place: usize| super::super::super::merkle::tree_root(all[place..place + 2].iter().copied());
+        let path = vec![all[4], pair(6), super::super::super::merkle::tree_root(all[..4].iter().copied())];
+        let proof = LogProof { index: 5, path, checkpoint: COSIGNED.to_owned() };
+        let known = keys(&[LOG_KEY]);
+        assert_eq!(proof.verify(all[5], &known).map(|checkpoint| checkpoint.size), Ok(8));
+        let wrong = |proof: &LogProof| proof.verify(all[5], &known).err();
+        let with = |change: fn(&mut LogProof)| {
+            let mut changed = proof.clone();
+            change(&mut changed);
+            wrong(&changed)
+        };
+        let inclusion = |error| Some(LogProofError::Inclusion(error));
+        assert_eq!(with(|proof| proof.index = 4), inclusion(ProofError::Root));
+        assert_eq!(with(|proof| proof.index = 8), inclusion(ProofError::NoSuchLeaf { index: 8, size: 8 }));
+        assert_eq!(with(|proof| proof.path.swap(0, 1)), inclusion(ProofError::Root));
+        assert_eq!(with(|proof| proof.path[2].0[0] ^= 1), inclusion(ProofError::Root));
+        let length = |found| inclusion(ProofError::Length { found, expected: 3 });
+        assert_eq!(with(|proof| proof.path.truncate(2)), length(2));
+        assert_eq!(with(|proof| proof.path.push(Hash::ZERO)), length(4));
+        let unsigned = LogProofError::Checkpoint(CheckpointError::Note(NoteError::Unknown));
+        assert_eq!(proof.verify(all[5], &[]), Err(unsigned));
+        assert!(matches!(
+            proof.verify(all[5], &keys(&[WITNESS_KEY])),
+            Err(LogProofError::Checkpoint(CheckpointError::NotItsLog { .. }))
+        ));
+    }
+}

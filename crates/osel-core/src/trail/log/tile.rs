@@ -212,3 +212,131 @@ pub fn check_entries(entries: &[&[u8]], hashes: &[Hash]) -> Result<(), TileError
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_read_as_they_are_written() {
+        let tile = |level, index, width| Resource::Tile { level, index, width };
+        let entries = |index, width| Resource::Entries { index, width };
+        for (resource, path) in [
+            (Resource::Checkpoint, "checkpoint"),
+            (tile(0, 0, 256), "tile/0/000"),
+            (tile(0, 999, 256), "tile/0/999"),
+            (tile(0, 1000, 256), "tile/0/x001/000"),
+            (tile(7, 0, 1), "tile/7/000.p/1"),
+            (tile(1, 1_234_067, 44), "tile/1/x001/x234/067.p/44"),
+            (entries(1_234_067, 256), "tile/entries/x001/x234/067"),
+            (entries(0, 255), "tile/entries/000.p/255"),
+            (tile(0, TREE_SIZE_MAX >> 8, 255), "tile/0/x036/x028/x797/x018/x963/967.p/255"),
+        ] {
+            assert_eq!(resource.path(), path);
+            assert_eq!(Resource::parse(path), Some(resource), "{path}");
+        }
+        for path in [
+            "",
+            "/checkpoint",
+            "checkpoint/",
+            "tile/",
+            "tile/0",
+            "tile/0/",
+            "tile/0/0",
+            "tile/0/0000",
+            "tile/0/+00",
+            "tile/00/000",
+            "tile/+0/000",
+            "tile/8/000",
+            "tile/63/000",
+            "tile/256/000",
+            "tile/data/000",
+            "tile/8/0/000",
+            "tile/0/x1/000",
+            "tile/0/x000/000",
+            "tile/0/x001/00",
+            "tile/0/001/000",
+            "tile/0/x001",
+            "tile/0/xx001/000",
+            "tile/0/x001/x000",
+            "tile/0/x001//000",
+            "tile/0/000/",
+            "tile/0/000.p",
+            "tile/0/000.p/",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/044",
+            "tile/0/000.p/+44",
+            "tile/0/000.p/44/",
+            "tile/0/000.p/44.p/44",
+            "tile/0/..",
+            "tile/entries",
+            "tile/entries/000.P/1",
+            "tile/7/001",
+            // One more than a tree can have, and more than a number can.
+            "tile/0/x036/x028/x797/x018/x963/968",
+            "tile/0/x999/x999/x999/x999/x999/x999/999",
+        ] {
+            assert_eq!(Resource::parse(path), None, "{path}");
+        }
+        assert_eq!(Resource::parse(&format!("tile/0/{}000", "x000/".repeat(10_000))), None);
+    }
+
+    #[test]
+    fn what_a_tree_consists_of() {
+        let paths = |size| tiles_of(size).map(|resource| resource.path()).collect::<Vec<_>>();
+        assert!(paths(0).is_empty());
+        assert_eq!(paths(1), ["tile/entries/000.p/1", "tile/0/000.p/1"]);
+        assert_eq!(paths(256), ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"]);
+        let all: Vec<_> = tiles_of(70_000).collect();
+        let level = |wanted| {
+            let of_level =
+                |resource: &&Resource| matches!(resource, Resource::Tile { level, .. } if *level == wanted);
+            let tiles: Vec<_> = all.iter().filter(of_level).collect();
+            let full = tiles.iter().filter(|tile| tile.is_full()).count();
+            (full, tiles.last().map(|tile| tile.path()))
+        };
+        assert_eq!(level(0), (273, Some("tile/0/273.p/112".to_owned())));
+        assert_eq!(level(1), (1, Some("tile/1/001.p/17".to_owned())));
+        assert_eq!(level(2), (0, Some("tile/2/000.p/1".to_owned())));
+        assert_eq!(level(3), (0, None));
+        assert_eq!(all.len(), 2 * 274 + 2 + 1);
+        // The largest tree has tiles at every level, of names that are read.
+        let top = Resource::Tile { level: 7, index: 0, width: 127 };
+        let nodes = TREE_SIZE_MAX >> 56;
+        assert_eq!(
+            widths(nodes).map(|(index, width)| Resource::Tile { level: 7, index, width }).last(),
+            Some(top)
+        );
+        assert_eq!(Resource::parse(&top.path()), Some(top));
+    }
+
+    #[test]
+    fn bundles_are_whole() {
+        let mut bytes = Vec::new();
+        let longest = vec![b'x'; ENTRY_BYTES_MAX];
+        for entry in [&b""[..], b"one", &longest] {
+            push_entry(&mut bytes, entry).expect("fits");
+        }
+        assert_eq!(read_entries(&bytes), Ok(vec![&b""[..], b"one", &longest]));
+        for (end, entry) in [(1, 0), (3, 1), (6, 1), (8, 2), (bytes.len() - 1, 2)] {
+            assert_eq!(read_entries(&bytes[..end]), Err(TileError::Cut { entry }), "{end}");
+        }
+        assert_eq!(read_entries(b""), Err(TileError::Entries));
+        assert_eq!(read_entries(&[0; 512]).map(|entries| entries.len()), Ok(256));
+        assert_eq!(read_entries(&[0; 514]), Err(TileError::Entries));
+        let before = bytes.clone();
+        let long = TileError::EntryLong { bytes: ENTRY_BYTES_MAX + 1 };
+        assert_eq!(push_entry(&mut bytes, &[0; ENTRY_BYTES_MAX + 1]), Err(long));
+        assert_eq!(bytes, before);
+    }
+
+    #[test]
+    fn tiles_have_whole_hashes_and_not_too_many() {
+        assert_eq!(read_hashes(&[7; 64]), Ok(vec![Hash([7; 32]); 2]));
+        assert_eq!(read_hashes(&[7; 8192]).map(|hashes| hashes.len()), Ok(256));
+        for bytes in [0, 31, 33, 8191, 8193, 8224] {
+            assert_eq!(read_hashes(&vec![7; bytes]), Err(TileError::Hashes { bytes }));
+        }
+    }
+}

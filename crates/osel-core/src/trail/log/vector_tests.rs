@@ -15,13 +15,14 @@ use super::super::merkle::{
 use super::text::{base64, hash_from_base64};
 use super::*;
 
-const LOG: &str = "log.example/osel";
-const LOG_KEY: &str = "log.example/osel+6ae2a71d+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
-const LOG_PRIVATE: &str =
+pub(super) const LOG: &str = "log.example/osel";
+pub(super) const LOG_KEY: &str = "log.example/osel+6ae2a71d+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
+pub(super) const LOG_PRIVATE: &str =
     "PRIVATE+KEY+log.example/osel+6ae2a71d+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
-const WITNESS: &str = "witness.example/w1";
-const WITNESS_KEY: &str = "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X";
-const COSIGNED: &str = "\
+pub(super) const WITNESS: &str = "witness.example/w1";
+pub(super) const WITNESS_KEY: &str =
+    "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X";
+pub(super) const COSIGNED: &str = "\
 log.example/osel
 8
 O4WpYmwcy2TGuV7H+mSIje/izxLjnnfhCBLOX8uctY4=
@@ -30,13 +31,13 @@ O4WpYmwcy2TGuV7H+mSIje/izxLjnnfhCBLOX8uctY4=
 — witness.example/w1 IDJKvgAAAABlU/EA/gS/+oqm+OvoDEINc+ODpcgoNIy5n/DqpNXBIXliy3EmQpLDhD29Wat5SjWArEVOvv8sVrRosX3RxQo+FmWjDQ==
 ";
 /// When the witness of the vectors saw the checkpoint.
-const SEEN_AT: u64 = 1_700_000_000;
+pub(super) const SEEN_AT: u64 = 1_700_000_000;
 
 fn entry(index: u64) -> String {
     index.to_string()
 }
 
-fn leaves(range: Range<u64>) -> Vec<Hash> {
+pub(super) fn leaves(range: Range<u64>) -> Vec<Hash> {
     range.map(|index| leaf_hash(entry(index).as_bytes())).collect()
 }
 
@@ -52,37 +53,41 @@ fn sha256(bytes: impl AsRef<[u8]>) -> String {
     Hash(Sha256::digest(bytes).into()).to_string()
 }
 
-/// What is kept of the vectors' tree: all that is asked for, worked out from the leaves.
-fn kept(level: u8, range: Range<u64>) -> Result<Vec<Hash>, Infallible> {
-    let width = TILE_WIDTH.pow(level.into());
-    Ok(range.map(|index| tree_root(leaves(index * width..(index + 1) * width))).collect())
+/// What is kept of a tree of these leaves: all that is asked for, worked out from them.
+fn kept(leaves: &[Hash]) -> impl FnMut(u8, Range<u64>) -> Result<Vec<Hash>, Infallible> {
+    |level, range| {
+        let width = 256_usize.pow(level.into());
+        let node = |index| tree_root(leaves[index as usize * width..][..width].iter().copied());
+        Ok(range.map(node).collect())
+    }
 }
 
-fn inclusion(index: u64, size: u64) -> Vec<Hash> {
-    prove(inclusion_plan(index, size).expect("within the tree"), &mut kept).expect("all is kept")
+fn inclusion(leaves: &[Hash], index: u64, size: u64) -> Vec<Hash> {
+    let plan = inclusion_plan(index, size).expect("within the tree");
+    prove(plan, &mut kept(leaves)).expect("all is kept")
 }
 
-fn consistency(old: u64, new: u64) -> Vec<Hash> {
-    prove(consistency_plan(old, new).expect("the tree grew"), &mut kept).expect("all is kept")
+fn consistency(leaves: &[Hash], old: u64, new: u64) -> Vec<Hash> {
+    prove(consistency_plan(old, new).expect("the tree grew"), &mut kept(leaves)).expect("all is kept")
 }
 
-fn seed(first: u8) -> [u8; 32] {
+pub(super) fn seed(first: u8) -> [u8; 32] {
     std::array::from_fn(|place| first + place as u8)
 }
 
-fn name(text: &str) -> KeyName {
+pub(super) fn name(text: &str) -> KeyName {
     text.parse().expect("a name")
 }
 
-fn log_key() -> SigningKey {
+pub(super) fn log_key() -> SigningKey {
     SigningKey::from_seed(name(LOG), &seed(0))
 }
 
-fn witness_key() -> CosigningKey {
+pub(super) fn witness_key() -> CosigningKey {
     CosigningKey::from_seed(name(WITNESS), &seed(0x20))
 }
 
-fn keys(texts: &[&str]) -> Vec<VerifierKey> {
+pub(super) fn keys(texts: &[&str]) -> Vec<VerifierKey> {
     texts.iter().map(|text| text.parse().expect("a key")).collect()
 }
 
@@ -104,6 +109,7 @@ fn leaves_and_roots() {
     ];
     assert_eq!(leaves(0..8), wanted.map(hash));
     assert_eq!(leaf_hash(b""), hash("bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0="));
+    let all = leaves(0..300);
     for (size, wanted) in [
         (0, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
         (1, "2zQm6HgGjSjSabbIcXIyLOU3K2V1bQeJAB00g19gHAM="),
@@ -119,9 +125,9 @@ fn leaves_and_roots() {
         (257, "HtoEmkNR2G92JSvX7At3Rq11t/oDFq1fVB29pFijEsQ="),
         (300, "hOE+weA3FVrmGXV1mbLNIa2lpWXg/ZsxOcDDxsG4rak="),
     ] {
-        assert_eq!(root(size), hash(wanted), "{size}");
-        assert_eq!(Tree::resume(size, &mut kept).map(|tree| tree.root()), Ok(hash(wanted)), "{size}");
-        assert_eq!(range_hash(0..size, &mut kept), Ok(hash(wanted)), "{size}");
+        assert_eq!(tree_root(all[..size as usize].iter().copied()), hash(wanted), "{size}");
+        assert_eq!(Tree::resume(size, &mut kept(&all)).map(|tree| tree.root()), Ok(hash(wanted)), "{size}");
+        assert_eq!(range_hash(0..size, &mut kept(&all)), Ok(hash(wanted)), "{size}");
     }
 }
 
@@ -135,7 +141,8 @@ fn named_proofs() {
         "MfKXOrY+GTdd/g0WWpLr2aE9KLXm/HgHLEBovXu/vDc=",
     ]
     .map(hash);
-    let [_, l1, l2, l3, l4, _, l6, _] = leaves(0..8)[..] else { panic!("eight leaves") };
+    let all = leaves(0..300);
+    let [_, l1, l2, l3, l4, _, l6, l7, ..] = all[..] else { panic!("300 leaves") };
     let (r2, r4) = (root(2), root(4));
     for (index, size, wanted) in [
         (0, 1, vec![]),
@@ -145,9 +152,9 @@ fn named_proofs() {
         (4, 5, vec![r4]),
         (5, 8, vec![l4, c, r4]),
     ] {
-        assert_eq!(inclusion(index, size), wanted, "{index} in {size}");
+        assert_eq!(inclusion(&all, index, size), wanted, "{index} in {size}");
     }
-    let long = inclusion(299, 300);
+    let long = inclusion(&all, 299, 300);
     assert_eq!((long.len(), long.last()), (5, Some(&root(256))));
     for (old, new, wanted) in [
         (1, 2, vec![l1]),
@@ -155,35 +162,41 @@ fn named_proofs() {
         (4, 7, vec![d]),
         (6, 8, vec![b, c, r4]),
         (4, 8, vec![e]),
-        (7, 8, vec![l6, hash(L7), b, r4]),
+        (7, 8, vec![l6, l7, b, r4]),
         (3, 8, vec![l2, l3, r2, e]),
         (5, 5, vec![]),
         (256, 300, vec![hash("mMRJ1qM3XsOYczG/+Rm4IMbDOeNnkBcO1KnqcOi0tYM=")]),
     ] {
-        assert_eq!(consistency(old, new), wanted, "{old} to {new}");
+        assert_eq!(consistency(&all, old, new), wanted, "{old} to {new}");
     }
 }
-
-const L7: &str = "eXQnz4NoBR/nuOPp1a3pxbydDPlvTz+tKh4deEg2gYg=";
 
 #[test]
 fn all_proofs_of_small_trees_from_kept_hashes() {
     let digest = |hashes: &[Hash]| sha256(hashes.iter().flat_map(|hash| hash.0).collect::<Vec<_>>());
-    let roots: Vec<Hash> = (1..=300).map(root).collect();
+    let leaves = leaves(0..300);
+    let all = &leaves[..];
+    let mut tree = Tree::default();
+    let grow = |leaf: &Hash| {
+        tree.push(*leaf);
+        tree.root()
+    };
+    let roots: Vec<Hash> = all.iter().map(grow).collect();
     assert_eq!(digest(&roots), "f39d6887188246346fe6f8f1d9bd617fee2782bf80004b41396ab91f9f220338");
     let sizes = 1..=64_u64;
-    let all: Vec<_> = sizes.clone().flat_map(|n| (0..n).flat_map(move |i| inclusion(i, n))).collect();
-    assert_eq!(all.len(), 11376);
-    assert_eq!(digest(&all), "bbc6047f50324b0e174128779a1a326d40461bb4256e00fcdcc57359523a298d");
-    let all: Vec<_> = sizes.flat_map(|n| (1..=n).flat_map(move |m| consistency(m, n))).collect();
-    assert_eq!(all.len(), 11055);
-    assert_eq!(digest(&all), "11ad42e399adf119b37249c9dd98ae0359cab86c54145b7fce63f1410511da9e");
+    let proofs: Vec<_> = sizes.clone().flat_map(|n| (0..n).flat_map(move |i| inclusion(all, i, n))).collect();
+    assert_eq!(proofs.len(), 11376);
+    assert_eq!(digest(&proofs), "bbc6047f50324b0e174128779a1a326d40461bb4256e00fcdcc57359523a298d");
+    let proofs: Vec<_> = sizes.flat_map(|n| (1..=n).flat_map(move |m| consistency(all, m, n))).collect();
+    assert_eq!(proofs.len(), 11055);
+    assert_eq!(digest(&proofs), "11ad42e399adf119b37249c9dd98ae0359cab86c54145b7fce63f1410511da9e");
 }
 
 #[test]
 fn wrong_proofs_prove_nothing() {
-    let (leaf, root) = (leaves(5..6)[0], root(8));
-    let path = inclusion(5, 8);
+    let all = leaves(0..8);
+    let (leaf, root) = (all[5], root(8));
+    let path = inclusion(&all, 5, 8);
     let check = |index, path: &[Hash]| verify_inclusion(leaf, index, 8, path, root);
     assert_eq!(check(5, &path), Ok(()));
     assert_eq!(check(5, &path[1..]), Err(ProofError::Length { found: 2, expected: 3 }));
@@ -193,7 +206,7 @@ fn wrong_proofs_prove_nothing() {
     );
     assert_eq!(check(5, &[path[1], path[0], path[2]]), Err(ProofError::Root));
     assert_eq!(check(8, &path), Err(ProofError::NoSuchLeaf { index: 8, size: 8 }));
-    let path = consistency(3, 8);
+    let path = consistency(&all, 3, 8);
     let old = tree_root(leaves(0..3));
     let check = |path: &[Hash]| verify_consistency(3, old, 8, root, path);
     assert_eq!(check(&path), Ok(()));
@@ -271,7 +284,7 @@ fn the_cosigned_checkpoint() {
 
 #[test]
 fn a_proof_in_writing() {
-    let proof = LogProof { index: 5, path: inclusion(5, 8), checkpoint: COSIGNED.to_owned() };
+    let proof = LogProof { index: 5, path: inclusion(&leaves(0..8), 5, 8), checkpoint: COSIGNED.to_owned() };
     let text = proof.text();
     assert_eq!(text.len(), 474);
     assert_eq!(sha256(&text), "d21cad23750f662e36786153478b8687e870ab8516316a36b1d22fd5b263383f");
@@ -284,7 +297,7 @@ fn a_proof_in_writing() {
 /// The request to a witness (C2SP `tlog-witness`) is made of these texts and no others.
 #[test]
 fn the_body_for_a_witness() {
-    let path: String = consistency(3, 8).iter().map(|hash| base64(&hash.0) + "\n").collect();
+    let path: String = consistency(&leaves(0..8), 3, 8).iter().map(|hash| base64(&hash.0) + "\n").collect();
     let body = format!("old 3\n{path}\n{}", checkpoint(8).sign(&log_key()));
     assert_eq!(body.len(), 366);
     assert_eq!(sha256(&body), "76ba716bd1bc51c53a924ca336dece37ee38c71dd6468d6213294742ece30d7b");
