@@ -45,7 +45,7 @@ pub enum RecordError {
     Journal(#[from] JournalError),
     /// The log cannot be gone on with.
     #[error(transparent)]
-    Log(LogError),
+    Log(Box<LogError>),
     /// A record could not be sealed.
     #[error("record {seq} cannot be sealed")]
     Seal {
@@ -66,7 +66,7 @@ impl From<LogError> for RecordError {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Journal(error) => Self::Journal(error),
-            other => Self::Log(other),
+            other => Self::Log(Box::new(other)),
         }
     }
 }

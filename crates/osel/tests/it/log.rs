@@ -182,9 +182,9 @@ fn a_key_is_configured_by_reference_and_a_wrong_one_is_told_without_a_word_of_it
     };
     assert_eq!(check(&config(&good, "origin = 'log.example/osel'")), (Some(0), String::new()));
     for (text, origin, words) in [
-        (&good[..good.len() - 1], "", "trail.key.file: is no key to sign with"),
-        ("hunter2", "", "trail.key.file: is no key to sign with"),
-        (&good[..], "origin = 'another.example'", "trail.key.file: is the key of the log `log.example/osel`"),
+        (&good[..good.len() - 1], "", "trail.key: is no key to sign with"),
+        ("hunter2", "", "trail.key: is no key to sign with"),
+        (&good[..], "origin = 'another.example'", "trail.key: is the key of the log `log.example/osel`"),
         (&good[..], "origin = 'a b'", "trail.origin: is no origin of a log"),
     ] {
         let (code, error) = check(&config(text, origin));

@@ -561,10 +561,11 @@ fn the_command_says_what_goes_and_lets_go_of_it() {
     assert_eq!(replay.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&replay.stdout).contains("its bytes were removed"));
 
-    // A copy is as whole as the store.
+    // A copy is as whole as the store, but for the key that signs its log, which is known only where the store is.
     let copy = place.path("copy");
     run(&["store", "backup", "--store", &store, &copy]);
-    assert_eq!(run(&["audit", "verify", "--store", &copy]), run(&["audit", "verify", "--store", &store]));
+    let verified = [&copy, &store].map(|store| run(&["audit", "verify", "--store", store]));
+    assert_eq!(verified[0].replace("which nobody vouches for here", "the key known here"), verified[1]);
     listener.listen(1);
     listener.check();
 }

@@ -26,7 +26,7 @@ pub enum LogError {
     #[error(
         "the log of the store is damaged, and nothing more is written to it: `osel audit verify` says more"
     )]
-    Tree(#[source] ResumeError<JournalError>),
+    Tree(#[source] Box<ResumeError<JournalError>>),
     /// The last checkpoint is of another log than the records make.
     #[error(
         "the log's last checkpoint, of {size} records, does not fit the store, and nothing more is written to it: {why}; `osel audit verify` says more"
@@ -65,12 +65,7 @@ pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resu
     }
     if tree.size() != records {
         let (first, found) = (covered, (tree.size() - covered) as usize);
-        return Err(LogError::Tree(ResumeError::Missing {
-            level: 0,
-            first,
-            wanted: records - covered,
-            found,
-        }));
+        return Err(tree_error(ResumeError::Missing { level: 0, first, wanted: records - covered, found }));
     }
     let signed = reader.checkpoint(None)?;
     if let Some(signed) = &signed {
@@ -83,7 +78,7 @@ pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resu
 fn tree_error(error: ResumeError<JournalError>) -> LogError {
     match error {
         ResumeError::Kept(error) => LogError::Journal(error),
-        other => LogError::Tree(other),
+        other => LogError::Tree(Box::new(other)),
     }
 }
 
