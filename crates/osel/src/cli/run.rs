@@ -19,11 +19,11 @@ use self::lead::Lead;
 use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
-use super::open::now;
+use super::open::{latest_reader_at, now};
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
 use crate::runtime::retention::Policy;
-use crate::runtime::service::{Phase, Service, ServiceSettings, ServiceStatus};
+use crate::runtime::service::{Clerk, Phase, Service, ServiceSettings, ServiceStatus};
 use crate::telemetry::{self, Supervisor};
 use crate::web;
 
@@ -101,12 +101,10 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let service = Service::start(journal, settings, tokio.handle())?;
     // Only who leads the store takes orders for it.
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
-    let handle = service.handle();
-    let control = tokio.spawn(control::serve(
-        socket,
-        store_id,
-        Arc::new(move |actor, ask| handle.order(ask.into_order(actor))),
-    ));
+    let access = Arc::clone(&store);
+    let reader = Arc::new(move || latest_reader_at(&access()));
+    let clerk = Clerk::new(service.handle(), tokio.handle().clone(), reader);
+    let control = tokio.spawn(control::serve(socket, store_id, Arc::new(clerk)));
     drop(starting);
     supervisor.ready();
     signals.guide(&tokio, service.handle(), log, supervisor, args.config.clone(), config);

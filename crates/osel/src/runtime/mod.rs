@@ -9,6 +9,7 @@ pub mod entries;
 pub mod file_intake;
 pub mod past;
 pub mod payloads;
+pub mod quarantine;
 pub mod read_entries;
 pub mod recorder;
 pub mod retention;
