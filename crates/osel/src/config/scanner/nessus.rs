@@ -258,8 +258,18 @@ fn login(section: &mut Section<'_>, product: NessusProduct) -> Option<NessusLogi
             section.warning(&node.origin, "username", "is not used: the keys say who osel is");
         }
     }
-    let access_key = secret(section, "access_key", "write { file = \"/etc/osel/nessus_access_key\" }");
-    let secret_key = secret(section, "secret_key", "write { file = \"/etc/osel/nessus_secret_key\" }");
+    let [of_access, of_secret] = match product {
+        NessusProduct::Nessus => [
+            "write { file = \"/etc/osel/nessus_access_key\" }",
+            "write { file = \"/etc/osel/nessus_secret_key\" }",
+        ],
+        NessusProduct::Cloud => [
+            "write { file = \"/etc/osel/tenable_access_key\" }",
+            "write { file = \"/etc/osel/tenable_secret_key\" }",
+        ],
+    };
+    let (access_key, secret_key) =
+        (secret(section, "access_key", of_access), secret(section, "secret_key", of_secret));
     let (access_key, secret_key) =
         (Secret::new(access_key?.0.to_string()), Secret::new(secret_key?.0.to_string()));
     Some(NessusLogin::Keys { access_key, secret_key })
