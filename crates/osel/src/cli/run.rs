@@ -20,6 +20,7 @@ use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
 use super::open::{latest_reader_at, now};
+use crate::action::program::sweep_folders;
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
 use crate::runtime::retention::Policy;
@@ -87,6 +88,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         apis = config.openstack.len(),
         "started"
     );
+    // What an osel has left that was killed; it may take long, and nobody waits for it.
+    tokio.spawn_blocking(sweep_folders);
     let settings = ServiceSettings {
         apis: assemble_api::apis(&config, &args.config),
         sources: assemble::sources(&config, &args.config, &store_id),
