@@ -15,11 +15,12 @@ use super::sarif::sarif;
 use super::{document, read};
 use crate::cli::StoreArg;
 use crate::cli::exposure::csv_cell;
-use crate::cli::open::{now, reader_at};
+use crate::cli::open::{now, reader_at, state_at};
 use crate::cli::order::tell_read;
-use crate::cli::output::{Table, answered, json_line, note, stdout};
+use crate::cli::output::{Table, answered, cut, json_line, note, stdout};
 use crate::cli::span::age;
 use crate::store::Reader;
+use osel_core::names::{Directory, NameKind};
 
 /// The states, as they are given and shown.
 const STATES: [FindingState; 3] = [FindingState::Open, FindingState::Confirmed, FindingState::Resolved];
@@ -27,6 +28,11 @@ const STATES: [FindingState; 3] = [FindingState::Open, FindingState::Confirmed, 
 const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,project_id,network_id,title,vulnerability,cves,cvss,\
                         evidence,scanner,opened_at,seen_at,resolved_at,resolved_by,reopened,acknowledged_by,acknowledged_reason,\
                         acknowledged_until,expected";
+
+/// How much of a project's name is shown.
+const PROJECT_CHARS: usize = 24;
+/// How much of its id is shown where nobody knows its name: enough to find it among a cloud's.
+const ID_CHARS: usize = 12;
 
 /// Lists findings: those of severity low or more that are open, and that nobody has acknowledged or expects.
 ///
@@ -138,7 +144,9 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
         FindingsFormat::Table if kept.is_empty() => note("no finding of severity low or more is open"),
         FindingsFormat::Table => {
             kept.sort_by(|a, b| (b.severity, a.opened_seq, &a.id).cmp(&(a.severity, b.opened_seq, &b.id)));
-            let table = table(&kept, now);
+            // Names are part of the state, which is read for them alone.
+            let state = state_at(&mut *reader, None)?;
+            let table = table(&kept, now, state.names());
             write!(out, "{table}")?;
         }
         FindingsFormat::Sarif => json_line(&mut out, &sarif(&kept, env!("CARGO_PKG_VERSION")))?,
@@ -179,9 +187,11 @@ fn each(
     failed.map_or(Ok(()), Err)
 }
 
-fn table(findings: &[Finding], now: Timestamp) -> Table {
-    let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "WHAT"])
-        .keeping(&["ID", "ADDRESS"]);
+/// A table of findings; projects by the names that they had when the finding was opened.
+fn table(findings: &[Finding], now: Timestamp, names: &Directory) -> Table {
+    let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "PROJECT", "WHAT"])
+        .keeping(&["ID", "ADDRESS"])
+        .folding("PROJECT");
     for finding in findings {
         let port = finding.port.map(|(transport, port)| format!("{port}/{}", transport.as_str()));
         let settled = match (finding.acknowledged(now), &finding.expected) {
@@ -189,6 +199,10 @@ fn table(findings: &[Finding], now: Timestamp) -> Table {
             (None, Some(reason)) => format!(" (expected: {reason})"),
             (None, None) => String::new(),
         };
+        let project = finding.project_id.as_ref().map(|id| {
+            let known = names.name_at(NameKind::Project, id, finding.opened_at);
+            known.map_or_else(|| cut(&id.to_string(), ID_CHARS), |known| cut(known.name, PROJECT_CHARS))
+        });
         table.row(vec![
             finding.id.to_string(),
             finding.severity.as_str().to_owned(),
@@ -196,6 +210,7 @@ fn table(findings: &[Finding], now: Timestamp) -> Table {
             age(finding.age_seconds(now)),
             finding.address.to_string(),
             port.unwrap_or_default(),
+            project.unwrap_or_default(),
             format!("{}{settled}", finding.title),
         ]);
     }
