@@ -31,7 +31,9 @@ impl Conduct {
         match answer {
             Ok(answer) if fits(&answer) => {
                 self.is_well(out);
-                self.works[index].tries = 0;
+                let work = &mut self.works[index];
+                work.tries = 0;
+                work.denied.take_if(|denied| denied.call == call);
                 self.good(index, answer, chance, out);
             }
             Ok(_) => {
@@ -159,7 +161,7 @@ impl Conduct {
         self.end(index, end, String::new(), Vec::new(), out);
     }
 
-    fn fail(&mut self, index: usize, why: String, out: &mut Vec<ConductOrder>) {
+    pub(super) fn fail(&mut self, index: usize, why: String, out: &mut Vec<ConductOrder>) {
         if self.works[index].is_over {
             self.works[index].stage = Stage::Done;
             return;
@@ -193,11 +195,7 @@ impl Conduct {
                 self.is_away(ask, ConductWhy::Unavailable, chance, out);
                 self.unanswered(index, call, chance, out);
             }
-            Trouble::Denied(words) => {
-                self.words = words;
-                self.is_away(ask, ConductWhy::Denied, chance, out);
-                self.not_taken(index, call);
-            }
+            Trouble::Denied(words) => self.denied(index, (ask, call), &words, chance, out),
             Trouble::Refused { why, addresses } => {
                 self.is_well(out);
                 self.refused(index, call, why, &addresses, out);
@@ -223,7 +221,7 @@ impl Conduct {
         self.refusals = self.refusals.saturating_add(1);
         self.not_taken(index, call);
         if self.works[index].stage == Stage::Waiting {
-            self.room = self.running().clamp(1, self.running_max);
+            self.room = self.places().clamp(1, self.running_max);
             self.launch_at = self.launch_at.max(until);
         } else {
             self.works[index].due = until;
@@ -231,7 +229,7 @@ impl Conduct {
     }
 
     /// The scanner has not done what it was asked: a command that was to begin waits again.
-    fn not_taken(&mut self, index: usize, call: Call) {
+    pub(super) fn not_taken(&mut self, index: usize, call: Call) {
         let is_remote = self.is_remote;
         let work = &mut self.works[index];
         if call == Call::Launch || !is_remote {
@@ -298,7 +296,8 @@ impl Conduct {
             Call::Find => self.garbled(index, call, why, chance, out),
             Call::Status | Call::Fetch if is_remote && !work.looked_again => {
                 work.looked_again = true;
-                work.go(Stage::Looking, moment);
+                // It may have taken the scan and not list it yet.
+                work.go(Stage::Looking, moment.plus(UNCERTAIN_REST_MICROS));
             }
             Call::Launch | Call::Status | Call::Fetch => {
                 (work.is_ended_there, work.is_uncertain) = (true, false);
@@ -337,9 +336,14 @@ impl Conduct {
         let work = &mut self.works[index];
         work.due = moment.plus(wait::retry(work.tries, chance));
         work.tries += 1;
-        if work.tries < CLEAN_TRIES {
-            return;
+        if work.tries >= CLEAN_TRIES {
+            self.leave_there(index, out);
         }
+    }
+
+    /// What could not be called off or removed is left at the scanner.
+    pub(super) fn leave_there(&mut self, index: usize, out: &mut Vec<ConductOrder>) {
+        let work = &mut self.works[index];
         let undone = if work.stage == Stage::Cancelling { Undone::Cancel } else { Undone::Forget };
         out.push(ConductOrder::Log(ConductLine::Left(work.planned.id.clone(), undone)));
         match undone {
@@ -351,14 +355,14 @@ impl Conduct {
     /// The scanner has answered as it should.
     fn is_well(&mut self, out: &mut Vec<ConductOrder>) {
         self.breaker.answered();
-        self.is_up = Some(true);
+        (self.is_up, self.knows_us) = (Some(true), true);
         log(self.trouble.ended(self.clock.moment()), out);
     }
 
     /// The scanner is left alone for a while.
-    fn is_away(&mut self, ask: Ask, why: ConductWhy, chance: u64, out: &mut Vec<ConductOrder>) {
+    pub(super) fn is_away(&mut self, ask: Ask, why: ConductWhy, chance: u64, out: &mut Vec<ConductOrder>) {
         let rest = match why {
-            ConductWhy::Denied => wait::denied(chance),
+            ConductWhy::Denied => wait::denied(0, chance),
             _ => wait::retry(self.breaker.failures(), chance),
         };
         self.breaker.failed(ask, self.clock.moment().plus(rest));

@@ -78,7 +78,7 @@ impl Conduct {
         if work.stage != Stage::Ending {
             return self.bring_to_end(index, out);
         }
-        work.is_over = true;
+        (work.is_over, work.denied) = (true, None);
         let next = match &work.reference {
             Some(_) if work.is_ended_there => Stage::Forgetting,
             Some(_) => Stage::Cancelling,
@@ -86,7 +86,9 @@ impl Conduct {
             None if work.is_uncertain => Stage::Looking,
             None => Stage::Done,
         };
-        work.go(next, moment);
+        // It is not there before services list what they have taken.
+        let due = if next == Stage::Looking { work.due.max(moment) } else { moment };
+        work.go(next, due);
         self.bound_cleaning(out);
     }
 

@@ -8,6 +8,11 @@ pub const RETRY_CAP_MICROS: u64 = 600_000_000;
 pub const RETRY_FLOOR_MICROS: u64 = 1_000_000;
 /// How long a scanner that does not know us is left alone at least: services lock accounts after some failed log-ins.
 pub const DENIED_WAIT_MICROS: u64 = 900_000_000;
+/// No wait after a denied call is longer, but for a part that chance adds: whoever gives the right need not wait for a day.
+pub const DENIED_CAP_MICROS: u64 = 14_400_000_000;
+/// How often one call of a command is denied by a service that answers others, before the command has failed: two hours or three, in which
+/// somebody may give the right. One that does not know us at all may have every command wait for as long as it lives.
+pub const DENIED_TRIES: usize = 4;
 /// The longest that a service may have us wait: Qualys counts its calls by the hour, and by the day at most.
 pub const AFTER_MICROS_MAX: u64 = 3_600_000_000;
 /// The time until a scan is asked for first; no service has begun sooner.

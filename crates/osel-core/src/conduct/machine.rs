@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::limits::{CALLS_AT_ONCE_MAX, FETCHES_AT_ONCE_MAX, LOCAL_TOLD_MICROS, UNCERTAIN_REST_MICROS};
 use super::wait;
 use super::words::{Ask, Call, ConductInput, ConductLine, ConductOrder, ConductWhy, Told};
-use super::work::{Pending, Stage, Work};
+use super::work::{Pending, Stage, Turn, Work};
 use crate::pace::{Breaker, Clock, Moment, Ongoing, REMINDER_MICROS, Trouble};
 use crate::scan::{ScanEnd, ScanLife, ScanReport, ScanStep};
 use crate::time::Timestamp;
@@ -31,6 +31,10 @@ pub struct Conduct {
     /// How often it had enough or too much in a row.
     pub(super) refusals: usize,
     pub(super) is_up: Option<bool>,
+    /// Whether it has answered well since it last denied anything.
+    pub(super) knows_us: bool,
+    /// What was denied is not asked before, unless it knows us.
+    pub(super) denied_until: Moment,
     pub(super) words: String,
     pub(super) trouble: Trouble<ConductWhy>,
     remind_at: Option<Moment>,
@@ -54,6 +58,8 @@ impl Conduct {
             launch_at: clock.moment(),
             refusals: 0,
             is_up: None,
+            knows_us: false,
+            denied_until: clock.moment(),
             words: String::new(),
             trouble: Trouble::default(),
             remind_at: None,
@@ -126,6 +132,11 @@ impl Conduct {
         self.works.iter().filter(|work| work.is_running()).count()
     }
 
+    /// How many places at the scanner are taken: what is over there and only has to be fetched takes none.
+    pub(super) fn places(&self) -> usize {
+        self.works.iter().filter(|work| work.is_running() && !work.is_ended_there).count()
+    }
+
     /// Whether nothing is left to be done.
     pub fn is_idle(&self) -> bool {
         self.works.is_empty()
@@ -150,7 +161,10 @@ impl Conduct {
             ConductInput::Cancel(id) => {
                 let is_it = |work: &Work| work.planned.id == id && !work.is_over;
                 if let Some(index) = self.works.iter().position(is_it) {
-                    self.call_off(index, ScanEnd::Cancelled, out);
+                    // What is past its time the engine has ended, and nobody has called off.
+                    let is_late = self.works[index].planned.expires_at <= self.clock.now();
+                    let end = if is_late { ScanEnd::Expired } else { ScanEnd::Cancelled };
+                    self.call_off(index, end, out);
                 }
             }
             ConductInput::Renewed { running_max } => {
@@ -158,6 +172,10 @@ impl Conduct {
                 self.room = self.running_max;
                 self.breaker.renewed(moment);
                 (self.rest_until, self.launch_at, self.refusals) = (moment, moment, 0);
+                self.denied_until = moment;
+                for work in self.works.iter_mut().filter(|work| work.denied.is_some()) {
+                    (work.denied, work.due) = (None, moment);
+                }
             }
             ConductInput::Stop => {
                 self.is_stopped = true;
@@ -198,17 +216,22 @@ impl Conduct {
             return None;
         }
         let opens_at = self.breaker.opens_at(self.clock.moment())?;
-        let at = work.due.max(self.rest_until).max(opens_at);
-        Some(if work.stage == Stage::Waiting { at.max(self.launch_at) } else { at })
+        let mut at = work.due.max(self.rest_until).max(opens_at);
+        if work.stage == Stage::Waiting {
+            at = at.max(self.launch_at);
+        }
+        if work.denied.is_some() && !self.knows_us {
+            at = at.max(self.denied_until);
+        }
+        Some(at)
     }
 
     fn order(&mut self, out: &mut Vec<ConductOrder>) {
-        // What the scanner has goes before what it has not.
-        for launches in [false, true] {
+        for turn in Turn::ALL {
             for index in 0..self.works.len() {
                 let work = &self.works[index];
                 let is_due = self.turn_at(work).is_some_and(|at| at <= self.clock.moment());
-                if is_due && (work.stage == Stage::Waiting) == launches {
+                if is_due && work.turn() == turn {
                     self.order_one(index, out);
                 }
             }
@@ -216,8 +239,11 @@ impl Conduct {
     }
 
     fn order_one(&mut self, index: usize, out: &mut Vec<ConductOrder>) {
+        if self.works[index].denied.is_some() && self.is_denied_asked() {
+            return;
+        }
         if self.works[index].stage == Stage::Waiting {
-            if self.running() >= self.room {
+            if self.places() >= self.room {
                 return;
             }
             let call = if self.is_remote { Call::Launch } else { Call::Fetch };

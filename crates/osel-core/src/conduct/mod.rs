@@ -8,11 +8,13 @@
 //! - What became of it is told first, and the next step is taken only when that is durable.
 //! - A result is told once, and what was made at the scanner is removed after the end is durable, or after a restart.
 //! - A scanner that fails is asked less and less often, and by one call alone until it answers.
+//! - A call that is denied keeps no other command from its turn.
 //! - What is called off or past its time ends, also when the scanner says nothing.
 //!
 //! There is no clock, chance, name or address of a service here. A scanner that works here and now is only ever told to fetch.
 
 mod answers;
+mod denials;
 mod endings;
 mod limits;
 mod machine;

@@ -1,9 +1,9 @@
 //! How long to wait, by what a scanner said.
 
 use super::limits::{
-    AFTER_MICROS_MAX, CLEAN_MICROS_MAX, DENIED_WAIT_MICROS, FETCH_MICROS_MAX, FIND_MICROS_MAX,
-    LAUNCH_MICROS_MAX, POLL_FIRST_MICROS, POLL_MICROS_MAX, RETRY_BASE_MICROS, RETRY_CAP_MICROS,
-    RETRY_FLOOR_MICROS, STATUS_MICROS_MAX,
+    AFTER_MICROS_MAX, CLEAN_MICROS_MAX, DENIED_CAP_MICROS, DENIED_WAIT_MICROS, FETCH_MICROS_MAX,
+    FIND_MICROS_MAX, LAUNCH_MICROS_MAX, POLL_FIRST_MICROS, POLL_MICROS_MAX, RETRY_BASE_MICROS,
+    RETRY_CAP_MICROS, RETRY_FLOOR_MICROS, STATUS_MICROS_MAX,
 };
 use super::words::Call;
 use crate::pace::{doubled, drawn};
@@ -13,9 +13,9 @@ pub(super) fn retry(failures: usize, chance: u64) -> u64 {
     drawn(doubled(RETRY_BASE_MICROS, failures, RETRY_CAP_MICROS), chance).max(RETRY_FLOOR_MICROS)
 }
 
-/// After it said that it does not know us.
-pub(super) fn denied(chance: u64) -> u64 {
-    DENIED_WAIT_MICROS + drawn(DENIED_WAIT_MICROS, chance)
+/// After it denied a call; `times` counts the denials of it before.
+pub(super) fn denied(times: usize, chance: u64) -> u64 {
+    doubled(DENIED_WAIT_MICROS, times, DENIED_CAP_MICROS) + drawn(DENIED_WAIT_MICROS, chance)
 }
 
 /// After it said when to come again, or that we should.

@@ -30,6 +30,32 @@ pub(super) enum Stage {
     Done,
 }
 
+/// Whose turn it is, among those who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// What the scanner has.
+    There,
+    /// What it has not.
+    Launch,
+    /// What it has denied.
+    Denied,
+}
+
+impl Turn {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 3] = [Self::There, Self::Launch, Self::Denied];
+}
+
+/// That a call of a command was denied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Denied {
+    pub(super) call: Call,
+    /// How often in a row.
+    pub(super) times: usize,
+    /// The scanner knew us at one of these times.
+    pub(super) is_its_own: bool,
+}
+
 /// A call that was not answered yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
@@ -66,6 +92,8 @@ pub(super) struct Work {
     pub(super) pending: Option<Pending>,
     /// What failed in a row.
     pub(super) tries: usize,
+    /// What was denied last and not answered well since.
+    pub(super) denied: Option<Denied>,
     /// Answers that nobody understood.
     pub(super) garbled: usize,
     pub(super) polls: usize,
@@ -106,6 +134,7 @@ impl Work {
             telling: None,
             pending: None,
             tries: 0,
+            denied: None,
             garbled: 0,
             polls: 0,
             due,
@@ -162,6 +191,15 @@ impl Work {
             Stage::Cancelling => Some(Call::Cancel),
             Stage::Forgetting => Some(Call::Forget),
             Stage::Waiting | Stage::Ending | Stage::Done => None,
+        }
+    }
+
+    /// When it is its turn.
+    pub(super) fn turn(&self) -> Turn {
+        match (self.denied, &self.stage) {
+            (Some(_), _) => Turn::Denied,
+            (None, Stage::Waiting) => Turn::Launch,
+            (None, _) => Turn::There,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::ids::Id;
 
 /// What an inventory is made of.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are objects, and a box would cost each of them one")]
 pub enum Item {
     /// An object of the network service.
     Object(Object),

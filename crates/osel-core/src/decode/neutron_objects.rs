@@ -10,7 +10,7 @@ use super::service_objects as services;
 use super::tape::{Token, Value};
 use crate::event::{
     AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,
-    RbacPolicy, Router, Rule, SecurityGroup, Subnet, Trunk, Version,
+    RbacPolicy, Router, Rule, SecurityGroup, Subnet, Tags, Trunk, Version,
 };
 use crate::ids::Id;
 
@@ -85,6 +85,11 @@ impl Common {
     }
 }
 
+/// Tags; nothing where they are no list. They open and close nothing, so no body is refused for them.
+fn tags(value: Value<'_>) -> Option<Tags> {
+    (value.token() == Token::Array).then(|| Tags::new(value.items().filter_map(Value::text)))
+}
+
 fn port(body: Value<'_>) -> Result<Port, Fault> {
     let (mut port, mut common) = (Port::default(), Common::default());
     for (key, value) in body.members() {
@@ -103,6 +108,7 @@ fn port(body: Value<'_>) -> Result<Port, Fault> {
                 })?);
             }
             b"security_groups" => port.security_groups = Some(value.list(Value::id)?),
+            b"tags" => port.tags = tags(value),
             _ => common.take(key, value)?,
         }
     }
@@ -124,6 +130,7 @@ fn security_group(body: Value<'_>) -> Result<SecurityGroup, Fault> {
         match key {
             b"name" => group.name = value.name()?,
             b"stateful" => group.stateful = value.flag()?,
+            b"tags" => group.tags = tags(value),
             b"security_group_rules" => {
                 group.rules = Some(value.list(|entry| match entry.object_or_null()? {
                     Some(entry) => rule(entry).map(Some),
@@ -231,6 +238,7 @@ fn floating_ip(body: Value<'_>) -> Result<FloatingIp, Fault> {
             b"fixed_ip_address" => floating.fixed_ip_address = Some(value.address()?),
             b"port_id" => floating.port_id = Some(value.id()?),
             b"router_id" => floating.router_id = Some(value.id()?),
+            b"tags" => floating.tags = tags(value),
             b"port_forwardings" => {
                 floating.forwardings = Some(value.list(|entry| match entry.object_or_null()? {
                     Some(entry) => forwarding(entry).map(Some),

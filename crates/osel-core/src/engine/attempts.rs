@@ -1,7 +1,8 @@
 //! Requests that began: Neutron says `.start` before it asks whether the caller may, and `.end` only when all went well.
 //!
 //! A start whose end does not come within [`ATTEMPT_SECONDS`] was denied or failed, and becomes a record of its own. Ends that come
-//! before their starts are remembered as long.
+//! before their starts are remembered as long, by event time alone: a tick that only forgot one would not be journaled, so that whoever
+//! folds the journal would remember it still.
 //!
 //! Time passes for a request in two ways, and never by the mere reception of messages: what waited in a queue while osel was away
 //! comes long after it was sent and all at once, and the end of a request waits behind its start. So messages let event time pass,
@@ -79,8 +80,9 @@ struct OpenTarget {
 pub(super) struct Attempts {
     open: BTreeMap<Stem, Vec<Open>>,
     ended: BTreeMap<Stem, Deadline>,
-    /// What waits, by the event time and by the clock at which it is over; an end has the number 0.
+    /// What waits, by the event time at which it is over; an end has the number 0.
     by_event_time: BTreeSet<(Timestamp, u64, Stem)>,
+    /// The open requests, by the clock at which they are.
     by_clock: BTreeSet<(Timestamp, u64, Stem)>,
     /// The latest event time seen that was not after its own reception.
     event_time: Timestamp,
@@ -160,7 +162,9 @@ impl Attempts {
 
     fn await_until(&mut self, deadline: Deadline, seq: u64, stem: &Stem) {
         self.by_event_time.insert((deadline.event_time, seq, stem.clone()));
-        self.by_clock.insert((deadline.clock, seq, stem.clone()));
+        if seq > 0 {
+            self.by_clock.insert((deadline.clock, seq, stem.clone()));
+        }
     }
 
     fn forget(&mut self, deadline: Deadline, seq: u64, stem: &Stem) {

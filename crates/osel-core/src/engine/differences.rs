@@ -145,7 +145,12 @@ impl Engine {
             out.versions.push(Version { seq, region: region.clone(), line: cloud.line(*kind, id) });
         }
         let told = self.tell(now, &part, merged.differences, out);
-        self.settle(now, (self.seq >= seq).then_some(seq), places, out);
+        let cause = (self.seq >= seq).then_some(seq);
+        self.settle(now, cause, places, out);
+        // What came and went in silence is in no rows by which that is known.
+        if merged.retagged || part.is_silent {
+            self.review_retagged(now, cause, out);
+        }
         self.tell_step(now, &part, told, out);
         if matches!(part.step, ReadStep::End { .. }) {
             self.informed.insert(region.clone());

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::record::Detail;
 use crate::event::{Kind, Target};
 use crate::ids::Id;
-use crate::model::{CloudModel, Difference, StateLine, Words, words};
+use crate::model::{CloudModel, Difference, StateLine, TAGS, Words, words};
 
 /// The longest text of one side of a difference, in bytes: an object of the API has a few hundred. Of a longer value the number of its
 /// entries is told.
@@ -85,6 +85,8 @@ pub enum Explanation {
     FirewallPorts,
     /// A project's default firewall group was made, with its policies and rules.
     DefaultFirewall,
+    /// Tags came or went by calls that tell no body.
+    TagAction,
     /// A listener, which the load balancer service tells nobody of.
     Listener,
     /// A message was lost: the revision moved on.
@@ -112,6 +114,7 @@ impl Explanation {
             Self::FirewallPorts => "firewall_ports",
             Self::DefaultFirewall => "default_firewall",
             Self::Listener => "listener",
+            Self::TagAction => "tag_action",
             Self::LostMessage => "lost_message",
             Self::Unexplained => "unexplained",
         }
@@ -140,6 +143,7 @@ impl Explanation {
             }
             Self::DefaultFirewall => "the default firewall group of a project is made in silence",
             Self::Listener => "listeners of load balancers are not on the bus",
+            Self::TagAction => "tags are set by calls that do not tell the whole list on the bus",
             Self::LostMessage => {
                 return format!("a message was lost: the revision moved on from {was} to {is}");
             }
@@ -217,6 +221,7 @@ impl Explanation {
                 Some(Self::RouterAction)
             }
             (Kind::Trunk, ..) if differs("sub_ports") => Some(Self::TrunkAction),
+            _ if differs(TAGS) && was.len().max(is.len()) == 1 => Some(Self::TagAction),
             _ => None,
         };
         let (was, is) = difference.revisions();

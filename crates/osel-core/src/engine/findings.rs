@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::expected::carried;
 use super::record::RecordBody;
 use super::{Engine, Output, system_record};
 use crate::event::{Kind, Outcome, Target};
 use crate::exposure::Judged;
 use crate::finding::{
-    Admitted, FINDINGS_MAX, Finding, FindingId, FindingKind, FindingPlace, Scene, Sighting, Turn, overtaken,
-    sentence, sights,
+    Admitted, ExpectedList, FINDINGS_MAX, Finding, FindingId, FindingKind, FindingPlace, Scene, Sighting,
+    Turn, overtaken, sentence, sights,
 };
 use crate::ids::Id;
 use crate::plan::{self, Place};
@@ -67,9 +68,9 @@ impl Engine {
         };
         let mut odd = Expected::new();
         for sight in seen {
-            let Some((id, turn)) = self.findings.see(&sighting, sight, &self.options.expected) else {
-                continue;
-            };
+            let carried = |finding: &Finding| carried(&self.clouds, finding);
+            let expected = ExpectedList { entries: &self.options.expected, carried: &carried };
+            let Some((id, turn)) = self.findings.see(&sighting, sight, expected) else { continue };
             if let (Turn::Opened | Turn::Reopened, Some(finding)) = (&turn, self.findings.get(&id))
                 && let (None, Some(at)) = (&finding.expected, finding.port)
                 && matches!(finding.kind, FindingKind::AnsweringNotExposed | FindingKind::ExposedNotAnswering)
@@ -112,6 +113,7 @@ impl Engine {
             .filter(|place| self.findings.is_known(place))
             .collect();
         self.settle(now, Some(seq), places, out);
+        self.review_rows(now, seq, region, exposure, out);
     }
 
     /// The places, with open findings, of the addresses of objects that are about to change. Nothing is admitted at some of them, so that
@@ -168,13 +170,6 @@ impl Engine {
         }
     }
 
-    /// Tells what is expected since the list is another one, or since an entry of it has expired, and what is not any more.
-    pub(super) fn review_expected(&mut self, now: Timestamp, out: &mut Output) {
-        for (id, turn) in self.findings.review(now, &self.options.expected) {
-            self.tell_finding(now, None, &id, &turn, "", out);
-        }
-    }
-
     /// Puts out how a finding is now, and the record of what has become of it, where that is told.
     pub(super) fn tell_finding(
         &mut self,
@@ -212,7 +207,8 @@ impl Engine {
         set("kind", Some(finding.kind.as_str().to_owned()));
         set("state", Some(finding.state.as_str().to_owned()));
         set("severity", Some(finding.severity.as_str().to_owned()));
-        set("scanner", Some(finding.scanner.clone()));
+        set("scanner", Some(finding.seen_by().to_owned()));
+        set("program", Some(finding.scanner.clone()));
         set("evidence", Some(finding.evidence.clone()));
         set("address", Some(finding.address.to_string()));
         set("port", finding.port.map(|(transport, port)| format!("{} {port}", transport.as_str())));

@@ -11,7 +11,7 @@ use super::reading::ReadRun;
 use super::{Engine, Output};
 use crate::event::{AccessCall, Change, Event, Kind, Object, Outcome, Rule};
 use crate::ids::Id;
-use crate::model::{CloudModel, each_shown};
+use crate::model::{CloudModel, TAGS, each_shown};
 use crate::time::Timestamp;
 
 /// The most wishes without an answer; further ones are not made. Each is a request to the API, which is asked a few times a second.
@@ -44,7 +44,7 @@ pub enum LookWhy {
     UnknownAddressGroup,
     /// A router's interface, a floating IP or a forwarding names a port that nobody described.
     UnknownPort,
-    /// An API call was seen that changes the object without a word on the bus.
+    /// An API call was seen that changes the object without its body on the bus.
     SilentAction,
     /// Something was said of it that a read seems to contradict, unless the clocks differ.
     UnsureClock,
@@ -154,6 +154,9 @@ pub(super) fn open_questions(cloud: &CloudModel, event: &Event) -> Vec<(Kind, Id
         Change::Access(call) if call.response && event.outcome == Outcome::Success => {
             found.extend(silent_target(call).map(|(kind, id)| (kind, id, LookWhy::SilentAction)));
         }
+        Change::Activity(activity) if activity.done && activity.action.ends_with(TAG_ACTION) => {
+            found.extend(tagged_target(event).map(|(kind, id)| (kind, id, LookWhy::SilentAction)));
+        }
         _ => {}
     }
     found
@@ -206,7 +209,7 @@ const SILENT_ACTIONS: [&str; 13] = [
 ];
 
 /// The object that a successful call has changed in silence, by its path: `…/address-groups/ID/add_addresses`,
-/// `…/floatingips/ID/port_forwardings…`; whatever stands before the collection.
+/// `…/floatingips/ID/port_forwardings…`, `…/ports/ID/tags…`; whatever stands before the collection.
 fn silent_target(call: &AccessCall) -> Option<(Kind, Id)> {
     if call.status.is_some_and(|status| !(200..300).contains(&status)) || is_reading(&call.action) {
         return None;
@@ -219,9 +222,23 @@ fn silent_target(call: &AccessCall) -> Option<(Kind, Id)> {
         let kind = collection.replace('-', "_");
         let kind = Kind::ALL.into_iter().find(|known| known.plural() == kind)?;
         let is_silent = SILENT_ACTIONS.contains(&&*action)
-            || (kind == Kind::FloatingIp && action == Kind::Forwarding.plural());
+            || (kind == Kind::FloatingIp && action == Kind::Forwarding.plural())
+            || (HAVE_TAGS.contains(&kind) && action == TAGS);
         (is_silent && is_id(id)).then(|| (kind, Id::new(id)))
     })
+}
+
+/// How the names of what is done to tags end, as `decode` has them.
+const TAG_ACTION: &str = "_tag";
+/// The kinds whose tags the model keeps.
+const HAVE_TAGS: [Kind; 3] = [Kind::Port, Kind::SecurityGroup, Kind::FloatingIp];
+
+/// The object whose tags a message says were changed: it tells one tag or the list as it was sent, and which is true is what the API says.
+fn tagged_target(event: &Event) -> Option<(Kind, Id)> {
+    let target = event.target.as_ref()?;
+    let kind = HAVE_TAGS.into_iter().find(|kind| kind.plural() == target.kind)?;
+    let id = target.id.as_ref()?;
+    is_id(&id.text()).then(|| (kind, id.clone()))
 }
 
 /// Whether this may be the id of an object. It comes from whoever made the call, and goes into the path of a request that osel makes with
@@ -269,6 +286,13 @@ mod tests {
         check("update", "/v2.0/trunks/t/add_subports", Some(200), Some((Kind::Trunk, "t")));
         check("update", "/v2.0/routers/r/add_extraroutes", Some(200), Some((Kind::Router, "r")));
         check("update", "/routers/r/update_external_gateways", Some(200), Some((Kind::Router, "r")));
+        let port = Some((Kind::Port, "p"));
+        check("update/tags", "/v2.0/ports/p/tags", Some(200), port);
+        check("update", "/v2.0/ports/p/tags/web", Some(201), port);
+        check("delete", "/v2.0/ports/p/tags/web.json", Some(204), port);
+        check("delete", "/v2.0/security-groups/g/tags", Some(204), Some((Kind::SecurityGroup, "g")));
+        check("read", "/v2.0/ports/p/tags", Some(200), None);
+        check("update", "/v2.0/networks/n/tags", Some(200), None);
         let floating = Some((Kind::FloatingIp, "f"));
         check("create", "/v2.0/floatingips/f/port_forwardings", Some(201), floating);
         check("delete", "/v2.0/floatingips/f/port_forwardings/p", Some(204), floating);

@@ -10,6 +10,7 @@ mod dedup;
 mod describe;
 mod differences;
 mod drift;
+mod expected;
 mod findings;
 mod ledger;
 mod looks;
@@ -275,7 +276,7 @@ impl Engine {
     /// When a [`Input::Tick`] has something to do.
     fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         let scans = self.scans_wake_at(now);
-        let each = [self.attempts.next_expiry(), scans, self.findings.review_at(), self.unread_alarm_at()];
+        let each = [self.attempts.next_expiry(), scans, self.findings.review_due(), self.unread_alarm_at()];
         each.into_iter().flatten().min()
     }
 
@@ -374,6 +375,7 @@ impl Engine {
         let mut questions = looks::open_questions(cloud, &event);
         questions.extend(delta.unsure.iter().map(|(kind, id)| (*kind, id.clone(), LookWhy::UnsureClock)));
         self.note_spoken(&raw.region, event.timestamp, &delta.touched);
+        let retagged = delta.retagged;
         let exposure = self.judge(raw.region.as_ref(), self.seq + 1, delta, out);
         let wide = self.cloud(raw.region.as_ref()).map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
         let record = RecordBody {
@@ -402,6 +404,9 @@ impl Engine {
         }
         let seq = self.record_and_scan(now, record, out);
         self.settle(now, Some(seq), places, out);
+        if retagged {
+            self.review_retagged(now, Some(seq), out);
+        }
         out.disposition = Some(Disposition::Recorded(seq));
         for gap in gaps {
             if !self.gaps.insert((raw.region.clone(), gap.clone())) {

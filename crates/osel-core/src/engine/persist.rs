@@ -20,7 +20,7 @@ use crate::names::NameEntry;
 pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 7;
 
 /// Earlier forms whose lines this version reads as they are: what has been added since may be missing.
-const EARLIER_FORMATS: [u32; 2] = [305, 406];
+const EARLIER_FORMATS: [u32; 3] = [305, 406, 407];
 
 /// Whether lines of this form can be read.
 pub fn is_readable_format(format: u32) -> bool {

@@ -2,6 +2,7 @@
 
 mod drift;
 mod drift_folds;
+mod expected;
 mod findings;
 mod gaps;
 mod read_order;
@@ -178,6 +179,21 @@ fn a_call_that_never_ends_has_failed_by_event_time_or_by_the_clock() {
     assert_eq!(failures(&listener.handle(over, Input::Tick)), Vec::<String>::new());
     assert_eq!(failures(&listener.handle(over.plus_seconds(1), Input::Tick)), ["r4"]);
     assert_eq!(failures(&listener.handle(over.plus_seconds(99), Input::Tick)), Vec::<String>::new());
+}
+
+#[test]
+fn an_end_without_its_start_is_not_forgotten_by_a_tick_that_no_journal_has() {
+    let mut listener = Listener::new();
+    listener.done(0, 0, "r1");
+    let before: Vec<_> = listener.engine.lines().map(|line| serde_json::to_string(&line).unwrap()).collect();
+    assert_eq!(listener.engine.wake_at(at(1)), None, "nothing is due that would tell anything");
+    assert_eq!(listener.handle(at(1000), Input::Tick).len(), 0);
+    let after: Vec<_> = listener.engine.lines().map(|line| serde_json::to_string(&line).unwrap()).collect();
+    assert_eq!(after, before);
+    // Event time goes on by messages, and with it goes what is remembered.
+    listener.done(ATTEMPT_SECONDS + 1, 1001, "r2");
+    let lines = listener.engine.lines().map(|line| serde_json::to_string(&line).unwrap());
+    assert_eq!(lines.filter(|line| line.contains(r#""ended""#)).count(), 1);
 }
 
 #[test]

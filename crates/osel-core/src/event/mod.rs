@@ -8,6 +8,7 @@ mod message;
 mod name_kind;
 mod object;
 mod object_services;
+mod tags;
 
 pub use change::{
     AccessCall, Activity, Attempt, AuthMethod, Change, IdentityChange, InterfaceChange, Membership,
@@ -22,3 +23,4 @@ pub use object::{
 pub use object_services::{
     AddressScope, FirewallGroup, FirewallPolicy, FirewallRule, Listener, LoadBalancer, Route, SubnetPool,
 };
+pub use tags::{TAG_CHARS_MAX, TAGS_MAX, Tags, is_tag};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::object_services::{
     AddressScope, FirewallGroup, FirewallPolicy, FirewallRule, Listener, LoadBalancer, Route, SubnetPool,
 };
+use super::tags::Tags;
 use crate::ids::Id;
 
 /// What the cloud model knows.
@@ -259,6 +260,8 @@ pub struct Port {
     pub allowed_address_pairs: Option<Vec<IpNet>>,
     /// `security_groups`
     pub security_groups: Option<Vec<Id>>,
+    /// `tags`
+    pub tags: Option<Tags>,
 }
 
 /// `security_group`
@@ -270,6 +273,8 @@ pub struct SecurityGroup {
     pub name: Option<Box<str>>,
     /// `stateful`
     pub stateful: Option<bool>,
+    /// `tags`
+    pub tags: Option<Tags>,
     /// `security_group_rules`; each with an id of its own.
     pub rules: Option<Vec<Rule>>,
 }
@@ -327,6 +332,8 @@ pub struct FloatingIp {
     pub router_id: Option<Option<Id>>,
     /// `port_forwardings`
     pub forwardings: Option<Vec<Forwarding>>,
+    /// `tags`
+    pub tags: Option<Tags>,
 }
 
 /// An inclusive range of ports.

@@ -137,7 +137,8 @@ impl Admitted {
         }
     }
 
-    fn to(&self, at: (Transport, u16)) -> impl Iterator<Item = &(Row, bool)> {
+    /// The rows that admit anybody to a port, each with whether that may be the internet.
+    pub(super) fn to(&self, at: (Transport, u16)) -> impl Iterator<Item = &(Row, bool)> {
         self.rows.iter().filter(move |(row, _)| admits(&row.permission, at))
     }
 }

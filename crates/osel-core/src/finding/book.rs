@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Ack, ExpectedExposure, Finding, FindingId, FindingPlace, FindingState, Gone, Picture, Seen, Sight,
-};
+use super::{Ack, ExpectedList, Finding, FindingId, FindingPlace, FindingState, Gone, Picture, Seen, Sight};
 use crate::ids::Id;
 use crate::scan::Severity;
 use crate::time::Timestamp;
@@ -138,7 +137,7 @@ impl Findings {
         &mut self,
         sighting: &Sighting<'_>,
         sight: Sight,
-        expected: &[ExpectedExposure],
+        expected: ExpectedList<'_>,
     ) -> Option<(FindingId, Turn)> {
         let id = sight.key.id();
         let picture = match sight.seen {
@@ -212,7 +211,7 @@ impl Findings {
         };
         let finding = self.all.get_mut(&id)?;
         if matches!(turn, Turn::Opened | Turn::Reopened) {
-            finding.expected = covered(expected, sighting.now, finding);
+            finding.expected = expected.reason(sighting.now, finding);
             self.open.entry(finding.place()).or_default().insert(id.clone());
         }
         Some((id, turn))
@@ -259,7 +258,7 @@ impl Findings {
     }
 
     /// When the list of expected exposure has to be looked at anew, which may be long past; none when it never has.
-    pub fn review_at(&self) -> Option<Timestamp> {
+    pub fn review_due(&self) -> Option<Timestamp> {
         match self.reviewed {
             None => self.has_open().then_some(Timestamp::EPOCH),
             Some((_, until)) => Some(until).filter(|until| *until < Timestamp::MAX),
@@ -267,25 +266,37 @@ impl Findings {
     }
 
     /// Looks anew at what the list covers at `now`, and says what is covered and what is not that was not, or was.
-    pub fn review(&mut self, now: Timestamp, expected: &[ExpectedExposure]) -> Vec<(FindingId, Turn)> {
+    pub fn review(&mut self, now: Timestamp, expected: ExpectedList<'_>) -> Vec<(FindingId, Turn)> {
         if self.reviewed.is_some_and(|(from, until)| (from..until).contains(&now)) {
             return Vec::new();
         }
-        let ends = expected.iter().filter_map(|entry| entry.until).filter(|until| *until > now);
+        let ends = expected.entries.iter().filter_map(|entry| entry.until).filter(|until| *until > now);
         self.reviewed = Some((now, ends.min().unwrap_or(Timestamp::MAX)));
-        let mut turns = Vec::new();
-        for finding in self.all.values_mut().filter(|finding| !finding.is_resolved()) {
-            let reason = covered(expected, now, finding);
-            let turn = match (&finding.expected, &reason) {
-                (before, after) if before == after => continue,
-                (None, Some(_)) => Turn::Expected,
-                (Some(_), None) => Turn::Unexpected,
-                _ => Turn::Seen,
-            };
-            finding.expected = reason;
-            turns.push((finding.id.clone(), turn));
-        }
-        turns
+        let open = self.all.values_mut().filter(|finding| !finding.is_resolved());
+        open.filter_map(|finding| reviewed(finding, now, expected)).collect()
+    }
+
+    /// The same of what is open at one place, whatever was looked at before: what the list covers there may hang on what has changed.
+    pub fn review_at(
+        &mut self,
+        place: &FindingPlace,
+        now: Timestamp,
+        expected: ExpectedList<'_>,
+    ) -> Vec<(FindingId, Turn)> {
+        let (open, all) = (&self.open, &mut self.all);
+        let ids = open.get(place).into_iter().flatten();
+        ids.filter_map(|id| reviewed(all.get_mut(id)?, now, expected)).collect()
+    }
+
+    /// The places with open findings that a prefix of a network has, or of none.
+    pub fn places_within(
+        &self,
+        region: Option<&Arc<str>>,
+        network_id: Option<&Id>,
+        prefix: IpNet,
+    ) -> impl Iterator<Item = &FindingPlace> {
+        let place = |address| (region.cloned(), network_id.cloned(), address);
+        self.open.range(place(prefix.network())..=place(prefix.broadcast())).map(|(place, _)| place)
     }
 
     /// How many findings found no room, if that is to be told now.
@@ -324,9 +335,17 @@ impl Findings {
     }
 }
 
-/// What covers a finding at `now`: the first entry of the list that does.
-fn covered(expected: &[ExpectedExposure], now: Timestamp, finding: &Finding) -> Option<String> {
-    expected.iter().find(|entry| entry.covers(now, finding)).map(|entry| entry.reason.clone())
+/// Notes whether a finding is expected at `now`; what has become of it, if that is otherwise than it was.
+fn reviewed(finding: &mut Finding, now: Timestamp, expected: ExpectedList<'_>) -> Option<(FindingId, Turn)> {
+    let reason = expected.reason(now, finding);
+    let turn = match (&finding.expected, &reason) {
+        (before, after) if before == after => return None,
+        (None, Some(_)) => Turn::Expected,
+        (Some(_), None) => Turn::Unexpected,
+        _ => Turn::Seen,
+    };
+    finding.expected = reason;
+    Some((finding.id.clone(), turn))
 }
 
 fn look_like(finding: &mut Finding, picture: Picture, sighting: &Sighting<'_>) {

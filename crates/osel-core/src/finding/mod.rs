@@ -6,6 +6,7 @@
 
 mod admitted;
 mod book;
+mod carried;
 mod expected;
 mod readers;
 mod sight;
@@ -16,7 +17,8 @@ mod words;
 
 pub use admitted::Admitted;
 pub use book::{FINDINGS_MAX, Findings, FindingsLine, NO_ROOM_SECONDS, RESOLVED_MAX, Sighting, Turn};
-pub use expected::{EXPECTED_MAX, ExpectedExposure};
+pub use carried::Carried;
+pub use expected::{EXPECTED_MAX, ExpectedExposure, ExpectedList};
 pub use readers::{READ_EVERY_SECONDS, READER_CHARS_MAX, READERS_MAX, Readers, ReadersLine, reader_name};
 pub use sight::{Gone, Picture, Scene, Seen, Sight, overtaken, sights};
 pub use text::sentence;

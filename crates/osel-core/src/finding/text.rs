@@ -9,7 +9,9 @@ pub fn sentence(finding: &Finding, turn: &Turn, actor: &str) -> String {
     let what = format!("{title}: {place}");
     match turn {
         Turn::Opened => format!("{severity} finding: {what}: {}", finding.evidence),
-        Turn::Confirmed => format!("finding confirmed by {}: {what}: {}", finding.scanner, finding.evidence),
+        Turn::Confirmed => {
+            format!("finding confirmed by {}: {what}: {}", finding.seen_by(), finding.evidence)
+        }
         Turn::Reopened => {
             format!(
                 "{severity} finding again (reopened {}): {what}: {}",

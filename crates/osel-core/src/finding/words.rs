@@ -203,10 +203,11 @@ pub struct Finding {
     /// By what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_by: Option<Resolution>,
-    /// Which scanner saw it last, with its version where it says one.
+    /// The program that saw it last, with its version where it says one.
     pub scanner: String,
-    /// That scanner's name in the configuration: what another one, or the same program with another profile, does not see says nothing
-    /// about a weakness.
+    /// The scanner's name in the configuration: what another one, or the same program with another profile or at another place, does not
+    /// see says nothing about a weakness. Empty where an earlier version has written it.
+    #[serde(default)]
     pub scanner_name: Arc<str>,
     /// What it is, in a line.
     pub title: String,
@@ -243,6 +244,11 @@ impl Finding {
     pub fn age_seconds(&self, now: Timestamp) -> i64 {
         let end = self.resolved_at.unwrap_or(now);
         (end.micros().saturating_sub(self.opened_at.micros()) / 1_000_000).max(0)
+    }
+
+    /// Which scanner saw it last: its name in the configuration, or the program of one that nobody named.
+    pub fn seen_by(&self) -> &str {
+        if self.scanner_name.is_empty() { &self.scanner } else { &self.scanner_name }
     }
 
     /// Where it is, as a sentence has it: `10.0.0.5 tcp 22 (network n)`.

@@ -179,6 +179,7 @@ impl CloudModel {
             known.filter(|_| !changes.silent).map(|slot| self.lent_by(slot)).unwrap_or_default();
         let slot = self.ports.slot_or_insert(id);
         let network_before = link(&mut self.links.ports, slot).network;
+        let tags_before = known.map(|slot| self.ports.at(slot).tags.clone());
         if known.is_some() {
             self.unlink_port(slot);
         }
@@ -187,6 +188,7 @@ impl CloudModel {
         if let Some(owner) = owner {
             self.ports.at_mut(slot).device_owner = Some(self.word(&owner));
         }
+        self.tag_lists.note(tags_before.as_ref(), &mut self.ports.at_mut(slot).tags, changes);
         self.link_port(slot);
         self.drop_unknown_network(network_before);
         if !changed {
@@ -210,7 +212,11 @@ impl CloudModel {
     }
 
     fn tell_group(&mut self, id: &Id, told: &event::SecurityGroup, telling: &Telling, changes: &mut Changes) {
+        let tags_before = self.groups.get(id).map(|group| group.tags.clone());
         merge(&mut self.groups, Kind::SecurityGroup, id, told, telling, changes);
+        if let Some(slot) = self.groups.slot(id) {
+            self.tag_lists.note(tags_before.as_ref(), &mut self.groups.at_mut(slot).tags, changes);
+        }
         for rule in told.rules.iter().flatten() {
             if let Some(rule_id) = &rule.version.id
                 && self.may_live(Kind::Rule, rule_id, telling, changes)

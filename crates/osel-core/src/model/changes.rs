@@ -76,6 +76,8 @@ pub(super) struct Changes {
     pub(super) touched: BTreeSet<(Kind, Id)>,
     /// What was not believed because a read said otherwise, shortly after it by another clock.
     pub(super) unsure: BTreeSet<(Kind, Id)>,
+    /// The tags of an object that was known changed.
+    pub(super) retagged: bool,
     /// Rows are not worked out: a whole inventory is read, and nobody asks what it opened.
     pub(super) silent: bool,
     /// How objects were before they were touched, where somebody asks.
@@ -140,6 +142,7 @@ impl Changes {
             gaps: self.gaps.into_iter().collect(),
             touched: self.touched.into_iter().collect(),
             unsure: self.unsure.into_iter().collect(),
+            retagged: self.retagged,
         }
     }
 }
@@ -153,6 +156,7 @@ impl Delta {
         self.gaps.extend(later.gaps);
         self.touched.extend(later.touched);
         self.unsure.extend(later.unsure);
+        self.retagged |= later.retagged;
     }
 
     /// As one change: what came and went again within it did neither.
@@ -164,6 +168,7 @@ impl Delta {
             gaps: self.gaps.into_iter().collect(),
             touched: self.touched.into_iter().collect(),
             unsure: self.unsure.into_iter().collect(),
+            retagged: self.retagged,
             ..Changes::default()
         };
         for MemberChange { kind, id, gained, lost } in self.members {

@@ -20,6 +20,7 @@ use super::state::{
     RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState,
 };
 use super::table::{Slot, Table};
+use super::tags::TagLists;
 use super::tombstone::Tombstones;
 use crate::event::Kind;
 use crate::ids::{Id, Map, Set};
@@ -69,6 +70,7 @@ pub struct CloudModel {
     pub(super) reads: Arc<BTreeMap<Kind, KindRead>>,
     /// Words that many objects share.
     pub(super) words: BTreeSet<Arc<str>>,
+    pub(super) tag_lists: TagLists,
 }
 
 /// Who points to whom, by slot.

@@ -23,6 +23,8 @@ pub struct Delta {
     /// Objects of which something was not believed, because a read showed otherwise within
     /// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS) after it: if the clocks differ, it was true.
     pub unsure: Vec<(Kind, Id)>,
+    /// Whether the tags of any object that was known changed.
+    pub retagged: bool,
 }
 
 impl Delta {

@@ -37,6 +37,8 @@ pub struct Merged {
     pub differences: Vec<Difference>,
     /// Every object that was touched, if only by a new revision.
     pub touched: Vec<(Kind, Id)>,
+    /// Whether the tags of any object that was known changed.
+    pub retagged: bool,
 }
 
 impl CloudModel {
@@ -78,6 +80,7 @@ impl CloudModel {
 #[derive(Debug, Default)]
 struct Steps {
     told: bool,
+    retagged: bool,
     /// The objects in the order in which they were touched first, each with how it was before.
     touched: BTreeMap<(Kind, Id), (usize, Option<StateLine>)>,
     /// The object that each step stands for: what was merged if that was touched, else the first that was.
@@ -98,7 +101,8 @@ impl Steps {
         let mut changes = Changes { silent: !self.told, before, ..Changes::default() };
         act(&mut changes);
         let mut before = changes.before.take().unwrap_or_default();
-        let Delta { opened, closed, members, touched, .. } = changes.into_delta();
+        let Delta { opened, closed, members, touched, retagged, .. } = changes.into_delta();
+        self.retagged |= retagged;
         let main = (kind, id.clone());
         let is_main_touched = touched.contains(&main);
         let owner = if is_main_touched { main } else { touched.first().cloned().unwrap_or(main) };
@@ -127,7 +131,7 @@ impl Steps {
     fn merged(mut self, model: &CloudModel) -> Merged {
         let touched: Vec<(Kind, Id)> = self.touched.keys().cloned().collect();
         if !self.told {
-            return Merged { differences: Vec::new(), touched };
+            return Merged { differences: Vec::new(), touched, retagged: self.retagged };
         }
         let mut deltas = self.deltas();
         let mut objects: Vec<_> = self.touched.into_iter().collect();
@@ -139,7 +143,7 @@ impl Steps {
             let difference = Difference { kind, id, before, after, delta };
             difference.is_any().then_some(difference)
         });
-        Merged { differences: differences.collect(), touched }
+        Merged { differences: differences.collect(), touched, retagged: self.retagged }
     }
 
     /// What each object brought about, once what came and went again is left out.

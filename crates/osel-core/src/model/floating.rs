@@ -18,11 +18,13 @@ impl CloudModel {
         changes: &mut Changes,
     ) {
         self.around_floating_ip(id, told.port_id.clone().flatten().as_ref(), changes, |model, changes| {
+            let tags_before = model.floating_ips.get(id).map(|floating| floating.tags.clone());
             let slot = model.floating_ips.slot_or_insert(id);
             model.unlink_floating_ip(slot);
             let floating = model.floating_ips.at_mut(slot);
             let news = admit(floating, told, telling);
             floating.take(told, news);
+            model.tag_lists.note(tags_before.as_ref(), &mut floating.tags, changes);
             if news != 0 {
                 changes.touch(Kind::FloatingIp, id);
             }

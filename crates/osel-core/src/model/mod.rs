@@ -24,6 +24,7 @@ mod spoken;
 mod stamp;
 mod state;
 mod table;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod tombstone;
@@ -49,7 +50,7 @@ pub use state::{
 pub use table::Slot;
 pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
 pub use view::{ScopeOf, View};
-pub use words::{Words, words};
+pub use words::{TAGS, Words, words};
 
 // What states are made of: whoever looks at a model needs no other words.
-pub use crate::event::{Gateway, Kind, PortRange, Route};
+pub use crate::event::{Gateway, Kind, PortRange, Route, Tags};

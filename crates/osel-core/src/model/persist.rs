@@ -26,7 +26,7 @@ use crate::ids::Id;
 use crate::time::Timestamp;
 
 /// The form of the lines; raised with every change to a state's fields.
-pub const MODEL_FORMAT: u32 = 4;
+pub const MODEL_FORMAT: u32 = 5;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,6 +110,17 @@ impl StateLine {
         self.object().map(|(kind, id, _)| (kind, id))
     }
 
+    /// Whether anybody ever said which tags an object has; true where it has none at any time.
+    pub(super) fn says_tags(&self) -> bool {
+        let field = match self {
+            Self::Port(_) => PortState::TAGS,
+            Self::SecurityGroup(_) => GroupState::TAGS,
+            Self::FloatingIp(_) => FloatingIpState::TAGS,
+            _ => return true,
+        };
+        self.object().is_none_or(|(.., stamps)| stamps.said() & field != 0)
+    }
+
     /// The revision of an object, 0 where there is none.
     pub fn revision(&self) -> u64 {
         self.object().map_or(0, |(.., stamps)| stamps.stamp().revision)
@@ -187,7 +198,8 @@ impl CloudModel {
                 let before = std::mem::replace(self.rules.at_mut(slot), *rule).standing();
                 self.relink_rule(slot, before, changes);
             }
-            StateLine::FloatingIp(floating) => {
+            StateLine::FloatingIp(mut floating) => {
+                self.tag_lists.share(&mut floating.tags);
                 let (id, port) = (floating.id.clone(), floating.port_id.clone());
                 self.around_floating_ip(&id, port.as_ref(), changes, |model, _| {
                     let slot = model.floating_ips.slot_or_insert(&id);
@@ -215,7 +227,10 @@ impl CloudModel {
                 let id = policy.id.clone();
                 self.relink_policy(&id, |model| put(&mut model.rbac_policies, policy));
             }
-            StateLine::SecurityGroup(group) => put(&mut self.groups, group),
+            StateLine::SecurityGroup(mut group) => {
+                self.tag_lists.share(&mut group.tags);
+                put(&mut self.groups, group);
+            }
             StateLine::AddressGroup(group) => put(&mut self.address_groups, group),
             StateLine::Router(router) => {
                 let id = router.id.clone();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::floating::forwarding_id;
 use super::permission::{Permission, Source};
 use super::stamp::{FieldStamps, Fields};
-use crate::event::{self, FixedIp, Gateway, PortRange, Route};
+use crate::event::{self, FixedIp, Gateway, PortRange, Route, Tags};
 use crate::ids::Id;
 use crate::time::Timestamp;
 
@@ -138,6 +138,8 @@ state! {
         allowed_address_pairs: Box<[IpNet]>,
         /// Its security groups, sorted, each once.
         security_groups: Box<[Id]>,
+        /// Its tags.
+        tags: Tags,
         /// The router whose interface it is, told by `router.interface.create`.
         interface_of: Option<Box<Interface>>,
     }
@@ -152,6 +154,7 @@ merged! { PortState from event::Port, also { interface_of: None },
     7 fixed_ips = Box::default() => |fixed_ips| fixed_ips.clone().into();
     8 allowed_address_pairs = Box::default() => |pairs| pairs.clone().into();
     9 security_groups = Box::default() => |groups| sorted(groups);
+    10 tags = Tags::default() => |tags| tags.clone();
 }
 
 fn sorted(ids: &[Id]) -> Box<[Id]> {
@@ -167,6 +170,9 @@ pub fn is_trusted_owner(owner: &str) -> bool {
 }
 
 impl PortState {
+    /// The field that holds the tags.
+    pub(super) const TAGS: Fields = 1 << 10;
+
     /// Whether Neutron never filters it: owned by the network service, or a router's interface.
     pub fn trusted(&self) -> bool {
         self.interface_of.is_some() || self.device_owner.as_deref().is_some_and(is_trusted_owner)
@@ -193,14 +199,20 @@ state! {
         name: Box<str>,
         /// Whether replies pass by themselves; nothing where nobody said, and then they do.
         stateful: Option<bool>,
+        /// Its tags.
+        tags: Tags,
     }
 }
 merged! { GroupState from event::SecurityGroup, also { },
     1 name = Box::from("") => |name| name.clone();
     2 stateful = None => |stateful| Some(*stateful);
+    3 tags = Tags::default() => |tags| tags.clone();
 }
 
 impl GroupState {
+    /// The field that holds the tags.
+    pub(super) const TAGS: Fields = 1 << 3;
+
     /// Whether anybody ever described it; a group that is only named by ports and rules is not.
     pub fn described(&self) -> bool {
         self.stamps.said() != 0
@@ -310,6 +322,8 @@ state! {
         router_id: Option<Id>,
         /// The forwardings that its body lists, by id.
         forwardings: Box<[Id]>,
+        /// Its tags.
+        tags: Tags,
     }
 }
 merged! { FloatingIpState from event::FloatingIp as told, also { },
@@ -319,6 +333,7 @@ merged! { FloatingIpState from event::FloatingIp as told, also { },
     4 port_id = None => |port| port.clone();
     5 router_id = None => |router| router.clone();
     6 forwardings = Box::default() => |list| listed(told, list);
+    7 tags = Tags::default() => |tags| tags.clone();
 }
 /// The forwardings that a floating IP's body lists.
 fn listed(told: &event::FloatingIp, list: &[event::Forwarding]) -> Box<[Id]> {
@@ -329,6 +344,8 @@ fn listed(told: &event::FloatingIp, list: &[event::Forwarding]) -> Box<[Id]> {
 impl FloatingIpState {
     /// The field that holds the list of forwardings.
     pub const FORWARDINGS: Fields = 1 << 6;
+    /// The field that holds the tags.
+    pub(super) const TAGS: Fields = 1 << 7;
 }
 
 state! {

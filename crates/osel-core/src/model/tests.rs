@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::event::{
-    Change, Event, FloatingIp, Forwarding, Network, Object, Outcome, Rule, Subnet, Verb, Version,
+    Change, Event, FloatingIp, Forwarding, Network, Object, Outcome, Port, Rule, SecurityGroup, Subnet, Verb,
+    Version,
 };
 use crate::ids::Id;
 use crate::time::Timestamp;
@@ -110,5 +111,75 @@ fn a_forwarding_outlived_its_floating_ip_when_it_was_listed_too_late() {
             hear(&mut cloud, 3, &made(Object::Forwarding(forwarding.clone())));
             assert_eq!(cloud.ids(Kind::Forwarding), []);
         }
+    }
+}
+
+/// Every order of numbers below `n`.
+fn orders(n: usize) -> Vec<Vec<usize>> {
+    let Some(last) = n.checked_sub(1) else { return vec![Vec::new()] };
+    let insert = |shorter: Vec<usize>| {
+        (0..n).map(move |place| {
+            let mut longer = shorter.clone();
+            longer.insert(place, last);
+            longer
+        })
+    };
+    orders(last).into_iter().flat_map(insert).collect()
+}
+
+/// No mistake that was made: tags are merged as every field is.
+#[test]
+fn tags_are_those_of_the_latest_body_that_has_them_in_any_order() {
+    let tags = |list: &[&str]| Some(Tags::new(list));
+    let bodies = [tags(&["a", "b"]), None, tags(&[]), tags(&["public"]), None];
+    let body = |revision: usize, of: fn(Version, Option<Tags>) -> Object| {
+        made(of(version("x", revision as u64 + 1), bodies[revision].clone()))
+    };
+    let kinds: [fn(Version, Option<Tags>) -> Object; 3] = [
+        |version, tags| Object::Port(Port { version, tags, ..Port::default() }),
+        |version, tags| Object::SecurityGroup(SecurityGroup { version, tags, ..SecurityGroup::default() }),
+        |version, tags| Object::FloatingIp(FloatingIp { version, tags, ..FloatingIp::default() }),
+    ];
+    for of in kinds {
+        let mut wanted: Option<Vec<StateLine>> = None;
+        for order in orders(bodies.len()) {
+            let mut cloud = CloudModel::new(None, ModelOptions::default());
+            for &which in &order {
+                hear(&mut cloud, which as i64, &body(which, of));
+            }
+            let lines: Vec<StateLine> = cloud.lines().collect();
+            let found = lines.iter().find_map(|line| match line {
+                StateLine::Port(port) => Some(port.tags.clone()),
+                StateLine::SecurityGroup(group) => Some(group.tags.clone()),
+                StateLine::FloatingIp(floating) => Some(floating.tags.clone()),
+                _ => None,
+            });
+            assert_eq!(found, tags(&["public"]), "{order:?}");
+            assert_eq!(wanted.get_or_insert_with(|| lines.clone()), &lines, "{order:?}");
+            let mut again = CloudModel::new(None, ModelOptions::default());
+            lines.iter().cloned().for_each(|line| again.restore(line));
+            assert_eq!(again.lines().collect::<Vec<_>>(), lines);
+        }
+    }
+}
+
+#[test]
+fn ports_with_the_same_tags_have_one_list() {
+    let mut cloud = CloudModel::new(None, ModelOptions::default());
+    let port = |id: &str, revision| {
+        let tags = Some(Tags::new(["cluster=a", "worker"]));
+        made(Object::Port(Port { version: version(id, revision), tags, ..Port::default() }))
+    };
+    hear(&mut cloud, 1, &port("p", 1));
+    hear(&mut cloud, 2, &port("q", 1));
+    hear(&mut cloud, 3, &port("p", 2));
+    let mut again = CloudModel::new(None, ModelOptions::default());
+    cloud.lines().for_each(|line| {
+        let text = serde_json::to_string(&line).unwrap();
+        again.restore(serde_json::from_str(&text).unwrap());
+    });
+    for cloud in [cloud, again] {
+        let first = |id: &str| cloud.ports.get(&Id::new(id)).unwrap().tags.iter().next().unwrap();
+        assert!(std::ptr::eq(first("p"), first("q")));
     }
 }

@@ -11,6 +11,9 @@ use super::difference::Difference;
 use super::persist::StateLine;
 use crate::event::PortRange;
 
+/// What the API calls the tags of an object.
+pub const TAGS: &str = "tags";
+
 /// An object's fields by the API's names.
 pub type Words = BTreeMap<String, Value>;
 
@@ -131,7 +134,10 @@ impl Difference {
             return true;
         }
         let (was, _) = self.fields();
-        !was.is_empty()
+        // Versions of osel before tags were kept knew none of any object: that is told of no cloud's every object.
+        let is_learnt =
+            |name: &str| name == TAGS && self.before.as_ref().is_some_and(|line| !line.says_tags());
+        was.keys().any(|name| !is_learnt(name))
     }
 
     /// The revisions, as they were known and as they are; 0 where there is none.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net};
 use osel_core::event::{
     AddressGroup, FirewallGroup, FirewallPolicy, FirewallRule, FixedIp, FloatingIp, Gateway, Network, Object,
-    Port, PortRange, Route, Router, Rule, SecurityGroup, Subnet, Version,
+    Port, PortRange, Route, Router, Rule, SecurityGroup, Subnet, Tags, Version,
 };
 use osel_core::ids::Id;
 use osel_sim::random::Random;
@@ -24,6 +24,8 @@ const ADDRESS_GROUPS: usize = 100;
 const FIREWALL_RULES: usize = 20;
 /// One in so many ports has a floating IP.
 const PORTS_OF_A_FLOATING_IP: usize = 20;
+/// One port of so many belongs to a cluster of its project, and its tags say so; the others have none.
+const PORTS_TO_A_TAGGED_ONE: usize = 4;
 
 /// What an id is of, so that no two objects have the same.
 #[derive(Clone, Copy)]
@@ -176,6 +178,7 @@ impl Cloud {
                 version: self.version(Of::Group, group, self.project_of_group(group)),
                 name: Some(name.into()),
                 stateful: Some(true),
+                tags: Some(Tags::default()),
                 rules: None,
             })
         })
@@ -309,6 +312,7 @@ impl Cloud {
             fixed_ips: Some(fixed_ips),
             allowed_address_pairs: Some(pairs.into_iter().collect()),
             security_groups: Some(groups.into_iter().map(|group| self.group_id(group)).collect()),
+            tags: Some(cluster_tags(number, project)),
         }
     }
 
@@ -333,6 +337,7 @@ impl Cloud {
                 port_id: Some(Some(self.port_id(port))),
                 router_id: Some(Some(self.id(Of::Router, number % self.projects))),
                 forwardings: Some(Vec::new()),
+                tags: Some(Tags::default()),
             })
         })
     }
@@ -406,6 +411,13 @@ impl Cloud {
             remote_group_id: Some(None),
             remote_address_group_id: Some(None),
         }
+    }
+}
+
+fn cluster_tags(port: usize, project: usize) -> Tags {
+    match port.is_multiple_of(PORTS_TO_A_TAGGED_ONE) {
+        true => Tags::new([format!("cluster=c{project}"), "worker".to_owned()]),
+        false => Tags::default(),
     }
 }
 

@@ -13,6 +13,8 @@ use super::run::World;
 #[derive(Debug)]
 pub(super) struct Killed;
 
+/// The most scans at one time.
+const RUNNING_MAX: usize = 2;
 /// A chance that is as good as any.
 const CHANCE: u64 = 1 << 63;
 /// Steps that no run needs: beyond it something goes round in circles.
@@ -40,7 +42,7 @@ pub(super) fn live(world: &mut World, is_first: bool) -> Result<(), Killed> {
     let mut engine = Engine::new(EngineOptions::default());
     let open = world.store.values().filter(|life| !life.state.is_over());
     engine.set_running_scans(open.cloned());
-    let mut process = Process { engine, conduct: Conduct::new(true, 1), orders: VecDeque::new() };
+    let mut process = Process { engine, conduct: Conduct::new(true, RUNNING_MAX), orders: VecDeque::new() };
     for life in world.store.clone().into_values() {
         let given = ConductInput::Given { life: Box::new(life), is_resumed: !is_first };
         process.step(world.now, given);
@@ -110,7 +112,10 @@ fn carry_out(world: &mut World, process: &mut Process, order: ConductOrder) -> R
 }
 
 fn commit(world: &mut World, life: ScanLife) {
-    world.ends += u32::from(life.state.is_over());
+    if life.state.is_over() {
+        world.ends += 1;
+        world.ended.insert(life.command.id.clone(), (life.state, world.now));
+    }
     let wanted = world.store.insert(life.command.id.clone(), life);
     assert!(wanted.is_some(), "the engine tells of a command that was never planned");
 }

@@ -2,6 +2,7 @@
 
 use osel_core::conduct::{Answer, Call, Taken};
 use osel_core::scan::{HostResult, RemoteState, ScanCommand, Trouble};
+use osel_core::time::Timestamp;
 
 /// How many questions a scan waits, and then runs, before it is over.
 const QUESTIONS_WAITING: u32 = 1;
@@ -11,6 +12,7 @@ const QUESTIONS_RUNNING: u32 = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Made {
     pub(super) title: String,
+    at: Timestamp,
     questions: u32,
     is_called_off: bool,
     pub(super) is_removed: bool,
@@ -20,6 +22,10 @@ pub(super) struct Made {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Remote {
     pub(super) made: Vec<Made>,
+    /// What time it is.
+    pub(super) now: Timestamp,
+    /// For so long it does not list what it has taken.
+    pub(super) unlisted_seconds: i64,
 }
 
 impl Remote {
@@ -31,9 +37,11 @@ impl Remote {
         reference: &str,
     ) -> Result<Answer, Trouble> {
         let title = command.id.to_string();
+        let is_listed = |made: &Made| made.at.plus_seconds(self.unlisted_seconds) <= self.now;
         let place = match call {
             Call::Find | Call::Launch => {
-                self.made.iter().position(|made| made.title == title && !made.is_removed)
+                let is_it = |made: &Made| made.title == title && !made.is_removed && is_listed(made);
+                self.made.iter().position(is_it)
             }
             _ => reference.parse().ok().filter(|&place| place < self.made.len()),
         };
@@ -42,8 +50,12 @@ impl Remote {
             (Call::Find, place) => Ok(Answer::Found(place.map(taken))),
             // It does not look at titles: who launches twice has two.
             (Call::Launch, _) => {
-                self.made.push(Made { title, questions: 0, is_called_off: false, is_removed: false });
+                let (questions, is_called_off, is_removed) = (0, false, false);
+                self.made.push(Made { title, at: self.now, questions, is_called_off, is_removed });
                 Ok(Answer::Launched(taken(self.made.len() - 1)))
+            }
+            (Call::Status | Call::Fetch, Some(place)) if !is_listed(&self.made[place]) => {
+                Err(Trouble::Gone("no such scan".to_owned()))
             }
             (_, None) => Err(Trouble::Gone("no such scan".to_owned())),
             (call, Some(place)) => {

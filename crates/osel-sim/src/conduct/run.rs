@@ -33,6 +33,14 @@ pub struct Plan {
     pub fault: Option<(u64, Fault)>,
     /// The boundary after which somebody calls the scan off.
     pub cancel: Option<u64>,
+    /// The call that the scanner denies the first command, whatever happens.
+    pub denied: Option<Call>,
+    /// How many commands wait behind it.
+    pub others: u64,
+    /// For how many seconds the scanner does not list what it has taken.
+    pub unlisted_seconds: i64,
+    /// For how many seconds commands live, if not for a day.
+    pub life_seconds: Option<i64>,
 }
 
 /// What came of a run.
@@ -52,6 +60,8 @@ pub struct Report {
     pub ends: u32,
     /// How it ended.
     pub state: ScanState,
+    /// How and when each command ended, by its id.
+    pub ended: BTreeMap<CommandId, (ScanState, Timestamp)>,
 }
 
 /// Everything that outlives a process.
@@ -59,6 +69,7 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) store: BTreeMap<CommandId, ScanLife>,
     pub(super) ends: u32,
+    pub(super) ended: BTreeMap<CommandId, (ScanState, Timestamp)>,
     remote: Remote,
     plan: Plan,
     boundaries: u64,
@@ -90,6 +101,10 @@ impl World {
         let calls = self.calls;
         let fault = self.plan.fault.take_if(|(at, _)| *at == calls).map(|(_, fault)| fault);
         self.failed = self.failed.or(fault.as_ref().map(|_| call));
+        if self.plan.denied == Some(call) && command.id == id(0) {
+            return Some(Err(Trouble::Denied("not with this account".to_owned())));
+        }
+        self.remote.now = self.now;
         match fault {
             None => Some(self.remote.answer(call, command, reference)),
             Some(Fault::Says(trouble)) => Some(Err(trouble)),
@@ -108,13 +123,16 @@ impl World {
 
 /// Plays a plan until a process comes to rest.
 pub fn run(plan: Plan) -> Report {
-    let life = ScanLife::planned(command());
-    let id = life.command.id.clone();
+    // A day is beyond every wait of one failure.
+    let expires_at = Timestamp::EPOCH.plus_seconds(plan.life_seconds.unwrap_or(86_400));
+    let lives = (0..=plan.others).map(|number| ScanLife::planned(command(number, expires_at)));
+    let remote = Remote { unlisted_seconds: plan.unlisted_seconds, ..Remote::default() };
     let mut world = World {
         now: Timestamp::EPOCH.plus_seconds(1),
-        store: BTreeMap::from([(id.clone(), life)]),
+        store: lives.map(|life| (life.command.id.clone(), life)).collect(),
         ends: 0,
-        remote: Remote::default(),
+        ended: BTreeMap::new(),
+        remote,
         plan,
         boundaries: 0,
         calls: 0,
@@ -132,11 +150,17 @@ pub fn run(plan: Plan) -> Report {
         has_left: world.remote.has_left(),
         failed: world.failed,
         ends: world.ends,
-        state: world.store[&id].state,
+        state: world.store[&id(0)].state,
+        ended: world.ended,
     }
 }
 
-fn command() -> ScanCommand {
+/// The id of a command; the first one's number is 0.
+fn id(number: u64) -> CommandId {
+    CommandId::new(&format!("scan-{}", number + 2))
+}
+
+fn command(number: u64, expires_at: Timestamp) -> ScanCommand {
     let target = |address: &str| ScanTarget {
         address: address.parse().expect("an address"),
         network_id: None,
@@ -146,15 +170,14 @@ fn command() -> ScanCommand {
         causes: vec![1],
     };
     ScanCommand {
-        id: "scan-2".into(),
-        seq: 2,
+        id: id(number),
+        seq: number + 2,
         scanner: "far".into(),
         kind: "simulated".into(),
         region: None,
         targets: vec![target("192.0.2.1"), target("192.0.2.2")],
         reason: ScanReason::Change,
         planned_at: Timestamp::EPOCH,
-        // Beyond every wait of one failure.
-        expires_at: Timestamp::EPOCH.plus_seconds(86_400),
+        expires_at,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use osel_core::conduct::Call;
 use osel_core::scan::{ScanState, Trouble};
+use osel_core::time::Timestamp;
 
 use super::{Fault, Plan, Report, run};
 
@@ -73,8 +74,11 @@ fn any_trouble_at_any_call_with_a_kill_at_any_boundary_leaves_one_scan_judged_on
     for fault in faults() {
         for call in 1..=calls {
             for kill in 0..=boundaries + 10 {
-                let plan =
-                    Plan { kills: BTreeSet::from([kill]), fault: Some((call, fault.clone())), cancel: None };
+                let plan = Plan {
+                    kills: BTreeSet::from([kill]),
+                    fault: Some((call, fault.clone())),
+                    ..Plan::default()
+                };
                 let report = play(&plan);
                 if !is_fatal(&fault) {
                     assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{plan:?}");
@@ -90,13 +94,67 @@ fn what_is_called_off_at_any_boundary_ends_whatever_happens() {
     for cancel in 0..=boundaries {
         for kill in 0..=boundaries + 10 {
             let kills = BTreeSet::from([kill]);
-            let report = play(&Plan { kills: kills.clone(), cancel: Some(cancel), fault: None });
+            let report = play(&Plan { kills: kills.clone(), cancel: Some(cancel), ..Plan::default() });
             assert!(matches!(report.state, ScanState::Cancelled | ScanState::Judged), "{report:?}");
         }
         for fault in faults() {
             for call in 1..=calls {
                 let fault = Some((call, fault.clone()));
-                play(&Plan { kills: BTreeSet::new(), cancel: Some(cancel), fault });
+                play(&Plan { cancel: Some(cancel), fault, ..Plan::default() });
+            }
+        }
+    }
+}
+
+/// Longer than one rest after a denied call, and all that a few scans take.
+const SOON_SECONDS: i64 = 3_600;
+
+#[test]
+fn a_call_that_is_denied_for_ever_keeps_no_other_command_from_its_turn() {
+    for denied in [Call::Find, Call::Launch, Call::Status, Call::Fetch, Call::Forget] {
+        // Whoever comes after a kill looks for what may have been launched.
+        let kills = if denied == Call::Find { BTreeSet::from([1]) } else { BTreeSet::new() };
+        let report = run(Plan { kills, denied: Some(denied), others: 4, ..Plan::default() });
+        let mut ended = report.ended.values();
+        let (state, at) = ended.next().unwrap();
+        let is_harmless = denied == Call::Forget;
+        assert_eq!(*state, if is_harmless { ScanState::Judged } else { ScanState::Failed }, "{denied:?}");
+        assert!(*at < Timestamp::EPOCH.plus_seconds(86_400), "{denied:?} at {at}: it waited for its end");
+        let (others, soon) = (ended.collect::<Vec<_>>(), Timestamp::EPOCH.plus_seconds(SOON_SECONDS));
+        let is_judged = |(state, at): &&(ScanState, Timestamp)| *state == ScanState::Judged && *at < soon;
+        assert!(others.len() == 4 && others.iter().all(is_judged), "{denied:?}\n{report:?}");
+    }
+}
+
+#[test]
+fn a_scan_that_is_listed_some_seconds_after_its_launch_is_made_once_and_not_forgotten() {
+    let Report { boundaries, .. } = play(&Plan::default());
+    let words = || "no answer".to_owned();
+    let faults = [
+        Fault::Did(Trouble::Uncertain(words())),
+        Fault::Did(Trouble::Unavailable(words())),
+        Fault::Did(Trouble::Garbled(words())),
+        Fault::DidAndLost,
+    ];
+    let faults: Vec<_> = faults.into_iter().map(|fault| Some((1, fault))).chain([None]).collect();
+    // Just less than the rest before anybody looks.
+    for unlisted_seconds in 0..10 {
+        for fault in &faults {
+            for kill in 0..=boundaries + 10 {
+                let plan = Plan {
+                    kills: BTreeSet::from([kill]),
+                    fault: fault.clone(),
+                    unlisted_seconds,
+                    ..Plan::default()
+                };
+                let report = play(&plan);
+                assert_eq!((report.launches, report.state), (1, ScanState::Judged), "{plan:?}");
+            }
+            // Whatever ends it, it is looked for when it can be found, so that nothing is left there.
+            for at in 0..=boundaries {
+                let (fault, unlisted) = (fault.clone(), Plan { unlisted_seconds, ..Plan::default() });
+                play(&Plan { cancel: Some(at), fault: fault.clone(), ..unlisted.clone() });
+                play(&Plan { life_seconds: Some(2 + at as i64), fault, ..unlisted });
             }
         }
     }

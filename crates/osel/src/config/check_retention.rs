@@ -7,6 +7,8 @@ use super::section::{Section, number};
 const INPUTS_DAYS: u32 = 30;
 /// Days that messages in quarantine are kept at least: an osel that reads them has to be made and installed first.
 const QUARANTINE_DAYS: u32 = 90;
+/// Days that findings can be listed after they were resolved: whoever shows what was mended shows a year of it.
+const FINDINGS_DAYS: u32 = 365;
 /// The most days that can be asked for: a century.
 const DAYS_MAX: i64 = 36_500;
 /// The least bytes that a bound makes sense for: a store with nothing in it and its log have nearly as many.
@@ -27,6 +29,7 @@ pub(super) fn retention(mut section: Section<'_>) -> RetentionConfig {
         records_bytes_max: behind_inputs(&mut section, "records_bytes_max", go, bytes),
         personal_days: days(&mut section, "personal_days").unwrap_or(None),
         quarantine_days: at_least(&mut section, "quarantine_days", inputs_days).unwrap_or(default_quarantine),
+        findings_days: days(&mut section, "findings_days").unwrap_or(Some(FINDINGS_DAYS)),
         budget_bytes: bytes(&mut section, "budget_bytes"),
     };
     section.finish();

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use ipnet::IpNet;
+use osel_core::event::{TAG_CHARS_MAX, is_tag};
 use osel_core::finding::{EXPECTED_MAX, ExpectedExposure, REASON_CHARS_MAX};
 use osel_core::ids::{ID_BYTES_MAX, Id};
 use osel_core::scan::Transport;
@@ -53,14 +54,15 @@ fn entry(mut section: Section<'_>) -> Option<ExpectedExposure> {
     let ports = section.read("ports", ports);
     let transport =
         section.read("protocol", |node| one_of(node, &[("tcp", Transport::Tcp), ("udp", Transport::Udp)]));
+    let tag = section.read("tag", tag);
     let until = section.read("until", time);
     let reason = section.read("reason", reason);
     if reason.is_none() && !section.was_given("reason") {
         section.missing("reason", "say why it may be open, for whoever reads it in a year");
     }
-    let places = ["prefix", "address", "project", "ports"];
+    let places = ["prefix", "address", "project", "ports", "tag"];
     if !places.iter().any(|key| section.was_given(key)) {
-        let what = "is missing: name a `prefix`, an `address`, a `project` or `ports`, or nothing at all would be a finding";
+        let what = "is missing: name a `prefix`, an `address`, a `project`, `ports` or a `tag`, or nothing at all would be a finding";
         section.problem(&section.origin().clone(), "prefix", what);
     }
     // A key that was given and could not be read would leave an entry that covers more than was meant.
@@ -70,6 +72,7 @@ fn entry(mut section: Section<'_>) -> Option<ExpectedExposure> {
         ("project", project_id.is_some()),
         ("ports", ports.is_some()),
         ("protocol", transport.is_some()),
+        ("tag", tag.is_some()),
         ("until", until.is_some()),
     ];
     let is_whole = read.iter().all(|(key, is_read)| *is_read || !section.was_given(key));
@@ -79,6 +82,7 @@ fn entry(mut section: Section<'_>) -> Option<ExpectedExposure> {
         project_id,
         ports: ports.unwrap_or_default(),
         transport,
+        tag,
         reason: reason?,
         until,
     };
@@ -90,6 +94,16 @@ fn project(node: &Node) -> Result<Id, String> {
     match text.len() <= ID_BYTES_MAX {
         true => Ok(Id::new(text)),
         false => Err(format!("is longer than an id, which has at most {ID_BYTES_MAX} bytes")),
+    }
+}
+
+/// A tag as Neutron has it, letter by letter: it may begin and end with anything.
+fn tag(node: &Node) -> Result<Box<str>, String> {
+    let text = text(node)?;
+    match is_tag(text) {
+        true => Ok(text.into()),
+        false if text.is_empty() => Err("is empty".to_owned()),
+        false => Err(format!("is longer than a tag, which has at most {TAG_CHARS_MAX} characters")),
     }
 }
 

@@ -331,6 +331,11 @@ const KEYS: &[Key] = &[
         "Days that messages which could not be read are kept to be replayed. At least as many as `inputs_days`.",
     ),
     key(
+        "retention.findings_days",
+        Default("365"),
+        "Days that findings can be listed after they were resolved. Their records stay as long as others.",
+    ),
+    key(
         "retention.budget_bytes",
         Words("no bound", "214748364800"),
         "Bytes that the store may take, at least 67108864. From 80 % on osel warns; from 95 % on the oldest of what has a limit above goes earlier. \
@@ -460,6 +465,12 @@ const KEYS: &[Key] = &[
         "At these ports and ranges of ports, as `osel scan` takes them.",
     ),
     key("expected.protocol", Words("both", "\"tcp\""), "Of this protocol: `tcp` or `udp`."),
+    key(
+        "expected.tag",
+        Words("any or no tag", "\"public\""),
+        "Admitted by what carries this tag, exactly so: the port, the security group whose rule admits it, or the floating IP. Whoever may \
+         tag these may say what is expected: name a `project` too where not everybody should.",
+    ),
     key(
         "expected.until",
         Words("for ever", "\"2027-01-31\""),

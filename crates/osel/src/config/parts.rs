@@ -79,6 +79,8 @@ pub struct RetentionConfig {
     pub personal_days: Option<u32>,
     /// Days that messages in quarantine are kept.
     pub quarantine_days: Option<u32>,
+    /// Days that findings stay in their list after they were resolved.
+    pub findings_days: Option<u32>,
     /// Bytes that the store may take.
     pub budget_bytes: Option<u64>,
 }

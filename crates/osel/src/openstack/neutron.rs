@@ -82,7 +82,7 @@ const COLLECTIONS: &[Collection] = &[
         ..neutron(
             "security_groups",
             "security-groups",
-            &["stateful", "shared"],
+            &["stateful", "shared", "tags"],
             "the groups by which ports are guarded: all is counted closed",
         )
     },
@@ -128,6 +128,7 @@ const COLLECTIONS: &[Collection] = &[
             "fixed_ips",
             "allowed_address_pairs",
             "security_groups",
+            "tags",
         ],
         "whose addresses are exposed: nothing can be told of ports that no event spoke of",
     ),
@@ -141,6 +142,7 @@ const COLLECTIONS: &[Collection] = &[
             "port_id",
             "router_id",
             "port_forwardings",
+            "tags",
         ],
         "which ports have an address of the internet",
     ),

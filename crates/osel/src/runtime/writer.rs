@@ -38,6 +38,7 @@ pub struct Batch {
     pub(super) quarantine: Vec<QuarantineItem>,
     pub(super) commands: Vec<CommandRow>,
     pub(super) findings: Vec<FindingRow>,
+    pub(super) resolved_before: Option<Timestamp>,
     pub(super) versions: Vec<VersionSet>,
     pub(super) cursors: Vec<CursorRow>,
     pub(super) expiry: Option<Expiry>,
@@ -64,6 +65,7 @@ impl Batch {
             && self.quarantine.is_empty()
             && self.commands.is_empty()
             && self.findings.is_empty()
+            && self.resolved_before.is_none()
             && self.versions.is_empty()
             && self.cursors.is_empty()
             && self.expiry.is_none()
@@ -79,6 +81,7 @@ impl Batch {
             quarantine: &self.quarantine,
             commands: &self.commands,
             findings: &self.findings,
+            resolved_before: self.resolved_before,
             versions: &self.versions,
             cursors: &self.cursors,
             expiry: self.expiry.as_ref(),

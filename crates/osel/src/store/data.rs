@@ -183,6 +183,11 @@ pub type CommandRow = LifeRow;
 /// One finding; `seq` is the record that opened it.
 pub type FindingRow = LifeRow;
 
+/// The state of findings that go by their age.
+pub const RESOLVED: &str = "resolved";
+/// The most of them that go with one commit: some tens of milliseconds, in which no other commit is written.
+pub const RESOLVED_AT_ONCE: u32 = 10_000;
+
 /// How far a source is known to be whole, in the encoding of its maker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CursorRow {
@@ -242,6 +247,8 @@ pub struct Commit<'a> {
     pub commands: &'a [CommandRow],
     /// Findings that are new or changed.
     pub findings: &'a [FindingRow],
+    /// Findings that were resolved before this go, [`RESOLVED_AT_ONCE`] of them at most: before those that are new or changed come.
+    pub resolved_before: Option<Timestamp>,
     /// Object versions the new records made.
     pub versions: &'a [VersionSet],
     /// Cursors that changed.
@@ -262,6 +269,7 @@ impl<'a> Commit<'a> {
             quarantine: &[],
             commands: &[],
             findings: &[],
+            resolved_before: None,
             versions: &[],
             cursors: &[],
             expiry: None,

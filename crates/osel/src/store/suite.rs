@@ -381,6 +381,21 @@ fn quarantine_commands_and_findings_change_in_place(journal: &mut dyn Journal) {
     assert_eq!(collect(|each| reader.findings(Some("resolved"), each)), std::slice::from_ref(&resolved));
     assert_eq!(reader.finding(&resolved.id).unwrap(), Some(resolved));
     assert_eq!(reader.finding("c300").unwrap(), None);
+
+    // Of those that are resolved the old ones go; one that is opened again in the same commit stays.
+    let gone = FindingRow { state: "resolved".to_owned(), updated_at: seconds(5), ..findings[1].clone() };
+    let young = FindingRow { state: "resolved".to_owned(), updated_at: seconds(6), ..findings[2].clone() };
+    let both = [gone.clone(), young.clone()];
+    journal.commit(&Commit { findings: &both, ..Commit::empty(epoch, head) }).unwrap();
+    let again = FindingRow { state: "open".to_owned(), ..findings[0].clone() };
+    let commit = Commit {
+        findings: std::slice::from_ref(&again),
+        resolved_before: Some(seconds(6)),
+        ..Commit::empty(epoch, head)
+    };
+    journal.commit(&commit).unwrap();
+    assert_eq!(reader.finding(&gone.id).unwrap(), None);
+    assert_eq!(collect(|each| reader.findings(None, each)), [again, young]);
 }
 
 fn a_time_finds_its_record(journal: &mut dyn Journal) {

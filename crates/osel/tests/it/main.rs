@@ -67,6 +67,8 @@ mod renewed;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod retention_findings;
+#[cfg(test)]
 mod retention_race;
 #[cfg(test)]
 mod scan;

@@ -372,6 +372,7 @@ fn any_schedule_of_letting_go_leaves_what_is_known() {
                 records: Limit { days: some(15).map(|days| days as u32), bytes: some(300_000) },
                 personal_days: some(9).map(|days| days as u32),
                 quarantine_days: some(9).map(|days| days as u32),
+                findings_days: some(9).map(|days| days as u32),
                 budget_bytes: some(2_000_000),
             };
             listener.decide(&policy);

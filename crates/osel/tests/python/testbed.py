@@ -1,12 +1,14 @@
 """Two network namespaces with a slow, lossy way between them, for a scanner in the one and hosts in the other.
 
-    testbed.py '{"hosts": {"10.77.1.1": [22, 80]}, "loss_percent": 5, "delay_ms": [1, 50], "proxies": [], "silent": {}, "late": {}, "seed": 1}'
+    testbed.py '{"hosts": {"10.77.1.1": [22, 80]}, "loss_percent": 5, "delay_ms": [1, 50], "proxies": [], "silent": {}, "late": {}, "pauses": [], "seed": 1}'
 
 Needs root, `ip` and `nft`. The way is a pair of TUN devices whose packets are handed on by this process, each after a delay drawn
 between the bounds (in milliseconds, for one direction); loss is by nftables' `numgen`, on the hosts' side and in both directions. A
 host answers with a reset at ports that it does not listen on. `proxies` are addresses at which every port answers, as behind a SYN
 proxy; `silent` are addresses that let nothing but the ports of their list through, and drop the rest; `late` are addresses that take
-the fourth request for a connection alone, of every four.
+the fourth request for a connection alone, of every four. `pauses` is a list of `[what, at, seconds]`, counted from the first packet:
+what is `hold` (nothing is handed on, and all of it afterwards), `drop` (nothing is handed on at all) or `stop` (all processes in the
+scanner's namespace are stopped).
 
 Prints the name of the scanner's namespace once all is there, and ends, with everything that it made, when its standard input does.
 """
@@ -35,6 +37,8 @@ CATCH_ALL = 9999
 PACKET_BYTES = 2048
 # Packets on their way at most: more come from nobody who keeps to a rate.
 PACKETS_MAX = 100_000
+# What a device keeps for this process while that has no processor, or holds: the usual 500 are the packets of one second.
+QUEUE_PACKETS = 20_000
 
 
 def run(*words, stdin=None):
@@ -46,7 +50,7 @@ def tun(name, namespace):
     descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH", name.encode(), IFF_TUN | IFF_NO_PI))
     run("ip", "link", "set", name, "netns", namespace)
-    run("ip", "-n", namespace, "link", "set", name, "up")
+    run("ip", "-n", namespace, "link", "set", name, "txqueuelen", str(QUEUE_PACKETS), "up")
     run("ip", "-n", namespace, "link", "set", "lo", "up")
     return descriptor
 
@@ -65,7 +69,7 @@ def listen(namespace, plan):
     waiting = selectors.DefaultSelector()
     places = [(host, port) for hosts in (plan["hosts"], plan["silent"], plan["late"]) for host in hosts for port in hosts[host]]
     for place in places + [("0.0.0.0", CATCH_ALL)] * bool(plan["proxies"]):
-        listener = socket.create_server(place, backlog=128)
+        listener = socket.create_server(place, backlog=1024)
         listener.setblocking(False)
         waiting.register(listener, selectors.EVENT_READ)
     os.write(1, b"")
@@ -94,14 +98,62 @@ def rules(plan):
                     lines.append(f"ip daddr {host} tcp dport {{ {open_ports} }} accept")
                 lines.append(f"ip daddr {host} drop")
         lines.append("}")
-    lines.append("chain turn { type nat hook prerouting priority -100;")
-    for host in plan["proxies"]:
-        lines.append(f"ip daddr {host} tcp dport 1-65535 redirect to :{CATCH_ALL}")
-    lines += ["}", "}"]
+    # Without proxies nothing is tracked: a table of connections can be full, and then drops.
+    if plan["proxies"]:
+        lines.append("chain turn { type nat hook prerouting priority -100;")
+        for host in plan["proxies"]:
+            lines.append(f"ip daddr {host} tcp dport 1-65535 redirect to :{CATCH_ALL}")
+        lines.append("}")
+    lines.append("}")
     return "\n".join(lines)
 
 
-def relay(descriptors, plan):
+def signal_all(namespace, number):
+    """Signals all processes of a namespace; one may have ended meanwhile."""
+    listed = subprocess.run(["ip", "netns", "pids", namespace], text=True, check=True, stdout=subprocess.PIPE).stdout
+    for process in listed.split():
+        try:
+            os.kill(int(process), number)
+        except ProcessLookupError:
+            pass
+
+
+class Pauses:
+    """What stands still, and until when."""
+
+    def __init__(self, plan, scanner):
+        self.coming = sorted(plan["pauses"], key=lambda pause: pause[1])
+        self.scanner = scanner
+        self.start = self.until = self.what = None
+
+    def now(self):
+        """What stands still now: `hold`, `drop`, `stop` or nothing."""
+        now = time.monotonic()
+        if self.what and now >= self.until:
+            if self.what == "stop":
+                signal_all(self.scanner, signal.SIGCONT)
+            self.what = None
+        if self.what is None and self.start is not None and self.coming and now >= self.start + self.coming[0][1]:
+            self.what, _, seconds = self.coming.pop(0)
+            if self.what == "stop":
+                signal_all(self.scanner, signal.SIGSTOP)
+            self.until = time.monotonic() + seconds
+        return self.what
+
+    def wait(self):
+        """Seconds until that changes, if it will."""
+        if self.what:
+            return max(0.0, self.until - time.monotonic())
+        if self.start is not None and self.coming:
+            return max(0.0, self.start + self.coming[0][1] - time.monotonic())
+        return None
+
+    def packet(self):
+        if self.start is None:
+            self.start = time.monotonic()
+
+
+def relay(descriptors, plan, pauses):
     """Hands packets on until standard input ends."""
     chance = random.Random(plan["seed"])
     low, high = plan["delay_ms"]
@@ -111,15 +163,18 @@ def relay(descriptors, plan):
         waiting.register(descriptor, selectors.EVENT_READ)
     on_their_way, number = [], 0
     while True:
+        what = pauses.now()
         now = time.monotonic()
-        while on_their_way and on_their_way[0][0] <= now:
+        while what != "hold" and on_their_way and on_their_way[0][0] <= now:
             _, _, to, packet = heapq.heappop(on_their_way)
             try:
-                os.write(to, packet)
+                if what != "drop":
+                    os.write(to, packet)
             except OSError:
                 pass
-        wait = max(0.0, on_their_way[0][0] - now) if on_their_way else None
-        for key, _ in waiting.select(wait):
+        waits = [max(0.0, on_their_way[0][0] - now)] if on_their_way and what != "hold" else []
+        waits += [wait for wait in [pauses.wait()] if wait is not None]
+        for key, _ in waiting.select(min(waits, default=None)):
             if key.fd == 0:
                 if not os.read(0, PACKET_BYTES):
                     return
@@ -129,13 +184,14 @@ def relay(descriptors, plan):
                     packet = os.read(key.fd, PACKET_BYTES)
                 except BlockingIOError:
                     break
+                pauses.packet()
                 due = time.monotonic() + chance.uniform(low, high) / 1000
                 number += 1
                 heapq.heappush(on_their_way, (due, number, other[key.fd], packet))
 
 
 def main():
-    plan = {"hosts": {}, "proxies": [], "silent": {}, "late": {}, "loss_percent": 0, "delay_ms": [0, 0], "seed": 1}
+    plan = {"hosts": {}, "proxies": [], "silent": {}, "late": {}, "loss_percent": 0, "delay_ms": [0, 0], "pauses": [], "seed": 1}
     plan |= json.loads(sys.argv[1])
     here, there = (f"osel-{side}-{os.getpid()}" for side in ("scanner", "hosts"))
     listening = []
@@ -154,7 +210,7 @@ def main():
         if signal.sigtimedwait([signal.SIGUSR1], 20) is None:
             raise RuntimeError("nobody listens")
         print(here, flush=True)
-        relay(descriptors, plan)
+        relay(descriptors, plan, Pauses(plan, here))
     finally:
         for child in listening:
             os.kill(child, signal.SIGKILL)

@@ -123,6 +123,21 @@ fn a_command_past_its_time_ends_also_when_the_scanner_says_nothing() {
 }
 
 #[test]
+fn what_the_engine_has_ended_for_its_time_was_counted_as_called_off() {
+    check(
+        Conduct::new(false, 1),
+        "0 new a
+         > Fetch 1 a
+         0 new b
+         1000 cancel b
+         > tell 1 b Cancelled
+         3600000 cancel a
+         > drop 1
+         > tell 2 a Expired",
+    );
+}
+
+#[test]
 fn a_scan_here_is_fetched_alone_and_told_to_run_when_it_takes_long() {
     check(
         Conduct::new(false, 1),

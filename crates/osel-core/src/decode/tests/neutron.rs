@@ -2,7 +2,7 @@
 
 use super::super::{DefectKind, read_named, read_object};
 use super::{defect, event};
-use crate::event::{Change, Kind, Object, Outcome, PortRange, Verb};
+use crate::event::{Change, Kind, Object, Outcome, PortRange, TAGS_MAX, Verb};
 use crate::ids::Id;
 
 fn objects(event_type: &str, payload: &str) -> Vec<Object> {
@@ -48,6 +48,35 @@ fn what_a_body_leaves_out_is_not_null() {
     assert_eq!(port.device_id, Some(None));
     assert_eq!(port.version.project_id, Some(None));
     assert_eq!((port.security_groups, port.device_owner, port.admin_state_up), (None, None, None));
+}
+
+#[test]
+fn tags_are_read_as_far_as_they_are_texts() {
+    let tags_of = |resource: &str, tags: &str| {
+        let body = format!(r#"{{"{resource}":{{"id":"x","tags":{tags}}}}}"#);
+        let tags = match only(&format!("{resource}.update.end"), &body) {
+            Object::Port(port) => port.tags,
+            Object::SecurityGroup(group) => group.tags,
+            Object::FloatingIp(floating) => floating.tags,
+            other => panic!("{other:?}"),
+        };
+        tags.map(|tags| tags.iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let list = |tags: &[&str]| Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
+    for resource in ["port", "security_group", "floatingip"] {
+        assert_eq!(tags_of(resource, r#"["web","b\u00e4","web",""]"#), list(&["bä", "web"]));
+        assert_eq!(tags_of(resource, "[]"), list(&[]));
+        assert_eq!(tags_of(resource, r#"[1,null,["x"],{"a":"b"},"ok"]"#), list(&["ok"]));
+        for none in ["null", "5", r#""web""#, r#"{"web":"web"}"#] {
+            assert_eq!(tags_of(resource, none), None, "{none}");
+        }
+        let many: Vec<String> = (0..5000).map(|number| format!("\"{number:05}\"")).collect();
+        let kept = tags_of(resource, &format!("[{}]", many.join(","))).unwrap();
+        assert_eq!((kept.len(), kept.last().map(String::as_str)), (TAGS_MAX, Some("00063")));
+    }
+    let port = only("port.update.end", r#"{"port":{"id":"x","name":"web"}}"#);
+    let Object::Port(port) = port else { panic!("{port:?}") };
+    assert_eq!(port.tags, None);
 }
 
 #[test]

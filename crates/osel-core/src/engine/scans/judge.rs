@@ -49,8 +49,7 @@ pub(super) fn judged_record(
     let sums =
         verdicts.iter().map(|(verdict, ports)| format!("{}: {}", verdict.as_str(), ports_text(ports.iter())));
     let sums = sums.collect::<Vec<_>>().join("; ");
-    let scanner = cut(&outcome.scanner, TEXT_CHARS_MAX);
-    let scan = format!("scan of {} by {scanner}", target.address);
+    let scan = format!("scan of {} by {}", target.address, command.scanner);
     let ended = match &outcome.end {
         ScanEnd::Finished => None,
         ScanEnd::Failed(why) => Some(format!("{scan} failed: {}", cut(why, TEXT_CHARS_MAX))),
@@ -68,7 +67,8 @@ pub(super) fn judged_record(
     let is_scanned = !matches!(host.coverage, Coverage::NotScanned(_));
     record.outcome = if is_ended || !is_scanned { Outcome::Failure } else { Outcome::Success };
     let detail = &mut record.detail;
-    detail.insert("scanner".into(), scanner);
+    detail.insert("scanner".into(), command.scanner.to_string());
+    detail.insert("program".into(), cut(&outcome.scanner, TEXT_CHARS_MAX));
     for (verdict, ports) in &verdicts {
         detail.insert(verdict.as_str().replace(' ', "_").into(), ports_text(ports.iter()));
     }

@@ -8,7 +8,7 @@ use super::text::{ADDRESSES_NAMED_MAX, first_of, ports_text};
 use super::wish::Unscanned;
 use crate::engine::record::RecordBody;
 use crate::engine::{Engine, Output, system_record};
-use crate::event::{self, Actor, Outcome};
+use crate::event::{self, Outcome};
 use crate::ids::Id;
 use crate::plan::{SCAN_PORTS_MAX, ScanPolicy, ScannerPolicy, Taken, WhyNot, Wish, WishKey};
 use crate::scan::{CommandId, ScanCommand, ScanEnd, ScanLife, ScanOutcome, ScanReason, ScanTarget};
@@ -57,25 +57,6 @@ impl Engine {
         });
         let forbidden = self.forbidden().next().map(|_| now);
         queues.chain(expiry).chain(self.orphans_at(now)).chain(forbidden).min()
-    }
-
-    /// The commands under way that have an address which is never scanned, since the policy became another one.
-    fn forbidden(&self) -> impl Iterator<Item = &CommandId> {
-        let policy = self.options.scan.as_ref().filter(|_| self.scans.is_policy_new);
-        let lives = policy.into_iter().flat_map(|policy| {
-            let is_never = |target: &ScanTarget| policy.is_never(target.address);
-            self.scans.running.values().filter(move |life| life.command.targets.iter().any(is_never))
-        });
-        lives.filter(|life| !life.is_cancelled).map(|life| &life.command.id)
-    }
-
-    /// Calls off what may not be scanned any more, however far it has come. What else is in the command is not scanned by it either.
-    fn call_off_forbidden(&mut self, now: Timestamp, out: &mut Output) {
-        let forbidden: Vec<CommandId> = self.forbidden().cloned().collect();
-        self.scans.is_policy_new = false;
-        for id in forbidden {
-            self.call_off(now, &id, "the policy: an address of it is never scanned", Actor::default(), out);
-        }
     }
 
     /// Something waits for a scanner that is not there any more: at once, if so.

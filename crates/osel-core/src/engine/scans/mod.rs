@@ -4,6 +4,7 @@
 //! trail under its id: the command's record, further ones for what becomes of it, and one of each address when it is judged. Every
 //! candidate is scanned, waits, or is told not to be scanned, with the reason.
 
+mod forbidden;
 mod judge;
 mod last;
 mod launch;

@@ -56,7 +56,7 @@ impl Story {
         }
     }
 
-    fn hear(&mut self, second: i64, event_type: &str, payload: &Value) -> Vec<RecordBody> {
+    pub(super) fn hear(&mut self, second: i64, event_type: &str, payload: &Value) -> Vec<RecordBody> {
         self.ready();
         self.listener.hear(second, second, &format!("r{second}"), event_type, payload)
     }
@@ -178,7 +178,8 @@ fn a_finding_is_a_record_that_follows_from_the_scans_and_is_its_projects() {
         ("kind", "exposed_answering"),
         ("state", "open"),
         ("severity", "high"),
-        ("scanner", "test 1"),
+        ("scanner", "builtin"),
+        ("program", "test 1"),
         ("port", "tcp 22"),
         ("address", "10.0.0.5"),
         ("network", "n"),
@@ -201,7 +202,7 @@ fn what_only_looks_odd_is_scanned_once_more_and_once_only() {
     assert_eq!(
         told(&story.answer(501, ProbeState::Closed)),
         [
-            "finding confirmed by test 1: exposed, not answering: 10.0.0.5 tcp 22 (network n): admitted from 0.0.0.0/0; the scan found it \
+            "finding confirmed by builtin: exposed, not answering: 10.0.0.5 tcp 22 (network n): admitted from 0.0.0.0/0; the scan found it \
           closed"
         ]
     );

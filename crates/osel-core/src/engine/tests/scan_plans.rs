@@ -111,12 +111,13 @@ fn a_batch_waits_for_its_window_and_the_next_for_the_end_of_the_first() {
     assert_eq!(
         told,
         [
-            "scan of 10.0.0.1 by Qualys 10: as predicted: tcp 22",
-            "scan of 10.0.0.2 by Qualys 10: unknown: tcp 22",
-            "scan of 10.0.0.3 by Qualys 10: unknown: tcp 22",
+            "scan of 10.0.0.1 by q: as predicted: tcp 22",
+            "scan of 10.0.0.2 by q: unknown: tcp 22",
+            "scan of 10.0.0.3 by q: unknown: tcp 22",
             "scan of 10.0.0.4, tcp 22, planned",
         ]
     );
+    assert_eq!(["scanner", "program"].map(|key| records[0].detail[key].as_str()), ["q", "Qualys 10"]);
     assert_eq!(records[1].detail["note"], "it was not scanned: not in subscription");
     assert_eq!(records[2].detail["note"], "it was not scanned: the scanner says nothing of it");
     let outcomes: Vec<_> = records[..3].iter().map(|record| record.outcome).collect();
@@ -257,7 +258,7 @@ fn an_order_calls_a_command_off_once() {
     assert!(!listener.engine.cancel_scan(at(4), "ada", &Id::new("scan-99"), &mut out));
     let outcome = ScanOutcome { scanner: "nmap 7.93".to_owned(), end: ScanEnd::Cancelled, hosts: Vec::new() };
     let records = listener.ended(5, &command, outcome);
-    assert_eq!(records[0].detail["text"], "scan of 10.0.0.1 by nmap 7.93 was called off");
+    assert_eq!(records[0].detail["text"], "scan of 10.0.0.1 by builtin was called off");
     assert_eq!(listener.lives.last().unwrap().state, ScanState::Cancelled);
 }
 
@@ -278,6 +279,33 @@ fn what_was_under_way_was_scanned_though_it_had_come_to_be_never_scanned() {
     assert_eq!((&record.detail["text"], &listener.cancels), (&text, &vec![id.clone()]));
     listener.restart();
     assert!(listener.tick(5).is_empty() && listener.wakes(5) != Some(5), "once");
+}
+
+#[test]
+fn what_else_was_under_way_with_an_address_that_came_to_be_never_scanned_is_scanned_anew() {
+    let mut listener = listener(ScanPolicy { scanners: vec![batching("q")], ..policy() });
+    listener.ports(3);
+    listener.tick(61);
+    let first = listener.commands[0].clone();
+    assert_eq!(addresses(&first), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let mut options = listener.options.clone();
+    let never = |policy: &mut ScanPolicy| policy.never_prefixes = vec!["10.0.0.2/32".parse().unwrap()];
+    options.scan.as_mut().map(never).unwrap();
+    listener.options = options.clone();
+    listener.handle(at(62), Input::Options(options));
+    let records = listener.tick(63);
+    let [_, refused] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(["unscanned", "why"].map(|key| refused.detail[key].as_str()), ["10.0.0.2", "never_prefix"]);
+    assert_eq!((refused.cause, &listener.cancels), (Some(2), &vec![first.id.clone()]));
+    assert_eq!(listener.engine.waiting_scans(), 2);
+    listener.restart();
+    assert!(listener.tick(64).is_empty(), "not before the first is over");
+    let outcome = ScanOutcome { scanner: "q".to_owned(), end: ScanEnd::Cancelled, hosts: Vec::new() };
+    listener.ended(65, &first, outcome);
+    let again = listener.commands.last().unwrap();
+    assert_eq!(addresses(again), ["10.0.0.1", "10.0.0.3"]);
+    let causes = |command: &ScanCommand, place: usize| command.targets[place].causes.clone();
+    assert_eq!([causes(again, 0), causes(again, 1)], [causes(&first, 0), causes(&first, 2)]);
 }
 
 #[test]

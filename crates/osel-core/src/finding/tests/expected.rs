@@ -1,8 +1,9 @@
 //! Expected exposure: what it covers, and what is told when it begins and ends to.
 
 use super::script::{World, check, place};
-use crate::finding::ExpectedExposure;
+use crate::finding::{Carried, ExpectedExposure};
 use crate::ids::Id;
+use crate::model::{Source, Tags};
 use crate::scan::Transport;
 
 #[test]
@@ -74,4 +75,71 @@ fn an_entry_covers_what_all_its_words_say() {
     ] {
         assert_eq!(covers(&entry), is_covered, "{entry:?}");
     }
+}
+
+#[test]
+fn a_tag_counts_while_it_is_there() {
+    check(
+        "expect tag public shop
+         admit 443 world
+         scan builtin 443=open
+         tags web public
+         tags web
+         tags Public
+         tags public
+         scan builtin 443=open
+         admit 22 world
+         scan builtin 22=open",
+        "open exposed_answering 443 medium
+         expected exposed_answering 443
+         unexpected exposed_answering 443
+         expected exposed_answering 443",
+    );
+}
+
+/// That a rule goes is no news about what was expected: the scan that follows shows what is left.
+#[test]
+fn what_is_not_admitted_any_more_stays_expected_until_it_is_scanned() {
+    check(
+        "expect tag public shop
+         tags public
+         admit 443 world
+         scan builtin 443=open
+         deny
+         expect 22 other
+         scan builtin 443=closed",
+        "",
+    );
+    check(
+        "expect tag public shop
+         tags public
+         admit 443 world
+         scan builtin 443=open
+         deny
+         expect none",
+        "unexpected exposed_answering 443",
+    );
+}
+
+/// What a tag stands for: from where a port is admitted, each way with its tags.
+#[test]
+fn a_tag_stands_for_what_is_admitted_by_it_alone() {
+    let check = |ways: &[(&str, &[&str])], wanted: Option<bool>| {
+        let way =
+            |(source, tags): &(&str, &[&str])| (Source::Prefix(source.parse().unwrap()), Tags::new(*tags));
+        assert_eq!(Carried::of_ways(ways.iter().map(way)).has("public"), wanted, "{ways:?}");
+    };
+    check(&[], None);
+    check(&[("0.0.0.0/0", &["web"])], Some(false));
+    check(&[("0.0.0.0/0", &["public", "web"])], Some(true));
+    check(&[("0.0.0.0/0", &["public"]), ("10.0.0.0/8", &[])], Some(true));
+    check(&[("10.0.0.0/8", &["public"]), ("0.0.0.0/0", &[])], Some(false));
+    check(&[("10.0.0.0/8", &["public"]), ("10.1.0.0/16", &["web"]), ("10.0.0.0/8", &[])], Some(true));
+    check(&[("10.0.0.0/8", &["public"]), ("192.0.2.0/24", &["public"])], Some(true));
+    check(&[("10.0.0.0/8", &["public"]), ("192.0.2.0/24", &[])], Some(false));
+    let group = |tags: &[&str]| (Source::Group(Id::new("g")), Tags::new(tags));
+    let all = (Source::family(false), Tags::new(["public"]));
+    assert_eq!(Carried::of_ways([all, group(&[])]).has("public"), Some(true));
+    let some = (Source::Prefix("10.0.0.0/8".parse().unwrap()), Tags::new(["public"]));
+    assert_eq!(Carried::of_ways([some, group(&[])]).has("public"), Some(false));
 }

@@ -3,17 +3,18 @@
 //! `admit 22 world`, `admit tcp 80-90 10.0.0.0/8`, `deny` and `gone` change the model; `settle` tells findings that no scan will look;
 //! `scan KIND WORDS…` is a result, of ports `22=open`, of weaknesses `V@22:98` (its number, its port, its score in tenths; `V@host`), of
 //! `partial`, `unscanned` and `everywhere`; `was 22` says that 22 was admitted when the scan was planned, `wasnot 22` that it was not;
-//! `expect 22 REASON [SECONDS]`, `expect none` and `later SECONDS` are about expected exposure; `ack`, `unack` are about the last finding.
+//! `expect 22 REASON [SECONDS]`, `expect tag TAG REASON`, `expect none` and `later SECONDS` are about expected exposure; `tags TAG…` puts
+//! tags on what is admitted from then on, in place of others; `ack`, `unack` are about the last finding.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::finding::{
-    Ack, Admitted, ExpectedExposure, Finding, FindingId, FindingPlace, Findings, Scene, Sighting, Turn,
-    overtaken, sights,
+    Ack, Admitted, Carried, ExpectedExposure, ExpectedList, Finding, FindingId, FindingPlace, Findings,
+    Scene, Sighting, Turn, overtaken, sights,
 };
 use crate::ids::Id;
-use crate::model::{Permission, Row, Source, Via};
+use crate::model::{Permission, Row, Source, Tags, Via};
 use crate::scan::{
     Coverage, HostResult, PortFound, ProbeState, ScanTarget, Severity, Transport, Vulnerability,
 };
@@ -27,6 +28,7 @@ const SENSITIVE: [u16; 1] = [22];
 pub(super) struct World {
     pub(super) findings: Findings,
     rows: Vec<(Row, bool)>,
+    tags: Tags,
     is_gone: bool,
     expected: Vec<ExpectedExposure>,
     seq: u64,
@@ -90,6 +92,14 @@ impl World {
         Admitted::of_rows(self.rows.clone(), !self.is_gone)
     }
 
+    fn carried(&self) -> impl Fn(&Finding) -> Carried + use<> {
+        let (admitted, tags) = (self.admitted(), self.tags.clone());
+        move |finding| {
+            let ways = finding.port.into_iter().flat_map(|at| admitted.to(at));
+            Carried::of_ways(ways.map(|(row, _)| (row.permission.source.clone(), tags.clone())))
+        }
+    }
+
     /// Plays one line, and says what is told.
     pub(super) fn step(&mut self, line: &str) -> Vec<String> {
         self.second += 1;
@@ -113,6 +123,15 @@ impl World {
             }
             ["settle"] => self.settle(),
             ["scan", kind, rest @ ..] => self.scan(kind, rest),
+            ["tags", tags @ ..] => self.tags = Tags::new(tags),
+            ["expect", "tag", tag, reason] => {
+                self.expected.push(ExpectedExposure {
+                    tag: Some((*tag).into()),
+                    reason: (*reason).to_owned(),
+                    ..ExpectedExposure::default()
+                });
+                self.findings.expect_anew();
+            }
             ["expect", "none"] => {
                 self.expected.clear();
                 self.findings.expect_anew();
@@ -136,7 +155,15 @@ impl World {
             ["unack"] => self.acknowledge(None, Turn::Unacknowledged),
             other => panic!("{other:?}"),
         }
-        for turn in self.findings.review(self.now(), &self.expected) {
+        let (now, carried) = (self.now(), self.carried());
+        let expected = ExpectedList { entries: &self.expected, carried: &carried };
+        let mut turns = Vec::new();
+        if self.expected.iter().any(|entry| entry.tag.is_some()) {
+            // As an engine does after a change.
+            turns = self.findings.review_at(&place(), now, expected);
+        }
+        turns.extend(self.findings.review(now, expected));
+        for turn in turns {
             self.tell(Some(turn));
         }
         std::mem::take(&mut self.told)
@@ -229,8 +256,10 @@ impl World {
             scanner_name: &scanner_name,
             project_id: target.project_id.as_ref(),
         };
+        let carried = self.carried();
         for sight in seen {
-            let turn = self.findings.see(&sighting, sight, &self.expected);
+            let expected = ExpectedList { entries: &self.expected, carried: &carried };
+            let turn = self.findings.see(&sighting, sight, expected);
             self.tell(turn);
         }
     }

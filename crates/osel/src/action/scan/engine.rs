@@ -30,6 +30,9 @@ const BATCH: usize = 64;
 const MAX_ACTIVE_HOSTS: usize = 256;
 /// The loop looks around that often even if nothing is expected to happen.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+/// The loop looks around so much later than it wanted to only where the process was stopped, or was not given a processor: times of answers
+/// tell nothing of the network then. A busy machine's scheduler has others run for a few of its slices.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Scans what the plan says and hands over each result as it comes, in no particular order, exactly one per
 /// port.
@@ -84,6 +87,8 @@ struct Engine<'plan, F> {
     pace: Option<Pace>,
     sockets: Sockets,
     ready: Ready,
+    /// Whether answers may have lain in their sockets for long when the loop last looked around.
+    was_paused: bool,
     summary: ScanSummary,
     on_result: F,
 }
@@ -104,6 +109,7 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
             pace: plan.rate.map(Pace::new),
             sockets: Sockets::default(),
             ready: Ready::new(),
+            was_paused: false,
             summary: ScanSummary::default(),
             on_result,
         }
@@ -117,14 +123,18 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
             if self.active.is_empty() {
                 return self.summary;
             }
-            if self.launch() > 0 {
+            let until = if self.launch() > 0 {
                 // Immediate answers may have ended it, or made room: nothing to wait for before another look.
+                let until = Instant::now();
                 yield_now().await;
                 self.ready.take(&mut woken);
+                until
             } else {
                 let until = self.next_event(Instant::now());
                 self.ready.wait(until, &mut woken).await;
-            }
+                until
+            };
+            self.was_paused = Instant::now() > until + PAUSE;
             for slot in woken.drain(..) {
                 self.look(slot);
             }
@@ -180,7 +190,7 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
             return self.not_sent(host, probe, reason);
         }
         self.summary.attempts += 1;
-        self.hosts[host].was_sent(sent);
+        self.hosts[host].was_sent(probe, sent);
         if let Some(pace) = &mut self.pace {
             pace.sent(sent);
         }
@@ -233,8 +243,22 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
         let protocol = flight.probe.protocol;
         let to = self.hosts[flight.host].destination(flight.probe);
         let answer = flight.socket.look(waker, |socket| probe::check(protocol, to, socket));
-        let Some(answer) = answer else { return };
+        if let Some(answer) = answer {
+            self.came(slot, answer);
+        }
+    }
+
+    /// Looks at a slot whose probe is overdue, ready or not: after a pause of ours there are answers that the poller has not told of.
+    fn look_again(&mut self, slot: usize) -> Option<Answer> {
+        let flight = self.slots[slot].flight.as_ref()?;
+        let to = self.hosts[flight.host].destination(flight.probe);
+        flight.socket.look_now(|socket| probe::check(flight.probe.protocol, to, socket))
+    }
+
+    /// The probe in a slot was answered.
+    fn came(&mut self, slot: usize, answer: Answer) {
         let Some(Flight { host, probe, socket, sent, doubtful }) = self.leave(slot) else { return };
+        let to = self.hosts[host].destination(probe);
         self.answered(host, probe, answer, sent, doubtful);
         if probe.protocol == Protocol::Tcp
             && let Some(socket) = socket.into_socket()
@@ -271,13 +295,17 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
             return;
         }
         let now = Instant::now();
-        self.hosts[host].answered(probe, now - sent, now);
         let state = match answer {
             Answer::Open { .. } => PortState::Open,
             Answer::Closed | Answer::Itself => PortState::Closed,
             Answer::Filtered => PortState::Filtered,
         };
-        self.report(host, probe, Ok(state));
+        if !self.was_paused {
+            self.hosts[host].measured(probe, now - sent);
+        }
+        if self.hosts[host].answered(probe, state, sent, now) {
+            self.report(host, probe, Ok(state));
+        }
     }
 
     /// Whether the other end of a connection within this machine may be another probe of ours, which then is
@@ -305,13 +333,16 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
                 };
                 self.hosts[host].overdue(now, is_waiting)
             } {
-                let Some(flight) = self.leave(ticket.slot) else { continue };
-                if let Some(state) = self.hosts[host].silent(flight.probe) {
+                if let Some(answer) = self.look_again(ticket.slot) {
+                    self.came(ticket.slot, answer);
+                } else if let Some(flight) = self.leave(ticket.slot)
+                    && let Some(state) = self.hosts[host].silent(flight.probe, flight.sent)
+                {
                     self.report(host, flight.probe, Ok(state));
                 }
             }
-            while let Some((probe, state)) = self.hosts[host].settled() {
-                self.report(host, probe, Ok(state));
+            while let Some((protocol, port, state)) = self.hosts[host].settled(now) {
+                self.report_port(host, protocol, port, Ok(state));
             }
         }
     }
@@ -335,8 +366,18 @@ impl<'plan, F: FnMut(PortResult)> Engine<'plan, F> {
     }
 
     fn report(&mut self, host: usize, probe: Probe, state: Result<PortState, NotProbed>) {
+        self.report_port(host, probe.protocol, probe.port, state);
+    }
+
+    fn report_port(
+        &mut self,
+        host: usize,
+        protocol: Protocol,
+        port: u16,
+        state: Result<PortState, NotProbed>,
+    ) {
         self.summary.count(state);
         let address = self.hosts[host].address();
-        (self.on_result)(PortResult { address, protocol: probe.protocol, port: probe.port, state });
+        (self.on_result)(PortResult { address, protocol, port, state });
     }
 }

@@ -5,6 +5,9 @@
 //! probe is sent: a probe is overdue when *now* more time has passed than the address's round trip allows
 //! *now*. So the first answer of an address ends the long wait of all probes that went out before anything
 //! was known.
+//!
+//! Silence is believed last, when all is known that the scan of the address can teach: how much the way loses, and whether it stood still
+//! (`witness`).
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +19,7 @@ use super::plan::ScanPlan;
 use super::ports::{Cursor, PortSpec};
 use super::round_trip::RoundTrip;
 use super::window::Window;
+use super::witness::Witness;
 
 /// Retries granted beyond the plan's to an address whose retries were answered: it loses packets, so silence
 /// means less there. Six silent tries are one chance in a million where every tenth of them is lost.
@@ -24,9 +28,13 @@ const EXTRA_RETRIES: u8 = 5;
 const MISSES: f64 = 0.001;
 /// The least and the most that an address is taken to lose of all tries, once it has lost any: few answers say little.
 const LOSS: (f64, f64) = (0.02, 0.5);
-/// The most silent ports of one address that wait for what else is learned of it before silence is believed: what a scan of all
-/// ports of a firewalled host needs no more of than this, and has results to show meanwhile.
+/// Silent ports are few, and then more likely lost than dropped by a firewall, where so many times as many answered.
+const FEW_OF: u64 = 10;
+/// The most silent ports of one address, of those with a witness and of those without, that wait for what else is learned of it before
+/// silence is believed: what a scan of all ports of a firewalled host needs no more of than this, and has results to show meanwhile.
 const HELD_MAX: usize = 4096;
+/// Times a port is asked afresh because nothing vouches for the way between its last tries; the second is for a control that got lost alone.
+const DOUBTS_MAX: u8 = 2;
 /// The shortest wait for a datagram's answer: a service has to work one out, which a kernel's reply to a
 /// connect does not.
 const MIN_UDP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -46,8 +54,57 @@ pub(super) struct Probe {
     pub(super) port: u16,
     /// Attempts before this one that stayed silent.
     pub(super) attempt: u8,
+    /// It asks a port a second time, only to see whether the address answers.
+    pub(super) is_control: bool,
     local_failures: u8,
     meetings: u8,
+    /// Times it was asked afresh for want of a witness.
+    doubts: u8,
+    /// When the answer to the attempt before this one should have been there.
+    after: Option<Instant>,
+}
+
+impl Probe {
+    fn new(protocol: Protocol, port: u16) -> Self {
+        Self {
+            protocol,
+            port,
+            attempt: 0,
+            is_control: false,
+            local_failures: 0,
+            meetings: 0,
+            doubts: 0,
+            after: None,
+        }
+    }
+
+    /// The next attempt, where this one was silent.
+    fn again(self, after: Instant) -> Self {
+        Self { attempt: self.attempt.saturating_add(1), after: Some(after), ..self }
+    }
+}
+
+/// A port that stayed silent as often as seemed enough then; small, for there may be many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Silent {
+    protocol: Protocol,
+    port: u16,
+    attempt: u8,
+    doubts: u8,
+}
+
+impl Silent {
+    /// One more try.
+    fn again(self, now: Instant) -> Probe {
+        let probe =
+            Probe { attempt: self.attempt, doubts: self.doubts, ..Probe::new(self.protocol, self.port) };
+        probe.again(now)
+    }
+
+    /// The first of as many tries as a port has that was never asked, for those that it had may not count.
+    fn afresh(self) -> Probe {
+        Probe { doubts: self.doubts + 1, ..Probe::new(self.protocol, self.port) }
+    }
 }
 
 /// Whether an address can have a probe now.
@@ -108,8 +165,13 @@ pub(super) struct Host {
     /// Answers to first tries, and to later ones: the loss on the way.
     answers: u64,
     late_answers: u64,
-    /// Ports that stayed silent as often as seemed enough then, with their last attempt.
-    held: VecDeque<Probe>,
+    /// Ports whose silence was believed.
+    believed: u64,
+    /// Silent ports that wait for what else is learned, while the address answered others.
+    held: VecDeque<Silent>,
+    /// The same, but nothing tells whether their tries ever arrived.
+    doubted: VecDeque<Silent>,
+    witness: Witness,
     /// Set when a local failure outlasted all tries: the next ports get only one, until one can be sent.
     local_failure_lasts: bool,
 }
@@ -136,7 +198,10 @@ impl Host {
             asked: ports.count(),
             answers: 0,
             late_answers: 0,
+            believed: 0,
             held: VecDeque::new(),
+            doubted: VecDeque::new(),
+            witness: Witness::default(),
             local_failure_lasts: false,
             ports,
         }
@@ -152,9 +217,9 @@ impl Host {
         SocketAddr::new(self.address, probe.port)
     }
 
-    /// Whether every port has its result.
+    /// Whether every port has its result and nothing is out.
     pub(super) fn is_finished(&self) -> bool {
-        self.without_result == 0
+        self.without_result == 0 && self.in_flight == 0
     }
 
     /// Whether a probe may go.
@@ -171,17 +236,28 @@ impl Host {
 
     /// The next probe; the caller sends it. Retries go first: their ports have waited longest.
     pub(super) fn next_probe(&mut self) -> Option<Probe> {
-        if let Some(probe) = self.again.pop_front() {
-            return Some(probe);
+        if let Some(probe) = self.again.front() {
+            let wants_witness = !probe.is_control && probe.attempt >= self.retries;
+            let is_missing = probe.after.is_some_and(|after| wants_witness && self.witness.is_missing(after));
+            let control = if is_missing { self.control(0) } else { None };
+            return control.or_else(|| self.again.pop_front());
         }
         let (protocol, port) = self.next?;
         self.next = self.cursor.next(&self.ports);
-        Some(Probe { protocol, port, attempt: 0, local_failures: 0, meetings: 0 })
+        Some(Probe::new(protocol, port))
+    }
+
+    fn control(&self, attempt: u8) -> Option<Probe> {
+        let port = self.witness.port()?;
+        Some(Probe { is_control: true, attempt, ..Probe::new(Protocol::Tcp, port) })
     }
 
     /// A probe left this machine.
-    pub(super) fn was_sent(&mut self, now: Instant) {
+    pub(super) fn was_sent(&mut self, probe: Probe, now: Instant) {
         self.local_failure_lasts = false;
+        if probe.is_control {
+            self.witness.asked(now);
+        }
         if let Some(pace) = &mut self.pace {
             pace.sent(now);
         }
@@ -239,12 +315,20 @@ impl Host {
         self.lanes.iter().filter_map(first).min()
     }
 
-    /// An answer came. `waited` is how long the probe was out; nothing when it is known to say nothing about
-    /// the way.
-    pub(super) fn answered(&mut self, probe: Probe, waited: Duration, now: Instant) {
+    /// An answer took so long.
+    pub(super) fn measured(&mut self, probe: Probe, waited: Duration) {
         if probe.protocol == Protocol::Tcp {
             self.round_trip.measure(waited);
         }
+    }
+
+    /// An answer to a probe that was sent then came; whether it is a result.
+    pub(super) fn answered(&mut self, probe: Probe, state: PortState, sent: Instant, now: Instant) -> bool {
+        if probe.is_control {
+            self.witness.control_answered(sent);
+            return false;
+        }
+        self.witness.answered(probe.protocol, probe.port, state, sent);
         self.window.answered();
         self.answers += 1;
         if probe.attempt > 0 {
@@ -253,49 +337,91 @@ impl Host {
             self.late_answers += 1;
         }
         if self.late_answers > 0 {
-            self.retries = self.retries_against_loss().max(self.min_retries).min(self.max_retries);
+            self.retries = self.retries_against_loss(self.late_answers, self.answers);
         }
         self.without_result -= 1;
+        true
     }
 
-    /// So many retries that hardly any port stays silent by loss alone.
-    fn retries_against_loss(&self) -> u8 {
-        let loss = (self.late_answers as f64 / self.answers as f64).clamp(LOSS.0, LOSS.1);
+    /// So many retries that hardly any port stays silent by loss alone, where `lost` first tries of so many were.
+    fn retries_against_loss(&self, lost: u64, of: u64) -> u8 {
+        let loss = (lost as f64 / of as f64).clamp(LOSS.0, LOSS.1);
         let tries = (MISSES / self.asked.max(1) as f64).ln() / loss.ln();
-        tries.ceil().clamp(1.0, f64::from(u8::MAX)) as u8 - 1
+        let retries = tries.ceil().clamp(1.0, f64::from(u8::MAX)) as u8 - 1;
+        retries.max(self.min_retries).min(self.max_retries)
     }
 
-    /// No answer came in time: the port's state, or nothing when it is asked again or kept for [`Self::settled`].
-    pub(super) fn silent(&mut self, probe: Probe) -> Option<PortState> {
+    /// No answer to a probe that was sent then came in time: the port's state, or nothing when it is asked again or kept for
+    /// [`Self::settled`].
+    pub(super) fn silent(&mut self, probe: Probe, sent: Instant) -> Option<PortState> {
+        if probe.is_control {
+            self.witness.control_silent(probe.attempt);
+            return None;
+        }
         if probe.attempt < self.retries {
             self.window.silent();
-            self.again.push_back(Probe { attempt: probe.attempt + 1, ..probe });
+            self.again.push_back(probe.again(sent + self.round_trip.usual()));
             return None;
         }
-        if self.answers > 0 && self.max_retries > 0 {
-            self.held.push_back(probe);
-            return None;
+        if self.max_retries == 0 {
+            return Some(self.believe(probe.protocol));
         }
-        Some(self.believed(probe))
+        let Probe { protocol, port, attempt, doubts, .. } = probe;
+        let is_vouched_for = probe.after.is_some_and(|after| self.witness.vouches(after, sent));
+        let kept = if is_vouched_for { &mut self.held } else { &mut self.doubted };
+        kept.push_back(Silent { protocol, port, attempt, doubts });
+        None
     }
 
-    /// A port whose silence is believed by now, with its state. One that was kept while less was known of the loss on the way is asked
-    /// again once nothing else is left to ask.
-    pub(super) fn settled(&mut self) -> Option<(Probe, PortState)> {
+    /// A port whose silence is believed by now, with its state. Once nothing else is left to ask, ports are asked again that were kept
+    /// while less was known of the loss on the way, or whose tries may never have arrived; the latter only after a control was answered,
+    /// if the last one was not.
+    pub(super) fn settled(&mut self, now: Instant) -> Option<(Protocol, u16, PortState)> {
         let is_last = self.again.is_empty() && self.next.is_none() && self.in_flight == 0;
-        while is_last || self.held.len() > HELD_MAX {
-            let probe = self.held.pop_front()?;
-            if probe.attempt >= self.retries {
-                return Some((probe, self.believed(probe)));
+        if is_last {
+            self.weigh_few();
+            let silent_controls = self.witness.silent_controls();
+            if silent_controls > 0
+                && !self.doubted.is_empty()
+                && let Some(control) = self.control(silent_controls)
+            {
+                self.again.push_back(control);
+                return None;
             }
-            self.again.push_back(Probe { attempt: probe.attempt + 1, ..probe });
+        }
+        while is_last || self.held.len() > HELD_MAX {
+            let Some(silent) = self.held.pop_front() else { break };
+            if silent.attempt >= self.retries {
+                return Some((silent.protocol, silent.port, self.believe(silent.protocol)));
+            }
+            self.again.push_back(silent.again(now));
+        }
+        while is_last || self.doubted.len() > HELD_MAX {
+            let silent = self.doubted.pop_front()?;
+            if is_last && silent.doubts < DOUBTS_MAX && self.witness.port().is_some() {
+                self.again.push_back(silent.afresh());
+            } else if silent.attempt < self.retries {
+                self.again.push_back(silent.again(now));
+            } else {
+                return Some((silent.protocol, silent.port, self.believe(silent.protocol)));
+            }
         }
         None
     }
 
-    fn believed(&mut self, probe: Probe) -> PortState {
+    /// Takes the silence of few ports beside many that answer for loss, so that it has to outlast it.
+    fn weigh_few(&mut self) {
+        let silent = self.believed + (self.held.len() + self.doubted.len()) as u64;
+        if silent > 0 && silent * FEW_OF <= self.answers {
+            let of = self.answers + silent;
+            self.retries = self.retries.max(self.retries_against_loss(self.late_answers + silent, of));
+        }
+    }
+
+    fn believe(&mut self, protocol: Protocol) -> PortState {
         self.without_result -= 1;
-        match probe.protocol {
+        self.believed += 1;
+        match protocol {
             Protocol::Tcp => PortState::Filtered,
             Protocol::Udp => PortState::OpenFiltered,
         }
@@ -303,6 +429,10 @@ impl Host {
 
     /// The probe met itself or another of ours: the port's state, or nothing when it is asked again.
     pub(super) fn met_ourselves(&mut self, probe: Probe) -> Option<PortState> {
+        if probe.is_control {
+            self.witness.control_silent(probe.attempt);
+            return None;
+        }
         if probe.meetings < MAX_MEETINGS {
             self.again.push_back(Probe { meetings: probe.meetings + 1, ..probe });
             return None;
@@ -314,6 +444,11 @@ impl Host {
     /// The probe could not be sent: the reason if that is final, or nothing when it is tried again after a
     /// pause.
     pub(super) fn not_sent(&mut self, probe: Probe, reason: NotProbed, now: Instant) -> Option<NotProbed> {
+        if probe.is_control {
+            self.witness.asked(now);
+            self.witness.control_silent(probe.attempt);
+            return None;
+        }
         if reason.may_pass() && !self.local_failure_lasts && probe.local_failures < MAX_LOCAL_FAILURES {
             self.paused_until = Some(now + LOCAL_PAUSE * (1 << probe.local_failures));
             self.again.push_front(Probe { local_failures: probe.local_failures + 1, ..probe });
@@ -335,6 +470,8 @@ impl Host {
         self.lanes = Vec::new();
         self.again = VecDeque::new();
         self.held = VecDeque::new();
+        self.doubted = VecDeque::new();
+        self.witness = Witness::default();
     }
 }
 
@@ -347,124 +484,4 @@ fn timeout(round_trip: &RoundTrip, protocol: Protocol, attempt: u8) -> Duration 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MILLISECOND: Duration = Duration::from_millis(1);
-
-    fn host(ports: &str) -> Host {
-        let plan = ScanPlan::new(Vec::new());
-        Host::new("192.0.2.1".parse().unwrap(), ports.parse().unwrap(), &plan, 1000)
-    }
-
-    fn send(host: &mut Host, slot: usize, at: Instant) -> Probe {
-        let probe = host.next_probe().unwrap();
-        host.was_sent(at);
-        host.waits(probe, Ticket { slot, generation: 0 }, at);
-        probe
-    }
-
-    #[test]
-    fn one_answer_shortens_the_wait_of_probes_already_out() {
-        let mut host = host("1-3");
-        let start = Instant::now();
-        for slot in 0..3 {
-            send(&mut host, slot, start);
-        }
-        let later = start + MILLISECOND * 200;
-        assert_eq!(host.overdue(later, |_| true), None);
-        assert_eq!(host.next_overdue(), Some(start + MILLISECOND * 1000));
-        let answered = Probe { protocol: Protocol::Tcp, port: 1, attempt: 0, local_failures: 0, meetings: 0 };
-        host.waits_no_longer();
-        host.answered(answered, MILLISECOND, later);
-        let overdue: Vec<_> = std::iter::from_fn(|| host.overdue(later, |ticket| ticket.slot != 0)).collect();
-        assert_eq!(overdue.iter().map(|ticket| ticket.slot).collect::<Vec<_>>(), [1, 2]);
-    }
-
-    #[test]
-    fn silence_is_asked_again_once_and_then_believed() {
-        let mut host = host("9,U:53");
-        let now = Instant::now();
-        for (slot, state) in [(0, PortState::Filtered), (1, PortState::OpenFiltered)] {
-            let probe = send(&mut host, slot, now);
-            host.waits_no_longer();
-            assert_eq!(host.silent(probe), None);
-            let again = host.next_probe().unwrap();
-            assert_eq!((again.port, again.attempt), (probe.port, 1));
-            assert_eq!(host.silent(again), Some(state));
-        }
-        assert!(host.is_finished());
-    }
-
-    #[test]
-    fn what_an_address_loses_decides_how_often_its_silence_is_asked_again() {
-        let retries = |answers: u32, late: u32| {
-            let mut host = host("1-100");
-            let probe = host.next_probe().unwrap();
-            for number in 0..answers {
-                let attempt = u8::from(number < late);
-                host.answered(Probe { attempt, ..probe }, MILLISECOND, Instant::now());
-            }
-            host.retries
-        };
-        assert_eq!(retries(60, 0), 1, "nothing was lost");
-        assert_eq!([retries(60, 1), retries(60, 5), retries(60, 30)], [2, 4, 6], "up to a bound");
-    }
-
-    #[test]
-    fn silence_that_was_believed_too_early_is_asked_again_at_the_end() {
-        let mut host = host("1-3");
-        let now = Instant::now();
-        let probes: Vec<_> = (0..3).map(|slot| send(&mut host, slot, now)).collect();
-        probes.iter().for_each(|_| host.waits_no_longer());
-        host.answered(probes[0], MILLISECOND, now);
-        let silent = Probe { attempt: 1, ..probes[1] };
-        assert_eq!((host.silent(silent), host.settled()), (None, Some((silent, PortState::Filtered))));
-        assert!(!host.is_finished());
-
-        let mut host = self::host("1-3");
-        let probes: Vec<_> = (0..3).map(|slot| send(&mut host, slot, now)).collect();
-        host.answered(probes[0], MILLISECOND, now);
-        assert_eq!(host.silent(silent), None);
-        assert_eq!(host.settled(), None, "others are still out");
-        host.answered(Probe { attempt: 1, ..probes[2] }, MILLISECOND, now);
-        probes.iter().for_each(|_| host.waits_no_longer());
-        assert_eq!(host.settled(), None);
-        let again = host.next_probe().unwrap();
-        assert_eq!((again.port, again.attempt), (silent.port, 2), "the address loses packets");
-        assert_eq!(host.silent(Probe { attempt: host.retries, ..again }), None);
-        assert_eq!(host.settled().map(|(probe, _)| probe.port), Some(silent.port));
-        assert!(host.is_finished());
-    }
-
-    #[test]
-    fn a_lasting_local_failure_is_reported_and_does_not_hold_up_every_port() {
-        let mut host = host("1-3");
-        let mut now = Instant::now();
-        let mut failures = 0;
-        let mut reported = Vec::new();
-        while !host.is_finished() {
-            match host.turn(now) {
-                Turn::At(at) => now = at,
-                Turn::Now => {
-                    let probe = host.next_probe().unwrap();
-                    failures += 1;
-                    reported.extend(host.not_sent(probe, NotProbed::NoLocalAddress, now));
-                }
-                Turn::AfterAnswer => panic!("there are ports left"),
-            }
-        }
-        assert_eq!(reported, [NotProbed::NoLocalAddress; 3]);
-        assert_eq!(failures, 1 + 5 + 2);
-    }
-
-    #[test]
-    fn a_port_on_which_only_we_meet_is_closed() {
-        let mut host = host("40000");
-        let mut probe = host.next_probe().unwrap();
-        while host.met_ourselves(probe).is_none() {
-            probe = host.next_probe().unwrap();
-        }
-        assert_eq!((probe.meetings, host.is_finished()), (4, true));
-    }
-}
+mod tests;

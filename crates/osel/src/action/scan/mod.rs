@@ -16,7 +16,8 @@
 //!   connect is there before the system call returns, so most probes never reach the runtime's poller; the
 //!   others are `watched`, and `ready` tells which of them to look at.
 //! - `everywhere` tells hosts that answer at every port from those whose open ports mean something; it is up to the caller to ask.
-//! - Only silence is asked again: once by default, and more often on an address that proved to lose packets.
+//! - Only silence is asked again: once by default, and more often on an address that proved to lose packets, or while nothing at all came
+//!   from one that has answered (`witness`).
 
 mod descriptors;
 mod engine;
@@ -32,6 +33,7 @@ mod ready;
 mod round_trip;
 mod watched;
 mod window;
+mod witness;
 
 pub use engine::scan;
 pub use outcome::{NotProbed, PortResult, PortState, Protocol, ScanError, ScanSummary};

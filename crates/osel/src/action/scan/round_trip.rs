@@ -41,6 +41,12 @@ impl RoundTrip {
         });
     }
 
+    /// A time within which nearly all answers come; nothing before anything was measured.
+    pub(super) fn usual(&self) -> Duration {
+        let of = |measured: &Measured| (measured.smoothed + measured.variation * 2).min(self.max);
+        self.measured.as_ref().map_or(Duration::ZERO, of)
+    }
+
     /// The wait for an answer to an attempt, the first being 0: doubled each time, as the RFC has it, because
     /// the last one's silence may mean that it was too short. Not so before anything was measured: then it is
     /// no estimate that may be wrong but a guess on the safe side, and doubling it would only make every
@@ -70,6 +76,7 @@ mod tests {
         assert_eq!((round_trip.timeout(0), round_trip.timeout(1)), (MILLISECOND * 1000, MILLISECOND * 1000));
         round_trip.measure(MILLISECOND * 200);
         assert_eq!(round_trip.timeout(0), MILLISECOND * (200 + 4 * 100));
+        assert_eq!(round_trip.usual(), MILLISECOND * (200 + 2 * 100));
         round_trip.measure(MILLISECOND * 280);
         // RTTVAR = 3/4 · 100 + 1/4 · 80 = 95, SRTT = 7/8 · 200 + 1/8 · 280 = 210.
         assert_eq!(round_trip.timeout(0), MILLISECOND * (210 + 4 * 95));

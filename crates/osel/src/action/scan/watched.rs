@@ -59,6 +59,14 @@ impl Watched {
         None
     }
 
+    /// Asks `check` whether there is an answer, whatever the poller knows by now.
+    pub(super) fn look_now<A>(&self, check: impl FnOnce(&Socket) -> Option<A>) -> Option<A> {
+        match self {
+            Self::Tcp(stream) => check(&SockRef::from(stream)),
+            Self::Udp(socket) => check(&SockRef::from(socket)),
+        }
+    }
+
     /// Calls `check`; where it finds nothing the readiness is forgotten, so that only what happens later
     /// wakes again.
     fn checked<A>(&self, interest: Interest, check: impl FnOnce(&Socket) -> Option<A>) -> io::Result<A> {

@@ -11,6 +11,7 @@ use osel_core::finding::{Finding, FindingKind, FindingState};
 use osel_core::scan::Severity;
 use osel_core::time::Timestamp;
 
+use super::group::lines;
 use super::sarif::sarif;
 use super::{document, read};
 use crate::cli::StoreArg;
@@ -27,7 +28,7 @@ const STATES: [FindingState; 3] = [FindingState::Open, FindingState::Confirmed, 
 /// The columns of comma-separated values. New ones come at the end.
 const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,project_id,network_id,title,vulnerability,cves,cvss,\
                         evidence,scanner,opened_at,seen_at,resolved_at,resolved_by,reopened,acknowledged_by,acknowledged_reason,\
-                        acknowledged_until,expected";
+                        acknowledged_until,expected,program";
 
 /// How much of a project's name is shown.
 const PROJECT_CHARS: usize = 24;
@@ -36,7 +37,7 @@ const ID_CHARS: usize = 12;
 
 /// Lists findings: those of severity low or more that are open, and that nobody has acknowledged or expects.
 ///
-/// Each exposed port that nothing answers at is a finding of severity info; a rule for a hundred ports has a hundred of them.
+/// Each exposed port that nothing answers at is a finding of severity info; the table has those of one address in one line.
 /// Exit code 1 with --exit-code when any is listed.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -60,6 +61,9 @@ pub struct ListArgs {
     /// Also those that are resolved, acknowledged or expected.
     #[arg(long)]
     all: bool,
+    /// A line of the table for each port, also of those that nothing answers at.
+    #[arg(long)]
+    all_ports: bool,
     /// Exit with 1 when any is listed.
     #[arg(long)]
     exit_code: bool,
@@ -146,7 +150,7 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
             kept.sort_by(|a, b| (b.severity, a.opened_seq, &a.id).cmp(&(a.severity, b.opened_seq, &b.id)));
             // Names are part of the state, which is read for them alone.
             let state = state_at(&mut *reader, None)?;
-            let table = table(&kept, now, state.names());
+            let table = table(&kept, args.all_ports, now, state.names());
             write!(out, "{table}")?;
         }
         FindingsFormat::Sarif => json_line(&mut out, &sarif(&kept, env!("CARGO_PKG_VERSION")))?,
@@ -188,16 +192,20 @@ fn each(
 }
 
 /// A table of findings; projects by the names that they had when the finding was opened.
-fn table(findings: &[Finding], now: Timestamp, names: &Directory) -> Table {
+fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp, names: &Directory) -> Table {
     let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "PROJECT", "WHAT"])
         .keeping(&["ID", "ADDRESS"])
         .folding("PROJECT");
-    for finding in findings {
-        let port = finding.port.map(|(transport, port)| format!("{port}/{}", transport.as_str()));
-        let settled = match (finding.acknowledged(now), &finding.expected) {
-            (Some(ack), _) => format!(" (acknowledged by {}: {})", ack.by, ack.reason),
-            (None, Some(reason)) => format!(" (expected: {reason})"),
-            (None, None) => String::new(),
+    let settled = |finding: &Finding| match (finding.acknowledged(now), &finding.expected) {
+        (Some(ack), _) => format!(" (acknowledged by {}: {})", ack.by, ack.reason),
+        (None, Some(reason)) => format!(" (expected: {reason})"),
+        (None, None) => String::new(),
+    };
+    for line in lines(findings, has_all_ports, settled) {
+        let finding = line.finding;
+        let several = match line.count() {
+            1 => String::new(),
+            count => format!(", {count} ports (--all-ports)"),
         };
         let project = finding.project_id.as_ref().map(|id| {
             let known = names.name_at(NameKind::Project, id, finding.opened_at);
@@ -209,9 +217,9 @@ fn table(findings: &[Finding], now: Timestamp, names: &Directory) -> Table {
             finding.state.as_str().to_owned(),
             age(finding.age_seconds(now)),
             finding.address.to_string(),
-            port.unwrap_or_default(),
+            line.ports(),
             project.unwrap_or_default(),
-            format!("{}{settled}", finding.title),
+            format!("{}{several}{}", finding.title, line.settled),
         ]);
     }
     table
@@ -239,7 +247,7 @@ fn csv(finding: &Finding) -> String {
         vulnerability.map(|vulnerability| vulnerability.cves.join(" ")).unwrap_or_default(),
         vulnerability.and_then(|vulnerability| vulnerability.cvss_tenths).map(score).unwrap_or_default(),
         finding.evidence.clone(),
-        finding.scanner.clone(),
+        finding.seen_by().to_owned(),
         text(&finding.opened_at),
         text(&finding.seen_at),
         time(finding.resolved_at),
@@ -249,6 +257,7 @@ fn csv(finding: &Finding) -> String {
         ack.map(|ack| ack.reason.clone()).unwrap_or_default(),
         time(ack.and_then(|ack| ack.until)),
         finding.expected.clone().unwrap_or_default(),
+        finding.scanner.clone(),
     ];
     cells.map(|cell| csv_cell(&cell)).join(",")
 }

@@ -1,6 +1,7 @@
 //! `osel findings`: what a person should look at, in the words of scans beside the model.
 
 mod ack;
+mod group;
 mod list;
 mod sarif;
 mod show;
@@ -46,6 +47,11 @@ fn read(row: &FindingRow) -> anyhow::Result<Finding> {
 fn document(finding: &Finding) -> Value {
     let mut document = json!(finding);
     let text = |time: Timestamp| Value::from(time.to_string());
+    if let Some(fields) = document.as_object_mut() {
+        fields.remove("scanner_name");
+    }
+    document["scanner"] = finding.seen_by().into();
+    document["program"] = finding.scanner.as_str().into();
     document["opened_at"] = text(finding.opened_at);
     document["seen_at"] = text(finding.seen_at);
     document["resolved_at"] = finding.resolved_at.map_or(Value::Null, text);
@@ -62,4 +68,34 @@ fn document(finding: &Finding) -> Value {
 fn unknown(id: &str) -> ExitCode {
     note(format_args!("there is no finding {id}"));
     ExitCode::from(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(scanner_name: Option<&str>) -> FindingRow {
+        let mut body = json!({
+            "id": "0011223344556677", "kind": "exposed_answering", "address": "192.0.2.1", "severity": "low", "state": "open",
+            "opened_at": 0, "opened_seq": 1, "seen_at": 0, "seen_seq": 1, "scanner": "nmap 7.93", "title": "t", "evidence": "e",
+        });
+        if let Some(name) = scanner_name {
+            body["scanner_name"] = name.into();
+        }
+        let (id, state, body) =
+            ("0011223344556677".to_owned(), "open".to_owned(), body.to_string().into_bytes());
+        FindingRow { id, seq: 1, state, body, updated_at: Timestamp::EPOCH }
+    }
+
+    #[test]
+    fn a_finding_names_its_scanner_as_it_is_configured_and_the_program_beside_it() {
+        // Two of one program, each at its place.
+        for (name, wanted) in [(Some("inside"), "inside"), (Some("outside"), "outside"), (None, "nmap 7.93")]
+        {
+            let finding = read(&row(name)).unwrap();
+            let document = document(&finding);
+            assert_eq!((&document["scanner"], &document["program"]), (&wanted.into(), &"nmap 7.93".into()));
+            assert_eq!(document.get("scanner_name"), None);
+        }
+    }
 }

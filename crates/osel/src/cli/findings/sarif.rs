@@ -127,7 +127,8 @@ fn result(finding: &Finding, rule: &Value, place: usize) -> Value {
             "project_id": finding.project_id.as_ref().map(ToString::to_string),
             "region": finding.region.as_deref(),
             "opened_at": finding.opened_at.to_string(),
-            "scanner": finding.scanner,
+            "scanner": finding.seen_by(),
+            "program": finding.scanner,
         },
     });
     let suppression = |why: String| json!([{"kind": "external", "status": "accepted", "justification": why}]);

@@ -67,8 +67,11 @@ fn text(out: &mut impl Write, finding: &Finding, now: Timestamp) -> io::Result<(
     line("opened", &format_args!("{} by record {}", finding.opened_at, finding.opened_seq))?;
     line(
         "last seen",
-        &format_args!("{} by record {}, {}", finding.seen_at, finding.seen_seq, finding.scanner),
+        &format_args!("{} by record {}, {}", finding.seen_at, finding.seen_seq, finding.seen_by()),
     )?;
+    if finding.seen_by() != finding.scanner {
+        line("program", &finding.scanner)?;
+    }
     if let (Some(at), Some(by)) = (finding.resolved_at, finding.resolved_by) {
         line("resolved", &format_args!("{at} by {}", by.as_str()))?;
     }

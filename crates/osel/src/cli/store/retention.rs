@@ -20,7 +20,7 @@ use crate::runtime::retention::policy::Kept;
 use crate::runtime::retention::survey::look;
 use crate::runtime::retention::{Decision, Policy, survey};
 use crate::runtime::writer::Written;
-use crate::store::{QuarantineState, Reader};
+use crate::store::{QuarantineState, RESOLVED, Reader};
 
 /// Shows what there is in a store and what of it would go by the policy of the configuration.
 ///
@@ -106,6 +106,9 @@ pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
 
 /// Writes down what goes, and lets go of it.
 fn apply(recorder: &mut Recorder, decision: Decision, now: Timestamp) -> anyhow::Result<()> {
+    if let Some(before) = decision.resolved_before {
+        recorder.drop_resolved(before);
+    }
     recorder.let_go(now, decision.told, decision.expiry)?;
     recorder.flush()?;
     let bar = progress("slices");
@@ -175,6 +178,15 @@ fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::R
         _ => None,
     });
     lines.push(Line { kind: "quarantine", count: Some(held), oldest, goes: before, ..Line::default() });
+    let (mut resolved, mut oldest) = (0, None);
+    reader.findings(Some(RESOLVED), &mut |row| {
+        resolved += 1;
+        oldest = oldest.map_or(Some(row.updated_at), |oldest| Some(row.updated_at.min(oldest)));
+        std::ops::ControlFlow::Continue(())
+    })?;
+    let goes = decision.resolved_before.map(|time| Goes { up_to: None, before: Some(time.to_string()) });
+    let oldest = oldest.map(|oldest: Timestamp| oldest.to_string());
+    lines.push(Line { kind: "resolved", count: Some(resolved), oldest, goes, ..Line::default() });
     lines.push(Line { kind: "store", bytes: Some(holdings.used_bytes), ..Line::default() });
     Ok(lines)
 }

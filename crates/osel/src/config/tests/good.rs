@@ -35,6 +35,7 @@ fn what_is_kept_for_how_long() {
     assert_eq!(retention("inputs_days = 120\n").quarantine_days, Some(120));
     let for_ever = retention("inputs_days = 0\nquarantine_days = 0\n");
     assert_eq!((for_ever.inputs_days, for_ever.quarantine_days), (None, None));
+    assert_eq!([own, retention("findings_days = 0\n")].map(|own| own.findings_days), [Some(365), None]);
     let by_variable = good(SMALLEST, &[URL, ("OSEL_RETENTION__INPUTS_DAYS", "12")]).0.retention;
     assert_eq!(by_variable.inputs_days, Some(12));
 }
@@ -110,6 +111,7 @@ fn the_smallest_file_of_the_contract() {
             records_bytes_max: None,
             personal_days: None,
             quarantine_days: Some(90),
+            findings_days: Some(365),
             budget_bytes: None,
         },
         model: ModelConfig { group_members_include_pairs: true, routed_prefixes: Vec::new() },

@@ -35,6 +35,11 @@ impl Recorder {
         self.give_batch()
     }
 
+    /// Has findings go from their table that were resolved before that time; their records stay.
+    pub fn drop_resolved(&mut self, before: Timestamp) {
+        self.batch.resolved_before = Some(before);
+    }
+
     /// Whether something waits to be written that no batch has yet.
     pub fn has_open(&self) -> bool {
         !self.batch.is_empty() || !self.counted.is_empty()

@@ -59,6 +59,8 @@ pub struct Policy {
     pub personal_days: Option<u32>,
     /// The bytes of messages in quarantine, in days; those of inputs that stay, stay longer.
     pub quarantine_days: Option<u32>,
+    /// Findings after they were resolved, in days; their records are records like others.
+    pub findings_days: Option<u32>,
     /// How many bytes the store may take.
     pub budget_bytes: Option<u64>,
 }
@@ -108,6 +110,7 @@ impl From<&RetentionConfig> for Policy {
             records: Limit { days: config.records_days, bytes: config.records_bytes_max },
             personal_days: config.personal_days,
             quarantine_days: config.quarantine_days,
+            findings_days: config.findings_days,
             budget_bytes: config.budget_bytes,
         }
     }

@@ -11,7 +11,7 @@ use osel_core::trail::PartClass;
 
 use super::policy::{Kept, Plan, Policy, RECORD_CLASSES, believed, cutoff, plan};
 use crate::runtime::snapshots;
-use crate::store::{Checkpoint, Expiry, JournalError, QuarantineState, Reader, SnapshotInfo};
+use crate::store::{Checkpoint, Expiry, JournalError, QuarantineState, RESOLVED, Reader, SnapshotInfo};
 
 /// Among so many of the last records it is looked for what time messages told: enough that those that came late or lied do not count.
 const TOLD_RECORDS: u64 = 1000;
@@ -25,6 +25,8 @@ pub struct Decision {
     pub told: Vec<Retention>,
     /// What may go, if anything more may.
     pub expiry: Option<Expiry>,
+    /// Findings that were resolved before this go; their records say all that was.
+    pub resolved_before: Option<Timestamp>,
     /// How full the store is.
     pub budget: BudgetState,
     /// More should go than there is a snapshot for: one is wanted now.
@@ -153,6 +155,7 @@ pub fn survey(
             decision.told.push(Retention::Quarantine { before, why });
         }
     }
+    decision.resolved_before = resolved_before(reader, cutoff(until, policy.findings_days))?;
     let tells = decision.told.iter().any(|told| !matches!(told, Retention::Budget { .. }));
     decision.expiry = Some(expiry).filter(|_| tells);
     Ok(decision)
@@ -189,6 +192,23 @@ fn parts(plan: &Plan, expiry: &mut Expiry, told: &mut Vec<Retention>) {
     if let Some(seq) = plan.personal {
         going(&[PartClass::Personal], seq, RetentionWhy::Age);
     }
+}
+
+/// The cutoff, if a finding was resolved before it.
+fn resolved_before(
+    reader: &mut dyn Reader,
+    cutoff: Option<Timestamp>,
+) -> Result<Option<Timestamp>, JournalError> {
+    let Some(cutoff) = cutoff else { return Ok(None) };
+    let mut found = None;
+    reader.findings(Some(RESOLVED), &mut |row| match row.updated_at < cutoff {
+        true => {
+            found = Some(cutoff);
+            ControlFlow::Break(())
+        }
+        false => ControlFlow::Continue(()),
+    })?;
+    Ok(found)
 }
 
 /// Whether messages are held that were quarantined within that time.

@@ -125,6 +125,10 @@ impl Keeper {
             return Ok(());
         }
         self.budget = decision.budget;
+        if let Some(before) = decision.resolved_before {
+            tracing::info!(%before, "findings that were resolved before this go; their records stay");
+            recorder.drop_resolved(before);
+        }
         if decision.told.is_empty() {
             return Ok(());
         }

@@ -10,7 +10,9 @@ use osel_core::time::Timestamp;
 
 use super::super::block::Packer;
 use super::super::code::{content_bytes, write_parts};
-use super::super::data::{Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, StoredRecord};
+use super::super::data::{
+    Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, RESOLVED, RESOLVED_AT_ONCE, StoredRecord,
+};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
 use super::expire;
@@ -50,6 +52,9 @@ pub(super) async fn write(
     }
     batch.quarantine(commit).await?;
     batch.lives("commands", Place::Commands, commit.commands).await?;
+    if let Some(before) = commit.resolved_before {
+        batch.drop_resolved(before).await?;
+    }
     batch.lives("findings", Place::Findings, commit.findings).await?;
     batch.cursors(commit).await?;
     if let Some(expiry) = commit.expiry {
@@ -298,6 +303,15 @@ impl Batch<'_> {
                 .await
                 .map_err(self.at.sql(Place::Cursors, ACTION))?;
         }
+        Ok(())
+    }
+
+    async fn drop_resolved(&mut self, before: Timestamp) -> Result<(), JournalError> {
+        let sql = "DELETE FROM findings WHERE id IN \
+                   (SELECT id FROM findings WHERE state = $1 AND updated_at < $2 ORDER BY updated_at LIMIT $3)";
+        let done =
+            self.session.execute(sql, &[&RESOLVED, &before.micros(), &i64::from(RESOLVED_AT_ONCE)]).await;
+        done.map_err(self.at.sql(Place::Findings, ACTION))?;
         Ok(())
     }
 

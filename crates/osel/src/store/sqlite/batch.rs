@@ -5,7 +5,9 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, pa
 
 use super::super::block::Packer;
 use super::super::code::{content_bytes, write_parts};
-use super::super::data::{Commit, Counters, CursorRow, Head, LifeRow, QuarantineState};
+use super::super::data::{
+    Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, RESOLVED, RESOLVED_AT_ONCE,
+};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer};
 use super::expire;
@@ -61,6 +63,9 @@ pub(super) fn write(
     }
     batch.quarantine(commit)?;
     batch.lives("commands", Place::Commands, commit.commands)?;
+    if let Some(before) = commit.resolved_before {
+        batch.drop_resolved(before)?;
+    }
     batch.lives("findings", Place::Findings, commit.findings)?;
     batch.cursors(commit)?;
     if let Some(expiry) = commit.expiry {
@@ -281,6 +286,16 @@ impl Batch<'_> {
             ])
             .map_err(self.at.sql(Place::Cursors, ACTION))?;
         }
+        Ok(())
+    }
+
+    fn drop_resolved(&self, before: Timestamp) -> Result<(), JournalError> {
+        let mut delete = self.prepare(
+            "DELETE FROM findings WHERE id IN \
+             (SELECT id FROM findings WHERE state = ?1 AND updated_at < ?2 ORDER BY updated_at LIMIT ?3)",
+        )?;
+        let done = delete.execute(params![RESOLVED, before.micros(), RESOLVED_AT_ONCE]);
+        done.map_err(self.at.sql(Place::Findings, ACTION))?;
         Ok(())
     }
 
