@@ -34,9 +34,11 @@ const NEEDED_BY_LAB: [Needed; 1] = [
     Needed { package: "mariadb-server", probe: Probe::Program("mariadbd") },
 ];
 
-const NEEDED: [Needed; 10] = [
+const NEEDED: [Needed; 11] = [
     // The scanner's results are compared with its own.
     Needed { package: "nmap", probe: Probe::Program("nmap") },
+    // Its adapter is tried with the real one.
+    Needed { package: "masscan", probe: Probe::Program("masscan") },
     // Namespaces of the network, and the loss between them, for a testbed of the scanner.
     Needed { package: "iproute2", probe: Probe::Program("ip") },
     Needed { package: "nftables", probe: Probe::Program("nft") },

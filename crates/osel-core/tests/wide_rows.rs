@@ -78,7 +78,7 @@ impl Cloud {
     fn new(ports: usize) -> Self {
         let mut engine = Engine::new(EngineOptions::default());
         let at = Timestamp::from_micros(1);
-        let run = ReadRun { id: None, region: None, at, exact: false };
+        let run = ReadRun { id: None, region: None, at, exact: false, actor: None };
         let page = ReadPage { run, objects: cloud(ports), lines: Vec::new() };
         engine.handle(at, Input::Page(page), &mut Output::default());
         Self { engine, messages: 0 }

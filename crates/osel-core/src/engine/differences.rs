@@ -233,16 +233,17 @@ impl Engine {
 
     /// Tells how the read ended, if it did.
     fn tell_step(&mut self, now: Timestamp, part: &ReadDifferences, told: Told, out: &mut Output) {
+        let by = part.run.actor.as_ref().map(|actor| format!(", imported by {actor},")).unwrap_or_default();
         let text = match &part.step {
             ReadStep::Part | ReadStep::Confirmed | ReadStep::Closing { .. } | ReadStep::Looked => return,
-            ReadStep::BrokenOff => "inventory not read to its end".to_owned(),
+            ReadStep::BrokenOff => format!("inventory{by} not read to its end"),
             ReadStep::TooLate { origin } => format!(
-                "inventory {origin} came to its end when another read had begun: what it did not show stays"
+                "inventory {origin}{by} came to its end when another read had begun: what it did not show stays"
             ),
             ReadStep::End { complete, origin } => {
                 let counts: Vec<String> =
                     complete.iter().map(|of| format!("{} {}", of.shown, of.kind.plural())).collect();
-                format!("inventory {origin} read: {}", counts.join(", "))
+                format!("inventory {origin}{by} read: {}", counts.join(", "))
             }
         };
         let kind = if told.objects > 0 { RecordKind::Drift } else { RecordKind::System };
@@ -265,15 +266,17 @@ impl Engine {
         text: String,
         exposure: Judged,
     ) -> RecordBody {
-        let ReadRun { region, at, exact, .. } = &part.run;
+        let ReadRun { region, at, exact, actor, .. } = &part.run;
         let wide = self.clouds.get(region).map(|cloud| widen(cloud, &exposure)).unwrap_or_default();
         let time = if *exact { (*at).min(now) } else { now };
-        RecordBody {
+        let mut record = RecordBody {
             region: region.clone(),
             cause: part.cause,
             exposure,
             wide,
             ..system_record(now, time, kind, text)
-        }
+        };
+        record.detail.extend(actor.iter().map(|actor| ("imported_by".into(), actor.to_string())));
+        record
     }
 }

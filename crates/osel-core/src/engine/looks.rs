@@ -113,7 +113,7 @@ impl Engine {
         for (kind, id) in shown {
             self.wishes.pending.remove(&(region.clone(), kind, id));
         }
-        let run = ReadRun { id: None, region, at, exact: true };
+        let run = ReadRun { id: None, region, at, exact: true, actor: None };
         let cloud = self.clouds.get(&run.region);
         // Of what is as it is known that it was so is all there is to say; merging what differs says it too.
         let mut confirmed = Vec::new();

@@ -48,6 +48,8 @@ pub struct ReadRun {
     pub at: Timestamp,
     /// Whether `at` is known: then it wins over whatever the bus said of an earlier time.
     pub exact: bool,
+    /// The person who hands it in; none where an API is read.
+    pub actor: Option<Arc<str>>,
 }
 
 impl ReadRun {
@@ -162,7 +164,12 @@ impl Engine {
         self.readings.values().any(|reading| reading.closing.is_some())
     }
 
-    /// The same of one region.
+    /// Whether a read of a region is under way.
+    pub fn is_reading_of(&self, region: Option<&Arc<str>>) -> bool {
+        self.readings.contains_key(&region.cloned())
+    }
+
+    /// Whether a read of a region has shown all its pages and is not at its end yet.
     pub fn is_closing_of(&self, region: Option<&Arc<str>>) -> bool {
         self.readings.get(&region.cloned()).is_some_and(|reading| reading.closing.is_some())
     }
@@ -347,8 +354,8 @@ impl Engine {
         }
     }
 
-    /// Whether a run has ended, or another of its region has begun since.
-    fn is_over(&self, run: &ReadRun) -> bool {
+    /// Whether a run has ended, or another of its region has begun since: what it does not show stays.
+    pub fn is_over(&self, run: &ReadRun) -> bool {
         let under_way = self.readings.get(&run.region);
         if under_way.is_some_and(|reading| reading.run.is(run)) {
             return false;

@@ -243,7 +243,7 @@ impl Listener {
 }
 
 fn run(id: Option<u64>, region: &str, second: i64) -> ReadRun {
-    ReadRun { id: id.map(RunId), region: Some(Arc::from(region)), at: at(second), exact: true }
+    ReadRun { id: id.map(RunId), region: Some(Arc::from(region)), at: at(second), exact: true, actor: None }
 }
 
 /// How many rows the records opened and closed.

@@ -255,7 +255,7 @@ impl Machine {
     }
 
     fn run(&self, run: RunId, taken_at: Timestamp) -> ReadRun {
-        ReadRun { id: Some(run), region: self.region.clone(), at: taken_at, exact: true }
+        ReadRun { id: Some(run), region: self.region.clone(), at: taken_at, exact: true, actor: None }
     }
 
     /// Takes an arrival again as the journal kept it.

@@ -2,17 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::StoreArg;
 use super::inventory_export::{self, ExportArgs};
-use super::open::now;
-use super::order;
-use super::output::note;
-use super::replay::import;
-use crate::source::inventory;
+use super::{StoreArg, import};
 
 /// API dumps that start or correct the model: taking them, and reading them.
 #[derive(Debug, Subcommand)]
@@ -25,6 +19,9 @@ pub enum InventoryCommand {
     /// objects as the API returns them. A missing key means "not said", an empty list "there are none". An optional
     /// taken_at says when it was read; what the bus said of an earlier time then no longer counts. An optional partial lists the
     /// collections of which only a part is there: what is missing from them is not taken as gone.
+    ///
+    /// A running osel is handed the objects over its socket, part by part; where none runs the store is written by this command. What is
+    /// wrong with a file is said before anything is changed.
     Import {
         #[command(flatten)]
         store: StoreArg,
@@ -43,15 +40,5 @@ pub(super) fn run(command: &InventoryCommand) -> anyhow::Result<ExitCode> {
         InventoryCommand::Export(args) => return inventory_export::run(args),
         InventoryCommand::Import { store, region, files } => (store, region, files),
     };
-    let summaries = files.iter().map(|file| inventory::check(file)).collect::<Result<Vec<_>, _>>()?;
-    let region: Option<Arc<str>> = region.as_deref().map(Arc::from);
-    let mut recorder = order::recorder(store.writer()?, &store.config()?, store.file())?;
-    for (file, summary) in files.iter().zip(&summaries) {
-        let now = now();
-        let at = summary.taken_at.unwrap_or(now);
-        import(&mut recorder, file, summary, region.as_ref(), now, at, summary.taken_at.is_some())?;
-        note(format_args!("{}: {} objects read", file.display(), summary.objects));
-    }
-    recorder.finish()?;
-    Ok(ExitCode::SUCCESS)
+    import::run(store, region.as_deref(), files)
 }

@@ -12,6 +12,7 @@ mod doctor;
 mod durability;
 mod exposure;
 mod findings;
+mod import;
 mod inventory;
 mod inventory_export;
 mod ledger;

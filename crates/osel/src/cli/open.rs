@@ -158,6 +158,17 @@ pub fn reader_by(access: &StoreAccess) -> OpenReader {
     Arc::new(move || open_reader(&access()))
 }
 
+/// A store, for reading what its writer has written last.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn latest_reader_at(store: &StoreConfig) -> Result<Box<dyn Reader>, JournalError> {
+    Ok(match store {
+        StoreConfig::Directory(directory) => Box::new(Store::open_reader(directory)?),
+        StoreConfig::Postgres(config) => Box::new(PostgresReader::open_latest(config)?),
+    })
+}
+
 /// A store, for writing; made when it is not there. A leader of a database that gives no sign is waited for until it counts as gone.
 ///
 /// # Errors

@@ -13,8 +13,9 @@ use super::trail_key;
 use crate::config::StoreConfig;
 use crate::runtime::Recorder;
 use crate::runtime::control::client::{self, ClientError};
-use crate::runtime::control::{Answer, Ask, Request};
-use crate::store::Journal;
+use crate::runtime::control::{Answer, Ask, REPLAY_IDS_MAX, Request};
+use crate::runtime::quarantine::{self, Found, Replayed};
+use crate::store::{Journal, Reader};
 
 /// What became of an order.
 pub(super) enum Given {
@@ -22,6 +23,25 @@ pub(super) enum Given {
     Done(Option<u64>),
     /// It cannot be done: why.
     No(String),
+}
+
+/// Who writes the store.
+enum Writer<'a> {
+    /// A daemon, which has answered.
+    Daemon(Answer),
+    /// This process.
+    Own(&'a mut Recorder),
+}
+
+/// An answer that is not the one to what was asked, as an error.
+pub(super) fn unexpected(answer: Answer) -> anyhow::Error {
+    match answer {
+        Answer::Refused(why) => anyhow::anyhow!("the running osel refuses: {why}"),
+        Answer::No(why) => anyhow::anyhow!("{why}"),
+        Answer::Done(_) | Answer::Replayed(_) | Answer::GoOn => {
+            anyhow::anyhow!("the running osel answers something else than it was asked")
+        }
+    }
 }
 
 /// Where orders for a store go.
@@ -48,23 +68,59 @@ impl Orders {
     /// # Errors
     /// When the daemon refuses or does not answer, or the store cannot be written.
     pub(super) fn give(&mut self, order: Ask) -> anyhow::Result<Given> {
-        if let Some(recorder) = &mut self.own {
-            let (now, order) = (now(), order.into_order(user_name()));
-            return match recorder.engine().judge_order(now, &order) {
-                Ok(()) => Ok(Given::Done(recorder.order(now, order)?)),
-                Err(refusal) => Ok(Given::No(refusal.to_string())),
+        let recorder = match self.writer(&order)? {
+            Writer::Daemon(Answer::Done(seq)) => return Ok(Given::Done(seq)),
+            Writer::Daemon(Answer::No(why)) => return Ok(Given::No(why)),
+            Writer::Daemon(other) => return Err(unexpected(other)),
+            Writer::Own(recorder) => recorder,
+        };
+        let now = now();
+        let order = order.into_order(user_name()).context("this is no order of one line")?;
+        match recorder.engine().judge_order(now, &order) {
+            Ok(()) => Ok(Given::Done(recorder.order(now, order)?)),
+            Err(refusal) => Ok(Given::No(refusal.to_string())),
+        }
+    }
+
+    /// Has messages taken out of quarantine, each of them named once; what became of them, durable as with [`Self::give`].
+    ///
+    /// # Errors
+    /// When the daemon refuses or does not answer, or the store cannot be read or written.
+    pub(super) fn replay(&mut self, reader: &mut dyn Reader, ids: &[u64]) -> anyhow::Result<Vec<Replayed>> {
+        let mut results = Vec::new();
+        for ids in ids.chunks(REPLAY_IDS_MAX) {
+            let recorder = match self.writer(&Ask::ReplayQuarantined { ids: ids.to_vec() })? {
+                Writer::Daemon(Answer::Replayed(replayed)) => {
+                    results.extend(replayed);
+                    continue;
+                }
+                Writer::Daemon(other) => return Err(unexpected(other)),
+                Writer::Own(recorder) => recorder,
             };
-        }
-        match client::ask(&self.socket, &Request { store: self.store_id.clone(), order: order.clone() }) {
-            Ok(Answer::Done(seq)) => Ok(Given::Done(seq)),
-            Ok(Answer::No(why)) => Ok(Given::No(why)),
-            Ok(Answer::Refused(why)) => Err(anyhow::anyhow!("the running osel refuses: {why}")),
-            Err(error @ (ClientError::Absent(_) | ClientError::TooLong(_))) => {
-                self.own = Some(self.recorder().with_context(|| error.to_string())?);
-                self.give(order)
+            let actor = user_name();
+            for &id in ids {
+                results.push(match quarantine::find(reader, id)? {
+                    Found::Held(held) => quarantine::replay(recorder, now(), &held, &actor)?,
+                    Found::Not(not) => not,
+                });
             }
-            Err(error) => Err(error.into()),
         }
+        Ok(results)
+    }
+
+    /// Gives an order to the daemon; where there is none the store is ours from now on.
+    fn writer(&mut self, order: &Ask) -> anyhow::Result<Writer<'_>> {
+        if self.own.is_none() {
+            let request = Request { store: self.store_id.clone(), order: order.clone() };
+            match client::ask(&self.socket, &request) {
+                Ok(answer) => return Ok(Writer::Daemon(answer)),
+                Err(error @ (ClientError::Absent(_) | ClientError::TooLong(_))) => {
+                    self.own = Some(self.recorder().with_context(|| error.to_string())?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Writer::Own(self.own.as_mut().context("the store was opened just before")?))
     }
 
     fn recorder(&self) -> anyhow::Result<Recorder> {

@@ -169,6 +169,8 @@ pub struct Table {
     head: Vec<&'static str>,
     /// The columns that do not give way as long as others can.
     kept: &'static [&'static str],
+    /// From which column on a row goes on in a line of its own, where it would not fit.
+    folded: Option<usize>,
     rows: Vec<Vec<String>>,
     /// How wide the columns are, once some of it was written.
     widths: Option<Vec<usize>>,
@@ -177,12 +179,26 @@ pub struct Table {
 impl Table {
     /// A table with these columns.
     pub fn new(head: &[&'static str]) -> Self {
-        Self { width: table_width(), head: head.to_vec(), kept: &[], rows: Vec::new(), widths: None }
+        Self {
+            width: table_width(),
+            head: head.to_vec(),
+            kept: &[],
+            folded: None,
+            rows: Vec::new(),
+            widths: None,
+        }
     }
 
     /// The same, with columns of these names being cut only when cutting all others does not suffice.
     pub fn keeping(self, kept: &'static [&'static str]) -> Self {
         Self { kept, ..self }
+    }
+
+    /// The same, with rows going on from this column on in a line of their own, in all of a table in which anything would have to be cut.
+    /// The last column is told in full there, on as many lines as that takes. Not for tables that are written bit by bit.
+    pub fn folding(self, column: &str) -> Self {
+        let folded = self.head.iter().position(|name| *name == column);
+        Self { folded, ..self }
     }
 
     /// Adds a row with one text per column.
@@ -239,19 +255,101 @@ fn widths(head: &[&str], kept: &[&str], rows: &[Vec<String>], width: usize) -> V
     widths
 }
 
+impl Table {
+    /// The column where rows are folded, if they have to be.
+    fn fold(&self) -> Option<usize> {
+        let natural = widths(&self.head, self.kept, &self.rows, usize::MAX);
+        let gaps = 2 * natural.len().saturating_sub(1);
+        self.folded.filter(|_| natural.iter().sum::<usize>() + gaps > self.width)
+    }
+
+    fn fmt_folded(&self, f: &mut fmt::Formatter<'_>, column: usize) -> fmt::Result {
+        let part = |cells: &[String], upper: bool| {
+            let (above, below) = cells.split_at(column.min(cells.len()));
+            if upper {
+                above.to_vec()
+            } else {
+                below.split_last().map(|(_, cells)| cells.to_vec()).unwrap_or_default()
+            }
+        };
+        let (above, below) = self.head.split_at(column);
+        let rows = |upper| self.rows.iter().map(|row| part(row, upper)).collect::<Vec<_>>();
+        let above_widths = widths(above, self.kept, &rows(true), self.width);
+        let below_head = below.split_last().map(|(_, names)| names).unwrap_or_default();
+        // At least half of the line is for the text that is told in full.
+        let below_widths = widths(below_head, &[], &rows(false), self.width / 2);
+        let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
+        for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate() {
+            let mut lines = vec![line(&above_widths, &part(row, true))];
+            let mut begin = format!("{FOLD_INDENT}{}", line(&below_widths, &part(row, false)));
+            let indent = begin.chars().count();
+            for words in wrapped(&plain(row.last().map_or("", String::as_str)), self.width - indent) {
+                lines.push(format!("{begin}{words}"));
+                begin = " ".repeat(indent);
+            }
+            for line in lines {
+                let line = line.trim_end();
+                match number == 0 && colours() {
+                    true => writeln!(f, "\x1b[1m{line}\x1b[0m")?,
+                    false => writeln!(f, "{line}")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the second line of a row begins with.
+const FOLD_INDENT: &str = "    ";
+
+/// Cells in columns of these widths, each with the gap that follows it.
+fn line(widths: &[usize], cells: &[String]) -> String {
+    let mut line = String::new();
+    for (&width, cell) in widths.iter().zip(cells) {
+        let cell = cut(cell, width);
+        let _ = write!(line, "{cell:width$}  ");
+    }
+    line
+}
+
+/// A text in lines of at most this width, broken at spaces, or anywhere in a word that is longer; at least one line.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut room = width;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.chars().count();
+        let gap = usize::from(room < width);
+        if gap + length > room && gap > 0 {
+            lines.push(String::new());
+            room = width;
+        } else if gap > 0 {
+            lines.last_mut().into_iter().for_each(|line| line.push(' '));
+            room -= 1;
+        }
+        for c in word.chars() {
+            if room == 0 {
+                lines.push(String::new());
+                room = width;
+            }
+            lines.last_mut().into_iter().for_each(|line| line.push(c));
+            room -= 1;
+        }
+    }
+    lines
+}
+
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(column) = self.fold() {
+            return self.fmt_folded(f, column);
+        }
         let is_first = self.widths.is_none();
         let widths =
             self.widths.clone().unwrap_or_else(|| widths(&self.head, self.kept, &self.rows, self.width));
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
         for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate().skip(usize::from(!is_first))
         {
-            let mut line = String::new();
-            for (width, cell) in widths.iter().zip(row) {
-                let cell = cut(cell, *width);
-                let _ = write!(line, "{cell:width$}  ");
-            }
+            let line = line(&widths, row);
             let line = line.trim_end();
             if number == 0 && colours() {
                 writeln!(f, "\x1b[1m{line}\x1b[0m")?;
@@ -326,6 +424,22 @@ mod tests {
         let text = table.to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 60) && text.contains('…'), "{text}");
         assert_eq!([None, Some(0), Some(3), Some(300)].map(fitting), [100, 100, TABLE_WIDTH_MIN, 100]);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_go_on_below_and_say_all_of_it() {
+        let mut table = Table { width: 30, ..Table::new(&["id", "where", "what"]) }.folding("where");
+        table.row(["1", "here", "short"].map(str::to_owned).to_vec());
+        assert_eq!(table.to_string(), "id  where  what\n1   here   short\n");
+        table.row(
+            ["2", "there", "more words than one line holds, andonethatislongerthanaline"]
+                .map(str::to_owned)
+                .to_vec(),
+        );
+        let wanted = "id\n    where  what\n1\n    here   short\n2\n    there  more words than one\n           line holds,\n           \
+                      andonethatislongert\n           hanaline\n";
+        assert_eq!(table.to_string(), wanted);
+        assert!(table.to_string().lines().all(|line| line.chars().count() <= 30));
     }
 
     #[test]

@@ -4,16 +4,13 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
-use osel_core::engine::Disposition;
 use serde_json::json;
 
 use super::StoreArg;
-use super::actor::user_name;
-use super::open::now;
-use super::order::recorder;
+use super::order::Orders;
 use super::output::{OutputFormat, Table, json_line, note, stdout};
+use crate::runtime::quarantine::{Outcome, Replayed};
 use crate::store::{QuarantineItem, QuarantineState, Reader};
 
 /// Messages that could not be read: each is kept once, with its bytes, its source and the reason.
@@ -43,7 +40,8 @@ pub enum QuarantineCommand {
 /// Takes messages out of quarantine that can be read by now, as after an update of osel.
 ///
 /// Each gets the record that it would have had, and the ledger counts it as recorded (or as duplicate, when another copy was
-/// recorded meanwhile). One that still cannot be read stays. Exit code 1 when any stays.
+/// recorded meanwhile). One that still cannot be read stays. Exit code 1 when any stays. A running osel is given the order over its
+/// socket; where none runs the store is written by this command.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     #[command(flatten)]
@@ -139,48 +137,30 @@ fn show(store: &StoreArg, id: u64, output: OutputFormat) -> anyhow::Result<ExitC
 }
 
 fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let journal = args.store.existing_writer()?;
-    let mut reader = journal.reader()?;
-    let Some(items) = chosen(&mut *reader, args)? else { return Ok(ExitCode::from(1)) };
-    let mut recorder = recorder(journal, &args.store.config()?, args.store.file())?;
-    let gone = reader.expiry()?.checkpoint.entry;
-    let actor = user_name();
-    let mut results = Vec::new();
-    for item in &items {
-        let result = match reader.entry(item.entry)? {
-            None if item.entry > gone => {
-                bail!("message {} is damaged: its entry {} is missing", item.id, item.entry);
-            }
-            Some(held) if !held.erased => match recorder.replay(now(), item, &held, &actor)? {
-                Some(Disposition::Recorded(seq)) => ("recorded", Some(seq), None),
-                Some(Disposition::Duplicate) => ("duplicate", None, None),
-                Some(Disposition::Quarantined(defect)) => ("held", None, Some(defect.to_string())),
-                None => ("held", None, None),
-            },
-            _ => ("held", None, Some("its bytes were removed".to_owned())),
-        };
-        results.push((item.id, result));
-    }
-    recorder.finish()?;
+    let mut reader = args.store.reader()?;
+    let Some(ids) = chosen(&mut *reader, args)? else { return Ok(ExitCode::from(1)) };
+    let mut orders = Orders::new(&args.store, reader.info()?.id)?;
+    let results = orders.replay(&mut *reader, &ids)?;
+    orders.finish()?;
     print_results(&results, args.output)?;
-    let all = results.iter().all(|(_, (result, ..))| *result != "held");
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let is_out = |result: &Replayed| matches!(result.result, Outcome::Recorded | Outcome::Duplicate);
+    Ok(if results.iter().all(is_out) { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// The messages that are meant; nothing when one of them is not there, which is said.
-fn chosen(reader: &mut dyn Reader, args: &ReplayArgs) -> anyhow::Result<Option<Vec<QuarantineItem>>> {
-    let mut items = Vec::new();
+fn chosen(reader: &mut dyn Reader, args: &ReplayArgs) -> anyhow::Result<Option<Vec<u64>>> {
+    let mut chosen = Vec::new();
     if args.all {
         reader.quarantine(Some(QuarantineState::Held), &mut |item| {
-            items.push(item);
+            chosen.push(item.id);
             ControlFlow::Continue(())
         })?;
-        return Ok(Some(items));
+        return Ok(Some(chosen));
     }
     let ids: std::collections::BTreeSet<u64> = args.ids.iter().copied().collect();
     for id in ids {
         match reader.quarantine_item(id)? {
-            Some(item) if item.state == QuarantineState::Held => items.push(item),
+            Some(item) if item.state == QuarantineState::Held => chosen.push(id),
             Some(_) => {
                 note(format_args!("message {id} was replayed before"));
                 return Ok(None);
@@ -191,21 +171,19 @@ fn chosen(reader: &mut dyn Reader, args: &ReplayArgs) -> anyhow::Result<Option<V
             }
         }
     }
-    Ok(Some(items))
+    Ok(Some(chosen))
 }
 
-/// What became of a message: the word for it, its record, why it stays.
-type ReplayResult = (&'static str, Option<u64>, Option<String>);
-
-fn print_results(results: &[(u64, ReplayResult)], output: OutputFormat) -> anyhow::Result<()> {
+fn print_results(results: &[Replayed], output: OutputFormat) -> anyhow::Result<()> {
     let mut out = stdout();
     let mut table = Table::new(&["ID", "RESULT", "RECORD", "REASON"]);
-    for (id, (result, seq, reason)) in results {
+    for Replayed { id, result, seq, reason } in results {
+        let result = result.as_str();
         if output == OutputFormat::Json {
             json_line(&mut out, &json!({"id": id, "result": result, "seq": seq, "reason": reason}))?;
         } else {
             let seq = seq.map(|seq| seq.to_string()).unwrap_or_default();
-            table.row(vec![id.to_string(), (*result).to_owned(), seq, reason.clone().unwrap_or_default()]);
+            table.row(vec![id.to_string(), result.to_owned(), seq, reason.clone().unwrap_or_default()]);
         }
     }
     if output != OutputFormat::Json {

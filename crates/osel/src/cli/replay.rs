@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use osel_core::engine::{EngineOptions, ReadEnd, SourceLedger};
+use osel_core::engine::{EngineOptions, ReadEnd, ReadRun, SourceLedger};
 use osel_core::intake::BatchNumber;
 use osel_core::time::Timestamp;
 
@@ -173,7 +173,12 @@ fn import_first(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
-    import(recorder, path, summary, region, now, at, summary.taken_at.is_some())
+    let run = recorder.begin_read(region, at, summary.taken_at.is_some());
+    import(recorder, path, summary, run, now)?;
+    for key in &summary.unknown {
+        note(format_args!("`{}`: `{key}` is not read: osel does not model it", path.display()));
+    }
+    Ok(())
 }
 
 /// Reads an inventory into a recorder.
@@ -184,13 +189,10 @@ pub(super) fn import(
     recorder: &mut Recorder,
     path: &Path,
     summary: &inventory::Summary,
-    region: Option<&Arc<str>>,
+    run: ReadRun,
     now: Timestamp,
-    at: Timestamp,
-    exact: bool,
 ) -> anyhow::Result<()> {
     let bar = progress("objects");
-    let run = recorder.begin_read(region, at, exact);
     let mut failed = None;
     inventory::read(path, &mut |page| {
         bar.inc(page.items.len() as u64);
@@ -205,9 +207,6 @@ pub(super) fn import(
     let origin = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let end = ReadEnd { run, complete: summary.complete(), origin };
     recorder.read_end(now, end)?;
-    for key in &summary.unknown {
-        note(format_args!("`{}`: `{key}` is not read: osel does not model it", path.display()));
-    }
     Ok(())
 }
 

@@ -19,12 +19,13 @@ use self::lead::Lead;
 use self::signals::Signals;
 use self::starting::Starting;
 use super::config::{ConfigArg, variable};
-use super::open::{now, reader_by};
+use super::open::{latest_reader_at, now, reader_by};
 use super::trail_key;
+use crate::action::program::sweep_folders;
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
 use crate::runtime::retention::Policy;
-use crate::runtime::service::{Phase, Service, ServiceSettings, ServiceStatus};
+use crate::runtime::service::{Clerk, Phase, Service, ServiceSettings, ServiceStatus};
 use crate::telemetry::{self, Supervisor};
 use crate::web;
 
@@ -88,6 +89,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         apis = config.openstack.len(),
         "started"
     );
+    // What an osel has left that was killed; it may take long, and nobody waits for it.
+    tokio.spawn_blocking(sweep_folders);
     let settings = ServiceSettings {
         apis: assemble_api::apis(&config, &args.config),
         sources: assemble::sources(&config, &args.config, &store_id),
@@ -103,12 +106,10 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let service = Service::start(journal, settings, tokio.handle())?;
     // Only who leads the store takes orders for it.
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
-    let handle = service.handle();
-    let control = tokio.spawn(control::serve(
-        socket,
-        store_id,
-        Arc::new(move |actor, ask| handle.order(ask.into_order(actor))),
-    ));
+    let access = Arc::clone(&store);
+    let reader = Arc::new(move || latest_reader_at(&access()));
+    let clerk = Clerk::new(service.handle(), tokio.handle().clone(), reader);
+    let control = tokio.spawn(control::serve(socket, store_id, Arc::new(clerk)));
     drop(starting);
     supervisor.ready();
     signals.guide(&tokio, service.handle(), log, supervisor, args.config.clone(), config);

@@ -10,6 +10,7 @@ pub mod file_intake;
 pub mod log;
 pub mod past;
 pub mod payloads;
+pub mod quarantine;
 pub mod read_entries;
 pub mod recorder;
 pub mod retention;

@@ -28,6 +28,9 @@ struct ReadHead {
     region: Option<Arc<str>>,
     at: Timestamp,
     exact: bool,
+    /// Who handed it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<Arc<str>>,
     /// The end of a read of the first form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     end: Option<OldEnd>,
@@ -122,13 +125,14 @@ pub fn names_head(run: &ReadRun) -> Vec<u8> {
 }
 
 fn head(run: &ReadRun, form: Form) -> ReadHead {
-    let ReadRun { id, region, at, exact } = run.clone();
+    let ReadRun { id, region, at, exact, actor } = run.clone();
     ReadHead {
         form,
         run: id,
         region,
         at,
         exact,
+        actor,
         end: None,
         step: None,
         gone: Vec::new(),
@@ -142,8 +146,9 @@ fn head(run: &ReadRun, form: Form) -> ReadHead {
 /// Does to the engine what a part of a read once did.
 pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     let Ok(head) = serde_json::from_slice::<ReadHead>(&entry.head) else { return };
-    let ReadHead { form, run: id, region, at, exact, end, step, gone, confirmed, told, cause, silent } = head;
-    let run = ReadRun { id, region, at, exact };
+    let ReadHead { form, run: id, region, at, exact, actor, end, step, gone, confirmed, told, cause, silent } =
+        head;
+    let run = ReadRun { id, region, at, exact, actor };
     if let Some(OldEnd { complete, origin }) = end {
         engine.handle(entry.at, Input::OldReadEnd(ReadEnd { run, complete, origin }), out);
         return;

@@ -1,7 +1,9 @@
 //! Scanners of `osel run`: none keeps another from its work, and a kill in the middle of a scan neither loses nor doubles it.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::osel::action::scan::everywhere::DECOYS;
 use ::osel::runtime::Recorder;
@@ -76,10 +78,10 @@ fn a_scanner_that_hangs_delays_neither_events_nor_another_scanner() {
     assert!(osel.stop().success());
     assert_eq!(scans(&osel, "stuck", &["planned", "running"]).len(), 1);
     // Nor does it outlive osel.
-    let is_stuck = |process: &std::fs::DirEntry| {
-        std::fs::read(process.path().join("cmdline")).is_ok_and(|line| line == b"sleep\x003599.75\0")
+    let is_stuck = |process: &fs::DirEntry| {
+        fs::read(process.path().join("cmdline")).is_ok_and(|line| line == b"sleep\x003599.75\0")
     };
-    assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|process| is_stuck(&process)));
+    assert!(!fs::read_dir("/proc").unwrap().flatten().any(|process| is_stuck(&process)));
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn a_scan_in_the_middle_of_which_osel_is_killed_is_judged_once() {
         assert_eq!(scans(&osel, "builtin", &["planned", "running"]).len(), 1, "it is under way still");
         if starts == 3 {
             // It may come to its end.
-            let config = std::fs::read_to_string(osel.place.path("osel.toml")).unwrap();
+            let config = fs::read_to_string(osel.place.path("osel.toml")).unwrap();
             osel.place.write("osel.toml", config.replace(SLOW, "host_rate_per_second = 100000"));
         }
         osel.start();
@@ -203,4 +205,27 @@ fn people_are_told_of_a_host_that_answers_everywhere() {
     assert_eq!(out.lines().count(), 3, "{out}");
     assert!(said.contains("127.0.3.32: answers at ports that nobody listens on"), "{said}");
     assert!(!said.contains("127.0.3.31"), "{said}");
+}
+
+#[test]
+fn the_folder_of_a_program_that_a_killed_osel_ran_is_removed_by_the_next_one() {
+    let mut osel = daemon("conducted-swept", "", WITH_A_STUCK_ONE);
+    let place = osel.place.path("temporary");
+    fs::create_dir(&place).unwrap();
+    osel.variables.push(("TMPDIR".to_owned(), place.clone()));
+    let folders = || -> BTreeSet<PathBuf> {
+        let all = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path());
+        all.filter(|path| path.to_str().unwrap().contains("/osel-program-")).collect()
+    };
+    osel.start();
+    let (_listener, port) = listener("127.0.3.9");
+    expose(&osel, "127.0.3.9", (port, port));
+    until("the program has its folder", LIMIT, || !folders().is_empty());
+    let left = folders();
+    osel.kill();
+    assert_eq!(folders(), left, "nobody was left to remove it");
+
+    osel.start();
+    // The scan itself may have begun anew, in a folder of its own.
+    until("what was left is gone", LIMIT, || folders().is_disjoint(&left));
 }

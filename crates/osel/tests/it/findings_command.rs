@@ -53,6 +53,7 @@ fn findings_are_listed_acknowledged_and_exported() {
 
     let (code, table, _) = told(&osel, &["findings", "list"]);
     assert_eq!(code, 0);
+    assert!(table.starts_with("ID ") && table.contains("PROJECT"), "{table}");
     assert!(table.contains(id) && table.lines().all(|line| line.chars().count() <= 100), "{table}");
     assert_eq!(told(&osel, &["findings", "list", "--exit-code"]).0, 1);
     for (filter, matches) in [

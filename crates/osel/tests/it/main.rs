@@ -41,6 +41,8 @@ mod fold;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
+mod handed_in;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod kill;

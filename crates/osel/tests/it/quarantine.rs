@@ -17,14 +17,14 @@ use serde_json::{Value, json};
 use crate::command::{Place, json_lines, osel, recording, run};
 
 /// A message of a recording that an older version could not read: everything as that version would have written it.
-struct Held {
+pub struct Held {
     /// Which messages of the recording, from 0.
-    held: Vec<usize>,
-    messages: usize,
+    pub held: Vec<usize>,
+    pub messages: usize,
 }
 
 /// Records the first messages of a recording, some of them with the verdict of a decoder that did not understand them.
-fn record(store: &Path, name: &str, what: &Held) {
+pub fn record(store: &Path, name: &str, what: &Held) {
     record_by(store, name, what, &EngineOptions::default());
 }
 
@@ -58,11 +58,11 @@ fn places(name: &str, event_type: &str) -> Vec<usize> {
     places
 }
 
-fn ledger(store: &str) -> Value {
+pub fn ledger(store: &str) -> Value {
     json_lines(&["ledger", "--store", store, "-o", "json"]).remove(0)
 }
 
-fn counts(ledger: &Value) -> [u64; 4] {
+pub fn counts(ledger: &Value) -> [u64; 4] {
     ["received", "recorded", "duplicate", "quarantined"].map(|key| ledger[key].as_u64().unwrap())
 }
 

@@ -27,15 +27,16 @@ fn next(state: &mut u64) -> u64 {
 }
 
 /// Two namespaces; they go with it.
-struct Testbed {
+pub(crate) struct Testbed {
     child: Child,
     /// Its end is the end of the testbed.
     stdin: Option<ChildStdin>,
-    namespace: String,
+    /// The scanner's.
+    pub(crate) namespace: String,
 }
 
 impl Testbed {
-    fn start(plan: &Value) -> Self {
+    pub(crate) fn start(plan: &Value) -> Self {
         let mut child = Command::new("python3")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/testbed.py"))
             .arg(plan.to_string())

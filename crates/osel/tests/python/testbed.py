@@ -8,7 +8,8 @@ host answers with a reset at ports that it does not listen on. `proxies` are add
 proxy; `silent` are addresses that let nothing but the ports of their list through, and drop the rest; `late` are addresses that take
 the fourth request for a connection alone, of every four. `pauses` is a list of `[what, at, seconds]`, counted from the first packet:
 what is `hold` (nothing is handed on, and all of it afterwards), `drop` (nothing is handed on at all) or `stop` (all processes in the
-scanner's namespace are stopped).
+scanner's namespace are stopped). With `"ethernet": true` the way is a pair of Ethernet devices with a router at its other end, as scanners
+need it that write packets of their own; the kernel hands on, so that nothing is delayed and nothing pauses.
 
 Prints the name of the scanner's namespace once all is there, and ends, with everything that it made, when its standard input does.
 """
@@ -32,6 +33,8 @@ IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 CLONE_NEWNET = 0x40000000
 # The scanner's own address; the hosts' stand in the arguments.
 SCANNER = "10.77.0.1"
+# The way out of the scanner's namespace, where the way is Ethernet.
+ROUTER = "10.77.0.2"
 # Where connections to proxies end up.
 CATCH_ALL = 9999
 PACKET_BYTES = 2048
@@ -53,6 +56,14 @@ def tun(name, namespace):
     run("ip", "-n", namespace, "link", "set", name, "txqueuelen", str(QUEUE_PACKETS), "up")
     run("ip", "-n", namespace, "link", "set", "lo", "up")
     return descriptor
+
+
+def ethernet(here, near, there, far):
+    """A pair of Ethernet devices between two namespaces."""
+    run("ip", "-n", here, "link", "add", near, "type", "veth", "peer", "name", far, "netns", there)
+    for name, namespace in (near, here), (far, there):
+        run("ip", "-n", namespace, "link", "set", name, "up")
+        run("ip", "-n", namespace, "link", "set", "lo", "up")
 
 
 def listen(namespace, plan):
@@ -192,6 +203,7 @@ def relay(descriptors, plan, pauses):
 
 def main():
     plan = {"hosts": {}, "proxies": [], "silent": {}, "late": {}, "loss_percent": 0, "delay_ms": [0, 0], "pauses": [], "seed": 1}
+    plan["ethernet"] = False
     plan |= json.loads(sys.argv[1])
     here, there = (f"osel-{side}-{os.getpid()}" for side in ("scanner", "hosts"))
     listening = []
@@ -199,18 +211,28 @@ def main():
     try:
         for namespace in here, there:
             run("ip", "netns", "add", namespace)
-        descriptors = [tun(f"ot{os.getpid()}{side}", name) for side, name in (("a", here), ("b", there))]
-        run("ip", "-n", here, "address", "add", f"{SCANNER}/32", "dev", f"ot{os.getpid()}a")
-        run("ip", "-n", here, "route", "add", "10.77.0.0/16", "dev", f"ot{os.getpid()}a")
-        for host in [*plan["hosts"], *plan["proxies"], *plan["silent"], *plan["late"]]:
-            run("ip", "-n", there, "address", "add", f"{host}/32", "dev", f"ot{os.getpid()}b")
-        run("ip", "-n", there, "route", "add", f"{SCANNER}/32", "dev", f"ot{os.getpid()}b")
+        near, far = (f"ot{os.getpid()}{side}" for side in "ab")
+        if plan["ethernet"]:
+            ethernet(here, near, there, far)
+        else:
+            descriptors = [tun(name, namespace) for name, namespace in ((near, here), (far, there))]
+        run("ip", "-n", here, "address", "add", f"{SCANNER}/32", "dev", near)
+        run("ip", "-n", here, "route", "add", "10.77.0.0/16", "dev", near)
+        routers = [ROUTER] * bool(plan["ethernet"])
+        for host in [*plan["hosts"], *plan["proxies"], *plan["silent"], *plan["late"], *routers]:
+            run("ip", "-n", there, "address", "add", f"{host}/32", "dev", far)
+        run("ip", "-n", there, "route", "add", f"{SCANNER}/32", "dev", far)
+        for router in routers:
+            run("ip", "-n", here, "route", "add", "default", "via", router)
         run("ip", "netns", "exec", there, "nft", "-f", "-", stdin=rules(plan))
         listening.append(listen(there, plan))
         if signal.sigtimedwait([signal.SIGUSR1], 20) is None:
             raise RuntimeError("nobody listens")
         print(here, flush=True)
-        relay(descriptors, plan, Pauses(plan, here))
+        if plan["ethernet"]:
+            sys.stdin.read()
+        else:
+            relay(descriptors, plan, Pauses(plan, here))
     finally:
         for child in listening:
             os.kill(child, signal.SIGKILL)

@@ -29,6 +29,24 @@ fn text(records: &[RecordBody]) -> Vec<&str> {
     records.iter().map(|record| record.detail["text"].as_str()).collect()
 }
 
+#[test]
+fn records_of_a_read_say_who_has_handed_it_in() {
+    let mut listener = Listener::informed();
+    let by = |id| ReadRun { actor: Some("ada".into()), ..run(Some(id), "north", 5) };
+    listener.run_page(&by(2), shown("g", &["r2"]));
+    let broken_off = listener.handle(at(6), Input::ReadBroken(by(2)));
+    assert_eq!(text(&broken_off), ["inventory, imported by ada, not read to its end"]);
+    listener.run_page(&by(3), shown("g", &["r2"]));
+    let ended = listener.run_end(&by(3));
+    let last = text(&ended).pop().unwrap().to_owned();
+    assert!(last.starts_with("inventory test, imported by ada, read: "), "{last}");
+    let records: Vec<_> = broken_off.iter().chain(&ended).collect();
+    assert!(
+        records.len() > 2 && records.iter().all(|record| record.detail["imported_by"] == "ada"),
+        "{records:?}"
+    );
+}
+
 /// A file that says when it was taken is read again after a kill: its time is the same, and yet it is another read.
 #[test]
 fn a_read_of_the_same_time_was_taken_for_the_one_that_broke_off() {

@@ -23,6 +23,9 @@ use super::user::Identity;
 /// The exit code of `osel confined` when there is no program that could have one.
 pub const CONFINE_FAILED: u8 = 125;
 
+/// The first descriptor that is neither input nor output nor errors.
+const FIRST_OTHER: i32 = 3;
+
 /// What a process is confined to.
 #[derive(Clone, Copy, Debug)]
 pub struct Confinement {
@@ -73,6 +76,8 @@ pub fn become_program(confinement: &Confinement, program: &OsString, arguments: 
     // All memory that this takes is taken before there may be none.
     let mut command = Command::new(program);
     command.args(arguments);
+    // What whoever started osel has left open is nobody's business: it is closed by the program's own start.
+    close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
     if let Err(error) = confine(confinement) {
         return error;
     }

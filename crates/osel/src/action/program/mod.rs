@@ -6,7 +6,8 @@
 //!
 //! What the program gets: its arguments as they are, bytes on its standard input, a folder of its own that goes with it, and an
 //! environment of a few variables. What holds for it: [`Limits`]. It is killed with all of its process group when it is late, says too
-//! much, has ended and left others behind, when nobody waits for it any more (the future is dropped), and when osel dies.
+//! much, has ended and left others behind, when nobody waits for it any more (the future is dropped), and when osel dies. The folder that an osel
+//! leaves which is killed is removed by the next one ([`sweep_folders`]).
 
 mod confine;
 mod folder;
@@ -17,6 +18,7 @@ mod starter;
 mod user;
 
 pub use confine::{CONFINE_FAILED, ConfineError, Confinement, become_program};
+pub use folder::sweep_folders;
 pub use limits::Limits;
 pub use run::{Confined, End, Job, Output, ProgramError};
 pub use user::{Identity, UserError, has_net_raw};

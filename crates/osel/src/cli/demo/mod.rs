@@ -134,7 +134,8 @@ impl Demo {
         );
         let summary = inventory::check(inventory_file)?;
         let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
-        import(&mut self.recorder, inventory_file, &summary, None, at, at, true)?;
+        let run = self.recorder.begin_read(None, at, true);
+        import(&mut self.recorder, inventory_file, &summary, run, at)?;
         self.recorder.flush()?;
         self.told = self.recorder.head().seq;
         Ok(())

@@ -18,7 +18,7 @@ use crate::cli::StoreArg;
 use crate::cli::exposure::csv_cell;
 use crate::cli::open::{now, reader_at};
 use crate::cli::order::tell_read;
-use crate::cli::output::{Table, answered, json_line, note, stdout};
+use crate::cli::output::{Table, answered, cut, json_line, note, stdout};
 use crate::cli::span::age;
 use crate::store::Reader;
 
@@ -28,6 +28,10 @@ const STATES: [FindingState; 3] = [FindingState::Open, FindingState::Confirmed, 
 const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,project_id,network_id,title,vulnerability,cves,cvss,\
                         evidence,scanner,opened_at,seen_at,resolved_at,resolved_by,reopened,acknowledged_by,acknowledged_reason,\
                         acknowledged_until,expected,program";
+
+/// How much of a project's id the table shows: enough to find it among a cloud's. Its name is part of the state, and folding a whole
+/// journal is too much to pay for a column.
+const ID_CHARS: usize = 12;
 
 /// Lists findings: those of severity low or more that are open, and that nobody has acknowledged or expects.
 ///
@@ -142,8 +146,7 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
         FindingsFormat::Table if kept.is_empty() => note("no finding of severity low or more is open"),
         FindingsFormat::Table => {
             kept.sort_by(|a, b| (b.severity, a.opened_seq, &a.id).cmp(&(a.severity, b.opened_seq, &b.id)));
-            let table = table(&kept, args.all_ports, now);
-            write!(out, "{table}")?;
+            write!(out, "{}", table(&kept, args.all_ports, now))?;
         }
         FindingsFormat::Sarif => json_line(&mut out, &sarif(&kept, env!("CARGO_PKG_VERSION")))?,
         FindingsFormat::Json | FindingsFormat::Csv => {}
@@ -184,8 +187,9 @@ fn each(
 }
 
 fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp) -> Table {
-    let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "WHAT"])
-        .keeping(&["ID", "ADDRESS"]);
+    let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "PROJECT", "WHAT"])
+        .keeping(&["ID", "ADDRESS"])
+        .folding("PROJECT");
     let settled = |finding: &Finding| match (finding.acknowledged(now), &finding.expected) {
         (Some(ack), _) => format!(" (acknowledged by {}: {})", ack.by, ack.reason),
         (None, Some(reason)) => format!(" (expected: {reason})"),
@@ -197,6 +201,7 @@ fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp) -> Table {
             1 => String::new(),
             count => format!(", {count} ports (--all-ports)"),
         };
+        let project = finding.project_id.as_ref().map(|id| cut(&id.to_string(), ID_CHARS));
         table.row(vec![
             finding.id.to_string(),
             finding.severity.as_str().to_owned(),
@@ -204,6 +209,7 @@ fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp) -> Table {
             age(finding.age_seconds(now)),
             finding.address.to_string(),
             line.ports(),
+            project.unwrap_or_default(),
             format!("{}{several}{}", finding.title, line.settled),
         ]);
     }
@@ -250,4 +256,41 @@ fn csv(finding: &Finding) -> String {
 /// A CVSS score: 98 tenths are `9.8`.
 pub(super) fn score(tenths: u8) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ADDRESS: &str = "2001:db8:1234:5678:9abc:def0:1234:5678";
+    const PROJECT: &str = "4f1cd1e0a6b84d8e9d4b2b8f0c7a5e11";
+
+    #[test]
+    fn a_long_address_leaves_room_for_all_that_was_found() {
+        let title = "a rule admits everybody to a port that is sensitive, and something answers there that names itself";
+        let finding: Finding = serde_json::from_value(json!({
+            "id": "0a1b2c3d4e5f6071", "kind": "exposed_answering", "address": ADDRESS, "port": ["tcp", 65535],
+            "severity": "critical", "state": "confirmed", "opened_at": 0, "opened_seq": 1, "seen_at": 0, "seen_seq": 1,
+            "scanner": "s", "title": title, "evidence": "e", "project_id": PROJECT,
+            "expected": "the shop's address, by an entry whose reason is long as well",
+        }))
+        .unwrap();
+        let text = table(&[finding], false, Timestamp::EPOCH).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words.join(" ");
+        for whole in [
+            "0a1b2c3d4e5f6071 critical confirmed",
+            ADDRESS,
+            "65535/tcp",
+            title,
+            "(expected: the shop's",
+            "as well)",
+        ] {
+            assert!(words.contains(whole), "{whole}\n{text}");
+        }
+        assert!(words.contains(&format!("{}…", &PROJECT[..ID_CHARS - 1])), "{text}");
+    }
 }

@@ -8,6 +8,7 @@ mod command;
 mod gmp;
 mod kind;
 mod nessus;
+mod nessus_keys;
 mod nmap;
 mod others;
 mod program;

@@ -14,6 +14,7 @@ use super::super::reference::{is_given, secret};
 use super::super::section::{Section, boolean, number, quoted, text};
 use super::super::{Secret, files};
 use super::kind::{Abilities, ScannerKind, Type};
+use super::nessus_keys;
 use keys::Otherwise::{Default, Words};
 
 /// The longest wait for an answer that can be asked for, in seconds: beyond, a request counts as lost anyway.
@@ -132,17 +133,14 @@ const KEYS: &[Key] = &[
         otherwise: Default("\"https://localhost:8834\""),
         what: "Where it answers. Without TLS only an address of this host's loopback is taken.",
     },
-    Key {
-        path: "scanner.nessus.access_key",
-        otherwise: Words("none", "{ file = \"/etc/osel/nessus_access_key\" }"),
-        what: "The access key of osel's user, with `secret_key`. It is a secret, so name where it is: { file = \"PATH\" }, \
-               { env = \"VARIABLE\" } or { credential = \"NAME\" }. It is read anew for every order.",
-    },
-    Key {
-        path: "scanner.nessus.secret_key",
-        otherwise: Words("none", "{ file = \"/etc/osel/nessus_secret_key\" }"),
-        what: "The secret key that belongs to it, named in the same ways.",
-    },
+    nessus_keys::access_key(
+        "scanner.nessus.access_key",
+        Words("none", "{ file = \"/etc/osel/nessus_access_key\" }"),
+    ),
+    nessus_keys::secret_key(
+        "scanner.nessus.secret_key",
+        Words("none", "{ file = \"/etc/osel/nessus_secret_key\" }"),
+    ),
     Key {
         path: "scanner.nessus.username",
         otherwise: Words("none", "\"osel\""),
@@ -153,37 +151,16 @@ const KEYS: &[Key] = &[
         otherwise: Words("none", "{ file = \"/etc/osel/nessus_password\" }"),
         what: "The user's password, named in the same ways as keys.",
     },
-    Key {
-        path: "scanner.nessus.template",
-        otherwise: Default("\"basic\""),
-        what: "The template that scans are made of, by its name or title.",
-    },
-    Key {
-        path: "scanner.nessus.policy",
-        otherwise: Words("none: the template alone", "\"Perimeter\""),
-        what: "The policy that scans are made of, by its name; it brings its own template.",
-    },
+    nessus_keys::template("scanner.nessus.template"),
+    nessus_keys::policy("scanner.nessus.policy"),
     Key {
         path: "scanner.nessus.scanner",
         otherwise: Words("as Nessus chooses", "\"dmz-1\""),
         what: "The scanner that does the work, by its name, where Nessus manages several.",
     },
-    Key {
-        path: "scanner.nessus.folder",
-        otherwise: Words("as Nessus chooses", "\"osel\""),
-        what: "The folder that scans stand in, by its name.",
-    },
-    Key {
-        path: "scanner.nessus.covers",
-        otherwise: Words("nothing is known of them", "[\"1-1024\", \"8080\", \"53/udp\"]"),
-        what: "The ports that template or policy look at. A report names open ports only: one of these that it does not name counts as not \
-               answering, any other one as not probed.",
-    },
-    Key {
-        path: "scanner.nessus.keep",
-        otherwise: Default("false"),
-        what: "Whether scans stay at Nessus once their results are durable. Without it they are deleted for ever.",
-    },
+    nessus_keys::folder("scanner.nessus.folder"),
+    nessus_keys::covers("scanner.nessus.covers"),
+    nessus_keys::keep("scanner.nessus.keep"),
     Key {
         path: "scanner.nessus.ca_file",
         otherwise: Words("the system's", "\"/etc/osel/ca.pem\""),
@@ -194,11 +171,7 @@ const KEYS: &[Key] = &[
         otherwise: Words("the host of `url`", "\"nessus.internal\""),
         what: "The name that its certificate must have.",
     },
-    Key {
-        path: "scanner.nessus.answer_seconds",
-        otherwise: Default("60"),
-        what: "How long an answer may take, up to 120. A report may take longer, as long as it comes.",
-    },
+    nessus_keys::answer_seconds("scanner.nessus.answer_seconds"),
 ];
 
 /// Reads the keys of either product.
@@ -207,7 +180,7 @@ pub(super) fn read(
     product: NessusProduct,
     default_url: &str,
 ) -> Option<NessusConfig> {
-    let url = section.read("url", |node| url(text(node)?));
+    let url = section.read("url", |node| url(text(node)?, product));
     let login = login(section, product);
     let mut name = |key| section.read(key, |node| name(text(node)?));
     let (template, policy) = (name("template"), name("policy"));
@@ -258,16 +231,30 @@ fn login(section: &mut Section<'_>, product: NessusProduct) -> Option<NessusLogi
             section.warning(&node.origin, "username", "is not used: the keys say who osel is");
         }
     }
-    let access_key = secret(section, "access_key", "write { file = \"/etc/osel/nessus_access_key\" }");
-    let secret_key = secret(section, "secret_key", "write { file = \"/etc/osel/nessus_secret_key\" }");
+    let [of_access, of_secret] = match product {
+        NessusProduct::Nessus => [
+            "write { file = \"/etc/osel/nessus_access_key\" }",
+            "write { file = \"/etc/osel/nessus_secret_key\" }",
+        ],
+        NessusProduct::Cloud => [
+            "write { file = \"/etc/osel/tenable_access_key\" }",
+            "write { file = \"/etc/osel/tenable_secret_key\" }",
+        ],
+    };
+    let (access_key, secret_key) =
+        (secret(section, "access_key", of_access), secret(section, "secret_key", of_secret));
     let (access_key, secret_key) =
         (Secret::new(access_key?.0.to_string()), Secret::new(secret_key?.0.to_string()));
     Some(NessusLogin::Keys { access_key, secret_key })
 }
 
-fn url(text: &str) -> Result<String, String> {
+fn url(text: &str, product: NessusProduct) -> Result<String, String> {
+    let example = match product {
+        NessusProduct::Nessus => "https://nessus.example:8834",
+        NessusProduct::Cloud => "https://cloud.tenable.com",
+    };
     // A login is not quoted: it is what should not be here.
-    let wrong = || "must be a URL such as `https://nessus.example:8834`, without a login".to_owned();
+    let wrong = || format!("must be a URL such as `{example}`, without a login");
     let uri: Uri = text.parse().map_err(|_| wrong())?;
     let authority =
         uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(wrong)?;

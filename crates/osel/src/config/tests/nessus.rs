@@ -96,9 +96,9 @@ fn what_is_wrong_with_them_is_told_at_once_and_without_secrets() {
         "scanner[0].ca_file: `none.pem` ",
         "scanner[0].answer_seconds: must be a number from 1 to 120",
         "scanner[0].insecure: is no key of osel",
-        "scanner[1].url: must be a URL such as `https://nessus.example:8834`, without a login",
-        "scanner[1].access_key: is missing",
-        "scanner[1].secret_key: is missing",
+        "scanner[1].url: must be a URL such as `https://cloud.tenable.com`, without a login",
+        "scanner[1].access_key: is missing: write { file = \"/etc/osel/tenable_access_key\" }",
+        "scanner[1].secret_key: is missing: write { file = \"/etc/osel/tenable_secret_key\" }",
         "scanner[1].username: is no key of osel",
         "scanner[2].username: is missing: give osel a user of its own at the scanner",
     ] {

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::place::{self, TooLong};
@@ -16,8 +17,8 @@ const LINE_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// How long something takes that is only told, for the sake of a daemon that may be there.
 const TELL_TIME: Duration = Duration::from_millis(500);
-/// The longest answer.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
+/// The longest answer: what became of [`REPLAY_IDS_MAX`](super::REPLAY_IDS_MAX) messages, with the reasons of those that stay.
+const ANSWER_BYTES_MAX: u64 = 256 << 10;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,11 @@ pub enum ClientError {
         /// Why.
         source: io::Error,
     },
+    /// It went away before it answered.
+    #[error(
+        "the osel at `{0}` has ended the conversation before it answered: the trail says what became of it"
+    )]
+    Gone(PathBuf),
     /// It answers nothing that can be understood.
     #[error("the answer of the osel at `{0}` is not understood")]
     Garbled(PathBuf),
@@ -49,13 +55,48 @@ pub enum ClientError {
 /// # Errors
 /// When there is nobody, or no answer. After [`ClientError::Io`] the order may have been taken.
 pub fn ask(path: &Path, request: &Request) -> Result<Answer, ClientError> {
-    let stream = connected(path, request, LINE_TIME)?;
-    let failed = |source| ClientError::Io { path: path.to_owned(), source };
-    stream.set_read_timeout(Some(ANSWER_TIME)).map_err(failed)?;
-    let mut text = Vec::new();
-    // To the line end and no further: one that refused without reading has reset the connection behind it.
-    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_until(b'\n', &mut text).map_err(failed)?;
-    serde_json::from_slice(&text).map_err(|_| ClientError::Garbled(path.to_owned()))
+    Ok(Conversation::begin(path, request)?.1)
+}
+
+/// A conversation of more than one line: each is answered before the next.
+pub struct Conversation {
+    path: PathBuf,
+    stream: BufReader<UnixStream>,
+}
+
+impl Conversation {
+    /// Gives an order, and has the answer to it.
+    ///
+    /// # Errors
+    /// When there is nobody, or no answer. After [`ClientError::Io`] the order may have been taken.
+    pub fn begin(path: &Path, request: &Request) -> Result<(Self, Answer), ClientError> {
+        let stream = connected(path, request, LINE_TIME)?;
+        let mut this = Self { path: path.to_owned(), stream: BufReader::new(stream) };
+        let answer = this.answer(ANSWER_TIME)?;
+        Ok((this, answer))
+    }
+
+    /// Says a line more, and has the answer to it, which may take this long.
+    ///
+    /// # Errors
+    /// When it cannot be said, or there is no answer.
+    pub fn say(&mut self, line: &impl Serialize, time: Duration) -> Result<Answer, ClientError> {
+        write_line(self.stream.get_mut(), line)
+            .map_err(|source| ClientError::Io { path: self.path.clone(), source })?;
+        self.answer(time)
+    }
+
+    fn answer(&mut self, time: Duration) -> Result<Answer, ClientError> {
+        let failed = |source| ClientError::Io { path: self.path.clone(), source };
+        self.stream.get_ref().set_read_timeout(Some(time)).map_err(failed)?;
+        let mut text = Vec::new();
+        // To the line end and no further: one that refused without reading has reset the connection behind it.
+        (&mut self.stream).take(ANSWER_BYTES_MAX).read_until(b'\n', &mut text).map_err(failed)?;
+        if text.is_empty() {
+            return Err(ClientError::Gone(self.path.clone()));
+        }
+        serde_json::from_slice(&text).map_err(|_| ClientError::Garbled(self.path.clone()))
+    }
 }
 
 /// Tells something that no answer is wanted to; one that is not there does not hear it.
@@ -78,12 +119,16 @@ fn connected(path: &Path, request: &Request, time: Duration) -> Result<UnixStrea
     socket.connect_timeout(&address, time).map_err(failed)?;
     socket.set_write_timeout(Some(time)).map_err(failed)?;
     let mut stream = UnixStream::from(socket);
-    let failed = |source| ClientError::Io { path: path.to_owned(), source };
-    let mut line = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
+    write_line(&mut stream, request).map_err(|source| ClientError::Io { path: path.to_owned(), source })?;
+    Ok(stream)
+}
+
+fn write_line(stream: &mut UnixStream, line: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(line)?;
     line.push(b'\n');
     // One that refuses before it has read may have closed: what it said says why.
     match stream.write_all(&line) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
-        _ => Ok(stream),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }

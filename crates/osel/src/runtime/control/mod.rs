@@ -2,10 +2,12 @@
 //!
 //! Who may write to the socket's file may give orders, and who gives one is known by the kernel's word, not by the command's. One line of
 //! JSON goes in and one comes out; what is too long, too slow or not understood is refused before the loop hears of it. The order itself is
-//! handled in `service`, between other things that happen, and answered once its record is durable.
+//! handled in `service`, between other things that happen, and answered once its record is durable. Only an inventory takes more than a line:
+//! it comes in parts, each of which is answered before the next (`import`).
 
 pub mod accounts;
 pub mod client;
+pub mod import;
 mod line;
 pub mod place;
 pub mod server;
@@ -13,4 +15,4 @@ pub mod server;
 mod tests;
 mod words;
 
-pub use words::{Answer, Ask, Request};
+pub use words::{Answer, Ask, REPLAY_IDS_MAX, Request};

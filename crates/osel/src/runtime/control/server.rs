@@ -13,6 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use super::import::{self, ImportStep};
 use super::place::{self, TooLong};
 use super::{Answer, Ask, Request, accounts, line};
 use crate::telemetry::chain;
@@ -32,8 +33,14 @@ const ANSWER_TIME: Duration = Duration::from_secs(15);
 /// How long is waited before a place that could not be taken, or a socket that takes nobody, is tried again.
 const RETRY_WAIT: Duration = Duration::from_secs(5);
 
-/// Whom an order is given to: who gives it, and what.
-pub type Handler = Arc<dyn Fn(String, Ask) -> oneshot::Receiver<Answer> + Send + Sync>;
+/// Whom orders are given to.
+pub trait Handler: Send + Sync {
+    /// Takes an order of that user; the answer comes once it is durable.
+    fn order(&self, actor: String, order: Ask) -> oneshot::Receiver<Answer>;
+
+    /// Takes the next of the one inventory that is handed in at a time.
+    fn import(&self, step: ImportStep) -> oneshot::Receiver<Answer>;
+}
 
 /// Why the place of the socket cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +90,7 @@ impl Drop for Held {
 
 /// Takes orders for a store until the future is dropped. A place that cannot be taken now is tried again, since what is in the way may go:
 /// a daemon without it records all the same.
-pub async fn serve(path: PathBuf, store: String, handler: Handler) {
+pub async fn serve(path: PathBuf, store: String, handler: Arc<dyn Handler>) {
     let mut is_told = false;
     let held = loop {
         match hold(&path) {
@@ -105,6 +112,7 @@ pub async fn serve(path: PathBuf, store: String, handler: Handler) {
         sleep(RETRY_WAIT).await;
     };
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let importing = Arc::new(Semaphore::new(1));
     let store: Arc<str> = store.into();
     loop {
         let Ok((stream, _)) = held.listener.accept().await else {
@@ -113,18 +121,15 @@ pub async fn serve(path: PathBuf, store: String, handler: Handler) {
             continue;
         };
         let place = Arc::clone(&places).try_acquire_owned();
-        let (store, handler) = (Arc::clone(&store), Arc::clone(&handler));
+        let (store, handler, importing) = (Arc::clone(&store), Arc::clone(&handler), Arc::clone(&importing));
         tokio::spawn(async move {
             let answer = match place {
-                Ok(_) => answer(&stream, &store, &handler).await,
+                Ok(_) => answer(&stream, &store, &handler, importing).await,
                 Err(_) => Some(Answer::Refused("too many orders are given at once: try again".to_owned())),
             };
-            if let Some(answer) = answer
-                && let Ok(mut text) = serde_json::to_vec(&answer)
-            {
-                text.push(b'\n');
+            if let Some(answer) = answer {
                 // Who does not take the answer does not want it.
-                let _ = timeout(LINE_TIME, line::write(&stream, &text)).await;
+                let _ = say(&stream, &answer).await;
             }
             drop(place);
         });
@@ -132,8 +137,12 @@ pub async fn serve(path: PathBuf, store: String, handler: Handler) {
 }
 
 /// What is said to a client; nothing to one that went away.
-async fn answer(stream: &UnixStream, store: &str, handler: &Handler) -> Option<Answer> {
-    let refused = |why: &str| Some(Answer::Refused(why.to_owned()));
+async fn answer(
+    stream: &UnixStream,
+    store: &str,
+    handler: &Arc<dyn Handler>,
+    importing: Arc<Semaphore>,
+) -> Option<Answer> {
     let line = match timeout(LINE_TIME, line::read(stream, REQUEST_BYTES_MAX)).await {
         Ok(Ok(line)) => line?,
         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
@@ -151,13 +160,34 @@ async fn answer(stream: &UnixStream, store: &str, handler: &Handler) -> Option<A
     }
     let user = stream.peer_cred().ok()?.uid();
     let actor = tokio::task::spawn_blocking(move || accounts::name_of(user)).await.ok()?;
-    match timeout(ANSWER_TIME, handler(actor, request.order)).await {
-        Ok(Ok(answer)) => Some(answer),
-        Ok(Err(_)) => {
-            refused("osel has ended before it was known whether the order is durable: the trail says")
-        }
-        Err(_) => refused("the store has not taken the order yet, and may still: the trail says"),
+    match request.order {
+        Ask::ImportInventory(begin) => match importing.try_acquire_owned() {
+            Ok(place) => import::take(stream, begin, actor, Arc::clone(handler), place).await,
+            Err(_) => refused("another inventory is being imported: try again when it has come to its end"),
+        },
+        order => Some(answered(handler.order(actor, order), ANSWER_TIME).await),
     }
+}
+
+/// What becomes of something that was given to the loop, within this time.
+pub(super) async fn answered(answer: oneshot::Receiver<Answer>, time: Duration) -> Answer {
+    let refused = match timeout(time, answer).await {
+        Ok(Ok(answer)) => return answer,
+        Ok(Err(_)) => "osel has ended before it was known whether the order is durable: the trail says",
+        Err(_) => "the store has not taken the order yet, and may still: the trail says",
+    };
+    Answer::Refused(refused.to_owned())
+}
+
+/// Says a line; nothing when it is not taken.
+pub(super) async fn say(stream: &UnixStream, answer: &Answer) -> Option<()> {
+    let mut text = serde_json::to_vec(answer).ok()?;
+    text.push(b'\n');
+    timeout(LINE_TIME, line::write(stream, &text)).await.ok()?.ok()
+}
+
+pub(super) fn refused(why: &str) -> Option<Answer> {
+    Some(Answer::Refused(why.to_owned()))
 }
 
 /// Listens at a place that nobody listens at. Who may connect is settled before anybody can.

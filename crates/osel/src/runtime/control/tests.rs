@@ -7,12 +7,16 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::client::Conversation;
 use super::client::{self, ClientError};
+use super::import::{Begin, ImportStep, Part};
 use super::server::{CONNECTIONS_MAX, ControlError, Handler, hold, serve};
 use super::{Answer, Ask, Request, accounts};
 
@@ -39,10 +43,42 @@ impl Drop for Directory {
     }
 }
 
-/// A server that answers everything with record 7, and what it was asked by whom.
+/// Answers every order with record 7 and takes every part of an inventory; keeps what it was told.
+#[derive(Default)]
+struct Told {
+    asked: Mutex<Vec<(String, Ask)>>,
+    steps: Mutex<Vec<String>>,
+}
+
+fn at_once(answer: Answer) -> oneshot::Receiver<Answer> {
+    let (sender, receiver) = oneshot::channel();
+    sender.send(answer).unwrap();
+    receiver
+}
+
+impl Handler for Told {
+    fn order(&self, actor: String, order: Ask) -> oneshot::Receiver<Answer> {
+        self.asked.lock().unwrap().push((actor, order));
+        at_once(Answer::Done(Some(7)))
+    }
+
+    fn import(&self, step: ImportStep) -> oneshot::Receiver<Answer> {
+        let is_end = matches!(step, ImportStep::End(_));
+        let told = match step {
+            ImportStep::Begin { actor, begin } => format!("{actor} begins {}", begin.name),
+            ImportStep::Page(page) => format!("{} objects", page.items.len()),
+            ImportStep::End(kinds) => format!("the end of {} kinds", kinds.len()),
+            ImportStep::BrokenOff => "broken off".to_owned(),
+        };
+        self.steps.lock().unwrap().push(told);
+        at_once(if is_end { Answer::Done(Some(8)) } else { Answer::GoOn })
+    }
+}
+
+/// A server that answers everything, and what it was asked by whom.
 struct Server {
     directory: Directory,
-    asked: Arc<Mutex<Vec<(String, Ask)>>>,
+    told: Arc<Told>,
     task: JoinHandle<()>,
     tokio: Runtime,
 }
@@ -51,22 +87,29 @@ impl Server {
     fn start() -> Self {
         let directory = Directory::new();
         let tokio = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let asked: Arc<Mutex<Vec<(String, Ask)>>> = Arc::default();
-        let told = Arc::clone(&asked);
-        let handler: Handler = Arc::new(move |actor, ask| {
-            told.lock().unwrap().push((actor, ask));
-            let (sender, receiver) = oneshot::channel();
-            sender.send(Answer::Done(Some(7))).unwrap();
-            receiver
-        });
+        let told: Arc<Told> = Arc::default();
+        let handler: Arc<dyn Handler> = Arc::<Told>::clone(&told);
         let task = tokio.spawn(serve(directory.socket(), "here".to_owned(), handler));
-        let this = Self { directory, asked, task, tokio };
+        let this = Self { directory, told, task, tokio };
         // It takes its place on a thread of its own.
         while matches!(this.ask(&request("here")), Err(ClientError::Absent(_) | ClientError::Denied(_))) {
             std::thread::yield_now();
         }
-        this.asked.lock().unwrap().clear();
+        this.told.asked.lock().unwrap().clear();
         this
+    }
+
+    /// Begins to hand in an inventory.
+    fn begin(&self, name: &str) -> (Conversation, Answer) {
+        let begin = Begin { name: name.to_owned(), region: None, taken_at: None };
+        let request = Request { store: "here".to_owned(), order: Ask::ImportInventory(begin) };
+        Conversation::begin(&self.directory.socket(), &request).unwrap()
+    }
+
+    fn await_step(&self, step: &str) {
+        while self.told.steps.lock().unwrap().last().is_none_or(|last| last != step) {
+            std::thread::yield_now();
+        }
     }
 
     fn ask(&self, request: &Request) -> Result<Answer, ClientError> {
@@ -98,7 +141,7 @@ fn an_order_is_handed_over_with_the_name_that_the_kernel_gives() {
     let server = Server::start();
     assert_eq!(server.ask(&request("here")).unwrap(), Answer::Done(Some(7)));
     let actor = accounts::name_of(rustix::process::getuid().as_raw());
-    assert_eq!(*server.asked.lock().unwrap(), [(actor, request("here").order)]);
+    assert_eq!(*server.told.asked.lock().unwrap(), [(actor, request("here").order)]);
     let mode = fs::metadata(server.directory.socket()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     // The place is free once it ends.
@@ -126,7 +169,7 @@ fn what_is_no_order_is_refused_with_the_reason_and_handled_by_nobody() {
         b"{\"store\":\"here\",\"order\":{\"cancel_scan\":{\"id\":\"a\"}},\"actor\":\"root\"}\n",
         "unknown field `actor`",
     );
-    assert!(server.asked.lock().unwrap().is_empty());
+    assert!(server.told.asked.lock().unwrap().is_empty());
 }
 
 #[test]
@@ -147,7 +190,7 @@ fn a_line_has_bounds_of_length_and_time_and_so_has_the_number_of_them() {
         assert!(answer(stream).contains("took too long"));
     }
     assert_eq!(server.ask(&request("here")).unwrap(), Answer::Done(Some(7)));
-    assert_eq!(server.asked.lock().unwrap().len(), 1);
+    assert_eq!(server.told.asked.lock().unwrap().len(), 1);
 }
 
 #[test]
@@ -158,11 +201,72 @@ fn one_who_goes_away_in_the_middle_leaves_nothing_behind() {
     }
     // It is heard, though nobody waits for the answer.
     client::tell(&server.directory.socket(), &request("here"));
-    while server.asked.lock().unwrap().is_empty() {
+    while server.told.asked.lock().unwrap().is_empty() {
         std::thread::yield_now();
     }
     assert_eq!(server.ask(&request("here")).unwrap(), Answer::Done(Some(7)));
-    assert_eq!(server.asked.lock().unwrap().len(), 2);
+    assert_eq!(server.told.asked.lock().unwrap().len(), 2);
+}
+
+const TIME: Duration = Duration::from_secs(60);
+
+fn page(collection: &str, json: &'static str, count: usize) -> Part<&'static RawValue> {
+    let json: &RawValue = serde_json::from_str(json).unwrap();
+    Part::Page(vec![(collection.to_owned(), json); count])
+}
+
+#[test]
+fn an_inventory_comes_in_parts_and_one_at_a_time() {
+    let server = Server::start();
+    let (mut first, answer) = server.begin("one.json");
+    assert_eq!(answer, Answer::GoOn);
+    let (_, answer) = server.begin("two.json");
+    assert!(
+        matches!(&answer, Answer::Refused(why) if why.contains("another inventory is being imported")),
+        "{answer:?}"
+    );
+    assert_eq!(first.say(&page("networks", "{\"id\": \"n\"}", 1000), TIME).unwrap(), Answer::GoOn);
+    // Other orders are heard between.
+    assert_eq!(server.ask(&request("here")).unwrap(), Answer::Done(Some(7)));
+    let end = Part::<&RawValue>::End(vec!["networks".to_owned()]);
+    assert_eq!(first.say(&end, TIME).unwrap(), Answer::Done(Some(8)));
+    assert_eq!(server.begin("two.json").1, Answer::GoOn);
+    let actor = accounts::name_of(rustix::process::getuid().as_raw());
+    server.await_step("broken off");
+    let told = server.told.steps.lock().unwrap();
+    let begins = |name: &str| format!("{actor} begins {name}");
+    let wanted =
+        [&begins("one.json"), "1000 objects", "the end of 1 kinds", &begins("two.json"), "broken off"];
+    assert_eq!(*told, wanted);
+}
+
+#[test]
+fn what_is_no_part_of_an_inventory_breaks_it_off_with_the_reason() {
+    let server = Server::start();
+    let refused = |part: &dyn Fn(&mut Conversation) -> Answer, says: &str| {
+        let (mut client, answer) = server.begin("one.json");
+        assert_eq!(answer, Answer::GoOn);
+        let answer = part(&mut client);
+        assert!(matches!(&answer, Answer::Refused(why) if why.contains(says)), "{answer:?}");
+        server.await_step("broken off");
+        server.told.steps.lock().unwrap().clear();
+    };
+    let say =
+        |part: Part<&'static RawValue>| move |client: &mut Conversation| client.say(&part, TIME).unwrap();
+    refused(&say(page("networks", "{\"id\": \"n\"}", 1001)), "at most 1000 objects");
+    refused(
+        &say(page("networks", "{\"name\": \"n\"}", 1)),
+        "object 0 of the part, of `networks`, cannot be read: an object has no id",
+    );
+    refused(&say(page("nets", "{}", 1)), "of no collection that is known");
+    refused(&say(Part::End(vec!["nets".to_owned()])), "what is no collection");
+    refused(&|client| client.say(&"page", TIME).unwrap(), "not understood");
+    refused(&|client| client.say(&"x".repeat(17 << 20), TIME).unwrap(), "at most 16 MiB");
+    // One who goes away in the middle of a part is not answered.
+    drop(server.begin("one.json"));
+    server.await_step("broken off");
+    let (_, answer) = server.begin(&"n".repeat(256));
+    assert!(matches!(&answer, Answer::Refused(why) if why.contains("255 bytes")), "{answer:?}");
 }
 
 #[test]
@@ -170,7 +274,7 @@ fn a_daemon_of_another_store_does_nothing() {
     let server = Server::start();
     let answer = server.ask(&request("there")).unwrap();
     assert_eq!(answer, Answer::Refused("this osel has another store".to_owned()));
-    assert!(server.asked.lock().unwrap().is_empty());
+    assert!(server.told.asked.lock().unwrap().is_empty());
 }
 
 fn refusal(path: &Path) -> ControlError {

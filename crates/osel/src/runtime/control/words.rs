@@ -5,6 +5,13 @@ use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::quarantine::Replayed;
+use super::import::Begin;
+
+/// The most messages that one order takes out of quarantine: their numbers fit the line of an order, and what became of them the line of
+/// an answer.
+pub const REPLAY_IDS_MAX: usize = 64;
+
 /// The line of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,12 +51,20 @@ pub enum Ask {
         /// The last record of the store that was read.
         seq: u64,
     },
+    /// Messages are to be taken out of quarantine that can be read by now.
+    ReplayQuarantined {
+        /// Their numbers, at most [`REPLAY_IDS_MAX`].
+        ids: Vec<u64>,
+    },
+    /// An inventory comes, part by part, in lines of its own.
+    ImportInventory(Begin),
 }
 
 impl Ask {
-    /// The order of the engine that it is, given by that user.
-    pub fn into_order(self, actor: String) -> Order {
+    /// The order of the engine that it is, given by that user; none of what is more than one.
+    pub fn into_order(self, actor: String) -> Option<Order> {
         let what = match self {
+            Self::ReplayQuarantined { .. } | Self::ImportInventory(_) => return None,
             Self::AckFinding { id, reason, until } => {
                 OperatorOrder::AckFinding { id: Id::new(&id), reason, until }
             }
@@ -60,7 +75,7 @@ impl Ask {
                 OperatorOrder::FindingsRead { consumer: format!("cli:{actor}"), seq }
             }
         };
-        Order { actor, what }
+        Some(Order { actor, what })
     }
 }
 
@@ -70,6 +85,10 @@ impl Ask {
 pub enum Answer {
     /// It is done and durable: the record of it, none where nothing was changed by it.
     Done(Option<u64>),
+    /// What became of messages in quarantine, durable.
+    Replayed(Vec<Replayed>),
+    /// This part is taken: the next one may come.
+    GoOn,
     /// It cannot be done: why.
     No(String),
     /// It is not taken, or it is not known what becomes of it: why.

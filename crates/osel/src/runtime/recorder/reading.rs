@@ -33,7 +33,7 @@ impl Recorder {
     /// A read that begins now, to be named with each of its pages and its end.
     pub fn begin_read(&mut self, region: Option<&Arc<str>>, at: Timestamp, exact: bool) -> ReadRun {
         self.last_run = self.last_run.max(self.engine.last_run()) + 1;
-        ReadRun { id: Some(RunId(self.last_run)), region: region.cloned(), at, exact }
+        ReadRun { id: Some(RunId(self.last_run)), region: region.cloned(), at, exact, actor: None }
     }
 
     /// Takes a page of an inventory.
@@ -105,7 +105,7 @@ impl Recorder {
         absent: Vec<(Kind, Id)>,
     ) -> Result<(), RecordError> {
         self.tell_changes(now)?;
-        let run = ReadRun { id: None, region: region.clone(), at, exact: true };
+        let run = ReadRun { id: None, region: region.clone(), at, exact: true, actor: None };
         let Parts { objects, lines, names } = read_entries::take_apart(page, at);
         let looked = Looked { region, at, cause, objects, lines, absent };
         self.take_reading(now, Input::Looked(looked))?;

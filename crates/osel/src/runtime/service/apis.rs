@@ -1,4 +1,4 @@
-//! The APIs in the loop: their turn between the things that happen, and what leads to a question.
+//! The APIs in the loop, and inventories that are handed in: their turn between the things that happen, and what leads to a question.
 
 use std::sync::Arc;
 
@@ -61,8 +61,10 @@ impl Service {
             return Ok(());
         }
         let now = self.now();
-        if self.apis.iter().any(Surveyor::is_ending) {
-            if self.recorder.read_on(now)? {
+        if self.apis.iter().any(Surveyor::is_ending) || self.imports.is_ending() {
+            let is_closing = self.recorder.read_on(now)?;
+            self.import_ended();
+            if is_closing {
                 // A page would have to bring this to its end first, in one long step.
                 return Ok(());
             }
@@ -72,6 +74,7 @@ impl Service {
                 }
             }
         }
+        self.import_turn(now)?;
         for index in 0..self.apis.len() {
             if let Some(input) = self.apis[index].handle(now, &mut self.recorder)? {
                 self.survey(index, input)?;
@@ -82,7 +85,7 @@ impl Service {
 
     /// Whether something of an API waits for its turn and may have it.
     pub(super) fn has_survey_turn(&self) -> bool {
-        self.apis.iter().any(Surveyor::has_work) && self.may_survey()
+        (self.apis.iter().any(Surveyor::has_work) || self.imports.has_work()) && self.may_survey()
     }
 
     fn may_survey(&self) -> bool {

@@ -5,7 +5,9 @@
 //! the next thing to happen, or for the next deadline.
 
 mod apis;
+mod clerk;
 mod finding_status;
+mod imports;
 mod keeper;
 mod kind;
 mod log;
@@ -35,7 +37,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use self::clerk::Clerk;
 pub use self::finding_status::FindingsStatus;
+use self::imports::Imports;
 use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
 use self::orders::Orders;
@@ -50,6 +54,7 @@ pub use self::surveyor::ApiSettings;
 use self::surveyor::Surveyor;
 use self::tap::Tap;
 use super::control;
+use super::control::import::ImportStep;
 use super::log::Signer;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
@@ -57,7 +62,7 @@ use super::state::Follower;
 use super::writer::{OnFailure, Written};
 use crate::openstack::words::ApiEvent;
 use crate::source::words::BusEvent;
-use crate::store::{ErrorClass, Journal, JournalError};
+use crate::store::{Entry, ErrorClass, Journal, JournalError, QuarantineItem};
 use crate::telemetry::{Supervisor, chain};
 
 /// How many things are handled before deadlines are looked at.
@@ -148,6 +153,10 @@ enum Happening {
     LogKey,
     /// Somebody orders something, and waits for what becomes of it.
     Order(Order, oneshot::Sender<control::Answer>),
+    /// Somebody has messages taken out of quarantine.
+    Replay(String, Vec<(QuarantineItem, Entry)>, oneshot::Sender<control::Answer>),
+    /// The next of an inventory that somebody hands in.
+    Import(ImportStep, oneshot::Sender<control::Answer>),
 }
 
 /// Tells a running service from outside; cheap to copy.
@@ -195,6 +204,7 @@ pub struct Service {
     stations: Vec<Station>,
     keeper: Keeper,
     orders: Orders,
+    imports: Imports,
     inbox: Receiver<Happening>,
     handle: ServiceHandle,
     tokio: Handle,
@@ -269,6 +279,7 @@ impl Service {
             stations,
             keeper: Keeper::new(policy, reader),
             orders: Orders::default(),
+            imports: Imports::default(),
             inbox,
             handle,
             tokio: tokio.clone(),
@@ -394,6 +405,7 @@ impl Service {
             Happening::Scanners(renewals) => self.scans_renewed(&renewals),
             Happening::Stop => {
                 self.is_stopping = true;
+                self.import_stopped(self.now())?;
                 (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Stop))
             }
             Happening::Options(options) => {
@@ -410,6 +422,11 @@ impl Service {
                 Ok(())
             }
             Happening::Order(order, reply) => self.order(order, reply),
+            Happening::Replay(actor, held, reply) => self.replay(&actor, &held, reply),
+            Happening::Import(step, reply) => {
+                self.import(step, reply);
+                Ok(())
+            }
             Happening::Schedules(schedules) => self.survey_renewed(&schedules),
             Happening::Surveyed(surveyed) => {
                 let now = self.now();

@@ -6,7 +6,9 @@ use osel_core::engine::Order;
 use tokio::sync::oneshot;
 
 use super::super::control::Answer;
+use super::super::quarantine;
 use super::{Happening, Service, ServiceError, ServiceHandle};
+use crate::store::{Entry, QuarantineItem};
 
 /// How many orders may wait for the store. Whoever gives one waits for it; those who went away leave theirs until the store takes it.
 const WAITING_MAX: usize = 256;
@@ -34,30 +36,66 @@ impl ServiceHandle {
         let _ = self.0.send(Happening::Order(order, reply));
         answer
     }
+
+    /// Has messages taken out of quarantine, each with its entry, that no other order is about meanwhile; the answer comes once it is durable.
+    pub fn replay(&self, actor: String, held: Vec<(QuarantineItem, Entry)>) -> oneshot::Receiver<Answer> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.0.send(Happening::Replay(actor, held, reply));
+        answer
+    }
 }
 
 impl Service {
     /// Handles an order.
     pub(super) fn order(&mut self, order: Order, reply: oneshot::Sender<Answer>) -> Result<(), ServiceError> {
         let now = self.now();
-        let refused = if self.is_stopping {
-            Some(Answer::Refused("osel is stopping".to_owned()))
-        } else if self.orders.0.len() >= WAITING_MAX {
-            Some(Answer::Refused("too many orders wait for the store".to_owned()))
-        } else if let Some((since, words)) = &self.store_trouble {
-            Some(Answer::Refused(format!("the store takes nothing since {since}: {words}")))
-        } else {
-            self.recorder.engine().judge_order(now, &order).err().map(|why| Answer::No(why.to_string()))
-        };
+        let unable = || self.recorder.engine().judge_order(now, &order).err();
+        let refused = self.order_refusal().or_else(|| Some(Answer::No(unable()?.to_string())));
         if let Some(refused) = refused {
             let _ = reply.send(refused);
             return Ok(());
         }
         let answer = Answer::Done(self.recorder.order(now, order)?);
+        self.answer_when_durable(answer, reply);
+        Ok(())
+    }
+
+    /// Replays messages.
+    pub(super) fn replay(
+        &mut self,
+        actor: &str,
+        held: &[(QuarantineItem, Entry)],
+        reply: oneshot::Sender<Answer>,
+    ) -> Result<(), ServiceError> {
+        if let Some(refused) = self.order_refusal() {
+            let _ = reply.send(refused);
+            return Ok(());
+        }
+        let now = self.now();
+        let replayed = held.iter().map(|held| quarantine::replay(&mut self.recorder, now, held, actor));
+        let answer = Answer::Replayed(replayed.collect::<Result<_, _>>()?);
+        self.answer_when_durable(answer, reply);
+        Ok(())
+    }
+
+    /// Why no order is taken now, if none is.
+    pub(super) fn order_refusal(&self) -> Option<Answer> {
+        let why = if self.is_stopping {
+            "osel is stopping".to_owned()
+        } else if self.orders.0.len() >= WAITING_MAX {
+            "too many orders wait for the store".to_owned()
+        } else {
+            let (since, words) = self.store_trouble.as_ref()?;
+            format!("the store takes nothing since {since}: {words}")
+        };
+        Some(Answer::Refused(why))
+    }
+
+    /// Answers once what was handled so far is durable.
+    pub(super) fn answer_when_durable(&mut self, answer: Answer, reply: oneshot::Sender<Answer>) {
         // What it was judged by may be in the batch that is open, also where it changed nothing.
         let batch = self.recorder.given_batches() + u64::from(self.recorder.has_open());
         self.orders.0.push_back((batch, answer, reply));
         self.orders.durable(self.durable);
-        Ok(())
     }
 }

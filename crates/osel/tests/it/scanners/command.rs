@@ -54,7 +54,7 @@ async fn scan(config: CommandConfig, order: &ScanOrder) -> Result<Seen, Trouble>
     Local(Command::new(config, confined())).fetch(order, "").await
 }
 
-fn states(host: &HostResult) -> Vec<(u16, ProbeState)> {
+pub(super) fn states(host: &HostResult) -> Vec<(u16, ProbeState)> {
     host.ports.iter().map(|found| (found.port, found.state)).collect()
 }
 

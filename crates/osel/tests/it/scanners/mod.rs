@@ -3,6 +3,7 @@
 mod builtin;
 mod command;
 mod gmp;
+mod masscan;
 mod nessus;
 mod nmap;
 mod program;

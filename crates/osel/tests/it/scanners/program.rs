@@ -233,6 +233,14 @@ fn a_program_dies_with_osel() {
     parent.wait().unwrap();
     all_have_ended(connection);
 
+    // What whoever started osel has left open does not reach the program, not even one of a high number.
+    let script = format!(
+        "exec 7</etc/passwd 99</etc/passwd; exec \"$0\" confined --parent=$PPID {limits} -- bash -c 'ls -l /proc/$$/fd'"
+    );
+    let seen = Command::new("bash").args(["-c", &script, OSEL]).stdin(Stdio::null()).output().unwrap();
+    let seen = String::from_utf8(seen.stdout).unwrap();
+    assert!(seen.contains(" 0 -> /dev/null") && !seen.contains("passwd"), "{seen}");
+
     // Whoever comes too late for that is not run.
     let mut late = Command::new(OSEL);
     late.args(["confined", "--parent=1"]).args(limits.split(' ')).args(["--", "echo", "run"]);

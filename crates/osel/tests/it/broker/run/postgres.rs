@@ -8,8 +8,8 @@ use rustix::process::Signal;
 
 use super::super::{Broker, Certificates, Client, Postgres, free_port, give, until};
 use super::disk::Disk;
-use super::{LIMIT, Osel, add_user, publish, url};
-use crate::command::{Place, osel, recording, refused, run};
+use super::{LIMIT, Osel, add_user, publish, source, url};
+use crate::command::{Place, osel, program, recording, refused, run};
 use crate::http;
 
 /// A dead leader's connection ends after a few of these.
@@ -135,6 +135,64 @@ fn who_stands_by_takes_over_and_nothing_is_lost_or_told_twice() {
     ids.sort_unstable();
     assert_eq!(other.recorded_ids(), ids);
     assert_eq!(other.gaps(), [[""; 3]; 0]);
+}
+
+/// Hands an inventory in by the configuration of one of them: how it ended, and what was said.
+fn import(osel: &Osel, inventory: &str) -> (Option<i32>, String) {
+    let mut command = program();
+    command.env("OSEL_CONFIG", osel.place.path("osel.toml")).args(["inventory", "import", inventory]);
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Who stands by has no socket (decision 0010): a command there finds the store taken, and says by whom.
+#[test]
+fn orders_are_taken_by_who_leads_and_who_stands_by_names_it() {
+    let ground = Ground::new();
+    let (mut one, mut other) = (ground.osel("run-orders-one"), ground.osel("run-orders-other"));
+    for osel in [&one, &other] {
+        let control = format!("[control]\nsocket = '{}'\n", osel.place.path("s"));
+        osel.configure(&(control + &source("one", "url", QUICK)));
+    }
+    let inventory = one.place.write("cloud.json", "{\"networks\": [{\"id\": \"n\"}]}");
+    let taken = |osel: &Osel| {
+        let mut said = String::new();
+        until("it takes orders", LIMIT, || {
+            let (code, words) = import(osel, &inventory);
+            said = words;
+            code == Some(0)
+        });
+        assert_eq!(said, format!("{inventory}: 1 objects read\n"));
+    };
+    let refused = |osel: &Osel, leader: &str| {
+        let (code, words) = import(osel, &inventory);
+        let absent = format!("osel: no osel listens at `{}`: ", osel.place.path("s"));
+        assert!(words.starts_with(&absent) && words.contains("is in use by process"), "{words}");
+        assert!(words.contains(leader), "{words} {leader}");
+        assert_eq!((code, words.lines().count()), (Some(3), 1), "{words}");
+        assert!(!Path::new(&osel.place.path("s")).exists());
+    };
+    let leader = |osel: &Osel| {
+        let line = osel.lines(&["standing by", LED]).pop().unwrap();
+        let (_, name) = line.split_once("leader=\"").unwrap();
+        name.split_once('"').unwrap().0.to_owned()
+    };
+    one.start_and_listen();
+    taken(&one);
+    other.start();
+    other.await_log(&["ready to take the lead"]);
+    refused(&other, &leader(&other));
+    // With the lead goes who takes orders.
+    assert!(one.stop().success());
+    other.await_log(&["takes the lead"]);
+    taken(&other);
+    one.start();
+    one.await_log(&["ready to take the lead"]);
+    refused(&one, &leader(&one));
+    assert!(one.stop().success() && other.stop().success());
+    let records = other.records();
+    let imported = records.iter().filter(|record| record["detail"]["imported_by"].is_string());
+    assert!(imported.count() >= 2, "{records:?}");
 }
 
 #[test]
