@@ -189,7 +189,7 @@ fn each(
 fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp) -> Table {
     let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "PROJECT", "WHAT"])
         .keeping(&["ID", "ADDRESS"])
-        .folding("PROJECT");
+        .folding("PORT");
     let settled = |finding: &Finding| match (finding.acknowledged(now), &finding.expected) {
         (Some(ack), _) => format!(" (acknowledged by {}: {})", ack.by, ack.reason),
         (None, Some(reason)) => format!(" (expected: {reason})"),
@@ -270,14 +270,18 @@ mod tests {
     #[test]
     fn a_long_address_leaves_room_for_all_that_was_found() {
         let title = "a rule admits everybody to a port that is sensitive, and something answers there that names itself";
-        let finding: Finding = serde_json::from_value(json!({
-            "id": "0a1b2c3d4e5f6071", "kind": "exposed_answering", "address": ADDRESS, "port": ["tcp", 65535],
+        let finding = |kind: &str, port: u16| -> Finding {
+            serde_json::from_value(json!({
+            "id": "0a1b2c3d4e5f6071", "kind": kind, "address": ADDRESS, "port": ["tcp", port],
             "severity": "critical", "state": "confirmed", "opened_at": 0, "opened_seq": 1, "seen_at": 0, "seen_seq": 1,
             "scanner": "s", "title": title, "evidence": "e", "project_id": PROJECT,
             "expected": "the shop's address, by an entry whose reason is long as well",
-        }))
-        .unwrap();
-        let text = table(&[finding], false, Timestamp::EPOCH).to_string();
+            }))
+            .unwrap()
+        };
+        let mut findings: Vec<_> = (8400..=8450).map(|port| finding("exposed_not_answering", port)).collect();
+        findings[43] = finding("exposed_answering", 65535);
+        let text = table(&findings, false, Timestamp::EPOCH).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let words: Vec<&str> = text.split_whitespace().collect();
         let words = words.join(" ");
@@ -285,6 +289,8 @@ mod tests {
             "0a1b2c3d4e5f6071 critical confirmed",
             ADDRESS,
             "65535/tcp",
+            "8400-8442,8444-8450/tcp",
+            "50 ports (--all-ports)",
             title,
             "(expected: the shop's",
             "as well)",
