@@ -48,6 +48,7 @@ mod notify;
 mod openstack;
 #[cfg(test)]
 mod openstack_odd;
+mod openstack_servers;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

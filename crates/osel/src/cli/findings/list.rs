@@ -204,7 +204,7 @@ fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp) -> Table {
             age(finding.age_seconds(now)),
             finding.address.to_string(),
             line.ports(),
-            format!("{}{several}{}", finding.title, line.settled),
+            format!("{}{several}{}", finding.title_with_server(), line.settled),
         ]);
     }
     table
