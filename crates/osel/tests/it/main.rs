@@ -49,6 +49,7 @@ mod openstack;
 #[cfg(test)]
 mod openstack_odd;
 mod openstack_servers;
+mod openstack_tls;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
