@@ -48,7 +48,9 @@ mod notify;
 mod openstack;
 #[cfg(test)]
 mod openstack_odd;
+#[cfg(test)]
 mod openstack_servers;
+#[cfg(test)]
 mod openstack_tls;
 #[cfg(test)]
 mod order;
