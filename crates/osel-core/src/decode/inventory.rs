@@ -1,6 +1,6 @@
 //! Objects and names as the APIs list them: pages of what was read, with the text that each was read from.
 //!
-//! The network service's objects and Keystone's names come from an API or from a file. Either way they reach the model and the
+//! The network service's objects, Keystone's names and those of servers come from an API or from a file. Either way they reach the model and the
 //! journal as an [`ItemPage`], whose text gives the same items when it is read again. Where they come from is not known here.
 
 use super::{Defect, read_named, read_object};
@@ -13,7 +13,7 @@ use crate::ids::Id;
 pub enum Item {
     /// An object of the network service.
     Object(Object),
-    /// A user, project, domain, group or role.
+    /// A user, project, domain, group, role or server.
     Named {
         /// What it is.
         kind: NameKind,

@@ -140,7 +140,11 @@ fn legacy(notice: Notice<'_>, payload: Value<'_>) -> Option<Meaning> {
             "aggregate" => payload.loose_id_of(&["aggregate_id"]),
             _ => payload.loose_id_of(&["id", "host_name"]),
         },
-        name: payload.loose_text_of(&["display_name", "key_name", "name"]),
+        // A server's messages speak of its key too, which is no name of it.
+        name: match kind {
+            "server" => payload.loose_text_of(&["display_name"]),
+            _ => payload.loose_text_of(&["display_name", "key_name", "name"]),
+        },
         project_id: payload.loose_id_of(&["tenant_id", "project_id"]),
     };
     let action = action.replace('.', "_");

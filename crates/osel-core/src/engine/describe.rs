@@ -1,7 +1,7 @@
 //! What a record says about an event: its kind, its target by name, and the facts that its sentence is made of.
 
 use super::attempts::Step;
-use super::naming::{name, name_target};
+use super::naming::{name, name_target, server_of_target};
 use super::record::Detail;
 use crate::event::{Change, Event, Kind, Object, Rule, Target};
 use crate::ids::Id;
@@ -125,6 +125,10 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
                 detail.insert(key.into(), name.into());
             }
         }
+    }
+    if let Some(server) = server_of_target(cloud, names, event) {
+        detail.insert("server".into(), server.id.to_string());
+        detail.insert("server_name".into(), server.name.into());
     }
     let personal = match &event.change {
         Change::Role(role) => name(names, NameKind::User, role.user_id.as_ref(), event.timestamp),

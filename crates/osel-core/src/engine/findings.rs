@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::expected::carried;
+use super::naming::server_at;
 use super::record::RecordBody;
 use super::{Engine, Output, system_record};
 use crate::event::{Kind, Outcome, Target};
@@ -59,12 +60,16 @@ impl Engine {
         let known = self.findings.known(&(region.cloned(), target.network_id.clone(), target.address));
         let seen = sights(&scene, &known);
         let name = life.outcome.as_ref().map_or(&*command.scanner, |outcome| &outcome.scanner);
+        let server = self
+            .cloud(region)
+            .and_then(|cloud| server_at(cloud, &self.names, target.network_id.as_ref(), target.address, now));
         let sighting = Sighting {
             now,
             seq,
             scanner: name,
             scanner_name: &command.scanner,
             project_id: target.project_id.as_ref(),
+            server_name: server.as_ref().map(|server| &*server.name),
         };
         let mut odd = Expected::new();
         for sight in seen {
@@ -213,6 +218,7 @@ impl Engine {
         set("address", Some(finding.address.to_string()));
         set("port", finding.port.map(|(transport, port)| format!("{} {port}", transport.as_str())));
         set("network", finding.network_id.as_ref().map(Id::to_string));
+        set("server_name", finding.server_name.clone());
         set("vulnerability", finding.vulnerability.as_ref().map(|vulnerability| vulnerability.id.clone()));
         set("resolved_by", finding.resolved_by.map(|by| by.as_str().to_owned()));
         set("reopened", (finding.reopened > 0).then(|| finding.reopened.to_string()));

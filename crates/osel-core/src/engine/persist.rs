@@ -17,10 +17,10 @@ use crate::model::{CloudModel, Delta, Gap, MODEL_FORMAT, StateLine};
 use crate::names::NameEntry;
 
 /// The form of the lines; raised with every change to them.
-pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 7;
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 8;
 
 /// Earlier forms whose lines this version reads as they are: what has been added since may be missing.
-const EARLIER_FORMATS: [u32; 3] = [305, 406, 407];
+const EARLIER_FORMATS: [u32; 4] = [305, 406, 407, 507];
 
 /// Whether lines of this form can be read.
 pub fn is_readable_format(format: u32) -> bool {

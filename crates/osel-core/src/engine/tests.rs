@@ -11,6 +11,7 @@ mod reads;
 mod retention;
 mod scan_plans;
 mod scans;
+mod servers;
 mod vanished;
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What Keystone keeps and gives names to.
+//! What Keystone and the compute service keep and give names to.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +16,21 @@ pub enum NameKind {
     Group,
     /// A role.
     Role,
+    /// A server of the compute service.
+    Server,
 }
 
 impl NameKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::User, Self::Project, Self::Domain, Self::Group, Self::Role];
+    pub const ALL: [Self; 6] =
+        [Self::User, Self::Project, Self::Domain, Self::Group, Self::Role, Self::Server];
 
-    /// Keystone's word for it.
+    /// Whether Keystone lists it.
+    pub fn is_of_keystone(self) -> bool {
+        self != Self::Server
+    }
+
+    /// The API's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -30,10 +38,11 @@ impl NameKind {
             Self::Domain => "domain",
             Self::Group => "group",
             Self::Role => "role",
+            Self::Server => "server",
         }
     }
 
-    /// The collection's name in Keystone's API.
+    /// The collection's name in the API.
     pub fn plural(self) -> &'static str {
         match self {
             Self::User => "users",
@@ -41,10 +50,11 @@ impl NameKind {
             Self::Domain => "domains",
             Self::Group => "groups",
             Self::Role => "roles",
+            Self::Server => "servers",
         }
     }
 
-    /// The kind that Keystone calls so.
+    /// The kind that is called so.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }

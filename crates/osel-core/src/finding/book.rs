@@ -77,6 +77,8 @@ pub struct Sighting<'a> {
     pub scanner_name: &'a Arc<str>,
     /// The project of the address.
     pub project_id: Option<&'a Id>,
+    /// What the server with the address is called.
+    pub server_name: Option<&'a str>,
 }
 
 /// All findings.
@@ -187,6 +189,7 @@ impl Findings {
                     address,
                     port: sight.key.port,
                     project_id: None,
+                    server_name: None,
                     severity: picture.severity,
                     state: FindingState::Open,
                     reopened: 0,
@@ -359,5 +362,8 @@ fn look_like(finding: &mut Finding, picture: Picture, sighting: &Sighting<'_>) {
     finding.scanner_name = Arc::clone(sighting.scanner_name);
     if sighting.project_id.is_some() {
         finding.project_id = sighting.project_id.cloned();
+    }
+    if sighting.server_name.is_some() {
+        finding.server_name = sighting.server_name.map(str::to_owned);
     }
 }

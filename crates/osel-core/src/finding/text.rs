@@ -4,8 +4,8 @@ use super::{Finding, Resolution, Turn};
 
 /// The sentence of a record; `actor` is who ordered it, where somebody did.
 pub fn sentence(finding: &Finding, turn: &Turn, actor: &str) -> String {
-    let Finding { title, severity, .. } = finding;
-    let (place, severity) = (finding.place_text(), severity.as_str());
+    let (title, place, severity) =
+        (finding.title_with_server(), finding.place_text(), finding.severity.as_str());
     let what = format!("{title}: {place}");
     match turn {
         Turn::Opened => format!("{severity} finding: {what}: {}", finding.evidence),

@@ -182,6 +182,9 @@ pub struct Finding {
     /// Whose it is: the project of the address when it was seen last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<Id>,
+    /// What the server with the address was called when it was seen last, as far as that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
     /// How serious it is.
     pub severity: Severity,
     /// How far it has come.
@@ -249,6 +252,14 @@ impl Finding {
     /// Which scanner saw it last: its name in the configuration, or the program of one that nobody named.
     pub fn seen_by(&self) -> &str {
         if self.scanner_name.is_empty() { &self.scanner } else { &self.scanner_name }
+    }
+
+    /// What it is, in a line, with the server's name where it is known.
+    pub fn title_with_server(&self) -> String {
+        match &self.server_name {
+            Some(name) => format!("{} (server {name})", self.title),
+            None => self.title.clone(),
+        }
     }
 
     /// Where it is, as a sentence has it: `10.0.0.5 tcp 22 (network n)`.

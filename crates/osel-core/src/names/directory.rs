@@ -7,7 +7,9 @@ use crate::event::NameKind;
 use crate::ids::{Id, Map};
 use crate::time::Timestamp;
 
-/// The most ids held: several times what the largest clouds have of users and projects together.
+/// The most ids held of what Keystone names, and the most of servers: several times what the largest clouds have of users and projects
+/// together, and what they have of servers. The two have room of their own, so that a cloud that makes and deletes many servers does not
+/// make its users' names be forgotten.
 pub const ENTRIES_MAX: usize = 1 << 19;
 
 /// The longest name held, in bytes; Keystone's widest name column has 255 characters of at most four bytes.
@@ -53,7 +55,7 @@ struct Entry {
     deleted_at: Option<Timestamp>,
 }
 
-/// Names of users, projects, domains, groups and roles, with when they were valid.
+/// Names of users, projects, domains, groups, roles and servers, with when they were valid.
 #[derive(Clone, Debug)]
 pub struct Directory {
     kinds: [Map<Id, Entry>; NameKind::ALL.len()],
@@ -68,12 +70,12 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// An empty directory of at most [`ENTRIES_MAX`] ids.
+    /// An empty directory of at most [`ENTRIES_MAX`] ids of Keystone, and as many servers.
     pub fn new() -> Self {
         Self::with_entries_max(ENTRIES_MAX)
     }
 
-    /// An empty directory that holds so many ids at most.
+    /// An empty directory that holds so many ids of Keystone at most, and so many servers.
     pub fn with_entries_max(entries_max: usize) -> Self {
         Self { kinds: Default::default(), entries_max, evicted: 0 }
     }
@@ -158,15 +160,21 @@ impl Directory {
             return change(entry);
         }
         change(map.entry(id.clone()).or_default());
-        if self.len() > self.entries_max {
-            self.evict();
+        if self.len_beside(kind) > self.entries_max {
+            self.evict(kind);
         }
     }
 
+    /// How many ids share the room of this kind's.
+    fn len_beside(&self, kind: NameKind) -> usize {
+        kinds_beside(kind).map(|kind| self.kinds[kind as usize].len()).sum()
+    }
+
     /// Makes room: the ids least lately heard of go, in an order that depends on nothing but what is held.
-    fn evict(&mut self) {
-        let mut oldest: Vec<(Option<Timestamp>, NameKind, Id)> = Vec::with_capacity(self.len());
-        for (kind, map) in NameKind::ALL.into_iter().zip(&self.kinds) {
+    fn evict(&mut self, kind: NameKind) {
+        let mut oldest: Vec<(Option<Timestamp>, NameKind, Id)> = Vec::with_capacity(self.len_beside(kind));
+        for kind in kinds_beside(kind) {
+            let map = &self.kinds[kind as usize];
             oldest.extend(map.iter().map(|(id, entry)| (entry.last(), kind, id.clone())));
         }
         let keep = self.entries_max - self.entries_max / EVICTED_PART;
@@ -180,6 +188,11 @@ impl Directory {
         }
         self.evicted += too_many as u64;
     }
+}
+
+/// The kinds that share one kind's room.
+fn kinds_beside(kind: NameKind) -> impl Iterator<Item = NameKind> {
+    NameKind::ALL.into_iter().filter(move |other| other.is_of_keystone() == kind.is_of_keystone())
 }
 
 impl Entry {
@@ -322,6 +335,18 @@ mod tests {
         assert_eq!((directory.len(), directory.evicted()), (30, 3));
         let held = |at: i64| directory.name_at(NameKind::Project, &id(at), time(99)).is_some();
         assert!(held(0) && !held(1) && !held(2) && !held(3) && held(4) && held(32));
+    }
+
+    #[test]
+    fn servers_push_out_servers_only() {
+        let mut directory = Directory::with_entries_max(4);
+        directory.learn(NameKind::User, &user(), "alice", time(0), Origin::Cadf);
+        for at in 1..100 {
+            let server = Id::new(&format!("server-{at}"));
+            directory.learn(NameKind::Server, &server, "worker", time(at), Origin::Body);
+        }
+        assert_eq!(name(&directory, 99), Some(("alice", 0, false)));
+        assert_eq!((directory.len(), directory.evicted()), (5, 95));
     }
 
     #[test]

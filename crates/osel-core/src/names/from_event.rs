@@ -1,12 +1,15 @@
 //! What an event says of names: who acted, in which project, what was acted on, and what is gone.
+//!
+//! Of targets that Keystone does not name only servers are learned, and only from the compute service, whose messages have the name in
+//! their body; what other services call a server is something else.
 
 use super::directory::Directory;
 use super::sightings::Origin;
-use crate::event::{Change, Event, IdentityChange, NameKind, Outcome, Verb};
+use crate::event::{Change, Event, IdentityChange, NameKind, Outcome, Target, Verb};
 use crate::time::Timestamp;
 
 impl Directory {
-    /// Learns every name of an event, and the end of a user, project, domain, group or role.
+    /// Learns every name of an event, and the end of a user, project, domain, group, role or server.
     ///
     /// `at` is the earlier of event time and reception.
     pub fn learn_event(&mut self, event: &Event, at: Timestamp) {
@@ -25,8 +28,19 @@ impl Directory {
         if let Some(target) = &event.target
             && let (Some(kind), Some(id), Some(name)) =
                 (NameKind::from_word(&target.kind), &target.id, &target.name)
+            && (kind.is_of_keystone() || is_of_compute(&event.change))
         {
             self.learn(kind, id, name, at, Origin::Body);
+        }
+        if let (Change::Activity(activity), Some(Target { kind, id: Some(id), .. })) =
+            (&event.change, &event.target)
+            && is_of_compute(&event.change)
+            && NameKind::from_word(kind) == Some(NameKind::Server)
+            && *activity.action == *"delete"
+            && activity.done
+            && activity.outcome == Outcome::Success
+        {
+            self.deleted(NameKind::Server, id, at);
         }
         if let Change::Identity(identity) = &event.change
             && let IdentityChange { verb: Verb::Delete, resource, id: Some(id), .. } = identity
@@ -39,10 +53,14 @@ impl Directory {
     }
 }
 
+fn is_of_compute(change: &Change) -> bool {
+    matches!(change, Change::Activity(activity) if activity.service == "compute")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Actor, Target};
+    use crate::event::{Activity, Actor};
     use crate::ids::Id;
 
     fn event(change: Change, outcome: Outcome) -> Event {
@@ -117,5 +135,51 @@ mod tests {
         assert_eq!(directory.len(), 2);
         let user = directory.name_at(NameKind::User, &Id::new("u"), Timestamp::EPOCH).expect("heard");
         assert_eq!(user.origin, Origin::Context);
+    }
+
+    fn of_server(service: &'static str, action: &str, name: Option<&str>, outcome: Outcome) -> Event {
+        let done = outcome != Outcome::Pending;
+        let service = service.into();
+        let activity = Activity { service, action: action.into(), done, detail: None, outcome };
+        let mut event = event(Change::Activity(activity), outcome);
+        event.target = Some(Target {
+            kind: "server".into(),
+            id: Some(Id::new("s")),
+            name: name.map(Into::into),
+            project_id: None,
+        });
+        event
+    }
+
+    #[test]
+    fn a_servers_name_is_learned_renamed_and_survives_its_end() {
+        let mut directory = Directory::new();
+        let time = Timestamp::from_micros;
+        let words = [
+            (10, "create", "web", Outcome::Success),
+            (20, "update", "web-old", Outcome::Success),
+            (30, "delete", "web-old", Outcome::Pending),
+            (35, "delete", "web-old", Outcome::Failure),
+        ];
+        for (at, action, name, outcome) in words {
+            directory.learn_event(&of_server("compute", action, Some(name), outcome), time(at));
+        }
+        let known = |directory: &Directory, at| {
+            let known = directory.name_at(NameKind::Server, &Id::new("s"), time(at)).expect("heard");
+            (known.name.to_owned(), known.deleted_at)
+        };
+        assert_eq!(known(&directory, 15), ("web".to_owned(), None));
+        assert_eq!(known(&directory, 36), ("web-old".to_owned(), None));
+        directory.learn_event(&of_server("compute", "delete", None, Outcome::Success), time(40));
+        assert_eq!(known(&directory, 99), ("web-old".to_owned(), Some(time(40))));
+        assert_eq!(known(&directory, 15).0, "web");
+    }
+
+    #[test]
+    fn what_another_service_calls_a_server_is_none_of_computes() {
+        let mut directory = Directory::new();
+        directory
+            .learn_event(&of_server("database", "create", Some("db"), Outcome::Success), Timestamp::EPOCH);
+        assert_eq!(directory.name_at(NameKind::Server, &Id::new("s"), Timestamp::EPOCH), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Who an id was: names of users, projects, domains, groups and roles, by the time of the event.
+//! Who an id was: names of users, projects, domains, groups, roles and servers, by the time of the event.
 //!
 //! OpenStack's messages name the one who acts and hardly ever what is acted on, and a name is gone with its
 //! thing. So every name that is heard is kept here, with when it was heard: [`Directory::learn`] and

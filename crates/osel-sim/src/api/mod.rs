@@ -1,4 +1,5 @@
 //! An emulated Keystone v3, Neutron v2.0 and, where the cloud has load balancers, Octavia v2 over a simulated cloud, for tests and for whoever wants to try a client.
+//! Where the cloud has servers, there is as much of a Nova v2.1 as lists their names.
 //!
 //! [`Emulated`] listens on 127.0.0.1 and answers as the real services were seen to answer: pages, filters, scopes, roles, and the shapes
 //! of errors. It can be told to fail in every way in which services and the network before them do ([`Fault`]), and counts what it was
@@ -13,6 +14,7 @@ mod answer;
 mod authenticate;
 mod cloud;
 mod collections;
+mod compute;
 mod fault;
 mod identity;
 mod network;

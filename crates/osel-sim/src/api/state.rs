@@ -12,7 +12,7 @@ use super::network::Links;
 use super::options::Options;
 use super::request::Request;
 use super::tokens::{self, Token, Tokens, role_id};
-use super::{authenticate, identity, network};
+use super::{authenticate, compute, identity, network};
 
 /// So many requests are remembered; the oldest is forgotten first. A read of a million ports makes a few thousand.
 const REQUESTS_MAX: usize = 100_000;
@@ -120,6 +120,7 @@ impl State {
         };
         match parts {
             ["identity", rest @ ..] => identity::answer(self, request, rest),
+            ["compute", rest @ ..] => compute::answer(self, request, rest),
             ["load-balancer", rest @ ..] => network::balancers(self, request, rest, links),
             ["network", rest @ ..] => {
                 if wrong == Some(&What::MarkerGone) {
@@ -139,7 +140,7 @@ impl State {
 
     /// The services that there are.
     pub(super) fn catalog(&self, origin: &str) -> Value {
-        tokens::catalog(&self.options, network::has_balancers(self), origin)
+        tokens::catalog(&self.options, network::has_balancers(self), self.cloud.has(compute::SERVERS), origin)
     }
 
     /// `POST /v3/auth/tokens` and what else is about tokens.

@@ -119,15 +119,15 @@ pub(super) fn shown(token: &Token, account: &Account, catalog: Option<Value>) ->
 }
 
 /// The catalog: three interfaces in each region, each with an address of its own, so that it shows which one was taken.
-pub(super) fn catalog(options: &Options, has_balancers: bool, origin: &str) -> Value {
+pub(super) fn catalog(options: &Options, has_balancers: bool, has_servers: bool, origin: &str) -> Value {
     let services = [
-        ("identity", "keystone", "identity"),
-        ("network", "neutron", "network"),
-        ("load-balancer", "octavia", "load-balancer"),
+        ("identity", "keystone", "identity", true),
+        ("network", "neutron", "network", true),
+        ("load-balancer", "octavia", "load-balancer", has_balancers),
+        ("compute", "nova", "compute/v2.1", has_servers),
     ];
-    let services = &services[..if has_balancers { 3 } else { 2 }];
     let mut catalog = Vec::new();
-    for (number, (kind, name, path)) in services.iter().enumerate() {
+    for (number, (kind, name, path, _)) in services.iter().enumerate().filter(|(_, service)| service.3) {
         let mut endpoints = Vec::new();
         for (place, region) in options.regions.iter().enumerate() {
             let region_part = if place == 0 { String::new() } else { format!("/regions/{region}") };

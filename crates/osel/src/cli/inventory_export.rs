@@ -50,7 +50,7 @@ pub struct ExportArgs {
     /// Write a partial view too. Collections that are not whole are named in the file, so that import takes nothing of them as gone.
     #[arg(long)]
     partial: bool,
-    /// Leave out the names of users, projects, domains, groups and roles.
+    /// Leave out the names of users, projects, domains, groups, roles and servers.
     #[arg(long)]
     no_names: bool,
     /// Ask a cloud whose clouds.yaml says that its certificate is not to be verified: whoever answers then gets the password.

@@ -15,9 +15,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use osel_core::engine::{Engine, server_of_port};
 use osel_core::exposure::{Question, Verdict, VerdictDocument, reach_any, read_question};
 use osel_core::ids::Id;
-use osel_core::model::View;
+use osel_core::model::{Kind, View};
+use osel_core::time::Timestamp;
 use serde_json::json;
 
 use super::StoreArg;
@@ -89,7 +91,8 @@ pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
         let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
         let mut out = stdout();
         let clouds: Vec<_> = engine.clouds().collect();
-        let verdict = reach_any(clouds.iter().copied(), &question);
+        let mut verdict = reach_any(clouds.iter().copied(), &question);
+        name_servers(&engine, &mut verdict);
         let format = args.output.unwrap_or(Format::Table);
         let written = tell(&question, &verdict, format, &mut out).and_then(|()| out.flush());
         return answered(written, if verdict.reachable { ExitCode::SUCCESS } else { ExitCode::from(1) });
@@ -103,7 +106,8 @@ pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
     };
     let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
     let clouds: Vec<_> = engine.clouds().collect();
-    answer_batch(&clouds, &name, input, args.output.unwrap_or(Format::Json), &mut stdout())?;
+    let named = |verdict: &mut Verdict| name_servers(&engine, verdict);
+    answer_batch(&clouds, &named, &name, input, args.output.unwrap_or(Format::Json), &mut stdout())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -129,6 +133,19 @@ impl ReachArgs {
     }
 }
 
+/// Says of each port on the way whose server it is, by the latest name that is known in this state.
+fn name_servers(engine: &Engine, verdict: &mut Verdict) {
+    for hop in verdict.path.iter_mut().filter(|hop| hop.kind == Kind::Port) {
+        let Some(id) = &hop.id else { continue };
+        let found =
+            engine.clouds().find_map(|cloud| server_of_port(cloud, engine.names(), id, Timestamp::MAX));
+        if let Some(server) = found {
+            let before = hop.note.take().map(|note| format!("{note}, ")).unwrap_or_default();
+            hop.note = Some(format!("{before}server {}", server.name));
+        }
+    }
+}
+
 /// Writes one answer.
 fn tell(question: &Question, verdict: &Verdict, format: Format, out: &mut impl Write) -> io::Result<()> {
     match format {
@@ -137,10 +154,11 @@ fn tell(question: &Question, verdict: &Verdict, format: Format, out: &mut impl W
     }
 }
 
-/// Answers question after question over all regions, each as soon as it is read. A line that is no question is answered by what is
+/// Answers question after question over all regions, each as soon as it is read and has gone through `named`. A line that is no question is answered by what is
 /// wrong with it, in its place, so that answers stay beside their questions; in the end the first such line is the error.
 fn answer_batch<V: View>(
     views: &[&V],
+    named: &dyn Fn(&mut Verdict),
     name: &str,
     input: impl Read,
     format: Format,
@@ -174,7 +192,9 @@ fn answer_batch<V: View>(
         match question {
             Ok(None) => {}
             Ok(Some(question)) => {
-                tell(&question, &reach_any(views.iter().copied(), &question), format, out)?;
+                let mut verdict = reach_any(views.iter().copied(), &question);
+                named(&mut verdict);
+                tell(&question, &verdict, format, out)?;
             }
             Err(why) => {
                 match format {

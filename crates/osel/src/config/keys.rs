@@ -314,7 +314,7 @@ const KEYS: &[Key] = &[
     key(
         "openstack.names",
         Default("true"),
-        "Whether the names of users, projects, domains, groups and roles are read from Keystone.",
+        "Whether the names of users, projects, domains, groups and roles are read from Keystone, and those of servers from Nova.",
     ),
     key(
         "openstack.insecure",

@@ -13,6 +13,8 @@ pub(super) enum Service {
     LoadBalancer,
     /// Keystone.
     Identity,
+    /// Nova.
+    Compute,
 }
 
 impl Service {
@@ -22,6 +24,7 @@ impl Service {
             Self::Network => &["network"],
             Self::LoadBalancer => &["load-balancer", "octavia"],
             Self::Identity => &["identity"],
+            Self::Compute => &["compute"],
         }
     }
 
@@ -31,6 +34,7 @@ impl Service {
             Self::Network => "v2.0",
             Self::LoadBalancer => "v2",
             Self::Identity => "v3",
+            Self::Compute => "v2.1",
         }
     }
 }
@@ -110,14 +114,23 @@ impl Catalog {
     }
 }
 
-/// An endpoint stands in the catalog as somebody configured it, with or without its version.
+/// An endpoint stands in the catalog as somebody configured it, with or without its version, and of old Novas with the project behind it.
 fn versioned(url: &str, version: &str) -> String {
     let url = url.trim_end_matches('/');
-    let last = url.rsplit('/').next().unwrap_or_default();
-    let is_version =
-        last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let root = if is_version { url.strip_suffix(last).unwrap_or(url).trim_end_matches('/') } else { url };
-    format!("{root}/{version}")
+    let is_version = |part: &str| {
+        part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let parent =
+        |url: &'_ str| url.rsplit_once('/').map(|(parent, last)| (parent.to_owned(), last.to_owned()));
+    let root = match parent(url) {
+        Some((root, last)) if is_version(&last) => root,
+        Some((above, _)) => match parent(&above) {
+            Some((root, last)) if is_version(&last) => root,
+            _ => url.to_owned(),
+        },
+        None => url.to_owned(),
+    };
+    format!("{}/{version}", root.trim_end_matches('/'))
 }
 
 #[cfg(test)]
@@ -157,6 +170,19 @@ mod tests {
             {"type": "identity", "endpoints": [endpoint("public", "one", "http://not.asked/")]},
         ]))
         .unwrap()
+    }
+
+    #[test]
+    fn the_version_of_an_endpoint_is_ours_whatever_stands_there() {
+        for (said, wanted) in [
+            ("https://a.example:8774", "https://a.example:8774/v2.1"),
+            ("https://a.example:8774/v2.1/", "https://a.example:8774/v2.1"),
+            ("https://a.example/compute/v2/", "https://a.example/compute/v2.1"),
+            ("https://a.example:8774/v2.1/0e0000000000000000000000000000e0", "https://a.example:8774/v2.1"),
+            ("https://a.example/compute/api", "https://a.example/compute/api/v2.1"),
+        ] {
+            assert_eq!(versioned(said, "v2.1"), wanted);
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) fn hides(kind: NameKind) -> &'static str {
         NameKind::Domain => "the names of domains that no event told",
         NameKind::Group => "the names of groups that are given roles",
         NameKind::Role => "the names of roles that are given",
+        NameKind::Server => "the names of servers that no event told: records and findings show their ids",
     }
 }
 
@@ -62,7 +63,7 @@ pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Vec<Refusal>
     let mut of_system: Option<Client> = None;
     let mut has_tried = false;
     let mut is_over = false;
-    for kind in NameKind::ALL {
+    for kind in NameKind::ALL.into_iter().filter(|kind| kind.is_of_keystone()) {
         let refusal = || Refusal { what: kind.plural().to_owned(), hides: hides(kind) };
         if is_over {
             refused.push(refusal());

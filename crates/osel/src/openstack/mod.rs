@@ -2,11 +2,10 @@
 //!
 //! `clouds` reads the account as OpenStack's own clients do. `driver` is the task that carries out the orders of `words`: it logs in
 //! (`auth`) over the crate's `http`, finds the services in the `catalog`, asks within its `pace` as one `client`, and reads everything (`whole`) or
-//! one object (`one`), `handing` it over in pages. What is asked of Neutron stands in `neutron`, of Keystone in `keystone`; lists come by `pages`, whose answers
+//! one object (`one`), `handing` it over in pages. What is asked of Neutron stands in `neutron`, of Keystone in `keystone`, of Nova in `nova`; lists come by `pages`, whose answers
 //! `cut` takes apart as they come. `view` judges whether what was shown is the whole cloud.
 //!
-//! Nothing here decides when to ask, and nothing is written to a cloud: every request but the one that logs in is a `GET`. What is
-//! absent: Nova. Servers' names have no place in the directory of names yet, so osel does not ask for them.
+//! Nothing here decides when to ask, and nothing is written to a cloud: every request but the one that logs in is a `GET`.
 
 mod auth;
 mod catalog;
@@ -17,6 +16,7 @@ mod driver;
 mod handing;
 mod keystone;
 mod neutron;
+mod nova;
 mod one;
 mod pace;
 mod pages;

@@ -15,6 +15,7 @@ use super::keystone;
 use super::neutron::{
     self, Collection, FORWARDINGS, FORWARDINGS_LISTED, forwardings_path, of_floating_ip, with_forwardings,
 };
+use super::nova;
 use super::pages::{LIMIT, List, Lister, Step};
 use super::view::View;
 use super::words::{ApiEvent, Refusal};
@@ -56,6 +57,7 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     }
     if names {
         refused.extend(keystone::read(client, &mut pages).await);
+        refused.extend(nova::read(client, &mut pages).await);
     }
     pages.hand_over().await;
     let region = client.account.cloud.region_name.as_ref().map(|region| format!(" ({region})"));

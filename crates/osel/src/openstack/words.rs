@@ -53,7 +53,7 @@ pub enum ApiEvent {
     Page {
         /// The order.
         ticket: Ticket,
-        /// Objects of Neutron and names of Keystone.
+        /// Objects of Neutron, names of Keystone and of servers.
         page: ItemPage,
     },
     /// A read of everything came to its end.

@@ -57,6 +57,10 @@ mod openstack;
 #[cfg(test)]
 mod openstack_odd;
 #[cfg(test)]
+mod openstack_servers;
+#[cfg(test)]
+mod openstack_tls;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod packaging;

@@ -113,8 +113,8 @@ pub(crate) struct Driver {
 pub(crate) struct Whole {
     began: Option<Timestamp>,
     pub(crate) objects: BTreeMap<Kind, BTreeSet<Id>>,
-    names: BTreeMap<NameKind, usize>,
-    text: String,
+    pub(crate) names: BTreeMap<NameKind, usize>,
+    pub(crate) text: String,
     pages: usize,
     pub(crate) complete: Vec<Kind>,
     pub(crate) refused: Vec<Refusal>,

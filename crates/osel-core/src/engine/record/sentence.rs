@@ -126,8 +126,14 @@ fn change(record: &Record) -> String {
                 write!(text, " something ({})", body.event_type.as_deref().unwrap_or("event type unknown"));
         }
     }
-    for (key, before) in [("rule", " "), ("group", " in security group "), ("extra", ": "), ("reason", ": ")]
-    {
+    let words = [
+        ("server_name", " of server "),
+        ("rule", " "),
+        ("group", " in security group "),
+        ("extra", ": "),
+        ("reason", ": "),
+    ];
+    for (key, before) in words {
         if let Some(value) = detail(key) {
             let _ = write!(text, "{before}{value}");
         }

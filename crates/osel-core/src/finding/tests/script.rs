@@ -255,6 +255,7 @@ impl World {
             scanner: kind,
             scanner_name: &scanner_name,
             project_id: target.project_id.as_ref(),
+            server_name: None,
         };
         let carried = self.carried();
         for sight in seen {

@@ -210,7 +210,7 @@ fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp) -> Table {
             finding.address.to_string(),
             line.ports(),
             project.unwrap_or_default(),
-            format!("{}{several}{}", finding.title, line.settled),
+            format!("{}{several}{}", finding.title_with_server(), line.settled),
         ]);
     }
     table

@@ -9,6 +9,8 @@ use std::{env, fmt};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::yaml::Accounts;
+
 /// The largest file that is read: a cloud takes less than a kilobyte, and some companies have hundreds.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -251,9 +253,10 @@ impl Files {
                 leading_zero_numbers_as_strings: true,
                 underscored_numbers_as_strings: true,
             };
-            serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
+            let Accounts(value) = serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
                 syntax(error.location().map(|place| at(place.line(), place.column())).unwrap_or_default())
-            })?
+            })?;
+            value
         };
         self.read.push(path.into());
         match value {

@@ -140,3 +140,59 @@ fn what_is_wrong_is_said_with_its_place_and_without_a_secret() {
     selection.region = Some("b".to_owned());
     assert_eq!(read(&selection).unwrap().region_name.as_deref(), Some("b"));
 }
+
+/// YAML makes numbers and truths of these where they are not quoted, and other texts of those.
+#[test]
+fn a_password_is_the_text_that_was_written() {
+    for password in [
+        "1e5",
+        "0123",
+        "yes",
+        "no",
+        "1_000",
+        "0x1F",
+        "0o17",
+        "true",
+        "True",
+        "12345",
+        "1.50",
+        ".inf",
+        "-0",
+        "1:30",
+        "2026-11-26",
+        "99999999999999999999999999999999999999999999",
+        "+1",
+    ] {
+        for written in [password.to_owned(), format!("'{password}'"), format!("\"{password}\"")] {
+            let text = ONE.replace("password: p", &format!("password: {written}"));
+            let text = text.replace("username: u", &format!("username: {written}"));
+            let folder = Folder::new("written", &[("own/clouds.yaml", &text)]);
+            let cloud = read(&folder.selection()).unwrap_or_else(|error| panic!("{written}: {error}"));
+            let Login::Password { password: read, user } = &cloud.login else { panic!("{cloud:?}") };
+            assert_eq!(*read, Secret::new(password.to_owned()), "{written}");
+            assert!(format!("{user:?}").contains(&format!("{password:?}")), "{written}: {user:?}");
+        }
+    }
+    // A folded text, what an anchor stands for, and what lies over it in another file.
+    let anchored = "base: &base {password: 0123}\nclouds: {one: {auth: {<<: *base, auth_url: http://k, username: u, \
+                    user_domain_id: default}}}";
+    for (secret, wanted) in [("", "0123"), ("clouds: {one: {auth: {password: 1e5}}}", "1e5")] {
+        let files = [("own/clouds.yaml", anchored), ("own/secure.yaml", secret)];
+        let cloud = read(&Folder::new("anchored", &files).selection()).unwrap();
+        let Login::Password { password, .. } = &cloud.login else { panic!("{cloud:?}") };
+        assert_eq!(*password, Secret::new(wanted.to_owned()));
+    }
+}
+
+#[test]
+fn a_cloud_may_be_called_as_a_key_and_a_password_that_is_none_is_refused() {
+    let folder = Folder::new("called", &[("own/clouds.yaml", &ONE.replace("{one:", "{password:"))]);
+    assert_eq!(read(&folder.selection()).unwrap().name, "password");
+    for (none, wanted) in [("~", "lacks `password`"), ("[a]", "cannot be read"), ("{a: b}", "cannot be read")]
+    {
+        let text = ONE.replace("password: p", &format!("password: {none}"));
+        let error =
+            read(&Folder::new("none", &[("own/clouds.yaml", &text)]).selection()).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{none}: {error}");
+    }
+}
