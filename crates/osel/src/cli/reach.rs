@@ -15,14 +15,17 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use osel_core::engine::EngineOptions;
 use osel_core::exposure::{Question, Verdict, VerdictDocument, reach_any, read_question};
 use osel_core::ids::Id;
 use osel_core::model::View;
 use serde_json::json;
 
 use super::StoreArg;
-use super::open::state_at;
+use super::open::{as_usage, moment, state_at};
 use super::output::{Failure, answered, json_line, stdout};
+use crate::runtime::past::{Asked, Excerpt, Timeline};
+use crate::store::Reader;
 
 /// The longest line of a batch: a question has some 200 bytes, labels beside it may have more.
 const LINE_BYTES_MAX: usize = 1 << 16;
@@ -37,7 +40,7 @@ const LINE_BYTES_MAX: usize = 1 << 16;
 pub struct ReachArgs {
     #[command(flatten)]
     store: StoreArg,
-    /// The state after a record, by its number, or at a time (RFC 3339). All of it is read, however little is asked.
+    /// The state after a record, by its number, or at a time (RFC 3339). For a batch all of it is read.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
     /// The sender's address.
@@ -86,10 +89,9 @@ enum Format {
 pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
     let Some(path) = &args.batch else {
         let question = args.question()?;
-        let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
+        let part = part_at(&mut *args.store.reader()?, args.at.as_deref(), &question)?;
         let mut out = stdout();
-        let clouds: Vec<_> = engine.clouds().collect();
-        let verdict = reach_any(clouds.iter().copied(), &question);
+        let verdict = reach_any(part.engine().clouds(), &question);
         let format = args.output.unwrap_or(Format::Table);
         let written = tell(&question, &verdict, format, &mut out).and_then(|()| out.flush());
         return answered(written, if verdict.reachable { ExitCode::SUCCESS } else { ExitCode::from(1) });
@@ -127,6 +129,15 @@ impl ReachArgs {
             ..Question::new(from, to, protocol, self.port)
         })
     }
+}
+
+/// What a question needs of the clouds, now or as they were.
+fn part_at(reader: &mut dyn Reader, at: Option<&str>, question: &Question) -> anyhow::Result<Timeline> {
+    let seq = moment(reader, "--at", at)?;
+    let asked = Asked::Packet { from: question.from, to: question.to };
+    let options = EngineOptions::default();
+    let part = Excerpt::load(reader, (seq, seq), &asked, false, &options);
+    Ok(as_usage(part.map_err(Into::into), "--at", at)?.at(seq, &options))
 }
 
 /// Writes one answer.

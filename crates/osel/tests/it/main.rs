@@ -55,6 +55,8 @@ mod packaging;
 #[cfg(test)]
 mod past;
 #[cfg(test)]
+mod past_reach;
+#[cfg(test)]
 mod past_story;
 #[cfg(test)]
 mod quarantine;
