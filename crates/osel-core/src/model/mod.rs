@@ -45,7 +45,7 @@ pub use shown::each_shown;
 pub use stamp::{CLOCK_SKEW_SECONDS, Fields, Stamp};
 pub use state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
-    RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState, is_trusted_owner,
+    RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState, is_interface_owner, is_trusted_owner,
 };
 pub use table::Slot;
 pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};

@@ -169,6 +169,16 @@ pub fn is_trusted_owner(owner: &str) -> bool {
     owner.starts_with("network:") || owner.starts_with("neutron:")
 }
 
+/// Whether an owner is that of a router's interface.
+pub fn is_interface_owner(owner: &str) -> bool {
+    const INTERFACES: [&str; 3] = [
+        "network:router_interface",
+        "network:router_interface_distributed",
+        "network:ha_router_replicated_interface",
+    ];
+    INTERFACES.contains(&owner)
+}
+
 impl PortState {
     /// The field that holds the tags.
     pub(super) const TAGS: Fields = 1 << 10;
@@ -180,15 +190,10 @@ impl PortState {
 
     /// Whether it is the interface of a router on its network.
     pub fn router(&self) -> Option<&Id> {
-        const INTERFACES: [&str; 3] = [
-            "network:router_interface",
-            "network:router_interface_distributed",
-            "network:ha_router_replicated_interface",
-        ];
         if self.interface_of.is_some() {
             return self.interface_of.as_deref().map(|interface| &interface.router_id);
         }
-        self.device_owner.as_deref().filter(|owner| INTERFACES.contains(owner)).and(self.device_id.as_ref())
+        self.device_owner.as_deref().filter(|owner| is_interface_owner(owner)).and(self.device_id.as_ref())
     }
 }
 

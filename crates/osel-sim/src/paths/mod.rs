@@ -7,5 +7,7 @@
 mod cloud;
 mod firewalls;
 mod run;
+mod states;
 
 pub use run::{Plan, Report, run};
+pub use states::States;

@@ -224,13 +224,13 @@ fn event(second: u64, change: Change) -> Event {
 }
 
 /// What questions are made of.
-struct Matter {
+pub(super) struct Matter {
     addresses: Vec<String>,
     networks: Vec<String>,
 }
 
 impl Matter {
-    fn of(state: &Value) -> Self {
+    pub(super) fn of(state: &Value) -> Self {
         let mut addresses: Vec<String> =
             ["8.8.8.8", "192.0.2.9", "10.0.1.99", "2001:4860::8888", "2001:db8:2::99"]
                 .map(str::to_owned)
@@ -253,7 +253,7 @@ impl Matter {
         Self { addresses, networks: networks.filter_map(|network| texts(&network["id"])).collect() }
     }
 
-    fn question(&self, random: &mut Random) -> Value {
+    pub(super) fn question(&self, random: &mut Random) -> Value {
         let to = random.pick(&self.addresses).cloned().unwrap_or_default();
         let mut from = random.pick(&self.addresses).cloned().unwrap_or_default();
         for _ in 0..6 {

@@ -15,16 +15,17 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use osel_core::engine::{Engine, server_of_port};
+use osel_core::engine::EngineOptions;
 use osel_core::exposure::{Question, Verdict, VerdictDocument, reach_any, read_question};
 use osel_core::ids::Id;
-use osel_core::model::{Kind, View};
-use osel_core::time::Timestamp;
+use osel_core::model::View;
 use serde_json::json;
 
 use super::StoreArg;
-use super::open::state_at;
+use super::open::{as_usage, moment, state_at};
 use super::output::{Failure, answered, json_line, stdout};
+use crate::runtime::past::{Asked, Excerpt, Timeline};
+use crate::store::Reader;
 
 /// The longest line of a batch: a question has some 200 bytes, labels beside it may have more.
 const LINE_BYTES_MAX: usize = 1 << 16;
@@ -39,7 +40,7 @@ const LINE_BYTES_MAX: usize = 1 << 16;
 pub struct ReachArgs {
     #[command(flatten)]
     store: StoreArg,
-    /// The state after a record, by its number, or at a time (RFC 3339). All of it is read, however little is asked.
+    /// The state after a record, by its number, or at a time (RFC 3339). For a batch all of it is read.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
     /// The sender's address.
@@ -88,11 +89,9 @@ enum Format {
 pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
     let Some(path) = &args.batch else {
         let question = args.question()?;
-        let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
+        let part = part_at(&mut *args.store.reader()?, args.at.as_deref(), &question)?;
         let mut out = stdout();
-        let clouds: Vec<_> = engine.clouds().collect();
-        let mut verdict = reach_any(clouds.iter().copied(), &question);
-        name_servers(&engine, &mut verdict);
+        let verdict = reach_any(part.engine().clouds(), &question);
         let format = args.output.unwrap_or(Format::Table);
         let written = tell(&question, &verdict, format, &mut out).and_then(|()| out.flush());
         return answered(written, if verdict.reachable { ExitCode::SUCCESS } else { ExitCode::from(1) });
@@ -106,8 +105,7 @@ pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
     };
     let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
     let clouds: Vec<_> = engine.clouds().collect();
-    let named = |verdict: &mut Verdict| name_servers(&engine, verdict);
-    answer_batch(&clouds, &named, &name, input, args.output.unwrap_or(Format::Json), &mut stdout())?;
+    answer_batch(&clouds, &name, input, args.output.unwrap_or(Format::Json), &mut stdout())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -133,17 +131,13 @@ impl ReachArgs {
     }
 }
 
-/// Says of each port on the way whose server it is, by the latest name that is known in this state.
-fn name_servers(engine: &Engine, verdict: &mut Verdict) {
-    for hop in verdict.path.iter_mut().filter(|hop| hop.kind == Kind::Port) {
-        let Some(id) = &hop.id else { continue };
-        let found =
-            engine.clouds().find_map(|cloud| server_of_port(cloud, engine.names(), id, Timestamp::MAX));
-        if let Some(server) = found {
-            let before = hop.note.take().map(|note| format!("{note}, ")).unwrap_or_default();
-            hop.note = Some(format!("{before}server {}", server.name));
-        }
-    }
+/// What a question needs of the clouds, now or as they were.
+fn part_at(reader: &mut dyn Reader, at: Option<&str>, question: &Question) -> anyhow::Result<Timeline> {
+    let seq = moment(reader, "--at", at)?;
+    let asked = Asked::Packet { from: question.from, to: question.to };
+    let options = EngineOptions::default();
+    let part = Excerpt::load(reader, (seq, seq), &asked, false, &options);
+    Ok(as_usage(part.map_err(Into::into), "--at", at)?.at(seq, &options))
 }
 
 /// Writes one answer.
@@ -154,11 +148,10 @@ fn tell(question: &Question, verdict: &Verdict, format: Format, out: &mut impl W
     }
 }
 
-/// Answers question after question over all regions, each as soon as it is read and has gone through `named`. A line that is no question is answered by what is
+/// Answers question after question over all regions, each as soon as it is read. A line that is no question is answered by what is
 /// wrong with it, in its place, so that answers stay beside their questions; in the end the first such line is the error.
 fn answer_batch<V: View>(
     views: &[&V],
-    named: &dyn Fn(&mut Verdict),
     name: &str,
     input: impl Read,
     format: Format,
@@ -192,9 +185,7 @@ fn answer_batch<V: View>(
         match question {
             Ok(None) => {}
             Ok(Some(question)) => {
-                let mut verdict = reach_any(views.iter().copied(), &question);
-                named(&mut verdict);
-                tell(&question, &verdict, format, out)?;
+                tell(&question, &reach_any(views.iter().copied(), &question), format, out)?;
             }
             Err(why) => {
                 match format {

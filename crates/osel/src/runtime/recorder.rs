@@ -108,6 +108,7 @@ pub struct Recorder {
     /// Whether the last snapshot of each day is kept: whoever does not know what goes behind them must not prune them.
     keeps_daily: bool,
     snapshot_wanted: bool,
+    snapshot_chunk_bytes: usize,
     snapshots_begun: u64,
     now: Timestamp,
     /// The last read that began.
@@ -186,6 +187,7 @@ impl Recorder {
             snapshot_every_seconds: None,
             keeps_daily: true,
             snapshot_wanted: false,
+            snapshot_chunk_bytes: snapshots::CHUNK_BYTES,
             snapshots_begun: 0,
             now,
         })
@@ -380,6 +382,11 @@ impl Recorder {
     pub fn snapshot_daily(&mut self, daily: bool) {
         self.keeps_daily = daily;
         self.snapshot_every_seconds = daily.then_some(snapshots::SNAPSHOT_EVERY_SECONDS);
+    }
+
+    /// Has snapshots written in chunks of so many bytes, or a line more, from now on; of a megabyte unless said otherwise.
+    pub fn set_snapshot_chunk(&mut self, bytes: usize) {
+        self.snapshot_chunk_bytes = bytes;
     }
 
     /// Has a snapshot made with the next batch.

@@ -15,8 +15,8 @@ use super::entries::hex;
 use super::writer::Writer;
 use crate::store::{JournalError, PackedChunk, Reader, SnapshotInfo};
 
-/// How large a chunk gets before it is written: a step of a few milliseconds.
-const CHUNK_BYTES: usize = 1 << 20;
+/// How large a chunk gets before it is written, unless said otherwise: a step of a few milliseconds.
+pub const CHUNK_BYTES: usize = 1 << 20;
 
 /// How many threads parse a snapshot at most: putting back what they parse is done by one.
 const PARSERS_MAX: usize = 3;
@@ -29,8 +29,8 @@ pub const SNAPSHOT_EVERY_RECORDS: u64 = 250_000;
 /// How often one is made where inputs are to go behind them: what is kept for so many days is kept for less than one more.
 pub const SNAPSHOT_EVERY_SECONDS: i64 = 86_400;
 
-/// Gives the engine's state as it is after `entry` and everything before, which were given before; of the older ones the last of each day
-/// are kept or not.
+/// Gives the engine's state as it is after `entry` and everything before, which were given before, in chunks of `chunk_bytes` or a line
+/// more; of the older ones the last of each day are kept or not.
 ///
 /// # Errors
 /// When the store cannot be written; the state stays in the journal.
@@ -40,6 +40,7 @@ pub fn write(
     writer: &mut Writer,
     made_at: Timestamp,
     daily: bool,
+    chunk_bytes: usize,
 ) -> Result<(), JournalError> {
     writer.begin_snapshot(engine.seq(), entry, made_at)?;
     let mut chunk = format!("{ENGINE_FORMAT}\n").into_bytes();
@@ -47,7 +48,7 @@ pub fn write(
         // Lines have string keys only, so that writing into memory cannot fail.
         let _ = serde_json::to_writer(&mut chunk, &line);
         chunk.push(b'\n');
-        if chunk.len() >= CHUNK_BYTES {
+        if chunk.len() >= chunk_bytes {
             writer.snapshot_chunk(std::mem::take(&mut chunk))?;
         }
     }

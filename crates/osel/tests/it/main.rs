@@ -67,6 +67,8 @@ mod packaging;
 #[cfg(test)]
 mod past;
 #[cfg(test)]
+mod past_reach;
+#[cfg(test)]
 mod past_story;
 #[cfg(test)]
 mod quarantine;

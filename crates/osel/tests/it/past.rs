@@ -291,11 +291,13 @@ fn a_part_of_dev_zed_is_as_in_the_whole() {
 }
 
 /// A simulated cloud does what no recording has: forwardings, address groups, floating IPs that move, silent changes that a read shows.
+/// One has its snapshots in dozens of chunks, as a large cloud has: what is found in one tells what is wanted of others.
 #[test]
 fn a_part_of_a_simulated_cloud_is_as_in_the_whole() {
-    for seed in [1, 2] {
+    for (seed, chunk_bytes) in [(1, None), (2, Some(2_000))] {
         let place = Place::new("past-sim");
         let mut listener = Listener::new(&place, "store", seed);
+        listener.chunk_bytes = chunk_bytes;
         listener.listen(12);
         check(&mut *listener.reader(), 40, 10);
 

@@ -50,6 +50,8 @@ fn database(url: &str) -> PostgresConfig {
 /// A store that listens to a simulated cloud.
 pub(crate) struct Listener {
     path: String,
+    /// How large the chunks of its snapshots are, when not as usual.
+    pub(crate) chunk_bytes: Option<usize>,
     cloud: Cloud,
     today: i64,
     /// The clouds after some of the records, as lines.
@@ -71,7 +73,7 @@ impl Listener {
 
     fn of(path: String, seed: u64) -> Self {
         let cloud = Cloud::new(CloudOptions { seed, ..CloudOptions::default() });
-        Self { path, cloud, today: 0, states: BTreeMap::new() }
+        Self { path, chunk_bytes: None, cloud, today: 0, states: BTreeMap::new() }
     }
 
     fn journal(&self) -> Box<dyn Journal> {
@@ -84,6 +86,7 @@ impl Listener {
     fn writer(&self) -> Recorder {
         let mut recorder = Recorder::resume(self.journal(), &EngineOptions::default()).unwrap();
         recorder.snapshot_daily(true);
+        self.chunk_bytes.into_iter().for_each(|bytes| recorder.set_snapshot_chunk(bytes));
         recorder
     }
 

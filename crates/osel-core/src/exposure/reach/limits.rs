@@ -1,5 +1,6 @@
 //! What could make this answer another one and is not modelled: decided when the answer is there.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::candidate::{Candidate, Target};
@@ -122,8 +123,10 @@ fn is_served_from_outside(view: &impl View, question: &Question, port: &PortStat
 
 /// Whether a router of the sender sends what is for the address to a port that is no router's.
 fn leads_over_a_server(view: &impl View, question: &Question) -> bool {
-    let holders = view.ports_holding(host(question.from), true).into_iter().take(NETWORKS_MAX);
-    let networks = holders.filter_map(|slot| view.port(slot).network_id.as_ref());
+    let holders = view.ports_holding(host(question.from), true).into_iter();
+    // The first by their ids: slots differ between two readings of one cloud.
+    let networks: BTreeSet<&Id> = holders.filter_map(|slot| view.port(slot).network_id.as_ref()).collect();
+    let networks = networks.into_iter().take(NETWORKS_MAX);
     let routers = networks.flat_map(|network| view.interfaces_on(network));
     let routers = routers.filter_map(|slot| view.router(view.port(slot).router()?));
     routers.into_iter().any(|router| {

@@ -185,7 +185,7 @@ struct Base {
 #[derive(Clone, Copy)]
 struct Seen {
     /// The sorts of the lines in it.
-    sorts: u8,
+    sorts: u16,
     /// How much of each sort was wanted when it was looked at.
     growth: Growth,
 }
@@ -193,7 +193,7 @@ struct Seen {
 /// What was found in a chunk.
 #[derive(Default)]
 struct Found {
-    sorts: u8,
+    sorts: u16,
     lines: Vec<(usize, StateLine)>,
     regions: Vec<(usize, Option<Arc<str>>)>,
     /// Everything could be read.

@@ -3,14 +3,16 @@
 //! Every line that could ever matter between the two records of the question is wanted, with all its versions: a rule that a port's group had
 //! for an hour, the port that a floating IP led to last week. Too much does no harm, as rows are asked for by address or project in the end.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use osel_core::ids::{Id, Set};
-use osel_core::model::{Kind, PortState, StateLine};
+use osel_core::model::{PortState, RouterState, StateLine};
 
-use super::sketch::{Sketch, Sort};
+use super::sketch::{SORTS, Sketch, Sort};
 
 /// Whether an address is asked for.
 pub type Wanted = Arc<dyn Fn(IpNet) -> bool + Send + Sync>;
@@ -24,6 +26,15 @@ pub enum Asked {
     Addresses(Wanted),
     /// Whatever a record after this one changed.
     ChangedAfter(u64),
+    /// Whatever may have a say in whether a packet gets there. That is all that carries packets, with the ports by which routers stand on
+    /// networks, since a way may lead anywhere and these are few beside the ports that servers have; and of everything else what leads to
+    /// one of the two addresses.
+    Packet {
+        /// The sender's address.
+        from: IpAddr,
+        /// The address that it is sent to.
+        to: IpAddr,
+    },
 }
 
 impl fmt::Debug for Asked {
@@ -32,12 +43,13 @@ impl fmt::Debug for Asked {
             Self::Project(id) => write!(f, "Project({id})"),
             Self::Addresses(_) => write!(f, "Addresses"),
             Self::ChangedAfter(seq) => write!(f, "ChangedAfter({seq})"),
+            Self::Packet { from, to } => write!(f, "Packet({from} to {to})"),
         }
     }
 }
 
 /// For each sort how often more of it became wanted, by its place in [`Sort`].
-pub(super) type Growth = [u64; 8];
+pub(super) type Growth = [u64; SORTS];
 
 /// What is needed to answer.
 #[derive(Debug)]
@@ -55,6 +67,8 @@ pub struct Scope {
     targets: Set<Id>,
     /// Floating IPs whose ports are wanted.
     doors: Set<Id>,
+    /// Where extra routes send a packet in question: servers there may forward it.
+    next_hops: BTreeSet<IpAddr>,
     /// Objects that a record in question changed.
     changed: Set<Id>,
     /// Groups whose addresses a record in question may have changed: rows that have them as source may come into sight.
@@ -75,6 +89,7 @@ impl Scope {
             members: Set::default(),
             targets: Set::default(),
             doors: Set::default(),
+            next_hops: BTreeSet::new(),
             changed: Set::default(),
             moved: Set::default(),
             growth: Growth::default(),
@@ -93,7 +108,7 @@ impl Scope {
     }
 
     /// Whether more of these sorts is wanted than was then: lines of them that were looked at before may be wanted now.
-    pub(super) fn has_grown(&self, sorts: u8, then: &Growth) -> bool {
+    pub(super) fn has_grown(&self, sorts: u16, then: &Growth) -> bool {
         self.growth
             .iter()
             .zip(then)
@@ -106,7 +121,8 @@ impl Scope {
         let is_known = || sketch.id().is_some_and(|id| self.ids.contains(&id));
         match sketch.sort {
             Sort::Other => false,
-            Sort::AddressGroup => self.sources,
+            Sort::Carrier => self.is_of_packet(),
+            Sort::AddressGroup => self.sources || self.is_of_packet(),
             Sort::SecurityGroup | Sort::Gone => is_known(),
             Sort::Rule => {
                 sketch.group().is_some_and(|group| self.groups.contains(&group))
@@ -118,6 +134,10 @@ impl Scope {
                     Asked::Project(project) => sketch.project().as_ref() == Some(project),
                     Asked::Addresses(wanted) => sketch.has_address(|address| wanted(address)),
                     Asked::ChangedAfter(_) => false,
+                    Asked::Packet { from, to } => {
+                        let meets = |net: IpNet| net.contains(from) || net.contains(to);
+                        sketch.has_address(|net| meets(net) || self.is_next_hop(net)) || sketch.is_interface()
+                    }
                 }) || is_known()
                     || (!self.members.is_empty() && sketch.has_group(|group| self.members.contains(&group)))
             }
@@ -146,8 +166,20 @@ impl Scope {
         matches!(self.asked, Asked::ChangedAfter(after) if seq > after)
     }
 
+    fn is_of_packet(&self) -> bool {
+        matches!(self.asked, Asked::Packet { .. })
+    }
+
+    fn is_next_hop(&self, net: IpNet) -> bool {
+        net.prefix_len() == net.max_prefix_len() && self.next_hops.contains(&net.addr())
+    }
+
     fn is_door(&self, outer: Option<IpNet>) -> bool {
-        matches!((&self.asked, outer), (Asked::Addresses(wanted), Some(outer)) if wanted(outer))
+        outer.is_some_and(|outer| match &self.asked {
+            Asked::Addresses(wanted) => wanted(outer),
+            Asked::Packet { to, .. } => outer.addr() == *to,
+            Asked::Project(_) | Asked::ChangedAfter(_) => false,
+        })
     }
 
     /// Takes a wanted line of a snapshot, and wants what it depends on.
@@ -217,6 +249,9 @@ impl Scope {
                     forwarding.internal_port_id.iter().for_each(|port| self.want_target(port));
                 }
             }
+            StateLine::Router(router) => self.want_next_hops(router),
+            // Its parent may be down.
+            StateLine::Trunk(trunk) => trunk.port_id.iter().for_each(|port| self.want(Sort::Port, port)),
             _ => {}
         }
     }
@@ -232,6 +267,22 @@ impl Scope {
                     || is_target()
             }
             Asked::ChangedAfter(_) => is_target(),
+            Asked::Packet { to, .. } => {
+                port.fixed_ips.iter().any(|fixed| fixed.address == *to)
+                    || port.allowed_address_pairs.iter().any(|pair| pair.contains(to))
+                    || is_target()
+            }
+        }
+    }
+
+    /// Wants who has the addresses over which a router sends the packet by its extra routes.
+    fn want_next_hops(&mut self, router: &RouterState) {
+        let Asked::Packet { to, .. } = self.asked else { return };
+        for route in router.routes.iter().filter(|route| route.destination.contains(&to)) {
+            if self.next_hops.insert(route.next_hop) {
+                self.total += 1;
+                self.grow(Sort::Port);
+            }
         }
     }
 
@@ -283,27 +334,11 @@ impl Scope {
     }
 }
 
-/// What a line is about, as far as rows follow from it.
+/// What a line is about.
 fn named(line: &StateLine) -> Option<(Sort, &Id)> {
-    Some(match line {
-        StateLine::Port(port) => (Sort::Port, &port.id),
-        StateLine::SecurityGroup(group) => (Sort::SecurityGroup, &group.id),
-        StateLine::Rule(rule) => (Sort::Rule, &rule.id),
-        StateLine::AddressGroup(group) => (Sort::AddressGroup, &group.id),
-        StateLine::FloatingIp(floating) => (Sort::FloatingIp, &floating.id),
-        StateLine::Forwarding(forwarding) => (Sort::Forwarding, &forwarding.id),
-        StateLine::Gone { kind, id } => {
-            let sort = match kind {
-                Kind::Port => Sort::Port,
-                Kind::SecurityGroup => Sort::SecurityGroup,
-                Kind::Rule => Sort::Rule,
-                Kind::AddressGroup => Sort::AddressGroup,
-                Kind::FloatingIp => Sort::FloatingIp,
-                Kind::Forwarding => Sort::Forwarding,
-                _ => Sort::Other,
-            };
-            (sort, id)
-        }
-        _ => return None,
-    })
+    let (kind, id) = match line {
+        StateLine::Gone { kind, id } => (*kind, id),
+        _ => line.subject()?,
+    };
+    Some((Sort::of(kind), id))
 }

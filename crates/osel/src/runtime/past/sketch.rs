@@ -10,9 +10,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use memchr::memmem::{Finder, find};
 use osel_core::ids::Id;
-use osel_core::model::is_trusted_owner;
+use osel_core::model::{Kind, is_interface_owner, is_trusted_owner};
 
-/// What an object is, as far as rows follow from it.
+/// What an object is, as far as rows and ways follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     Port,
@@ -21,16 +21,46 @@ pub enum Sort {
     AddressGroup,
     FloatingIp,
     Forwarding,
+    /// What carries packets or stands in their way: networks, routers, firewalls, load balancers, and what those are made of. No row
+    /// follows from it.
+    Carrier,
     /// Something that is not there any more.
     Gone,
-    /// Everything else: no row follows from it.
+    /// What is no object: what is remembered of deletions and reads.
     Other,
 }
 
+/// How many sorts there are.
+pub const SORTS: usize = Sort::Other as usize + 1;
+
 impl Sort {
     /// One bit for each.
-    pub fn bit(self) -> u8 {
-        1 << self as u8
+    pub fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    /// The sort of the objects of a kind.
+    pub fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Port => Self::Port,
+            Kind::SecurityGroup => Self::SecurityGroup,
+            Kind::Rule => Self::Rule,
+            Kind::AddressGroup => Self::AddressGroup,
+            Kind::FloatingIp => Self::FloatingIp,
+            Kind::Forwarding => Self::Forwarding,
+            Kind::Router
+            | Kind::Network
+            | Kind::Subnet
+            | Kind::RbacPolicy
+            | Kind::Trunk
+            | Kind::AddressScope
+            | Kind::SubnetPool
+            | Kind::FirewallGroup
+            | Kind::FirewallPolicy
+            | Kind::FirewallRule
+            | Kind::LoadBalancer
+            | Kind::Listener => Self::Carrier,
+        }
     }
 
     fn of_tag(tag: &[u8]) -> Self {
@@ -42,7 +72,8 @@ impl Sort {
             b"floating_ip" => Self::FloatingIp,
             b"forwarding" => Self::Forwarding,
             b"gone" => Self::Gone,
-            _ => Self::Other,
+            b"tombstone" | b"read_at" => Self::Other,
+            _ => Self::Carrier,
         }
     }
 }
@@ -56,6 +87,7 @@ pub struct Keys {
     address: Finder<'static>,
     pairs: Finder<'static>,
     owner: Finder<'static>,
+    interface: Finder<'static>,
     group: Finder<'static>,
     source: [Finder<'static>; 2],
     port: Finder<'static>,
@@ -73,6 +105,7 @@ impl Default for Keys {
             address: Finder::new(br#""address":"#),
             pairs: Finder::new(br#""allowed_address_pairs":["#),
             owner: Finder::new(br#""device_owner":"#),
+            interface: Finder::new(br#""interface_of":{"#),
             group: Finder::new(br#""security_group_id":"#),
             source: [&br#""remote_group_id":"#[..], br#""remote_address_group_id":"#].map(Finder::new),
             port: Finder::new(br#""port_id":"#),
@@ -141,6 +174,12 @@ impl<'a> Sketch<'a> {
     /// Whether a port is one of those that nothing filters and that have no rows, by its owner.
     pub fn is_trusted(&self) -> bool {
         self.text(&self.keys.owner).is_some_and(|owner| is_trusted_owner(&owner))
+    }
+
+    /// Whether a port is a router's interface, by its owner or by what was told of the router.
+    pub fn is_interface(&self) -> bool {
+        self.text(&self.keys.owner).is_some_and(|owner| is_interface_owner(&owner))
+            || self.keys.interface.find(self.body).is_some()
     }
 
     /// A rule's group.

@@ -178,7 +178,15 @@ impl Recorder {
     }
 
     fn snapshot(&mut self) -> Result<(), RecordError> {
-        snapshots::write(&self.engine, self.entry, &mut self.writer, self.now, self.keeps_daily)?;
+        let chunk_bytes = self.snapshot_chunk_bytes;
+        snapshots::write(
+            &self.engine,
+            self.entry,
+            &mut self.writer,
+            self.now,
+            self.keeps_daily,
+            chunk_bytes,
+        )?;
         self.snapshot_seq = self.engine.seq();
         self.snapshot_at = Some(self.now);
         self.snapshot_wanted = false;

@@ -62,6 +62,28 @@ fn what_could_lead_where_no_path_is_known() {
     );
 }
 
+/// The sender's address stands in more networks than are looked at: which of them are does not depend on the order of what was told.
+#[test]
+fn a_server_on_the_way_is_told_of_in_whatever_order_the_cloud_was_told() {
+    let told = |numbers: &[usize]| {
+        let mut cloud = Cloud::new();
+        let route =
+            Route { destination: "10.2.0.0/24".parse().expect("a prefix"), next_hop: address("10.1.0.9") };
+        cloud.tell(Router { routes: Some(vec![route]), ..router("r", &[]) });
+        cloud.delete(Kind::Port, "peer");
+        for number in numbers {
+            // Network `a` is the first of them.
+            let network = if *number == 0 { "a".to_owned() } else { format!("c{number}") };
+            cloud.tell(port(&format!("sender{number}"), &network, "10.0.0.9", &[]));
+        }
+        of(&cloud, "10.0.0.9", "10.2.0.9", "tcp", 22)
+    };
+    let numbers: Vec<usize> = (0..20).collect();
+    let backwards: Vec<usize> = numbers.iter().rev().copied().collect();
+    assert!(told(&numbers).contains(&NotModelled::Appliances));
+    assert_eq!(told(&backwards), told(&numbers));
+}
+
 #[test]
 fn what_every_backend_lets_through() {
     let mut cloud = Cloud::new();
