@@ -163,6 +163,11 @@ fn every_byte_of_what_is_kept_of_the_log() {
         ),
         ("UPDATE log_keys SET size = size + 1", "UPDATE log_keys SET size = size - 1"),
         ("UPDATE log_keys SET size = size - 1", "UPDATE log_keys SET size = size + 1"),
+        ("INSERT INTO log_keys SELECT 100000, key FROM log_keys", "DELETE FROM log_keys WHERE size = 100000"),
+        (
+            "CREATE TABLE removed AS SELECT * FROM log_nodes; DELETE FROM log_nodes",
+            "INSERT INTO log_nodes SELECT * FROM removed; DROP TABLE removed",
+        ),
     ] {
         database.execute_batch(change).unwrap();
         assert!(bad_log(&store).is_some(), "{change}");

@@ -245,11 +245,12 @@ impl FromStr for SigningKey {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let (name, id, code, seed) = divide(text.strip_prefix(PRIVATE).ok_or(KeyError::Form)?)?;
+        // The length first: of a seed whose kind was left out the first byte is no kind, and is told nobody.
+        let seed: [u8; SECRET_KEY_LENGTH] =
+            seed.as_slice().try_into().map_err(|_| KeyError::Length { found: seed.len() })?;
         if code != KeyKind::Ed25519.code() {
             return Err(KeyError::Kind { code });
         }
-        let seed: [u8; SECRET_KEY_LENGTH] =
-            seed.as_slice().try_into().map_err(|_| KeyError::Length { found: seed.len() })?;
         let key = Self::from_seed(name, &seed);
         with_id(key.verifier, id).map(|verifier| Self { verifier, secret: key.secret })
     }
@@ -334,6 +335,8 @@ mod tests {
             (LOG_PRIVATE.replace("+AQAB", "+BAAB"), KeyError::Kind { code: 4 }),
             (LOG_PRIVATE.replace("HR4f", "HR4_"), KeyError::Base64),
             (LOG_PRIVATE.replace("HR4f", "HR4="), KeyError::Length { found: 31 }),
+            // A seed without its kind: what stands in its place is a byte of the secret.
+            (format!("PRIVATE+KEY+log+00000000+{}", base64(&[0xab; 32])), KeyError::Length { found: 31 }),
         ] {
             let error = text.parse::<SigningKey>().expect_err(&text);
             assert_eq!(error, wanted, "{text}");

@@ -65,21 +65,7 @@ impl LogCheck {
     /// # Errors
     /// When the store cannot be read.
     pub fn begin(reader: &mut dyn Reader, known: Option<VerifierKey>) -> Judged<Self> {
-        let rows = match reader.log_keys() {
-            Ok(rows) => rows,
-            Err(error) => return damage(error, 0),
-        };
-        let mut keys = Vec::with_capacity(rows.len());
-        for LogKeyRow { size, key } in rows {
-            match key.parse() {
-                Ok(key) => keys.push((size, key)),
-                Err(error) => {
-                    let why = format!("the key that signed it first is none: {error}");
-                    return Ok(Err(BadLog { size, why }));
-                }
-            }
-        }
-        Ok(Ok(Self {
+        Ok(read_keys(reader)?.map(|keys| Self {
             tree: Tree::default(),
             known,
             keys,
@@ -117,10 +103,17 @@ impl LogCheck {
             self.checkpoints.push_back(checkpoint);
             ControlFlow::Continue(())
         });
-        match read {
-            Ok(()) => Ok(Ok(())),
-            Err(error) => damage(error, first),
+        if let Err(error) = read {
+            return damage(error, first);
         }
+        // After the checkpoints: one that a daemon has signed meanwhile may be the first of another key.
+        if !self.checkpoints.is_empty() {
+            match read_keys(reader)? {
+                Ok(keys) => self.keys = keys,
+                Err(bad) => return Ok(Err(bad)),
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Takes the hash of the next record.
@@ -182,11 +175,18 @@ impl LogCheck {
         // Of a key whose first checkpoint is not kept any more nothing is known.
         let may_be_gone =
             |at: u64| found.checkpoints >= CHECKPOINTS_KEPT && first_signed.is_some_and(|first| at < first);
-        let unused = keys.iter().find(|(at, _)| !keys_seen.contains(at) && *at <= size && !may_be_gone(*at));
-        if let Some((size, key)) = unused {
-            let why =
-                format!("the key {key} signed first for {size} records, and there is no such checkpoint");
-            return Ok(Err(BadLog { size: *size, why }));
+        let unseen = keys.iter().filter(|(at, _)| !keys_seen.contains(at) && !may_be_gone(*at));
+        for (at, key) in unseen {
+            // A daemon may have signed it meanwhile.
+            let is_there = match reader.checkpoint(Some(*at)) {
+                Ok(signed) => signed.is_some_and(|signed| signed.size == *at),
+                Err(error) => return damage(error, *at),
+            };
+            if !is_there {
+                let why =
+                    format!("the key {key} signed first for {at} records, and there is no such checkpoint");
+                return Ok(Err(BadLog { size: *at, why }));
+            }
         }
         if let (Some(known), Some(key)) = (known, &found.key) {
             if known.to_string() != *key {
@@ -209,6 +209,10 @@ impl LogCheck {
         if checkpoint.root != self.tree.root() {
             return Err("its root is not that of the records".to_owned());
         }
+        // Nothing is signed before its nodes are there.
+        if self.found.missing_nodes > 0 {
+            return Err("it was signed, and nodes below it are missing".to_owned());
+        }
         if *since == signed.size {
             self.keys_seen.push(*since);
         }
@@ -218,6 +222,19 @@ impl LogCheck {
         self.found.key = Some(key.to_string());
         Ok(())
     }
+}
+
+/// The keys that signed, each with the size that it signed first.
+fn read_keys(reader: &mut dyn Reader) -> Judged<Vec<(u64, VerifierKey)>> {
+    let rows = match reader.log_keys() {
+        Ok(rows) => rows,
+        Err(error) => return damage(error, 0),
+    };
+    let parsed = rows.into_iter().map(|LogKeyRow { size, key }| match key.parse() {
+        Ok(key) => Ok((size, key)),
+        Err(error) => Err(BadLog { size, why: format!("the key that signed it first is none: {error}") }),
+    });
+    Ok(parsed.collect())
 }
 
 /// A node for records that are not there, if there is one.

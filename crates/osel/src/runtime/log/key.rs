@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -113,7 +113,8 @@ pub fn own_if_there(directory: &Path, origin: Option<&KeyName>) -> Result<Option
     let failed = |source| KeyTrouble::File { path: path.clone(), action: "read", source };
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // A link that leads nowhere is a key that is away, as with a disk that is not there yet, and none that is to be made.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
     // Of the open file, so that nobody exchanges it between the look and the reading.
@@ -145,10 +146,11 @@ fn write(directory: &Path, key: &SigningKey) -> Result<(), KeyTrouble> {
         }
         let mut file = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(&unfinished)?;
         writeln!(file, "{}", *text)?;
-        // Root may write anybody's store, whose owner goes on with it.
+        // Root may write anybody's store, whose owner goes on with it. By the open file: its name is in a folder of that owner, who could
+        // put a link to a file of somebody else in its place.
         let owner = fs::metadata(directory)?;
         if rustix::process::geteuid().is_root() {
-            chown(&unfinished, Some(owner.uid()), Some(owner.gid()))?;
+            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
         }
         file.sync_all()?;
         fs::rename(&unfinished, &path)?;

@@ -56,6 +56,12 @@ pub struct Resumed {
 /// When the store cannot be read or written, or what was signed is not what is there.
 pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resumed, LogError> {
     let records = journal.head().seq;
+    let signed = reader.checkpoint(None)?;
+    if let Some(signed) = signed.as_ref().filter(|signed| signed.size > records) {
+        // Before nodes are made of what is left.
+        let why = format!("the store has {records} records");
+        return Err(LogError::Misfit { size: signed.size, why });
+    }
     let covered = covered(reader, records / TILE_WIDTH)? * TILE_WIDTH;
     let mut tree = Tree::resume(covered, &mut kept(reader)).map_err(tree_error)?;
     if records - covered >= TILE_WIDTH {
@@ -67,9 +73,8 @@ pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resu
         let (first, found) = (covered, (tree.size() - covered) as usize);
         return Err(tree_error(ResumeError::Missing { level: 0, first, wanted: records - covered, found }));
     }
-    let signed = reader.checkpoint(None)?;
     if let Some(signed) = &signed {
-        check_fits(reader, signed, records)?;
+        check_fits(reader, signed)?;
     }
     Ok(Resumed { tree, signed, key: reader.log_keys()?.pop() })
 }
@@ -134,15 +139,12 @@ pub(super) fn row(node: Node) -> NodeRow {
     NodeRow { level: node.level, index: node.index, hash: node.hash.0 }
 }
 
-fn check_fits(reader: &mut dyn Reader, signed: &SignedCheckpoint, records: u64) -> Result<(), LogError> {
+fn check_fits(reader: &mut dyn Reader, signed: &SignedCheckpoint) -> Result<(), LogError> {
     let misfit = |why: String| LogError::Misfit { size: signed.size, why };
     let checkpoint =
         Checkpoint::read_unverified(signed.note.as_bytes()).map_err(|error| misfit(error.to_string()))?;
     if checkpoint.size != signed.size {
         return Err(misfit(format!("its note says {}", checkpoint.size)));
-    }
-    if signed.size > records {
-        return Err(misfit(format!("the store has {records} records")));
     }
     let root = range_hash(0..signed.size, &mut kept(reader)).map_err(tree_error)?;
     if checkpoint.root == root { Ok(()) } else { Err(misfit("the records have another root".to_owned())) }

@@ -31,14 +31,15 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// A signer by the key that the source gives, when it is wanted.
+    /// A signer by the key that the source gives when [`Self::renew`] asks it.
     pub fn new(source: KeySource, clock: fn() -> Timestamp) -> Self {
         Self { source, clock, key: None, trouble: None, failures: 0 }
     }
 
     /// The text of the key to verify with, if there is one now. What is wrong is told once, and it is looked for again after a while.
     pub fn verifier(&mut self, now: Instant) -> Option<&str> {
-        if self.key.is_none() && self.trouble.as_ref().is_none_or(|(_, again)| *again <= now) {
+        // Where the log is not to be signed nothing is wrong: this is called for every input, and looking reads files.
+        if self.trouble.as_ref().is_some_and(|(_, again)| *again <= now) {
             self.look(now);
         }
         self.key.as_ref().map(|(_, verifier)| verifier.as_str())

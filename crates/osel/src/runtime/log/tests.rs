@@ -155,6 +155,30 @@ fn a_key_that_is_away_stops_nothing_and_what_waited_is_signed_when_it_is_there()
 }
 
 #[test]
+fn where_nothing_is_to_be_signed_the_key_is_not_asked_for_with_each_record() {
+    let (asked, cell) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(None)));
+    let (count, source) = (Arc::clone(&asked), Arc::clone(&cell));
+    let source: KeySource = Arc::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(source.lock().unwrap().clone())
+    });
+    let now = Instant::now();
+    let mut growth = Growth::new(Resumed { tree: Tree::default(), signed: None, key: None }, now);
+    growth.sign_with(Signer::new(source, clock), now);
+    for batch in 1..=50 {
+        assert_eq!(growth.take_key_change(now), None);
+        grow(&mut growth, batch, batch, now);
+        assert_eq!(growth.sign(batch, now + 100 * SECONDS_APART, true), Signed::default());
+    }
+    assert_eq!((asked.load(Ordering::Relaxed), growth.wait(50, now)), (1, None));
+    // Until somebody has configured one.
+    *cell.lock().unwrap() = Some(key(1));
+    growth.renew_key(now);
+    assert_eq!(sizes(&growth.sign(50, now, true)), [50]);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
 fn what_waits_for_a_key_is_bounded() {
     let cell = Arc::new(Mutex::new(None));
     let (mut growth, now) = growth(&cell);
@@ -335,4 +359,63 @@ fn an_old_time_is_no_reason_to_wait() {
     let (mut growth, now) = growth(&Arc::new(Mutex::new(Some(key(1)))));
     grow(&mut growth, 3, 1, now);
     assert_eq!(growth.wait(1, now + 5 * SECONDS_APART), Some(Duration::ZERO));
+}
+
+#[test]
+fn a_key_that_a_link_leads_to_is_not_made_while_it_is_away() {
+    let directory = Directory::new();
+    let (path, away) = (directory.0.join("log.key"), directory.0.join("away"));
+    std::os::unix::fs::symlink(&away, &path).unwrap();
+    let error = key::own(&directory.0, None, "00").unwrap_err();
+    assert!(matches!(error, KeyTrouble::File { action: "read", .. }), "{error}");
+    assert!(path.is_symlink());
+    fs::write(&away, key(1).text()).unwrap();
+    fs::set_permissions(&away, Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(key::own(&directory.0, None, "00").unwrap().text(), key(1).text());
+}
+
+#[test]
+fn of_a_store_that_was_cut_no_node_is_made() {
+    let directory = Directory::new();
+    let mut journal = store(&directory.0, 600, &nodes_of(600), &[signed(600, root(600))]);
+    drop(journal);
+    let database = rusqlite::Connection::open(directory.0.join("store/journal.db")).unwrap();
+    let cut = "DELETE FROM records WHERE seq > 599; DELETE FROM log_nodes;
+               UPDATE meta SET seq = 599, hash = (SELECT hash FROM records WHERE seq = 599)";
+    database.execute_batch(cut).unwrap();
+    drop(database);
+    journal = Box::new(Store::open_writer(&directory.0.join("store")).unwrap());
+    let mut reader = journal.reader().unwrap();
+    let error = resume(&mut *journal, &mut *reader).unwrap_err();
+    assert!(matches!(error, LogError::Misfit { size: 600, .. }), "{error}");
+    assert_eq!(kept_nodes(&*journal), []);
+}
+
+/// Walks records up to there.
+fn walk(check: &mut LogCheck, journal: &dyn Journal, to: u64) -> Result<(), BadLog> {
+    check.turn(&mut *journal.reader().unwrap(), 1..=to).unwrap()?;
+    (1..=to).try_for_each(|seq| check.push(leaf(seq)))
+}
+
+#[test]
+fn a_checkpoint_that_is_signed_while_somebody_verifies_is_no_finding() {
+    let key = LogKeyRow { size: 300, key: key(1).verifier().to_string() };
+    // Before its page is read, and after.
+    for before in [true, false] {
+        let directory = Directory::new();
+        let mut journal = store(&directory.0, 300, &nodes_of(300), &[]);
+        let mut check = LogCheck::begin(&mut *journal.reader().unwrap(), None).unwrap().unwrap();
+        if !before {
+            assert_eq!(walk(&mut check, &*journal, 300), Ok(()));
+        }
+        let (epoch, head) = (journal.info().epoch, journal.head());
+        let (checkpoints, log_keys) = ([signed(300, root(300))], [key.clone()]);
+        let commit = Commit { checkpoints: &checkpoints, log_keys: &log_keys, ..Commit::empty(epoch, head) };
+        journal.commit(&commit).unwrap();
+        if before {
+            assert_eq!(walk(&mut check, &*journal, 300), Ok(()));
+        }
+        let found = check.finish(&mut *journal.reader().unwrap()).unwrap();
+        assert_eq!(found.map(|found| found.checkpoints), Ok(u64::from(before)));
+    }
 }

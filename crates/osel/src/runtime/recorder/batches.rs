@@ -106,8 +106,8 @@ impl Recorder {
         Ok(self.head)
     }
 
-    /// Makes durable what can be within that time, the last checkpoint of the log as well, and ends; whether it is all. No snapshot is made: the next start folds what came after the
-    /// last one.
+    /// Makes durable what can be within that time, the last checkpoint of the log as well, and ends; whether it is all. No snapshot is made:
+    /// the next start folds what came after the last one.
     ///
     /// # Errors
     /// When the writer has ended.

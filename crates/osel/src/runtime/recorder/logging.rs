@@ -39,7 +39,7 @@ impl Recorder {
     /// Signs of the log what has waited long enough, while nothing else comes that would take it along.
     ///
     /// # Errors
-    /// When the batch is full and cannot be committed.
+    /// When the record that tells of another key cannot be sealed.
     pub fn log_turn(&mut self, now: Timestamp) -> Result<(), RecordError> {
         self.tell_log_key(now)?;
         self.add_signed(false);
