@@ -389,8 +389,9 @@ class Checker:
             raise Bad("no record of that number", seq)
         before = self.last or {"leaf": bytes(32), "header": {"as_of": TIME_MIN}}
         if before["leaf"] != header["previous"]:
-            if self.last is None:
-                raise Bad("not the first of a log", seq)
+            # Nothing is wrong with a record that is confirmed.
+            if self.confirmed == self.found:
+                raise Bad("not made to follow the one before", seq)
             self.undecided = True
         elif header["as_of"] != max(before["header"]["as_of"], header["earlier"]):
             raise Bad("another `as_of`", seq)
