@@ -3,6 +3,8 @@
 //! Each module is marked as a test once more, so that clippy lets helpers unwrap.
 
 #[cfg(test)]
+mod confirmed_is_good;
+#[cfg(test)]
 mod every_byte;
 #[cfg(test)]
 mod good;

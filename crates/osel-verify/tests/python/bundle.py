@@ -41,6 +41,10 @@ class Bad(Exception):
         self.why, self.record = why, record
 
 
+class BadRecord(Bad):
+    """The record itself is wrong, whatever is thought of the two before it."""
+
+
 # ---- the characters of lines
 
 def text(escaped):
@@ -233,13 +237,13 @@ def read_record(line, whole):
 def check_parts(record):
     commitments, parts = record["header"]["commitments"], record["parts"]
     if len(commitments) != len(parts):
-        raise Bad("other parts than it was made with", record["seq"])
+        raise BadRecord("other parts than it was made with", record["seq"])
     for commitment, part in zip(commitments, parts):
         if part is None:
             continue
         salt, content = part
         if len(salt) != 16 or hashlib.sha256(salt + content).digest() != commitment:
-            raise Bad("a part that it was not made with", record["seq"])
+            raise BadRecord("a part that it was not made with", record["seq"])
     return parts.count(None)
 
 
@@ -277,7 +281,9 @@ class Checker:
     def __init__(self, key):
         self.given = key
         self.found = self.confirmed = self.missing = 0
-        self.leaves, self.last, self.undecided, self.since = [], None, False, None
+        self.leaves, self.last, self.since = [], None, None
+        # Of two records that do not fit: which is bad if the next follows the later one, if it does not, and if there is none.
+        self.undecided = None
         self.promised = self.whole = None
 
     def expected(self):
@@ -309,8 +315,8 @@ class Checker:
             raise Bad("it is cut", self.expected())
         except Bad as bad:
             # Two records that do not fit come before whatever else is wrong.
-            if self.undecided and bad.record is None:
-                bad.record = self.found - 1
+            if self.undecided and not isinstance(bad, BadRecord):
+                bad.record = self.undecided[2]
             raise
 
     def header(self, line):
@@ -380,18 +386,25 @@ class Checker:
         if seq > place and not self.undecided:
             raise Bad("it is missing", place)
         if seq < place:
-            raise Bad("out of order", seq)
+            raise BadRecord("out of order", seq)
         if self.undecided:
-            # The record after the two that do not fit was made for the later one, or was not.
-            follows = header is None or seq > place or header["previous"] == self.last["leaf"]
-            raise Bad("altered", place - 2 if follows else place - 1)
-        if header is None or header["seq"] != seq:
+            follows, does_not, unknown = self.undecided
+            if header is None or seq > place:
+                raise BadRecord("altered", unknown)
+            raise BadRecord("altered", follows if header["previous"] == self.last["leaf"] else does_not)
+        # Two with one number, made to follow the same one.
+        is_second = (header and header["seq"] == place - 1 and self.confirmed < self.found
+                     and header["previous"] == self.last["header"]["previous"] and record["leaf"] != self.last["leaf"])
+        if not is_second and (header is None or header["seq"] != seq):
             raise Bad("no record of that number", seq)
         before = self.last or {"leaf": bytes(32), "header": {"as_of": TIME_MIN}}
-        if before["leaf"] != header["previous"]:
-            if self.last is None:
-                raise Bad("not the first of a log", seq)
-            self.undecided = True
+        if is_second:
+            self.undecided = place - 1, place, place
+        elif before["leaf"] != header["previous"]:
+            # Nothing is wrong with a record that is confirmed.
+            if self.confirmed == self.found:
+                raise Bad("not made to follow the one before", seq)
+            self.undecided = place - 1, place, place - 1
         elif header["as_of"] != max(before["header"]["as_of"], header["earlier"]):
             raise Bad("another `as_of`", seq)
         self.missing += check_parts(record)
@@ -412,7 +425,7 @@ class Checker:
             # Put the record that the last one names before it: if that is the tree, the last one is right.
             other = self.leaves[:-2] + [self.last["header"]["previous"], self.last["leaf"]]
             last_is_right = not is_right and tree_root(other) == root
-            raise Bad("altered", self.found - 1 if last_is_right else self.found)
+            raise BadRecord("altered", self.undecided[0 if last_is_right else 1])
         if not is_right:
             raise Bad("not what the checkpoint stands for", self.found)
         self.confirmed = self.found

@@ -1,6 +1,8 @@
 //! `osel audit export --bundle`: what it writes, what it refuses, and that a store that was tampered with gives none.
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use osel::store::{Reader, Store};
@@ -94,7 +96,37 @@ fn the_whole_trail_and_parts_of_it() {
     assert!(said.contains("is no checkpoint that the log's key"), "{said}");
     assert_eq!(osel(&to(&["--format", "native"])).status.code(), Some(2));
     assert_eq!(fs::read(&some).unwrap(), kept, "a bundle that is there stays until another is whole");
-    assert!(!Path::new(&format!("{some}.unfinished")).exists());
+    assert!(parts(&place).is_empty());
+}
+
+/// What was written of bundles that did not get their names.
+fn parts(place: &Place) -> Vec<String> {
+    let names = fs::read_dir(place.path("")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".part") || name.ends_with(".unfinished")).collect()
+}
+
+#[test]
+fn a_bundle_is_its_owners_and_takes_no_other_place_than_a_files() {
+    let place = Place::new("bundle-place");
+    let store = store(&place);
+    let bundle = place.path("trail.bundle");
+    // Somebody who may write the folder too has put it where an export would write.
+    let foreign = place.write("foreign", "foreign");
+    std::os::unix::fs::symlink(&foreign, format!("{bundle}.unfinished")).unwrap();
+    run(&["audit", "export", "--store", &store, "--bundle", &bundle]);
+    assert_eq!(fs::read_to_string(&foreign).unwrap(), "foreign");
+    assert_eq!(fs::metadata(&bundle).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let folder = place.path("folder");
+    fs::create_dir(&folder).unwrap();
+    let socket = place.path("socket");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    for target in [&folder, &socket, "-"] {
+        let said = refused(2, &["audit", "export", "--store", &store, "--bundle", target]);
+        assert!(said.contains("that is no file"), "{said}");
+    }
+    assert!(fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
 }
 
 #[test]

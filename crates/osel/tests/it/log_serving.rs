@@ -383,3 +383,27 @@ fn an_export_goes_on_where_it_was_and_takes_no_other_log() {
     assert!(refused(3, &["log", "export", "--store", &cut, &log]).contains("its end was cut"));
     assert_eq!(fs::read(path("checkpoint")).unwrap(), before);
 }
+
+#[test]
+fn what_an_export_of_another_log_left_is_not_taken_for_this_one() {
+    let place = Place::new("log-export-foreign");
+    let (one, other) = (place.path("one"), place.path("other"));
+    let (log, wanted) = (place.path("log"), place.path("wanted"));
+    for store in [&one, &other] {
+        run(&["replay", "--store", store, "--until", "400", &recording("dev-2026")]);
+    }
+    // It broke off before it wrote its checkpoint.
+    run(&["log", "export", "--store", &other, &log]);
+    fs::remove_file(Path::new(&log).join("checkpoint")).unwrap();
+    for directory in [&log, &wanted] {
+        run(&["log", "export", "--store", &one, directory]);
+    }
+    for name in ["tile/0/000", "tile/entries/000", "tile/1/000.p/1"] {
+        let read = |directory: &str| fs::read(Path::new(directory).join(name)).unwrap();
+        assert_eq!(read(&log), read(&wanted), "{name}");
+    }
+    // And what is there already is not written again.
+    fs::remove_file(Path::new(&log).join("checkpoint")).unwrap();
+    let said = run(&["log", "export", "--store", &one, &log]);
+    assert!(said.contains(": 0 files and the checkpoint written"), "{said}");
+}

@@ -394,6 +394,8 @@ impl Body {
             return Err(of(self.found, Fault::Root { confirmed: self.confirmed }));
         }
         self.confirmed = self.found;
+        // What is confirmed is not to blame where the next record does not fit to it.
+        self.verifier.go_on_after(self.last);
         Ok(())
     }
 }

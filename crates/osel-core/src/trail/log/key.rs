@@ -117,7 +117,8 @@ impl FromStr for KeyName {
         match text.len() {
             0 => Err(NameError::Empty),
             bytes if bytes > NAME_BYTES_MAX => Err(NameError::Long { bytes }),
-            _ if is_name(text) => Ok(Self(text.to_owned())),
+            // A note has no others than these below the space, but a terminal obeys some above it.
+            _ if is_name(text) && !text.contains(char::is_control) => Ok(Self(text.to_owned())),
             _ => Err(NameError::Character),
         }
     }
@@ -287,7 +288,19 @@ mod tests {
         assert_eq!("".parse::<KeyName>(), Err(NameError::Empty));
         let long = "n".repeat(NAME_BYTES_MAX + 1);
         assert_eq!(long.parse::<KeyName>(), Err(NameError::Long { bytes: 256 }));
-        for bad in ["a b", "a+b", "a\n", "\ta", "a\u{a0}b", "a\u{2003}", "a\u{85}", "a\u{1}", "\u{3000}"] {
+        for bad in [
+            "a b",
+            "a+b",
+            "a\n",
+            "\ta",
+            "a\u{a0}b",
+            "a\u{2003}",
+            "a\u{85}",
+            "a\u{1}",
+            "\u{3000}",
+            "a\u{7f}",
+            "a\u{9b}2J",
+        ] {
             assert_eq!(bad.parse::<KeyName>(), Err(NameError::Character), "{bad:?}");
         }
     }

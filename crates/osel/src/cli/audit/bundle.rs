@@ -3,25 +3,29 @@
 //! What is written is checked while it is written, by the checker that the receiver has: nobody gets a bundle that does not hold, and a
 //! store that was tampered with is found here. The file has its name when it is whole and on the disk.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use osel_core::trail::bundle::{BadBundle, BundlePart, BundleRecord, Checker, Scope, Summary, Writer};
-use osel_core::trail::log::{Checkpoint, NOTE_BYTES_MAX, VerifierKey, prove};
+use osel_core::trail::log::{Checkpoint, VerifierKey, prove};
 use osel_core::trail::{Hash, consistency_plan, inclusion_plan};
 
 use super::tiles::Tiles;
+use crate::cli::log::read_note;
 use crate::cli::output::{Failure, note, progress};
 use crate::runtime::payloads::Payloads;
 use crate::store::{JournalError, Numbers, PartContent, Reader, StoredRecord};
 
 /// How many records are read at once: the messages of one may have to be asked of the same store before the next.
 const PAGE: u64 = 1000;
+/// Of records with much in them fewer are read at once: the parts of one may have many MiB.
+const PAGE_BYTES: usize = 16 << 20;
 /// A line is collected for so long before it is written.
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -130,11 +134,7 @@ fn proof(reader: &mut dyn Reader) -> anyhow::Result<Proof> {
 /// The note of a `--since`, which must be an earlier one of the same log.
 fn since(file: &Path, key: &VerifierKey, size: u64) -> anyhow::Result<(String, Checkpoint)> {
     let name = file.display();
-    let length = fs::metadata(file).with_context(|| format!("cannot read `{name}`"))?.len();
-    if length > NOTE_BYTES_MAX as u64 {
-        bail!("`{name}` has {length} bytes: a checkpoint has at most {NOTE_BYTES_MAX}");
-    }
-    let note = fs::read_to_string(file).with_context(|| format!("cannot read `{name}`"))?;
+    let note = String::from_utf8_lossy(&read_note(file)?).into_owned();
     let checkpoint = Checkpoint::open(note.as_bytes(), std::slice::from_ref(key))
         .with_context(|| format!("`{name}` is no checkpoint that the log's key `{key}` signed"))?;
     if checkpoint.size > size {
@@ -197,12 +197,20 @@ fn write(
 }
 
 fn page(reader: &mut dyn Reader, numbers: Numbers) -> Result<Vec<StoredRecord>, JournalError> {
-    let mut page = Vec::new();
+    let (mut page, mut bytes) = (Vec::new(), 0);
     reader.records(numbers, &mut |record| {
+        bytes += record.parts.iter().map(|part| stored_bytes(&part.content)).sum::<usize>();
         page.push(record);
-        ControlFlow::Continue(())
+        if bytes < PAGE_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(page)
+}
+
+fn stored_bytes(content: &PartContent) -> usize {
+    match content {
+        PartContent::Bytes(bytes) => bytes.len(),
+        PartContent::InEntry | PartContent::Gone => 0,
+    }
 }
 
 /// The kept checkpoints before the latest that the same key signed, with their sizes.
@@ -232,13 +240,20 @@ struct Bundle {
 
 impl Bundle {
     fn create(path: &Path) -> anyhow::Result<Self> {
-        let name = path
-            .file_name()
-            .ok_or_else(|| Failure::Usage(format!("--bundle {}: no file", path.display())))?;
-        let mut name = name.to_owned();
-        name.push(".unfinished");
-        let working = path.with_file_name(name);
-        let file = File::create(&working).with_context(|| format!("cannot write `{}`", working.display()))?;
+        // What has the name goes when the bundle gets it: that must not be a device, a pipe or a folder.
+        let is_other = path.metadata().is_ok_and(|found| !found.is_file());
+        if is_other || path == Path::new("-") || path.file_name().is_none() {
+            return Err(Failure::Usage(format!("--bundle {}: that is no file", path.display())).into());
+        }
+        // One that was killed leaves its part, and two at a time must not write the same one.
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| anyhow!("there are no random numbers: {error}"))?;
+        let mut working = path.as_os_str().to_owned();
+        working.push(format!(".{:016x}.part", u64::from_ne_bytes(random)));
+        let working = PathBuf::from(working);
+        // A bundle has messages and names, as the store has.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&working);
+        let file = file.with_context(|| format!("cannot create `{}`", working.display()))?;
         Ok(Self {
             path: path.to_owned(),
             working: Some(working),

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use osel_core::trail::log::{Checkpoint, Resource, TILE_WIDTH, read_entries, tiles_of};
+use osel_core::trail::log::{Checkpoint, Resource, TILE_WIDTH, tiles_of};
 
 use super::unsigned;
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, progress, stdout};
-use crate::runtime::log::{Found, find, root};
+use crate::runtime::log::{Found, find, leaves, root};
 use crate::store::Reader;
 
 /// A full tile has that many bytes.
@@ -52,14 +52,20 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let (mut written, bar) = (0_u64, progress("files"));
     for resource in tiles_of(latest.size) {
         bar.inc(1);
-        if resource.is_full() && target.has(&resource, complete)? {
+        // What the checkpoint there stands for is this log's, and was on the disk before it. Of what lies behind nobody said so:
+        // an export may have left it that broke off, also one of another log.
+        let is_vouched = leaves(&resource).is_some_and(|end| end <= complete);
+        if is_vouched && resource.is_full() && target.has(&resource)? {
             continue;
         }
         match find(&mut *reader, &resource)? {
-            Found::Bytes(bytes) => target.write(&resource.path(), &bytes)?,
+            Found::Bytes(bytes) if target.holds(&resource.path(), &bytes) => {}
+            Found::Bytes(bytes) => {
+                target.write(&resource.path(), &bytes)?;
+                written += 1;
+            }
             Found::NoCheckpoint | Found::Nothing => bail!("the store was cut while it was read"),
         }
-        written += 1;
     }
     target.sync()?;
     target.write(CHECKPOINT, latest.note.as_bytes())?;
@@ -140,24 +146,24 @@ impl Target {
         Ok(Some(checkpoint.with_context(|| format!("`{}` is no checkpoint", path.display()))?))
     }
 
-    /// Whether a full tile or bundle is there. What lies behind the first `complete` records may have been left by an export that broke
-    /// off: where the machine did so too, a file may be there and empty.
-    fn has(&self, resource: &Resource, complete: u64) -> anyhow::Result<bool> {
+    /// Whether a full tile or bundle is there.
+    fn has(&self, resource: &Resource) -> anyhow::Result<bool> {
         let path = self.path.join(resource.path());
-        let read = || -> io::Result<bool> {
-            match resource {
-                Resource::Entries { index, .. } if (index + 1) * TILE_WIDTH > complete => {
-                    let bytes = fs::read(&path)?;
-                    Ok(read_entries(&bytes).is_ok_and(|entries| entries.len() as u64 == TILE_WIDTH))
-                }
-                Resource::Entries { .. } => Ok(fs::metadata(&path)?.len() > 0),
-                _ => Ok(fs::metadata(&path)?.len() == FULL_TILE_BYTES),
-            }
-        };
-        match read() {
+        match fs::metadata(&path) {
+            Ok(found) => Ok(match resource {
+                Resource::Entries { .. } => found.len() > 0,
+                _ => found.len() == FULL_TILE_BYTES,
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            read => read.with_context(|| format!("cannot read `{}`", path.display())),
+            Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
         }
+    }
+
+    /// Whether a file has these bytes. One that cannot be read is written anew.
+    fn holds(&self, name: &str, bytes: &[u8]) -> bool {
+        let path = self.path.join(name);
+        let is_as_long = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
+        is_as_long && fs::read(&path).is_ok_and(|found| found == bytes)
     }
 
     /// Writes a file, which is there as a whole or not at all.

@@ -4,9 +4,14 @@ mod export;
 mod prove;
 mod show;
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Subcommand;
+use osel_core::trail::log::NOTE_BYTES_MAX;
 
 use super::output::note;
 
@@ -31,6 +36,15 @@ pub(super) fn run(command: &LogCommand) -> anyhow::Result<ExitCode> {
         LogCommand::Prove(args) => prove::run(args),
         LogCommand::Export(args) => export::run(args),
     }
+}
+
+/// The checkpoint that somebody kept in a file; no more of it than makes it too long for one.
+pub(super) fn read_note(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut note = Vec::new();
+    File::open(file)
+        .and_then(|file| file.take(NOTE_BYTES_MAX as u64 + 1).read_to_end(&mut note))
+        .with_context(|| format!("cannot read `{}`", file.display()))?;
+    Ok(note)
 }
 
 /// Nothing is signed: exit code 1.

@@ -1,17 +1,15 @@
 //! `osel log prove`: a short proof that the log only grew.
 
-use std::fs::File;
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
 use osel_core::trail::Hash;
-use osel_core::trail::log::{Checkpoint, NOTE_BYTES_MAX};
+use osel_core::trail::log::Checkpoint;
 use serde::Serialize;
 
-use super::unsigned;
+use super::{read_note, unsigned};
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, json_line, note, stdout};
 use crate::runtime::log::{consistency, root};
@@ -110,10 +108,7 @@ fn since(text: &str) -> anyhow::Result<Since> {
     if let Ok(size) = text.parse() {
         return Ok(Since::Size(size));
     }
-    let mut bytes = Vec::new();
-    File::open(Path::new(text))
-        .and_then(|file| file.take(NOTE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
-        .with_context(|| format!("cannot read `{text}`"))?;
+    let bytes = read_note(Path::new(text))?;
     let checkpoint = Checkpoint::read_unverified(&bytes);
     let checkpoint = checkpoint
         .map_err(|error| Failure::Usage(format!("--since {text}: it is no checkpoint: {error}")))?;

@@ -24,6 +24,6 @@ pub use check::{BadLog, LogCheck, LogFound};
 pub use growth::{ENTRIES_APART_MAX, Growth, LogStatus, SECONDS_APART};
 pub use key::{KeySource, KeyTrouble};
 pub use proof::{Consistency, Inclusion, consistency, inclusion, root};
-pub use resource::{Found, ReadError, find};
+pub use resource::{Found, ReadError, find, leaves};
 pub use resume::{LogError, Resumed, resume};
 pub use signer::Signer;

@@ -57,7 +57,7 @@ pub enum Found {
 /// When the store cannot be read or is damaged.
 pub fn find(reader: &mut dyn Reader, resource: &Resource) -> Result<Found, ReadError> {
     let Some(latest) = reader.checkpoint(None)? else { return Ok(Found::NoCheckpoint) };
-    if end(resource).is_none_or(|end| end > latest.size) {
+    if leaves(resource).is_none_or(|end| end > latest.size) {
         return Ok(Found::Nothing);
     }
     match *resource {
@@ -88,7 +88,7 @@ pub fn find(reader: &mut dyn Reader, resource: &Resource) -> Result<Found, ReadE
 }
 
 /// How many leaves a tree must have for a tile or bundle; none when no tree has as many.
-fn end(resource: &Resource) -> Option<u64> {
+pub fn leaves(resource: &Resource) -> Option<u64> {
     let (level, index, width) = match *resource {
         Resource::Checkpoint => return Some(0),
         Resource::Tile { level, index, width } => (level, index, width),
