@@ -159,7 +159,7 @@ fn a_store_that_was_tampered_with_gives_no_bundle() {
     let database = database(&store);
     let canonical: Vec<u8> =
         database.query_row("SELECT canonical FROM records WHERE seq = 4", [], |row| row.get(0)).unwrap();
-    let mut bad = canonical.clone();
+    let mut bad = canonical;
     bad[69] ^= 1;
     database.execute("UPDATE records SET canonical = ?1 WHERE seq = 4", [&bad]).unwrap();
     let bundle = place.path("bundle");

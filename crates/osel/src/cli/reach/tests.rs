@@ -238,7 +238,7 @@ fn flags_ask_what_a_line_of_a_batch_asks() {
 
 fn batch(input: &[u8], format: Format) -> (String, Option<String>) {
     let mut out = Vec::new();
-    let error = answer_batch(&[&cloud()], &|_| {}, "asked.jsonl", input, format, &mut out).err();
+    let error = answer_batch(&[&cloud()], "asked.jsonl", input, format, &mut out).err();
     let message = error.map(|error| {
         assert!(error.downcast_ref::<Failure>().is_some(), "it is the caller's: exit code 2");
         error.to_string()
@@ -311,8 +311,7 @@ fn an_unreadable_file_is_no_fault_of_the_question() {
     }
     let input = format!("{YES}\n").into_bytes();
     let mut out = Vec::new();
-    let error =
-        answer_batch(&[&cloud()], &|_| {}, "asked.jsonl", input.chain(Broken), Format::Json, &mut out);
+    let error = answer_batch(&[&cloud()], "asked.jsonl", input.chain(Broken), Format::Json, &mut out);
     let error = error.expect_err("the file cannot be read");
     assert!(error.downcast_ref::<Failure>().is_none());
     assert_eq!(format!("{error:#}"), "asked.jsonl line 2: the disk is gone");
