@@ -105,8 +105,9 @@ fn silence_is_filtered_after_a_retry_and_a_control() {
     assert_eq!(state(&found, silent), Ok(PortState::Filtered));
     assert_eq!(state(&found, free), Ok(PortState::Closed));
     assert_eq!(state(&found, tcp(&open)), Ok(PortState::Open));
-    // The three, the silent one again, and one that answered, to see that the address still does.
-    assert_eq!(summary.attempts, 5);
+    // The three, the silent one again, and one that answered, to see that the address still does: unless one of the three was sent late
+    // enough to have shown it.
+    assert!((4..=5).contains(&summary.attempts), "{}", summary.attempts);
 }
 
 #[test]
