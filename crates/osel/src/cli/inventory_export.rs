@@ -4,16 +4,14 @@
 //! is in it, so that nobody takes a part for the whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
 use std::future::pending;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use osel_core::event::Kind;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +19,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::open::now;
 use super::output::{Failure, note, progress, stdout};
+use super::whole_file::WholeFile;
 use crate::openstack::clouds::{self, Interface, Selection};
 use crate::openstack::words::{ApiEvent, ApiOrder, Refusal, Ticket};
 use crate::openstack::{self, Account, REQUESTS_PER_SECOND, Settings, is_everywhere};
@@ -218,34 +217,32 @@ async fn read(settings: Settings, target: &mut Target) -> anyhow::Result<Summary
 
 /// Where the inventory goes.
 struct Target {
-    out: Box<dyn Write>,
-    /// The file under its working name and under its own; none for standard output.
-    names: Option<(PathBuf, PathBuf)>,
+    out: Out,
     /// The collection whose list is open.
     collection: Option<String>,
 }
 
+enum Out {
+    Stdout(Box<dyn Write>),
+    File(WholeFile),
+}
+
 impl Target {
     fn open(path: &Path) -> anyhow::Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self { out: Box::new(stdout()), names: None, collection: None });
-        }
-        // One that was killed leaves its part, and in a container the next one has the same process number.
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| anyhow!("there are no random numbers: {error}"))?;
-        let mut working = path.as_os_str().to_owned();
-        working.push(format!(".{:016x}.part", u64::from_ne_bytes(random)));
-        let working = PathBuf::from(working);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&working);
-        let file = file.with_context(|| format!("cannot create `{}`", working.display()))?;
-        let out = Box::new(Synced(BufWriter::with_capacity(1 << 16, file)));
-        Ok(Self { out, names: Some((working, path.to_owned())), collection: None })
+        let out = if path == Path::new("-") {
+            Out::Stdout(Box::new(stdout()))
+        } else {
+            Out::File(WholeFile::create(path)?)
+        };
+        Ok(Self { out, collection: None })
     }
 
     /// What is said when it cannot be written.
     fn failure(&self) -> String {
-        let name = self.names.as_ref().map_or(Path::new("standard output"), |(_, path)| path);
-        format!("cannot write `{}`", name.display())
+        match &self.out {
+            Out::Stdout(_) => "cannot write `standard output`".to_owned(),
+            Out::File(file) => file.failure(),
+        }
     }
 
     fn begin(&mut self, at: osel_core::time::Timestamp) -> io::Result<()> {
@@ -294,38 +291,27 @@ impl Target {
     }
 
     /// Ends it, and gives the file its name.
-    fn keep(&mut self, partial: &BTreeSet<&str>) -> anyhow::Result<()> {
+    fn keep(mut self, partial: &BTreeSet<&str>) -> anyhow::Result<()> {
         self.end(partial).with_context(|| self.failure())?;
-        if let Some((working, path)) = self.names.take() {
-            let renamed = fs::rename(&working, &path);
-            if renamed.is_err() {
-                let _ = fs::remove_file(&working);
-            }
-            renamed.with_context(|| format!("cannot write `{}`", path.display()))?;
-        }
-        Ok(())
-    }
-}
-
-/// What was not kept goes.
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Some((working, _)) = &self.names {
-            let _ = fs::remove_file(working);
+        match self.out {
+            Out::Stdout(_) => Ok(()),
+            Out::File(file) => file.keep(),
         }
     }
 }
 
-/// A file that is on the disk when it is flushed.
-struct Synced(BufWriter<File>);
-
-impl Write for Synced {
+impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        match self {
+            Self::Stdout(out) => out.write(bytes),
+            Self::File(file) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()?;
-        self.0.get_ref().sync_all()
+        match self {
+            Self::Stdout(out) => out.flush(),
+            Self::File(file) => file.flush(),
+        }
     }
 }

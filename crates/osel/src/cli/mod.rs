@@ -32,6 +32,7 @@ mod span;
 mod store;
 mod trail_key;
 mod whatif;
+mod whole_file;
 
 use std::process::ExitCode;
 

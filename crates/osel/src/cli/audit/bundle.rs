@@ -3,14 +3,12 @@
 //! What is written is checked while it is written, by the checker that the receiver has: nobody gets a bundle that does not hold, and a
 //! store that was tampered with is found here. The file has its name when it is whole and on the disk.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::Args;
 use osel_core::trail::bundle::{BadBundle, BundlePart, BundleRecord, Checker, Scope, Summary, Writer};
 use osel_core::trail::log::{Checkpoint, VerifierKey, prove};
@@ -19,6 +17,7 @@ use osel_core::trail::{Hash, consistency_plan, inclusion_plan};
 use super::tiles::Tiles;
 use crate::cli::log::read_note;
 use crate::cli::output::{Failure, note, progress};
+use crate::cli::whole_file::WholeFile;
 use crate::runtime::payloads::Payloads;
 use crate::store::{JournalError, Numbers, PartContent, Reader, StoredRecord};
 
@@ -26,8 +25,6 @@ use crate::store::{JournalError, Numbers, PartContent, Reader, StoredRecord};
 const PAGE: u64 = 1000;
 /// Of records with much in them fewer are read at once: the parts of one may have many MiB.
 const PAGE_BYTES: usize = 16 << 20;
-/// A line is collected for so long before it is written.
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// What goes into a bundle.
 #[derive(Debug, Args)]
@@ -229,10 +226,7 @@ fn earlier_checkpoints(reader: &mut dyn Reader, proof: &Proof) -> Result<Vec<(u6
 
 /// A bundle that is being written.
 struct Bundle {
-    path: PathBuf,
-    /// The name until it is whole; none once it has its own.
-    working: Option<PathBuf>,
-    file: BufWriter<File>,
+    file: WholeFile,
     writer: Option<Writer>,
     checker: Checker,
     line: String,
@@ -245,23 +239,8 @@ impl Bundle {
         if is_other || path == Path::new("-") || path.file_name().is_none() {
             return Err(Failure::Usage(format!("--bundle {}: that is no file", path.display())).into());
         }
-        // One that was killed leaves its part, and two at a time must not write the same one.
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| anyhow!("there are no random numbers: {error}"))?;
-        let mut working = path.as_os_str().to_owned();
-        working.push(format!(".{:016x}.part", u64::from_ne_bytes(random)));
-        let working = PathBuf::from(working);
-        // A bundle has messages and names, as the store has.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&working);
-        let file = file.with_context(|| format!("cannot create `{}`", working.display()))?;
-        Ok(Self {
-            path: path.to_owned(),
-            working: Some(working),
-            file: BufWriter::with_capacity(BUFFER_BYTES, file),
-            writer: None,
-            checker: Checker::new(None),
-            line: String::new(),
-        })
+        let file = WholeFile::create(path)?;
+        Ok(Self { file, writer: None, checker: Checker::new(None), line: String::new() })
     }
 
     fn begin(&mut self, scope: Scope, proof: &Proof, records: u64) -> anyhow::Result<()> {
@@ -312,27 +291,13 @@ impl Bundle {
     fn put(&mut self) -> anyhow::Result<()> {
         self.checker.push(self.line.as_bytes())?;
         let written = self.file.write_all(self.line.as_bytes());
-        written.with_context(|| format!("cannot write `{}`", self.path.display()))
+        written.with_context(|| self.file.failure())
     }
 
-    /// Gives the file its name, once all of it is on the disk.
-    fn keep(mut self) -> anyhow::Result<Summary> {
-        let failure = format!("cannot write `{}`", self.path.display());
-        let summary = self.checker.clone().finish()?;
-        self.file.flush().and_then(|()| self.file.get_ref().sync_all()).with_context(|| failure.clone())?;
-        if let Some(working) = &self.working {
-            fs::rename(working, &self.path).with_context(|| failure)?;
-        }
-        self.working = None;
+    /// Gives the file its name, if all of it is good.
+    fn keep(self) -> anyhow::Result<Summary> {
+        let summary = self.checker.finish()?;
+        self.file.keep()?;
         Ok(summary)
-    }
-}
-
-/// What was not kept goes.
-impl Drop for Bundle {
-    fn drop(&mut self) {
-        if let Some(working) = &self.working {
-            let _ = fs::remove_file(working);
-        }
     }
 }
