@@ -2,13 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 
 use osel_core::event::Kind;
 use osel_sim::api::{Cloud, Emulated, Options, Start};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::broker::Certificates;
 use crate::command::Place;
@@ -16,17 +12,8 @@ use crate::openstack::{ADMIN, Driver, Whole, account, ids, recorded};
 
 /// The emulated services with a certificate for 127.0.0.1 and `localhost`, where they may be found.
 fn secured(files: &Certificates, listen: [u8; 4], host: Option<&str>) -> Emulated {
-    let certificates =
-        CertificateDer::pem_file_iter(&files.server).unwrap().collect::<Result<_, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_file(&files.server_key).unwrap();
-    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .unwrap();
     let listen = SocketAddr::from((Ipv4Addr::from(listen), 0));
-    let start = Start { listen, host: host.map(str::to_owned), tls: Some(Arc::new(tls)) };
+    let start = Start { listen, host: host.map(str::to_owned), tls: Some(files.server_config()) };
     Emulated::start_at(&start, Cloud::from_inventory(&recorded()), Options::default()).unwrap()
 }
 

@@ -8,9 +8,6 @@ use osel::action::scanner::Scanner;
 use osel::config::{QualysProxy, Secret};
 use osel_core::scan::Trouble;
 use osel_sim::scanners::qualys::{AssetGroup, Host, Life, Options, Qualys, Start};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,16 +20,7 @@ use crate::command::Place;
 /// A Qualys with a certificate of an authority of its own; and the authority.
 fn secured(place: &Place, options: Options) -> (Qualys, PathBuf) {
     let files = Certificates::make(Path::new(&place.path("tls")), "osel");
-    let certificates =
-        CertificateDer::pem_file_iter(&files.server).unwrap().collect::<Result<_, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_file(&files.server_key).unwrap();
-    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .unwrap();
-    let start = Start { listen: None, tls: Some(Arc::new(tls)) };
+    let start = Start { listen: None, tls: Some(files.server_config()) };
     (Qualys::start_at(&start, options).unwrap(), files.authority)
 }
 

@@ -7,8 +7,6 @@ mod once;
 mod refused;
 mod results;
 
-use std::fs::File;
-use std::io::BufReader;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -19,9 +17,6 @@ use osel::config::{NessusConfig, NessusLogin, NessusProduct, Secret, TlsConfig};
 use osel_core::scan::RemoteState;
 use osel_sim::scanners::http::Served;
 use osel_sim::scanners::nessus::{Host, Item, Nessus as Simulated, Options, Product};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::order;
 use crate::broker::Certificates;
@@ -81,7 +76,8 @@ impl Pair {
         let Options { product, access_key, secret_key, .. } = simulation.options.clone();
         let certificates =
             place.as_ref().map(|place| Certificates::make(Path::new(&place.path("tls")), "osel"));
-        let simulated = Served::start(simulation, certificates.as_ref().map(server)).unwrap();
+        let simulated =
+            Served::start(simulation, certificates.as_ref().map(Certificates::server_config)).unwrap();
         let config = NessusConfig {
             product: match product {
                 Product::Nessus => NessusProduct::Nessus,
@@ -122,16 +118,6 @@ impl Pair {
             ours.map(|scan| scan.launches).collect()
         })
     }
-}
-
-fn server(certificates: &Certificates) -> Arc<ServerConfig> {
-    let open = |path| BufReader::new(File::open(path).unwrap());
-    let chain = CertificateDer::pem_reader_iter(open(&certificates.server)).map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_reader(open(&certificates.server_key)).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap())
 }
 
 /// Has an order carried out as the conductor does: what is uncertain is looked for before it is tried again.
