@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::assignments::AssignmentReading;
 use super::differences::{CompleteKind, ReadDifferences, ReadStep, Told};
 use super::looks::{Look, LookWhy};
 use super::{Engine, Output};
@@ -92,6 +93,8 @@ pub struct ReadEnd {
     pub run: ReadRun,
     /// The kinds that were shown as a whole.
     pub complete: Vec<Kind>,
+    /// Whether all role assignments were shown.
+    pub has_all_assignments: bool,
     /// Where it came from, for the record: a file's name.
     pub origin: String,
 }
@@ -124,7 +127,8 @@ pub(super) struct Reading {
     spoken: BTreeSet<(Kind, Id)>,
     pub(super) told: Told,
     /// The record that tells why it is read, where there is one.
-    cause: Option<u64>,
+    pub(super) cause: Option<u64>,
+    pub(super) assignments: AssignmentReading,
     closing: Option<Closing>,
 }
 
@@ -235,7 +239,7 @@ impl Engine {
     }
 
     pub(super) fn read_end(&mut self, now: Timestamp, end: ReadEnd, out: &mut Output) {
-        let ReadEnd { run, complete, origin } = end;
+        let ReadEnd { run, complete, has_all_assignments, origin } = end;
         if self.is_over(&run) {
             let step = ReadStep::TooLate { origin };
             let part = differences(run, Held::default(), step, Told::default(), None);
@@ -245,6 +249,7 @@ impl Engine {
         self.begin_reading(now, &run, out);
         if let Some(reading) = self.readings.get_mut(&run.region) {
             let left = Kind::ALL.into_iter().filter(|kind| complete.contains(kind)).collect();
+            reading.assignments.end(has_all_assignments);
             reading.closing.get_or_insert(Closing { complete, origin, left, slot: 0, is_told: false });
         }
         if out.differences.is_none() {
@@ -264,6 +269,10 @@ impl Engine {
         let found = self.readings.iter().find(|(_, reading)| reading.closing.is_some());
         let Some(region) = found.map(|(region, _)| region.clone()) else { return };
         let mut reading = self.take_reading(&region);
+        if self.close_assignments(now, &mut reading, out) {
+            self.readings.insert(region, reading);
+            return;
+        }
         // Of what is held the bus may have made something since its page came.
         self.mark_shown(&region, &reading.held.objects);
         let is_over = self.look_for_unshown(&mut reading);
@@ -366,7 +375,7 @@ impl Engine {
     }
 
     /// Makes sure that this read is the one under way.
-    fn begin_reading(&mut self, now: Timestamp, run: &ReadRun, out: &mut Output) {
+    pub(super) fn begin_reading(&mut self, now: Timestamp, run: &ReadRun, out: &mut Output) {
         let region = &run.region;
         if self.readings.get(region).is_some_and(|reading| !reading.run.is(run)) {
             self.break_off(now, region, out);
@@ -389,6 +398,7 @@ impl Engine {
             spoken: BTreeSet::new(),
             told: Told::default(),
             cause,
+            assignments: AssignmentReading::default(),
             closing: None,
         };
         self.readings.insert(region.clone(), reading);
@@ -401,7 +411,7 @@ impl Engine {
         self.merge_part(now, &mut reading, ReadStep::BrokenOff, out);
     }
 
-    fn take_reading(&mut self, region: &Option<Arc<str>>) -> Reading {
+    pub(super) fn take_reading(&mut self, region: &Option<Arc<str>>) -> Reading {
         self.readings.remove(region).expect("it was looked up or made just before")
     }
 

@@ -209,7 +209,7 @@ impl Machine {
             What::ReadEnd(run, at, complete) => {
                 let run = self.run(*run, *at);
                 let origin = "the simulation".to_owned();
-                let end = ReadEnd { run, complete: complete.clone(), origin };
+                let end = ReadEnd { run, complete: complete.clone(), has_all_assignments: false, origin };
                 self.read(arrival.at, Input::ReadEnd(end), Vec::new())
             }
             What::Tick => {

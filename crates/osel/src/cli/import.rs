@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use osel_core::decode::ItemPage;
 use osel_core::engine::ReadRun;
+use osel_core::event::Assignment;
 use serde_json::value::RawValue;
 
 use super::StoreArg;
@@ -137,7 +138,8 @@ fn hand_in(socket: &Path, id: &str, region: Option<&str>, file: &Looked<'_>) -> 
         bail!("`{}` was changed while it was read", file.path.display());
     }
     let complete = file.summary.complete().into_iter().map(|kind| kind.plural().to_owned());
-    match daemon.say(&Part::<&RawValue>::End(complete.collect()), CLIENT_TIME)? {
+    let assignments = file.summary.has_all_assignments().then(|| Assignment::PLURAL.to_owned());
+    match daemon.say(&Part::<&RawValue>::End(complete.chain(assignments).collect()), CLIENT_TIME)? {
         Answer::Done(_) => Ok(Handed::Done),
         other => Err(unexpected(other)),
     }

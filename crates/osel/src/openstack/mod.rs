@@ -7,6 +7,7 @@
 //!
 //! Nothing here decides when to ask, and nothing is written to a cloud: every request but the one that logs in is a `GET`.
 
+mod assignments;
 mod auth;
 mod catalog;
 mod client;
@@ -25,7 +26,7 @@ mod view;
 mod whole;
 pub mod words;
 
-pub use driver::run;
+pub use driver::{PAGES_AHEAD, run};
 pub use handing::PAGE_OBJECTS;
 pub use neutron::is_everywhere;
 pub use settings::{Account, REQUESTS_PER_SECOND, Settings};

@@ -20,7 +20,13 @@ pub fn sentence(record: &Record) -> String {
         RecordKind::Access => access(record),
         RecordKind::Change | RecordKind::Activity => change(record),
         _ => {
-            detail("text").or(record.body.event_type.as_deref()).unwrap_or("nothing more is known").to_owned()
+            let text =
+                detail("text").or(record.body.event_type.as_deref()).unwrap_or("nothing more is known");
+            // A person's name stands with the personal data, and the text has the id.
+            match (detail("user"), record.personal.detail.get("user_name")) {
+                (Some(id), Some(name)) => text.replace(&format!("user {id}"), &format!("user {name}")),
+                _ => text.to_owned(),
+            }
         }
     };
     if let Some(note) = detail("note") {

@@ -58,7 +58,12 @@ impl Listener {
     }
 
     fn ends(&mut self, run: &ReadRun, second: i64) -> Vec<RecordBody> {
-        let end = ReadEnd { run: run.clone(), complete: KINDS.to_vec(), origin: "test".to_owned() };
+        let end = ReadEnd {
+            run: run.clone(),
+            complete: KINDS.to_vec(),
+            has_all_assignments: false,
+            origin: "test".to_owned(),
+        };
         self.handle(at(second), Input::ReadEnd(end))
     }
 
@@ -106,7 +111,8 @@ fn rules_in_the_body_of_their_group_were_taken_for_gone() {
     let run = run(Some(2), "north", 10);
     let page = ReadPage { run: run.clone(), objects: shown(), lines: Vec::new() };
     listener.handle(at(10), Input::OldPage(page));
-    let end = ReadEnd { run, complete: KINDS.to_vec(), origin: "test".to_owned() };
+    let end =
+        ReadEnd { run, complete: KINDS.to_vec(), has_all_assignments: false, origin: "test".to_owned() };
     listener.handle(at(10), Input::OldReadEnd(end));
     assert!(listener.knows(Kind::Rule, "r1"));
 }
@@ -243,7 +249,7 @@ fn old_messages_between_two_steps_of_the_end_made_phantoms() {
     listener.shows(&run, 1_000, all().into_iter().chain((0..many).map(small)).collect());
     let complete = KINDS.into_iter().chain([Kind::Trunk]).collect();
     let mut out = Output::default();
-    let end = ReadEnd { run: run.clone(), complete, origin: "test".to_owned() };
+    let end = ReadEnd { run: run.clone(), complete, has_all_assignments: false, origin: "test".to_owned() };
     listener.engine.handle(at(1_001), Input::ReadEnd(end), &mut out);
     assert!(listener.engine.is_closing());
     let part = out.differences.unwrap();
@@ -372,7 +378,8 @@ fn drift_is_counted_by_who_finds_it() {
     let run = run(Some(2), "north", 100);
     listener.shows(&run, 100, vec![network(), group(), rule("r1", 22)]);
     let mut out = Output::default();
-    let end = ReadEnd { run, complete: KINDS.to_vec(), origin: "test".to_owned() };
+    let end =
+        ReadEnd { run, complete: KINDS.to_vec(), has_all_assignments: false, origin: "test".to_owned() };
     listener.engine.handle(at(100), Input::ReadEnd(end), &mut out);
     assert_eq!(listener.engine.drift().values().sum::<u64>(), 1);
     let mut other = Listener::with_one_port();

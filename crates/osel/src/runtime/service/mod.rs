@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use osel_core::conduct::{Answer, Ask};
 use osel_core::engine::{Engine, EngineOptions, Order};
-use osel_core::event::Kind;
+use osel_core::event::Assignment;
 use osel_core::intake::{IntakeInput, StoreTrouble};
 use osel_core::scan::Trouble;
 use osel_core::survey::SurveyInput;
@@ -555,6 +555,9 @@ impl Service {
     }
 }
 
-fn drift(engine: &Engine) -> Vec<(Option<Arc<str>>, Kind, u64)> {
-    engine.drift().iter().map(|((region, kind), count)| (region.clone(), *kind, *count)).collect()
+fn drift(engine: &Engine) -> Vec<(Option<Arc<str>>, &'static str, u64)> {
+    let objects =
+        engine.drift().iter().map(|((region, kind), count)| (region.clone(), kind.singular(), *count));
+    let assignments = engine.assignment_drift().iter();
+    objects.chain(assignments.map(|(region, count)| (region.clone(), Assignment::SINGULAR, *count))).collect()
 }

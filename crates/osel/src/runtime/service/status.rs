@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use osel_core::engine::SourceLedger;
-use osel_core::event::Kind;
 use osel_core::intake::Intake;
 use osel_core::time::Timestamp;
 use tokio::sync::watch;
@@ -52,7 +51,7 @@ pub struct ServiceStatus {
     /// What they have found, as far as it is open.
     pub findings: FindingsStatus,
     /// How many differences reads have shown, by region and kind, over all starts.
-    pub drift: Vec<(Option<Arc<str>>, Kind, u64)>,
+    pub drift: Vec<(Option<Arc<str>>, &'static str, u64)>,
 }
 
 /// How far the daemon has come.

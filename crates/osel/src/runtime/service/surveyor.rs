@@ -157,9 +157,10 @@ impl Surveyor {
                     }
                     Ok(Some(SurveyInput::Handled(ticket)))
                 }
-                ApiEvent::Ended { complete, refused, origin, .. } => {
+                ApiEvent::Ended { complete, has_all_assignments, refused, origin, .. } => {
                     if let Some(run) = reading.run.clone() {
-                        recorder.begin_read_end(now, ReadEnd { run, complete, origin })?;
+                        let end = ReadEnd { run, complete, has_all_assignments, origin };
+                        recorder.begin_read_end(now, end)?;
                     }
                     reading.ending = Some(refused);
                     Ok(None)
