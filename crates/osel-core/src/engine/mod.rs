@@ -199,6 +199,8 @@ pub struct Engine {
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     /// The reads of the API that are under way, one for each region at most.
     readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
+    /// What the last read of each region has shown, where that was not the whole.
+    seen: BTreeMap<Option<Arc<str>>, confirm::Seen>,
     /// The same of journals from before only differences were written down.
     old_readings: old_reading::OldReadings,
     /// The latest read of each region that changed anything or ended.
@@ -397,7 +399,7 @@ impl Engine {
         self.names.learn_event(&event, event.timestamp.min(now));
         self.learn_assignment(&raw.region, &event, event.timestamp.min(now));
         naming::name_actor(&self.names, &mut event);
-        if !self.readings.is_empty() {
+        if !(self.readings.is_empty() && self.seen.is_empty()) {
             self.confirm_shown(now, &raw.region, &event, out);
         }
         let options = &self.options.model;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::assignments::AssignmentReading;
+use super::confirm::Seen;
 use super::differences::{CompleteKind, ReadDifferences, ReadStep, Told};
 use super::looks::{Look, LookWhy};
 use super::{Engine, Output};
@@ -352,9 +353,16 @@ impl Engine {
     /// At the end of a read: what the bus spoke of meanwhile, of so short a time before it, is looked at, since nobody can say which is
     /// newer: a page that was fetched before a deletion may be handled after it.
     fn ask_of_spoken(&mut self, now: Timestamp, reading: Reading, out: &mut Output) {
-        let (region, at) = (reading.run.region, reading.run.at);
+        let (region, at) = (reading.run.region.clone(), reading.run.at);
+        let is_whole = |kind| reading.closing.as_ref().is_some_and(|closing| closing.complete.contains(kind));
+        let has_part = !reading.shown.keys().all(is_whole);
+        if has_part {
+            self.seen.insert(region.clone(), Seen::of(&reading));
+        }
         let cloud = self.cloud_or_new(region.clone());
-        cloud.clear_marks();
+        if !has_part {
+            cloud.clear_marks();
+        }
         let spoken = reading.spoken.into_iter();
         let open: Vec<_> = spoken.filter(|(kind, id)| cloud.is_known_before(*kind, id, at)).collect();
         for (kind, id) in open {
@@ -383,6 +391,7 @@ impl Engine {
         if self.readings.contains_key(region) {
             return;
         }
+        self.seen.remove(region);
         let cause = self.lost.get(region).copied();
         let cloud = self.clouds.get_mut(region);
         let is_empty = cloud.as_ref().is_none_or(|cloud| cloud.count(Kind::Port) == 0);
@@ -409,6 +418,7 @@ impl Engine {
         let mut reading = self.take_reading(region);
         reading.held.gone.clear();
         self.merge_part(now, &mut reading, ReadStep::BrokenOff, out);
+        self.seen.insert(region.clone(), Seen::of(&reading));
     }
 
     pub(super) fn take_reading(&mut self, region: &Option<Arc<str>>) -> Reading {

@@ -386,3 +386,29 @@ fn drift_is_counted_by_who_finds_it() {
     other.handle(at(100), Input::Differences(out.differences.unwrap()));
     assert!(other.engine.drift().is_empty() && !other.knows(Kind::Port, "p1"));
 }
+
+/// Of an unchanged object a page leaves a mark only. A message of before the read undid what it had shown, once the read was over and the
+/// kind had not been shown whole.
+#[test]
+fn what_a_read_saw_that_was_not_whole_was_not_protected() {
+    for breaks_off in [true, false] {
+        let mut listener = Listener::with_one_port();
+        let read = run(Some(2), "north", 1_000);
+        listener.shows(&read, 1_000, vec![network(), web("p1", 1), group_with(&["r1"])]);
+        let (complete, origin) = (vec![Kind::Network], "test".to_owned());
+        let end = ReadEnd { run: read.clone(), complete, has_all_assignments: false, origin };
+        let end = if breaks_off { Input::ReadBroken(read) } else { Input::ReadEnd(end) };
+        listener.handle(at(1_001), end);
+        listener.hear(500, 1_002, "r", "port.update.end", &body("p1", 1_000_000, "forged"));
+        let deleted = json!({"security_group_rule_id": "r1"});
+        listener.hear(500, 1_002, "r", "security_group_rule.delete.end", &deleted);
+        assert_eq!(
+            (listener.name("p1"), listener.knows(Kind::Rule, "r1")),
+            (Some("web"), true),
+            "{breaks_off}"
+        );
+        // What is of after the read is believed as ever.
+        listener.hear(1_003, 1_003, "r", "port.update.end", &body("p1", 1_000_001, "later"));
+        assert_eq!(listener.name("p1"), Some("later"), "{breaks_off}");
+    }
+}
