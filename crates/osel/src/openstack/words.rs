@@ -27,7 +27,7 @@ pub enum ApiOrder {
         /// Which one.
         id: Id,
     },
-    /// A page was handled: the driver reads on, never more than two pages ahead.
+    /// A page was handled: the driver reads on, never more than so many pages ahead as two of the API have.
     Taken {
         /// The order that the page is of.
         ticket: Ticket,
