@@ -41,7 +41,7 @@ pub use drift::Explanation;
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use log_key::LogKeyChange;
 pub use looks::{LOOK_AGAIN_SECONDS, LOOKS_PENDING_MAX, Look, LookWhy, Looked};
-pub use naming::{NamedServer, server_of_port};
+pub use naming::{NamedServer, server_id_of_port, server_of_port};
 pub use options::{EngineOptions, OptionsLine};
 pub use orders::{ACTOR_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};

@@ -73,6 +73,8 @@ mod past_story;
 #[cfg(test)]
 mod quarantine;
 #[cfg(test)]
+mod reach_servers;
+#[cfg(test)]
 mod reads;
 #[cfg(test)]
 mod renewed;
