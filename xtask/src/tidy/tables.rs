@@ -68,6 +68,7 @@ const CORE: ModuleTable = ModuleTable {
         row("intake", &["event", "pace"]),
         row("survey", &["event", "pace"]),
         row("conduct", &["scan", "pace"]),
+        row("search", &["event", "model", "trail", "engine"]),
     ],
 };
 

@@ -20,5 +20,6 @@ pub use document::{
 };
 pub use exposure_part::{ExposurePart, SourcePart};
 pub use osel_1_1::{NOT_SCANNED, Osel11Line, Osel11Scan, SOURCE_TYPE, osel_1_1};
+pub use sentence::sentence;
 pub(super) use wide::widen;
 pub use wide::{WIDE_ROWS, WideRows};
