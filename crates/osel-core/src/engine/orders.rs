@@ -17,6 +17,9 @@ use crate::trail::RecordKind;
 /// The longest name of whoever orders something, in characters.
 pub const ACTOR_CHARS_MAX: usize = 100;
 
+/// The most of what somebody asked of the trail, in characters: more than a line of a shell usually has.
+pub const ASKED_CHARS_MAX: usize = 500;
+
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -56,6 +59,13 @@ pub enum OperatorOrder {
         consumer: String,
         /// The last record that it knows of.
         seq: u64,
+    },
+    /// Somebody has read the trail.
+    TrailRead {
+        /// How: `search`, `show`, `export`.
+        what: String,
+        /// What was asked for, as whoever asked wrote it.
+        asked: String,
     },
 }
 
@@ -119,6 +129,7 @@ impl Engine {
                 true => Ok(()),
                 false => Err(OrderRefusal::UnknownRecord { seq: *seq }),
             },
+            OperatorOrder::TrailRead { .. } => Ok(()),
         }
     }
 
@@ -143,6 +154,18 @@ impl Engine {
                 self.cancel_scan(now, &actor, &id, out);
             }
             OperatorOrder::FindingsRead { consumer, seq } => self.findings_read(now, &consumer, seq, out),
+            OperatorOrder::TrailRead { what, asked } => {
+                let (what, asked) = (cut(&what, ACTOR_CHARS_MAX), cut(&asked, ASKED_CHARS_MAX));
+                let text = format!("{actor} read the trail: {what} {asked}").trim_end().to_owned();
+                let mut record = system_record(now, now, RecordKind::System, text);
+                record.outcome = Outcome::Success;
+                record.detail.extend(Detail::from([
+                    ("reader".into(), actor),
+                    ("read".into(), what),
+                    ("asked".into(), asked),
+                ]));
+                self.record(record, out);
+            }
         }
     }
 

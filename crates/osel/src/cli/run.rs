@@ -108,7 +108,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
     let access = Arc::clone(&store);
     let reader = Arc::new(move || latest_reader_at(&access()));
-    let clerk = Clerk::new(service.handle(), tokio.handle().clone(), reader);
+    let clerk = Clerk::new(service.handle(), tokio.handle().clone(), reader, config.trail.record_reads);
     let control = tokio.spawn(control::serve(socket, store_id, Arc::new(clerk)));
     drop(starting);
     supervisor.ready();

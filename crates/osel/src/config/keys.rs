@@ -180,6 +180,12 @@ const KEYS: &[Key] = &[
         "What the log is called in what is signed of it: an URL without its scheme is usual. A key that is configured must have this name.",
     ),
     key(
+        "trail.record_reads",
+        Default("true"),
+        "Whether it becomes a record that somebody has read the trail by a command (`osel audit search`, `show`) beside this osel: who, and what \
+         was asked for. A change takes a restart.",
+    ),
+    key(
         "source.name",
         Needed("\"region-one\""),
         "The name of the bus in records, ledger and logs: up to 63 small letters, digits, `.`, `_`, `-`. Keep it: records refer to it.",

@@ -50,13 +50,21 @@ pub enum StoreConfig {
     Postgres(PostgresConfig),
 }
 
-/// How the log over the records is signed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How the log over the records is signed, and what is written down of those who read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrailConfig {
+    /// Whether it becomes a record that somebody read the trail.
+    pub record_reads: bool,
     /// The text of the key to sign with, which was read once; none for that in the folder of the store.
     pub key: Option<Secret>,
     /// What the log is called in its checkpoints; none for the name of the key.
     pub origin: Option<KeyName>,
+}
+
+impl Default for TrailConfig {
+    fn default() -> Self {
+        Self { record_reads: true, key: None, origin: None }
+    }
 }
 
 /// How orders are given.

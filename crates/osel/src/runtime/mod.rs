@@ -15,6 +15,7 @@ pub mod read_entries;
 pub mod recorder;
 pub mod retention;
 pub mod salts;
+pub mod search;
 pub mod service;
 pub mod snapshots;
 pub mod state;

@@ -7,6 +7,7 @@ mod batches;
 mod logging;
 mod orders;
 mod reading;
+mod reads;
 mod sealing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -101,6 +102,7 @@ pub struct Recorder {
     looks: reading::Looks,
     /// How far readers of findings have come that is not written down yet.
     unnoted: orders::UnnotedReads,
+    reads: reads::RecentReads,
     snapshot_seq: u64,
     /// When the last snapshot was begun.
     snapshot_at: Option<Timestamp>,
@@ -179,6 +181,7 @@ impl Recorder {
             cancels: VecDeque::new(),
             looks: reading::Looks::default(),
             unnoted: orders::UnnotedReads::default(),
+            reads: reads::RecentReads::default(),
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
             last_run: engine.last_run(),
             engine,

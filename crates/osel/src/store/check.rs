@@ -3,11 +3,13 @@
 //! These are the writer's own promises: numbers without gaps, `as_of` that never goes back, ledgers that
 //! balance. A fault here is a defect of the caller, found before it is durable.
 
+use osel_core::search::block_of;
 use osel_core::time::Timestamp;
 
 use super::data::{
     Commit, Counters, Expiry, Head, LogKeyRow, PartContent, SignedCheckpoint, StoredRecord, VALUE_BYTES_MAX,
 };
+use super::index::NewSegment;
 
 /// What is wrong with a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +58,14 @@ pub enum CommitFault {
         as_of: Timestamp,
         /// Its predecessor's.
         before: Timestamp,
+    },
+    /// A segment of the search index is of records that are not there, or of more than one block.
+    #[error("the search index cannot have a segment of records {first} to {last}")]
+    Segment {
+        /// The first of them.
+        first: u64,
+        /// The last.
+        last: u64,
     },
     /// A ledger does not balance.
     #[error("the ledger of source `{source_name}` does not balance: {received} received, {settled} settled")]
@@ -205,6 +215,16 @@ pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), Co
     }
     check_log(commit, head, after)?;
     commit.expiry.map_or(Ok(()), |expiry| check_expiry(expiry, head))
+}
+
+/// Whether a segment of the search index is of records that are there, and within a block.
+///
+/// # Errors
+/// When it is not.
+pub fn check_segment(segment: &NewSegment, head: Head) -> Result<(), CommitFault> {
+    let NewSegment { first, last, .. } = *segment;
+    let is_good = (1..=last).contains(&first) && last <= head.seq && block_of(first) == block_of(last);
+    if is_good { Ok(()) } else { Err(CommitFault::Segment { first, last }) }
 }
 
 fn check_log(commit: &Commit<'_>, head: Head, after: Head) -> Result<(), CommitFault> {

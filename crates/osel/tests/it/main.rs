@@ -91,6 +91,8 @@ mod scanners;
 #[cfg(test)]
 mod scans_command;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
 mod store;

@@ -7,8 +7,8 @@ use osel::runtime::retention::survey;
 use osel::runtime::state;
 use osel::store::{
     CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, JournalError, LogKeyRow,
-    NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, SignedCheckpoint, SnapshotInfo,
-    StoreInfo, StoredRecord, VersionSet,
+    NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, Segment, SignedCheckpoint,
+    SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::model::Row;
@@ -52,6 +52,24 @@ impl Reader for Raced<'_> {
             race();
         }
         self.reader.entries(range, each)
+    }
+
+    fn index_generation(&mut self) -> Read<u64> {
+        self.reader.index_generation()
+    }
+
+    fn segments(&mut self, each: Each<'_, Segment>) -> Read<()> {
+        self.reader.segments(each)
+    }
+
+    fn segment_pages(
+        &mut self,
+        segment: u64,
+        class: u8,
+        terms: (&[u8], &[u8]),
+        each: Each<'_, Vec<u8>>,
+    ) -> Read<()> {
+        self.reader.segment_pages(segment, class, terms, each)
     }
 
     fn leaves(&mut self, range: Numbers, each: Each<'_, [u8; 32]>) -> Read<()> {

@@ -51,6 +51,13 @@ pub enum Ask {
         /// The last record of the store that was read.
         seq: u64,
     },
+    /// The one who asks has read the trail.
+    TrailRead {
+        /// How: `search`, `show`, `export`.
+        what: String,
+        /// What was asked for.
+        asked: String,
+    },
     /// Messages are to be taken out of quarantine that can be read by now.
     ReplayQuarantined {
         /// Their numbers, at most [`REPLAY_IDS_MAX`].
@@ -74,6 +81,7 @@ impl Ask {
             Self::FindingsRead { seq } => {
                 OperatorOrder::FindingsRead { consumer: format!("cli:{actor}"), seq }
             }
+            Self::TrailRead { what, asked } => OperatorOrder::TrailRead { what, asked },
         };
         Some(Order { actor, what })
     }

@@ -11,7 +11,7 @@ use osel_core::time::Timestamp;
 use super::super::snapshots;
 use super::super::writer::Written;
 use super::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, RecordError, Recorder};
-use crate::store::{Counters, CursorRow, Head};
+use crate::store::{Counters, CursorRow, Head, NewSegment};
 
 impl Recorder {
     /// Has what was taken so far written, without waiting for it, and says as the how-manieth batch; none when there is nothing to
@@ -33,6 +33,14 @@ impl Recorder {
             self.batch.cursors.push(row);
         }
         self.give_batch()
+    }
+
+    /// Has a segment of the search index written; what became of it is told beside the batches.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn put_segment(&mut self, segment: NewSegment) -> Result<(), RecordError> {
+        Ok(self.writer.segment(segment)?)
     }
 
     /// Has findings go from their table that were resolved before that time; their records stay.

@@ -52,6 +52,9 @@ impl Recorder {
             }
             self.unnoted.0.remove(&name);
         }
+        if self.reads.has(now, &order) {
+            return Ok(None);
+        }
         self.tell_changes(now)?;
         let head = entries::order_head(&order);
         let before = self.engine.seq();

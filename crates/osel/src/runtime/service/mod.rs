@@ -8,6 +8,7 @@ mod apis;
 mod clerk;
 mod finding_status;
 mod imports;
+mod indexer;
 mod keeper;
 mod kind;
 mod log;
@@ -40,6 +41,7 @@ use tokio::time::timeout;
 pub use self::clerk::Clerk;
 pub use self::finding_status::FindingsStatus;
 use self::imports::Imports;
+use self::indexer::{Indexed, Indexer};
 use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
 use self::orders::Orders;
@@ -149,6 +151,8 @@ enum Happening {
     Schedules(Vec<ApiSchedule>),
     /// It was looked what may go from the store.
     Surveyed(Box<Surveyed>),
+    /// The next of the search index was made.
+    Indexed(Box<Indexed>),
     /// The key of the log may be another one.
     LogKey,
     /// Somebody orders something, and waits for what becomes of it.
@@ -203,6 +207,7 @@ pub struct Service {
     apis: Vec<Surveyor>,
     stations: Vec<Station>,
     keeper: Keeper,
+    indexer: Indexer,
     orders: Orders,
     imports: Imports,
     inbox: Receiver<Happening>,
@@ -245,6 +250,7 @@ impl Service {
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
         let mut reader = journal.reader().map_err(RecordError::from)?;
+        let indexed = journal.reader().map_err(RecordError::from)?;
         let cursors = reader.cursors().map_err(RecordError::from)?;
         let (epoch, store_id) = (journal.info().epoch, journal.info().id.clone());
         let written = sender.clone();
@@ -278,6 +284,7 @@ impl Service {
             apis,
             stations,
             keeper: Keeper::new(policy, reader),
+            indexer: Indexer::new(indexed),
             orders: Orders::default(),
             imports: Imports::default(),
             inbox,
@@ -417,6 +424,7 @@ impl Service {
                 self.keeper.set_policy(policy);
                 Ok(())
             }
+            Happening::Indexed(indexed) => self.indexed(*indexed),
             Happening::LogKey => {
                 self.recorder.renew_log_key();
                 Ok(())
@@ -488,6 +496,7 @@ impl Service {
                 }
                 Written::Failed(error) => self.failed(error)?,
                 Written::NotExpired(error) => self.keeper.not_expired(&error),
+                Written::Indexed(result) => self.indexer.written(result),
             }
         }
         self.orders.durable(self.durable);
@@ -546,6 +555,7 @@ impl Service {
         self.scans_deadlines(now)?;
         if self.retry_at.is_none() && !self.is_stopping {
             self.keeper.begin_if_due(now, &self.recorder, &self.tokio, &self.handle.0);
+            self.indexer.begin_if_due(&self.tokio, &self.handle.0);
         }
         if self.retry_at.is_some_and(|at| at <= Instant::now()) {
             self.retry_at = Some(Instant::now() + RETRY_WAIT);

@@ -17,12 +17,13 @@ use super::super::data::{
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
+use super::super::index::Segment;
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
-use super::{batch, expire, log, schema, snapshot, writer};
+use super::{batch, expire, index, log, schema, snapshot, writer};
 use crate::config::PostgresConfig;
 
 /// The most rows of a page.
@@ -476,6 +477,48 @@ impl Reader for PostgresReader {
             let found = session.query(sql, &[]).await.map_err(at.sql(Place::LogKeys, ACTION))?;
             found.iter().map(|row| rows::at_place(at, Place::LogKeys, row, log::key)).collect()
         })
+    }
+
+    fn index_generation(&mut self) -> Result<u64, JournalError> {
+        self.read(index::generation)
+    }
+
+    fn segments(&mut self, each: Each<'_, Segment>) -> Result<(), JournalError> {
+        let sql = paged(index::SEGMENT, "32", "first", "search_segments WHERE first >= $1");
+        self.walk(
+            0,
+            |segment: &Segment| segment.last.saturating_add(1),
+            |_| Place::Index,
+            index::segment,
+            async |session, next| session.query(&sql, &[&integer(*next)]).await,
+            each,
+        )
+    }
+
+    fn segment_pages(
+        &mut self,
+        segment: u64,
+        class: u8,
+        (from, to): (&[u8], &[u8]),
+        each: Each<'_, Vec<u8>>,
+    ) -> Result<(), JournalError> {
+        let of = "search_pages WHERE segment = $1 AND class = $2";
+        let within = format!(
+            "{of} AND term < $4 AND term >= \
+             coalesce((SELECT term FROM {of} AND term <= $3 ORDER BY term DESC LIMIT 1), $3)"
+        );
+        let behind = format!("{of} AND term < $4 AND term > $3");
+        let [within, behind] =
+            [within, behind].map(|from| paged("term, data", "octet_length(data)", "term", &from));
+        let (segment, class) = (integer(segment), i16::from(class));
+        self.walk(
+            (from.to_vec(), &within),
+            |(first, _): &(Vec<u8>, Vec<u8>)| (first.clone(), &behind),
+            |_| Place::Index,
+            index::page,
+            async |session, (from, sql)| session.query(sql, &[&segment, &class, from, &to]).await,
+            &mut |(_, page)| each(page),
+        )
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

@@ -21,6 +21,7 @@ use super::super::data::{
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
+use super::super::index::Segment;
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::batch::{read_cursors, read_ledger, read_meta};
@@ -28,7 +29,7 @@ use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, SNAPSHOT, number, time};
 use super::schema::{self, Found};
-use super::{directory, expire, log, snapshot};
+use super::{directory, expire, index, log, snapshot};
 
 /// How often a page is read again because a writer began while it was read. Twice would do: from then on it
 /// is shared.
@@ -437,6 +438,36 @@ impl Reader for SqliteReader {
 
     fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError> {
         self.read(log::keys)
+    }
+
+    fn index_generation(&mut self) -> Result<u64, JournalError> {
+        self.read(|at, connection| index::generation(connection).map_err(at.sql(Place::Index, "read")))
+    }
+
+    fn segments(&mut self, each: Each<'_, Segment>) -> Result<(), JournalError> {
+        self.walk(
+            0,
+            |segment: &Segment| segment.last + 1,
+            |at, connection, next| index::segments(at, connection, *next),
+            each,
+        )
+    }
+
+    fn segment_pages(
+        &mut self,
+        segment: u64,
+        class: u8,
+        (from, to): (&[u8], &[u8]),
+        each: Each<'_, Vec<u8>>,
+    ) -> Result<(), JournalError> {
+        self.walk(
+            (from.to_vec(), false),
+            |(first, _): &(Vec<u8>, Vec<u8>)| (first.clone(), true),
+            |at, connection, (from, behind)| {
+                index::terms(at, connection, (segment, class), (from, *behind), to)
+            },
+            &mut |(_, page)| each(page),
+        )
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {
