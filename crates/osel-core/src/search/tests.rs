@@ -143,7 +143,7 @@ fn record(seq: u64) -> Record {
             agent: None,
         },
         target: (pick(36, 4) > 0).then_some(target),
-        cause: (pick(38, 3) == 0).then(|| seq / 2),
+        cause: (pick(38, 3) == 0).then_some(seq / 2),
         conflicting: false,
         exposure: Judged { opened: rows.collect(), ..Judged::default() },
         wide: Vec::new(),

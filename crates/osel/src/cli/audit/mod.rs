@@ -25,7 +25,7 @@ pub enum AuditCommand {
     Prove(prove::ProveArgs),
     Export(export::ExportArgs),
     Show(show::ShowArgs),
-    Search(search::SearchArgs),
+    Search(Box<search::SearchArgs>),
 }
 
 pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {

@@ -15,6 +15,9 @@ use super::rows::{conversion, number};
 
 const ACTION: &str = "write the search index of";
 
+/// The first term of a page, and the page.
+pub(super) type TermPage = (Vec<u8>, Vec<u8>);
+
 /// Writes a segment in the place of those that it overlaps; false where records have lost something since it was made.
 ///
 /// # Errors
@@ -249,7 +252,7 @@ pub(super) fn terms(
     (segment, class): (u64, u8),
     (from, behind): (&[u8], bool),
     to: &[u8],
-) -> Result<Rows<(Vec<u8>, Vec<u8>)>, JournalError> {
+) -> Result<Rows<TermPage>, JournalError> {
     let begin = match behind {
         true => "> ?3",
         false => {
