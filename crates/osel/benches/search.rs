@@ -214,9 +214,9 @@ fn fields() -> [Field; 15] {
             true,
         ),
         (
-            "whole words",
+            "a word and the beginning of one",
             |random, _| Query {
-                text: Some(format!("port web-{} ", random.below(10_000))),
+                text: Some(format!("port web-{}", random.below(10_000))),
                 ..Query::default()
             },
             true,
