@@ -9,6 +9,8 @@ pub mod engine;
 pub mod event;
 pub mod exposure;
 pub mod finding;
+pub mod format;
+pub mod forward;
 pub mod ids;
 pub mod intake;
 pub mod model;

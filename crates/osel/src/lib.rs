@@ -4,6 +4,7 @@ pub mod action;
 pub mod cli;
 pub mod config;
 pub mod doctor;
+pub mod forward;
 pub mod http;
 pub mod openstack;
 pub mod planned;

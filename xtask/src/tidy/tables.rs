@@ -68,6 +68,9 @@ const CORE: ModuleTable = ModuleTable {
         row("intake", &["event", "pace"]),
         row("survey", &["event", "pace"]),
         row("conduct", &["scan", "pace"]),
+        // Made of records that were read back.
+        row("format", &["event", "model", "exposure", "names", "scan", "finding", "trail", "engine"]),
+        row("forward", &["pace", "trail", "format"]),
     ],
 };
 
@@ -86,6 +89,7 @@ const OSEL: ModuleTable = ModuleTable {
         row("source", &["config", "telemetry", "tls"]),
         row("openstack", &["config", "telemetry", "tls", "http"]),
         row("action", &["config", "telemetry", "tls", "http"]),
+        row("forward", &["config", "telemetry", "tls", "http"]),
         row("store", &["config", "telemetry", "tls"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
         row("doctor", &["config", "telemetry", "tls", "source", "store"]),
@@ -93,7 +97,7 @@ const OSEL: ModuleTable = ModuleTable {
         row("planned", &["sarif"]),
         // The form of a log that planned changes and findings share.
         row("sarif", &[]),
-        row("runtime", &["config", "telemetry", "source", "openstack", "action", "store"]),
+        row("runtime", &["config", "telemetry", "source", "openstack", "action", "forward", "store"]),
         row("web", &["config", "telemetry", "store", "runtime"]),
         row(
             "cli",
@@ -103,6 +107,7 @@ const OSEL: ModuleTable = ModuleTable {
                 "source",
                 "openstack",
                 "action",
+                "forward",
                 "store",
                 "runtime",
                 "web",

@@ -11,6 +11,7 @@ use super::check_source::sources;
 use super::check_store::store;
 use super::check_trail::trail;
 use super::expected::{expected, findings};
+use super::forward::forwards;
 use super::parts::{
     Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, SourceConfig,
 };
@@ -33,6 +34,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let scan = scan(root.section("scan"));
     let scanners = scanners(&mut root);
     let expected = expected(&mut root);
+    let forwards = forwards(&mut root);
     let findings = findings(root.section("findings"));
     let model = model(root.section("model"));
     let http = http(root.section("http"));
@@ -48,6 +50,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         scan,
         scanners: scanners?,
         expected: expected?,
+        forwards: forwards?,
         findings,
         model,
         http,

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use super::forward;
 use super::scanner::types;
 
 /// A table of the file.
@@ -49,12 +50,14 @@ const OPENSTACK_HEADER: &str = "[[openstack]]";
 const SCANNER_HEADER: &str = "[[scanner]]";
 /// The header of what may be exposed.
 const EXPECTED_HEADER: &str = "[[expected]]";
+/// The header of where records are sent.
+pub(super) const FORWARD_HEADER: &str = "[[forward]]";
 /// The prefix of the variables that set keys.
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
 const REFERENCES: [&str; 3] = ["FILE", "ENV", "CREDENTIAL"];
 
-const fn key(path: &'static str, otherwise: Otherwise, what: &'static str) -> Key {
+pub(super) const fn key(path: &'static str, otherwise: Otherwise, what: &'static str) -> Key {
     Key { path, otherwise, what }
 }
 
@@ -69,12 +72,12 @@ pub fn sections() -> impl Iterator<Item = &'static Section> {
     let after_scanner = SECTIONS.iter().position(|section| section.header == SCANNER_HEADER);
     let (before, after) = SECTIONS.split_at(after_scanner.map_or(SECTIONS.len(), |place| place + 1));
     let of_types = types().iter().filter_map(|known| known.section.as_ref());
-    before.iter().chain(of_types).chain(after)
+    before.iter().chain(of_types).chain(after).chain(forward::sections())
 }
 
-/// All keys, those of the types of scanners behind the others.
+/// All keys, those of the types of scanners and of receivers behind the others.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(types().iter().flat_map(|known| known.keys))
+    KEYS.iter().chain(types().iter().flat_map(|known| known.keys)).chain(forward::keys())
 }
 
 /// The tables besides those of the types of scanners.
@@ -554,9 +557,11 @@ impl Key {
             Some(("openstack", _)) => OPENSTACK_HEADER.to_owned(),
             Some(("scanner", _)) => SCANNER_HEADER.to_owned(),
             Some(("expected", _)) => EXPECTED_HEADER.to_owned(),
-            Some((table, _)) => match table.strip_prefix("scanner.") {
-                Some(kind) => format!("{SCANNER_HEADER} # type = \"{kind}\""),
-                None => format!("[{table}]"),
+            Some(("forward", _)) => FORWARD_HEADER.to_owned(),
+            Some((table, _)) => match table.split_once('.') {
+                Some(("scanner", kind)) => format!("{SCANNER_HEADER} # type = \"{kind}\""),
+                Some(("forward", kind)) => format!("{FORWARD_HEADER} # type = \"{kind}\""),
+                _ => format!("[{table}]"),
             },
             None => String::new(),
         }
@@ -570,7 +575,7 @@ impl Key {
     /// Its path as it stands in a file: without the type of a scanner.
     pub fn shown_path(&self) -> String {
         match self.path.split_once('.') {
-            Some((table @ "scanner", _)) => format!("{table}.{}", self.name()),
+            Some((table @ ("scanner" | "forward"), _)) => format!("{table}.{}", self.name()),
             _ => self.path.to_owned(),
         }
     }
@@ -579,7 +584,7 @@ impl Key {
     pub fn variable(&self) -> String {
         let path = self.shown_path();
         let path = match path.split_once('.') {
-            Some((table @ ("source" | "openstack" | "scanner" | "expected"), rest)) => {
+            Some((table @ ("source" | "openstack" | "scanner" | "expected" | "forward"), rest)) => {
                 format!("{table}.N.{rest}")
             }
             _ => path,

@@ -216,6 +216,8 @@ pub struct TableCounts {
     pub scanners: usize,
     /// `[[expected]]`.
     pub expected: usize,
+    /// `[[forward]]`.
+    pub forwards: usize,
 }
 
 /// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a table beyond those there are.
@@ -237,6 +239,7 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
         ("OSEL_OPENSTACK__", "openstack", counts.clouds),
         ("OSEL_SCANNER__", "scanner", counts.scanners),
         ("OSEL_EXPECTED__", "expected", counts.expected),
+        ("OSEL_FORWARD__", "forwarder", counts.forwards),
     ];
     let numbered = tables.into_iter().find_map(|(prefix, table, count)| {
         let (index, key) = name.strip_prefix(prefix)?.split_once("__")?;
@@ -255,11 +258,8 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
     let (_, _, table, count) =
         numbered.filter(|(_, index, _, count)| index.is_some_and(|index| index >= *count))?;
     Some(match table {
-        "source" => {
-            format!("is of no source: there are {count}, counted from 0; a further one begins with its NAME")
-        }
-        "scanner" => {
-            format!("is of no scanner: there are {count}, counted from 0; a further one begins with its NAME")
+        "source" | "scanner" | "forwarder" => {
+            format!("is of no {table}: there are {count}, counted from 0; a further one begins with its NAME")
         }
         "expected" => {
             format!("is of no entry: there are {count}, counted from 0; a further one begins with its REASON")

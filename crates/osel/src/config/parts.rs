@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use osel_core::finding::ExpectedExposure;
 use osel_core::trail::log::KeyName;
 
-use super::{Place, PostgresConfig, ScannerConfig, Secret};
+use super::{ForwardConfig, Place, PostgresConfig, ScannerConfig, Secret};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Config {
     pub scanners: Vec<ScannerConfig>,
     /// `[[expected]]`: what may be exposed.
     pub expected: Vec<ExpectedExposure>,
+    /// `[[forward]]`: where records are sent, each with a name of its own.
+    pub forwards: Vec<ForwardConfig>,
     /// `[findings]`.
     pub findings: FindingsConfig,
     /// `[model]`.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::config::ScanConfig;
 use crate::config::keys::{self, Otherwise, sections};
-use crate::config::scanner::types;
+use crate::config::{forward, scanner};
 
 /// The example with the files that it names in a directory of the test, and those files there.
 fn example(place: &Place) -> String {
@@ -112,27 +112,26 @@ fn the_table_has_the_keys_that_are_read() {
         assert!(read.remove(section), "{section}: {read:?}");
     }
     let mut told: BTreeSet<String> = keys::all().map(|key| key.path.to_owned()).collect();
-    // Each type of scanner has keys of its own beside those that all have.
+    // Each type of scanner and receiver has keys of its own beside those that all have.
+    let scanners = scanner::types().iter().map(|known| ("scanner", known.name, known.keys));
+    let receivers = forward::types().iter().map(|known| ("forward", known.name, known.keys));
     let common: BTreeSet<String> = told
         .iter()
-        .filter(|path| path.starts_with("scanner.") && path.matches('.').count() == 1)
+        .filter(|path| ["scanner.", "forward."].iter().any(|table| path.starts_with(table)))
+        .filter(|path| path.matches('.').count() == 1)
         .cloned()
         .collect();
-    for known in types() {
-        place.write("osel.toml", format!("[[scanner]]\ntype = '{}'\nzzzz = 1\n", known.name));
+    for (table, name, keys) in scanners.chain(receivers) {
+        place.write("osel.toml", format!("[[{table}]]\ntype = '{name}'\nzzzz = 1\n"));
         let problems = place.load(&[]).unwrap_err();
-        let remark = problems.problems.iter().find(|remark| remark.key == "scanner[0].zzzz").unwrap();
+        let remark =
+            problems.problems.iter().find(|remark| remark.key == format!("{table}[0].zzzz")).unwrap();
         let (_, names) = remark.what.split_once("here it knows ").unwrap();
-        let names = names.split(", ").map(|name| format!("scanner.{}", name.trim_matches('`')));
+        let names = names.split(", ").map(|name| format!("{table}.{}", name.trim_matches('`')));
         let of_type = names.filter(|path| !common.contains(path));
-        let own = |path: String| path.replacen("scanner.", &format!("scanner.{}.", known.name), 1);
+        let own = |path: String| path.replacen('.', &format!(".{name}."), 1);
         let of_type: BTreeSet<String> = of_type.map(own).collect();
-        assert_eq!(
-            of_type,
-            known.keys.iter().map(|key| key.path.to_owned()).collect::<BTreeSet<_>>(),
-            "{}",
-            known.name
-        );
+        assert_eq!(of_type, keys.iter().map(|key| key.path.to_owned()).collect::<BTreeSet<_>>(), "{name}");
         told.retain(|path| !of_type.contains(path));
     }
     read.extend(common);

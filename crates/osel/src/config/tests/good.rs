@@ -63,6 +63,7 @@ fn the_smallest_file_of_the_contract() {
     let wanted = Config {
         scanners: vec![the_builtin()],
         expected: Vec::new(),
+        forwards: Vec::new(),
         findings: FindingsConfig { unread_alarm_seconds: NonZeroU32::new(604_800) },
         store: StoreConfig::Directory(PathBuf::from("/var/lib/osel")),
         sources: vec![SourceConfig {

@@ -1,0 +1,49 @@
+//! The types of receivers: one line each, here and where they are built.
+
+use osel_core::format::Format;
+
+use super::super::keys;
+use super::super::section::Section;
+use super::file::{self, FileReceiverConfig};
+
+/// What a receiver is, with what only receivers of its type have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiverConfig {
+    /// A file of this machine.
+    File(Box<FileReceiverConfig>),
+}
+
+/// All types.
+const TYPES: &[Type] = &[file::TYPE];
+
+/// A type of receiver, as its file here describes it.
+pub(in crate::config) struct Type {
+    /// Its name in the configuration.
+    pub(in crate::config) name: &'static str,
+    /// What stands about it in the example and the reference.
+    pub(in crate::config) section: keys::Section,
+    /// Its own keys, with paths `forward.TYPE.KEY`.
+    pub(in crate::config) keys: &'static [keys::Key],
+    /// Reads its own keys from the forwarder's table.
+    pub(in crate::config) read: fn(&mut Section<'_>) -> Option<ReceiverConfig>,
+    /// The form of records when nobody says otherwise.
+    pub(in crate::config) format: Format,
+}
+
+impl ReceiverConfig {
+    /// Its name in the configuration.
+    pub fn as_str(&self) -> &'static str {
+        self.of_type().name
+    }
+
+    fn of_type(&self) -> &'static Type {
+        match self {
+            Self::File(_) => &file::TYPE,
+        }
+    }
+}
+
+/// All types, in the order of the reference.
+pub(in crate::config) fn types() -> &'static [Type] {
+    TYPES
+}

@@ -1,0 +1,108 @@
+//! What every `[[forward]]` has: a name, a type, and which records are sent in which form.
+
+use osel_core::format::Format;
+
+use super::super::check::tables_and_variables;
+use super::super::check_source;
+use super::super::keys;
+use super::super::keys::Otherwise::{Needed, Words};
+use super::super::remark::Place;
+use super::super::section::{Section, quoted, text};
+use super::kind::{ReceiverConfig, types};
+
+/// The most forwarders of one osel: each reads the whole trail for itself.
+const FORWARDS_MAX: usize = 32;
+
+/// What stands about it in the example and the reference.
+pub(super) static SECTION: keys::Section = keys::Section {
+    header: keys::FORWARD_HEADER,
+    what: "Where records are sent; one such table for each. Each keeps its own place in the trail, and none holds up the bus. Variables name a \
+           forwarder by its number, from 0: OSEL_FORWARD__0__NAME. One that the file does not have begins with its name.",
+    is_optional: true,
+    needs: &[],
+};
+
+/// The keys of all forwarders.
+pub(super) static KEYS: [keys::Key; 3] = [
+    keys::key(
+        "forward.name",
+        Needed("\"siem\""),
+        "Its name, under which its place is kept: small letters, digits, `.`, `_`, `-`. No two forwarders have the same.",
+    ),
+    keys::key("forward.type", Needed("\"file\""), "What it sends to: one of those below."),
+    keys::key(
+        "forward.format",
+        Words("what suits the type", "\"native\""),
+        "The form of records: `native`, `ocsf`, `ecs`, `cadf`, `cef`, `osel-1.1`, `cadf-text` or `sentence`.",
+    ),
+];
+
+/// A forwarder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardConfig {
+    /// Its name, which no other forwarder has: its place in the trail is kept under it.
+    pub name: String,
+    /// Where it sends to, with its own keys.
+    pub receiver: ReceiverConfig,
+    /// The form of records.
+    pub format: Format,
+    /// Where the table begins: what is wrong with what it names is said of it.
+    pub place: Place,
+}
+
+/// All forwarders: those of the file, and those that variables add behind them.
+pub(in crate::config) fn forwards(root: &mut Section<'_>) -> Option<Vec<ForwardConfig>> {
+    let nodes = tables_and_variables(root, "forward", &["name"], (FORWARDS_MAX, "forwarders"))?;
+    let count = nodes.len();
+    let mut forwards: Vec<ForwardConfig> = Vec::with_capacity(count);
+    let mut names: Vec<(String, usize)> = Vec::with_capacity(count);
+    for (index, node) in nodes.into_iter().enumerate() {
+        let section = root.inner(&format!("forward[{index}]"), &format!("forward__{index}"), node);
+        forwards.extend(forward(section, index, &mut names));
+    }
+    (forwards.len() == count).then_some(forwards)
+}
+
+fn forward(
+    mut section: Section<'_>,
+    index: usize,
+    names: &mut Vec<(String, usize)>,
+) -> Option<ForwardConfig> {
+    let name = section.read("name", |node| {
+        let name = check_source::name(text(node)?)?;
+        if let Some((_, other)) = names.iter().find(|(other, _)| *other == name) {
+            return Err(format!(
+                "`{name}` is the name of forward[{other}] already: each forwarder needs its own"
+            ));
+        }
+        Ok(name)
+    });
+    if let Some(name) = &name {
+        names.push((name.clone(), index));
+    } else if !section.was_given("name") {
+        section.missing("name", "give the forwarder a name, under which its place is kept, such as \"siem\"");
+    }
+    let of_type = section.read("type", |node| {
+        let given = text(node)?;
+        types().iter().find(|known| known.name == given).ok_or_else(|| {
+            let known: Vec<_> = types().iter().map(|known| format!("`{}`", known.name)).collect();
+            format!("must be {}, not `{}`", known.join(" or "), quoted(given))
+        })
+    });
+    if of_type.is_none() && !section.was_given("type") {
+        section.missing("type", "write type = \"file\"");
+    }
+    let format = section.read("format", |node| {
+        let given = text(node)?;
+        Format::from_word(given).ok_or_else(|| {
+            let known = Format::ALL.map(|format| format!("`{format}`")).join(" or ");
+            format!("must be {known}, not `{}`", quoted(given))
+        })
+    });
+    // Which other keys one without a type may have is not known.
+    let of_type = of_type?;
+    let receiver = (of_type.read)(&mut section);
+    let place = section.place();
+    section.finish();
+    Some(ForwardConfig { name: name?, receiver: receiver?, format: format.unwrap_or(of_type.format), place })
+}

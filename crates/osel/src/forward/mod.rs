@@ -1,0 +1,6 @@
+//! Where records are sent: one driver for each kind of receiver.
+//!
+//! A driver makes one attempt at what it is told and says what was answered. Which records are sent, when something is tried again and
+//! what is given up is decided in the core (`osel_core::forward`).
+
+pub mod receiver;
