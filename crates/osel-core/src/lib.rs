@@ -21,3 +21,4 @@ pub mod scan;
 pub mod survey;
 pub mod time;
 pub mod trail;
+pub mod witness;

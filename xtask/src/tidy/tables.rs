@@ -71,6 +71,7 @@ const CORE: ModuleTable = ModuleTable {
         // Made of records that were read back.
         row("format", &["event", "model", "exposure", "names", "scan", "finding", "trail", "engine"]),
         row("forward", &["pace", "trail", "format"]),
+        row("witness", &["pace", "trail"]),
     ],
 };
 
@@ -98,7 +99,9 @@ const OSEL: ModuleTable = ModuleTable {
         // The form of a log that planned changes and findings share.
         row("sarif", &[]),
         row("runtime", &["config", "telemetry", "source", "openstack", "action", "forward", "store"]),
-        row("web", &["config", "telemetry", "store", "runtime"]),
+        // Who remembers what was seen of logs; it needs nothing but a folder.
+        row("witness", &[]),
+        row("web", &["config", "telemetry", "store", "runtime", "witness"]),
         row(
             "cli",
             &[
@@ -111,6 +114,7 @@ const OSEL: ModuleTable = ModuleTable {
                 "store",
                 "runtime",
                 "web",
+                "witness",
                 "doctor",
                 "planned",
                 "sarif",

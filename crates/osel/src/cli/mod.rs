@@ -33,6 +33,7 @@ mod store;
 mod trail_key;
 mod whatif;
 mod whole_file;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,7 @@ enum Command {
     Audit(audit::AuditCommand),
     #[command(subcommand)]
     Log(log::LogCommand),
+    Witness(witness::WitnessArgs),
     Ledger(ledger::LedgerArgs),
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -135,6 +137,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Whatif(args) => whatif::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Log(command) => log::run(&command),
+        Command::Witness(args) => witness::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
         Command::Scan(args) => scan::run(&args),

@@ -10,6 +10,8 @@ mod metrics;
 mod metrics_api;
 mod metrics_scan;
 mod server;
+mod witness;
 
 pub use log::OpenReader;
 pub use server::serve;
+pub use witness::serve_witness;
