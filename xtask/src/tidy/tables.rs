@@ -98,9 +98,12 @@ const OSEL: ModuleTable = ModuleTable {
         row("planned", &["sarif"]),
         // The form of a log that planned changes and findings share.
         row("sarif", &[]),
-        row("runtime", &["config", "telemetry", "source", "openstack", "action", "forward", "store"]),
-        // Who remembers what was seen of logs; it needs nothing but a folder.
-        row("witness", &[]),
+        row(
+            "runtime",
+            &["config", "telemetry", "source", "openstack", "action", "forward", "witness", "store"],
+        ),
+        // Who remembers what was seen of logs, here and elsewhere.
+        row("witness", &["config", "telemetry", "tls", "http"]),
         row("web", &["config", "telemetry", "store", "runtime", "witness"]),
         row(
             "cli",

@@ -7,6 +7,7 @@ mod lead;
 mod signals;
 mod starting;
 mod store_now;
+mod witnesses;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -103,7 +104,10 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         follower,
         signer: trail_key::signer(&config.store, args.config.file(), &store_id),
     };
+    // Before anything is taken: what a witness has seen may show that this is not the log that it was.
+    let watches = tokio.block_on(witnesses::first_look(&config, &args.config, &store, &*journal))?;
     let service = Service::start(journal, settings, tokio.handle())?;
+    witnesses::go_on(watches, &service.handle(), tokio.handle());
     // Only who leads the store takes orders for it.
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
     let access = Arc::clone(&store);

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::forward;
 use super::scanner::types;
+use super::witness;
 
 /// A table of the file.
 #[derive(Debug)]
@@ -72,12 +73,15 @@ pub fn sections() -> impl Iterator<Item = &'static Section> {
     let after_scanner = SECTIONS.iter().position(|section| section.header == SCANNER_HEADER);
     let (before, after) = SECTIONS.split_at(after_scanner.map_or(SECTIONS.len(), |place| place + 1));
     let of_types = types().iter().filter_map(|known| known.section.as_ref());
-    before.iter().chain(of_types).chain(after).chain(forward::sections())
+    before.iter().chain(of_types).chain(after).chain(forward::sections()).chain([&witness::SECTION])
 }
 
 /// All keys, those of the types of scanners and of receivers behind the others.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(types().iter().flat_map(|known| known.keys)).chain(forward::keys())
+    KEYS.iter()
+        .chain(types().iter().flat_map(|known| known.keys))
+        .chain(forward::keys())
+        .chain(&witness::KEYS)
 }
 
 /// The tables besides those of the types of scanners.
@@ -558,6 +562,7 @@ impl Key {
             Some(("scanner", _)) => SCANNER_HEADER.to_owned(),
             Some(("expected", _)) => EXPECTED_HEADER.to_owned(),
             Some(("forward", _)) => FORWARD_HEADER.to_owned(),
+            Some(("witness", _)) => witness::SECTION.header.to_owned(),
             Some((table, _)) => match table.split_once('.') {
                 Some(("scanner", kind)) => format!("{SCANNER_HEADER} # type = \"{kind}\""),
                 Some(("forward", kind)) => format!("{FORWARD_HEADER} # type = \"{kind}\""),
@@ -584,7 +589,10 @@ impl Key {
     pub fn variable(&self) -> String {
         let path = self.shown_path();
         let path = match path.split_once('.') {
-            Some((table @ ("source" | "openstack" | "scanner" | "expected" | "forward"), rest)) => {
+            Some((
+                table @ ("source" | "openstack" | "scanner" | "expected" | "forward" | "witness"),
+                rest,
+            )) => {
                 format!("{table}.N.{rest}")
             }
             _ => path,

@@ -30,6 +30,7 @@ mod secret;
 mod section;
 mod transport_url;
 mod tree;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -57,3 +58,4 @@ pub use scanner::{
 };
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};
+pub use witness::WitnessConfig;

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use osel_core::finding::ExpectedExposure;
 use osel_core::trail::log::KeyName;
 
-use super::{ForwardConfig, Place, PostgresConfig, ScannerConfig, Secret};
+use super::{ForwardConfig, Place, PostgresConfig, ScannerConfig, Secret, WitnessConfig};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub expected: Vec<ExpectedExposure>,
     /// `[[forward]]`: where records are sent, each with a name of its own.
     pub forwards: Vec<ForwardConfig>,
+    /// `[[witness]]`: who is shown the log's checkpoints, each by a key of its own.
+    pub witnesses: Vec<WitnessConfig>,
     /// `[findings]`.
     pub findings: FindingsConfig,
     /// `[model]`.

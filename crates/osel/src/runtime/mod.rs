@@ -19,6 +19,7 @@ pub mod service;
 pub mod snapshots;
 pub mod state;
 pub mod verification;
+pub mod witnessing;
 pub mod writer;
 
 pub use recorder::Recorder;

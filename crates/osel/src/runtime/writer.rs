@@ -20,6 +20,7 @@ use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
     CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, FindingRow, Head, Journal,
     JournalError, LogKeyRow, NodeRow, QuarantineItem, SignedCheckpoint, StoredRecord, VersionSet,
+    WitnessedRow,
 };
 
 /// How many batches may wait for the one that is written.
@@ -45,6 +46,7 @@ pub struct Batch {
     pub(super) nodes: Vec<NodeRow>,
     pub(super) checkpoints: Vec<SignedCheckpoint>,
     pub(super) log_keys: Vec<LogKeyRow>,
+    pub(super) witnessed: Vec<WitnessedRow>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -74,6 +76,7 @@ impl Batch {
             && self.expiry.is_none()
             && self.nodes.is_empty()
             && self.checkpoints.is_empty()
+            && self.witnessed.is_empty()
     }
 
     fn commit(&self, epoch: u64, previous: Head) -> Commit<'_> {
@@ -93,6 +96,7 @@ impl Batch {
             nodes: &self.nodes,
             checkpoints: &self.checkpoints,
             log_keys: &self.log_keys,
+            witnessed: &self.witnessed,
         }
     }
 

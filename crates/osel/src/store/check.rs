@@ -7,6 +7,7 @@ use osel_core::time::Timestamp;
 
 use super::data::{
     Commit, Counters, Expiry, Head, LogKeyRow, PartContent, SignedCheckpoint, StoredRecord, VALUE_BYTES_MAX,
+    WitnessedRow,
 };
 
 /// What is wrong with a commit.
@@ -220,6 +221,14 @@ fn check_log(commit: &Commit<'_>, head: Head, after: Head) -> Result<(), CommitF
         }
         if note.len() > VALUE_BYTES_MAX {
             return Err(CommitFault::TooLarge { what: "checkpoint of the log", number: *size });
+        }
+    }
+    for WitnessedRow { size, note, witness, .. } in commit.witnessed {
+        if *size == 0 || *size > head.seq {
+            return Err(CommitFault::SignedCheckpoint { size: *size, durable: head.seq });
+        }
+        if note.len() > VALUE_BYTES_MAX || witness.len() > VALUE_BYTES_MAX {
+            return Err(CommitFault::TooLarge { what: "cosigned checkpoint of the log", number: *size });
         }
     }
     for LogKeyRow { size, key } in commit.log_keys {

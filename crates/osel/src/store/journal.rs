@@ -11,7 +11,7 @@ use osel_core::time::Timestamp;
 use super::data::{
     CommandRow, Commit, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LogKeyRow, NodeRow,
     Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
-    VersionSet,
+    VersionSet, WitnessedRow,
 };
 use super::error::JournalError;
 use super::packed::PackedChunk;
@@ -270,6 +270,12 @@ pub trait Reader: Send {
     /// # Errors
     /// When one is damaged or the store cannot be read.
     fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError>;
+
+    /// The last checkpoints that witnesses cosigned, by their keys.
+    ///
+    /// # Errors
+    /// When one is damaged or the store cannot be read.
+    fn witnessed(&mut self) -> Result<Vec<WitnessedRow>, JournalError>;
 
     /// The last record whose `as_of` is not later than `time`; 0 for none.
     ///

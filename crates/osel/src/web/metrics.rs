@@ -13,7 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
-use super::{metrics_api, metrics_scan};
+use super::{metrics_api, metrics_scan, metrics_witness};
 use crate::runtime::service::{Phase, ServiceStatus, SourceStatus};
 
 /// What a scraper is told that it gets.
@@ -105,7 +105,8 @@ impl Collector for Scrape {
             .encode_histogram::<NoLabelSet>(status.commits.sum_seconds(), count, &buckets, None)?;
         self.sources(out)?;
         metrics_api::encode(out, &self.0)?;
-        metrics_scan::encode(out, &self.0)
+        metrics_scan::encode(out, &self.0)?;
+        metrics_witness::encode(out, &self.0)
     }
 }
 

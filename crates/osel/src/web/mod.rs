@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod metrics_api;
 mod metrics_scan;
+mod metrics_witness;
 mod server;
 mod witness;
 

@@ -3,8 +3,10 @@
 //! Whether it cosigns is decided in the core (`osel_core::witness`); requests come over HTTP (`web`). It needs no store and knows nothing of
 //! records: sizes and roots are all that it sees.
 
+mod ask;
 mod key;
 mod memory;
 
+pub use ask::{Asked, ask};
 pub use key::{WitnessKeyError, own_key};
 pub use memory::{Cosigned, MemoryError, Refusal, Witness};

@@ -106,3 +106,4 @@ mod truth;
 mod whatif;
 #[cfg(test)]
 mod wide;
+mod witness;

@@ -8,7 +8,7 @@ use osel::runtime::state;
 use osel::store::{
     CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, JournalError, LogKeyRow,
     NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, SignedCheckpoint, SnapshotInfo,
-    StoreInfo, StoredRecord, VersionSet,
+    StoreInfo, StoredRecord, VersionSet, WitnessedRow,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::model::Row;
@@ -72,6 +72,10 @@ impl Reader for Raced<'_> {
 
     fn log_keys(&mut self) -> Read<Vec<LogKeyRow>> {
         self.reader.log_keys()
+    }
+
+    fn witnessed(&mut self) -> Read<Vec<WitnessedRow>> {
+        self.reader.witnessed()
     }
 
     fn ledger(&mut self) -> Read<Vec<Counters>> {

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::super::config::ConfigArg;
-use super::{assemble, assemble_api, assemble_scan};
+use super::{assemble, assemble_api, assemble_scan, witnesses};
 use crate::config::{Config, RabbitMqConfig};
 use crate::runtime::retention::Policy;
 use crate::runtime::service::ServiceHandle;
@@ -124,6 +124,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         ),
         ("openstack", assemble_api::fixed(old) == assemble_api::fixed(new)),
         ("scanner.name, scanner.type", assemble_scan::fixed(old) == assemble_scan::fixed(new)),
+        ("witness.key", witnesses::fixed(old) == witnesses::fixed(new)),
         ("http", old.http == new.http),
         ("control", old.control == new.control),
         ("scan rates, scan.concurrency", rates(old) == rates(new)),

@@ -97,7 +97,7 @@ fn the_table_has_the_keys_that_are_read() {
     // A key that nobody knows makes each section name those it does.
     let text = "[store]\nzzzz = 1\n[[source]]\nzzzz = 1\n[source.queue]\nzzzz = 1\n[source.tls]\nzzzz = 1\n\
                 [[source]]\ntype = 'file'\nzzzz = 1\n[[openstack]]\nzzzz = 1\n[retention]\nzzzz = 1\n[scan]\nzzzz = 1\n[[expected]]\nzzzz = 1\n[findings]\nzzzz = 1\n[model]\nzzzz = 1\n\
-                [http]\nzzzz = 1\n[control]\nzzzz = 1\n[log]\nzzzz = 1\n\
+                [[witness]]\nzzzz = 1\n[http]\nzzzz = 1\n[control]\nzzzz = 1\n[log]\nzzzz = 1\n\
                 [trail]\nzzzz = 1\n";
     let place = Place::new();
     place.write("osel.toml", text);

@@ -9,6 +9,7 @@
 //! signature: without a key the log grows as well, and is signed once there is one.
 
 mod check;
+mod check_witnessed;
 mod growth;
 pub mod kept;
 pub mod key;

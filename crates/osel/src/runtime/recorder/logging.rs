@@ -8,7 +8,7 @@ use osel_core::time::Timestamp;
 use super::super::entries;
 use super::super::log::{LogStatus, Signer};
 use super::{RecordError, Recorder};
-use crate::store::EntryKind;
+use crate::store::{EntryKind, WitnessedRow};
 
 impl Recorder {
     /// Has the log signed from now on, by a key that may be another one than before.
@@ -77,6 +77,12 @@ impl Recorder {
         let signed = self.log.sign(self.writer.durable_now(), Instant::now(), all);
         self.batch.checkpoints.extend(signed.checkpoints);
         self.batch.log_keys.extend(signed.key);
+    }
+
+    /// Keeps what a witness cosigned, with the next batch.
+    pub fn witnessed(&mut self, row: WitnessedRow) {
+        self.batch.witnessed.retain(|other| other.witness != row.witness);
+        self.batch.witnessed.push(row);
     }
 
     /// Notes the size that the log has at the end of the open batch.

@@ -33,6 +33,8 @@ use osel_core::intake::{IntakeInput, StoreTrouble};
 use osel_core::scan::Trouble;
 use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
+use osel_core::trail::log::KeyName;
+use osel_core::witness::Alarm;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
@@ -59,6 +61,7 @@ use super::log::Signer;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
 use super::state::Follower;
+use super::witnessing::{WitnessEvent, WitnessStatus};
 use super::writer::{OnFailure, Written};
 use crate::openstack::words::ApiEvent;
 use crate::source::words::BusEvent;
@@ -118,6 +121,16 @@ pub enum ServiceError {
     /// The store cannot be read or written, and waiting does not help.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A witness has seen another log.
+    #[error(
+        "the witness `{witness}` does not know this log: {alarm}. Nothing more is taken, and nothing is acknowledged; docs/witness.md says what to do"
+    )]
+    Witnessed {
+        /// The name of the witness.
+        witness: KeyName,
+        /// What it has seen.
+        alarm: Alarm,
+    },
     /// Another process has taken the store over.
     #[error("another process leads the store")]
     Deposed(#[source] JournalError),
@@ -135,6 +148,8 @@ enum Happening {
     Api(usize, ApiEvent),
     /// Something has become of a batch.
     Written,
+    /// Something of a witness of the log.
+    Witness(Box<WitnessEvent>),
     /// A scanner has answered a call.
     Scanner(usize, Ask, Box<Result<Answer, Trouble>>),
     /// A person or the system wants an end.
@@ -190,6 +205,11 @@ impl ServiceHandle {
         let _ = self.0.send(Happening::LogKey);
     }
 
+    /// Takes what the task of a witness tells.
+    pub fn witness(&self, event: WitnessEvent) {
+        let _ = self.0.send(Happening::Witness(Box::new(event)));
+    }
+
     /// Has another policy say what is kept from now on.
     pub fn set_policy(&self, policy: Policy) {
         let _ = self.0.send(Happening::Policy(policy));
@@ -216,6 +236,8 @@ pub struct Service {
     /// Since when the store takes nothing, and what it said last.
     store_trouble: Option<(Timestamp, String)>,
     commits: Times,
+    /// How the witnesses of the log do.
+    witnesses: Vec<WitnessStatus>,
     monitor: Monitor,
     is_stopping: bool,
 }
@@ -288,6 +310,7 @@ impl Service {
             retry_at: None,
             store_trouble: None,
             commits: Times::default(),
+            witnesses: Vec::new(),
             monitor: Monitor::new(status, supervisor),
             is_stopping: false,
         };
@@ -356,7 +379,18 @@ impl Service {
 
     fn tell(&mut self) {
         let now = self.now();
-        let Self { monitor, recorder, taps, apis, stations, store_trouble, commits, is_stopping, .. } = self;
+        let Self {
+            monitor,
+            recorder,
+            taps,
+            apis,
+            stations,
+            store_trouble,
+            commits,
+            witnesses,
+            is_stopping,
+            ..
+        } = self;
         monitor.tell(|| ServiceStatus {
             phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
             beat: Instant::now(),
@@ -364,6 +398,7 @@ impl Service {
             records: recorder.engine().seq(),
             snapshot_at: recorder.snapshot_at(),
             log: recorder.log_status(),
+            witnesses: witnesses.clone(),
             commits: commits.clone(),
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
             apis: apis.iter().map(Surveyor::status).collect(),
@@ -417,6 +452,7 @@ impl Service {
                 self.keeper.set_policy(policy);
                 Ok(())
             }
+            Happening::Witness(event) => self.witness(*event),
             Happening::LogKey => {
                 self.recorder.renew_log_key();
                 Ok(())
@@ -433,6 +469,20 @@ impl Service {
                 Ok(self.keeper.surveyed(now, *surveyed, &mut self.recorder)?)
             }
         }
+    }
+
+    fn witness(&mut self, event: WitnessEvent) -> Result<(), ServiceError> {
+        match event {
+            WitnessEvent::Status(status) => {
+                self.witnesses.retain(|other| other.key != status.key);
+                self.witnesses.push(status);
+            }
+            WitnessEvent::Cosigned(row) => self.recorder.witnessed(row),
+            WitnessEvent::Alarm(key, alarm) => {
+                return Err(ServiceError::Witnessed { witness: key.name().clone(), alarm });
+            }
+        }
+        Ok(())
     }
 
     fn bus(&mut self, index: usize, event: BusEvent) -> Result<(), ServiceError> {

@@ -14,6 +14,7 @@ use osel_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::super::log::LogStatus;
+use super::super::witnessing::WitnessStatus;
 use super::finding_status::FindingsStatus;
 use super::kind::SourceKind;
 use super::scan_status::ScannerStatus;
@@ -41,6 +42,8 @@ pub struct ServiceStatus {
     pub snapshot_at: Option<Timestamp>,
     /// How far the log is signed.
     pub log: LogStatus,
+    /// How the witnesses of the log do, as far as they were asked.
+    pub witnesses: Vec<WitnessStatus>,
     /// How long batches took from their closing to their being durable.
     pub commits: Times,
     /// The sources, in the order of the configuration.
@@ -140,6 +143,7 @@ impl ServiceStatus {
             records: 0,
             snapshot_at: None,
             log: LogStatus::default(),
+            witnesses: Vec::new(),
             commits: Times::default(),
             sources: Vec::new(),
             apis: Vec::new(),

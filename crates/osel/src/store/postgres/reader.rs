@@ -13,7 +13,7 @@ use super::super::block::{read_entries, read_versions};
 use super::super::data::{
     CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, LogKeyRow, NodeRow,
     Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
-    VersionSet,
+    VersionSet, WitnessedRow,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
@@ -475,6 +475,14 @@ impl Reader for PostgresReader {
             let sql = "SELECT size, key FROM log_keys ORDER BY size";
             let found = session.query(sql, &[]).await.map_err(at.sql(Place::LogKeys, ACTION))?;
             found.iter().map(|row| rows::at_place(at, Place::LogKeys, row, log::key)).collect()
+        })
+    }
+
+    fn witnessed(&mut self) -> Result<Vec<WitnessedRow>, JournalError> {
+        self.read(async |at, session| {
+            let sql = "SELECT witness, size, note, at FROM log_witnessed ORDER BY witness";
+            let found = session.query(sql, &[]).await.map_err(at.sql(Place::Witnessed, ACTION))?;
+            found.iter().map(|row| rows::at_place(at, Place::Witnessed, row, log::witnessed)).collect()
         })
     }
 

@@ -17,7 +17,7 @@ use super::super::code::Malformed;
 use super::super::data::{
     CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, LogKeyRow, NodeRow,
     Numbers, PartContent, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo,
-    StoredRecord, VersionSet,
+    StoredRecord, VersionSet, WitnessedRow,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
@@ -437,6 +437,10 @@ impl Reader for SqliteReader {
 
     fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError> {
         self.read(log::keys)
+    }
+
+    fn witnessed(&mut self) -> Result<Vec<WitnessedRow>, JournalError> {
+        self.read(log::witnessed)
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {
