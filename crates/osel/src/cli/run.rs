@@ -101,7 +101,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         status,
         supervisor: supervisor.clone(),
         follower,
-        signer: trail_key::signer(&config.store, args.config.file(), &store_id),
+        log_key: trail_key::source(&config.store, args.config.file(), &store_id),
     };
     let service = Service::start(journal, settings, tokio.handle())?;
     // Only who leads the store takes orders for it.

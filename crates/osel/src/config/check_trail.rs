@@ -2,7 +2,8 @@
 
 use osel_core::trail::log::{KeyName, SigningKey};
 
-use super::parts::TrailConfig;
+use super::barbican;
+use super::parts::{KeyReference, TrailConfig};
 use super::reference::{is_given, secret};
 use super::secret::Secret;
 use super::section::{Section, text};
@@ -12,8 +13,10 @@ pub(super) fn trail(mut section: Section<'_>) -> TrailConfig {
     let origin = section.read("origin", |node| {
         text(node)?.parse::<KeyName>().map_err(|error| format!("is no origin of a log: {error}"))
     });
-    let key = if is_given(&section, "key") {
-        key(&mut section, origin.as_ref())
+    let key = if barbican::is_given(&section, "key") {
+        barbican::secret(&mut section, "key").map(KeyReference::Barbican)
+    } else if is_given(&section, "key") {
+        key(&mut section, origin.as_ref()).map(KeyReference::Text)
     } else {
         // It is known, though nobody asks for it.
         section.take("key");

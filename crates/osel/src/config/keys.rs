@@ -53,6 +53,8 @@ const EXPECTED_HEADER: &str = "[[expected]]";
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
 const REFERENCES: [&str; 3] = ["FILE", "ENV", "CREDENTIAL"];
+/// The key that may be in Barbican, and the keys below it that say so.
+const BARBICAN: (&str, [&str; 3]) = ("trail.key", ["BARBICAN", "CLOUD", "CLOUDS_FILE"]);
 
 const fn key(path: &'static str, otherwise: Otherwise, what: &'static str) -> Key {
     Key { path, otherwise, what }
@@ -169,7 +171,9 @@ const KEYS: &[Key] = &[
             "{ file = \"/etc/osel/log_key\" }",
         ),
         "The private key that signs the log (`PRIVATE+KEY+NAME+ID+SEED`). It is a secret, so name where it is: { file = \"PATH\" }, \
-         { env = \"VARIABLE\" } or { credential = \"NAME\" }. Without it the log of a store in PostgreSQL is kept and not signed.",
+         { env = \"VARIABLE\" }, { credential = \"NAME\" }, or { barbican = \"ID\", cloud = \"NAME\" } for a secret of OpenStack's key manager that the \
+         account of this cloud of a clouds.yaml may read (`clouds_file` names another file). Without it the log of a store in PostgreSQL is kept \
+         and not signed.",
     ),
     key(
         "trail.origin",
@@ -593,7 +597,8 @@ impl Key {
         let references = REFERENCES.into_iter().filter(move |_| is_secret);
         let variable = self.variable();
         let below = variable.clone();
-        std::iter::once(variable).chain(references.map(move |way| format!("{below}__{way}")))
+        let barbican = BARBICAN.1.into_iter().filter(|_| self.path == BARBICAN.0);
+        std::iter::once(variable).chain(references.chain(barbican).map(move |way| format!("{below}__{way}")))
     }
 
     /// A value for it, as TOML.

@@ -7,6 +7,7 @@
 //! The way of a value: `tree` (values with their places), `section` (one table, where variables win and unknown keys are told), `check`
 //! (a table into its part of [`Config`]). [`keys`] is the list of all keys, of which the example and the reference page are made.
 
+mod barbican;
 mod check;
 mod check_openstack;
 mod check_retention;
@@ -33,6 +34,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use barbican::BarbicanSecret;
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use load::{
@@ -41,9 +43,9 @@ pub use load::{
 };
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
-    Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig, QueueKind,
-    RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TrailConfig,
-    TransportUrl, VantageConfig,
+    KeyReference, Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig,
+    QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig,
+    TrailConfig, TransportUrl, VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use reference::open_to_others;

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use osel_core::finding::ExpectedExposure;
 use osel_core::trail::log::KeyName;
 
-use super::{Place, PostgresConfig, ScannerConfig, Secret};
+use super::{BarbicanSecret, Place, PostgresConfig, ScannerConfig, Secret};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +53,19 @@ pub enum StoreConfig {
 /// How the log over the records is signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrailConfig {
-    /// The text of the key to sign with, which was read once; none for that in the folder of the store.
-    pub key: Option<Secret>,
+    /// The key to sign with; none for that in the folder of the store.
+    pub key: Option<KeyReference>,
     /// What the log is called in its checkpoints; none for the name of the key.
     pub origin: Option<KeyName>,
+}
+
+/// Where the key to sign with is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyReference {
+    /// Here: its text, which was read once.
+    Text(Secret),
+    /// In Barbican, to be fetched.
+    Barbican(BarbicanSecret),
 }
 
 /// How orders are given.

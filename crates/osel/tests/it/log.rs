@@ -281,7 +281,9 @@ fn a_leader_that_takes_over_goes_on_with_the_tree() {
         let journal: Box<dyn Journal> = Box::new(PostgresJournal::open(&config, Some(&new)).unwrap());
         let mut recorder = Recorder::resume(journal, &EngineOptions::default()).unwrap();
         let own = key.clone();
-        recorder.sign_with(Signer::new(std::sync::Arc::new(move || Ok(Some(own.clone()))), clock));
+        let mut signer = Signer::new(clock);
+        signer.take(Ok(Some(own)));
+        recorder.sign_with(signer);
         for number in numbers.by_ref().take(300) {
             let raw = message(number);
             recorder.message(Timestamp::EPOCH, &raw, decode(&raw)).unwrap();

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod barbican;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod bundle;

@@ -1,5 +1,6 @@
 //! Whole configurations, from text to what they mean or what is wrong with them.
 
+mod barbican;
 mod example;
 mod expected;
 mod gmp;

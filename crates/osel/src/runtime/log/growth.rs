@@ -13,6 +13,7 @@ use osel_core::trail::{Hash, Tree};
 
 use super::resume::{Resumed, row};
 use super::signer::Signer;
+use super::watch::KeyFound;
 use crate::store::{LogKeyRow, NodeRow, SignedCheckpoint};
 
 /// The most records between one checkpoint and the next: whoever finds something bad knows all before the last thousand to be good, and
@@ -93,15 +94,21 @@ impl Growth {
     }
 
     /// Has it signed from now on.
-    pub fn sign_with(&mut self, mut signer: Signer, now: Instant) {
-        signer.renew(now);
+    pub fn sign_with(&mut self, signer: Signer) {
         self.signer = Some(signer);
     }
 
-    /// Looks for the key anew: it may be another one by now.
-    pub fn renew_key(&mut self, now: Instant) {
+    /// Signs nothing until it is told what was found where the key is to be: it may be another one by now.
+    pub fn put_key_down(&mut self) {
         if let Some(signer) = &mut self.signer {
-            signer.renew(now);
+            signer.put_down();
+        }
+    }
+
+    /// Takes what was found where the key is to be.
+    pub fn take_key(&mut self, found: KeyFound) {
+        if let Some(signer) = &mut self.signer {
+            signer.take(found);
         }
     }
 
@@ -134,9 +141,9 @@ impl Growth {
     }
 
     /// The change of the key that is to be told by a record before anything more is signed; it counts as told then.
-    pub fn take_key_change(&mut self, now: Instant) -> Option<LogKeyChange> {
+    pub fn take_key_change(&mut self) -> Option<LogKeyChange> {
         // Asked before every input: it copies nothing unless there is something to tell.
-        let next = self.signer.as_mut()?.verifier(now)?;
+        let next = self.signer.as_ref()?.verifier()?;
         let previous = self.told_key.as_ref().or(self.stored_key.as_ref())?;
         if previous == next {
             return None;
@@ -149,7 +156,7 @@ impl Growth {
 
     /// Signs what is to be signed now of what is durable: with `all` the last size as well, though it has not waited.
     pub fn sign(&mut self, durable: u64, now: Instant, all: bool) -> Signed {
-        let key = self.signer.as_mut().and_then(|signer| signer.verifier(now)).map(str::to_owned);
+        let key = self.signer.as_ref().and_then(Signer::verifier).map(str::to_owned);
         // The key that whoever reads the log takes for the present one.
         let known = self.told_key.as_ref().or(self.stored_key.as_ref());
         let Some(key) = key.filter(|key| known.is_none_or(|known| known == key)) else {
@@ -172,15 +179,11 @@ impl Growth {
         signed
     }
 
-    /// How long to wait until there is something to sign or to tell; none while there is not.
+    /// How long to wait until there is something to sign or to tell; none while there is not, or no key.
     pub fn wait(&self, durable: u64, now: Instant) -> Option<Duration> {
-        let signer = self.signer.as_ref()?;
+        self.signer.as_ref()?.verifier()?;
         let first = self.noted.iter().find(|noted| noted.batch <= durable && noted.size >= self.least)?;
-        let at = match (signer.has_key(), signer.again_at()) {
-            (false, again) => again?,
-            (true, _) => first.since + SECONDS_APART,
-        };
-        Some(at.saturating_duration_since(now))
+        Some((first.since + SECONDS_APART).saturating_duration_since(now))
     }
 
     /// How far it is signed.

@@ -55,7 +55,7 @@ use self::surveyor::Surveyor;
 use self::tap::Tap;
 use super::control;
 use super::control::import::ImportStep;
-use super::log::Signer;
+use super::log::{KeyFound, KeySource, KeyWatch, Signer};
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
 use super::state::Follower;
@@ -99,8 +99,8 @@ pub struct ServiceSettings {
     pub supervisor: Supervisor,
     /// The engine of one who stood by.
     pub follower: Option<Follower>,
-    /// Who signs the log.
-    pub signer: Signer,
+    /// Where the key is that signs the log.
+    pub log_key: KeySource,
 }
 
 /// When the API of a region is asked.
@@ -150,7 +150,9 @@ enum Happening {
     /// It was looked what may go from the store.
     Surveyed(Box<Surveyed>),
     /// The key of the log may be another one.
-    LogKey,
+    RenewLogKey,
+    /// It was looked for the key of the log, in this turn.
+    LogKey(u64, Box<KeyFound>),
     /// Somebody orders something, and waits for what becomes of it.
     Order(Order, oneshot::Sender<control::Answer>),
     /// Somebody has messages taken out of quarantine.
@@ -187,7 +189,7 @@ impl ServiceHandle {
 
     /// Has the log's key looked for anew: it may be another one by now.
     pub fn renew_log_key(&self) {
-        let _ = self.0.send(Happening::LogKey);
+        let _ = self.0.send(Happening::RenewLogKey);
     }
 
     /// Has another policy say what is kept from now on.
@@ -202,6 +204,7 @@ pub struct Service {
     taps: Vec<Tap>,
     apis: Vec<Surveyor>,
     stations: Vec<Station>,
+    log_key: KeyWatch,
     keeper: Keeper,
     orders: Orders,
     imports: Imports,
@@ -240,7 +243,7 @@ impl Service {
             status,
             supervisor,
             follower,
-            signer,
+            log_key,
         } = settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
@@ -252,7 +255,12 @@ impl Service {
             let _ = written.send(Happening::Written);
         };
         let mut recorder = Recorder::resume_with(journal, &options, follower, OnFailure::Keep, notify)?;
-        recorder.sign_with(signer);
+        recorder.sign_with(Signer::new(clock));
+        let found = sender.clone();
+        let tell = move |turn, key| {
+            let _ = found.send(Happening::LogKey(turn, Box::new(key)));
+        };
+        let log_key = KeyWatch::start(log_key, tell, tokio);
         recorder.snapshot_daily(policy.inputs.is_set());
         let mut taps = Vec::new();
         for (index, settings) in sources.into_iter().enumerate() {
@@ -277,6 +285,7 @@ impl Service {
             taps,
             apis,
             stations,
+            log_key,
             keeper: Keeper::new(policy, reader),
             orders: Orders::default(),
             imports: Imports::default(),
@@ -417,8 +426,15 @@ impl Service {
                 self.keeper.set_policy(policy);
                 Ok(())
             }
-            Happening::LogKey => {
-                self.recorder.renew_log_key();
+            Happening::RenewLogKey => {
+                self.recorder.put_log_key_down();
+                self.log_key.renew();
+                Ok(())
+            }
+            Happening::LogKey(turn, found) => {
+                if self.log_key.is_of_now(turn) {
+                    self.recorder.take_log_key(*found);
+                }
                 Ok(())
             }
             Happening::Order(order, reply) => self.order(order, reply),
