@@ -76,6 +76,8 @@ const RETRY_WAIT: Duration = Duration::from_secs(5);
 /// store it is within the 5 s of a stop.
 const STORE_END_TIME: Duration = Duration::from_millis(400);
 const LINK_END_TIME: Duration = Duration::from_millis(400);
+/// How long a look for the log's key that is under way at the end is waited for: a file is read by then, and a key manager is not needed.
+const KEY_END_TIME: Duration = Duration::from_millis(200);
 /// How long calls to scanners may take to end, which are not waited for but to kill the programs among them.
 const CALLS_END_TIME: Duration = Duration::from_millis(400);
 
@@ -205,6 +207,8 @@ pub struct Service {
     apis: Vec<Surveyor>,
     stations: Vec<Station>,
     log_key: KeyWatch,
+    /// Whether what is found where the log's key is to be has not been told yet.
+    is_key_awaited: bool,
     keeper: Keeper,
     orders: Orders,
     imports: Imports,
@@ -286,6 +290,7 @@ impl Service {
             apis,
             stations,
             log_key,
+            is_key_awaited: true,
             keeper: Keeper::new(policy, reader),
             orders: Orders::default(),
             imports: Imports::default(),
@@ -343,6 +348,7 @@ impl Service {
         }
         self.stations.iter_mut().for_each(Station::stop);
         self.apis.clear();
+        self.await_log_key();
         // The taps have waited for what they took; this is what followed from it.
         if !self.recorder.end_within(STORE_END_TIME)? {
             tracing::warn!("stopped before the store had taken everything: what is missing comes again");
@@ -357,6 +363,26 @@ impl Service {
         // One that does not hear that it is ended is left behind.
         let _ = self.tokio.block_on(async { timeout(CALLS_END_TIME, calls).await });
         Ok(())
+    }
+
+    fn log_key_found(&mut self, turn: u64, found: KeyFound) {
+        if self.log_key.is_of_now(turn) {
+            self.is_key_awaited = false;
+            self.recorder.take_log_key(found);
+        }
+    }
+
+    /// Waits a moment for a key that is being looked for, so that a daemon that ran for less than that signs what it has recorded.
+    fn await_log_key(&mut self) {
+        let end = Instant::now() + KEY_END_TIME;
+        while self.is_key_awaited {
+            // Nothing else that comes now is of use any more.
+            match self.inbox.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Happening::LogKey(turn, found)) => self.log_key_found(turn, *found),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     fn is_done(&self) -> bool {
@@ -429,12 +455,11 @@ impl Service {
             Happening::RenewLogKey => {
                 self.recorder.put_log_key_down();
                 self.log_key.renew();
+                self.is_key_awaited = true;
                 Ok(())
             }
             Happening::LogKey(turn, found) => {
-                if self.log_key.is_of_now(turn) {
-                    self.recorder.take_log_key(*found);
-                }
+                self.log_key_found(turn, *found);
                 Ok(())
             }
             Happening::Order(order, reply) => self.order(order, reply),
