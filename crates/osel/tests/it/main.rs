@@ -85,6 +85,8 @@ mod retention_findings;
 #[cfg(test)]
 mod retention_race;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod scanned;

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod export;
+mod keys;
 mod past;
 mod prove;
 mod qualys;

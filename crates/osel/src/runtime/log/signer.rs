@@ -14,6 +14,8 @@ pub struct Signer {
     clock: fn() -> Timestamp,
     /// The key, with the text of the one that verifies.
     key: Option<(SigningKey, String)>,
+    /// The key before it, which signs nothing more but that its log has another key.
+    previous: Option<SigningKey>,
     /// What was wrong with the key when it was looked for last.
     trouble: Option<String>,
     failures: u64,
@@ -22,20 +24,27 @@ pub struct Signer {
 impl Signer {
     /// A signer that has no key yet.
     pub fn new(clock: fn() -> Timestamp) -> Self {
-        Self { clock, key: None, trouble: None, failures: 0 }
+        Self { clock, key: None, previous: None, trouble: None, failures: 0 }
     }
 
     /// Has no key until it is told another time what was found: it may be another one by then, and somebody may have exchanged it since
     /// nobody is to trust the old one.
     pub fn put_down(&mut self) {
-        self.key = None;
+        if let Some((key, _)) = self.key.take() {
+            self.previous = Some(key);
+        }
     }
 
     /// Takes what was found where the key is to be. What is wrong is told once.
     pub fn take(&mut self, found: Result<Option<SigningKey>, KeyTrouble>) {
-        self.key = None;
+        self.put_down();
         match found {
             Ok(key) => {
+                // A key of another name is of another log, to which nothing is handed on.
+                let is_of_it = |previous: &SigningKey| {
+                    key.as_ref().is_some_and(|key| key.verifier().name() == previous.verifier().name())
+                };
+                self.previous = self.previous.take().filter(is_of_it);
                 if self.trouble.take().is_some() {
                     tracing::info!("the log's key is there again");
                 }
@@ -60,6 +69,16 @@ impl Signer {
         self.key.as_ref().map(|(_, verifier)| verifier.as_str())
     }
 
+    /// Whether the key before the present one is at hand, and is this one.
+    pub fn has_previous(&self, verifier: &str) -> bool {
+        self.previous.as_ref().is_some_and(|previous| previous.verifier().to_string() == verifier)
+    }
+
+    /// Forgets the key before the present one.
+    pub fn forget_previous(&mut self) {
+        self.previous = None;
+    }
+
     /// Why nothing can be signed, as far as something is wrong.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
@@ -75,5 +94,13 @@ impl Signer {
         let (key, _) = self.key.as_ref()?;
         let checkpoint = Checkpoint { origin: key.verifier().name().clone(), size, root };
         Some(SignedCheckpoint { size, note: checkpoint.sign(key), signed_at: (self.clock)() })
+    }
+
+    /// The same by the key before the present one as well.
+    pub fn hand_over(&self, size: u64, root: Hash) -> Option<SignedCheckpoint> {
+        let ((key, _), previous) = (self.key.as_ref()?, self.previous.as_ref()?);
+        let checkpoint = Checkpoint { origin: key.verifier().name().clone(), size, root };
+        let note = checkpoint.sign_by(&[previous, key]);
+        Some(SignedCheckpoint { size, note, signed_at: (self.clock)() })
     }
 }

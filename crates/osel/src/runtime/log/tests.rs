@@ -59,7 +59,8 @@ fn clock() -> Timestamp {
 /// A log that was never signed, with what was found where its key is to be, and a moment.
 fn growth(found: KeyFound) -> (Growth, Instant) {
     let now = Instant::now();
-    let mut growth = Growth::new(Resumed { tree: Tree::default(), signed: None, key: None }, now);
+    let mut growth =
+        Growth::new(Resumed { tree: Tree::default(), signed: None, unsigned: Vec::new(), key: None }, now);
     growth.sign_with(Signer::new(clock));
     growth.take_key(found);
     (growth, now)
@@ -182,9 +183,11 @@ fn what_waits_for_a_key_is_bounded() {
     }
     growth.take_key(found(Some(key(1))));
     let signed = growth.sign(12_000, now, true);
-    // The first thousands are passed over, the last is not.
-    assert!(signed.checkpoints[0].size > 2000, "{}", signed.checkpoints[0].size);
-    assert_eq!(signed.checkpoints.last().map(|last| last.size), Some(12_000));
+    // Those that stand close together have one for all, and none is farther from the next than it may be.
+    let sizes = sizes(&signed);
+    assert!(sizes.len() < 4000 && sizes.last() == Some(&12_000), "{sizes:?}");
+    let apart = std::iter::once(&0).chain(&sizes).zip(&sizes).map(|(before, size)| size - before);
+    assert!(apart.max() <= Some(ENTRIES_APART_MAX));
 }
 
 #[test]
@@ -200,14 +203,64 @@ fn another_key_signs_once_a_record_has_told_it_and_nothing_from_before() {
     let texts = [key(1), key(2)].map(|key| key.verifier().to_string());
     assert_eq!([&change.previous, &change.next], [&texts[0], &texts[1]]);
     assert_eq!(growth.take_key_change(), None, "it is told once");
-    // Record 10 tells it, and is the first that the new key signs.
+    // Record 10 tells it, and is the first that the new key signs, whatever follows, and the last that the old one does.
     assert_eq!(growth.sign(2, now, true), Signed::default());
     grow(&mut growth, 10, 3, now);
+    grow(&mut growth, 12, 3, now);
+    let signed = growth.sign(3, now, false);
+    assert_eq!(
+        (sizes(&signed), signed.key.clone()),
+        (vec![10], Some(LogKeyRow { size: 10, key: texts[1].clone() }))
+    );
+    let by = |seed: u8, signed: &Signed, at: usize| {
+        Checkpoint::open(signed.checkpoints[at].note.as_bytes(), &[key(seed).verifier()]).is_ok()
+    };
+    assert!(by(1, &signed, 0) && by(2, &signed, 0));
     let signed = growth.sign(3, now, true);
-    assert_eq!((sizes(&signed), signed.key), (vec![10], Some(LogKeyRow { size: 10, key: texts[1].clone() })));
+    assert_eq!(sizes(&signed), [12]);
+    assert!(!by(1, &signed, 0) && by(2, &signed, 0));
     // And back again, before it has signed a second time.
     growth.take_key(found(Some(key(1))));
     assert_eq!(growth.take_key_change().map(|change| change.next), Some(texts[0].clone()));
+}
+
+#[test]
+fn a_key_that_is_gone_hands_nothing_over() {
+    let by_both = |signed: &Signed| {
+        let opens =
+            |seed| Checkpoint::open(signed.checkpoints[0].note.as_bytes(), &[key(seed).verifier()]).is_ok();
+        (opens(1), opens(2))
+    };
+    // After a restart nobody has the old key.
+    let now = Instant::now();
+    let row = LogKeyRow { size: 3, key: key(1).verifier().to_string() };
+    let mut tree = Tree::default();
+    (1..=5).for_each(|seq| tree.push(leaf(seq)));
+    let mut restarted =
+        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row) }, now);
+    restarted.sign_with(Signer::new(clock));
+    restarted.take_key(found(Some(key(2))));
+    assert!(restarted.take_key_change().is_some());
+    grow(&mut restarted, 6, 1, now);
+    assert_eq!(by_both(&restarted.sign(1, now, true)), (false, true));
+    // A key that could not be had for a while is at hand still, for this one thing.
+    let (mut growth, now) = growth(found(Some(key(1))));
+    grow(&mut growth, 5, 1, now);
+    growth.sign(1, now, true);
+    growth.put_key_down();
+    growth.take_key(found(None));
+    growth.take_key(found(Some(key(2))));
+    assert!(growth.take_key_change().is_some());
+    grow(&mut growth, 6, 2, now);
+    assert_eq!(by_both(&growth.sign(2, now, true)), (true, true));
+    // One that was told, and had no time to sign, has nothing to hand over.
+    growth.take_key(found(Some(key(3))));
+    assert!(growth.take_key_change().is_some());
+    growth.take_key(found(Some(key(1))));
+    assert!(growth.take_key_change().is_some());
+    grow(&mut growth, 9, 3, now);
+    let signed = growth.sign(3, now, true);
+    assert_eq!((sizes(&signed), by_both(&signed)), (vec![9], (true, false)));
 }
 
 fn record(seq: u64) -> StoredRecord {
@@ -348,6 +401,24 @@ fn a_stores_own_key_is_made_once_and_is_nobody_elses() {
     let named = key::own(&directory.0, Some(&wanted), &id).unwrap();
     assert_eq!(named.verifier().name(), &wanted);
     assert_ne!(seed_of(&named.text()), seed, "each key is drawn anew");
+}
+
+#[test]
+fn what_a_crash_left_unsigned_is_signed_as_far_apart_as_it_would_have_been() {
+    let directory = Directory::new();
+    let mut journal = store(&directory.0, 3500, &nodes_of(3500), &[signed(300, root(300))]);
+    let mut reader = journal.reader().unwrap();
+    let resumed = resume(&mut *journal, &mut *reader).unwrap();
+    let now = Instant::now();
+    let mut growth = Growth::new(resumed, now);
+    growth.sign_with(Signer::new(clock));
+    growth.take_key(found(Some(key(1))));
+    let signed = growth.sign(0, now, true);
+    assert_eq!(sizes(&signed), [1300, 2300, 3300, 3500]);
+    for checkpoint in &signed.checkpoints {
+        let read = Checkpoint::read_unverified(checkpoint.note.as_bytes()).unwrap();
+        assert_eq!(read.root, root(read.size));
+    }
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Recorder {
         self.entry += 1;
         self.handle(now, Input::LogKey(change));
         self.seal()?;
+        self.note_log();
         self.push_entry(now, EntryKind::SYSTEM, Default::default(), head, Vec::new());
         Ok(())
     }
@@ -84,7 +85,7 @@ impl Recorder {
         self.batch.log_keys.extend(signed.key);
     }
 
-    /// Notes the size that the log has at the end of the open batch.
+    /// Notes the size that the log has now, in the open batch.
     pub(super) fn note_log(&mut self) {
         self.log.note(self.writer.given() + 1, Instant::now());
     }

@@ -52,7 +52,8 @@ pub(super) async fn write(
     }
     if trims {
         let sql = "DELETE FROM log_checkpoints WHERE size <= \
-                   (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET $1)";
+                   (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET $1) \
+                   AND size NOT IN (SELECT size FROM log_keys)";
         let failed = at.sql(Place::File, ACTION);
         session.execute(sql, &[&Trimming::kept()]).await.map_err(failed)?;
     }

@@ -53,7 +53,8 @@ pub(super) fn write(
     if trimming.is_due(commit.checkpoints.len()) {
         prepare(
             "DELETE FROM log_checkpoints WHERE size <= \
-             (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET ?1)",
+             (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET ?1) \
+             AND size NOT IN (SELECT size FROM log_keys)",
         )?
         .execute([Trimming::kept()])
         .map_err(at.sql(Place::File, "write"))?;
