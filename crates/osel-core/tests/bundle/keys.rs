@@ -44,7 +44,7 @@ fn each_key_confirms_what_was_its_turn() {
     let log = Log::rotated(9, 0, &[4]);
     let lines = log.whole(&[2, 4, 6]);
     // The record after the sixth is altered: up to there it is confirmed, for whoever trusts the key that says so.
-    let mut altered = lines.clone();
+    let mut altered = lines;
     let line = altered.iter_mut().find(|line| line.record == Some(7)).unwrap();
     line.text = line.text.replacen("\"content\":\"e", "\"content\":\"f", 1);
     for given in log.verifiers() {
@@ -103,7 +103,7 @@ fn a_key_is_handed_on_by_the_one_before_and_by_nothing_else() {
     let place = early.iter().position(|line| text(line).starts_with("{\"checkpoint\"")).unwrap();
     let mut late_key = Log::rotated(9, 0, &[4, 6]);
     late_key.key = log.rotations[0].1.clone();
-    let mut mixed = lines.clone();
+    let mut mixed = lines;
     mixed[place] = late_key.whole(&[2])[place].clone();
     let bad = check(&bytes(&mixed), None).unwrap_err();
     assert!(matches!(bad.why, Fault::Checkpoint(CheckpointError::Note(_))), "{bad:?}");

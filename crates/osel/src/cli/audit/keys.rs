@@ -84,8 +84,8 @@ fn handover(
         ControlFlow::Break(())
     })?;
     let is_told = |record: &StoredRecord| {
-        let bodies = record.parts.iter().filter(|part| part.class == PartClass::Body.code());
-        bodies.last().is_some_and(|part| matches!(part.content, PartContent::Bytes(_)))
+        let body = record.parts.iter().rfind(|part| part.class == PartClass::Body.code());
+        body.is_some_and(|part| matches!(part.content, PartContent::Bytes(_)))
     };
     Ok(found.filter(is_told).map(|record| Handover { checkpoint, note: signed.note, record }))
 }
