@@ -3,8 +3,12 @@
 //! Everything here is made anew of a record that was read back (`engine::record`) and is never hashed. Nothing is decided here: what a
 //! record says was decided when it was made, and who is sent it is decided by `forward`.
 
+mod cadf_text;
 mod kind;
+mod osel_1_1;
 mod severity;
 
+pub use cadf_text::cadf_text;
 pub use kind::Format;
+pub use osel_1_1::{NOT_SCANNED, Osel11Line, Osel11Scan, SOURCE_TYPE, osel_1_1};
 pub use severity::Severity;

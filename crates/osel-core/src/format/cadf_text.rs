@@ -4,11 +4,10 @@
 //! the words of whatever was created, updated or deleted. Names are those of the record, valid then; else those that the directory
 //! has learnt since; else there is the id. Other services' events have no line. Nothing here is hashed.
 
+use crate::engine::record::Record;
 use crate::ids::Id;
 use crate::names::{Directory, NameKind};
 use crate::trail::PartClass;
-
-use super::document::Record;
 
 /// What stands for a name, or for an id, that nobody knows.
 const UNKNOWN: &str = "unknown";
@@ -110,8 +109,8 @@ fn one_line(text: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::body::{BodyPart, PersonalPart, TargetPart};
     use super::*;
+    use crate::engine::record::{BodyPart, PersonalPart, TargetPart};
     use crate::names::Origin;
     use crate::time::Timestamp;
     use crate::trail::{Hash, Header, RecordKind};

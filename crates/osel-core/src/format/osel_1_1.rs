@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::document::Record;
+use crate::engine::record::Record;
 use crate::scan::{ScanEnd, ScanLife, ScanTarget};
 
 /// What stands under `source_type`.
@@ -165,8 +165,8 @@ fn rule(notification: &Notification<'_>) -> Option<Box<RawValue>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::body::{BodyPart, PersonalPart};
     use super::*;
+    use crate::engine::record::{BodyPart, PersonalPart};
     use crate::exposure::JudgedRow;
     use crate::ids::Id;
     use crate::model::{Permission, Row, Source, Via};
