@@ -4,6 +4,7 @@
 //! the words of whatever was created, updated or deleted. Names are those of the record, valid then; else those that the directory
 //! has learnt since; else there is the id. Other services' events have no line. Nothing here is hashed.
 
+use super::fit::one_line;
 use crate::engine::record::Record;
 use crate::ids::Id;
 use crate::names::{Directory, NameKind};
@@ -98,11 +99,6 @@ impl Names<'_> {
 fn with_id(name: Option<&str>, id: Option<&Id>) -> String {
     let id = id.map_or_else(|| UNKNOWN.to_owned(), Id::to_string);
     format!("{} ({id})", name.unwrap_or(UNKNOWN))
-}
-
-/// Whoever may choose a name must not be able to write a line of their own.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ mod wide;
 
 pub use body::{BodyPart, Detail, MemberPart, PersonalPart, RecordBody, TargetPart};
 pub use document::{
-    ActorDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument, TargetDocument,
-    WideDocument,
+    ActorDocument, CutDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument,
+    TargetDocument, WideDocument,
 };
 pub use exposure_part::{ExposurePart, SourcePart};
+pub use sentence::sentence;
 pub(super) use wide::widen;
 pub use wide::{WIDE_ROWS, WideRows};
