@@ -17,15 +17,19 @@ pub const ROWS_LISTED_MAX: usize = 100;
 /// characters, each at most six bytes when escaped: less than a line in any form.
 const CUTS: [(usize, usize); 4] = [(4096, 100), (1024, 50), (256, 20), (64, 4)];
 /// What stands for the rest of a text.
-const REST: char = '…';
+pub(super) const REST: char = '…';
 
 /// A document as a line. These types have string keys only and no floats, so that writing cannot fail.
 pub(super) fn fit_json(document: &impl Serialize) -> Vec<u8> {
-    let line = serde_json::to_vec(document).unwrap_or_default();
+    fit_line(serde_json::to_vec(document).unwrap_or_default())
+}
+
+/// The same of a document that is written already.
+pub(super) fn fit_line(line: Vec<u8>) -> Vec<u8> {
     if line.len() <= LINE_BYTES_MAX {
         return line;
     }
-    // What was written above is JSON.
+    // What was written is JSON.
     let Ok(mut value) = serde_json::from_slice::<Value>(&line) else { return line };
     let mut shorter = line;
     for (characters, elements) in CUTS {
@@ -77,13 +81,15 @@ pub(super) fn fit_text(mut text: String) -> String {
 /// Whoever may choose a name must not be able to write a line of their own, nor to turn one around: neither control characters nor those
 /// that begin and end lines or change their direction are left.
 pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if is_harmful(c) { ' ' } else { c }).collect()
+    text.chars().map(harmless).collect()
 }
 
-fn is_harmful(c: char) -> bool {
-    c.is_control()
+/// A character as it may stand in a line.
+pub(super) fn harmless(c: char) -> char {
+    let is_harmful = c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if is_harmful { ' ' } else { c }
 }
 
 #[cfg(test)]

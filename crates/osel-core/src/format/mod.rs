@@ -3,13 +3,21 @@
 //! Everything here is made anew of a record that was read back (`engine::record`) and is never hashed. Nothing is decided here: what a
 //! record says was decided when it was made, and who is sent it is decided by `forward`.
 
+mod cadf;
 mod cadf_text;
+mod cef;
+mod ecs;
 mod fit;
+#[cfg(test)]
+mod hostile_tests;
 mod kind;
+mod ocsf;
+mod ocsf_class;
 mod osel_1_1;
 mod severity;
 mod severity_of;
 mod subject;
+mod told;
 
 pub use cadf_text::cadf_text;
 pub use fit::{LINE_BYTES_MAX, ROWS_LISTED_MAX};

@@ -27,6 +27,11 @@ impl Severity {
         all.into_iter().flatten().max().unwrap_or_default()
     }
 
+    /// How much a row matters that came; what could be reached before is nothing new.
+    pub(super) fn of_opened(judged: &JudgedRow) -> Self {
+        of_row(judged).unwrap_or_default()
+    }
+
     /// Of a finding's own word.
     fn of_finding(severity: scan::Severity) -> Self {
         match severity {

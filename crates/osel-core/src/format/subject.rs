@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::fit::{fit_json, fit_text, one_line};
-use super::{Format, Osel11Scan, ROWS_LISTED_MAX, cadf_text, osel_1_1};
+use super::fit::{fit_json, fit_line, fit_text, one_line};
+use super::told::Told;
+use super::{Format, Osel11Scan, ROWS_LISTED_MAX, cadf, cadf_text, cef, ecs, ocsf, osel_1_1};
 use crate::engine::record::{Record, sentence};
 use crate::names::Directory;
 
@@ -33,9 +34,11 @@ pub fn line_id(store: &str, seq: u64, line: usize) -> String {
 pub fn render(format: Format, subject: &Subject<'_>, out: &mut Vec<Vec<u8>>) {
     let record = subject.record;
     match format {
-        Format::Native | Format::Ocsf | Format::Ecs | Format::Cadf | Format::Cef => {
-            out.push(fit_json(&record.document_of(ROWS_LISTED_MAX)));
-        }
+        Format::Native => out.push(fit_json(&record.document_of(ROWS_LISTED_MAX))),
+        Format::Ocsf => ocsf::lines(&Told::of(subject), out),
+        Format::Ecs => out.push(fit_line(ecs::line(&Told::of(subject)))),
+        Format::Cadf => out.push(cadf::line(&Told::of(subject))),
+        Format::Cef => out.push(cef::line(&Told::of(subject))),
         Format::Osel11 => {
             let lines = osel_1_1(record, subject.message, subject.scans);
             out.extend(lines.iter().map(fit_json));

@@ -146,9 +146,6 @@ impl Record {
 
     /// The same with at most so many rows of each list; the rest is counted.
     pub fn document_of(&self, rows_max: usize) -> RecordDocument<'_> {
-        let listed = |rows: &[JudgedRow]| rows.iter().take(rows_max).map(JudgedRowDocument::from).collect();
-        let rest = |rows: &[JudgedRow]| rows.len().saturating_sub(rows_max);
-        let cut = CutDocument { opened: rest(&self.opened), closed: rest(&self.closed) };
         let (body, personal) = (&self.body, &self.personal);
         RecordDocument {
             seq: self.header.seq,
@@ -176,19 +173,27 @@ impl Record {
                 project_id: body.target.as_ref().and_then(|target| target.project_id.as_ref()),
             },
             summary: sentence(self),
-            exposure: ExposureDocument {
-                opened: listed(&self.opened),
-                closed: listed(&self.closed),
-                members: &body.members,
-                not_listed: self.wide.iter().map(WideDocument::from).collect(),
-                cut: (cut.opened + cut.closed > 0).then_some(cut),
-            },
+            exposure: self.exposure_of(rows_max),
             region: body.region.as_deref(),
             cause: body.cause,
             conflicting: body.conflicting,
             detail: &body.detail,
             missing: self.missing.iter().map(|class| class.as_str()).collect(),
             hash: self.hash.to_string(),
+        }
+    }
+
+    /// What it opened and closed, with at most so many rows of each list.
+    pub fn exposure_of(&self, rows_max: usize) -> ExposureDocument<'_> {
+        let listed = |rows: &[JudgedRow]| rows.iter().take(rows_max).map(JudgedRowDocument::from).collect();
+        let rest = |rows: &[JudgedRow]| rows.len().saturating_sub(rows_max);
+        let cut = CutDocument { opened: rest(&self.opened), closed: rest(&self.closed) };
+        ExposureDocument {
+            opened: listed(&self.opened),
+            closed: listed(&self.closed),
+            members: &self.body.members,
+            not_listed: self.wide.iter().map(WideDocument::from).collect(),
+            cut: (cut.opened + cut.closed > 0).then_some(cut),
         }
     }
 }

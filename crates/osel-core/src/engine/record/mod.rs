@@ -6,7 +6,7 @@
 mod body;
 mod document;
 mod exposure_part;
-mod json;
+pub(crate) mod json;
 mod sentence;
 mod wide;
 
@@ -16,6 +16,7 @@ pub use document::{
     TargetDocument, WideDocument,
 };
 pub use exposure_part::{ExposurePart, SourcePart};
+pub(crate) use sentence::row_words;
 pub use sentence::sentence;
 pub(super) use wide::widen;
 pub use wide::{WIDE_ROWS, WideRows};
