@@ -8,8 +8,6 @@ mod cadf_text;
 mod cef;
 mod ecs;
 mod fit;
-#[cfg(test)]
-mod hostile_tests;
 mod kind;
 mod ocsf;
 mod ocsf_class;
@@ -17,6 +15,8 @@ mod osel_1_1;
 mod severity;
 mod severity_of;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use cadf_text::cadf_text;
