@@ -1,5 +1,6 @@
 //! Tests of the forms: against the schemas of those whose forms they are, over every recorded cloud and every kind of record.
 
+mod docs;
 mod ecs;
 mod hostile;
 mod ocsf;
