@@ -28,7 +28,8 @@ const STORE: &str = "0123456789abcdef0123456789abcdef";
 
 fn main() {
     let records = records();
-    let baseline = |record: &Record| black_box(serde_json::to_vec(&record.document()).unwrap()).len();
+    let baseline =
+        |record: &Record| black_box(serde_json::to_vec(&record.document()).expect("string keys only")).len();
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); Format::ALL.len() + 1];
     for _ in 0..ROUNDS {
         times[0].push(timed(|| {
@@ -80,20 +81,22 @@ fn records() -> Vec<(Record, Vec<u8>)> {
     let path = format!("{}/../osel-sim/corpus/dev-2026.jsonl.gz", env!("CARGO_MANIFEST_DIR"));
     let packed = std::fs::read(path).expect("the recording");
     let mut text = String::new();
-    flate2::read::MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+    flate2::read::MultiGzDecoder::new(packed.as_slice())
+        .read_to_string(&mut text)
+        .expect("the recording is whole");
     let mut engine = Engine::new(EngineOptions::default());
     let (mut records, mut seq) = (Vec::new(), 0);
     for line in text.lines() {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let line: serde_json::Value = serde_json::from_str(line).expect("the recording is whole");
         let raw = RawMessage {
             source: "bus".into(),
             region: Some("north".into()),
-            exchange: line["exchange"].as_str().unwrap().into(),
-            routing_key: line["routing_key"].as_str().unwrap().into(),
+            exchange: line["exchange"].as_str().expect("the recording is whole").into(),
+            routing_key: line["routing_key"].as_str().expect("the recording is whole").into(),
             redelivered: false,
-            received_at: Timestamp::parse("2026-11-26T00:00:00Z").unwrap(),
+            received_at: Timestamp::parse("2026-11-26T00:00:00Z").expect("the recording is whole"),
             properties: Properties::default(),
-            body: line["body"].as_str().unwrap().as_bytes().to_vec(),
+            body: line["body"].as_str().expect("the recording is whole").as_bytes().to_vec(),
         };
         let decoded = decode(&raw);
         let message = decoded.body.to_vec();
