@@ -174,7 +174,7 @@ impl Schema {
                 // Whatever has no place elsewhere.
                 (Some(_), "object", _) => {}
                 (Some(_), _, None) => {
-                    found.push(format!("{path}: the object {name} is not among the test's data"))
+                    found.push(format!("{path}: the object {name} is not among the test's data"));
                 }
                 (Some(object), _, Some(shape)) => self.shape(shape, object, profiles, path, found),
             }
