@@ -39,4 +39,4 @@ pub const READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Nothing more is read while lines of so many bytes are held, with those on their way: a window of eight batches of a megabyte.
 pub const AHEAD_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Nothing more is read while so many lines are held.
-pub const AHEAD_LINES_MAX: usize = 20_000;
+pub const AHEAD_LINES_MAX: u64 = 20_000;
