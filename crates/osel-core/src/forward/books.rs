@@ -11,16 +11,16 @@ use super::words::{DeadLetter, LineId, Mark, Page, Progress, Rendered, Which};
 #[derive(Clone, Debug)]
 struct Open {
     seq: u64,
-    lines: u64,
+    lines: usize,
     bytes: usize,
     /// How many lines are where they are to be, and their bytes.
-    arrived: (u64, u64),
+    arrived: (usize, u64),
     dead: Vec<DeadLetter>,
 }
 
 impl Open {
-    fn settled(&self) -> u64 {
-        self.arrived.0 + self.dead.len() as u64
+    fn settled(&self) -> usize {
+        self.arrived.0 + self.dead.len()
     }
 
     fn is_settled(&self) -> bool {
@@ -39,7 +39,7 @@ pub(super) struct Books {
     letters: BTreeSet<LineId>,
     /// Dead letters of `open`, which are not told yet.
     letters_to_come: usize,
-    held_lines: u64,
+    held_lines: usize,
     held_bytes: usize,
     dead: Vec<DeadLetter>,
     gone: Vec<LineId>,
@@ -63,7 +63,7 @@ impl Books {
     }
 
     /// How many lines the caller holds, and their bytes.
-    pub(super) fn held(&self) -> (u64, usize) {
+    pub(super) fn held(&self) -> (usize, usize) {
         (self.held_lines, self.held_bytes)
     }
 
@@ -115,7 +115,7 @@ impl Books {
             self.read_to = record.seq;
             let before = pieces.len();
             pieces.extend(pieces_of(&record));
-            let lines = (pieces.len() - before) as u64;
+            let lines = pieces.len() - before;
             let bytes = record.lines.iter().fold(0_usize, |sum, bytes| sum.saturating_add(*bytes));
             self.held_lines += lines;
             self.held_bytes = self.held_bytes.saturating_add(bytes);
@@ -160,7 +160,7 @@ impl Books {
             self.held_lines -= open.lines;
             self.held_bytes = self.held_bytes.saturating_sub(open.bytes);
             self.account.place = open.seq;
-            self.account.lines += open.arrived.0;
+            self.account.lines += open.arrived.0 as u64;
             self.account.bytes += open.arrived.1;
             let counter =
                 if open.dead.is_empty() { &mut self.account.delivered } else { &mut self.account.dead };

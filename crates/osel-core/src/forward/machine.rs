@@ -409,10 +409,8 @@ impl Forward {
     }
 
     fn order_reading(&mut self, out: &mut Vec<ForwardOrder>) {
-        let (lines, bytes) = self.books.held();
-        let has_room = lines < AHEAD_LINES_MAX && bytes < AHEAD_BYTES_MAX;
         let after = self.books.read_to;
-        if self.reading.is_none() && has_room && self.head.is_some_and(|head| head > after) {
+        if self.reading.is_none() && self.may_hold_more() && self.head.is_some_and(|head| head > after) {
             self.reading = Some(Reading { what: after, is_stale: false });
             out.push(ForwardOrder::Read { after, records: READ_RECORDS_MAX, bytes: READ_BYTES_MAX });
         }
@@ -424,6 +422,16 @@ impl Forward {
             self.fetching = Some(Reading { what: records.clone(), is_stale: false });
             out.push(ForwardOrder::Fetch(records));
         }
+    }
+
+    /// Whether fewer lines are held than all batches that may be on their way, and the next one, can have.
+    fn may_hold_more(&self) -> bool {
+        let (lines, bytes) = self.books.held();
+        let batches = self.limits.awaited.saturating_add(1);
+        let lines_max =
+            batches.saturating_mul(self.limits.items).clamp(READ_RECORDS_MAX as usize, AHEAD_LINES_MAX);
+        let bytes_max = batches.saturating_mul(self.limits.bytes).clamp(READ_BYTES_MAX, AHEAD_BYTES_MAX);
+        lines < lines_max && bytes < bytes_max
     }
 
     /// What the receiver is asked next, and when; none while a call is under way, or when nothing is to be asked.

@@ -383,7 +383,7 @@ fn nothing_more_is_read_while_too_much_is_held() {
     };
     assert_eq!(step(ForwardInput::Head(10)), (true, 0));
     let page = |after: u64| {
-        let records = vec![Rendered { seq: after + 1, lines: vec![AHEAD_BYTES_MAX / 2] }];
+        let records = vec![Rendered { seq: after + 1, lines: vec![READ_BYTES_MAX / 2] }];
         ForwardInput::Read(Page { after, through: after + 1, records })
     };
     assert_eq!(step(page(0)), (true, 0));
