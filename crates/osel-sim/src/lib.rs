@@ -14,6 +14,7 @@
 //! - [`fault`] says when something goes wrong with a simulated service.
 //! - [`files`] reads what both need: JSON and JSON Lines, plain or gzip.
 //! - [`conduct`] puts the life of a scan under fire: scanner, store and process fail at any step.
+//! - [`forward`] puts the sending of records under fire: receivers that fail in every way, and processes that are killed.
 //! - [`intake`] puts the intake of one source under fire: broker, store and process fail at any action.
 //!
 //! Nothing here is shipped, and nothing of `osel` may import it outside tests.
@@ -26,6 +27,7 @@ pub mod conduct;
 pub mod corpus;
 pub mod fault;
 pub mod files;
+pub mod forward;
 pub mod generate;
 pub mod intake;
 pub mod judge;
