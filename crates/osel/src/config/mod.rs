@@ -23,6 +23,7 @@ mod load;
 mod parts;
 mod passfile;
 mod postgres_url;
+mod proxy;
 mod reference;
 mod remark;
 mod scanner;
@@ -48,12 +49,13 @@ pub use parts::{
     TransportUrl, VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
+pub use proxy::ProxyConfig;
 pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
 pub use scanner::{
     Abilities, CommandConfig, CommandFormat, CommandInput, CoveredPorts, GmpAddress, GmpConfig, NessusConfig,
     NessusLogin, NessusProduct, NmapConfig, NucleiConfig, Per, ProgramConfig, QualysAppliance, QualysConfig,
-    QualysProfile, QualysProxy, QualysVersions, RatedConfig, ScannerConfig, ScannerKind, Technique,
+    QualysProfile, QualysVersions, RatedConfig, ScannerConfig, ScannerKind, Technique,
 };
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};
