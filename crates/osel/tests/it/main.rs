@@ -93,6 +93,8 @@ mod scans_command;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
+mod splunk;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod tamper;
