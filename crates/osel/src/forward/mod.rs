@@ -7,3 +7,4 @@ pub mod hec;
 mod http;
 pub mod now;
 pub mod receiver;
+pub mod webhook;

@@ -105,6 +105,8 @@ mod trail;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]
+mod webhook;
+#[cfg(test)]
 mod whatif;
 #[cfg(test)]
 mod wide;

@@ -6,6 +6,7 @@ use super::super::keys;
 use super::super::section::Section;
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
+use super::webhook::{self, WebhookConfig};
 
 /// What a receiver is, with what only receivers of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +15,12 @@ pub enum ReceiverConfig {
     File(Box<FileReceiverConfig>),
     /// Splunk.
     Hec(Box<HecConfig>),
+    /// Any receiver of requests over HTTP.
+    Webhook(Box<WebhookConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE, hec::TYPE];
+const TYPES: &[Type] = &[file::TYPE, hec::TYPE, webhook::TYPE];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -43,6 +46,7 @@ impl ReceiverConfig {
         match self {
             Self::File(_) => &file::TYPE,
             Self::Hec(_) => &hec::TYPE,
+            Self::Webhook(_) => &webhook::TYPE,
         }
     }
 }

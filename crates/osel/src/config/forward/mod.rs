@@ -7,6 +7,7 @@ mod hec;
 mod http;
 mod kind;
 mod table;
+mod webhook;
 
 pub use file::FileReceiverConfig;
 pub use hec::{HecAcks, HecConfig, HecEndpoint};
@@ -15,6 +16,7 @@ pub use kind::ReceiverConfig;
 pub(super) use kind::types;
 pub use table::ForwardConfig;
 pub(super) use table::forwards;
+pub use webhook::{WebhookBody, WebhookConfig, WebhookMethod};
 
 use super::keys;
 
