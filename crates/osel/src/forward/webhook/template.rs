@@ -95,7 +95,7 @@ mod tests {
         check(
             r#"{"text": {{ record.sentence }}, "n": {{ record.n }}, "first": {{ record.n[0] }}}"#,
             hostile,
-            r#"{"text": "\"}, {\"text\": \"\u003c/script\u003e\n", "n": [1,2], "first": 1}"#,
+            r#"{"text": "\"}, {\"text\": \"</script>\n", "n": [1,2], "first": 1}"#,
         );
         check(
             r#"{"text": {{ kind ~ " " ~ seq ~ ": " ~ record.sentence }}, "t": {{ time }}, "e": {{ event_type }}}"#,
