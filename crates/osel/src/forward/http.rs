@@ -62,6 +62,11 @@ pub(super) fn of_http(error: &HttpError) -> Refusal {
     refusal(kind, &chain(error))
 }
 
+/// Whether a request without an answer may have been taken.
+pub(super) fn may_have_arrived(error: &HttpError) -> bool {
+    matches!(error, HttpError::Broken(..) | HttpError::Slow(_) | HttpError::TooLarge(..))
+}
+
 /// What a status means that is none of success, where nothing else is known of the answer.
 pub(super) fn of_status(status: u16) -> RefusalKind {
     match status {

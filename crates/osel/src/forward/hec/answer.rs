@@ -53,6 +53,16 @@ impl Answer<'_> {
         }
     }
 
+    /// Whether nothing of a request was taken under a number, given what this answer to it means: the collector itself says that it took
+    /// none of it. What failed, or what another answered in its place, may have been taken.
+    pub(super) fn is_refusal_for_good(&self, refusal: &Refusal) -> bool {
+        match refusal.kind {
+            RefusalKind::Denied | RefusalKind::TooLarge => true,
+            RefusalKind::Unavailable => serde_json::from_slice::<Told>(self.body).is_ok(),
+            RefusalKind::Failed | RefusalKind::Garbled | RefusalKind::Silent | RefusalKind::Item(_) => false,
+        }
+    }
+
     /// Which of the acknowledgements asked for are there.
     ///
     /// # Errors

@@ -12,15 +12,15 @@ use osel_core::format::Format;
 use osel_core::forward::{BatchNumber, Refusal, RefusalKind, Taken};
 use serde_json::json;
 
-use super::acks::{Acks, Line};
+use super::acks::Acks;
 use super::answer::Answer;
 use super::body::{self, body, packed};
 use super::cookies::Cookies;
 use crate::config::{ForwardConfig, HecAcks, HecConfig, HecEndpoint, ReceiverConfig, Secret};
-use crate::forward::http::{ANSWER_BYTES_MAX, of_http, origin, reached, refusal};
+use crate::forward::http::{ANSWER_BYTES_MAX, may_have_arrived, of_http, origin, reached, refusal};
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
-use crate::http::Http;
+use crate::http::{Http, HttpError};
 
 /// Names our channel.
 const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
@@ -34,8 +34,8 @@ pub struct Hec {
     at: usize,
     /// The way there; none before it is first used, and after it has to be made anew.
     way: Option<Way>,
-    /// Names us to the collectors; none before it is first used, and after it has served its time.
-    channel: Option<String>,
+    /// Names us to the collectors, with whom what is awaited is known by it; none before it is first used.
+    channel: Option<HeaderValue>,
     /// Whether the token has indexer acknowledgement, once that is known.
     gives_acks: Option<bool>,
     acks: Acks,
@@ -44,6 +44,7 @@ pub struct Hec {
 /// A way to the collectors.
 struct Way {
     http: Http,
+    channel: HeaderValue,
     login: HeaderValue,
     cookies: Cookies,
 }
@@ -66,15 +67,6 @@ impl Hec {
         self.config.urls.get(at).map_or("", String::as_str)
     }
 
-    /// The collector that is used, and the channel to it.
-    fn line(&mut self) -> Result<Line, Refusal> {
-        let channel = match &self.channel {
-            Some(channel) => channel.clone(),
-            None => self.channel.insert(channel()?).clone(),
-        };
-        Ok(Line { collector: self.collector().to_owned(), channel })
-    }
-
     /// Makes the way there, unless it is made, with what the configuration says now.
     async fn made(&mut self) -> Result<(), Refusal> {
         if self.way.is_some() {
@@ -90,13 +82,15 @@ impl Hec {
         });
         let made = made.await.map_err(|error| refusal(RefusalKind::Unavailable, &error.to_string()))?;
         let (config, http) = made?;
-        let way = Way { http, login: login(&config.token)?, cookies: Cookies::default() };
+        let channel = self.channel.take().map_or_else(channel, Ok)?;
+        self.channel = Some(channel.clone());
+        let way = Way { http, channel, login: login(&config.token)?, cookies: Cookies::default() };
         self.config = config;
         self.way = Some(way);
         if self.config.acks == HecAcks::Always {
             // A token without them says so before it is given anything.
-            let line = self.line()?;
-            if let Err(refusal) = self.asked(&line, &[]).await {
+            let collector = self.collector().to_owned();
+            if let Err(refusal) = self.asked(&collector, &[]).await {
                 self.way = None;
                 return Err(refusal);
             }
@@ -107,12 +101,11 @@ impl Hec {
     /// Hands a batch over.
     async fn given(&mut self, batch: &Batch) -> Result<Taken, Refusal> {
         self.made().await?;
-        let line = self.line()?;
-        let collector = &line.collector;
+        let collector = self.collector().to_owned();
         let body = body(&self.config, self.format, &batch.items);
         let (url, kind) = match self.config.endpoint {
             HecEndpoint::Event => (format!("{collector}/services/collector/event"), "application/json"),
-            HecEndpoint::Raw => (self.raw_url(collector), "text/plain; charset=utf-8"),
+            HecEndpoint::Raw => (self.raw_url(&collector), "text/plain; charset=utf-8"),
         };
         let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static(kind))];
         let body = if self.config.packs {
@@ -121,9 +114,21 @@ impl Hec {
         } else {
             body
         };
-        let (status, wait, answer) = self.exchanged(Method::POST, &url, &line.channel, headers, body).await?;
+        let Some(way) = &mut self.way else { return Err(gone()) };
+        let (status, wait, answer) =
+            way.exchanged(Method::POST, &url, headers, body).await.map_err(|error| {
+                if may_have_arrived(&error) {
+                    self.acks.unheard(&collector);
+                }
+                of_http(&error)
+            })?;
         let answer = Answer { status, body: &answer, token: &self.config.token };
-        let ack = answer.to_events(batch.items.len()).map_err(|refusal| Refusal { wait, ..refusal })?;
+        let ack = answer.to_events(batch.items.len()).map_err(|refusal| {
+            if !answer.is_refusal_for_good(&refusal) {
+                self.acks.unheard(&collector);
+            }
+            Refusal { wait, ..refusal }
+        })?;
         self.gives_acks = Some(ack.is_some());
         match (ack, self.config.acks) {
             (None, HecAcks::Always) => Err(refusal(
@@ -132,7 +137,7 @@ impl Hec {
             )),
             (None, _) | (Some(_), HecAcks::Never) => Ok(Taken::Kept),
             (Some(ack), _) => {
-                self.acks.took(batch.number, line, ack, Instant::now());
+                self.acks.took(batch.number, &collector, ack, Instant::now());
                 Ok(Taken::Awaited)
             }
         }
@@ -140,10 +145,6 @@ impl Hec {
 
     /// What a refusal means for what comes next.
     fn refused(&mut self, mut refusal: Refusal) -> Refusal {
-        if !self.acks.is_empty() {
-            // It may have been taken under a number that nobody heard.
-            self.channel = None;
-        }
         match refusal.kind {
             // Somebody acts on the configuration, or on what it names.
             RefusalKind::Denied => self.way = None,
@@ -151,9 +152,7 @@ impl Hec {
                 self.at = (self.at + 1).checked_rem(self.config.urls.len()).unwrap_or(0);
             }
             // What was taken before that item will not be acknowledged: it is sent again where that counts.
-            RefusalKind::Item(_) if self.config.acks != HecAcks::Never && self.has_acks() => {
-                refusal.taken = 0
-            }
+            RefusalKind::Item(_) if self.has_acks() => refusal.taken = 0,
             RefusalKind::Item(_) | RefusalKind::Garbled | RefusalKind::TooLarge => {}
         }
         refusal
@@ -170,15 +169,14 @@ impl Hec {
 
     /// Asks for all that is on its way.
     async fn confirmed(&mut self) -> Result<Vec<BatchNumber>, Refusal> {
-        if self.acks.has_forgotten() {
-            let words = "the collector has forgotten what it had not acknowledged: it was started again, or a balancer leads to several in turn";
-            return Err(refusal(RefusalKind::Silent, words));
+        if let Some(why) = self.acks.doubt() {
+            return Err(refusal(RefusalKind::Silent, why));
         }
         let mut trouble = None;
-        for (line, acks) in self.acks.questions() {
+        for (collector, acks) in self.acks.questions() {
             self.made().await?;
-            match self.asked(&line, &acks).await {
-                Ok(arrived) => arrived.into_iter().for_each(|ack| self.acks.arrived(&line, ack)),
+            match self.asked(&collector, &acks).await {
+                Ok(arrived) => arrived.into_iter().for_each(|ack| self.acks.arrived(&collector, ack)),
                 // Nobody will be told anything before somebody acts.
                 Err(refusal) if refusal.kind == RefusalKind::Denied => return Err(refusal),
                 // It may say so the next time; what it said and nobody heard it never says again, which patience ends.
@@ -205,11 +203,13 @@ impl Hec {
     }
 
     /// Which of these have been written.
-    async fn asked(&mut self, line: &Line, acks: &[u64]) -> Result<Vec<u64>, Refusal> {
-        let url = format!("{}/services/collector/ack", line.collector);
+    async fn asked(&mut self, collector: &str, acks: &[u64]) -> Result<Vec<u64>, Refusal> {
+        let url = format!("{collector}/services/collector/ack");
         let body = json!({"acks": acks}).to_string().into_bytes();
         let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        let (status, wait, answer) = self.exchanged(Method::POST, &url, &line.channel, headers, body).await?;
+        let Some(way) = &mut self.way else { return Err(gone()) };
+        let exchanged = way.exchanged(Method::POST, &url, headers, body).await;
+        let (status, wait, answer) = exchanged.map_err(|error| of_http(&error))?;
         let answer = Answer { status, body: &answer, token: &self.config.token };
         answer.to_question().map_err(|refusal| Refusal { wait, ..refusal })
     }
@@ -217,35 +217,12 @@ impl Hec {
     /// Whether the collector is well and knows us.
     async fn health(&mut self) -> Result<Option<String>, Refusal> {
         self.made().await?;
-        let line = self.line()?;
-        let url = format!("{}/services/collector/health/1.0", line.collector);
-        let (status, wait, answer) =
-            self.exchanged(Method::GET, &url, &line.channel, Vec::new(), Vec::new()).await?;
+        let url = format!("{}/services/collector/health/1.0", self.collector());
+        let Some(way) = &mut self.way else { return Err(gone()) };
+        let exchanged = way.exchanged(Method::GET, &url, Vec::new(), Vec::new()).await;
+        let (status, wait, answer) = exchanged.map_err(|error| of_http(&error))?;
         let answer = Answer { status, body: &answer, token: &self.config.token };
         answer.to_health().map(Some).map_err(|refusal| Refusal { wait, ..refusal })
-    }
-
-    /// A request and its answer: the status, the pause that is asked for, and the body.
-    async fn exchanged(
-        &mut self,
-        method: Method,
-        url: &str,
-        channel: &str,
-        mut headers: Vec<(HeaderName, HeaderValue)>,
-        body: Vec<u8>,
-    ) -> Result<(u16, Option<Duration>, Vec<u8>), Refusal> {
-        let Some(way) = &mut self.way else {
-            return Err(refusal(RefusalKind::Unavailable, "the way to the collector was given up"));
-        };
-        headers.push((AUTHORIZATION, way.login.clone()));
-        headers.push((CHANNEL, HeaderValue::from_str(channel).expect("digits and `-` are a header's")));
-        headers.extend(way.cookies.header().map(|cookies| (COOKIE, cookies)));
-        let body = (method != Method::GET).then(|| Bytes::from(body));
-        let answer = way.http.send(method, url, &headers, body).await.map_err(|error| of_http(&error))?;
-        way.cookies.keep(&answer.headers);
-        let (status, wait) = (answer.status.as_u16(), answer.retry_after());
-        let body = answer.whole(ANSWER_BYTES_MAX).await.map_err(|error| of_http(&error))?;
-        Ok((status, wait, body))
     }
 
     /// Where lines go: what an event says of itself stands in the URL.
@@ -260,6 +237,31 @@ impl Hec {
         }
         format!("{collector}/services/collector/raw?{}", query.finish())
     }
+}
+
+impl Way {
+    /// A request and its answer: the status, the pause that is asked for, and the body.
+    async fn exchanged(
+        &mut self,
+        method: Method,
+        url: &str,
+        mut headers: Vec<(HeaderName, HeaderValue)>,
+        body: Vec<u8>,
+    ) -> Result<(u16, Option<Duration>, Vec<u8>), HttpError> {
+        headers.push((AUTHORIZATION, self.login.clone()));
+        headers.push((CHANNEL, self.channel.clone()));
+        headers.extend(self.cookies.header().map(|cookies| (COOKIE, cookies)));
+        let body = (method != Method::GET).then(|| Bytes::from(body));
+        let answer = self.http.send(method, url, &headers, body).await?;
+        self.cookies.keep(&answer.headers);
+        let (status, wait) = (answer.status.as_u16(), answer.retry_after());
+        Ok((status, wait, answer.whole(ANSWER_BYTES_MAX).await?))
+    }
+}
+
+/// What is said where there is no way, which is made before it is used.
+fn gone() -> Refusal {
+    refusal(RefusalKind::Unavailable, "the way to the collector was given up")
 }
 
 impl Receiver for Hec {
@@ -295,14 +297,15 @@ impl Receiver for Hec {
 }
 
 /// A GUID by chance.
-fn channel() -> Result<String, Refusal> {
+fn channel() -> Result<HeaderValue, Refusal> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| refusal(RefusalKind::Unavailable, &error.to_string()))?;
     // The version and the variant of a GUID that is chance.
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+    let guid = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    Ok(HeaderValue::from_str(&guid).expect("hexadecimal digits and `-` are a header's"))
 }
 
 fn login(token: &Secret) -> Result<HeaderValue, Refusal> {
@@ -358,6 +361,7 @@ pub(super) mod tests {
     #[test]
     fn a_channel_is_a_guid_that_is_chance() {
         let guid = channel().unwrap();
+        let guid = guid.to_str().unwrap();
         let parts: Vec<usize> = guid.split('-').map(str::len).collect();
         assert_eq!(parts, [8, 4, 4, 4, 12], "{guid}");
         assert!(guid.as_bytes()[14] == b'4' && b"89ab".contains(&guid.as_bytes()[19]), "{guid}");

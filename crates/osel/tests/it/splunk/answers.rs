@@ -128,15 +128,6 @@ async fn a_pause_that_is_asked_for_is_handed_on() {
 }
 
 #[tokio::test]
-async fn more_than_a_collector_takes_at_once_is_too_large() {
-    let splunk = served(|_| {});
-    let mut large = batch(1, 1..=1);
-    large.items[0].line = format!("{{\"seq\":\"{}\"}}", "x".repeat(2 << 20)).into_bytes();
-    let mut hec = driver(&HecConfig { packs: false, ..config(&splunk.url) });
-    assert_eq!(refused(&mut hec, &large).await.kind, RefusalKind::TooLarge);
-}
-
-#[tokio::test]
 async fn a_token_that_was_exchanged_is_read_when_the_old_one_is_refused() {
     let splunk = served(|options| options.tokens = vec![Token::new("new-token")]);
     let tries = std::sync::atomic::AtomicU32::new(0);

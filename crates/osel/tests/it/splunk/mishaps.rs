@@ -20,6 +20,7 @@ async fn no_answer_is_told_from_a_wrong_one() {
         (What::Hang, RefusalKind::Silent),
         (What::Instead(Reply::text(200, "text/html", "<html>a-token</html>")), RefusalKind::Garbled),
         (What::Instead(Reply::text(502, "text/html", "<html>")), RefusalKind::Unavailable),
+        (What::Instead(Reply::text(413, "text/html", "<html>")), RefusalKind::TooLarge),
         (
             What::Instead(Reply::text(302, "text/html", "").with("location", "http://other.example/")),
             RefusalKind::Denied,
@@ -123,8 +124,16 @@ async fn a_number_that_nobody_heard_is_not_taken_for_an_old_one() {
     // It is taken as number 0, as the first was, and the answer is lost.
     splunk.fail(Mishap::new(What::Lost).on("/event").times(1));
     hec.send(&batch(2, 2..=2)).await.unwrap_err();
-    hec.send(&batch(3, 2..=2)).await.unwrap();
-    assert!(hec.confirm().await.unwrap().is_empty(), "the first is lost");
+    let refusal = hec.confirm().await.unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.words.as_str()),
+        (RefusalKind::Silent, "an answer was lost, and with it which acknowledgement is for what")
+    );
+    // One that says that it took nothing leaves no doubt.
+    hec.send(&batch(3, 1..=1)).await.unwrap();
+    splunk.change(|splunk| splunk.options.is_busy = true);
+    hec.send(&batch(4, 2..=2)).await.unwrap_err();
+    assert_eq!(hec.confirm().await.unwrap(), [BatchNumber(3)]);
 }
 
 #[tokio::test]
@@ -144,7 +153,7 @@ async fn the_next_collector_takes_over_and_the_first_is_asked_for_what_it_has() 
     config.urls.push(second.url.clone());
     let mut hec = driver(&config);
     hec.send(&batch(1, 1..=1)).await.unwrap();
-    first.fail(Mishap::new(What::Instead(Reply::text(503, "text/html", ""))).on("/event"));
+    first.change(|splunk| splunk.options.is_busy = true);
     assert_eq!(kind(&mut hec, &batch(2, 2..=2)).await, RefusalKind::Unavailable);
     assert_eq!(hec.send(&batch(3, 2..=2)).await.unwrap(), Taken::Awaited);
     assert_eq!(hec.confirm().await.unwrap(), [1, 3].map(BatchNumber));
