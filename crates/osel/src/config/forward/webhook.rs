@@ -110,7 +110,7 @@ const KEYS: &[keys::Key] = http_keys!(
     [
         (
             "url",
-            Needed("{ file = \"/etc/osel/hook-url\" }"),
+            Needed("\"https://hook.example/records\""),
             "Where requests go, or where that stands, since whoever knows it may be able to send there. Without TLS only an address of this \
              host's loopback is taken."
         ),

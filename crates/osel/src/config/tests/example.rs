@@ -25,8 +25,13 @@ fn example(place: &Place) -> String {
         "qualys-password",
         "proxy-user",
         "proxy-password",
+        "splunk-token",
+        "hook-authorization",
     ] {
         place.write(name, "PEM");
+    }
+    for name in ["hook-secret", "hook-second-secret"] {
+        place.write(name, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     }
     keys::example().replace("/etc/osel", place.0.to_str().unwrap())
 }
@@ -53,10 +58,12 @@ fn the_example_without_its_comments_is_good() {
         }
         _ => line.to_owned(),
     };
-    // A store has a path or a URL, an entry a prefix or an address.
-    let text = text
-        .lines()
-        .filter(|line| !line.starts_with("#url = { file") && !line.starts_with("#address = \"198"));
+    // A store has a path or a URL, an entry a prefix or an address, a webhook a body or a template.
+    let text = text.lines().filter(|line| {
+        !line.starts_with("#url = { file")
+            && !line.starts_with("#address = \"198")
+            && !line.starts_with("#template = ")
+    });
     let text: Vec<String> = text.map(uncommented).collect();
     place.write("osel.toml", text.join("\n"));
     let (config, _) = place.load(&[]).unwrap();

@@ -65,7 +65,7 @@ fn what_is_wrong_with_a_splunk_is_told() {
     check_keys(
         "hec",
         "urls = ['http://splunk:8088', 'https://a/services/collector', 'https://ann:hunter2@b']\nacks = 'maybe'\nbatch_kilobytes = 1\n\
-         key_file = '/dev/null'\n",
+         key_file = 'osel.toml'\n",
         &[
             "token: is missing: write { file = \"/etc/osel/splunk-token\" }",
             "cert_file: is missing: `key_file` is the key of a certificate",
@@ -116,7 +116,7 @@ fn what_is_wrong_with_a_webhook_is_told() {
             "template: stands in the place of `body`: leave one of them out",
             "secret: is missing: `second_secret` is one besides",
             "url: must be a URL such as `https://siem.example/path`, without a login",
-            "template: is no template: syntax error: unexpected end of input, expected identifier (in <string>:1)",
+            "template: is no template: syntax error: unexpected end of input, expected identifier or integer (in <string>:1)",
             "second_secret: must be `whsec_` and base64 of 24 to 64 bytes, as Standard Webhooks have it",
             "headers[0].name: is a header that osel sets itself",
             "headers[1].name: must be the name of a header",
