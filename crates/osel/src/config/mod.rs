@@ -15,6 +15,7 @@ mod check_source;
 mod check_store;
 mod check_tls;
 mod check_trail;
+mod endpoint;
 mod expected;
 mod files;
 mod forward;
