@@ -6,6 +6,7 @@ use std::error::Error;
 
 use super::file::FileReceiver;
 use super::receiver::Receiver;
+use super::syslog::SyslogReceiver;
 use crate::config::{ForwardConfig, ReceiverConfig};
 
 /// Why a receiver cannot be made.
@@ -25,5 +26,6 @@ pub struct BuildError {
 pub fn build(config: &ForwardConfig) -> Result<Box<dyn Receiver>, BuildError> {
     Ok(match &config.receiver {
         ReceiverConfig::File(config) => Box::new(FileReceiver::new((**config).clone())),
+        ReceiverConfig::Syslog(config) => Box::new(SyslogReceiver::new(config)),
     })
 }

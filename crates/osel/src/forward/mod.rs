@@ -6,5 +6,6 @@
 mod build;
 pub mod file;
 pub mod receiver;
+pub mod syslog;
 
 pub use build::{BuildError, build};

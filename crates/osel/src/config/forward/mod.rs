@@ -4,11 +4,13 @@
 
 mod file;
 mod kind;
+mod syslog;
 mod table;
 
 pub use file::{FileCompression, FileReceiverConfig};
 pub use kind::ReceiverConfig;
 pub(super) use kind::types;
+pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
 pub use table::ForwardConfig;
 pub(super) use table::forwards;
 
