@@ -94,9 +94,10 @@ fn chain(error: &TrustError) -> String {
 /// What somebody may do about it.
 fn advice(error: &rustls::Error) -> &'static str {
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            ": name the authority that signed its certificate with `ca_file`"
-        }
+        // An authority that only has the name of one that is trusted is unknown too.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => ": name the authority that signed its certificate with `ca_file`",
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => ": name it as its certificate does, in `address` or by `server_name`",

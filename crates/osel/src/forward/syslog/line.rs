@@ -254,7 +254,12 @@ impl Stream {
             self.bytes.shutdown().await?;
             self.end().await
         };
-        matches!(timeout(CLOSE_TIME, closing).await, Ok(Ok(())))
+        match timeout(CLOSE_TIME, closing).await {
+            Ok(Ok(())) => true,
+            // rsyslog ends TCP and says nothing in TLS.
+            Ok(Err(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
+            Err(_) => false,
+        }
     }
 
     /// Waits for the other side's end.

@@ -90,25 +90,27 @@ async fn every_record_arrives_over_every_transport_as_it_was_sent() {
         let server = Server::start(product);
         let items = items(100);
         let mut expected = 0;
-        let check = async |config: SyslogConfig, expected: &mut usize| {
+        let mut check = async |config: SyslogConfig, items: &[Item]| {
             let mut receiver = SyslogReceiver::new(&config);
-            deliver(&mut receiver, &items, |_| ()).await;
-            *expected += items.len();
-            let received = server.await_received(*expected);
-            assert_eq!(received.len(), *expected, "{}", receiver.target());
-            for (received, item) in received[*expected - items.len()..].iter().zip(&items) {
+            deliver(&mut receiver, items, |_| ()).await;
+            let before = expected;
+            expected += items.len();
+            let received = server.await_received(expected);
+            assert_eq!(received.len(), expected, "{}", receiver.target());
+            for (received, item) in received[before..].iter().zip(items) {
                 is_as_sent(received, item);
             }
         };
-        check(server.over_tls(server.tls()), &mut expected).await;
-        check(server.over_tcp(SyslogFraming::OctetCounting), &mut expected).await;
+        check(server.over_tls(server.tls()), &items).await;
+        check(server.over_tcp(SyslogFraming::OctetCounting), &items).await;
         if product == Product::Rsyslog {
             // What syslog-ng has for RFC 5424 takes lengths only.
-            check(server.over_tcp(SyslogFraming::LineFeed), &mut expected).await;
+            check(server.over_tcp(SyslogFraming::LineFeed), &items).await;
         }
-        check(server.over_unix(), &mut expected).await;
-        check(SyslogConfig { message_bytes_max: 8000.try_into().ok(), ..server.over_udp() }, &mut expected)
-            .await;
+        check(server.over_unix(), &items).await;
+        // More at once than the system's buffer holds would be lost, as it is with UDP.
+        let long = SyslogConfig { message_bytes_max: 8000.try_into().ok(), ..server.over_udp() };
+        check(long, &items[..20]).await;
     }
 }
 
