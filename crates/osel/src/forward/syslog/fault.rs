@@ -106,6 +106,8 @@ fn advice(error: &rustls::Error) -> &'static str {
             | AlertDescription::BadCertificate
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
+            // As `BadSignature` above, the other way round.
+            | AlertDescription::DecryptError
             | AlertDescription::NoCertificate
             | AlertDescription::AccessDenied
             | AlertDescription::HandshakeFailure,
