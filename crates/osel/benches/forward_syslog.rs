@@ -225,6 +225,9 @@ impl Ground {
             }
             stream.conn.send_close_notify();
             stream.flush()?;
+            // What the server said first has to be read, or the end of the connection cuts off what we sent.
+            stream.sock.shutdown(Shutdown::Write)?;
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
         } else {
             start = Instant::now();
             for chunk in bytes.chunks(chunk) {
