@@ -18,8 +18,9 @@ use osel_core::time::Timestamp;
 
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
-    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, FindingRow, Head, Journal,
-    JournalError, LogKeyRow, NodeRow, QuarantineItem, SignedCheckpoint, StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, DeadLetterChange, Entry, ErrorClass, Expiry, FindingRow,
+    ForwarderRow, Head, Journal, JournalError, LogKeyRow, NodeRow, QuarantineItem, SignedCheckpoint,
+    StoredRecord, VersionSet,
 };
 
 /// How many batches may wait for the one that is written.
@@ -45,6 +46,8 @@ pub struct Batch {
     pub(super) nodes: Vec<NodeRow>,
     pub(super) checkpoints: Vec<SignedCheckpoint>,
     pub(super) log_keys: Vec<LogKeyRow>,
+    pub(super) forwarders: Vec<ForwarderRow>,
+    pub(super) dead_letters: Vec<DeadLetterChange>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -74,6 +77,8 @@ impl Batch {
             && self.expiry.is_none()
             && self.nodes.is_empty()
             && self.checkpoints.is_empty()
+            && self.forwarders.is_empty()
+            && self.dead_letters.is_empty()
     }
 
     fn commit(&self, epoch: u64, previous: Head) -> Commit<'_> {
@@ -93,6 +98,8 @@ impl Batch {
             nodes: &self.nodes,
             checkpoints: &self.checkpoints,
             log_keys: &self.log_keys,
+            forwarders: &self.forwarders,
+            dead_letters: &self.dead_letters,
         }
     }
 

@@ -141,6 +141,14 @@ pub enum CommitFault {
         /// For how many records that checkpoint should stand.
         size: u64,
     },
+    /// A forwarder's account does not balance, or it is beyond the last record.
+    #[error("the account of forwarder `{name}` does not balance at record {place}")]
+    Forwarder {
+        /// Its name.
+        name: String,
+        /// How far it says it has come.
+        place: u64,
+    },
     /// A snapshot is ahead of the store.
     #[error("the snapshot is of record {seq}, the store ends with record {head}")]
     Snapshot {
@@ -204,6 +212,13 @@ pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), Co
         least = versions.seq;
     }
     check_log(commit, head, after)?;
+    for row in commit.forwarders {
+        let settled =
+            [row.delivered, row.filtered, row.dead].into_iter().fold(row.begin, u64::saturating_add);
+        if settled != row.place || row.place > after.seq {
+            return Err(CommitFault::Forwarder { name: row.name.clone(), place: row.place });
+        }
+    }
     commit.expiry.map_or(Ok(()), |expiry| check_expiry(expiry, head))
 }
 

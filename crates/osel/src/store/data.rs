@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use osel_core::time::Timestamp;
 
+use super::forward::{DeadLetterChange, ForwarderRow};
+
 /// What an [`Entry`] is; codes are stored and therefore never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKind(pub u8);
@@ -308,6 +310,10 @@ pub struct Commit<'a> {
     pub checkpoints: &'a [SignedCheckpoint],
     /// Keys that begin to sign the log, with their first checkpoint.
     pub log_keys: &'a [LogKeyRow],
+    /// Forwarders that have come further.
+    pub forwarders: &'a [ForwarderRow],
+    /// What becomes of dead letters, in this order.
+    pub dead_letters: &'a [DeadLetterChange],
 }
 
 impl<'a> Commit<'a> {
@@ -329,6 +335,8 @@ impl<'a> Commit<'a> {
             nodes: &[],
             checkpoints: &[],
             log_keys: &[],
+            forwarders: &[],
+            dead_letters: &[],
         }
     }
 

@@ -54,6 +54,8 @@ pub enum Place {
     SignedCheckpoint(u64),
     /// The keys that signed the log.
     LogKeys,
+    /// The forwarders and their dead letters.
+    Forwarders,
     /// What the store says about itself.
     Meta,
     /// The file as such.
@@ -75,6 +77,7 @@ impl fmt::Display for Place {
             Self::Node(level, index) => write!(f, "node {index} of level {level} of the log"),
             Self::SignedCheckpoint(size) => write!(f, "the log's checkpoint of {size} records"),
             Self::LogKeys => f.write_str("the keys of the log"),
+            Self::Forwarders => f.write_str("the forwarders"),
             Self::Meta => f.write_str("its description"),
             Self::File => f.write_str("the file"),
         }

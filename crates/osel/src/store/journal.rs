@@ -14,6 +14,7 @@ use super::data::{
     VersionSet,
 };
 use super::error::JournalError;
+use super::forward::{DeadLetterRow, ForwarderRow};
 use super::packed::PackedChunk;
 
 /// The most bytes of one chunk of a snapshot, so that a commit never waits long for one to be written.
@@ -270,6 +271,18 @@ pub trait Reader: Send {
     /// # Errors
     /// When one is damaged or the store cannot be read.
     fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError>;
+
+    /// How far all forwarders have come, by name; also those that are not configured any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn forwarders(&mut self) -> Result<Vec<ForwarderRow>, JournalError>;
+
+    /// The dead letters of a forwarder, by record and line.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Result<(), JournalError>;
 
     /// The last record whose `as_of` is not later than `time`; 0 for none.
     ///

@@ -15,6 +15,7 @@ pub mod data;
 mod due;
 pub mod error;
 mod format;
+mod forward;
 pub mod journal;
 pub mod packed;
 mod postgres;
@@ -24,11 +25,14 @@ mod suite;
 #[cfg(test)]
 mod suite_expiry;
 #[cfg(test)]
+mod suite_forward;
+#[cfg(test)]
 mod suite_log;
 mod trimming;
 
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};
+pub use forward::{DeadLetterChange, DeadLetterKey, DeadLetterRow, ForwarderRow};
 pub use journal::{Journal, Reader};
 pub use packed::PackedChunk;
 pub use postgres::{

@@ -115,7 +115,10 @@ fn a_store_from_before_the_log_catches_up_when_it_is_written() {
     let records = export(&store);
     let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
     database
-        .execute_batch("DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; UPDATE meta SET format = 5")
+        .execute_batch(
+            "DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys;
+             DROP TABLE forwarders; DROP TABLE dead_letters; UPDATE meta SET format = 5",
+        )
         .unwrap();
     drop(database);
     fs::remove_file(Path::new(&store).join("log.key")).unwrap();

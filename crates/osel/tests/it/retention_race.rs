@@ -6,9 +6,9 @@ use osel::runtime::past::{Asked, Excerpt};
 use osel::runtime::retention::survey;
 use osel::runtime::state;
 use osel::store::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, JournalError, LogKeyRow,
-    NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, SignedCheckpoint, SnapshotInfo,
-    StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, DeadLetterRow, Entry, Expiry, FindingRow, ForwarderRow, Head, Holdings,
+    JournalError, LogKeyRow, NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader,
+    SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord, VersionSet,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::model::Row;
@@ -72,6 +72,14 @@ impl Reader for Raced<'_> {
 
     fn log_keys(&mut self) -> Read<Vec<LogKeyRow>> {
         self.reader.log_keys()
+    }
+
+    fn forwarders(&mut self) -> Read<Vec<ForwarderRow>> {
+        self.reader.forwarders()
+    }
+
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Read<()> {
+        self.reader.dead_letters(forwarder, each)
     }
 
     fn ledger(&mut self) -> Read<Vec<Counters>> {

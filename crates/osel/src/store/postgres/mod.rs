@@ -8,6 +8,7 @@ mod batch;
 mod connect;
 mod erase;
 mod expire;
+mod forward;
 mod inspect;
 mod lease;
 mod log;

@@ -17,12 +17,13 @@ use super::super::data::{
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
+use super::super::forward::{DeadLetterRow, ForwarderRow};
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
-use super::{batch, expire, log, schema, snapshot, writer};
+use super::{batch, expire, forward, log, schema, snapshot, writer};
 use crate::config::PostgresConfig;
 
 /// The most rows of a page.
@@ -476,6 +477,30 @@ impl Reader for PostgresReader {
             let found = session.query(sql, &[]).await.map_err(at.sql(Place::LogKeys, ACTION))?;
             found.iter().map(|row| rows::at_place(at, Place::LogKeys, row, log::key)).collect()
         })
+    }
+
+    fn forwarders(&mut self) -> Result<Vec<ForwarderRow>, JournalError> {
+        let sql = format!("SELECT {} FROM forwarders ORDER BY name", forward::FORWARDER);
+        let place = Place::Forwarders;
+        self.read(async |at, session| {
+            let found = session.query(&sql, &[]).await.map_err(at.sql(place, ACTION))?;
+            found.iter().map(|row| rows::at_place(at, place, row, forward::forwarder)).collect()
+        })
+    }
+
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Result<(), JournalError> {
+        let from = "dead_letters WHERE forwarder = $1 AND (seq, line) > ($2, $3)";
+        let sql = paged(forward::DEAD_LETTER, "octet_length(why)", "seq, line", from);
+        self.walk(
+            (-1, -1),
+            |letter: &DeadLetterRow| {
+                (integer(letter.key.seq), i32::try_from(letter.key.line).unwrap_or(i32::MAX))
+            },
+            |_| Place::Forwarders,
+            forward::dead_letter,
+            async |session, (seq, line)| session.query(&sql, &[&forwarder, seq, line]).await,
+            each,
+        )
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

@@ -7,6 +7,7 @@ mod directory;
 mod erase;
 mod expire;
 mod file_system;
+mod forward;
 mod log;
 mod pages;
 mod reader;

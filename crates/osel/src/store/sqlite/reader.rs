@@ -21,6 +21,7 @@ use super::super::data::{
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
+use super::super::forward::{DeadLetterRow, ForwarderRow};
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::batch::{read_cursors, read_ledger, read_meta};
@@ -28,7 +29,7 @@ use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, SNAPSHOT, number, time};
 use super::schema::{self, Found};
-use super::{directory, expire, log, snapshot};
+use super::{directory, expire, forward, log, snapshot};
 
 /// How often a page is read again because a writer began while it was read. Twice would do: from then on it
 /// is shared.
@@ -437,6 +438,19 @@ impl Reader for SqliteReader {
 
     fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError> {
         self.read(log::keys)
+    }
+
+    fn forwarders(&mut self) -> Result<Vec<ForwarderRow>, JournalError> {
+        self.read(forward::forwarders)
+    }
+
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Result<(), JournalError> {
+        self.walk(
+            (-1, -1),
+            |letter: &DeadLetterRow| (integer(letter.key.seq), i64::from(letter.key.line)),
+            |at, connection, behind| forward::dead_letters(at, connection, forwarder, *behind),
+            each,
+        )
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

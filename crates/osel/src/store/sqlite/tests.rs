@@ -67,7 +67,7 @@ fn a_store_says_what_it_is_and_counts_its_openings() {
     let mut journal = Store::open_writer(&path).unwrap();
     let info = StoreInfo {
         id: "30313233343536373839616263646566".to_owned(),
-        format: 6,
+        format: 7,
         created_at: Timestamp::EPOCH.plus_seconds(7),
         epoch: 2,
     };
