@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::forwarder_orders::ForwarderOrder;
 use super::record::Detail;
 use super::{Engine, Output, RecordBody, system_record};
 use crate::event::Outcome;
@@ -57,6 +58,13 @@ pub enum OperatorOrder {
         /// The last record that it knows of.
         seq: u64,
     },
+    /// A forwarder is to do something.
+    Forwarder {
+        /// Its name.
+        forwarder: String,
+        /// What.
+        what: ForwarderOrder,
+    },
 }
 
 /// Why an order is refused.
@@ -77,6 +85,8 @@ pub enum OrderRefusal {
     UnknownScan { id: CommandId },
     #[error("no record `{seq}` is there to be read yet")]
     UnknownRecord { seq: u64 },
+    #[error("there is no record `{seq}` yet to go on behind")]
+    UnknownPlace { seq: u64 },
 }
 
 impl Engine {
@@ -119,6 +129,10 @@ impl Engine {
                 true => Ok(()),
                 false => Err(OrderRefusal::UnknownRecord { seq: *seq }),
             },
+            OperatorOrder::Forwarder { what: ForwarderOrder::Rewind { seq }, .. } if *seq > self.seq => {
+                Err(OrderRefusal::UnknownPlace { seq: *seq })
+            }
+            OperatorOrder::Forwarder { .. } => Ok(()),
         }
     }
 
@@ -143,6 +157,9 @@ impl Engine {
                 self.cancel_scan(now, &actor, &id, out);
             }
             OperatorOrder::FindingsRead { consumer, seq } => self.findings_read(now, &consumer, seq, out),
+            OperatorOrder::Forwarder { forwarder, what } => {
+                self.tell_forwarder(now, actor, &forwarder, what, out);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod drift;
 mod drift_folds;
 mod expected;
 mod findings;
+mod forwarder_orders;
 mod gaps;
 mod log_key;
 mod read_order;
