@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use osel_core::engine::record::{cadf_text, osel_1_1};
+use osel_core::format::{cadf_text, osel_1_1};
 
 use super::bundle::{self, BundleArgs};
 use super::qualys::QualysScans;

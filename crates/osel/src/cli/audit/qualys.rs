@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 
-use osel_core::engine::record::{Osel11Scan, Record};
+use osel_core::engine::record::Record;
+use osel_core::format::Osel11Scan;
 use osel_core::scan::read_life;
 use osel_core::time::Timestamp;
 

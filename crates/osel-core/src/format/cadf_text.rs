@@ -4,11 +4,11 @@
 //! the words of whatever was created, updated or deleted. Names are those of the record, valid then; else those that the directory
 //! has learnt since; else there is the id. Other services' events have no line. Nothing here is hashed.
 
+use super::fit::one_line;
+use crate::engine::record::Record;
 use crate::ids::Id;
 use crate::names::{Directory, NameKind};
 use crate::trail::PartClass;
-
-use super::document::Record;
 
 /// What stands for a name, or for an id, that nobody knows.
 const UNKNOWN: &str = "unknown";
@@ -101,17 +101,12 @@ fn with_id(name: Option<&str>, id: Option<&Id>) -> String {
     format!("{} ({id})", name.unwrap_or(UNKNOWN))
 }
 
-/// Whoever may choose a name must not be able to write a line of their own.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::body::{BodyPart, PersonalPart, TargetPart};
     use super::*;
+    use crate::engine::record::{BodyPart, PersonalPart, TargetPart};
     use crate::names::Origin;
     use crate::time::Timestamp;
     use crate::trail::{Hash, Header, RecordKind};

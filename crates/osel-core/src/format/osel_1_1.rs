@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::document::Record;
+use super::fit::RAW_BYTES_MAX;
+use crate::engine::record::Record;
 use crate::scan::{ScanEnd, ScanLife, ScanTarget};
 
 /// What stands under `source_type`.
@@ -62,7 +63,7 @@ pub struct Osel11Line {
     pub qualys_scan_id: String,
     /// Why there is no scan; empty where there is one.
     pub qualys_scan_error: Cow<'static, str>,
-    /// The rule exactly as Neutron sent it; null where the event is not about one rule, or the message is gone. Where Neutron sent the
+    /// The rule exactly as Neutron sent it; null where the event is not about one rule, it is longer than a line, or the message is gone. Where Neutron sent the
     /// id only (deletions of old releases), an object with the `id`.
     pub security_group_rule: Option<Box<RawValue>>,
     /// Always [`SOURCE_TYPE`].
@@ -159,14 +160,18 @@ fn rule(notification: &Notification<'_>) -> Option<Box<RawValue>> {
         (Some(rule), _) | (None, Some(&[rule])) => rule.get().to_owned(),
         _ => format!("{{\"id\":{}}}", payload.security_group_rule_id?.get()),
     };
+    // Neutron's rules have a description of 255 characters at most: what is as long as this is none of Neutron's.
+    if text.len() > RAW_BYTES_MAX {
+        return None;
+    }
     // Line breaks stand between tokens only, and an object has one line.
     RawValue::from_string(text.replace(['\n', '\r'], " ")).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::body::{BodyPart, PersonalPart};
     use super::*;
+    use crate::engine::record::{BodyPart, PersonalPart};
     use crate::exposure::JudgedRow;
     use crate::ids::Id;
     use crate::model::{Permission, Row, Source, Via};
