@@ -70,7 +70,8 @@ const CORE: ModuleTable = ModuleTable {
         row("conduct", &["scan", "pace"]),
         // Made of records that were read back.
         row("format", &["event", "model", "exposure", "names", "scan", "finding", "trail", "engine"]),
-        row("forward", &["pace", "trail", "format"]),
+        // Its filter looks at records that were read back.
+        row("forward", &["pace", "trail", "format", "engine"]),
     ],
 };
 

@@ -36,7 +36,8 @@ pub const FETCH_RECORDS_MAX: usize = 100;
 pub const READ_RECORDS_MAX: u64 = 1_000;
 /// The most bytes of lines that are rendered at once, but for the last record's.
 pub const READ_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Nothing more is read while lines of so many bytes are held, with those on their way: a window of eight batches of a megabyte.
-pub const AHEAD_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Nothing more is read while so many lines are held.
-pub const AHEAD_LINES_MAX: usize = 20_000;
+/// The most bytes of lines that are held, with those on their way: what a syslog server has not settled at a good rate. A receiver that takes
+/// less at once has less held for it.
+pub const AHEAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The most lines that are held: as many short ones.
+pub const AHEAD_LINES_MAX: usize = 128 * 1024;
