@@ -15,6 +15,7 @@ mod check_source;
 mod check_store;
 mod check_tls;
 mod check_trail;
+mod endpoint;
 mod expected;
 mod files;
 mod forward;
@@ -36,7 +37,10 @@ mod tests;
 
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
-pub use forward::{FileReceiverConfig, ForwardConfig, ReceiverConfig};
+pub use forward::{
+    FileCompression, FileReceiverConfig, ForwardConfig, ReceiverConfig, SyslogConfig, SyslogFraming,
+    SyslogMessage, SyslogTransport,
+};
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
     TRANSPORT_VARIABLE, TableCounts, unknown_variables,

@@ -75,6 +75,8 @@ mod quarantine;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod receivers;
+#[cfg(test)]
 mod renewed;
 #[cfg(test)]
 mod retention;

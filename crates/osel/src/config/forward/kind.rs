@@ -5,16 +5,19 @@ use osel_core::format::Format;
 use super::super::keys;
 use super::super::section::Section;
 use super::file::{self, FileReceiverConfig};
+use super::syslog::{self, SyslogConfig};
 
 /// What a receiver is, with what only receivers of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverConfig {
     /// A file of this machine.
     File(Box<FileReceiverConfig>),
+    /// A syslog server.
+    Syslog(Box<SyslogConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE];
+const TYPES: &[Type] = &[file::TYPE, syslog::TYPE];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -39,6 +42,7 @@ impl ReceiverConfig {
     fn of_type(&self) -> &'static Type {
         match self {
             Self::File(_) => &file::TYPE,
+            Self::Syslog(_) => &syslog::TYPE,
         }
     }
 }

@@ -4,12 +4,13 @@
 
 mod file;
 mod kind;
+mod syslog;
 mod table;
 
-pub use file::FileReceiverConfig;
+pub use file::{FileCompression, FileReceiverConfig};
 pub use kind::ReceiverConfig;
-#[cfg(test)]
 pub(super) use kind::types;
+pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
 pub use table::ForwardConfig;
 pub(super) use table::forwards;
 
@@ -17,10 +18,10 @@ use super::keys;
 
 /// The tables of the example: that of all forwarders, and one of each type.
 pub(super) fn sections() -> impl Iterator<Item = &'static keys::Section> {
-    std::iter::once(&table::SECTION).chain(kind::types().iter().map(|known| &known.section))
+    std::iter::once(&table::SECTION).chain(types().iter().map(|known| &known.section))
 }
 
 /// All keys: those of all forwarders, and those of the types.
 pub(super) fn keys() -> impl Iterator<Item = &'static keys::Key> {
-    table::KEYS.iter().chain(kind::types().iter().flat_map(|known| known.keys))
+    table::KEYS.iter().chain(types().iter().flat_map(|known| known.keys))
 }

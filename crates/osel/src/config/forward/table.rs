@@ -19,7 +19,8 @@ pub(super) static SECTION: keys::Section = keys::Section {
     what: "Where records are sent; one such table for each. Each keeps its own place in the trail, and none holds up the bus. Variables name a \
            forwarder by its number, from 0: OSEL_FORWARD__0__NAME. One that the file does not have begins with its name.",
     is_optional: true,
-    needs: &[],
+    // What the type of the example needs besides.
+    needs: &["path = \"/var/log/osel/records.jsonl\""],
 };
 
 /// The keys of all forwarders.

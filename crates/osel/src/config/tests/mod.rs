@@ -8,6 +8,7 @@ mod nessus;
 mod openstack;
 mod problems;
 mod qualys;
+mod receivers;
 mod scan;
 mod scanner;
 mod secrets;
