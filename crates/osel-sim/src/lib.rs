@@ -9,6 +9,7 @@
 //! - [`generate`] writes clouds of up to a million ports and endless streams, fast, for the benchmarks.
 //! - [`api`] serves a cloud as Keystone and Neutron would, and fails as they do.
 //! - [`scanners`] are vulnerability scanners that take orders, work at them and answer, and fail as they do.
+//! - [`splunk`] is a Splunk that takes records, and loses what it has not written when it goes down.
 //! - [`check`] plays seeds: clouds, schedules, the engine that listens, and whether it was right.
 //! - [`paths`] asks `reach` and the judge the same about clouds where everything meets everything.
 //! - [`fault`] says when something goes wrong with a simulated service.
@@ -36,3 +37,4 @@ pub mod random;
 pub mod scanners;
 pub mod schedule;
 mod serving;
+pub mod splunk;

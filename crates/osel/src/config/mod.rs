@@ -24,6 +24,7 @@ mod load;
 mod parts;
 mod passfile;
 mod postgres_url;
+mod proxy;
 mod reference;
 mod remark;
 mod scanner;
@@ -38,8 +39,9 @@ mod tests;
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use forward::{
-    FileCompression, FileReceiverConfig, ForwardConfig, ReceiverConfig, SyslogConfig, SyslogFraming,
-    SyslogMessage, SyslogTransport,
+    FileCompression, FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks, HecConfig, HecEndpoint,
+    HttpReceiverConfig, ReceiverConfig, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport,
+    WebhookBody, WebhookConfig, WebhookMethod,
 };
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
@@ -52,12 +54,13 @@ pub use parts::{
     TransportUrl, VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
+pub use proxy::ProxyConfig;
 pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
 pub use scanner::{
     Abilities, CommandConfig, CommandFormat, CommandInput, CoveredPorts, GmpAddress, GmpConfig, NessusConfig,
     NessusLogin, NessusProduct, NmapConfig, NucleiConfig, Per, ProgramConfig, QualysAppliance, QualysConfig,
-    QualysProfile, QualysProxy, QualysVersions, RatedConfig, ScannerConfig, ScannerKind, Technique,
+    QualysProfile, QualysVersions, RatedConfig, ScannerConfig, ScannerKind, Technique,
 };
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};

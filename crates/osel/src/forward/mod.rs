@@ -5,7 +5,11 @@
 
 mod build;
 pub mod file;
+pub mod hec;
+mod http;
+pub mod now;
 pub mod receiver;
 pub mod syslog;
+pub mod webhook;
 
-pub use build::{BuildError, build};
+pub use build::build;

@@ -70,6 +70,11 @@ pub trait Receiver: Send {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// Whether it would take something, without giving it anything: what it says of itself, in words. Nothing where it cannot be asked.
+    fn check(&mut self) -> Handed<'_, Option<String>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Lets go of the connection and of all that is awaited, which will be sent again.
     fn reset(&mut self);
 

@@ -95,6 +95,8 @@ mod scans_command;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
+mod splunk;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod tamper;
@@ -104,6 +106,8 @@ mod testbed;
 mod trail;
 #[cfg(test)]
 mod truth;
+#[cfg(test)]
+mod webhook;
 #[cfg(test)]
 mod whatif;
 #[cfg(test)]

@@ -3,16 +3,23 @@
 //! Each type of receiver is one file here, with its keys and their reading ([`Type`](kind::Type)); `table` reads what all have in common.
 
 mod file;
+mod filter;
+mod hec;
+mod http;
 mod kind;
 mod syslog;
 mod table;
+mod webhook;
 
 pub use file::{FileCompression, FileReceiverConfig};
+pub use hec::{HecAcks, HecConfig, HecEndpoint};
+pub use http::HttpReceiverConfig;
 pub use kind::ReceiverConfig;
 pub(super) use kind::types;
 pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
-pub use table::ForwardConfig;
 pub(super) use table::forwards;
+pub use table::{ForwardConfig, ForwardFrom};
+pub use webhook::{WebhookBody, WebhookConfig, WebhookMethod};
 
 use super::keys;
 

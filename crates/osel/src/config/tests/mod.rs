@@ -2,6 +2,7 @@
 
 mod example;
 mod expected;
+mod forward_http;
 mod gmp;
 mod good;
 mod nessus;
