@@ -2,6 +2,7 @@
 
 mod example;
 mod expected;
+mod forward;
 mod forward_http;
 mod gmp;
 mod good;
