@@ -7,12 +7,12 @@ use clap::{Args, ValueEnum};
 use osel_core::format::{cadf_text, osel_1_1};
 
 use super::bundle::{self, BundleArgs};
-use super::qualys::QualysScans;
 use super::read::each_record;
 use crate::cli::StoreArg;
 use crate::cli::open::state_at;
 use crate::cli::output::{json_line, stdout};
 use crate::runtime::payloads::Payloads;
+use crate::runtime::qualys_scans::QualysScans;
 use crate::store::{PartContent, Reader, StoredRecord};
 
 /// Prints the whole trail, one record a line, or writes it into a bundle that others can verify.

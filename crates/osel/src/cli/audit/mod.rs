@@ -4,7 +4,6 @@ mod bundle;
 mod export;
 mod past;
 mod prove;
-mod qualys;
 pub(super) mod read;
 mod tiles;
 mod verify;

@@ -9,12 +9,13 @@ use clap::builder::PossibleValuesParser;
 use osel_core::engine::record::Record;
 use osel_core::event::Outcome;
 use osel_core::time::Timestamp;
-use osel_core::trail::{Canonical, Hash, PartClass, RecordKind};
+use osel_core::trail::RecordKind;
 
 use super::past::Past;
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};
-use crate::store::{self, PartContent, Reader};
+pub(in crate::cli) use crate::runtime::record::read_record as record;
+use crate::store::{self, Reader};
 
 /// Shows everything about one record, its sentence first.
 #[derive(Debug, Args)]
@@ -67,21 +68,6 @@ pub struct SearchArgs {
     /// How to print.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputFormat,
-}
-
-/// Reads a record of the store.
-pub(in crate::cli) fn record(stored: &store::StoredRecord) -> Option<Record> {
-    let header = Canonical::read(&stored.canonical).ok()?.header;
-    let parts = stored.parts.iter().filter_map(|part| {
-        let bytes = match &part.content {
-            PartContent::Bytes(bytes) => Some(bytes.as_slice()),
-            // The message itself is not needed to say what a record says.
-            PartContent::InEntry => Some(&[][..]),
-            PartContent::Gone => None,
-        };
-        Some((PartClass::from_code(part.class)?, part.project.as_deref(), bytes))
-    });
-    Some(Record::read(header, Hash(stored.hash), parts))
 }
 
 /// How many records are read at once: the rows of one may have to be asked of the same store before the next.

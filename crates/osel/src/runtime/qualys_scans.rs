@@ -21,7 +21,7 @@ const KEPT_MAX: usize = 200_000;
 
 /// The scans of the records that were asked about last and of those to come.
 #[derive(Debug, Default)]
-pub(super) struct QualysScans {
+pub struct QualysScans {
     /// By record: what became of its addresses.
     kept: BTreeMap<u64, BTreeMap<IpAddr, Osel11Scan>>,
     count: usize,
@@ -36,7 +36,7 @@ impl QualysScans {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) fn of(
+    pub fn of(
         &mut self,
         reader: &mut dyn Reader,
         record: &Record,
