@@ -4,6 +4,7 @@
 //! stays whole, and the next one goes on from there.
 
 mod batches;
+mod forwarding;
 mod logging;
 mod orders;
 mod reading;
@@ -21,6 +22,7 @@ use osel_core::scan::{CommandId, ScanLife, ScanReport};
 use osel_core::time::Timestamp;
 use osel_core::trail::{Chain, Hash, Head as TrailHead, SealError, Sealed};
 
+pub use self::forwarding::{Refused, ordered as forwarder_ordered};
 use super::entries::MessageHeads;
 use super::log::{Growth, LogError, resume as resume_log};
 use super::salts::Salts;
@@ -76,6 +78,7 @@ pub struct Recorder {
     engine: Engine,
     chain: Chain,
     log: Growth,
+    forwarders: forwarding::Forwarders,
     writer: Writer,
     epoch: u64,
     /// What was committed last, as far as it was asked for.
@@ -159,9 +162,11 @@ impl Recorder {
         let now = as_of.max(Timestamp::EPOCH);
         let snapshot = reader.snapshot_at(head.seq)?;
         let cursors = reader.cursors()?;
+        let forwarders = forwarding::Forwarders::new(reader.forwarders()?, head.seq);
         Ok(Self {
             chain,
             log,
+            forwarders,
             epoch: journal.info().epoch,
             writer: Writer::start(journal, on_failure, notify).map_err(RecordError::Thread)?,
             head,

@@ -141,7 +141,8 @@ impl Recorder {
     }
 
     pub(super) fn commit(&mut self) -> Result<Option<u64>, RecordError> {
-        if self.has_open() { self.give_batch().map(Some) } else { Ok(None) }
+        let is_due = self.has_open() || self.forwarders.has_changed();
+        if is_due { self.give_batch().map(Some) } else { Ok(None) }
     }
 
     pub(super) fn give_batch(&mut self) -> Result<u64, RecordError> {
@@ -162,7 +163,9 @@ impl Recorder {
                 batch.cursors.push(row.clone());
             }
         }
+        self.forwarders.take(&mut batch.forwarders, &mut batch.dead_letters);
         let number = self.writer.commit(batch)?;
+        self.forwarders.given(number, self.engine.seq());
         // Also when the last one is from ahead: the clock was wrong then.
         let last = self.snapshot_at.unwrap_or(Timestamp::EPOCH);
         let apart = self.now.micros().abs_diff(last.micros());
