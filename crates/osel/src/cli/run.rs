@@ -2,6 +2,7 @@
 
 mod assemble;
 mod assemble_api;
+mod assemble_forward;
 mod assemble_scan;
 mod lead;
 mod signals;
@@ -24,6 +25,7 @@ use super::trail_key;
 use crate::action::program::sweep_folders;
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
+use crate::runtime::forward::ReaderAccess;
 use crate::runtime::retention::Policy;
 use crate::runtime::service::{Clerk, Phase, Service, ServiceSettings, ServiceStatus};
 use crate::telemetry::{self, Supervisor};
@@ -91,6 +93,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     );
     // What an osel has left that was killed; it may take long, and nobody waits for it.
     tokio.spawn_blocking(sweep_folders);
+    let access = Arc::clone(&store);
+    let reader: ReaderAccess = Arc::new(move || latest_reader_at(&access()));
     let settings = ServiceSettings {
         apis: assemble_api::apis(&config, &args.config),
         sources: assemble::sources(&config, &args.config, &store_id),
@@ -102,12 +106,12 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         supervisor: supervisor.clone(),
         follower,
         signer: trail_key::signer(&config.store, args.config.file(), &store_id),
+        forwarders: assemble_forward::forwarders(&config, &args.config),
+        reader: Arc::clone(&reader),
     };
     let service = Service::start(journal, settings, tokio.handle())?;
     // Only who leads the store takes orders for it.
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
-    let access = Arc::clone(&store);
-    let reader = Arc::new(move || latest_reader_at(&access()));
     let clerk = Clerk::new(service.handle(), tokio.handle().clone(), reader);
     let control = tokio.spawn(control::serve(socket, store_id, Arc::new(clerk)));
     drop(starting);

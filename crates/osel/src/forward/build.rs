@@ -2,30 +2,20 @@
 //!
 //! Nothing is connected to and no file is opened here: a receiver that is away is one that says so when it is sent something.
 
-use std::error::Error;
-
 use super::file::FileReceiver;
+use super::hec::Hec;
+use super::now::ConfigNow;
 use super::receiver::Receiver;
 use super::syslog::SyslogReceiver;
+use super::webhook::Webhook;
 use crate::config::{ForwardConfig, ReceiverConfig};
 
-/// Why a receiver cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[error("forwarder `{forwarder}` cannot be made")]
-pub struct BuildError {
-    /// Its name.
-    pub forwarder: String,
-    /// Why.
-    pub source: Box<dyn Error + Send + Sync>,
-}
-
-/// The receiver of a table.
-///
-/// # Errors
-/// When something is missing that waiting does not bring.
-pub fn build(config: &ForwardConfig) -> Result<Box<dyn Receiver>, BuildError> {
-    Ok(match &config.receiver {
-        ReceiverConfig::File(config) => Box::new(FileReceiver::new((**config).clone())),
-        ReceiverConfig::Syslog(config) => Box::new(SyslogReceiver::new(config)),
-    })
+/// The receiver of a table. `now` gives that table again.
+pub fn build(config: &ForwardConfig, now: ConfigNow) -> Box<dyn Receiver> {
+    match &config.receiver {
+        ReceiverConfig::File(file) => Box::new(FileReceiver::new((**file).clone())),
+        ReceiverConfig::Syslog(syslog) => Box::new(SyslogReceiver::new(syslog)),
+        ReceiverConfig::Hec(hec) => Box::new(Hec::new((**hec).clone(), config.format, now)),
+        ReceiverConfig::Webhook(webhook) => Box::new(Webhook::new((**webhook).clone(), config.format, now)),
+    }
 }

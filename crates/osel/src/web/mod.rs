@@ -8,6 +8,7 @@ mod health;
 mod log;
 mod metrics;
 mod metrics_api;
+mod metrics_forward;
 mod metrics_scan;
 mod server;
 

@@ -56,7 +56,7 @@ impl Webhook {
             // It may have become something else, which the next start makes of it.
             let config = if let ReceiverConfig::Webhook(config) = receiver { *config } else { before };
             let http = reached(&config.http, config.url.expose().starts_with("https:"))?;
-            Ok((config, http))
+            Ok::<_, Refusal>((config, http))
         });
         let made = made.await.map_err(|error| refusal(RefusalKind::Unavailable, &error.to_string()))?;
         let (config, http) = made?;
@@ -223,6 +223,8 @@ pub(super) mod tests {
             name: "hook".to_owned(),
             receiver: ReceiverConfig::Webhook(Box::new(config.clone())),
             format: Format::Native,
+            filter: Default::default(),
+            from: Default::default(),
             place: crate::config::Place::Nowhere,
         };
         let now = table(&config);

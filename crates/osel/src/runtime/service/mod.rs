@@ -7,6 +7,7 @@
 mod apis;
 mod clerk;
 mod finding_status;
+mod forwards;
 mod imports;
 mod keeper;
 mod kind;
@@ -39,6 +40,8 @@ use tokio::time::timeout;
 
 pub use self::clerk::Clerk;
 pub use self::finding_status::FindingsStatus;
+pub use self::forwards::ForwarderRenewal;
+use self::forwards::{Forwards, Ground};
 use self::imports::Imports;
 use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
@@ -55,6 +58,7 @@ use self::surveyor::Surveyor;
 use self::tap::Tap;
 use super::control;
 use super::control::import::ImportStep;
+use super::forward::{ForwarderSettings, ReaderAccess};
 use super::log::Signer;
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
@@ -101,6 +105,10 @@ pub struct ServiceSettings {
     pub follower: Option<Follower>,
     /// Who signs the log.
     pub signer: Signer,
+    /// Where records are sent.
+    pub forwarders: Vec<ForwarderSettings>,
+    /// Opens the store for whoever reads it beside the loop.
+    pub reader: ReaderAccess,
 }
 
 /// When the API of a region is asked.
@@ -151,6 +159,10 @@ enum Happening {
     Surveyed(Box<Surveyed>),
     /// The key of the log may be another one.
     LogKey,
+    /// A forwarder tells something.
+    Forwarded(u64),
+    /// The configuration was read again: forwarders that are as they were, or others.
+    Forwarders(Vec<ForwarderRenewal>),
     /// Somebody orders something, and waits for what becomes of it.
     Order(Order, oneshot::Sender<control::Answer>),
     /// Somebody has messages taken out of quarantine.
@@ -202,6 +214,7 @@ pub struct Service {
     taps: Vec<Tap>,
     apis: Vec<Surveyor>,
     stations: Vec<Station>,
+    forwards: Forwards,
     keeper: Keeper,
     orders: Orders,
     imports: Imports,
@@ -241,6 +254,8 @@ impl Service {
             supervisor,
             follower,
             signer,
+            forwarders,
+            reader: access,
         } = settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
@@ -272,11 +287,20 @@ impl Service {
         let apis = apis.collect();
         let stations = scans::stations(scanners, &store_id, &sender, tokio);
         let ended = scans::last_ended(&stations, clock(), &mut *reader).map_err(RecordError::from)?;
+        let ground = Ground {
+            access,
+            store: store_id.as_str().into(),
+            clock,
+            tokio: tokio.clone(),
+            sender: sender.clone(),
+        };
+        let forwards = Forwards::start(ground, forwarders, &mut recorder);
         let mut this = Self {
             recorder,
             taps,
             apis,
             stations,
+            forwards,
             keeper: Keeper::new(policy, reader),
             orders: Orders::default(),
             imports: Imports::default(),
@@ -351,12 +375,23 @@ impl Service {
     }
 
     fn is_done(&self) -> bool {
-        self.is_stopping && self.taps.iter().all(Tap::has_exited)
+        self.is_stopping && self.taps.iter().all(Tap::has_exited) && self.forwards.are_over()
     }
 
     fn tell(&mut self) {
         let now = self.now();
-        let Self { monitor, recorder, taps, apis, stations, store_trouble, commits, is_stopping, .. } = self;
+        let Self {
+            monitor,
+            recorder,
+            taps,
+            apis,
+            stations,
+            forwards,
+            store_trouble,
+            commits,
+            is_stopping,
+            ..
+        } = self;
         monitor.tell(|| ServiceStatus {
             phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
             beat: Instant::now(),
@@ -368,6 +403,7 @@ impl Service {
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
             apis: apis.iter().map(Surveyor::status).collect(),
             scanners: stations.iter().map(Station::status).collect(),
+            forwarders: forwards.status(now),
             findings: FindingsStatus::of(recorder.engine(), now),
             drift: drift(recorder.engine()),
         });
@@ -392,6 +428,7 @@ impl Service {
         wait.unwrap_or(LONGEST_WAIT)
             .min(retry.unwrap_or(LONGEST_WAIT))
             .min(self.recorder.log_wait().unwrap_or(LONGEST_WAIT))
+            .min(self.forwards.wait(&self.recorder, self.may_commit_places()).unwrap_or(LONGEST_WAIT))
             .min(LONGEST_WAIT)
             .min(self.monitor.wait())
     }
@@ -405,6 +442,7 @@ impl Service {
             Happening::Scanners(renewals) => self.scans_renewed(&renewals),
             Happening::Stop => {
                 self.is_stopping = true;
+                self.forwards.stop();
                 self.import_stopped(self.now())?;
                 (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Stop))
             }
@@ -419,6 +457,11 @@ impl Service {
             }
             Happening::LogKey => {
                 self.recorder.renew_log_key();
+                Ok(())
+            }
+            Happening::Forwarded(number) => self.forwarder_told(number),
+            Happening::Forwarders(all) => {
+                self.forwards.renew(all, &mut self.recorder);
                 Ok(())
             }
             Happening::Order(order, reply) => self.order(order, reply),
@@ -491,6 +534,7 @@ impl Service {
             }
         }
         self.orders.durable(self.durable);
+        self.forwards.durable(self.durable, &mut self.recorder);
         self.launch_scans(false)?;
         self.launch_looks()
     }
@@ -532,7 +576,7 @@ impl Service {
         if self.recorder.has_open() && self.retry_at.is_none() && !self.taps.iter().any(Tap::has_open) {
             self.recorder.close_batch(Vec::new())?;
         }
-        Ok(())
+        self.commit_places()
     }
 
     fn deadlines(&mut self) -> Result<(), ServiceError> {
@@ -544,6 +588,7 @@ impl Service {
         }
         self.survey_deadlines(now)?;
         self.scans_deadlines(now)?;
+        self.forwards.turn(&mut self.recorder);
         if self.retry_at.is_none() && !self.is_stopping {
             self.keeper.begin_if_due(now, &self.recorder, &self.tokio, &self.handle.0);
         }

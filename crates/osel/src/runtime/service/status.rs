@@ -13,6 +13,7 @@ use osel_core::intake::Intake;
 use osel_core::time::Timestamp;
 use tokio::sync::watch;
 
+use super::super::forward::ForwarderStatus;
 use super::super::log::LogStatus;
 use super::finding_status::FindingsStatus;
 use super::kind::SourceKind;
@@ -49,6 +50,8 @@ pub struct ServiceStatus {
     pub apis: Vec<ApiStatus>,
     /// Who scans, in the order of the configuration.
     pub scanners: Vec<ScannerStatus>,
+    /// Where records are sent.
+    pub forwarders: Vec<ForwarderStatus>,
     /// What they have found, as far as it is open.
     pub findings: FindingsStatus,
     /// How many differences reads have shown, by region and kind, over all starts.
@@ -144,6 +147,7 @@ impl ServiceStatus {
             sources: Vec::new(),
             apis: Vec::new(),
             scanners: Vec::new(),
+            forwarders: Vec::new(),
             findings: FindingsStatus::default(),
             drift: Vec::new(),
         }
@@ -179,6 +183,11 @@ impl ServiceStatus {
         for ScannerStatus { name, trouble, .. } in &self.scanners {
             if let Some((since, trouble)) = trouble {
                 let _ = write!(line, "; scanner `{name}` since {since}: {trouble}");
+            }
+        }
+        for ForwarderStatus { name, trouble, .. } in &self.forwarders {
+            if let Some((since, trouble)) = trouble {
+                let _ = write!(line, "; forwarder `{name}` since {since}: {trouble}");
             }
         }
         if let Some((since, _)) = self.findings.unread.filter(|_| self.findings.is_alarmed) {
