@@ -12,6 +12,7 @@ mod doctor;
 mod durability;
 mod exposure;
 mod findings;
+mod forward;
 mod import;
 mod inventory;
 mod inventory_export;
@@ -79,6 +80,8 @@ enum Command {
     #[command(subcommand)]
     Findings(findings::FindingsCommand),
     #[command(subcommand)]
+    Forward(forward::ForwardCommand),
+    #[command(subcommand)]
     Store(store::StoreCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -140,6 +143,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Scan(args) => scan::run(&args),
         Command::Scans(command) => scans::run(&command),
         Command::Findings(command) => findings::run(&command),
+        Command::Forward(command) => forward::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Confined(args) => Ok(confined::run(&args)),
