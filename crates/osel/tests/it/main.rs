@@ -39,6 +39,7 @@ mod findings_command;
 #[cfg(test)]
 mod fold;
 #[cfg(test)]
+mod forward;
 mod gap;
 #[cfg(test)]
 mod handed_in;

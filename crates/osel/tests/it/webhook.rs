@@ -61,6 +61,8 @@ fn driver(config: &WebhookConfig) -> Webhook {
         name: "hook".to_owned(),
         receiver: ReceiverConfig::Webhook(Box::new(config.clone())),
         format: Format::Native,
+        filter: Default::default(),
+        from: Default::default(),
         place: Place::Nowhere,
     };
     Webhook::new(config.clone(), Format::Native, Arc::new(move || table.clone()))

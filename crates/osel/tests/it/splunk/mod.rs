@@ -67,6 +67,8 @@ fn driver_of(config: &HecConfig, now: Arc<dyn Fn(&HecConfig) -> HecConfig + Send
         name: "splunk".to_owned(),
         receiver: ReceiverConfig::Hec(Box::new(now(&first))),
         format: Format::Native,
+        filter: Default::default(),
+        from: Default::default(),
         place: Place::Nowhere,
     };
     Hec::new(config.clone(), Format::Native, Arc::new(table))
