@@ -121,7 +121,7 @@ pub(super) fn run(args: &DeadArgs) -> anyhow::Result<ExitCode> {
     }
     match args.output {
         OutputFormat::Table if count == 0 => {
-            note(format_args!("forwarder {} has no dead letters", args.name))
+            note(format_args!("forwarder {} has no dead letters", args.name));
         }
         OutputFormat::Table => table.write_rows(&mut out)?,
         OutputFormat::Json | OutputFormat::Csv => {}

@@ -21,7 +21,7 @@ use tokio::task::AbortHandle;
 use super::super::forward::{
     Carrier, ForwarderSettings, ForwarderStatus, Outbox, ReaderAccess, Report, Steer, Way,
 };
-use super::super::recorder::{RecordError, Recorder};
+use super::super::recorder::Recorder;
 use super::tap::Tap;
 use super::{Happening, Service, ServiceError, ServiceHandle};
 use crate::config::ForwardFrom;
@@ -423,7 +423,7 @@ impl Service {
     /// Nothing else is to be committed: places alone are, now and then.
     pub(super) fn commit_places(&mut self) -> Result<(), ServiceError> {
         if self.may_commit_places() && self.forwards.is_due(&self.recorder) {
-            self.recorder.close_batch(Vec::new()).map_err(RecordError::from)?;
+            self.recorder.close_batch(Vec::new())?;
         }
         Ok(())
     }
