@@ -1,4 +1,4 @@
-//! Any bytes as everything that a log is read from: notes, checkpoints, proofs, keys, paths, tiles, bundles.
+//! Any bytes as everything that a log is read from: notes, checkpoints, proofs, keys, paths, tiles, bundles of entries.
 //!
 //! What is taken is written as it was read, and nothing that comes from the fuzzer is believed: it cannot sign.
 

@@ -14,6 +14,7 @@ mod packages;
 mod python;
 mod testing;
 mod tidy;
+mod unpacked;
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{self, say};
 use crate::forward::code;
-use crate::{packages, python};
+use crate::{packages, python, unpacked};
 
 /// Compiling the test runner on two cores takes about six minutes.
 const RUNNER_LIMIT: Duration = Duration::from_mins(30);
@@ -29,6 +29,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         Some((first, _)) => bail!("`{first}`: arguments for the test runner follow `--`"),
     };
     packages::install()?;
+    unpacked::install()?;
     python::install(root)?;
     let nextest = has_nextest(root) || install_nextest(root);
     let mut build = command::cargo(root);

@@ -18,6 +18,8 @@ pub mod names;
 pub mod pace;
 pub mod plan;
 pub mod scan;
+pub mod search;
 pub mod survey;
 pub mod time;
 pub mod trail;
+pub mod witness;

@@ -17,6 +17,7 @@ Arguments:
 
 Options:
   -k, --key VERIFIER-KEY  The key of the log (NAME+ID+KEY), as `osel log key` prints it and you got it from somebody you trust.
+                          Where the key was exchanged, any that the bundle leads over: each was handed on by the one before.
                           Without it the bundle's own key is taken: then the bundle contradicts itself nowhere, but anybody
                           with a key of his own could have made it
   -h, --help              Print this
@@ -26,7 +27,7 @@ It needs no network, no database and no configuration. It says what it verified:
 which records, and which parts of them are missing (erased, expired, or left out; the rest holds without them).
 
 A good bundle does not say that what the log was told is true, nor that nothing came after its checkpoint. Of a bundle of some
-records it does not say that there are no others.
+records it does not say that there are no others, unless it goes on from a checkpoint and has every record since.
 
 Exit codes: 0 good; 1 bad, the reason on standard error; 2 wrong usage; 3 could not read it.
 

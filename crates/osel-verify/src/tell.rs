@@ -8,7 +8,8 @@ use osel_core::trail::log::Checkpoint;
 
 /// What a good bundle proves, and by whose word.
 pub fn good(summary: &Summary, is_key_given: bool) -> String {
-    let Summary { scope, key, checkpoint, since, checkpoints, records, span, runs, parts } = summary;
+    let Summary { scope, key, later_keys, checkpoint, since, checkpoints, records, span, runs, parts } =
+        summary;
     let mut text = String::new();
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         // Writing to a string does not fail.
@@ -26,6 +27,10 @@ pub fn good(summary: &Summary, is_key_given: bool) -> String {
         false => "the bundle's own: nobody vouches for it, compare it with one from elsewhere",
     };
     line("", &vouched);
+    for (size, key) in later_keys {
+        line("then", &key);
+        line("", &format_args!("as the one before it signed in its checkpoint of {size}"));
+    }
     line("checkpoint", &size_and_root(checkpoint));
     match checkpoints {
         0 => {}
@@ -34,6 +39,11 @@ pub fn good(summary: &Summary, is_key_given: bool) -> String {
     }
     if let Some(since) = since {
         line("goes on", &format_args!("from {}", size_and_root(since)));
+        let all = match summary.has_all_since() {
+            true => "with every record since",
+            false => "without some of the records since",
+        };
+        line("", &all);
     }
     let range = match (span, runs) {
         (None, _) => "none".to_owned(),

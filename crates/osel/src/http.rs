@@ -163,6 +163,7 @@ pub struct Http {
     trust: Option<Trust>,
     proxy: Option<Proxy>,
     answer_time: Duration,
+    keeps_all: bool,
     idle: Idle,
 }
 
@@ -184,7 +185,13 @@ impl Http {
     /// Without a trust only `http` can be spoken.
     pub fn new(trust: Option<Trust>) -> Self {
         let answer_time = trust.as_ref().map_or(ANSWER_TIME, |trust| trust.answer_time);
-        Self { trust, proxy: None, answer_time, idle: Idle::default() }
+        Self { trust, proxy: None, answer_time, keeps_all: false, idle: Idle::default() }
+    }
+
+    /// The same with all requests over a connection that was kept, where there is one, for whoever can bear that a request was carried out
+    /// and its answer lost: what changes something is repeated over a new connection only where it never left.
+    pub fn keeping(self) -> Self {
+        Self { keeps_all: true, ..self }
     }
 
     /// The same over a proxy, where there is one.
@@ -198,8 +205,8 @@ impl Http {
     }
 
     /// Sends a request; what is said and accepted is JSON unless `headers` say otherwise. Only what changes nothing at the server, as a GET,
-    /// is sent over a connection that was kept, and once more over a new one where that breaks, as one does that was kept too long: anything
-    /// else may have been done before its answer was lost.
+    /// is sent over a connection that was kept (unless all is, by [`Self::keeping`]), and once more over a new one where that breaks, as one
+    /// does that was kept too long: anything else may have been done before its answer was lost.
     ///
     /// # Errors
     /// When nobody answers, or not in time, or the server is not to be trusted.
@@ -238,14 +245,15 @@ impl Http {
             }
             request.body(Full::new(body.clone().unwrap_or_default()))
         };
-        let kept = if method.is_safe() { self.idle.all().remove(&server) } else { None };
+        let is_harmless = method.is_safe();
+        let kept = if is_harmless || self.keeps_all { self.idle.all().remove(&server) } else { None };
         if let Some(mut kept) = kept
             && matches!(timeout(CONNECT_TIME, kept.ready()).await, Ok(Ok(())))
         {
             match self.exchanged(&server, &mut kept, request()?).await {
                 Ok(response) => return Ok(self.answer(server, kept, response)),
-                // The server had closed it.
-                Err(HttpError::Broken(..)) => {}
+                // The server had closed it; a request that is called off has not left.
+                Err(HttpError::Broken(_, cause)) if is_harmless || cause.is_canceled() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -455,6 +463,19 @@ mod tests {
         let lost = http.send(Method::POST, &url, &[], None).await;
         assert!(matches!(lost, Err(HttpError::Broken(..))));
         assert_eq!(asked.lock().unwrap().split_off(3), ["POST"]);
+        served.abort();
+    }
+
+    #[tokio::test]
+    async fn a_request_over_a_kept_connection_is_repeated_only_where_it_never_left() {
+        let (url, asked, served) = breaking().await;
+        let mut http = Http::new(None).keeping();
+        let answer = http.send(Method::GET, &url, &[], None).await.unwrap();
+        assert_eq!(answer.whole(10).await.unwrap(), b"{}");
+        // It is read by the server, which breaks the connection: nobody knows what it did.
+        let lost = http.send(Method::POST, &url, &[], None).await;
+        assert!(matches!(lost, Err(HttpError::Broken(..))));
+        assert_eq!(*asked.lock().unwrap(), ["GET", "POST"]);
         served.abort();
     }
 

@@ -70,7 +70,10 @@ const CORE: ModuleTable = ModuleTable {
         row("conduct", &["scan", "pace"]),
         // Made of records that were read back.
         row("format", &["event", "model", "exposure", "names", "scan", "finding", "trail", "engine"]),
-        row("forward", &["pace", "trail", "format"]),
+        // Its filter looks at records that were read back.
+        row("forward", &["pace", "trail", "format", "engine"]),
+        row("witness", &["pace", "trail"]),
+        row("search", &["event", "model", "trail", "engine"]),
     ],
 };
 
@@ -97,8 +100,13 @@ const OSEL: ModuleTable = ModuleTable {
         row("planned", &["sarif"]),
         // The form of a log that planned changes and findings share.
         row("sarif", &[]),
-        row("runtime", &["config", "telemetry", "source", "openstack", "action", "forward", "store"]),
-        row("web", &["config", "telemetry", "store", "runtime"]),
+        row(
+            "runtime",
+            &["config", "telemetry", "source", "openstack", "action", "forward", "witness", "store"],
+        ),
+        // Who remembers what was seen of logs, here and elsewhere.
+        row("witness", &["config", "telemetry", "tls", "http"]),
+        row("web", &["config", "telemetry", "store", "runtime", "witness"]),
         row(
             "cli",
             &[
@@ -111,6 +119,7 @@ const OSEL: ModuleTable = ModuleTable {
                 "store",
                 "runtime",
                 "web",
+                "witness",
                 "doctor",
                 "planned",
                 "sarif",

@@ -1,10 +1,10 @@
 //! Objects and names as the APIs list them: pages of what was read, with the text that each was read from.
 //!
-//! The network service's objects, Keystone's names and those of servers come from an API or from a file. Either way they reach the model and the
+//! The network service's objects, Keystone's names and role assignments and the names of servers come from an API or from a file. Either way they reach the model and the
 //! journal as an [`ItemPage`], whose text gives the same items when it is read again. Where they come from is not known here.
 
-use super::{Defect, read_named, read_object};
-use crate::event::{Kind, NameKind, Object};
+use super::{Defect, read_assignment, read_named, read_object};
+use crate::event::{Assignment, Kind, NameKind, Object};
 use crate::ids::Id;
 
 /// What an inventory is made of.
@@ -22,6 +22,8 @@ pub enum Item {
         /// What it is called.
         name: Option<Box<str>>,
     },
+    /// Who has a role somewhere.
+    Assignment(Assignment),
 }
 
 /// Objects with the text that each was read from, by collection: `collection`, tabulator, JSON, newline.
@@ -56,6 +58,9 @@ impl ItemPage {
 pub fn read_item(collection: &str, json: &[u8]) -> Option<Result<Item, Defect>> {
     if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.plural() == collection) {
         return Some(read_object(kind, json).map(Item::Object));
+    }
+    if collection == Assignment::PLURAL {
+        return Some(read_assignment(json).map(Item::Assignment));
     }
     let kind = NameKind::ALL.into_iter().find(|kind| kind.plural() == collection)?;
     Some(read_named(json).map(|(id, name, _)| Item::Named { kind, id, name }))

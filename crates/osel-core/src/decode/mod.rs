@@ -12,6 +12,7 @@
 //! list stays [`Change::Unmodelled`](crate::event::Change::Unmodelled): kept and counted. A new event type
 //! goes to its service's file, and a real message with it to the corpus.
 
+mod assignment;
 mod audit;
 mod cadf;
 mod cinder;
@@ -47,7 +48,7 @@ pub use inventory::{Item, ItemPage, read_item};
 pub use notification::{Decoder, decode};
 pub use scan::{DEPTH_MAX, VALUES_MAX};
 
-use crate::event::{Digest, Event, Kind, Object};
+use crate::event::{Assignment, Digest, Event, Kind, Object};
 use crate::ids::Id;
 
 /// What decoding makes of one message.
@@ -90,6 +91,15 @@ pub fn read_object(kind: Kind, json: &[u8]) -> Result<Object, Defect> {
 /// A [`Defect`] as for [`read_object`].
 pub fn read_named(json: &[u8]) -> Result<Named, Defect> {
     read(json, neutron_objects::named)
+}
+
+/// Reads who has which role where from an entry of Keystone's list or an inventory.
+///
+/// # Errors
+///
+/// A [`Defect`] as for [`read_object`], also where it does not say who, what or where.
+pub fn read_assignment(json: &[u8]) -> Result<Assignment, Defect> {
+    read(json, assignment::assignment)
 }
 
 fn read<T>(

@@ -1,19 +1,38 @@
 //! What a page showed as it is known, held fast against what the bus says later of a time before the read.
 //!
-//! Of an unchanged object a page leaves nothing but a mark, and no state. As long as the read is under way, an event of before it that
-//! speaks of such an object could undo what the API showed. So the engine first takes that the object was shown, as a step of the read that
-//! is written down before the event: who folds the journal refuses the event for the same reason. It must not change what an object is.
+//! Of an unchanged object a page leaves nothing but a mark, and no state. An event of before the read that speaks of such an object could
+//! undo what the API showed: while the read is under way, and up to the next one where it broke off or did not show the whole kind. So the
+//! engine first takes that the object was shown, as a step of the read that is written down before the event: who folds the journal
+//! refuses the event for the same reason. It must not change what an object is. A restart forgets the marks, and with them what a read
+//! that was not whole had seen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::differences::{ReadDifferences, ReadStep};
+use super::differences::{ReadDifferences, ReadStep, Told};
+use super::reading::{ReadRun, Reading};
 use super::{Engine, Output};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::model::Fields;
 use crate::time::Timestamp;
 
+/// What a read that is no longer under way has shown and not as a whole. The marks are still there; none of it is part of the state.
+#[derive(Debug)]
+pub(super) struct Seen {
+    run: ReadRun,
+    /// The fields that it showed of all of a kind.
+    given: BTreeMap<Kind, Fields>,
+}
+
+impl Seen {
+    pub(super) fn of(reading: &Reading) -> Self {
+        let given = reading.shown.iter().map(|(kind, (_, given))| (*kind, *given));
+        Self { run: reading.run.clone(), given: given.collect() }
+    }
+}
+
 impl Engine {
-    /// Before an event is taken: confirms what it speaks of and the read that is under way has shown.
+    /// Before an event is taken: confirms what it speaks of and the last read of the region has shown.
     pub(super) fn confirm_shown(
         &mut self,
         now: Timestamp,
@@ -21,32 +40,39 @@ impl Engine {
         event: &Event,
         out: &mut Output,
     ) {
-        let Some(reading) = self.readings.get(region) else { return };
-        let at = reading.run.at;
+        let under_way = self.readings.get(region).map(|reading| (&reading.run, reading.told));
+        let seen = || self.seen.get(region).map(|seen| (&seen.run, Told::default()));
+        let Some((run, told)) = under_way.or_else(seen) else { return };
+        let at = run.at;
         // A read of an unknown time is never against the bus.
-        if !reading.run.exact || event.timestamp >= at {
+        if !run.exact || event.timestamp >= at {
             return;
         }
+        // What all of the kind had is not more than what one of them had.
+        let given = |kind: &Kind| match self.readings.get(region) {
+            Some(reading) => reading.shown.get(kind).map_or(0, |(_, given)| *given),
+            None => self.seen.get(region).and_then(|seen| seen.given.get(kind)).map_or(0, |given| *given),
+        };
         let Some(cloud) = self.clouds.get(region) else { return };
         let spoken = cloud.spoken_of(event).into_iter();
         let confirmed: Vec<_> = spoken
             .filter(|(kind, id)| cloud.is_to_confirm(*kind, id, at))
-            // What all of the kind had is not more than what this one had.
             .map(|(kind, id)| {
-                (kind, id, reading.shown.get(&kind).map_or(0, |(_, given): &(u64, Fields)| *given))
+                let given = given(&kind);
+                (kind, id, given)
             })
             .collect();
         if confirmed.is_empty() {
             return;
         }
         let part = ReadDifferences {
-            run: reading.run.clone(),
+            run: run.clone(),
             objects: Vec::new(),
             text: Vec::new(),
             gone: Vec::new(),
             confirmed,
             step: ReadStep::Confirmed,
-            told: reading.told,
+            told,
             cause: None,
             is_silent: true,
         };

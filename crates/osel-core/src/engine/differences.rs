@@ -101,6 +101,11 @@ impl Engine {
         &self.drift
     }
 
+    /// The same of role assignments.
+    pub fn assignment_drift(&self) -> &BTreeMap<Option<Arc<str>>, u64> {
+        &self.assignment_drift
+    }
+
     /// Merges and tells a part of a read; what has been told of the run with it.
     pub(super) fn merge_differences(
         &mut self,

@@ -91,6 +91,8 @@ pub enum Explanation {
     Listener,
     /// A message was lost: the revision moved on.
     LostMessage,
+    /// A role on the whole system was given or taken.
+    SystemAssignment,
     /// None of these.
     Unexplained,
 }
@@ -116,11 +118,12 @@ impl Explanation {
             Self::Listener => "listener",
             Self::TagAction => "tag_action",
             Self::LostMessage => "lost_message",
+            Self::SystemAssignment => "system_assignment",
             Self::Unexplained => "unexplained",
         }
     }
 
-    fn sentence(self, (was, is): (u64, u64)) -> String {
+    pub(super) fn sentence(self, (was, is): (u64, u64)) -> String {
         let text = match self {
             Self::AddressGroupMembers => {
                 "address group add_addresses and remove_addresses are not on the bus"
@@ -147,6 +150,7 @@ impl Explanation {
             Self::LostMessage => {
                 return format!("a message was lost: the revision moved on from {was} to {is}");
             }
+            Self::SystemAssignment => "roles on the whole system are not on the bus",
             Self::Unexplained => "no silent action explains it",
         };
         text.to_owned()

@@ -4,6 +4,7 @@
 //! argument. The shell seals the records, makes them durable, and only then acknowledges and acts. After a restart the engine is
 //! put back from a snapshot ([`Engine::restore`]) and folds what came after it.
 
+mod assignments;
 mod attempts;
 mod confirm;
 mod dedup;
@@ -12,6 +13,7 @@ mod differences;
 mod drift;
 mod expected;
 mod findings;
+mod forwarder_orders;
 mod ledger;
 mod log_key;
 mod looks;
@@ -32,14 +34,16 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use assignments::{ASSIGNMENTS_PER_STEP, AssignmentChange, AssignmentDifferences, AssignmentPage};
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
 pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use differences::{CompleteKind, DRIFT_RECORDS_MAX, ReadDifferences, ReadStep, Told};
 pub use drift::Explanation;
+pub use forwarder_orders::ForwarderOrder;
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use log_key::LogKeyChange;
 pub use looks::{LOOK_AGAIN_SECONDS, LOOKS_PENDING_MAX, Look, LookWhy, Looked};
-pub use naming::{NamedServer, server_of_port};
+pub use naming::{NamedServer, server_id_of_port, server_of_port};
 pub use options::{EngineOptions, OptionsLine};
 pub use orders::{ACTOR_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
@@ -54,7 +58,7 @@ use crate::event::{Actor, Change, Event, Kind, Outcome, RawMessage};
 use crate::exposure::{Judged, judge};
 use crate::finding::{Finding, Findings, Readers};
 use crate::model::{CloudModel, Delta, Gap, View};
-use crate::names::Directory;
+use crate::names::{Assignments, Directory};
 use crate::scan::{CommandId, ScanCommand, ScanLife, ScanReport};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
@@ -79,6 +83,8 @@ pub enum Input<'a> {
     Page(ReadPage),
     /// The API, or a file that was made from it, named users, projects and the like.
     Names(Vec<Named>),
+    /// The API, or a file that was made from it, showed who has which role.
+    Assignments(AssignmentPage),
     /// All pages of a read have come.
     ReadEnd(ReadEnd),
     /// A read that will not come to its end.
@@ -87,6 +93,8 @@ pub enum Input<'a> {
     ReadOn,
     /// What a read changed, out of a journal.
     Differences(ReadDifferences),
+    /// What a read changed of role assignments, out of a journal.
+    AssignmentDifferences(AssignmentDifferences),
     /// The API said something of single objects that it was asked for.
     Looked(Looked),
     /// A page out of a journal from before only differences were written down.
@@ -138,6 +146,8 @@ pub struct Output {
     /// What a read changed: the only thing about a page, a look, or the end of a read that has to be written down. That of a message
     /// goes before the message.
     pub differences: Option<ReadDifferences>,
+    /// The same of role assignments; in one step there is one or the other.
+    pub assignments: Option<AssignmentDifferences>,
     /// Objects that are to be read, once the records are durable and if that can be done.
     pub looks: Vec<Look>,
     /// When a [`Input::Tick`] is wanted, or as soon after as nothing waits to be read.
@@ -155,6 +165,7 @@ impl Output {
         self.cancels.clear();
         self.findings.clear();
         self.differences = None;
+        self.assignments = None;
         self.looks.clear();
         self.wake_at = None;
     }
@@ -183,11 +194,15 @@ pub struct Engine {
     dedup: Dedup,
     attempts: Attempts,
     names: Directory,
+    /// Who has which role, by region.
+    assignments: BTreeMap<Option<Arc<str>>, Assignments>,
     /// Gaps that have been reported: each once.
     gaps: BTreeSet<(Option<Arc<str>>, Gap)>,
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     /// The reads of the API that are under way, one for each region at most.
     readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
+    /// What the last read of each region has shown, where that was not the whole.
+    seen: BTreeMap<Option<Arc<str>>, confirm::Seen>,
     /// The same of journals from before only differences were written down.
     old_readings: old_reading::OldReadings,
     /// The latest read of each region that changed anything or ended.
@@ -198,6 +213,8 @@ pub struct Engine {
     lost: BTreeMap<Option<Arc<str>>, u64>,
     /// How many objects were not as they were known.
     drift: BTreeMap<(Option<Arc<str>>, Kind), u64>,
+    /// How many role assignments were not as they were known.
+    assignment_drift: BTreeMap<Option<Arc<str>>, u64>,
     wishes: looks::Wishes,
     scans: scans::Scans,
     findings: Findings,
@@ -218,7 +235,12 @@ impl Engine {
         // What differs in nothing from what is known is not journaled and so must change nothing.
         let may_be_nothing = matches!(
             input,
-            Input::Page(_) | Input::ReadEnd(_) | Input::ReadBroken(_) | Input::ReadOn | Input::Looked(_)
+            Input::Page(_)
+                | Input::Assignments(_)
+                | Input::ReadEnd(_)
+                | Input::ReadBroken(_)
+                | Input::ReadOn
+                | Input::Looked(_)
         );
         match input {
             Input::Options(options) => {
@@ -239,6 +261,7 @@ impl Engine {
             }
             Input::Page(page) => self.page(now, page, out),
             Input::Names(names) => self.learn_names(now, &names),
+            Input::Assignments(page) => self.assignment_page(now, page, out),
             Input::ReadEnd(end) => self.read_end(now, end, out),
             Input::ReadBroken(run) => self.read_broken(now, &run, out),
             Input::ReadOn => self.read_on(now, out),
@@ -254,6 +277,12 @@ impl Engine {
                     return;
                 }
             }
+            Input::AssignmentDifferences(part) => {
+                // As with objects.
+                let drift = std::mem::take(&mut self.assignment_drift);
+                self.merge_assignments(now, part, out);
+                self.assignment_drift = drift;
+            }
             Input::Looked(looked) => self.looked(now, looked, out),
             Input::OldPage(page) => self.old_page(now, &page),
             Input::OldReadEnd(end) => self.old_read_end(now, &end),
@@ -263,7 +292,9 @@ impl Engine {
             Input::LogKey(change) => self.log_key_changed(now, change, out),
             Input::Tick => {}
         }
-        if out.disposition != Some(Disposition::Duplicate) && !(may_be_nothing && out.differences.is_none()) {
+        if out.disposition != Some(Disposition::Duplicate)
+            && !(may_be_nothing && out.differences.is_none() && out.assignments.is_none())
+        {
             // A repetition is not journaled and so must change nothing but its count.
             self.expire_attempts(now, idle, out);
             self.review_expected(now, out);
@@ -326,6 +357,11 @@ impl Engine {
         &self.names
     }
 
+    /// Who has which role, by what each region says.
+    pub fn assignments(&self) -> &BTreeMap<Option<Arc<str>>, Assignments> {
+        &self.assignments
+    }
+
     /// The ledgers of all sources.
     pub fn ledger(&self) -> &BTreeMap<Arc<str>, SourceLedger> {
         &self.ledger
@@ -363,8 +399,9 @@ impl Engine {
     fn event(&mut self, reception: Reception, raw: &RawMessage, mut event: Event, out: &mut Output) {
         let now = reception.at;
         self.names.learn_event(&event, event.timestamp.min(now));
+        self.learn_assignment(&raw.region, &event, event.timestamp.min(now));
         naming::name_actor(&self.names, &mut event);
-        if !self.readings.is_empty() {
+        if !(self.readings.is_empty() && self.seen.is_empty()) {
             self.confirm_shown(now, &raw.region, &event, out);
         }
         let options = &self.options.model;

@@ -93,12 +93,23 @@ pub fn server_of_port(
     port: &Id,
     at: Timestamp,
 ) -> Option<NamedServer> {
+    let id = server_id_of_port(cloud, port)?;
+    Some(NamedServer { id: id.clone(), name: name(names, NameKind::Server, Some(id), at)? })
+}
+
+/// The id of the server that a port is of.
+pub fn server_id_of_port<'a>(cloud: &'a CloudModel, port: &Id) -> Option<&'a Id> {
     let port = cloud.port(cloud.port_slot(port)?);
-    named_server(names, port.device_id.as_ref()?, port.device_owner.as_deref()?, at)
+    server_id(port.device_id.as_ref()?, port.device_owner.as_deref()?)
+}
+
+/// A port's device, where that is a server.
+fn server_id<'a>(device: &'a Id, owner: &str) -> Option<&'a Id> {
+    owner.starts_with(OWNER_OF_SERVERS).then_some(device)
 }
 
 fn named_server(names: &Directory, device: &Id, owner: &str, at: Timestamp) -> Option<NamedServer> {
-    let id = owner.starts_with(OWNER_OF_SERVERS).then_some(device)?;
+    let id = server_id(device, owner)?;
     Some(NamedServer { id: id.clone(), name: name(names, NameKind::Server, Some(id), at)? })
 }
 

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::forwarder_orders::ForwarderOrder;
 use super::record::Detail;
 use super::{Engine, Output, RecordBody, system_record};
 use crate::event::Outcome;
@@ -16,6 +17,9 @@ use crate::trail::RecordKind;
 
 /// The longest name of whoever orders something, in characters.
 pub const ACTOR_CHARS_MAX: usize = 100;
+
+/// The most of what somebody asked of the trail, in characters: more than a line of a shell usually has.
+pub const ASKED_CHARS_MAX: usize = 500;
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +61,20 @@ pub enum OperatorOrder {
         /// The last record that it knows of.
         seq: u64,
     },
+    /// Somebody has read the trail.
+    TrailRead {
+        /// How: `search`, `show`, `export`.
+        what: String,
+        /// What was asked for, as whoever asked wrote it.
+        asked: String,
+    },
+    /// A forwarder is to do something.
+    Forwarder {
+        /// Its name.
+        forwarder: String,
+        /// What.
+        what: ForwarderOrder,
+    },
 }
 
 /// Why an order is refused.
@@ -77,6 +95,8 @@ pub enum OrderRefusal {
     UnknownScan { id: CommandId },
     #[error("no record `{seq}` is there to be read yet")]
     UnknownRecord { seq: u64 },
+    #[error("there is no record `{seq}` yet to go on behind")]
+    UnknownPlace { seq: u64 },
 }
 
 impl Engine {
@@ -119,6 +139,11 @@ impl Engine {
                 true => Ok(()),
                 false => Err(OrderRefusal::UnknownRecord { seq: *seq }),
             },
+            OperatorOrder::TrailRead { .. } => Ok(()),
+            OperatorOrder::Forwarder { what: ForwarderOrder::Rewind { seq }, .. } if *seq > self.seq => {
+                Err(OrderRefusal::UnknownPlace { seq: *seq })
+            }
+            OperatorOrder::Forwarder { .. } => Ok(()),
         }
     }
 
@@ -143,6 +168,21 @@ impl Engine {
                 self.cancel_scan(now, &actor, &id, out);
             }
             OperatorOrder::FindingsRead { consumer, seq } => self.findings_read(now, &consumer, seq, out),
+            OperatorOrder::TrailRead { what, asked } => {
+                let (what, asked) = (cut(&what, ACTOR_CHARS_MAX), cut(&asked, ASKED_CHARS_MAX));
+                let text = format!("{actor} read the trail: {what} {asked}").trim_end().to_owned();
+                let mut record = system_record(now, now, RecordKind::System, text);
+                record.outcome = Outcome::Success;
+                record.detail.extend(Detail::from([
+                    ("reader".into(), actor),
+                    ("read".into(), what),
+                    ("asked".into(), asked),
+                ]));
+                self.record(record, out);
+            }
+            OperatorOrder::Forwarder { forwarder, what } => {
+                self.tell_forwarder(now, actor, &forwarder, what, out);
+            }
         }
     }
 

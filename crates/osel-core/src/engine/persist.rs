@@ -14,13 +14,14 @@ use super::scans::ScanLine;
 use super::{Engine, OptionsLine, RunId, SourceLedger};
 use crate::finding::{FindingsLine, ReadersLine};
 use crate::model::{CloudModel, Delta, Gap, MODEL_FORMAT, StateLine};
-use crate::names::NameEntry;
+use crate::names::{AssignmentLine, NameEntry};
+use crate::time::Timestamp;
 
 /// The form of the lines; raised with every change to them.
-pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 8;
+pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 9;
 
 /// Earlier forms whose lines this version reads as they are: what has been added since may be missing.
-const EARLIER_FORMATS: [u32; 4] = [305, 406, 407, 507];
+const EARLIER_FORMATS: [u32; 5] = [305, 406, 407, 507, 508];
 
 /// Whether lines of this form can be read.
 pub fn is_readable_format(format: u32) -> bool {
@@ -52,6 +53,9 @@ pub enum EngineLine {
     Remembered(Remembered),
     Attempt(AttemptLine),
     Name(NameEntry),
+    Assignment(Option<Arc<str>>, AssignmentLine),
+    /// When all role assignments of the region were read last.
+    AssignmentsRead(Option<Arc<str>>, Timestamp),
     Scan(ScanLine),
     Finding(FindingsLine),
     Reader(ReadersLine),
@@ -75,12 +79,18 @@ impl Engine {
             std::iter::once(EngineLine::Region(region.clone())).chain(cloud.lines().map(EngineLine::Object))
         });
         let options = self.told_options().map(|options| EngineLine::Options(options.into()));
+        let assignments = self.assignments.iter().flat_map(|(region, book)| {
+            let read = book.read_at().map(|at| EngineLine::AssignmentsRead(region.clone(), at));
+            let lines = book.lines().map(|line| EngineLine::Assignment(region.clone(), line));
+            read.into_iter().chain(lines)
+        });
         std::iter::once(EngineLine::Seq(self.seq))
             .chain(options)
             .chain(ledgers)
             .chain(self.dedup.iter().cloned().map(EngineLine::Remembered))
             .chain(self.attempts.lines().map(EngineLine::Attempt))
             .chain(self.names.entries().into_iter().map(EngineLine::Name))
+            .chain(assignments)
             .chain(self.scans.lines().map(EngineLine::Scan))
             .chain(self.findings.lines().map(EngineLine::Finding))
             .chain(self.readers.lines().map(EngineLine::Reader))
@@ -107,6 +117,12 @@ impl Engine {
             EngineLine::Remembered(message) => self.dedup.remember(message),
             EngineLine::Attempt(line) => self.attempts.restore(line),
             EngineLine::Name(entry) => self.names.restore([entry]),
+            EngineLine::Assignment(region, line) => {
+                self.assignments.entry(region).or_default().restore(line);
+            }
+            EngineLine::AssignmentsRead(region, at) => {
+                self.assignments.entry(region).or_default().read_whole(at);
+            }
             EngineLine::Gap(region, gap) => {
                 self.gaps.insert((region, gap));
             }

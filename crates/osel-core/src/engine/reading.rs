@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::assignments::AssignmentReading;
+use super::confirm::Seen;
 use super::differences::{CompleteKind, ReadDifferences, ReadStep, Told};
 use super::looks::{Look, LookWhy};
 use super::{Engine, Output};
@@ -92,6 +94,8 @@ pub struct ReadEnd {
     pub run: ReadRun,
     /// The kinds that were shown as a whole.
     pub complete: Vec<Kind>,
+    /// Whether all role assignments were shown.
+    pub has_all_assignments: bool,
     /// Where it came from, for the record: a file's name.
     pub origin: String,
 }
@@ -124,7 +128,8 @@ pub(super) struct Reading {
     spoken: BTreeSet<(Kind, Id)>,
     pub(super) told: Told,
     /// The record that tells why it is read, where there is one.
-    cause: Option<u64>,
+    pub(super) cause: Option<u64>,
+    pub(super) assignments: AssignmentReading,
     closing: Option<Closing>,
 }
 
@@ -235,7 +240,7 @@ impl Engine {
     }
 
     pub(super) fn read_end(&mut self, now: Timestamp, end: ReadEnd, out: &mut Output) {
-        let ReadEnd { run, complete, origin } = end;
+        let ReadEnd { run, complete, has_all_assignments, origin } = end;
         if self.is_over(&run) {
             let step = ReadStep::TooLate { origin };
             let part = differences(run, Held::default(), step, Told::default(), None);
@@ -245,6 +250,7 @@ impl Engine {
         self.begin_reading(now, &run, out);
         if let Some(reading) = self.readings.get_mut(&run.region) {
             let left = Kind::ALL.into_iter().filter(|kind| complete.contains(kind)).collect();
+            reading.assignments.end(has_all_assignments);
             reading.closing.get_or_insert(Closing { complete, origin, left, slot: 0, is_told: false });
         }
         if out.differences.is_none() {
@@ -264,6 +270,10 @@ impl Engine {
         let found = self.readings.iter().find(|(_, reading)| reading.closing.is_some());
         let Some(region) = found.map(|(region, _)| region.clone()) else { return };
         let mut reading = self.take_reading(&region);
+        if self.close_assignments(now, &mut reading, out) {
+            self.readings.insert(region, reading);
+            return;
+        }
         // Of what is held the bus may have made something since its page came.
         self.mark_shown(&region, &reading.held.objects);
         let is_over = self.look_for_unshown(&mut reading);
@@ -343,9 +353,16 @@ impl Engine {
     /// At the end of a read: what the bus spoke of meanwhile, of so short a time before it, is looked at, since nobody can say which is
     /// newer: a page that was fetched before a deletion may be handled after it.
     fn ask_of_spoken(&mut self, now: Timestamp, reading: Reading, out: &mut Output) {
-        let (region, at) = (reading.run.region, reading.run.at);
+        let (region, at) = (reading.run.region.clone(), reading.run.at);
+        let is_whole = |kind| reading.closing.as_ref().is_some_and(|closing| closing.complete.contains(kind));
+        let has_part = !reading.shown.keys().all(is_whole);
+        if has_part {
+            self.seen.insert(region.clone(), Seen::of(&reading));
+        }
         let cloud = self.cloud_or_new(region.clone());
-        cloud.clear_marks();
+        if !has_part {
+            cloud.clear_marks();
+        }
         let spoken = reading.spoken.into_iter();
         let open: Vec<_> = spoken.filter(|(kind, id)| cloud.is_known_before(*kind, id, at)).collect();
         for (kind, id) in open {
@@ -366,7 +383,7 @@ impl Engine {
     }
 
     /// Makes sure that this read is the one under way.
-    fn begin_reading(&mut self, now: Timestamp, run: &ReadRun, out: &mut Output) {
+    pub(super) fn begin_reading(&mut self, now: Timestamp, run: &ReadRun, out: &mut Output) {
         let region = &run.region;
         if self.readings.get(region).is_some_and(|reading| !reading.run.is(run)) {
             self.break_off(now, region, out);
@@ -374,6 +391,7 @@ impl Engine {
         if self.readings.contains_key(region) {
             return;
         }
+        self.seen.remove(region);
         let cause = self.lost.get(region).copied();
         let cloud = self.clouds.get_mut(region);
         let is_empty = cloud.as_ref().is_none_or(|cloud| cloud.count(Kind::Port) == 0);
@@ -389,6 +407,7 @@ impl Engine {
             spoken: BTreeSet::new(),
             told: Told::default(),
             cause,
+            assignments: AssignmentReading::default(),
             closing: None,
         };
         self.readings.insert(region.clone(), reading);
@@ -399,9 +418,10 @@ impl Engine {
         let mut reading = self.take_reading(region);
         reading.held.gone.clear();
         self.merge_part(now, &mut reading, ReadStep::BrokenOff, out);
+        self.seen.insert(region.clone(), Seen::of(&reading));
     }
 
-    fn take_reading(&mut self, region: &Option<Arc<str>>) -> Reading {
+    pub(super) fn take_reading(&mut self, region: &Option<Arc<str>>) -> Reading {
         self.readings.remove(region).expect("it was looked up or made just before")
     }
 

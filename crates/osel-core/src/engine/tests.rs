@@ -1,9 +1,11 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
+mod assignments;
 mod drift;
 mod drift_folds;
 mod expected;
 mod findings;
+mod forwarder_orders;
 mod gaps;
 mod log_key;
 mod read_order;
@@ -238,7 +240,8 @@ impl Listener {
 
     fn run_end(&mut self, run: &ReadRun) -> Vec<RecordBody> {
         let complete = vec![Kind::Port, Kind::Rule];
-        let end = ReadEnd { run: run.clone(), complete, origin: "test".to_owned() };
+        let end =
+            ReadEnd { run: run.clone(), complete, has_all_assignments: false, origin: "test".to_owned() };
         self.handle(run.at, Input::ReadEnd(end))
     }
 }

@@ -3,6 +3,7 @@
 //! Only data lives here. `decode` makes these values from bytes; `model` merges the [`Object`]s; `engine` turns the rest into
 //! records. Nothing here is serialisable on purpose: what is stored has a wire form of its own, with a version.
 
+mod assignment;
 mod change;
 mod message;
 mod name_kind;
@@ -10,6 +11,7 @@ mod object;
 mod object_services;
 mod tags;
 
+pub use assignment::{Assignment, AssignmentScope, Holder};
 pub use change::{
     AccessCall, Activity, Attempt, AuthMethod, Change, IdentityChange, InterfaceChange, Membership,
     RoleAssignment, Verb,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ipnet::IpNet;
 
@@ -35,7 +35,10 @@ const NOT_PUBLIC: [&str; 21] = [
 ];
 
 fn not_public() -> impl Iterator<Item = IpNet> {
-    NOT_PUBLIC.iter().filter_map(|text| text.parse().ok())
+    // Asked for every row that somebody looks at: the texts are read once.
+    static NETS: LazyLock<Vec<IpNet>> =
+        LazyLock::new(|| NOT_PUBLIC.iter().filter_map(|text| text.parse().ok()).collect());
+    NETS.iter().copied()
 }
 
 /// Whether an address is one of the public internet.

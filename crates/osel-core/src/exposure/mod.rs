@@ -13,6 +13,7 @@ mod not_modelled;
 mod ordered;
 mod reach;
 mod reach_document;
+mod sensitive;
 
 pub use coverage::covered;
 pub use from::{SourceFilter, is_public, public_address};
@@ -21,6 +22,7 @@ pub use not_modelled::{GENERAL, NotModelled};
 pub use ordered::rows_in_order;
 pub use reach::{CandidateVerdict, Hop, Question, Reason, Verdict, reach, reach_any};
 pub use reach_document::{QuestionError, VerdictDocument, read_question};
+pub use sensitive::SENSITIVE_PORTS;
 
 use crate::model::{Row, View, sort_rows};
 

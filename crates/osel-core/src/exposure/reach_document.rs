@@ -152,6 +152,9 @@ struct HopDocument<'a> {
     r#type: &'static str,
     id: Option<&'a Id>,
     name: Option<&'a str>,
+    /// Left out where it is not known, or where there is none: the contract does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<&'a str>,
     note: Option<&'a str>,
 }
 
@@ -202,6 +205,7 @@ fn path(hops: &[Hop]) -> Vec<HopDocument<'_>> {
         r#type: hop.kind.singular(),
         id: hop.id.as_ref(),
         name: hop.name.as_deref(),
+        server: hop.server.as_deref(),
         note: hop.note.as_deref(),
     });
     hops.collect()
@@ -293,6 +297,7 @@ mod tests {
             kind: Kind::Port,
             id: Some(Id::new("p1")),
             name: None,
+            server: None,
             note: Some("port security is off".to_owned()),
             blocked: false,
         }];

@@ -56,6 +56,21 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 
+    /// Whether the message that a record is about has to be fetched for it: [`super::Subject::message`].
+    pub fn needs_message(self) -> bool {
+        matches!(self, Self::Ocsf | Self::Ecs | Self::Cadf | Self::Osel11)
+    }
+
+    /// Whether it says what became of addresses at Qualys: [`super::Subject::scans`].
+    pub fn needs_scans(self) -> bool {
+        matches!(self, Self::Osel11)
+    }
+
+    /// Whether it shows names that were learnt after the record: [`super::Subject::names`].
+    pub fn needs_names(self) -> bool {
+        matches!(self, Self::CadfText)
+    }
+
     /// Whether a line of it is one JSON object.
     pub fn is_json(self) -> bool {
         match self {

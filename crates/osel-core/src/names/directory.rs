@@ -115,6 +115,11 @@ impl Directory {
         })
     }
 
+    /// When an id was deleted, if that was told.
+    pub fn deleted_at(&self, kind: NameKind, id: &Id) -> Option<Timestamp> {
+        self.kinds[kind as usize].get(id)?.deleted_at
+    }
+
     /// How many ids are held.
     pub fn len(&self) -> usize {
         self.kinds.iter().map(Map::len).sum()

@@ -35,6 +35,12 @@ fn some_records_are_proved_each() {
         let summary = check(&bytes(&log.some(&after, Some(since))), None).unwrap();
         assert_eq!(summary.since.map(|checkpoint| checkpoint.size), Some(since));
     }
+    let all_since =
+        |seqs: &[u64], since| check(&bytes(&log.some(seqs, since)), None).unwrap().has_all_since();
+    assert!(all_since(&after, Some(257)) && all_since(&[], Some(300)) && all_since(&[300], Some(299)));
+    assert!(!all_since(&after, Some(256)) && !all_since(&after[1..], Some(257)) && !all_since(&after, None));
+    // As many, and one of them from before.
+    assert!(!all_since(&[5, 300], Some(298)) && !all_since(&[], Some(299)));
     let none = check(&bytes(&log.some(&[], Some(300))), None).unwrap();
     assert_eq!((none.records, none.span, none.runs), (0, None, 0));
 }

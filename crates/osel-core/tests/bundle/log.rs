@@ -16,6 +16,8 @@ const PROJECT: &str = "0134e963d2cb47acb1cbded3d170eb51";
 /// A log that is whole in memory.
 pub struct Log {
     pub key: SigningKey,
+    /// The records that tell of another key, and those keys.
+    pub rotations: Vec<(u64, SigningKey)>,
     pub records: Vec<Row>,
     /// The leaves, and the nodes of the levels above.
     levels: Vec<Vec<Hash>>,
@@ -46,9 +48,16 @@ pub fn key(name: &str, first_byte: u8) -> SigningKey {
 impl Log {
     /// So many records of one to five parts with some `bytes` each; a few parts are missing.
     pub fn new(count: u64, bytes: usize) -> Self {
+        Self::rotated(count, bytes, &[])
+    }
+
+    /// The same where these records tell that another key signs, one after the other.
+    pub fn rotated(count: u64, bytes: usize, rotations: &[u64]) -> Self {
+        let keys = (1..).map(|byte| key("log.example/osel", byte * 16));
         let (mut chain, mut tree) = (Chain::new(), Tree::default());
         let mut log = Self {
             key: key("log.example/osel", 0),
+            rotations: rotations.iter().copied().zip(keys).collect(),
             records: Vec::new(),
             levels: vec![Vec::new()],
             roots: vec![],
@@ -74,13 +83,23 @@ impl Log {
                 parts.push(part(PartClass::Exposure, Some(PROJECT), String::new()));
                 parts.push(part(PartClass::Exposure, Some("default"), "rows".into()));
             }
+            let mut kind = RecordKind::ALL[number as usize % RecordKind::ALL.len()];
+            if let Some(turn) = log.rotations.iter().position(|(seq, _)| *seq == number) {
+                let keys = log.verifiers();
+                let (previous, next) = (&keys[turn], &keys[turn + 1]);
+                let body = format!(
+                    "{{\"v\":1,\"detail\":{{\"log\":\"key\",\"next\":\"{next}\",\"previous\":\"{previous}\",\"text\":\"\"}}}}"
+                );
+                parts[0].bytes = body.into_bytes();
+                kind = RecordKind::System;
+            }
             // Some come late, some say that they are of the future.
             let happened =
                 1_790_000_000_000_000 + number as i64 * 1000 + [0, -5000, 1_000_000][number as usize % 3];
             let draft = Draft {
                 time: Timestamp::from_micros(happened),
                 recorded_at: Timestamp::from_micros(1_790_000_000_000_500 + number as i64 * 1000),
-                kind: RecordKind::ALL[number as usize % RecordKind::ALL.len()],
+                kind,
                 parts: &parts,
             };
             let sealed = chain.seal(&draft, &mut salts).unwrap();
@@ -106,7 +125,41 @@ impl Log {
 
     pub fn note(&self, size: u64) -> String {
         let root = self.roots[size as usize];
-        Checkpoint { origin: self.key.verifier().name().clone(), size, root }.sign(&self.key)
+        let checkpoint = Checkpoint { origin: self.key.verifier().name().clone(), size, root };
+        // That of the record which tells of a key is signed by both.
+        let of = |size: u64| {
+            let (_, key) = self.rotations.iter().rfind(|(seq, _)| *seq <= size)?;
+            Some(key)
+        };
+        let (old, new) = (of(size.saturating_sub(1)).unwrap_or(&self.key), of(size).unwrap_or(&self.key));
+        if old.verifier() == new.verifier() { checkpoint.sign(old) } else { checkpoint.sign_by(&[old, new]) }
+    }
+
+    /// The keys, to verify with.
+    pub fn verifiers(&self) -> Vec<VerifierKey> {
+        let later = self.rotations.iter().map(|(_, key)| key);
+        std::iter::once(&self.key).chain(later).map(SigningKey::verifier).collect()
+    }
+
+    /// The lines that begin a bundle: the first, and those that hand on a key.
+    fn begin(&self, scope: Scope, count: u64, lines: &mut Lines) -> Writer {
+        let (size, mut text) = (self.size(), String::new());
+        let mut writer = Writer::begin(scope, &self.verifiers(), count, &self.note(size), &mut text);
+        lines.push(Line { text: text.clone(), record: None });
+        for (seq, _) in &self.rotations {
+            let prove = |plan| prove(plan, &mut |level, range| self.kept(level, range)).unwrap();
+            let proof = prove(consistency_plan(*seq, size).unwrap());
+            let path = prove(inclusion_plan(seq - 1, *seq).unwrap());
+            let Row { canonical, parts } = &self.records[*seq as usize - 1];
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|part| part.as_ref().map(|(salt, content)| BundlePart { salt, content }))
+                .collect();
+            let record = BundleRecord { seq: *seq, canonical, parts: &parts, path: &path };
+            writer.handover(&self.note(*seq), &proof, &record, &mut text);
+            lines.push(Line { text: text.clone(), record: None });
+        }
+        writer
     }
 
     fn kept(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, Infallible> {
@@ -117,8 +170,7 @@ impl Log {
     pub fn whole(&self, checkpoints: &[u64]) -> Lines {
         let (mut lines, mut text) = (Lines::new(), String::new());
         let size = self.size();
-        let mut writer = Writer::begin(Scope::Whole, &self.key.verifier(), size, &self.note(size), &mut text);
-        lines.push(Line { text: text.clone(), record: None });
+        let mut writer = self.begin(Scope::Whole, size, &mut lines);
         for seq in 1..=size {
             self.record(&mut writer, seq, &[], &mut lines);
             if checkpoints.contains(&seq) {
@@ -136,8 +188,7 @@ impl Log {
         let (mut lines, mut text) = (Lines::new(), String::new());
         let size = self.size();
         let count = seqs.len() as u64;
-        let mut writer = Writer::begin(Scope::Some, &self.key.verifier(), count, &self.note(size), &mut text);
-        lines.push(Line { text: text.clone(), record: None });
+        let mut writer = self.begin(Scope::Some, count, &mut lines);
         if let Some(since) = since {
             let plan = consistency_plan(since, size).unwrap();
             let proof = prove(plan, &mut |level, range| self.kept(level, range)).unwrap();

@@ -11,6 +11,8 @@ mod good;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod log;

@@ -43,6 +43,7 @@ struct Tampered {
 fn made() -> Vectors {
     let log = Log::new(7, 0);
     let large = Log::new(20, 0);
+    let rotated = Log::rotated(8, 0, &[3, 6]);
     let bundles = [
         ("whole", log.whole(&[2, 5])),
         ("some", large.some(&[2, 3, 11, 20], None)),
@@ -50,6 +51,8 @@ fn made() -> Vectors {
         ("nothing new", large.some(&[], Some(20))),
         ("empty", Log::new(0, 0).whole(&[])),
         ("example", Log::new(2, 0).whole(&[1])),
+        ("keys, whole", rotated.whole(&[2, 3, 5])),
+        ("keys, some", rotated.some(&[2, 5, 8], Some(4))),
     ];
     let mut vectors = Vectors {
         keys: [&log.key, &key("log.example/osel", 1)].map(|key| key.verifier().to_string()),

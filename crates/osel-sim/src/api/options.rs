@@ -1,9 +1,10 @@
 //! How the emulated services are set up; may be changed while they run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::accounts::Account;
+use super::key_manager::Secret;
 
 /// How the emulated services are set up.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Options {
     pub has_identity_pages: bool,
     /// Whether Neutron refuses filters that it does not know, or ignores them.
     pub validates_filters: bool,
+    /// What Barbican has, by id; without any there is no Barbican.
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             identity_page_max: 1000,
             has_identity_pages: true,
             validates_filters: true,
+            secrets: BTreeMap::new(),
         }
     }
 }

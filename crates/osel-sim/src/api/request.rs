@@ -13,6 +13,8 @@ pub(super) struct Request {
     pub(super) origin: String,
     /// `X-Auth-Token`.
     pub(super) token: Option<String>,
+    /// `Accept`.
+    pub(super) accept: Option<String>,
     /// `X-Subject-Token`.
     pub(super) subject: Option<String>,
     pub(super) body: Vec<u8>,

@@ -154,6 +154,7 @@ impl Responder for Server {
             query: Query::new(head.uri.query().unwrap_or_default()),
             origin: host.map_or_else(|| self.url.clone(), |host| format!("{scheme}://{host}")),
             token: header("x-auth-token"),
+            accept: header("accept"),
             subject: header("x-subject-token"),
             body: body.to_bytes().to_vec(),
         };

@@ -12,7 +12,7 @@ use super::network::Links;
 use super::options::Options;
 use super::request::Request;
 use super::tokens::{self, Token, Tokens, role_id};
-use super::{authenticate, compute, identity, network};
+use super::{authenticate, compute, identity, key_manager, network};
 
 /// So many requests are remembered; the oldest is forgotten first. A read of a million ports makes a few thousand.
 const REQUESTS_MAX: usize = 100_000;
@@ -121,6 +121,9 @@ impl State {
         match parts {
             ["identity", rest @ ..] => identity::answer(self, request, rest),
             ["compute", rest @ ..] => compute::answer(self, request, rest),
+            ["key-manager", rest @ ..] if !self.options.secrets.is_empty() => {
+                key_manager::answer(self, request, rest)
+            }
             ["load-balancer", rest @ ..] => network::balancers(self, request, rest, links),
             ["network", rest @ ..] => {
                 if wrong == Some(&What::MarkerGone) {

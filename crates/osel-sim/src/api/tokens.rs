@@ -125,6 +125,7 @@ pub(super) fn catalog(options: &Options, has_balancers: bool, has_servers: bool,
         ("network", "neutron", "network", true),
         ("load-balancer", "octavia", "load-balancer", has_balancers),
         ("compute", "nova", "compute/v2.1", has_servers),
+        ("key-manager", "barbican", "key-manager", !options.secrets.is_empty()),
     ];
     let mut catalog = Vec::new();
     for (number, (kind, name, path, _)) in services.iter().enumerate().filter(|(_, service)| service.3) {

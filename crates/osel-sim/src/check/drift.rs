@@ -41,7 +41,12 @@ impl Known {
         let mut wanted: BTreeSet<(Kind, Id)> = differing.filter(is_wanted).cloned().collect();
         let count = wanted.len();
         for record in records.iter().filter(|record| record.body.kind == RecordKind::Drift) {
-            let Some(target) = &record.body.target else { continue };
+            let Some(target) =
+                record.body.target.as_ref().filter(|_| !record.body.detail.contains_key("role"))
+            else {
+                // Of a role assignment, or of many objects.
+                continue;
+            };
             let key = Kind::from_singular(&target.kind).zip(target.id.clone());
             let Some(key) = key else { return Err(Failure::new(CHECK, format!("{target:?}"))) };
             let exposure = &record.body.exposure;

@@ -1,13 +1,14 @@
 //! The engine with its trail, driven as the shell drives it, in memory and with salts from the seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use osel_core::decode::{Decoded, decode};
+use osel_core::decode::{Decoded, decode, read_object};
 use osel_core::engine::record::{Record, RecordBody};
 use osel_core::engine::{
-    Disposition, Engine, EngineLine, EngineOptions, Input, LookWhy, Looked, Named, OperatorOrder, Order,
-    Output, ReadDifferences, ReadEnd, ReadPage, ReadRun, RunId, Version,
+    AssignmentDifferences, AssignmentPage, Disposition, Engine, EngineLine, EngineOptions, Input, Look,
+    LookWhy, Looked, Named, OperatorOrder, Order, Output, ReadDifferences, ReadEnd, ReadPage, ReadRun, RunId,
+    Version,
 };
 use osel_core::event::{Digest, Kind, Object, RawMessage};
 use osel_core::exposure;
@@ -20,6 +21,7 @@ use super::failure::Failure;
 use super::plan::Plan;
 use super::scans::{self, Bench, Happens};
 use super::script::{Arrival, What};
+use super::world::Snapshot;
 use crate::random::Random;
 
 /// A record as a store has it, with what the engine made it from.
@@ -52,9 +54,16 @@ pub(super) enum Kept {
     /// A message.
     Message { body: Vec<u8>, digest: Digest },
     /// What a part of a read changed.
-    Read { differences: Vec<ReadDifferences>, names: Vec<Named> },
+    Read { parts: Vec<ReadPart>, names: Vec<Named> },
     /// That time passed.
     Tick,
+}
+
+/// What a part of a read changed.
+#[derive(Clone, Debug)]
+pub(super) enum ReadPart {
+    Objects(ReadDifferences),
+    Assignments(AssignmentDifferences),
 }
 
 /// What came of one arrival.
@@ -65,8 +74,12 @@ pub(super) struct Came {
     pub(super) kept: Vec<Kept>,
     /// What a part of a read changed.
     pub(super) differences: Vec<ReadDifferences>,
+    /// The same with what it changed of role assignments, in order.
+    parts: Vec<ReadPart>,
+    /// How many single objects were answered for.
+    pub(super) looked: usize,
     /// Objects that are to be looked at.
-    pub(super) looks: Vec<osel_core::engine::Look>,
+    pub(super) looks: Vec<Look>,
     pub(super) records: Vec<Stored>,
     pub(super) versions: Vec<Version>,
 }
@@ -78,6 +91,8 @@ impl Came {
         self.records.extend(more.records);
         self.versions.extend(more.versions);
         self.differences.extend(more.differences);
+        self.parts.extend(more.parts);
+        self.looked += more.looked;
         self.looks.extend(more.looks);
     }
 }
@@ -92,7 +107,33 @@ pub(super) struct Machine {
     salts: Random,
     out: Output,
     shown: Shown,
+    present: Present,
     bench: Bench,
+}
+
+/// The cloud as somebody sees it who asks for single objects.
+#[derive(Clone, Debug)]
+struct Present {
+    /// How it was, one moment after another; none where nobody answers.
+    moments: Arc<Vec<Snapshot>>,
+    /// What was wished for, with how many arrivals go before the answer.
+    wishes: VecDeque<(usize, Look)>,
+    chance: Random,
+}
+
+/// The most arrivals that go before the answer to a wish.
+const ANSWER_AFTER_MAX: u64 = 4;
+
+impl Present {
+    /// What was said of an object at the last moment until then: when that was, and the object.
+    fn object(&self, now: Timestamp, kind: Kind, id: &Id) -> Option<(Timestamp, Option<Object>)> {
+        let until = self.moments.partition_point(|moment| moment.taken_at <= now.micros());
+        let Snapshot { state, taken_at } = self.moments.get(until.checked_sub(1)?)?;
+        let listed = state[kind.plural()].as_array()?;
+        let found = listed.iter().find(|object| object["id"].as_str().is_some_and(|of| *id == Id::new(of)));
+        let object = found.map(|object| read_object(kind, object.to_string().as_bytes()));
+        Some((Timestamp::from_micros(*taken_at), object.transpose().ok()?))
+    }
 }
 
 /// What the API showed.
@@ -118,6 +159,8 @@ impl Shown {
             What::ReadEnd(_, at, _) => {
                 self.ended = Some((*at, Arc::new(std::mem::take(&mut self.so_far))));
             }
+            // What the process that is no more had been shown is forgotten with it.
+            What::Killed => self.so_far.clear(),
             What::Message(_) | What::Tick => {}
         }
     }
@@ -136,8 +179,19 @@ impl Machine {
             salts: Random::new(plan.seed ^ 0x5A17),
             out: Output::default(),
             shown: Shown::default(),
+            present: Present {
+                moments: Arc::default(),
+                wishes: VecDeque::new(),
+                chance: Random::new(plan.seed ^ 0x100C),
+            },
             bench,
         }
+    }
+
+    /// The same, with somebody who answers for single objects by how the cloud was at these moments.
+    pub(super) fn asking(mut self, moments: &Arc<Vec<Snapshot>>) -> Self {
+        self.present.moments = Arc::clone(moments);
+        self
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -181,6 +235,7 @@ impl Machine {
             salts: self.salts.clone(),
             out: Output::default(),
             shown: self.shown.clone(),
+            present: self.present.clone(),
             bench: self.bench.clone(),
         })
     }
@@ -203,14 +258,22 @@ impl Machine {
             What::Message(raw) => self.message(arrival.at, raw, decode(raw)),
             What::Page(run, page) => {
                 let run = self.run(*run, page.taken_at);
-                let page_objects = ReadPage { run, objects: page.objects.clone(), lines: Vec::new() };
-                self.read(arrival.at, Input::Page(page_objects), page.names.clone())
+                let objects = ReadPage { run: run.clone(), objects: page.objects.clone(), lines: Vec::new() };
+                let mut came = self.read(arrival.at, Input::Page(objects), Vec::new())?;
+                let assigned = AssignmentPage { run, assignments: page.assignments.clone() };
+                came.add(self.read(arrival.at, Input::Assignments(assigned), page.names.clone())?);
+                Ok(came)
             }
             What::ReadEnd(run, at, complete) => {
                 let run = self.run(*run, *at);
                 let origin = "the simulation".to_owned();
-                let end = ReadEnd { run, complete: complete.clone(), origin };
+                let end = ReadEnd { run, complete: complete.clone(), has_all_assignments: true, origin };
                 self.read(arrival.at, Input::ReadEnd(end), Vec::new())
+            }
+            What::Killed => {
+                *self = self.restarted()?;
+                self.present.wishes.clear();
+                Ok(Came::default())
             }
             What::Tick => {
                 let came = self.handle(arrival.at, Input::Tick, None)?;
@@ -221,21 +284,44 @@ impl Machine {
         }
     }
 
-    /// Answers wishes to look at objects of which a read and the bus may say different things: as the API showed them in that read.
+    /// Answers wishes to look at single objects: those of which a read and the bus may say different things at once, as the API showed
+    /// them in that read; where somebody answers, these by how the cloud is now, and all others some arrivals later.
     fn answer(&mut self, now: Timestamp, came: &mut Came) -> Result<(), Failure> {
-        let Some((at, shown)) = self.shown.ended.clone() else { return Ok(()) };
         for look in std::mem::take(&mut came.looks) {
-            if look.why != LookWhy::UnsureClock {
-                continue;
+            if look.why == LookWhy::UnsureClock {
+                self.answer_one(now, look, came)?;
+            } else if !self.present.moments.is_empty() {
+                let wait = self.present.chance.below(ANSWER_AFTER_MAX) as usize;
+                self.present.wishes.push_back((wait, look));
             }
-            let found = shown.get(&(look.kind, look.id.clone())).cloned();
-            let absent = if found.is_none() { vec![(look.kind, look.id)] } else { Vec::new() };
-            let objects = found.into_iter().collect();
-            let (region, cause) = (look.region, Some(look.cause));
-            let looked = Looked { region, at, cause, objects, lines: Vec::new(), absent };
-            let more = self.read(now, Input::Looked(looked), Vec::new())?;
-            came.add(more);
         }
+        let mut left = VecDeque::new();
+        for (wait, look) in std::mem::take(&mut self.present.wishes) {
+            match wait.checked_sub(1) {
+                Some(wait) => left.push_back((wait, look)),
+                None => self.answer_one(now, look, came)?,
+            }
+        }
+        self.present.wishes = left;
+        Ok(())
+    }
+
+    fn answer_one(&mut self, now: Timestamp, look: Look, came: &mut Came) -> Result<(), Failure> {
+        let Look { region, kind, id, cause, .. } = look;
+        // A forwarding cannot be asked for by its id alone.
+        let present = self.present.object(now, kind, &id).filter(|_| kind != Kind::Forwarding);
+        let shown = || {
+            let (at, shown) = self.shown.ended.as_ref()?;
+            Some((*at, shown.get(&(kind, id.clone())).cloned()))
+        };
+        let is_present = present.is_some();
+        let Some((at, found)) = present.or_else(shown) else { return Ok(()) };
+        let absent = if found.is_none() { vec![(kind, id)] } else { Vec::new() };
+        let objects = found.into_iter().collect();
+        let looked = Looked { region, at, cause: Some(cause), objects, lines: Vec::new(), absent };
+        let mut more = self.read(now, Input::Looked(looked), Vec::new())?;
+        more.looked = usize::from(is_present);
+        came.add(more);
         Ok(())
     }
 
@@ -248,8 +334,8 @@ impl Machine {
         if !names.is_empty() {
             came.add(self.handle(now, Input::Names(names.clone()), None)?);
         }
-        if !came.differences.is_empty() || !names.is_empty() {
-            came.kept = vec![Kept::Read { differences: came.differences.clone(), names }];
+        if !came.parts.is_empty() || !names.is_empty() {
+            came.kept = vec![Kept::Read { parts: std::mem::take(&mut came.parts), names }];
         }
         Ok(came)
     }
@@ -267,10 +353,14 @@ impl Machine {
                 decoded.digest = *digest;
                 self.message(arrival.at, &raw, decoded)
             }
-            (_, Kept::Read { differences, names }) => {
+            (_, Kept::Read { parts, names }) => {
                 let mut came = Came::default();
-                for part in differences {
-                    came.add(self.handle(arrival.at, Input::Differences(part.clone()), None)?);
+                for part in parts.iter().cloned() {
+                    let input = match part {
+                        ReadPart::Objects(part) => Input::Differences(part),
+                        ReadPart::Assignments(part) => Input::AssignmentDifferences(part),
+                    };
+                    came.add(self.handle(arrival.at, input, None)?);
                 }
                 if !names.is_empty() {
                     came.add(self.handle(arrival.at, Input::Names(names.clone()), None)?);
@@ -286,11 +376,14 @@ impl Machine {
         let digest = decoded.digest;
         let mut came = self.handle(now, Input::Message(raw, decoded), Some(&body))?;
         // What a read had shown of the same objects goes before it.
-        let differences = came.differences.clone();
-        if !differences.is_empty() {
-            came.kept.push(Kept::Read { differences, names: Vec::new() });
+        let parts = std::mem::take(&mut came.parts);
+        if !parts.is_empty() {
+            came.kept.push(Kept::Read { parts, names: Vec::new() });
         }
-        came.kept.push(Kept::Message { body, digest });
+        // A repetition changes nothing but its count.
+        if came.disposition != Some(Disposition::Duplicate) {
+            came.kept.push(Kept::Message { body, digest });
+        }
         Ok(came)
     }
 
@@ -299,7 +392,8 @@ impl Machine {
         self.engine.handle(now, input, &mut self.out);
         let mut came = Came {
             disposition: self.out.disposition.take(),
-            differences: self.out.differences.take().into_iter().collect(),
+            differences: self.out.differences.iter().cloned().collect(),
+            parts: parts_of(&mut self.out),
             looks: std::mem::take(&mut self.out.looks),
             ..Came::default()
         };
@@ -351,4 +445,10 @@ impl Machine {
         came.versions.append(&mut self.out.versions);
         Ok(())
     }
+}
+
+/// What an output says of a read.
+fn parts_of(out: &mut Output) -> Vec<ReadPart> {
+    let assignments = out.assignments.take().map(ReadPart::Assignments);
+    out.differences.take().map(ReadPart::Objects).into_iter().chain(assignments).collect()
 }

@@ -9,6 +9,7 @@
 //! (decoding, engine, trail, as the shell has them) → the checks, one file each.
 
 mod account;
+mod assignments;
 mod deltas;
 mod drift;
 mod failure;

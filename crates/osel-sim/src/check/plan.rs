@@ -25,6 +25,10 @@ pub(super) struct Plan {
     pub(super) read_is_spread: bool,
     /// Whether that read comes to its end.
     pub(super) read_breaks_off: bool,
+    /// Whether the process is killed in its middle, and another one reads anew.
+    pub(super) read_is_killed: bool,
+    /// Whether the API answers for single objects, by how the cloud is then.
+    pub(super) looks: bool,
     pub(super) schedule: Schedule,
     /// For how many seconds nothing is received at first: what was sent meanwhile comes all at once then.
     pub(super) away_seconds: i64,
@@ -39,6 +43,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(seed: u64, steps: Option<u64>, random: &mut Random) -> Self {
+        // Of its own, so that what earlier seeds decided stays.
+        let mut chance = Random::new(seed ^ 0x4EAD);
         let release = random.pick(&Release::ALL).copied().unwrap_or(Release::TwentyTwentySix);
         let cloud = CloudOptions {
             release,
@@ -75,6 +81,8 @@ impl Plan {
             scans: random.percent(60),
             read_is_spread: random.percent(60),
             read_breaks_off: random.percent(25),
+            read_is_killed: chance.percent(30),
+            looks: chance.percent(40),
             model: ModelOptions {
                 group_members_include_pairs: random.percent(70),
                 routed_prefixes: if random.percent(30) {

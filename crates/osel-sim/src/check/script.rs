@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use osel_core::decode::{read_named, read_object};
+use osel_core::decode::{read_assignment, read_named, read_object};
 use osel_core::engine::{ATTEMPT_SECONDS, Named, RunId};
-use osel_core::event::{Kind, Object, Properties, RawMessage};
+use osel_core::event::{Assignment, Kind, Object, Properties, RawMessage};
 use osel_core::names::NameKind;
 use osel_core::time::Timestamp;
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub(super) enum What {
     Page(RunId, Arc<Page>),
     /// The end of a read of these kinds.
     ReadEnd(RunId, Timestamp, Vec<Kind>),
+    /// The process is killed in the middle of a read, and another one goes on from what is durable.
+    Killed,
     Tick,
 }
 
@@ -44,6 +46,7 @@ pub(super) struct Page {
     pub(super) taken_at: Timestamp,
     pub(super) objects: Vec<Object>,
     pub(super) names: Vec<Named>,
+    pub(super) assignments: Vec<Assignment>,
 }
 
 /// All that arrives in one run.
@@ -68,6 +71,8 @@ pub(super) struct Script {
 pub(super) struct Reads {
     first: Option<Read>,
     middle: Option<Read>,
+    /// The same once more, by the process that goes on after one was killed.
+    again: Option<Read>,
     last: Read,
 }
 
@@ -87,7 +92,8 @@ impl Reads {
         Ok(Self {
             first: parse(1, &world.first)?,
             middle: parse(2, &world.middle)?,
-            last: Read::parse(RunId(3), &world.last)?,
+            again: parse(3, &world.middle)?,
+            last: Read::parse(RunId(4), &world.last)?,
         })
     }
 }
@@ -115,9 +121,17 @@ impl Read {
         }
         let mut pages: Vec<Page> = Vec::new();
         for objects in objects.chunks(PAGE_OBJECTS) {
-            pages.push(Page { taken_at, objects: objects.to_vec(), names: Vec::new() });
+            pages.push(Page {
+                taken_at,
+                objects: objects.to_vec(),
+                names: Vec::new(),
+                assignments: Vec::new(),
+            });
         }
-        pages.push(Page { taken_at, objects: Vec::new(), names });
+        let shown = listed(Assignment::PLURAL).into_iter().flatten();
+        let assignments = shown.map(|one| read_assignment(one.to_string().as_bytes()).map_err(failed));
+        let assignments = assignments.collect::<Result<Vec<_>, _>>()?;
+        pages.push(Page { taken_at, objects: Vec::new(), names, assignments });
         Ok(Self { run, taken_at, pages: pages.into_iter().map(Arc::new).collect(), complete })
     }
 
@@ -165,7 +179,7 @@ impl Script {
         if let Some(first) = &reads.first {
             script.arrivals.extend(first.arrivals(first.taken_at));
         }
-        script.add_messages(on_time, plan, reads.middle.as_ref(), random);
+        script.add_messages(on_time, plan, reads, random);
         script.before_last_read = script.arrivals.len();
 
         let now = script.now().max(reads.last.taken_at);
@@ -191,9 +205,10 @@ impl Script {
         &mut self,
         messages: Vec<(i64, RawMessage)>,
         plan: &Plan,
-        read: Option<&Read>,
+        reads: &Reads,
         random: &mut Random,
     ) {
+        let read = reads.middle.as_ref();
         let count = messages.len();
         let earliest =
             |read: &Read| messages.iter().position(|(at, _)| *at >= read.taken_at.micros()).unwrap_or(count);
@@ -202,14 +217,14 @@ impl Script {
         if let Some(read) = read {
             let earliest = earliest(read);
             let mut place = earliest + random.index(count - earliest + 1);
-            for part in read.parts() {
-                parts.push((place, part));
-                if plan.read_is_spread {
-                    place = count.min(place + random.index(4));
-                }
-            }
-            if plan.read_breaks_off {
+            spread(&mut parts, read, &mut place, plan, count, random);
+            if plan.read_breaks_off || plan.read_is_killed {
                 parts.truncate(random.index(parts.len()));
+            }
+            if let (true, Some(again)) = (plan.read_is_killed, &reads.again) {
+                place = parts.last().map_or(place, |(place, _)| *place);
+                parts.push((place, What::Killed));
+                spread(&mut parts, again, &mut place, plan, count, random);
             }
         }
         let mut parts = parts.into_iter().peekable();
@@ -256,6 +271,23 @@ impl Script {
             forged.notification["_context_forged"] = self.forged.into();
             self.forged += 1;
             to.push((at, raw(plan, &forged, forged.body().into_bytes(), at)));
+        }
+    }
+}
+
+/// Adds the parts of a read from a place on, with messages between them where the plan says so.
+fn spread(
+    parts: &mut Vec<(usize, What)>,
+    read: &Read,
+    place: &mut usize,
+    plan: &Plan,
+    count: usize,
+    random: &mut Random,
+) {
+    for part in read.parts() {
+        parts.push((*place, part));
+        if plan.read_is_spread {
+            *place = count.min(*place + random.index(4));
         }
     }
 }

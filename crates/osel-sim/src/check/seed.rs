@@ -16,7 +16,7 @@ use super::rows::{self, Untold};
 use super::script::{Arrival, Reads, Script, What};
 use super::trail::{self, Journal};
 use super::world::World;
-use super::{names, order, questions};
+use super::{assignments, names, order, questions};
 use crate::random::Random;
 use crate::schedule::{Reorder, Schedule};
 
@@ -42,6 +42,10 @@ pub struct Counted {
     pub drifts: usize,
     /// Addresses that were scanned and judged.
     pub scans: usize,
+    /// Single objects that were looked at as they were then.
+    pub looks: usize,
+    /// How often the process was killed in the middle of a read.
+    pub kills: usize,
 }
 
 impl Counted {
@@ -54,6 +58,8 @@ impl Counted {
         self.failed_calls += other.failed_calls;
         self.drifts += other.drifts;
         self.scans += other.scans;
+        self.looks += other.looks;
+        self.kills += other.kills;
     }
 }
 
@@ -67,7 +73,7 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     let world = World::live(&plan);
     let reads = Reads::parse(&world)?;
     let script = Script::write(&plan, &plan.schedule, &world, &reads, &mut random.fork(1));
-    let mut played = Played::new(&plan);
+    let mut played = Played::new(&plan, &world);
     let cut = random.index(script.arrivals.len() + 1);
     let mut counted = Counted::default();
 
@@ -95,6 +101,8 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     }
     names::are_right(engine, &script, &world, &plan)?;
     names::are_recorded(&script, &played.records)?;
+    assignments::are_right(&played.machine, &world, &plan)?;
+    assignments::are_no_news(&played.records, &plan)?;
     played.machine.no_scan_is_lost()?;
     played.fold.is(played.machine.rows())?;
     played.shadow_is_the_same()?;
@@ -110,7 +118,7 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     counted.messages = script.heard.len();
     counted.rows = played.machine.rows().len();
     counted.deltas = played.deltas;
-    counted.drifts = played.drifts;
+    (counted.drifts, counted.looks, counted.kills) = (played.drifts, played.looks, played.kills);
     let scans = played.records.iter().filter(|record| record.body.kind == RecordKind::Scan);
     counted.scans = scans.count();
     counted.failed_calls = played.records.iter().filter(|record| record.body.cause.is_some()).count();
@@ -148,8 +156,9 @@ fn check_order(
     random: &mut Random,
 ) -> Result<(), Failure> {
     // What a read that breaks off has shown until then is another matter in each order.
-    let is_partly_read = plan.read_breaks_off && world.middle.is_some();
-    if !plan.loses_nothing() || is_partly_read {
+    let is_partly_read = (plan.read_breaks_off || plan.read_is_killed) && world.middle.is_some();
+    // Who asks for single objects asks for others, and at other times.
+    if !plan.loses_nothing() || is_partly_read || plan.looks {
         return Ok(());
     }
     let straight =
@@ -201,15 +210,17 @@ struct Played {
     deltas: usize,
     /// How many objects a read found otherwise than they were known.
     drifts: usize,
+    looks: usize,
+    kills: usize,
     /// Whether a read has come to its end.
     is_informed: bool,
     sampled: Random,
 }
 
 impl Played {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan, world: &World) -> Self {
         Self {
-            machine: Machine::new(plan),
+            machine: Machine::new(plan).asking(&world.moments),
             shadow: Machine::new(plan),
             records: Vec::new(),
             journal: Vec::new(),
@@ -219,6 +230,8 @@ impl Played {
             arrived: 0,
             deltas: 0,
             drifts: 0,
+            looks: 0,
+            kills: 0,
             is_informed: false,
             sampled: Random::new(plan.seed),
         }
@@ -238,7 +251,10 @@ impl Played {
             let is_sampled = is_read || (is_message && self.sampled.percent(SAMPLED_PERCENT));
             let before = is_sampled.then(|| Before::of(&self.machine));
             let known = is_read.then(|| Known::of(&self.machine));
+            self.kills +=
+                usize::from(matches!(arrival.what, What::Killed) && self.machine.engine().is_reading());
             let came = self.machine.take(arrival)?;
+            self.looks += came.looked;
             let is_silent = came.differences.iter().any(|part| part.is_silent);
             // A look that follows at once may take back what the arrival did.
             let is_looked_at = came.differences.iter().any(|part| part.step == ReadStep::Looked);
@@ -263,9 +279,7 @@ impl Played {
 
     fn keep(&mut self, came: Came) -> Result<(), Failure> {
         self.fates.note(came.disposition.as_ref());
-        if came.disposition != Some(Disposition::Duplicate) {
-            self.journal.extend(came.kept.into_iter().map(|kept| (self.arrived, kept)));
-        }
+        self.journal.extend(came.kept.into_iter().map(|kept| (self.arrived, kept)));
         for version in came.versions {
             self.shadow.restore(version);
         }

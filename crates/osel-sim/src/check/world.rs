@@ -1,6 +1,7 @@
 //! A cloud lives by a plan: what it sent, what the API said on the way, and what is true in the end.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub(super) struct World {
     pub(super) middle: Option<Snapshot>,
     /// In the end.
     pub(super) last: Snapshot,
+    /// How it was after each step, where somebody asks for single objects.
+    pub(super) moments: Arc<Vec<Snapshot>>,
     pub(super) sent: Vec<Message>,
     /// Security groups that the bus never announces, as far as nobody read the API before.
     pub(super) silent_groups: BTreeSet<String>,
@@ -37,18 +40,24 @@ impl World {
         if first.is_some() {
             cloud.drain();
         }
-        let mut middle = None;
+        let (mut middle, mut moments) = (None, Vec::new());
         for step in 0..plan.steps {
             if plan.read_after == Some(step) {
                 middle = Some(snapshot(&cloud));
             }
             cloud.step();
+            if plan.looks {
+                moments.push(snapshot(&cloud));
+            }
         }
         cloud.settle();
         let last = snapshot(&cloud);
+        if plan.looks {
+            moments.push(last.clone());
+        }
         let known = first.as_ref().map(|first| defaults(&first.state)).unwrap_or_default();
         let silent_groups = defaults(&last.state).difference(&known).cloned().collect();
-        Self { first, middle, last, sent: cloud.drain(), silent_groups }
+        Self { first, middle, last, moments: Arc::new(moments), sent: cloud.drain(), silent_groups }
     }
 }
 

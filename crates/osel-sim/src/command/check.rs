@@ -30,7 +30,7 @@ pub(super) fn run(words: &[&str], out: &mut dyn Write) -> Result<(), CommandErro
     writeln!(
         out,
         "{} seeds passed in {seconds:.1} s, {rate:.0} a second: {} messages, {} rows, {} deltas, {} answers \
-         of yes, {} failed calls, {} drifts, {} scans",
+         of yes, {} failed calls, {} drifts, {} scans, {} looks, {} kills in a read",
         report.passed,
         counted.messages,
         counted.rows,
@@ -38,7 +38,9 @@ pub(super) fn run(words: &[&str], out: &mut dyn Write) -> Result<(), CommandErro
         counted.admitted,
         counted.failed_calls,
         counted.drifts,
-        counted.scans
+        counted.scans,
+        counted.looks,
+        counted.kills
     )?;
     let steps = steps.map(|steps| format!(" --steps {steps}")).unwrap_or_default();
     let again = |seed| format!("again: cargo xtask sim --seeds 1 --seed {seed}{steps}");

@@ -3,6 +3,7 @@
 mod check;
 mod cloud;
 mod cloudgen;
+mod forward;
 mod judge;
 mod options;
 mod paths;
@@ -20,6 +21,7 @@ osel-sim cloud       --inventory FILE --stream FILE --state FILE [--release iceh
                      [--racing]
 osel-sim cloudgen    [OPTION]... | --help
 osel-sim paths       [--clouds N] [--questions N] [--seed FIRST] [--threads N]
+osel-sim forward     [--seeds N] [--seed FIRST]
 
 `--seeds` plays simulated clouds against the engine and stops at the first seed of which anything is wrong;
 with --all it goes on and tells each check that fails once.
@@ -28,6 +30,7 @@ one (else the last); names that end in .gz are unpacked. Answers are JSON Lines.
 `cloud` lets a simulated cloud live for some steps and writes what it was, what it sent and what it is then.
 `cloudgen` writes a cloud of any size and a stream of its notifications, and serves it as Keystone and Neutron would.
 `paths` tells random clouds to the model event by event, in any order, and asks `reach` and the judge the same.
+`forward` sends records to receivers that fail in every way, by processes that are killed, and looks whether all arrived.
 ";
 
 /// Runs the command that the arguments name and writes its results.
@@ -42,6 +45,7 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), CommandError
         ["cloud", rest @ ..] => cloud::run(rest),
         ["cloudgen", rest @ ..] => cloudgen::run(rest, out),
         ["paths", rest @ ..] => paths::run(rest, out),
+        ["forward", rest @ ..] => forward::run(rest, out),
         [first, ..] if ["--seeds", "--seed", "--steps", "--threads"].contains(first) => {
             check::run(&words, out)
         }

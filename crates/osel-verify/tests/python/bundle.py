@@ -24,13 +24,18 @@ PART = rb'(?:null|\{"salt":' + BYTES + rb',"content":' + BYTES + rb"\})"
 HASHES = rb'\[((?:"[^"]*"(?:,"[^"]*")*)?)\]'
 PARTS = rb"\[((?:(?:null|\{[^{}\[\]]*\})(?:,(?:null|\{[^{}\[\]]*\}))*)?)\]"
 
-HEADER = re.compile(rb'\{"osel-bundle":1,"key":' + TEXT + rb',"whole":(true|false),"records":' + NUMBER
+HEADER = re.compile(rb'\{"osel-bundle":(1,"key":|2,"keys":\[)((?:"[^"\\\x00-\x1f]*",?)+)(\]?),"whole":(true|false),"records":' + NUMBER
                     + rb',"checkpoint":' + TEXT + rb"\}\n")
+HANDOVER = re.compile(rb'\{"handover":' + TEXT + rb',"proof":' + HASHES + rb',("seq":.*\}\n)')
 SINCE = re.compile(rb'\{"since":' + TEXT + rb',"proof":' + HASHES + rb"\}\n")
 RECORD = re.compile(rb'\{"seq":' + NUMBER + rb',"canonical":' + BYTES + rb',"parts":' + PARTS
                     + rb'(,"path":' + HASHES + rb")?\}\n")
 CHECKPOINT = re.compile(rb'\{"checkpoint":' + TEXT + rb"\}\n")
 END = re.compile(rb'\{"end":"([0-9a-f]{64})"\}\n')
+
+
+KEYS_MAX = 120
+NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX = 1_000_000, 100
 
 
 class Bad(Exception):
@@ -159,11 +164,15 @@ class Key:
 
     def open(self, note):
         """Size and root of a checkpoint that the key's log signed."""
+        if len(note.encode()) > NOTE_BYTES_MAX:
+            raise Bad("a note that is too long")
         signed, empty, signatures = note.rpartition("\n\n")
         signed += "\n"
         if not empty or not signatures.endswith("\n"):
             raise Bad("a note that is none")
         is_by_log = False
+        if signatures.count("\n") > NOTE_SIGNATURES_MAX:
+            raise Bad("a note with too many signatures")
         for line in signatures[:-1].split("\n"):
             words = line.split(" ")
             if len(words) != 3 or words[0] != "—":
@@ -195,7 +204,7 @@ def read_canonical(data):
     seq, previous, time, recorded_at, as_of, kind, count = struct.unpack(">Q32sqqqBI", data[5:74])
     if seq == 0 or not 1 <= kind <= 10 or not all(TIME_MIN <= at <= TIME_MAX for at in (time, recorded_at, as_of)):
         return None
-    commitments, at = [], 74
+    classes, commitments, at = [], [], 74
     for _ in range(count):
         if len(data) < at + 35:
             return None
@@ -209,14 +218,15 @@ def read_canonical(data):
             except UnicodeDecodeError:
                 return None
             at += length
+        classes.append(code)
         commitments.append(data[at:at + 32])
         at += 32
         if at > len(data):
             return None
     if at != len(data):
         return None
-    return {"seq": seq, "previous": previous, "earlier": min(time, recorded_at), "as_of": as_of,
-            "commitments": commitments}
+    return {"seq": seq, "previous": previous, "earlier": min(time, recorded_at), "as_of": as_of, "kind": kind,
+            "classes": classes, "commitments": commitments}
 
 
 def read_record(line, whole):
@@ -277,6 +287,19 @@ def legible_seq(line):
     return int(before[1]) if before else None
 
 
+def told_keys(record):
+    """The keys that a record of kind `system` names, the earlier first; a part that is missing names none."""
+    bodies = [part for code, part in zip(record["header"]["classes"], record["parts"]) if code == 1]
+    try:
+        detail = json.loads(bodies[-1][1])["detail"]
+        told = detail["log"], detail["previous"], detail["next"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise Bad("a record that tells of no key") from None
+    if record["header"]["kind"] != 10 or told[0] != "key":
+        raise Bad("a record that tells of no key")
+    return told[1:]
+
+
 class Checker:
     def __init__(self, key):
         self.given = key
@@ -285,6 +308,9 @@ class Checker:
         # Of two records that do not fit: which is bad if the next follows the later one, if it does not, and if there is none.
         self.undecided = None
         self.promised = self.whole = None
+        # The keys, the sizes up to which all but the last signed, and which of them is the first that is trusted.
+        self.keys, self.handed, self.trusted = [], [], 0
+        self.between = 0
 
     def expected(self):
         return self.found + 1 if self.whole and self.found < self.promised else None
@@ -298,6 +324,8 @@ class Checker:
                     raise Bad("it is cut", self.expected())
                 if place == 0:
                     self.header(line)
+                elif len(self.handed) + 1 < len(self.keys):
+                    self.handover(line)
                 elif not line.startswith(b'{"end":') and kind(line, self.whole) != "end":
                     self.body(line, place)
                 else:
@@ -323,31 +351,73 @@ class Checker:
         match = HEADER.fullmatch(line)
         if match is None:
             raise Bad("a first line that is none")
-        self.key = Key(text(match[1]))
-        if self.given is not None and self.given != self.key.written:
-            raise Bad("another key")
-        self.whole, self.promised = match[2] == b"true", number(match[3])
-        self.size, self.root = self.key.open(text(match[4]))
+        written = re.findall(rb'"[^"]*"', match[2])
+        has_one_form = b",".join(written) == match[2] and (match[3] == b"]") == match[1].startswith(b"2")
+        if not has_one_form or (len(written) == 1) != match[1].startswith(b"1") or len(written) > KEYS_MAX:
+            raise Bad("a first line that is none")
+        self.keys = [Key(text(key[1:-1])) for key in written]
+        if len({key.name for key in self.keys}) != 1:
+            raise Bad("keys of several logs")
+        if self.given is not None:
+            if self.given not in [key.written for key in self.keys]:
+                raise Bad("another key")
+            self.trusted = [key.written for key in self.keys].index(self.given)
+        self.whole, self.promised = match[4] == b"true", number(match[5])
+        self.size, self.root = self.keys[-1].open(text(match[6]))
         if self.promised > self.size or self.whole and self.promised != self.size:
             raise Bad("a first line that contradicts itself")
+
+    def handover(self, line):
+        """The next key, by the word of the one before."""
+        match = HANDOVER.fullmatch(line)
+        if match is None:
+            raise Bad("a line that hands no key on")
+        turn = len(self.handed)
+        size, root = self.keys[turn].open(text(match[1]))
+        if self.handed and self.handed[-1] >= size or not is_continued(size, root, self.size, self.root, hashes(match[2])):
+            raise Bad("a key that is handed on by a checkpoint of another log")
+        record = read_record(b"{" + match[3], False)
+        header = record["header"]
+        if not is_included(record["leaf"], record["seq"] - 1, size, record["path"], root) or header is None:
+            raise Bad("a key that is handed on by a record that is not there")
+        if header["seq"] != record["seq"] or header["as_of"] < header["earlier"]:
+            raise Bad("a key that is handed on by a record that is none")
+        try:
+            check_parts(record)
+        except Bad as bad:
+            raise Bad(bad.why) from None
+        if told_keys(record) != (self.keys[turn].written, self.keys[turn + 1].written):
+            raise Bad("a record that names other keys")
+        self.handed.append(size)
+
+    def open(self, note):
+        """Size and root of a checkpoint by the key whose turn it was at its size, and whether that key is trusted by itself."""
+        lines = note.split("\n")
+        size = int(lines[1]) if len(lines) > 2 and re.fullmatch("[0-9]{1,19}", lines[1]) else 0
+        turn = sum(handed < size for handed in self.handed)
+        return *self.keys[turn].open(note), turn >= self.trusted
 
     def body(self, line, place):
         what = kind(line, self.whole)
         if what == "since":
             match = SINCE.fullmatch(line)
-            if match is None or self.whole or place != 1:
+            if match is None or self.whole or place != len(self.keys):
                 raise Bad("an earlier checkpoint that is none")
-            self.since = self.key.open(text(match[1]))
+            *self.since, _ = self.open(text(match[1]))
             if not is_continued(*self.since, self.size, self.root, hashes(match[2])):
                 raise Bad("an earlier checkpoint of another log")
         elif what == "checkpoint":
             match = CHECKPOINT.fullmatch(line)
             if match is None:
                 raise Bad("a checkpoint that is none")
-            size, root = self.key.open(text(match[1]))
-            if not self.whole or size != self.found or not self.confirmed < size < self.size:
+            size, root, is_trusted = self.open(text(match[1]))
+            if not self.whole or size != self.found or not self.between < size < self.size:
                 raise Bad("a checkpoint in a wrong place", self.expected() if size > self.found else None)
-            self.confirm(root)
+            self.between = size
+            if is_trusted:
+                self.confirm(root)
+            elif not self.undecided and tree_root(self.leaves) != root:
+                raise Bad("not what the checkpoint stands for", self.found)
         else:
             try:
                 record = read_record(line, self.whole)

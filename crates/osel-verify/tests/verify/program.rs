@@ -98,6 +98,26 @@ fn a_whole_bundle_is_described() {
 }
 
 #[test]
+fn keys_that_followed_are_told_from_the_given_one_on() {
+    let text = vectors().bundles.into_iter().find(|bundle| bundle.name == "keys, some").unwrap().text;
+    let first = text.lines().next().unwrap();
+    let keys: Vec<String> = serde_json::from_str::<serde_json::Value>(first).unwrap()["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key.as_str().unwrap().to_owned())
+        .collect();
+    for (at, key) in keys.iter().enumerate() {
+        let (code, out, _) = verify(&["-", "--key", key], text.as_bytes());
+        assert_eq!(code, Some(0));
+        let told: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("then       ")).collect();
+        assert_eq!(told, keys[at + 1..]);
+        assert!(out.contains(&format!("key        {key}\n")), "{out}");
+        assert!(out.contains("without some of the records since"), "{out}");
+    }
+}
+
+#[test]
 fn tampered_bundles_are_named() {
     let Vectors { bundles, tampered, .. } = vectors();
     for vector in tampered {
@@ -135,7 +155,7 @@ fn other_troubles_have_codes_of_their_own() {
         assert!(err.starts_with("osel-verify: cannot read `/"), "{err}");
     }
     // What is no bundle at all is bad, not unreadable.
-    for text in [&b""[..], b"\0\xff\n", b"{}\n", b"{\"osel-bundle\":2,\"key\":\"\"}\n"] {
+    for text in [&b""[..], b"\0\xff\n", b"{}\n", b"{\"osel-bundle\":3,\"key\":\"\"}\n"] {
         assert_eq!(verify(&["-"], text).0, Some(1));
     }
 }
@@ -153,5 +173,5 @@ fn the_checker_in_python_agrees() {
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "the checker in Python disagrees: {complained}");
-    assert!(said.starts_with("6 bundles and 401 tampered ones as expected"), "{said}");
+    assert!(said.starts_with("8 bundles and 736 tampered ones as expected"), "{said}");
 }

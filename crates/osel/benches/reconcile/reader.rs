@@ -82,9 +82,9 @@ fn take(recorder: &mut Recorder, orders: &UnboundedSender<ApiOrder>, events: &Re
                 taken.page = taken.page.max(thread_time() - start);
                 orders.send(ApiOrder::Taken { ticket }).unwrap();
             }
-            ApiEvent::Ended { complete, refused, origin, .. } => {
+            ApiEvent::Ended { complete, has_all_assignments, refused, origin, .. } => {
                 assert!(refused.is_empty(), "{refused:?}");
-                let end = ReadEnd { run: run.take().unwrap(), complete, origin };
+                let end = ReadEnd { run: run.take().unwrap(), complete, has_all_assignments, origin };
                 let mut start = thread_time();
                 recorder.begin_read_end(now(), end).unwrap();
                 loop {

@@ -121,7 +121,10 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
         warnings.extend(trail_key::remarks(config, file.as_deref()));
-        let (problems, more) = openstack::remarks(config);
+        let (mut problems, more) = openstack::remarks(config);
+        warnings.extend(more);
+        let (of_key, more) = trail_key::account_remarks(config);
+        problems.extend(of_key);
         warnings.extend(more);
         if !problems.is_empty() {
             loaded = Err(Problems { problems, untold: 0, warnings: Vec::new() });
@@ -169,6 +172,7 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
         scanners: count(|config| config.scanners.len()),
         expected: count(|config| config.expected.len()),
         forwards: count(|config| config.forwards.len()),
+        witnesses: count(|config| config.witnesses.len()),
     };
     let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
     warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), counts));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use osel_core::decode::ItemPage;
 use osel_core::engine::ReadRun;
+use osel_core::event::Assignment;
 use serde_json::value::RawValue;
 
 use super::StoreArg;
@@ -15,14 +16,16 @@ use super::open::now;
 use super::order::{self, unexpected};
 use super::output::{note, progress};
 use super::replay::import;
+use crate::openstack::PAGE_OBJECTS;
 use crate::runtime::Recorder;
 use crate::runtime::control::client::{ClientError, Conversation};
-use crate::runtime::control::import::{Begin, CLIENT_TIME, OBJECT_BYTES_MAX, PART_OBJECTS_MAX, Part};
+use crate::runtime::control::import::{Begin, CLIENT_TIME, OBJECT_BYTES_MAX, Part};
 use crate::runtime::control::{Answer, Ask, Request};
 use crate::source::inventory::{self, Summary};
 
-/// How many bytes of objects make a part, if one of them alone is not more: so much is quickly said and quickly read.
-const PART_BYTES: usize = 1 << 20;
+/// How many bytes of objects make a part, if one of them alone is not more: a step of a few milliseconds for the daemon, as a page of an API
+/// is with its [`PAGE_OBJECTS`].
+const PART_BYTES: usize = 128 << 10;
 
 /// A file that was looked at as a whole.
 struct Looked<'a> {
@@ -137,7 +140,8 @@ fn hand_in(socket: &Path, id: &str, region: Option<&str>, file: &Looked<'_>) -> 
         bail!("`{}` was changed while it was read", file.path.display());
     }
     let complete = file.summary.complete().into_iter().map(|kind| kind.plural().to_owned());
-    match daemon.say(&Part::<&RawValue>::End(complete.collect()), CLIENT_TIME)? {
+    let assignments = file.summary.has_all_assignments().then(|| Assignment::PLURAL.to_owned());
+    match daemon.say(&Part::<&RawValue>::End(complete.chain(assignments).collect()), CLIENT_TIME)? {
         Answer::Done(_) => Ok(Handed::Done),
         other => Err(unexpected(other)),
     }
@@ -152,7 +156,7 @@ fn hand_over(daemon: &mut Conversation, page: &ItemPage) -> anyhow::Result<()> {
         bytes += json.len();
         part.push((collection.to_owned(), serde_json::from_str::<&RawValue>(json)?));
         let is_full = objects.peek().is_none_or(|(_, next)| bytes + next.len() > PART_BYTES);
-        if is_full || part.len() == PART_OBJECTS_MAX {
+        if is_full || part.len() == PAGE_OBJECTS {
             match daemon.say(&Part::Page(std::mem::take(&mut part)), CLIENT_TIME)? {
                 Answer::GoOn => bytes = 0,
                 other => return Err(unexpected(other)),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use osel_core::event::Kind;
+use osel_core::event::{Assignment, Kind};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -145,6 +145,7 @@ fn account(args: &ExportArgs) -> anyhow::Result<Account> {
 struct Summary {
     counts: BTreeMap<String, u64>,
     complete: Vec<Kind>,
+    has_all_assignments: bool,
     refused: Vec<Refusal>,
 }
 
@@ -160,7 +161,8 @@ impl Summary {
     /// The collections in the file that are not whole.
     fn not_whole(&self) -> BTreeSet<&str> {
         let kinds = Kind::ALL.into_iter().filter(|kind| !self.complete.contains(kind));
-        kinds.map(Kind::plural).filter(|name| self.counts.contains_key(*name)).collect()
+        let assignments = (!self.has_all_assignments).then_some(Assignment::PLURAL);
+        kinds.map(Kind::plural).chain(assignments).filter(|name| self.counts.contains_key(*name)).collect()
     }
 
     fn tell(&self, cloud: &str) {
@@ -197,13 +199,14 @@ async fn read(settings: Settings, target: &mut Target) -> anyhow::Result<Summary
                 }
                 order.send(ApiOrder::Taken { ticket })?;
             }
-            ApiEvent::Ended { complete, refused, .. } => {
+            ApiEvent::Ended { complete, has_all_assignments, refused, .. } => {
                 bar.finish_and_clear();
-                for kind in &complete {
-                    let written = target.nothing(kind.plural(), &mut summary.counts);
+                let assignments = has_all_assignments.then_some(Assignment::PLURAL);
+                for collection in complete.iter().map(|kind| kind.plural()).chain(assignments) {
+                    let written = target.nothing(collection, &mut summary.counts);
                     written.with_context(|| target.failure())?;
                 }
-                (summary.complete, summary.refused) = (complete, refused);
+                summary = Summary { complete, has_all_assignments, refused, ..summary };
                 return Ok(summary);
             }
             ApiEvent::Failed { words, .. } => bail!("cannot read cloud `{cloud}`: {words}"),

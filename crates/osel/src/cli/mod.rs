@@ -12,6 +12,7 @@ mod doctor;
 mod durability;
 mod exposure;
 mod findings;
+mod forward;
 mod import;
 mod inventory;
 mod inventory_export;
@@ -33,6 +34,7 @@ mod store;
 mod trail_key;
 mod whatif;
 mod whole_file;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -70,6 +72,7 @@ enum Command {
     Audit(audit::AuditCommand),
     #[command(subcommand)]
     Log(log::LogCommand),
+    Witness(witness::WitnessArgs),
     Ledger(ledger::LedgerArgs),
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -78,6 +81,8 @@ enum Command {
     Scans(scans::ScansCommand),
     #[command(subcommand)]
     Findings(findings::FindingsCommand),
+    #[command(subcommand)]
+    Forward(forward::ForwardCommand),
     #[command(subcommand)]
     Store(store::StoreCommand),
     #[command(subcommand)]
@@ -135,11 +140,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Whatif(args) => whatif::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Log(command) => log::run(&command),
+        Command::Witness(args) => witness::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Quarantine(command) => quarantine::run(&command),
         Command::Scan(args) => scan::run(&args),
         Command::Scans(command) => scans::run(&command),
         Command::Findings(command) => findings::run(&command),
+        Command::Forward(command) => forward::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Confined(args) => Ok(confined::run(&args)),

@@ -76,7 +76,7 @@ impl Orders {
         };
         let now = now();
         let order = order.into_order(user_name()).context("this is no order of one line")?;
-        match recorder.engine().judge_order(now, &order) {
+        match recorder.judge_order(now, &order) {
             Ok(()) => Ok(Given::Done(recorder.order(now, order)?)),
             Err(refusal) => Ok(Given::No(refusal.to_string())),
         }

@@ -4,6 +4,7 @@
 //! `osel_core::exposure`; how an answer looks to a person is in `chain`.
 
 pub(super) mod chain;
+mod servers;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,6 @@ use clap::Args;
 use osel_core::engine::EngineOptions;
 use osel_core::exposure::{Question, Verdict, VerdictDocument, reach_any, read_question};
 use osel_core::ids::Id;
-use osel_core::model::View;
 use serde_json::json;
 
 use super::StoreArg;
@@ -91,7 +91,8 @@ pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
         let question = args.question()?;
         let part = part_at(&mut *args.store.reader()?, args.at.as_deref(), &question)?;
         let mut out = stdout();
-        let verdict = reach_any(part.engine().clouds(), &question);
+        let mut verdict = reach_any(part.engine().clouds(), &question);
+        servers::name_written(&mut *args.store.reader()?, args.at.as_deref(), part.engine(), &mut verdict)?;
         let format = args.output.unwrap_or(Format::Table);
         let written = tell(&question, &verdict, format, &mut out).and_then(|()| out.flush());
         return answered(written, if verdict.reachable { ExitCode::SUCCESS } else { ExitCode::from(1) });
@@ -105,7 +106,13 @@ pub(super) fn run(args: &ReachArgs) -> anyhow::Result<ExitCode> {
     };
     let engine = state_at(&mut *args.store.reader()?, args.at.as_deref())?;
     let clouds: Vec<_> = engine.clouds().collect();
-    answer_batch(&clouds, &name, input, args.output.unwrap_or(Format::Json), &mut stdout())?;
+    let at = servers::time_of(&mut *args.store.reader()?, engine.seq())?;
+    let answer = |question: &Question| {
+        let mut verdict = reach_any(clouds.iter().copied(), question);
+        servers::name(&engine, engine.names(), at, &mut verdict);
+        verdict
+    };
+    answer_batch(answer, &name, input, args.output.unwrap_or(Format::Json), &mut stdout())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,8 +157,8 @@ fn tell(question: &Question, verdict: &Verdict, format: Format, out: &mut impl W
 
 /// Answers question after question over all regions, each as soon as it is read. A line that is no question is answered by what is
 /// wrong with it, in its place, so that answers stay beside their questions; in the end the first such line is the error.
-fn answer_batch<V: View>(
-    views: &[&V],
+fn answer_batch(
+    answer: impl Fn(&Question) -> Verdict,
     name: &str,
     input: impl Read,
     format: Format,
@@ -185,7 +192,7 @@ fn answer_batch<V: View>(
         match question {
             Ok(None) => {}
             Ok(Some(question)) => {
-                tell(&question, &reach_any(views.iter().copied(), &question), format, out)?;
+                tell(&question, &answer(&question), format, out)?;
             }
             Err(why) => {
                 match format {

@@ -205,7 +205,12 @@ pub(super) fn import(
         return Err(error.into());
     }
     let origin = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let end = ReadEnd { run, complete: summary.complete(), origin };
+    let end = ReadEnd {
+        run,
+        complete: summary.complete(),
+        has_all_assignments: summary.has_all_assignments(),
+        origin,
+    };
     recorder.read_end(now, end)?;
     Ok(())
 }

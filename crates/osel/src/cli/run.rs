@@ -2,11 +2,13 @@
 
 mod assemble;
 mod assemble_api;
+mod assemble_forward;
 mod assemble_scan;
 mod lead;
 mod signals;
 mod starting;
 mod store_now;
+mod witnesses;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use super::trail_key;
 use crate::action::program::sweep_folders;
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
+use crate::runtime::forward::ReaderAccess;
 use crate::runtime::retention::Policy;
 use crate::runtime::service::{Clerk, Phase, Service, ServiceSettings, ServiceStatus};
 use crate::telemetry::{self, Supervisor};
@@ -91,6 +94,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     );
     // What an osel has left that was killed; it may take long, and nobody waits for it.
     tokio.spawn_blocking(sweep_folders);
+    let access = Arc::clone(&store);
+    let reader: ReaderAccess = Arc::new(move || latest_reader_at(&access()));
     let settings = ServiceSettings {
         apis: assemble_api::apis(&config, &args.config),
         sources: assemble::sources(&config, &args.config, &store_id),
@@ -101,14 +106,17 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         status,
         supervisor: supervisor.clone(),
         follower,
-        signer: trail_key::signer(&config.store, args.config.file(), &store_id),
+        log_key: trail_key::source(&config.store, args.config.file(), &store_id),
+        forwarders: assemble_forward::forwarders(&config, &args.config),
+        reader: Arc::clone(&reader),
     };
+    // Before anything is taken: what a witness has seen may show that this is not the log that it was.
+    let watches = tokio.block_on(witnesses::first_look(&config, &args.config, &store, &*journal))?;
     let service = Service::start(journal, settings, tokio.handle())?;
+    witnesses::go_on(watches, &service.handle(), tokio.handle());
     // Only who leads the store takes orders for it.
     let socket = config.control.socket.clone().unwrap_or_else(|| of_store(&config.store));
-    let access = Arc::clone(&store);
-    let reader = Arc::new(move || latest_reader_at(&access()));
-    let clerk = Clerk::new(service.handle(), tokio.handle().clone(), reader);
+    let clerk = Clerk::new(service.handle(), tokio.handle().clone(), reader, config.trail.record_reads);
     let control = tokio.spawn(control::serve(socket, store_id, Arc::new(clerk)));
     drop(starting);
     supervisor.ready();

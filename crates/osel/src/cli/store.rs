@@ -1,5 +1,6 @@
 //! `osel store`: care of the store itself.
 
+mod index;
 mod retention;
 
 use std::path::PathBuf;
@@ -26,12 +27,14 @@ pub enum StoreCommand {
         target: PathBuf,
     },
     Retention(retention::RetentionArgs),
+    Index(index::IndexArgs),
 }
 
 pub(super) fn run(command: &StoreCommand) -> anyhow::Result<ExitCode> {
     let (store, target) = match command {
         StoreCommand::Backup { store, target } => (store, target),
         StoreCommand::Retention(args) => return retention::run(args),
+        StoreCommand::Index(args) => return index::run(args),
     };
     let directory = match store.config()? {
         StoreConfig::Directory(directory) => directory,

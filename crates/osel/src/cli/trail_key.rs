@@ -1,5 +1,6 @@
 //! The key that signs a store's log: which one it is, as the configuration and the store's folder say.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,27 +9,91 @@ use osel_core::trail::log::{KeyName, SigningKey, VerifierKey};
 use super::config::variable;
 use super::open::now;
 use super::output::note;
-use crate::config::{Config, Place, Remark, StoreConfig, TrailConfig};
+use crate::config::{BarbicanSecret, Config, KeyReference, Place, Remark, StoreConfig, TrailConfig};
+use crate::openstack::clouds::{self, Selection};
+use crate::openstack::{Account, REQUESTS_PER_SECOND};
 use crate::runtime::Recorder;
-use crate::runtime::log::{KeySource, KeyTrouble, Signer, key};
+use crate::runtime::log::{KeyFound, KeySource, KeyTrouble, Signer, key};
+use crate::telemetry::chain;
 
-/// Who signs the log of a store: by the key that the configuration names, else by the one in the store's folder, which is made when it is
-/// missing. The configuration is asked anew each time: keys are exchanged while we run.
-pub fn signer(store: &StoreConfig, file: Option<&Path>, store_id: &str) -> Signer {
-    Signer::new(source(store.clone(), file.map(Path::to_owned), store_id.to_owned()), now)
+/// Where the key of a log is, once all was looked at that is on this machine.
+enum Sought {
+    /// Here it is; none where the log is not to be signed.
+    Here(Option<Box<SigningKey>>),
+    /// In Barbican, to be asked for by this account.
+    Barbican { account: Box<Account>, id: String, origin: Option<KeyName> },
 }
 
-fn source(store: StoreConfig, file: Option<PathBuf>, store_id: String) -> KeySource {
-    Arc::new(move || {
-        let trail = trail(&store, file.as_deref())?;
-        match (key::configured(&trail)?, &store) {
-            (Some(key), _) => Ok(Some(key)),
-            (None, StoreConfig::Directory(directory)) => {
-                key::own(directory, trail.origin.as_ref(), &store_id).map(Some)
+impl Sought {
+    async fn found(self) -> KeyFound {
+        match self {
+            Self::Here(key) => Ok(key.map(|key| *key)),
+            Self::Barbican { account, id, origin } => {
+                key::in_barbican(*account, &id, origin.as_ref(), now).await.map(Some)
             }
-            (None, StoreConfig::Postgres(_)) => Ok(None),
         }
+    }
+
+    /// The same for a command, which waits.
+    fn found_now(self) -> KeyFound {
+        match self {
+            Self::Here(key) => Ok(key.map(|key| *key)),
+            Self::Barbican { .. } => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(KeyTrouble::Look)?
+                .block_on(self.found()),
+        }
+    }
+}
+
+/// Where a daemon looks for the key of its log: what the configuration names, else the one in the store's folder, which is made when it is
+/// missing. The configuration is asked anew each time: keys are exchanged while we run.
+pub fn source(store: &StoreConfig, file: Option<&Path>, store_id: &str) -> KeySource {
+    let about = Arc::new((store.clone(), file.map(Path::to_owned), store_id.to_owned()));
+    Arc::new(move || {
+        let about: Arc<(StoreConfig, Option<PathBuf>, String)> = Arc::clone(&about);
+        Box::pin(async move {
+            let look = move || sought(&about.0, about.1.as_deref(), &about.2);
+            // Files may lie on a disk that does not answer.
+            let sought = tokio::task::spawn_blocking(look).await;
+            sought.map_err(|error| KeyTrouble::Look(io::Error::other(error)))??.found().await
+        })
     })
+}
+
+fn sought(store: &StoreConfig, file: Option<&Path>, store_id: &str) -> Result<Sought, KeyTrouble> {
+    let trail = trail(store, file)?;
+    if let Some(sought) = configured(&trail)? {
+        return Ok(sought);
+    }
+    let key = match store {
+        StoreConfig::Directory(directory) => Some(key::own(directory, trail.origin.as_ref(), store_id)?),
+        StoreConfig::Postgres(_) => None,
+    };
+    Ok(Sought::Here(key.map(Box::new)))
+}
+
+/// What the configuration names; none where it names nothing.
+fn configured(trail: &TrailConfig) -> Result<Option<Sought>, KeyTrouble> {
+    if let Some(KeyReference::Barbican(secret)) = &trail.key {
+        let account = Box::new(account(secret).map_err(KeyTrouble::Account)?);
+        return Ok(Some(Sought::Barbican { account, id: secret.id.clone(), origin: trail.origin.clone() }));
+    }
+    let key = key::configured(trail)?;
+    Ok(key.map(|key| Sought::Here(Some(Box::new(key)))))
+}
+
+/// The account that may read a secret, as the files say it now, or why there is none.
+fn account(secret: &BarbicanSecret) -> Result<Account, String> {
+    let selection = Selection {
+        cloud: secret.cloud.clone(),
+        file: secret.clouds_file.clone(),
+        ..Selection::of_process()
+    };
+    let cloud = clouds::read(&selection).map_err(|error| chain(&error))?;
+    // Whoever answers in Barbican's name could give a key of his own: there is no way to allow that.
+    Ok(Account { cloud, requests_per_second: REQUESTS_PER_SECOND, insecure: false })
 }
 
 fn trail(store: &StoreConfig, file: Option<&Path>) -> Result<TrailConfig, KeyTrouble> {
@@ -38,7 +103,9 @@ fn trail(store: &StoreConfig, file: Option<&Path>) -> Result<TrailConfig, KeyTro
 /// Has a command's recorder sign the log of its store. A key that cannot be had is no reason to leave undone what a person wants: the daemon
 /// signs it later.
 pub fn sign(recorder: &mut Recorder, store: &StoreConfig, file: Option<&Path>, store_id: &str) {
-    recorder.sign_with(signer(store, file, store_id));
+    let mut signer = Signer::new(now);
+    signer.take(sought(store, file, store_id).and_then(Sought::found_now));
+    recorder.sign_with(signer);
     if let Some(words) = recorder.log_trouble() {
         note(format_args!("warning: the log is not signed by this command: {words}"));
     }
@@ -51,8 +118,34 @@ pub fn known(store: &StoreConfig, file: Option<&Path>) -> Option<VerifierKey> {
         StoreConfig::Directory(directory) => key::own_if_there(directory, origin).ok().flatten(),
         StoreConfig::Postgres(_) => None,
     };
-    let key = key::configured(&trail).ok()?.or_else(|| own(trail.origin.as_ref()));
+    let key = match configured(&trail).ok()? {
+        Some(sought) => sought.found_now().ok()?,
+        None => own(trail.origin.as_ref()),
+    };
     key.as_ref().map(SigningKey::verifier)
+}
+
+/// What is wrong with the account of a key in Barbican, and what is not well. Nobody is asked for it.
+pub fn account_remarks(config: &Config) -> (Vec<Remark>, Vec<Remark>) {
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let Some(KeyReference::Barbican(secret)) = &config.trail.key else { return (problems, warnings) };
+    let remark =
+        |key: &str, what| Remark { place: secret.place.clone(), key: format!("trail.key.{key}"), what };
+    match account(secret) {
+        Err(words) => problems.push(remark("cloud", format!("gives no account: {words}"))),
+        Ok(Account { cloud, .. }) if !cloud.verify => {
+            let what =
+                "is a cloud whose certificate is not to be verified: give it the authority by `cacert`";
+            problems.push(remark("cloud", what.to_owned()));
+        }
+        Ok(Account { cloud, .. }) => {
+            if cloud.auth_url.starts_with("http://") {
+                let what = "is asked without TLS: whoever listens on the way reads the key";
+                warnings.push(remark("cloud", what.to_owned()));
+            }
+        }
+    }
+    (problems, warnings)
 }
 
 /// What a check of a configuration says of its log.

@@ -18,6 +18,7 @@ use super::parts::{
 use super::scanner::scanners;
 use super::section::{Section, boolean, one_of, quoted, text};
 use super::tree::{Node, Origin, Value};
+use super::witness::witnesses;
 
 /// The most prefixes of one list: each address that changes is looked up in it.
 pub(super) const PREFIXES_MAX: usize = 4096;
@@ -35,6 +36,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let scanners = scanners(&mut root);
     let expected = expected(&mut root);
     let forwards = forwards(&mut root);
+    let witnesses = witnesses(&mut root);
     let findings = findings(root.section("findings"));
     let model = model(root.section("model"));
     let http = http(root.section("http"));
@@ -51,6 +53,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         scanners: scanners?,
         expected: expected?,
         forwards: forwards?,
+        witnesses: witnesses?,
         findings,
         model,
         http,

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use osel_core::exposure::SENSITIVE_PORTS;
+
 use super::check::{PREFIXES_MAX, prefix};
 use super::parts::{ProjectsConfig, ScanConfig, VantageConfig};
 use super::section::{Section, boolean, number, quoted, text};
@@ -33,9 +35,6 @@ const WAIT_SECONDS_MAX: u32 = 86_400;
 const WAIT_SECONDS_MOST: i64 = 30 * 86_400;
 /// What waits for less than a minute would be dropped by the window of a scanner.
 const WAIT_SECONDS_LEAST: i64 = 60;
-/// Ports behind which remote control, databases and caches listen: what is found first by whoever looks for it.
-const SENSITIVE_PORTS: [u16; 16] =
-    [22, 23, 445, 1433, 1521, 2375, 3306, 3389, 5432, 5900, 5985, 6379, 6443, 9200, 11_211, 27_017];
 /// The most ports that are scanned before others: with more, none is.
 const SENSITIVE_PORTS_MAX: usize = 256;
 

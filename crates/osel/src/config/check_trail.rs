@@ -2,25 +2,29 @@
 
 use osel_core::trail::log::{KeyName, SigningKey};
 
-use super::parts::TrailConfig;
+use super::barbican;
+use super::parts::{KeyReference, TrailConfig};
 use super::reference::{is_given, secret};
 use super::secret::Secret;
-use super::section::{Section, text};
+use super::section::{Section, boolean, text};
 
 /// Reads the table.
 pub(super) fn trail(mut section: Section<'_>) -> TrailConfig {
     let origin = section.read("origin", |node| {
         text(node)?.parse::<KeyName>().map_err(|error| format!("is no origin of a log: {error}"))
     });
-    let key = if is_given(&section, "key") {
-        key(&mut section, origin.as_ref())
+    let record_reads = section.read("record_reads", boolean).unwrap_or(true);
+    let key = if barbican::is_given(&section, "key") {
+        barbican::secret(&mut section, "key").map(KeyReference::Barbican)
+    } else if is_given(&section, "key") {
+        key(&mut section, origin.as_ref()).map(KeyReference::Text)
     } else {
         // It is known, though nobody asks for it.
         section.take("key");
         None
     };
     section.finish();
-    TrailConfig { key, origin }
+    TrailConfig { record_reads, key, origin }
 }
 
 fn key(section: &mut Section<'_>, origin: Option<&KeyName>) -> Option<Secret> {

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::forward;
 use super::scanner::types;
+use super::witness;
 
 /// A table of the file.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub(super) const FORWARD_HEADER: &str = "[[forward]]";
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
 const REFERENCES: [&str; 3] = ["FILE", "ENV", "CREDENTIAL"];
+/// The key that may be in Barbican, and the keys below it that say so.
+const BARBICAN: (&str, [&str; 3]) = ("trail.key", ["BARBICAN", "CLOUD", "CLOUDS_FILE"]);
 
 pub(super) const fn key(path: &'static str, otherwise: Otherwise, what: &'static str) -> Key {
     Key { path, otherwise, what }
@@ -72,12 +75,15 @@ pub fn sections() -> impl Iterator<Item = &'static Section> {
     let after_scanner = SECTIONS.iter().position(|section| section.header == SCANNER_HEADER);
     let (before, after) = SECTIONS.split_at(after_scanner.map_or(SECTIONS.len(), |place| place + 1));
     let of_types = types().iter().filter_map(|known| known.section.as_ref());
-    before.iter().chain(of_types).chain(after).chain(forward::sections())
+    before.iter().chain(of_types).chain(after).chain(forward::sections()).chain([&witness::SECTION])
 }
 
 /// All keys, those of the types of scanners and of receivers behind the others.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(types().iter().flat_map(|known| known.keys)).chain(forward::keys())
+    KEYS.iter()
+        .chain(types().iter().flat_map(|known| known.keys))
+        .chain(forward::keys())
+        .chain(&witness::KEYS)
 }
 
 /// The tables besides those of the types of scanners.
@@ -172,7 +178,9 @@ const KEYS: &[Key] = &[
             "{ file = \"/etc/osel/log_key\" }",
         ),
         "The private key that signs the log (`PRIVATE+KEY+NAME+ID+SEED`). It is a secret, so name where it is: { file = \"PATH\" }, \
-         { env = \"VARIABLE\" } or { credential = \"NAME\" }. Without it the log of a store in PostgreSQL is kept and not signed.",
+         { env = \"VARIABLE\" }, { credential = \"NAME\" }, or { barbican = \"ID\", cloud = \"NAME\" } for a secret of OpenStack's key manager that the \
+         account of this cloud of a clouds.yaml may read (`clouds_file` names another file). Without it the log of a store in PostgreSQL is kept \
+         and not signed.",
     ),
     key(
         "trail.origin",
@@ -181,6 +189,12 @@ const KEYS: &[Key] = &[
             "\"log.example/osel\"",
         ),
         "What the log is called in what is signed of it: an URL without its scheme is usual. A key that is configured must have this name.",
+    ),
+    key(
+        "trail.record_reads",
+        Default("true"),
+        "Whether it becomes a record that somebody has read the trail by a command (`osel audit search`, `show`) beside this osel: who, and what \
+         was asked for. A change takes a restart.",
     ),
     key(
         "source.name",
@@ -558,6 +572,7 @@ impl Key {
             Some(("scanner", _)) => SCANNER_HEADER.to_owned(),
             Some(("expected", _)) => EXPECTED_HEADER.to_owned(),
             Some(("forward", _)) => FORWARD_HEADER.to_owned(),
+            Some(("witness", _)) => witness::SECTION.header.to_owned(),
             Some((table, _)) => match table.split_once('.') {
                 Some(("scanner", kind)) => format!("{SCANNER_HEADER} # type = \"{kind}\""),
                 Some(("forward", kind)) => format!("{FORWARD_HEADER} # type = \"{kind}\""),
@@ -584,7 +599,10 @@ impl Key {
     pub fn variable(&self) -> String {
         let path = self.shown_path();
         let path = match path.split_once('.') {
-            Some((table @ ("source" | "openstack" | "scanner" | "expected" | "forward"), rest)) => {
+            Some((
+                table @ ("source" | "openstack" | "scanner" | "expected" | "forward" | "witness"),
+                rest,
+            )) => {
                 format!("{table}.N.{rest}")
             }
             _ => path,
@@ -598,7 +616,8 @@ impl Key {
         let references = REFERENCES.into_iter().filter(move |_| is_secret);
         let variable = self.variable();
         let below = variable.clone();
-        std::iter::once(variable).chain(references.map(move |way| format!("{below}__{way}")))
+        let barbican = BARBICAN.1.into_iter().filter(|_| self.path == BARBICAN.0);
+        std::iter::once(variable).chain(references.chain(barbican).map(move |way| format!("{below}__{way}")))
     }
 
     /// A value for it, as TOML.

@@ -218,6 +218,8 @@ pub struct TableCounts {
     pub expected: usize,
     /// `[[forward]]`.
     pub forwards: usize,
+    /// `[[witness]]`.
+    pub witnesses: usize,
 }
 
 /// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a table beyond those there are.
@@ -240,6 +242,7 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
         ("OSEL_SCANNER__", "scanner", counts.scanners),
         ("OSEL_EXPECTED__", "expected", counts.expected),
         ("OSEL_FORWARD__", "forwarder", counts.forwards),
+        ("OSEL_WITNESS__", "witness", counts.witnesses),
     ];
     let numbered = tables.into_iter().find_map(|(prefix, table, count)| {
         let (index, key) = name.strip_prefix(prefix)?.split_once("__")?;
@@ -263,6 +266,9 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
         }
         "expected" => {
             format!("is of no entry: there are {count}, counted from 0; a further one begins with its REASON")
+        }
+        "witness" => {
+            format!("is of no witness: there are {count}, counted from 0; a further one begins with its KEY")
         }
         _ => format!("is of no API: there are {count}, counted from 0, and each number before is one"),
     })

@@ -7,6 +7,7 @@
 //! The way of a value: `tree` (values with their places), `section` (one table, where variables win and unknown keys are told), `check`
 //! (a table into its part of [`Config`]). [`keys`] is the list of all keys, of which the example and the reference page are made.
 
+mod barbican;
 mod check;
 mod check_openstack;
 mod check_retention;
@@ -15,6 +16,7 @@ mod check_source;
 mod check_store;
 mod check_tls;
 mod check_trail;
+mod endpoint;
 mod expected;
 mod files;
 mod forward;
@@ -23,6 +25,7 @@ mod load;
 mod parts;
 mod passfile;
 mod postgres_url;
+mod proxy;
 mod reference;
 mod remark;
 mod scanner;
@@ -30,30 +33,38 @@ mod secret;
 mod section;
 mod transport_url;
 mod tree;
+mod witness;
 
 #[cfg(test)]
 mod tests;
 
+pub use barbican::BarbicanSecret;
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
-pub use forward::{FileReceiverConfig, ForwardConfig, ReceiverConfig};
+pub use forward::{
+    FileCompression, FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks, HecConfig, HecEndpoint,
+    HttpReceiverConfig, ReceiverConfig, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport,
+    WebhookBody, WebhookConfig, WebhookMethod,
+};
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
     TRANSPORT_VARIABLE, TableCounts, unknown_variables,
 };
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
-    Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig, QueueKind,
-    RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig, TrailConfig,
-    TransportUrl, VantageConfig,
+    KeyReference, Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig,
+    QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig,
+    TrailConfig, TransportUrl, VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
+pub use proxy::ProxyConfig;
 pub use reference::open_to_others;
 pub use remark::{Place, Problems, Remark, Warning};
 pub use scanner::{
     Abilities, CommandConfig, CommandFormat, CommandInput, CoveredPorts, GmpAddress, GmpConfig, NessusConfig,
     NessusLogin, NessusProduct, NmapConfig, NucleiConfig, Per, ProgramConfig, QualysAppliance, QualysConfig,
-    QualysProfile, QualysProxy, QualysVersions, RatedConfig, ScannerConfig, ScannerKind, Technique,
+    QualysProfile, QualysVersions, RatedConfig, ScannerConfig, ScannerKind, Technique,
 };
 pub use secret::Secret;
 pub use transport_url::{HOSTS_MAX, ParsedUrl, UrlError, UrlOptions};
+pub use witness::WitnessConfig;

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use osel_core::finding::ExpectedExposure;
 use osel_core::trail::log::KeyName;
 
-use super::{ForwardConfig, Place, PostgresConfig, ScannerConfig, Secret};
+use super::{BarbicanSecret, ForwardConfig, Place, PostgresConfig, ScannerConfig, Secret, WitnessConfig};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub expected: Vec<ExpectedExposure>,
     /// `[[forward]]`: where records are sent, each with a name of its own.
     pub forwards: Vec<ForwardConfig>,
+    /// `[[witness]]`: who is shown the log's checkpoints, each by a key of its own.
+    pub witnesses: Vec<WitnessConfig>,
     /// `[findings]`.
     pub findings: FindingsConfig,
     /// `[model]`.
@@ -52,13 +54,30 @@ pub enum StoreConfig {
     Postgres(PostgresConfig),
 }
 
-/// How the log over the records is signed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How the log over the records is signed, and what is written down of those who read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrailConfig {
-    /// The text of the key to sign with, which was read once; none for that in the folder of the store.
-    pub key: Option<Secret>,
+    /// Whether it becomes a record that somebody read the trail.
+    pub record_reads: bool,
+    /// The key to sign with; none for that in the folder of the store.
+    pub key: Option<KeyReference>,
     /// What the log is called in its checkpoints; none for the name of the key.
     pub origin: Option<KeyName>,
+}
+
+impl Default for TrailConfig {
+    fn default() -> Self {
+        Self { record_reads: true, key: None, origin: None }
+    }
+}
+
+/// Where the key to sign with is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyReference {
+    /// Here: its text, which was read once.
+    Text(Secret),
+    /// In Barbican, to be fetched.
+    Barbican(BarbicanSecret),
 }
 
 /// How orders are given.

@@ -9,7 +9,7 @@ use super::section::{Section, quoted, text};
 use super::tree::{Node, Origin, Value};
 
 /// The ways to refer to a secret: keys of the table that stands in its place.
-const WAYS: [&str; 3] = ["file", "env", "credential"];
+pub(super) const WAYS: [&str; 3] = ["file", "env", "credential"];
 /// Where systemd puts the credentials of a unit.
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 

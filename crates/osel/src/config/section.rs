@@ -193,6 +193,11 @@ impl<'a> Section<'a> {
         self.entries.contains_key(key)
     }
 
+    /// What the file says of a key that nobody has taken yet.
+    pub(super) fn written(&self, key: &str) -> Option<&Node> {
+        self.entries.get(key)
+    }
+
     /// The value of a key, by a function that says what is wrong with it.
     pub(super) fn read<T>(
         &mut self,

@@ -3,4 +3,13 @@
 //! A driver makes one attempt at what it is told and says what was answered. Which records are sent, when something is tried again and
 //! what is given up is decided in the core (`osel_core::forward`).
 
+mod build;
+pub mod file;
+pub mod hec;
+mod http;
+pub mod now;
 pub mod receiver;
+pub mod syslog;
+pub mod webhook;
+
+pub use build::build;

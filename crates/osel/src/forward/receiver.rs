@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use osel_core::format::Severity;
+pub use osel_core::forward::BatchLimits;
 use osel_core::forward::{BatchNumber, Refusal, Taken};
 use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
@@ -44,17 +45,6 @@ pub struct Batch {
     pub items: Vec<Item>,
 }
 
-/// How much a batch may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchLimits {
-    /// The most items; at least one.
-    pub items: usize,
-    /// The most bytes of their lines; one line alone may have more.
-    pub bytes: usize,
-    /// The most batches on their way that are not known to have arrived; at least one.
-    pub awaited: usize,
-}
-
 /// A receiver. Calls come one at a time, each ended or dropped before the next; one that is dropped is followed by [`Self::reset`].
 pub trait Receiver: Send {
     /// Where it sends to, for people: without a secret.
@@ -73,9 +63,16 @@ pub trait Receiver: Send {
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Taken>;
 
     /// Which of the batches that were [`Taken::Awaited`] have arrived since, in the order in which they were sent. It may wait for the
-    /// answer of a question, and never for an arrival. An error says that what is still awaited may not have arrived.
+    /// answer of a question, and never for an arrival. An error says that what is still awaited may not have arrived: all of it is sent
+    /// again, after [`Self::reset`]. It is asked before anything is sent after a refusal, so that a receiver that lost its connection
+    /// says so here, and one that was only busy need not get everything twice.
     fn confirm(&mut self) -> Handed<'_, Vec<BatchNumber>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Whether it would take something, without giving it anything: what it says of itself, in words. Nothing where it cannot be asked.
+    fn check(&mut self) -> Handed<'_, Option<String>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Lets go of the connection and of all that is awaited, which will be sent again.

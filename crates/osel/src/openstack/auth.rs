@@ -29,6 +29,16 @@ pub(super) enum TokenScope {
     Other(&'static str),
 }
 
+impl TokenScope {
+    /// Whether it is for a domain, of which alone Keystone speaks then.
+    pub(super) fn is_domain(&self) -> bool {
+        *self == Self::Other(DOMAIN)
+    }
+}
+
+/// What a token for a domain is for.
+const DOMAIN: &str = "a domain";
+
 /// A token, and what Keystone says of it.
 pub(super) struct Session {
     /// The token, as a header that is never shown.
@@ -128,7 +138,7 @@ fn session(header: HeaderValue, told: Token, now: Timestamp) -> Session {
     let renew_at = Timestamp::from_micros(now.micros().saturating_add(life.max(LIFE_MICROS_MIN)));
     let scope = match (told.project, told.domain, told.system) {
         (Some(project), ..) => TokenScope::Project(project.id),
-        (None, Some(_), _) => TokenScope::Other("a domain"),
+        (None, Some(_), _) => TokenScope::Other(DOMAIN),
         (None, None, Some(_)) => TokenScope::Other("the system"),
         (None, None, None) => TokenScope::Other("nothing"),
     };

@@ -15,6 +15,8 @@ pub(super) enum Service {
     Identity,
     /// Nova.
     Compute,
+    /// Barbican.
+    KeyManager,
 }
 
 impl Service {
@@ -25,6 +27,7 @@ impl Service {
             Self::LoadBalancer => &["load-balancer", "octavia"],
             Self::Identity => &["identity"],
             Self::Compute => &["compute"],
+            Self::KeyManager => &["key-manager"],
         }
     }
 
@@ -35,6 +38,7 @@ impl Service {
             Self::LoadBalancer => "v2",
             Self::Identity => "v3",
             Self::Compute => "v2.1",
+            Self::KeyManager => "v1",
         }
     }
 }

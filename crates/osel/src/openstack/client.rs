@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use hyper::header::HeaderName;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use osel_core::event::Kind;
 use osel_core::survey::ApiTrouble;
@@ -161,11 +161,13 @@ impl From<TrustError> for ReadError {
     }
 }
 
-/// The reason that Keystone or Neutron gives in its body, with a colon before it; nothing where there is none.
+/// The reason that a service gives in its body, with a colon before it; nothing where there is none.
 fn reason(body: &[u8]) -> String {
     let text = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|body| {
         let inner = ["NeutronError", "error"].iter().find_map(|key| body.get(key));
-        let text = inner.and_then(|inner| inner.get("message")).or(body.get("faultstring"))?;
+        let message = inner.and_then(|inner| inner.get("message"));
+        // Octavia has the second, Barbican the third.
+        let text = message.or(body.get("faultstring")).or(body.get("description"))?;
         text.as_str().map(|text| text.chars().take(REASON_CHARS_MAX).collect::<String>())
     });
     text.map(|text| format!(": {text}")).unwrap_or_default()
@@ -259,6 +261,16 @@ impl Client {
 
     /// The answer to a question below a service's version; it is a good one.
     pub(super) async fn get(&mut self, service: Service, path: &str) -> Result<(Answer, String), ReadError> {
+        self.get_with(service, path, &[]).await
+    }
+
+    /// The same, asked for with these headers besides.
+    pub(super) async fn get_with(
+        &mut self,
+        service: Service,
+        path: &str,
+        more: &[(HeaderName, HeaderValue)],
+    ) -> Result<(Answer, String), ReadError> {
         let mut is_new = false;
         loop {
             let base = self.url(service).ok_or_else(|| self.no_service(service))?;
@@ -271,7 +283,7 @@ impl Client {
             if !self.session.is_good((self.shared.clock)()) {
                 self.session = current(&self.shared, &self.account, &mut self.http, None).await?;
             }
-            let headers = [(AUTH_HEADER, self.session.token.clone())];
+            let headers = [&[(AUTH_HEADER, self.session.token.clone())], more].concat();
             let answer = self.http.send(Method::GET, &url, &headers, None).await?;
             match answer.status {
                 StatusCode::OK => return Ok((answer, shown)),

@@ -18,8 +18,9 @@ use super::settings::{Account, Settings};
 use super::words::{ApiEvent, ApiOrder, Ticket};
 use super::{one, whole};
 
-/// How many pages may be ahead of whoever takes them: one is worked on while the next one comes.
-const PAGES_AHEAD: usize = 2;
+/// How many pages may be ahead of whoever takes them: as many objects as two of an API's own pages, so that one is worked on while the next
+/// one comes.
+pub const PAGES_AHEAD: usize = 20;
 /// How many orders are carried out at once; further ones wait. A read of everything leaves room for many looks.
 const ORDERS_AT_ONCE: usize = 8;
 

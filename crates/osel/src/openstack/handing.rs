@@ -11,8 +11,11 @@ use tokio::time::Instant;
 use super::driver::Tell;
 use super::words::{ApiEvent, Ticket};
 
-/// How many objects are handed over at once: a step of a few milliseconds for whoever takes them.
-pub const PAGE_OBJECTS: usize = 1000;
+/// How many objects are handed over at once, a tenth of what an API is asked for at once: a step of a few milliseconds for whoever takes
+/// them, also where all of them are new.
+pub const PAGE_OBJECTS: usize = 100;
+/// How much text is handed over at once, in bytes: a security group has its rules in it. One object with more goes by itself.
+const PAGE_BYTES: usize = 128 << 10;
 /// When something is handed over though the page is not full, and be it nothing: whoever waits takes a long silence for the end of the
 /// driver, and what is asked for one by one, or hidden from this account, is long in coming.
 const HAND_OVER_TIME: Duration = Duration::from_secs(20);
@@ -45,7 +48,7 @@ impl Pages {
                     tracing::warn!(collection, %defect, "an object of the API cannot be read");
                 }
             }
-            if self.page.items.len() >= PAGE_OBJECTS {
+            if self.page.items.len() >= PAGE_OBJECTS || self.page.text.len() >= PAGE_BYTES {
                 self.hand_over().await;
             }
         }
@@ -96,6 +99,26 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_handed_over_is_small_in_number_and_in_text() {
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        let tell: Tell = {
+            let sizes = Arc::clone(&sizes);
+            Arc::new(move |event| {
+                if let ApiEvent::Page { page, .. } = event {
+                    sizes.lock().unwrap().push(page.items.len());
+                }
+            })
+        };
+        let mut pages = Pages::new(tell, Ticket(1), Arc::new(Semaphore::new(10)));
+        let network = |number: usize, name: &str| format!(r#"{{"id": "n{number}", "name": "{name}"}}"#);
+        pages.add("networks", (0..PAGE_OBJECTS + 1).map(|number| network(number, "net")).collect()).await;
+        let long = "x".repeat(PAGE_BYTES / 2);
+        pages.add("networks", (0..4).map(|number| network(number, &long)).collect()).await;
+        pages.hand_over().await;
+        assert_eq!(*sizes.lock().unwrap(), [PAGE_OBJECTS, 3, 2]);
+    }
 
     #[tokio::test]
     async fn a_read_that_brings_nothing_for_long_is_heard_of() {

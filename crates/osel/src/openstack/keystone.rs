@@ -1,20 +1,25 @@
-//! Names of users, projects, domains, groups and roles, as Keystone lists them.
+//! Names of users, projects, domains, groups and roles, and who has which role, as Keystone lists them.
 //!
 //! Only id, name and domain are kept: a user's mail address is nobody's business here. An account that Keystone refuses them, and
 //! that logs in with a password, tries once with a token for the system, where a reader may see them all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use osel_core::event::NameKind;
+use osel_core::event::{Assignment, NameKind};
 use serde::{Deserialize, Serialize};
 
+use super::assignments;
 use super::catalog::Service;
 use super::client::{Client, ReadError};
 use super::clouds::{Login, Scope};
 use super::handing::Pages;
-use super::pages::{List, Lister, Step};
+use super::pages::{List, Lister, Step, id};
 use super::settings::Account;
 use super::words::Refusal;
+
+/// How many names are held that stood beside role assignments: in nearly every cloud the lists have all but a few of them.
+const NAMED_MAX: usize = 50_000;
 
 /// What is not known without the names of a kind.
 pub(super) fn hides(kind: NameKind) -> &'static str {
@@ -56,59 +61,128 @@ pub(super) fn kept(json: &str) -> String {
     short.unwrap_or_else(|| json.to_owned())
 }
 
-/// Reads every list that may be read; gives those that were not shown whole. Names are welcome, and no reason to know nothing of the
-/// network: what goes wrong here (a directory that does not answer, a credential that is not for Keystone) ends the names alone.
-pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Vec<Refusal> {
-    let mut refused = Vec::new();
-    let mut of_system: Option<Client> = None;
-    let mut has_tried = false;
-    let mut is_over = false;
+/// What the lists of Keystone came to.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// Those that were not shown whole.
+    pub(super) refused: Vec<Refusal>,
+    /// Whether all role assignments were shown.
+    pub(super) has_all_assignments: bool,
+}
+
+/// Reads every list that may be read. All of it is welcome, and no reason to know nothing of the network: what goes wrong here (a
+/// directory that does not answer, a credential that is not for Keystone) ends these lists alone.
+pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Read {
+    let mut read = Read::default();
+    let mut asker = Asker { client, of_system: None, has_tried: false, is_over: false };
+    // They come first, since they name users whom no list of users has: those of a directory elsewhere.
+    let mut named = Named::default();
+    let mut is_whole = true;
+    for query in assignments::QUERIES {
+        let mut take = |json: &str| {
+            let (kept, names) = assignments::kept(json);
+            names.into_iter().for_each(|(kind, id, json)| named.add(kind, id, json));
+            kept
+        };
+        is_whole =
+            is_whole && asker.read(pages, Assignment::PLURAL, assignments::list(query), &mut take).await;
+    }
+    // To a token for a domain Keystone shows those of the domain, and does not say so.
+    read.has_all_assignments = is_whole && !asker.is_of_domain() && pages.is_readable(Assignment::PLURAL);
+    if !read.has_all_assignments {
+        read.refused.push(Refusal { what: Assignment::PLURAL.to_owned(), hides: assignments::HIDES });
+    }
+    // That list is the dearest of them: what went wrong with it need not go wrong with the others.
+    asker.is_over = false;
     for kind in NameKind::ALL.into_iter().filter(|kind| kind.is_of_keystone()) {
-        let refusal = || Refusal { what: kind.plural().to_owned(), hides: hides(kind) };
-        if is_over {
-            refused.push(refusal());
-            continue;
+        let mut listed = |json: &str| {
+            named.is_listed(kind, json);
+            kept(json)
+        };
+        if !asker.read(pages, kind.plural(), list(kind), &mut listed).await {
+            read.refused.push(Refusal { what: kind.plural().to_owned(), hides: hides(kind) });
         }
-        let mut lister = Lister::new(list(kind));
+        pages.add(kind.plural(), named.take(kind)).await;
+    }
+    read
+}
+
+/// Names that stood beside role assignments and in no list so far, by kind and id.
+#[derive(Default)]
+struct Named(BTreeMap<(NameKind, String), String>);
+
+impl Named {
+    fn add(&mut self, kind: NameKind, id: String, json: String) {
+        if self.0.len() < NAMED_MAX {
+            self.0.insert((kind, id), json);
+        }
+    }
+
+    fn is_listed(&mut self, kind: NameKind, json: &str) {
+        if let Some(id) = id(json).filter(|_| !self.0.is_empty()) {
+            self.0.remove(&(kind, id));
+        }
+    }
+
+    fn take(&mut self, wanted: NameKind) -> Vec<String> {
+        self.0.extract_if(.., |(kind, _), _| *kind == wanted).map(|(_, json)| json).collect()
+    }
+}
+
+/// Asks with the account's own token, and where that is refused with one for the system.
+struct Asker<'a> {
+    client: &'a mut Client,
+    of_system: Option<Client>,
+    has_tried: bool,
+    /// Keystone is in trouble: nothing more is asked.
+    is_over: bool,
+}
+
+impl Asker<'_> {
+    /// Reads one list, object by object as they are kept; whether it was shown to its end.
+    async fn read(
+        &mut self,
+        pages: &mut Pages,
+        collection: &'static str,
+        list: List,
+        keep: &mut (dyn FnMut(&str) -> String + Send),
+    ) -> bool {
+        if self.is_over {
+            return false;
+        }
+        let mut lister = Lister::new(list);
         loop {
             pages.go_on().await;
-            let mut names = Vec::new();
-            let asked = of_system.as_mut().unwrap_or(client);
-            match lister.step(asked, &mut names).await {
+            let mut objects = Vec::new();
+            let asked = self.of_system.as_mut().unwrap_or(self.client);
+            match lister.step(asked, &mut objects).await {
                 Ok(step) => {
-                    let names = names.iter().map(|json| kept(json)).collect();
-                    pages.add(kind.plural(), names).await;
-                    match step {
-                        Step::More => {}
-                        Step::End { is_cut: false } => break,
-                        Step::End { is_cut: true } => {
-                            refused.push(refusal());
-                            break;
-                        }
+                    let objects = objects.iter().map(|json| keep(json)).collect();
+                    pages.add(collection, objects).await;
+                    if let Step::End { is_cut } = step {
+                        return !is_cut;
                     }
                 }
-                Err(ReadError::Refused { .. }) if !has_tried => {
-                    has_tried = true;
-                    of_system = system_client(client).await;
-                    if of_system.is_none() {
-                        refused.push(refusal());
-                        break;
+                Err(ReadError::Refused { .. }) if !self.has_tried => {
+                    self.has_tried = true;
+                    self.of_system = system_client(self.client).await;
+                    if self.of_system.is_none() {
+                        return false;
                     }
                 }
-                Err(ReadError::Refused { .. } | ReadError::Absent { .. }) => {
-                    refused.push(refusal());
-                    break;
-                }
+                Err(ReadError::Refused { .. } | ReadError::Absent { .. }) => return false,
                 Err(error) => {
-                    tracing::warn!(collection = kind.plural(), error = error.words(), "names cannot be read");
-                    refused.push(refusal());
-                    is_over = true;
-                    break;
+                    tracing::warn!(collection, error = error.words(), "a list of Keystone cannot be read");
+                    self.is_over = true;
+                    return false;
                 }
             }
         }
     }
-    refused
+
+    fn is_of_domain(&self) -> bool {
+        self.of_system.as_ref().unwrap_or(self.client).session().scope.is_domain()
+    }
 }
 
 /// A client of the same user with a token for the system; none where the user has no role there.

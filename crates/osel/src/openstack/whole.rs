@@ -42,6 +42,7 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     let at = (client.shared.clock)();
     let mut refused = Vec::new();
     let mut complete = Vec::new();
+    let mut has_all_assignments = false;
     pages.tell(ApiEvent::Began { ticket, at });
     match client.session().scope.clone() {
         TokenScope::Project(own) => {
@@ -56,7 +57,9 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
         }
     }
     if names {
-        refused.extend(keystone::read(client, &mut pages).await);
+        let of_keystone = keystone::read(client, &mut pages).await;
+        refused.extend(of_keystone.refused);
+        has_all_assignments = of_keystone.has_all_assignments;
         refused.extend(nova::read(client, &mut pages).await);
     }
     pages.hand_over().await;
@@ -64,7 +67,7 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     let url = client.url(Service::Network).unwrap_or_default();
     let origin = format!("{url}{}", region.unwrap_or_default());
     client.know_whole(&complete);
-    pages.tell(ApiEvent::Ended { ticket, complete, refused, origin });
+    pages.tell(ApiEvent::Ended { ticket, complete, has_all_assignments, refused, origin });
     Ok(())
 }
 

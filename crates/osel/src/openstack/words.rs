@@ -27,7 +27,7 @@ pub enum ApiOrder {
         /// Which one.
         id: Id,
     },
-    /// A page was handled: the driver reads on, never more than two pages ahead.
+    /// A page was handled: the driver reads on, never more than so many pages ahead as two of the API have.
     Taken {
         /// The order that the page is of.
         ticket: Ticket,
@@ -53,7 +53,7 @@ pub enum ApiEvent {
     Page {
         /// The order.
         ticket: Ticket,
-        /// Objects of Neutron, names of Keystone and of servers.
+        /// Objects of Neutron, names and role assignments of Keystone, names of servers.
         page: ItemPage,
     },
     /// A read of everything came to its end.
@@ -62,6 +62,8 @@ pub enum ApiEvent {
         ticket: Ticket,
         /// The kinds that were shown whole: of a collection that was refused, absent or shown in part, absences mean nothing.
         complete: Vec<Kind>,
+        /// Whether all role assignments were shown.
+        has_all_assignments: bool,
         /// What was refused.
         refused: Vec<Refusal>,
         /// Where it was read, for the record.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use osel_core::decode::{Item, ItemPage, read_item};
 use osel_core::engine::{
-    CompleteKind, Engine, Input, Named, Output, ReadDifferences, ReadEnd, ReadPage, ReadRun, ReadStep, RunId,
-    Told,
+    AssignmentChange, AssignmentDifferences, CompleteKind, Engine, Input, Named, Output, ReadDifferences,
+    ReadEnd, ReadPage, ReadRun, ReadStep, RunId, Told,
 };
-use osel_core::event::Kind;
+use osel_core::event::{Assignment, Kind};
 use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ struct ReadHead {
     cause: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     silent: bool,
+    /// With this all role assignments were shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    whole: bool,
 }
 
 /// Which version wrote it.
@@ -61,6 +64,8 @@ enum Form {
     Differences,
     /// Names that were not known.
     Names,
+    /// Role assignments that were otherwise than known.
+    Assignments,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -124,6 +129,42 @@ pub fn names_head(run: &ReadRun) -> Vec<u8> {
     serde_json::to_vec(&head(run, Form::Names)).unwrap_or_default()
 }
 
+/// One line of an entry of role assignments.
+#[derive(Serialize, Deserialize)]
+struct ChangeLine {
+    #[serde(rename = "a")]
+    assignment: Assignment,
+    #[serde(rename = "g")]
+    given: bool,
+    /// Whether it is news.
+    #[serde(rename = "t")]
+    is_told: bool,
+}
+
+/// The entry of a read's differences in role assignments: head and body.
+pub fn assignments_entry(part: &AssignmentDifferences) -> (Vec<u8>, Vec<u8>) {
+    let head = ReadHead {
+        told: (part.told.records, part.told.objects),
+        cause: part.cause,
+        whole: part.is_whole,
+        ..head(&part.run, Form::Assignments)
+    };
+    let mut body = Vec::new();
+    for AssignmentChange { assignment, given, is_told } in part.changes.iter().cloned() {
+        let line = ChangeLine { assignment, given, is_told };
+        body.extend(serde_json::to_vec(&line).unwrap_or_default());
+        body.push(b'\n');
+    }
+    (serde_json::to_vec(&head).unwrap_or_default(), body)
+}
+
+fn changes(body: &[u8]) -> Vec<AssignmentChange> {
+    let lines = body.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    lines
+        .map(|ChangeLine { assignment, given, is_told }| AssignmentChange { assignment, given, is_told })
+        .collect()
+}
+
 fn head(run: &ReadRun, form: Form) -> ReadHead {
     let ReadRun { id, region, at, exact, actor } = run.clone();
     ReadHead {
@@ -140,17 +181,39 @@ fn head(run: &ReadRun, form: Form) -> ReadHead {
         told: (0, 0),
         cause: None,
         silent: false,
+        whole: false,
     }
 }
 
 /// Does to the engine what a part of a read once did.
 pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     let Ok(head) = serde_json::from_slice::<ReadHead>(&entry.head) else { return };
-    let ReadHead { form, run: id, region, at, exact, actor, end, step, gone, confirmed, told, cause, silent } =
-        head;
+    let ReadHead {
+        form,
+        run: id,
+        region,
+        at,
+        exact,
+        actor,
+        end,
+        step,
+        gone,
+        confirmed,
+        told,
+        cause,
+        silent,
+        whole,
+    } = head;
     let run = ReadRun { id, region, at, exact, actor };
     if let Some(OldEnd { complete, origin }) = end {
-        engine.handle(entry.at, Input::OldReadEnd(ReadEnd { run, complete, origin }), out);
+        let end = ReadEnd { run, complete, has_all_assignments: false, origin };
+        engine.handle(entry.at, Input::OldReadEnd(end), out);
+        return;
+    }
+    let told = Told { records: told.0, objects: told.1 };
+    if form == Form::Assignments {
+        let part = AssignmentDifferences { run, changes: changes(&entry.body), told, cause, is_whole: whole };
+        engine.handle(entry.at, Input::AssignmentDifferences(part), out);
         return;
     }
     let (objects, names) = items(&entry.body, at);
@@ -161,6 +224,7 @@ pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
             engine.handle(entry.at, Input::Names(names), out);
         }
         Form::Names => engine.handle(entry.at, Input::Names(names), out),
+        Form::Assignments => {}
         Form::Differences => {
             let Some(step) = step else { return };
             let part = ReadDifferences {
@@ -170,7 +234,7 @@ pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
                 gone,
                 confirmed,
                 step: read_step(step),
-                told: Told { records: told.0, objects: told.1 },
+                told,
                 cause,
                 is_silent: silent,
             };
@@ -223,6 +287,8 @@ pub(super) struct Parts {
     pub(super) lines: Vec<Box<[u8]>>,
     /// Its names, each with its text.
     pub(super) names: Vec<(Named, Box<[u8]>)>,
+    /// Its role assignments.
+    pub(super) assignments: Vec<Assignment>,
 }
 
 /// Takes a page apart into objects and names, each with its text.
@@ -239,6 +305,7 @@ pub(super) fn take_apart(page: ItemPage, at: Timestamp) -> Parts {
                 parts.names.push((Named { kind, id, name, at }, line.into()));
             }
             Item::Named { name: None, .. } => {}
+            Item::Assignment(assignment) => parts.assignments.push(assignment),
         }
     }
     parts

@@ -4,9 +4,11 @@
 //! stays whole, and the next one goes on from there.
 
 mod batches;
+mod forwarding;
 mod logging;
 mod orders;
 mod reading;
+mod reads;
 mod sealing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +23,7 @@ use osel_core::scan::{CommandId, ScanLife, ScanReport};
 use osel_core::time::Timestamp;
 use osel_core::trail::{Chain, Hash, Head as TrailHead, SealError, Sealed};
 
+pub use self::forwarding::{Refused, ordered as forwarder_ordered};
 use super::entries::MessageHeads;
 use super::log::{Growth, LogError, resume as resume_log};
 use super::salts::Salts;
@@ -76,6 +79,7 @@ pub struct Recorder {
     engine: Engine,
     chain: Chain,
     log: Growth,
+    forwarders: forwarding::Forwarders,
     writer: Writer,
     epoch: u64,
     /// What was committed last, as far as it was asked for.
@@ -101,6 +105,7 @@ pub struct Recorder {
     looks: reading::Looks,
     /// How far readers of findings have come that is not written down yet.
     unnoted: orders::UnnotedReads,
+    reads: reads::RecentReads,
     snapshot_seq: u64,
     /// When the last snapshot was begun.
     snapshot_at: Option<Timestamp>,
@@ -159,9 +164,11 @@ impl Recorder {
         let now = as_of.max(Timestamp::EPOCH);
         let snapshot = reader.snapshot_at(head.seq)?;
         let cursors = reader.cursors()?;
+        let forwarders = forwarding::Forwarders::new(reader.forwarders()?, head.seq);
         Ok(Self {
             chain,
             log,
+            forwarders,
             epoch: journal.info().epoch,
             writer: Writer::start(journal, on_failure, notify).map_err(RecordError::Thread)?,
             head,
@@ -179,6 +186,7 @@ impl Recorder {
             cancels: VecDeque::new(),
             looks: reading::Looks::default(),
             unnoted: orders::UnnotedReads::default(),
+            reads: reads::RecentReads::default(),
             untold: (engine.told_options() != Some(options)).then(|| options.clone()),
             last_run: engine.last_run(),
             engine,

@@ -18,8 +18,9 @@ use osel_core::time::Timestamp;
 
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
-    CommandRow, Commit, Counters, CursorRow, Entry, ErrorClass, Expiry, FindingRow, Head, Journal,
-    JournalError, LogKeyRow, NodeRow, QuarantineItem, SignedCheckpoint, StoredRecord, VersionSet,
+    CommandRow, Commit, Counters, CursorRow, DeadLetterChange, Entry, ErrorClass, Expiry, FindingRow,
+    ForwarderRow, Head, Journal, JournalError, LogKeyRow, NewSegment, NodeRow, QuarantineItem,
+    SignedCheckpoint, StoredRecord, VersionSet, WitnessedRow,
 };
 
 /// How many batches may wait for the one that is written.
@@ -45,6 +46,9 @@ pub struct Batch {
     pub(super) nodes: Vec<NodeRow>,
     pub(super) checkpoints: Vec<SignedCheckpoint>,
     pub(super) log_keys: Vec<LogKeyRow>,
+    pub(super) witnessed: Vec<WitnessedRow>,
+    pub(super) forwarders: Vec<ForwarderRow>,
+    pub(super) dead_letters: Vec<DeadLetterChange>,
     /// How large all of it is, roughly.
     pub(super) bytes: usize,
 }
@@ -74,6 +78,9 @@ impl Batch {
             && self.expiry.is_none()
             && self.nodes.is_empty()
             && self.checkpoints.is_empty()
+            && self.witnessed.is_empty()
+            && self.forwarders.is_empty()
+            && self.dead_letters.is_empty()
     }
 
     fn commit(&self, epoch: u64, previous: Head) -> Commit<'_> {
@@ -93,6 +100,9 @@ impl Batch {
             nodes: &self.nodes,
             checkpoints: &self.checkpoints,
             log_keys: &self.log_keys,
+            witnessed: &self.witnessed,
+            forwarders: &self.forwarders,
+            dead_letters: &self.dead_letters,
         }
     }
 
@@ -118,6 +128,8 @@ pub enum Written {
     Durable(u64),
     /// It is not known to be durable, nor is any after it.
     Failed(JournalError),
+    /// A segment of the search index was written, or was not since records have lost something meanwhile, or could not be.
+    Indexed(Result<bool, JournalError>),
     /// Old content could not be let go of. It is tried again after a while, or with the next order; batches are written meanwhile.
     NotExpired(JournalError),
 }
@@ -133,6 +145,7 @@ enum Work {
     SnapshotEnd {
         daily: bool,
     },
+    Segment(Box<NewSegment>),
     Retry,
     /// Answers when everything before it is durable.
     Flush(SyncSender<Head>),
@@ -264,7 +277,7 @@ impl Writer {
         while !self.is_done() {
             match self.written.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Written::Durable(batch)) => self.durable = batch,
-                Ok(Written::NotExpired(_)) => {}
+                Ok(Written::NotExpired(_) | Written::Indexed(_)) => {}
                 Ok(Written::Failed(_)) | Err(_) => return false,
             }
         }
@@ -287,7 +300,7 @@ impl Writer {
     pub fn wait(&mut self) -> Result<(), JournalError> {
         while self.durable < self.given {
             match self.written.recv() {
-                Ok(Written::NotExpired(_)) => continue,
+                Ok(Written::NotExpired(_) | Written::Indexed(_)) => continue,
                 Ok(Written::Durable(batch)) => self.durable = batch,
                 Ok(Written::Failed(_)) => {}
                 Err(_) => return Err(self.failure()),
@@ -327,6 +340,14 @@ impl Writer {
     /// The error of an earlier batch.
     pub fn end_snapshot(&mut self, daily: bool) -> Result<(), JournalError> {
         self.send(Work::SnapshotEnd { daily })
+    }
+
+    /// Gives a segment of the search index; what became of it is told as [`Written::Indexed`].
+    ///
+    /// # Errors
+    /// The error of an earlier batch.
+    pub fn segment(&mut self, segment: NewSegment) -> Result<(), JournalError> {
+        self.send(Work::Segment(Box::new(segment)))
     }
 
     /// Waits until everything that was given is durable, or has failed and is kept.
@@ -420,6 +441,7 @@ impl Writing {
                         self.unless_failed(added)?;
                     }
                 }
+                Work::Segment(segment) => self.put_segment(&segment)?,
                 Work::SnapshotEnd { daily } => self.end_snapshot(daily)?,
                 Work::Flush(answer) => {
                     // Whoever asked may be gone.
@@ -453,16 +475,39 @@ impl Writing {
             Err(error @ JournalError::Deposed { .. }) => return self.failed(error),
             Err(error) => {
                 self.expire_at = Some(Instant::now() + EXPIRY_BACK_OFF);
-                // Batches must not suffer for it. A busy store was not begun to be written.
-                let is_open = matches!(error, JournalError::Busy { .. });
-                self.tell(Written::NotExpired(error));
-                if !is_open && let Err(error) = self.journal.reopen() {
-                    return self.failed(error);
-                }
-                return Ok(());
+                return self.not_done(error, Written::NotExpired);
             }
         }
         self.expire_at = None;
+        Ok(())
+    }
+
+    /// Tells that something beside the batches could not be done, which must not suffer for it. A busy store was not begun to be written.
+    fn not_done(
+        &mut self,
+        error: JournalError,
+        tell: impl FnOnce(JournalError) -> Written,
+    ) -> Result<(), JournalError> {
+        let is_open = matches!(error, JournalError::Busy { .. } | JournalError::Refused { .. });
+        self.tell(tell(error));
+        if !is_open && let Err(error) = self.journal.reopen() {
+            return self.failed(error);
+        }
+        Ok(())
+    }
+
+    fn put_segment(&mut self, segment: &NewSegment) -> Result<(), JournalError> {
+        if self.is_failing {
+            // It is made again once the store takes something.
+            self.tell(Written::Indexed(Ok(false)));
+            return Ok(());
+        }
+        match self.journal.put_segment(segment) {
+            Ok(is_written) => self.tell(Written::Indexed(Ok(is_written))),
+            // Another writer has the store.
+            Err(error @ JournalError::Deposed { .. }) => return self.failed(error),
+            Err(error) => return self.not_done(error, |error| Written::Indexed(Err(error))),
+        }
         Ok(())
     }
 

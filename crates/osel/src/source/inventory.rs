@@ -9,7 +9,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use osel_core::decode::{Defect, ItemPage};
-use osel_core::event::{Kind, NameKind};
+use osel_core::event::{Assignment, Kind, NameKind};
 use osel_core::time::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -90,14 +90,22 @@ pub struct Summary {
 impl Summary {
     /// The kinds of network objects that were said in full.
     pub fn complete(&self) -> Vec<Kind> {
-        let is_whole = |name: &str| self.collections.contains(name) && !self.partial.contains(name);
-        Kind::ALL.into_iter().filter(|kind| is_whole(kind.plural())).collect()
+        Kind::ALL.into_iter().filter(|kind| self.is_whole(kind.plural())).collect()
+    }
+
+    /// Whether role assignments were said in full.
+    pub fn has_all_assignments(&self) -> bool {
+        self.is_whole(Assignment::PLURAL)
+    }
+
+    fn is_whole(&self, name: &str) -> bool {
+        self.collections.contains(name) && !self.partial.contains(name)
     }
 }
 
 /// Whether the collection is read for anything.
 fn known(collection: &str) -> bool {
-    collection == "role_assignments"
+    collection == Assignment::PLURAL
         || Kind::ALL.into_iter().any(|kind| kind.plural() == collection)
         || NameKind::ALL.into_iter().any(|kind| kind.plural() == collection)
 }

@@ -3,11 +3,14 @@
 //! These are the writer's own promises: numbers without gaps, `as_of` that never goes back, ledgers that
 //! balance. A fault here is a defect of the caller, found before it is durable.
 
+use osel_core::search::block_of;
 use osel_core::time::Timestamp;
 
 use super::data::{
     Commit, Counters, Expiry, Head, LogKeyRow, PartContent, SignedCheckpoint, StoredRecord, VALUE_BYTES_MAX,
+    WitnessedRow,
 };
+use super::index::NewSegment;
 
 /// What is wrong with a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +59,14 @@ pub enum CommitFault {
         as_of: Timestamp,
         /// Its predecessor's.
         before: Timestamp,
+    },
+    /// A segment of the search index is of records that are not there, or of more than one block.
+    #[error("the search index cannot have a segment of records {first} to {last}")]
+    Segment {
+        /// The first of them.
+        first: u64,
+        /// The last.
+        last: u64,
     },
     /// A ledger does not balance.
     #[error("the ledger of source `{source_name}` does not balance: {received} received, {settled} settled")]
@@ -141,6 +152,14 @@ pub enum CommitFault {
         /// For how many records that checkpoint should stand.
         size: u64,
     },
+    /// A forwarder's account does not balance, or it is beyond the last record.
+    #[error("the account of forwarder `{name}` does not balance at record {place}")]
+    Forwarder {
+        /// Its name.
+        name: String,
+        /// How far it says it has come.
+        place: u64,
+    },
     /// A snapshot is ahead of the store.
     #[error("the snapshot is of record {seq}, the store ends with record {head}")]
     Snapshot {
@@ -204,7 +223,24 @@ pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), Co
         least = versions.seq;
     }
     check_log(commit, head, after)?;
+    for row in commit.forwarders {
+        let settled =
+            [row.delivered, row.filtered, row.dead].into_iter().fold(row.begin, u64::saturating_add);
+        if settled != row.place || row.place > after.seq {
+            return Err(CommitFault::Forwarder { name: row.name.clone(), place: row.place });
+        }
+    }
     commit.expiry.map_or(Ok(()), |expiry| check_expiry(expiry, head))
+}
+
+/// Whether a segment of the search index is of records that are there, and within a block.
+///
+/// # Errors
+/// When it is not.
+pub fn check_segment(segment: &NewSegment, head: Head) -> Result<(), CommitFault> {
+    let NewSegment { first, last, .. } = *segment;
+    let is_good = (1..=last).contains(&first) && last <= head.seq && block_of(first) == block_of(last);
+    if is_good { Ok(()) } else { Err(CommitFault::Segment { first, last }) }
 }
 
 fn check_log(commit: &Commit<'_>, head: Head, after: Head) -> Result<(), CommitFault> {
@@ -220,6 +256,14 @@ fn check_log(commit: &Commit<'_>, head: Head, after: Head) -> Result<(), CommitF
         }
         if note.len() > VALUE_BYTES_MAX {
             return Err(CommitFault::TooLarge { what: "checkpoint of the log", number: *size });
+        }
+    }
+    for WitnessedRow { size, note, witness, .. } in commit.witnessed {
+        if *size == 0 || *size > head.seq {
+            return Err(CommitFault::SignedCheckpoint { size: *size, durable: head.seq });
+        }
+        if note.len() > VALUE_BYTES_MAX || witness.len() > VALUE_BYTES_MAX {
+            return Err(CommitFault::TooLarge { what: "cosigned checkpoint of the log", number: *size });
         }
     }
     for LogKeyRow { size, key } in commit.log_keys {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use osel_core::time::Timestamp;
 
+use super::forward::{DeadLetterChange, ForwarderRow};
+
 /// What an [`Entry`] is; codes are stored and therefore never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKind(pub u8);
@@ -255,6 +257,19 @@ pub struct LogKeyRow {
     pub key: String,
 }
 
+/// The last checkpoint of the log that a witness cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessedRow {
+    /// The verifier key of the witness, as a text of its maker.
+    pub witness: String,
+    /// For how many records it stands.
+    pub size: u64,
+    /// The note, with the log's signature and the witness'.
+    pub note: String,
+    /// When it was cosigned, by the clock of the log's side.
+    pub at: Timestamp,
+}
+
 /// How many checkpoints of the log are kept, the latest: with one each second they reach back three hours, with one each thousand records
 /// ten million. Older ones are of no use to anybody who has a later one, which proves that the log only grew.
 pub const CHECKPOINTS_KEPT: u64 = 10_000;
@@ -308,6 +323,12 @@ pub struct Commit<'a> {
     pub checkpoints: &'a [SignedCheckpoint],
     /// Keys that begin to sign the log, with their first checkpoint.
     pub log_keys: &'a [LogKeyRow],
+    /// What witnesses have cosigned of the log: each the last of its witness.
+    pub witnessed: &'a [WitnessedRow],
+    /// Forwarders that have come further.
+    pub forwarders: &'a [ForwarderRow],
+    /// What becomes of dead letters, in this order.
+    pub dead_letters: &'a [DeadLetterChange],
 }
 
 impl<'a> Commit<'a> {
@@ -329,6 +350,9 @@ impl<'a> Commit<'a> {
             nodes: &[],
             checkpoints: &[],
             log_keys: &[],
+            witnessed: &[],
+            forwarders: &[],
+            dead_letters: &[],
         }
     }
 

@@ -54,6 +54,12 @@ pub enum Place {
     SignedCheckpoint(u64),
     /// The keys that signed the log.
     LogKeys,
+    /// What witnesses cosigned of the log.
+    Witnessed,
+    /// The search index.
+    Index,
+    /// The forwarders and their dead letters.
+    Forwarders,
     /// What the store says about itself.
     Meta,
     /// The file as such.
@@ -75,6 +81,9 @@ impl fmt::Display for Place {
             Self::Node(level, index) => write!(f, "node {index} of level {level} of the log"),
             Self::SignedCheckpoint(size) => write!(f, "the log's checkpoint of {size} records"),
             Self::LogKeys => f.write_str("the keys of the log"),
+            Self::Witnessed => f.write_str("what witnesses cosigned of the log"),
+            Self::Index => f.write_str("the search index"),
+            Self::Forwarders => f.write_str("the forwarders"),
             Self::Meta => f.write_str("its description"),
             Self::File => f.write_str("the file"),
         }

@@ -11,9 +11,11 @@ use osel_core::time::Timestamp;
 use super::data::{
     CommandRow, Commit, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LogKeyRow, NodeRow,
     Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
-    VersionSet,
+    VersionSet, WitnessedRow,
 };
 use super::error::JournalError;
+use super::forward::{DeadLetterRow, ForwarderRow};
+use super::index::{NewSegment, Segment};
 use super::packed::PackedChunk;
 
 /// The most bytes of one chunk of a snapshot, so that a commit never waits long for one to be written.
@@ -85,6 +87,19 @@ pub trait Journal: Send {
     /// # Errors
     /// When the store cannot be written.
     fn expire(&mut self, how_long: Duration) -> Result<bool, JournalError>;
+
+    /// Writes a segment of the search index in the place of all that it overlaps, in one durable transaction. False, and nothing is
+    /// written, where its generation is not the present one: a part may be gone that it was made of.
+    ///
+    /// # Errors
+    /// When the store has not come that far, or cannot be written.
+    fn put_segment(&mut self, segment: &NewSegment) -> Result<bool, JournalError>;
+
+    /// Removes the search index.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn drop_index(&mut self) -> Result<(), JournalError>;
 
     /// A reader of the same store.
     ///
@@ -270,6 +285,50 @@ pub trait Reader: Send {
     /// # Errors
     /// When one is damaged or the store cannot be read.
     fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError>;
+
+    /// The last checkpoints that witnesses cosigned, by their keys.
+    ///
+    /// # Errors
+    /// When one is damaged or the store cannot be read.
+    fn witnessed(&mut self) -> Result<Vec<WitnessedRow>, JournalError>;
+
+    /// The generation of the search index: another one once parts of records are to go, or one was erased. A segment is made of what is
+    /// read after it, without the parts that [`Self::expiry`] says may go.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn index_generation(&mut self) -> Result<u64, JournalError>;
+
+    /// The segments of the search index in order. They do not overlap, and need not cover all records.
+    ///
+    /// # Errors
+    /// When one is damaged or the store cannot be read.
+    fn segments(&mut self, each: Each<'_, Segment>) -> Result<(), JournalError>;
+
+    /// The pages of the segment that begins there, of a class, that may have terms from the first of `terms` on and before the second, in
+    /// order; none where the segment was replaced meanwhile.
+    ///
+    /// # Errors
+    /// When one is damaged ([`Place::Index`](super::Place::Index)) or the store cannot be read.
+    fn segment_pages(
+        &mut self,
+        segment: u64,
+        class: u8,
+        terms: (&[u8], &[u8]),
+        each: Each<'_, Vec<u8>>,
+    ) -> Result<(), JournalError>;
+
+    /// How far all forwarders have come, by name; also those that are not configured any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn forwarders(&mut self) -> Result<Vec<ForwarderRow>, JournalError>;
+
+    /// The dead letters of a forwarder, by record and line.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Result<(), JournalError>;
 
     /// The last record whose `as_of` is not later than `time`; 0 for none.
     ///

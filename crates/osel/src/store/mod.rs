@@ -15,6 +15,8 @@ pub mod data;
 mod due;
 pub mod error;
 mod format;
+mod forward;
+mod index;
 pub mod journal;
 pub mod packed;
 mod postgres;
@@ -24,11 +26,17 @@ mod suite;
 #[cfg(test)]
 mod suite_expiry;
 #[cfg(test)]
+mod suite_forward;
+#[cfg(test)]
+mod suite_index;
+#[cfg(test)]
 mod suite_log;
 mod trimming;
 
 pub use data::*;
 pub use error::{ErrorClass, JournalError, Place};
+pub use forward::{DeadLetterChange, DeadLetterKey, DeadLetterRow, ForwarderRow};
+pub use index::{NewSegment, Segment};
 pub use journal::{Journal, Reader};
 pub use packed::PackedChunk;
 pub use postgres::{

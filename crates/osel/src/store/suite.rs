@@ -12,7 +12,7 @@ use super::data::*;
 use super::error::{ErrorClass, JournalError};
 use super::journal::{Journal, Reader, SNAPSHOT_CHUNK_BYTES_MAX};
 use super::packed::PackedChunk;
-use super::{suite_expiry, suite_log};
+use super::{suite_expiry, suite_forward, suite_index, suite_log};
 
 /// Runs the whole suite.
 pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
@@ -32,7 +32,9 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     a_slow_reader_sees_what_comes_meanwhile(&mut *make());
     reopening_keeps_the_head(&mut *make());
     suite_expiry::suite(make);
+    suite_index::suite(make);
     suite_log::suite(make);
+    suite_forward::suite(make);
 }
 
 /// The time that many seconds after 1970.

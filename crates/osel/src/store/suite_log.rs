@@ -156,10 +156,16 @@ fn the_latest_checkpoints_are_kept(journal: &mut dyn Journal) {
     let records: Vec<_> = (1..=more).map(bare).collect();
     journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
     let all: Vec<_> = (1..=more).map(checkpoint).collect();
+    // That by which one key is followed by the next stays: nothing else leads from the one to the other.
+    let keys = [LogKeyRow { size: 7, key: "osel.example+00000007+AQ==".to_owned() }];
+    let head = journal.head();
+    journal
+        .commit(&Commit { checkpoints: &all[..10], log_keys: &keys, ..Commit::empty(epoch, head) })
+        .unwrap();
     tell(journal, &[], &all).unwrap();
     let kept = collect(|each| reader(journal).checkpoints(ALL, each));
-    assert_eq!(kept, all[600..]);
-    assert_eq!(reader(journal).checkpoint(Some(600)).unwrap(), None);
+    assert_eq!(kept, [&all[6..7], &all[600..]].concat());
+    assert_eq!(reader(journal).checkpoint(Some(6)).unwrap(), None);
 }
 
 fn letting_go_leaves_the_log_alone(journal: &mut dyn Journal) {

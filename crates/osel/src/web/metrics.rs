@@ -13,7 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
-use super::{metrics_api, metrics_scan};
+use super::{metrics_api, metrics_forward, metrics_scan, metrics_witness};
 use crate::runtime::service::{Phase, ServiceStatus, SourceStatus};
 
 /// What a scraper is told that it gets.
@@ -105,7 +105,9 @@ impl Collector for Scrape {
             .encode_histogram::<NoLabelSet>(status.commits.sum_seconds(), count, &buckets, None)?;
         self.sources(out)?;
         metrics_api::encode(out, &self.0)?;
-        metrics_scan::encode(out, &self.0)
+        metrics_scan::encode(out, &self.0)?;
+        metrics_witness::encode(out, &self.0)?;
+        metrics_forward::encode(out, &self.0)
     }
 }
 
@@ -249,7 +251,9 @@ mod tests {
     use osel_core::scan::ScanState;
 
     use super::*;
+    use crate::runtime::forward::ForwarderStatus;
     use crate::runtime::service::{ScanTimes, ScannerStatus};
+    use crate::store::ForwarderRow;
 
     #[test]
     fn scanners_have_their_numbers() {
@@ -271,6 +275,39 @@ mod tests {
             "osel_scans_total{scanner=\"near\",state=\"judged\"} 7",
             "osel_scans_total{scanner=\"near\",state=\"expired\"} 0",
             "osel_scan_seconds_count{scanner=\"near\"} 0",
+        ] {
+            assert!(page.lines().any(|known| known == line), "{line}\n{page}");
+        }
+    }
+
+    #[test]
+    fn forwarders_have_their_numbers() {
+        let row = ForwarderRow { place: 7, delivered: 4, filtered: 2, dead: 1, ..ForwarderRow::default() };
+        let forwarder = ForwarderStatus {
+            name: "siem".into(),
+            is_up: Some(false),
+            trouble: Some((Timestamp::EPOCH, "silent: no answer".to_owned())),
+            row,
+            lag: Duration::from_millis(1500),
+            letters: 2,
+            batches: 5,
+            retries: 6,
+            ..ForwarderStatus::default()
+        };
+        let status = ServiceStatus { records: 10, forwarders: vec![forwarder], ..ServiceStatus::starting() };
+        let page = text_of(status).unwrap();
+        for line in [
+            "osel_forward_up{forwarder=\"siem\"} 0.0",
+            "osel_forward_trouble{forwarder=\"siem\"} 1.0",
+            "osel_forward_lag_records{forwarder=\"siem\"} 3.0",
+            "osel_forward_lag_seconds{forwarder=\"siem\"} 1.5",
+            "osel_forward_dead_letters{forwarder=\"siem\"} 2.0",
+            "osel_forward_records{forwarder=\"siem\",outcome=\"delivered\"} 4",
+            "osel_forward_records{forwarder=\"siem\",outcome=\"filtered\"} 2",
+            "osel_forward_records{forwarder=\"siem\",outcome=\"dead\"} 1",
+            "osel_forward_batches_total{forwarder=\"siem\"} 5",
+            "osel_forward_retries_total{forwarder=\"siem\"} 6",
+            "osel_forward_send_seconds_count{forwarder=\"siem\"} 0",
         ] {
             assert!(page.lines().any(|known| known == line), "{line}\n{page}");
         }

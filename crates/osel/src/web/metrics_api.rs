@@ -53,7 +53,7 @@ fn drift(out: &mut DescriptorEncoder<'_>, status: &ServiceStatus) -> Result<(), 
     let help = "Objects that a read showed to be different from the model, over all starts.";
     let mut family = out.encode_descriptor("drift", help, None, MetricType::Counter)?;
     for (region, kind, count) in &status.drift {
-        let labels = [label(region.as_ref()), ("kind", kind.singular())];
+        let labels = [label(region.as_ref()), ("kind", *kind)];
         family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(count, None)?;
     }
     Ok(())

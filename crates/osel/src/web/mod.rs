@@ -8,8 +8,12 @@ mod health;
 mod log;
 mod metrics;
 mod metrics_api;
+mod metrics_forward;
 mod metrics_scan;
+mod metrics_witness;
 mod server;
+mod witness;
 
 pub use log::OpenReader;
 pub use server::serve;
+pub use witness::serve_witness;

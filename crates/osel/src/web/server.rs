@@ -40,7 +40,11 @@ pub async fn serve(
     status: watch::Receiver<ServiceStatus>,
     log: Option<OpenReader>,
 ) -> Infallible {
-    let pages = pages(status, log);
+    listen(address, pages(status, log)).await
+}
+
+/// Answers with these pages on this address until its task is dropped. An address that cannot be had is told once and waited for.
+async fn listen(address: SocketAddr, pages: Router) -> Infallible {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut is_told = false;
     loop {
@@ -73,6 +77,11 @@ fn pages(status: watch::Receiver<ServiceStatus>, log: Option<OpenReader>) -> Rou
         Some(open) => pages.merge(log::pages(open)),
         None => pages,
     }
+}
+
+/// Answers with these pages to whoever connects.
+pub(super) async fn serve_on(listener: &TcpListener, pages: &Router) {
+    accept(listener, pages, &Arc::new(Semaphore::new(CONNECTIONS_MAX))).await;
 }
 
 /// Accepts, for as long as there are places.

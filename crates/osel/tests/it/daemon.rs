@@ -79,6 +79,18 @@ impl Daemon {
         status.unwrap()
     }
 
+    /// Waits until it has ended by itself, and gives how.
+    #[track_caller]
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it was started");
+        let mut status = None;
+        until("osel ends", LIMIT, || {
+            status = process.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
     /// Kills it at once.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {

@@ -115,7 +115,12 @@ fn a_store_from_before_the_log_catches_up_when_it_is_written() {
     let records = export(&store);
     let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
     database
-        .execute_batch("DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; UPDATE meta SET format = 5")
+        .execute_batch(
+            "DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; DROP TABLE log_witnessed; \
+             DROP TABLE search_segments; DROP TABLE search_pages; DROP TABLE search_state; \
+             ALTER TABLE expiry_parts DROP COLUMN searched; DROP TABLE forwarders; DROP TABLE dead_letters; \
+             UPDATE meta SET format = 5",
+        )
         .unwrap();
     drop(database);
     fs::remove_file(Path::new(&store).join("log.key")).unwrap();
@@ -281,7 +286,9 @@ fn a_leader_that_takes_over_goes_on_with_the_tree() {
         let journal: Box<dyn Journal> = Box::new(PostgresJournal::open(&config, Some(&new)).unwrap());
         let mut recorder = Recorder::resume(journal, &EngineOptions::default()).unwrap();
         let own = key.clone();
-        recorder.sign_with(Signer::new(std::sync::Arc::new(move || Ok(Some(own.clone()))), clock));
+        let mut signer = Signer::new(clock);
+        signer.take(Ok(Some(own)));
+        recorder.sign_with(signer);
         for number in numbers.by_ref().take(300) {
             let raw = message(number);
             recorder.message(Timestamp::EPOCH, &raw, decode(&raw)).unwrap();

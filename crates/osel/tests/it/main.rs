@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod barbican;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod bundle;
@@ -38,6 +40,8 @@ mod findings;
 mod findings_command;
 #[cfg(test)]
 mod fold;
+#[cfg(test)]
+mod forward;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
@@ -73,7 +77,11 @@ mod past_story;
 #[cfg(test)]
 mod quarantine;
 #[cfg(test)]
+mod reach_servers;
+#[cfg(test)]
 mod reads;
+#[cfg(test)]
+mod receivers;
 #[cfg(test)]
 mod renewed;
 #[cfg(test)]
@@ -83,6 +91,8 @@ mod retention_findings;
 #[cfg(test)]
 mod retention_race;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod scanned;
@@ -91,7 +101,11 @@ mod scanners;
 #[cfg(test)]
 mod scans_command;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod second_opinion;
+#[cfg(test)]
+mod splunk;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
@@ -103,6 +117,10 @@ mod trail;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]
+mod webhook;
+#[cfg(test)]
 mod whatif;
 #[cfg(test)]
 mod wide;
+#[cfg(test)]
+mod witness;

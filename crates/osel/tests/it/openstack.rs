@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use osel::openstack::clouds::{Cloud as Account, Selection, read};
 use osel::openstack::words::{ApiEvent, ApiOrder, ApiTrouble, Refusal, Ticket};
 use osel::openstack::{self, Settings};
-use osel_core::decode::{Item, ItemPage};
-use osel_core::event::{Kind, NameKind, Object};
+use osel_core::decode::{Item, ItemPage, read_assignment};
+use osel_core::event::{Assignment, AssignmentScope, Holder, Kind, NameKind, Object};
 use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use osel_sim::api::{Account as User, Cloud, Credential, Emulated, Fault, Grant, Options, Scope, What};
@@ -114,6 +114,8 @@ pub(crate) struct Whole {
     began: Option<Timestamp>,
     pub(crate) objects: BTreeMap<Kind, BTreeSet<Id>>,
     pub(crate) names: BTreeMap<NameKind, usize>,
+    pub(crate) assignments: BTreeSet<Assignment>,
+    pub(crate) has_all_assignments: bool,
     pub(crate) text: String,
     pages: usize,
     pub(crate) complete: Vec<Kind>,
@@ -131,6 +133,7 @@ impl Whole {
                     let id = object.id().unwrap().clone();
                     self.objects.entry(object.kind()).or_default().insert(id);
                 }
+                Item::Assignment(assignment) => _ = self.assignments.insert(assignment.clone()),
                 Item::Named { kind, .. } => *self.names.entry(*kind).or_default() += 1,
             }
         }
@@ -189,8 +192,9 @@ impl Driver {
                     whole.take(&page);
                     self.order.send(ApiOrder::Taken { ticket }).unwrap();
                 }
-                ApiEvent::Ended { complete, refused, .. } => {
+                ApiEvent::Ended { complete, has_all_assignments, refused, .. } => {
                     (whole.complete, whole.refused) = (complete, refused);
+                    whole.has_all_assignments = has_all_assignments;
                     return whole;
                 }
                 ApiEvent::Failed { trouble, words, .. } => {
@@ -228,6 +232,68 @@ fn is_all(whole: &Whole) {
         let listed = inventory[kind.plural()].as_array().map_or(0, Vec::len);
         assert!(whole.names.get(&kind).copied().unwrap_or(0) >= listed, "{}", kind.plural());
     }
+}
+
+#[track_caller]
+fn has_all_assignments(whole: &Whole) {
+    let listed = recorded()["role_assignments"].as_array().unwrap().clone();
+    let read = |one: &Value| read_assignment(one.to_string().as_bytes()).unwrap();
+    assert!(!listed.is_empty() && listed.iter().all(|one| whole.assignments.contains(&read(one))));
+    let has_system = whole.assignments.iter().any(|one| one.scope == AssignmentScope::System);
+    assert!(has_system && whole.has_all_assignments && !whole.refused().contains(&Assignment::PLURAL));
+}
+
+#[tokio::test]
+async fn role_assignments_are_believed_whole_where_nothing_is_hidden() {
+    let emulated = emulated(Options::default());
+    let admin = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    has_all_assignments(&admin);
+    let reader = Driver::new(account(&emulated, &READER)).read_all().await;
+    has_all_assignments(&reader);
+    assert_eq!(admin.assignments, reader.assignments);
+    // What is kept has ids only, and each user is named once.
+    assert!(!admin.text.lines().any(|line| line.starts_with("role_assignments\t") && line.contains("name")));
+    let users: Vec<&str> = admin.text.lines().filter(|line| line.starts_with("users\t")).collect();
+    assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), users.len());
+
+    emulated.adjust(|options| _ = options.refused.insert("role_assignments".into()));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert!(whole.assignments.is_empty() && !whole.has_all_assignments);
+    assert_eq!(whole.refused(), [Assignment::PLURAL]);
+    assert!(whole.refused[0].hides.contains("who has which role"));
+}
+
+#[tokio::test]
+async fn users_that_only_an_assignment_names_are_named_and_a_domains_reader_is_not_believed() {
+    let emulated = emulated(Options::default());
+    let users = |whole: &Whole| whole.names.get(&NameKind::User).copied().unwrap_or(0);
+    let all = users(&Driver::new(account(&emulated, &ADMIN)).read_all().await);
+    assert!(all > 0);
+    // As with a directory elsewhere, whose users Keystone does not list.
+    emulated.adjust(|options| _ = options.refused.insert("users".into()));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    let holders = whole.assignments.iter().filter_map(|one| match &one.holder {
+        Holder::User(id) => Some(id),
+        Holder::Group(_) => None,
+    });
+    assert_eq!(users(&whole), holders.collect::<BTreeSet<_>>().len());
+    assert!(whole.has_all_assignments);
+
+    emulated.adjust(|options| {
+        options.refused.clear();
+        let mut user = member("default");
+        user.grants = vec![Grant::new(Scope::Domain("default".to_owned()), "reader")];
+        options.accounts.push(user);
+    });
+    let domain = [
+        ("OS_USERNAME", "member"),
+        ("OS_PASSWORD", "admin-secret"),
+        ("OS_USER_DOMAIN_ID", "default"),
+        ("OS_DOMAIN_ID", "default"),
+    ];
+    let whole = Driver::new(account(&emulated, &domain)).read_all().await;
+    assert!(!whole.assignments.is_empty() && !whole.has_all_assignments);
+    assert!(whole.refused().contains(&Assignment::PLURAL), "{:?}", whole.refused());
 }
 
 #[tokio::test]
@@ -442,17 +508,23 @@ async fn one_object_is_read_with_what_hangs_on_it() {
 
 #[tokio::test]
 async fn a_read_waits_for_whoever_takes_its_pages_and_a_look_does_not_wait_for_it() {
-    let emulated = emulated(Options { network_page_max: Some(3), ..Options::default() });
+    // As many servers' names as fill more pages than may be ahead.
+    let mut inventory = recorded();
+    let servers = (openstack::PAGES_AHEAD + 1) * openstack::PAGE_OBJECTS;
+    inventory["servers"] =
+        (0..servers).map(|number| json!({"id": format!("s{number}"), "name": "s"})).collect();
+    let start = || Emulated::start(Cloud::from_inventory(&inventory), Options::default()).unwrap();
+    let emulated = std::thread::scope(|scope| scope.spawn(start).join().unwrap());
     let mut driver = Driver::new(account(&emulated, &ADMIN));
     let whole = driver.ticket();
     driver.order.send(ApiOrder::ReadAll { ticket: whole }).unwrap();
     let mut pages = 0;
-    while pages < 2 {
+    while pages < openstack::PAGES_AHEAD {
         pages += usize::from(matches!(driver.next().await, ApiEvent::Page { .. }));
     }
     let port = recorded()["ports"][0]["id"].as_str().unwrap().to_owned();
     for _ in 0..3 {
-        // A third page would come before the answers.
+        // A further page would come before the answers.
         let ApiEvent::Found { .. } = driver.read_one(Kind::Port, &port).await else { panic!() };
     }
     driver.order.send(ApiOrder::Taken { ticket: whole }).unwrap();

@@ -36,7 +36,8 @@ fn read(recorder: &mut Recorder, region: Option<&Arc<str>>, second: i64, state: 
     }
     let run = recorder.begin_read(region, at(second), true);
     recorder.page(at(second), &run, page).unwrap();
-    let end = ReadEnd { run, complete: Kind::ALL.to_vec(), origin: "test".to_owned() };
+    let end =
+        ReadEnd { run, complete: Kind::ALL.to_vec(), has_all_assignments: false, origin: "test".to_owned() };
     recorder.read_end(at(second), end).unwrap();
     recorder.flush().unwrap();
     recorder.engine().seq()

@@ -44,7 +44,8 @@ fn port(number: usize, name: &str) -> (&'static str, Value) {
 fn read(recorder: &mut Recorder, second: i64, items: &[(&str, Value)]) {
     let run = recorder.begin_read(None, at(second), true);
     recorder.page(at(second), &run, page(items)).unwrap();
-    let end = ReadEnd { run, complete: vec![Kind::Port], origin: "test".to_owned() };
+    let end =
+        ReadEnd { run, complete: vec![Kind::Port], has_all_assignments: false, origin: "test".to_owned() };
     recorder.read_end(at(second), end).unwrap();
     recorder.flush().unwrap();
 }
@@ -99,6 +100,51 @@ fn a_read_writes_down_what_differs_and_nothing_else() {
     assert!(String::from_utf8_lossy(&end.head).contains("\"gone\":[[\"Port\",\"p3\"]]"));
     let before = lines(recorder.engine());
     // Killed: no snapshot is written.
+    drop(recorder);
+    assert_eq!(resumed(&store), before);
+}
+
+fn assignment(user: &str) -> (&'static str, Value) {
+    let given = json!({"role": {"id": "r"}, "user": {"id": user}, "scope": {"project": {"id": "p"}}});
+    ("role_assignments", given)
+}
+
+/// Reads these objects, and these role assignments as all there are.
+fn read_assignments(recorder: &mut Recorder, second: i64, items: &[(&str, Value)]) {
+    let run = recorder.begin_read(None, at(second), true);
+    recorder.page(at(second), &run, page(items)).unwrap();
+    let end =
+        ReadEnd { run, complete: vec![Kind::Port], has_all_assignments: true, origin: "test".to_owned() };
+    recorder.read_end(at(second), end).unwrap();
+    recorder.flush().unwrap();
+}
+
+#[test]
+fn role_assignments_are_written_down_where_they_differ_and_folded() {
+    let place = Place::new("assigned");
+    let store = place.path("store");
+    let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
+    let mut all = vec![port(1, "web")];
+    all.extend((0..2_500).map(|number| assignment(&format!("u{number}"))));
+    read_assignments(&mut recorder, 0, &all);
+    let first = recorder.head().entry;
+    assert_eq!(recorder.engine().assignments()[&None].len(), 2_500);
+
+    read_assignments(&mut recorder, 1_000, &all);
+    let same = entries_after(&store, first);
+    assert_eq!(same.len(), 2, "that assignments and objects were shown whole");
+    assert!(same.iter().all(|entry| entry.body.is_empty()));
+
+    let (second, seq) = (recorder.head().entry, recorder.engine().seq());
+    all.remove(3);
+    all.push(assignment("mallory"));
+    read_assignments(&mut recorder, 2_000, &all);
+    let changed: String =
+        entries_after(&store, second).iter().map(|entry| String::from_utf8_lossy(&entry.body)).collect();
+    assert_eq!(changed.lines().count(), 2, "{changed}");
+    assert!(changed.contains("mallory") && changed.contains("\"u2\""), "{changed}");
+    assert_eq!(recorder.engine().seq(), seq + 3, "two records of drift, and the end");
+    let before = lines(recorder.engine());
     drop(recorder);
     assert_eq!(resumed(&store), before);
 }
@@ -164,7 +210,8 @@ fn a_page_of_one_region_brought_the_read_of_another_to_its_end_at_once() {
         (0..=SLOTS_PER_STEP).map(|number| ("trunks", json!({"id": format!("t{number}")}))).collect();
     let run = recorder.begin_read(Some(&north), at(0), true);
     recorder.page(at(0), &run, page(&many)).unwrap();
-    let end = ReadEnd { run, complete: vec![Kind::Trunk], origin: "test".to_owned() };
+    let end =
+        ReadEnd { run, complete: vec![Kind::Trunk], has_all_assignments: false, origin: "test".to_owned() };
     recorder.begin_read_end(at(1), end).unwrap();
     assert!(recorder.engine().is_closing_of(Some(&north)));
     let other = recorder.begin_read(Some(&south), at(1), true);

@@ -6,9 +6,9 @@ use osel::runtime::past::{Asked, Excerpt};
 use osel::runtime::retention::survey;
 use osel::runtime::state;
 use osel::store::{
-    CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, JournalError, LogKeyRow,
-    NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, SignedCheckpoint, SnapshotInfo,
-    StoreInfo, StoredRecord, VersionSet,
+    CommandRow, Counters, CursorRow, DeadLetterRow, Entry, Expiry, FindingRow, ForwarderRow, Head, Holdings,
+    JournalError, LogKeyRow, NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, Segment,
+    SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord, VersionSet, WitnessedRow,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::model::Row;
@@ -54,6 +54,24 @@ impl Reader for Raced<'_> {
         self.reader.entries(range, each)
     }
 
+    fn index_generation(&mut self) -> Read<u64> {
+        self.reader.index_generation()
+    }
+
+    fn segments(&mut self, each: Each<'_, Segment>) -> Read<()> {
+        self.reader.segments(each)
+    }
+
+    fn segment_pages(
+        &mut self,
+        segment: u64,
+        class: u8,
+        terms: (&[u8], &[u8]),
+        each: Each<'_, Vec<u8>>,
+    ) -> Read<()> {
+        self.reader.segment_pages(segment, class, terms, each)
+    }
+
     fn leaves(&mut self, range: Numbers, each: Each<'_, [u8; 32]>) -> Read<()> {
         self.reader.leaves(range, each)
     }
@@ -72,6 +90,18 @@ impl Reader for Raced<'_> {
 
     fn log_keys(&mut self) -> Read<Vec<LogKeyRow>> {
         self.reader.log_keys()
+    }
+
+    fn witnessed(&mut self) -> Read<Vec<WitnessedRow>> {
+        self.reader.witnessed()
+    }
+
+    fn forwarders(&mut self) -> Read<Vec<ForwarderRow>> {
+        self.reader.forwarders()
+    }
+
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Read<()> {
+        self.reader.dead_letters(forwarder, each)
     }
 
     fn ledger(&mut self) -> Read<Vec<Counters>> {

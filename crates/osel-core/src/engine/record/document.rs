@@ -139,8 +139,13 @@ impl Record {
         of_thing.or(self.personal.target_name.as_deref())
     }
 
-    /// The record as contract §3 has it.
+    /// The record as contract §3 has it, with all rows.
     pub fn document(&self) -> RecordDocument<'_> {
+        self.document_of(usize::MAX)
+    }
+
+    /// The same with at most so many rows of each list; the rest is counted.
+    pub fn document_of(&self, rows_max: usize) -> RecordDocument<'_> {
         let (body, personal) = (&self.body, &self.personal);
         RecordDocument {
             seq: self.header.seq,
@@ -168,18 +173,27 @@ impl Record {
                 project_id: body.target.as_ref().and_then(|target| target.project_id.as_ref()),
             },
             summary: sentence(self),
-            exposure: ExposureDocument {
-                opened: self.opened.iter().map(JudgedRowDocument::from).collect(),
-                closed: self.closed.iter().map(JudgedRowDocument::from).collect(),
-                members: &body.members,
-                not_listed: self.wide.iter().map(WideDocument::from).collect(),
-            },
+            exposure: self.exposure_of(rows_max),
             region: body.region.as_deref(),
             cause: body.cause,
             conflicting: body.conflicting,
             detail: &body.detail,
             missing: self.missing.iter().map(|class| class.as_str()).collect(),
             hash: self.hash.to_string(),
+        }
+    }
+
+    /// What it opened and closed, with at most so many rows of each list.
+    pub fn exposure_of(&self, rows_max: usize) -> ExposureDocument<'_> {
+        let listed = |rows: &[JudgedRow]| rows.iter().take(rows_max).map(JudgedRowDocument::from).collect();
+        let rest = |rows: &[JudgedRow]| rows.len().saturating_sub(rows_max);
+        let cut = CutDocument { opened: rest(&self.opened), closed: rest(&self.closed) };
+        ExposureDocument {
+            opened: listed(&self.opened),
+            closed: listed(&self.closed),
+            members: &self.body.members,
+            not_listed: self.wide.iter().map(WideDocument::from).collect(),
+            cut: (cut.opened + cut.closed > 0).then_some(cut),
         }
     }
 }
@@ -243,6 +257,17 @@ pub struct ExposureDocument<'a> {
     /// Rows that belong to the lists above and are not in them; the key is there only when there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_listed: Vec<WideDocument>,
+    /// How many more rows the lists above would have, where a line has no room for them; the key is there only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutDocument>,
+}
+
+/// How many rows are left out of a document.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the keys are those of the lists that they are left out of")]
+pub struct CutDocument {
+    pub opened: usize,
+    pub closed: usize,
 }
 
 /// The rows of a rule on many ports, of a time whose state is no longer known.

@@ -1,4 +1,4 @@
-//! JSON of the parts that every record has, written straight from what the record is made of.
+//! JSON of the parts that every record has, and of the forms that records leave in, written straight from what a record is made of.
 //!
 //! `serde_json` would write the same bytes, but only of types with texts of their own, made for each record. What escapes is left to it.
 
@@ -6,46 +6,46 @@ use super::body::Detail;
 use crate::ids::Id;
 
 /// An object that is written member by member, in the order of the calls.
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
     is_empty: bool,
 }
 
 impl<'a> Object<'a> {
     /// Begins an object behind what is in `out`.
-    pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
+    pub(crate) fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, is_empty: true }
     }
 
     /// Ends it.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         self.out.push(b'}');
     }
 
-    pub(super) fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
         text(value, self.member(key));
     }
 
-    pub(super) fn id(&mut self, key: &str, value: &Id) {
+    pub(crate) fn id(&mut self, key: &str, value: &Id) {
         let out = self.member(key);
         value.with_text(|value| text(value, out));
     }
 
-    pub(super) fn text_if(&mut self, key: &str, value: Option<&str>) {
+    pub(crate) fn text_if(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.text(key, value);
         }
     }
 
-    pub(super) fn id_if(&mut self, key: &str, value: Option<&Id>) {
+    pub(crate) fn id_if(&mut self, key: &str, value: Option<&Id>) {
         if let Some(value) = value {
             self.id(key, value);
         }
     }
 
     /// An object of texts, unless it has none.
-    pub(super) fn texts_if(&mut self, key: &str, texts: &Detail) {
+    pub(crate) fn texts_if(&mut self, key: &str, texts: &Detail) {
         if texts.is_empty() {
             return;
         }
@@ -56,19 +56,26 @@ impl<'a> Object<'a> {
         within.end();
     }
 
-    pub(super) fn number(&mut self, key: &str, value: u64) {
+    pub(crate) fn number(&mut self, key: &str, value: u64) {
         self.value(key, &value);
     }
 
     /// Any other value.
-    pub(super) fn value(&mut self, key: &str, value: &impl serde::Serialize) {
+    pub(crate) fn value(&mut self, key: &str, value: &impl serde::Serialize) {
         // Into memory, and of types with string keys only: it cannot fail.
         let _ = serde_json::to_writer(self.member(key), value);
     }
 
     /// An object within; it is to be ended before this one is gone on with.
-    pub(super) fn object(&mut self, key: &str) -> Object<'_> {
+    pub(crate) fn object(&mut self, key: &str) -> Object<'_> {
         Object::begin(self.member(key))
+    }
+
+    /// A list within; it is to be ended before this one is gone on with.
+    pub(crate) fn list(&mut self, key: &str) -> List<'_> {
+        let out = self.member(key);
+        out.push(b'[');
+        List { out, is_empty: true }
     }
 
     fn member(&mut self, key: &str) -> &mut Vec<u8> {
@@ -77,6 +84,35 @@ impl<'a> Object<'a> {
         }
         text(key, self.out);
         self.out.push(b':');
+        self.out
+    }
+}
+
+/// A list that is written element by element.
+pub(crate) struct List<'a> {
+    out: &'a mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl List<'_> {
+    /// Ends it.
+    pub(crate) fn end(self) {
+        self.out.push(b']');
+    }
+
+    pub(crate) fn text(&mut self, value: &str) {
+        text(value, self.element());
+    }
+
+    /// An object within; it is to be ended before the list is gone on with.
+    pub(crate) fn object(&mut self) -> Object<'_> {
+        Object::begin(self.element())
+    }
+
+    fn element(&mut self) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(b',');
+        }
         self.out
     }
 }

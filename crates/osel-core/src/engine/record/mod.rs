@@ -4,21 +4,19 @@
 //! each reading and never hashed. Parts go from here to `trail`'s `Chain::seal`.
 
 mod body;
-mod cadf_text;
 mod document;
 mod exposure_part;
-mod json;
-mod osel_1_1;
+pub(crate) mod json;
 mod sentence;
 mod wide;
 
 pub use body::{BodyPart, Detail, MemberPart, PersonalPart, RecordBody, TargetPart};
-pub use cadf_text::cadf_text;
 pub use document::{
-    ActorDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument, TargetDocument,
-    WideDocument,
+    ActorDocument, CutDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument,
+    TargetDocument, WideDocument,
 };
 pub use exposure_part::{ExposurePart, SourcePart};
-pub use osel_1_1::{NOT_SCANNED, Osel11Line, Osel11Scan, SOURCE_TYPE, osel_1_1};
+pub(crate) use sentence::row_words;
+pub use sentence::sentence;
 pub(super) use wide::widen;
 pub use wide::{WIDE_ROWS, WideRows};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::document::Record;
 use super::wide::EXAMPLES;
 use crate::exposure::JudgedRow;
-use crate::model::{Source, net_text, sort_by_row};
+use crate::model::{Row, Source, net_text, sort_by_row};
 use crate::trail::{PartClass, RecordKind};
 
 /// The most rows that a sentence names; the rest is counted.
@@ -20,7 +20,13 @@ pub fn sentence(record: &Record) -> String {
         RecordKind::Access => access(record),
         RecordKind::Change | RecordKind::Activity => change(record),
         _ => {
-            detail("text").or(record.body.event_type.as_deref()).unwrap_or("nothing more is known").to_owned()
+            let text =
+                detail("text").or(record.body.event_type.as_deref()).unwrap_or("nothing more is known");
+            // A person's name stands with the personal data, and the text has the id.
+            match (detail("user"), record.personal.detail.get("user_name")) {
+                (Some(id), Some(name)) => text.replace(&format!("user {id}"), &format!("user {name}")),
+                _ => text.to_owned(),
+            }
         }
     };
     if let Some(note) = detail("note") {
@@ -165,8 +171,17 @@ fn rows_text(rows: &[&JudgedRow], count: usize) -> String {
 }
 
 fn row_text(judged: &JudgedRow) -> String {
-    let permission = &judged.row.permission;
-    let mut text = format!("{} {}", judged.row.address_text(), permission.protocol.name());
+    let mut text = row_words(&judged.row);
+    if judged.redundant {
+        text.push_str(" (open otherwise too)");
+    }
+    text
+}
+
+/// A row as a sentence has it: `192.0.2.1 tcp 22 from 0.0.0.0/0`.
+pub(crate) fn row_words(row: &Row) -> String {
+    let permission = &row.permission;
+    let mut text = format!("{} {}", row.address_text(), permission.protocol.name());
     match permission.ports {
         Some((min, max)) if min == max => {
             let _ = write!(text, " {min}");
@@ -182,8 +197,5 @@ fn row_text(judged: &JudgedRow) -> String {
         Source::AddressGroup(id) => format!("address group {id}"),
     };
     let _ = write!(text, " from {source}");
-    if judged.redundant {
-        text.push_str(" (open otherwise too)");
-    }
     text
 }

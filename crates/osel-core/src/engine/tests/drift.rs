@@ -52,7 +52,8 @@ impl Listener {
         let run = run(Some(number), "north", second);
         let page = ReadPage { run: run.clone(), objects, lines: Vec::new() };
         let mut records = self.handle(at(second), Input::Page(page));
-        let end = ReadEnd { run, complete: KINDS.to_vec(), origin: "test".to_owned() };
+        let end =
+            ReadEnd { run, complete: KINDS.to_vec(), has_all_assignments: false, origin: "test".to_owned() };
         records.extend(self.handle(at(second), Input::ReadEnd(end)));
         records
     }
@@ -107,7 +108,12 @@ fn what_is_as_it_was_known_leaves_no_trace() {
     assert!(out.differences.is_none() && out.records.is_empty() && out.versions.is_empty());
     let after: Vec<String> = listener.engine.lines().map(|line| format!("{line:?}")).collect();
     assert_eq!(before, after);
-    let end = ReadEnd { run: run(Some(2), "north", 5), complete: KINDS.to_vec(), origin: "test".to_owned() };
+    let end = ReadEnd {
+        run: run(Some(2), "north", 5),
+        complete: KINDS.to_vec(),
+        has_all_assignments: false,
+        origin: "test".to_owned(),
+    };
     listener.engine.handle(at(5), Input::ReadEnd(end), &mut out);
     let part = out.differences.unwrap();
     assert!(part.objects.is_empty() && part.gone.is_empty() && matches!(part.step, ReadStep::End { .. }));
@@ -327,7 +333,12 @@ fn what_the_bus_speaks_of_beside_a_read_is_looked_at_and_not_taken_for_gone() {
     // Made while the read was under way, by a cloud whose clock is behind; no page shows it.
     let made = json!({"port": {"id": "new", "network_id": "n", "security_groups": [], "fixed_ips": []}});
     listener.hear(9, 11, "r", "port.create.end", &made);
-    let end = ReadEnd { run: begun, complete: KINDS.to_vec(), origin: "test".to_owned() };
+    let end = ReadEnd {
+        run: begun,
+        complete: KINDS.to_vec(),
+        has_all_assignments: false,
+        origin: "test".to_owned(),
+    };
     let records = listener.handle(at(12), Input::ReadEnd(end));
     assert_eq!(told(&records).len(), 1, "only the port that nobody spoke of is gone");
     let [look] = &listener.looks[..] else { panic!("{:?}", listener.looks) };

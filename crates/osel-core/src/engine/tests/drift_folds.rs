@@ -147,7 +147,12 @@ impl World {
         }
         if let Some((run, _)) = self.reading.take() {
             self.read_at = (run.at.micros() - at(0).micros()) / 1_000_000;
-            let end = ReadEnd { run, complete: vec![Kind::Port], origin: "test".to_owned() };
+            let end = ReadEnd {
+                run,
+                complete: vec![Kind::Port],
+                has_all_assignments: false,
+                origin: "test".to_owned(),
+            };
             self.read(Input::ReadEnd(end));
         }
     }

@@ -58,7 +58,12 @@ impl Listener {
     }
 
     fn ends(&mut self, run: &ReadRun, second: i64) -> Vec<RecordBody> {
-        let end = ReadEnd { run: run.clone(), complete: KINDS.to_vec(), origin: "test".to_owned() };
+        let end = ReadEnd {
+            run: run.clone(),
+            complete: KINDS.to_vec(),
+            has_all_assignments: false,
+            origin: "test".to_owned(),
+        };
         self.handle(at(second), Input::ReadEnd(end))
     }
 
@@ -106,7 +111,8 @@ fn rules_in_the_body_of_their_group_were_taken_for_gone() {
     let run = run(Some(2), "north", 10);
     let page = ReadPage { run: run.clone(), objects: shown(), lines: Vec::new() };
     listener.handle(at(10), Input::OldPage(page));
-    let end = ReadEnd { run, complete: KINDS.to_vec(), origin: "test".to_owned() };
+    let end =
+        ReadEnd { run, complete: KINDS.to_vec(), has_all_assignments: false, origin: "test".to_owned() };
     listener.handle(at(10), Input::OldReadEnd(end));
     assert!(listener.knows(Kind::Rule, "r1"));
 }
@@ -243,7 +249,7 @@ fn old_messages_between_two_steps_of_the_end_made_phantoms() {
     listener.shows(&run, 1_000, all().into_iter().chain((0..many).map(small)).collect());
     let complete = KINDS.into_iter().chain([Kind::Trunk]).collect();
     let mut out = Output::default();
-    let end = ReadEnd { run: run.clone(), complete, origin: "test".to_owned() };
+    let end = ReadEnd { run: run.clone(), complete, has_all_assignments: false, origin: "test".to_owned() };
     listener.engine.handle(at(1_001), Input::ReadEnd(end), &mut out);
     assert!(listener.engine.is_closing());
     let part = out.differences.unwrap();
@@ -372,10 +378,37 @@ fn drift_is_counted_by_who_finds_it() {
     let run = run(Some(2), "north", 100);
     listener.shows(&run, 100, vec![network(), group(), rule("r1", 22)]);
     let mut out = Output::default();
-    let end = ReadEnd { run, complete: KINDS.to_vec(), origin: "test".to_owned() };
+    let end =
+        ReadEnd { run, complete: KINDS.to_vec(), has_all_assignments: false, origin: "test".to_owned() };
     listener.engine.handle(at(100), Input::ReadEnd(end), &mut out);
     assert_eq!(listener.engine.drift().values().sum::<u64>(), 1);
     let mut other = Listener::with_one_port();
     other.handle(at(100), Input::Differences(out.differences.unwrap()));
     assert!(other.engine.drift().is_empty() && !other.knows(Kind::Port, "p1"));
+}
+
+/// Of an unchanged object a page leaves a mark only. A message of before the read undid what it had shown, once the read was over and the
+/// kind had not been shown whole.
+#[test]
+fn what_a_read_saw_that_was_not_whole_was_not_protected() {
+    for breaks_off in [true, false] {
+        let mut listener = Listener::with_one_port();
+        let read = run(Some(2), "north", 1_000);
+        listener.shows(&read, 1_000, vec![network(), web("p1", 1), group_with(&["r1"])]);
+        let (complete, origin) = (vec![Kind::Network], "test".to_owned());
+        let end = ReadEnd { run: read.clone(), complete, has_all_assignments: false, origin };
+        let end = if breaks_off { Input::ReadBroken(read) } else { Input::ReadEnd(end) };
+        listener.handle(at(1_001), end);
+        listener.hear(500, 1_002, "r", "port.update.end", &body("p1", 1_000_000, "forged"));
+        let deleted = json!({"security_group_rule_id": "r1"});
+        listener.hear(500, 1_002, "r", "security_group_rule.delete.end", &deleted);
+        assert_eq!(
+            (listener.name("p1"), listener.knows(Kind::Rule, "r1")),
+            (Some("web"), true),
+            "{breaks_off}"
+        );
+        // What is of after the read is believed as ever.
+        listener.hear(1_003, 1_003, "r", "port.update.end", &body("p1", 1_000_001, "later"));
+        assert_eq!(listener.name("p1"), Some("later"), "{breaks_off}");
+    }
 }

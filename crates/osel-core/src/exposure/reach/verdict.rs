@@ -78,6 +78,8 @@ pub struct Hop {
     pub id: Option<Id>,
     /// Its name, where it has one that is known.
     pub name: Option<Box<str>>,
+    /// The name of the server that a port is of, where somebody looked for it: nothing here knows names.
+    pub server: Option<Box<str>>,
     /// What it does here, or why it stops the packet.
     pub note: Option<String>,
     /// Whether it stops the packet.
@@ -87,7 +89,7 @@ pub struct Hop {
 impl Hop {
     pub(super) fn new(kind: Kind, id: Option<&Id>, name: Option<&str>) -> Self {
         let name = name.filter(|name| !name.is_empty()).map(Box::from);
-        Self { kind, id: id.cloned(), name, note: None, blocked: false }
+        Self { kind, id: id.cloned(), name, server: None, note: None, blocked: false }
     }
 
     pub(super) fn noted(self, note: impl Into<String>) -> Self {
@@ -145,6 +147,14 @@ pub struct Verdict {
     pub candidates: Vec<CandidateVerdict>,
     /// What could make this another answer and is not modelled.
     pub not_modelled: Vec<NotModelled>,
+}
+
+impl Verdict {
+    /// The things on all ways of the answer.
+    pub fn hops_mut(&mut self) -> impl Iterator<Item = &mut Hop> {
+        let others = self.candidates.iter_mut().flat_map(|candidate| &mut candidate.path);
+        self.path.iter_mut().chain(others)
+    }
 }
 
 impl Verdict {

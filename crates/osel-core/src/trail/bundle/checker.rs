@@ -13,19 +13,22 @@ use super::super::kind::PartClass;
 use super::super::log::{Checkpoint, VerifierKey};
 use super::super::merkle::{ProofError, verify_consistency, verify_inclusion};
 use super::super::verify::{Bad, PartCounts, StoredContent, StoredPart, StoredRecord, Verified, Verifier};
-use super::LINE_BYTES_MAX;
 use super::fault::{BadBundle, Fault};
 use super::growing::Growing;
+use super::handover::Keys;
 use super::line::{self, Kind, Record};
 use super::writer::Scope;
+use super::{LINE_BYTES_MAX, VERSION, VERSION_OF_KEYS};
 
 /// What a good bundle proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// What it holds of the log.
     pub scope: Scope,
-    /// The key that signed its checkpoints: the one given, or the bundle's own.
+    /// The key that it is proved by: the one given, or the bundle's first.
     pub key: VerifierKey,
+    /// The keys that followed, each with the size up to which the one before it signed.
+    pub later_keys: Vec<(u64, VerifierKey)>,
     /// The checkpoint that it is proved by.
     pub checkpoint: Checkpoint,
     /// The checkpoint that it goes on from.
@@ -40,6 +43,17 @@ pub struct Summary {
     pub runs: u64,
     /// Their parts.
     pub parts: PartCounts,
+}
+
+impl Summary {
+    /// Whether it goes on from an earlier checkpoint and has every record that came after it.
+    pub fn has_all_since(&self) -> bool {
+        // Numbers rise, and none is above the checkpoint's size: so many of them are all.
+        self.since.as_ref().is_some_and(|since| {
+            self.records == self.checkpoint.size - since.size
+                && self.span.is_none_or(|(first, _)| first > since.size)
+        })
+    }
 }
 
 /// Checks one bundle.
@@ -60,10 +74,12 @@ pub struct Checker {
 #[derive(Clone, Debug)]
 struct Body {
     scope: Scope,
-    key: VerifierKey,
+    keys: Keys,
     checkpoint: Checkpoint,
     promised: u64,
     since: Option<Checkpoint>,
+    /// The size of the last checkpoint between records.
+    between: u64,
     checkpoints: u64,
     verifier: Verifier,
     tree: Growing,
@@ -147,12 +163,15 @@ impl Checker {
         let Self { body, line, .. } = self;
         let cut = BadBundle { line, record: None, why: Fault::Cut, confirmed: 0 };
         let Some(body) = body else { return Err(cut) };
+        let (key, later_keys) = body.keys.into_trusted();
+        let Some(key) = key else { return Err(cut) };
         let Verified { records, parts, .. } = body.verifier.finish().map_err(|Bad { seq, why }| {
             BadBundle { line, record: Some(seq), why: why.into(), confirmed: body.confirmed }
         })?;
         Ok(Summary {
             scope: body.scope,
-            key: body.key,
+            key,
+            later_keys,
             checkpoint: body.checkpoint,
             since: body.since,
             checkpoints: body.checkpoints,
@@ -187,6 +206,11 @@ impl Checker {
         };
         let whole = body.scope == Scope::Whole;
         match line::kind(line, whole) {
+            // Nothing else may stand there, whatever it looks like.
+            _ if body.keys.are_awaited() => {
+                let handover = line::read_handover(line, &mut self.decoded)?;
+                body.keys.take(&handover, &self.decoded, &body.checkpoint)?;
+            }
             Kind::Record => {
                 let record = line::read_record(line, whole, &mut self.decoded)
                     .map_err(|error| Hit { record: body.expected_in(line), why: error.into() })?;
@@ -232,15 +256,12 @@ impl Body {
         let Some(after) = line.strip_prefix(line::HEADER.as_bytes()) else {
             return Err(Fault::NotABundle.into());
         };
-        if !after.starts_with(b"1,") {
+        if ![VERSION, VERSION_OF_KEYS].iter().any(|known| after.starts_with(format!("{known},").as_bytes())) {
             return Err(Fault::Version.into());
         }
         let header = line::read_header(line)?;
-        let key: VerifierKey = header.key.parse().map_err(Fault::Key)?;
-        if given.is_some_and(|given| *given != key) {
-            return Err(Fault::OtherKey { found: header.key }.into());
-        }
-        let checkpoint = open(&header.checkpoint, &key)?;
+        let keys = Keys::read(&header.keys, given)?;
+        let checkpoint = keys.open_last(&header.checkpoint)?;
         let (records, size) = (header.records, checkpoint.size);
         let fits = if header.whole { records == size } else { records <= size };
         if !fits {
@@ -248,10 +269,11 @@ impl Body {
         }
         Ok(Self {
             scope: if header.whole { Scope::Whole } else { Scope::Some },
-            key,
+            keys,
             checkpoint,
             promised: records,
             since: None,
+            between: 0,
             checkpoints: 0,
             verifier: Verifier::new(None),
             tree: Growing::default(),
@@ -278,7 +300,7 @@ impl Body {
     }
 
     fn take_since(&mut self, since: &line::Since) -> Result<(), Hit> {
-        let checkpoint = open(&since.note, &self.key)?;
+        let (checkpoint, _) = self.keys.open(&since.note)?;
         if self.scope == Scope::Whole || self.since.is_some() || self.found > 0 {
             return Err(Fault::Place { size: checkpoint.size, after: self.found }.into());
         }
@@ -289,16 +311,23 @@ impl Body {
     }
 
     fn take_checkpoint(&mut self, note: &str) -> Result<(), Hit> {
-        let checkpoint = open(note, &self.key)?;
-        let is_between = (self.confirmed + 1..self.checkpoint.size).contains(&checkpoint.size);
+        let (checkpoint, is_trusted) = self.keys.open(note)?;
+        let is_between = (self.between + 1..self.checkpoint.size).contains(&checkpoint.size);
         if self.scope != Scope::Whole || checkpoint.size != self.found || !is_between {
             // Where it comes too soon, records before it are missing.
             let record = self.expected().filter(|_| checkpoint.size > self.found);
             return Err(Hit { record, why: Fault::Place { size: checkpoint.size, after: self.found } });
         }
-        self.confirm(checkpoint.root)?;
+        self.between = checkpoint.size;
         self.checkpoints += 1;
-        Ok(())
+        if is_trusted {
+            return self.confirm(checkpoint.root);
+        }
+        // What an earlier key says confirms nothing to whoever trusts a later one, and must be right all the same.
+        if self.tree.root() == checkpoint.root || self.verifier.is_undecided() {
+            return Ok(());
+        }
+        Err(of(self.found, Fault::Root { confirmed: self.confirmed }))
     }
 
     fn take_record(&mut self, record: &Record, decoded: &[u8]) -> Result<(), Hit> {
@@ -398,8 +427,4 @@ impl Body {
         self.verifier.go_on_after(self.last);
         Ok(())
     }
-}
-
-fn open(note: &str, key: &VerifierKey) -> Result<Checkpoint, Fault> {
-    Ok(Checkpoint::open(note.as_bytes(), std::slice::from_ref(key))?)
 }

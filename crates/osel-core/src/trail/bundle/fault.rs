@@ -6,7 +6,7 @@ use super::super::log::{CheckpointError, KeyError};
 use super::super::merkle::ProofError;
 use super::super::verify::Why;
 use super::form::FormError;
-use super::{LINE_BYTES_MAX, VERSION};
+use super::{LINE_BYTES_MAX, VERSION, VERSION_OF_KEYS};
 
 /// The first thing that is wrong with a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum Fault {
     #[error("it does not begin as a bundle does")]
     NotABundle,
     /// It has a layout that is unknown here.
-    #[error("its layout is not version {VERSION}, the only one known here")]
+    #[error("its layout is neither version {VERSION} nor {VERSION_OF_KEYS}, which are known here")]
     Version,
     /// A line is not in its form.
     #[error(transparent)]
@@ -53,6 +53,12 @@ pub enum Fault {
         /// The key in the bundle.
         found: String,
     },
+    /// Its keys are not of one log.
+    #[error("its keys have different names: they are of different logs")]
+    Names,
+    /// A key is not handed on to the next one.
+    #[error("a key of the log is not handed on: {0}")]
+    Handover(&'static str),
     /// A checkpoint is none, or is not the log's.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

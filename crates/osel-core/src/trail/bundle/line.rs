@@ -10,9 +10,11 @@ use super::super::canonical::PARTS_MAX;
 use super::super::hash::Hash;
 use super::super::merkle::PROOF_HASHES_MAX;
 use super::form::{FormError, Walk};
+use super::handover::KEYS_MAX;
 
 /// How each kind of line begins. No two begin alike beyond the quote.
 pub(super) const HEADER: &str = "{\"osel-bundle\":";
+pub(super) const HANDOVER: &str = "{\"handover\":";
 pub(super) const SINCE: &str = "{\"since\":";
 pub(super) const RECORD: &str = "{\"seq\":";
 pub(super) const CHECKPOINT: &str = "{\"checkpoint\":";
@@ -21,11 +23,20 @@ pub(super) const END: &str = "{\"end\":";
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) key: String,
+    /// The keys that signed, the first first.
+    pub(super) keys: Vec<String>,
     pub(super) whole: bool,
     pub(super) records: u64,
     /// The note that everything is proved by.
     pub(super) checkpoint: String,
+}
+
+/// The last checkpoint by a key, why the tree of the bundle's begins with its, and the record in it that names the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Handover {
+    pub(super) note: String,
+    pub(super) proof: Vec<Hash>,
+    pub(super) record: Record,
 }
 
 /// An earlier checkpoint, and why the tree of the later one begins with its.
@@ -91,8 +102,24 @@ pub(super) fn kind(line: &[u8], whole: bool) -> Kind {
 
 pub(super) fn read_header(line: &[u8]) -> Result<Header, FormError> {
     let mut walk = Walk::new(line);
-    walk.literal("{\"osel-bundle\":1,\"key\":")?;
-    let key = walk.text()?;
+    walk.literal(HEADER)?;
+    let mut keys = Vec::new();
+    if walk.passes("2,\"keys\":[") {
+        keys.push(walk.text()?);
+        // One key alone is version 1.
+        walk.literal(",")?;
+        keys.push(walk.text()?);
+        while !walk.passes("]") {
+            if keys.len() == KEYS_MAX {
+                walk.literal("]")?;
+            }
+            walk.literal(",")?;
+            keys.push(walk.text()?);
+        }
+    } else {
+        walk.literal("1,\"key\":")?;
+        keys.push(walk.text()?);
+    }
     let whole = if walk.passes(",\"whole\":true") {
         true
     } else {
@@ -105,7 +132,19 @@ pub(super) fn read_header(line: &[u8]) -> Result<Header, FormError> {
     let checkpoint = walk.text()?;
     walk.literal("}")?;
     walk.end()?;
-    Ok(Header { key, whole, records, checkpoint })
+    Ok(Header { keys, whole, records, checkpoint })
+}
+
+/// Reads a line that hands a key on; `decoded` is emptied and filled as by [`read_record`].
+pub(super) fn read_handover(line: &[u8], decoded: &mut Vec<u8>) -> Result<Handover, FormError> {
+    let mut walk = Walk::new(line);
+    walk.literal(HANDOVER)?;
+    let note = walk.text()?;
+    walk.literal(",\"proof\":")?;
+    let proof = walk.hashes(PROOF_HASHES_MAX + 1)?;
+    walk.literal(",\"seq\":")?;
+    let record = rest_of_record(walk, false, decoded)?;
+    Ok(Handover { note, proof, record })
 }
 
 pub(super) fn read_since(line: &[u8]) -> Result<Since, FormError> {
@@ -122,9 +161,14 @@ pub(super) fn read_since(line: &[u8]) -> Result<Since, FormError> {
 
 /// Reads a record; `decoded` is emptied and filled.
 pub(super) fn read_record(line: &[u8], whole: bool, decoded: &mut Vec<u8>) -> Result<Record, FormError> {
-    decoded.clear();
     let mut walk = Walk::new(line);
     walk.literal(RECORD)?;
+    rest_of_record(walk, whole, decoded)
+}
+
+/// What follows a record's first key, up to the end of the line.
+fn rest_of_record(mut walk: Walk<'_>, whole: bool, decoded: &mut Vec<u8>) -> Result<Record, FormError> {
+    decoded.clear();
     let seq = walk.number()?;
     walk.literal(",\"canonical\":")?;
     let canonical = walk.bytes(decoded)?;

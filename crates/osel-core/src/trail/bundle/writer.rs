@@ -49,12 +49,30 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins a bundle of so many records, which are proved by a checkpoint of the log whose key that is.
-    pub fn begin(scope: Scope, key: &VerifierKey, records: u64, checkpoint: &str, out: &mut String) -> Self {
+    /// Begins a bundle of so many records, which are proved by a checkpoint of the log that has had these keys; the last one signed it. Of
+    /// several each but the last is to be handed on before anything else follows.
+    pub fn begin(
+        scope: Scope,
+        keys: &[VerifierKey],
+        records: u64,
+        checkpoint: &str,
+        out: &mut String,
+    ) -> Self {
         out.clear();
         out.push_str(line::HEADER);
-        out.push_str("1,\"key\":");
-        write_text(&key.to_string(), out);
+        if let [key] = keys {
+            out.push_str("1,\"key\":");
+            write_text(&key.to_string(), out);
+        } else {
+            out.push_str("2,\"keys\":[");
+            for (place, key) in keys.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                write_text(&key.to_string(), out);
+            }
+            out.push(']');
+        }
         out.push_str(match scope {
             Scope::Whole => ",\"whole\":true",
             Scope::Some => ",\"whole\":false",
@@ -65,7 +83,20 @@ impl Writer {
         Self { scope, digest: Sha256::new_with_prefix(out.as_bytes()) }
     }
 
-    /// The second line of a bundle of some records: an earlier checkpoint, and the proof that the later one's tree begins with its.
+    /// The next key is handed on: the last checkpoint by the one before, the proof that the bundle's checkpoint begins with its tree, and
+    /// the record that names both, with its path to that earlier checkpoint.
+    pub fn handover(&mut self, note: &str, proof: &[Hash], record: &BundleRecord<'_>, out: &mut String) {
+        out.clear();
+        out.push_str(line::HANDOVER);
+        write_text(note, out);
+        out.push_str(",\"proof\":");
+        write_hashes(proof, out);
+        out.push_str(",\"seq\":");
+        write_record(record, true, out);
+        self.close(out);
+    }
+
+    /// The second line of a bundle of some records, behind those that hand on a key: an earlier checkpoint, and the proof that the later one's tree begins with its.
     pub fn since(&mut self, note: &str, proof: &[Hash], out: &mut String) {
         out.clear();
         out.push_str(line::SINCE);
@@ -79,30 +110,7 @@ impl Writer {
     pub fn record(&mut self, record: &BundleRecord<'_>, out: &mut String) {
         out.clear();
         out.push_str(line::RECORD);
-        out.push_str(&record.seq.to_string());
-        out.push_str(",\"canonical\":");
-        write_bytes(record.canonical, out);
-        out.push_str(",\"parts\":[");
-        for (place, part) in record.parts.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            match part {
-                None => out.push_str("null"),
-                Some(BundlePart { salt, content }) => {
-                    out.push_str("{\"salt\":");
-                    write_bytes(&salt[..], out);
-                    out.push_str(",\"content\":");
-                    write_bytes(content, out);
-                    out.push('}');
-                }
-            }
-        }
-        out.push(']');
-        if self.scope == Scope::Some {
-            out.push_str(",\"path\":");
-            write_hashes(record.path, out);
-        }
+        write_record(record, self.scope == Scope::Some, out);
         self.close(out);
     }
 
@@ -124,5 +132,33 @@ impl Writer {
     fn close(&mut self, out: &mut String) {
         out.push_str("}\n");
         self.digest.update(out.as_bytes());
+    }
+}
+
+/// A record from its number on, without the brace at its end.
+fn write_record(record: &BundleRecord<'_>, has_path: bool, out: &mut String) {
+    out.push_str(&record.seq.to_string());
+    out.push_str(",\"canonical\":");
+    write_bytes(record.canonical, out);
+    out.push_str(",\"parts\":[");
+    for (place, part) in record.parts.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        match part {
+            None => out.push_str("null"),
+            Some(BundlePart { salt, content }) => {
+                out.push_str("{\"salt\":");
+                write_bytes(&salt[..], out);
+                out.push_str(",\"content\":");
+                write_bytes(content, out);
+                out.push('}');
+            }
+        }
+    }
+    out.push(']');
+    if has_path {
+        out.push_str(",\"path\":");
+        write_hashes(record.path, out);
     }
 }

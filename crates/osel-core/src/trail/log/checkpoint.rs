@@ -84,7 +84,12 @@ impl Checkpoint {
 
     /// The note with this checkpoint, signed by the log.
     pub fn sign(&self, key: &SigningKey) -> String {
-        sign_note(&self.text(), &[key])
+        self.sign_by(&[key])
+    }
+
+    /// The same by several keys of the log, such as the last by one that is the first by the next.
+    pub fn sign_by(&self, keys: &[&SigningKey]) -> String {
+        sign_note(&self.text(), keys)
     }
 
     /// Reads a note that must be signed by a known key of the log that it names.

@@ -2,9 +2,12 @@
 //!
 //! The time is the witness' word and an argument here; who must have cosigned, and how long ago, is decided elsewhere.
 
+use std::fmt;
+use std::str::FromStr;
+
 use ed25519_dalek::{SIGNATURE_LENGTH, Signature, Signer};
 
-use super::key::{KeyKind, KeyName, VerifierKey};
+use super::key::{KeyError, KeyKind, KeyName, VerifierKey, private, private_text, with_id};
 use super::note::signature_line;
 
 /// The latest time of a cosignature: C2SP's numbers have 63 bits.
@@ -56,11 +59,33 @@ impl CosigningKey {
         self.verifier.clone()
     }
 
+    /// Its name and its seed in writing, as a log's key has them: a secret.
+    pub fn text(&self) -> String {
+        private_text(&self.verifier, &self.secret)
+    }
+
     /// The line that says that a checkpoint of this text was seen at that time, in seconds since 1970. Nobody reads one of a time
     /// later than [`COSIGNED_SECONDS_MAX`].
     pub fn cosign(&self, text: &str, seconds: u64) -> String {
         let signature = self.secret.sign(message(text, seconds).as_bytes());
         signature_line(&self.verifier, &[&seconds.to_be_bytes()[..], &signature.to_bytes()].concat())
+    }
+}
+
+/// Which key it is, never what it is.
+impl fmt::Debug for CosigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CosigningKey").field(&self.verifier.to_string()).finish()
+    }
+}
+
+impl FromStr for CosigningKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let (name, id, seed) = private(text, KeyKind::Cosignature)?;
+        let key = Self::from_seed(name, &seed);
+        with_id(key.verifier, id).map(|verifier| Self { verifier, secret: key.secret })
     }
 }
 
@@ -86,6 +111,17 @@ mod tests {
             assert_eq!(note.cosigned_at(&witness_key().verifier()), wanted);
             assert_eq!(note.verify(&[witness_key().verifier()]).is_ok(), wanted.is_some());
         }
+    }
+
+    #[test]
+    fn a_key_in_writing_is_the_same_key_and_no_log_s() {
+        let text = witness_key().text();
+        let read: CosigningKey = text.parse().expect("a key");
+        assert_eq!(read.verifier().to_string(), WITNESS_KEY);
+        assert!(!format!("{read:?}").contains(&text[text.len() - 20..]));
+        assert_eq!(text.parse::<super::super::SigningKey>().err(), Some(KeyError::Kind { code: 4 }));
+        let log = super::super::vector_tests::log_key().text();
+        assert_eq!(log.parse::<CosigningKey>().err(), Some(KeyError::Kind { code: 1 }));
     }
 
     #[test]

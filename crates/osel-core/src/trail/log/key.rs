@@ -223,10 +223,7 @@ impl SigningKey {
 
     /// Its name and its seed, in the form that Go's `note` package has for it: a secret.
     pub fn text(&self) -> String {
-        let VerifierKey { name, kind, id, .. } = &self.verifier;
-        let mut seed = vec![kind.code()];
-        seed.extend(self.secret.as_bytes());
-        format!("{PRIVATE}{name}+{:08x}+{}", u32::from_be_bytes(*id), base64(&seed))
+        private_text(&self.verifier, &self.secret)
     }
 
     pub(super) fn sign(&self, text: &str) -> [u8; 64] {
@@ -245,16 +242,27 @@ impl FromStr for SigningKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let (name, id, code, seed) = divide(text.strip_prefix(PRIVATE).ok_or(KeyError::Form)?)?;
-        // The length first: of a seed whose kind was left out the first byte is no kind, and is told nobody.
-        let seed: [u8; SECRET_KEY_LENGTH] =
-            seed.as_slice().try_into().map_err(|_| KeyError::Length { found: seed.len() })?;
-        if code != KeyKind::Ed25519.code() {
-            return Err(KeyError::Kind { code });
-        }
+        let (name, id, seed) = private(text, KeyKind::Ed25519)?;
         let key = Self::from_seed(name, &seed);
         with_id(key.verifier, id).map(|verifier| Self { verifier, secret: key.secret })
     }
+}
+
+/// A key's name and seed in writing: a secret.
+pub(super) fn private_text(verifier: &VerifierKey, secret: &ed25519_dalek::SigningKey) -> String {
+    let VerifierKey { name, kind, id, .. } = verifier;
+    let mut seed = vec![kind.code()];
+    seed.extend(secret.as_bytes());
+    format!("{PRIVATE}{name}+{:08x}+{}", u32::from_be_bytes(*id), base64(&seed))
+}
+
+/// Name, id as it is written, and seed of a private key of that kind.
+pub(super) fn private(text: &str, kind: KeyKind) -> Result<(KeyName, &str, [u8; 32]), KeyError> {
+    let (name, id, code, seed) = divide(text.strip_prefix(PRIVATE).ok_or(KeyError::Form)?)?;
+    // The length first: of a seed whose kind was left out the first byte is no kind, and is told nobody.
+    let seed: [u8; SECRET_KEY_LENGTH] =
+        seed.as_slice().try_into().map_err(|_| KeyError::Length { found: seed.len() })?;
+    if code == kind.code() { Ok((name, id, seed)) } else { Err(KeyError::Kind { code }) }
 }
 
 /// Name, id as it is written, kind and bytes of a key's text. The base64 may have a `+` too, so the first two divide.
@@ -271,7 +279,7 @@ fn divide(text: &str) -> Result<(KeyName, &str, u8, Vec<u8>), KeyError> {
 }
 
 /// The key, if that is how its id is written.
-fn with_id(key: VerifierKey, id: &str) -> Result<VerifierKey, KeyError> {
+pub(super) fn with_id(key: VerifierKey, id: &str) -> Result<VerifierKey, KeyError> {
     if format!("{:08x}", u32::from_be_bytes(key.id)) == id { Ok(key) } else { Err(KeyError::Id) }
 }
 

@@ -28,6 +28,7 @@ pub use key::{KeyError, KeyKind, KeyName, NAME_BYTES_MAX, NameError, SigningKey,
 pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, sign_note};
 pub use proof::{LOG_PROOF_BYTES_MAX, LogProof, LogProofError};
 pub use text::TREE_SIZE_MAX;
+pub(crate) use text::{base64, hash_from_base64, number};
 pub use tile::{
     ENTRY_BYTES_MAX, Resource, TILE_LEVELS, TILE_WIDTH, TileError, check_entries, push_entry, read_entries,
     read_hashes, tiles_of,

@@ -9,7 +9,7 @@ use super::super::hash::Hash;
 pub const TREE_SIZE_MAX: u64 = u64::MAX >> 1;
 
 /// Base64 with padding (RFC 4648 §4).
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
@@ -19,12 +19,12 @@ pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The hash that a base64 text holds.
-pub(super) fn hash_from_base64(text: &str) -> Option<Hash> {
+pub(crate) fn hash_from_base64(text: &str) -> Option<Hash> {
     Hash::from_slice(&from_base64(text)?)
 }
 
 /// A number of at most 63 bits, without sign and leading zeros.
-pub(super) fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok().filter(|&number| number <= TREE_SIZE_MAX)?;
     (number.to_string() == text).then_some(number)
 }

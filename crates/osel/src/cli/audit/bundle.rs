@@ -14,6 +14,7 @@ use osel_core::trail::bundle::{BadBundle, BundlePart, BundleRecord, Checker, Sco
 use osel_core::trail::log::{Checkpoint, VerifierKey, prove};
 use osel_core::trail::{Hash, consistency_plan, inclusion_plan};
 
+use super::keys::{Handover, Keys};
 use super::tiles::Tiles;
 use crate::cli::log::read_note;
 use crate::cli::output::{Failure, note, progress};
@@ -42,7 +43,7 @@ pub struct BundleArgs {
 
 /// What a bundle is proved by.
 struct Proof {
-    key: VerifierKey,
+    keys: Keys,
     note: String,
     checkpoint: Checkpoint,
 }
@@ -51,7 +52,7 @@ pub(super) fn run(reader: &mut dyn Reader, args: &BundleArgs, path: &Path) -> an
     let numbers = args.seq.as_deref().map(numbers).transpose()?;
     let proof = proof(reader)?;
     let size = proof.checkpoint.size;
-    let since = args.since.as_deref().map(|file| since(file, &proof.key, size)).transpose()?;
+    let since = args.since.as_deref().map(|file| since(file, &proof.keys, size)).transpose()?;
     let wanted = match (&numbers, &since) {
         (Some(numbers), _) => numbers.clone(),
         (None, Some((_, since))) => since.size + 1..=u64::MAX,
@@ -70,6 +71,11 @@ pub(super) fn run(reader: &mut dyn Reader, args: &BundleArgs, path: &Path) -> an
     let records = *wanted.start()..=size.min(*wanted.end());
     let scope = if numbers.is_none() && since.is_none() { Scope::Whole } else { Scope::Some };
 
+    if let Some(key) = &proof.keys.left_behind {
+        note(format_args!(
+            "the key `{key}` was not at hand when it was exchanged and did not hand on the log: the bundle begins with a later one"
+        ));
+    }
     let mut bundle = Bundle::create(path)?;
     let written = write(reader, &mut bundle, scope, records, &proof, since.as_ref().map(|(note, _)| note));
     match written {
@@ -116,8 +122,9 @@ fn proof(reader: &mut dyn Reader) -> anyhow::Result<Proof> {
              where the store has a key (`osel log key`)"
         );
     };
-    let keys = reader.log_keys()?;
-    let of_it = keys.iter().rev().find(|row| row.size <= signed.size);
+    let mut rows = reader.log_keys()?;
+    rows.retain(|row| row.size <= signed.size);
+    let of_it = rows.last();
     let key = of_it.map(|row| row.key.parse::<VerifierKey>()).transpose().context("the log's key is none")?;
     let key =
         key.with_context(|| format!("the store does not know the key of its checkpoint of {}", signed.size))?;
@@ -125,15 +132,19 @@ fn proof(reader: &mut dyn Reader) -> anyhow::Result<Proof> {
         Checkpoint::open(signed.note.as_bytes(), std::slice::from_ref(&key)).with_context(|| {
             format!("the checkpoint of {} does not hold: run `osel audit verify`", signed.size)
         })?;
-    Ok(Proof { key, note: signed.note, checkpoint })
+    let keys = Keys::read(reader, &rows, key)?;
+    Ok(Proof { keys, note: signed.note, checkpoint })
 }
 
 /// The note of a `--since`, which must be an earlier one of the same log.
-fn since(file: &Path, key: &VerifierKey, size: u64) -> anyhow::Result<(String, Checkpoint)> {
+fn since(file: &Path, keys: &Keys, size: u64) -> anyhow::Result<(String, Checkpoint)> {
     let name = file.display();
     let note = String::from_utf8_lossy(&read_note(file)?).into_owned();
-    let checkpoint = Checkpoint::open(note.as_bytes(), std::slice::from_ref(key))
-        .with_context(|| format!("`{name}` is no checkpoint that the log's key `{key}` signed"))?;
+    let signed_by = || {
+        let all: Vec<String> = keys.keys.iter().map(|key| format!("`{key}`")).collect();
+        format!("`{name}` is no checkpoint that the log's key {} signed at its time", all.join(" or "))
+    };
+    let checkpoint = keys.open(&note).with_context(signed_by)?;
     if checkpoint.size > size {
         bail!(
             "`{name}` is of {} records and the latest checkpoint here of {size}: records are lost",
@@ -155,6 +166,14 @@ fn write(
     let count = (records.end() + 1).saturating_sub(*records.start());
     bundle.begin(scope, proof, count)?;
     let mut tiles = Tiles::new(size);
+    let mut payloads = Payloads::default();
+    for Handover { checkpoint, note, record } in &proof.keys.handovers {
+        let plan = consistency_plan(checkpoint.size, size).unwrap_or_default();
+        let proof = prove(plan, &mut |level, range| tiles.hashes(reader, level, range))?;
+        let plan = inclusion_plan(record.seq.saturating_sub(1), checkpoint.size).unwrap_or_default();
+        let path = prove(plan, &mut |level, range| tiles.hashes(reader, level, range))?;
+        bundle.handover(reader, &mut payloads, note, &proof, record, &path)?;
+    }
     if let Some(note) = since {
         let old = Checkpoint::read_unverified(note.as_bytes())?.size;
         let plan = consistency_plan(old, size).unwrap_or_default();
@@ -168,7 +187,6 @@ fn write(
     .into_iter()
     .peekable();
     let bar = progress("records");
-    let mut payloads = Payloads::default();
     let mut next = *records.start();
     while next <= *records.end() {
         let page = page(reader, next..=records.end().min(&(next + PAGE - 1)).to_owned())?;
@@ -210,13 +228,13 @@ fn stored_bytes(content: &PartContent) -> usize {
     }
 }
 
-/// The kept checkpoints before the latest that the same key signed, with their sizes.
+/// The kept checkpoints before the latest that the key signed whose turn it was, with their sizes.
 fn earlier_checkpoints(reader: &mut dyn Reader, proof: &Proof) -> Result<Vec<(u64, String)>, JournalError> {
     let mut earlier: Vec<(u64, String)> = Vec::new();
     let Some(before) = proof.checkpoint.size.checked_sub(1) else { return Ok(earlier) };
     reader.checkpoints(1..=before, &mut |signed| {
         let is_new = earlier.last().is_none_or(|(size, _)| *size < signed.size);
-        if is_new && Checkpoint::open(signed.note.as_bytes(), std::slice::from_ref(&proof.key)).is_ok() {
+        if is_new && proof.keys.open(&signed.note).is_ok() {
             earlier.push((signed.size, signed.note));
         }
         ControlFlow::Continue(())
@@ -244,7 +262,7 @@ impl Bundle {
     }
 
     fn begin(&mut self, scope: Scope, proof: &Proof, records: u64) -> anyhow::Result<()> {
-        self.writer = Some(Writer::begin(scope, &proof.key, records, &proof.note, &mut self.line));
+        self.writer = Some(Writer::begin(scope, &proof.keys.keys, records, &proof.note, &mut self.line));
         self.put()
     }
 
@@ -262,6 +280,32 @@ impl Bundle {
         record: &StoredRecord,
         path: &[Hash],
     ) -> anyhow::Result<()> {
+        self.put_record(reader, payloads, record, path, |writer, record, line| writer.record(record, line))
+    }
+
+    fn handover(
+        &mut self,
+        reader: &mut dyn Reader,
+        payloads: &mut Payloads,
+        note: &str,
+        proof: &[Hash],
+        record: &StoredRecord,
+        path: &[Hash],
+    ) -> anyhow::Result<()> {
+        self.put_record(reader, payloads, record, path, |writer, record, line| {
+            writer.handover(note, proof, record, line);
+        })
+    }
+
+    /// Puts a line that is made with a record.
+    fn put_record(
+        &mut self,
+        reader: &mut dyn Reader,
+        payloads: &mut Payloads,
+        record: &StoredRecord,
+        path: &[Hash],
+        write: impl FnOnce(&mut Writer, &BundleRecord<'_>, &mut String),
+    ) -> anyhow::Result<()> {
         let in_entry = record.parts.iter().any(|part| part.content == PartContent::InEntry);
         let payload = if in_entry { payloads.body(reader, record.entry)? } else { None };
         let parts: Vec<Option<BundlePart<'_>>> = record
@@ -277,7 +321,7 @@ impl Bundle {
             })
             .collect();
         let record = BundleRecord { seq: record.seq, canonical: &record.canonical, parts: &parts, path };
-        self.line(|writer, line| writer.record(&record, line))
+        self.line(|writer, line| write(writer, &record, line))
     }
 
     fn end(&mut self) -> anyhow::Result<()> {

@@ -1,31 +1,36 @@
 //! `osel audit export`: the trail in the forms that other programs read.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use osel_core::engine::record::{cadf_text, osel_1_1};
+use osel_core::engine::record::Record;
+use osel_core::format::{Format, Subject, render};
+use osel_core::names::Directory;
 
 use super::bundle::{self, BundleArgs};
-use super::qualys::QualysScans;
 use super::read::each_record;
 use crate::cli::StoreArg;
 use crate::cli::open::state_at;
 use crate::cli::output::{json_line, stdout};
 use crate::runtime::payloads::Payloads;
+use crate::runtime::qualys_scans::QualysScans;
 use crate::store::{PartContent, Reader, StoredRecord};
 
 /// Prints the whole trail, one record a line, or writes it into a bundle that others can verify.
 ///
-/// The older formats are for dashboards that exist: osel-1.1 has one JSON object for each address whose exposure a record changed,
-/// cadf-text one line for each event of the identity service.
+/// Each form is made for somebody: ocsf and ecs for a SIEM with a schema of its own, cef for one that reads lines of text, cadf for what reads
+/// OpenStack's audit events already, osel-1.1 and cadf-text for dashboards that exist. native loses nothing. What of a record becomes
+/// what, and how much it matters, is told in docs/formats.md; `osel run` forwards the same lines ([[forward]] in the configuration).
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     #[command(flatten)]
     store: StoreArg,
     /// The form.
-    #[arg(long, value_enum, default_value_t)]
-    format: ExportFormat,
+    #[arg(long, default_value_t, value_parser = format_parser())]
+    format: Format,
     /// `json` is the same as --format native.
     #[arg(short, long, value_enum, conflicts_with = "format")]
     output: Option<ExportOutput>,
@@ -33,17 +38,25 @@ pub struct ExportArgs {
     bundle: BundleArgs,
 }
 
-/// The forms of an export.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum ExportFormat {
-    /// JSON Lines with all keys of a record.
-    #[default]
-    Native,
-    /// What the first OSEL logged: JSON Lines, one for each affected address.
-    #[value(name = "osel-1.1")]
-    Osel11,
-    /// Lines of text about users, projects, roles and the like.
-    CadfText,
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    let known = Format::ALL.map(|format| PossibleValue::new(format.as_str()).help(help(format)));
+    PossibleValuesParser::new(known)
+        .map(|word| Format::from_word(&word).expect("the parser lets only these words through"))
+}
+
+fn help(format: Format) -> &'static str {
+    match format {
+        Format::Native => "JSON Lines with all keys of a record and all its rows",
+        Format::Ocsf => {
+            "Open Cybersecurity Schema Framework 1.8: an event per record, and a finding per row that it opened or closed"
+        }
+        Format::Ecs => "Elastic Common Schema 9: a document per record",
+        Format::Cadf => "DMTF's audit events: as they came, else made by osel",
+        Format::Cef => "ArcSight's Common Event Format: a line of text per record",
+        Format::Osel11 => "What the first OSEL logged: JSON Lines, one for each affected address",
+        Format::CadfText => "Lines of text about users, projects, roles and the like",
+        Format::Sentence => "The sentence of each record",
+    }
 }
 
 /// How every other command is told to print JSON.
@@ -59,37 +72,65 @@ pub(in crate::cli) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
         return bundle::run(&mut *reader, &args.bundle, path);
     }
     let mut out = stdout();
-    match args.format {
-        ExportFormat::Native => {
-            each_record(&mut *reader, &mut |_, record| Ok(json_line(&mut out, &record.document())?))?;
-        }
-        ExportFormat::Osel11 => {
-            // Messages and scans are fetched while records are read.
-            let mut messages = args.store.reader()?;
-            let mut payloads = Payloads::default();
-            let mut scans = QualysScans::default();
-            each_record(&mut *reader, &mut |stored, record| {
-                if record.opened_count() + record.closed_count() == 0 {
-                    return Ok(());
-                }
-                let message = message(&mut *messages, &mut payloads, stored)?;
-                let scans = scans.of(&mut *messages, record)?;
-                for line in osel_1_1(record, message.as_deref(), &scans) {
-                    json_line(&mut out, &line)?;
-                }
-                Ok(())
-            })?;
-        }
-        ExportFormat::CadfText => {
-            let now = state_at(&mut *reader, None)?;
-            each_record(&mut *reader, &mut |_, record| match cadf_text(record, now.names()) {
-                Some(line) => Ok(writeln!(out, "{line}")?),
-                None => Ok(()),
-            })?;
-        }
+    if args.format == Format::Native {
+        each_record(&mut *reader, &mut |_, record| Ok(json_line(&mut out, &record.document())?))?;
+        out.flush()?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let mut needs = Needs::new(args, &mut *reader)?;
+    let mut lines = Vec::new();
+    each_record(&mut *reader, &mut |stored, record| {
+        needs.render(stored, record, &mut lines)?;
+        for line in lines.drain(..) {
+            out.write_all(&line)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    })?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a form needs beside records, fetched while they are read.
+struct Needs {
+    format: Format,
+    /// A second view of the store: the first one is busy with records.
+    reader: Box<dyn Reader>,
+    store: String,
+    names: Directory,
+    payloads: Payloads,
+    scans: QualysScans,
+}
+
+impl Needs {
+    fn new(args: &ExportArgs, records: &mut dyn Reader) -> anyhow::Result<Self> {
+        let format = args.format;
+        let names =
+            if format.needs_names() { state_at(records, None)?.names().clone() } else { Directory::new() };
+        let (reader, store) = (args.store.reader()?, records.info()?.id);
+        let (payloads, scans) = (Payloads::default(), QualysScans::default());
+        Ok(Self { format, reader, store, names, payloads, scans })
+    }
+
+    fn render(
+        &mut self,
+        stored: &StoredRecord,
+        record: &Record,
+        lines: &mut Vec<Vec<u8>>,
+    ) -> anyhow::Result<()> {
+        let (format, reader) = (self.format, &mut *self.reader);
+        // Of a record that changed no address the first OSEL has nothing to say.
+        if format == Format::Osel11 && record.opened_count() + record.closed_count() == 0 {
+            return Ok(());
+        }
+        let needs_message = format.needs_message();
+        let message = if needs_message { message(reader, &mut self.payloads, stored)? } else { None };
+        let scans = if format.needs_scans() { self.scans.of(reader, record)? } else { BTreeMap::new() };
+        let (names, store) = (&self.names, &*self.store);
+        let subject = Subject { record, message: message.as_deref(), scans: &scans, names, store };
+        render(format, &subject, lines);
+        Ok(())
+    }
 }
 
 /// The message that a record has as a part, if it is still there.

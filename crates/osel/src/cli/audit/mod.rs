@@ -2,10 +2,13 @@
 
 mod bundle;
 mod export;
+mod keys;
 mod past;
 mod prove;
-mod qualys;
 pub(super) mod read;
+mod reading;
+mod search;
+mod show;
 mod tiles;
 mod verify;
 
@@ -21,8 +24,8 @@ pub enum AuditCommand {
     Verify(verify::VerifyArgs),
     Prove(prove::ProveArgs),
     Export(export::ExportArgs),
-    Show(read::ShowArgs),
-    Search(read::SearchArgs),
+    Show(show::ShowArgs),
+    Search(Box<search::SearchArgs>),
 }
 
 pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
@@ -30,7 +33,7 @@ pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
         AuditCommand::Verify(args) => verify::run(args),
         AuditCommand::Prove(args) => prove::run(args),
         AuditCommand::Export(args) => export::run(args),
-        AuditCommand::Show(args) => read::show(args),
-        AuditCommand::Search(args) => read::search(args),
+        AuditCommand::Show(args) => show::run(args),
+        AuditCommand::Search(args) => search::run(args),
     }
 }

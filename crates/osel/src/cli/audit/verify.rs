@@ -61,6 +61,7 @@ fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
                     "missing": missing,
                     "log": {
                         "checkpoints": log.checkpoints,
+                        "missing_nodes": log.missing_nodes,
                         "signed": log.signed,
                         "key": log.key,
                         "known": log.is_known,

@@ -40,7 +40,13 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut reader = args.store.reader()?;
     let Some(latest) = reader.checkpoint(None)? else { return Ok(unsigned()) };
     let target = Target::open(&args.directory)?;
-    let checkpoint = Checkpoint::read_unverified(latest.note.as_bytes())?;
+    let keys = reader.log_keys()?;
+    let key = keys.iter().rfind(|row| row.size <= latest.size).and_then(|row| row.key.parse().ok());
+    // What others would refuse is not spread.
+    let opened = Checkpoint::open(latest.note.as_bytes(), key.as_slice());
+    let checkpoint = opened.with_context(|| {
+        format!("the checkpoint of {} records does not hold: run `osel audit verify`", latest.size)
+    })?;
     if root(&mut *reader, latest.size)? != checkpoint.root {
         bail!("the checkpoint of {} records does not fit the records: run `osel audit verify`", latest.size);
     }
@@ -173,7 +179,13 @@ impl Target {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }
-            fs::write(&unfinished, bytes)?;
+            // What an export has left that was killed. A link is removed, and not followed.
+            match fs::remove_file(&unfinished) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = File::options().write(true).create_new(true).open(&unfinished)?;
+            file.write_all(bytes)?;
             fs::rename(&unfinished, &path)
         };
         write().with_context(|| format!("cannot write `{}`", path.display()))

@@ -47,6 +47,15 @@ struct Document {
     root_hash: String,
     signed_at: String,
     age_seconds: f64,
+    witnesses: Vec<Witnessed>,
+}
+
+/// What a witness has cosigned last.
+#[derive(Debug, Serialize)]
+struct Witnessed {
+    witness: String,
+    size: u64,
+    at: String,
 }
 
 pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
@@ -56,6 +65,12 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let (records, key) = (reader.head()?.seq, verifier_key(&args.store, &mut *reader)?);
     let (key, known) = key.map_or((None, false), |key| (Some(key.text), key.is_known));
     let age_seconds = age_seconds(latest.signed_at, now());
+    let witnesses = reader.witnessed()?.into_iter().map(|row| Witnessed {
+        witness: row.witness,
+        size: row.size,
+        at: row.at.to_string(),
+    });
+    let witnesses: Vec<Witnessed> = witnesses.collect();
     let mut out = stdout();
     if args.output == ShowFormat::Json {
         let document = Document {
@@ -67,6 +82,7 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
             root_hash: checkpoint.root.to_string(),
             signed_at: latest.signed_at.to_string(),
             age_seconds,
+            witnesses,
         };
         json_line(&mut out, &document)?;
     } else {
@@ -75,6 +91,9 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         writeln!(out, "records       {records}")?;
         writeln!(out, "signed        {}, {}, {age_seconds:.1} s ago", checkpoint.size, latest.signed_at)?;
         writeln!(out, "root          {}", checkpoint.root)?;
+        for Witnessed { witness, size, at } in witnesses {
+            writeln!(out, "witnessed     {size}, {at}, by {witness}")?;
+        }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

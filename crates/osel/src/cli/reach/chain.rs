@@ -88,6 +88,9 @@ fn piece(hop: &Hop) -> String {
         (None, Some(id)) => piece.push_str(&format!(" {id}")),
         (None, None) => {}
     }
+    if let Some(server) = &hop.server {
+        piece.push_str(&format!(" of server {server}"));
+    }
     if let Some(note) = &hop.note {
         piece.push_str(&format!(" ({note})"));
     }

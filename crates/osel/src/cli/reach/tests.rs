@@ -31,6 +31,10 @@ fn fixed(address: [u8; 4]) -> FixedIp {
 
 const WEB: &str = "7f1c27ab-64f1-4b90-9f0c-0f2f5c7d6a11";
 
+fn answer(question: &Question) -> Verdict {
+    reach_any([&cloud()], question)
+}
+
 /// A web server behind a floating IP and a router, and its twin on another network.
 fn cloud() -> CloudModel {
     let port = |id: &str, network: &str| Port {
@@ -238,7 +242,7 @@ fn flags_ask_what_a_line_of_a_batch_asks() {
 
 fn batch(input: &[u8], format: Format) -> (String, Option<String>) {
     let mut out = Vec::new();
-    let error = answer_batch(&[&cloud()], "asked.jsonl", input, format, &mut out).err();
+    let error = answer_batch(answer, "asked.jsonl", input, format, &mut out).err();
     let message = error.map(|error| {
         assert!(error.downcast_ref::<Failure>().is_some(), "it is the caller's: exit code 2");
         error.to_string()
@@ -311,7 +315,7 @@ fn an_unreadable_file_is_no_fault_of_the_question() {
     }
     let input = format!("{YES}\n").into_bytes();
     let mut out = Vec::new();
-    let error = answer_batch(&[&cloud()], "asked.jsonl", input.chain(Broken), Format::Json, &mut out);
+    let error = answer_batch(answer, "asked.jsonl", input.chain(Broken), Format::Json, &mut out);
     let error = error.expect_err("the file cannot be read");
     assert!(error.downcast_ref::<Failure>().is_none());
     assert_eq!(format!("{error:#}"), "asked.jsonl line 2: the disk is gone");

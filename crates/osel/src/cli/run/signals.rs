@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::super::config::ConfigArg;
-use super::{assemble, assemble_api, assemble_scan};
+use super::{assemble, assemble_api, assemble_forward, assemble_scan, witnesses};
 use crate::config::{Config, RabbitMqConfig};
 use crate::runtime::retention::Policy;
 use crate::runtime::service::ServiceHandle;
@@ -73,6 +73,7 @@ impl Signals {
                 let read = tokio::task::spawn_blocking(move || own.load_quietly()).await;
                 match read.ok().flatten() {
                     Some(new) => {
+                        service.set_forwarders(assemble_forward::renewals(&config, &new, &file));
                         adopt(&config, &new, &service, &log);
                         config = new;
                     }
@@ -124,6 +125,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         ),
         ("openstack", assemble_api::fixed(old) == assemble_api::fixed(new)),
         ("scanner.name, scanner.type", assemble_scan::fixed(old) == assemble_scan::fixed(new)),
+        ("witness.key", witnesses::fixed(old) == witnesses::fixed(new)),
         ("http", old.http == new.http),
         ("control", old.control == new.control),
         ("scan rates, scan.concurrency", rates(old) == rates(new)),
@@ -134,7 +136,7 @@ fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
         }
     }
     tracing::info!(
-        "configuration read: log level, scan policy, model, retention, the key of the log and schedules of APIs are in force, addresses, passwords and \
+        "configuration read: log level, scan policy, model, retention, the key of the log, forwarders and schedules of APIs are in force, addresses, passwords and \
          certificates with the next connection or question"
     );
 }

@@ -5,16 +5,25 @@ use osel_core::format::Format;
 use super::super::keys;
 use super::super::section::Section;
 use super::file::{self, FileReceiverConfig};
+use super::hec::{self, HecConfig};
+use super::syslog::{self, SyslogConfig};
+use super::webhook::{self, WebhookConfig};
 
 /// What a receiver is, with what only receivers of its type have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverConfig {
     /// A file of this machine.
     File(Box<FileReceiverConfig>),
+    /// A syslog server.
+    Syslog(Box<SyslogConfig>),
+    /// Splunk.
+    Hec(Box<HecConfig>),
+    /// Any receiver of requests over HTTP.
+    Webhook(Box<WebhookConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE];
+const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -39,6 +48,9 @@ impl ReceiverConfig {
     fn of_type(&self) -> &'static Type {
         match self {
             Self::File(_) => &file::TYPE,
+            Self::Syslog(_) => &syslog::TYPE,
+            Self::Hec(_) => &hec::TYPE,
+            Self::Webhook(_) => &webhook::TYPE,
         }
     }
 }

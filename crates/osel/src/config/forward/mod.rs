@@ -3,24 +3,32 @@
 //! Each type of receiver is one file here, with its keys and their reading ([`Type`](kind::Type)); `table` reads what all have in common.
 
 mod file;
+mod filter;
+mod hec;
+mod http;
 mod kind;
+mod syslog;
 mod table;
+mod webhook;
 
-pub use file::FileReceiverConfig;
+pub use file::{FileCompression, FileReceiverConfig};
+pub use hec::{HecAcks, HecConfig, HecEndpoint};
+pub use http::HttpReceiverConfig;
 pub use kind::ReceiverConfig;
-#[cfg(test)]
 pub(super) use kind::types;
-pub use table::ForwardConfig;
+pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
 pub(super) use table::forwards;
+pub use table::{ForwardConfig, ForwardFrom};
+pub use webhook::{WebhookBody, WebhookConfig, WebhookMethod};
 
 use super::keys;
 
 /// The tables of the example: that of all forwarders, and one of each type.
 pub(super) fn sections() -> impl Iterator<Item = &'static keys::Section> {
-    std::iter::once(&table::SECTION).chain(kind::types().iter().map(|known| &known.section))
+    std::iter::once(&table::SECTION).chain(types().iter().map(|known| &known.section))
 }
 
 /// All keys: those of all forwarders, and those of the types.
 pub(super) fn keys() -> impl Iterator<Item = &'static keys::Key> {
-    table::KEYS.iter().chain(kind::types().iter().flat_map(|known| known.keys))
+    table::KEYS.iter().chain(types().iter().flat_map(|known| known.keys))
 }

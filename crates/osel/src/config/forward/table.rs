@@ -1,13 +1,15 @@
 //! What every `[[forward]]` has: a name, a type, and which records are sent in which form.
 
 use osel_core::format::Format;
+use osel_core::forward::Filter;
 
 use super::super::check::tables_and_variables;
 use super::super::check_source;
 use super::super::keys;
-use super::super::keys::Otherwise::{Needed, Words};
+use super::super::keys::Otherwise::{Default, Needed, Words};
 use super::super::remark::Place;
-use super::super::section::{Section, quoted, text};
+use super::super::section::{Section, one_of, quoted, text};
+use super::filter::filter;
 use super::kind::{ReceiverConfig, types};
 
 /// The most forwarders of one osel: each reads the whole trail for itself.
@@ -19,11 +21,12 @@ pub(super) static SECTION: keys::Section = keys::Section {
     what: "Where records are sent; one such table for each. Each keeps its own place in the trail, and none holds up the bus. Variables name a \
            forwarder by its number, from 0: OSEL_FORWARD__0__NAME. One that the file does not have begins with its name.",
     is_optional: true,
-    needs: &[],
+    // What the type of the example needs besides.
+    needs: &["path = \"/var/log/osel/records.jsonl\""],
 };
 
 /// The keys of all forwarders.
-pub(super) static KEYS: [keys::Key; 3] = [
+pub(super) static KEYS: [keys::Key; 9] = [
     keys::key(
         "forward.name",
         Needed("\"siem\""),
@@ -34,6 +37,39 @@ pub(super) static KEYS: [keys::Key; 3] = [
         "forward.format",
         Words("what suits the type", "\"native\""),
         "The form of records: `native`, `ocsf`, `ecs`, `cadf`, `cef`, `osel-1.1`, `cadf-text` or `sentence`.",
+    ),
+    keys::key(
+        "forward.kinds",
+        Words("all kinds", "[\"change\", \"finding\", \"gap\"]"),
+        "Only records of these kinds: `change`, `authentication`, `access`, `activity`, `scan`, `finding`, `command`, `drift`, `gap` or \
+         `system`.",
+    ),
+    keys::key(
+        "forward.severity_min",
+        Default("\"informational\""),
+        "Only records that matter at least so much: `informational`, `low`, `medium`, `high` or `critical`.",
+    ),
+    keys::key(
+        "forward.projects",
+        Words("all projects", "[\"4f9c1b5a0e7d4c1c8f0a6d2b3e5f7a91\"]"),
+        "Only records of these projects, by their ids: of whoever acted, of what was acted upon, or of an address that was opened or closed. \
+         A record of which retention has left too little to tell is not sent.",
+    ),
+    keys::key(
+        "forward.event_types",
+        Words("all of them", "[\"security_group_rule.\", \"identity.\"]"),
+        "Only records whose event type begins with one of these.",
+    ),
+    keys::key(
+        "forward.exposing_only",
+        Default("false"),
+        "Only records that opened an address to somebody who had no access before.",
+    ),
+    keys::key(
+        "forward.from",
+        Default("\"start\""),
+        "Where it begins when it has no place yet: `start` sends the whole trail, so that nothing is left out unless somebody says so; `now` \
+         begins with what comes next. Later its place counts, and `osel forward rewind` sets it.",
     ),
 ];
 
@@ -46,8 +82,22 @@ pub struct ForwardConfig {
     pub receiver: ReceiverConfig,
     /// The form of records.
     pub format: Format,
+    /// Which records.
+    pub filter: Filter,
+    /// Where it begins when it has no place yet.
+    pub from: ForwardFrom,
     /// Where the table begins: what is wrong with what it names is said of it.
     pub place: Place,
+}
+
+/// Where a forwarder begins when it has no place yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardFrom {
+    /// With the first record of the trail.
+    #[default]
+    Start,
+    /// Behind the last one.
+    Now,
 }
 
 /// All forwarders: those of the file, and those that variables add behind them.
@@ -99,10 +149,14 @@ fn forward(
             format!("must be {known}, not `{}`", quoted(given))
         })
     });
+    let filter = filter(&mut section);
+    let words = [("start", ForwardFrom::Start), ("now", ForwardFrom::Now)];
+    let from = section.read("from", |node| one_of(node, &words)).unwrap_or_default();
     // Which other keys one without a type may have is not known.
     let of_type = of_type?;
     let receiver = (of_type.read)(&mut section);
     let place = section.place();
     section.finish();
-    Some(ForwardConfig { name: name?, receiver: receiver?, format: format.unwrap_or(of_type.format), place })
+    let format = format.unwrap_or(of_type.format);
+    Some(ForwardConfig { name: name?, receiver: receiver?, format, filter, from, place })
 }

@@ -1,15 +1,15 @@
 //! `type = "gmp"`: Greenbone (OpenVAS), by the protocol of its manager.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::Secret;
-use super::super::files;
+use super::super::endpoint::{client_tls, host_and_port};
 use super::super::keys::{self, Key};
 use super::super::parts::TlsConfig;
-use super::super::reference::{open_to_others, secret};
+use super::super::reference::secret;
 use super::super::section::{Section, boolean, number, text};
-use super::super::tree::{Node, Origin};
+use super::super::tree::Node;
 use super::kind::{Abilities, ScannerKind, Type};
 use keys::Otherwise::{Default, Needed, Words};
 
@@ -167,7 +167,7 @@ const KEYS: &[Key] = &[
 
 fn read(section: &mut Section<'_>) -> Option<GmpConfig> {
     let address = section.take("address");
-    let tls = tls(section);
+    let tls = client_tls(section);
     let address = match address {
         None => Some(GmpAddress::Socket(None)),
         Some(node) => match self::address(section, &node, &tls) {
@@ -232,64 +232,7 @@ fn address(section: &Section<'_>, node: &Node, tls: &TlsConfig) -> Result<GmpAdd
     if text.starts_with(['/', '.']) {
         return Ok(GmpAddress::Socket(Some(section.reading().resolve(&node.origin, text))));
     }
-    let wrong = || "must be the path of a unix socket, `HOST` or `HOST:PORT`".to_owned();
-    // An address of IPv6 with a port stands in brackets.
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or_else(wrong)?;
-            (host, port.strip_prefix(':'))
-        }
-        None if text.matches(':').count() == 1 => {
-            text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)))
-        }
-        None => (text, None),
-    };
-    let port = match port {
-        None => PORT,
-        Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?,
-    };
-    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@".contains(c)) {
-        return Err(wrong());
-    }
-    Ok(GmpAddress::Tls { host: host.to_owned(), port, tls: tls.clone() })
-}
-
-fn tls(section: &mut Section<'_>) -> TlsConfig {
-    let mut file = |key| {
-        let node = section.take(key)?;
-        let path = text(&node).map(|text| section.reading().resolve(&node.origin, text));
-        match path.and_then(readable) {
-            Ok(path) => Some((path, node.origin)),
-            Err(what) => {
-                section.problem(&node.origin, key, what);
-                None
-            }
-        }
-    };
-    let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
-    if key_file.is_some() && cert_file.is_none() && !section.was_given("cert_file") {
-        section.missing("cert_file", "`key_file` is the key of a certificate");
-    }
-    // A certificate without a key has it in its own file.
-    let key_file = key_file.or_else(|| cert_file.clone());
-    if let Some((path, origin)) = &key_file {
-        warn_of_others(section, origin, path);
-    }
-    let server_name = section.read("server_name", |node| text(node).map(str::to_owned));
-    let path = |file: Option<(PathBuf, Origin)>| file.map(|(path, _)| path);
-    let (ca_file, cert_file, key_file) = (path(ca_file), path(cert_file), path(key_file));
-    TlsConfig { ca_file, cert_file, key_file, server_name, external: false }
-}
-
-fn readable(path: PathBuf) -> Result<PathBuf, String> {
-    match files::check_readable(&path) {
-        Ok(()) => Ok(path),
-        Err(error) => Err(format!("`{}` {error}", path.display())),
-    }
-}
-
-fn warn_of_others(section: &Section<'_>, origin: &Origin, path: &Path) {
-    if files::is_open_to_others(path) {
-        section.warning(origin, "key_file", open_to_others(path));
-    }
+    let (host, port) = host_and_port(text, PORT)
+        .ok_or_else(|| "must be the path of a unix socket, `HOST` or `HOST:PORT`".to_owned())?;
+    Ok(GmpAddress::Tls { host, port, tls: tls.clone() })
 }

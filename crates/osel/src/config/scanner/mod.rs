@@ -24,6 +24,6 @@ pub use nessus::{CoveredPorts, NessusConfig, NessusLogin, NessusProduct};
 pub use nmap::{NmapConfig, Technique};
 pub use others::{NucleiConfig, RatedConfig};
 pub use program::ProgramConfig;
-pub use qualys::{QualysAppliance, QualysConfig, QualysProfile, QualysProxy, QualysVersions};
+pub use qualys::{QualysAppliance, QualysConfig, QualysProfile, QualysVersions};
 pub use table::ScannerConfig;
 pub(super) use table::scanners;

@@ -8,6 +8,7 @@ use osel_core::conduct::FETCH_MICROS_MAX;
 
 use super::super::keys::{self, Key, Otherwise};
 use super::super::parts::TlsConfig;
+use super::super::proxy::{ProxyConfig, proxy};
 use super::super::section::{Section, boolean, number, one_of, quoted, text};
 use super::super::tree::{Node, Value};
 use super::super::{Secret, files, reference};
@@ -41,7 +42,7 @@ pub struct QualysConfig {
     /// Its password.
     pub password: Secret,
     /// The way to the API, where it is not direct.
-    pub proxy: Option<QualysProxy>,
+    pub proxy: Option<ProxyConfig>,
     /// Whom to trust.
     pub tls: TlsConfig,
     /// What is looked for.
@@ -72,15 +73,6 @@ pub struct QualysConfig {
     pub answer_seconds: u32,
     /// How long a result may take as a whole.
     pub result_seconds: u32,
-}
-
-/// A proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QualysProxy {
-    /// `http://HOST:PORT`.
-    pub url: String,
-    /// User and password, where it wants some.
-    pub login: Option<(Secret, Secret)>,
 }
 
 /// An option profile.
@@ -383,41 +375,6 @@ fn appliance(section: &mut Section<'_>) -> Option<QualysAppliance> {
         }
         other => Err(format!("must be `default`, `asset_groups`, or a list of names, not {}", other.kind())),
     })
-}
-
-/// The proxy; none at all when what there is of it is wrong.
-#[expect(clippy::option_option, reason = "no proxy, a proxy, and a wrong one are three things")]
-fn proxy(section: &mut Section<'_>) -> Option<Option<QualysProxy>> {
-    let url = section.read("proxy", |node| {
-        let given = text(node)?.trim_end_matches('/');
-        match given.strip_prefix("http://") {
-            Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@']) => Ok(given.to_owned()),
-            _ => Err("must be `http://HOST:PORT`, with user and password in keys of their own".to_owned()),
-        }
-    });
-    let has_user = reference::is_given(section, "proxy_user");
-    let has_password = reference::is_given(section, "proxy_password");
-    if !has_user && !has_password {
-        // Nobody gave them; they are keys all the same.
-        let _ = (section.take("proxy_user"), section.take("proxy_password"));
-    }
-    let login = if has_user || has_password {
-        let user =
-            reference::secret_if(|_| false, section, "proxy_user", "`proxy_password` is that of a user");
-        let password = reference::secret(section, "proxy_password", "write { file = \"…\" }");
-        Some((Secret::new(user?.0.to_string()), Secret::new(password?.0.to_string())))
-    } else {
-        None
-    };
-    match url {
-        Some(url) => Some(Some(QualysProxy { url, login })),
-        None if section.was_given("proxy") => None,
-        None if login.is_some() => {
-            section.missing("proxy", "there are user and password for one");
-            None
-        }
-        None => Some(None),
-    }
 }
 
 fn tls(section: &mut Section<'_>) -> TlsConfig {

@@ -25,8 +25,13 @@ fn example(place: &Place) -> String {
         "qualys-password",
         "proxy-user",
         "proxy-password",
+        "splunk-token",
+        "hook-authorization",
     ] {
         place.write(name, "PEM");
+    }
+    for name in ["hook-secret", "hook-second-secret"] {
+        place.write(name, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     }
     keys::example().replace("/etc/osel", place.0.to_str().unwrap())
 }
@@ -53,10 +58,12 @@ fn the_example_without_its_comments_is_good() {
         }
         _ => line.to_owned(),
     };
-    // A store has a path or a URL, an entry a prefix or an address.
-    let text = text
-        .lines()
-        .filter(|line| !line.starts_with("#url = { file") && !line.starts_with("#address = \"198"));
+    // A store has a path or a URL, an entry a prefix or an address, a webhook a body or a template.
+    let text = text.lines().filter(|line| {
+        !line.starts_with("#url = { file")
+            && !line.starts_with("#address = \"198")
+            && !line.starts_with("#template = ")
+    });
     let text: Vec<String> = text.map(uncommented).collect();
     place.write("osel.toml", text.join("\n"));
     let (config, _) = place.load(&[]).unwrap();
@@ -97,7 +104,7 @@ fn the_table_has_the_keys_that_are_read() {
     // A key that nobody knows makes each section name those it does.
     let text = "[store]\nzzzz = 1\n[[source]]\nzzzz = 1\n[source.queue]\nzzzz = 1\n[source.tls]\nzzzz = 1\n\
                 [[source]]\ntype = 'file'\nzzzz = 1\n[[openstack]]\nzzzz = 1\n[retention]\nzzzz = 1\n[scan]\nzzzz = 1\n[[expected]]\nzzzz = 1\n[findings]\nzzzz = 1\n[model]\nzzzz = 1\n\
-                [http]\nzzzz = 1\n[control]\nzzzz = 1\n[log]\nzzzz = 1\n\
+                [[witness]]\nzzzz = 1\n[http]\nzzzz = 1\n[control]\nzzzz = 1\n[log]\nzzzz = 1\n\
                 [trail]\nzzzz = 1\n";
     let place = Place::new();
     place.write("osel.toml", text);

@@ -64,6 +64,7 @@ fn the_smallest_file_of_the_contract() {
         scanners: vec![the_builtin()],
         expected: Vec::new(),
         forwards: Vec::new(),
+        witnesses: Vec::new(),
         findings: FindingsConfig { unread_alarm_seconds: NonZeroU32::new(604_800) },
         store: StoreConfig::Directory(PathBuf::from("/var/lib/osel")),
         sources: vec![SourceConfig {

@@ -1,13 +1,17 @@
 //! Whole configurations, from text to what they mean or what is wrong with them.
 
+mod barbican;
 mod example;
 mod expected;
+mod forward;
+mod forward_http;
 mod gmp;
 mod good;
 mod nessus;
 mod openstack;
 mod problems;
 mod qualys;
+mod receivers;
 mod scan;
 mod scanner;
 mod secrets;

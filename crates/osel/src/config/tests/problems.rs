@@ -17,7 +17,7 @@ fn all_problems_are_told_at_once() {
         text,
         &[URL],
         &[
-            "osel.toml:1: colour: is no key of osel: here it knows `store`, `trail`, `source`, `openstack`, `retention`, `scan`, `scanner`, `expected`, `forward`, `findings`, `model`, `http`, `control`, `log`",
+            "osel.toml:1: colour: is no key of osel: here it knows `store`, `trail`, `source`, `openstack`, `retention`, `scan`, `scanner`, `expected`, `forward`, `witness`, `findings`, `model`, `http`, `control`, `log`",
             "osel.toml:2: store.path: is missing: name the directory of the store, such as \"/var/lib/osel\", or a database of PostgreSQL by `url`",
             "osel.toml:3: store.pth: is no key of osel: did you mean `path`?",
             "osel.toml:5: source[0].name: `One` is no name: 1 to 63 small letters, digits, `.`, `_`, `-`, the first a letter or digit",

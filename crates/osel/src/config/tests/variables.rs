@@ -91,7 +91,7 @@ fn a_bad_variable_is_named() {
 
 #[test]
 fn a_variable_that_sets_nothing_is_told() {
-    let counts = TableCounts { sources: 2, clouds: 1, scanners: 1, expected: 1, forwards: 0 };
+    let counts = TableCounts { sources: 2, clouds: 1, scanners: 1, expected: 1, forwards: 0, witnesses: 0 };
     let check = |name: &str, wanted: &[&str]| {
         let told = unknown_variables([OsStr::new(name)].into_iter(), counts);
         assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use osel_core::decode::ItemPage;
-use osel_core::event::Kind;
+use osel_core::event::{Assignment, Kind};
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -73,8 +73,13 @@ pub enum ImportStep {
     },
     /// Objects of it.
     Page(ItemPage),
-    /// It was shown to its end, with these kinds as a whole.
-    End(Vec<Kind>),
+    /// It was shown to its end.
+    End {
+        /// The kinds that were shown as a whole.
+        complete: Vec<Kind>,
+        /// Whether all role assignments were shown.
+        has_all_assignments: bool,
+    },
     /// It will not come to its end.
     BrokenOff,
 }
@@ -129,7 +134,7 @@ pub(super) async fn take(
             Ok(step) => step,
             Err(why) => return Some(Answer::Refused(why)),
         };
-        let is_end = matches!(step, ImportStep::End(_));
+        let is_end = matches!(step, ImportStep::End { .. });
         answer = import.step(step, if is_end { END_TIME } else { STEP_TIME }).await;
         import.is_open &= !is_end;
     }
@@ -161,10 +166,13 @@ fn step(line: &[u8]) -> Result<ImportStep, String> {
             }
             Ok(ImportStep::Page(page))
         }
-        Part::End(collections) => {
+        Part::End(mut collections) => {
+            let has_all_assignments =
+                collections.extract_if(.., |name| name == Assignment::PLURAL).next().is_some();
             let kind = |name: &String| Kind::ALL.into_iter().find(|kind| kind.plural() == name);
             let kinds = collections.iter().map(kind).collect::<Option<Vec<_>>>();
-            Ok(ImportStep::End(kinds.ok_or("the end of the inventory names what is no collection")?))
+            let complete = kinds.ok_or("the end of the inventory names what is no collection")?;
+            Ok(ImportStep::End { complete, has_all_assignments })
         }
     }
 }

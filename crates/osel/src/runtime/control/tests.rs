@@ -63,11 +63,13 @@ impl Handler for Told {
     }
 
     fn import(&self, step: ImportStep) -> oneshot::Receiver<Answer> {
-        let is_end = matches!(step, ImportStep::End(_));
+        let is_end = matches!(step, ImportStep::End { .. });
         let told = match step {
             ImportStep::Begin { actor, begin } => format!("{actor} begins {}", begin.name),
             ImportStep::Page(page) => format!("{} objects", page.items.len()),
-            ImportStep::End(kinds) => format!("the end of {} kinds", kinds.len()),
+            ImportStep::End { complete, has_all_assignments } => {
+                format!("the end of {} kinds", complete.len() + usize::from(has_all_assignments))
+            }
             ImportStep::BrokenOff => "broken off".to_owned(),
         };
         self.steps.lock().unwrap().push(told);

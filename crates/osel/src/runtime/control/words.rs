@@ -1,6 +1,6 @@
 //! What is said over the socket. It has words of its own: those of the journal may change with the engine.
 
-use osel_core::engine::{OperatorOrder, Order};
+use osel_core::engine::{ForwarderOrder, OperatorOrder, Order};
 use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -51,10 +51,40 @@ pub enum Ask {
         /// The last record of the store that was read.
         seq: u64,
     },
+    /// The one who asks has read the trail.
+    TrailRead {
+        /// How: `search`, `show`, `export`.
+        what: String,
+        /// What was asked for.
+        asked: String,
+    },
     /// Messages are to be taken out of quarantine that can be read by now.
     ReplayQuarantined {
         /// Their numbers, at most [`REPLAY_IDS_MAX`].
         ids: Vec<u64>,
+    },
+    /// A forwarder is to go on behind a record.
+    RewindForwarder {
+        /// Its name.
+        forwarder: String,
+        /// The record; 0 for the beginning of the trail.
+        seq: u64,
+    },
+    /// Dead letters of a forwarder are to be sent once more.
+    ResendDeadLetters {
+        /// Its name.
+        forwarder: String,
+        /// Those of this record; all where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+    },
+    /// Dead letters of a forwarder are given up.
+    DiscardDeadLetters {
+        /// Its name.
+        forwarder: String,
+        /// Those of this record; all where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
     },
     /// An inventory comes, part by part, in lines of its own.
     ImportInventory(Begin),
@@ -70,10 +100,20 @@ impl Ask {
             }
             Self::UnackFinding { id } => OperatorOrder::UnackFinding { id: Id::new(&id) },
             Self::CancelScan { id } => OperatorOrder::CancelScan { id: Id::new(&id) },
+            Self::RewindForwarder { forwarder, seq } => {
+                OperatorOrder::Forwarder { forwarder, what: ForwarderOrder::Rewind { seq } }
+            }
+            Self::ResendDeadLetters { forwarder, seq } => {
+                OperatorOrder::Forwarder { forwarder, what: ForwarderOrder::Resend { seq } }
+            }
+            Self::DiscardDeadLetters { forwarder, seq } => {
+                OperatorOrder::Forwarder { forwarder, what: ForwarderOrder::Discard { seq } }
+            }
             // Nobody reads for somebody else.
             Self::FindingsRead { seq } => {
                 OperatorOrder::FindingsRead { consumer: format!("cli:{actor}"), seq }
             }
+            Self::TrailRead { what, asked } => OperatorOrder::TrailRead { what, asked },
         };
         Some(Order { actor, what })
     }

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use osel_core::trail::log::{Checkpoint, TILE_WIDTH, VerifierKey};
 use osel_core::trail::{Hash, Tree};
 
+use super::check_witnessed;
 use super::resume::row;
 use crate::store::{
     CHECKPOINTS_KEPT, JournalError, LogKeyRow, NODE_LEVEL_MAX, Numbers, Place, Reader, SignedCheckpoint,
@@ -35,6 +36,8 @@ pub struct LogFound {
     pub checkpoints: u64,
     /// For how many records the last one stands.
     pub signed: u64,
+    /// How many witnesses have cosigned a checkpoint that is right.
+    pub witnessed: u64,
     /// The key that signed it.
     pub key: Option<String>,
     /// Whether that is the key that whoever asked knows, and not only one that the store says.
@@ -188,6 +191,10 @@ impl LogCheck {
                 return Ok(Err(BadLog { size: *at, why }));
             }
         }
+        match check_witnessed::check(reader, &keys, size)? {
+            Ok(witnessed) => found.witnessed = witnessed,
+            Err(bad) => return Ok(Err(bad)),
+        }
         if let (Some(known), Some(key)) = (known, &found.key) {
             if known.to_string() != *key {
                 let why = format!("it is signed by {key}, and not by the key that is known here, {known}");
@@ -270,9 +277,9 @@ fn beyond_checkpoints(reader: &mut dyn Reader, size: u64) -> Result<Option<BadLo
 }
 
 /// Damage of what is kept of the log is a finding, anything else an error.
-fn damage<T>(error: JournalError, size: u64) -> Judged<T> {
+pub(super) fn damage<T>(error: JournalError, size: u64) -> Judged<T> {
     match error.place() {
-        Some(Place::Node(..) | Place::SignedCheckpoint(_) | Place::LogKeys) => {
+        Some(Place::Node(..) | Place::SignedCheckpoint(_) | Place::LogKeys | Place::Witnessed) => {
             Ok(Err(BadLog { size, why: error.to_string() }))
         }
         _ => Err(error),

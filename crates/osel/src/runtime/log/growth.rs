@@ -13,6 +13,7 @@ use osel_core::trail::{Hash, Tree};
 
 use super::resume::{Resumed, row};
 use super::signer::Signer;
+use super::watch::KeyFound;
 use crate::store::{LogKeyRow, NodeRow, SignedCheckpoint};
 
 /// The most records between one checkpoint and the next: whoever finds something bad knows all before the last thousand to be good, and
@@ -20,7 +21,8 @@ use crate::store::{LogKeyRow, NodeRow, SignedCheckpoint};
 pub const ENTRIES_APART_MAX: u64 = 1000;
 /// How long a record waits for a checkpoint while others come: one each second is little to keep, and soon enough for whoever watches.
 pub const SECONDS_APART: Duration = Duration::from_secs(1);
-/// The most sizes that wait for a key; beyond, the oldest are not signed. As many as checkpoints are kept.
+/// The most sizes that wait for a key. Beyond, those go that need no checkpoint of their own, and of ten million records the oldest: as many
+/// as checkpoints are kept.
 const NOTED_MAX: usize = 10_000;
 
 /// How far the log is signed.
@@ -70,12 +72,14 @@ pub struct Growth {
     told_key: Option<String>,
     /// No smaller size is signed: the record that tells of the key is not in it.
     least: u64,
+    /// Whether the key before is at hand, to sign that size along with the one that was told.
+    hands_over: bool,
 }
 
 impl Growth {
     /// Goes on with a store's log.
     pub fn new(resumed: Resumed, now: Instant) -> Self {
-        let Resumed { tree, signed, key } = resumed;
+        let Resumed { tree, signed, unsigned, key } = resumed;
         let mut this = Self {
             tree,
             noted: VecDeque::new(),
@@ -86,22 +90,31 @@ impl Growth {
             stored_key: key.map(|key| key.key),
             told_key: None,
             least: 0,
+            hands_over: false,
         };
         // All that is there is durable.
+        let noted = unsigned.into_iter().map(|(size, root)| Noted { batch: 0, size, root, since: now });
+        this.noted.extend(noted);
         this.note(0, now);
         this
     }
 
     /// Has it signed from now on.
-    pub fn sign_with(&mut self, mut signer: Signer, now: Instant) {
-        signer.renew(now);
+    pub fn sign_with(&mut self, signer: Signer) {
         self.signer = Some(signer);
     }
 
-    /// Looks for the key anew: it may be another one by now.
-    pub fn renew_key(&mut self, now: Instant) {
+    /// Signs nothing until it is told what was found where the key is to be: it may be another one by now.
+    pub fn put_key_down(&mut self) {
         if let Some(signer) = &mut self.signer {
-            signer.renew(now);
+            signer.put_down();
+        }
+    }
+
+    /// Takes what was found where the key is to be.
+    pub fn take_key(&mut self, found: KeyFound) {
+        if let Some(signer) = &mut self.signer {
+            signer.take(found);
         }
     }
 
@@ -123,25 +136,46 @@ impl Growth {
             return;
         }
         self.noted_size = size;
-        if self.signer.is_none() {
-            // Only the last can be of use, should there be one later.
-            self.noted.clear();
-        }
         if self.noted.len() >= NOTED_MAX {
-            self.noted.pop_front();
+            self.thin();
         }
         self.noted.push_back(Noted { batch, size, root: self.tree.root(), since: now });
     }
 
-    /// The change of the key that is to be told by a record before anything more is signed; it counts as told then.
-    pub fn take_key_change(&mut self, now: Instant) -> Option<LogKeyChange> {
+    /// Forgets sizes that are nearer to each other than checkpoints have to be; and where none is, the oldest.
+    fn thin(&mut self) {
+        let (least, told) = (self.least, self.told_key.is_some());
+        let mut kept: VecDeque<Noted> = VecDeque::new();
+        let mut before = self.signed;
+        let mut noted = self.noted.drain(..).peekable();
+        while let Some(one) = noted.next() {
+            let is_turn = told && one.size == least;
+            if is_turn || noted.peek().is_none_or(|next| next.size - before > ENTRIES_APART_MAX) {
+                before = one.size;
+                kept.push_back(one);
+            }
+        }
+        drop(noted);
+        self.noted = kept;
+        if self.noted.len() >= NOTED_MAX {
+            self.noted.pop_front();
+        }
+    }
+
+    /// The change of the key that is to be told by a record before anything more is signed; it counts as told then. The size with that record
+    /// at its end is to be noted: it is where the one key is followed by the other.
+    pub fn take_key_change(&mut self) -> Option<LogKeyChange> {
         // Asked before every input: it copies nothing unless there is something to tell.
-        let next = self.signer.as_mut()?.verifier(now)?;
+        let next = self.signer.as_ref()?.verifier()?;
         let previous = self.told_key.as_ref().or(self.stored_key.as_ref())?;
         if previous == next {
             return None;
         }
         let change = LogKeyChange { previous: previous.clone(), next: next.to_owned() };
+        // One that was told, and has never signed, has nothing to hand over.
+        let has_signed = self.told_key.is_none();
+        self.hands_over =
+            has_signed && self.signer.as_ref().is_some_and(|signer| signer.has_previous(&change.previous));
         self.least = self.tree.size() + 1;
         self.told_key = Some(change.next.clone());
         Some(change)
@@ -149,7 +183,7 @@ impl Growth {
 
     /// Signs what is to be signed now of what is durable: with `all` the last size as well, though it has not waited.
     pub fn sign(&mut self, durable: u64, now: Instant, all: bool) -> Signed {
-        let key = self.signer.as_mut().and_then(|signer| signer.verifier(now)).map(str::to_owned);
+        let key = self.signer.as_ref().and_then(Signer::verifier).map(str::to_owned);
         // The key that whoever reads the log takes for the present one.
         let known = self.told_key.as_ref().or(self.stored_key.as_ref());
         let Some(key) = key.filter(|key| known.is_none_or(|known| known == key)) else {
@@ -157,14 +191,22 @@ impl Growth {
         };
         let mut signed = Signed::default();
         for noted in self.pick(durable, now, all) {
-            let checkpoint = self.signer.as_ref().and_then(|signer| signer.sign(noted.size, noted.root));
+            let hands_over = self.hands_over && noted.size == self.least;
+            let checkpoint = self.signer.as_ref().and_then(|signer| match hands_over {
+                true => signer.hand_over(noted.size, noted.root),
+                false => signer.sign(noted.size, noted.root),
+            });
             signed.checkpoints.extend(checkpoint);
         }
-        if let Some(first) = signed.checkpoints.first()
-            && self.stored_key.as_ref() != Some(&key)
-        {
-            signed.key = Some(LogKeyRow { size: first.size, key: key.clone() });
-            (self.stored_key, self.told_key) = (Some(key), None);
+        if let Some(first) = signed.checkpoints.first() {
+            if self.stored_key.as_ref() != Some(&key) {
+                signed.key = Some(LogKeyRow { size: first.size, key: key.clone() });
+                self.stored_key = Some(key);
+            }
+            (self.told_key, self.hands_over) = (None, false);
+            if let Some(signer) = &mut self.signer {
+                signer.forget_previous();
+            }
         }
         if let Some(last) = signed.checkpoints.last() {
             self.signed_at = Some(last.signed_at);
@@ -172,15 +214,11 @@ impl Growth {
         signed
     }
 
-    /// How long to wait until there is something to sign or to tell; none while there is not.
+    /// How long to wait until there is something to sign or to tell; none while there is not, or no key.
     pub fn wait(&self, durable: u64, now: Instant) -> Option<Duration> {
-        let signer = self.signer.as_ref()?;
+        self.signer.as_ref()?.verifier()?;
         let first = self.noted.iter().find(|noted| noted.batch <= durable && noted.size >= self.least)?;
-        let at = match (signer.has_key(), signer.again_at()) {
-            (false, again) => again?,
-            (true, _) => first.since + SECONDS_APART,
-        };
-        Some(at.saturating_duration_since(now))
+        Some((first.since + SECONDS_APART).saturating_duration_since(now))
     }
 
     /// How far it is signed.
@@ -202,7 +240,9 @@ impl Growth {
         let mut waiting: Option<Noted> = None;
         while let Some(noted) = ready.next() {
             let since = waiting.take().map_or(noted.since, |before: Noted| before.since);
-            let is_apart = ready.peek().is_some_and(|next| next.size - self.signed > ENTRIES_APART_MAX);
+            let is_turn = self.told_key.is_some() && noted.size == self.least;
+            let is_apart =
+                is_turn || ready.peek().is_some_and(|next| next.size - self.signed > ENTRIES_APART_MAX);
             let is_due = ready.peek().is_none() && (all || since + SECONDS_APART <= now);
             if is_apart || is_due {
                 self.signed = noted.size;

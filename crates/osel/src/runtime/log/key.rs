@@ -6,17 +6,22 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
+use osel_core::time::Timestamp;
 use osel_core::trail::log::{KeyError, KeyName, NameError, SigningKey};
 use zeroize::Zeroizing;
 
-use crate::config::{Problems, TrailConfig};
+use crate::config::{KeyReference, Problems, TrailConfig};
+use crate::openstack::{Account, SecretError, secret};
 
 /// The file of a store's own key.
 const FILE_NAME: &str = "log.key";
 /// Where it is written before it gets its name.
 const UNFINISHED_NAME: &str = "log.key.unfinished";
+/// What a key that the configuration names is called in errors.
+const CONFIGURED: &str = "trail.key";
 /// Its owner alone reads it.
 const FILE_MODE: u32 = 0o600;
 /// Mode bits of people other than the owner.
@@ -24,8 +29,10 @@ const OTHERS: u32 = 0o077;
 /// The largest file that is read for a key: a key with the longest name has a tenth.
 const FILE_BYTES_MAX: u64 = 4096;
 
-/// Gives the key as it is now; none where the log is not to be signed.
-pub type KeySource = Arc<dyn Fn() -> Result<Option<SigningKey>, KeyTrouble> + Send + Sync>;
+/// A look for the key as it is now; none where the log is not to be signed. What blocks in it is on a thread that may be blocked.
+pub type KeyLook = Pin<Box<dyn Future<Output = Result<Option<SigningKey>, KeyTrouble>> + Send>>;
+/// Looks for the key.
+pub type KeySource = Arc<dyn Fn() -> KeyLook + Send + Sync>;
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +74,15 @@ pub enum KeyTrouble {
         /// The name that it must have.
         wanted: KeyName,
     },
+    /// There is no account to ask for it by.
+    #[error("no account may be had that could read the log's key: {0}")]
+    Account(String),
+    /// The key manager does not give it.
+    #[error("the log's key cannot be had from Barbican")]
+    Secret(#[source] SecretError),
+    /// The look was broken off.
+    #[error("the look for the log's key broke down")]
+    Look(#[source] io::Error),
     /// The id of the store is none.
     #[error("the log has no name")]
     Name(#[source] NameError),
@@ -75,14 +91,43 @@ pub enum KeyTrouble {
     Random(#[source] getrandom::Error),
 }
 
-/// The key that the configuration says; the text was checked when it was read.
+/// The key that the configuration itself says; the text was checked when it was read.
 ///
 /// # Errors
 /// When it is no key.
 pub fn configured(trail: &TrailConfig) -> Result<Option<SigningKey>, KeyTrouble> {
-    let Some(text) = &trail.key else { return Ok(None) };
+    let Some(KeyReference::Text(text)) = &trail.key else { return Ok(None) };
     let key = text.expose().parse();
-    key.map(Some).map_err(|source| KeyTrouble::Text { path: "trail.key".into(), source })
+    key.map(Some).map_err(|source| KeyTrouble::Text { path: CONFIGURED.into(), source })
+}
+
+/// The key that is a secret in Barbican.
+///
+/// # Errors
+/// When it cannot be had, or is no key of this log.
+pub async fn in_barbican(
+    account: Account,
+    id: &str,
+    origin: Option<&KeyName>,
+    clock: fn() -> Timestamp,
+) -> Result<SigningKey, KeyTrouble> {
+    let text = secret(account, id, clock).await.map_err(KeyTrouble::Secret)?;
+    parsed(&text, Path::new(CONFIGURED), origin)
+}
+
+/// The key in a text, which may end as lines do.
+fn parsed(text: &str, path: &Path, origin: Option<&KeyName>) -> Result<SigningKey, KeyTrouble> {
+    let key: SigningKey = text
+        .trim_end_matches(['\r', '\n'])
+        .parse()
+        .map_err(|source| KeyTrouble::Text { path: path.to_owned(), source })?;
+    let found = key.verifier().name().clone();
+    match origin {
+        Some(wanted) if *wanted != found => {
+            Err(KeyTrouble::Origin { path: path.to_owned(), found, wanted: wanted.clone() })
+        }
+        _ => Ok(key),
+    }
 }
 
 /// The key of a store's own folder, made when it is missing.
@@ -123,15 +168,7 @@ pub fn own_if_there(directory: &Path, origin: Option<&KeyName>) -> Result<Option
     }
     let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX as usize));
     file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    let key: SigningKey = text
-        .trim_end_matches(['\r', '\n'])
-        .parse()
-        .map_err(|source| KeyTrouble::Text { path: path.clone(), source })?;
-    let found = key.verifier().name().clone();
-    match origin {
-        Some(wanted) if *wanted != found => Err(KeyTrouble::Origin { path, found, wanted: wanted.clone() }),
-        _ => Ok(Some(key)),
-    }
+    parsed(&text, &path, origin).map(Some)
 }
 
 /// Writes the key of a store whose writer we are: it has its name once it is whole and durable.

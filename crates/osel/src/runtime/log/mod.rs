@@ -1,7 +1,7 @@
 //! The log over the records: its tree grows with them, its nodes are kept beside them, and its size is signed again and again.
 //!
 //! [`resume`] finds the tree again in a store and catches up where nodes are missing; [`Growth`] takes each record's hash and says which
-//! size is signed when; [`Signer`] has the key, which comes from where [`key`] looks; [`kept`] gives what a store keeps to whoever computes
+//! size is signed when; [`Signer`] has the key, which comes from where [`key`] looks, for a daemon beside its loop by [`KeyWatch`]; [`kept`] gives what a store keeps to whoever computes
 //! with it, and [`LogCheck`] says whether that is right. [`inclusion`] and [`consistency`] prove from it, [`find`] gives away what others may
 //! fetch. Formats and proofs are in `osel_core::trail::log`, rows in the store.
 //!
@@ -9,6 +9,7 @@
 //! signature: without a key the log grows as well, and is signed once there is one.
 
 mod check;
+mod check_witnessed;
 mod growth;
 pub mod kept;
 pub mod key;
@@ -16,6 +17,7 @@ mod proof;
 mod resource;
 mod resume;
 mod signer;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -27,3 +29,4 @@ pub use proof::{Consistency, Inclusion, consistency, inclusion, root};
 pub use resource::{Found, ReadError, find, leaves};
 pub use resume::{LogError, Resumed, resume};
 pub use signer::Signer;
+pub use watch::{KeyFound, KeyWatch};

@@ -8,11 +8,17 @@ use std::ops::ControlFlow;
 use osel_core::trail::log::{Checkpoint, Node, ResumeError, TILE_WIDTH, range_hash};
 use osel_core::trail::{Hash, Tree};
 
+use super::growth::ENTRIES_APART_MAX;
 use super::kept::{hashes, kept};
 use crate::store::{Commit, Journal, JournalError, LogKeyRow, NodeRow, Reader, SignedCheckpoint};
 
 /// How many nodes are written at once when many are missing: those of a quarter of a million records, so that a crash costs no more.
 const NODES_AT_ONCE: usize = 1024;
+/// Of so many records at the end that were not signed the sizes are found again, a thousand records apart: as many as are hashed within
+/// seconds. Of more, as after months without a key, the earlier ones are signed by the first checkpoint alone.
+const UNSIGNED_MAX: u64 = 1 << 20;
+/// So many hashes of records are read at once.
+const LEAVES_AT_ONCE: u64 = 1 << 16;
 /// How many records are taken between two lines about how far that has come.
 const TOLD_EVERY: u64 = 1 << 20;
 
@@ -46,6 +52,8 @@ pub struct Resumed {
     pub tree: Tree,
     /// The last checkpoint.
     pub signed: Option<SignedCheckpoint>,
+    /// Sizes with their roots that should have been signed since, had not a crash come or the key been away.
+    pub unsigned: Vec<(u64, Hash)>,
     /// The key that signs, as far as is known.
     pub key: Option<LogKeyRow>,
 }
@@ -76,7 +84,35 @@ pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resu
     if let Some(signed) = &signed {
         check_fits(reader, signed)?;
     }
-    Ok(Resumed { tree, signed, key: reader.log_keys()?.pop() })
+    let since = signed.as_ref().map_or(0, |signed| signed.size);
+    let unsigned = unsigned(reader, since, records)?;
+    Ok(Resumed { tree, signed, unsigned, key: reader.log_keys()?.pop() })
+}
+
+/// The sizes after the last signed one and before the present one, as far apart as checkpoints may be.
+fn unsigned(reader: &mut dyn Reader, signed: u64, records: u64) -> Result<Vec<(u64, Hash)>, LogError> {
+    let mut found = Vec::new();
+    let since = signed.max(records.saturating_sub(UNSIGNED_MAX));
+    let mut next = since + ENTRIES_APART_MAX;
+    if next >= records {
+        return Ok(found);
+    }
+    let mut tree = Tree::resume(since / TILE_WIDTH * TILE_WIDTH, &mut kept(reader)).map_err(tree_error)?;
+    while next < records {
+        let end = records.min(tree.size() + LEAVES_AT_ONCE);
+        let leaves = hashes(reader, 0, tree.size()..end)?;
+        if leaves.is_empty() {
+            break;
+        }
+        for leaf in leaves {
+            tree.push(leaf);
+            if tree.size() == next && next < records {
+                found.push((next, tree.root()));
+                next += ENTRIES_APART_MAX;
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A store that cannot be read is that and no damage.

@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use osel_core::time::Timestamp;
@@ -48,24 +47,22 @@ fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed("log.example/osel".parse().unwrap(), &[seed; 32])
 }
 
-/// A source of whatever key is in the cell; none is a file that is not there.
-fn source(cell: &Arc<Mutex<Option<SigningKey>>>) -> KeySource {
-    let cell = Arc::clone(cell);
-    Arc::new(move || match &*cell.lock().unwrap() {
-        Some(key) => Ok(Some(key.clone())),
-        None => Err(KeyTrouble::Open { path: "/k".into() }),
-    })
+/// What is found where a key is to be; none is a file that others may read.
+fn found(key: Option<SigningKey>) -> KeyFound {
+    key.map(Some).ok_or_else(|| KeyTrouble::Open { path: "/k".into() })
 }
 
 fn clock() -> Timestamp {
     Timestamp::EPOCH.plus_seconds(1_700_000_000)
 }
 
-/// A log that was never signed, and a moment.
-fn growth(cell: &Arc<Mutex<Option<SigningKey>>>) -> (Growth, Instant) {
+/// A log that was never signed, with what was found where its key is to be, and a moment.
+fn growth(found: KeyFound) -> (Growth, Instant) {
     let now = Instant::now();
-    let mut growth = Growth::new(Resumed { tree: Tree::default(), signed: None, key: None }, now);
-    growth.sign_with(Signer::new(source(cell), clock), now);
+    let mut growth =
+        Growth::new(Resumed { tree: Tree::default(), signed: None, unsigned: Vec::new(), key: None }, now);
+    growth.sign_with(Signer::new(clock));
+    growth.take_key(found);
     (growth, now)
 }
 
@@ -88,7 +85,7 @@ fn sizes(signed: &Signed) -> Vec<u64> {
 
 #[test]
 fn nothing_is_signed_before_it_is_durable_and_then_within_a_second() {
-    let (mut growth, now) = growth(&Arc::new(Mutex::new(Some(key(1)))));
+    let (mut growth, now) = growth(found(Some(key(1))));
     grow(&mut growth, 5, 1, now);
     assert_eq!(growth.wait(0, now), None, "of what is not durable nothing is awaited");
     let late = now + 10 * SECONDS_APART;
@@ -113,7 +110,7 @@ fn nothing_is_signed_before_it_is_durable_and_then_within_a_second() {
 #[test]
 fn checkpoints_are_at_most_a_thousand_records_apart_however_batches_are_cut() {
     for step in [1, 7, 300, 999, 1000, 1001, 2500] {
-        let (mut growth, now) = growth(&Arc::new(Mutex::new(Some(key(1)))));
+        let (mut growth, now) = growth(found(Some(key(1))));
         let (mut signed, mut size, mut batch) = (Vec::new(), 0, 0);
         while size < 5000 {
             size += step;
@@ -137,86 +134,133 @@ fn checkpoints_are_at_most_a_thousand_records_apart_however_batches_are_cut() {
 
 #[test]
 fn a_key_that_is_away_stops_nothing_and_what_waited_is_signed_when_it_is_there() {
-    let cell = Arc::new(Mutex::new(None));
-    let (mut growth, now) = growth(&cell);
+    let (mut growth, now) = growth(found(None));
     assert!(growth.trouble().is_some_and(|words| words.contains("/k")));
     for batch in 1..=3 {
         grow(&mut growth, 900 * batch, batch, now);
         assert_eq!(growth.sign(batch, now, true), Signed::default());
     }
-    let wait = growth.wait(3, now).expect("it is looked for again");
-    assert!(wait > SECONDS_APART, "{wait:?}");
-    *cell.lock().unwrap() = Some(key(1));
-    // Not before it is time.
-    assert_eq!(growth.sign(3, now, true), Signed::default());
-    let later = now + wait;
-    assert_eq!(sizes(&growth.sign(3, later, true)), [900, 1800, 2700]);
+    assert_eq!(growth.wait(3, now), None, "who looks for the key says when it is there");
+    growth.take_key(found(Some(key(1))));
+    assert_eq!(growth.wait(3, now), Some(SECONDS_APART));
+    assert_eq!(sizes(&growth.sign(3, now, true)), [900, 1800, 2700]);
     assert_eq!((growth.trouble(), growth.status().failures), (None, 1));
 }
 
 #[test]
-fn where_nothing_is_to_be_signed_the_key_is_not_asked_for_with_each_record() {
-    let (asked, cell) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(None)));
-    let (count, source) = (Arc::clone(&asked), Arc::clone(&cell));
-    let source: KeySource = Arc::new(move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        Ok(source.lock().unwrap().clone())
-    });
-    let now = Instant::now();
-    let mut growth = Growth::new(Resumed { tree: Tree::default(), signed: None, key: None }, now);
-    growth.sign_with(Signer::new(source, clock), now);
+fn where_nothing_is_to_be_signed_nothing_is_wrong() {
+    let (mut growth, now) = growth(Ok(None));
     for batch in 1..=50 {
-        assert_eq!(growth.take_key_change(now), None);
+        assert_eq!(growth.take_key_change(), None);
         grow(&mut growth, batch, batch, now);
         assert_eq!(growth.sign(batch, now + 100 * SECONDS_APART, true), Signed::default());
     }
-    assert_eq!((asked.load(Ordering::Relaxed), growth.wait(50, now)), (1, None));
+    assert_eq!((growth.wait(50, now), growth.trouble()), (None, None));
     // Until somebody has configured one.
-    *cell.lock().unwrap() = Some(key(1));
-    growth.renew_key(now);
+    growth.take_key(found(Some(key(1))));
     assert_eq!(sizes(&growth.sign(50, now, true)), [50]);
-    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn nothing_is_signed_while_the_key_is_looked_for_anew() {
+    let (mut growth, now) = growth(found(Some(key(1))));
+    grow(&mut growth, 5, 1, now);
+    growth.put_key_down();
+    assert_eq!(growth.sign(1, now, true), Signed::default());
+    // And not by the old one if the new one cannot be had.
+    growth.take_key(found(None));
+    assert_eq!(growth.sign(1, now, true), Signed::default());
+    growth.take_key(found(Some(key(1))));
+    assert_eq!(sizes(&growth.sign(1, now, true)), [5]);
+    assert_eq!(growth.take_key_change(), None);
 }
 
 #[test]
 fn what_waits_for_a_key_is_bounded() {
-    let cell = Arc::new(Mutex::new(None));
-    let (mut growth, now) = growth(&cell);
+    let (mut growth, now) = growth(found(None));
     for batch in 1..=12_000 {
         grow(&mut growth, batch, batch, now);
     }
-    *cell.lock().unwrap() = Some(key(1));
-    growth.renew_key(now);
+    growth.take_key(found(Some(key(1))));
     let signed = growth.sign(12_000, now, true);
-    // The first thousands are passed over, the last is not.
-    assert!(signed.checkpoints[0].size > 2000, "{}", signed.checkpoints[0].size);
-    assert_eq!(signed.checkpoints.last().map(|last| last.size), Some(12_000));
+    // Those that stand close together have one for all, and none is farther from the next than it may be.
+    let sizes = sizes(&signed);
+    assert!(sizes.len() < 4000 && sizes.last() == Some(&12_000), "{sizes:?}");
+    let apart = std::iter::once(&0).chain(&sizes).zip(&sizes).map(|(before, size)| size - before);
+    assert!(apart.max() <= Some(ENTRIES_APART_MAX));
 }
 
 #[test]
 fn another_key_signs_once_a_record_has_told_it_and_nothing_from_before() {
-    let cell = Arc::new(Mutex::new(Some(key(1))));
-    let (mut growth, now) = growth(&cell);
-    assert_eq!(growth.take_key_change(now), None, "the first key makes no record");
+    let (mut growth, now) = growth(found(Some(key(1))));
+    assert_eq!(growth.take_key_change(), None, "the first key makes no record");
     grow(&mut growth, 5, 1, now);
     assert_eq!(sizes(&growth.sign(1, now, true)), [5]);
     grow(&mut growth, 9, 2, now);
-    *cell.lock().unwrap() = Some(key(2));
-    growth.renew_key(now);
+    growth.take_key(found(Some(key(2))));
     assert_eq!(growth.sign(2, now, true), Signed::default());
-    let change = growth.take_key_change(now).expect("it is another key");
+    let change = growth.take_key_change().expect("it is another key");
     let texts = [key(1), key(2)].map(|key| key.verifier().to_string());
     assert_eq!([&change.previous, &change.next], [&texts[0], &texts[1]]);
-    assert_eq!(growth.take_key_change(now), None, "it is told once");
-    // Record 10 tells it, and is the first that the new key signs.
+    assert_eq!(growth.take_key_change(), None, "it is told once");
+    // Record 10 tells it, and is the first that the new key signs, whatever follows, and the last that the old one does.
     assert_eq!(growth.sign(2, now, true), Signed::default());
     grow(&mut growth, 10, 3, now);
+    grow(&mut growth, 12, 3, now);
+    let signed = growth.sign(3, now, false);
+    assert_eq!(
+        (sizes(&signed), signed.key.clone()),
+        (vec![10], Some(LogKeyRow { size: 10, key: texts[1].clone() }))
+    );
+    let by = |seed: u8, signed: &Signed, at: usize| {
+        Checkpoint::open(signed.checkpoints[at].note.as_bytes(), &[key(seed).verifier()]).is_ok()
+    };
+    assert!(by(1, &signed, 0) && by(2, &signed, 0));
     let signed = growth.sign(3, now, true);
-    assert_eq!((sizes(&signed), signed.key), (vec![10], Some(LogKeyRow { size: 10, key: texts[1].clone() })));
+    assert_eq!(sizes(&signed), [12]);
+    assert!(!by(1, &signed, 0) && by(2, &signed, 0));
     // And back again, before it has signed a second time.
-    *cell.lock().unwrap() = Some(key(1));
-    growth.renew_key(now);
-    assert_eq!(growth.take_key_change(now).map(|change| change.next), Some(texts[0].clone()));
+    growth.take_key(found(Some(key(1))));
+    assert_eq!(growth.take_key_change().map(|change| change.next), Some(texts[0].clone()));
+}
+
+#[test]
+fn a_key_that_is_gone_hands_nothing_over() {
+    let by_both = |signed: &Signed| {
+        let opens =
+            |seed| Checkpoint::open(signed.checkpoints[0].note.as_bytes(), &[key(seed).verifier()]).is_ok();
+        (opens(1), opens(2))
+    };
+    // After a restart nobody has the old key.
+    let now = Instant::now();
+    let row = LogKeyRow { size: 3, key: key(1).verifier().to_string() };
+    let mut tree = Tree::default();
+    (1..=5).for_each(|seq| tree.push(leaf(seq)));
+    let mut restarted =
+        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row) }, now);
+    restarted.sign_with(Signer::new(clock));
+    restarted.take_key(found(Some(key(2))));
+    assert!(restarted.take_key_change().is_some());
+    grow(&mut restarted, 6, 1, now);
+    assert_eq!(by_both(&restarted.sign(1, now, true)), (false, true));
+    // A key that could not be had for a while is at hand still, for this one thing.
+    let (mut growth, now) = growth(found(Some(key(1))));
+    grow(&mut growth, 5, 1, now);
+    growth.sign(1, now, true);
+    growth.put_key_down();
+    growth.take_key(found(None));
+    growth.take_key(found(Some(key(2))));
+    assert!(growth.take_key_change().is_some());
+    grow(&mut growth, 6, 2, now);
+    assert_eq!(by_both(&growth.sign(2, now, true)), (true, true));
+    // One that was told, and had no time to sign, has nothing to hand over.
+    growth.take_key(found(Some(key(3))));
+    assert!(growth.take_key_change().is_some());
+    growth.take_key(found(Some(key(1))));
+    assert!(growth.take_key_change().is_some());
+    grow(&mut growth, 9, 3, now);
+    let signed = growth.sign(3, now, true);
+    assert_eq!((sizes(&signed), by_both(&signed)), (vec![9], (true, false)));
 }
 
 fn record(seq: u64) -> StoredRecord {
@@ -360,8 +404,26 @@ fn a_stores_own_key_is_made_once_and_is_nobody_elses() {
 }
 
 #[test]
+fn what_a_crash_left_unsigned_is_signed_as_far_apart_as_it_would_have_been() {
+    let directory = Directory::new();
+    let mut journal = store(&directory.0, 3500, &nodes_of(3500), &[signed(300, root(300))]);
+    let mut reader = journal.reader().unwrap();
+    let resumed = resume(&mut *journal, &mut *reader).unwrap();
+    let now = Instant::now();
+    let mut growth = Growth::new(resumed, now);
+    growth.sign_with(Signer::new(clock));
+    growth.take_key(found(Some(key(1))));
+    let signed = growth.sign(0, now, true);
+    assert_eq!(sizes(&signed), [1300, 2300, 3300, 3500]);
+    for checkpoint in &signed.checkpoints {
+        let read = Checkpoint::read_unverified(checkpoint.note.as_bytes()).unwrap();
+        assert_eq!(read.root, root(read.size));
+    }
+}
+
+#[test]
 fn an_old_time_is_no_reason_to_wait() {
-    let (mut growth, now) = growth(&Arc::new(Mutex::new(Some(key(1)))));
+    let (mut growth, now) = growth(found(Some(key(1))));
     grow(&mut growth, 3, 1, now);
     assert_eq!(growth.wait(1, now + 5 * SECONDS_APART), Some(Duration::ZERO));
 }

@@ -11,7 +11,7 @@ use osel_core::time::Timestamp;
 use super::super::snapshots;
 use super::super::writer::Written;
 use super::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, RecordError, Recorder};
-use crate::store::{Counters, CursorRow, Head};
+use crate::store::{Counters, CursorRow, Head, NewSegment};
 
 impl Recorder {
     /// Has what was taken so far written, without waiting for it, and says as the how-manieth batch; none when there is nothing to
@@ -33,6 +33,14 @@ impl Recorder {
             self.batch.cursors.push(row);
         }
         self.give_batch()
+    }
+
+    /// Has a segment of the search index written; what became of it is told beside the batches.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn put_segment(&mut self, segment: NewSegment) -> Result<(), RecordError> {
+        Ok(self.writer.segment(segment)?)
     }
 
     /// Has findings go from their table that were resolved before that time; their records stay.
@@ -141,7 +149,8 @@ impl Recorder {
     }
 
     pub(super) fn commit(&mut self) -> Result<Option<u64>, RecordError> {
-        if self.has_open() { self.give_batch().map(Some) } else { Ok(None) }
+        let is_due = self.has_open() || self.forwarders.has_changed();
+        if is_due { self.give_batch().map(Some) } else { Ok(None) }
     }
 
     pub(super) fn give_batch(&mut self) -> Result<u64, RecordError> {
@@ -162,7 +171,9 @@ impl Recorder {
                 batch.cursors.push(row.clone());
             }
         }
+        self.forwarders.take(&mut batch.forwarders, &mut batch.dead_letters);
         let number = self.writer.commit(batch)?;
+        self.forwarders.given(number, self.engine.seq());
         // Also when the last one is from ahead: the clock was wrong then.
         let last = self.snapshot_at.unwrap_or(Timestamp::EPOCH);
         let apart = self.now.micros().abs_diff(last.micros());

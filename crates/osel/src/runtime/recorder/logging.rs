@@ -6,19 +6,24 @@ use osel_core::engine::Input;
 use osel_core::time::Timestamp;
 
 use super::super::entries;
-use super::super::log::{LogStatus, Signer};
+use super::super::log::{KeyFound, LogStatus, Signer};
 use super::{RecordError, Recorder};
-use crate::store::EntryKind;
+use crate::store::{EntryKind, WitnessedRow};
 
 impl Recorder {
     /// Has the log signed from now on, by a key that may be another one than before.
     pub fn sign_with(&mut self, signer: Signer) {
-        self.log.sign_with(signer, Instant::now());
+        self.log.sign_with(signer);
     }
 
-    /// Looks for the log's key anew: it may be another one by now.
-    pub fn renew_log_key(&mut self) {
-        self.log.renew_key(Instant::now());
+    /// Signs nothing until it is told what was found where the log's key is to be: it may be another one by now.
+    pub fn put_log_key_down(&mut self) {
+        self.log.put_key_down();
+    }
+
+    /// Takes what was found where the log's key is to be.
+    pub fn take_log_key(&mut self, found: KeyFound) {
+        self.log.take_key(found);
     }
 
     /// How far the log is signed.
@@ -63,11 +68,12 @@ impl Recorder {
 
     /// Writes down that another key signs from now on, before it does.
     pub(super) fn tell_log_key(&mut self, now: Timestamp) -> Result<(), RecordError> {
-        let Some(change) = self.log.take_key_change(Instant::now()) else { return Ok(()) };
+        let Some(change) = self.log.take_key_change() else { return Ok(()) };
         let head = entries::log_key_head(&change);
         self.entry += 1;
         self.handle(now, Input::LogKey(change));
         self.seal()?;
+        self.note_log();
         self.push_entry(now, EntryKind::SYSTEM, Default::default(), head, Vec::new());
         Ok(())
     }
@@ -79,7 +85,13 @@ impl Recorder {
         self.batch.log_keys.extend(signed.key);
     }
 
-    /// Notes the size that the log has at the end of the open batch.
+    /// Keeps what a witness cosigned, with the next batch.
+    pub fn witnessed(&mut self, row: WitnessedRow) {
+        self.batch.witnessed.retain(|other| other.witness != row.witness);
+        self.batch.witnessed.push(row);
+    }
+
+    /// Notes the size that the log has now, in the open batch.
     pub(super) fn note_log(&mut self) {
         self.log.note(self.writer.given() + 1, Instant::now());
     }

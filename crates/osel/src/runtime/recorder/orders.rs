@@ -11,7 +11,7 @@ use osel_core::finding::{READERS_MAX, reader_name};
 use osel_core::time::Timestamp;
 
 use super::super::entries;
-use super::{RecordError, Recorder};
+use super::{RecordError, Recorder, forwarding};
 use crate::store::EntryKind;
 
 /// How far readers have come that is not written down yet, by their names, each with who said so; no more than the engine remembers.
@@ -34,12 +34,12 @@ impl UnnotedReads {
 
 impl Recorder {
     /// Takes an order; gives back the number of its first record. None when there is nothing to tell, also of one that cannot be done: whoever
-    /// wants to know why asks [`Engine::judge_order`] before.
+    /// wants to know why asks [`Self::judge_order`] before.
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn order(&mut self, now: Timestamp, order: Order) -> Result<Option<u64>, RecordError> {
-        if self.engine.judge_order(now, &order).is_err() {
+        if self.judge_order(now, &order).is_err() {
             return Ok(None);
         }
         if let OperatorOrder::FindingsRead { consumer, seq } = &order.what {
@@ -52,12 +52,17 @@ impl Recorder {
             }
             self.unnoted.0.remove(&name);
         }
+        if self.reads.has(now, &order) {
+            return Ok(None);
+        }
         self.tell_changes(now)?;
         let head = entries::order_head(&order);
+        let ordered = forwarding::ordered(&order);
         let before = self.engine.seq();
         self.entry += 1;
         self.handle(now, Input::Order(order));
         let first = (self.engine.seq() > before).then_some(before + 1);
+        self.forwarders.ordered(now, ordered);
         self.seal()?;
         self.push_entry(now, EntryKind::ORDER, Arc::default(), head, Vec::new());
         self.commit_if_full()?;

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use osel_core::decode::ItemPage;
-use osel_core::engine::{Input, LOOKS_PENDING_MAX, Look, Looked, Named, ReadEnd, ReadPage, ReadRun, RunId};
+use osel_core::engine::{
+    AssignmentPage, Input, LOOKS_PENDING_MAX, Look, Looked, Named, ReadEnd, ReadPage, ReadRun, RunId,
+};
 use osel_core::event::Kind;
 use osel_core::ids::Id;
 use osel_core::time::Timestamp;
@@ -43,8 +45,11 @@ impl Recorder {
     pub fn page(&mut self, now: Timestamp, run: &ReadRun, page: ItemPage) -> Result<(), RecordError> {
         self.end_closing(now, run.region.as_ref())?;
         self.tell_changes(now)?;
-        let Parts { objects, lines, names } = read_entries::take_apart(page, run.at);
+        let Parts { objects, lines, names, assignments } = read_entries::take_apart(page, run.at);
         self.take_reading(now, Input::Page(ReadPage { run: run.clone(), objects, lines }))?;
+        if !assignments.is_empty() {
+            self.take_reading(now, Input::Assignments(AssignmentPage { run: run.clone(), assignments }))?;
+        }
         self.take_names(now, run, names)
     }
 
@@ -106,7 +111,7 @@ impl Recorder {
     ) -> Result<(), RecordError> {
         self.tell_changes(now)?;
         let run = ReadRun { id: None, region: region.clone(), at, exact: true, actor: None };
-        let Parts { objects, lines, names } = read_entries::take_apart(page, at);
+        let Parts { objects, lines, names, .. } = read_entries::take_apart(page, at);
         let looked = Looked { region, at, cause, objects, lines, absent };
         self.take_reading(now, Input::Looked(looked))?;
         self.take_names(now, &run, names)
@@ -139,13 +144,16 @@ impl Recorder {
     fn take_reading(&mut self, now: Timestamp, input: Input<'_>) -> Result<(), RecordError> {
         self.entry += 1;
         self.handle(now, input);
-        let Some(part) = self.out.differences.take() else {
-            self.entry -= 1;
-            return Ok(());
+        let (head, body) = match (self.out.differences.take(), self.out.assignments.take()) {
+            (Some(part), _) => (read_entries::differences_head(&part), part.text),
+            (None, Some(part)) => read_entries::assignments_entry(&part),
+            (None, None) => {
+                self.entry -= 1;
+                return Ok(());
+            }
         };
-        let head = read_entries::differences_head(&part);
         self.seal()?;
-        self.push_entry(now, EntryKind::INVENTORY, Arc::default(), head, part.text);
+        self.push_entry(now, EntryKind::INVENTORY, Arc::default(), head, body);
         self.commit_if_full()
     }
 

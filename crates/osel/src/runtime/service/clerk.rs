@@ -29,12 +29,14 @@ pub struct Clerk {
     tokio: Handle,
     reader: ReaderAccess,
     replaying: Arc<Mutex<()>>,
+    /// Whether it is written down that somebody read the trail.
+    records_reads: bool,
 }
 
 impl Clerk {
     /// One for this service, with its store.
-    pub fn new(handle: ServiceHandle, tokio: Handle, reader: ReaderAccess) -> Self {
-        Self { handle, tokio, reader, replaying: Arc::default() }
+    pub fn new(handle: ServiceHandle, tokio: Handle, reader: ReaderAccess, records_reads: bool) -> Self {
+        Self { handle, tokio, reader, replaying: Arc::default(), records_reads }
     }
 }
 
@@ -42,6 +44,7 @@ impl Handler for Clerk {
     fn order(&self, actor: String, order: Ask) -> oneshot::Receiver<Answer> {
         let ids = match order {
             Ask::ReplayQuarantined { ids } => ids,
+            Ask::TrailRead { .. } if !self.records_reads => return answered(Answer::Done(None)),
             order => {
                 return match order.into_order(actor) {
                     Some(order) => self.handle.order(order),
@@ -69,9 +72,13 @@ impl Handler for Clerk {
 }
 
 fn refused(why: &str) -> oneshot::Receiver<Answer> {
-    let (reply, answer) = oneshot::channel();
-    let _ = reply.send(Answer::Refused(why.to_owned()));
-    answer
+    answered(Answer::Refused(why.to_owned()))
+}
+
+fn answered(answer: Answer) -> oneshot::Receiver<Answer> {
+    let (reply, receiver) = oneshot::channel();
+    let _ = reply.send(answer);
+    receiver
 }
 
 /// Replays messages, part by part; an answer once all of it is durable, or of the first part that was not taken.

@@ -89,11 +89,12 @@ impl Service {
                 self.imports.run = Some((run, name));
                 let _ = reply.send(Answer::GoOn);
             }
-            (ImportStep::End(complete), Some((run, origin))) => {
+            (ImportStep::End { complete, has_all_assignments }, Some((run, origin))) => {
                 let engine = self.recorder.engine();
                 let (before, is_late) = (engine.seq(), engine.is_over(&run));
                 self.imports.ending = Some(Ending { run: run.clone(), reply, before, is_late });
-                self.recorder.begin_read_end(now, ReadEnd { run, complete, origin })?;
+                let end = ReadEnd { run, complete, has_all_assignments, origin };
+                self.recorder.begin_read_end(now, end)?;
                 self.import_ended();
             }
             (ImportStep::BrokenOff, Some((run, _))) => self.recorder.read_broken(now, &run)?,

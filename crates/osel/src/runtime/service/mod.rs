@@ -7,7 +7,9 @@
 mod apis;
 mod clerk;
 mod finding_status;
+mod forwards;
 mod imports;
+mod indexer;
 mod keeper;
 mod kind;
 mod log;
@@ -28,18 +30,23 @@ use std::time::{Duration, Instant};
 
 use osel_core::conduct::{Answer, Ask};
 use osel_core::engine::{Engine, EngineOptions, Order};
-use osel_core::event::Kind;
+use osel_core::event::Assignment;
 use osel_core::intake::{IntakeInput, StoreTrouble};
 use osel_core::scan::Trouble;
 use osel_core::survey::SurveyInput;
 use osel_core::time::Timestamp;
+use osel_core::trail::log::KeyName;
+use osel_core::witness::Alarm;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 pub use self::clerk::Clerk;
 pub use self::finding_status::FindingsStatus;
+pub use self::forwards::ForwarderRenewal;
+use self::forwards::{Forwards, Ground};
 use self::imports::Imports;
+use self::indexer::{Indexed, Indexer};
 use self::keeper::{Keeper, Surveyed};
 pub use self::kind::{SourceKind, SourceSettings};
 use self::orders::Orders;
@@ -55,10 +62,12 @@ use self::surveyor::Surveyor;
 use self::tap::Tap;
 use super::control;
 use super::control::import::ImportStep;
-use super::log::Signer;
+use super::forward::{ForwarderSettings, ReaderAccess};
+use super::log::{KeyFound, KeySource, KeyWatch, Signer};
 use super::recorder::{RecordError, Recorder};
 use super::retention::Policy;
 use super::state::Follower;
+use super::witnessing::{WitnessEvent, WitnessStatus};
 use super::writer::{OnFailure, Written};
 use crate::openstack::words::ApiEvent;
 use crate::source::words::BusEvent;
@@ -76,6 +85,8 @@ const RETRY_WAIT: Duration = Duration::from_secs(5);
 /// store it is within the 5 s of a stop.
 const STORE_END_TIME: Duration = Duration::from_millis(400);
 const LINK_END_TIME: Duration = Duration::from_millis(400);
+/// How long a look for the log's key that is under way at the end is waited for: a file is read by then, and a key manager is not needed.
+const KEY_END_TIME: Duration = Duration::from_millis(200);
 /// How long calls to scanners may take to end, which are not waited for but to kill the programs among them.
 const CALLS_END_TIME: Duration = Duration::from_millis(400);
 
@@ -99,8 +110,12 @@ pub struct ServiceSettings {
     pub supervisor: Supervisor,
     /// The engine of one who stood by.
     pub follower: Option<Follower>,
-    /// Who signs the log.
-    pub signer: Signer,
+    /// Where the key is that signs the log.
+    pub log_key: KeySource,
+    /// Where records are sent.
+    pub forwarders: Vec<ForwarderSettings>,
+    /// Opens the store for whoever reads it beside the loop.
+    pub reader: ReaderAccess,
 }
 
 /// When the API of a region is asked.
@@ -118,6 +133,16 @@ pub enum ServiceError {
     /// The store cannot be read or written, and waiting does not help.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A witness has seen another log.
+    #[error(
+        "the witness `{witness}` does not know this log: {alarm}. Nothing more is taken, and nothing is acknowledged; docs/witness.md says what to do"
+    )]
+    Witnessed {
+        /// The name of the witness.
+        witness: KeyName,
+        /// What it has seen.
+        alarm: Alarm,
+    },
     /// Another process has taken the store over.
     #[error("another process leads the store")]
     Deposed(#[source] JournalError),
@@ -135,6 +160,8 @@ enum Happening {
     Api(usize, ApiEvent),
     /// Something has become of a batch.
     Written,
+    /// Something of a witness of the log.
+    Witness(Box<WitnessEvent>),
     /// A scanner has answered a call.
     Scanner(usize, Ask, Box<Result<Answer, Trouble>>),
     /// A person or the system wants an end.
@@ -149,8 +176,16 @@ enum Happening {
     Schedules(Vec<ApiSchedule>),
     /// It was looked what may go from the store.
     Surveyed(Box<Surveyed>),
+    /// The next of the search index was made.
+    Indexed(Box<Indexed>),
     /// The key of the log may be another one.
-    LogKey,
+    RenewLogKey,
+    /// It was looked for the key of the log, in this turn.
+    LogKey(u64, Box<KeyFound>),
+    /// A forwarder tells something.
+    Forwarded(u64),
+    /// The configuration was read again: forwarders that are as they were, or others.
+    Forwarders(Vec<ForwarderRenewal>),
     /// Somebody orders something, and waits for what becomes of it.
     Order(Order, oneshot::Sender<control::Answer>),
     /// Somebody has messages taken out of quarantine.
@@ -187,7 +222,12 @@ impl ServiceHandle {
 
     /// Has the log's key looked for anew: it may be another one by now.
     pub fn renew_log_key(&self) {
-        let _ = self.0.send(Happening::LogKey);
+        let _ = self.0.send(Happening::RenewLogKey);
+    }
+
+    /// Takes what the task of a witness tells.
+    pub fn witness(&self, event: WitnessEvent) {
+        let _ = self.0.send(Happening::Witness(Box::new(event)));
     }
 
     /// Has another policy say what is kept from now on.
@@ -202,7 +242,12 @@ pub struct Service {
     taps: Vec<Tap>,
     apis: Vec<Surveyor>,
     stations: Vec<Station>,
+    forwards: Forwards,
+    log_key: KeyWatch,
+    /// Whether what is found where the log's key is to be has not been told yet.
+    is_key_awaited: bool,
     keeper: Keeper,
+    indexer: Indexer,
     orders: Orders,
     imports: Imports,
     inbox: Receiver<Happening>,
@@ -216,6 +261,8 @@ pub struct Service {
     /// Since when the store takes nothing, and what it said last.
     store_trouble: Option<(Timestamp, String)>,
     commits: Times,
+    /// How the witnesses of the log do.
+    witnesses: Vec<WitnessStatus>,
     monitor: Monitor,
     is_stopping: bool,
 }
@@ -240,11 +287,14 @@ impl Service {
             status,
             supervisor,
             follower,
-            signer,
+            log_key,
+            forwarders,
+            reader: access,
         } = settings;
         let (sender, inbox) = channel();
         let handle = ServiceHandle(sender.clone());
         let mut reader = journal.reader().map_err(RecordError::from)?;
+        let indexed = journal.reader().map_err(RecordError::from)?;
         let cursors = reader.cursors().map_err(RecordError::from)?;
         let (epoch, store_id) = (journal.info().epoch, journal.info().id.clone());
         let written = sender.clone();
@@ -252,7 +302,12 @@ impl Service {
             let _ = written.send(Happening::Written);
         };
         let mut recorder = Recorder::resume_with(journal, &options, follower, OnFailure::Keep, notify)?;
-        recorder.sign_with(signer);
+        recorder.sign_with(Signer::new(clock));
+        let found = sender.clone();
+        let tell = move |turn, key| {
+            let _ = found.send(Happening::LogKey(turn, Box::new(key)));
+        };
+        let log_key = KeyWatch::start(log_key, tell, tokio);
         recorder.snapshot_daily(policy.inputs.is_set());
         let mut taps = Vec::new();
         for (index, settings) in sources.into_iter().enumerate() {
@@ -272,12 +327,24 @@ impl Service {
         let apis = apis.collect();
         let stations = scans::stations(scanners, &store_id, &sender, tokio);
         let ended = scans::last_ended(&stations, clock(), &mut *reader).map_err(RecordError::from)?;
+        let ground = Ground {
+            access,
+            store: store_id.as_str().into(),
+            clock,
+            tokio: tokio.clone(),
+            sender: sender.clone(),
+        };
+        let forwards = Forwards::start(ground, forwarders, &mut recorder);
         let mut this = Self {
             recorder,
             taps,
             apis,
             stations,
+            forwards,
+            log_key,
+            is_key_awaited: true,
             keeper: Keeper::new(policy, reader),
+            indexer: Indexer::new(indexed),
             orders: Orders::default(),
             imports: Imports::default(),
             inbox,
@@ -288,6 +355,7 @@ impl Service {
             retry_at: None,
             store_trouble: None,
             commits: Times::default(),
+            witnesses: Vec::new(),
             monitor: Monitor::new(status, supervisor),
             is_stopping: false,
         };
@@ -334,6 +402,7 @@ impl Service {
         }
         self.stations.iter_mut().for_each(Station::stop);
         self.apis.clear();
+        self.await_log_key();
         // The taps have waited for what they took; this is what followed from it.
         if !self.recorder.end_within(STORE_END_TIME)? {
             tracing::warn!("stopped before the store had taken everything: what is missing comes again");
@@ -350,13 +419,45 @@ impl Service {
         Ok(())
     }
 
+    fn log_key_found(&mut self, turn: u64, found: KeyFound) {
+        if self.log_key.is_of_now(turn) {
+            self.is_key_awaited = false;
+            self.recorder.take_log_key(found);
+        }
+    }
+
+    /// Waits a moment for a key that is being looked for, so that a daemon that ran for less than that signs what it has recorded.
+    fn await_log_key(&mut self) {
+        let end = Instant::now() + KEY_END_TIME;
+        while self.is_key_awaited {
+            // Nothing else that comes now is of use any more.
+            match self.inbox.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Happening::LogKey(turn, found)) => self.log_key_found(turn, *found),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     fn is_done(&self) -> bool {
-        self.is_stopping && self.taps.iter().all(Tap::has_exited)
+        self.is_stopping && self.taps.iter().all(Tap::has_exited) && self.forwards.are_over()
     }
 
     fn tell(&mut self) {
         let now = self.now();
-        let Self { monitor, recorder, taps, apis, stations, store_trouble, commits, is_stopping, .. } = self;
+        let Self {
+            monitor,
+            recorder,
+            taps,
+            apis,
+            stations,
+            forwards,
+            store_trouble,
+            commits,
+            witnesses,
+            is_stopping,
+            ..
+        } = self;
         monitor.tell(|| ServiceStatus {
             phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
             beat: Instant::now(),
@@ -364,10 +465,12 @@ impl Service {
             records: recorder.engine().seq(),
             snapshot_at: recorder.snapshot_at(),
             log: recorder.log_status(),
+            witnesses: witnesses.clone(),
             commits: commits.clone(),
             sources: taps.iter().map(|tap| tap.status(recorder.engine().ledger())).collect(),
             apis: apis.iter().map(Surveyor::status).collect(),
             scanners: stations.iter().map(Station::status).collect(),
+            forwarders: forwards.status(now),
             findings: FindingsStatus::of(recorder.engine(), now),
             drift: drift(recorder.engine()),
         });
@@ -392,6 +495,7 @@ impl Service {
         wait.unwrap_or(LONGEST_WAIT)
             .min(retry.unwrap_or(LONGEST_WAIT))
             .min(self.recorder.log_wait().unwrap_or(LONGEST_WAIT))
+            .min(self.forwards.wait(&self.recorder, self.may_commit_places()).unwrap_or(LONGEST_WAIT))
             .min(LONGEST_WAIT)
             .min(self.monitor.wait())
     }
@@ -405,6 +509,7 @@ impl Service {
             Happening::Scanners(renewals) => self.scans_renewed(&renewals),
             Happening::Stop => {
                 self.is_stopping = true;
+                self.forwards.stop();
                 self.import_stopped(self.now())?;
                 (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Stop))
             }
@@ -417,8 +522,21 @@ impl Service {
                 self.keeper.set_policy(policy);
                 Ok(())
             }
-            Happening::LogKey => {
-                self.recorder.renew_log_key();
+            Happening::Witness(event) => self.witness(*event),
+            Happening::Indexed(indexed) => self.indexed(*indexed),
+            Happening::RenewLogKey => {
+                self.recorder.put_log_key_down();
+                self.log_key.renew();
+                self.is_key_awaited = true;
+                Ok(())
+            }
+            Happening::LogKey(turn, found) => {
+                self.log_key_found(turn, *found);
+                Ok(())
+            }
+            Happening::Forwarded(number) => self.forwarder_told(number),
+            Happening::Forwarders(all) => {
+                self.forwards.renew(all, &mut self.recorder);
                 Ok(())
             }
             Happening::Order(order, reply) => self.order(order, reply),
@@ -433,6 +551,20 @@ impl Service {
                 Ok(self.keeper.surveyed(now, *surveyed, &mut self.recorder)?)
             }
         }
+    }
+
+    fn witness(&mut self, event: WitnessEvent) -> Result<(), ServiceError> {
+        match event {
+            WitnessEvent::Status(status) => {
+                self.witnesses.retain(|other| other.key != status.key);
+                self.witnesses.push(status);
+            }
+            WitnessEvent::Cosigned(row) => self.recorder.witnessed(row),
+            WitnessEvent::Alarm(key, alarm) => {
+                return Err(ServiceError::Witnessed { witness: key.name().clone(), alarm });
+            }
+        }
+        Ok(())
     }
 
     fn bus(&mut self, index: usize, event: BusEvent) -> Result<(), ServiceError> {
@@ -488,9 +620,11 @@ impl Service {
                 }
                 Written::Failed(error) => self.failed(error)?,
                 Written::NotExpired(error) => self.keeper.not_expired(&error),
+                Written::Indexed(result) => self.indexer.written(result),
             }
         }
         self.orders.durable(self.durable);
+        self.forwards.durable(self.durable, &mut self.recorder);
         self.launch_scans(false)?;
         self.launch_looks()
     }
@@ -532,7 +666,7 @@ impl Service {
         if self.recorder.has_open() && self.retry_at.is_none() && !self.taps.iter().any(Tap::has_open) {
             self.recorder.close_batch(Vec::new())?;
         }
-        Ok(())
+        self.commit_places()
     }
 
     fn deadlines(&mut self) -> Result<(), ServiceError> {
@@ -544,8 +678,10 @@ impl Service {
         }
         self.survey_deadlines(now)?;
         self.scans_deadlines(now)?;
+        self.forwards.turn(&mut self.recorder);
         if self.retry_at.is_none() && !self.is_stopping {
             self.keeper.begin_if_due(now, &self.recorder, &self.tokio, &self.handle.0);
+            self.indexer.begin_if_due(&self.tokio, &self.handle.0);
         }
         if self.retry_at.is_some_and(|at| at <= Instant::now()) {
             self.retry_at = Some(Instant::now() + RETRY_WAIT);
@@ -555,6 +691,9 @@ impl Service {
     }
 }
 
-fn drift(engine: &Engine) -> Vec<(Option<Arc<str>>, Kind, u64)> {
-    engine.drift().iter().map(|((region, kind), count)| (region.clone(), *kind, *count)).collect()
+fn drift(engine: &Engine) -> Vec<(Option<Arc<str>>, &'static str, u64)> {
+    let objects =
+        engine.drift().iter().map(|((region, kind), count)| (region.clone(), kind.singular(), *count));
+    let assignments = engine.assignment_drift().iter();
+    objects.chain(assignments.map(|(region, count)| (region.clone(), Assignment::SINGULAR, *count))).collect()
 }

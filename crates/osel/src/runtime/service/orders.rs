@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::control::Answer;
 use super::super::quarantine;
+use super::super::recorder::forwarder_ordered;
 use super::{Happening, Service, ServiceError, ServiceHandle};
 use crate::store::{Entry, QuarantineItem};
 
@@ -49,13 +50,15 @@ impl Service {
     /// Handles an order.
     pub(super) fn order(&mut self, order: Order, reply: oneshot::Sender<Answer>) -> Result<(), ServiceError> {
         let now = self.now();
-        let unable = || self.recorder.engine().judge_order(now, &order).err();
+        let unable = || self.recorder.judge_order(now, &order).err();
         let refused = self.order_refusal().or_else(|| Some(Answer::No(unable()?.to_string())));
         if let Some(refused) = refused {
             let _ = reply.send(refused);
             return Ok(());
         }
+        let forwarder = forwarder_ordered(&order);
         let answer = Answer::Done(self.recorder.order(now, order)?);
+        self.forwarder_ordered(forwarder);
         self.answer_when_durable(answer, reply);
         Ok(())
     }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use osel_core::engine::SourceLedger;
-use osel_core::event::Kind;
 use osel_core::intake::Intake;
 use osel_core::time::Timestamp;
 use tokio::sync::watch;
 
+use super::super::forward::ForwarderStatus;
 use super::super::log::LogStatus;
+use super::super::witnessing::WitnessStatus;
 use super::finding_status::FindingsStatus;
 use super::kind::SourceKind;
 use super::scan_status::ScannerStatus;
@@ -41,6 +42,8 @@ pub struct ServiceStatus {
     pub snapshot_at: Option<Timestamp>,
     /// How far the log is signed.
     pub log: LogStatus,
+    /// How the witnesses of the log do, as far as they were asked.
+    pub witnesses: Vec<WitnessStatus>,
     /// How long batches took from their closing to their being durable.
     pub commits: Times,
     /// The sources, in the order of the configuration.
@@ -49,10 +52,12 @@ pub struct ServiceStatus {
     pub apis: Vec<ApiStatus>,
     /// Who scans, in the order of the configuration.
     pub scanners: Vec<ScannerStatus>,
+    /// Where records are sent.
+    pub forwarders: Vec<ForwarderStatus>,
     /// What they have found, as far as it is open.
     pub findings: FindingsStatus,
     /// How many differences reads have shown, by region and kind, over all starts.
-    pub drift: Vec<(Option<Arc<str>>, Kind, u64)>,
+    pub drift: Vec<(Option<Arc<str>>, &'static str, u64)>,
 }
 
 /// How far the daemon has come.
@@ -140,10 +145,12 @@ impl ServiceStatus {
             records: 0,
             snapshot_at: None,
             log: LogStatus::default(),
+            witnesses: Vec::new(),
             commits: Times::default(),
             sources: Vec::new(),
             apis: Vec::new(),
             scanners: Vec::new(),
+            forwarders: Vec::new(),
             findings: FindingsStatus::default(),
             drift: Vec::new(),
         }
@@ -179,6 +186,11 @@ impl ServiceStatus {
         for ScannerStatus { name, trouble, .. } in &self.scanners {
             if let Some((since, trouble)) = trouble {
                 let _ = write!(line, "; scanner `{name}` since {since}: {trouble}");
+            }
+        }
+        for ForwarderStatus { name, trouble, .. } in &self.forwarders {
+            if let Some((since, trouble)) = trouble {
+                let _ = write!(line, "; forwarder `{name}` since {since}: {trouble}");
             }
         }
         if let Some((since, _)) = self.findings.unread.filter(|_| self.findings.is_alarmed) {

@@ -1,7 +1,7 @@
 //! One cloud's API: its state machine, the task that asks, and what waits between the two.
 //!
 //! What the task tells waits here for its turn, a page at a time between the things that happen on the buses, and while the store is behind
-//! it waits on: no event waits for an answer of the API, and nothing here does. The driver is never more than two pages ahead of what was
+//! it waits on: no event waits for an answer of the API, and nothing here does. The driver is never more than a few pages ahead of what was
 //! taken, so that what waits is bounded.
 
 use std::collections::VecDeque;
@@ -157,9 +157,10 @@ impl Surveyor {
                     }
                     Ok(Some(SurveyInput::Handled(ticket)))
                 }
-                ApiEvent::Ended { complete, refused, origin, .. } => {
+                ApiEvent::Ended { complete, has_all_assignments, refused, origin, .. } => {
                     if let Some(run) = reading.run.clone() {
-                        recorder.begin_read_end(now, ReadEnd { run, complete, origin })?;
+                        let end = ReadEnd { run, complete, has_all_assignments, origin };
+                        recorder.begin_read_end(now, end)?;
                     }
                     reading.ending = Some(refused);
                     Ok(None)

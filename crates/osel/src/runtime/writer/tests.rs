@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 
 use super::*;
-use crate::store::{EntryKind, NewStore, Reader, SnapshotInfo, Store, StoreInfo};
+use crate::store::{EntryKind, NewSegment, NewStore, Reader, SnapshotInfo, Store, StoreInfo};
 
 /// A directory that goes with the test.
 struct Directory(PathBuf);
@@ -116,6 +116,14 @@ impl Journal for Stuck {
         self.tried.fetch_add(1, Ordering::Relaxed);
         self.is_poisoned = true;
         Err(poisoned())
+    }
+
+    fn put_segment(&mut self, segment: &NewSegment) -> Result<bool, JournalError> {
+        self.open()?.put_segment(segment)
+    }
+
+    fn drop_index(&mut self) -> Result<(), JournalError> {
+        self.open()?.drop_index()
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, JournalError> {

@@ -17,7 +17,7 @@ use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
 use super::lease::Term;
 use super::rows::{self, HEAD};
-use super::{expire, log};
+use super::{expire, forward, log};
 
 const ACTION: &str = "write";
 const UNMODELLED: i16 = 1;
@@ -62,6 +62,7 @@ pub(super) async fn write(
         expire::order(at, session, expiry).await?;
     }
     log::write(at, session, commit, trims_log).await?;
+    forward::write(at, session, commit).await?;
     session.batch("COMMIT").await.map_err(at.sql(Place::File, ACTION))?;
     Ok(head)
 }
@@ -340,6 +341,6 @@ fn cut(name: &str) -> &str {
 
 /// A text of the bus as PostgreSQL takes it: a zero byte, which no `text` can hold, becomes the sign for what cannot
 /// be shown. The bytes themselves stand in the entry.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

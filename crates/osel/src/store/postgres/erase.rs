@@ -8,6 +8,7 @@ use super::super::code::{content_bytes, write_parts};
 use super::super::data::PartContent;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
+use super::index;
 use super::lease::{self, Term};
 use super::rows::{self, RECORD, number};
 
@@ -60,6 +61,7 @@ pub(super) async fn erase_part(
         if in_entry {
             erase_body(at, session, packer, record.entry).await?;
         }
+        index::erase(at, session, packer, seq, class).await?;
     }
     session.batch("COMMIT").await.map_err(&failed)?;
     Ok(erased)

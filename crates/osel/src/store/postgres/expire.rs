@@ -1,4 +1,4 @@
-//! Letting go of what commits said may go: parts of records, then inputs, versions and snapshots.
+//! Letting go of what commits said may go: terms of the search index and the parts of records that have them, then inputs, versions and snapshots.
 //!
 //! It is done a step at a time, in that order, so that no record ever names a part in an entry that is not there. How
 //! far it has come is written in the same transaction as the step: whoever leads next goes on there. What goes is seen
@@ -15,6 +15,7 @@ use super::super::data::{Checkpoint, Expiry};
 use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Parameters, Session, integer};
+use super::index;
 use super::lease::{self, Term};
 use super::reader::paged;
 use super::rows::{self, byte, column, number, time};
@@ -87,6 +88,7 @@ pub(super) async fn order(at: &At<'_>, session: &mut Session, expiry: &Expiry) -
     if limits.is_empty() {
         return Ok(());
     }
+    index::records_change(at, session).await?;
     let (classes, seqs): (Vec<i16>, Vec<i64>) =
         limits.into_iter().map(|(class, seq)| (i16::from(class), integer(seq))).unzip();
     session
@@ -151,7 +153,8 @@ struct Steps<'a> {
 impl Steps<'_> {
     /// The next step; false when there was nothing left to do.
     async fn next(&mut self) -> Result<bool, JournalError> {
-        if self.erase_parts().await? {
+        // Before the parts go, so that no name is found that is not there.
+        if index::purge(self.at, self.session, self.packer).await? || self.erase_parts().await? {
             return Ok(true);
         }
         let place = Place::Meta;

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use super::super::data::{Commit, LogKeyRow, NodeRow, SignedCheckpoint};
+use super::super::data::{Commit, LogKeyRow, NodeRow, SignedCheckpoint, WitnessedRow};
 use super::super::error::{JournalError, Place};
 use super::super::trimming::Trimming;
 use super::connect::{At, Session, integer};
@@ -50,9 +50,16 @@ pub(super) async fn write(
         let failed = at.sql(Place::LogKeys, ACTION);
         session.execute(sql, &[&integer(*size), key]).await.map_err(failed)?;
     }
+    for WitnessedRow { witness, size, note, at: time } in commit.witnessed {
+        let sql = "INSERT INTO log_witnessed (witness, size, note, at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (witness) DO UPDATE SET size = $2, note = $3, at = $4";
+        let failed = at.sql(Place::Witnessed, ACTION);
+        session.execute(sql, &[witness, &integer(*size), note, &time.micros()]).await.map_err(failed)?;
+    }
     if trims {
         let sql = "DELETE FROM log_checkpoints WHERE size <= \
-                   (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET $1)";
+                   (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET $1) \
+                   AND size NOT IN (SELECT size FROM log_keys)";
         let failed = at.sql(Place::File, ACTION);
         session.execute(sql, &[&Trimming::kept()]).await.map_err(failed)?;
     }
@@ -75,6 +82,16 @@ pub(super) const CHECKPOINT: &str = "size, note, signed_at";
 /// A row of `log_checkpoints`.
 pub(super) fn checkpoint(row: &Row) -> Read<SignedCheckpoint> {
     Ok(SignedCheckpoint { size: number(row, 0)?, note: column(row, 1)?, signed_at: time(row, 2)? })
+}
+
+/// A row of `log_witnessed`.
+pub(super) fn witnessed(row: &Row) -> Read<WitnessedRow> {
+    Ok(WitnessedRow {
+        witness: column(row, 0)?,
+        size: number(row, 1)?,
+        note: column(row, 2)?,
+        at: time(row, 3)?,
+    })
 }
 
 /// A row of `log_keys`.

@@ -8,6 +8,8 @@ mod batch;
 mod connect;
 mod erase;
 mod expire;
+mod forward;
+mod index;
 mod inspect;
 mod lease;
 mod log;

@@ -13,16 +13,18 @@ use super::super::block::{read_entries, read_versions};
 use super::super::data::{
     CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, LogKeyRow, NodeRow,
     Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
-    VersionSet,
+    VersionSet, WitnessedRow,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
+use super::super::forward::{DeadLetterRow, ForwarderRow};
+use super::super::index::Segment;
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
-use super::{batch, expire, log, schema, snapshot, writer};
+use super::{batch, expire, forward, index, log, schema, snapshot, writer};
 use crate::config::PostgresConfig;
 
 /// The most rows of a page.
@@ -476,6 +478,80 @@ impl Reader for PostgresReader {
             let found = session.query(sql, &[]).await.map_err(at.sql(Place::LogKeys, ACTION))?;
             found.iter().map(|row| rows::at_place(at, Place::LogKeys, row, log::key)).collect()
         })
+    }
+
+    fn witnessed(&mut self) -> Result<Vec<WitnessedRow>, JournalError> {
+        self.read(async |at, session| {
+            let sql = "SELECT witness, size, note, at FROM log_witnessed ORDER BY witness";
+            let found = session.query(sql, &[]).await.map_err(at.sql(Place::Witnessed, ACTION))?;
+            found.iter().map(|row| rows::at_place(at, Place::Witnessed, row, log::witnessed)).collect()
+        })
+    }
+
+    fn index_generation(&mut self) -> Result<u64, JournalError> {
+        self.read(index::generation)
+    }
+
+    fn segments(&mut self, each: Each<'_, Segment>) -> Result<(), JournalError> {
+        let sql = paged(index::SEGMENT, "32", "first", "search_segments WHERE first >= $1");
+        self.walk(
+            0,
+            |segment: &Segment| segment.last.saturating_add(1),
+            |_| Place::Index,
+            index::segment,
+            async |session, next| session.query(&sql, &[&integer(*next)]).await,
+            each,
+        )
+    }
+
+    fn segment_pages(
+        &mut self,
+        segment: u64,
+        class: u8,
+        (from, to): (&[u8], &[u8]),
+        each: Each<'_, Vec<u8>>,
+    ) -> Result<(), JournalError> {
+        let of = "search_pages WHERE segment = $1 AND class = $2";
+        let within = format!(
+            "{of} AND term < $4 AND term >= \
+             coalesce((SELECT term FROM {of} AND term <= $3 ORDER BY term DESC LIMIT 1), $3)"
+        );
+        let behind = format!("{of} AND term < $4 AND term > $3");
+        let [within, behind] =
+            [within, behind].map(|from| paged("term, data", "octet_length(data)", "term", &from));
+        let (segment, class) = (integer(segment), i16::from(class));
+        self.walk(
+            (from.to_vec(), &within),
+            |(first, _): &(Vec<u8>, Vec<u8>)| (first.clone(), &behind),
+            |_| Place::Index,
+            index::page,
+            async |session, (from, sql)| session.query(sql, &[&segment, &class, from, &to]).await,
+            &mut |(_, page)| each(page),
+        )
+    }
+
+    fn forwarders(&mut self) -> Result<Vec<ForwarderRow>, JournalError> {
+        let sql = format!("SELECT {} FROM forwarders ORDER BY name", forward::FORWARDER);
+        let place = Place::Forwarders;
+        self.read(async |at, session| {
+            let found = session.query(&sql, &[]).await.map_err(at.sql(place, ACTION))?;
+            found.iter().map(|row| rows::at_place(at, place, row, forward::forwarder)).collect()
+        })
+    }
+
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Result<(), JournalError> {
+        let from = "dead_letters WHERE forwarder = $1 AND (seq, line) > ($2, $3)";
+        let sql = paged(forward::DEAD_LETTER, "octet_length(why)", "seq, line", from);
+        self.walk(
+            (-1, -1),
+            |letter: &DeadLetterRow| {
+                (integer(letter.key.seq), i32::try_from(letter.key.line).unwrap_or(i32::MAX))
+            },
+            |_| Place::Forwarders,
+            forward::dead_letter,
+            async |session, (seq, line)| session.query(&sql, &[&forwarder, seq, line]).await,
+            each,
+        )
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

@@ -12,9 +12,10 @@ use std::time::Duration;
 use osel_core::time::Timestamp;
 
 use super::super::block::Packer;
-use super::super::check::check;
+use super::super::check::{check, check_segment};
 use super::super::data::{Commit, Head, NewStore, SnapshotInfo, StoreInfo};
 use super::super::error::{JournalError, Place};
+use super::super::index::NewSegment;
 use super::super::journal::{Journal, Reader};
 use super::super::trimming::Trimming;
 use super::connect::{At, Link, Mode, Session, integer};
@@ -22,7 +23,7 @@ use super::lease::{self, LeaseSign, Renewal, Term};
 use super::reader::PostgresReader;
 use super::rows::{self, INFO};
 use super::schema::{self, MIGRATIONS};
-use super::{batch, erase, expire, snapshot};
+use super::{batch, erase, expire, index, snapshot};
 use crate::config::PostgresConfig;
 
 /// How the store is reached now: passwords change while a daemon runs, and each connection asks anew.
@@ -298,6 +299,22 @@ impl Journal for PostgresJournal {
         let term = self.term;
         self.write("let go of old content of", async |at, session, packer| {
             expire::expire(at, session, term, packer, how_long).await
+        })
+    }
+
+    fn put_segment(&mut self, segment: &NewSegment) -> Result<bool, JournalError> {
+        check_segment(segment, self.head)
+            .map_err(|source| JournalError::Refused { path: self.path.clone(), source: Box::new(source) })?;
+        let term = self.term;
+        self.write("write the search index of", async |at, session, packer| {
+            index::put(at, session, term, packer, segment).await
+        })
+    }
+
+    fn drop_index(&mut self) -> Result<(), JournalError> {
+        let term = self.term;
+        self.write("remove the search index of", async |at, session, _| {
+            index::drop_all(at, session, term).await
         })
     }
 

@@ -12,7 +12,7 @@ use super::super::error::{JournalError, Place};
 use super::super::trimming::Trimming;
 use super::connect::{At, integer};
 use super::rows::{self, number};
-use super::{expire, log};
+use super::{expire, forward, log};
 
 const ACTION: &str = "write";
 const UNMODELLED: u8 = 1;
@@ -74,6 +74,7 @@ pub(super) fn write(
         expire::order(at, &transaction, expiry)?;
     }
     log::write(at, &transaction, commit, &mut workspace.trimming)?;
+    forward::write(at, &transaction, commit)?;
     transaction.commit().map_err(&failed)?;
     Ok(head)
 }

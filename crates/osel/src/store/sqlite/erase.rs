@@ -11,6 +11,7 @@ use super::super::code::{content_bytes, write_parts};
 use super::super::data::PartContent;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, empty_log, integer, overwrite_deleted};
+use super::index;
 use super::rows::{self, RECORD, number};
 
 const ACTION: &str = "erase from";
@@ -80,6 +81,7 @@ fn erase(
     if in_entry {
         erase_body(at, transaction, packer, record.entry)?;
     }
+    index::erase(at, transaction, packer, seq, class)?;
     Ok(erased)
 }
 

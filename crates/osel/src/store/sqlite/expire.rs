@@ -1,4 +1,4 @@
-//! Letting go of what commits said may go: parts of records, then inputs, versions and snapshots.
+//! Letting go of what commits said may go: terms of the search index and the parts of records that have them, then inputs, versions and snapshots.
 //!
 //! It is done a step at a time, in that order, so that no record ever names a part in an entry that is not
 //! there. How far it has come is written in the same transaction as the step: after a kill it goes on there.
@@ -16,6 +16,7 @@ use super::super::data::{Checkpoint, Expiry};
 use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer, overwrite_deleted};
+use super::index;
 use super::rows::{number, time};
 
 const ACTION: &str = "let go of old content of";
@@ -68,6 +69,9 @@ pub(super) fn order(at: &At<'_>, transaction: &Transaction<'_>, expiry: &Expiry)
             )
             .map_err(&failed)?;
         order_parts(transaction, IN_ENTRY, seq).map_err(&failed)?;
+    }
+    if !expiry.parts.is_empty() {
+        index::records_change(transaction).map_err(&failed)?;
     }
     if expiry.quarantine_before > before.quarantine_before {
         // Blocks that were kept for held messages are looked at again.
@@ -134,6 +138,10 @@ pub(super) fn expire(
 /// The next step; false when there was nothing left to do.
 fn step(at: &At<'_>, transaction: &Transaction<'_>, packer: &mut Packer) -> Result<bool, JournalError> {
     let failed = at.sql(Place::File, ACTION);
+    // Before the parts go, so that no name is found that is not there.
+    if index::purge(at, transaction, packer)? {
+        return Ok(true);
+    }
     if erase_parts(transaction).map_err(&failed)? {
         return Ok(true);
     }

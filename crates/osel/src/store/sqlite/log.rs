@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::super::data::{Commit, LogKeyRow, NodeRow, SignedCheckpoint};
+use super::super::data::{Commit, LogKeyRow, NodeRow, SignedCheckpoint, WitnessedRow};
 use super::super::error::{JournalError, Place};
 use super::super::trimming::Trimming;
 use super::connect::{At, integer};
@@ -31,6 +31,14 @@ pub(super) fn write(
                 .map_err(at.sql(Place::Node(node.level, node.index), "write"))?;
         }
     }
+    for WitnessedRow { witness, size, note, at: time } in commit.witnessed {
+        prepare(
+            "INSERT INTO log_witnessed (witness, size, note, at) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (witness) DO UPDATE SET size = ?2, note = ?3, at = ?4",
+        )?
+        .execute(params![witness, integer(*size), note, time.micros()])
+        .map_err(at.sql(Place::Witnessed, "write"))?;
+    }
     if commit.checkpoints.is_empty() {
         return Ok(());
     }
@@ -53,7 +61,8 @@ pub(super) fn write(
     if trimming.is_due(commit.checkpoints.len()) {
         prepare(
             "DELETE FROM log_checkpoints WHERE size <= \
-             (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET ?1)",
+             (SELECT size FROM log_checkpoints ORDER BY size DESC LIMIT 1 OFFSET ?1) \
+             AND size NOT IN (SELECT size FROM log_keys)",
         )?
         .execute([Trimming::kept()])
         .map_err(at.sql(Place::File, "write"))?;
@@ -147,6 +156,21 @@ pub(super) fn keys(at: &At<'_>, connection: &Connection) -> Result<Vec<LogKeyRow
         connection.prepare_cached("SELECT size, key FROM log_keys ORDER BY size").map_err(&failed)?;
     let rows = statement.query_map([], |row| Ok(LogKeyRow { size: number(row, 0)?, key: row.get(1)? }));
     rows.map_err(&failed)?.map(|row| row.map_err(&failed)).collect()
+}
+
+/// What witnesses cosigned, by their keys.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn witnessed(at: &At<'_>, connection: &Connection) -> Result<Vec<WitnessedRow>, JournalError> {
+    let failed = at.sql(Place::Witnessed, "read");
+    let mut statement = connection
+        .prepare_cached("SELECT witness, size, note, at FROM log_witnessed ORDER BY witness")
+        .map_err(&failed)?;
+    let read = |row: &Row<'_>| {
+        Ok(WitnessedRow { witness: row.get(0)?, size: number(row, 1)?, note: row.get(2)?, at: time(row, 3)? })
+    };
+    statement.query_map([], read).map_err(&failed)?.map(|row| row.map_err(&failed)).collect()
 }
 
 fn signed_checkpoint(row: &Row<'_>) -> rusqlite::Result<SignedCheckpoint> {

@@ -7,6 +7,8 @@ mod directory;
 mod erase;
 mod expire;
 mod file_system;
+mod forward;
+mod index;
 mod log;
 mod pages;
 mod reader;

@@ -17,10 +17,12 @@ use super::super::code::Malformed;
 use super::super::data::{
     CommandRow, Counters, CursorRow, Entry, Expiry, FindingRow, Head, Holdings, LifeRow, LogKeyRow, NodeRow,
     Numbers, PartContent, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo,
-    StoredRecord, VersionSet,
+    StoredRecord, VersionSet, WitnessedRow,
 };
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
+use super::super::forward::{DeadLetterRow, ForwarderRow};
+use super::super::index::Segment;
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::batch::{read_cursors, read_ledger, read_meta};
@@ -28,7 +30,7 @@ use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, SNAPSHOT, number, time};
 use super::schema::{self, Found};
-use super::{directory, expire, log, snapshot};
+use super::{directory, expire, forward, index, log, snapshot};
 
 /// How often a page is read again because a writer began while it was read. Twice would do: from then on it
 /// is shared.
@@ -437,6 +439,53 @@ impl Reader for SqliteReader {
 
     fn log_keys(&mut self) -> Result<Vec<LogKeyRow>, JournalError> {
         self.read(log::keys)
+    }
+
+    fn witnessed(&mut self) -> Result<Vec<WitnessedRow>, JournalError> {
+        self.read(log::witnessed)
+    }
+
+    fn index_generation(&mut self) -> Result<u64, JournalError> {
+        self.read(|at, connection| index::generation(connection).map_err(at.sql(Place::Index, "read")))
+    }
+
+    fn segments(&mut self, each: Each<'_, Segment>) -> Result<(), JournalError> {
+        self.walk(
+            0,
+            |segment: &Segment| segment.last + 1,
+            |at, connection, next| index::segments(at, connection, *next),
+            each,
+        )
+    }
+
+    fn segment_pages(
+        &mut self,
+        segment: u64,
+        class: u8,
+        (from, to): (&[u8], &[u8]),
+        each: Each<'_, Vec<u8>>,
+    ) -> Result<(), JournalError> {
+        self.walk(
+            (from.to_vec(), false),
+            |(first, _): &(Vec<u8>, Vec<u8>)| (first.clone(), true),
+            |at, connection, (from, behind)| {
+                index::terms(at, connection, (segment, class), (from, *behind), to)
+            },
+            &mut |(_, page)| each(page),
+        )
+    }
+
+    fn forwarders(&mut self) -> Result<Vec<ForwarderRow>, JournalError> {
+        self.read(forward::forwarders)
+    }
+
+    fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Result<(), JournalError> {
+        self.walk(
+            (-1, -1),
+            |letter: &DeadLetterRow| (integer(letter.key.seq), i64::from(letter.key.line)),
+            |at, connection, behind| forward::dead_letters(at, connection, forwarder, *behind),
+            each,
+        )
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

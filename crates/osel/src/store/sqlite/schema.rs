@@ -19,6 +19,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
+    include_str!("migrations/0007.sql"),
+    include_str!("migrations/0008.sql"),
+    include_str!("migrations/0009.sql"),
 ];
 
 /// `osel` in ASCII, in the file's header: tells a store from other databases.
@@ -211,16 +214,16 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused_and_left_alone() {
         let mut connection = fixture();
-        connection.execute("UPDATE meta SET format = 9", []).unwrap();
+        connection.execute("UPDATE meta SET format = 99", []).unwrap();
         let error = migrate(&at(), &mut connection, MIGRATIONS).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
-                "the store at `/x` has format 9, this osel knows up to {}: use a newer osel",
+                "the store at `/x` has format 99, this osel knows up to {}: use a newer osel",
                 format_known()
             )
         );
-        assert_eq!((error.class(), format(&connection)), (ErrorClass::Config, 9));
+        assert_eq!((error.class(), format(&connection)), (ErrorClass::Config, 99));
         assert!(matches!(
             check_readable(Path::new("/x"), 9, format_known()),
             Err(JournalError::TooNew { .. })

@@ -13,7 +13,7 @@ use super::super::data::*;
 use super::super::error::{ErrorClass, JournalError, Place};
 use super::super::journal::{Journal, Reader};
 use super::super::suite::{add, collect, entry, record, suite};
-use super::{Store, directory};
+use super::{Store, directory, schema};
 
 /// A directory that is removed in the end.
 struct Directory(PathBuf);
@@ -67,7 +67,7 @@ fn a_store_says_what_it_is_and_counts_its_openings() {
     let mut journal = Store::open_writer(&path).unwrap();
     let info = StoreInfo {
         id: "30313233343536373839616263646566".to_owned(),
-        format: 6,
+        format: schema::format_known(),
         created_at: Timestamp::EPOCH.plus_seconds(7),
         epoch: 2,
     };

@@ -10,10 +10,11 @@ use std::time::Duration;
 use osel_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::check::check;
+use super::super::check::{check, check_segment};
 use super::super::data::{Commit, Head, NewStore, SnapshotInfo, StoreInfo};
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
+use super::super::index::NewSegment;
 use super::super::journal::{Journal, Reader};
 use super::batch::{self, Workspace, read_meta};
 use super::connect::{At, Mode, connect, empty_log, prepare_to_write};
@@ -21,7 +22,7 @@ use super::directory::{self, Lock};
 use super::reader::{SqliteReader, read_info};
 use super::rows::time;
 use super::schema::{self, Found, MIGRATIONS};
-use super::{erase, expire, snapshot};
+use super::{erase, expire, index, snapshot};
 
 /// The one writer of an embedded store; others are kept out while it lives.
 #[derive(Debug)]
@@ -211,6 +212,16 @@ impl Journal for SqliteJournal {
         self.write(|at, connection, workspace| {
             expire::expire(at, connection, &mut workspace.packer, how_long)
         })
+    }
+
+    fn put_segment(&mut self, segment: &NewSegment) -> Result<bool, JournalError> {
+        check_segment(segment, self.head)
+            .map_err(|source| JournalError::Refused { path: self.path.clone(), source: Box::new(source) })?;
+        self.write(|at, connection, workspace| index::put(at, connection, &mut workspace.packer, segment))
+    }
+
+    fn drop_index(&mut self) -> Result<(), JournalError> {
+        self.write(|at, connection, _| index::drop_all(at, connection))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, JournalError> {

@@ -21,6 +21,7 @@ const PINS: &str = concat!(
     include_str!("../../python/requirements.txt"),
     include_str!("../../python/requirements-zed.txt"),
     include_str!("../../python/requirements-tenable.txt"),
+    include_str!("../../python/requirements-barbican.txt"),
 );
 
 /// Which oslo.messaging.

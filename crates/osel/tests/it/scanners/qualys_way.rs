@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use osel::action::scanner::Scanner;
-use osel::config::{QualysProxy, Secret};
+use osel::config::{ProxyConfig, Secret};
 use osel_core::scan::Trouble;
 use osel_sim::scanners::qualys::{AssetGroup, Host, Life, Options, Qualys, Start};
 use serde_json::{Value, json};
@@ -96,11 +96,11 @@ async fn a_proxy_leads_to_the_service_and_hears_no_password_of_it() {
     for qualys in [&secure, &plain] {
         let mut config = config(&qualys.url);
         config.tls.ca_file = Some(authority.clone());
-        config.proxy = Some(QualysProxy { url: url.clone(), login: None });
+        config.proxy = Some(ProxyConfig { url: url.clone(), login: None });
         let denied = adapter(&config).launch(&order).await;
         assert!(matches!(denied, Err(Trouble::Denied(_))), "{denied:?}");
         let login = (Secret::new("ann".to_owned()), Secret::new("hunter2".to_owned()));
-        config.proxy = Some(QualysProxy { url: url.clone(), login: Some(login) });
+        config.proxy = Some(ProxyConfig { url: url.clone(), login: Some(login) });
         let launched = adapter(&config).launch(&order).await.unwrap();
         assert_eq!(adapter(&config).find(&order).await.unwrap(), Some(launched));
     }
@@ -117,7 +117,7 @@ async fn a_proxy_leads_to_the_service_and_hears_no_password_of_it() {
     }
     // A proxy that is not there.
     let mut config = config(&plain.url);
-    config.proxy = Some(QualysProxy { url: "http://127.0.0.1:1".to_owned(), login: None });
+    config.proxy = Some(ProxyConfig { url: "http://127.0.0.1:1".to_owned(), login: None });
     assert!(matches!(adapter(&config).launch(&order).await, Err(Trouble::Unavailable(_))));
 }
 
@@ -133,7 +133,7 @@ async fn a_proxy_that_answers_with_anything_else_is_no_way() {
         }
     });
     let mut config = config("https://qualysapi.example");
-    config.proxy = Some(QualysProxy { url: format!("http://{address}"), login: None });
+    config.proxy = Some(ProxyConfig { url: format!("http://{address}"), login: None });
     // Nothing has reached the service: it may be asked again.
     let Err(Trouble::Unavailable(why)) = adapter(&config).launch(&order(&[("192.0.2.1", &[22])])).await
     else {

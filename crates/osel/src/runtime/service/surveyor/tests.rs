@@ -95,7 +95,13 @@ impl Stage {
 
     fn ended(&mut self, ticket: u64) {
         let (complete, refused, origin) = (vec![Kind::Network], Vec::new(), "the API".to_owned());
-        self.tell(ApiEvent::Ended { ticket: Ticket(ticket), complete, refused, origin });
+        self.tell(ApiEvent::Ended {
+            ticket: Ticket(ticket),
+            complete,
+            has_all_assignments: false,
+            refused,
+            origin,
+        });
     }
 
     fn knows(&self, network: &str) -> bool {

@@ -1,0 +1,149 @@
+//! Lines that wait to be handed over, in the order of the trail.
+
+use std::collections::VecDeque;
+
+use super::words::LineId;
+use crate::pace::Moment;
+
+/// One line; the caller holds its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) id: LineId,
+    pub(super) bytes: usize,
+}
+
+/// How many lines from a place make a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    pub(super) count: usize,
+    /// More lines would not change it.
+    pub(super) is_full: bool,
+}
+
+/// Lines in the order of their ids.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue {
+    pieces: VecDeque<Piece>,
+    /// When the first of them came.
+    since: Option<Moment>,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    pub(super) fn since(&self) -> Option<Moment> {
+        self.since
+    }
+
+    /// The records whose lines wait.
+    pub(super) fn records(&self) -> impl Iterator<Item = u64> {
+        self.pieces.iter().map(|piece| piece.id.seq)
+    }
+
+    /// Adds one that follows all others.
+    pub(super) fn push(&mut self, piece: Piece, moment: Moment) {
+        self.since.get_or_insert(moment);
+        self.pieces.push_back(piece);
+    }
+
+    /// Takes back what was handed over, to where it was.
+    pub(super) fn put_back(&mut self, pieces: Vec<Piece>, moment: Moment) {
+        let Some(first) = pieces.first() else { return };
+        self.since.get_or_insert(moment);
+        let at = self.pieces.partition_point(|piece| piece.id < first.id);
+        let behind = self.pieces.split_off(at);
+        self.pieces.extend(pieces);
+        self.pieces.extend(behind);
+    }
+
+    /// The lines from `at` on that make a batch of so many lines and bytes at most: one at least, if there is one, and no part of a record
+    /// where whole records can be had, so that a place between two batches is one between two records.
+    pub(super) fn reach(&self, at: usize, items: usize, bytes: usize) -> Reach {
+        let (mut count, mut size, mut is_full) = (0, 0_usize, false);
+        for piece in self.pieces.iter().skip(at) {
+            size = size.saturating_add(piece.bytes);
+            is_full = count >= items || (count > 0 && size > bytes);
+            if is_full {
+                break;
+            }
+            count += 1;
+        }
+        if is_full {
+            let seq = |index: usize| self.pieces.get(at + index).map(|piece| piece.id.seq);
+            let next = seq(count);
+            let of_next = (0..count).rev().take_while(|&index| seq(index) == next).count();
+            count -= if of_next < count { of_next } else { 0 };
+        }
+        Reach { count, is_full: is_full || count == items }
+    }
+
+    /// Takes so many from `at` on.
+    pub(super) fn take(&mut self, at: usize, count: usize) -> Vec<Piece> {
+        let at = at.min(self.pieces.len());
+        let end = at.saturating_add(count).min(self.pieces.len());
+        let taken = self.pieces.drain(at..end).collect();
+        if self.pieces.is_empty() {
+            self.since = None;
+        }
+        taken
+    }
+
+    /// Forgets those that are not wanted.
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(LineId) -> bool) {
+        self.pieces.retain(|piece| is_wanted(piece.id));
+        if self.pieces.is_empty() {
+            self.since = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pace::Clock;
+
+    fn queue(lines: &[(u64, u32, usize)]) -> Queue {
+        let mut queue = Queue::default();
+        for &(seq, line, bytes) in lines {
+            queue.push(Piece { id: LineId { seq, line }, bytes }, Clock::default().moment());
+        }
+        queue
+    }
+
+    #[test]
+    fn a_batch_ends_between_records_where_it_can() {
+        let queue = queue(&[(1, 0, 10), (2, 0, 10), (2, 1, 10), (3, 0, 10), (3, 1, 10), (3, 2, 10)]);
+        let reach = |at, items, bytes| {
+            let Reach { count, is_full } = queue.reach(at, items, bytes);
+            (count, is_full)
+        };
+        assert_eq!(reach(0, 9, 100), (6, false));
+        assert_eq!(reach(0, 6, 100), (6, true));
+        assert_eq!(reach(0, 5, 100), (3, true));
+        assert_eq!(reach(0, 2, 100), (1, true));
+        assert_eq!(reach(0, 9, 25), (1, true));
+        // One line alone may have more, and a record that is too long is divided.
+        assert_eq!(reach(0, 9, 5), (1, true));
+        assert_eq!(reach(3, 2, 100), (2, true));
+        assert_eq!(reach(6, 2, 100), (0, false));
+    }
+
+    #[test]
+    fn what_comes_back_goes_to_where_it_was() {
+        let mut queue = queue(&[(1, 0, 1), (2, 0, 1), (2, 1, 1), (3, 0, 1)]);
+        let second = queue.take(1, 1);
+        let rest = queue.take(1, 9);
+        queue.put_back(rest, Clock::default().moment());
+        queue.put_back(second, Clock::default().moment());
+        assert_eq!(queue.records().collect::<Vec<_>>(), [1, 2, 2, 3]);
+        let ids: Vec<String> = queue.take(0, 9).iter().map(|piece| piece.id.to_string()).collect();
+        assert_eq!(ids, ["1", "2", "2-1", "3"]);
+        assert!(queue.is_empty() && queue.since().is_none());
+    }
+}

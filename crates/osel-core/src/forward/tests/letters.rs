@@ -1,0 +1,209 @@
+//! Stories of dead letters.
+
+use super::super::*;
+use super::script::forward;
+use crate::pace::script::check;
+
+#[test]
+fn a_line_that_is_refused_by_itself_becomes_a_dead_letter_and_the_others_go_on() {
+    check(
+        forward(),
+        "0 head 3
+         > read 0
+         0 read 0-3 1 2 3
+         > send 1: 1 2 3
+         10 item 1 1 1
+         > log dead 2, 1 in all
+         > place 2 = 1 + 0 + 1, mark 1, dead 2
+         > send 2: 3
+         20 kept 2
+         > place 3 = 2 + 0 + 1, mark 2",
+    );
+    // One that took nothing of the batch gets the others once more.
+    check(
+        forward(),
+        "0 head 3
+         > read 0
+         0 read 0-3 1 2 3
+         > send 1: 1 2 3
+         10 item 1 1 0
+         > log dead 2, 1 in all
+         > send 2: 1 3
+         20 kept 2
+         > place 3 = 2 + 0 + 1, mark 2, dead 2",
+    );
+    // A line of a batch that does not have it is no answer.
+    check(
+        forward(),
+        "0 head 1
+         > read 0
+         0 read 0-1 1
+         > send 1: 1
+         10 item 1 1 0
+         > log began answers cannot be understood",
+    );
+    check(
+        forward(),
+        "0 head 1
+         > read 0
+         0 read 0-1 1:10,5000
+         > send 1: 1
+         10 kept 1
+         > send 2: 1-1
+         20 large 2
+         > log dead 1-1, 1 in all
+         > place 1 = 0 + 0 + 1, mark 2, dead 1-1",
+    );
+}
+
+#[test]
+fn a_line_at_which_the_receiver_fails_is_found_and_given_up_when_a_later_one_passes() {
+    check(
+        forward(),
+        "0 head 3
+         > read 0
+         0 read 0-3 1 2 3
+         > send 1: 1 2 3
+         0 fails 1
+         > log began fails
+         1000 tick
+         > send 2: 1 2 3
+         1000 fails 2
+         3000 tick
+         > send 3: 1 2 3
+         3000 fails 3
+         7000 tick
+         > send 4: 1
+         7000 kept 4
+         > log ended fails
+         > place 1 = 1 + 0 + 0, mark 4
+         > send 5: 2 3
+         7000 fails 5
+         > log unsteady fails
+         8000 tick
+         > send 6: 2
+         8000 fails 6
+         10000 tick
+         > send 7: 2
+         10000 fails 7
+         14000 tick
+         > send 8: 2
+         14000 fails 8
+         22000 tick
+         > send 9: 2
+         22000 fails 9
+         > send 10: 3
+         22000 kept 10
+         > log dead 2, 1 in all
+         > place 3 = 2 + 0 + 1, mark 10, dead 2",
+    );
+}
+
+#[test]
+fn dead_letters_are_sent_again_one_by_one_when_somebody_says_so() {
+    let letters = [LineId { seq: 2, line: 0 }, LineId { seq: 2, line: 1 }, LineId { seq: 3, line: 0 }];
+    let account = Account { begin: 0, place: 3, delivered: 1, dead: 2, ..Account::default() };
+    let limits = BatchLimits { items: 3, bytes: 100, awaited: 2 };
+    check(
+        Forward::new(limits, account, letters),
+        "0 head 4
+         > read 3
+         0 resend all
+         > fetch 2 3
+         0 fetched 2:10,10 3
+         > again 1: 2
+         0 read 3-4 4
+         10 kept 1
+         > place 3 = 1 + 0 + 2, mark 1, gone 2
+         > send 2: 4
+         20 kept 2
+         > place 4 = 2 + 0 + 2, mark 2
+         > again 3: 2-1
+         30 kept 3
+         > place 4 = 3 + 0 + 1, mark 3, gone 2-1
+         > again 4: 3
+         40 item 4 0 0
+         > place 4 = 3 + 0 + 1, mark 4, dead 3
+         40 wake
+         > never",
+    );
+    // A line that the form does not have any more is nothing to be sent.
+    check(
+        Forward::new(limits, account, letters),
+        "0 resend 2
+         > fetch 2
+         0 fetched 2:
+         > place 3 = 1 + 1 + 1, gone 2 2-1",
+    );
+    check(
+        Forward::new(limits, account, letters),
+        "0 discard 2
+         > place 3 = 1 + 0 + 2, gone 2 2-1
+         0 resend 2",
+    );
+    // What a rewind sends again is no dead letter.
+    check(
+        Forward::new(limits, account, letters),
+        "0 rewind 2
+         > reset
+         > place 2 = 0 + 0 + 0, no mark, gone 3
+         0 resend all
+         > fetch 2",
+    );
+}
+
+#[test]
+fn a_dead_letter_at_which_the_receiver_fails_again_stays_one() {
+    let account = Account { begin: 0, place: 2, delivered: 1, dead: 1, ..Account::default() };
+    check(
+        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, account, [LineId { seq: 2, line: 0 }]),
+        "0 resend 1 2
+         > fetch 2
+         0 fetched 2
+         > again 1: 2
+         0 away 1
+         > log began unavailable
+         1000 tick
+         > again 2: 2
+         1000 fails 2
+         3000 tick
+         > again 3: 2
+         3000 fails 3
+         7000 tick
+         > again 4: 2
+         7000 fails 4
+         > place 2 = 1 + 0 + 1, mark 4, dead 2
+         607000 tick
+         > log Still(Ongoing { why: Failed, since: 1970-01-01T00:00:00.000000Z, count: 4 })",
+    );
+}
+
+#[test]
+fn a_full_list_of_dead_letters_stops_the_trail_and_forgets_nothing() {
+    let many = DEAD_LETTERS_MAX as u64;
+    let account = Account { begin: 0, place: many, dead: many, ..Account::default() };
+    let letters = (1..=many).map(|seq| LineId { seq, line: 0 });
+    check(
+        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, account, letters),
+        "0 head 10001
+         > read 10000
+         0 read 10000-10001 10001
+         > send 1: 10001
+         0 item 1 0 0
+         > log began too many dead letters
+         500000 tick
+         500000 wake
+         > 600000
+         500000 resend 7
+         > fetch 7
+         500000 fetched 7
+         > again 2: 7
+         500010 kept 2
+         > log ended too many dead letters
+         > place 10000 = 1 + 0 + 9999, mark 2, gone 7
+         > send 3: 10001
+         500020 item 3 0 0
+         > log dead 10001, 10000 in all
+         > place 10001 = 1 + 0 + 10000, mark 3, dead 10001",
+    );
+}

@@ -1,0 +1,344 @@
+//! A witness and a log against each other: by the specification's order of refusals, by stories, and at random.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::time::Timestamp;
+use crate::trail::log::{Checkpoint, CosigningKey, KeyName, SigningKey, VerifierKey};
+use crate::trail::{Hash, Prover, consistency_plan, empty_root, leaf_hash, tree_root};
+
+fn name(text: &str) -> KeyName {
+    text.parse().expect("a name")
+}
+
+fn log_key() -> SigningKey {
+    SigningKey::from_seed(name("log.example/osel"), &std::array::from_fn(|place| place as u8))
+}
+
+fn witness_key() -> CosigningKey {
+    CosigningKey::from_seed(name("witness.example/w1"), &std::array::from_fn(|place| place as u8 + 0x20))
+}
+
+/// Leaf `i` of a log is `i` in decimal; a rewritten one has other leaves from a place on.
+fn leaves(size: u64, rewritten_from: u64) -> Vec<Hash> {
+    let leaf = |index| if index < rewritten_from { format!("{index}") } else { format!("{index}'") };
+    (0..size).map(|index| leaf_hash(leaf(index).as_bytes())).collect()
+}
+
+fn request(leaves: &[Hash], old: u64, size: u64) -> AddCheckpoint {
+    let root = tree_root(leaves[..size as usize].iter().copied());
+    let note = Checkpoint { origin: name("log.example/osel"), size, root }.sign(&log_key());
+    let proof = consistency_plan(old, size).map_or_else(Vec::new, |plan| {
+        let mut prover = Prover::new(plan);
+        leaves.iter().for_each(|leaf| prover.push(*leaf));
+        prover.finish().expect("all leaves")
+    });
+    AddCheckpoint { old, proof, note }
+}
+
+fn seen(leaves: &[Hash], size: u64) -> Seen {
+    Seen { size, root: tree_root(leaves[..size as usize].iter().copied()) }
+}
+
+#[test]
+fn the_request_of_our_notes_on_transparency_logs_is_written_and_read() {
+    let all = leaves(8, 8);
+    let request = request(&all, 3, 8);
+    let text = request.text();
+    assert_eq!(text.len(), 366);
+    let hash =
+        Hash(sha2::Digest::finalize(sha2::Digest::chain_update(sha2::Sha256::default(), &text)).into());
+    assert_eq!(hash.to_string(), "76ba716bd1bc51c53a924ca336dece37ee38c71dd6468d6213294742ece30d7b");
+    assert_eq!(AddCheckpoint::read(text.as_bytes()), Ok(request));
+}
+
+#[test]
+fn lines_of_a_request_are_read_strictly() {
+    let good = request(&leaves(8, 8), 3, 8).text();
+    let read = |text: &str| AddCheckpoint::read(text.as_bytes()).map(|_| ());
+    assert_eq!(read(&good), Ok(()));
+    let hash = good.lines().nth(1).expect("a hash");
+    for (text, wanted) in [
+        (String::new(), RequestError::Form),
+        ("old 3\n".to_owned(), RequestError::Form),
+        (good.replacen("old 3", "old 03", 1), RequestError::Old),
+        (good.replacen("old 3", "old -3", 1), RequestError::Old),
+        (good.replacen("old 3", "new 3", 1), RequestError::Old),
+        (good.replacen("old 3", "old 9223372036854775808", 1), RequestError::Old),
+        (good.replacen(hash, &hash[1..], 1), RequestError::Proof),
+        (format!("old 3\n{}{good}", format!("{hash}\n").repeat(64)), RequestError::Proof),
+    ] {
+        assert_eq!(read(&text), Err(wanted), "{text}");
+    }
+    assert_eq!(AddCheckpoint::read(b"old 0\n\n\xff"), Err(RequestError::Form));
+    let bytes = REQUEST_BYTES_MAX + 1;
+    assert_eq!(AddCheckpoint::read(&vec![b'x'; bytes]), Err(RequestError::Long { bytes }));
+}
+
+#[test]
+fn what_is_refused_is_refused_in_the_order_of_the_specification() {
+    let all = leaves(8, 8);
+    let known = [log_key().verifier()];
+    let ask = |request: &AddCheckpoint, size| judge(request, &known, seen(&all, size));
+    assert_eq!(ask(&request(&all, 3, 8), 3).map(|checkpoint| checkpoint.size), Ok(8));
+    assert_eq!(ask(&request(&all, 0, 8), 0).map(|checkpoint| checkpoint.size), Ok(8));
+    assert_eq!(ask(&request(&all, 8, 8), 8).map(|checkpoint| checkpoint.size), Ok(8));
+    // No checkpoint at all.
+    let broken = AddCheckpoint { note: "log\n".into(), ..request(&all, 3, 8) };
+    assert!(matches!(ask(&broken, 5), Err(Refused::NoCheckpoint(_))));
+    // A log that nobody knows comes before its signature, and that before everything else.
+    assert!(matches!(judge(&request(&all, 3, 8), &[], seen(&all, 5)), Err(Refused::UnknownLog(_))));
+    let other = SigningKey::from_seed(name("log.example/osel"), &[9; 32]).verifier();
+    assert!(matches!(judge(&request(&all, 9, 8), &[other], seen(&all, 5)), Err(Refused::Unsigned(_))));
+    assert_eq!(ask(&request(&all, 9, 8), 5), Err(Refused::Backwards { old: 9, size: 8 }));
+    assert_eq!(ask(&request(&all, 3, 8), 5), Err(Refused::Conflict { seen: 5 }));
+    // A smaller one than was seen is a conflict too: the witness says how far it is.
+    assert_eq!(ask(&request(&all, 2, 3), 5), Err(Refused::Conflict { seen: 5 }));
+    let mut wrong = request(&all, 3, 8);
+    wrong.proof.swap(0, 1);
+    assert!(matches!(ask(&wrong, 3), Err(Refused::Inconsistent(_))));
+    let too_much = AddCheckpoint { proof: vec![Hash::ZERO], ..request(&all, 0, 8) };
+    assert!(matches!(ask(&too_much, 0), Err(Refused::Inconsistent(_))));
+    // The same size with another root.
+    assert!(matches!(ask(&request(&leaves(8, 4), 8, 8), 8), Err(Refused::Inconsistent(_))));
+    // A log of no records.
+    let note = Checkpoint { origin: name("log.example/osel"), size: 0, root: empty_root() }.sign(&log_key());
+    let empty = AddCheckpoint { old: 0, proof: Vec::new(), note };
+    assert_eq!(judge(&empty, &known, Seen::nothing()).map(|checkpoint| checkpoint.size), Ok(0));
+}
+
+#[test]
+fn a_witness_signs_in_the_name_of_no_log() {
+    let note = request(&leaves(3, 3), 0, 3).note;
+    // A cosignature's key of the log's own name is none of the log's.
+    let known: [VerifierKey; 1] = [CosigningKey::from_seed(name("log.example/osel"), &[3; 32]).verifier()];
+    let request = AddCheckpoint { old: 0, proof: Vec::new(), note };
+    assert!(matches!(judge(&request, &known, Seen::nothing()), Err(Refused::UnknownLog(_))));
+}
+
+#[test]
+fn of_an_answer_counts_what_is_right_and_the_witness_own() {
+    let note = request(&leaves(8, 8), 0, 8).note;
+    let text = note.split("\n\n").next().map(|text| format!("{text}\n")).expect("a text");
+    let witness = witness_key();
+    let line = witness.cosign(&text, 1_700_000_000);
+    let other = CosigningKey::from_seed(name("other.example"), &[7; 32]).cosign(&text, 1_800_000_000);
+    let of = |answer: &str| cosigned(&note, answer, &witness.verifier()).expect("a checkpoint");
+    let wanted = Some((format!("{note}{line}"), 1_700_000_000));
+    assert_eq!(of(&line), wanted);
+    assert_eq!(of(&format!("{other}{line}")), wanted);
+    let later = witness.cosign(&text, 1_700_000_009);
+    assert_eq!(of(&format!("{line}{later}{line}")).map(|(_, seconds)| seconds), Some(1_700_000_009));
+    for nothing in
+        ["", "\n", &other, &line["—".len()..], &witness.cosign("another\n8\nroot\n", 1), line.trim_end()]
+    {
+        assert_eq!(of(nothing), None, "{nothing}");
+    }
+    assert!(cosigned("no note", &line, &witness.verifier()).is_err());
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(seconds * 1_000_000).expect("a time"))
+}
+
+/// A client with what it orders.
+struct Script {
+    client: WitnessClient,
+    now: u64,
+}
+
+impl Script {
+    fn new(cosigned: u64) -> Self {
+        Self { client: WitnessClient::new(cosigned), now: 1000 }
+    }
+
+    fn step(&mut self, what: ClientInput) -> Vec<ClientOrder> {
+        let mut out = Vec::new();
+        self.client.step(at(self.now), 0, what, &mut out);
+        out
+    }
+
+    fn answered(&mut self, reply: Reply) -> Vec<ClientOrder> {
+        self.step(ClientInput::Answered(reply))
+    }
+}
+
+fn ask(old: u64, size: u64) -> ClientOrder {
+    ClientOrder::Ask { old, size }
+}
+
+#[test]
+fn the_newest_is_asked_for_once_and_then_at_a_pace() {
+    let mut script = Script::new(0);
+    assert_eq!(script.step(ClientInput::Newest(10)), [ask(0, 10)]);
+    assert_eq!(script.step(ClientInput::Newest(20)), []);
+    assert_eq!(script.step(ClientInput::Newest(30)), []);
+    assert_eq!(script.answered(Reply::Cosigned), [ClientOrder::Log(WitnessLine::Witnessed(10))]);
+    assert_eq!(script.client.wake_at(), Some(at(1005)));
+    script.now = 1004;
+    assert_eq!(script.step(ClientInput::Tick), []);
+    script.now = 1005;
+    assert_eq!(script.step(ClientInput::Tick), [ask(10, 30)]);
+    assert_eq!(script.answered(Reply::Cosigned), []);
+    assert_eq!(script.client.wake_at(), None);
+    assert_eq!(script.client.status().cosigned, 30);
+}
+
+#[test]
+fn at_the_start_it_is_asked_though_nothing_is_new() {
+    let mut script = Script::new(10);
+    assert_eq!(script.step(ClientInput::Newest(10)), [ask(10, 10)]);
+    // Of a log that is shorter than what is remembered, what is there is shown.
+    let mut script = Script::new(10);
+    assert_eq!(script.step(ClientInput::Newest(4)), [ask(4, 4)]);
+    let alarm = ClientOrder::Alarm(Alarm::Shorter { seen: 10, ours: 4 });
+    assert_eq!(script.answered(Reply::Conflict(10)), [alarm]);
+    assert_eq!(script.step(ClientInput::Newest(11)), []);
+    assert_eq!(script.client.wake_at(), None);
+}
+
+#[test]
+fn another_size_is_taken_over_and_a_rewritten_log_is_an_alarm() {
+    let mut script = Script::new(0);
+    script.step(ClientInput::Newest(10));
+    assert_eq!(script.answered(Reply::Conflict(7)), [ask(7, 10)]);
+    assert_eq!(script.answered(Reply::Inconsistent), [ClientOrder::Alarm(Alarm::Different { seen: 7 })]);
+}
+
+#[test]
+fn a_witness_that_names_another_size_for_ever_is_not_asked_for_ever() {
+    let mut script = Script::new(0);
+    script.step(ClientInput::Newest(10));
+    for size in 1..=3 {
+        assert_eq!(script.answered(Reply::Conflict(size)), [ask(size, 10)]);
+    }
+    let orders = script.answered(Reply::Conflict(4));
+    assert!(matches!(orders[..], [ClientOrder::Log(WitnessLine::Began(_))]), "{orders:?}");
+    assert!(script.client.wake_at() > Some(at(1000)));
+}
+
+#[test]
+fn one_that_is_away_is_told_once_and_asked_less_and_less_often() {
+    let mut script = Script::new(0);
+    let (mut lines, mut questions) = (0, 0);
+    let mut orders = script.step(ClientInput::Newest(10));
+    // A day.
+    while script.now < 1000 + 86_400 {
+        for order in std::mem::take(&mut orders) {
+            match order {
+                ClientOrder::Ask { .. } => {
+                    questions += 1;
+                    orders.extend(script.answered(Reply::Unavailable("away".into())));
+                }
+                ClientOrder::Log(_) => lines += 1,
+                ClientOrder::Alarm(alarm) => unreachable!("{alarm}"),
+            }
+        }
+        if orders.is_empty() {
+            let wake = script.client.wake_at().expect("it is asked again");
+            script.now = (wake.micros() as u64).div_ceil(1_000_000).max(script.now + 1);
+            orders = script.step(ClientInput::Tick);
+        }
+    }
+    assert!(lines <= 1 + 86_400 / 600, "{lines} lines");
+    assert!(questions > 0);
+    script.step(ClientInput::Renewed);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A log that grows, and may be cut or rewritten at one time; a witness that is away at times, and may be asked by somebody else as well.
+    #[test]
+    fn whatever_happens_a_changed_log_is_found_and_a_good_one_is_not_accused(
+        steps in prop::collection::vec((0_u8..8, 1_u64..40, any::<u64>()), 1..80),
+        change in prop::option::of((0_usize..80, 0_u64..60, any::<bool>())),
+    ) {
+        let known = [log_key().verifier()];
+        let (mut log, mut memory) = (Vec::new(), Seen::nothing());
+        let mut client = WitnessClient::new(0);
+        let (mut now, mut orders, mut alarmed) = (1000, Vec::new(), None);
+        let mut is_changed = false;
+        // What comes after the change is not what came before it.
+        let mut mark = "";
+        for (place, (action, amount, chance)) in steps.iter().copied().enumerate() {
+            if let Some((_, keep, cut)) = change.filter(|(when, ..)| *when == place) {
+                let kept = keep.min(log.len() as u64);
+                let seen = memory.size;
+                if cut {
+                    log.truncate(kept as usize);
+                } else {
+                    log = leaves(log.len() as u64, kept);
+                }
+                // Only what the witness has seen can be found by it.
+                is_changed = kept < seen;
+                mark = "'";
+                // The daemon starts anew, with what its store remembers.
+                (client, orders) = (WitnessClient::new(0), Vec::new());
+            }
+            match action {
+                0..=3 => {
+                    let next = log.len() as u64;
+                    log.extend((next..next + amount).map(|index| leaf_hash(format!("{index}{mark}").as_bytes())));
+                    client.step(at(now), chance, ClientInput::Newest(log.len() as u64), &mut orders);
+                }
+                4 => now += amount,
+                _ => {}
+            }
+            client.step(at(now), chance, ClientInput::Tick, &mut orders);
+            let mut turns = 0;
+            while let Some(order) = orders.pop() {
+                turns += 1;
+                prop_assert!(turns < 50);
+                match order {
+                    ClientOrder::Alarm(alarm) => alarmed = Some(alarm),
+                    ClientOrder::Log(_) => {}
+                    ClientOrder::Ask { old, size } => {
+                        let reply = if action == 7 {
+                            Reply::Unavailable("away".into())
+                        } else {
+                            match judge(&request(&log, old, size), &known, memory) {
+                                Ok(checkpoint) => {
+                                    memory = Seen { size: checkpoint.size, root: checkpoint.root };
+                                    Reply::Cosigned
+                                }
+                                Err(Refused::Conflict { seen }) => Reply::Conflict(seen),
+                                Err(Refused::Inconsistent(_)) => Reply::Inconsistent,
+                                Err(other) => Reply::Refused(other.to_string()),
+                            }
+                        };
+                        client.step(at(now), chance, ClientInput::Answered(reply), &mut orders);
+                    }
+                }
+            }
+            prop_assert!(alarmed.is_none() || is_changed, "accused: {alarmed:?}");
+        }
+        // In the end the witness is there, and time goes on.
+        for _ in 0..20 {
+            now += 700;
+            client.step(at(now), 0, ClientInput::Newest(log.len() as u64), &mut orders);
+            while let Some(order) = orders.pop() {
+                match order {
+                    ClientOrder::Alarm(alarm) => alarmed = Some(alarm),
+                    ClientOrder::Log(_) => {}
+                    ClientOrder::Ask { old, size } => {
+                        let reply = match judge(&request(&log, old, size), &known, memory) {
+                            Ok(checkpoint) => {
+                                memory = Seen { size: checkpoint.size, root: checkpoint.root };
+                                Reply::Cosigned
+                            }
+                            Err(Refused::Conflict { seen }) => Reply::Conflict(seen),
+                            Err(Refused::Inconsistent(_)) => Reply::Inconsistent,
+                            Err(other) => Reply::Refused(other.to_string()),
+                        };
+                        client.step(at(now), 0, ClientInput::Answered(reply), &mut orders);
+                    }
+                }
+            }
+        }
+        if !log.is_empty() {
+            prop_assert_eq!(alarmed.is_some(), is_changed);
+            prop_assert!(alarmed.is_some() || memory.size == log.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Role assignments: after the last read they are those of the cloud, and where the bus told everything nothing was told as drift.
+
+use std::collections::BTreeSet;
+
+use osel_core::decode::read_assignment;
+use osel_core::event::Assignment;
+use osel_core::trail::RecordKind;
+
+use super::failure::{Failure, ensure};
+use super::machine::{Machine, Stored};
+use super::plan::Plan;
+use super::world::World;
+
+/// The name of the check.
+const CHECK: &str = "role assignments";
+
+/// Fails when somebody is said to have a role that they do not have, or the other way round. Of the last minute the bus keeps its word,
+/// so that what it lost then is not known before the next read.
+pub(super) fn are_right(machine: &Machine, world: &World, plan: &Plan) -> Result<(), Failure> {
+    if !plan.loses_nothing() {
+        return Ok(());
+    }
+    let listed = world.last.state[Assignment::PLURAL].as_array().into_iter().flatten();
+    let read = |one: &serde_json::Value| read_assignment(one.to_string().as_bytes());
+    let wanted: BTreeSet<Assignment> =
+        listed.map(read).collect::<Result<_, _>>().map_err(|error| Failure::new(CHECK, error))?;
+    let lines = machine.engine().assignments().values().flat_map(|book| book.lines());
+    let given = lines.filter(|line| line.words.last().is_some_and(|word| word.given));
+    let found: BTreeSet<Assignment> = given.map(|line| line.assignment).collect();
+    ensure(found == wanted, CHECK, || {
+        format!(
+            "not known: {:?}; not there: {:?}",
+            wanted.difference(&found).collect::<Vec<_>>(),
+            found.difference(&wanted).collect::<Vec<_>>()
+        )
+    })
+}
+
+/// Fails when a read is said to have found what the bus had told in time.
+pub(super) fn are_no_news(records: &[Stored], plan: &Plan) -> Result<(), Failure> {
+    if !plan.tells_everything() || !plan.keeps_order() || plan.hold_back_percent > 0 || plan.away_seconds > 0
+    {
+        return Ok(());
+    }
+    let drift = records
+        .iter()
+        .find(|record| record.body.kind == RecordKind::Drift && record.body.detail.contains_key("role"));
+    ensure(drift.is_none(), CHECK, || format!("told in time: {:?}", drift.map(|record| &record.body)))
+}

@@ -1,0 +1,29 @@
+//! Reading the trail is told to the daemon that keeps it, which writes it down.
+//!
+//! A store that no daemon has is only read: it may be a copy that is evidence, or somebody else's, and is to stay as it is.
+
+use crate::cli::StoreArg;
+use crate::cli::output::note;
+use crate::runtime::control::client::{self, ClientError};
+use crate::runtime::control::{Answer, Ask, Request};
+use crate::store::Reader;
+
+/// Has it written down that this user has read the trail: how, and what was asked for. Where that cannot be, it is said; what was read is
+/// read.
+pub(super) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: String) {
+    let tell = || -> anyhow::Result<Option<String>> {
+        let order = Ask::TrailRead { what: what.to_owned(), asked };
+        let request = Request { store: reader.info()?.id, order };
+        Ok(match client::ask(&store.socket(&store.config()?), &request) {
+            Ok(Answer::Done(_)) | Err(ClientError::Absent(_)) => None,
+            Ok(Answer::Refused(why) | Answer::No(why)) => Some(why),
+            Ok(_) => Some("the running osel answers something else than it was asked".to_owned()),
+            Err(error) => return Err(error.into()),
+        })
+    };
+    match tell() {
+        Ok(None) => {}
+        Ok(Some(why)) => note(format_args!("that the trail was read is not recorded: {why}")),
+        Err(error) => note(format_args!("that the trail was read is not recorded: {error:#}")),
+    }
+}

@@ -1,0 +1,134 @@
+//! What drivers of receivers over HTTP have in common: how one is reached, and what it means when there is no answer or a refusal.
+//!
+//! What a receiver's own words mean is the affair of its driver.
+
+use std::time::Duration;
+
+use hyper::Uri;
+use osel_core::forward::{Refusal, RefusalKind};
+use osel_core::scan::{TEXT_CHARS_MAX, cut};
+
+use crate::config::{HttpReceiverConfig, Secret};
+use crate::http::{Http, HttpError, Proxy, Trust};
+use crate::telemetry::chain;
+
+/// The longest answer that is read: receivers say a line or two, and some a page of HTML.
+pub(super) const ANSWER_BYTES_MAX: usize = 65_536;
+/// What stands in the place of a secret that a receiver sends back to us.
+const HIDDEN: &str = "***";
+
+/// A way to the receiver, over connections that are kept: what is sent again after a lost answer has the same ids. It reads the files that
+/// the configuration names, so it blocks.
+///
+/// # Errors
+/// When a file cannot be read, or the proxy is none.
+pub(super) fn reached(config: &HttpReceiverConfig, is_tls: bool) -> Result<Http, Refusal> {
+    let misconfigured = |error: &dyn std::error::Error| refusal(RefusalKind::Denied, &chain(error));
+    let trust = is_tls.then(|| Trust::read(&config.tls, true, None)).transpose();
+    let trust = trust.map_err(|error| misconfigured(&error))?;
+    let proxy = match &config.proxy {
+        None => None,
+        Some(given) => {
+            let proxy = Proxy::new(&given.url).map_err(|error| misconfigured(&error))?;
+            Some(match &given.login {
+                None => proxy,
+                Some((user, password)) => proxy.with_login(user.expose(), password.expose()),
+            })
+        }
+    };
+    Ok(Http::new(trust).over(proxy).within(Duration::from_secs(config.answer_seconds.into())).keeping())
+}
+
+/// A refusal of which nothing was taken.
+pub(super) fn refusal(kind: RefusalKind, words: &str) -> Refusal {
+    Refusal { kind, words: cut(words, TEXT_CHARS_MAX), taken: 0, wait: None }
+}
+
+/// What it means that there is no answer.
+pub(super) fn of_http(error: &HttpError) -> Refusal {
+    let kind = match error {
+        HttpError::Unreachable(..) | HttpError::Broken(..) => RefusalKind::Unavailable,
+        // 407: it wants to know who we are, or did not like it.
+        HttpError::NoTunnel { status, .. } if status.as_u16() != 407 => RefusalKind::Unavailable,
+        HttpError::Slow(_) => RefusalKind::Silent,
+        HttpError::TooLarge(..) => RefusalKind::Garbled,
+        HttpError::Url(_)
+        | HttpError::Trust(_)
+        | HttpError::Proxy(_)
+        | HttpError::NoTunnel { .. }
+        | HttpError::Untrusted(..)
+        | HttpError::Request(_) => RefusalKind::Denied,
+    };
+    refusal(kind, &chain(error))
+}
+
+/// Whether a request without an answer may have been taken.
+pub(super) fn may_have_arrived(error: &HttpError) -> bool {
+    matches!(error, HttpError::Broken(..) | HttpError::Slow(_) | HttpError::TooLarge(..))
+}
+
+/// What a status means that is none of success, where nothing else is known of the answer.
+pub(super) fn of_status(status: u16) -> RefusalKind {
+    match status {
+        408 => RefusalKind::Silent,
+        413 => RefusalKind::TooLarge,
+        429 | 502..=504 => RefusalKind::Unavailable,
+        // It may be because of what it was sent.
+        400 | 422 | 500..=599 => RefusalKind::Failed,
+        // It leads elsewhere, where nobody is followed to, or this is not what stands there.
+        300..=499 => RefusalKind::Denied,
+        _ => RefusalKind::Garbled,
+    }
+}
+
+/// What a receiver says, without our secrets and in a line. It is cut last: half a secret would not be found.
+pub(super) fn said<'s>(text: &[u8], secrets: impl IntoIterator<Item = &'s Secret>) -> String {
+    let secrets = secrets.into_iter().map(Secret::expose).filter(|secret| !secret.is_empty());
+    let text =
+        secrets.fold(String::from_utf8_lossy(text).into_owned(), |text, secret| text.replace(secret, HIDDEN));
+    cut(&text, TEXT_CHARS_MAX)
+}
+
+/// Scheme, host and port of a URL: what of it everybody may see.
+pub(super) fn origin(url: &str) -> String {
+    let uri = url.parse::<Uri>().ok();
+    let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?)));
+    parts.map_or_else(
+        || "a URL that is none".to_owned(),
+        |(scheme, authority)| format!("{scheme}://{authority}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_whether_waiting_helps_or_somebody_has_to_act() {
+        for (status, wanted) in [
+            (301, RefusalKind::Denied),
+            (400, RefusalKind::Failed),
+            (401, RefusalKind::Denied),
+            (404, RefusalKind::Denied),
+            (408, RefusalKind::Silent),
+            (413, RefusalKind::TooLarge),
+            (422, RefusalKind::Failed),
+            (429, RefusalKind::Unavailable),
+            (500, RefusalKind::Failed),
+            (503, RefusalKind::Unavailable),
+            (199, RefusalKind::Garbled),
+        ] {
+            assert_eq!(of_status(status), wanted, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_has_no_secret_and_is_a_line() {
+        let secret = Secret::new("hunter2".to_owned());
+        assert_eq!(said(b"Invalid\ntoken hunter2", [&secret]), "Invalid token ***");
+        // A secret at the place where the text is cut.
+        let long = format!("{}hunter2", "x".repeat(TEXT_CHARS_MAX - 4));
+        assert!(!said(long.as_bytes(), [&secret]).contains("hun"));
+        assert_eq!(origin("https://hooks.example:8443/T0/secret?x=1"), "https://hooks.example:8443");
+    }
+}

@@ -1,0 +1,169 @@
+//! Servers of our own: what is confirmed when, and what is said when nothing can be sent.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use osel_core::format::Severity;
+use osel_core::forward::{BatchNumber, RefusalKind, Taken};
+use osel_core::time::Timestamp;
+use osel_core::trail::RecordKind;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+use super::SyslogReceiver;
+use crate::config::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
+use crate::forward::receiver::{Batch, Item, Receiver};
+
+/// What a test sends, over TCP to nowhere.
+pub(super) fn config() -> SyslogConfig {
+    SyslogConfig {
+        transport: tcp(9),
+        message: SyslogMessage::Rfc5424,
+        facility: 16,
+        app_name: "osel".to_owned(),
+        host_name: None,
+        enterprise_number: NonZeroU32::new(32_473).unwrap(),
+        bom: false,
+        message_bytes_max: None,
+        settle: Duration::from_millis(1),
+    }
+}
+
+/// A record.
+pub(super) fn item(seq: u64, line: &str) -> Item {
+    let time = Timestamp::parse("2026-11-06T10:19:07Z").unwrap();
+    Item {
+        seq,
+        id: format!("{:032x}-{seq}", 7),
+        time,
+        recorded_at: time,
+        kind: RecordKind::Change,
+        severity: Severity::Low,
+        event_type: Some("port.create.end".to_owned()),
+        line: line.as_bytes().to_vec(),
+    }
+}
+
+fn tcp(port: u16) -> SyslogTransport {
+    SyslogTransport::Tcp { host: "127.0.0.1".to_owned(), port, framing: SyslogFraming::LineFeed }
+}
+
+fn batch(number: u64, line: &str) -> Batch {
+    Batch { number: BatchNumber(number), items: vec![item(number, line)] }
+}
+
+async fn connected(settle: Duration) -> (SyslogReceiver, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let transport = tcp(listener.local_addr().unwrap().port());
+    let mut receiver = SyslogReceiver::new(&SyslogConfig { transport, settle, ..config() });
+    assert_eq!(receiver.send(&batch(1, "one")).await, Ok(Taken::Awaited));
+    (receiver, listener.accept().await.unwrap().0)
+}
+
+#[tokio::test]
+async fn a_batch_has_arrived_when_the_connection_stood_for_a_while_after_it() {
+    let (mut receiver, mut server) = connected(Duration::from_millis(1)).await;
+    assert_eq!(receiver.send(&batch(2, "two")).await, Ok(Taken::Awaited));
+    // Nobody answers; what is said is passed over.
+    server.write_all(&[b'x'; 5000]).await.unwrap();
+    let mut arrived = Vec::new();
+    while arrived.len() < 2 {
+        arrived.extend(receiver.confirm().await.unwrap());
+    }
+    assert_eq!(arrived, [BatchNumber(1), BatchNumber(2)]);
+    assert_eq!(receiver.confirm().await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_was_sent_shortly_before_the_connection_broke_has_not_arrived() {
+    let (mut receiver, server) = connected(Duration::from_secs(3600)).await;
+    assert_eq!(receiver.confirm().await, Ok(Vec::new()));
+    drop(server);
+    let refusal = loop {
+        match receiver.confirm().await {
+            Ok(arrived) => assert_eq!(arrived, []),
+            Err(refusal) => break refusal,
+        }
+    };
+    assert_eq!(refusal.kind, RefusalKind::Unavailable);
+    assert!(refusal.words.contains("closed the connection"), "{}", refusal.words);
+    // It was told, and nothing is awaited any more.
+    assert_eq!(receiver.confirm().await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_the_other_side_has_not_acknowledged_has_not_arrived() {
+    let (mut receiver, server) = connected(Duration::from_millis(1)).await;
+    while receiver.confirm().await.unwrap().is_empty() {}
+    // More than the buffers of both sides have: the other side does not read, and what it has not is not confirmed however long it stands.
+    let large = "x".repeat(1 << 20);
+    let mut number = 1;
+    let sending = async {
+        loop {
+            number += 1;
+            receiver.send(&batch(number, &large)).await.unwrap();
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_millis(500), sending).await.is_err(), "it is never full");
+    // Dropped as it waits for room, the way a caller that gives up does it; all that stood complete before is not known to have arrived.
+    let mut last = Vec::new();
+    for _ in 0..100 {
+        last.extend(receiver.confirm().await.unwrap());
+    }
+    assert!(!last.contains(&BatchNumber(number - 1)), "{last:?} of {number}");
+    let mut read = vec![0; 64 << 10];
+    while !last.contains(&BatchNumber(number - 1)) {
+        if let Ok(count) = server.try_read(&mut read) {
+            assert!(count > 0);
+        }
+        last.extend(receiver.confirm().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ends_the_connection_after_us_has_read_everything() {
+    let (mut receiver, mut server) = connected(Duration::from_secs(3600)).await;
+    let mut read = Vec::new();
+    let (arrived, _) = tokio::join!(receiver.close(), async {
+        server.read_to_end(&mut read).await.unwrap();
+        drop(server);
+    });
+    assert_eq!(arrived, Ok(vec![BatchNumber(1)]));
+    assert!(read.ends_with(b"] one\n"), "{}", String::from_utf8_lossy(&read));
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_with_where() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut receiver = SyslogReceiver::new(&SyslogConfig { transport: tcp(port), ..config() });
+    let refusal = receiver.send(&batch(1, "one")).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unavailable);
+    assert_eq!(
+        refusal.words,
+        format!("cannot connect to `127.0.0.1:{port}`: Connection refused (os error 111)")
+    );
+    let transport = SyslogTransport::Unix { path: "/nowhere/log".into(), framing: SyslogFraming::LineFeed };
+    let mut receiver = SyslogReceiver::new(&SyslogConfig { transport, ..config() });
+    assert_eq!(receiver.target(), "syslog+unix:///nowhere/log");
+    let refusal = receiver.send(&batch(1, "one")).await.unwrap_err();
+    assert_eq!(refusal.words, "cannot connect to `/nowhere/log`: No such file or directory (os error 2)");
+}
+
+#[tokio::test]
+async fn a_datagram_is_kept_once_it_is_sent_and_one_that_is_too_long_is_its_own_fault() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let transport =
+        SyslogTransport::Udp { host: "127.0.0.1".to_owned(), port: server.local_addr().unwrap().port() };
+    let mut receiver = SyslogReceiver::new(&SyslogConfig { transport, ..config() });
+    let mut batch = batch(1, "one");
+    assert_eq!(receiver.send(&batch).await, Ok(Taken::Kept));
+    let mut read = [0; 1000];
+    let count = server.recv(&mut read).await.unwrap();
+    assert!(read[..count].ends_with(b"] one"), "{}", String::from_utf8_lossy(&read[..count]));
+    batch.items.push(item(2, &"x".repeat(70_000)));
+    let refusal = receiver.send(&batch).await.unwrap_err();
+    assert_eq!((refusal.kind, refusal.taken), (RefusalKind::Item(1), 1));
+    assert!(refusal.words.ends_with("set a lower `message_bytes_max`"), "{}", refusal.words);
+}

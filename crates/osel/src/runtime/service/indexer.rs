@@ -1,0 +1,104 @@
+//! Keeping the search index: from time to time the next of it is made beside the loop, and handed to the writer by the loop.
+//!
+//! It follows the records and never holds them up: at most one segment is made at a time, and as long as one took to make nothing is done
+//! before the next. What it has not come to yet is read by whoever searches.
+
+use std::fmt;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::{Happening, Service, ServiceError};
+use crate::runtime::search::{Lacking, next_step};
+use crate::store::{JournalError, NewSegment, Reader};
+use crate::telemetry::chain;
+
+/// How often it is looked whether there is enough for another leaf: at the fastest rate of a bus some hundred thousand records come in it.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long it is left alone when it cannot be done: searching is slower without, and nothing is lost.
+const BACK_OFF: Duration = Duration::from_secs(600);
+
+/// Keeps the search index.
+pub(super) struct Indexer {
+    /// Away while the next segment is made.
+    reader: Option<Box<dyn Reader>>,
+    next: Instant,
+    /// A segment is with the writer.
+    is_writing: bool,
+    /// What did not go well the last time, so that it is said once.
+    trouble: Option<String>,
+}
+
+/// What was made, and the reader that it was made with.
+pub(super) struct Indexed {
+    reader: Box<dyn Reader>,
+    step: Result<Option<NewSegment>, JournalError>,
+    took: Duration,
+}
+
+impl fmt::Debug for Indexed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Indexed").field("took", &self.took).finish_non_exhaustive()
+    }
+}
+
+impl Indexer {
+    /// Keeps the index of the store of that reader.
+    pub(super) fn new(reader: Box<dyn Reader>) -> Self {
+        Self { reader: Some(reader), next: Instant::now(), is_writing: false, trouble: None }
+    }
+
+    /// Begins to make the next segment, if it is time and the last one is written.
+    pub(super) fn begin_if_due(&mut self, tokio: &Handle, sender: &Sender<Happening>) {
+        if self.is_writing || Instant::now() < self.next {
+            return;
+        }
+        let Some(mut reader) = self.reader.take() else { return };
+        let sender = sender.clone();
+        tokio.spawn_blocking(move || {
+            let begun = Instant::now();
+            let step = next_step(&mut *reader, Lacking::WholeLeaves);
+            let indexed = Indexed { reader, step, took: begun.elapsed() };
+            // The loop may have ended.
+            let _ = sender.send(Happening::Indexed(Box::new(indexed)));
+        });
+    }
+
+    /// Hears what became of a segment. One that records have changed under is made again.
+    pub(super) fn written(&mut self, result: Result<bool, JournalError>) {
+        self.is_writing = false;
+        match result {
+            Ok(true) => self.trouble = None,
+            Ok(false) => self.next = Instant::now() + LOOK_EVERY,
+            Err(error) => self.say(&error),
+        }
+    }
+
+    fn say(&mut self, error: &JournalError) {
+        self.next = Instant::now() + BACK_OFF;
+        let detail = chain(error);
+        if self.trouble.as_ref() != Some(&detail) {
+            tracing::warn!(detail, "the search index cannot be kept: searching reads the records instead");
+        }
+        self.trouble = Some(detail);
+    }
+}
+
+impl Service {
+    /// Hands on what was made of the search index.
+    pub(super) fn indexed(&mut self, indexed: Indexed) -> Result<(), ServiceError> {
+        let Indexed { reader, step, took } = indexed;
+        self.indexer.reader = Some(reader);
+        match step {
+            Ok(Some(segment)) => {
+                self.indexer.next = Instant::now() + took;
+                self.indexer.is_writing = true;
+                self.recorder.put_segment(segment)?;
+            }
+            Ok(None) => self.indexer.next = Instant::now() + LOOK_EVERY,
+            Err(error) => self.indexer.say(&error),
+        }
+        Ok(())
+    }
+}

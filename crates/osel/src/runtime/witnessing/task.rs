@@ -1,0 +1,184 @@
+//! The task of one witness.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use osel_core::witness::{AddCheckpoint, Alarm, ClientInput, ClientOrder, Reply, WitnessClient};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::super::log::consistency;
+use super::{WitnessEvent, WitnessSettings, WitnessStatus, say};
+use crate::store::{Reader, WitnessedRow};
+use crate::telemetry::chain;
+use crate::witness::{Asked, ask};
+
+/// How often is looked for a newer checkpoint: one is signed each second.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells the loop.
+pub type Tell = Arc<dyn Fn(WitnessEvent) + Send + Sync>;
+
+/// A witness being asked.
+pub struct Watch {
+    settings: WitnessSettings,
+    client: WitnessClient,
+    /// None before the first look, and after one that failed.
+    reader: Option<Box<dyn Reader>>,
+    /// What it told last.
+    told: Option<WitnessStatus>,
+}
+
+/// Asks all of them at once what they have seen, before anything new is taken, and gives them back to go on, with the first alarm if there is
+/// one. A witness that has not answered by then is not waited for.
+pub async fn first_look(
+    watches: Vec<Watch>,
+    time: Duration,
+    tell: &Tell,
+) -> (Vec<Watch>, Option<WitnessEvent>) {
+    let until = Instant::now() + time;
+    let mut looks = JoinSet::new();
+    for mut watch in watches {
+        let tell = Arc::clone(tell);
+        looks.spawn(async move {
+            let alarm = match timeout_at(until, watch.turn(&tell)).await {
+                Ok(alarm) => alarm,
+                Err(_) => {
+                    watch.unanswered(&tell);
+                    None
+                }
+            };
+            (watch, alarm)
+        });
+    }
+    let (mut watches, mut first) = (Vec::new(), None);
+    for (watch, alarm) in looks.join_all().await {
+        let alarm = alarm.map(|alarm| WitnessEvent::Alarm(watch.settings.config.key.clone(), alarm));
+        first = first.or(alarm);
+        watches.push(watch);
+    }
+    (watches, first)
+}
+
+impl Watch {
+    /// A witness of which the store remembers what it cosigned last.
+    pub fn new(settings: WitnessSettings, remembered: &[WitnessedRow]) -> Self {
+        let key = settings.config.key.to_string();
+        let cosigned = remembered.iter().find(|row| row.witness == key).map_or(0, |row| row.size);
+        Self { client: WitnessClient::new(cosigned), settings, reader: None, told: None }
+    }
+
+    /// Asks again and again, until there is an alarm.
+    pub async fn run(mut self, tell: Tell) {
+        loop {
+            if let Some(alarm) = self.turn(&tell).await {
+                tell(WitnessEvent::Alarm(self.settings.config.key.clone(), alarm));
+                return;
+            }
+            let now = (self.settings.clock)();
+            let wake = self.client.wake_at().map(|at| at.micros().saturating_sub(now.micros()));
+            let wait =
+                wake.map_or(LOOK_EVERY, |wait| Duration::from_micros(u64::try_from(wait).unwrap_or(0)));
+            sleep(wait.clamp(LOOK_EVERY / 10, LOOK_EVERY)).await;
+        }
+    }
+
+    /// Looks for a newer checkpoint and does what the state machine orders then.
+    async fn turn(&mut self, tell: &Tell) -> Option<Alarm> {
+        // What cannot be read now is looked for at the next turn; the loop says what is wrong with the store.
+        let input = match self.read(newest).await {
+            Ok(Some(size)) => ClientInput::Newest(size),
+            Ok(None) | Err(_) => ClientInput::Tick,
+        };
+        let mut input = Some(input);
+        while let Some(what) = input.take() {
+            for order in self.step(what) {
+                match order {
+                    ClientOrder::Alarm(alarm) => return Some(alarm),
+                    ClientOrder::Log(line) => {
+                        let status = self.client.status();
+                        say::line(self.settings.config.key.name(), &line, &status.words);
+                    }
+                    ClientOrder::Ask { old, size } => input = Some(self.ask(old, size, tell).await),
+                }
+            }
+        }
+        self.tell_status(tell);
+        None
+    }
+
+    async fn ask(&mut self, old: u64, size: u64, tell: &Tell) -> ClientInput {
+        let request = match self.read(move |reader| request(reader, old, size)).await {
+            Ok(request) => request,
+            Err(why) => return ClientInput::Answered(Reply::Unproved(why)),
+        };
+        let config = (self.settings.now)().unwrap_or_else(|| self.settings.config.clone());
+        let Asked { reply, note } = ask(&config, &request).await;
+        if let Some(note) = note {
+            let (witness, at) = (config.key.to_string(), (self.settings.clock)());
+            tell(WitnessEvent::Cosigned(WitnessedRow { witness, size, note, at }));
+        }
+        ClientInput::Answered(reply)
+    }
+
+    /// The question under way was given up.
+    fn unanswered(&mut self, tell: &Tell) {
+        let reply = Reply::Unavailable("it has not answered in time".to_owned());
+        for order in self.step(ClientInput::Answered(reply)) {
+            if let ClientOrder::Log(line) = order {
+                say::line(self.settings.config.key.name(), &line, &self.client.status().words);
+            }
+        }
+        self.tell_status(tell);
+    }
+
+    fn step(&mut self, what: ClientInput) -> Vec<ClientOrder> {
+        let mut chance = [0; 8];
+        // Without chance all wait the longest.
+        let chance = match getrandom::fill(&mut chance) {
+            Ok(()) => u64::from_ne_bytes(chance),
+            Err(_) => u64::MAX,
+        };
+        let mut out = Vec::new();
+        self.client.step((self.settings.clock)(), chance, what, &mut out);
+        out
+    }
+
+    fn tell_status(&mut self, tell: &Tell) {
+        let status = WitnessStatus { key: self.settings.config.key.clone(), client: self.client.status() };
+        if self.told.as_ref() != Some(&status) {
+            self.told = Some(status.clone());
+            tell(WitnessEvent::Status(status));
+        }
+    }
+
+    /// Reads the store where waiting for a disk holds up nobody else.
+    async fn read<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(&mut dyn Reader) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let (kept, open) = (self.reader.take(), Arc::clone(&self.settings.open));
+        let done = spawn_blocking(move || {
+            let mut reader = kept.map_or_else(|| open(), Ok).map_err(|error| chain(&error))?;
+            let read = read(&mut *reader)?;
+            Ok::<_, String>((reader, read))
+        });
+        let (reader, read) = done.await.map_err(|error| error.to_string())??;
+        self.reader = Some(reader);
+        Ok(read)
+    }
+}
+
+/// The size of the last checkpoint.
+fn newest(reader: &mut dyn Reader) -> Result<Option<u64>, String> {
+    let signed = reader.checkpoint(None).map_err(|error| chain(&error))?;
+    Ok(signed.map(|signed| signed.size))
+}
+
+/// The question, as the store has it.
+fn request(reader: &mut dyn Reader, old: u64, size: u64) -> Result<AddCheckpoint, String> {
+    let signed = reader.checkpoint(Some(size)).map_err(|error| chain(&error))?;
+    let signed = signed.filter(|signed| signed.size == size).ok_or("the checkpoint is not there any more")?;
+    let proof = consistency(reader, old, size).map_err(|error| chain(&error))?.path;
+    Ok(AddCheckpoint { old, proof, note: signed.note })
+}

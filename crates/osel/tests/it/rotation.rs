@@ -1,0 +1,128 @@
+//! Another key of the log: handed on by a daemon that is reloaded, and bundles that lead over it; what leads to nothing is said.
+
+use std::fs;
+use std::path::Path;
+
+use osel::store::{Reader, Store};
+use osel_core::trail::bundle::{Checker, Summary};
+use osel_core::trail::log::{Checkpoint, SigningKey, VerifierKey};
+use rusqlite::Connection;
+use rustix::process::Signal;
+
+use crate::broker::until;
+use crate::command::{Place, osel, recording, run};
+use crate::daemon::{Daemon, LIMIT};
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed("log.example/osel".parse().unwrap(), &[seed; 32])
+}
+
+/// Puts a key in place of the one before, as a person would who reads the manual.
+fn put(place: &Place, key: &SigningKey) {
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    place.write("new_key", key.text());
+    fs::set_permissions(place.path("new_key"), private).unwrap();
+    fs::rename(place.path("new_key"), place.path("log_key")).unwrap();
+}
+
+fn keys(store: &str) -> Vec<(u64, String)> {
+    let read = || Store::open_reader(Path::new(store)).ok()?.log_keys().ok();
+    read().unwrap_or_default().into_iter().map(|row| (row.size, row.key)).collect()
+}
+
+fn check(bundle: &str, key: &VerifierKey) -> Result<Summary, String> {
+    let mut checker = Checker::new(Some(key.clone()));
+    for line in fs::read(bundle).unwrap().split_inclusive(|&byte| byte == b'\n') {
+        checker.push(line).map_err(|bad| bad.why.to_string())?;
+    }
+    checker.finish().map_err(|bad| bad.why.to_string())
+}
+
+#[test]
+fn a_bundle_leads_over_keys_that_were_handed_on() {
+    let mut osel = Daemon::new("rotation", "[trail]\nkey = { file = 'log_key' }\n");
+    let store = osel.place.path("store");
+    put(&osel.place, &key(1));
+    osel.capture("bus.jsonl", "a", 20);
+    osel.start();
+    osel.await_received(20);
+    until("the first key", LIMIT, || keys(&store).len() == 1);
+    let before = Store::open_reader(Path::new(&store)).unwrap().checkpoint(None).unwrap().unwrap();
+    for seed in [2, 3] {
+        put(&osel.place, &key(seed));
+        osel.signal(Signal::HUP);
+        osel.capture("bus.jsonl", &format!("with-{seed}"), 20);
+        until("another key", LIMIT, || keys(&store).len() == usize::from(seed));
+    }
+    osel.await_received(60);
+    assert!(osel.stop().success());
+    // The checkpoint at the end of the record that tells is signed by both.
+    for (turn, (size, _)) in keys(&store).into_iter().enumerate().skip(1) {
+        let signed = Store::open_reader(Path::new(&store)).unwrap().checkpoint(Some(size)).unwrap().unwrap();
+        for seed in [turn, turn + 1] {
+            let key = key(u8::try_from(seed).unwrap()).verifier();
+            assert_eq!(Checkpoint::open(signed.note.as_bytes(), &[key]).unwrap().size, size);
+        }
+    }
+    run(&["audit", "verify", "--store", &store]);
+    let bundle = osel.place.path("bundle");
+    let note = osel.place.write("before.note", &before.note);
+    for further in [&[][..], &["--seq", "3..30"], &["--since", &note]] {
+        run(&[&["audit", "export", "--store", &store, "--bundle", &bundle][..], further].concat());
+        for seed in [1, 2, 3] {
+            let summary = check(&bundle, &key(seed).verifier()).unwrap();
+            assert_eq!(summary.later_keys.len(), 3 - usize::from(seed));
+            assert_eq!(summary.has_all_since(), further.first() == Some(&"--since"));
+        }
+        assert!(check(&bundle, &key(4).verifier()).unwrap_err().contains("not the one given"));
+    }
+    // Where nothing is left that hands a key on, the bundle begins with the key that followed, which is said.
+    let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
+    let (size, _) = keys(&store).pop().unwrap();
+    database.execute("DELETE FROM log_checkpoints WHERE size = ?1", [size.cast_signed()]).unwrap();
+    let output = self::osel(&["audit", "export", "--store", &store, "--bundle", &bundle]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("did not hand on the log"), "{said}");
+    assert!(check(&bundle, &key(3).verifier()).is_ok() && check(&bundle, &key(1).verifier()).is_err());
+}
+
+#[test]
+fn a_key_that_was_exchanged_while_nobody_ran_begins_anew() {
+    let place = Place::new("rotation-restart");
+    let store = place.path("store");
+    run(&["replay", "--store", &store, &recording("dev-v1basic")]);
+    fs::remove_file(Path::new(&store).join("log.key")).unwrap();
+    run(&["replay", "--store", &store, &recording("dev-glance")]);
+    let keys: Vec<VerifierKey> = keys(&store).into_iter().map(|(_, key)| key.parse().unwrap()).collect();
+    let bundle = place.path("bundle");
+    let output = osel(&["audit", "export", "--store", &store, "--bundle", &bundle]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&keys[0].to_string()) && said.contains("did not hand on the log"), "{said}");
+    assert!(check(&bundle, &keys[1]).is_ok() && check(&bundle, &keys[0]).is_err());
+    assert!(fs::read(&bundle).unwrap().starts_with(b"{\"osel-bundle\":1,"));
+}
+
+#[test]
+fn an_export_of_the_log_follows_no_link_and_spreads_nothing_unsigned() {
+    let place = Place::new("rotation-export");
+    let store = place.path("store");
+    run(&["replay", "--store", &store, &recording("dev-v1basic")]);
+    let (directory, other) = (place.path("log"), place.write("other", "mine"));
+    fs::create_dir(&directory).unwrap();
+    std::os::unix::fs::symlink(&other, Path::new(&directory).join(".unfinished")).unwrap();
+    run(&["log", "export", "--store", &store, &directory]);
+    assert_eq!(fs::read_to_string(&other).unwrap(), "mine");
+    assert!(!Path::new(&directory).join("checkpoint").is_symlink());
+    // A checkpoint with the right size and root that somebody else signed.
+    let mut reader = Store::open_reader(Path::new(&store)).unwrap();
+    let signed = reader.checkpoint(None).unwrap().unwrap();
+    let mut checkpoint = Checkpoint::read_unverified(signed.note.as_bytes()).unwrap();
+    let other = SigningKey::from_seed(checkpoint.origin.clone(), &[7; 32]);
+    checkpoint.origin = other.verifier().name().clone();
+    let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
+    database.execute("UPDATE log_checkpoints SET note = ?1", [checkpoint.sign(&other)]).unwrap();
+    let output = osel(&["log", "export", "--store", &store, &place.path("again")]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("does not hold: run `osel audit verify`"), "{said}");
+}
