@@ -27,8 +27,6 @@ pub enum ClientInput {
     Newest(u64),
     /// The question was answered, or not.
     Answered(Reply),
-    /// The configuration was read again: what was wrong may be mended.
-    Renewed,
     /// Time has passed.
     Tick,
 }
@@ -211,11 +209,15 @@ impl WitnessClient {
                     self.answered(old, size, reply, chance, out);
                 }
             }
-            ClientInput::Renewed => (self.next_at, self.failures) = (self.clock.moment(), 0),
             ClientInput::Tick => {}
         }
         self.ask(out);
         self.remind(out);
+    }
+
+    /// The log has a checkpoint of that size by now, which is told before an answer is.
+    pub fn raise(&mut self, size: u64) {
+        self.newest = self.newest.max(size);
     }
 
     /// When a [`ClientInput::Tick`] is wanted if nothing else happens; none when time alone changes nothing.
@@ -298,9 +300,10 @@ impl WitnessClient {
         out.push(ClientOrder::Alarm(alarm));
     }
 
-    /// Whether there is something to ask: what it has not seen, or at the start what it has.
+    /// Whether there is something to ask: what it has not cosigned, as far as we know, or at the start whether it has. That it names a size as
+    /// the last that it has seen says nothing about the root that it has seen.
     fn has_question(&self) -> bool {
-        self.newest > self.seen || (!self.is_told && self.newest > 0)
+        self.newest > self.seen.min(self.cosigned) || (!self.is_told && self.newest > 0)
     }
 
     fn ask(&mut self, out: &mut Vec<ClientOrder>) {

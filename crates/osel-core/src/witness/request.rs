@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::trail::log::{
-    Checkpoint, CheckpointError, NOTE_BYTES_MAX, Note, NoteError, VerifierKey, base64, hash_from_base64,
-    number,
+    Checkpoint, CheckpointError, NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, VerifierKey, base64,
+    hash_from_base64, number,
 };
 use crate::trail::{Hash, PROOF_HASHES_MAX};
 
@@ -92,7 +92,7 @@ pub fn cosigned(
     Checkpoint::read_text(signed.text)?;
     let mut found: Option<(String, u64)> = None;
     // What else a witness may say, for other readers, is passed over: a log keeps what it can verify.
-    for line in answer.split_inclusive('\n') {
+    for line in answer.split_inclusive('\n').take(NOTE_SIGNATURES_MAX) {
         let with = format!("{note}{line}");
         let seconds = match Note::read(format!("{}\n{line}", signed.text).as_bytes()) {
             Ok(alone) => alone.cosigned_at(witness),

@@ -24,8 +24,8 @@ use crate::witness::{Witness, own_key};
 /// alarm. It speaks C2SP's tlog-witness and needs neither a store nor a bus: a laptop will do. docs/witness.md says how two osels witness
 /// each other.
 ///
-///     osel witness --dir ~/witness --name witness.example/laptop --show-key
-///     osel witness --dir ~/witness --log "$(ssh cloud osel log key)" --listen 192.0.2.7:8481
+/// First `osel witness --dir ~/witness --name witness.example/laptop --show-key` for the configuration of the log's side, then
+/// `osel witness --dir ~/witness --log "$(ssh cloud osel log key)" --listen 192.0.2.7:8481`.
 #[derive(Debug, Args)]
 pub struct WitnessArgs {
     /// The folder for what it remembers, and for its key. It is made when it is missing; whoever loses it has seen nothing.
@@ -66,7 +66,7 @@ pub(super) fn run(args: &WitnessArgs) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the system has no threads")?;
-    tokio.block_on(async {
+    let ended = tokio.block_on(async {
         let listener = TcpListener::bind(args.listen)
             .await
             .with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -79,5 +79,8 @@ pub(super) fn run(args: &WitnessArgs) -> anyhow::Result<ExitCode> {
             _ = tokio::signal::ctrl_c() => {}
         }
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // A disk that does not answer keeps nobody from ending.
+    tokio.shutdown_background();
+    ended
 }

@@ -44,7 +44,7 @@ pub(super) static KEYS: [keys::Key; 3] = [
     keys::key(
         "witness.url",
         Needed("\"https://witness.example\""),
-        "Where it takes checkpoints, without `/add-checkpoint`. Plain HTTP will do: what it says is signed.",
+        "Where it takes checkpoints, without `/add-checkpoint`. A cosignature is signed; a refusal is not, and one stops osel: over a network that is not yours, give it TLS.",
     ),
     keys::key(
         "witness.ca_file",

@@ -90,7 +90,8 @@ fn forgetful(error: &MemoryError) -> Answer {
 
 async fn latest(State(witness): State<Shared>, Path(hash): Path<String>) -> Answer {
     // Only what was signed by a log and by us is said, so that it may be read by anybody.
-    let note = lock(&witness).latest(&hash).map(str::to_owned);
+    // Whoever adds holds it while a disk is waited for.
+    let note = spawn_blocking(move || lock(&witness).latest(&hash).map(str::to_owned)).await.ok().flatten();
     match note {
         Some(note) => (StatusCode::OK, [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NOT_AT_ALL)], note),
         None => refusal(StatusCode::NOT_FOUND, "nothing of such a log was cosigned here"),

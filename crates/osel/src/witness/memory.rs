@@ -141,6 +141,8 @@ impl Witness {
             Note::read(request.note.as_bytes()).map_err(|error| Refused::NoCheckpoint(error.into()))?.text;
         let line = self.key.cosign(text, seconds);
         let note = format!("{}{line}", self.known_lines(&request.note, text));
+        // What could not be read back would be taken for damage, and with it what was seen of every log.
+        Note::read(note.as_bytes()).map_err(|error| Refused::NoCheckpoint(error.into()))?;
         self.remember(&origin, &note)?;
         let size = checkpoint.size;
         self.seen.insert(origin.clone(), (Seen { size, root: checkpoint.root }, note));

@@ -17,6 +17,15 @@ pub(super) fn check(reader: &mut dyn Reader, keys: &[(u64, VerifierKey)], size: 
         Err(error) => return damage(error, 0),
     };
     let keys: Vec<VerifierKey> = keys.iter().map(|(_, key)| key.clone()).collect();
+    // Only what is durable is cosigned, so that a store which ends before that was cut.
+    let head = match reader.head() {
+        Ok(head) => head.seq,
+        Err(error) => return damage(error, 0),
+    };
+    if let Some(row) = rows.iter().find(|row| row.size > head) {
+        let why = format!("{} has cosigned {} records, and the store has {head}", row.witness, row.size);
+        return Ok(Err(BadLog { size: row.size, why }));
+    }
     // A daemon may have had more cosigned meanwhile: that is for the next one to look at.
     let rows: Vec<WitnessedRow> = rows.into_iter().filter(|row| row.size <= size).collect();
     for row in &rows {

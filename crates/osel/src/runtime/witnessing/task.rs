@@ -99,7 +99,11 @@ impl Watch {
                         let status = self.client.status();
                         say::line(self.settings.config.key.name(), &line, &status.words);
                     }
-                    ClientOrder::Ask { old, size } => input = Some(self.ask(old, size, tell).await),
+                    ClientOrder::Ask { old, size } => {
+                        let answer = self.ask(old, size, tell).await;
+                        self.judge_by_now(&answer).await;
+                        input = Some(answer);
+                    }
                 }
             }
         }
@@ -107,12 +111,24 @@ impl Watch {
         None
     }
 
+    /// What a witness says to have seen is held against the log as it is now: another leader may have shown it more meanwhile.
+    async fn judge_by_now(&mut self, answer: &ClientInput) {
+        if matches!(answer, ClientInput::Answered(Reply::Conflict(_)))
+            && let Ok(Some(size)) = self.read(newest).await
+        {
+            self.client.raise(size);
+        }
+    }
+
     async fn ask(&mut self, old: u64, size: u64, tell: &Tell) -> ClientInput {
         let request = match self.read(move |reader| request(reader, old, size)).await {
             Ok(request) => request,
             Err(why) => return ClientInput::Answered(Reply::Unproved(why)),
         };
-        let config = (self.settings.now)().unwrap_or_else(|| self.settings.config.clone());
+        // It reads files.
+        let now = Arc::clone(&self.settings.now);
+        let config = spawn_blocking(move || now()).await.ok().flatten();
+        let config = config.unwrap_or_else(|| self.settings.config.clone());
         let Asked { reply, note } = ask(&config, &request).await;
         if let Some(note) = note {
             let (witness, at) = (config.key.to_string(), (self.settings.clock)());
