@@ -45,7 +45,7 @@ pub use log_key::LogKeyChange;
 pub use looks::{LOOK_AGAIN_SECONDS, LOOKS_PENDING_MAX, Look, LookWhy, Looked};
 pub use naming::{NamedServer, server_id_of_port, server_of_port};
 pub use options::{EngineOptions, OptionsLine};
-pub use orders::{ACTOR_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
+pub use orders::{ACTOR_CHARS_MAX, ASKED_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
 pub use reading::{HELD_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId, SLOTS_PER_STEP};
 pub use replay::Replay;

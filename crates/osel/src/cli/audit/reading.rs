@@ -2,6 +2,8 @@
 //!
 //! A store that no daemon has is only read: it may be a copy that is evidence, or somebody else's, and is to stay as it is.
 
+use osel_core::engine::ASKED_CHARS_MAX;
+
 use crate::cli::StoreArg;
 use crate::cli::output::note;
 use crate::runtime::control::client::{self, ClientError};
@@ -11,6 +13,8 @@ use crate::store::Reader;
 /// Has it written down that this user has read the trail: how, and what was asked for. Where that cannot be, it is said; what was read is
 /// read.
 pub(super) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: String) {
+    // No more of it is kept, and a longer line would be refused.
+    let asked = asked.chars().take(ASKED_CHARS_MAX).collect();
     let tell = || -> anyhow::Result<Option<String>> {
         let order = Ask::TrailRead { what: what.to_owned(), asked };
         let request = Request { store: reader.info()?.id, order };

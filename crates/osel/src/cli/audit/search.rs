@@ -176,6 +176,8 @@ pub(in crate::cli) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
              `osel store index`"
         ));
     }
+    // Before anything is printed: whoever stops reading has read all the same.
+    reading::told(&args.store, &mut *reader, "search", args.asked());
     // Both closures list rows, never at the same time.
     let past = RefCell::new(Past::default());
     let mut taken = Taken::new(args);
@@ -198,7 +200,6 @@ pub(in crate::cli) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
         );
     }
     taken.finish()?;
-    reading::told(&args.store, &mut *reader, "search", args.asked());
     Ok(ExitCode::SUCCESS)
 }
 

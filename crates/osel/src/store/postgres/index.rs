@@ -148,7 +148,11 @@ pub(super) async fn purge(
                 let sql = "DELETE FROM search_pages WHERE segment = $1 AND class = $2";
                 session.execute(sql, &[&integer(first), &i16::from(class)]).await.map_err(&failed)?;
             }
-            Going::Cut(cut) => rewrite(at, session, packer, integer(first), class, cut).await?,
+            Going::Cut(cut) => {
+                rewrite(at, session, packer, integer(first), class, cut).await?;
+                // Whoever is reading these pages to merge them reads some of before and some of now.
+                records_change(at, session).await?;
+            }
         }
     }
     let sql = "UPDATE expiry_parts SET searched = $2 WHERE class = $1";

@@ -170,7 +170,11 @@ pub(super) fn purge(
                     )
                     .map_err(&failed)?;
             }
-            Going::Cut(cut) => rewrite(at, transaction, packer, integer(first), class, cut)?,
+            Going::Cut(cut) => {
+                rewrite(at, transaction, packer, integer(first), class, cut)?;
+                // Whoever is reading these pages to merge them reads some of before and some of now.
+                records_change(transaction).map_err(&failed)?;
+            }
         }
     }
     transaction

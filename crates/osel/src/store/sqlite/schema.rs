@@ -225,7 +225,7 @@ mod tests {
         );
         assert_eq!((error.class(), format(&connection)), (ErrorClass::Config, 99));
         assert!(matches!(
-            check_readable(Path::new("/x"), 9, format_known()),
+            check_readable(Path::new("/x"), 99, format_known()),
             Err(JournalError::TooNew { .. })
         ));
         assert!(matches!(
