@@ -363,7 +363,12 @@ impl Forward {
         self.call = None;
         self.confirms_first = false;
         self.unknown_through = self.last_batch;
-        self.narrow.interrupted();
+        if self.flights.iter().any(|flight| !flight.is_fetched && flight.awaited_since.is_some()) {
+            // Others come to the front now: who was suspected is not known any more.
+            self.narrow.judged();
+        } else {
+            self.narrow.interrupted();
+        }
         // From the last one back, so that each is put before those that follow it.
         while let Some(flight) = self.flights.pop_back() {
             self.books.account.retries += 1;

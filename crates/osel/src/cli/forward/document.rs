@@ -98,7 +98,8 @@ fn document(
     })?;
     let (has_begun, row) = (row.is_some(), row.unwrap_or_default());
     let waits = match row.place < head {
-        true => reader.record(row.place + 1)?.and_then(|stored| read_record(&stored)),
+        // A damaged one is told by the forwarder itself, and hides no other.
+        true => reader.record(row.place + 1).ok().flatten().and_then(|stored| read_record(&stored)),
         false => None,
     };
     let waits = waits.map_or(0, |record| seconds_between(record.header.recorded_at, now));

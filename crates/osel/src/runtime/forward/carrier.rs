@@ -80,6 +80,8 @@ pub struct Carrier {
     is_changed: bool,
     letters: Vec<DeadLetterChange>,
     generation: u64,
+    /// It was told to go back, and has not done so yet: to this generation.
+    set_back_to: Option<u64>,
     status: ForwarderStatus,
     retries_before: u64,
     clock: fn() -> Timestamp,
@@ -114,6 +116,7 @@ impl Carrier {
             is_changed: false,
             letters: Vec::new(),
             generation,
+            set_back_to: None,
             status,
             clock,
             head,
@@ -182,12 +185,7 @@ impl Carrier {
     fn steered(&mut self, steer: Steer) -> ForwardInput {
         match steer {
             Steer::Rewind { seq, generation } => {
-                self.generation = generation;
-                self.held.clear();
-                self.fetched.clear();
-                self.letters.clear();
-                self.retries_before = 0;
-                self.reading.is_set_back();
+                self.set_back_to = Some(generation);
                 ForwardInput::Rewind(seq)
             }
             Steer::Resend(which) => ForwardInput::Resend(which),
@@ -197,6 +195,18 @@ impl Carrier {
                 ForwardInput::Renewed
             }
             Steer::Stop => ForwardInput::Stop,
+        }
+    }
+
+    /// Lets go of all that belongs to the account before, once nothing more is ordered of it.
+    fn set_back(&mut self) {
+        if let Some(generation) = self.set_back_to.take() {
+            self.generation = generation;
+            self.held.clear();
+            self.fetched.clear();
+            self.letters.clear();
+            self.retries_before = 0;
+            self.reading.is_set_back();
         }
     }
 
@@ -255,6 +265,7 @@ impl Carrier {
             // It may be set to a record that became durable just now.
             let head = *self.head.borrow_and_update();
             self.step(ForwardInput::Head(head))?;
+            self.set_back();
         }
         let mut out = Vec::new();
         self.forward.step((self.clock)(), u64::from_ne_bytes(chance), what, &mut out);

@@ -134,10 +134,15 @@ impl Work {
     pub fn fetch(&mut self, seqs: &[u64], names: &Directory) -> Result<Page, ReadError> {
         let mut page = Page::default();
         for &seq in seqs {
-            let stored = self.reader()?.record(seq)?.ok_or(ReadError::Missing(seq))?;
-            let record = read_record(&stored).ok_or(ReadError::Damaged(seq))?;
+            // One that cannot be read stays a dead letter and holds up no other.
+            let Some(stored) = self.reader()?.record(seq)? else { continue };
+            let Some(record) = read_record(&stored) else { continue };
             let scans = self.scans_of(&record)?;
             self.render(&stored, &record, &scans, names, &mut page)?;
+            if page.records.last().is_none_or(|(last, _)| *last != seq) {
+                // In another form than then it has no line.
+                page.records.push((seq, Vec::new()));
+            }
         }
         Ok(page)
     }

@@ -9,6 +9,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use osel_core::engine::{ForwarderOrder, OperatorOrder, Order};
+use osel_core::format::Format;
 use osel_core::forward::{Filter, Which};
 use osel_core::names::Directory;
 use osel_core::time::Timestamp;
@@ -284,7 +285,7 @@ impl Forwards {
         let row_now = if is_late { post.status.row.clone() } else { status.row.clone() };
         post.status = ForwarderStatus { row: row_now, ..status };
         recorder.letters(letters);
-        let reads = tells_findings(&post.settings.config.filter);
+        let reads = tells_findings(&post.settings.config.filter, post.settings.config.format);
         let read = row.as_ref().filter(|_| reads).map(|row| (row.name.clone(), row.place));
         if let Some(row) = row {
             recorder.forwarded(row);
@@ -310,6 +311,10 @@ impl Forwards {
 
     /// The configuration was read again.
     pub(super) fn renew(&mut self, all: Vec<ForwarderRenewal>, recorder: &mut Recorder) {
+        if self.stop_until.is_some() {
+            // One that began now would be stopped by nobody.
+            return;
+        }
         let name_of = |renewal: &ForwarderRenewal| match renewal {
             ForwarderRenewal::Same(name) => Arc::clone(name),
             ForwarderRenewal::Begin(settings) => settings.config.name.as_str().into(),
@@ -328,10 +333,6 @@ impl Forwards {
             let post = self.posts.iter_mut().find(|post| *post.settings.config.name == *name);
             match (post, renewal) {
                 (Some(post), ForwarderRenewal::Same(_)) => {
-                    // One that was to be another until just now is what it was.
-                    if post.next.is_some() {
-                        post.next = Some(Next::Another(Box::new(post.settings.clone())));
-                    }
                     post.restart_at = post.restart_at.map(|_| Instant::now());
                     let _ = post.steers.send(Steer::Renewed);
                 }
@@ -366,8 +367,12 @@ impl Forwards {
     }
 }
 
-/// Whether a filter lets every finding pass.
-fn tells_findings(filter: &Filter) -> bool {
+/// Whether a forwarder of that filter and form tells every finding.
+fn tells_findings(filter: &Filter, format: Format) -> bool {
+    // The older forms have no line for most of them.
+    if matches!(format, Format::Osel11 | Format::CadfText) {
+        return false;
+    }
     let every = Filter { kinds: filter.kinds.clone(), ..Filter::default() };
     *filter == every && (filter.kinds.is_empty() || filter.kinds.contains(&RecordKind::Finding))
 }
@@ -446,7 +451,8 @@ mod tests {
             (Filter { severity_min: Severity::High, ..Filter::default() }, false),
             (Filter { exposing_only: true, ..of_kinds(&[RecordKind::Finding]) }, false),
         ] {
-            assert_eq!(tells_findings(&filter), tells, "{filter:?}");
+            assert_eq!(tells_findings(&filter, Format::Ocsf), tells, "{filter:?}");
+            assert!(!tells_findings(&filter, Format::Osel11), "{filter:?}");
         }
     }
 }
