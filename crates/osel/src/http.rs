@@ -257,9 +257,10 @@ impl Http {
                 Err(error) => return Err(error),
             }
         }
+        // Nothing was sent yet: it is not the answer that is slow.
         let mut new = timeout(CONNECT_TIME, self.connected(&server))
             .await
-            .map_err(|_| HttpError::Slow(server.authority()))??;
+            .map_err(|_| HttpError::Unreachable(server.authority(), io::ErrorKind::TimedOut.into()))??;
         let response = self.exchanged(&server, &mut new, request()?).await?;
         Ok(self.answer(server, new, response))
     }

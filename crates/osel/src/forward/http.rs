@@ -83,10 +83,22 @@ pub(super) fn of_status(status: u16) -> RefusalKind {
 
 /// What a receiver says, without our secrets and in a line. It is cut last: half a secret would not be found.
 pub(super) fn said<'s>(text: &[u8], secrets: impl IntoIterator<Item = &'s Secret>) -> String {
-    let secrets = secrets.into_iter().map(Secret::expose).filter(|secret| !secret.is_empty());
+    let secrets = secrets.into_iter().map(Secret::expose).flat_map(told_parts);
     let text =
         secrets.fold(String::from_utf8_lossy(text).into_owned(), |text, secret| text.replace(secret, HIDDEN));
     cut(&text, TEXT_CHARS_MAX)
+}
+
+/// A secret as a receiver may repeat it: whole; of a URL what stands behind its host, with and without its question; of a header what
+/// stands behind the last space, as of `Bearer TOKEN`.
+fn told_parts(secret: &str) -> impl Iterator<Item = &str> {
+    let behind_host = secret
+        .split_once("://")
+        .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
+        .filter(|path| path.len() > 1);
+    let path = behind_host.and_then(|path| path.split_once('?')).map(|(path, _)| path);
+    let last = secret.rsplit_once(' ').map(|(_, last)| last);
+    [Some(secret), behind_host, path, last].into_iter().flatten().filter(|part| part.len() > 1)
 }
 
 /// Scheme, host and port of a URL: what of it everybody may see.
@@ -102,6 +114,21 @@ pub(super) fn origin(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_receiver_repeats_of_a_secret_is_hidden_whichever_part_of_it_that_is() {
+        let secrets = ["https://h.example/hooks/T0/xyzzy?k=1", "Bearer hunter2"]
+            .map(|text| Secret::new(text.to_owned()));
+        for text in [
+            "Cannot POST /hooks/T0/xyzzy",
+            "POST /hooks/T0/xyzzy?k=1",
+            "no such token: hunter2",
+            "Bearer hunter2",
+        ] {
+            let said = said(text.as_bytes(), &secrets);
+            assert!(!said.contains("xyzzy") && !said.contains("hunter2"), "{said}");
+        }
+    }
 
     #[test]
     fn a_status_says_whether_waiting_helps_or_somebody_has_to_act() {

@@ -170,17 +170,17 @@ async fn what_is_sent_again_has_the_same_name() {
 
 #[tokio::test]
 async fn each_status_is_understood_and_nothing_secret_is_repeated() {
-    use RefusalKind::{Denied, Failed, Item, TooLarge, Unavailable};
+    use RefusalKind::{Denied, Failed, TooLarge, Unavailable};
     for (status, items, wanted) in [
         (301, 1..=1, Denied),
-        (400, 1..=1, Item(0)),
+        (400, 1..=1, Failed),
         (400, 1..=2, Failed),
         (401, 1..=1, Denied),
         (403, 1..=1, Denied),
         (404, 1..=1, Denied),
         (410, 1..=1, Denied),
         (413, 1..=2, TooLarge),
-        (422, 1..=1, Item(0)),
+        (422, 1..=1, Failed),
         (429, 1..=1, Unavailable),
         (500, 1..=1, Failed),
         (503, 1..=1, Unavailable),

@@ -30,8 +30,8 @@ const AWAITED_MAX: i64 = 64;
 const AWAITED: i64 = 8;
 /// How long an indexer may take to say that it has written something: Splunk's own clients wait five minutes.
 const ACK_SECONDS: i64 = 300;
-/// The longest that can be asked for: an hour.
-const ACK_SECONDS_MAX: i64 = 3600;
+/// The longest that can be asked for: after that everything is sent again in any case.
+const ACK_SECONDS_MAX: i64 = 300;
 
 /// Splunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ const KEYS: &[keys::Key] = http_keys!(
         (
             "ack_seconds",
             Default("300"),
-            "How long an indexer may take for that before everything not acknowledged is sent again."
+            "How long an indexer may take for that before everything not acknowledged is sent again, up to 300."
         ),
         ("awaited", Default("8"), "How many requests may wait for that at once."),
         ("index", Words("that of the token", "\"openstack\""), "The index. The token must allow it."),

@@ -145,14 +145,16 @@ impl Hec {
 
     /// What a refusal means for what comes next.
     fn refused(&mut self, mut refusal: Refusal) -> Refusal {
+        if self.has_acks() {
+            // What was taken before the refusal will not be acknowledged: it is sent again.
+            refusal.taken = 0;
+        }
         match refusal.kind {
             // Somebody acts on the configuration, or on what it names.
             RefusalKind::Denied => self.way = None,
             RefusalKind::Unavailable | RefusalKind::Silent | RefusalKind::Failed => {
                 self.at = (self.at + 1).checked_rem(self.config.urls.len()).unwrap_or(0);
             }
-            // What was taken before that item will not be acknowledged: it is sent again where that counts.
-            RefusalKind::Item(_) if self.has_acks() => refusal.taken = 0,
             RefusalKind::Item(_) | RefusalKind::Garbled | RefusalKind::TooLarge => {}
         }
         refusal

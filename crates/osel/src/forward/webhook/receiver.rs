@@ -54,7 +54,10 @@ impl Webhook {
         let made = tokio::task::spawn_blocking(move || {
             let ForwardConfig { receiver, .. } = now();
             // It may have become something else, which the next start makes of it.
-            let config = if let ReceiverConfig::Webhook(config) = receiver { *config } else { before };
+            let config = match receiver {
+                ReceiverConfig::Webhook(config) => as_begun(*config, before),
+                _ => before,
+            };
             let http = reached(&config.http, config.url.expose().starts_with("https:"))?;
             Ok::<_, Refusal>((config, http))
         });
@@ -103,7 +106,7 @@ impl Webhook {
         let said = said(&answer, self.secrets());
         Err(Refusal {
             wait,
-            ..refusal(kind(status, items.len()), &format!("the receiver answers {status}: `{said}`"))
+            ..refusal(of_status(status), &format!("the receiver answers {status}: `{said}`"))
         })
     }
 
@@ -114,13 +117,10 @@ impl Webhook {
     }
 }
 
-/// What a status means for a request with so many items.
-fn kind(status: u16, items: usize) -> RefusalKind {
-    match status {
-        // It does not like what is in it.
-        400 | 422 if items == 1 => RefusalKind::Item(0),
-        _ => of_status(status),
-    }
+/// A table as it is now, with what batches were made for at the start: that changes when the configuration is read as a whole.
+fn as_begun(now: WebhookConfig, before: WebhookConfig) -> WebhookConfig {
+    let WebhookConfig { body, content_type, batch_records, batch_bytes, .. } = before;
+    WebhookConfig { body, content_type, batch_records, batch_bytes, ..now }
 }
 
 /// What each request has besides its name and signature.
@@ -202,15 +202,6 @@ pub(super) mod tests {
             event_type: None,
             line: line.as_bytes().to_vec(),
         }
-    }
-
-    #[test]
-    fn one_that_is_not_liked_is_told_from_one_of_several() {
-        assert_eq!(kind(400, 1), RefusalKind::Item(0));
-        assert_eq!(kind(422, 1), RefusalKind::Item(0));
-        assert_eq!(kind(400, 2), RefusalKind::Failed);
-        assert_eq!(kind(410, 1), RefusalKind::Denied);
-        assert_eq!(kind(413, 1), RefusalKind::TooLarge);
     }
 
     #[test]
