@@ -12,9 +12,9 @@ use crate::store::Reader;
 
 /// Has it written down that this user has read the trail: how, and what was asked for. Where that cannot be, it is said; what was read is
 /// read.
-pub(super) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: String) {
+pub(super) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: &str) {
     // No more of it is kept, and a longer line would be refused.
-    let asked = asked.chars().take(ASKED_CHARS_MAX).collect();
+    let asked: String = asked.chars().take(ASKED_CHARS_MAX).collect();
     let tell = || -> anyhow::Result<Option<String>> {
         let order = Ask::TrailRead { what: what.to_owned(), asked };
         let request = Request { store: reader.info()?.id, order };

@@ -177,7 +177,7 @@ pub(in crate::cli) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     // Before anything is printed: whoever stops reading has read all the same.
-    reading::told(&args.store, &mut *reader, "search", args.asked());
+    reading::told(&args.store, &mut *reader, "search", &args.asked());
     // Both closures list rows, never at the same time.
     let past = RefCell::new(Past::default());
     let mut taken = Taken::new(args);

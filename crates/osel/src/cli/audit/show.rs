@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let Some(mut record) = record(&stored) else { return Err(damaged(args.seq)) };
     Past::default().list_rows(&mut *reader, &mut record);
     let following = following(&mut *reader, args.seq, last)?;
-    reading::told(&args.store, &mut *reader, "show", args.seq.to_string());
+    reading::told(&args.store, &mut *reader, "show", &args.seq.to_string());
     let shown = Shown {
         document: record.document(),
         followed_by: following.iter().map(|(seq, _)| *seq).collect(),

@@ -56,7 +56,8 @@ impl Ahead {
         let metadata = current.metadata()?;
         let file = FileId::of(&metadata);
         let (mut parts, mut skipped): (VecDeque<Part>, u64) = (VecDeque::new(), 0);
-        let mut born = None;
+        // How far the current file is known without being read again.
+        let (mut start, mut born) = (0, None);
         let stems: Vec<String> = rotated::all(path)?.into_keys().collect();
         // What was rotated is known by its name: its number may be another file's by now, once it was compressed.
         let later = match mark {
@@ -72,18 +73,18 @@ impl Ahead {
             if mark.file == file {
                 // Otherwise it was emptied, or is another one with the same number: what it has came after that.
                 if metadata.len() >= mark.length && mark.end.is_before(&current, mark.length)? {
-                    (skipped, born) = (mark.length, Some(mark.born.clone()));
+                    (start, born) = (mark.length, Some(mark.born.clone()));
                 }
-                current.seek(SeekFrom::Start(0))?;
+                current.seek(SeekFrom::Start(start))?;
             } else if let Some(moved) = rotated::moved(path, mark.file) {
                 let spot = Spot { file: mark.file, length: 0, born: Some(mark.born.clone()) };
                 parts.push_back(Part::new(Box::new(rotated::read_only(&moved)?), spot));
                 skipped = mark.length;
             }
         }
-        parts.push_back(Part::new(Box::new(current), Spot { file, length: 0, born }));
+        parts.push_back(Part::new(Box::new(current), Spot { file, length: start, born }));
         if let Some(first) = parts.front_mut() {
-            first.spot.length = io::copy(&mut first.content.by_ref().take(skipped), &mut io::sink())?;
+            first.spot.length += io::copy(&mut first.content.by_ref().take(skipped), &mut io::sink())?;
         }
         Ok(Self { parts })
     }

@@ -25,6 +25,8 @@ use super::settings::{ForwarderSettings, Names, ReaderAccess, Steer};
 use crate::forward::receiver::{Batch, Item};
 use crate::store::{DeadLetterChange, ForwarderRow};
 
+/// The most marks that are remembered: of batches on their way, of which there are a few; those before are of batches that failed.
+const MARKS_MAX: usize = 1_000;
 /// It looks around that often although nothing is due: clocks may be set.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// The longest mark of a driver that is kept: it names a place, and says no more.
@@ -216,6 +218,9 @@ impl Carrier {
                 self.status.times.add(took);
                 self.status.batches += u64::from(result.is_ok());
                 self.marks.insert(batch, mark.filter(|mark| mark.len() <= MARK_BYTES_MAX));
+                if self.marks.len() > MARKS_MAX {
+                    self.marks.pop_first();
+                }
                 ForwardInput::Sent(batch, result)
             }
             Answer::Confirmed(asked, result) => ForwardInput::Confirmed(asked, result),
