@@ -2,6 +2,7 @@
 
 use super::check::tables_and_variables;
 use super::check_tls::TlsKeys;
+use super::named::Names;
 use super::parts::{
     BrokerHost, BusConfig, FileConfig, QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl,
 };
@@ -70,7 +71,7 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     }
     let count = nodes.len();
     let mut sources: Vec<SourceConfig> = Vec::with_capacity(count);
-    let mut names: Vec<(String, usize)> = Vec::with_capacity(count);
+    let mut names = Names::new("source", "source");
     for (index, node) in nodes.into_iter().enumerate() {
         let section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
         if let Some(source) = source(section, index, &mut names) {
@@ -98,21 +99,9 @@ fn is_same_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
     one.vhost == other.vhost && one.hosts.iter().any(is_known)
 }
 
-fn source(mut section: Section<'_>, index: usize, names: &mut Vec<(String, usize)>) -> Option<SourceConfig> {
-    let name = section.read("name", |node| {
-        let name = name(text(node)?)?;
-        if let Some((_, other)) = names.iter().find(|(other, _)| *other == name) {
-            return Err(format!(
-                "`{name}` is the name of source[{other}] already: each source needs its own"
-            ));
-        }
-        Ok(name)
-    });
-    if let Some(name) = &name {
-        names.push((name.clone(), index));
-    } else if !section.was_given("name") {
-        section.missing("name", "give the bus a name for records and logs, such as \"region-one\"");
-    }
+fn source(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<SourceConfig> {
+    let name =
+        names.read(&mut section, index, "give the bus a name for records and logs, such as \"region-one\"");
     let kind = section.read("type", |node| match text(node)? {
         "rabbitmq" => Ok(Kind::RabbitMq),
         "file" => Ok(Kind::File),

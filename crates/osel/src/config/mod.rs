@@ -22,6 +22,7 @@ mod files;
 mod forward;
 pub mod keys;
 mod load;
+mod named;
 mod parts;
 mod passfile;
 mod postgres_url;

@@ -4,9 +4,9 @@ use osel_core::format::Format;
 use osel_core::forward::Filter;
 
 use super::super::check::tables_and_variables;
-use super::super::check_source;
 use super::super::keys;
 use super::super::keys::Otherwise::{Default, Needed, Words};
+use super::super::named::{Names, of_type};
 use super::super::remark::Place;
 use super::super::section::{Section, one_of, quoted, text};
 use super::filter::filter;
@@ -105,7 +105,7 @@ pub(in crate::config) fn forwards(root: &mut Section<'_>) -> Option<Vec<ForwardC
     let nodes = tables_and_variables(root, "forward", &["name"], (FORWARDS_MAX, "forwarders"))?;
     let count = nodes.len();
     let mut forwards: Vec<ForwardConfig> = Vec::with_capacity(count);
-    let mut names: Vec<(String, usize)> = Vec::with_capacity(count);
+    let mut names = Names::new("forward", "forwarder");
     for (index, node) in nodes.into_iter().enumerate() {
         let section = root.inner(&format!("forward[{index}]"), &format!("forward__{index}"), node);
         forwards.extend(forward(section, index, &mut names));
@@ -113,35 +113,13 @@ pub(in crate::config) fn forwards(root: &mut Section<'_>) -> Option<Vec<ForwardC
     (forwards.len() == count).then_some(forwards)
 }
 
-fn forward(
-    mut section: Section<'_>,
-    index: usize,
-    names: &mut Vec<(String, usize)>,
-) -> Option<ForwardConfig> {
-    let name = section.read("name", |node| {
-        let name = check_source::name(text(node)?)?;
-        if let Some((_, other)) = names.iter().find(|(other, _)| *other == name) {
-            return Err(format!(
-                "`{name}` is the name of forward[{other}] already: each forwarder needs its own"
-            ));
-        }
-        Ok(name)
-    });
-    if let Some(name) = &name {
-        names.push((name.clone(), index));
-    } else if !section.was_given("name") {
-        section.missing("name", "give the forwarder a name, under which its place is kept, such as \"siem\"");
-    }
-    let of_type = section.read("type", |node| {
-        let given = text(node)?;
-        types().iter().find(|known| known.name == given).ok_or_else(|| {
-            let known: Vec<_> = types().iter().map(|known| format!("`{}`", known.name)).collect();
-            format!("must be {}, not `{}`", known.join(" or "), quoted(given))
-        })
-    });
-    if of_type.is_none() && !section.was_given("type") {
-        section.missing("type", "write type = \"file\"");
-    }
+fn forward(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<ForwardConfig> {
+    let name = names.read(
+        &mut section,
+        index,
+        "give the forwarder a name, under which its place is kept, such as \"siem\"",
+    );
+    let of_type = of_type(&mut section, types(), |known| known.name, "write type = \"file\"");
     let format = section.read("format", |node| {
         let given = text(node)?;
         Format::from_word(given).ok_or_else(|| {

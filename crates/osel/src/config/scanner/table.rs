@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 
 use super::super::check::tables_and_variables;
-use super::super::check_source;
+use super::super::named::{Names, of_type};
 use super::super::remark::Place;
-use super::super::section::{Section, number, quoted, text};
+use super::super::section::{Section, number};
 use super::kind::{Abilities, ScannerKind, types};
 
 /// The most scanners of one osel: each is asked by a task of its own.
@@ -51,7 +51,7 @@ pub(in crate::config) fn scanners(root: &mut Section<'_>) -> Option<Vec<ScannerC
     }
     let count = nodes.len();
     let mut scanners: Vec<ScannerConfig> = Vec::with_capacity(count);
-    let mut names: Vec<(String, usize)> = Vec::with_capacity(count);
+    let mut names = Names::new("scanner", "scanner");
     for (index, node) in nodes.into_iter().enumerate() {
         let section = root.inner(&format!("scanner[{index}]"), &format!("scanner__{index}"), node);
         scanners.extend(scanner(section, index, &mut names));
@@ -74,35 +74,13 @@ fn default() -> ScannerConfig {
     }
 }
 
-fn scanner(
-    mut section: Section<'_>,
-    index: usize,
-    names: &mut Vec<(String, usize)>,
-) -> Option<ScannerConfig> {
-    let name = section.read("name", |node| {
-        let name = check_source::name(text(node)?)?;
-        if let Some((_, other)) = names.iter().find(|(other, _)| *other == name) {
-            return Err(format!(
-                "`{name}` is the name of scanner[{other}] already: each scanner needs its own"
-            ));
-        }
-        Ok(name)
-    });
-    if let Some(name) = &name {
-        names.push((name.clone(), index));
-    } else if !section.was_given("name") {
-        section.missing("name", "give the scanner a name for records and logs, such as \"perimeter\"");
-    }
-    let of_type = section.read("type", |node| {
-        let given = text(node)?;
-        types().iter().find(|known| known.name == given).ok_or_else(|| {
-            let known: Vec<_> = types().iter().map(|known| format!("`{}`", known.name)).collect();
-            format!("must be {}, not `{}`", known.join(" or "), quoted(given))
-        })
-    });
-    if of_type.is_none() && !section.was_given("type") {
-        section.missing("type", "write type = \"builtin\"");
-    }
+fn scanner(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<ScannerConfig> {
+    let name = names.read(
+        &mut section,
+        index,
+        "give the scanner a name for records and logs, such as \"perimeter\"",
+    );
+    let of_type = of_type(&mut section, types(), |known| known.name, "write type = \"builtin\"");
     // Of one without a type, what is wrong with what all have is told as well.
     let Abilities { window_seconds, batch_addresses_max, running_max, life_seconds_max, .. } =
         of_type.map_or_else(|| ScannerKind::Builtin.abilities(), |known| known.abilities);
