@@ -48,7 +48,7 @@ fn queries(reader: &mut dyn Reader, random: &mut Random, count: usize) -> Vec<Qu
     let mut all = Vec::new();
     while all.len() < count {
         let stored = reader.record(1 + random.below(last)).unwrap().unwrap();
-        let record = ::osel::runtime::search::record(&stored).unwrap();
+        let record = ::osel::runtime::record::read_record(&stored).unwrap();
         let document = record.document();
         let mut query = Query::default();
         let text = |text: Option<&str>| text.map(str::to_owned).into_iter().collect::<Vec<_>>();
@@ -102,7 +102,7 @@ fn the_same_is_found_with_and_without_an_index() {
     let mut records = Vec::new();
     reader
         .records(1..=last, &mut |stored| {
-            let record = ::osel::runtime::search::record(&stored).unwrap();
+            let record = ::osel::runtime::record::read_record(&stored).unwrap();
             records.push((sentence(&record), record));
             ControlFlow::Continue(())
         })

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use osel_core::engine::record::Record;
 
 use super::past::Past;
-pub(in crate::cli) use crate::runtime::search::record;
+pub(in crate::cli) use crate::runtime::record::read_record as record;
 use crate::store::{self, Reader};
 
 /// How many records are read at once: the rows of one may have to be asked of the same store before the next.

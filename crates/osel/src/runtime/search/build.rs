@@ -5,8 +5,8 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use osel_core::search::{BLOCK_RECORDS, LEAF_RECORDS, Leaf, SEARCH_FORM, block_of};
 
+use super::super::record::read_record;
 use super::merge::merge;
-use super::record;
 use crate::store::{JournalError, NewSegment, Reader, Segment};
 
 /// The segments of a block are not made one when they have more bytes together: usual ones have a tenth of it, and one segment is written in
@@ -89,7 +89,7 @@ fn leaf(
     let mut leaf = Leaf::default();
     reader.records(records, &mut |stored| {
         last = stored.seq;
-        match record(&stored) {
+        match read_record(&stored) {
             Some(record) => {
                 leaf.add(record, |class| gone.get(&class).is_some_and(|limit| stored.seq <= *limit));
             }

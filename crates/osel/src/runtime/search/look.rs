@@ -8,9 +8,9 @@ use osel_core::search::{
     BLOCK_RECORDS, Bits, HEADER_CLASS, Malformed, Pages, Query, TermRange, block_of, candidates,
 };
 
+use super::super::record::read_record;
 use super::build::present;
 use super::merge::BEHIND_ALL;
-use super::record;
 use crate::store::{JournalError, Place, Reader, Segment, StoredRecord};
 
 /// How many records are read at once: what one needs besides may have to be asked of the same store before the next.
@@ -251,7 +251,7 @@ impl<E: std::error::Error> Search<'_, E> {
         reader: &mut dyn Reader,
         stored: &StoredRecord,
     ) -> Result<ControlFlow<()>, SearchError<E>> {
-        let Some(mut record) = record(stored) else { return Err(SearchError::Damaged(stored.seq)) };
+        let Some(mut record) = read_record(stored) else { return Err(SearchError::Damaged(stored.seq)) };
         if !self.query.matches_beside_rows(&record, || sentence(&record)) {
             return Ok(ControlFlow::Continue(()));
         }

@@ -7,10 +7,8 @@
 mod build;
 mod look;
 mod merge;
-mod record;
 #[cfg(test)]
 mod tests;
 
 pub use build::{Lacking, next_step};
 pub use look::{Looked, SearchError, Wanted, look, unindexed};
-pub use record::record;
