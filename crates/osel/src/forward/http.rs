@@ -112,8 +112,27 @@ pub(super) fn origin(url: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use osel_core::format::Severity;
+    use osel_core::time::Timestamp;
+    use osel_core::trail::RecordKind;
+
     use super::*;
+    use crate::forward::receiver::Item;
+
+    /// A record with that line.
+    pub(in crate::forward) fn item(seq: u64, line: &str) -> Item {
+        Item {
+            seq,
+            id: format!("00-{seq}"),
+            time: Timestamp::from_micros(1_767_225_600_123_456),
+            recorded_at: Timestamp::from_micros(1_767_225_600_200_000),
+            kind: RecordKind::Change,
+            severity: Severity::High,
+            event_type: None,
+            line: line.as_bytes().to_vec(),
+        }
+    }
 
     #[test]
     fn what_a_receiver_repeats_of_a_secret_is_hidden_whichever_part_of_it_that_is() {

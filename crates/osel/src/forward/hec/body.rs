@@ -118,7 +118,8 @@ fn seconds(micros: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::hec::receiver::tests::{config, item};
+    use crate::forward::hec::receiver::tests::config;
+    use crate::forward::http::tests::item;
 
     fn check(format: Format, line: &str, wanted: &str) {
         let config = HecConfig { index: Some("cloud".to_owned()), ..config("http://localhost") };

@@ -319,13 +319,8 @@ fn login(token: &Secret) -> Result<HeaderValue, Refusal> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use osel_core::format::Severity;
-    use osel_core::time::Timestamp;
-    use osel_core::trail::RecordKind;
-
     use super::*;
     use crate::config::{HttpReceiverConfig, TlsConfig};
-    use crate::forward::receiver::Item;
 
     pub(in crate::forward::hec) fn config(url: &str) -> HecConfig {
         HecConfig {
@@ -344,19 +339,6 @@ pub(super) mod tests {
             batch_events: 500,
             batch_bytes: 1_000_000,
             http: HttpReceiverConfig { tls: TlsConfig::default(), proxy: None, answer_seconds: 30 },
-        }
-    }
-
-    pub(in crate::forward::hec) fn item(seq: u64, line: &str) -> Item {
-        Item {
-            seq,
-            id: format!("00-{seq}"),
-            time: Timestamp::from_micros(1_767_225_600_123_456),
-            recorded_at: Timestamp::from_micros(1_767_225_600_200_000),
-            kind: RecordKind::Change,
-            severity: Severity::High,
-            event_type: None,
-            line: line.as_bytes().to_vec(),
         }
     }
 

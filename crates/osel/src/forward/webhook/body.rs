@@ -80,7 +80,8 @@ fn element(format: Format, item: &Item, body: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::webhook::receiver::tests::{config, item};
+    use crate::forward::http::tests::item;
+    use crate::forward::webhook::receiver::tests::config;
 
     fn check(way: WebhookBody, format: Format, lines: &[&str], wanted: &str, content: &str) {
         let config = WebhookConfig { body: way, ..config("http://localhost/") };

@@ -169,13 +169,8 @@ impl Receiver for Webhook {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use osel_core::format::Severity;
-    use osel_core::time::Timestamp;
-    use osel_core::trail::RecordKind;
-
     use super::*;
     use crate::config::{HttpReceiverConfig, TlsConfig};
-    use crate::forward::receiver::Item;
 
     pub(in crate::forward::webhook) fn config(url: &str) -> WebhookConfig {
         WebhookConfig {
@@ -188,19 +183,6 @@ pub(super) mod tests {
             batch_records: 100,
             batch_bytes: 1_000_000,
             http: HttpReceiverConfig { tls: TlsConfig::default(), proxy: None, answer_seconds: 30 },
-        }
-    }
-
-    pub(in crate::forward::webhook) fn item(seq: u64, line: &str) -> Item {
-        Item {
-            seq,
-            id: format!("00-{seq}"),
-            time: Timestamp::from_micros(1_767_225_600_123_456),
-            recorded_at: Timestamp::from_micros(1_767_225_600_200_000),
-            kind: RecordKind::Change,
-            severity: Severity::High,
-            event_type: None,
-            line: line.as_bytes().to_vec(),
         }
     }
 

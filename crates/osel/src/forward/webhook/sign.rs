@@ -58,7 +58,7 @@ fn signature(id: &str, seconds: u64, body: &[u8], key: &Secret) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::webhook::receiver::tests::item;
+    use crate::forward::http::tests::item;
 
     #[test]
     fn a_signature_is_that_of_the_specification() {

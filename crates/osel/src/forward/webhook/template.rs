@@ -81,7 +81,7 @@ impl Template {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::webhook::receiver::tests::item;
+    use crate::forward::http::tests::item;
 
     fn check(template: &str, line: &str, wanted: &str) {
         let filled = Template::new(template).unwrap().filled(&item(7, line), true);
