@@ -215,11 +215,6 @@ impl WitnessClient {
         self.remind(out);
     }
 
-    /// The log has a checkpoint of that size by now, which is told before an answer is.
-    pub fn raise(&mut self, size: u64) {
-        self.newest = self.newest.max(size);
-    }
-
     /// When a [`ClientInput::Tick`] is wanted if nothing else happens; none when time alone changes nothing.
     pub fn wake_at(&self) -> Option<Timestamp> {
         if self.is_alarmed {

@@ -218,6 +218,14 @@ fn a_witness_that_has_seen_as_much_is_asked_whether_it_was_the_same() {
 }
 
 #[test]
+fn what_another_leader_has_shown_it_meanwhile_is_no_alarm() {
+    let mut script = Script::new(0);
+    script.step(ClientInput::Newest(10));
+    assert_eq!(script.step(ClientInput::Newest(12)), []);
+    assert_eq!(script.answered(Reply::Conflict(12)), [ask(12, 12)]);
+}
+
+#[test]
 fn a_witness_that_names_another_size_for_ever_is_not_asked_for_ever() {
     let mut script = Script::new(0);
     script.step(ClientInput::Newest(10));

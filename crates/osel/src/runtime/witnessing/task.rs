@@ -1,9 +1,10 @@
 //! The task of one witness.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use osel_core::witness::{AddCheckpoint, Alarm, ClientInput, ClientOrder, Reply, WitnessClient};
+use osel_core::witness::{AddCheckpoint, Alarm, ClientInput, ClientOrder, Reply, WitnessClient, WitnessLine};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -90,19 +91,21 @@ impl Watch {
             Ok(Some(size)) => ClientInput::Newest(size),
             Ok(None) | Err(_) => ClientInput::Tick,
         };
-        let mut input = Some(input);
-        while let Some(what) = input.take() {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(what) = inputs.pop_front() {
             for order in self.step(what) {
                 match order {
                     ClientOrder::Alarm(alarm) => return Some(alarm),
-                    ClientOrder::Log(line) => {
-                        let status = self.client.status();
-                        say::line(self.settings.config.key.name(), &line, &status.words);
-                    }
+                    ClientOrder::Log(line) => self.say(&line),
                     ClientOrder::Ask { old, size } => {
-                        let answer = self.ask(old, size, tell).await;
-                        self.judge_by_now(&answer).await;
-                        input = Some(answer);
+                        let reply = self.ask(old, size, tell).await;
+                        // It is held against the log as it is now: another leader may have shown it more meanwhile.
+                        if matches!(reply, Reply::Conflict(_))
+                            && let Ok(Some(size)) = self.read(newest).await
+                        {
+                            inputs.push_back(ClientInput::Newest(size));
+                        }
+                        inputs.push_back(ClientInput::Answered(reply));
                     }
                 }
             }
@@ -111,19 +114,10 @@ impl Watch {
         None
     }
 
-    /// What a witness says to have seen is held against the log as it is now: another leader may have shown it more meanwhile.
-    async fn judge_by_now(&mut self, answer: &ClientInput) {
-        if matches!(answer, ClientInput::Answered(Reply::Conflict(_)))
-            && let Ok(Some(size)) = self.read(newest).await
-        {
-            self.client.raise(size);
-        }
-    }
-
-    async fn ask(&mut self, old: u64, size: u64, tell: &Tell) -> ClientInput {
+    async fn ask(&mut self, old: u64, size: u64, tell: &Tell) -> Reply {
         let request = match self.read(move |reader| request(reader, old, size)).await {
             Ok(request) => request,
-            Err(why) => return ClientInput::Answered(Reply::Unproved(why)),
+            Err(why) => return Reply::Unproved(why),
         };
         // It reads files.
         let now = Arc::clone(&self.settings.now);
@@ -134,7 +128,7 @@ impl Watch {
             let (witness, at) = (config.key.to_string(), (self.settings.clock)());
             tell(WitnessEvent::Cosigned(WitnessedRow { witness, size, note, at }));
         }
-        ClientInput::Answered(reply)
+        reply
     }
 
     /// The question under way was given up.
@@ -142,10 +136,14 @@ impl Watch {
         let reply = Reply::Unavailable("it has not answered in time".to_owned());
         for order in self.step(ClientInput::Answered(reply)) {
             if let ClientOrder::Log(line) = order {
-                say::line(self.settings.config.key.name(), &line, &self.client.status().words);
+                self.say(&line);
             }
         }
         self.tell_status(tell);
+    }
+
+    fn say(&self, line: &WitnessLine) {
+        say::line(self.settings.config.key.name(), line, &self.client.status().words);
     }
 
     fn step(&mut self, what: ClientInput) -> Vec<ClientOrder> {
