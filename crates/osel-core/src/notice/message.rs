@@ -125,6 +125,19 @@ impl Notice {
         format!("osel audit search --seq {}..{}", self.first, self.last)
     }
 
+    /// The same with so many lines at most, for a receiver that takes no more.
+    pub fn with_lines(&self, lines: usize) -> Self {
+        let mut left = lines;
+        let mut groups = self.groups.clone();
+        for group in &mut groups {
+            group.lines.truncate(left);
+            left -= group.lines.len();
+        }
+        groups.retain(|group| !group.lines.is_empty());
+        let shown: usize = groups.iter().map(|group| group.lines.len()).sum();
+        Self { groups, more: self.told.saturating_sub(shown as u64), ..self.clone() }
+    }
+
     /// The same without anything that somebody in the cloud has named, for a receiver that will not take it as it is.
     pub fn bare(&self) -> Self {
         Self { groups: Vec::new(), more: self.told, ..self.clone() }
