@@ -15,6 +15,7 @@ pub mod ids;
 pub mod intake;
 pub mod model;
 pub mod names;
+pub mod notice;
 pub mod pace;
 pub mod plan;
 pub mod scan;

@@ -72,6 +72,8 @@ const CORE: ModuleTable = ModuleTable {
         row("format", &["event", "model", "exposure", "names", "scan", "finding", "trail", "engine"]),
         // Its filter looks at records that were read back.
         row("forward", &["pace", "trail", "format", "engine"]),
+        // What people are told of records that were read back, by the same filter.
+        row("notice", &["trail", "format", "engine", "forward"]),
         row("witness", &["pace", "trail"]),
         row("search", &["event", "model", "trail", "engine"]),
     ],

@@ -2,8 +2,10 @@
 //!
 //! Nothing is connected to and no file is opened here: a receiver that is away is one that says so when it is sent something.
 
+use super::chat::Chat;
 use super::file::FileReceiver;
 use super::hec::Hec;
+use super::mail::Mail;
 use super::now::ConfigNow;
 use super::receiver::Receiver;
 use super::syslog::SyslogReceiver;
@@ -17,5 +19,7 @@ pub fn build(config: &ForwardConfig, now: ConfigNow) -> Box<dyn Receiver> {
         ReceiverConfig::Syslog(syslog) => Box::new(SyslogReceiver::new(syslog)),
         ReceiverConfig::Hec(hec) => Box::new(Hec::new((**hec).clone(), config.format, now)),
         ReceiverConfig::Webhook(webhook) => Box::new(Webhook::new((**webhook).clone(), config.format, now)),
+        ReceiverConfig::Mail(mail) => Box::new(Mail::new(&config.name, (**mail).clone(), now)),
+        ReceiverConfig::Chat(chat) => Box::new(Chat::new(&config.name, (**chat).clone(), now)),
     }
 }

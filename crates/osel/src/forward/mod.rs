@@ -4,9 +4,12 @@
 //! what is given up is decided in the core (`osel_core::forward`).
 
 mod build;
+pub mod chat;
 pub mod file;
 pub mod hec;
 mod http;
+pub mod mail;
+mod notice;
 pub mod now;
 pub mod receiver;
 pub mod syslog;

@@ -223,7 +223,7 @@ impl World {
                 self.step(ForwardInput::Head(self.head));
             }
             Act::Read { records } => {
-                let rendered = |seq| Rendered { seq, lines: lines_of(seq) };
+                let rendered = |seq| Rendered::of(seq, lines_of(seq));
                 if let Some(records) = self.fetching.take() {
                     self.step(ForwardInput::Fetched(records.into_iter().map(rendered).collect()));
                 } else if let Some(after) = self.reading.take() {

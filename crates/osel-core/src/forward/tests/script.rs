@@ -40,14 +40,14 @@ fn batches(words: &[&str]) -> Vec<BatchNumber> {
     words.iter().map(|word| BatchNumber(number(word))).collect()
 }
 
-/// `SEQ` has one line of ten bytes, `SEQ:20,30` lines of so many.
+/// `SEQ` has one line of ten bytes, `SEQ:20,30` lines of so many; `SEQ<TOLD/COVERS` tells so many records of so many up to it.
 fn rendered(word: &str) -> Rendered {
     let (seq, lines) = word.split_once(':').unwrap_or((word, "10"));
+    let (seq, together) = seq.split_once('<').unwrap_or((seq, "1/1"));
+    let (told, covers) = together.split_once('/').expect("TOLD/COVERS");
     let bytes = |word: &str| word.parse().expect("bytes");
-    Rendered {
-        seq: number(seq),
-        lines: lines.split(',').filter(|word| !word.is_empty()).map(bytes).collect(),
-    }
+    let lines = lines.split(',').filter(|word| !word.is_empty()).map(bytes).collect();
+    Rendered { seq: number(seq), covers: number(covers), told: number(told), lines }
 }
 
 fn which(words: &[&str]) -> Which {

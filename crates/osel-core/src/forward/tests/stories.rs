@@ -383,10 +383,25 @@ fn nothing_more_is_read_while_too_much_is_held() {
     };
     assert_eq!(step(ForwardInput::Head(10)), (true, 0));
     let page = |after: u64| {
-        let records = vec![Rendered { seq: after + 1, lines: vec![READ_BYTES_MAX / 2] }];
+        let records = vec![Rendered::of(after + 1, vec![READ_BYTES_MAX / 2])];
         ForwardInput::Read(Page { after, through: after + 1, records })
     };
     assert_eq!(step(page(0)), (true, 0));
     assert_eq!(step(page(1)), (false, 0));
     assert_eq!(step(ForwardInput::Sent(BatchNumber(1), Ok(Taken::Kept))), (true, 1));
+}
+
+#[test]
+fn records_that_are_told_together_are_done_together_and_all_are_accounted_for() {
+    check(
+        forward(),
+        "0 head 9
+         > read 0
+         0 read 0-8 3 8<2/4
+         > place 2 = 0 + 2 + 0
+         > read 8
+         > send 1: 3 8
+         10 kept 1
+         > place 8 = 3 + 5 + 0, mark 1",
+    );
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use osel_core::engine::record::{Record, RecordBody};
+use osel_core::engine::record::{Record, RecordBody, sentence};
 use osel_core::event::{Actor, Outcome};
 use osel_core::exposure::Judged;
 use osel_core::format::{Format, Severity, Subject, render};
 use osel_core::forward::{BatchNumber, Refusal, RefusalKind, Taken};
 use osel_core::names::Directory;
+use osel_core::notice::Notice;
 use osel_core::time::Timestamp;
 use osel_core::trail::{Hash, Header, RecordKind};
 
@@ -159,6 +160,12 @@ fn item(forward: &ForwardConfig) -> Item {
         kind: RecordKind::System,
     };
     let record = Record::read(header, Hash::ZERO, parts);
+    if forward.receiver.notices().is_some() {
+        let notice = Notice::of_test(now, &sentence(&record));
+        let line =
+            serde_json::to_vec(&notice).expect("a notice has texts and numbers only, and memory takes it");
+        return Item { line, ..test_item(now, &body) };
+    }
     let lines = |format: Format| {
         let subject = Subject {
             record: &record,
@@ -172,6 +179,12 @@ fn item(forward: &ForwardConfig) -> Item {
         lines.into_iter().next()
     };
     let otherwise = if forward.format.is_json() { Format::Native } else { Format::Sentence };
+    let line = lines(forward.format).or_else(|| lines(otherwise)).unwrap_or_default();
+    Item { line, ..test_item(now, &body) }
+}
+
+/// The test without its line.
+fn test_item(now: Timestamp, body: &RecordBody) -> Item {
     Item {
         seq: 0,
         id: format!("test-{}", now.micros()),
@@ -180,7 +193,7 @@ fn item(forward: &ForwardConfig) -> Item {
         kind: RecordKind::System,
         severity: Severity::Informational,
         event_type: body.event_type.as_deref().map(str::to_owned),
-        line: lines(forward.format).or_else(|| lines(otherwise)).unwrap_or_default(),
+        line: Vec::new(),
     }
 }
 

@@ -4,8 +4,11 @@ use osel_core::format::Format;
 
 use super::super::keys;
 use super::super::section::Section;
+use super::chat::{self, ChatConfig};
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
+use super::mail::{self, MailConfig};
+use super::people::NoticeConfig;
 use super::syslog::{self, SyslogConfig};
 use super::webhook::{self, WebhookConfig};
 
@@ -20,10 +23,23 @@ pub enum ReceiverConfig {
     Hec(Box<HecConfig>),
     /// Any receiver of requests over HTTP.
     Webhook(Box<WebhookConfig>),
+    /// People, by mail.
+    Mail(Box<MailConfig>),
+    /// People, in a room for chat.
+    Chat(Box<ChatConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE];
+const TYPES: &[Type] = &[
+    file::TYPE,
+    syslog::TYPE,
+    hec::TYPE,
+    webhook::TYPE,
+    mail::TYPE,
+    chat::SLACK,
+    chat::MATTERMOST,
+    chat::TEAMS,
+];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -45,12 +61,23 @@ impl ReceiverConfig {
         self.of_type().name
     }
 
+    /// What people are told, and when; none of a receiver for programs.
+    pub fn notices(&self) -> Option<&NoticeConfig> {
+        match self {
+            Self::Mail(mail) => Some(&mail.notices),
+            Self::Chat(chat) => Some(&chat.notices),
+            Self::File(_) | Self::Syslog(_) | Self::Hec(_) | Self::Webhook(_) => None,
+        }
+    }
+
     fn of_type(&self) -> &'static Type {
         match self {
             Self::File(_) => &file::TYPE,
             Self::Syslog(_) => &syslog::TYPE,
             Self::Hec(_) => &hec::TYPE,
             Self::Webhook(_) => &webhook::TYPE,
+            Self::Mail(_) => &mail::TYPE,
+            Self::Chat(chat) => chat.service.of_type(),
         }
     }
 }

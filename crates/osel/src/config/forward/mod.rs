@@ -2,20 +2,26 @@
 //!
 //! Each type of receiver is one file here, with its keys and their reading ([`Type`](kind::Type)); `table` reads what all have in common.
 
+mod chat;
 mod file;
 mod filter;
 mod hec;
 mod http;
 mod kind;
+mod mail;
+mod people;
 mod syslog;
 mod table;
 mod webhook;
 
+pub use chat::{ChatConfig, ChatService};
 pub use file::{FileCompression, FileReceiverConfig};
 pub use hec::{HecAcks, HecConfig, HecEndpoint};
 pub use http::HttpReceiverConfig;
 pub use kind::ReceiverConfig;
 pub(super) use kind::types;
+pub use mail::{MailConfig, MailSecurity};
+pub use people::{NoticeConfig, TEMPLATE_STEPS_MAX};
 pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
 pub(super) use table::forwards;
 pub use table::{ForwardConfig, ForwardFrom};

@@ -151,7 +151,7 @@ impl Carrier {
             {
                 return Some(Err(defect));
             }
-            self.reading.begin((self.clock)(), *self.head.borrow());
+            self.reading.begin((self.clock)(), *self.head.borrow(), !self.held.is_empty());
             self.tell_if_changed();
             if self.forward.is_over() {
                 return Some(Ok(()));
@@ -240,9 +240,10 @@ impl Carrier {
             }
             self.status.incomplete += page.incomplete;
         }
-        let rendered = |(seq, items): &(u64, Vec<Item>)| Rendered {
-            seq: *seq,
-            lines: items.iter().map(|item| item.line.len()).collect(),
+        let rendered = |(seq, items): &(u64, Vec<Item>)| {
+            let mut rendered = Rendered::of(*seq, items.iter().map(|item| item.line.len()).collect());
+            (rendered.covers, rendered.told) = page.together.unwrap_or((1, 1));
+            rendered
         };
         let records: Vec<Rendered> = page.records.iter().map(rendered).collect();
         let lines = match wanted {

@@ -63,8 +63,10 @@ async fn attempt(
     way: &Way,
 ) -> Result<(Box<dyn Receiver>, Work, Letters), String> {
     let (maker, config) = (settings.receiver.clone(), settings.config.clone());
-    let mut work =
+    let notices = config.receiver.notices().map(|notices| notices.settings(&config.filter));
+    let work =
         Work::new(way.access.clone(), way.store.clone(), config.format, config.filter, settings.awaits_scans);
+    let mut work = work.telling(notices);
     // Files are read, which may lie on a disk that does not answer.
     let made = spawn_blocking(move || {
         let receiver = maker();

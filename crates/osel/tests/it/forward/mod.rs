@@ -3,3 +3,5 @@
 mod carried;
 mod ground;
 mod program;
+
+pub use ground::Ground;
