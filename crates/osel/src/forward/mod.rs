@@ -8,8 +8,11 @@ pub mod file;
 pub mod hec;
 mod http;
 pub mod now;
+mod objects;
 pub mod receiver;
+mod s3;
 pub mod syslog;
 pub mod webhook;
 
 pub use build::build;
+pub use s3::s3;
