@@ -13,6 +13,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use osel::config::Config;
 use osel::forward::build;
@@ -169,7 +170,7 @@ impl Receiver for Nobody {
     }
 
     fn limits(&self) -> BatchLimits {
-        BatchLimits { items: 1000, bytes: 1 << 20, awaited: 1 }
+        BatchLimits { items: 1000, bytes: 1 << 20, awaited: 1, linger: Duration::ZERO }
     }
 
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Kept> {

@@ -41,7 +41,9 @@ impl Kind {
             Self::File | Self::Service => 1,
             Self::Indexer | Self::Stream => 3,
         };
-        BatchLimits { items: 4, bytes: 60, awaited }
+        // As objects of a store are written: what comes is gathered.
+        let linger = if self == Self::Service { Duration::from_secs(3) } else { Duration::ZERO };
+        BatchLimits { items: 4, bytes: 60, awaited, linger }
     }
 
     /// Whether it looks at lines before it takes them.

@@ -11,8 +11,11 @@ mod http;
 pub mod mail;
 mod notice;
 pub mod now;
+mod objects;
 pub mod receiver;
+mod s3;
 pub mod syslog;
 pub mod webhook;
 
 pub use build::build;
+pub use s3::s3;

@@ -11,6 +11,8 @@ mod broker;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod clouds;
 #[cfg(test)]
 mod command;

@@ -29,7 +29,11 @@ impl Scripted for Forward {
 
 /// One that begins at the begin, of a receiver that takes batches of three lines and a hundred bytes, two of them before they have arrived.
 pub(super) fn forward() -> Forward {
-    Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, Account::default(), [])
+    Forward::new(
+        BatchLimits { items: 3, bytes: 100, awaited: 2, linger: Duration::ZERO },
+        Account::default(),
+        [],
+    )
 }
 
 fn number(word: &str) -> u64 {

@@ -1,5 +1,7 @@
 //! Stories of batches.
 
+use std::time::Duration;
+
 use super::super::*;
 use super::script::forward;
 use crate::pace::script::check;
@@ -130,6 +132,58 @@ fn a_batch_that_is_not_full_waits_a_little_while_another_is_on_its_way() {
          100 read 2-3 3
          270 tick
          > send 2: 2 3",
+    );
+}
+
+/// Of a receiver that wants lines gathered for five minutes.
+fn gathering() -> Forward {
+    let linger = Duration::from_secs(300);
+    Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 1, linger }, Account::default(), [])
+}
+
+#[test]
+fn a_batch_is_gathered_for_as_long_as_the_receiver_wants_or_until_it_is_full() {
+    check(
+        gathering(),
+        "0 head 1
+         > read 0
+         0 read 0-1 1
+         0 wake
+         > 300000
+         200000 head 2
+         > read 1
+         200000 read 1-2 2
+         300000 tick
+         > send 1: 1 2
+         300010 kept 1
+         > place 2 = 2 + 0 + 0, mark 1
+         400000 head 7
+         > read 2
+         400000 read 2-6 3 4 5 6
+         > read 6
+         > send 2: 3 4 5
+         400010 kept 2
+         > place 5 = 5 + 0 + 0, mark 2
+         400010 wake
+         > 700000",
+    );
+}
+
+#[test]
+fn what_was_gathered_once_is_not_gathered_again_after_a_failure() {
+    check(
+        gathering(),
+        "0 head 1
+         > read 0
+         0 read 0-1 1
+         300000 tick
+         > send 1: 1
+         300000 away 1
+         > log began unavailable
+         300000 wake
+         > 301000
+         301000 tick
+         > send 2: 1",
     );
 }
 
@@ -363,7 +417,7 @@ fn a_stop_waits_a_little_for_the_call_and_asks_a_last_time() {
 fn a_place_behind_the_end_of_the_trail_is_told() {
     let account = Account::after(9);
     check(
-        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, account, []),
+        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2, linger: Duration::ZERO }, account, []),
         "0 head 4
          > log Ahead { place: 9, head: 4 }
          1 head 10

@@ -9,6 +9,7 @@ use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
 use super::mail::{self, MailConfig};
 use super::people::NoticeConfig;
+use super::s3::{self, S3Config};
 use super::syslog::{self, SyslogConfig};
 use super::webhook::{self, WebhookConfig};
 
@@ -21,6 +22,8 @@ pub enum ReceiverConfig {
     Syslog(Box<SyslogConfig>),
     /// Splunk.
     Hec(Box<HecConfig>),
+    /// A bucket of S3.
+    S3(Box<S3Config>),
     /// Any receiver of requests over HTTP.
     Webhook(Box<WebhookConfig>),
     /// People, by mail.
@@ -39,6 +42,7 @@ const TYPES: &[Type] = &[
     chat::SLACK,
     chat::MATTERMOST,
     chat::TEAMS,
+    s3::TYPE,
 ];
 
 /// A type of receiver, as its file here describes it.
@@ -75,6 +79,7 @@ impl ReceiverConfig {
             Self::File(_) => &file::TYPE,
             Self::Syslog(_) => &syslog::TYPE,
             Self::Hec(_) => &hec::TYPE,
+            Self::S3(_) => &s3::TYPE,
             Self::Webhook(_) => &webhook::TYPE,
             Self::Mail(_) => &mail::TYPE,
             Self::Chat(chat) => chat.service.of_type(),

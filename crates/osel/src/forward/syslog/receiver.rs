@@ -14,7 +14,7 @@ use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 
 /// What is on its way is read again after a broken connection: so much at most. With a settling of two seconds that is as many a second as
 /// half of all batches on their way.
-const LIMITS: BatchLimits = BatchLimits { items: 4096, bytes: 1 << 20, awaited: 64 };
+const LIMITS: BatchLimits = BatchLimits { items: 4096, bytes: 1 << 20, awaited: 64, linger: Duration::ZERO };
 /// A buffer that a batch of large records has made larger than this is not kept.
 const BUFFER_BYTES_KEPT: usize = 4 << 20;
 

@@ -1,5 +1,7 @@
 //! The body of a request.
 
+use std::time::Duration;
+
 use osel_core::format::Format;
 use osel_core::forward::{Refusal, RefusalKind};
 use serde_json::value::RawValue;
@@ -16,7 +18,7 @@ pub(super) fn limits(config: &WebhookConfig) -> BatchLimits {
         WebhookBody::Single | WebhookBody::Template(_) => 1,
         WebhookBody::Array | WebhookBody::Lines => config.batch_records.max(1),
     };
-    BatchLimits { items, bytes: config.batch_bytes, awaited: 1 }
+    BatchLimits { items, bytes: config.batch_bytes, awaited: 1, linger: Duration::ZERO }
 }
 
 /// What the content is said to be.

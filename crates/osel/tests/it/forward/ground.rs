@@ -5,6 +5,7 @@ use std::future::pending;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ::osel::config::Config;
 use ::osel::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
@@ -90,7 +91,7 @@ impl Receiver for Clerk {
     }
 
     fn limits(&self) -> BatchLimits {
-        BatchLimits { items: 10, bytes: 1 << 20, awaited: 1 }
+        BatchLimits { items: 10, bytes: 1 << 20, awaited: 1, linger: Duration::ZERO }
     }
 
     fn resume(&mut self, _: Option<&str>) {
