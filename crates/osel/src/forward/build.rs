@@ -2,6 +2,7 @@
 //!
 //! Nothing is connected to and no file is opened here: a receiver that is away is one that says so when it is sent something.
 
+use super::amqp::AmqpReceiver;
 use super::file::FileReceiver;
 use super::hec::Hec;
 use super::now::ConfigNow;
@@ -16,6 +17,7 @@ pub fn build(config: &ForwardConfig, now: ConfigNow) -> Box<dyn Receiver> {
         ReceiverConfig::File(file) => Box::new(FileReceiver::new((**file).clone())),
         ReceiverConfig::Syslog(syslog) => Box::new(SyslogReceiver::new(syslog)),
         ReceiverConfig::Hec(hec) => Box::new(Hec::new((**hec).clone(), config.format, now)),
+        ReceiverConfig::Amqp(amqp) => Box::new(AmqpReceiver::new((**amqp).clone(), config.format, now)),
         ReceiverConfig::Webhook(webhook) => Box::new(Webhook::new((**webhook).clone(), config.format, now)),
     }
 }

@@ -4,6 +4,7 @@ use osel_core::format::Format;
 
 use super::super::keys;
 use super::super::section::Section;
+use super::amqp::{self, AmqpConfig};
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
 use super::syslog::{self, SyslogConfig};
@@ -20,10 +21,12 @@ pub enum ReceiverConfig {
     Hec(Box<HecConfig>),
     /// Any receiver of requests over HTTP.
     Webhook(Box<WebhookConfig>),
+    /// An exchange of a broker.
+    Amqp(Box<AmqpConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE];
+const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE, amqp::TYPE];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -51,6 +54,7 @@ impl ReceiverConfig {
             Self::Syslog(_) => &syslog::TYPE,
             Self::Hec(_) => &hec::TYPE,
             Self::Webhook(_) => &webhook::TYPE,
+            Self::Amqp(_) => &amqp::TYPE,
         }
     }
 }

@@ -2,20 +2,25 @@
 //!
 //! Each type of receiver is one file here, with its keys and their reading ([`Type`](kind::Type)); `table` reads what all have in common.
 
+mod amqp;
 mod file;
 mod filter;
 mod hec;
 mod http;
 mod kind;
+mod routing;
 mod syslog;
 mod table;
 mod webhook;
 
+pub(super) use amqp::refuse_loops;
+pub use amqp::{AmqpConfig, AmqpExchangeKind, AmqpUnroutable};
 pub use file::{FileCompression, FileReceiverConfig};
 pub use hec::{HecAcks, HecConfig, HecEndpoint};
 pub use http::HttpReceiverConfig;
 pub use kind::ReceiverConfig;
 pub(super) use kind::types;
+pub use routing::RoutingKey;
 pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
 pub(super) use table::forwards;
 pub use table::{ForwardConfig, ForwardFrom};
