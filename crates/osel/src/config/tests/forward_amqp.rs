@@ -43,12 +43,8 @@ fn an_exchange_needs_a_url_and_a_name_and_takes_the_rest() {
     };
     assert_eq!(smallest, wanted);
     let keys = "exchange = 'r'\ndeclare = 'fanout'\nrouting_key = 'a.{event_type}'\nunroutable = 'accept'\nserver_name = 'mq'\n";
-    let all = amqp(keys, "amqp://osel:hunter2@10.0.0.1,osel:hunter2@10.0.0.2/audit?heartbeat=5");
-    assert_eq!(
-        all.url.hosts.iter().map(|host| host.port).collect::<Vec<_>>(),
-        [5671, 5671],
-        "TLS by `server_name`"
-    );
+    let all = amqp(keys, "amqp://osel:hunter2@10.0.0.1:5671,osel:hunter2@10.0.0.2:5671/audit?heartbeat=5");
+    assert!(all.url.tls, "by `server_name`");
     assert_eq!(all.tls.as_ref().unwrap().server_name.as_deref(), Some("mq"));
     assert_eq!((all.declare, all.unroutable), (Some(AmqpExchangeKind::Fanout), AmqpUnroutable::Accept));
     assert_eq!((all.heartbeat_seconds, all.routing_key), (5, RoutingKey::parse("a.{event_type}").unwrap()));
