@@ -1,6 +1,7 @@
 //! The doing half of osel: sources, actions, store, runtime and command line around `osel-core`, which decides.
 
 pub mod action;
+pub mod amqp;
 pub mod cli;
 pub mod config;
 pub mod doctor;

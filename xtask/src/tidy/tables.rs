@@ -91,13 +91,15 @@ const OSEL: ModuleTable = ModuleTable {
         row("tls", &["config"]),
         // Requests over HTTP, for the drivers that make some.
         row("http", &["config", "tls"]),
-        row("source", &["config", "telemetry", "tls"]),
+        // Connections to brokers, for the drivers that have some.
+        row("amqp", &["config", "tls"]),
+        row("source", &["config", "telemetry", "tls", "amqp"]),
         row("openstack", &["config", "telemetry", "tls", "http"]),
         row("action", &["config", "telemetry", "tls", "http"]),
-        row("forward", &["config", "telemetry", "tls", "http"]),
+        row("forward", &["config", "telemetry", "tls", "http", "amqp"]),
         row("store", &["config", "telemetry", "tls"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
-        row("doctor", &["config", "telemetry", "tls", "source", "store"]),
+        row("doctor", &["config", "telemetry", "tls", "amqp", "source", "store"]),
         // What a planned change would do: text in, values out, so that it needs nothing but the core.
         row("planned", &["sarif"]),
         // The form of a log that planned changes and findings share.
@@ -114,6 +116,7 @@ const OSEL: ModuleTable = ModuleTable {
             &[
                 "config",
                 "telemetry",
+                "amqp",
                 "source",
                 "openstack",
                 "action",

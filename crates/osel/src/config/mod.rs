@@ -43,10 +43,11 @@ pub use barbican::BarbicanSecret;
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use forward::{
-    ChatConfig, ChatService, FileCompression, FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks,
-    HecConfig, HecEndpoint, HttpReceiverConfig, MailConfig, MailSecurity, NoticeConfig, ObjectCompression,
-    ObjectsConfig, ReceiverConfig, S3Config, S3Encryption, SyslogConfig, SyslogFraming, SyslogMessage,
-    SyslogTransport, TEMPLATE_STEPS_MAX, WebhookBody, WebhookConfig, WebhookMethod,
+    AmqpConfig, AmqpExchangeKind, AmqpUnroutable, ChatConfig, ChatService, FileCompression,
+    FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks, HecConfig, HecEndpoint, HttpReceiverConfig,
+    MailConfig, MailSecurity, NoticeConfig, ObjectCompression, ObjectsConfig, ReceiverConfig, RoutingKey,
+    S3Config, S3Encryption, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport, TEMPLATE_STEPS_MAX,
+    WebhookBody, WebhookConfig, WebhookMethod,
 };
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,

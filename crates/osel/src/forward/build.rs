@@ -2,6 +2,7 @@
 //!
 //! Nothing is connected to and no file is opened here: a receiver that is away is one that says so when it is sent something.
 
+use super::amqp::AmqpReceiver;
 use super::chat::Chat;
 use super::file::FileReceiver;
 use super::hec::Hec;
@@ -20,6 +21,7 @@ pub fn build(config: &ForwardConfig, now: ConfigNow) -> Box<dyn Receiver> {
         ReceiverConfig::Syslog(syslog) => Box::new(SyslogReceiver::new(syslog)),
         ReceiverConfig::Hec(hec) => Box::new(Hec::new((**hec).clone(), config.format, now)),
         ReceiverConfig::S3(bucket) => Box::new(s3((**bucket).clone(), config.format, now)),
+        ReceiverConfig::Amqp(amqp) => Box::new(AmqpReceiver::new((**amqp).clone(), config.format, now)),
         ReceiverConfig::Webhook(webhook) => Box::new(Webhook::new((**webhook).clone(), config.format, now)),
         ReceiverConfig::Mail(mail) => Box::new(Mail::new(&config.name, (**mail).clone(), now)),
         ReceiverConfig::Chat(chat) => Box::new(Chat::new(&config.name, (**chat).clone(), now)),

@@ -3,6 +3,7 @@
 //! A driver makes one attempt at what it is told and says what was answered. Which records are sent, when something is tried again and
 //! what is given up is decided in the core (`osel_core::forward`).
 
+pub mod amqp;
 mod build;
 pub mod chat;
 pub mod file;

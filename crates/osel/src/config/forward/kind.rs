@@ -4,6 +4,7 @@ use osel_core::format::Format;
 
 use super::super::keys;
 use super::super::section::Section;
+use super::amqp::{self, AmqpConfig};
 use super::chat::{self, ChatConfig};
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
@@ -30,6 +31,8 @@ pub enum ReceiverConfig {
     Mail(Box<MailConfig>),
     /// People, in a room for chat.
     Chat(Box<ChatConfig>),
+    /// An exchange of a broker.
+    Amqp(Box<AmqpConfig>),
 }
 
 /// All types.
@@ -43,6 +46,7 @@ const TYPES: &[Type] = &[
     chat::MATTERMOST,
     chat::TEAMS,
     s3::TYPE,
+    amqp::TYPE,
 ];
 
 /// A type of receiver, as its file here describes it.
@@ -83,6 +87,7 @@ impl ReceiverConfig {
             Self::Webhook(_) => &webhook::TYPE,
             Self::Mail(_) => &mail::TYPE,
             Self::Chat(chat) => chat.service.of_type(),
+            Self::Amqp(_) => &amqp::TYPE,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each type of receiver is one file here, with its keys and their reading ([`Type`](kind::Type)); `table` reads what all have in common.
 
+mod amqp;
 mod chat;
 mod file;
 mod filter;
@@ -11,11 +12,14 @@ mod kind;
 mod mail;
 mod objects;
 mod people;
+mod routing;
 mod s3;
 mod syslog;
 mod table;
 mod webhook;
 
+pub(super) use amqp::refuse_loops;
+pub use amqp::{AmqpConfig, AmqpExchangeKind, AmqpUnroutable};
 pub use chat::{ChatConfig, ChatService};
 pub use file::{FileCompression, FileReceiverConfig};
 pub use hec::{HecAcks, HecConfig, HecEndpoint};
@@ -25,6 +29,7 @@ pub(super) use kind::types;
 pub use mail::{MailConfig, MailSecurity};
 pub use objects::{ObjectCompression, ObjectsConfig};
 pub use people::{NoticeConfig, TEMPLATE_STEPS_MAX};
+pub use routing::RoutingKey;
 pub use s3::{S3Config, S3Encryption};
 pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
 pub(super) use table::forwards;

@@ -4,6 +4,7 @@ mod barbican;
 mod example;
 mod expected;
 mod forward;
+mod forward_amqp;
 mod forward_http;
 mod gmp;
 mod good;
