@@ -73,6 +73,8 @@ const CORE: ModuleTable = ModuleTable {
         // Its filter looks at records that were read back.
         row("forward", &["pace", "trail", "format", "engine"]),
         row("witness", &["pace", "trail"]),
+        // Made of records that were read back, before they have any form.
+        row("pseudonym", &["engine", "trail"]),
         row("search", &["event", "model", "trail", "engine"]),
     ],
 };
@@ -137,6 +139,8 @@ pub(crate) const CORE_DEPENDENCIES: &[&str] = &[
     "memchr",
     // Several words at once, where `memchr` finds one.
     "aho-corasick",
+    // Pseudonyms: a hash under a key, of the same maker as `sha2`.
+    "hmac",
     "ipnet",
     "prefix-trie",
     "rangemap",
