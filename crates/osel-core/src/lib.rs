@@ -17,6 +17,7 @@ pub mod model;
 pub mod names;
 pub mod pace;
 pub mod plan;
+pub mod pseudonym;
 pub mod scan;
 pub mod search;
 pub mod survey;
