@@ -75,6 +75,8 @@ mod past_reach;
 #[cfg(test)]
 mod past_story;
 #[cfg(test)]
+mod pseudonyms;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod reach_servers;
