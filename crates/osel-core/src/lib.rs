@@ -18,6 +18,7 @@ pub mod names;
 pub mod notice;
 pub mod pace;
 pub mod plan;
+pub mod pseudonym;
 pub mod scan;
 pub mod search;
 pub mod survey;

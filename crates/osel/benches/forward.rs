@@ -70,6 +70,7 @@ fn measure(directory: &Path, messages: u64) -> Result<()> {
         config: forward.clone(),
         receiver: Arc::clone(receiver),
         awaits_scans: false,
+        pseudonyms: None,
     };
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut least: [Option<Taken>; 3] = [None, None, None];

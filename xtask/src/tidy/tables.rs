@@ -75,6 +75,8 @@ const CORE: ModuleTable = ModuleTable {
         // What people are told of records that were read back, by the same filter.
         row("notice", &["trail", "format", "engine", "forward"]),
         row("witness", &["pace", "trail"]),
+        // Made of records that were read back, before they have any form.
+        row("pseudonym", &["engine", "trail"]),
         row("search", &["event", "model", "trail", "engine"]),
     ],
 };
@@ -142,6 +144,8 @@ pub(crate) const CORE_DEPENDENCIES: &[&str] = &[
     "memchr",
     // Several words at once, where `memchr` finds one.
     "aho-corasick",
+    // Pseudonyms: a hash under a key, of the same maker as `sha2`.
+    "hmac",
     "ipnet",
     "prefix-trie",
     "rangemap",

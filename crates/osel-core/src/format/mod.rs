@@ -16,7 +16,7 @@ mod severity;
 mod severity_of;
 mod subject;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod told;
 
 pub use cadf_text::cadf_text;

@@ -22,6 +22,7 @@ mod open;
 mod openstack;
 mod order;
 mod output;
+mod pseudonyms;
 mod quarantine;
 mod reach;
 mod reference;

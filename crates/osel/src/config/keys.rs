@@ -191,6 +191,15 @@ const KEYS: &[Key] = &[
         "What the log is called in what is signed of it: an URL without its scheme is usual. A key that is configured must have this name.",
     ),
     key(
+        "trail.pseudonym_key",
+        Words(
+            "pseudonym.key in the directory of the store, made when it is missing",
+            "{ file = \"/etc/osel/pseudonym_key\" }",
+        ),
+        "The key of pseudonyms, 64 hexadecimal digits (`openssl rand -hex 32`). Who has it can find out who a pseudonym is, so name where \
+         it is: { file = \"PATH\" }, { env = \"NAME\" } or { credential = \"NAME\" }. A store in PostgreSQL has none of its own.",
+    ),
+    key(
         "trail.record_reads",
         Default("true"),
         "Whether it becomes a record that somebody has read the trail by a command (`osel audit search`, `show`) beside this osel: who, and what \

@@ -63,11 +63,13 @@ pub struct TrailConfig {
     pub key: Option<KeyReference>,
     /// What the log is called in its checkpoints; none for the name of the key.
     pub origin: Option<KeyName>,
+    /// The key of pseudonyms, 64 hexadecimal digits; none for that in the folder of the store.
+    pub pseudonym_key: Option<Secret>,
 }
 
 impl Default for TrailConfig {
     fn default() -> Self {
-        Self { record_reads: true, key: None, origin: None }
+        Self { record_reads: true, key: None, origin: None, pseudonym_key: None }
     }
 }
 

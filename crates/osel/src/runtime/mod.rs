@@ -11,6 +11,8 @@ pub mod forward;
 pub mod log;
 pub mod past;
 pub mod payloads;
+pub mod private_file;
+pub mod pseudonym_key;
 pub mod qualys_scans;
 pub mod quarantine;
 pub mod read_entries;

@@ -79,6 +79,8 @@ mod past_story;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod pseudonyms;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod reach_servers;

@@ -14,7 +14,8 @@ use super::bundle::{self, BundleArgs};
 use super::read::each_record;
 use crate::cli::StoreArg;
 use crate::cli::open::state_at;
-use crate::cli::output::{json_line, stdout};
+use crate::cli::output::{Failure, json_line, stdout};
+use crate::cli::pseudonyms::{PseudonymsArg, View};
 use crate::runtime::payloads::Payloads;
 use crate::runtime::qualys_scans::QualysScans;
 use crate::store::{PartContent, Reader, StoredRecord};
@@ -34,6 +35,8 @@ pub struct ExportArgs {
     /// `json` is the same as --format native.
     #[arg(short, long, value_enum, conflicts_with = "format")]
     output: Option<ExportOutput>,
+    #[command(flatten)]
+    pseudonyms: PseudonymsArg,
     #[command(flatten)]
     bundle: BundleArgs,
 }
@@ -68,16 +71,21 @@ enum ExportOutput {
 
 pub(in crate::cli) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut reader = args.store.reader()?;
+    let view = args.pseudonyms.view(&args.store)?;
     if let Some(path) = &args.bundle.bundle {
+        if view.is_pseudonymous() {
+            let why = "--pseudonyms with --bundle: a bundle has the records as they were hashed, or nobody could verify it";
+            return Err(Failure::Usage(why.to_owned()).into());
+        }
         return bundle::run(&mut *reader, &args.bundle, path);
     }
     let mut out = stdout();
     if args.format == Format::Native {
-        each_record(&mut *reader, &mut |_, record| Ok(json_line(&mut out, &record.document())?))?;
+        each_record(&mut *reader, &mut |_, record| Ok(json_line(&mut out, &view.of(record).document())?))?;
         out.flush()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut needs = Needs::new(args, &mut *reader)?;
+    let mut needs = Needs::new(args, view, &mut *reader)?;
     let mut lines = Vec::new();
     each_record(&mut *reader, &mut |stored, record| {
         needs.render(stored, record, &mut lines)?;
@@ -94,6 +102,7 @@ pub(in crate::cli) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
 /// What a form needs beside records, fetched while they are read.
 struct Needs {
     format: Format,
+    view: View,
     /// A second view of the store: the first one is busy with records.
     reader: Box<dyn Reader>,
     store: String,
@@ -103,13 +112,13 @@ struct Needs {
 }
 
 impl Needs {
-    fn new(args: &ExportArgs, records: &mut dyn Reader) -> anyhow::Result<Self> {
+    fn new(args: &ExportArgs, view: View, records: &mut dyn Reader) -> anyhow::Result<Self> {
         let format = args.format;
         let names =
             if format.needs_names() { state_at(records, None)?.names().clone() } else { Directory::new() };
         let (reader, store) = (args.store.reader()?, records.info()?.id);
         let (payloads, scans) = (Payloads::default(), QualysScans::default());
-        Ok(Self { format, reader, store, names, payloads, scans })
+        Ok(Self { format, view, reader, store, names, payloads, scans })
     }
 
     fn render(
@@ -123,11 +132,12 @@ impl Needs {
         if format == Format::Osel11 && record.opened_count() + record.closed_count() == 0 {
             return Ok(());
         }
-        let needs_message = format.needs_message();
+        let needs_message = format.needs_message() && !self.view.is_pseudonymous();
         let message = if needs_message { message(reader, &mut self.payloads, stored)? } else { None };
         let scans = if format.needs_scans() { self.scans.of(reader, record)? } else { BTreeMap::new() };
         let (names, store) = (&self.names, &*self.store);
-        let subject = Subject { record, message: message.as_deref(), scans: &scans, names, store };
+        let record = self.view.of(record);
+        let subject = Subject { record: &record, message: message.as_deref(), scans: &scans, names, store };
         render(format, &subject, lines);
         Ok(())
     }

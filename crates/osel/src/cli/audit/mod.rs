@@ -11,6 +11,7 @@ mod search;
 mod show;
 mod tiles;
 mod verify;
+mod whois;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ pub enum AuditCommand {
     Export(export::ExportArgs),
     Show(show::ShowArgs),
     Search(Box<search::SearchArgs>),
+    Whois(whois::WhoisArgs),
 }
 
 pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
@@ -35,5 +37,6 @@ pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
         AuditCommand::Export(args) => export::run(args),
         AuditCommand::Show(args) => show::run(args),
         AuditCommand::Search(args) => search::run(args),
+        AuditCommand::Whois(args) => whois::run(args),
     }
 }

@@ -19,6 +19,7 @@ use super::past::Past;
 use super::reading;
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};
+use crate::cli::pseudonyms::PseudonymsArg;
 use crate::runtime::search::{Wanted, look, unindexed};
 use crate::store::Reader;
 
@@ -95,6 +96,8 @@ pub struct SearchArgs {
     /// The last N that match, in the order in which they were written.
     #[arg(long, value_name = "N")]
     latest: Option<usize>,
+    #[command(flatten)]
+    pseudonyms: PseudonymsArg,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -136,6 +139,7 @@ impl SearchArgs {
         add("limit", &one(&self.limit.map(|limit| limit.to_string())));
         add("latest", &one(&self.latest.map(|latest| latest.to_string())));
         words.extend(self.exposing.then(|| "--exposing".to_owned()));
+        words.extend(self.pseudonyms.pseudonyms.then(|| "--pseudonyms".to_owned()));
         words.extend(self.text.clone());
         words.join(" ")
     }
@@ -165,6 +169,7 @@ impl SearchArgs {
 
 pub(in crate::cli) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
     let query = args.query()?;
+    let view = args.pseudonyms.view(&args.store)?;
     let mut reader = args.store.reader()?;
     let last = reader.head()?.seq;
     let records = args.seq.clone().unwrap_or(1..=u64::MAX);
@@ -191,7 +196,7 @@ pub(in crate::cli) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
             if args.output == OutputFormat::Json {
                 past.borrow_mut().list_rows(reader, &mut record);
             }
-            taken.take(&record)
+            taken.take(&view.of(&record))
         },
     )?;
     if looked.is_index_damaged {

@@ -8,7 +8,7 @@ use super::super::keys;
 use super::super::keys::Otherwise::{Default, Needed, Words};
 use super::super::named::{Names, of_type};
 use super::super::remark::Place;
-use super::super::section::{Section, one_of, quoted, text};
+use super::super::section::{Section, boolean, one_of, quoted, text};
 use super::filter::filter;
 use super::kind::{ReceiverConfig, types};
 
@@ -29,7 +29,7 @@ pub(super) static SECTION: keys::Section = keys::Section {
 };
 
 /// The keys of all forwarders.
-pub(super) static KEYS: [keys::Key; 9] = [
+pub(super) static KEYS: [keys::Key; 10] = [
     keys::key(
         "forward.name",
         Needed("\"siem\""),
@@ -69,6 +69,12 @@ pub(super) static KEYS: [keys::Key; 9] = [
         "Only records that opened an address to somebody who had no access before.",
     ),
     keys::key(
+        "forward.pseudonyms",
+        Default("false"),
+        "Whether users, their addresses and agents are told by pseudonyms, the same in all records: the receiver learns nobody's name, and \
+         `osel audit whois` finds it out. The messages themselves are not sent then.",
+    ),
+    keys::key(
         "forward.from",
         Words("`start`, and `now` for people", "\"start\""),
         "Where it begins when it has no place yet: `start` sends the whole trail, so that nothing is left out unless somebody says so; `now` \
@@ -87,6 +93,8 @@ pub struct ForwardConfig {
     pub format: Format,
     /// Which records.
     pub filter: Filter,
+    /// Whether persons are told by pseudonyms.
+    pub pseudonyms: bool,
     /// Where it begins when it has no place yet.
     pub from: ForwardFrom,
     /// Where the table begins: what is wrong with what it names is said of it.
@@ -131,6 +139,7 @@ fn forward(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<
         })
     });
     let mut filter = filter(&mut section);
+    let pseudonyms = section.read("pseudonyms", boolean).unwrap_or(false);
     let words = [("start", ForwardFrom::Start), ("now", ForwardFrom::Now)];
     let from = section.read("from", |node| one_of(node, &words));
     // Which other keys one without a type may have is not known.
@@ -151,5 +160,5 @@ fn forward(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<
     let place = section.place();
     section.finish();
     let format = format.unwrap_or(of_type.format);
-    Some(ForwardConfig { name: name?, receiver: receiver?, format, filter, from, place })
+    Some(ForwardConfig { name: name?, receiver: receiver?, format, filter, pseudonyms, from, place })
 }

@@ -197,6 +197,7 @@ pub(super) mod tests {
             receiver: ReceiverConfig::Webhook(Box::new(config.clone())),
             format: Format::Native,
             filter: Default::default(),
+            pseudonyms: false,
             from: Default::default(),
             place: crate::config::Place::Nowhere,
         };

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use osel_core::format::{Severity, line_id};
 use osel_core::notice::{Notice, NoticeSettings, Teller, Turn};
+use osel_core::pseudonym::{PseudonymKey, pseudonymised};
 use osel_core::time::Timestamp;
 use osel_core::trail::{PartClass, RecordKind};
 
@@ -31,21 +32,22 @@ impl Notices {
         Self { teller: Teller::new(settings), incomplete: 0 }
     }
 
-    /// Looks at records behind those that it has looked at since `after`, up to `head`: what is to be sent of them now, if anything is.
+    /// Looks at records behind those that it has looked at since `after`, up to `head`: what is to be sent of them now, if anything is;
+    /// persons by pseudonyms where there is a key.
     pub(super) fn read(
         &mut self,
         reader: &mut dyn Reader,
         store: &str,
+        pseudonyms: Option<&PseudonymKey>,
         now: Timestamp,
-        after: u64,
-        head: u64,
+        (after, head): (u64, u64),
         is_sending: bool,
     ) -> Result<Option<Page>, ReadError> {
         self.teller.begin(after);
         let last = head.min(self.teller.looked_to().saturating_add(LOOK_RECORDS_MAX));
         let mut is_full = false;
         while self.teller.looked_to() < last && !is_full {
-            is_full = !self.look(reader, now, last)?;
+            is_full = !self.look(reader, pseudonyms, now, last)?;
         }
         if last < head && !is_full {
             // What is still to be looked at may belong to the same notice.
@@ -61,7 +63,13 @@ impl Notices {
     }
 
     /// Looks at one more page; whether more belongs to the same notice.
-    fn look(&mut self, reader: &mut dyn Reader, now: Timestamp, last: u64) -> Result<bool, ReadError> {
+    fn look(
+        &mut self,
+        reader: &mut dyn Reader,
+        pseudonyms: Option<&PseudonymKey>,
+        now: Timestamp,
+        last: u64,
+    ) -> Result<bool, ReadError> {
         let first = self.teller.looked_to() + 1;
         let (mut stored, mut bytes) = (Vec::new(), 0);
         let read = reader.records(first..=last, &mut |record| {
@@ -79,7 +87,8 @@ impl Notices {
                 return Err(ReadError::Missing(due));
             }
             let record = read_record(stored).ok_or(ReadError::Damaged(due))?;
-            if !self.teller.look_at(now, &record) {
+            let view = pseudonyms.map(|key| pseudonymised(record.clone(), key));
+            if !self.teller.look_at(now, view.as_ref().unwrap_or(&record)) {
                 return Ok(false);
             }
             self.incomplete += u64::from(record.missing.iter().any(|class| *class != PartClass::Payload));

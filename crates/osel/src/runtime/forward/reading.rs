@@ -13,6 +13,7 @@ use osel_core::format::{Format, Osel11Scan, Severity, Subject, line_id, render};
 use osel_core::forward::Filter;
 use osel_core::names::Directory;
 use osel_core::notice::NoticeSettings;
+use osel_core::pseudonym::{PseudonymKey, pseudonymised};
 use osel_core::time::Timestamp;
 use osel_core::trail::PartClass;
 
@@ -65,6 +66,7 @@ pub struct Work {
     format: Format,
     filter: Filter,
     awaits_scans: bool,
+    pseudonyms: Option<PseudonymKey>,
     payloads: Payloads,
     scans: QualysScans,
     lines: Vec<Vec<u8>>,
@@ -88,6 +90,7 @@ impl Work {
             format,
             filter,
             awaits_scans: awaits_scans && format.needs_scans(),
+            pseudonyms: None,
             payloads: Payloads::default(),
             scans: QualysScans::default(),
             lines: Vec::new(),
@@ -117,9 +120,9 @@ impl Work {
         is_sending: bool,
     ) -> Result<Option<Page>, ReadError> {
         let Some(mut notices) = self.notices.take() else { return Ok(None) };
-        let store = Arc::clone(&self.store);
+        let (store, pseudonyms) = (Arc::clone(&self.store), self.pseudonyms.clone());
         let page = match self.reader() {
-            Ok(reader) => notices.read(reader, &store, now, after, head, is_sending),
+            Ok(reader) => notices.read(reader, &store, pseudonyms.as_ref(), now, (after, head), is_sending),
             Err(error) => Err(error.into()),
         };
         self.notices = Some(notices);
@@ -128,6 +131,11 @@ impl Work {
             self.reader = None;
         }
         page
+    }
+
+    /// From here on persons are told by pseudonyms, and messages not at all.
+    pub fn tell_by_pseudonyms(&mut self, key: PseudonymKey) {
+        self.pseudonyms = Some(key);
     }
 
     /// A reader of the store.
@@ -279,13 +287,16 @@ impl Work {
         page: &mut Page,
     ) -> Result<(), ReadError> {
         let message = self.message(stored)?;
-        let subject = Subject { record, message: message.as_deref(), scans, names, store: &self.store };
+        let view = self.pseudonyms.as_ref().map(|key| pseudonymised(record.clone(), key));
+        let shown = view.as_ref().unwrap_or(record);
+        let subject =
+            Subject { record: shown, message: message.as_deref(), scans, names, store: &self.store };
         self.lines.clear();
         render(self.format, &subject, &mut self.lines);
         if self.lines.is_empty() {
             return Ok(());
         }
-        let is_told = |class: &PartClass| *class != PartClass::Payload || self.format.needs_message();
+        let is_told = |class: &PartClass| *class != PartClass::Payload || self.needs_message();
         page.incomplete += u64::from(record.missing.iter().any(is_told));
         let severity = Severity::of(record);
         let header = &record.header;
@@ -303,10 +314,14 @@ impl Work {
         Ok(())
     }
 
+    fn needs_message(&self) -> bool {
+        self.format.needs_message() && self.pseudonyms.is_none()
+    }
+
     /// The message that a record has as a part, if the format shows it and it is still there.
     fn message(&mut self, stored: &StoredRecord) -> Result<Option<Vec<u8>>, ReadError> {
         let is_there = stored.parts.iter().any(|part| part.content == PartContent::InEntry);
-        if !is_there || !self.format.needs_message() {
+        if !is_there || !self.needs_message() {
             return Ok(None);
         }
         self.reader()?;

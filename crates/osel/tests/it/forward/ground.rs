@@ -203,6 +203,7 @@ impl Ground {
                 config,
                 receiver: Arc::new(move || Box::new(clerk.clone())),
                 awaits_scans: false,
+                pseudonyms: None,
             }
         });
         of_config.collect()
