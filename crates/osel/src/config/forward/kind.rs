@@ -74,7 +74,12 @@ impl ReceiverConfig {
         match self {
             Self::Mail(mail) => Some(&mail.notices),
             Self::Chat(chat) => Some(&chat.notices),
-            Self::File(_) | Self::Syslog(_) | Self::Hec(_) | Self::Webhook(_) => None,
+            Self::File(_)
+            | Self::Syslog(_)
+            | Self::Hec(_)
+            | Self::Webhook(_)
+            | Self::S3(_)
+            | Self::Amqp(_) => None,
         }
     }
 

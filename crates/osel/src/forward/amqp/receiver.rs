@@ -16,7 +16,7 @@ use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 
 /// A second batch is asked for while one waits for its confirms, so that what holds it up is told; it is not published before.
-const LIMITS: BatchLimits = BatchLimits { items: 1000, bytes: 1 << 20, awaited: 2 };
+const LIMITS: BatchLimits = BatchLimits { items: 1000, bytes: 1 << 20, awaited: 2, linger: Duration::ZERO };
 /// How long a batch is waited for before it counts as awaited.
 const CONFIRM_TIME: Duration = Duration::from_secs(3);
 /// How long all hosts together may take to be connected to: beyond it, the next attempt goes on with the next host.

@@ -132,7 +132,7 @@ impl Receiver for Mail {
     }
 
     fn limits(&self) -> BatchLimits {
-        BatchLimits { items: 1, bytes: BATCH_BYTES, awaited: 1 }
+        BatchLimits { items: 1, bytes: BATCH_BYTES, awaited: 1, linger: Duration::ZERO }
     }
 
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Taken> {
