@@ -173,6 +173,7 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
         expected: count(|config| config.expected.len()),
         forwards: count(|config| config.forwards.len()),
         witnesses: count(|config| config.witnesses.len()),
+        classes: count(|config| config.retention.classes.len()),
     };
     let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
     warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), counts));

@@ -56,8 +56,8 @@ pub use load::{
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
     KeyReference, Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig,
-    QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig,
-    TrailConfig, TransportUrl, VantageConfig,
+    QueueKind, RabbitMqConfig, RetentionClass, RetentionConfig, ScanConfig, SourceConfig, StoreConfig,
+    TlsConfig, TrailConfig, TransportUrl, VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use proxy::ProxyConfig;

@@ -420,6 +420,8 @@ pub struct Expiry {
     pub checkpoint: Checkpoint,
     /// By class of part: up to which record parts go.
     pub parts: BTreeMap<u8, u64>,
+    /// By class of part and kind of record: up to which record parts go from those of that kind, besides.
+    pub kinds: BTreeMap<(u8, u8), u64>,
     /// Messages that are held in quarantine keep their bytes, also behind the checkpoint, unless they were
     /// put there before this.
     pub quarantine_before: Timestamp,
@@ -428,8 +430,16 @@ pub struct Expiry {
 impl Default for Expiry {
     /// Nothing may go.
     fn default() -> Self {
-        let (checkpoint, parts) = (Checkpoint::default(), BTreeMap::new());
-        Self { checkpoint, parts, quarantine_before: Timestamp::MIN }
+        let (checkpoint, quarantine_before) = (Checkpoint::default(), Timestamp::MIN);
+        Self { checkpoint, parts: BTreeMap::new(), kinds: BTreeMap::new(), quarantine_before }
+    }
+}
+
+impl Expiry {
+    /// Up to which record parts of a class go from records of a kind.
+    pub fn limit(&self, class: u8, kind: u8) -> u64 {
+        let of_all = self.parts.get(&class).copied().unwrap_or(0);
+        of_all.max(self.kinds.get(&(class, kind)).copied().unwrap_or(0))
     }
 }
 

@@ -93,6 +93,8 @@ mod renewed;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod retention_classes;
+#[cfg(test)]
 mod retention_findings;
 #[cfg(test)]
 mod retention_race;

@@ -16,6 +16,7 @@ fn example(place: &Place) -> String {
     place.write("gmp_password", "secret");
     let log_key = "PRIVATE+KEY+log.example/osel+6ae2a71d+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
     place.write("log_key", log_key);
+    place.write("pseudonym_key", &"5a".repeat(32));
     for name in [
         "ca.pem",
         "client.pem",
@@ -103,7 +104,7 @@ fn the_example_without_its_comments_is_good() {
 fn the_table_has_the_keys_that_are_read() {
     // A key that nobody knows makes each section name those it does.
     let text = "[store]\nzzzz = 1\n[[source]]\nzzzz = 1\n[source.queue]\nzzzz = 1\n[source.tls]\nzzzz = 1\n\
-                [[source]]\ntype = 'file'\nzzzz = 1\n[[openstack]]\nzzzz = 1\n[retention]\nzzzz = 1\n[scan]\nzzzz = 1\n[[expected]]\nzzzz = 1\n[findings]\nzzzz = 1\n[model]\nzzzz = 1\n\
+                [[source]]\ntype = 'file'\nzzzz = 1\n[[openstack]]\nzzzz = 1\n[retention]\nzzzz = 1\n[[retention.class]]\nzzzz = 1\n[scan]\nzzzz = 1\n[[expected]]\nzzzz = 1\n[findings]\nzzzz = 1\n[model]\nzzzz = 1\n\
                 [[witness]]\nzzzz = 1\n[http]\nzzzz = 1\n[control]\nzzzz = 1\n[log]\nzzzz = 1\n\
                 [trail]\nzzzz = 1\n";
     let place = Place::new();
@@ -115,7 +116,7 @@ fn the_table_has_the_keys_that_are_read() {
         let section = remark.key.trim_end_matches("zzzz").replace("[0]", "").replace("[1]", "");
         read.extend(names.split(", ").map(|name| format!("{section}{}", name.trim_matches('`'))));
     }
-    for section in ["source.queue", "source.tls"] {
+    for section in ["source.queue", "source.tls", "retention.class"] {
         assert!(read.remove(section), "{section}: {read:?}");
     }
     let mut told: BTreeSet<String> = keys::all().map(|key| key.path.to_owned()).collect();

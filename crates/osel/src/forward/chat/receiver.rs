@@ -4,6 +4,7 @@
 //! a template; so nobody can keep people from learning that there was something. Nothing here makes a dead letter.
 
 use hyper::Method;
+use std::time::Duration;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, HeaderValue};
 use osel_core::forward::{Refusal, RefusalKind, Taken};

@@ -5,6 +5,7 @@
 //! people from learning that there was something. There is nothing here that would make a dead letter.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use osel_core::forward::{Refusal, RefusalKind, Taken};
 use osel_core::notice::Notice;

@@ -10,6 +10,7 @@ mod erase;
 mod expire;
 mod forward;
 mod index;
+mod index_kinds;
 mod inspect;
 mod lease;
 mod log;

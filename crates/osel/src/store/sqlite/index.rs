@@ -7,9 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 
 use super::super::block::{Packer, unpack};
 use super::super::code::Malformed;
+use super::super::due::ANY_KIND;
 use super::super::error::{JournalError, Place};
 use super::super::index::{Going, NewSegment, Segment, has_terms, without};
 use super::connect::{At, integer, overwrite_deleted};
+use super::index_kinds;
 use super::pages::{Page as Rows, page};
 use super::rows::{conversion, number};
 
@@ -141,13 +143,16 @@ pub(super) fn purge(
     packer: &mut Packer,
 ) -> Result<bool, JournalError> {
     let failed = at.sql(Place::Index, ACTION);
-    let due: Option<(u8, u64, u64)> = transaction
-        .prepare_cached("SELECT class, searched, seq FROM expiry_parts WHERE searched < seq ORDER BY class")
+    let due: Option<(u8, u8, u64, u64)> = transaction
+        .prepare_cached(
+            "SELECT class, kind, searched, seq FROM expiry_parts WHERE searched < seq ORDER BY class, kind",
+        )
         .and_then(|mut statement| {
-            statement.query_row([], |row| Ok((row.get(0)?, number(row, 1)?, number(row, 2)?))).optional()
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, number(row, 2)?, number(row, 3)?));
+            statement.query_row([], read).optional()
         })
         .map_err(&failed)?;
-    let Some((class, searched, limit)) = due else { return Ok(false) };
+    let Some((class, kind, searched, limit)) = due else { return Ok(false) };
     let segment: Option<(u64, u64)> = transaction
         .prepare_cached(
             "SELECT first, last FROM search_segments WHERE first <= ?2 AND last > ?1 ORDER BY first LIMIT 1",
@@ -162,6 +167,9 @@ pub(super) fn purge(
     if let Some((first, last)) = segment.filter(|_| has_terms(class)) {
         done = last.min(limit);
         match Going::up_to(last, limit) {
+            going if kind != ANY_KIND => {
+                index_kinds::purge(at, transaction, packer, first, (class, kind), going)?;
+            }
             Going::Whole => {
                 transaction
                     .execute(
@@ -178,20 +186,23 @@ pub(super) fn purge(
         }
     }
     transaction
-        .execute("UPDATE expiry_parts SET searched = ?2 WHERE class = ?1", params![class, integer(done)])
+        .execute(
+            "UPDATE expiry_parts SET searched = ?3 WHERE class = ?1 AND kind = ?2",
+            params![class, kind, integer(done)],
+        )
         .map_err(&failed)?;
     Ok(true)
 }
 
 /// Writes the pages of a class again without some records. A damaged one goes: what it says is not known, and the index may lack anything
 /// but then must not say that it knows the segment.
-fn rewrite(
+pub(super) fn rewrite(
     at: &At<'_>,
     transaction: &Transaction<'_>,
     packer: &mut Packer,
     segment: i64,
     class: u8,
-    cut: Cut,
+    cut: Cut<'_>,
 ) -> Result<(), JournalError> {
     let failed = at.sql(Place::Index, ACTION);
     let pages: Vec<(i64, Vec<u8>)> = transaction
@@ -202,11 +213,7 @@ fn rewrite(
         .map_err(&failed)?;
     for (id, data) in pages {
         let Ok(left) = unpack(&data).and_then(|page| without(class, &page, cut)) else {
-            transaction
-                .execute("DELETE FROM search_pages WHERE segment = ?1", [segment])
-                .and_then(|_| transaction.execute("DELETE FROM search_segments WHERE first = ?1", [segment]))
-                .map_err(&failed)?;
-            return Ok(());
+            return drop_segment(at, transaction, segment);
         };
         transaction.execute("DELETE FROM search_pages WHERE id = ?1", [id]).map_err(&failed)?;
         for page in &left {
@@ -214,6 +221,19 @@ fn rewrite(
         }
     }
     Ok(())
+}
+
+/// Removes a segment that says what nobody can read.
+pub(super) fn drop_segment(
+    at: &At<'_>,
+    transaction: &Transaction<'_>,
+    segment: i64,
+) -> Result<(), JournalError> {
+    transaction
+        .execute("DELETE FROM search_pages WHERE segment = ?1", [segment])
+        .and_then(|_| transaction.execute("DELETE FROM search_segments WHERE first = ?1", [segment]))
+        .map(drop)
+        .map_err(at.sql(Place::Index, ACTION))
 }
 
 /// How often records have lost something.

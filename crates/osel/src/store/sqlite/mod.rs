@@ -9,6 +9,7 @@ mod expire;
 mod file_system;
 mod forward;
 mod index;
+mod index_kinds;
 mod log;
 mod pages;
 mod reader;
