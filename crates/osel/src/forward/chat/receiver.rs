@@ -87,9 +87,7 @@ impl Chat {
                     ..self.config.notices.clone()
                 };
                 let config = ChatConfig { notices: plain, ..self.config.clone() };
-                // Its heading may be a line from the cloud as well.
-                let bare = Notice { is_digest: notice.is_digest, ..notice.bare() };
-                self.post(&mut way, &message(&config, &self.forwarder, &bare)).await?
+                self.post(&mut way, &message(&config, &self.forwarder, &notice.bare())).await?
             }
         };
         match said {
@@ -145,8 +143,8 @@ fn message(config: &ChatConfig, forwarder: &str, notice: &Notice) -> Value {
     if is_fitting(&whole) {
         return whole;
     }
-    let fewer = FEWER_LINES.into_iter().map(|lines| made(&notice.with_lines(lines)));
-    fewer.into_iter().find(is_fitting).unwrap_or_else(|| made(&notice.bare()))
+    let mut fewer = FEWER_LINES.into_iter().map(|lines| made(&notice.with_lines(lines)));
+    fewer.find(is_fitting).unwrap_or_else(|| made(&notice.bare()))
 }
 
 impl Receiver for Chat {
