@@ -40,6 +40,8 @@ pub(super) struct World {
     /// Lines that the receiver refused by themselves, and how often it failed at one alone.
     pub(super) refused: BTreeSet<LineId>,
     pub(super) failed: BTreeMap<LineId, usize>,
+    /// Messages to people: the first and the last record that each is about.
+    pub(super) told: BTreeSet<(u64, u64)>,
     pub(super) report: Report,
     faults: Faults,
     grows_at: Timestamp,
@@ -183,6 +185,7 @@ pub fn run_killing(seed: u64, kind: Kind, faults: Faults, kills: BTreeSet<u64>) 
         may_repeat: BTreeMap::new(),
         refused: BTreeSet::new(),
         failed: BTreeMap::new(),
+        told: BTreeSet::new(),
         report: Report { seed, kind: Some(kind), ..Report::default() },
         faults,
         grows_at: Timestamp::EPOCH.plus_seconds(1),

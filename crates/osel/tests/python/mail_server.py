@@ -47,7 +47,7 @@ class Handler:
 
 def authenticated(server, session, envelope, mechanism, data):
     is_known = isinstance(data, LoginPassword) and [data.login.decode(), data.password.decode()] == OPTIONS["login"]
-    return AuthResult(success=is_known)
+    return AuthResult(success=is_known, handled=False)
 
 
 async def serve():

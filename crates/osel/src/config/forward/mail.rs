@@ -132,7 +132,7 @@ const KEYS: &[keys::Key] = with_notice_keys!(
         ),
         ("password", Words("none", "{ file = \"/etc/osel/mail-password\" }"), "The password for it."),
         (
-            "from",
+            "sender",
             Needed("\"osel <osel@cloud.example>\""),
             "Whom mail is from: an address, with a name before it in `<>` or without."
         ),
@@ -177,9 +177,10 @@ fn read(section: &mut Section<'_>) -> Option<MailConfig> {
     }
     let tls = client_tls(section);
     let login = login(section);
-    let from = section.read("from", mailbox);
-    if from.is_none() && !section.was_given("from") {
-        section.missing("from", "write \"osel@cloud.example\" or the like");
+    // `from` says where in the trail a forwarder begins.
+    let from = section.read("sender", mailbox);
+    if from.is_none() && !section.was_given("sender") {
+        section.missing("sender", "write \"osel@cloud.example\" or the like");
     }
     let to = section.list("to", 1..=RECIPIENTS_MAX, mailbox_of);
     if to.is_none() && !section.was_given("to") {

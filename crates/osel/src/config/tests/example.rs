@@ -28,8 +28,13 @@ fn example(place: &Place) -> String {
         "proxy-password",
         "splunk-token",
         "hook-authorization",
+        "mail-user",
+        "mail-password",
     ] {
         place.write(name, "PEM");
+    }
+    for name in ["slack-url", "mattermost-url", "teams-url"] {
+        place.write(name, "https://hooks.example/secret");
     }
     for name in ["hook-secret", "hook-second-secret"] {
         place.write(name, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
@@ -59,11 +64,14 @@ fn the_example_without_its_comments_is_good() {
         }
         _ => line.to_owned(),
     };
-    // A store has a path or a URL, an entry a prefix or an address, a webhook a body or a template.
+    // A store has a path or a URL, an entry a prefix or an address, a webhook a body or a template, and people are told
+    // when there is something or once a day.
     let text = text.lines().filter(|line| {
-        !line.starts_with("#url = { file")
+        (!line.starts_with("#url = { file")
+            || ["slack", "mattermost", "teams"].iter().any(|room| line.contains(room)))
             && !line.starts_with("#address = \"198")
             && !line.starts_with("#template = ")
+            && !line.starts_with("#digest_")
     });
     let text: Vec<String> = text.map(uncommented).collect();
     place.write("osel.toml", text.join("\n"));

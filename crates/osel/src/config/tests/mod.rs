@@ -10,6 +10,7 @@ mod gmp;
 mod good;
 mod nessus;
 mod openstack;
+mod people;
 mod problems;
 mod qualys;
 mod receivers;

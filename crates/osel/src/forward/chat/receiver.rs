@@ -4,12 +4,12 @@
 //! a template; so nobody can keep people from learning that there was something. Nothing here makes a dead letter.
 
 use hyper::Method;
-use std::time::Duration;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, HeaderValue};
 use osel_core::forward::{Refusal, RefusalKind, Taken};
 use osel_core::notice::Notice;
 use serde_json::Value;
+use std::time::Duration;
 
 use super::{mattermost, slack, teams};
 use crate::config::{ChatConfig, ChatService, ForwardConfig, NoticeConfig, ReceiverConfig};
@@ -88,9 +88,7 @@ impl Chat {
                     ..self.config.notices.clone()
                 };
                 let config = ChatConfig { notices: plain, ..self.config.clone() };
-                // Its heading may be a line from the cloud as well.
-                let bare = Notice { is_digest: notice.is_digest, ..notice.bare() };
-                self.post(&mut way, &message(&config, &self.forwarder, &bare)).await?
+                self.post(&mut way, &message(&config, &self.forwarder, &notice.bare())).await?
             }
         };
         match said {
@@ -146,8 +144,8 @@ fn message(config: &ChatConfig, forwarder: &str, notice: &Notice) -> Value {
     if is_fitting(&whole) {
         return whole;
     }
-    let fewer = FEWER_LINES.into_iter().map(|lines| made(&notice.with_lines(lines)));
-    fewer.into_iter().find(is_fitting).unwrap_or_else(|| made(&notice.bare()))
+    let mut fewer = FEWER_LINES.into_iter().map(|lines| made(&notice.with_lines(lines)));
+    fewer.find(is_fitting).unwrap_or_else(|| made(&notice.bare()))
 }
 
 impl Receiver for Chat {

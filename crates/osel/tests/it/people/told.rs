@@ -11,7 +11,7 @@ use crate::forward::Ground;
 /// A forwarder for people, whose receiver is the test.
 fn table(more: &str) -> String {
     format!(
-        "[[forward]]\nname = 'people'\ntype = 'mail'\nserver = 'localhost'\nfrom = 'osel@cloud.example'\nto = ['a@cloud.example']\n\
+        "[[forward]]\nname = 'people'\ntype = 'mail'\nserver = 'localhost'\nsender = 'osel@cloud.example'\nto = ['a@cloud.example']\n\
          severity_min = 'informational'\n{more}\n"
     )
 }
@@ -46,7 +46,7 @@ fn a_receiver_of_people_can_be_tested() {
         "osel.toml",
         format!(
             "[store]\npath = 'store'\n[[source]]\nname = 'captured'\ntype = 'file'\npath = 'bus.jsonl'\n[[forward]]\nname = 'people'\n\
-             type = 'mail'\nserver = '127.0.0.1:{}'\nsecurity = 'none'\nfrom = 'osel@cloud.example'\nto = ['a@cloud.example']\n",
+             type = 'mail'\nserver = '127.0.0.1:{}'\nsecurity = 'none'\nsender = 'osel@cloud.example'\nto = ['a@cloud.example']\n",
             server.port
         ),
     );
