@@ -88,10 +88,22 @@ enum Next {
     Another(Box<ForwarderSettings>),
 }
 
+/// One that begins once all that there was of it is durable.
+struct Waiting {
+    settings: ForwarderSettings,
+    /// The last batch that has something of it.
+    batch: u64,
+    /// How its forerunner did; none where there was none.
+    before: Option<ForwarderStatus>,
+}
+
 /// All of them.
 pub(super) struct Forwards {
     ground: Ground,
     posts: Vec<Post>,
+    waiting: Vec<Waiting>,
+    /// Batches that are durable.
+    durable: u64,
     begun: u64,
     head: watch::Sender<u64>,
     names: watch::Sender<Arc<Directory>>,
@@ -109,6 +121,8 @@ impl Forwards {
         let mut this = Self {
             ground,
             posts: Vec::new(),
+            waiting: Vec::new(),
+            durable: 0,
             begun: 0,
             head: watch::Sender::new(recorder.durable_seq(0)),
             names: watch::Sender::default(),
@@ -121,6 +135,29 @@ impl Forwards {
             this.begin(settings, recorder);
         }
         this
+    }
+
+    /// Begins one once everything is durable that there was of it: it reads dead letters from the store, and what was ordered before it
+    /// began is in its row already.
+    fn begin_when_durable(
+        &mut self,
+        settings: ForwarderSettings,
+        before: Option<ForwarderStatus>,
+        recorder: &mut Recorder,
+    ) {
+        let left = recorder.given_batches() + u64::from(recorder.has_forwarded());
+        let of_it = self.ordered.iter().filter(|(_, name, ..)| *name == settings.config.name);
+        let batch = of_it.map(|(batch, ..)| *batch).fold(left, u64::max);
+        self.waiting.push(Waiting { settings, batch, before });
+        self.begin_durable(recorder);
+    }
+
+    fn begin_durable(&mut self, recorder: &mut Recorder) {
+        let durable = self.durable;
+        let is_ready = |waiting: &mut Waiting| waiting.batch <= durable;
+        for waiting in self.waiting.extract_if(.., is_ready).collect::<Vec<_>>() {
+            self.begin(waiting.settings, recorder);
+        }
     }
 
     fn begin(&mut self, settings: ForwarderSettings, recorder: &mut Recorder) {
@@ -147,12 +184,12 @@ impl Forwards {
         self.begun += 1;
         let (number, outbox) = (self.begun, Arc::new(Outbox::default()));
         let (sender, own) = (self.ground.sender.clone(), Arc::clone(&outbox));
-        let tell = move |report| {
+        let tell: Arc<dyn Fn(Report) + Send + Sync> = Arc::new(move |report| {
             if own.put(report) {
                 // The loop may have ended.
                 let _ = sender.send(Happening::Forwarded(number));
             }
-        };
+        });
         // Bounded by what people order: the forwarder takes each at once, whatever its receiver is at.
         let (steers, steered) = unbounded_channel();
         let way = Way {
@@ -161,7 +198,7 @@ impl Forwards {
             steers: steered,
             head: self.head.subscribe(),
             names: self.names.subscribe(),
-            tell: Box::new(tell),
+            tell: Arc::clone(&tell),
             clock: self.ground.clock,
             generation: 0,
         };
@@ -172,7 +209,13 @@ impl Forwards {
             row: row.clone(),
             ..ForwarderStatus::default()
         };
-        let task = self.ground.tokio.spawn(Carrier::run(settings.clone(), row, way)).abort_handle();
+        let carrier = self.ground.tokio.spawn(Carrier::run(settings.clone(), row, way));
+        let task = carrier.abort_handle();
+        self.ground.tokio.spawn(async move {
+            if carrier.await.is_err_and(|error| error.is_panic()) {
+                tell(Report::broken_down());
+            }
+        });
         self.posts.push(Post {
             settings,
             number,
@@ -196,7 +239,8 @@ impl Forwards {
             lag: post.status.oldest.map(lag).unwrap_or_default(),
             ..post.status.clone()
         };
-        self.posts.iter().map(of_post).collect()
+        let waiting = self.waiting.iter().filter_map(|waiting| waiting.before.clone());
+        self.posts.iter().map(of_post).chain(waiting).collect()
     }
 
     /// When something is due; places only where they may be committed alone.
@@ -223,7 +267,7 @@ impl Forwards {
     pub(super) fn turn(&mut self, recorder: &mut Recorder) {
         let is_due = |post: &mut Post| post.restart_at.is_some_and(|at| at <= Instant::now());
         for post in self.posts.extract_if(.., is_due).collect::<Vec<_>>() {
-            self.begin(post.settings.clone(), recorder);
+            self.begin_when_durable(post.settings.clone(), Some(post.status.clone()), recorder);
         }
         let wants_names = self.posts.iter().any(|post| post.settings.config.format.needs_names());
         if wants_names && self.names_at.is_none_or(|at| at.elapsed() >= NAMES_EVERY) {
@@ -251,6 +295,8 @@ impl Forwards {
             // It may have ended.
             let _ = post.steers.send(steer);
         }
+        self.durable = durable;
+        self.begin_durable(recorder);
     }
 
     /// Somebody has ordered something, which is in that batch: what was told before a set-back counts no more.
@@ -269,6 +315,9 @@ impl Forwards {
             }
             generation = post.generation;
         }
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| *waiting.settings.config.name == name) {
+            waiting.batch = waiting.batch.max(batch);
+        }
         self.ordered.push_back((batch, name, what, generation));
     }
 
@@ -282,8 +331,10 @@ impl Forwards {
             report.outdate(begin);
         }
         let Report { row, letters, status, ended, .. } = report;
-        let row_now = if is_late { post.status.row.clone() } else { status.row.clone() };
-        post.status = ForwarderStatus { row: row_now, ..status };
+        if let Some(status) = status {
+            let row_now = if is_late { post.status.row.clone() } else { status.row.clone() };
+            post.status = ForwarderStatus { row: row_now, ..status };
+        }
         recorder.letters(letters);
         let reads = tells_findings(&post.settings.config.filter, post.settings.config.format);
         let read = row.as_ref().filter(|_| reads).map(|row| (row.name.clone(), row.place));
@@ -301,9 +352,10 @@ impl Forwards {
             post.restart_at = Some(Instant::now() + RESTART_WAIT);
         }
         if let Some(next) = post.next.take() {
+            let before = post.status.clone();
             self.posts.retain(|post| post.number != number);
             if let Next::Another(settings) = next {
-                self.begin(*settings, recorder);
+                self.begin_when_durable(*settings, Some(before), recorder);
             }
         }
         read
@@ -328,8 +380,16 @@ impl Forwards {
                 post.end(Next::Nothing);
             }
         }
+        self.waiting
+            .retain(|waiting| all.iter().any(|renewal| *name_of(renewal) == *waiting.settings.config.name));
         for renewal in all {
             let name = name_of(&renewal);
+            if let Some(waiting) = self.waiting.iter_mut().find(|one| *one.settings.config.name == *name) {
+                if let ForwarderRenewal::Begin(settings) = renewal {
+                    waiting.settings = *settings;
+                }
+                continue;
+            }
             let post = self.posts.iter_mut().find(|post| *post.settings.config.name == *name);
             match (post, renewal) {
                 (Some(post), ForwarderRenewal::Same(_)) => {
@@ -337,7 +397,9 @@ impl Forwards {
                     let _ = post.steers.send(Steer::Renewed);
                 }
                 (Some(post), ForwarderRenewal::Begin(settings)) => post.end(Next::Another(settings)),
-                (None, ForwarderRenewal::Begin(settings)) => self.begin(*settings, recorder),
+                (None, ForwarderRenewal::Begin(settings)) => {
+                    self.begin_when_durable(*settings, None, recorder);
+                }
                 (None, ForwarderRenewal::Same(_)) => {}
             }
         }
@@ -345,7 +407,7 @@ impl Forwards {
         let is_over = |post: &mut Post| post.is_over && post.next.is_some();
         for mut post in self.posts.extract_if(.., is_over).collect::<Vec<_>>() {
             if let Some(Next::Another(settings)) = post.next.take() {
-                self.begin(*settings, recorder);
+                self.begin_when_durable(*settings, Some(post.status.clone()), recorder);
             }
         }
     }
@@ -353,6 +415,7 @@ impl Forwards {
     /// Has all of them end in order.
     pub(super) fn stop(&mut self) {
         self.stop_until = Some(Instant::now() + STOP_WAIT);
+        self.waiting.clear();
         for post in &mut self.posts {
             post.next = None;
             post.restart_at = None;

@@ -3,3 +3,4 @@
 mod carried;
 mod ground;
 mod program;
+mod reload;
