@@ -97,6 +97,21 @@ struct Waiting {
     before: Option<ForwarderStatus>,
 }
 
+/// The records that a forwarder has come to the end of since it began or was set back.
+pub(super) struct Sent {
+    forwarder: String,
+    /// It passed over those up to this one.
+    begin: u64,
+    place: u64,
+}
+
+impl Sent {
+    /// Whether this record is among them.
+    fn has(&self, seq: u64) -> bool {
+        self.begin < seq && seq <= self.place
+    }
+}
+
 /// All of them.
 pub(super) struct Forwards {
     ground: Ground,
@@ -321,8 +336,8 @@ impl Forwards {
         self.ordered.push_back((batch, name, what, generation));
     }
 
-    /// Takes what a forwarder tells; gives back whose receiver has all findings up to which record.
-    pub(super) fn told(&mut self, number: u64, recorder: &mut Recorder) -> Option<(String, u64)> {
+    /// Takes what a forwarder tells; gives back whose receiver has all findings of which records.
+    pub(super) fn told(&mut self, number: u64, recorder: &mut Recorder) -> Option<Sent> {
         let post = self.posts.iter_mut().find(|post| post.number == number)?;
         let mut report = post.outbox.take()?;
         let is_late = report.generation < post.generation;
@@ -337,7 +352,11 @@ impl Forwards {
         }
         recorder.letters(letters);
         let reads = tells_findings(&post.settings.config.filter, post.settings.config.format);
-        let read = row.as_ref().filter(|_| reads).map(|row| (row.name.clone(), row.place));
+        let read = row.as_ref().filter(|_| reads).map(|row| Sent {
+            forwarder: row.name.clone(),
+            begin: row.begin,
+            place: row.place,
+        });
         if let Some(row) = row {
             recorder.forwarded(row);
         }
@@ -473,10 +492,12 @@ impl Service {
 
     /// Takes what a forwarder tells. Whose receiver has all findings has read them: nobody need be alarmed.
     pub(super) fn forwarder_told(&mut self, number: u64) -> Result<(), ServiceError> {
-        let read = self.forwards.told(number, &mut self.recorder);
-        let Some((consumer, seq)) = read.filter(|_| self.recorder.engine().unread_since().is_some()) else {
+        let sent = self.forwards.told(number, &mut self.recorder);
+        let unread_from = self.recorder.engine().unread_from();
+        let Some(sent) = sent.filter(|sent| unread_from.is_some_and(|first| sent.has(first))) else {
             return Ok(());
         };
+        let Sent { forwarder: consumer, place: seq, .. } = sent;
         let actor = consumer.clone();
         let order = Order { actor, what: OperatorOrder::FindingsRead { consumer, seq } };
         self.recorder.order(self.now(), order)?;
@@ -517,5 +538,13 @@ mod tests {
             assert_eq!(tells_findings(&filter, Format::Ocsf), tells, "{filter:?}");
             assert!(!tells_findings(&filter, Format::Osel11), "{filter:?}");
         }
+    }
+
+    #[test]
+    fn what_a_forwarder_passed_over_was_sent_to_nobody() {
+        let has = |begin, place, seq| Sent { forwarder: "siem".to_owned(), begin, place }.has(seq);
+        assert!(has(0, 7, 7) && has(6, 7, 7));
+        assert!(!has(0, 6, 7), "it has not come so far");
+        assert!(!has(7, 7, 7) && !has(7, 9, 7), "it began behind it, or was set there");
     }
 }
