@@ -89,6 +89,8 @@ const OSEL: ModuleTable = ModuleTable {
         row("tls", &["config"]),
         // Requests over HTTP, for the drivers that make some.
         row("http", &["config", "tls"]),
+        // Files with keys to sign with, which the log has and a witness: read and made by one piece of code.
+        row("key_file", &[]),
         row("source", &["config", "telemetry", "tls"]),
         row("openstack", &["config", "telemetry", "tls", "http"]),
         row("action", &["config", "telemetry", "tls", "http"]),
@@ -102,10 +104,20 @@ const OSEL: ModuleTable = ModuleTable {
         row("sarif", &[]),
         row(
             "runtime",
-            &["config", "telemetry", "source", "openstack", "action", "forward", "witness", "store"],
+            &[
+                "config",
+                "telemetry",
+                "key_file",
+                "source",
+                "openstack",
+                "action",
+                "forward",
+                "witness",
+                "store",
+            ],
         ),
         // Who remembers what was seen of logs, here and elsewhere.
-        row("witness", &["config", "telemetry", "tls", "http"]),
+        row("witness", &["config", "telemetry", "key_file", "tls", "http"]),
         row("web", &["config", "telemetry", "store", "runtime", "witness"]),
         row(
             "cli",
