@@ -61,7 +61,7 @@ fn clock() -> Timestamp {
 fn growth(found: KeyFound) -> (Growth, Instant) {
     let now = Instant::now();
     let mut growth = Growth::new(
-        Resumed { tree: Tree::default(), signed: None, unsigned: Vec::new(), key: None },
+        Resumed { tree: Tree::default(), signed: None, unsigned: Vec::new(), key: None, told: None },
         now,
     );
     growth.sign_with(Signer::new(clock));
@@ -240,7 +240,7 @@ fn a_key_that_is_gone_hands_nothing_over() {
     let mut tree = Tree::default();
     (1..=5).for_each(|seq| tree.push(leaf(seq)));
     let mut restarted =
-        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row) }, now);
+        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row), told: None }, now);
     restarted.sign_with(Signer::new(clock));
     restarted.take_key(found(Some(key(2))));
     assert!(restarted.take_key_change().is_some());
