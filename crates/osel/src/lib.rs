@@ -7,6 +7,7 @@ pub mod config;
 pub mod doctor;
 pub mod forward;
 pub mod http;
+pub mod key_file;
 pub mod openstack;
 pub mod planned;
 pub mod runtime;

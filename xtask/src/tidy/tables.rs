@@ -95,6 +95,8 @@ const OSEL: ModuleTable = ModuleTable {
         row("http", &["config", "tls"]),
         // Connections to brokers, for the drivers that have some.
         row("amqp", &["config", "tls"]),
+        // Files with keys: of the log, of a witness, of pseudonyms. Read and made by one piece of code.
+        row("key_file", &[]),
         row("source", &["config", "telemetry", "tls", "amqp"]),
         row("openstack", &["config", "telemetry", "tls", "http"]),
         row("action", &["config", "telemetry", "tls", "http"]),
@@ -108,10 +110,20 @@ const OSEL: ModuleTable = ModuleTable {
         row("sarif", &[]),
         row(
             "runtime",
-            &["config", "telemetry", "source", "openstack", "action", "forward", "witness", "store"],
+            &[
+                "config",
+                "telemetry",
+                "key_file",
+                "source",
+                "openstack",
+                "action",
+                "forward",
+                "witness",
+                "store",
+            ],
         ),
         // Who remembers what was seen of logs, here and elsewhere.
-        row("witness", &["config", "telemetry", "tls", "http"]),
+        row("witness", &["config", "telemetry", "key_file", "tls", "http"]),
         row("web", &["config", "telemetry", "store", "runtime", "witness"]),
         row(
             "cli",

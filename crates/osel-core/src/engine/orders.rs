@@ -206,6 +206,11 @@ impl Engine {
         self.readers.unread_since()
     }
 
+    /// The first record with such a finding: only who has read from there on, or from before it, has read all of them.
+    pub fn unread_from(&self) -> Option<u64> {
+        self.readers.unread_from()
+    }
+
     /// Whether that has lasted so long that there is an alarm.
     pub fn is_unread_alarmed(&self) -> bool {
         self.readers.is_alarmed()

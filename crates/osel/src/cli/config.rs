@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::output::{json_line, note, print_bytes, stdout};
-use super::{durability, openstack, trail_key};
+use super::{durability, forward, openstack, trail_key};
 use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
 
 /// The configuration of the daemon.
@@ -125,6 +125,9 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         warnings.extend(more);
         let (of_key, more) = trail_key::account_remarks(config);
         problems.extend(of_key);
+        warnings.extend(more);
+        let (of_templates, more) = forward::remarks(config);
+        problems.extend(of_templates);
         warnings.extend(more);
         if !problems.is_empty() {
             loaded = Err(Problems { problems, untold: 0, warnings: Vec::new() });

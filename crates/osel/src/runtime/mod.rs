@@ -11,7 +11,6 @@ pub mod forward;
 pub mod log;
 pub mod past;
 pub mod payloads;
-pub mod private_file;
 pub mod pseudonym_key;
 pub mod qualys_scans;
 pub mod quarantine;

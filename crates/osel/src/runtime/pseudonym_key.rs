@@ -3,15 +3,14 @@
 //! It lies beside the store and not in it, so that no backup has it, and who destroys it has made every pseudonym that was ever told
 //! nobody's. Its text is read, parsed and forgotten; no error has a byte of it.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osel_core::pseudonym::{KEY_BYTES, PseudonymKey};
 use zeroize::Zeroizing;
 
-use super::private_file::{self, Unread};
 use crate::config::{Problems, StoreConfig, TrailConfig};
+use crate::key_file::{KeyFileError, read, read_or_make};
 
 /// The file of a store's own key.
 const FILE_NAME: &str = "pseudonym.key";
@@ -26,21 +25,8 @@ pub enum PseudonymTrouble {
     #[error("the configuration of the key of pseudonyms is wrong: {0}")]
     Configuration(Problems),
     /// The file cannot be used.
-    #[error("cannot {action} the key of pseudonyms `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others may read it.
-    #[error("the key of pseudonyms `{}` is open to others than its owner: chmod 600 it, and think of another key", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error(transparent)]
+    File(#[from] KeyFileError),
     /// It is no key.
     #[error("`{}` is no key of pseudonyms: it takes 64 hexadecimal digits", path.display())]
     Text {
@@ -65,19 +51,12 @@ pub fn find(trail: &TrailConfig, store: &StoreConfig) -> Result<PseudonymKey, Ps
     }
     let StoreConfig::Directory(directory) = store else { return Err(PseudonymTrouble::Nowhere) };
     let path = directory.join(FILE_NAME);
-    if let Some(key) = in_file(&path)? {
-        return Ok(key);
-    }
-    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(&mut *bytes).map_err(PseudonymTrouble::Random)?;
-    let line = Zeroizing::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    private_file::write(directory, FILE_NAME, &line).map_err(|source| PseudonymTrouble::File {
-        path: path.clone(),
-        action: "make",
-        source,
+    let text = read_or_make(&path, || {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        getrandom::fill(&mut *bytes).map_err(PseudonymTrouble::Random)?;
+        Ok::<_, PseudonymTrouble>(Zeroizing::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     })?;
-    // Whoever made one at the same time may have had the last word.
-    in_file(&path)?.ok_or(PseudonymTrouble::Text { path })
+    parsed(&text, &path)
 }
 
 /// The key in a file; none where none is.
@@ -85,13 +64,7 @@ pub fn find(trail: &TrailConfig, store: &StoreConfig) -> Result<PseudonymKey, Ps
 /// # Errors
 /// When it cannot be read, or is no key.
 pub fn in_file(path: &Path) -> Result<Option<PseudonymKey>, PseudonymTrouble> {
-    match private_file::read(path) {
-        Ok(text) => text.map(|text| parsed(text.trim_end_matches(['\r', '\n']), path)).transpose(),
-        Err(Unread::Open) => Err(PseudonymTrouble::Open { path: path.to_owned() }),
-        Err(Unread::System(source)) => {
-            Err(PseudonymTrouble::File { path: path.to_owned(), action: "read", source })
-        }
-    }
+    read(path)?.map(|text| parsed(&text, path)).transpose()
 }
 
 fn parsed(text: &str, path: &Path) -> Result<PseudonymKey, PseudonymTrouble> {

@@ -101,7 +101,9 @@ fn a_segment_comes_back_by_class_and_term(journal: &mut dyn Journal) {
     }
     assert_eq!(said(journal, 1, 1, "!", "~"), []);
     assert_eq!(said(journal, 2, 0, "!", "~"), []);
+    let before = reader(journal).index_generation().unwrap();
     journal.drop_index().unwrap();
+    assert!(reader(journal).index_generation().unwrap() > before, "who was reading it can tell");
     assert_eq!((segments(journal), said(journal, 1, 0, "!", "~")), (vec![], vec![]));
 }
 

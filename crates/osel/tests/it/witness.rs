@@ -9,6 +9,8 @@ use osel::witness::{MemoryError, Refusal, Witness, own_key};
 use osel_core::trail::log::{Checkpoint, CosigningKey, Note, SigningKey, VerifierKey};
 use osel_core::trail::{leaf_hash, tree_root};
 use osel_core::witness::{AddCheckpoint, Refused};
+use osel_sim::scanners::Reply;
+use osel_sim::scanners::http::{Call, Served as HttpServed, Service};
 use serde_json::Value;
 
 use crate::broker::{free_port, until};
@@ -191,6 +193,32 @@ fn a_log_that_was_written_anew_is_found_by_the_witness_and_a_witness_that_is_awa
 fn sha256(text: &str) -> [u8; 32] {
     use sha2::Digest as _;
     sha2::Sha256::digest(text).into()
+}
+
+/// Whoever stands between a log and its witness: it has no key, and disputes everything.
+struct Disputes;
+
+impl Service for Disputes {
+    fn answer(&mut self, call: &Call) -> Reply {
+        match call.method.as_str() {
+            "POST" => Reply::text(409, "text/x.tlog.size", "4711\n"),
+            _ => Reply::text(404, "text/plain", "nothing is signed"),
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_no_witness_has_signed_is_told_to_somebody_and_stops_nothing() {
+    let between = HttpServed::start(Disputes, None).unwrap();
+    let witness = CosigningKey::from_seed(NAME.parse().unwrap(), &[9; 32]).verifier();
+    let mut daemon = Daemon::new("witness-disputed", "");
+    daemon.configure(&format!("[[witness]]\nkey = '{witness}'\nurl = '{}'\n", between.url));
+    daemon.capture("bus.jsonl", "first", 3);
+    daemon.start();
+    daemon.await_lines("the witness disputes the log", 1);
+    daemon.capture("bus.jsonl", "second", 3);
+    daemon.await_received(6);
+    assert!(daemon.stop().success());
 }
 
 #[test]

@@ -69,6 +69,17 @@ pub(super) fn body(
     Ok(body)
 }
 
+/// Why the template of a table makes nothing of a line; none where it makes something, or there is no template.
+pub fn unfilled(config: &WebhookConfig, format: Format, item: &Item) -> Option<String> {
+    let WebhookBody::Template(text) = &config.body else { return None };
+    match Template::new(text) {
+        Ok(template) => body(config, format, Some(&template), std::slice::from_ref(item))
+            .err()
+            .map(|refusal| refusal.words),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 /// A line in an array: an object as it is, a text as one of JSON.
 fn element(format: Format, item: &Item, body: &mut Vec<u8>) {
     if format.is_json() && serde_json::from_slice::<&RawValue>(&item.line).is_ok() {

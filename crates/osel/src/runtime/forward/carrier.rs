@@ -45,7 +45,7 @@ pub struct Way {
     /// Names that were learnt.
     pub names: Names,
     /// Tells the loop.
-    pub tell: Box<dyn Fn(Report) + Send + Sync>,
+    pub tell: Arc<dyn Fn(Report) + Send + Sync>,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
     /// By which word of the loop it begins.
@@ -88,7 +88,7 @@ pub struct Carrier {
     retries_before: u64,
     clock: fn() -> Timestamp,
     head: watch::Receiver<u64>,
-    tell: Box<dyn Fn(Report) + Send + Sync>,
+    tell: Arc<dyn Fn(Report) + Send + Sync>,
 }
 
 impl Carrier {
@@ -359,7 +359,7 @@ impl Carrier {
             generation: self.generation,
             row: std::mem::take(&mut self.is_changed).then(|| self.row.clone()),
             letters: std::mem::take(&mut self.letters),
-            status: self.status.clone(),
+            status: Some(self.status.clone()),
             ended,
         });
     }

@@ -109,7 +109,7 @@ fn tell(way: &Way, row: &ForwarderRow, status: &ForwarderStatus, ended: Option<R
         generation: way.generation,
         row: Some(row.clone()),
         letters: Vec::new(),
-        status: ForwarderStatus { row: row.clone(), ..status.clone() },
+        status: Some(ForwarderStatus { row: row.clone(), ..status.clone() }),
         ended,
     });
 }

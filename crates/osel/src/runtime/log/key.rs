@@ -12,8 +12,8 @@ use osel_core::trail::log::{KeyError, KeyName, NameError, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::config::{KeyReference, Problems, TrailConfig};
+use crate::key_file::{KeyFileError, read, read_or_make};
 use crate::openstack::{Account, SecretError, secret};
-use crate::runtime::private_file::{self, Unread};
 
 /// The file of a store's own key.
 const FILE_NAME: &str = "log.key";
@@ -31,22 +31,9 @@ pub enum KeyTrouble {
     /// The configuration is wrong.
     #[error("the configuration of the log's key is wrong: {0}")]
     Configuration(Problems),
-    /// The file cannot be used.
-    #[error("cannot {action} the log's key `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others may read it, and so sign in our name.
-    #[error("the log's key `{}` is open to others than its owner: chmod 600 it, and think of another key", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-    },
+    /// Its file gives none.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
     /// It is no key.
     #[error("`{}` is no key to sign with", path.display())]
     Text {
@@ -126,19 +113,17 @@ fn parsed(text: &str, path: &Path, origin: Option<&KeyName>) -> Result<SigningKe
 /// # Errors
 /// When it cannot be used or made.
 pub fn own(directory: &Path, origin: Option<&KeyName>, store_id: &str) -> Result<SigningKey, KeyTrouble> {
-    if let Some(key) = own_if_there(directory, origin)? {
-        return Ok(key);
-    }
-    let name = match origin {
-        Some(origin) => origin.clone(),
-        None => format!("osel/{store_id}").parse().map_err(KeyTrouble::Name)?,
-    };
-    let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *seed).map_err(KeyTrouble::Random)?;
-    let key = SigningKey::from_seed(name, &seed);
-    private_file::write(directory, FILE_NAME, &Zeroizing::new(key.text()))
-        .map_err(|source| KeyTrouble::File { path: directory.join(FILE_NAME), action: "make", source })?;
-    Ok(key)
+    let path = directory.join(FILE_NAME);
+    let text = read_or_make(&path, || {
+        let name = match origin {
+            Some(origin) => origin.clone(),
+            None => format!("osel/{store_id}").parse().map_err(KeyTrouble::Name)?,
+        };
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *seed).map_err(KeyTrouble::Random)?;
+        Ok::<_, KeyTrouble>(Zeroizing::new(SigningKey::from_seed(name, &seed).text()))
+    })?;
+    parsed(&text, &path, origin)
 }
 
 /// The key of a store's own folder; none where none is.
@@ -147,11 +132,5 @@ pub fn own(directory: &Path, origin: Option<&KeyName>, store_id: &str) -> Result
 /// When it cannot be used.
 pub fn own_if_there(directory: &Path, origin: Option<&KeyName>) -> Result<Option<SigningKey>, KeyTrouble> {
     let path = directory.join(FILE_NAME);
-    let text = match private_file::read(&path) {
-        Ok(Some(text)) => text,
-        Ok(None) => return Ok(None),
-        Err(Unread::Open) => return Err(KeyTrouble::Open { path }),
-        Err(Unread::System(source)) => return Err(KeyTrouble::File { path, action: "read", source }),
-    };
-    parsed(&text, &path, origin).map(Some)
+    read(&path)?.map(|text| parsed(&text, &path, origin)).transpose()
 }

@@ -12,7 +12,7 @@ use super::look::damaged;
 use crate::store::{Expiry, JournalError, NewSegment, Reader, Segment};
 
 /// Behind all terms: their first byte is a field's number.
-pub(super) const BEHIND_ALL: &[u8] = &[u8::MAX];
+const BEHIND_ALL: &[u8] = &[u8::MAX];
 
 /// Makes one of segments that follow each other in a block, without the terms of parts that may be `gone` up to a record.
 ///

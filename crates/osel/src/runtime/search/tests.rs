@@ -7,6 +7,7 @@ use osel_core::search::{Bits, Page, PageWriter, SEARCH_FORM, kind_term};
 use osel_core::time::Timestamp;
 
 use super::build::present;
+use super::look::is_there;
 use super::merge::merge;
 use crate::store::{Commit, Expiry, Head, Journal, NewSegment, NewStore, Store, StoredRecord};
 
@@ -74,8 +75,13 @@ fn segments_that_are_merged_are_as_if_made_at_once() {
         assert_eq!(merged.pages, pages(1, 900, gone), "without those up to {gone}");
     }
     let merged = merge(&mut *reader, &segments, 0, &Expiry::default()).expect("they can be read");
+    assert!(segments.iter().all(|segment| is_there(&mut *reader, *segment)));
     assert!(journal.put_segment(&merged).expect("it can be written"));
-    assert_eq!(present(&mut *reader).expect("it is there").len(), 1);
+    let now = present(&mut *reader).expect("it is there");
+    assert_eq!(now.len(), 1);
+    // Whoever was reading the first of them, which began where it begins, does not take it for that one.
+    assert!(is_there(&mut *reader, now[0]));
+    assert!(segments.iter().all(|segment| !is_there(&mut *reader, *segment)));
 }
 
 #[test]

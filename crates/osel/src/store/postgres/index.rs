@@ -63,6 +63,8 @@ pub(super) async fn drop_all(at: &At<'_>, session: &mut Session, term: Term) -> 
     let failed = at.sql(Place::Index, ACTION);
     session.batch("BEGIN").await.map_err(&failed)?;
     lease::guard(at, session, term).await?;
+    // Whoever is reading may find another of the same records in the place of one that was gone meanwhile.
+    records_change(at, session).await?;
     session.batch("DELETE FROM search_pages; DELETE FROM search_segments; COMMIT").await.map_err(&failed)
 }
 

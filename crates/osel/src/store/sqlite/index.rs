@@ -64,10 +64,11 @@ pub(super) fn put(
 /// # Errors
 /// When it cannot be written.
 pub(super) fn drop_all(at: &At<'_>, connection: &mut Connection) -> Result<(), JournalError> {
+    let failed = at.sql(Place::Index, ACTION);
     overwriting(at, connection, |transaction| {
-        transaction
-            .execute_batch("DELETE FROM search_pages; DELETE FROM search_segments")
-            .map_err(at.sql(Place::Index, ACTION))
+        // Whoever is reading may find another of the same records in the place of one that was gone meanwhile.
+        records_change(transaction).map_err(&failed)?;
+        transaction.execute_batch("DELETE FROM search_pages; DELETE FROM search_segments").map_err(&failed)
     })
 }
 
