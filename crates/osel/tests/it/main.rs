@@ -33,6 +33,8 @@ mod emulated;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod exported;
+#[cfg(test)]
 mod file_source;
 #[cfg(test)]
 mod findings;
