@@ -27,4 +27,4 @@ pub use term::{BLOCK_RECORDS, HEADER_CLASS, TERM_BYTES_MAX, TermRange, block_of,
 pub use terms::{RECORD_BYTES_MAX, terms};
 
 /// The number of the present terms and their encoding. An index that was made by another number is made anew.
-pub const SEARCH_FORM: u32 = 1;
+pub const SEARCH_FORM: u32 = 2;

@@ -210,6 +210,11 @@ fn queries() -> Vec<Query> {
         all.push(Query { actors: texts(&[actor, "user-2"]), exposing: true, ..Query::default() });
     }
     for project in PROJECTS {
+        all.push(Query {
+            shown_to: texts(&[project]),
+            kinds: [RecordKind::System].into(),
+            ..Query::default()
+        });
         all.push(Query { projects: texts(&[project]), outcomes: vec![Outcome::Failure], ..Query::default() });
     }
     for net in [

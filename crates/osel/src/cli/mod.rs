@@ -10,6 +10,7 @@ mod confined;
 mod demo;
 mod doctor;
 mod durability;
+mod encryption;
 mod exposure;
 mod findings;
 mod forward;

@@ -35,6 +35,8 @@ mod emulated;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod exported;
+#[cfg(test)]
 mod file_source;
 #[cfg(test)]
 mod findings;

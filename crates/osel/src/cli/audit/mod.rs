@@ -1,14 +1,19 @@
 //! `osel audit`: reading and checking the trail.
 
 mod bundle;
+mod chosen;
+mod conditions;
 mod export;
+mod incident;
 mod keys;
 mod past;
 mod prove;
 pub(super) mod read;
 mod reading;
 mod search;
+mod selection;
 mod show;
+mod shown;
 mod tiles;
 mod verify;
 mod whois;
@@ -24,7 +29,7 @@ pub(super) use read::record;
 pub enum AuditCommand {
     Verify(verify::VerifyArgs),
     Prove(prove::ProveArgs),
-    Export(export::ExportArgs),
+    Export(Box<export::ExportArgs>),
     Show(show::ShowArgs),
     Search(Box<search::SearchArgs>),
     Whois(whois::WhoisArgs),

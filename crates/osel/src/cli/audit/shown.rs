@@ -1,0 +1,30 @@
+//! What of a record may be shown to some projects, and what is another tenant's or an operator's.
+//!
+//! A part belongs to one project, or to none, which means to operators only: the record itself says so, and so does whoever checks it. Who
+//! did something is another matter. A body tells to whom something was done and by whose id; names, addresses and the message itself point
+//! to the person who did it, and are shown only to the projects of that person.
+
+use osel_core::trail::PartClass;
+
+use super::read::record;
+use crate::store::{PartContent, StoredRecord};
+
+/// Takes the parts out of a record that are not shown to these projects, and says how many there were.
+pub(super) fn withhold(stored: &mut StoredRecord, projects: &[String]) -> u64 {
+    let is_one = |id: &str| projects.iter().any(|project| project == id);
+    // Where it is not known who acted, it was nobody of theirs.
+    let actor = record(stored).and_then(|record| record.body.project_id);
+    let is_actors = actor.is_some_and(|id| id.with_text(is_one));
+    let mut withheld = 0;
+    for part in &mut stored.parts {
+        let is_theirs = part.project.as_deref().is_some_and(is_one);
+        let points_to_actor =
+            [PartClass::Personal, PartClass::Payload].map(PartClass::code).contains(&part.class);
+        if is_theirs && (is_actors || !points_to_actor) || part.content == PartContent::Gone {
+            continue;
+        }
+        part.content = PartContent::Gone;
+        withheld += 1;
+    }
+    withheld
+}
