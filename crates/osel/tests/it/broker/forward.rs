@@ -37,6 +37,7 @@ impl Driven {
             format: Format::Native,
             filter: Default::default(),
             from: Default::default(),
+            pseudonyms: false,
             place: Place::Nowhere,
         };
         let now = std::sync::Arc::new(move || table.clone());

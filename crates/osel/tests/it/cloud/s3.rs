@@ -47,6 +47,7 @@ fn table(config: S3Config) -> ForwardConfig {
         format: Format::Native,
         filter: Default::default(),
         from: Default::default(),
+        pseudonyms: false,
         place: Place::Nowhere,
     }
 }

@@ -37,6 +37,7 @@ fn always(receiver: ReceiverConfig) -> ConfigNow {
         format: Format::Sentence,
         filter: Default::default(),
         from: Default::default(),
+        pseudonyms: false,
         place: Place::Nowhere,
     };
     Arc::new(move || table.clone())
