@@ -83,6 +83,9 @@ impl PseudonymKey {
     }
 
     /// The pseudonym of a text, such as `user-7f3a9c01d2e4b5a69788`.
+    ///
+    /// # Panics
+    /// Never: HMAC takes a key of any length.
     pub fn pseudonym(&self, about: About, text: &str) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length, RFC 2104");

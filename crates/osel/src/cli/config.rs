@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::output::{json_line, note, print_bytes, stdout};
-use super::{durability, forward, openstack, trail_key};
+use super::{durability, forward, openstack, pseudonyms, trail_key};
 use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
 
 /// The configuration of the daemon.
@@ -121,6 +121,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
         warnings.extend(trail_key::remarks(config, file.as_deref()));
+        warnings.extend(pseudonyms::remarks(config));
         let (mut problems, more) = openstack::remarks(config);
         warnings.extend(more);
         let (of_key, more) = trail_key::account_remarks(config);

@@ -10,7 +10,7 @@ use osel_core::pseudonym::{PseudonymKey, pseudonymised};
 
 use super::StoreArg;
 use super::config::variable;
-use crate::config::{Config, StoreConfig};
+use crate::config::{Config, Remark, StoreConfig};
 use crate::runtime::pseudonym_key::{PseudonymSource, PseudonymTrouble, find};
 
 /// Whether persons are shown.
@@ -57,6 +57,22 @@ impl View {
 pub fn key(store: &StoreConfig, file: Option<&Path>) -> Result<PseudonymKey, PseudonymTrouble> {
     let trail = Config::load_trail(file, &variable, store).map_err(PseudonymTrouble::Configuration)?;
     find(&trail, store)
+}
+
+/// What a check of a configuration says of forwarders that will find no key.
+pub fn remarks(config: &Config) -> Vec<Remark> {
+    if config.trail.pseudonym_key.is_some() || !matches!(config.store, StoreConfig::Postgres(_)) {
+        return Vec::new();
+    }
+    let what = "sends nothing: a store in PostgreSQL has no key of pseudonyms of its own, and `trail.pseudonym_key` is not set";
+    let without_key = config.forwards.iter().enumerate().filter(|(_, forward)| forward.pseudonyms);
+    without_key
+        .map(|(index, forward)| Remark {
+            place: forward.place.clone(),
+            key: format!("forward[{index}].pseudonyms"),
+            what: what.to_owned(),
+        })
+        .collect()
 }
 
 /// Where a daemon looks for it, whenever a forwarder begins: keys are exchanged while we run.

@@ -76,8 +76,8 @@ fn a_class_loses_its_persons_and_only_these_and_then_all_do() {
     assert_eq!(going(&store, &LIMITS, true), would);
     let after = records(&store);
     let lost = nameless(&before, &after);
-    // The last message is of the sixth day, and what is as of the fourth and later is kept.
-    let cutoff = "2020-01-04T00:00:00.000000Z";
+    // The last message is of the sixth day, and the clock is believed to be a day ahead of it: the fifth day and later ones are kept.
+    let cutoff = "2020-01-05T00:00:00.000000Z";
     let named = |record: &&Value| is_named(record) && of_class(record) && is_old(record, cutoff);
     let wanted: BTreeSet<u64> =
         before.iter().filter(named).map(|record| record["seq"].as_u64().unwrap()).collect();
@@ -107,7 +107,7 @@ fn a_class_loses_its_persons_and_only_these_and_then_all_do() {
     let general = [("INPUTS_DAYS", "1"), ("QUARANTINE_DAYS", "0"), ("PERSONAL_DAYS", "1")];
     going(&store, &general, true);
     let rest = records(&store);
-    let cutoff = "2020-01-05T00:00:00.000000Z";
+    let cutoff = "2020-01-06T00:00:00.000000Z";
     assert!(rest.iter().filter(|record| is_old(record, cutoff)).all(|record| !is_named(record)));
     assert!(rest.iter().any(is_named));
     run(&["audit", "verify", "--store", &store]);

@@ -16,7 +16,7 @@ fn example(place: &Place) -> String {
     place.write("gmp_password", "secret");
     let log_key = "PRIVATE+KEY+log.example/osel+6ae2a71d+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
     place.write("log_key", log_key);
-    place.write("pseudonym_key", &"5a".repeat(32));
+    place.write("pseudonym_key", "5a".repeat(32));
     for name in [
         "ca.pem",
         "client.pem",
