@@ -18,6 +18,8 @@ use crate::config::{MailConfig, Secret};
 use crate::forward::http::{refusal, said};
 use crate::telemetry::chain;
 
+/// What lettre says of a connection that ended before an answer did.
+const CUT_OFF: &str = "incomplete response";
 /// How long a word of goodbye may take: the mail is taken by then.
 const QUIT_TIME: Duration = Duration::from_secs(2);
 /// Ways to say who we are; both show the password, so that they are used under TLS only, or where somebody said so.
@@ -141,7 +143,7 @@ async fn within<T>(config: &MailConfig, answer: impl Future<Output = T>) -> Resu
 fn meaning(config: &MailConfig, what: &str, error: &Error) -> Refusal {
     let kind = if error.is_permanent() || error.is_client() {
         RefusalKind::Denied
-    } else if error.is_response() {
+    } else if error.is_response() && !chain(error).contains(CUT_OFF) {
         RefusalKind::Garbled
     } else if error.is_timeout() {
         RefusalKind::Silent
