@@ -29,7 +29,7 @@ impl Recorder {
             let with_payload = recorded && place == 0;
             if with_payload {
                 let bytes = std::mem::take(&mut kept);
-                parts.push(Part { class: PartClass::Payload, project: body.project(), bytes });
+                parts.push(Part { class: PartClass::Payload, project: body.project(), person: None, bytes });
             }
             let draft =
                 Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
