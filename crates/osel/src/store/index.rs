@@ -49,7 +49,7 @@ pub(super) enum Going {
     /// All of them go.
     Whole,
     /// Some records leave them.
-    Cut(Cut),
+    Cut(Cut<'static>),
 }
 
 impl Going {
@@ -68,6 +68,6 @@ pub(super) fn has_terms(class: u8) -> bool {
 ///
 /// # Errors
 /// When it is damaged.
-pub(super) fn without(class: u8, page: &[u8], which: Cut) -> Result<Vec<Page>, Malformed> {
+pub(super) fn without(class: u8, page: &[u8], which: Cut<'_>) -> Result<Vec<Page>, Malformed> {
     cut(class, page, which).map_err(|error| Malformed(error.0))
 }

@@ -7,12 +7,15 @@
 mod batch;
 mod connect;
 mod erase;
+mod erasure;
 mod expire;
 mod forward;
+mod holdings;
 mod index;
 mod inspect;
 mod lease;
 mod log;
+mod persons;
 mod reader;
 mod rows;
 mod schema;
