@@ -75,6 +75,7 @@ mod past_reach;
 #[cfg(test)]
 mod past_story;
 #[cfg(test)]
+mod privacy;
 mod quarantine;
 #[cfg(test)]
 mod reach_servers;
