@@ -72,6 +72,7 @@ impl Log {
             let part = |class, project: Option<&str>, content: String| Part {
                 class,
                 project: project.map(Id::new),
+                person: None,
                 bytes: content.repeat(1 + bytes / 16).into_bytes(),
             };
             let mut parts = vec![part(PartClass::Body, None, format!("{{\"what\":{number}}}"))];

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod control;
 pub mod entries;
 pub mod file_intake;
+pub mod forgetting;
 pub mod forward;
 pub mod log;
 pub mod past;

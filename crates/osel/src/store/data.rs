@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use osel_core::time::Timestamp;
 
+use super::erasure::NewErasure;
 use super::forward::{DeadLetterChange, ForwarderRow};
 
 /// What an [`Entry`] is; codes are stored and therefore never change their meaning.
@@ -79,10 +80,24 @@ pub struct StoredPart {
     pub class: u8,
     /// The project the part belongs to, where it belongs to one.
     pub project: Option<String>,
+    /// Whom it is about, which says how it is kept.
+    pub whose: Whose,
     /// What is hashed before the part; dies with it: all zero when the content is gone.
     pub salt: [u8; 16],
     /// The part itself.
     pub content: PartContent,
+}
+
+/// Whom a part is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// No one person: it is kept as it is.
+    #[default]
+    Nobody,
+    /// The person of that word, in the words of its maker: it is sealed by that person's key where it is kept.
+    Person(String),
+    /// It is sealed by the key of that number. Only the store itself sees it so.
+    Sealed(u64),
 }
 
 /// Where the bytes of a part are.
@@ -317,6 +332,8 @@ pub struct Commit<'a> {
     pub cursors: &'a [CursorRow],
     /// What may go from now on, besides what may go already.
     pub expiry: Option<&'a Expiry>,
+    /// A person who is to be erased.
+    pub erasure: Option<&'a NewErasure>,
     /// Nodes of the log that are complete with the new records, or were missing.
     pub nodes: &'a [NodeRow],
     /// What was signed of the log. It stands for records that were durable before.
@@ -347,6 +364,7 @@ impl<'a> Commit<'a> {
             versions: &[],
             cursors: &[],
             expiry: None,
+            erasure: None,
             nodes: &[],
             checkpoints: &[],
             log_keys: &[],

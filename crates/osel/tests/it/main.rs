@@ -81,6 +81,8 @@ mod past_story;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod pseudonyms;
 #[cfg(test)]
 mod quarantine;

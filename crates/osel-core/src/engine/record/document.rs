@@ -31,7 +31,7 @@ pub struct Record {
     pub hash: Hash,
     /// What everybody reads.
     pub body: BodyPart,
-    /// What is about a person.
+    /// What is about persons.
     pub personal: PersonalPart,
     /// Rows that came, in order.
     pub opened: Vec<JudgedRow>,
@@ -133,7 +133,7 @@ impl Record {
         match class {
             PartClass::Body => serde_json::from_slice(bytes).map(|body| self.body = body).is_ok(),
             PartClass::Personal => {
-                serde_json::from_slice(bytes).map(|personal| self.personal = personal).is_ok()
+                serde_json::from_slice(bytes).map(|personal| self.personal.add(personal)).is_ok()
             }
             PartClass::Exposure => serde_json::from_slice(bytes)
                 .map(|part: ExposurePart| {

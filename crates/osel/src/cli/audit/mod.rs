@@ -9,7 +9,7 @@ mod keys;
 mod past;
 mod prove;
 pub(super) mod read;
-mod reading;
+pub(super) mod reading;
 mod search;
 mod selection;
 mod show;

@@ -12,7 +12,7 @@ use crate::store::Reader;
 
 /// Has it written down that this user has read the trail: how, and what was asked for. Where that cannot be, it is said; what was read is
 /// read.
-pub(super) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: &str) {
+pub(in crate::cli) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: &str) {
     // No more of it is kept, and a longer line would be refused.
     let asked: String = asked.chars().take(ASKED_CHARS_MAX).collect();
     let tell = || -> anyhow::Result<Option<String>> {

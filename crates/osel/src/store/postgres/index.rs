@@ -3,7 +3,7 @@
 //! Each write is a transaction that makes sure that we lead. What leaves the index is seen by nobody any more; that its bytes leave the
 //! files is the work of the database's vacuum, as it is for records.
 
-use osel_core::search::{Cut, Page, block_of, place_in_block};
+use osel_core::search::{Bits, Cut, Page, block_of, place_in_block};
 use tokio_postgres::Row;
 
 use super::super::block::{Packer, unpack};
@@ -123,6 +123,40 @@ pub(super) async fn erase(
         }
         None => Ok(()),
     }
+}
+
+/// Takes the terms of a class away of several records, in order.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) async fn erase_these(
+    at: &At<'_>,
+    session: &mut Session,
+    packer: &mut Packer,
+    seqs: &[u64],
+    class: u8,
+) -> Result<(), JournalError> {
+    if seqs.is_empty() || !has_terms(class) {
+        return Ok(());
+    }
+    records_change(at, session).await?;
+    let mut rest = seqs;
+    while let Some(&seq) = rest.first() {
+        let sql = "SELECT first, last FROM search_segments WHERE last >= $1 ORDER BY first LIMIT 1";
+        let row = session.query_opt(sql, &[&integer(seq)]).await.map_err(at.sql(Place::Index, ACTION))?;
+        let Some(row) = row else { break };
+        let read = |row: &_| Ok((number(row, 0)?, number(row, 1)?));
+        let (first, last) = rows::at_place(at, Place::Index, &row, read)?;
+        // Between segments there may be records that the index lacks.
+        rest = &rest[rest.partition_point(|seq| *seq < first)..];
+        let (within, behind) = rest.split_at(rest.partition_point(|seq| *seq <= last));
+        rest = behind;
+        let gone: Bits = within.iter().map(|seq| u32::from(place_in_block(*seq))).collect();
+        if !gone.is_empty() {
+            rewrite(at, session, packer, integer(first), class, Cut::These(&gone)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes the terms of what may go from the next segment; false when none has any.

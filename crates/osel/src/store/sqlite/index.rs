@@ -2,7 +2,7 @@
 //!
 //! What leaves the index is overwritten in the file, as what leaves the records is: it has names and addresses too.
 
-use osel_core::search::{Cut, Page, block_of, place_in_block};
+use osel_core::search::{Bits, Cut, Page, block_of, place_in_block};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::super::block::{Packer, unpack};
@@ -132,6 +132,45 @@ pub(super) fn erase(
         Some(first) => rewrite(at, transaction, packer, first, class, Cut::Only(place_in_block(seq))),
         None => Ok(()),
     }
+}
+
+/// Takes the terms of a class away of several records, in order.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn erase_these(
+    at: &At<'_>,
+    transaction: &Transaction<'_>,
+    packer: &mut Packer,
+    seqs: &[u64],
+    class: u8,
+) -> Result<(), JournalError> {
+    let failed = at.sql(Place::Index, ACTION);
+    if seqs.is_empty() || !has_terms(class) {
+        return Ok(());
+    }
+    records_change(transaction).map_err(&failed)?;
+    let mut rest = seqs;
+    while let Some(&seq) = rest.first() {
+        let segment: Option<(u64, u64)> = transaction
+            .query_row(
+                "SELECT first, last FROM search_segments WHERE last >= ?1 ORDER BY first LIMIT 1",
+                [integer(seq)],
+                |row| Ok((number(row, 0)?, number(row, 1)?)),
+            )
+            .optional()
+            .map_err(&failed)?;
+        let Some((first, last)) = segment else { break };
+        // Between segments there may be records that the index lacks.
+        rest = &rest[rest.partition_point(|seq| *seq < first)..];
+        let (within, behind) = rest.split_at(rest.partition_point(|seq| *seq <= last));
+        rest = behind;
+        let gone: Bits = within.iter().map(|seq| u32::from(place_in_block(*seq))).collect();
+        if !gone.is_empty() {
+            rewrite(at, transaction, packer, integer(first), class, Cut::These(&gone))?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes the terms of what may go from the next segment; false when none has any.
