@@ -251,7 +251,7 @@ fn what_a_witness_says_and_has_not_signed_stops_nothing() {
             let trouble = script.client.status().trouble.expect("somebody has to look");
             assert_eq!(trouble.why, WitnessWhy::Disputed);
             // It is asked on, and once it cosigns all is well.
-            script.now += 700;
+            script.now += 400;
             assert_eq!(script.step(ClientInput::Tick), [ask(7, 11)]);
             script.answered(Reply::Cosigned);
             assert_eq!(script.client.status().cosigned, 11);

@@ -88,10 +88,10 @@ fn a_template_that_makes_nothing_of_records_is_told_before_it_buries_them() {
         place.write("osel.toml", format!("{text}{table}template = '{template}'\n"));
         said(osel(&[URL], &["config", "check", "-c", &file]))
     };
-    let (code, _, error) = check(r#"{"text": {{ record.sentence }}, "who": {{ record.actor.user_name }}}"#);
+    let (code, _, error) = check(r#"{"text": {{ record.summary }}, "who": {{ record.actor.user_name }}}"#);
     assert_eq!((code, error.as_str()), (0, ""));
     // Quotation marks around what has its own.
-    let (code, out, error) = check(r#"{"text": "{{ record.sentence }}"}"#);
+    let (code, out, error) = check(r#"{"text": "{{ record.summary }}"}"#);
     assert_eq!((code, out.as_str()), (2, ""), "{error}");
     assert!(
         error.contains("osel.toml:7: forward[0].template: would make a dead letter of every record"),

@@ -117,7 +117,7 @@ fn a_key_that_a_record_told_before_a_crash_is_told_once() {
     database.execute("DELETE FROM log_checkpoints WHERE size >= ?1", [turn.cast_signed()]).unwrap();
     database.execute("DELETE FROM log_keys WHERE size = ?1", [turn.cast_signed()]).unwrap();
     drop(database);
-    run(&["replay", "--store", &store, &recording("dev-nova")]);
+    run(&["replay", "--store", &store, &recording("dev-aodh")]);
     let after = keys(&store);
     assert_eq!(after.iter().map(|(_, key)| key).collect::<Vec<_>>(), [&before[0].1, &before[1].1]);
     assert!(after[1].0 >= turn, "nothing from before the record is signed by the new key alone");
