@@ -3,6 +3,7 @@
 //! What is written is checked while it is written, by the checker that the receiver has: nobody gets a bundle that does not hold, and a
 //! store that was tampered with is found here. The file has its name when it is whole and on the disk.
 
+use std::fmt;
 use std::io::Write;
 use std::iter;
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ use crate::cli::encryption::{Recipient, Sink};
 use crate::cli::log::read_note;
 use crate::cli::output::{Failure, note, progress};
 use crate::cli::whole_file::WholeFile;
+use crate::runtime::log::{Cosigned, cosigned, cosigned_by};
 use crate::runtime::payloads::Payloads;
 use crate::store::{JournalError, Numbers, PartContent, Reader, StoredRecord};
 
@@ -37,6 +39,8 @@ struct Proof {
     keys: Keys,
     note: String,
     checkpoint: Checkpoint,
+    /// How many have cosigned it.
+    witnesses: usize,
 }
 
 /// What a bundle will have.
@@ -80,8 +84,9 @@ pub(super) fn plan(
     reader: &mut dyn Reader,
     selection: &Selection,
     since: Option<&Path>,
+    witnesses: Option<u8>,
 ) -> anyhow::Result<Plan> {
-    let proof = proof(reader)?;
+    let proof = proof(reader, witnesses)?;
     let size = proof.checkpoint.size;
     let since = since.map(|file| self::since(file, &proof.keys, size)).transpose()?;
     let wanted = &selection.numbers;
@@ -93,7 +98,12 @@ pub(super) fn plan(
     let last = reader.head()?.seq.min(*wanted.end());
     if last > size {
         let first = size.max(first - 1) + 1;
-        note(format_args!("left out: records {first} to {last}, which no checkpoint covers yet"));
+        let why = if witnesses.is_some() {
+            "which they have not cosigned yet"
+        } else {
+            "which no checkpoint covers yet"
+        };
+        note(format_args!("left out: records {first} to {last}, {why}"));
     }
     if let Some(key) = &proof.keys.left_behind {
         note(format_args!(
@@ -129,8 +139,10 @@ pub(super) fn write(
             let withheld = Withheld(bundle.withheld);
             let Summary { records, checkpoint, .. } = bundle.keep()?;
             note(format_args!(
-                "{records} records{withheld}, proved by a checkpoint of {} of the log {}",
-                checkpoint.size, checkpoint.origin
+                "{records} records{withheld}, proved by a checkpoint of {} of the log {}{}",
+                checkpoint.size,
+                checkpoint.origin,
+                By(plan.proof.witnesses)
             ));
             Ok(ExitCode::SUCCESS)
         }
@@ -145,26 +157,42 @@ pub(super) fn write(
     }
 }
 
-/// The latest checkpoint, and the key that signed it.
-fn proof(reader: &mut dyn Reader) -> anyhow::Result<Proof> {
-    let Some(signed) = reader.checkpoint(None)? else {
+/// By how many witnesses a checkpoint was seen.
+struct By(usize);
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(", cosigned by a witness"),
+            witnesses => write!(f, ", cosigned by {witnesses} witnesses"),
+        }
+    }
+}
+
+/// The latest checkpoint, or the latest that so many witnesses have cosigned, and the key that signed it.
+fn proof(reader: &mut dyn Reader, witnesses: Option<u8>) -> anyhow::Result<Proof> {
+    let Some(latest) = reader.checkpoint(None)? else {
         bail!(
             "the log has no checkpoint yet, and a bundle is proved by one: they are signed while `osel run`, `replay` or `demo` write records, \
              where the store has a key (`osel log key`)"
         );
     };
+    let (size, Cosigned { note, witnesses }) = match witnesses {
+        None => (latest.size, cosigned(reader, &latest)?),
+        Some(wanted) => cosigned_by(reader, wanted.into())?.with_context(|| {
+            format!("there is no checkpoint that {wanted} of the witnesses have seen last: `osel log show` says what each has")
+        })?,
+    };
     let mut rows = reader.log_keys()?;
-    rows.retain(|row| row.size <= signed.size);
+    rows.retain(|row| row.size <= size);
     let of_it = rows.last();
     let key = of_it.map(|row| row.key.parse::<VerifierKey>()).transpose().context("the log's key is none")?;
-    let key =
-        key.with_context(|| format!("the store does not know the key of its checkpoint of {}", signed.size))?;
-    let checkpoint =
-        Checkpoint::open(signed.note.as_bytes(), std::slice::from_ref(&key)).with_context(|| {
-            format!("the checkpoint of {} does not hold: run `osel audit verify`", signed.size)
-        })?;
+    let key = key.with_context(|| format!("the store does not know the key of its checkpoint of {size}"))?;
+    let checkpoint = Checkpoint::open(note.as_bytes(), std::slice::from_ref(&key))
+        .with_context(|| format!("the checkpoint of {size} does not hold: run `osel audit verify`"))?;
     let keys = Keys::read(reader, &rows, key)?;
-    Ok(Proof { keys, note: signed.note, checkpoint })
+    Ok(Proof { keys, note, checkpoint, witnesses })
 }
 
 /// The note of a `--since`, which must be an earlier one of the same log.
@@ -178,7 +206,7 @@ fn since(file: &Path, keys: &Keys, size: u64) -> anyhow::Result<(String, Checkpo
     let checkpoint = keys.open(&note).with_context(signed_by)?;
     if checkpoint.size > size {
         bail!(
-            "`{name}` is of {} records and the latest checkpoint here of {size}: records are lost",
+            "`{name}` is of {} records and the checkpoint that is to prove the bundle of {size}: records are lost, or fewer --witnesses have seen more",
             checkpoint.size
         );
     }

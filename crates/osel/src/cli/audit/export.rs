@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use osel_core::engine::record::Record;
 use osel_core::format::{Format, Subject, render};
 use osel_core::names::Directory;
@@ -62,6 +62,9 @@ pub struct ExportArgs {
     /// Writes them into a file that `osel-verify` checks, with nothing but the file and the log's key; up to the latest checkpoint.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "output"])]
     bundle: Option<PathBuf>,
+    /// Of the bundle: proved by the latest checkpoint that so many witnesses have cosigned, and not by the latest of all.
+    #[arg(long, value_name = "N", requires = "bundle", value_parser = value_parser!(u8).range(1..))]
+    witnesses: Option<u8>,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -129,7 +132,7 @@ fn into_bundle(args: &ExportArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let since = selection.conditions.take_since_file().map(PathBuf::from);
     let (selection, recipients) = (selection.read()?, args.recipients.read()?);
     let mut reader = args.store.reader()?;
-    let plan = bundle::plan(&mut *reader, &selection, since.as_deref())?;
+    let plan = bundle::plan(&mut *reader, &selection, since.as_deref(), args.witnesses)?;
     reading::told(&args.store, &mut *reader, "export", &args.asked(&recipients));
     bundle::write(&mut *reader, &selection, &plan, path, &recipients)
 }
