@@ -36,17 +36,23 @@ fn pages(first: u64, last: u64, classes: &[u8]) -> Vec<Page> {
     writer.finish()
 }
 
-fn term(seq: u64) -> String {
+pub(super) fn term(seq: u64) -> String {
     format!("{seq:04}-{}", "x".repeat(100))
 }
 
-fn segment(journal: &dyn Journal, first: u64, last: u64) -> NewSegment {
+pub(super) fn segment(journal: &dyn Journal, first: u64, last: u64) -> NewSegment {
     let generation = reader(journal).index_generation().unwrap();
     NewSegment { first, last, form: 7, generation, pages: pages(first, last, &[0, PERSONAL]) }
 }
 
 /// What the index says of a class between two terms, in one line.
-fn said(journal: &dyn Journal, segment: u64, class: u8, from: &str, to: &str) -> Vec<(String, u64)> {
+pub(super) fn said(
+    journal: &dyn Journal,
+    segment: u64,
+    class: u8,
+    from: &str,
+    to: &str,
+) -> Vec<(String, u64)> {
     let terms = (from.as_bytes(), to.as_bytes());
     let pages = collect(|each| reader(journal).segment_pages(segment, class, terms, each));
     let mut said = Vec::new();

@@ -6,6 +6,7 @@ use super::data::*;
 use super::erasure::{Eraser, ErasureRow, NewErasure, Rewritten};
 use super::journal::{Journal, Reader};
 use super::suite::{collect, entry, reader, record, seconds};
+use super::suite_index::{said, segment, term};
 
 /// The class of parts about persons.
 const PERSONAL: u8 = 2;
@@ -17,6 +18,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     an_erasure_goes_on_where_it_was(&mut *make());
     who_comes_back_is_not_erased(&mut *make());
     states_from_before_go_with_the_next(&mut *make());
+    terms_of_an_erased_person_go(&mut *make());
 }
 
 /// A record with parts about two persons, who are named in its message.
@@ -215,4 +217,28 @@ fn states_from_before_go_with_the_next(journal: &mut dyn Journal) {
     assert_eq!(journal.prune_snapshots(&mut |_| true).unwrap(), 1);
     let left = reader(journal).snapshots().unwrap();
     assert_eq!(left.iter().map(|info| info.id).collect::<Vec<_>>(), [later]);
+}
+
+fn terms_of_an_erased_person_go(journal: &mut dyn Journal) {
+    let is_theirs = |seq: u64| seq % 3 == 1;
+    let all: Vec<&[&str]> =
+        (1..=30).map(|seq| if is_theirs(seq) { &["mallory"][..] } else { &["trent"] }).collect();
+    add_about(journal, &all, None);
+    // Of some records the index knows nothing.
+    let segments = [(1, 9), (12, 20), (21, 27)];
+    for (first, last) in segments {
+        let new = segment(journal, first, last);
+        assert!(journal.put_segment(&new).unwrap());
+    }
+    let late = segment(journal, 28, 30);
+    add_about(journal, &[&["trent"]], Some("mallory"));
+    assert!(!journal.put_segment(&late).unwrap(), "it may have been made of what is gone");
+    erase_all(journal);
+    for (first, last) in segments {
+        let left: Vec<(String, u64)> =
+            (first..=last).filter(|seq| !is_theirs(*seq)).map(|seq| (term(seq), 1)).collect();
+        let all = ("!all".to_owned(), left.len() as u64);
+        assert_eq!(said(journal, first, PERSONAL, "!", "~"), [vec![all], left].concat(), "{first}");
+        assert_eq!(said(journal, first, 0, "!", "~").len() as u64, last - first + 2, "other classes stay");
+    }
 }
