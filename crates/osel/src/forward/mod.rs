@@ -9,6 +9,7 @@ pub mod hec;
 mod http;
 pub mod now;
 mod objects;
+pub mod otlp;
 pub mod receiver;
 mod s3;
 pub mod syslog;

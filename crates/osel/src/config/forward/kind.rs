@@ -6,6 +6,7 @@ use super::super::keys;
 use super::super::section::Section;
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
+use super::otlp::{self, OtlpConfig};
 use super::s3::{self, S3Config};
 use super::syslog::{self, SyslogConfig};
 use super::webhook::{self, WebhookConfig};
@@ -19,6 +20,8 @@ pub enum ReceiverConfig {
     Syslog(Box<SyslogConfig>),
     /// Splunk.
     Hec(Box<HecConfig>),
+    /// A receiver of OpenTelemetry's logs.
+    Otlp(Box<OtlpConfig>),
     /// A bucket of S3.
     S3(Box<S3Config>),
     /// Any receiver of requests over HTTP.
@@ -26,7 +29,8 @@ pub enum ReceiverConfig {
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE, s3::TYPE];
+const TYPES: &[Type] =
+    &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE, s3::TYPE, otlp::TYPE];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -53,6 +57,7 @@ impl ReceiverConfig {
             Self::File(_) => &file::TYPE,
             Self::Syslog(_) => &syslog::TYPE,
             Self::Hec(_) => &hec::TYPE,
+            Self::Otlp(_) => &otlp::TYPE,
             Self::S3(_) => &s3::TYPE,
             Self::Webhook(_) => &webhook::TYPE,
         }

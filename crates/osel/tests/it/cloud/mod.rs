@@ -1,5 +1,6 @@
 //! Stores of objects and receivers of OpenTelemetry, each beside a program that others wrote.
 
+mod otlp;
 mod s3;
 mod server;
 
