@@ -19,7 +19,7 @@ pub use hec::{HecAcks, HecConfig, HecEndpoint};
 pub use http::HttpReceiverConfig;
 pub use kind::ReceiverConfig;
 pub(super) use kind::types;
-pub use objects::{ObjectCompression, ObjectsConfig};
+pub use objects::{ObjectCompression, ObjectContent, ObjectsConfig};
 pub use otlp::OtlpConfig;
 pub use s3::{S3Config, S3Encryption};
 pub use syslog::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
