@@ -45,8 +45,8 @@ pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use forward::{
     FileCompression, FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks, HecConfig, HecEndpoint,
     HttpReceiverConfig, ObjectCompression, ObjectContent, ObjectsConfig, OtlpConfig, ReceiverConfig,
-    S3Config, S3Encryption, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport, WebhookBody,
-    WebhookConfig, WebhookMethod,
+    S3Config, S3Encryption, SwiftConfig, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport,
+    WebhookBody, WebhookConfig, WebhookMethod,
 };
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,

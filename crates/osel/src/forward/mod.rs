@@ -12,8 +12,10 @@ mod objects;
 pub mod otlp;
 pub mod receiver;
 mod s3;
+mod swift;
 pub mod syslog;
 pub mod webhook;
 
 pub use build::build;
 pub use s3::s3;
+pub use swift::swift;

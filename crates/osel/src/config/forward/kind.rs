@@ -8,6 +8,7 @@ use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
 use super::otlp::{self, OtlpConfig};
 use super::s3::{self, S3Config};
+use super::swift::{self, SwiftConfig};
 use super::syslog::{self, SyslogConfig};
 use super::webhook::{self, WebhookConfig};
 
@@ -20,6 +21,8 @@ pub enum ReceiverConfig {
     Syslog(Box<SyslogConfig>),
     /// Splunk.
     Hec(Box<HecConfig>),
+    /// A container of Swift.
+    Swift(Box<SwiftConfig>),
     /// A receiver of OpenTelemetry's logs.
     Otlp(Box<OtlpConfig>),
     /// A bucket of S3.
@@ -30,7 +33,7 @@ pub enum ReceiverConfig {
 
 /// All types.
 const TYPES: &[Type] =
-    &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE, s3::TYPE, otlp::TYPE];
+    &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE, s3::TYPE, swift::TYPE, otlp::TYPE];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -57,6 +60,7 @@ impl ReceiverConfig {
             Self::File(_) => &file::TYPE,
             Self::Syslog(_) => &syslog::TYPE,
             Self::Hec(_) => &hec::TYPE,
+            Self::Swift(_) => &swift::TYPE,
             Self::Otlp(_) => &otlp::TYPE,
             Self::S3(_) => &s3::TYPE,
             Self::Webhook(_) => &webhook::TYPE,

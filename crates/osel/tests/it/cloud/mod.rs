@@ -3,6 +3,7 @@
 mod otlp;
 mod s3;
 mod server;
+mod swift;
 
 use osel::config::{HttpReceiverConfig, ObjectCompression, ObjectContent, ObjectsConfig, TlsConfig};
 use osel::forward::receiver::{Batch, Item};
