@@ -100,7 +100,8 @@ const OSEL: ModuleTable = ModuleTable {
         row("source", &["config", "telemetry", "tls", "amqp"]),
         row("openstack", &["config", "telemetry", "tls", "http"]),
         row("action", &["config", "telemetry", "tls", "http"]),
-        row("forward", &["config", "telemetry", "tls", "http", "amqp"]),
+        // One of its receivers is Swift, which is asked as OpenStack's client does.
+        row("forward", &["config", "telemetry", "tls", "http", "amqp", "openstack"]),
         row("store", &["config", "telemetry", "tls"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
         row("doctor", &["config", "telemetry", "tls", "amqp", "source", "store"]),

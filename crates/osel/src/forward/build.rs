@@ -8,8 +8,10 @@ use super::file::FileReceiver;
 use super::hec::Hec;
 use super::mail::Mail;
 use super::now::ConfigNow;
+use super::otlp::Otlp;
 use super::receiver::Receiver;
 use super::s3::s3;
+use super::swift::swift;
 use super::syslog::SyslogReceiver;
 use super::webhook::Webhook;
 use crate::config::{ForwardConfig, ReceiverConfig};
@@ -20,6 +22,8 @@ pub fn build(config: &ForwardConfig, now: ConfigNow) -> Box<dyn Receiver> {
         ReceiverConfig::File(file) => Box::new(FileReceiver::new((**file).clone())),
         ReceiverConfig::Syslog(syslog) => Box::new(SyslogReceiver::new(syslog)),
         ReceiverConfig::Hec(hec) => Box::new(Hec::new((**hec).clone(), config.format, now)),
+        ReceiverConfig::Swift(container) => Box::new(swift((**container).clone(), config.format, now)),
+        ReceiverConfig::Otlp(otlp) => Box::new(Otlp::new((**otlp).clone(), config.format, now)),
         ReceiverConfig::S3(bucket) => Box::new(s3((**bucket).clone(), config.format, now)),
         ReceiverConfig::Amqp(amqp) => Box::new(AmqpReceiver::new((**amqp).clone(), config.format, now)),
         ReceiverConfig::Webhook(webhook) => Box::new(Webhook::new((**webhook).clone(), config.format, now)),

@@ -13,10 +13,13 @@ pub mod mail;
 mod notice;
 pub mod now;
 mod objects;
+pub mod otlp;
 pub mod receiver;
 mod s3;
+mod swift;
 pub mod syslog;
 pub mod webhook;
 
 pub use build::build;
 pub use s3::s3;
+pub use swift::swift;

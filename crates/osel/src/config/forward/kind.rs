@@ -9,8 +9,10 @@ use super::chat::{self, ChatConfig};
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
 use super::mail::{self, MailConfig};
+use super::otlp::{self, OtlpConfig};
 use super::people::NoticeConfig;
 use super::s3::{self, S3Config};
+use super::swift::{self, SwiftConfig};
 use super::syslog::{self, SyslogConfig};
 use super::webhook::{self, WebhookConfig};
 
@@ -23,6 +25,10 @@ pub enum ReceiverConfig {
     Syslog(Box<SyslogConfig>),
     /// Splunk.
     Hec(Box<HecConfig>),
+    /// A container of Swift.
+    Swift(Box<SwiftConfig>),
+    /// A receiver of OpenTelemetry's logs.
+    Otlp(Box<OtlpConfig>),
     /// A bucket of S3.
     S3(Box<S3Config>),
     /// Any receiver of requests over HTTP.
@@ -47,6 +53,8 @@ const TYPES: &[Type] = &[
     chat::TEAMS,
     s3::TYPE,
     amqp::TYPE,
+    swift::TYPE,
+    otlp::TYPE,
 ];
 
 /// A type of receiver, as its file here describes it.
@@ -78,6 +86,8 @@ impl ReceiverConfig {
             | Self::Syslog(_)
             | Self::Hec(_)
             | Self::Webhook(_)
+            | Self::Swift(_)
+            | Self::Otlp(_)
             | Self::S3(_)
             | Self::Amqp(_) => None,
         }
@@ -88,6 +98,8 @@ impl ReceiverConfig {
             Self::File(_) => &file::TYPE,
             Self::Syslog(_) => &syslog::TYPE,
             Self::Hec(_) => &hec::TYPE,
+            Self::Swift(_) => &swift::TYPE,
+            Self::Otlp(_) => &otlp::TYPE,
             Self::S3(_) => &s3::TYPE,
             Self::Webhook(_) => &webhook::TYPE,
             Self::Mail(_) => &mail::TYPE,

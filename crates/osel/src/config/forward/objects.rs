@@ -23,12 +23,23 @@ const OBJECT_SECONDS: i64 = 300;
 pub struct ObjectsConfig {
     /// What names of objects begin with: nothing, or with a `/` at its end.
     pub prefix: String,
-    /// How the lines of an object are packed.
+    /// What is in an object.
+    pub content: ObjectContent,
+    /// How it is packed.
     pub compression: ObjectCompression,
     /// The most bytes of lines of one object.
     pub object_bytes: usize,
     /// How long the first record of an object waits for others.
     pub object_age: Duration,
+}
+
+/// What is in an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectContent {
+    /// Lines, each with an end.
+    Lines,
+    /// A table of Parquet.
+    Parquet,
 }
 
 /// How an object is packed.
@@ -42,28 +53,34 @@ pub enum ObjectCompression {
     None,
 }
 
-/// The keys of a type of receiver that stores objects: its own, those here, and those of HTTP.
+/// The keys of a type of receiver that stores objects, in the way of `http_keys`: its own, and those here.
 macro_rules! object_keys {
-    ($kind:literal, [$(($name:literal, $otherwise:expr, $what:expr)),* $(,)?]) => {
-        $crate::config::forward::http::http_keys!(
+    ($keys:ident, $kind:literal, [$(($name:literal, $otherwise:expr, $what:expr)),* $(,)?]) => {
+        $keys!(
             $kind,
             [
                 $(($name, $otherwise, $what),)*
                 (
                     "prefix",
-                    $crate::config::keys::Otherwise::Words("none", "\"osel/\""),
+                    $crate::config::keys::Otherwise::Words("none", "\"osel\""),
                     "What names of objects begin with. Behind it come the store, the day and the records: \
                      `STORE/2026/11/26/FIRST-LAST-DIGEST.jsonl.gz`."
                 ),
                 (
+                    "content",
+                    $crate::config::keys::Otherwise::Default("\"lines\""),
+                    "What is in an object: `lines`, which are JSON Lines where the format is JSON, or `parquet`, a table with the record in one column \
+                     and what all records have in others."
+                ),
+                (
                     "compression",
                     $crate::config::keys::Otherwise::Default("\"gzip\""),
-                    "How objects are packed: `gzip`, `zstd` or `none`."
+                    "How objects are packed: `gzip`, `zstd` or `none`. The columns of `parquet` are packed by `gzip` or not at all."
                 ),
                 (
                     "object_kilobytes",
                     $crate::config::keys::Otherwise::Default("8000"),
-                    "The most lines of one object together before it is packed, in 1,000 bytes; a single longer one is written all the same."
+                    "The most of the lines of one object together before it is packed, in 1,000 bytes; a single longer one is written all the same."
                 ),
                 (
                     "object_seconds",
@@ -86,12 +103,23 @@ pub(super) fn read(section: &mut Section<'_>) -> ObjectsConfig {
     ];
     let compression =
         section.read("compression", |node| one_of(node, &compressions)).unwrap_or(ObjectCompression::Gzip);
+    let contents = [("lines", ObjectContent::Lines), ("parquet", ObjectContent::Parquet)];
+    let content = section.read("content", |node| one_of(node, &contents)).unwrap_or(ObjectContent::Lines);
+    if (content, compression) == (ObjectContent::Parquet, ObjectCompression::Zstd) {
+        let origin = section.origin().clone();
+        section.problem(
+            &origin,
+            "compression",
+            "is not for `content = \"parquet\"`: leave it out, or write \"none\"",
+        );
+    }
     let mut count =
         |key, bounds, otherwise: i64| section.read(key, |node| number(node, bounds)).unwrap_or(otherwise);
     let kilobytes = count("object_kilobytes", OBJECT_KILOBYTES_MIN..=OBJECT_KILOBYTES_MAX, OBJECT_KILOBYTES);
     let seconds = count("object_seconds", 0..=OBJECT_SECONDS_MAX, OBJECT_SECONDS);
     ObjectsConfig {
         prefix,
+        content,
         compression,
         object_bytes: usize::try_from(kilobytes).unwrap_or(usize::MAX).saturating_mul(1000),
         object_age: Duration::from_secs(seconds.unsigned_abs()),

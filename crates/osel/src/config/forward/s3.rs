@@ -7,7 +7,7 @@ use super::super::keys::Otherwise::{Default, Needed, Words};
 use super::super::section::{Section, boolean, one_of, text};
 use super::super::tree::Node;
 use super::super::{Secret, reference};
-use super::http::{self, HttpReceiverConfig};
+use super::http::{self, HttpReceiverConfig, http_keys};
 use super::kind::{ReceiverConfig, Type};
 use super::objects::{self, ObjectsConfig, object_keys};
 
@@ -67,6 +67,7 @@ pub(super) const TYPE: Type = Type {
 };
 
 const KEYS: &[keys::Key] = object_keys!(
+    http_keys,
     "s3",
     [
         (

@@ -5,6 +5,7 @@
 mod depot;
 mod name;
 mod pack;
+mod parquet;
 mod receiver;
 
 pub(super) use depot::{Depot, Object};

@@ -6,7 +6,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::name::LinesDigest;
-use crate::config::ObjectCompression;
+use super::parquet::table;
+use crate::config::{ObjectCompression, ObjectContent, ObjectsConfig};
 use crate::forward::receiver::Item;
 
 /// How hard Zstandard tries: its own default, fast enough for whatever a bus brings.
@@ -23,8 +24,16 @@ pub(super) struct Packed {
 ///
 /// # Errors
 /// When the packer refuses, which memory does not give it a reason for.
-pub(super) fn packed(lines: &[Item], compression: ObjectCompression) -> io::Result<Packed> {
+pub(super) fn packed(
+    lines: &[Item],
+    content: ObjectContent,
+    compression: ObjectCompression,
+) -> io::Result<Packed> {
     let mut digest = LinesDigest::default();
+    if content == ObjectContent::Parquet {
+        lines.iter().for_each(|item| digest.add(&item.line));
+        return Ok(Packed { body: table(lines, compression)?, digest });
+    }
     let mut written = |into: &mut dyn Write| {
         lines.iter().try_for_each(|item| {
             digest.add(&item.line);
@@ -53,23 +62,26 @@ pub(super) fn packed(lines: &[Item], compression: ObjectCompression) -> io::Resu
 }
 
 /// What the name of an object ends with.
-pub(super) fn extension(is_json: bool, compression: ObjectCompression) -> &'static str {
-    match (is_json, compression) {
-        (true, ObjectCompression::Gzip) => ".jsonl.gz",
-        (true, ObjectCompression::Zstd) => ".jsonl.zst",
-        (true, ObjectCompression::None) => ".jsonl",
-        (false, ObjectCompression::Gzip) => ".txt.gz",
-        (false, ObjectCompression::Zstd) => ".txt.zst",
-        (false, ObjectCompression::None) => ".txt",
+pub(super) fn extension(config: &ObjectsConfig, is_json: bool) -> &'static str {
+    match (config.content, is_json, config.compression) {
+        // It packs its own columns.
+        (ObjectContent::Parquet, ..) => ".parquet",
+        (ObjectContent::Lines, true, ObjectCompression::Gzip) => ".jsonl.gz",
+        (ObjectContent::Lines, true, ObjectCompression::Zstd) => ".jsonl.zst",
+        (ObjectContent::Lines, true, ObjectCompression::None) => ".jsonl",
+        (ObjectContent::Lines, false, ObjectCompression::Gzip) => ".txt.gz",
+        (ObjectContent::Lines, false, ObjectCompression::Zstd) => ".txt.zst",
+        (ObjectContent::Lines, false, ObjectCompression::None) => ".txt",
     }
 }
 
 /// What its content is said to be: as it lies there, since what is said to be packed on the way only would be unpacked by who reads it.
-pub(super) fn content_type(is_json: bool, compression: ObjectCompression) -> &'static str {
-    match compression {
-        ObjectCompression::Gzip => "application/gzip",
-        ObjectCompression::Zstd => "application/zstd",
-        ObjectCompression::None if is_json => "application/x-ndjson",
-        ObjectCompression::None => "text/plain; charset=utf-8",
+pub(super) fn content_type(config: &ObjectsConfig, is_json: bool) -> &'static str {
+    match (config.content, config.compression) {
+        (ObjectContent::Parquet, _) => "application/vnd.apache.parquet",
+        (ObjectContent::Lines, ObjectCompression::Gzip) => "application/gzip",
+        (ObjectContent::Lines, ObjectCompression::Zstd) => "application/zstd",
+        (ObjectContent::Lines, ObjectCompression::None) if is_json => "application/x-ndjson",
+        (ObjectContent::Lines, ObjectCompression::None) => "text/plain; charset=utf-8",
     }
 }

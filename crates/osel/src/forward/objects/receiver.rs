@@ -66,18 +66,19 @@ impl<D: Depot> ObjectReceiver<D> {
     }
 
     async fn put(&mut self, items: &Arc<[Item]>, from: usize) -> Result<(), Refusal> {
-        let (lines, compression) = (Arc::clone(items), self.config.compression);
-        let packed = at_work(move || packed(&lines[from..], compression)).await?;
+        let ObjectsConfig { content, compression, .. } = self.config;
+        let lines = Arc::clone(items);
+        let packed = at_work(move || packed(&lines[from..], content, compression)).await?;
         let packed =
             packed.map_err(|error| refusal(RefusalKind::Unavailable, &format!("cannot pack: {error}")))?;
         let (first, last) = (&items[from], &items[items.len() - 1]);
         let beginning = beginning(&self.config.prefix, first);
         let ending = ending(last, &packed.digest);
-        let extension = extension(self.is_json, compression);
+        let extension = extension(&self.config, self.is_json);
         let object = Object {
             name: format!("{beginning}{ending}{extension}"),
             body: packed.body.into(),
-            content_type: content_type(self.is_json, compression),
+            content_type: content_type(&self.config, self.is_json),
         };
         self.depot.put(object).await
     }

@@ -1,9 +1,11 @@
 //! Stores of objects and receivers of OpenTelemetry, each beside a program that others wrote.
 
+mod otlp;
 mod s3;
 mod server;
+mod swift;
 
-use osel::config::{HttpReceiverConfig, ObjectCompression, ObjectsConfig, TlsConfig};
+use osel::config::{HttpReceiverConfig, ObjectCompression, ObjectContent, ObjectsConfig, TlsConfig};
 use osel::forward::receiver::{Batch, Item};
 use osel_core::format::Severity;
 use osel_core::forward::BatchNumber;
@@ -37,6 +39,7 @@ fn http() -> HttpReceiverConfig {
 fn objects() -> ObjectsConfig {
     ObjectsConfig {
         prefix: "osel/".to_owned(),
+        content: ObjectContent::Lines,
         compression: ObjectCompression::Gzip,
         object_bytes: 8_000_000,
         object_age: std::time::Duration::from_secs(300),

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use osel::config::{
-    ForwardConfig, ObjectCompression, ObjectsConfig, Place, ReceiverConfig, S3Config, S3Encryption, Secret,
+    ForwardConfig, ObjectCompression, ObjectContent, ObjectsConfig, Place, ReceiverConfig, S3Config,
+    S3Encryption, Secret,
 };
 use osel::forward::receiver::{Batch, Receiver};
 use osel::forward::s3;
@@ -102,6 +103,43 @@ async fn a_batch_is_an_object_that_says_what_it_has() {
     let (name, managed) = objects[2];
     assert!(name.ends_with(".jsonl") && managed["type"] == "application/x-ndjson");
     assert_eq!((&managed["encryption"], &managed["key"]), (&json!("aws:kms"), &json!("key/7")));
+}
+
+#[tokio::test]
+async fn an_object_is_a_table_where_that_is_wanted() {
+    let store = store();
+    let table = |compression| S3Config {
+        objects: ObjectsConfig { content: ObjectContent::Parquet, compression, ..objects() },
+        ..config(&store.url)
+    };
+    let mut mixed = batch(1..=3);
+    mixed.items[1].event_type = None;
+    driver(&table(ObjectCompression::Gzip)).send(&mixed).await.unwrap();
+    driver(&table(ObjectCompression::None)).send(&batch(4..=4)).await.unwrap();
+    let told = store.told("objects");
+    let objects: Vec<(&String, &Value)> = told.as_object().unwrap().iter().collect();
+    assert!(objects[0].0.ends_with(".parquet") && objects[0].1["type"] == "application/vnd.apache.parquet");
+    assert_eq!(
+        objects[0].1["lines"]["columns"],
+        json!({
+            "id": "string", "seq": "int64", "time": "timestamp[us, tz=UTC]", "recorded_at": "timestamp[us, tz=UTC]",
+            "kind": "string", "severity": "string", "event_type": "string", "record": "string",
+        })
+    );
+    let row = |seq: u64, event_type: Option<&str>| {
+        json!({
+            "id": format!("{:032x}-{seq}", 7), "seq": seq, "time": "2026-01-01T00:00:00.123456+00:00",
+            "recorded_at": "2026-01-01T00:00:00.200000+00:00", "kind": "change", "severity": "high",
+            "event_type": event_type, "record": line(seq),
+        })
+    };
+    let event = Some("security_group_rule.create.end");
+    assert_eq!(objects[0].1["lines"]["rows"], json!([row(1, event), row(2, None), row(3, event)]));
+    assert_eq!(objects[1].1["lines"]["rows"], json!([row(4, event)]));
+    // What is there is found as with lines.
+    store.told("asked");
+    driver(&table(ObjectCompression::Gzip)).send(&mixed).await.unwrap();
+    assert_eq!(store.told("asked"), json!(["GET list"]));
 }
 
 #[tokio::test]

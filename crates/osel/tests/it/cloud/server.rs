@@ -39,7 +39,13 @@ impl Server {
 
     /// What it says to the test.
     pub fn told(&self, what: &str) -> Value {
-        let address = self.url.strip_prefix("http://").unwrap().parse().unwrap();
+        let (address, _) = self
+            .url
+            .strip_prefix("http://")
+            .unwrap()
+            .split_once('/')
+            .unwrap_or((&self.url["http://".len()..], ""));
+        let address = address.parse().unwrap();
         let answer = http::get(address, &format!("/_/{what}"));
         assert_eq!(answer.code, 200, "{}", answer.body);
         serde_json::from_str(&answer.body).unwrap()
