@@ -30,9 +30,13 @@ fn example(place: &Place) -> String {
         "hook-authorization",
         "mail-user",
         "mail-password",
+        "s3-key-id",
+        "s3-key",
+        "s3-token",
     ] {
         place.write(name, "PEM");
     }
+    place.write("amqp-url", "amqps://osel:secret@broker.example/");
     for name in ["slack-url", "mattermost-url", "teams-url"] {
         place.write(name, "https://hooks.example/secret");
     }
@@ -68,7 +72,7 @@ fn the_example_without_its_comments_is_good() {
     // when there is something or once a day.
     let text = text.lines().filter(|line| {
         (!line.starts_with("#url = { file")
-            || ["slack", "mattermost", "teams"].iter().any(|room| line.contains(room)))
+            || ["slack", "mattermost", "teams", "amqp"].iter().any(|room| line.contains(room)))
             && !line.starts_with("#address = \"198")
             && !line.starts_with("#template = ")
             && !line.starts_with("#digest_")
