@@ -301,8 +301,7 @@ mod tests {
     #[test]
     fn a_cosignature_is_not_the_logs_signature() {
         // The same secret, the other way to sign.
-        let both_ways =
-            [log_key().verifier(), super::super::CosigningKey::from_seed(name(LOG), &seed(0)).verifier()];
+        let both_ways = [log_key().verifier(), CosigningKey::from_seed(name(LOG), &seed(0)).verifier()];
         assert_ne!(both_ways[0].id(), both_ways[1].id());
         let note = sign_note("text\n", &[&log_key()]);
         let read = Note::read(note.as_bytes()).expect("a note");
