@@ -76,6 +76,7 @@ mod past_reach;
 mod past_story;
 #[cfg(test)]
 mod privacy;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod reach_servers;
