@@ -345,16 +345,14 @@ mod tests {
         assert_eq!((&gone.parts[1].content, gone.parts[1].salt), (&PartContent::Gone, [0; 16]));
         assert_eq!((&gone.parts[0], &gone.parts[2]), (&wanted.parts[0], &wanted.parts[2]));
 
-        let mut foreign = stored.clone();
-        foreign.parts[1].whose = Whose::Sealed(match stored.parts[1].whose {
-            Whose::Sealed(number) => number ^ 1 << 40,
-            _ => 0,
-        });
-        for other in [foreign, StoredRecord { seq: 8, ..stored.clone() }, {
-            let mut swapped = stored.clone();
-            swapped.parts.swap(1, 0);
-            swapped
-        }] {
+        let foreign = StoredRecord { seq: 8, ..stored.clone() };
+        let mut swapped = stored.clone();
+        swapped.parts.swap(1, 0);
+        let mut unnumbered = stored;
+        if let Whose::Sealed(number) = &mut unnumbered.parts[1].whose {
+            *number ^= 1 << 40;
+        }
+        for other in [foreign, swapped, unnumbered] {
             let mut moved = other.clone();
             opener(&sealer, "").open(&mut moved);
             let at = moved.parts.iter().position(|part| part.class == 2).unwrap();

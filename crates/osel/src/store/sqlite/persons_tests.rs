@@ -128,9 +128,8 @@ fn a_sealed_part_that_was_touched_is_handed_on_for_verification_to_name() {
     let path = directory.store();
     drop(made(&path));
     let file = rusqlite::Connection::open(directory::database(&path)).unwrap();
-    let parts: Vec<u8> =
+    let mut bad: Vec<u8> =
         file.query_row("SELECT parts FROM records WHERE seq = 1", [], |row| row.get(0)).unwrap();
-    let mut bad = parts.clone();
     // Behind it stands the part that lies in the entry: class, no project, salt, and where it is.
     let last = bad.len() - 1 - 19;
     bad[last] ^= 1;
