@@ -77,7 +77,7 @@ fn rooms_are_known_by_their_services() {
 
 #[test]
 fn what_is_wrong_is_told() {
-    check("mail", "", &["server is missing", "sender is missing", "to is missing"]);
+    check("mail", "", &["server: is missing", "sender: is missing", "to: is missing"]);
     let hostile = "server = 'mail.example'\nsender = \"a@b.example\\r\\nBcc: c@d.example\"\nto = ['nobody']\nsubject_prefix = \"a\\nb\"\n";
     check(
         "mail",
@@ -91,7 +91,7 @@ fn what_is_wrong_is_told() {
         &format!("{MAIL}digest_hours = 24\nurgent_min = 'high'\n"),
         &["urgent_min: is of no use for a digest"],
     );
-    check("mail", &format!("{MAIL}digest_empty = true\n"), &["digest_hours is missing"]);
+    check("mail", &format!("{MAIL}digest_empty = true\n"), &["digest_hours: is missing"]);
     check("mail", &format!("{MAIL}format = 'ocsf'\n"), &["format: is for programs"]);
     check("mail", &format!("{MAIL}body_template = '{{{{ notice.'\n"), &["body_template: is no template"]);
     check(
