@@ -2,8 +2,6 @@
 //!
 //! A driver looks at the trail every few seconds, and begins again behind the place when its process does.
 
-use std::collections::BTreeSet;
-
 use osel_core::engine::record::{BodyPart, PersonalPart, Record};
 use osel_core::format::Severity;
 use osel_core::forward::{Filter, ForwardInput, Page, Rendered};
@@ -65,7 +63,7 @@ impl People {
             Turn::Pass(through) => Some(Page { after, through, records: Vec::new() }),
             Turn::Tell(notice) => {
                 assert_eq!(notice.first, after + 1, "nothing is left out");
-                world.told.insert((notice.first, notice.last));
+                world.made.insert(notice.last, notice.first);
                 let covers = notice.last - after;
                 let lines = vec![MESSAGE_BYTES];
                 let records = vec![Rendered { seq: notice.last, covers, told: notice.told, lines }];
@@ -77,20 +75,8 @@ impl People {
 
 /// Records that somebody is to be told of, and that no message which arrived is about.
 pub(super) fn untold(world: &World) -> Vec<u64> {
-    let arrived: BTreeSet<u64> = world.receiver.arrived.iter().map(|line| line.seq).collect();
-    let about = |seq: u64| {
-        // Of messages of one name the one about the fewest records may be the one that arrived.
-        let ranges = world.told.iter().filter(|(_, last)| arrived.contains(last));
-        let mut narrowest: Vec<(u64, u64)> = Vec::new();
-        for (first, last) in ranges {
-            match narrowest.iter_mut().find(|(_, known)| known == last) {
-                Some(known) => known.0 = known.0.max(*first),
-                None => narrowest.push((*first, *last)),
-            }
-        }
-        narrowest.iter().any(|(first, last)| (*first..=*last).contains(&seq))
-    };
-    (1..=RECORDS).filter(|seq| !rendered(*seq).lines.is_empty() && !about(*seq)).collect()
+    let is_told = |seq: u64| world.told.iter().any(|(first, last)| (*first..=*last).contains(&seq));
+    (1..=RECORDS).filter(|seq| !rendered(*seq).lines.is_empty() && !is_told(*seq)).collect()
 }
 
 /// A record: it is told where others send lines of it.

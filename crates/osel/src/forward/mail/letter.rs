@@ -48,7 +48,7 @@ pub(super) fn letter(
         .from(config.from.clone())
         .subject(format!("{}{}", config.subject_prefix, written.subject))
         .date(date(item))
-        .message_id(Some(format!("<{}@{domain}>", item.id)));
+        .message_id(Some(format!("<{}@{domain}>", name(item, notice))));
     for mailbox in &config.to {
         builder = builder.to(mailbox.clone());
     }
@@ -80,6 +80,12 @@ pub(super) fn letter(
         to: config.to.iter().map(|mailbox| mailbox.email.clone()).collect(),
         bytes: message.formatted(),
     })
+}
+
+/// Names a mail: by the last record that it is about, and where there are several by the first one too. Set back by somebody, a forwarder
+/// may come to a message that ends with the same record and tells of more.
+fn name(item: &Item, notice: &Notice) -> String {
+    if notice.first < notice.last { format!("{}.{}", item.id, notice.first) } else { item.id.clone() }
 }
 
 /// When the notice was made, so that a message that is sent again is the same.
@@ -220,6 +226,8 @@ mod tests {
         ] {
             assert!(one.contains(wanted), "{wanted}: {one}");
         }
+        let two = sent(&config, &notice(&["ann", "bob"]));
+        assert!(two.contains("Message-ID: <00-7.1@cloud.example>\r\n"), "{two}");
         assert!(!one.contains("In-Reply-To"));
         assert_eq!(one, sent(&config, &notice(&["ann"])));
         let over = Notice { resolved: 1, ..notice(&["ann"]) };
