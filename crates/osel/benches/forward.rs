@@ -18,7 +18,9 @@ use std::time::Duration;
 use osel::config::Config;
 use osel::forward::build;
 use osel::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
-use osel::runtime::forward::{Carrier, ForwarderSettings, ReaderAccess, ReceiverMaker, Steer, Way, Work};
+use osel::runtime::forward::{
+    Carrier, ForwarderSettings, ReaderAccess, ReceiverMaker, Report, Steer, Way, Work,
+};
 use osel::store::{ForwarderRow, Reader, Store};
 use osel_core::forward::{READ_BYTES_MAX, READ_RECORDS_MAX, Taken as Kept};
 use osel_core::names::Directory;
@@ -145,7 +147,7 @@ async fn carry(access: &ReaderAccess, settings: ForwarderSettings, head: u64) ->
         steers: steered,
         head: of_head,
         names,
-        tell: Box::new(move |report| {
+        tell: Box::new(move |report: Report| {
             told.send_replace(report.status.row.place);
         }),
         clock: now,

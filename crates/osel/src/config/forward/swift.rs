@@ -46,7 +46,7 @@ pub(super) const TYPE: Type = Type {
         header: "[[forward]] # type = \"swift\"",
         what: "A container of Swift, OpenStack's object store, by an account of a clouds file.",
         is_optional: true,
-        needs: &["name = \"archive\"", "type = \"swift\""],
+        needs: &["name = \"swift\"", "type = \"swift\""],
     },
     keys: KEYS,
     read: |section| read(section).map(|config| ReceiverConfig::Swift(Box::new(config))),

@@ -33,6 +33,7 @@ fn example(place: &Place) -> String {
         "s3-key-id",
         "s3-key",
         "s3-token",
+        "otlp-authorization",
     ] {
         place.write(name, "PEM");
     }

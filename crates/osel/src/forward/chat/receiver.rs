@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::{mattermost, slack, teams};
 use crate::config::{ChatConfig, ChatService, ForwardConfig, NoticeConfig, ReceiverConfig};
 use crate::forward::http::{ANSWER_BYTES_MAX, of_http, origin, reached, refusal, said};
-use crate::forward::notice::{notice_of, written};
+use crate::forward::notice::{Written, notice_of, written};
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 use crate::http::Http;
@@ -126,9 +126,12 @@ impl Chat {
     }
 }
 
+/// Makes a service's message of a notice that is written.
+type Write = fn(&ChatConfig, &str, &Notice, &Written) -> Value;
+
 /// The message of a notice for the service, with fewer lines where it would be too long.
 fn message(config: &ChatConfig, forwarder: &str, notice: &Notice) -> Value {
-    let (escape, write): (fn(&str) -> String, fn(&_, &_, &_, &_) -> Value) = match config.service {
+    let (escape, write): (fn(&str) -> String, Write) = match config.service {
         ChatService::Slack => (slack::escaped, slack::message),
         ChatService::Mattermost => (mattermost::escaped, mattermost::message),
         ChatService::Teams => (teams::escaped, teams::message),
