@@ -44,8 +44,9 @@ pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS}
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use forward::{
     AmqpConfig, AmqpExchangeKind, AmqpUnroutable, FileCompression, FileReceiverConfig, ForwardConfig,
-    ForwardFrom, HecAcks, HecConfig, HecEndpoint, HttpReceiverConfig, ReceiverConfig, RoutingKey,
-    SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport, WebhookBody, WebhookConfig, WebhookMethod,
+    ForwardFrom, HecAcks, HecConfig, HecEndpoint, HttpReceiverConfig, KafkaCompression, KafkaConfig,
+    KafkaKey, KafkaLogin, KafkaMechanism, ReceiverConfig, RoutingKey, SyslogConfig, SyslogFraming,
+    SyslogMessage, SyslogTransport, WebhookBody, WebhookConfig, WebhookMethod,
 };
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,

@@ -5,6 +5,7 @@
 use super::amqp::AmqpReceiver;
 use super::file::FileReceiver;
 use super::hec::Hec;
+use super::kafka::KafkaReceiver;
 use super::now::ConfigNow;
 use super::receiver::Receiver;
 use super::syslog::SyslogReceiver;
@@ -18,6 +19,7 @@ pub fn build(config: &ForwardConfig, now: ConfigNow) -> Box<dyn Receiver> {
         ReceiverConfig::Syslog(syslog) => Box::new(SyslogReceiver::new(syslog)),
         ReceiverConfig::Hec(hec) => Box::new(Hec::new((**hec).clone(), config.format, now)),
         ReceiverConfig::Amqp(amqp) => Box::new(AmqpReceiver::new((**amqp).clone(), config.format, now)),
+        ReceiverConfig::Kafka(kafka) => Box::new(KafkaReceiver::new((**kafka).clone(), config.format, now)),
         ReceiverConfig::Webhook(webhook) => Box::new(Webhook::new((**webhook).clone(), config.format, now)),
     }
 }

@@ -8,6 +8,7 @@ mod build;
 pub mod file;
 pub mod hec;
 mod http;
+pub mod kafka;
 pub mod now;
 pub mod receiver;
 pub mod syslog;

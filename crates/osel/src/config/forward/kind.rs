@@ -7,6 +7,7 @@ use super::super::section::Section;
 use super::amqp::{self, AmqpConfig};
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
+use super::kafka::{self, KafkaConfig};
 use super::syslog::{self, SyslogConfig};
 use super::webhook::{self, WebhookConfig};
 
@@ -23,10 +24,12 @@ pub enum ReceiverConfig {
     Webhook(Box<WebhookConfig>),
     /// An exchange of a broker.
     Amqp(Box<AmqpConfig>),
+    /// A topic of Kafka.
+    Kafka(Box<KafkaConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE, amqp::TYPE];
+const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE, amqp::TYPE, kafka::TYPE];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -55,6 +58,7 @@ impl ReceiverConfig {
             Self::Hec(_) => &hec::TYPE,
             Self::Webhook(_) => &webhook::TYPE,
             Self::Amqp(_) => &amqp::TYPE,
+            Self::Kafka(_) => &kafka::TYPE,
         }
     }
 }
