@@ -288,7 +288,7 @@ fn logins_and_certificates_are_checked_by_both_sides() {
         "do": "open_door", "certificate": files.server, "key": files.server_key, "user": "os=el,1", "password": "hunter2",
     }));
     let door = ("127.0.0.1".to_owned(), u16::try_from(door.as_u64().unwrap()).unwrap());
-    let trusting = TlsConfig { ca_file: Some(files.authority.clone()), ..TlsConfig::default() };
+    let trusting = TlsConfig { ca_file: Some(files.authority), ..TlsConfig::default() };
     let secret = |text: &str| Secret::new(text.to_owned());
     let config = |mechanism, user: &str, password: &str| KafkaConfig {
         brokers: vec![door.clone()],

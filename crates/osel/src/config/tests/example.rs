@@ -62,11 +62,12 @@ fn the_example_without_its_comments_is_good() {
         _ => line.to_owned(),
     };
     // A store has a path or a URL, an entry a prefix or an address, a webhook a body or a template.
-    let text = text.lines().filter(|line| {
-        !(line.starts_with("#url = ") && line.contains("store_url"))
-            && !line.starts_with("#address = \"198")
-            && !line.starts_with("#template = ")
-    });
+    let is_of_another = |line: &str| {
+        line.starts_with("#url = ") && line.contains("store_url")
+            || line.starts_with("#address = \"198")
+            || line.starts_with("#template = ")
+    };
+    let text = text.lines().filter(|line| !is_of_another(line));
     let text: Vec<String> = text.map(uncommented).collect();
     place.write("osel.toml", text.join("\n"));
     let (config, _) = place.load(&[]).unwrap();
