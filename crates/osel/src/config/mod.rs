@@ -45,9 +45,10 @@ pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use forward::{
     AmqpConfig, AmqpExchangeKind, AmqpUnroutable, ChatConfig, ChatService, FileCompression,
     FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks, HecConfig, HecEndpoint, HttpReceiverConfig,
-    MailConfig, MailSecurity, NoticeConfig, ObjectCompression, ObjectContent, ObjectsConfig, OtlpConfig,
-    ReceiverConfig, RoutingKey, S3Config, S3Encryption, SwiftConfig, SyslogConfig, SyslogFraming,
-    SyslogMessage, SyslogTransport, TEMPLATE_STEPS_MAX, WebhookBody, WebhookConfig, WebhookMethod,
+    KafkaCompression, KafkaConfig, KafkaKey, KafkaLogin, KafkaMechanism, MailConfig, MailSecurity,
+    NoticeConfig, ObjectCompression, ObjectContent, ObjectsConfig, OtlpConfig, ReceiverConfig, RoutingKey,
+    S3Config, S3Encryption, SwiftConfig, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport,
+    TEMPLATE_STEPS_MAX, WebhookBody, WebhookConfig, WebhookMethod,
 };
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,

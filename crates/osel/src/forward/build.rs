@@ -6,6 +6,7 @@ use super::amqp::AmqpReceiver;
 use super::chat::Chat;
 use super::file::FileReceiver;
 use super::hec::Hec;
+use super::kafka::KafkaReceiver;
 use super::mail::Mail;
 use super::now::ConfigNow;
 use super::otlp::Otlp;
@@ -26,6 +27,7 @@ pub fn build(config: &ForwardConfig, now: ConfigNow) -> Box<dyn Receiver> {
         ReceiverConfig::Otlp(otlp) => Box::new(Otlp::new((**otlp).clone(), config.format, now)),
         ReceiverConfig::S3(bucket) => Box::new(s3((**bucket).clone(), config.format, now)),
         ReceiverConfig::Amqp(amqp) => Box::new(AmqpReceiver::new((**amqp).clone(), config.format, now)),
+        ReceiverConfig::Kafka(kafka) => Box::new(KafkaReceiver::new((**kafka).clone(), config.format, now)),
         ReceiverConfig::Webhook(webhook) => Box::new(Webhook::new((**webhook).clone(), config.format, now)),
         ReceiverConfig::Mail(mail) => Box::new(Mail::new(&config.name, (**mail).clone(), now)),
         ReceiverConfig::Chat(chat) => Box::new(Chat::new(&config.name, (**chat).clone(), now)),

@@ -9,6 +9,7 @@ pub mod chat;
 pub mod file;
 pub mod hec;
 mod http;
+pub mod kafka;
 pub mod mail;
 mod notice;
 pub mod now;

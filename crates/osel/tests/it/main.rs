@@ -53,6 +53,8 @@ mod handed_in;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod kafka;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod log;

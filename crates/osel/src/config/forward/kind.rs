@@ -8,6 +8,7 @@ use super::amqp::{self, AmqpConfig};
 use super::chat::{self, ChatConfig};
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
+use super::kafka::{self, KafkaConfig};
 use super::mail::{self, MailConfig};
 use super::otlp::{self, OtlpConfig};
 use super::people::NoticeConfig;
@@ -39,6 +40,8 @@ pub enum ReceiverConfig {
     Chat(Box<ChatConfig>),
     /// An exchange of a broker.
     Amqp(Box<AmqpConfig>),
+    /// A topic of Kafka.
+    Kafka(Box<KafkaConfig>),
 }
 
 /// All types.
@@ -55,6 +58,7 @@ const TYPES: &[Type] = &[
     amqp::TYPE,
     swift::TYPE,
     otlp::TYPE,
+    kafka::TYPE,
 ];
 
 /// A type of receiver, as its file here describes it.
@@ -88,6 +92,7 @@ impl ReceiverConfig {
             | Self::Webhook(_)
             | Self::Swift(_)
             | Self::Otlp(_)
+            | Self::Kafka(_)
             | Self::S3(_)
             | Self::Amqp(_) => None,
         }
@@ -105,6 +110,7 @@ impl ReceiverConfig {
             Self::Mail(_) => &mail::TYPE,
             Self::Chat(chat) => chat.service.of_type(),
             Self::Amqp(_) => &amqp::TYPE,
+            Self::Kafka(_) => &kafka::TYPE,
         }
     }
 }

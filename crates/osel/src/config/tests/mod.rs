@@ -6,6 +6,7 @@ mod expected;
 mod forward;
 mod forward_amqp;
 mod forward_http;
+mod forward_kafka;
 mod gmp;
 mod good;
 mod nessus;
