@@ -147,8 +147,10 @@ async fn carry(access: &ReaderAccess, settings: ForwarderSettings, head: u64) ->
         steers: steered,
         head: of_head,
         names,
-        tell: Box::new(move |report: Report| {
-            told.send_replace(report.status.row.place);
+        tell: Arc::new(move |report: Report| {
+            if let Some(status) = report.status {
+                told.send_replace(status.row.place);
+            }
         }),
         clock: now,
         generation: 0,

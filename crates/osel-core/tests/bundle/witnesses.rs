@@ -25,7 +25,7 @@ fn as_many_witnesses_as_are_asked_for_must_have_cosigned() {
         assert_eq!(seen(&[two.clone(), three.clone(), one.clone()], 2), Ok(vec![second, None, first]));
         let too_few = |wanted, found| Err((1, None, Fault::Witnesses { wanted, found }));
         assert_eq!(seen(&[two.clone(), three.clone()], 2), too_few(2, 1));
-        assert_eq!(seen(&[three.clone()], 1), too_few(1, 0));
+        assert_eq!(seen(std::slice::from_ref(&three), 1), too_few(1, 0));
         // One twice is one, and the log is no witness of itself.
         assert_eq!(seen(&[one.clone(), one.clone()], 2), too_few(2, 1));
         assert_eq!(seen(&[log.key.verifier()], 1), too_few(1, 0));

@@ -1,6 +1,7 @@
 //! A topic of Kafka as a receiver.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use osel_core::format::Format;
 use osel_core::forward::{RefusalKind, Taken};
@@ -176,7 +177,7 @@ impl Receiver for KafkaReceiver {
     }
 
     fn limits(&self) -> BatchLimits {
-        BatchLimits { items: ITEMS_MAX, bytes: self.config.batch_bytes, awaited: 1 }
+        BatchLimits { items: ITEMS_MAX, bytes: self.config.batch_bytes, awaited: 1, linger: Duration::ZERO }
     }
 
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Taken> {
