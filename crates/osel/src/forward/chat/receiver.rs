@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{mattermost, slack, teams};
 use crate::config::{ChatConfig, ChatService, ForwardConfig, NoticeConfig, ReceiverConfig};
 use crate::forward::http::{ANSWER_BYTES_MAX, of_http, origin, reached, refusal, said};
-use crate::forward::notice::{notice_of, written};
+use crate::forward::notice::{Written, notice_of, written};
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 use crate::http::Http;
@@ -37,6 +37,11 @@ impl std::fmt::Debug for Chat {
         f.debug_struct("Chat").field("at", &self.target()).finish_non_exhaustive()
     }
 }
+
+/// Makes of any text one that is only read in a message of the service.
+type Escape = fn(&str) -> String;
+/// Writes a message for the service.
+type Write = fn(&ChatConfig, &str, &Notice, &Written) -> Value;
 
 /// What a service says of a message.
 enum Said {
@@ -127,7 +132,7 @@ impl Chat {
 
 /// The message of a notice for the service, with fewer lines where it would be too long.
 fn message(config: &ChatConfig, forwarder: &str, notice: &Notice) -> Value {
-    let (escape, write): (fn(&str) -> String, fn(&_, &_, &_, &_) -> Value) = match config.service {
+    let (escape, write): (Escape, Write) = match config.service {
         ChatService::Slack => (slack::escaped, slack::message),
         ChatService::Mattermost => (mattermost::escaped, mattermost::message),
         ChatService::Teams => (teams::escaped, teams::message),

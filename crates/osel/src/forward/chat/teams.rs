@@ -21,28 +21,28 @@ pub(super) fn escaped(text: &str) -> String {
 /// The message.
 pub(super) fn message(config: &ChatConfig, forwarder: &str, notice: &Notice, written: &Written) -> Value {
     let base = config.notices.link_base.as_deref();
-    let mut body = vec![rich(vec![bold(&written.subject)])];
+    let mut body = vec![rich(&[bold(&written.subject)])];
     if let Some(fault) = &written.fault {
-        body.push(rich(vec![run(fault)]));
+        body.push(rich(&[run(fault)]));
     }
     match &written.body {
         Some(text) => {
             let text: String = text.chars().take(BODY_CHARS_MAX).collect();
-            body.extend(text.lines().filter(|line| !line.is_empty()).map(|line| rich(vec![run(line)])));
+            body.extend(text.lines().filter(|line| !line.is_empty()).map(|line| rich(&[run(line)])));
         }
         None => {
             let times = format!("{}, {} to {}", notice.counts(), notice.since, notice.until);
-            body.push(rich(vec![run(&times)]));
+            body.push(rich(&[run(&times)]));
             for group in &notice.groups {
                 if group.told > 1 {
-                    body.push(rich(vec![bold(&format!("{} ({} records)", group.title, group.told))]));
+                    body.push(rich(&[bold(&format!("{} ({} records)", group.title, group.told))]));
                 }
                 body.extend(group.lines.iter().map(|line| told(line, base)));
             }
             if notice.more > 0 {
-                body.push(rich(vec![run(&format!("{} more: {}", notice.more, notice.search()))]));
+                body.push(rich(&[run(&format!("{} more: {}", notice.more, notice.search()))]));
             }
-            body.push(rich(vec![run(&format!("osel, forwarder {forwarder}"))]));
+            body.push(rich(&[run(&format!("osel, forwarder {forwarder}"))]));
         }
     }
     json!({
@@ -73,10 +73,10 @@ fn told(line: &NoticeLine, base: Option<&str>) -> Value {
         runs.push(record);
     }
     runs.push(run(&line.text));
-    rich(runs)
+    rich(&runs)
 }
 
-fn rich(inlines: Vec<Value>) -> Value {
+fn rich(inlines: &[Value]) -> Value {
     json!({"type": "RichTextBlock", "inlines": inlines})
 }
 
