@@ -115,6 +115,7 @@ impl Driven {
             format: Format::Native,
             filter: Default::default(),
             from: Default::default(),
+            pseudonyms: false,
             place: ConfigPlace::Nowhere,
         };
         let now = Arc::new(move || table.clone());
