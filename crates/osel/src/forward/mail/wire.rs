@@ -22,7 +22,10 @@ use crate::telemetry::chain;
 use crate::tls;
 
 /// The longest answer before TLS: a greeting and what a server can do.
-const ANSWER_BYTES_MAX: usize = 16_384;
+const PLAIN_ANSWER_BYTES_MAX: usize = 16_384;
+/// The most that a server may say between two words of ours. Whoever reads it looks for the end of a line, and would keep all that comes
+/// before one.
+const ANSWER_BYTES_MAX: usize = 1 << 17;
 /// What is read of a server that has greeted before TLS began, by whoever wants a greeting.
 const GREETED: &[u8] = b"220 greeted before\r\n";
 
@@ -31,6 +34,8 @@ const GREETED: &[u8] = b"220 greeted before\r\n";
 pub(super) struct Wire {
     /// What is read before anything that the server says.
     ahead: &'static [u8],
+    /// How many bytes the server has said since we said something.
+    unasked: usize,
     stream: Stream,
     peer: SocketAddr,
 }
@@ -52,7 +57,9 @@ pub(super) async fn connected(config: &MailConfig) -> Result<Wire, Refusal> {
     let mut stream = TcpStream::connect((config.host.as_str(), config.port)).await.map_err(away)?;
     let peer = stream.peer_addr().map_err(away)?;
     let ahead = match config.security {
-        MailSecurity::Nothing => return Ok(Wire { ahead: &[], stream: Stream::Plain(stream), peer }),
+        MailSecurity::Nothing => {
+            return Ok(Wire { ahead: &[], unasked: 0, stream: Stream::Plain(stream), peer });
+        }
         MailSecurity::Tls => &[],
         MailSecurity::StartTls => {
             start_tls(&mut stream, &place, &config.hello_name).await?;
@@ -70,7 +77,7 @@ pub(super) async fn connected(config: &MailConfig) -> Result<Wire, Refusal> {
         let kind = if is_distrust { RefusalKind::Denied } else { RefusalKind::Unavailable };
         refusal(kind, &format!("no TLS with `{place}`: {error}"))
     })?;
-    Ok(Wire { ahead, stream: Stream::Tls(Box::new(stream)), peer })
+    Ok(Wire { ahead, unasked: 0, stream: Stream::Tls(Box::new(stream)), peer })
 }
 
 /// Speaks in plain text up to where TLS begins.
@@ -107,7 +114,7 @@ async fn expected(stream: &mut TcpStream, place: &str, code: &str) -> Result<Str
         if let Some(end) = end_of(&answer) {
             break end;
         }
-        if answer.len() > ANSWER_BYTES_MAX {
+        if answer.len() > PLAIN_ANSWER_BYTES_MAX {
             return Err(refusal(
                 RefusalKind::Garbled,
                 &format!("`{place}` says too much to be a mail server"),
@@ -161,16 +168,25 @@ impl AsyncRead for Wire {
             this.ahead = later;
             return Poll::Ready(Ok(()));
         }
-        match &mut this.stream {
+        let before = buf.filled().len();
+        let read = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        this.unasked += buf.filled().len() - before;
+        if this.unasked > ANSWER_BYTES_MAX {
+            let words = format!("it says more than {ANSWER_BYTES_MAX} bytes at once");
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, words)));
         }
+        read
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        this.unasked = 0;
+        match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
@@ -208,5 +224,26 @@ mod tests {
         ] {
             assert_eq!(end_of(answer.as_bytes()), wanted, "{answer:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_no_line_is_not_read_for_ever() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, peer) = listener.accept().await.unwrap();
+        let mut wire = Wire { ahead: &[], unasked: 0, stream: Stream::Plain(stream), peer };
+        let talker = tokio::spawn(async move {
+            // It stops when the other side has gone.
+            while server.write_all(&[b'x'; 4096]).await.is_ok() {}
+        });
+        let mut said = vec![0; ANSWER_BYTES_MAX];
+        for _ in 0..2 {
+            // Whoever is spoken to may answer as much again.
+            wire.write_all(b"NOOP\r\n").await.unwrap();
+            wire.read_exact(&mut said).await.unwrap();
+        }
+        assert_eq!(wire.read(&mut said).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        drop(wire);
+        talker.await.unwrap();
     }
 }
