@@ -50,6 +50,10 @@ fn fill(
     forwarder: &str,
     escape: fn(&str) -> String,
 ) -> Result<String, minijinja::Error> {
+    // Safe are the values that are osel's own. Filters make safe texts too, of anything: those are escaped all the same.
+    let (counts, search) = (notice.counts(), notice.search());
+    let own: Vec<String> =
+        [&counts, &search].into_iter().chain(&config.link_base).map(String::clone).collect();
     let mut engine = Environment::new();
     // Each value is written by the formatter, and by nothing else.
     engine.set_auto_escape_callback(|_| AutoEscape::None);
@@ -59,15 +63,17 @@ fn fill(
         if value.is_undefined() || value.is_none() {
             return Ok(());
         }
-        Ok(out.write_str(&escape(&value.to_string()))?)
+        let text = value.to_string();
+        let is_own = value.is_safe() && own.contains(&text);
+        Ok(out.write_str(&if is_own { text } else { escape(&text) })?)
     });
     let text = engine.template_from_str(template)?.render(context! {
         notice => Serde(notice.clone()),
         heading => notice.heading(),
-        counts => notice.counts(),
-        search => notice.search(),
+        counts => Value::from_safe_string(counts),
+        search => Value::from_safe_string(search),
         forwarder => forwarder,
-        link_base => config.link_base.clone(),
+        link_base => config.link_base.clone().map(Value::from_safe_string),
     })?;
     match text.len() <= TEXT_BYTES_MAX {
         true => Ok(text),
@@ -115,6 +121,22 @@ pub(in crate::forward) mod tests {
         assert_eq!(written.subject, "room: critical: <!channel> *  Bcc: x");
         assert_eq!(written.body.as_deref(), Some("*1 critical* ?!channel> ?"));
         assert_eq!(written.fault, None);
+    }
+
+    #[test]
+    fn what_is_osels_own_is_not_escaped_and_no_filter_makes_anything_else_so() {
+        let config = NoticeConfig {
+            link_base: Some("https://osel.example".to_owned()),
+            body_template: Some(
+                "{{ search }} {{ link_base }}/ui {{ notice.groups[0].lines[0].text|safe }} {{ heading|tojson }}"
+                    .to_owned(),
+            ),
+            ..config()
+        };
+        let notice = notice(&["a.b"]);
+        let written = written(&notice, &config, "room", |text| text.replace(['.', ':', '-'], "?"));
+        let wanted = format!("{} https://osel.example/ui a?b \"critical? a?b\"", notice.search());
+        assert_eq!(written.body, Some(wanted));
     }
 
     #[test]
