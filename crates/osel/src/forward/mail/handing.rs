@@ -38,8 +38,8 @@ pub(super) struct Handed {
     pub(super) taken: BTreeSet<String>,
     /// Whom the server will never take it for, and its words.
     pub(super) never: Vec<(String, String)>,
-    /// The first of those for whom it may take it later, with the reason.
-    pub(super) later: Option<Refusal>,
+    /// Those for whom it may take it later, and why.
+    pub(super) later: Vec<(String, Refusal)>,
     /// It will not take the message itself.
     pub(super) refused: Option<String>,
 }
@@ -78,7 +78,7 @@ impl<'c> Server<'c> {
                 Some(refusal) if refusal.kind == RefusalKind::Denied => {
                     handed.never.push((to.to_string(), refusal.words));
                 }
-                Some(refusal) => _ = handed.later.get_or_insert(refusal),
+                Some(refusal) => handed.later.push((to.to_string(), refusal)),
             }
         }
         if accepted.is_empty() {
@@ -89,6 +89,11 @@ impl<'c> Server<'c> {
             Ok(_) => handed.taken.extend(accepted),
             Err(error) if error.is_permanent() => {
                 handed.refused = Some(meaning(self.config, "the mail", &error).words);
+            }
+            // It says that of the mailboxes that are left, as some do only now that they know the mail.
+            Err(error) if says_of_mail(&error) => {
+                let later = meaning(self.config, "the mail", &error);
+                handed.later.extend(accepted.into_iter().map(|to| (to, later.clone())));
             }
             Err(error) => return Err(meaning(self.config, "the mail", &error)),
         }
@@ -112,12 +117,7 @@ impl<'c> Server<'c> {
             Ok(_) => Ok(None),
             Err(error) => {
                 let refusal = meaning(self.config, &format!("the recipient `{to}`"), &error);
-                // One that says nothing of the recipient says that of the connection.
-                if error.status().is_some_and(|code| code.to_string() != "421") {
-                    Ok(Some(refusal))
-                } else {
-                    Err(refusal)
-                }
+                if says_of_mail(&error) { Ok(Some(refusal)) } else { Err(refusal) }
             }
         }
     }
@@ -137,6 +137,11 @@ async fn within<T>(config: &MailConfig, answer: impl Future<Output = T>) -> Resu
             &format!("`{}:{}` does not answer within {seconds} s", config.host, config.port),
         )
     })
+}
+
+/// Whether it is an answer about a mail or one to whom it goes: one that is none says something of the connection.
+fn says_of_mail(error: &Error) -> bool {
+    error.status().is_some_and(|code| code.to_string() != "421")
 }
 
 /// What it means that something was not taken.

@@ -84,7 +84,7 @@ pub(super) fn letter(
 
 /// Names a mail: by the last record that it is about, and where there are several by the first one too. Set back by somebody, a forwarder
 /// may come to a message that ends with the same record and tells of more.
-fn name(item: &Item, notice: &Notice) -> String {
+pub(super) fn name(item: &Item, notice: &Notice) -> String {
     if notice.first < notice.last { format!("{}.{}", item.id, notice.first) } else { item.id.clone() }
 }
 
