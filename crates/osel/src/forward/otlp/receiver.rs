@@ -14,7 +14,7 @@ use osel_core::format::Format;
 use osel_core::forward::{Refusal, RefusalKind, Taken};
 use prost::Message;
 
-use super::answer::{Answered, answered, words};
+use super::answer::{Answered, PROTOBUF, answered, words};
 use super::record::request;
 use crate::config::{ForwardConfig, OtlpConfig, ReceiverConfig};
 use crate::forward::http::{
@@ -23,9 +23,6 @@ use crate::forward::http::{
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Item, Receiver};
 use crate::http::Http;
-
-/// What the body is.
-const PROTOBUF: &str = "application/x-protobuf";
 
 /// A receiver of OpenTelemetry's logs.
 pub struct Otlp {
@@ -93,13 +90,17 @@ impl Otlp {
         let answer = way.http.send(Method::POST, &self.config.url, &way.headers, Some(body.into())).await;
         let answer = answer.map_err(|error| of_http(&error))?;
         let (status, wait) = (answer.status.as_u16(), answer.retry_after());
-        let is_protobuf = answer.headers.get(CONTENT_TYPE).is_some_and(|given| given == PROTOBUF);
+        let content_type = answer.headers.get(CONTENT_TYPE).cloned();
+        let content_type = content_type.as_ref().and_then(|given| given.to_str().ok()).unwrap_or_default();
+        if (200..300).contains(&status) {
+            // All of it: what was not taken may stand at its end.
+            let answer = answer.whole(ANSWER_BYTES_MAX).await.map_err(|error| of_http(&error))?;
+            return answered(content_type, &answer)
+                .map_err(|error| refusal(RefusalKind::Garbled, &error.to_string()));
+        }
         // Read to its end, so that the connection can be used again.
         let answer = answer.beginning(ANSWER_BYTES_MAX).await;
-        if (200..300).contains(&status) {
-            return Ok(answered(&answer));
-        }
-        let said = self.said(&words(is_protobuf, answer));
+        let said = self.said(&words(content_type == PROTOBUF, answer));
         Err(Refusal {
             wait,
             ..refusal(of_status(status), &format!("the receiver answers {status}: `{said}`"))
