@@ -87,12 +87,26 @@ class Osel:
             time.sleep(0.2)
 
 
+def assignments(entries):
+    """Each as who has which role where: an entry has no id of its own."""
+    return {json.dumps({key: entry[key] for key in ("role", "user", "group", "scope") if key in entry}, sort_keys=True) for entry in map(plain, entries)}
+
+
+def plain(value):
+    """Without names and links, which one of the two lists has."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items() if key not in ("name", "domain", "links") or key == "domain" and set(inner) == {"id"}}
+    return value
+
+
 def compare(name, exported, state):
     """Whether an export is what the APIs say to whoever asks them plainly: each object, and of each what osel keeps."""
     problems = []
     for collection, objects in state.items():
-        # Nothing in osel reads who has which role.
         if collection == "role_assignments":
+            wanted, found = assignments(objects), assignments(exported.get(collection, []))
+            if wanted != found or not wanted:
+                problems.append(f"export by {name}: {len(found - wanted)} role assignments too many, {len(wanted - found)} missing")
             continue
         wanted = {thing["id"]: thing for thing in objects}
         found = {thing["id"]: thing for thing in exported.get(collection, [])}

@@ -34,7 +34,7 @@ const NEEDED_BY_LAB: [Needed; 1] = [
     Needed { package: "mariadb-server", probe: Probe::Program("mariadbd") },
 ];
 
-const NEEDED: [Needed; 11] = [
+const NEEDED: [Needed; 12] = [
     // The scanner's results are compared with its own.
     Needed { package: "nmap", probe: Probe::Program("nmap") },
     // Its adapter is tried with the real one.
@@ -55,6 +55,8 @@ const NEEDED: [Needed; 11] = [
     // Go's compiler and the log of its checksum database, which check our log independently: 81 MB to fetch, half a GB on disk.
     Needed { package: "golang-go", probe: Probe::Program("go") },
     Needed { package: "golang-golang-x-mod-dev", probe: Probe::File(GO_LOG) },
+    // Another's implementation of what exports are encrypted with.
+    Needed { package: "age", probe: Probe::Program("age") },
 ];
 
 /// Where servers are installed, which is not on everybody's search path.

@@ -14,12 +14,13 @@ use anyhow::{Context, Result, bail};
 use crate::command::{self, say};
 
 /// The pins: the environment, and what is laid beside it in a folder of its own: a release of oslo.messaging that still sent tokens,
-/// clients of scanners, and a key manager.
-const PINS: [(&str, Option<&str>); 4] = [
+/// clients of scanners, a key manager, and stores of objects.
+const PINS: [(&str, Option<&str>); 5] = [
     ("crates/osel/tests/python/requirements.txt", None),
     ("crates/osel/tests/python/requirements-zed.txt", Some("zed")),
     ("crates/osel/tests/python/requirements-tenable.txt", Some("tenable")),
     ("crates/osel/tests/python/requirements-barbican.txt", Some("barbican")),
+    ("crates/osel/tests/python/requirements-cloud.txt", Some("cloud")),
 ];
 /// Written last: the pins by which the environment was made.
 const STAMP: &str = "stamp";

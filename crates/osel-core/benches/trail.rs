@@ -37,7 +37,7 @@ fn parts() -> Vec<Part> {
         (PartClass::Payload, None, 1_700),
         (PartClass::Exposure, project, 200),
     ]
-    .map(|(class, project, length)| Part { class, project, bytes: vec![b'x'; length] })
+    .map(|(class, project, length)| Part { class, project, person: None, bytes: vec![b'x'; length] })
     .into()
 }
 

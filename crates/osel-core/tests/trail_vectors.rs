@@ -118,6 +118,7 @@ fn sealing_gives_the_vectors() {
             .map(|part| Part {
                 class: class(part),
                 project: part.project.as_deref().map(Id::new),
+                person: None,
                 bytes: unhex(&part.content),
             })
             .collect();

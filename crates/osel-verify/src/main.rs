@@ -24,9 +24,9 @@ fn main() -> ExitCode {
     let (text, code) = match arguments::read(std::env::args_os().skip(1)) {
         Ok(Asked::Help) => (HELP.to_owned(), ExitCode::SUCCESS),
         Ok(Asked::Version) => (format!("osel-verify {}\n", env!("CARGO_PKG_VERSION")), ExitCode::SUCCESS),
-        Ok(Asked::Check { bundle, key }) => {
-            let is_given = key.is_some();
-            match read::check(&bundle, key.map(|key| *key)) {
+        Ok(Asked::Check { bundle, known }) => {
+            let is_given = known.key.is_some();
+            match read::check(&bundle, *known) {
                 Ok(summary) => (tell::good(&summary, is_given), ExitCode::SUCCESS),
                 Err(ReadError::Bad(bad)) => return fail(&tell::bad(&bad), EXIT_BAD),
                 Err(ReadError::Input(error)) => {

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use osel_core::trail::bundle::{BadBundle, Checker, LINE_BYTES_MAX, Summary};
-use osel_core::trail::log::VerifierKey;
+
+use crate::arguments::Known;
 
 /// So much is read ahead: a few lines of usual records.
 const BUFFER_BYTES: usize = 1 << 16;
@@ -23,16 +24,17 @@ pub enum ReadError {
 ///
 /// # Errors
 /// When it is bad, or cannot be read.
-pub fn check(path: &Path, key: Option<VerifierKey>) -> Result<Summary, ReadError> {
+pub fn check(path: &Path, known: Known) -> Result<Summary, ReadError> {
     if path.as_os_str() == "-" {
-        return check_all(io::stdin().lock(), key);
+        return check_all(io::stdin().lock(), known);
     }
     let file = File::open(path).map_err(ReadError::Input)?;
-    check_all(BufReader::with_capacity(BUFFER_BYTES, file), key)
+    check_all(BufReader::with_capacity(BUFFER_BYTES, file), known)
 }
 
-fn check_all(mut input: impl BufRead, key: Option<VerifierKey>) -> Result<Summary, ReadError> {
-    let mut checker = Checker::new(key);
+fn check_all(mut input: impl BufRead, known: Known) -> Result<Summary, ReadError> {
+    let Known { key, witnesses, wanted } = known;
+    let mut checker = Checker::new(key).witnessed_by(witnesses, wanted);
     let mut line = Vec::new();
     loop {
         line.clear();

@@ -3,13 +3,25 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use osel_core::trail::bundle::{BadBundle, Scope, Summary};
+use osel_core::time::Timestamp;
+use osel_core::trail::bundle::{BadBundle, Scope, Summary, Witnessed};
 use osel_core::trail::log::Checkpoint;
 
 /// What a good bundle proves, and by whose word.
 pub fn good(summary: &Summary, is_key_given: bool) -> String {
-    let Summary { scope, key, later_keys, checkpoint, since, checkpoints, records, span, runs, parts } =
-        summary;
+    let Summary {
+        scope,
+        key,
+        later_keys,
+        checkpoint,
+        witnesses,
+        since,
+        checkpoints,
+        records,
+        span,
+        runs,
+        parts,
+    } = summary;
     let mut text = String::new();
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         // Writing to a string does not fail.
@@ -37,6 +49,13 @@ pub fn good(summary: &Summary, is_key_given: bool) -> String {
         1 => line("", &"and an earlier one"),
         _ => line("", &format_args!("and {checkpoints} earlier ones")),
     }
+    for Witnessed { witness, seconds } in witnesses {
+        line("witness", witness);
+        match seconds {
+            Some(seconds) => line("", &format_args!("has cosigned that checkpoint at {}", time(*seconds))),
+            None => line("", &"has not cosigned that checkpoint"),
+        }
+    }
     if let Some(since) = since {
         line("goes on", &format_args!("from {}", size_and_root(since)));
         let all = match summary.has_all_since() {
@@ -53,6 +72,12 @@ pub fn good(summary: &Summary, is_key_given: bool) -> String {
     line("records", &range);
     line("parts", parts);
     text
+}
+
+/// A time in seconds since 1970; the last that can be written stands for later ones.
+fn time(seconds: u64) -> Timestamp {
+    let micros = seconds.checked_mul(1_000_000).and_then(|micros| i64::try_from(micros).ok());
+    micros.map_or(Timestamp::MAX, Timestamp::from_micros)
 }
 
 /// As a checkpoint's own text has them, so that it can be compared with one that somebody kept.

@@ -13,11 +13,14 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use osel::config::Config;
 use osel::forward::build;
 use osel::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
-use osel::runtime::forward::{Carrier, ForwarderSettings, ReaderAccess, ReceiverMaker, Steer, Way, Work};
+use osel::runtime::forward::{
+    Carrier, ForwarderSettings, ReaderAccess, ReceiverMaker, Report, Steer, Way, Work,
+};
 use osel::store::{ForwarderRow, Reader, Store};
 use osel_core::forward::{READ_BYTES_MAX, READ_RECORDS_MAX, Taken as Kept};
 use osel_core::names::Directory;
@@ -69,6 +72,7 @@ fn measure(directory: &Path, messages: u64) -> Result<()> {
         config: forward.clone(),
         receiver: Arc::clone(receiver),
         awaits_scans: false,
+        pseudonyms: None,
     };
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut least: [Option<Taken>; 3] = [None, None, None];
@@ -143,8 +147,10 @@ async fn carry(access: &ReaderAccess, settings: ForwarderSettings, head: u64) ->
         steers: steered,
         head: of_head,
         names,
-        tell: Box::new(move |report| {
-            told.send_replace(report.status.row.place);
+        tell: Arc::new(move |report: Report| {
+            if let Some(status) = report.status {
+                told.send_replace(status.row.place);
+            }
         }),
         clock: now,
         generation: 0,
@@ -169,7 +175,7 @@ impl Receiver for Nobody {
     }
 
     fn limits(&self) -> BatchLimits {
-        BatchLimits { items: 1000, bytes: 1 << 20, awaited: 1 }
+        BatchLimits { items: 1000, bytes: 1 << 20, awaited: 1, linger: Duration::ZERO }
     }
 
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Kept> {

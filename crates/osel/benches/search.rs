@@ -16,7 +16,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use osel::runtime::search::{Lacking, Wanted, look, next_step};
-use osel::store::{Commit, Head, Journal, NewStore, PartContent, Reader, Store, StoredPart, StoredRecord};
+use osel::store::{
+    Commit, Head, Journal, NewStore, PartContent, Reader, Store, StoredPart, StoredRecord, Whose,
+};
 use osel_core::engine::record::{Detail, RecordBody};
 use osel_core::event::{Actor, Outcome, Target};
 use osel_core::exposure::{Judged, JudgedRow};
@@ -345,6 +347,7 @@ fn record(seq: u64, random: &mut Random, chain: &mut Chain) -> Result<StoredReco
     let stored = sealed.parts.iter().zip(parts).map(|(sealed, part)| StoredPart {
         class: sealed.class.code(),
         project: sealed.project.as_ref().map(Id::to_string),
+        whose: part.person.map_or(Whose::Nobody, |person| Whose::Person(person.to_string())),
         salt: [1; 16],
         content: PartContent::Bytes(part.bytes),
     });

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use osel::config::PostgresConfig;
 use osel::store::{
     ALL, Commit, Entry, EntryKind, Head, Journal, NewStore, PartContent, PostgresJournal, Reader, Store,
-    StoredPart, StoredRecord,
+    StoredPart, StoredRecord, Whose,
 };
 use osel_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -247,7 +247,8 @@ fn record(seq: u64, chance: &mut Chance) -> StoredRecord {
         chance.uuid(),
         chance.uuid(),
     );
-    let part = |class, content, salt| StoredPart { class, project: None, salt, content };
+    let part =
+        |class, content, salt| StoredPart { class, project: None, whose: Whose::Nobody, salt, content };
     StoredRecord {
         seq,
         entry: seq,

@@ -107,12 +107,19 @@ impl Server {
     }
 
     fn authority(&self) -> String {
-        let Self { host, port, .. } = self;
-        if host.parse().is_ok_and(|address: IpAddr| address.is_ipv6()) {
-            format!("[{host}]:{port}")
-        } else {
-            format!("{host}:{port}")
-        }
+        format!("{}:{}", self.bare_host(), self.port)
+    }
+
+    /// What the header `Host` says: without the port where it is the scheme's own, as others sign it.
+    fn host_header(&self) -> String {
+        let own = if self.is_tls { 443 } else { 80 };
+        if self.port == own { self.bare_host() } else { self.authority() }
+    }
+
+    /// The host as a URL has it.
+    fn bare_host(&self) -> String {
+        let is_ipv6 = self.host.parse().is_ok_and(|address: IpAddr| address.is_ipv6());
+        if is_ipv6 { format!("[{}]", self.host) } else { self.host.clone() }
     }
 }
 
@@ -228,7 +235,7 @@ impl Http {
             let mut request = Request::builder()
                 .method(method.clone())
                 .uri(&target)
-                .header(HOST, server.authority())
+                .header(HOST, server.host_header())
                 .header(USER_AGENT, concat!("osel/", env!("CARGO_PKG_VERSION")));
             let has = |wanted: &HeaderName| headers.iter().any(|(name, _)| name == wanted);
             if !has(&ACCEPT) {
@@ -488,6 +495,10 @@ mod tests {
             ("keystone.example:443".into(), "/identity/v3".into())
         );
         assert_eq!(read("http://[::1]:5000/v3").unwrap(), ("[::1]:5000".into(), "/v3".into()));
+        let host = |url| Server::of(url).unwrap().0.host_header();
+        assert_eq!(host("https://s3.example/b"), "s3.example");
+        assert_eq!(host("https://s3.example:80/b"), "s3.example:80");
+        assert_eq!(host("http://[::1]:80/"), "[::1]");
         for (url, shown) in [
             ("keystone.example", "`keystone.example` is not an `http` or `https` URL"),
             ("ftp://a/b", "`ftp://a/b` is not an `http` or `https` URL"),

@@ -72,7 +72,11 @@ const CORE: ModuleTable = ModuleTable {
         row("format", &["event", "model", "exposure", "names", "scan", "finding", "trail", "engine"]),
         // Its filter looks at records that were read back.
         row("forward", &["pace", "trail", "format", "engine"]),
+        // What people are told of records that were read back, by the same filter.
+        row("notice", &["trail", "format", "engine", "forward"]),
         row("witness", &["pace", "trail"]),
+        // Made of records that were read back, before they have any form.
+        row("pseudonym", &["engine", "trail"]),
         row("search", &["event", "model", "trail", "engine"]),
     ],
 };
@@ -89,29 +93,45 @@ const OSEL: ModuleTable = ModuleTable {
         row("tls", &["config"]),
         // Requests over HTTP, for the drivers that make some.
         row("http", &["config", "tls"]),
-        row("source", &["config", "telemetry", "tls"]),
+        // Connections to brokers, for the drivers that have some.
+        row("amqp", &["config", "tls"]),
+        // Files with keys: of the log, of a witness, of pseudonyms. Read and made by one piece of code.
+        row("key_file", &[]),
+        row("source", &["config", "telemetry", "tls", "amqp"]),
         row("openstack", &["config", "telemetry", "tls", "http"]),
         row("action", &["config", "telemetry", "tls", "http"]),
-        row("forward", &["config", "telemetry", "tls", "http"]),
+        // One of its receivers is Swift, which is asked as OpenStack's client does.
+        row("forward", &["config", "telemetry", "tls", "http", "amqp", "openstack"]),
         row("store", &["config", "telemetry", "tls"]),
         // It only asks, by the drivers' own connections and with what the daemon would be configured to.
-        row("doctor", &["config", "telemetry", "tls", "source", "store"]),
+        row("doctor", &["config", "telemetry", "tls", "amqp", "source", "store"]),
         // What a planned change would do: text in, values out, so that it needs nothing but the core.
         row("planned", &["sarif"]),
         // The form of a log that planned changes and findings share.
         row("sarif", &[]),
         row(
             "runtime",
-            &["config", "telemetry", "source", "openstack", "action", "forward", "witness", "store"],
+            &[
+                "config",
+                "telemetry",
+                "key_file",
+                "source",
+                "openstack",
+                "action",
+                "forward",
+                "witness",
+                "store",
+            ],
         ),
         // Who remembers what was seen of logs, here and elsewhere.
-        row("witness", &["config", "telemetry", "tls", "http"]),
+        row("witness", &["config", "telemetry", "key_file", "tls", "http"]),
         row("web", &["config", "telemetry", "store", "runtime", "witness"]),
         row(
             "cli",
             &[
                 "config",
                 "telemetry",
+                "amqp",
                 "source",
                 "openstack",
                 "action",
@@ -137,6 +157,8 @@ pub(crate) const CORE_DEPENDENCIES: &[&str] = &[
     "memchr",
     // Several words at once, where `memchr` finds one.
     "aho-corasick",
+    // Pseudonyms: a hash under a key, of the same maker as `sha2`.
+    "hmac",
     "ipnet",
     "prefix-trie",
     "rangemap",

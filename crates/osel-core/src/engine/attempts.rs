@@ -172,6 +172,21 @@ impl Attempts {
         self.by_clock.remove(&(deadline.clock, seq, stem.clone()));
     }
 
+    /// Forgets what open requests have of a user but the id.
+    pub(super) fn forget_user(&mut self, id: &Id) {
+        for open in self.open.values_mut().flatten() {
+            if open.actor.user_id.as_ref() == Some(id) {
+                (open.actor.user_name, open.actor.address, open.actor.agent) = (None, None, None);
+            }
+            if let Some(target) = open.target.as_mut().filter(|target| target.id.as_ref() == Some(id)) {
+                target.name = None;
+            }
+            if open.detail.get("user").is_some_and(|user| Id::new(user) == *id) {
+                open.personal.clear();
+            }
+        }
+    }
+
     /// The records of the requests whose time is over: by event time, and where `idle` by the clock.
     pub(super) fn expire(&mut self, now: Timestamp, idle: bool) -> Vec<RecordBody> {
         let mut records = Vec::new();

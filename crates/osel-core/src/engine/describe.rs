@@ -63,7 +63,7 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
         }
         Change::Identity(change) => {
             set("verb", Some(change.verb.as_str().to_owned()));
-            set("reason", change.reason.as_deref().map(str::to_owned));
+            set("reason", change.reason.as_deref().map(|reason| unnamed(reason, event).to_owned()));
             set(
                 "extra",
                 change.member.as_ref().map(|member| {
@@ -92,7 +92,7 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
             RecordKind::Change
         }
         Change::Authentication(method) => {
-            set("reason", method.reason.as_deref().map(str::to_owned));
+            set("reason", method.reason.as_deref().map(|reason| unnamed(reason, event).to_owned()));
             set("reason_code", method.reason_code.as_deref().map(str::to_owned));
             set("identity_provider", method.identity_provider.as_deref().map(str::to_owned));
             RecordKind::Authentication
@@ -136,6 +136,18 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
     };
     let personal = personal.map(|name| ("user_name".into(), name.into())).into_iter().collect();
     Described { kind, target: target(cloud, names, event), detail, personal, step: step(cloud, event) }
+}
+
+/// A reason without the name of the user that Keystone ends it with, as in `Could not find user: NAME.`: names stand with the personal data.
+fn unnamed<'a>(reason: &'a str, event: &Event) -> &'a str {
+    let target = event.target.as_ref().filter(|target| target.kind == "user");
+    let names = [&event.actor.user_name, target.map_or(&None, |target| &target.name)];
+    let said = reason.trim_end_matches('.').rsplit_once(": ");
+    said.filter(|(_, word)| {
+        let word = word.to_lowercase();
+        names.into_iter().flatten().any(|name| name.to_lowercase() == word)
+    })
+    .map_or(reason, |(what, _)| what)
 }
 
 /// The target with the name the model knows, where the message has none.

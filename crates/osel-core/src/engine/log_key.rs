@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::record::Record;
 use super::{Engine, Output, system_record};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
@@ -16,6 +17,15 @@ pub struct LogKeyChange {
     pub previous: String,
     /// The key that signs from now on.
     pub next: String,
+}
+
+impl LogKeyChange {
+    /// What a record tells of the log's key, if it does.
+    pub fn told_by(record: &Record) -> Option<Self> {
+        let fact = |key: &str| record.body.detail.get(key).cloned();
+        let is_told = record.header.kind == RecordKind::System && fact("log").as_deref() == Some("key");
+        if is_told { Some(Self { previous: fact("previous")?, next: fact("next")? }) } else { None }
+    }
 }
 
 impl Engine {

@@ -6,11 +6,13 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::erasure::Sought;
 use super::forwarder_orders::ForwarderOrder;
 use super::record::Detail;
 use super::{Engine, Output, RecordBody, system_record};
 use crate::event::Outcome;
 use crate::finding::{Ack, FindingId, REASON_CHARS_MAX, Turn, reader_name};
+use crate::ids::Id;
 use crate::scan::{CommandId, cut};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
@@ -75,6 +77,17 @@ pub enum OperatorOrder {
         /// What.
         what: ForwarderOrder,
     },
+    /// A person is to be erased.
+    ErasePerson {
+        /// The user that it is, where one is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<Id>,
+        /// Why.
+        reason: String,
+        /// By what the person was looked for, until that is known. It is never written down.
+        #[serde(skip)]
+        sought: Sought,
+    },
 }
 
 /// Why an order is refused.
@@ -97,6 +110,12 @@ pub enum OrderRefusal {
     UnknownRecord { seq: u64 },
     #[error("there is no record `{seq}` yet to go on behind")]
     UnknownPlace { seq: u64 },
+    #[error("an erasure needs a reason")]
+    NoErasureReason,
+    #[error("nobody is named who is to be erased")]
+    NobodyToErase,
+    #[error("{users} users have or had that name: say which by the id")]
+    SeveralUsers { users: usize },
 }
 
 impl Engine {
@@ -144,6 +163,12 @@ impl Engine {
                 Err(OrderRefusal::UnknownPlace { seq: *seq })
             }
             OperatorOrder::Forwarder { .. } => Ok(()),
+            OperatorOrder::ErasePerson { reason, .. } if reason.trim().is_empty() => {
+                Err(OrderRefusal::NoErasureReason)
+            }
+            // Once it is written down nobody is sought any more.
+            OperatorOrder::ErasePerson { sought, .. } if *sought == Sought::default() => Ok(()),
+            OperatorOrder::ErasePerson { sought, .. } => self.person(sought).map(drop),
         }
     }
 
@@ -183,6 +208,9 @@ impl Engine {
             OperatorOrder::Forwarder { forwarder, what } => {
                 self.tell_forwarder(now, actor, &forwarder, what, out);
             }
+            OperatorOrder::ErasePerson { user, reason, .. } => {
+                self.erase_person(now, actor, user, &reason, out);
+            }
         }
     }
 
@@ -204,6 +232,11 @@ impl Engine {
     /// Since when findings wait that no forwarder, person or program has read; none when there are none.
     pub fn unread_since(&self) -> Option<Timestamp> {
         self.readers.unread_since()
+    }
+
+    /// The first record with such a finding: only who has read from there on, or from before it, has read all of them.
+    pub fn unread_from(&self) -> Option<u64> {
+        self.readers.unread_from()
     }
 
     /// Whether that has lasted so long that there is an alarm.

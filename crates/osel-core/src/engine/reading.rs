@@ -25,8 +25,9 @@ use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, Slot, each_shown};
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 
-/// The most objects that are held and merged in one step: a few milliseconds, and a few megabytes with their texts. In a cloud that is
-/// listened to, a read shows fewer that differ.
+/// The most objects that are held and merged in one step: some 60 ms of a large cloud, most of them for the records that tell it, and a few
+/// megabytes with their texts. In a cloud that is listened to, a read shows fewer that differ, and with fewer at a time more rows would be
+/// told that one object opens and another closes.
 pub const HELD_MAX: usize = 1_000;
 
 /// How many slots are looked through for unshown objects in one step: about a millisecond.

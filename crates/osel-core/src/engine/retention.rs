@@ -32,6 +32,9 @@ pub enum Retention {
     Parts {
         /// The classes of parts, by their words.
         classes: BTreeSet<String>,
+        /// The kinds of records, by their words; none is all of them.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        kinds: BTreeSet<String>,
         /// The last record that loses them.
         seq: u64,
         /// Why.
@@ -144,10 +147,15 @@ impl Retention {
                 ];
                 (text, [("retention", "inputs".to_owned())].into_iter().chain(facts).collect())
             }
-            Self::Parts { classes, seq, why } => {
-                let classes = classes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Self::Parts { classes, kinds, seq, why } => {
+                let list = |words: &BTreeSet<String>| {
+                    words.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+                };
+                let (classes, kinds) = (list(classes), list(kinds));
+                let of_kinds =
+                    if kinds.is_empty() { String::new() } else { format!(" of the kinds {kinds}") };
                 let text = format!(
-                    "parts of records up to {seq} go ({classes}), since {}; what commits to them stays",
+                    "parts of records{of_kinds} up to {seq} go ({classes}), since {}; what commits to them stays",
                     why.sentence()
                 );
                 let facts = [
@@ -156,7 +164,8 @@ impl Retention {
                     ("seq", seq.to_string()),
                     ("why", why.as_str().to_owned()),
                 ];
-                (text, facts.into())
+                let kinds = (!kinds.is_empty()).then_some(("kinds", kinds));
+                (text, facts.into_iter().chain(kinds).collect())
             }
             Self::Quarantine { before, why } => {
                 let text = format!(

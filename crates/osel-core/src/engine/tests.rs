@@ -3,6 +3,7 @@
 mod assignments;
 mod drift;
 mod drift_folds;
+mod erasure;
 mod expected;
 mod findings;
 mod forwarder_orders;

@@ -74,6 +74,11 @@ impl Readers {
         self.unread.map(|unread| unread.since)
     }
 
+    /// The first record that nobody has read; none when everything was.
+    pub fn unread_from(&self) -> Option<u64> {
+        self.unread.map(|unread| unread.first)
+    }
+
     /// Whether the alarm is raised.
     pub fn is_alarmed(&self) -> bool {
         self.unread.is_some_and(|unread| unread.alarm.is_some())

@@ -57,7 +57,7 @@ fn cut(value: &mut Value, characters: usize, elements: usize) {
 }
 
 /// Cuts a text to so many characters, the sign that something is missing included.
-pub(super) fn cut_text(text: &mut String, characters: usize) {
+pub(crate) fn cut_text(text: &mut String, characters: usize) {
     if let Some((at, _)) = text.char_indices().nth(characters) {
         let last = text[..at].char_indices().next_back().map_or(0, |(last, _)| last);
         text.truncate(last);
@@ -80,7 +80,7 @@ pub(super) fn fit_text(mut text: String) -> String {
 
 /// Whoever may choose a name must not be able to write a line of their own, nor to turn one around: neither control characters nor those
 /// that begin and end lines or change their direction are left.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(harmless).collect()
 }
 

@@ -16,12 +16,14 @@ mod severity;
 mod severity_of;
 mod subject;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod told;
 
 pub use cadf_text::cadf_text;
 pub use fit::{LINE_BYTES_MAX, ROWS_LISTED_MAX};
+pub(crate) use fit::{cut_text, one_line};
 pub use kind::Format;
+pub(crate) use ocsf::row_id;
 pub use osel_1_1::{NOT_SCANNED, Osel11Line, Osel11Scan, SOURCE_TYPE, osel_1_1};
 pub use severity::Severity;
 pub use subject::{Subject, line_id, render};

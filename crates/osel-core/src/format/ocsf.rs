@@ -493,7 +493,7 @@ fn row_finding(told: &Told<'_>, opened: bool, judged: &JudgedRow, number: usize)
 
 /// Names an exposure for ever: by the region, the network, the port, the address, and what is admitted from where; not by the rule that
 /// admits it.
-fn row_id(row: &Row) -> String {
+pub(crate) fn row_id(row: &Row) -> String {
     let permission = &row.permission;
     let fields = [
         row.region.as_deref().unwrap_or_default(),

@@ -5,7 +5,7 @@
 use super::Severity;
 use crate::engine::record::Record;
 use crate::exposure::{JudgedRow, SENSITIVE_PORTS, is_public, public_address};
-use crate::model::{Permission, Protocol, Source, Via};
+use crate::model::{Permission, Protocol, Row, Source, Via};
 use crate::scan;
 use crate::trail::{PartClass, RecordKind};
 
@@ -30,6 +30,25 @@ impl Severity {
     /// How much a row matters that came; what could be reached before is nothing new.
     pub(super) fn of_opened(judged: &JudgedRow) -> Self {
         of_row(judged).unwrap_or_default()
+    }
+
+    /// How much it matters that a row comes which opens something, by the row alone.
+    pub(crate) fn of_new_row(row: &Row) -> Self {
+        let from_internet =
+            matches!(&row.permission.source, Source::Prefix(prefix) if public_address(*prefix).is_some());
+        let on_internet = matches!(row.via, Via::Floating | Via::Forwarding) || is_public(row.address.addr());
+        match (from_internet, on_internet, is_sensitive(&row.permission)) {
+            (true, true, true) => Self::Critical,
+            (true, true, false) | (true, false, true) => Self::High,
+            (true, false, false) | (false, _, true) => Self::Medium,
+            (false, _, false) => Self::Low,
+        }
+    }
+
+    /// How much a finding matters while it is open, by the word that its record has; none of a record that is of no finding.
+    pub(crate) fn of_finding_word(word: &str) -> Option<Self> {
+        let severity = scan::Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
+        severity.map(Self::of_finding)
     }
 
     /// Of a finding's own word.
@@ -102,8 +121,7 @@ fn of_finding(record: &Record) -> Severity {
         return Severity::Informational;
     }
     let word = detail("severity").unwrap_or_default();
-    let severity = scan::Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
-    severity.map(Severity::of_finding).unwrap_or_default()
+    Severity::of_finding_word(word).unwrap_or_default()
 }
 
 fn of_system(record: &Record, failed: bool) -> Severity {
@@ -129,16 +147,7 @@ fn of_row(judged: &JudgedRow) -> Option<Severity> {
     if judged.covered_before {
         return None;
     }
-    let row = &judged.row;
-    let from_internet =
-        matches!(&row.permission.source, Source::Prefix(prefix) if public_address(*prefix).is_some());
-    let on_internet = matches!(row.via, Via::Floating | Via::Forwarding) || is_public(row.address.addr());
-    Some(match (from_internet, on_internet, is_sensitive(&row.permission)) {
-        (true, true, true) => Severity::Critical,
-        (true, true, false) | (true, false, true) => Severity::High,
-        (true, false, false) | (false, _, true) => Severity::Medium,
-        (false, _, false) => Severity::Low,
-    })
+    Some(Severity::of_new_row(&judged.row))
 }
 
 /// Whether it admits a port that is sensitive, or everything.

@@ -76,6 +76,15 @@ impl Forward {
             }
             Err(refusal) => {
                 self.words = refusal.words;
+                // What it says to have of the oldest is there.
+                if let Some(oldest) = self.flights.front_mut().filter(|oldest| oldest.awaited_since.is_some())
+                {
+                    let taken = refusal.taken.min(oldest.pieces.len());
+                    let rest = oldest.pieces.split_off(taken);
+                    let (there, is_fetched) =
+                        (std::mem::replace(&mut oldest.pieces, rest), oldest.is_fetched);
+                    self.settle(is_fetched, &there);
+                }
                 self.reset(out);
                 self.failed(why(refusal.kind), refusal.wait, out);
             }

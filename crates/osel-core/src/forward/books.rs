@@ -7,10 +7,13 @@ use super::limits::{DEAD_LETTERS_MAX, DEAD_WORDS_MAX};
 use super::queue::Piece;
 use super::words::{DeadLetter, LineId, Mark, Page, Progress, Rendered, Which};
 
-/// A record behind the place that has lines.
+/// A record behind the place that has lines, or several that have them together.
 #[derive(Clone, Debug)]
 struct Open {
     seq: u64,
+    /// How many records up to it, and how many of these are told.
+    covers: u64,
+    told: u64,
     lines: usize,
     bytes: usize,
     /// How many lines are where they are to be, and their bytes.
@@ -112,6 +115,8 @@ impl Books {
             if !is_next || record.lines.is_empty() {
                 continue;
             }
+            let covers = record.covers.clamp(1, record.seq - self.read_to);
+            let told = record.told.min(covers);
             self.read_to = record.seq;
             let before = pieces.len();
             pieces.extend(pieces_of(&record));
@@ -119,7 +124,8 @@ impl Books {
             let bytes = record.lines.iter().fold(0_usize, |sum, bytes| sum.saturating_add(*bytes));
             self.held_lines += lines;
             self.held_bytes = self.held_bytes.saturating_add(bytes);
-            self.open.push_back(Open { seq: record.seq, lines, bytes, arrived: (0, 0), dead: Vec::new() });
+            let (seq, arrived, dead) = (record.seq, (0, 0), Vec::new());
+            self.open.push_back(Open { seq, covers, told, lines, bytes, arrived, dead });
         }
         self.read_to = self.read_to.max(page.through);
         self.advance();
@@ -156,7 +162,7 @@ impl Books {
     /// Moves the place over everything of which nothing remains to be done.
     fn advance(&mut self) {
         while let Some(open) = self.open.pop_front_if(|open| open.is_settled()) {
-            self.pass_filtered(open.seq - 1);
+            self.pass_filtered(open.seq - open.covers);
             self.held_lines -= open.lines;
             self.held_bytes = self.held_bytes.saturating_sub(open.bytes);
             self.account.place = open.seq;
@@ -164,13 +170,14 @@ impl Books {
             self.account.bytes += open.arrived.1;
             let counter =
                 if open.dead.is_empty() { &mut self.account.delivered } else { &mut self.account.dead };
-            *counter += 1;
+            *counter += open.told;
+            self.account.filtered += open.covers - open.told;
             self.letters_to_come -= open.dead.len();
             self.letters.extend(open.dead.iter().map(|letter| letter.id));
             self.dead.extend(open.dead);
             self.is_changed = true;
         }
-        self.pass_filtered(self.open.front().map_or(self.read_to, |open| open.seq - 1));
+        self.pass_filtered(self.open.front().map_or(self.read_to, |open| open.seq - open.covers));
     }
 
     fn pass_filtered(&mut self, through: u64) {

@@ -27,11 +27,15 @@ pub struct Filter {
 impl Filter {
     /// Whether a record that matters so much passes.
     pub fn passes(&self, record: &Record, severity: Severity) -> bool {
+        self.passes_closing(record, severity) && (!self.exposing_only || exposes(record))
+    }
+
+    /// Whether the begin of what a record closes would have passed, had it mattered so much: what is closed exposed somebody once.
+    pub(crate) fn passes_closing(&self, record: &Record, severity: Severity) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&record.header.kind))
             && severity >= self.severity_min
             && (self.event_types.is_empty() || self.has_type(record))
             && (self.projects.is_empty() || self.has_project(record))
-            && (!self.exposing_only || exposes(record))
     }
 
     fn has_type(&self, record: &Record) -> bool {

@@ -11,6 +11,8 @@ pub const WAIT_MICROS_MAX: u64 = 600_000_000;
 /// How long a batch that is not full waits for more while another is on its way: a quarter of a second is no delay to whoever watches, and
 /// makes a few batches of what would be thousands.
 pub const LINGER_MICROS: u64 = 250_000;
+/// The longest that a receiver may have lines gathered for it: a day, which is what the largest archive wants of its smallest object.
+pub const LINGER_MICROS_MAX: u64 = 86_400_000_000;
 /// The time until a receiver is asked first whether something has arrived.
 pub const CONFIRM_BASE_MICROS: u64 = 1_000_000;
 /// The longest time between two such questions: Splunk's own advice.

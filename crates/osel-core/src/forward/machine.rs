@@ -11,6 +11,7 @@ use super::limits::{
 use super::narrow::Narrow;
 use super::queue::{Piece, Queue};
 use super::receiver::{BatchLimits, BatchNumber};
+use super::wait;
 use super::words::{
     Asked, ForwardInput, ForwardLine, ForwardOrder, ForwardWhy, LineId, Mark, Page, Rendered, Which,
 };
@@ -115,6 +116,7 @@ impl Forward {
             items: limits.items.max(1),
             bytes: limits.bytes.max(1),
             awaited: limits.awaited.max(1),
+            ..limits
         };
         Self {
             limits,
@@ -379,7 +381,7 @@ impl Forward {
     /// Lines wait again.
     pub(super) fn put_back(&mut self, is_fetched: bool, pieces: Vec<Piece>) {
         let queue = if is_fetched { &mut self.fetched } else { &mut self.trail };
-        queue.put_back(pieces, self.clock.moment());
+        queue.put_back(pieces);
         if is_fetched {
             let books = &self.books;
             self.fetched.retain(|id| books.is_letter(id));
@@ -460,9 +462,10 @@ impl Forward {
         let at = self.narrow.at();
         let reach = self.trail.reach(at, self.narrow.items(), self.batch_bytes);
         let is_open = !self.is_full && reach.count > 0;
-        let trail = self.trail.since().filter(|_| is_open).map(|since| {
-            let is_ready = reach.is_full || !is_awaited;
-            let due = if is_ready { moment } else { since.plus(LINGER_MICROS).max(moment) };
+        let asked = wait::linger(self.limits.linger);
+        let linger = if is_awaited { asked.max(LINGER_MICROS) } else { asked };
+        let trail = self.trail.due(linger).filter(|_| is_open).map(|due| {
+            let due = if reach.is_full { moment } else { due.max(moment) };
             (due, Next::SendTrail(reach.count))
         });
         // In turn, so that neither waits for the other's end.

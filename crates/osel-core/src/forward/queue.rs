@@ -20,53 +20,49 @@ pub(super) struct Reach {
     pub(super) is_full: bool,
 }
 
-/// Lines in the order of their ids.
+/// Lines in the order of their ids, each with when it came; what has come back has none, since it has waited before.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Queue {
-    pieces: VecDeque<Piece>,
-    /// When the first of them came.
-    since: Option<Moment>,
-}
+pub(super) struct Queue(VecDeque<(Piece, Option<Moment>)>);
 
 impl Queue {
     pub(super) fn len(&self) -> usize {
-        self.pieces.len()
+        self.0.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.0.is_empty()
     }
 
-    pub(super) fn since(&self) -> Option<Moment> {
-        self.since
+    /// When the first of them has waited so long for more; long ago for what has come back.
+    pub(super) fn due(&self, linger_micros: u64) -> Option<Moment> {
+        let (_, came) = self.0.front()?;
+        Some(came.map_or(Moment::default(), |came| came.plus(linger_micros)))
     }
 
     /// The records whose lines wait.
     pub(super) fn records(&self) -> impl Iterator<Item = u64> {
-        self.pieces.iter().map(|piece| piece.id.seq)
+        self.0.iter().map(|(piece, _)| piece.id.seq)
     }
 
     /// Adds one that follows all others.
     pub(super) fn push(&mut self, piece: Piece, moment: Moment) {
-        self.since.get_or_insert(moment);
-        self.pieces.push_back(piece);
+        self.0.push_back((piece, Some(moment)));
     }
 
     /// Takes back what was handed over, to where it was.
-    pub(super) fn put_back(&mut self, pieces: Vec<Piece>, moment: Moment) {
+    pub(super) fn put_back(&mut self, pieces: Vec<Piece>) {
         let Some(first) = pieces.first() else { return };
-        self.since.get_or_insert(moment);
-        let at = self.pieces.partition_point(|piece| piece.id < first.id);
-        let behind = self.pieces.split_off(at);
-        self.pieces.extend(pieces);
-        self.pieces.extend(behind);
+        let at = self.0.partition_point(|(piece, _)| piece.id < first.id);
+        let behind = self.0.split_off(at);
+        self.0.extend(pieces.into_iter().map(|piece| (piece, None)));
+        self.0.extend(behind);
     }
 
     /// The lines from `at` on that make a batch of so many lines and bytes at most: one at least, if there is one, and no part of a record
     /// where whole records can be had, so that a place between two batches is one between two records.
     pub(super) fn reach(&self, at: usize, items: usize, bytes: usize) -> Reach {
         let (mut count, mut size, mut is_full) = (0, 0_usize, false);
-        for piece in self.pieces.iter().skip(at) {
+        for (piece, _) in self.0.iter().skip(at) {
             size = size.saturating_add(piece.bytes);
             is_full = count >= items || (count > 0 && size > bytes);
             if is_full {
@@ -75,7 +71,7 @@ impl Queue {
             count += 1;
         }
         if is_full {
-            let seq = |index: usize| self.pieces.get(at + index).map(|piece| piece.id.seq);
+            let seq = |index: usize| self.0.get(at + index).map(|(piece, _)| piece.id.seq);
             let next = seq(count);
             let of_next = (0..count).rev().take_while(|&index| seq(index) == next).count();
             count -= if of_next < count { of_next } else { 0 };
@@ -85,21 +81,14 @@ impl Queue {
 
     /// Takes so many from `at` on.
     pub(super) fn take(&mut self, at: usize, count: usize) -> Vec<Piece> {
-        let at = at.min(self.pieces.len());
-        let end = at.saturating_add(count).min(self.pieces.len());
-        let taken = self.pieces.drain(at..end).collect();
-        if self.pieces.is_empty() {
-            self.since = None;
-        }
-        taken
+        let at = at.min(self.0.len());
+        let end = at.saturating_add(count).min(self.0.len());
+        self.0.drain(at..end).map(|(piece, _)| piece).collect()
     }
 
     /// Forgets those that are not wanted.
     pub(super) fn retain(&mut self, is_wanted: impl Fn(LineId) -> bool) {
-        self.pieces.retain(|piece| is_wanted(piece.id));
-        if self.pieces.is_empty() {
-            self.since = None;
-        }
+        self.0.retain(|(piece, _)| is_wanted(piece.id));
     }
 }
 
@@ -139,11 +128,11 @@ mod tests {
         let mut queue = queue(&[(1, 0, 1), (2, 0, 1), (2, 1, 1), (3, 0, 1)]);
         let second = queue.take(1, 1);
         let rest = queue.take(1, 9);
-        queue.put_back(rest, Clock::default().moment());
-        queue.put_back(second, Clock::default().moment());
+        queue.put_back(rest);
+        queue.put_back(second);
         assert_eq!(queue.records().collect::<Vec<_>>(), [1, 2, 2, 3]);
         let ids: Vec<String> = queue.take(0, 9).iter().map(|piece| piece.id.to_string()).collect();
         assert_eq!(ids, ["1", "2", "2-1", "3"]);
-        assert!(queue.is_empty() && queue.since().is_none());
+        assert!(queue.is_empty() && queue.due(0).is_none());
     }
 }

@@ -56,4 +56,6 @@ pub struct BatchLimits {
     pub bytes: usize,
     /// The most batches on their way that are not known to have arrived; at least one.
     pub awaited: usize,
+    /// How long the first line of a batch that is not full waits for more. Nothing where what is there is sent at once.
+    pub linger: Duration,
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::limits::{
-    CONFIRM_BASE_MICROS, CONFIRM_CAP_MICROS, RETRY_BASE_MICROS, RETRY_CAP_MICROS, RETRY_FLOOR_MICROS,
-    WAIT_MICROS_MAX,
+    CONFIRM_BASE_MICROS, CONFIRM_CAP_MICROS, LINGER_MICROS_MAX, RETRY_BASE_MICROS, RETRY_CAP_MICROS,
+    RETRY_FLOOR_MICROS, WAIT_MICROS_MAX,
 };
 use crate::pace::{doubled, drawn};
 
@@ -17,6 +17,11 @@ pub(super) fn retry(failures: usize, chance: u64, asked: Option<Duration>) -> u6
 /// What a receiver asks for, within bounds.
 pub(super) fn micros(asked: Duration) -> u64 {
     u64::try_from(asked.as_micros()).unwrap_or(u64::MAX).min(WAIT_MICROS_MAX)
+}
+
+/// How long a receiver has lines gathered, within bounds.
+pub(super) fn linger(asked: Duration) -> u64 {
+    u64::try_from(asked.as_micros()).unwrap_or(u64::MAX).min(LINGER_MICROS_MAX)
 }
 
 /// Until the next question what has arrived; `vain` counts those in a row that brought nothing.

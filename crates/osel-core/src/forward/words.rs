@@ -20,14 +20,25 @@ pub struct LineId {
     pub line: u32,
 }
 
-/// What was made of one record.
+/// What was made of one record, or of several that follow each other and are told together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// The record.
+    /// The record; of several, the last one.
     pub seq: u64,
+    /// How many records these are, this one included; at least one.
+    pub covers: u64,
+    /// How many of them are told; the others did not pass the filter.
+    pub told: u64,
     /// How many bytes each of its lines has, in their order. A record that was filtered out has none, nor has one of which the form says
     /// nothing.
     pub lines: Vec<usize>,
+}
+
+impl Rendered {
+    /// Of one record alone, with lines of so many bytes.
+    pub fn of(seq: u64, lines: Vec<usize>) -> Self {
+        Self { seq, covers: 1, told: 1, lines }
+    }
 }
 
 /// What was read: every record from `after` to `through` was looked at.

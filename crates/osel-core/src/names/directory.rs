@@ -115,6 +115,30 @@ impl Directory {
         })
     }
 
+    /// What an id was called, as far as is held, in the order of time.
+    pub fn names_of(&self, kind: NameKind, id: &Id) -> Vec<String> {
+        let Some(entry) = self.kinds[kind as usize].get(id) else { return Vec::new() };
+        let mut names: Vec<String> = Vec::new();
+        for sighting in entry.sightings.sorted() {
+            if !names.iter().any(|known| **known == *sighting.name) {
+                names.push(sighting.name.to_string());
+            }
+        }
+        names
+    }
+
+    /// The ids of a kind that were ever called so, in upper or lower case, sorted. It looks at all of them.
+    pub fn named(&self, kind: NameKind, name: &str) -> Vec<Id> {
+        let name = name.to_lowercase();
+        let is_it = |entry: &Entry| {
+            entry.sightings.sorted().iter().any(|sighting| sighting.name.to_lowercase() == name)
+        };
+        let found = self.kinds[kind as usize].iter().filter(|(_, entry)| is_it(entry));
+        let mut ids: Vec<Id> = found.map(|(id, _)| id.clone()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// When an id was deleted, if that was told.
     pub fn deleted_at(&self, kind: NameKind, id: &Id) -> Option<Timestamp> {
         self.kinds[kind as usize].get(id)?.deleted_at

@@ -9,6 +9,7 @@
 //! that they do not; each term is of the class of the part that it was taken from, so that it goes when that part goes.
 
 mod evaluate;
+mod kinds;
 mod leaf;
 mod page;
 mod query;
@@ -18,6 +19,7 @@ mod terms;
 mod tests;
 
 pub use evaluate::{Pages, candidates};
+pub use kinds::{BEHIND_KINDS, kind_of_term, kind_term, of_kind};
 pub use leaf::{LEAF_BYTES_MAX, LEAF_RECORDS, Leaf};
 pub use page::{Bits, Cut, Malformed, PAGE_BYTES, Page, PageEntries, PageWriter, Places, cut, entries};
 pub use query::{Query, parse_net};
@@ -25,4 +27,4 @@ pub use term::{BLOCK_RECORDS, HEADER_CLASS, TERM_BYTES_MAX, TermRange, block_of,
 pub use terms::{RECORD_BYTES_MAX, terms};
 
 /// The number of the present terms and their encoding. An index that was made by another number is made anew.
-pub const SEARCH_FORM: u32 = 1;
+pub const SEARCH_FORM: u32 = 2;

@@ -168,18 +168,20 @@ impl Places<'_> {
 
 /// Which records leave a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub enum Cut<'a> {
     /// All up to this place.
     UpTo(u16),
     /// This one.
     Only(u16),
+    /// These.
+    These(&'a Bits),
 }
 
 /// The page without some records, and without the terms that no other record has; none where nothing is left.
 ///
 /// # Errors
 /// When it is no page.
-pub fn cut(class: u8, bytes: &[u8], cut: Cut) -> Result<Vec<Page>, Malformed> {
+pub fn cut(class: u8, bytes: &[u8], cut: Cut<'_>) -> Result<Vec<Page>, Malformed> {
     let mut writer = PageWriter::default();
     let mut entries = entries(bytes);
     while let Some((term, places)) = entries.next_term()? {
@@ -187,6 +189,10 @@ pub fn cut(class: u8, bytes: &[u8], cut: Cut) -> Result<Vec<Page>, Malformed> {
         match cut {
             Cut::UpTo(last) => left.remove_range(..=u32::from(last)),
             Cut::Only(place) => u64::from(left.remove(u32::from(place))),
+            Cut::These(gone) => {
+                left -= gone;
+                gone.len()
+            }
         };
         writer.add(class, term, &left);
     }

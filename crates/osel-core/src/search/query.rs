@@ -25,6 +25,8 @@ pub struct Query {
     pub actors: Vec<String>,
     /// Ids or names of the actor's project, or ids of the target's.
     pub projects: Vec<String>,
+    /// Ids of projects that it has something to show to: it is about them, or rows of their ports came or went.
+    pub shown_to: Vec<String>,
     /// Addresses that a row's address is one of, lies in or holds, or that the client's lies in.
     pub addresses: Vec<IpNet>,
     /// Event types, or their beginnings.
@@ -127,6 +129,10 @@ impl Query {
                     || is_named(body.project_name.as_deref(), project)
                     || is(target.and_then(|target| target.project_id.as_ref()), project)
             })
+            && any(&self.shown_to, |project| {
+                is(record.project(), project)
+                    || record.row_projects().iter().any(|of_rows| is(Some(of_rows), project))
+            })
             && any(&self.event_types, |start| {
                 body.event_type.as_deref().is_some_and(|event_type| event_type.starts_with(start))
             })
@@ -175,6 +181,11 @@ impl Query {
         each(&self.targets, &id_or_name(Field::TargetId, Field::TargetName));
         each(&self.actors, &id_or_name(Field::UserId, Field::UserName));
         each(&self.projects, &id_or_name(Field::ProjectId, Field::ProjectName));
+        each(&self.shown_to, &|project| {
+            [Field::ProjectId, Field::RowProject]
+                .map(|field| Matcher::exactly(field, project.as_bytes()))
+                .to_vec()
+        });
         each(&self.event_types, &|start| vec![Matcher::starting(Field::EventType, start.as_bytes())]);
         if !self.causes.is_empty() {
             let cause = |cause: &u64| Matcher::exactly(Field::Cause, &cause.to_be_bytes());

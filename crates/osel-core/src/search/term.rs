@@ -73,6 +73,8 @@ pub(super) enum Field {
     /// A word of the sentence that is an id, an address or a number: there are as many of them as things, and nobody who looks for a
     /// name wants to go through them.
     Opaque = 20,
+    /// The project of a row's port.
+    RowProject = 21,
 }
 
 impl Field {
@@ -87,7 +89,7 @@ impl Field {
             Self::UserName => PERSONAL,
             Self::TargetName => &[PartClass::Body as u8, PartClass::Personal as u8],
             Self::Address => &[PartClass::Personal as u8, PartClass::Exposure as u8],
-            Self::Net | Self::Exposing | Self::Wide => EXPOSURE,
+            Self::Net | Self::Exposing | Self::Wide | Self::RowProject => EXPOSURE,
             Self::Word | Self::Opaque => {
                 &[PartClass::Body as u8, PartClass::Personal as u8, PartClass::Exposure as u8]
             }

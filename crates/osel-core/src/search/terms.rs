@@ -129,6 +129,9 @@ fn exposure(record: &Record, found: &mut Collected) {
     for judged in record.rows_at_hand() {
         found.add(EXPOSURE, net_term(judged.row.address));
     }
+    for project in record.row_projects() {
+        project.with_text(|text| found.text(EXPOSURE, Field::RowProject, Some(text)));
+    }
 }
 
 /// The words of the sentence as it is, and as it is without persons, without rows, and without both.

@@ -62,6 +62,8 @@ fn records_leave_a_page_with_the_terms_that_only_they_have() {
     assert_eq!(left(Cut::Only(5)), [("a".to_owned(), vec![3, 4, 6, 7, 8]), ("c".to_owned(), vec![70])]);
     assert_eq!(left(Cut::UpTo(7)), [("a".to_owned(), vec![8]), ("c".to_owned(), vec![70])]);
     assert_eq!(left(Cut::UpTo(65_535)), []);
+    let these = Bits::from([5, 70]);
+    assert_eq!(left(Cut::These(&these)), [("a".to_owned(), vec![3, 4, 6, 7, 8])]);
 }
 
 proptest! {
@@ -208,6 +210,11 @@ fn queries() -> Vec<Query> {
         all.push(Query { actors: texts(&[actor, "user-2"]), exposing: true, ..Query::default() });
     }
     for project in PROJECTS {
+        all.push(Query {
+            shown_to: texts(&[project]),
+            kinds: [RecordKind::System].into(),
+            ..Query::default()
+        });
         all.push(Query { projects: texts(&[project]), outcomes: vec![Outcome::Failure], ..Query::default() });
     }
     for net in [

@@ -10,6 +10,7 @@ use super::canonical::{
 use super::hash::{Hash, Salt, commitment, leaf_hash};
 use super::head::Head;
 use super::kind::{PartClass, RecordKind};
+use super::person::Person;
 use crate::ids::Id;
 use crate::time::Timestamp;
 
@@ -20,6 +21,8 @@ pub struct Part {
     pub class: PartClass,
     /// The project it belongs to; none for what only an operator may see.
     pub project: Option<Id>,
+    /// Whom it is about, where it is about one person: what a store keeps it readable by. No part of the record.
+    pub person: Option<Person>,
     /// Its content: canonical bytes made elsewhere.
     pub bytes: Vec<u8>,
 }
@@ -195,7 +198,7 @@ mod tests {
     }
 
     fn body(project: Option<Id>) -> Part {
-        Part { class: PartClass::Body, project, bytes: b"x".to_vec() }
+        Part { class: PartClass::Body, project, person: None, bytes: b"x".to_vec() }
     }
 
     fn counting() -> impl FnMut() -> Salt {

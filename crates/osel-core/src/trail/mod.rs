@@ -17,6 +17,7 @@ mod head;
 mod kind;
 pub mod log;
 mod merkle;
+mod person;
 mod verify;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use merkle::{
     PROOF_HASHES_MAX, Plan, ProofError, Prover, Tree, consistency_plan, empty_root, inclusion_plan,
     node_hash, tree_root, verify_consistency, verify_inclusion,
 };
+pub use person::Person;
 pub use verify::{
     Bad, Checked, PartCounts, StoredContent, StoredPart, StoredRecord, Verified, Verifier, Why,
 };

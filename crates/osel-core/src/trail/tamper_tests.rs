@@ -27,6 +27,7 @@ fn trail(keep_hash: bool) -> Vec<Row> {
     let part = |class, project: Option<&str>, bytes: &[u8]| Part {
         class,
         project: project.map(Id::new),
+        person: None,
         bytes: bytes.to_vec(),
     };
     let drafts: [(i64, i64, RecordKind, Vec<Part>); 8] = [

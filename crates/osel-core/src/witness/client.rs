@@ -2,7 +2,8 @@
 //!
 //! One question is out at a time; what was signed meanwhile is asked for by the next one, the largest standing for all. A witness that is away
 //! holds up nobody and is asked less and less often. One that has seen a larger log, or another one, is believed: its memory is the one thing
-//! that whoever changes the store cannot change.
+//! that whoever changes the store cannot change. But a refusal is not signed, and anybody on the way could give one: what raises the alarm is
+//! the last checkpoint that the witness has signed.
 
 use crate::pace::{Clock, Moment, Ongoing, REMINDER_MICROS, Severity, Trouble, Turn, Wrong, doubled, drawn};
 use crate::time::Timestamp;
@@ -27,6 +28,8 @@ pub enum ClientInput {
     Newest(u64),
     /// The question was answered, or not.
     Answered(Reply),
+    /// It was looked what it has signed last.
+    Shown(Shown),
     /// Time has passed.
     Tick,
 }
@@ -50,6 +53,19 @@ pub enum Reply {
     Unproved(String),
 }
 
+/// What a witness shows as the last of this log that it has cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Signed by it: a checkpoint that the log has, or goes on from.
+    Ours(u64),
+    /// Signed by it: one of more records than the log has.
+    Larger(u64),
+    /// Signed by it: one of so many records, of which the log has others.
+    Other(u64),
+    /// Nothing that it has signed, and why.
+    Nothing(String),
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientOrder {
@@ -60,6 +76,8 @@ pub enum ClientOrder {
         /// The checkpoint's.
         size: u64,
     },
+    /// Look what it has cosigned last of this log.
+    Prove,
     /// The log is not what the witness has seen: nothing more may be taken. Nothing is ordered after it.
     Alarm(Alarm),
     /// Say something in the log.
@@ -98,6 +116,8 @@ pub enum WitnessWhy {
     Garbled,
     /// What the store keeps proves nothing.
     Unproved,
+    /// It says that the log is not what it has seen, and shows nothing signed that says so.
+    Disputed,
 }
 
 /// A line of the log.
@@ -130,7 +150,7 @@ impl WitnessLine {
 
 impl Wrong for WitnessWhy {
     fn needs_person(self) -> bool {
-        matches!(self, Self::Refused | Self::Unproved)
+        matches!(self, Self::Refused | Self::Unproved | Self::Disputed)
     }
 }
 
@@ -160,6 +180,8 @@ pub struct WitnessClient {
     newest: u64,
     /// What it is being asked.
     asked: Option<(u64, u64)>,
+    /// What it says against the log, while it is looked what it has signed.
+    disputed: Option<String>,
     /// It is not asked before.
     next_at: Moment,
     failures: usize,
@@ -181,6 +203,7 @@ impl WitnessClient {
             is_told: false,
             newest: 0,
             asked: None,
+            disputed: None,
             next_at: clock.moment(),
             failures: 0,
             conflicts: 0,
@@ -209,6 +232,11 @@ impl WitnessClient {
                     self.answered(old, size, reply, chance, out);
                 }
             }
+            ClientInput::Shown(shown) => {
+                if let Some(words) = self.disputed.take() {
+                    self.shown(&words, shown, chance, out);
+                }
+            }
             ClientInput::Tick => {}
         }
         self.ask(out);
@@ -220,7 +248,7 @@ impl WitnessClient {
         if self.is_alarmed {
             return None;
         }
-        let ask = (self.asked.is_none() && self.has_question()).then_some(self.next_at);
+        let ask = (self.is_free() && self.has_question()).then_some(self.next_at);
         let first = [ask, self.remind_at, self.trouble.settles_at()].into_iter().flatten().min();
         first.map(|first| self.clock.time(first))
     }
@@ -253,7 +281,8 @@ impl WitnessClient {
                 }
             }
             Reply::Conflict(seen) if seen > self.newest => {
-                self.alarm(Alarm::Shorter { seen, ours: self.newest }, out);
+                let words = format!("it says that it has seen {seen} records, of {}", self.newest);
+                self.dispute(words, out);
             }
             Reply::Conflict(seen) => {
                 (self.seen, self.is_told) = (seen, true);
@@ -264,7 +293,9 @@ impl WitnessClient {
                     self.failed(WitnessWhy::Garbled, words, chance, out);
                 }
             }
-            Reply::Inconsistent if old > 0 => self.alarm(Alarm::Different { seen: old }, out),
+            Reply::Inconsistent if old > 0 => {
+                self.dispute(format!("it says that it has seen {old} other records"), out);
+            }
             // Every tree goes on from the empty one: it has not understood.
             Reply::Inconsistent => {
                 let words = "it takes no proof to be wrong where none is needed".to_owned();
@@ -277,9 +308,33 @@ impl WitnessClient {
         }
     }
 
+    fn dispute(&mut self, words: String, out: &mut Vec<ClientOrder>) {
+        self.disputed = Some(words);
+        out.push(ClientOrder::Prove);
+    }
+
+    fn shown(&mut self, words: &str, shown: Shown, chance: u64, out: &mut Vec<ClientOrder>) {
+        match shown {
+            Shown::Larger(seen) if seen > self.newest => {
+                self.alarm(Alarm::Shorter { seen, ours: self.newest }, out);
+            }
+            Shown::Other(seen) => self.alarm(Alarm::Different { seen }, out),
+            // Another leader has gone on meanwhile.
+            Shown::Larger(seen) => (self.seen, self.is_told) = (seen, true),
+            Shown::Ours(seen) => {
+                let words = format!("{words}; the last that it has signed is this log, with {seen} records");
+                self.failed(WitnessWhy::Disputed, words, chance, out);
+            }
+            Shown::Nothing(why) => {
+                self.failed(WitnessWhy::Disputed, format!("{words}, and proves nothing: {why}"), chance, out);
+            }
+        }
+    }
+
     fn failed(&mut self, why: WitnessWhy, words: String, chance: u64, out: &mut Vec<ClientOrder>) {
         self.words = words;
-        let wait = if why.needs_person() {
+        // What disputes the log and could not show why may show it in a moment, and until then a log that was cut goes on.
+        let wait = if why.needs_person() && why != WitnessWhy::Disputed {
             MENDING_WAIT_MICROS + drawn(MENDING_WAIT_MICROS, chance)
         } else {
             drawn(doubled(RETRY_BASE_MICROS, self.failures, RETRY_CAP_MICROS), chance).max(RETRY_FLOOR_MICROS)
@@ -295,6 +350,11 @@ impl WitnessClient {
         out.push(ClientOrder::Alarm(alarm));
     }
 
+    /// Whether nothing is awaited of it.
+    fn is_free(&self) -> bool {
+        self.asked.is_none() && self.disputed.is_none()
+    }
+
     /// Whether there is something to ask: what it has not cosigned, as far as we know, or at the start whether it has. That it names a size as
     /// the last that it has seen says nothing about the root that it has seen.
     fn has_question(&self) -> bool {
@@ -302,11 +362,7 @@ impl WitnessClient {
     }
 
     fn ask(&mut self, out: &mut Vec<ClientOrder>) {
-        if self.is_alarmed
-            || self.asked.is_some()
-            || !self.has_question()
-            || self.next_at > self.clock.moment()
-        {
+        if self.is_alarmed || !self.is_free() || !self.has_question() || self.next_at > self.clock.moment() {
             return;
         }
         // What we remember of it may be more than we have left.

@@ -12,8 +12,8 @@ mod request;
 mod tests;
 
 pub use client::{
-    ASK_EVERY_MICROS, Alarm, ClientInput, ClientOrder, ClientStatus, Reply, WitnessClient, WitnessLine,
-    WitnessWhy,
+    ASK_EVERY_MICROS, Alarm, ClientInput, ClientOrder, ClientStatus, Reply, Shown, WitnessClient,
+    WitnessLine, WitnessWhy,
 };
 pub use judge::{Refused, Seen, judge, origin};
 pub use request::{AddCheckpoint, REQUEST_BYTES_MAX, RequestError, cosigned};

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pace::Severity;
 use crate::time::Timestamp;
 use crate::trail::log::{Checkpoint, CosigningKey, KeyName, SigningKey, VerifierKey};
 use crate::trail::{Hash, Prover, consistency_plan, empty_root, leaf_hash, tree_root};
@@ -38,6 +39,16 @@ fn request(leaves: &[Hash], old: u64, size: u64) -> AddCheckpoint {
 
 fn seen(leaves: &[Hash], size: u64) -> Seen {
     Seen { size, root: tree_root(leaves[..size as usize].iter().copied()) }
+}
+
+/// What a witness that remembers this shows to such a log.
+fn shown(log: &[Hash], memory: Seen) -> Shown {
+    match memory.size {
+        0 => Shown::Nothing("it has seen nothing".to_owned()),
+        size if size > log.len() as u64 => Shown::Larger(size),
+        size if seen(log, size) != memory => Shown::Other(size),
+        size => Shown::Ours(size),
+    }
 }
 
 #[test]
@@ -161,6 +172,10 @@ impl Script {
     fn answered(&mut self, reply: Reply) -> Vec<ClientOrder> {
         self.step(ClientInput::Answered(reply))
     }
+
+    fn shown(&mut self, shown: Shown) -> Vec<ClientOrder> {
+        self.step(ClientInput::Shown(shown))
+    }
 }
 
 fn ask(old: u64, size: u64) -> ClientOrder {
@@ -192,7 +207,8 @@ fn at_the_start_it_is_asked_though_nothing_is_new() {
     let mut script = Script::new(10);
     assert_eq!(script.step(ClientInput::Newest(4)), [ask(4, 4)]);
     let alarm = ClientOrder::Alarm(Alarm::Shorter { seen: 10, ours: 4 });
-    assert_eq!(script.answered(Reply::Conflict(10)), [alarm]);
+    assert_eq!(script.answered(Reply::Conflict(10)), [ClientOrder::Prove]);
+    assert_eq!(script.shown(Shown::Larger(10)), [alarm]);
     assert_eq!(script.step(ClientInput::Newest(11)), []);
     assert_eq!(script.client.wake_at(), None);
 }
@@ -202,7 +218,8 @@ fn another_size_is_taken_over_and_a_rewritten_log_is_an_alarm() {
     let mut script = Script::new(0);
     script.step(ClientInput::Newest(10));
     assert_eq!(script.answered(Reply::Conflict(7)), [ask(7, 10)]);
-    assert_eq!(script.answered(Reply::Inconsistent), [ClientOrder::Alarm(Alarm::Different { seen: 7 })]);
+    assert_eq!(script.answered(Reply::Inconsistent), [ClientOrder::Prove]);
+    assert_eq!(script.shown(Shown::Other(7)), [ClientOrder::Alarm(Alarm::Different { seen: 7 })]);
 }
 
 #[test]
@@ -212,9 +229,36 @@ fn a_witness_that_has_seen_as_much_is_asked_whether_it_was_the_same() {
     script.step(ClientInput::Newest(10));
     assert_eq!(script.answered(Reply::Conflict(10)), [ask(10, 10)]);
     let mut other = Script { client: script.client.clone(), now: script.now };
-    assert_eq!(other.answered(Reply::Inconsistent), [ClientOrder::Alarm(Alarm::Different { seen: 10 })]);
+    assert_eq!(other.answered(Reply::Inconsistent), [ClientOrder::Prove]);
+    assert_eq!(other.shown(Shown::Other(10)), [ClientOrder::Alarm(Alarm::Different { seen: 10 })]);
     assert_eq!(script.answered(Reply::Cosigned), []);
     assert_eq!(script.client.wake_at(), None);
+}
+
+#[test]
+fn what_a_witness_says_and_has_not_signed_stops_nothing() {
+    for reply in [Reply::Conflict(99), Reply::Inconsistent] {
+        for shown in [Shown::Nothing("404".to_owned()), Shown::Ours(7)] {
+            let mut script = Script::new(7);
+            script.step(ClientInput::Newest(10));
+            assert_eq!(script.answered(reply.clone()), [ClientOrder::Prove]);
+            // It is not asked again before it is known what it has signed.
+            assert_eq!(script.step(ClientInput::Newest(11)), []);
+            assert_eq!(script.client.wake_at(), None);
+            let orders = script.shown(shown);
+            let [ClientOrder::Log(line)] = &orders[..] else { panic!("{orders:?}") };
+            assert_eq!(line.severity(), Severity::Error);
+            let trouble = script.client.status().trouble.expect("somebody has to look");
+            assert_eq!(trouble.why, WitnessWhy::Disputed);
+            // It is asked on, and once it cosigns all is well.
+            script.now += 400;
+            assert_eq!(script.step(ClientInput::Tick), [ask(7, 11)]);
+            script.answered(Reply::Cosigned);
+            assert_eq!(script.client.status().cosigned, 11);
+        }
+    }
+    // What nobody asked for counts for nothing.
+    assert_eq!(Script::new(7).shown(Shown::Other(7)), []);
 }
 
 #[test]
@@ -251,6 +295,7 @@ fn one_that_is_away_is_told_once_and_asked_less_and_less_often() {
                     orders.extend(script.answered(Reply::Unavailable("away".into())));
                 }
                 ClientOrder::Log(_) => lines += 1,
+                ClientOrder::Prove => unreachable!("it has said nothing"),
                 ClientOrder::Alarm(alarm) => unreachable!("{alarm}"),
             }
         }
@@ -312,6 +357,10 @@ proptest! {
                 match order {
                     ClientOrder::Alarm(alarm) => alarmed = Some(alarm),
                     ClientOrder::Log(_) => {}
+                    ClientOrder::Prove => {
+                        let shown = ClientInput::Shown(shown(&log, memory));
+                        client.step(at(now), chance, shown, &mut orders);
+                    }
                     ClientOrder::Ask { old, size } => {
                         let reply = if action == 7 {
                             Reply::Unavailable("away".into())
@@ -340,6 +389,9 @@ proptest! {
                 match order {
                     ClientOrder::Alarm(alarm) => alarmed = Some(alarm),
                     ClientOrder::Log(_) => {}
+                    ClientOrder::Prove => {
+                        client.step(at(now), 0, ClientInput::Shown(shown(&log, memory)), &mut orders);
+                    }
                     ClientOrder::Ask { old, size } => {
                         let reply = match judge(&request(&log, old, size), &known, memory) {
                             Ok(checkpoint) => {

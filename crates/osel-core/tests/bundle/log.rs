@@ -6,7 +6,7 @@ use std::ops::Range;
 use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use osel_core::trail::bundle::{BadBundle, BundlePart, BundleRecord, Checker, Scope, Summary, Writer};
-use osel_core::trail::log::{Checkpoint, SigningKey, VerifierKey, prove};
+use osel_core::trail::log::{Checkpoint, CosigningKey, SigningKey, VerifierKey, prove};
 use osel_core::trail::{
     Chain, Draft, Hash, Part, PartClass, RecordKind, SALT_BYTES, Salt, Tree, consistency_plan, inclusion_plan,
 };
@@ -22,6 +22,8 @@ pub struct Log {
     /// The leaves, and the nodes of the levels above.
     levels: Vec<Vec<Hash>>,
     roots: Vec<Hash>,
+    /// Which witnesses have seen its last size, and when.
+    cosigned: Vec<(u8, u64)>,
 }
 
 pub struct Row {
@@ -45,7 +47,17 @@ pub fn key(name: &str, first_byte: u8) -> SigningKey {
     SigningKey::from_seed(name.parse().unwrap(), &seed)
 }
 
+/// A witness of that number.
+pub fn witness(number: u8) -> CosigningKey {
+    CosigningKey::from_seed(format!("witness.example/{number}").parse().unwrap(), &[number; 32])
+}
+
 impl Log {
+    /// The same with its last checkpoint cosigned by these witnesses at these times.
+    pub fn cosigned(self, cosigned: &[(u8, u64)]) -> Self {
+        Self { cosigned: cosigned.to_vec(), ..self }
+    }
+
     /// So many records of one to five parts with some `bytes` each; a few parts are missing.
     pub fn new(count: u64, bytes: usize) -> Self {
         Self::rotated(count, bytes, &[])
@@ -61,6 +73,7 @@ impl Log {
             records: Vec::new(),
             levels: vec![Vec::new()],
             roots: vec![],
+            cosigned: Vec::new(),
         };
         log.roots.push(tree.root());
         for number in 1..=count {
@@ -72,6 +85,7 @@ impl Log {
             let part = |class, project: Option<&str>, content: String| Part {
                 class,
                 project: project.map(Id::new),
+                person: None,
                 bytes: content.repeat(1 + bytes / 16).into_bytes(),
             };
             let mut parts = vec![part(PartClass::Body, None, format!("{{\"what\":{number}}}"))];
@@ -132,7 +146,14 @@ impl Log {
             Some(key)
         };
         let (old, new) = (of(size.saturating_sub(1)).unwrap_or(&self.key), of(size).unwrap_or(&self.key));
-        if old.verifier() == new.verifier() { checkpoint.sign(old) } else { checkpoint.sign_by(&[old, new]) }
+        let signed = if old.verifier() == new.verifier() {
+            checkpoint.sign(old)
+        } else {
+            checkpoint.sign_by(&[old, new])
+        };
+        let of_last = self.cosigned.iter().filter(|_| size == self.size());
+        let text = checkpoint.text();
+        of_last.fold(signed, |note, (number, seconds)| note + &witness(*number).cosign(&text, *seconds))
     }
 
     /// The keys, to verify with.

@@ -20,3 +20,5 @@ mod log;
 mod random;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod witnesses;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use osel_core::trail::bundle::{Checker, LINE_BYTES_MAX, VERSION};
+use osel_core::trail::bundle::{Checker, LINE_BYTES_MAX, Summary, VERSION};
 use serde::{Deserialize, Serialize};
 
-use super::log::{Line, Log, bytes, check, key};
+use super::log::{Line, Log, bytes, check, key, push_all, witness};
 
 const DOCUMENT: &str = include_str!("../../../../docs/bundle-format.md");
 const VECTORS: &str = "../../docs/bundle-format-vectors.json";
@@ -14,6 +14,8 @@ const VECTORS: &str = "../../docs/bundle-format-vectors.json";
 struct Vectors {
     /// The key of the log, and one that is not.
     keys: [String; 2],
+    /// Keys of witnesses.
+    witnesses: Vec<String>,
     bundles: Vec<Bundle>,
     tampered: Vec<Tampered>,
 }
@@ -22,6 +24,8 @@ struct Vectors {
 struct Bundle {
     name: String,
     records: u64,
+    /// When each of the witnesses has cosigned its checkpoint.
+    cosigned: Vec<Option<u64>>,
     text: String,
 }
 
@@ -39,6 +43,9 @@ struct Tampered {
     confirmed: u64,
 }
 
+/// The witnesses of the vectors.
+const WITNESSES: [u8; 3] = [1, 2, 3];
+
 /// The vectors as the code makes them.
 fn made() -> Vectors {
     let log = Log::new(7, 0);
@@ -53,15 +60,21 @@ fn made() -> Vectors {
         ("example", Log::new(2, 0).whole(&[1])),
         ("keys, whole", rotated.whole(&[2, 3, 5])),
         ("keys, some", rotated.some(&[2, 5, 8], Some(4))),
+        ("cosigned", Log::new(6, 0).cosigned(&[(1, 1_790_000_001), (3, 1_790_000_003)]).some(&[2, 5], None)),
     ];
     let mut vectors = Vectors {
         keys: [&log.key, &key("log.example/osel", 1)].map(|key| key.verifier().to_string()),
+        witnesses: WITNESSES.map(|number| witness(number).verifier().to_string()).to_vec(),
         bundles: Vec::new(),
         tampered: Vec::new(),
     };
     for (name, lines) in bundles {
         let good = bytes(&lines);
-        let records = check(&good, Some(log.key.verifier())).unwrap().records;
+        let witnesses = WITNESSES.map(|number| witness(number).verifier()).to_vec();
+        let mut checker = Checker::new(Some(log.key.verifier())).witnessed_by(witnesses, 0);
+        push_all(&mut checker, &good).unwrap();
+        let Summary { records, witnesses, .. } = checker.finish().unwrap();
+        let cosigned = witnesses.iter().map(|one| one.seconds).collect();
         for (at, remove, insert) in changes(&lines) {
             let changed = [&good[..at], insert.as_bytes(), &good[at + remove..]].concat();
             if changed == good || std::str::from_utf8(&changed).is_err() {
@@ -72,7 +85,7 @@ fn made() -> Vectors {
             vectors.tampered.push(Tampered { of: name.into(), at, remove, insert, record, confirmed });
         }
         let text = String::from_utf8(good).unwrap();
-        vectors.bundles.push(Bundle { name: name.into(), records, text });
+        vectors.bundles.push(Bundle { name: name.into(), records, cosigned, text });
     }
     vectors
 }
@@ -113,9 +126,10 @@ fn the_vectors_are_what_the_code_makes() {
         let lines = |items: Vec<String>| items.join(",\n    ");
         let bundles = lines(made.bundles.iter().map(|item| serde_json::to_string(item).unwrap()).collect());
         let tampered = lines(made.tampered.iter().map(|item| serde_json::to_string(item).unwrap()).collect());
-        let keys = serde_json::to_string(&made.keys).unwrap();
+        let [keys, witnesses] =
+            [serde_json::to_string(&made.keys), serde_json::to_string(&made.witnesses)].map(Result::unwrap);
         let text = format!(
-            "{{\n  \"keys\": {keys},\n  \"bundles\": [\n    {bundles}\n  ],\n  \"tampered\": [\n    {tampered}\n  ]\n}}\n"
+            "{{\n  \"keys\": {keys},\n  \"witnesses\": {witnesses},\n  \"bundles\": [\n    {bundles}\n  ],\n  \"tampered\": [\n    {tampered}\n  ]\n}}\n"
         );
         std::fs::write(&path, text).unwrap();
     }
@@ -147,6 +161,6 @@ fn the_example_in_the_document_is_good() {
         "it is the bundle `example` of the vectors"
     );
     let mut checker = Checker::new(Some(key("log.example/osel", 0).verifier()));
-    super::log::push_all(&mut checker, block.as_bytes()).unwrap();
+    push_all(&mut checker, block.as_bytes()).unwrap();
     assert_eq!(checker.finish().unwrap().records, 2);
 }

@@ -426,7 +426,7 @@ impl Machine {
             let mut parts = body.parts();
             if let Some(payload) = payload.take() {
                 let (class, project, bytes) = (PartClass::Payload, body.project(), payload.to_vec());
-                parts.push(osel_core::trail::Part { class, project, bytes });
+                parts.push(osel_core::trail::Part { class, project, person: None, bytes });
             }
             let draft =
                 Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };

@@ -5,6 +5,7 @@ use std::fmt;
 
 use osel_core::forward::{Account, LineId};
 
+use super::people::untold;
 use super::receiver::Kind;
 use super::trail::{RECORDS, against, ids_of, rendered};
 use super::world::World;
@@ -26,6 +27,8 @@ pub struct Report {
     pub rewinds: u64,
     /// How many lines became dead letters.
     pub letters: u64,
+    /// How many messages people were sent.
+    pub messages: u64,
     /// How many lines came once more.
     pub repeated: u64,
     /// What must never happen, and did.
@@ -59,7 +62,12 @@ pub(super) fn judge(world: &mut World) {
     for line in arrived {
         *times.entry(*line).or_default() += 1;
     }
-    for line in (1..=RECORDS).flat_map(ids_of).filter(|line| !times.contains_key(line)) {
+    let is_for_people = world.kind == Kind::People;
+    for seq in untold(world).into_iter().filter(|_| is_for_people) {
+        found.push(format!("nobody was told of {seq}"));
+    }
+    let lines = (1..=RECORDS).flat_map(ids_of).filter(|line| !is_for_people && !times.contains_key(line));
+    for line in lines {
         found.push(format!("{line} is lost"));
     }
     for (line, times) in &times {
@@ -68,6 +76,9 @@ pub(super) fn judge(world: &mut World) {
         if *times > may {
             found.push(format!("{line} came {times} times, where {may} could be"));
         }
+    }
+    if is_for_people {
+        world.report.messages = world.receiver.arrived.len() as u64;
     }
     overtaken(world, &mut found);
     accounted(world, &mut found);
@@ -103,7 +114,7 @@ fn accounted(world: &World, found: &mut Vec<String>) {
     let of_lines: Vec<usize> = all.into_iter().flat_map(|record| record.lines).collect();
     let (count, size) = (of_lines.len() as u64, of_lines.iter().sum::<usize>() as u64);
     // Dead letters before the record to which it was set back count as lines as well.
-    if world.report.rewinds == 0 && (lines, bytes) != (count, size) {
+    if world.report.rewinds == 0 && world.kind != Kind::People && (lines, bytes) != (count, size) {
         found.push(format!("the account has {lines} lines and {bytes} bytes of {count} and {size}"));
     }
     let bad = (1..=RECORDS).flat_map(ids_of).filter(|line| against(*line).is_some()).count() as u64;

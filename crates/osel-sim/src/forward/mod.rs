@@ -5,11 +5,12 @@
 //! answers for the receiver mends it, dead letters are sent again, and the judge wants every line there, in order, twice only where
 //! nobody could know better, and every account exact. [`run_killing`] kills at chosen actions, so that a test can try them all.
 //!
-//! Nothing of the core but its `forward` is used, and none of its tests: receivers, store and process here are written from what the
+//! Nothing of the core but its `forward` (and `notice`, where people are told) is used, and none of its tests: receivers, store and process here are written from what the
 //! machine's inputs and orders promise.
 
 mod faults;
 mod judge;
+mod people;
 mod process;
 mod receiver;
 mod trail;

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use osel_core::forward::{BatchNumber, Forward, ForwardInput, ForwardOrder, Mark, Page, Progress, Which};
 use osel_core::time::Timestamp;
 
+use super::people::People;
+use super::receiver::Kind;
 use super::trail::{RECORDS, rendered};
 use super::world::{Store, World};
 
@@ -39,6 +41,8 @@ struct Process {
     /// The records of which it holds lines.
     held: BTreeSet<u64>,
     fetched: BTreeSet<u64>,
+    /// Where people are told.
+    people: Option<People>,
 }
 
 /// Runs one process to its end.
@@ -54,6 +58,7 @@ pub(super) fn live(world: &mut World) -> Result<(), Killed> {
         marks: BTreeMap::new(),
         held: BTreeSet::new(),
         fetched: BTreeSet::new(),
+        people: (world.kind == Kind::People).then(People::new),
     };
     let done = process.run(world);
     if done.is_err() {
@@ -91,7 +96,8 @@ impl Process {
         let answer_at = at(self.call.as_ref().and_then(|call| call.answer.as_ref()));
         let (read_at, fetch_at) = (at(self.read.as_ref()), at(self.fetch.as_ref()));
         let due = [answer_at, read_at, fetch_at, self.commit_at, world.grows_at(), world.rewinds_at()];
-        let all = due.into_iter().chain([self.forward.wake_at(), world.quiet_at()]);
+        let looks_at = self.people.as_ref().and_then(People::looks_at);
+        let all = due.into_iter().chain([self.forward.wake_at(), world.quiet_at(), looks_at]);
         let Some(at) = all.flatten().min() else { return Ok(()) };
         world.now = world.now.max(at);
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= world.now);
@@ -109,6 +115,12 @@ impl Process {
         } else if is_due(read_at) {
             let (_, input) = self.read.take().expect("a page was due");
             self.step(world, input)
+        } else if is_due(looks_at) {
+            let is_sending = !self.held.is_empty();
+            let page = self.people.as_mut().and_then(|people| people.look(world, is_sending));
+            let Some(page) = page else { return Ok(()) };
+            self.held.extend(page.records.iter().map(|record| record.seq));
+            self.step(world, ForwardInput::Read(page))
         } else if is_due(fetch_at) {
             let (_, input) = self.fetch.take().expect("records were due");
             self.step(world, input)
@@ -119,7 +131,11 @@ impl Process {
             let seq = world.rewind(self.forward.account().place);
             self.held.clear();
             self.fetched.clear();
-            self.step(world, ForwardInput::Rewind(seq))
+            self.step(world, ForwardInput::Rewind(seq))?;
+            match self.people.as_mut().and_then(People::set_back) {
+                Some(stale) => self.step(world, stale),
+                None => Ok(()),
+            }
         } else {
             self.step(world, ForwardInput::Tick)
         }
@@ -148,6 +164,12 @@ impl Process {
             Timestamp::from_micros(world.now.micros() + micros.cast_signed())
         };
         match order {
+            ForwardOrder::Read { after, .. } if self.people.is_some() => {
+                let at = soon(world);
+                if let Some(people) = &mut self.people {
+                    people.want(after, at);
+                }
+            }
             ForwardOrder::Read { after, .. } => {
                 let through = (after + world.random.between(1, 12)).min(world.head);
                 let records: Vec<_> = (after + 1..=through).map(rendered).collect();

@@ -30,18 +30,23 @@ pub enum Kind {
     Indexer,
     /// A stream to whoever reads it, and never says anything: syslog.
     Stream,
+    /// People, who are told of many records by one message: mail.
+    People,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::File, Self::Service, Self::Indexer, Self::Stream];
+    pub const ALL: [Self; 5] = [Self::File, Self::Service, Self::Indexer, Self::Stream, Self::People];
 
     pub(super) fn limits(self) -> BatchLimits {
         let awaited = match self {
-            Self::File | Self::Service => 1,
+            Self::File | Self::Service | Self::People => 1,
             Self::Indexer | Self::Stream => 3,
         };
-        BatchLimits { items: 4, bytes: 60, awaited }
+        // As objects of a store are written: what comes is gathered.
+        let linger = if self == Self::Service { Duration::from_secs(3) } else { Duration::ZERO };
+        let items = if self == Self::People { 1 } else { 4 };
+        BatchLimits { items, bytes: 60, awaited, linger }
     }
 
     /// Whether it looks at lines before it takes them.
@@ -149,6 +154,10 @@ impl Receiver {
                 let wait = Some(Duration::from_secs(seconds));
                 return Some(Err(Refusal { wait, ..refusal(RefusalKind::Unavailable, 0) }));
             }
+            // What people are told is not looked at before it is taken: it is the receiver that fails.
+            Some(Fault::Fails) if self.kind == Kind::People => {
+                return Some(Err(refusal(RefusalKind::Unavailable, 0)));
+            }
             Some(Fault::Fails) => return Some(Err(refusal(RefusalKind::Failed, 0))),
             Some(Fault::Denied) => return Some(Err(refusal(RefusalKind::Denied, 0))),
             Some(Fault::Hangs(false)) => return None,
@@ -203,7 +212,7 @@ impl Receiver {
                 self.write(&lines);
                 Taken::Kept
             }
-            Kind::Service => {
+            Kind::Service | Kind::People => {
                 self.arrived.extend(lines);
                 Taken::Kept
             }
@@ -300,7 +309,7 @@ impl Receiver {
                 self.lost.extend(self.to_index.drain(..).flat_map(|batch| batch.lines));
                 unknown.extend(self.awaited.drain(..).flat_map(|batch| batch.lines));
             }
-            Kind::File | Kind::Service => {}
+            Kind::File | Kind::Service | Kind::People => {}
         }
     }
 

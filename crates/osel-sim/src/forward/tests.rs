@@ -69,3 +69,12 @@ fn two_kills_in_a_row_in_a_run_with_faults_lose_nothing() {
         }
     }
 }
+
+#[test]
+fn people_are_told_of_each_record_once_by_fewer_messages_than_there_are_records() {
+    for seed in 0..20 {
+        let report = run_killing(seed, Kind::People, QUIET, BTreeSet::new());
+        assert_good(&report);
+        assert!(report.messages > 0 && report.messages < 30, "{}: {report}", report.messages);
+    }
+}

@@ -27,7 +27,7 @@ fn lines_of(seq: u64) -> Vec<usize> {
 
 /// What it becomes.
 pub(super) fn rendered(seq: u64) -> Rendered {
-    Rendered { seq, lines: lines_of(seq) }
+    Rendered::of(seq, lines_of(seq))
 }
 
 /// The lines of a record.

@@ -40,6 +40,10 @@ pub(super) struct World {
     /// Lines that the receiver refused by themselves, and how often it failed at one alone.
     pub(super) refused: BTreeSet<LineId>,
     pub(super) failed: BTreeMap<LineId, usize>,
+    /// The message to people that was made last of those which end with a record: the first one that it is about.
+    pub(super) made: BTreeMap<u64, u64>,
+    /// Messages that arrived: the first and the last record that each is about.
+    pub(super) told: BTreeSet<(u64, u64)>,
     pub(super) report: Report,
     faults: Faults,
     grows_at: Timestamp,
@@ -110,7 +114,10 @@ impl World {
     pub(super) fn send(&mut self, batch: BatchNumber, lines: &[LineId]) -> Option<Result<Taken, Refusal>> {
         let fault = self.fault();
         let mut unknown = Vec::new();
+        let before = self.receiver.arrived.len();
         let answer = self.receiver.send(self.now, (batch, lines), fault, &mut self.random, &mut unknown);
+        let new = self.receiver.arrived.iter().skip(before);
+        self.told.extend(new.filter_map(|line| Some((*self.made.get(&line.seq)?, line.seq))));
         self.excuse(unknown);
         if let Some(Err(refusal)) = &answer {
             match (refusal.kind, lines) {
@@ -183,6 +190,8 @@ pub fn run_killing(seed: u64, kind: Kind, faults: Faults, kills: BTreeSet<u64>) 
         may_repeat: BTreeMap::new(),
         refused: BTreeSet::new(),
         failed: BTreeMap::new(),
+        made: BTreeMap::new(),
+        told: BTreeSet::new(),
         report: Report { seed, kind: Some(kind), ..Report::default() },
         faults,
         grows_at: Timestamp::EPOCH.plus_seconds(1),

@@ -156,7 +156,10 @@ impl Splunk {
         let asked: Option<Vec<u64>> = serde_json::from_slice::<Value>(&call.body)
             .ok()
             .and_then(|body| body.get("acks")?.as_array()?.iter().map(Value::as_u64).collect());
-        let Some(asked) = asked else { return self.refused(&Refused(6, None)) };
+        // What Splunk says to a question about nothing is not documented: here it is none.
+        let Some(asked) = asked.filter(|asked| !asked.is_empty()) else {
+            return self.refused(&Refused(6, None));
+        };
         let known = self.channels.entry(channel.to_owned()).or_default();
         let mut answer = Map::new();
         for ack in asked {

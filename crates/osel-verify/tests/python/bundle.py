@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A second verifier of osel's bundles, written from docs/bundle-format.md with the standard library alone.
 
-    bundle.py BUNDLE [VERIFIER-KEY]     exit 0 good, 1 bad with the reason on standard error
+    bundle.py BUNDLE [VERIFIER-KEY [WITNESS-KEY...]]
+                                        exit 0 good, 1 bad with the reason on standard error
     bundle.py --vectors VECTORS.json    check the vectors that the document comes with
 
 It must stay independent: no code of osel, no word of its source. It reads the whole file at once, which osel-verify does not.
@@ -149,8 +150,30 @@ def is_continued(old, old_root, new, new_root, path):
 
 # ---- keys, notes, checkpoints
 
+def read_note(note):
+    """What is signed, and name and signature of each line behind it."""
+    if len(note.encode()) > NOTE_BYTES_MAX:
+        raise Bad("a note that is too long")
+    signed, empty, signatures = note.rpartition("\n\n")
+    if not empty or not signatures.endswith("\n"):
+        raise Bad("a note that is none")
+    if signatures.count("\n") > NOTE_SIGNATURES_MAX:
+        raise Bad("a note with too many signatures")
+    lines = []
+    for line in signatures[:-1].split("\n"):
+        words = line.split(" ")
+        if len(words) != 3 or words[0] != "—":
+            raise Bad("a signature that is none")
+        lines.append((words[1], unbase64(words[2].encode())))
+        if len(lines[-1][1]) < 5:
+            raise Bad("a signature that is none")
+    return signed + "\n", lines
+
+
 class Key:
-    def __init__(self, written):
+    """A key that signs logs, or by another first byte a witness'."""
+
+    def __init__(self, written, kind=1):
         self.written = written
         try:
             self.name, id_, encoded = written.split("+", 2)
@@ -159,28 +182,15 @@ class Key:
             raise Bad("a key that is none") from None
         self.public = key[1:]
         self.id = hashlib.sha256(self.name.encode() + b"\n" + key).digest()[:4]
-        if len(key) != 33 or key[0] != 1 or self.id.hex() != id_ or not self.name:
+        if len(key) != 33 or key[0] != kind or self.id.hex() != id_ or not self.name:
             raise Bad("a key that is none")
 
     def open(self, note):
         """Size and root of a checkpoint that the key's log signed."""
-        if len(note.encode()) > NOTE_BYTES_MAX:
-            raise Bad("a note that is too long")
-        signed, empty, signatures = note.rpartition("\n\n")
-        signed += "\n"
-        if not empty or not signatures.endswith("\n"):
-            raise Bad("a note that is none")
+        signed, signatures = read_note(note)
         is_by_log = False
-        if signatures.count("\n") > NOTE_SIGNATURES_MAX:
-            raise Bad("a note with too many signatures")
-        for line in signatures[:-1].split("\n"):
-            words = line.split(" ")
-            if len(words) != 3 or words[0] != "—":
-                raise Bad("a signature that is none")
-            signature = unbase64(words[2].encode())
-            if len(signature) < 5:
-                raise Bad("a signature that is none")
-            if (words[1], signature[:4]) == (self.name, self.id):
+        for name, signature in signatures:
+            if (name, signature[:4]) == (self.name, self.id):
                 if not is_signed(self.public, signed.encode(), signature[4:]):
                     raise Bad("a wrong signature")
                 is_by_log = True
@@ -193,6 +203,19 @@ class Key:
         if len(root) != 32 or lines[1] == "0" and root != tree_root([]):
             raise Bad("a checkpoint without root")
         return int(lines[1]), root
+
+    def seen_at(self, note):
+        """When a witness says to have seen a checkpoint; None where it does not."""
+        signed, signatures = read_note(note)
+        times = []
+        for name, signature in signatures:
+            if (name, signature[:4]) == (self.name, self.id):
+                seconds = int.from_bytes(signature[4:12], "big")
+                cosigned = f"cosignature/v1\ntime {seconds}\n{signed}".encode()
+                if seconds >> 63 or not is_signed(self.public, cosigned, signature[12:]):
+                    raise Bad("a wrong cosignature")
+                times.append(seconds)
+        return max(times, default=None)
 
 
 # ---- records, after docs/trail-format.md
@@ -301,8 +324,10 @@ def told_keys(record):
 
 
 class Checker:
-    def __init__(self, key):
+    def __init__(self, key, witnesses=()):
         self.given = key
+        # And when each of them has cosigned the checkpoint of the first line.
+        self.witnesses, self.cosigned = [Key(witness, 4) for witness in witnesses], []
         self.found = self.confirmed = self.missing = 0
         self.leaves, self.last, self.since = [], None, None
         # Of two records that do not fit: which is bad if the next follows the later one, if it does not, and if there is none.
@@ -364,6 +389,7 @@ class Checker:
             self.trusted = [key.written for key in self.keys].index(self.given)
         self.whole, self.promised = match[4] == b"true", number(match[5])
         self.size, self.root = self.keys[-1].open(text(match[6]))
+        self.cosigned = [witness.seen_at(text(match[6])) for witness in self.witnesses]
         if self.promised > self.size or self.whole and self.promised != self.size:
             raise Bad("a first line that contradicts itself")
 
@@ -501,14 +527,15 @@ class Checker:
         self.confirmed = self.found
 
 
-def judged(data, key=None):
+def judged(data, key=None, *witnesses):
     """Whether it is good, the bad record, and how many are confirmed."""
-    checker = Checker(key)
+    checker = Checker(key, witnesses)
     try:
         checker.check(data)
     except Bad as bad:
         return False, bad.record, checker.confirmed, bad.why
-    return True, None, checker.found, f"{checker.found} records, {checker.missing} parts are missing"
+    why = f"{checker.found} records, {checker.missing} parts are missing"
+    return True, None, checker.found, why + "".join(f", cosigned at {seconds}" for seconds in checker.cosigned)
 
 
 def check_vectors(path):
@@ -521,6 +548,9 @@ def check_vectors(path):
         for given in (None, key):
             assert judged(data, given)[:3] == (True, None, bundle["records"]), f"{name}: {judged(data, given)}"
         assert not judged(data, other)[0], f"{name} is good by another key"
+        checker = Checker(key, vectors["witnesses"])
+        checker.check(data)
+        assert checker.cosigned == bundle["cosigned"], f"{name}: {checker.cosigned}"
     for vector in vectors["tampered"]:
         data = bundles[vector["of"]]["text"].encode()
         at, end = vector["at"], vector["at"] + vector["remove"]
@@ -535,7 +565,7 @@ def main(arguments):
         return 0
     with open(arguments[0], "rb") as file:
         data = file.read()
-    is_good, record, confirmed, why = judged(data, *arguments[1:2])
+    is_good, record, confirmed, why = judged(data, *arguments[1:])
     if is_good:
         print(f"good: {why}")
         return 0

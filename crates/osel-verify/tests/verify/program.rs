@@ -11,6 +11,7 @@ const VECTORS: &str = "../../docs/bundle-format-vectors.json";
 #[derive(Deserialize)]
 struct Vectors {
     keys: [String; 2],
+    witnesses: Vec<String>,
     bundles: Vec<Bundle>,
     tampered: Vec<Tampered>,
 }
@@ -30,6 +31,26 @@ struct Tampered {
     insert: String,
     record: Option<u64>,
     confirmed: u64,
+}
+
+#[test]
+fn witnesses_are_told_and_asked_for() {
+    let Vectors { keys: [key, _], witnesses, bundles, .. } = vectors();
+    let [one, two, three] = &witnesses[..] else { panic!("three witnesses") };
+    let bundle = bundles.iter().find(|bundle| bundle.name == "cosigned").unwrap().text.as_bytes();
+    let (code, out, err) = verify(&["-", "-k", &key, "-w", one, "--witness", three], bundle);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    for (witness, at) in [(one, "2026-09-21T14:13:21.000000Z"), (three, "2026-09-21T14:13:23.000000Z")] {
+        let told = format!("witness    {witness}\n           has cosigned that checkpoint at {at}\n");
+        assert!(out.contains(&told), "{out}");
+    }
+    let (code, out, _) = verify(&["-", "-w", one, "-w", two, "--witnesses", "1"], bundle);
+    let told = format!("witness    {two}\n           has not cosigned that checkpoint\n");
+    assert!(code == Some(0) && out.contains(&told), "{out}");
+    let (code, out, err) = verify(&["-", "-w", one, "-w", two], bundle);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    let why = "its checkpoint is cosigned by 1 of the witnesses given, and 2 are asked for";
+    assert!(err.starts_with(&format!("osel-verify: line 1 is bad: {why}\n")), "{err}");
 }
 
 fn root() -> PathBuf {
@@ -143,7 +164,7 @@ fn tampered_bundles_are_named() {
 #[test]
 fn other_troubles_have_codes_of_their_own() {
     let (code, out, _) = verify(&["--help"], b"");
-    assert!(code == Some(0) && out.contains("Usage: osel-verify [--key VERIFIER-KEY] BUNDLE"));
+    assert!(code == Some(0) && out.contains("Usage: osel-verify [--key VERIFIER-KEY]"));
     assert!(out.lines().all(|line| line.chars().count() <= 140), "{out}");
     let (code, out, _) = verify(&["--version"], b"");
     assert_eq!((code, out), (Some(0), format!("osel-verify {}\n", env!("CARGO_PKG_VERSION"))));
@@ -173,5 +194,5 @@ fn the_checker_in_python_agrees() {
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "the checker in Python disagrees: {complained}");
-    assert!(said.starts_with("8 bundles and 736 tampered ones as expected"), "{said}");
+    assert!(said.starts_with("9 bundles and 793 tampered ones as expected"), "{said}");
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::output::{json_line, note, print_bytes, stdout};
-use super::{durability, openstack, trail_key};
+use super::{durability, forward, openstack, pseudonyms, trail_key};
 use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
 
 /// The configuration of the daemon.
@@ -121,10 +121,14 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
         warnings.extend(trail_key::remarks(config, file.as_deref()));
+        warnings.extend(pseudonyms::remarks(config));
         let (mut problems, more) = openstack::remarks(config);
         warnings.extend(more);
         let (of_key, more) = trail_key::account_remarks(config);
         problems.extend(of_key);
+        warnings.extend(more);
+        let (of_templates, more) = forward::remarks(config);
+        problems.extend(of_templates);
         warnings.extend(more);
         if !problems.is_empty() {
             loaded = Err(Problems { problems, untold: 0, warnings: Vec::new() });
@@ -173,6 +177,7 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
         expected: count(|config| config.expected.len()),
         forwards: count(|config| config.forwards.len()),
         witnesses: count(|config| config.witnesses.len()),
+        classes: count(|config| config.retention.classes.len()),
     };
     let names: Vec<_> = env::vars_os().map(|(name, _)| name).collect();
     warnings.extend(unknown_variables(names.iter().map(|name| name.as_os_str()), counts));

@@ -10,6 +10,7 @@ mod confined;
 mod demo;
 mod doctor;
 mod durability;
+mod encryption;
 mod exposure;
 mod findings;
 mod forward;
@@ -22,6 +23,8 @@ mod open;
 mod openstack;
 mod order;
 mod output;
+mod privacy;
+mod pseudonyms;
 mod quarantine;
 mod reach;
 mod reference;
@@ -83,6 +86,8 @@ enum Command {
     Findings(findings::FindingsCommand),
     #[command(subcommand)]
     Forward(forward::ForwardCommand),
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
     #[command(subcommand)]
     Store(store::StoreCommand),
     #[command(subcommand)]
@@ -147,6 +152,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Scans(command) => scans::run(&command),
         Command::Findings(command) => findings::run(&command),
         Command::Forward(command) => forward::run(&command),
+        Command::Privacy(command) => privacy::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Confined(args) => Ok(confined::run(&args)),

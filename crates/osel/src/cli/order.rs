@@ -8,13 +8,14 @@ use osel_core::engine::EngineOptions;
 use super::StoreArg;
 use super::actor::user_name;
 use super::open::now;
-use super::output::Failure;
+use super::output::{Failure, progress};
 use super::trail_key;
 use crate::config::StoreConfig;
 use crate::runtime::Recorder;
 use crate::runtime::control::client::{self, ClientError};
 use crate::runtime::control::{Answer, Ask, REPLAY_IDS_MAX, Request};
 use crate::runtime::quarantine::{self, Found, Replayed};
+use crate::runtime::writer::Written;
 use crate::store::{Journal, Reader};
 
 /// What became of an order.
@@ -135,6 +136,28 @@ impl Orders {
         if let Some(mut recorder) = self.own {
             recorder.finish()?;
         }
+        Ok(())
+    }
+
+    /// The same, and where no daemon runs waits until everything is gone of whom was to be erased.
+    ///
+    /// # Errors
+    /// When the store cannot be written; the next one who writes it goes on.
+    pub(super) fn finish_erasing(self) -> anyhow::Result<()> {
+        let Some(mut recorder) = self.own else { return Ok(()) };
+        recorder.finish()?;
+        let bar = progress("slices");
+        while recorder.is_expiring() {
+            // Answered between two slices.
+            recorder.flush()?;
+            for written in recorder.take_written()? {
+                if let Written::NotExpired(error) = written {
+                    return Err(error.into());
+                }
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
         Ok(())
     }
 }

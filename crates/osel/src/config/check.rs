@@ -11,7 +11,7 @@ use super::check_source::sources;
 use super::check_store::store;
 use super::check_trail::trail;
 use super::expected::{expected, findings};
-use super::forward::forwards;
+use super::forward::{forwards, refuse_loops};
 use super::parts::{
     Config, ControlConfig, HttpConfig, Level, LogConfig, LogFormat, ModelConfig, SourceConfig,
 };
@@ -36,6 +36,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let scanners = scanners(&mut root);
     let expected = expected(&mut root);
     let forwards = forwards(&mut root);
+    refuse_loops(&root, sources.as_deref().unwrap_or_default(), forwards.as_deref().unwrap_or_default());
     let witnesses = witnesses(&mut root);
     let findings = findings(root.section("findings"));
     let model = model(root.section("model"));

@@ -75,7 +75,7 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     for (index, node) in nodes.into_iter().enumerate() {
         let section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
         if let Some(source) = source(section, index, &mut names) {
-            if let Some(other) = sources.iter().find(|other| is_same_bus(other, &source)) {
+            if let Some(other) = sources.iter().find(|other| share_a_bus(other, &source)) {
                 let what = format!(
                     "is the broker and virtual host of source `{}`: they would share one queue and take each other's messages; \
                      give one source all the exchanges",
@@ -89,10 +89,14 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     (sources.len() == count).then_some(sources)
 }
 
-/// Whether two sources would listen to one virtual host of one broker, as far as their addresses tell.
-fn is_same_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
+/// Whether two sources would listen to one virtual host of one broker.
+fn share_a_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
     let (Some(one), Some(other)) = (one.rabbitmq(), other.rabbitmq()) else { return false };
-    let (one, other) = (&one.transport_url, &other.transport_url);
+    is_same_bus(&one.transport_url, &other.transport_url)
+}
+
+/// Whether two URLs lead to one virtual host of one broker, as far as their addresses tell.
+pub(super) fn is_same_bus(one: &TransportUrl, other: &TransportUrl) -> bool {
     let is_known = |host: &BrokerHost| {
         other.hosts.iter().any(|known| (&known.host, known.port) == (&host.host, host.port))
     };
@@ -250,7 +254,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
 }
 
 /// A name that AMQP can carry.
-fn amqp_name(text: &str) -> Result<&str, String> {
+pub(super) fn amqp_name(text: &str) -> Result<&str, String> {
     if text.len() > AMQP_NAME_BYTES_MAX || text.contains(char::is_control) {
         return Err(format!("must be a name of at most {AMQP_NAME_BYTES_MAX} bytes"));
     }

@@ -1,5 +1,6 @@
-//! `[trail]`: how the log over the records is signed.
+//! `[trail]`: how the log over the records is signed, and how persons are called in views without them.
 
+use osel_core::pseudonym::PseudonymKey;
 use osel_core::trail::log::{KeyName, SigningKey};
 
 use super::barbican;
@@ -23,8 +24,28 @@ pub(super) fn trail(mut section: Section<'_>) -> TrailConfig {
         section.take("key");
         None
     };
+    let pseudonym_key = if is_given(&section, "pseudonym_key") {
+        pseudonym_key(&mut section)
+    } else {
+        section.take("pseudonym_key");
+        None
+    };
     section.finish();
-    TrailConfig { record_reads, key, origin }
+    TrailConfig { record_reads, key, origin, pseudonym_key }
+}
+
+fn pseudonym_key(section: &mut Section<'_>) -> Option<Secret> {
+    let (text, place) = secret(section, "pseudonym_key", "name where the key is")?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if PseudonymKey::from_hex(text).is_none() {
+        section.problem(
+            &place,
+            "pseudonym_key",
+            "is no key: it takes 64 hexadecimal digits (`openssl rand -hex 32`)",
+        );
+        return None;
+    }
+    Some(Secret::new(text.to_owned()))
 }
 
 fn key(section: &mut Section<'_>, origin: Option<&KeyName>) -> Option<Secret> {

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use super::check_retention;
 use super::forward;
 use super::scanner::types;
 use super::witness;
@@ -75,7 +76,12 @@ pub fn sections() -> impl Iterator<Item = &'static Section> {
     let after_scanner = SECTIONS.iter().position(|section| section.header == SCANNER_HEADER);
     let (before, after) = SECTIONS.split_at(after_scanner.map_or(SECTIONS.len(), |place| place + 1));
     let of_types = types().iter().filter_map(|known| known.section.as_ref());
-    before.iter().chain(of_types).chain(after).chain(forward::sections()).chain([&witness::SECTION])
+    before
+        .iter()
+        .chain(of_types)
+        .chain(after)
+        .chain(forward::sections())
+        .chain([&witness::SECTION, &check_retention::SECTION])
 }
 
 /// All keys, those of the types of scanners and of receivers behind the others.
@@ -84,6 +90,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         .chain(types().iter().flat_map(|known| known.keys))
         .chain(forward::keys())
         .chain(&witness::KEYS)
+        .chain(&check_retention::KEYS)
 }
 
 /// The tables besides those of the types of scanners.
@@ -189,6 +196,15 @@ const KEYS: &[Key] = &[
             "\"log.example/osel\"",
         ),
         "What the log is called in what is signed of it: an URL without its scheme is usual. A key that is configured must have this name.",
+    ),
+    key(
+        "trail.pseudonym_key",
+        Words(
+            "pseudonym.key in the directory of the store, made when it is missing",
+            "{ file = \"/etc/osel/pseudonym_key\" }",
+        ),
+        "The key of pseudonyms, 64 hexadecimal digits (`openssl rand -hex 32`). Who has it can find out who a pseudonym is, so name where \
+         it is: { file = \"PATH\" }, { env = \"NAME\" } or { credential = \"NAME\" }. A store in PostgreSQL has none of its own.",
     ),
     key(
         "trail.record_reads",
@@ -337,47 +353,6 @@ const KEYS: &[Key] = &[
         "openstack.insecure",
         Default("false"),
         "Whether to ask a cloud for which the clouds file says `verify: false`. Anybody between it and osel may read the password then.",
-    ),
-    key(
-        "retention.inputs_days",
-        Default("30"),
-        "Days that messages are kept, and with them the states that `--at` asks for. They go behind a snapshot of the model, which stays.",
-    ),
-    key(
-        "retention.inputs_bytes_max",
-        Words("no bound", "107374182400"),
-        "Bytes that messages and states may have, at least 67108864; beyond, the oldest go earlier.",
-    ),
-    key(
-        "retention.records_days",
-        Default("0"),
-        "Days that the parts of records are kept: what happened, who it was, what it exposed. At least as many as `inputs_days`; they go behind the same snapshot.",
-    ),
-    key(
-        "retention.records_bytes_max",
-        Words("no bound", "107374182400"),
-        "Bytes that the parts of records may have, at least 67108864; beyond, the oldest go.",
-    ),
-    key(
-        "retention.personal_days",
-        Default("0"),
-        "Days that the personal parts of records are kept: names of users, addresses and agents of their clients.",
-    ),
-    key(
-        "retention.quarantine_days",
-        Default("90"),
-        "Days that messages which could not be read are kept to be replayed. At least as many as `inputs_days`.",
-    ),
-    key(
-        "retention.findings_days",
-        Default("365"),
-        "Days that findings can be listed after they were resolved. Their records stay as long as others.",
-    ),
-    key(
-        "retention.budget_bytes",
-        Words("no bound", "214748364800"),
-        "Bytes that the store may take, at least 67108864. From 80 % on osel warns; from 95 % on the oldest of what has a limit above goes earlier. \
-         Leave a tenth of the disk beside it free.",
     ),
     key(
         "scan.enabled",
@@ -573,6 +548,7 @@ impl Key {
             Some(("expected", _)) => EXPECTED_HEADER.to_owned(),
             Some(("forward", _)) => FORWARD_HEADER.to_owned(),
             Some(("witness", _)) => witness::SECTION.header.to_owned(),
+            Some(("retention.class", _)) => check_retention::SECTION.header.to_owned(),
             Some((table, _)) => match table.split_once('.') {
                 Some(("scanner", kind)) => format!("{SCANNER_HEADER} # type = \"{kind}\""),
                 Some(("forward", kind)) => format!("{FORWARD_HEADER} # type = \"{kind}\""),
@@ -599,6 +575,9 @@ impl Key {
     pub fn variable(&self) -> String {
         let path = self.shown_path();
         let path = match path.split_once('.') {
+            Some(("retention", rest)) if rest.starts_with("class.") => {
+                format!("retention.class.N.{}", self.name())
+            }
             Some((
                 table @ ("source" | "openstack" | "scanner" | "expected" | "forward" | "witness"),
                 rest,

@@ -220,6 +220,8 @@ pub struct TableCounts {
     pub forwards: usize,
     /// `[[witness]]`.
     pub witnesses: usize,
+    /// `[[retention.class]]`.
+    pub classes: usize,
 }
 
 /// Variables that begin as osel's do and that it never looks at, for they set no key: misspelled, or of a table beyond those there are.
@@ -243,6 +245,7 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
         ("OSEL_EXPECTED__", "expected", counts.expected),
         ("OSEL_FORWARD__", "forwarder", counts.forwards),
         ("OSEL_WITNESS__", "witness", counts.witnesses),
+        ("OSEL_RETENTION__CLASS__", "class", counts.classes),
     ];
     let numbered = tables.into_iter().find_map(|(prefix, table, count)| {
         let (index, key) = name.strip_prefix(prefix)?.split_once("__")?;
@@ -261,7 +264,7 @@ fn unknown(name: &str, counts: TableCounts) -> Option<String> {
     let (_, _, table, count) =
         numbered.filter(|(_, index, _, count)| index.is_some_and(|index| index >= *count))?;
     Some(match table {
-        "source" | "scanner" | "forwarder" => {
+        "source" | "scanner" | "forwarder" | "class" => {
             format!("is of no {table}: there are {count}, counted from 0; a further one begins with its NAME")
         }
         "expected" => {

@@ -43,9 +43,12 @@ pub use barbican::BarbicanSecret;
 pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use forward::{
-    FileCompression, FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks, HecConfig, HecEndpoint,
-    HttpReceiverConfig, ReceiverConfig, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport,
-    WebhookBody, WebhookConfig, WebhookMethod,
+    AmqpConfig, AmqpExchangeKind, AmqpUnroutable, ChatConfig, ChatService, FileCompression,
+    FileReceiverConfig, ForwardConfig, ForwardFrom, HecAcks, HecConfig, HecEndpoint, HttpReceiverConfig,
+    KafkaCompression, KafkaConfig, KafkaKey, KafkaLogin, KafkaMechanism, MailConfig, MailSecurity,
+    NoticeConfig, ObjectCompression, ObjectContent, ObjectsConfig, OtlpConfig, ReceiverConfig, RoutingKey,
+    S3Config, S3Encryption, SwiftConfig, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport,
+    TEMPLATE_STEPS_MAX, WebhookBody, WebhookConfig, WebhookMethod,
 };
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
@@ -54,8 +57,8 @@ pub use load::{
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
     KeyReference, Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig,
-    QueueKind, RabbitMqConfig, RetentionConfig, ScanConfig, SourceConfig, StoreConfig, TlsConfig,
-    TrailConfig, TransportUrl, VantageConfig,
+    QueueKind, RabbitMqConfig, RetentionClass, RetentionConfig, ScanConfig, SourceConfig, StoreConfig,
+    TlsConfig, TrailConfig, TransportUrl, VantageConfig,
 };
 pub use postgres_url::{PostgresConfig, PostgresHost, PostgresUrlError, RootCertificates, SslMode};
 pub use proxy::ProxyConfig;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use osel_core::finding::ExpectedExposure;
+use osel_core::trail::RecordKind;
 use osel_core::trail::log::KeyName;
 
 use super::{BarbicanSecret, ForwardConfig, Place, PostgresConfig, ScannerConfig, Secret, WitnessConfig};
@@ -63,11 +64,13 @@ pub struct TrailConfig {
     pub key: Option<KeyReference>,
     /// What the log is called in its checkpoints; none for the name of the key.
     pub origin: Option<KeyName>,
+    /// The key of pseudonyms, 64 hexadecimal digits; none for that in the folder of the store.
+    pub pseudonym_key: Option<Secret>,
 }
 
 impl Default for TrailConfig {
     fn default() -> Self {
-        Self { record_reads: true, key: None, origin: None }
+        Self { record_reads: true, key: None, origin: None, pseudonym_key: None }
     }
 }
 
@@ -98,7 +101,7 @@ impl StoreConfig {
 }
 
 /// What is kept for how long; none is for ever, or without a bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionConfig {
     /// Days that inputs are kept: messages, and the states between them.
     pub inputs_days: Option<u32>,
@@ -116,6 +119,21 @@ pub struct RetentionConfig {
     pub findings_days: Option<u32>,
     /// Bytes that the store may take.
     pub budget_bytes: Option<u64>,
+    /// What holds for some kinds of records instead; the first that has a kind counts.
+    pub classes: Vec<RetentionClass>,
+}
+
+/// Kinds of records whose parts go by ages of their own; what is none is as for all records, and none of that is for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionClass {
+    /// Its name.
+    pub name: String,
+    /// The kinds.
+    pub kinds: Vec<RecordKind>,
+    /// Days that the personal parts of such records are kept.
+    pub personal_days: Option<Option<u32>>,
+    /// Days that all parts of such records are kept.
+    pub records_days: Option<Option<u32>>,
 }
 
 /// One bus to listen to.

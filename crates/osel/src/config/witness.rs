@@ -28,7 +28,7 @@ pub struct WitnessConfig {
 pub(super) static SECTION: keys::Section = keys::Section {
     header: "[[witness]]",
     what: "Who is shown the checkpoints of the log and remembers them: another osel's `osel witness`, or any that speaks C2SP's tlog-witness. A log that is shorter \
-           than one has seen, or another one, stops osel. No event waits for a witness. Variables name one by its number, from 0: \
+           than one has signed, or another one, stops osel, if the witness shows what it has signed (`GET URL/HASH/checkpoint`). No event waits for a witness. Variables name one by its number, from 0: \
            OSEL_WITNESS__0__KEY.",
     is_optional: true,
     needs: &[],
@@ -44,7 +44,7 @@ pub(super) static KEYS: [keys::Key; 3] = [
     keys::key(
         "witness.url",
         Needed("\"https://witness.example\""),
-        "Where it takes checkpoints, without `/add-checkpoint`. A cosignature is signed; a refusal is not, and one stops osel: over a network that is not yours, give it TLS.",
+        "Where it takes checkpoints, without `/add-checkpoint`. A cosignature is signed; a refusal is not, so that whoever stands between can keep the two apart: over a network that is not yours, give it TLS.",
     ),
     keys::key(
         "witness.ca_file",

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
 use osel_core::forward::{Refusal, RefusalKind};
 use osel_core::scan::{TEXT_CHARS_MAX, cut};
 
@@ -37,6 +38,23 @@ pub(super) fn reached(config: &HttpReceiverConfig, is_tls: bool) -> Result<Http,
         }
     };
     Ok(Http::new(trust).over(proxy).within(Duration::from_secs(config.answer_seconds.into())).keeping())
+}
+
+/// Headers of the configuration, whose values are secrets.
+///
+/// # Errors
+/// When one is none, which the configuration has refused.
+pub(super) fn configured(headers: &[(String, Secret)]) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
+    let header = |(name, value): &(String, Secret)| {
+        let wrong = "a header of the configuration is no header";
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| refusal(RefusalKind::Denied, wrong))?;
+        let value = HeaderValue::from_str(value.expose()).map_err(|_| refusal(RefusalKind::Denied, wrong));
+        let mut value = value?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    };
+    headers.iter().map(header).collect()
 }
 
 /// A refusal of which nothing was taken.

@@ -17,6 +17,8 @@ pub(super) enum Service {
     Compute,
     /// Barbican.
     KeyManager,
+    /// Swift.
+    ObjectStore,
 }
 
 impl Service {
@@ -28,17 +30,20 @@ impl Service {
             Self::Identity => &["identity"],
             Self::Compute => &["compute"],
             Self::KeyManager => &["key-manager"],
+            Self::ObjectStore => &["object-store"],
         }
     }
 
-    /// The version that is asked, as it stands in URLs.
-    fn version(self) -> &'static str {
+    /// The version that is asked, as it stands in URLs; none where it is not ours to choose.
+    fn version(self) -> Option<&'static str> {
         match self {
-            Self::Network => "v2.0",
-            Self::LoadBalancer => "v2",
-            Self::Identity => "v3",
-            Self::Compute => "v2.1",
-            Self::KeyManager => "v1",
+            Self::Network => Some("v2.0"),
+            Self::LoadBalancer => Some("v2"),
+            Self::Identity => Some("v3"),
+            Self::Compute => Some("v2.1"),
+            Self::KeyManager => Some("v1"),
+            // Its address has the account behind the version, as `/v1/AUTH_PROJECT`.
+            Self::ObjectStore => None,
         }
     }
 }
@@ -99,7 +104,10 @@ impl Catalog {
                 fitting.first().map(|url| (*url).to_owned())
             })
         };
-        own.cloned().or_else(found).map(|url| versioned(&url, service.version()))
+        own.cloned().or_else(found).map(|url| match service.version() {
+            Some(version) => versioned(&url, version),
+            None => url.trim_end_matches('/').to_owned(),
+        })
     }
 
     /// Where the account itself says that a service answers.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use osel_core::event::Kind;
@@ -271,6 +272,18 @@ impl Client {
         path: &str,
         more: &[(HeaderName, HeaderValue)],
     ) -> Result<(Answer, String), ReadError> {
+        self.ask(Method::GET, service, path, more, None).await
+    }
+
+    /// The answer to a request below a service's version; it is a good one.
+    pub(super) async fn ask(
+        &mut self,
+        method: Method,
+        service: Service,
+        path: &str,
+        more: &[(HeaderName, HeaderValue)],
+        body: Option<Bytes>,
+    ) -> Result<(Answer, String), ReadError> {
         let mut is_new = false;
         loop {
             let base = self.url(service).ok_or_else(|| self.no_service(service))?;
@@ -284,9 +297,9 @@ impl Client {
                 self.session = current(&self.shared, &self.account, &mut self.http, None).await?;
             }
             let headers = [&[(AUTH_HEADER, self.session.token.clone())], more].concat();
-            let answer = self.http.send(Method::GET, &url, &headers, None).await?;
+            let answer = self.http.send(method.clone(), &url, &headers, body.clone()).await?;
             match answer.status {
-                StatusCode::OK => return Ok((answer, shown)),
+                StatusCode::OK | StatusCode::CREATED => return Ok((answer, shown)),
                 StatusCode::UNAUTHORIZED if is_new => return Err(ReadError::Token { url: shown }),
                 StatusCode::UNAUTHORIZED => {
                     // It was revoked, or Keystone's keys were changed.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use memchr::memmem::Finder;
+use aho_corasick::AhoCorasick;
 use osel_core::decode::{Item, decode, read_item};
 use osel_core::engine::EngineLine;
 use osel_core::event::NameKind;
@@ -32,9 +32,10 @@ pub fn server_names(
     seq: u64,
     servers: &BTreeSet<Id>,
 ) -> Result<Directory, JournalError> {
-    let needles: Vec<String> = servers.iter().map(|id| format!("\"{id}\"")).collect();
-    let finders: Vec<Finder<'_>> = needles.iter().map(Finder::new).collect();
-    let speaks = |text: &[u8]| finders.iter().any(|finder| finder.find(text).is_some());
+    // All at once: where many networks have the same addresses, thousands of servers may be on the way. Of more than the automaton
+    // has room for, everything is parsed.
+    let finder = AhoCorasick::new(servers.iter().map(|id| format!("\"{id}\""))).ok();
+    let speaks = |text: &[u8]| finder.as_ref().is_none_or(|finder| finder.is_match(text));
     state::while_kept(reader, seq, |reader| {
         let mut names = Directory::new();
         let info = reader.snapshot_at(seq)?;

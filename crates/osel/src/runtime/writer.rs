@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 
 use osel_core::time::Timestamp;
 
+use super::forgetting::Forgetting;
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
     CommandRow, Commit, Counters, CursorRow, DeadLetterChange, Entry, ErrorClass, Expiry, FindingRow,
-    ForwarderRow, Head, Journal, JournalError, LogKeyRow, NewSegment, NodeRow, QuarantineItem,
+    ForwarderRow, Head, Journal, JournalError, LogKeyRow, NewErasure, NewSegment, NodeRow, QuarantineItem,
     SignedCheckpoint, StoredRecord, VersionSet, WitnessedRow,
 };
 
@@ -43,6 +44,7 @@ pub struct Batch {
     pub(super) versions: Vec<VersionSet>,
     pub(super) cursors: Vec<CursorRow>,
     pub(super) expiry: Option<Expiry>,
+    pub(super) erasure: Option<NewErasure>,
     pub(super) nodes: Vec<NodeRow>,
     pub(super) checkpoints: Vec<SignedCheckpoint>,
     pub(super) log_keys: Vec<LogKeyRow>,
@@ -76,6 +78,7 @@ impl Batch {
             && self.versions.is_empty()
             && self.cursors.is_empty()
             && self.expiry.is_none()
+            && self.erasure.is_none()
             && self.nodes.is_empty()
             && self.checkpoints.is_empty()
             && self.witnessed.is_empty()
@@ -97,6 +100,7 @@ impl Batch {
             versions: &self.versions,
             cursors: &self.cursors,
             expiry: self.expiry.as_ref(),
+            erasure: self.erasure.as_ref(),
             nodes: &self.nodes,
             checkpoints: &self.checkpoints,
             log_keys: &self.log_keys,
@@ -104,6 +108,11 @@ impl Batch {
             forwarders: &self.forwarders,
             dead_letters: &self.dead_letters,
         }
+    }
+
+    /// Whether something leaves the store after it.
+    fn lets_go(&self) -> bool {
+        self.expiry.is_some() || self.erasure.is_some()
     }
 
     /// Whether a store that ends there has it. One that adds no entry may be written twice: all else in it is absolute.
@@ -217,7 +226,7 @@ impl Writer {
     /// # Errors
     /// The error of an earlier batch.
     pub fn commit(&mut self, batch: Batch) -> Result<u64, JournalError> {
-        self.orders += u64::from(batch.expiry.is_some());
+        self.orders += u64::from(batch.lets_go());
         self.send(Work::Commit(Box::new(batch)))?;
         self.given += 1;
         Ok(self.given)
@@ -468,7 +477,12 @@ impl Writing {
     }
 
     fn expire(&mut self) -> Result<(), JournalError> {
-        match self.journal.expire(EXPIRY_SLICE) {
+        // Persons first: they have been promised it.
+        let more = match self.journal.erase_persons(EXPIRY_SLICE, &Forgetting) {
+            Ok(false) => self.journal.expire(EXPIRY_SLICE),
+            more => more,
+        };
+        match more {
             Ok(true) => {}
             Ok(false) => self.orders_done.store(self.orders, Ordering::Release),
             // Another writer has the store.
@@ -573,7 +587,7 @@ impl Writing {
 
     fn is_durable(&mut self, number: u64) {
         let written = self.waiting.pop_front();
-        if written.is_some_and(|(_, batch)| batch.expiry.is_some()) {
+        if written.is_some_and(|(_, batch)| batch.lets_go()) {
             self.orders += 1;
             self.expire_at = None;
         }

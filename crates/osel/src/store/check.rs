@@ -278,7 +278,8 @@ fn check_log(commit: &Commit<'_>, head: Head, after: Head) -> Result<(), CommitF
 }
 
 fn check_expiry(expiry: &Expiry, head: Head) -> Result<(), CommitFault> {
-    let last = expiry.parts.values().copied().fold(expiry.checkpoint.seq, u64::max);
+    let limits = expiry.parts.values().chain(expiry.kinds.values());
+    let last = limits.copied().fold(expiry.checkpoint.seq, u64::max);
     let entry = expiry.checkpoint.entry;
     if last > head.seq || entry > head.entry {
         return Err(CommitFault::Expiry { seq: last, entry });

@@ -4,37 +4,64 @@
 //! Parts of records are kept in it uncompressed, so that a damaged byte damages one part. Reading never
 //! panics and takes no byte sequence for what it is not: what does not add up exactly is [`Malformed`].
 
-use super::data::{PartContent, StoredPart};
+use super::data::{PartContent, StoredPart, Whose};
 
 /// The form of the parts column; the first byte of it.
 const PARTS_FORM: u8 = 1;
 const CONTENT_BYTES: u8 = 0;
 const CONTENT_IN_ENTRY: u8 = 1;
 const CONTENT_GONE: u8 = 2;
+/// The number of a key, and what is sealed by it: salt and content.
+const CONTENT_SEALED: u8 = 3;
 
 /// Stored bytes that are not in the form they must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub &'static str);
 
-/// Writes the parts of a record behind what is in `out`.
+/// Writes the parts of a record behind what is in `out`, as they are.
 pub fn write_parts(parts: &[StoredPart], out: &mut Vec<u8>) {
+    write(parts, out, None);
+}
+
+/// Writes a part of a person, by its place: the number of the key, and what is sealed by it with its length before it.
+pub(super) type SealPart<'a> = &'a mut dyn FnMut(usize, &StoredPart, &mut Vec<u8>);
+
+/// The same, with the parts of persons sealed.
+pub(super) fn write_parts_sealed(parts: &[StoredPart], out: &mut Vec<u8>, seal: SealPart<'_>) {
+    write(parts, out, Some(seal));
+}
+
+fn write(parts: &[StoredPart], out: &mut Vec<u8>, mut seal: Option<SealPart<'_>>) {
     out.push(PARTS_FORM);
     out.extend_from_slice(&length(parts.len()));
-    for part in parts {
+    for (place, part) in parts.iter().enumerate() {
         out.push(part.class);
         out.push(u8::from(part.project.is_some()));
         if let Some(project) = &part.project {
             put_bytes(out, project.as_bytes());
         }
+        if let (Whose::Person(_), PartContent::Bytes(_), Some(seal)) = (&part.whose, &part.content, &mut seal)
+        {
+            // The salt is sealed with the content.
+            out.extend_from_slice(&[0; 16]);
+            out.push(CONTENT_SEALED);
+            seal(place, part, out);
+            continue;
+        }
         out.extend_from_slice(&part.salt);
-        match &part.content {
-            PartContent::Bytes(bytes) => {
+        match (&part.content, &part.whose) {
+            (PartContent::Bytes(bytes), Whose::Sealed(number)) => {
+                out.push(CONTENT_SEALED);
+                out.extend_from_slice(&number.to_le_bytes());
+                put_bytes(out, bytes);
+            }
+            (PartContent::Bytes(bytes), _) => {
                 out.push(CONTENT_BYTES);
                 put_bytes(out, bytes);
             }
-            PartContent::InEntry => out.push(CONTENT_IN_ENTRY),
-            PartContent::Gone => out.push(CONTENT_GONE),
+            (PartContent::InEntry, _) => out.push(CONTENT_IN_ENTRY),
+            (PartContent::Gone, _) => out.push(CONTENT_GONE),
         }
     }
 }
@@ -65,13 +92,21 @@ pub fn read_parts(bytes: &[u8]) -> Result<Vec<StoredPart>, Malformed> {
             _ => return Err(Malformed("a part's project is neither there nor absent")),
         };
         let salt = from.array()?;
+        let mut whose = Whose::Nobody;
         let content = match from.byte()? {
             CONTENT_BYTES => PartContent::Bytes(from.bytes()?.to_vec()),
             CONTENT_IN_ENTRY => PartContent::InEntry,
             CONTENT_GONE => PartContent::Gone,
+            CONTENT_SEALED => {
+                if salt != [0; 16] {
+                    return Err(Malformed("a sealed part has a salt beside it"));
+                }
+                whose = Whose::Sealed(from.number()?);
+                PartContent::Bytes(from.bytes()?.to_vec())
+            }
             _ => return Err(Malformed("a part's content is of an unknown sort")),
         };
-        parts.push(StoredPart { class, project, salt, content });
+        parts.push(StoredPart { class, project, whose, salt, content });
     }
     from.end()?;
     Ok(parts)
@@ -165,10 +200,17 @@ mod tests {
         let part = |class, project: Option<&str>, content| StoredPart {
             class,
             project: project.map(str::to_owned),
+            whose: Whose::Nobody,
             salt: [class; 16],
             content,
         };
+        let sealed = StoredPart {
+            whose: Whose::Sealed(77),
+            salt: [0; 16],
+            ..part(2, None, PartContent::Bytes(vec![9; 30]))
+        };
         vec![
+            sealed,
             part(1, None, PartContent::Bytes(b"{\"a\":1}".to_vec())),
             part(2, Some("aster"), PartContent::Bytes(Vec::new())),
             part(3, Some(""), PartContent::InEntry),

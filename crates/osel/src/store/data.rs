@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use osel_core::time::Timestamp;
 
+use super::erasure::NewErasure;
 use super::forward::{DeadLetterChange, ForwarderRow};
 
 /// What an [`Entry`] is; codes are stored and therefore never change their meaning.
@@ -79,10 +80,24 @@ pub struct StoredPart {
     pub class: u8,
     /// The project the part belongs to, where it belongs to one.
     pub project: Option<String>,
+    /// Whom it is about, which says how it is kept.
+    pub whose: Whose,
     /// What is hashed before the part; dies with it: all zero when the content is gone.
     pub salt: [u8; 16],
     /// The part itself.
     pub content: PartContent,
+}
+
+/// Whom a part is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// No one person: it is kept as it is.
+    #[default]
+    Nobody,
+    /// The person of that word, in the words of its maker: it is sealed by that person's key where it is kept.
+    Person(String),
+    /// It is sealed by the key of that number. Only the store itself sees it so.
+    Sealed(u64),
 }
 
 /// Where the bytes of a part are.
@@ -317,6 +332,8 @@ pub struct Commit<'a> {
     pub cursors: &'a [CursorRow],
     /// What may go from now on, besides what may go already.
     pub expiry: Option<&'a Expiry>,
+    /// A person who is to be erased.
+    pub erasure: Option<&'a NewErasure>,
     /// Nodes of the log that are complete with the new records, or were missing.
     pub nodes: &'a [NodeRow],
     /// What was signed of the log. It stands for records that were durable before.
@@ -347,6 +364,7 @@ impl<'a> Commit<'a> {
             versions: &[],
             cursors: &[],
             expiry: None,
+            erasure: None,
             nodes: &[],
             checkpoints: &[],
             log_keys: &[],
@@ -420,6 +438,8 @@ pub struct Expiry {
     pub checkpoint: Checkpoint,
     /// By class of part: up to which record parts go.
     pub parts: BTreeMap<u8, u64>,
+    /// By class of part and kind of record: up to which record parts go from those of that kind, besides.
+    pub kinds: BTreeMap<(u8, u8), u64>,
     /// Messages that are held in quarantine keep their bytes, also behind the checkpoint, unless they were
     /// put there before this.
     pub quarantine_before: Timestamp,
@@ -428,8 +448,16 @@ pub struct Expiry {
 impl Default for Expiry {
     /// Nothing may go.
     fn default() -> Self {
-        let (checkpoint, parts) = (Checkpoint::default(), BTreeMap::new());
-        Self { checkpoint, parts, quarantine_before: Timestamp::MIN }
+        let (checkpoint, quarantine_before) = (Checkpoint::default(), Timestamp::MIN);
+        Self { checkpoint, parts: BTreeMap::new(), kinds: BTreeMap::new(), quarantine_before }
+    }
+}
+
+impl Expiry {
+    /// Up to which record parts of a class go from records of a kind.
+    pub fn limit(&self, class: u8, kind: u8) -> u64 {
+        let of_all = self.parts.get(&class).copied().unwrap_or(0);
+        of_all.max(self.kinds.get(&(class, kind)).copied().unwrap_or(0))
     }
 }
 

@@ -60,6 +60,10 @@ pub enum Place {
     Index,
     /// The forwarders and their dead letters.
     Forwarders,
+    /// The persons and their keys.
+    Persons,
+    /// The erasures of persons.
+    Erasures,
     /// What the store says about itself.
     Meta,
     /// The file as such.
@@ -84,6 +88,8 @@ impl fmt::Display for Place {
             Self::Witnessed => f.write_str("what witnesses cosigned of the log"),
             Self::Index => f.write_str("the search index"),
             Self::Forwarders => f.write_str("the forwarders"),
+            Self::Persons => f.write_str("the keys of persons"),
+            Self::Erasures => f.write_str("the erasures of persons"),
             Self::Meta => f.write_str("its description"),
             Self::File => f.write_str("the file"),
         }

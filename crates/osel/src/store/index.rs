@@ -3,7 +3,7 @@
 //! The index is derived from the records: it may lack any of them, and may be dropped and made anew. What terms are is `osel_core::search`'s
 //! to know; a store knows the class of the part that a page's terms come from, so that they go when parts of that class go.
 
-use osel_core::search::{Cut, HEADER_CLASS, Page, cut, place_in_block};
+use osel_core::search::{self, Bits, Cut, HEADER_CLASS, Page, cut, place_in_block};
 
 use super::code::Malformed;
 
@@ -49,7 +49,7 @@ pub(super) enum Going {
     /// All of them go.
     Whole,
     /// Some records leave them.
-    Cut(Cut),
+    Cut(Cut<'static>),
 }
 
 impl Going {
@@ -57,6 +57,21 @@ impl Going {
     pub(super) fn up_to(last: u64, limit: u64) -> Self {
         if last <= limit { Self::Whole } else { Self::Cut(Cut::UpTo(place_in_block(limit))) }
     }
+}
+
+/// The places of the records of a kind that lose something, by the pages of a segment's headers.
+///
+/// # Errors
+/// When one is damaged.
+pub(super) fn of_kind(pages: &[impl AsRef<[u8]>], kind: u8, going: Going) -> Result<Bits, Malformed> {
+    let mut found = Bits::new();
+    for page in pages {
+        found |= search::of_kind(page.as_ref(), kind).map_err(|error| Malformed(error.0))?;
+    }
+    if let Going::Cut(Cut::UpTo(last)) = going {
+        found.remove_range(u32::from(last) + 1..);
+    }
+    Ok(found)
 }
 
 /// Whether parts of a class have terms that go with them.
@@ -68,6 +83,6 @@ pub(super) fn has_terms(class: u8) -> bool {
 ///
 /// # Errors
 /// When it is damaged.
-pub(super) fn without(class: u8, page: &[u8], which: Cut) -> Result<Vec<Page>, Malformed> {
+pub(super) fn without(class: u8, page: &[u8], which: Cut<'_>) -> Result<Vec<Page>, Malformed> {
     cut(class, page, which).map_err(|error| Malformed(error.0))
 }

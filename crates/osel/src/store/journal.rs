@@ -13,6 +13,7 @@ use super::data::{
     Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
     VersionSet, WitnessedRow,
 };
+use super::erasure::{Eraser, ErasureRow};
 use super::error::JournalError;
 use super::forward::{DeadLetterRow, ForwarderRow};
 use super::index::{NewSegment, Segment};
@@ -87,6 +88,15 @@ pub trait Journal: Send {
     /// # Errors
     /// When the store cannot be written.
     fn expire(&mut self, how_long: Duration) -> Result<bool, JournalError>;
+
+    /// Goes on with the erasures of persons that commits have ordered ([`Commit::erasure`]), for about that long; says whether there is more. Their keys
+    /// were destroyed with the commit, or with the opening of a store in which that was cut short. With no time at all one small step is
+    /// done.
+    ///
+    /// # Errors
+    /// When the store cannot be written. When it is busy, as while a backup is made of it, the log has what is gone from the file: to be
+    /// repeated.
+    fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError>;
 
     /// Writes a segment of the search index in the place of all that it overlaps, in one durable transaction. False, and nothing is
     /// written, where its generation is not the present one: a part may be gone that it was made of.
@@ -329,6 +339,18 @@ pub trait Reader: Send {
     /// # Errors
     /// When the store cannot be read.
     fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Result<(), JournalError>;
+
+    /// The erasures of persons, by the records that tell them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn erasures(&mut self) -> Result<Vec<ErasureRow>, JournalError>;
+
+    /// The words of the persons who have keys, in no order that means anything.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn persons(&mut self, each: Each<'_, String>) -> Result<(), JournalError>;
 
     /// The last record whose `as_of` is not later than `time`; 0 for none.
     ///

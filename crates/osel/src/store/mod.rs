@@ -13,12 +13,14 @@ pub mod check;
 pub mod code;
 pub mod data;
 mod due;
+mod erasure;
 pub mod error;
 mod format;
 mod forward;
 mod index;
 pub mod journal;
 pub mod packed;
+mod persons;
 mod postgres;
 mod sqlite;
 #[cfg(test)]
@@ -31,9 +33,12 @@ mod suite_forward;
 mod suite_index;
 #[cfg(test)]
 mod suite_log;
+#[cfg(test)]
+mod suite_persons;
 mod trimming;
 
 pub use data::*;
+pub use erasure::{Eraser, ErasureRow, NewErasure, Rewritten};
 pub use error::{ErrorClass, JournalError, Place};
 pub use forward::{DeadLetterChange, DeadLetterKey, DeadLetterRow, ForwarderRow};
 pub use index::{NewSegment, Segment};

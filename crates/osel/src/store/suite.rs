@@ -12,7 +12,7 @@ use super::data::*;
 use super::error::{ErrorClass, JournalError};
 use super::journal::{Journal, Reader, SNAPSHOT_CHUNK_BYTES_MAX};
 use super::packed::PackedChunk;
-use super::{suite_expiry, suite_forward, suite_index, suite_log};
+use super::{suite_expiry, suite_forward, suite_index, suite_log, suite_persons};
 
 /// Runs the whole suite.
 pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
@@ -35,6 +35,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     suite_index::suite(make);
     suite_log::suite(make);
     suite_forward::suite(make);
+    suite_persons::suite(make);
 }
 
 /// The time that many seconds after 1970.
@@ -60,6 +61,7 @@ pub(super) fn record(seq: u64) -> StoredRecord {
     let part = |class, project: Option<&str>, content| StoredPart {
         class,
         project: project.map(str::to_owned),
+        whose: Whose::Nobody,
         salt: [seq as u8 | 1; 16],
         content,
     };

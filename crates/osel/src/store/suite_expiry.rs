@@ -14,6 +14,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     inputs_go_behind_a_checkpoint_step_by_step(&mut *make());
     all_inputs_may_go(&mut *make());
     parts_go_by_class(&mut *make());
+    parts_go_by_kind(&mut *make());
     what_remains_of_parts_does_not_count(&mut *make());
     held_messages_stay_until_their_time(&mut *make());
     an_order_that_cannot_be_is_refused(&mut *make());
@@ -153,6 +154,54 @@ fn parts_go_by_class(journal: &mut dyn Journal) {
     assert_eq!(collect(|each| reader.records(ALL, each)), wanted.collect::<Vec<_>>());
     assert_eq!(reader.expiry().unwrap(), expiry(&[(1, 140), (2, 250)]));
     assert_eq!(collect(|each| reader.entries(ALL, each)).len(), 302);
+}
+
+fn parts_go_by_kind(journal: &mut dyn Journal) {
+    // By turns of one kind and another.
+    let of_kind = |seq: u64| StoredRecord { kind: 1 + (seq % 2) as u8, ..record(seq) };
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let entries: Vec<_> = (1..=300).map(entry).collect();
+    let records: Vec<_> = (1..=300).map(of_kind).collect();
+    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    let before = reader(journal).holdings().unwrap().part_bytes;
+    let kinds =
+        |kinds: &[((u8, u8), u64)]| Expiry { kinds: kinds.iter().copied().collect(), ..Expiry::default() };
+    let lost = |journal: &dyn Journal, wanted: &dyn Fn(u64) -> Vec<u8>| {
+        let wanted: Vec<_> = (1..=300).map(|seq| without(of_kind(seq), &wanted(seq))).collect();
+        assert_eq!(collect(|each| reader(journal).records(1..=300, each)), wanted);
+    };
+    // One kind loses its parts, and only these.
+    order(journal, &kinds(&[((2, 2), 250)])).unwrap();
+    expire(journal, |_| {});
+    lost(journal, &|seq| if seq % 2 == 1 && seq <= 250 { vec![2] } else { vec![] });
+    let after = reader(journal).holdings().unwrap().part_bytes;
+    assert!(after < before, "{after} {before}");
+    // It only rises, and another class of part and another kind are other matters.
+    order(journal, &kinds(&[((2, 2), 10), ((1, 1), 100), ((2, 1), 20)])).unwrap();
+    expire(journal, |_| {});
+    let by_kind = |seq: u64| match (seq % 2 + 1, seq) {
+        (2, 1..=250) => vec![2],
+        (1, 1..=20) => vec![1, 2],
+        (1, 1..=100) => vec![1],
+        _ => vec![],
+    };
+    lost(journal, &by_kind);
+    let said = reader(journal).expiry().unwrap();
+    assert_eq!(said, kinds(&[((1, 1), 100), ((2, 1), 20), ((2, 2), 250)]));
+    assert_eq!((said.limit(2, 2), said.limit(2, 1), said.limit(1, 2), said.limit(9, 9)), (250, 20, 0, 0));
+    // A limit of all kinds that passes later takes the rest, and one of a kind begins where that is.
+    order(journal, &Expiry { parts: [(2, 280)].into(), ..Expiry::default() }).unwrap();
+    expire(journal, |_| {});
+    order(journal, &kinds(&[((2, 7), 290)])).unwrap();
+    expire(journal, |_| {});
+    lost(journal, &|seq| match (seq % 2 + 1, seq) {
+        (1, 1..=100) => vec![1, 2],
+        (_, 1..=280) => vec![2],
+        _ => vec![],
+    });
+    let last = journal.head().seq;
+    let result = order(journal, &kinds(&[((2, 2), last + 5)]));
+    assert_eq!(refusal(result), CommitFault::Expiry { seq: last + 5, entry: 0 });
 }
 
 fn what_remains_of_parts_does_not_count(journal: &mut dyn Journal) {

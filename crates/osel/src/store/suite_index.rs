@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use osel_core::search::{Bits, Page, PageWriter, entries};
+use osel_core::search::{Bits, Page, PageWriter, entries, kind_term};
 
 use super::check::CommitFault;
 use super::data::*;
@@ -19,6 +19,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     a_segment_takes_the_place_of_those_it_overlaps(&mut *make());
     a_segment_of_nothing_is_refused(&mut *make());
     terms_go_with_the_parts_they_come_from(&mut *make());
+    terms_go_with_the_parts_of_their_kind(&mut *make());
     terms_of_an_erased_part_go(&mut *make());
     what_was_made_before_something_went_is_not_written(&mut *make());
 }
@@ -35,17 +36,23 @@ fn pages(first: u64, last: u64, classes: &[u8]) -> Vec<Page> {
     writer.finish()
 }
 
-fn term(seq: u64) -> String {
+pub(super) fn term(seq: u64) -> String {
     format!("{seq:04}-{}", "x".repeat(100))
 }
 
-fn segment(journal: &dyn Journal, first: u64, last: u64) -> NewSegment {
+pub(super) fn segment(journal: &dyn Journal, first: u64, last: u64) -> NewSegment {
     let generation = reader(journal).index_generation().unwrap();
     NewSegment { first, last, form: 7, generation, pages: pages(first, last, &[0, PERSONAL]) }
 }
 
 /// What the index says of a class between two terms, in one line.
-fn said(journal: &dyn Journal, segment: u64, class: u8, from: &str, to: &str) -> Vec<(String, u64)> {
+pub(super) fn said(
+    journal: &dyn Journal,
+    segment: u64,
+    class: u8,
+    from: &str,
+    to: &str,
+) -> Vec<(String, u64)> {
     let terms = (from.as_bytes(), to.as_bytes());
     let pages = collect(|each| reader(journal).segment_pages(segment, class, terms, each));
     let mut said = Vec::new();
@@ -67,11 +74,15 @@ fn segments(journal: &dyn Journal) -> Vec<(u64, u64, u32)> {
 }
 
 fn expire(journal: &mut dyn Journal, class: u8, seq: u64) {
+    order(journal, &Expiry { parts: [(class, seq)].into(), ..Expiry::default() });
+}
+
+/// Orders it and lets go of it.
+fn order(journal: &mut dyn Journal, expiry: &Expiry) {
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let (entries, records) = ([entry(head.entry + 1)], [record(head.seq + 1)]);
-    let expiry = Expiry { parts: [(class, seq)].into(), ..Expiry::default() };
     let commit =
-        Commit { entries: &entries, records: &records, expiry: Some(&expiry), ..Commit::empty(epoch, head) };
+        Commit { entries: &entries, records: &records, expiry: Some(expiry), ..Commit::empty(epoch, head) };
     journal.commit(&commit).unwrap();
     while journal.expire(Duration::ZERO).unwrap() {}
 }
@@ -96,7 +107,9 @@ fn a_segment_comes_back_by_class_and_term(journal: &mut dyn Journal) {
     }
     assert_eq!(said(journal, 1, 1, "!", "~"), []);
     assert_eq!(said(journal, 2, 0, "!", "~"), []);
+    let before = reader(journal).index_generation().unwrap();
     journal.drop_index().unwrap();
+    assert!(reader(journal).index_generation().unwrap() > before, "who was reading it can tell");
     assert_eq!((segments(journal), said(journal, 1, 0, "!", "~")), (vec![], vec![]));
 }
 
@@ -144,6 +157,37 @@ fn terms_go_with_the_parts_they_come_from(journal: &mut dyn Journal) {
     assert_eq!(said(journal, 201, PERSONAL, "0", &term(303)), [(term(302), 1)]);
     expire(journal, 4, 600);
     assert_eq!(said(journal, 401, PERSONAL, "!", "~").len(), 201, "another class is another matter");
+}
+
+fn terms_go_with_the_parts_of_their_kind(journal: &mut dyn Journal) {
+    add(journal, 600).unwrap();
+    // Of two kinds by turns, as the pages of headers say.
+    for (first, last) in [(1, 300), (301, 600)] {
+        let mut new = segment(journal, first, last);
+        let mut headers = PageWriter::default();
+        for kind in [1, 2] {
+            let places = (first..=last).filter(|seq| seq % 2 + 1 == u64::from(kind)).map(|seq| seq as u32);
+            headers.add(0, &kind_term(kind), &places.collect());
+        }
+        new.pages.retain(|page| page.class == PERSONAL);
+        new.pages.extend(headers.finish());
+        assert!(journal.put_segment(&new).unwrap());
+    }
+    let before = segment(journal, 1, 300);
+    order(journal, &Expiry { kinds: [((PERSONAL, 2), 400)].into(), ..Expiry::default() });
+    assert!(!journal.put_segment(&before).unwrap(), "it was made before");
+    let left = |journal: &dyn Journal, seq: u64| {
+        said(journal, if seq <= 300 { 1 } else { 301 }, PERSONAL, &term(seq), &term(seq + 1)).len()
+    };
+    for seq in [1, 2, 299, 300, 301, 302, 399, 400, 401, 600] {
+        let is_gone = seq % 2 == 1 && seq <= 400;
+        assert_eq!(left(journal, seq), usize::from(!is_gone), "{seq}");
+    }
+    assert_eq!(said(journal, 1, PERSONAL, "!", "0"), [("!all".to_owned(), 150)]);
+    assert_eq!(said(journal, 301, PERSONAL, "!", "0"), [("!all".to_owned(), 250)]);
+    expire(journal, PERSONAL, 300);
+    assert_eq!(said(journal, 1, PERSONAL, "!", "~"), []);
+    assert_eq!(left(journal, 302), 1);
 }
 
 fn terms_of_an_erased_part_go(journal: &mut dyn Journal) {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, StatusCode};
-use osel_core::trail::log::{NOTE_BYTES_MAX, TREE_SIZE_MAX};
+use osel_core::trail::log::{Checkpoint, KeyName, NOTE_BYTES_MAX, Note, TREE_SIZE_MAX};
 use osel_core::witness::{AddCheckpoint, Reply, cosigned};
 
+use super::memory::name_of;
 use crate::config::{TlsConfig, WitnessConfig};
 use crate::http::{Http, HttpError, Trust};
 use crate::telemetry::chain;
@@ -43,7 +44,32 @@ pub async fn ask(witness: &WitnessConfig, request: &AddCheckpoint) -> Asked {
     }
 }
 
-async fn exchange(witness: &WitnessConfig, request: &AddCheckpoint) -> Result<Asked, HttpError> {
+/// The last checkpoint of a log that a witness has cosigned: signed by the witness, as whoever stands between cannot.
+///
+/// # Errors
+/// What stands in its place, in words.
+pub async fn last_signed(witness: &WitnessConfig, origin: &KeyName) -> Result<Checkpoint, String> {
+    let url = format!("{}/{}/checkpoint", witness.url, name_of(origin));
+    let exchange = async {
+        let headers = [(ACCEPT, HeaderValue::from_static("*/*"))];
+        let answer = way(witness).await?.send(Method::GET, &url, &headers, None).await?;
+        let status = answer.status;
+        Ok::<_, HttpError>((status, answer.whole(NOTE_BYTES_MAX).await?))
+    };
+    let (status, body) = exchange.await.map_err(|error| chain(&error))?;
+    if status != StatusCode::OK {
+        return Err(format!("`{url}` answers {status}"));
+    }
+    let is_signed = Note::read(&body).is_ok_and(|note| note.cosigned_at(&witness.key).is_some());
+    let checkpoint = Checkpoint::read_unverified(&body).ok();
+    match checkpoint.filter(|checkpoint| is_signed && checkpoint.origin == *origin) {
+        Some(checkpoint) => Ok(checkpoint),
+        None => Err(format!("`{url}` is no checkpoint of this log that is signed by {}", witness.key)),
+    }
+}
+
+/// The way to a witness.
+async fn way(witness: &WitnessConfig) -> Result<Http, HttpError> {
     let trust = if witness.url.starts_with("https://") {
         let files = TlsConfig {
             ca_file: witness.ca_file.clone(),
@@ -53,23 +79,23 @@ async fn exchange(witness: &WitnessConfig, request: &AddCheckpoint) -> Result<As
             external: false,
         };
         // It reads files.
-        let trust = tokio::task::spawn_blocking(move || Trust::read(&files, true, Some(ANSWER_TIME))).await;
-        match trust {
-            Ok(trust) => Some(trust?),
-            Err(_) => {
-                return Ok(Reply::Unavailable("the files of the connection cannot be read".into()).into());
-            }
-        }
+        let read = tokio::task::spawn_blocking(move || Trust::read(&files, true, Some(ANSWER_TIME)));
+        let read = read.await.map_err(|error| HttpError::Unreachable(witness.url.clone(), error.into()))?;
+        Some(read?)
     } else {
         None
     };
+    Ok(Http::new(trust).within(ANSWER_TIME))
+}
+
+async fn exchange(witness: &WitnessConfig, request: &AddCheckpoint) -> Result<Asked, HttpError> {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
         (ACCEPT, HeaderValue::from_static("*/*")),
     ];
     let url = format!("{}/add-checkpoint", witness.url);
     let body = Some(Bytes::from(request.text()));
-    let answer = Http::new(trust).within(ANSWER_TIME).send(Method::POST, &url, &headers, body).await?;
+    let answer = way(witness).await?.send(Method::POST, &url, &headers, body).await?;
     let status = answer.status;
     if status == StatusCode::OK {
         let body = answer.whole(NOTE_BYTES_MAX).await?;

@@ -213,7 +213,7 @@ impl Witness {
 }
 
 /// What a log is called where its name cannot stand.
-fn name_of(origin: &KeyName) -> String {
+pub(super) fn name_of(origin: &KeyName) -> String {
     Hash(Sha256::digest(origin.as_str()).into()).to_string()
 }
 

@@ -7,6 +7,6 @@ mod ask;
 mod key;
 mod memory;
 
-pub use ask::{Asked, ask};
+pub use ask::{Asked, ask, last_signed};
 pub use key::{WitnessKeyError, own_key};
 pub use memory::{Cosigned, MemoryError, Refusal, Witness};

@@ -79,6 +79,31 @@ fn a_bad_configuration_is_refused_with_every_problem() {
 }
 
 #[test]
+fn a_template_that_makes_nothing_of_records_is_told_before_it_buries_them() {
+    let place = Place::new("config-template");
+    let check = |template: &str| {
+        let file = good_file(&place);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let table = "[[forward]]\nname = 'chat'\ntype = 'webhook'\nurl = 'http://localhost/'\n";
+        place.write("osel.toml", format!("{text}{table}template = '{template}'\n"));
+        said(osel(&[URL], &["config", "check", "-c", &file]))
+    };
+    let (code, _, error) = check(r#"{"text": {{ record.summary }}, "who": {{ record.actor.user_name }}}"#);
+    assert_eq!((code, error.as_str()), (0, ""));
+    // Quotation marks around what has its own.
+    let (code, out, error) = check(r#"{"text": "{{ record.summary }}"}"#);
+    assert_eq!((code, out.as_str()), (2, ""), "{error}");
+    assert!(
+        error.contains("osel.toml:7: forward[0].template: would make a dead letter of every record"),
+        "{error}"
+    );
+    // Of some records alone.
+    let (code, _, error) = check(r#"{"text": {% if kind == "change" %}"{{ kind }}"{% else %}1{% endif %}}"#);
+    assert_eq!(code, 0, "{error}");
+    assert!(error.contains("would make a dead letter of a change"), "{error}");
+}
+
+#[test]
 fn the_example_is_checked_good_but_for_its_files() {
     let place = Place::new("config-example");
     let file = place.write("osel.toml", run(&["config", "example"]));

@@ -31,8 +31,15 @@ impl Daemon {
         daemon
     }
 
-    /// Writes the configuration. A test that does not look at HTTP must not take anybody's port.
+    /// Writes the configuration. A test that does not look at HTTP must not take anybody's port, and what it reads of the trail is to
+    /// change no trail, unless it says so.
     pub fn configure(&self, further: &str) {
+        let reads = "[trail]\nrecord_reads = false\n";
+        let further = match further {
+            said if said.contains("record_reads") => said.to_owned(),
+            with_table if with_table.contains("[trail]\n") => with_table.replacen("[trail]\n", reads, 1),
+            without => format!("{without}\n{reads}"),
+        };
         let http = if further.contains("[http]") { "" } else { "[http]\nlisten = '127.0.0.1:0'\n" };
         self.place.write(
             "osel.toml",

@@ -118,7 +118,8 @@ fn a_store_from_before_the_log_catches_up_when_it_is_written() {
         .execute_batch(
             "DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; DROP TABLE log_witnessed; \
              DROP TABLE search_segments; DROP TABLE search_pages; DROP TABLE search_state; \
-             ALTER TABLE expiry_parts DROP COLUMN searched; DROP TABLE forwarders; DROP TABLE dead_letters; \
+             DROP TABLE expiry_parts; DROP TABLE erasures; DROP TABLE forwarders; DROP TABLE dead_letters; \
+             CREATE TABLE expiry_parts (class INTEGER PRIMARY KEY, seq INTEGER NOT NULL, done INTEGER NOT NULL) STRICT; \
              UPDATE meta SET format = 5",
         )
         .unwrap();

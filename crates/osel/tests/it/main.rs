@@ -11,6 +11,8 @@ mod broker;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod clouds;
 #[cfg(test)]
 mod command;
@@ -33,6 +35,8 @@ mod emulated;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod exported;
+#[cfg(test)]
 mod file_source;
 #[cfg(test)]
 mod findings;
@@ -48,6 +52,8 @@ mod gap;
 mod handed_in;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod kafka;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
@@ -75,6 +81,12 @@ mod past_reach;
 #[cfg(test)]
 mod past_story;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod pseudonyms;
+#[cfg(test)]
 mod quarantine;
 #[cfg(test)]
 mod reach_servers;
@@ -86,6 +98,8 @@ mod receivers;
 mod renewed;
 #[cfg(test)]
 mod retention;
+#[cfg(test)]
+mod retention_classes;
 #[cfg(test)]
 mod retention_findings;
 #[cfg(test)]

@@ -28,6 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::broker::{Postgres, free_port};
 use crate::command::{Place, json_lines, osel, refused, run};
+use crate::retention_classes::some_policy;
 
 const DAY: i64 = 86_400;
 /// When the first of the days begins: long ago by any clock.
@@ -369,15 +370,7 @@ fn any_schedule_of_letting_go_leaves_what_is_known() {
         let mut random = Random::new(seed);
         for _ in 0..6 {
             listener.listen(1 + random.below(4) as i64);
-            let mut some = |most: u64| random.percent(50).then(|| random.below(most));
-            let policy = Policy {
-                inputs: Limit { days: some(9).map(|days| days as u32), bytes: some(60_000) },
-                records: Limit { days: some(15).map(|days| days as u32), bytes: some(300_000) },
-                personal_days: some(9).map(|days| days as u32),
-                quarantine_days: some(9).map(|days| days as u32),
-                findings_days: some(9).map(|days| days as u32),
-                budget_bytes: some(2_000_000),
-            };
+            let policy = some_policy(&mut random);
             listener.decide(&policy);
             let before = listener.resumed();
             let mut journal = Store::open_writer(Path::new(&listener.path)).unwrap();
@@ -469,7 +462,7 @@ fn retention(store: &str, limits: &[(&str, &str)], arguments: &[&str]) -> Output
 }
 
 /// What it says in JSON of each kind that goes: up to which number, or before when.
-fn going(store: &str, limits: &[(&str, &str)], apply: bool) -> BTreeMap<String, Value> {
+pub(crate) fn going(store: &str, limits: &[(&str, &str)], apply: bool) -> BTreeMap<String, Value> {
     let arguments: &[&str] = if apply { &["--apply", "-o", "json"] } else { &["-o", "json"] };
     let output = retention(store, limits, arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -6,9 +6,9 @@ use osel::runtime::past::{Asked, Excerpt};
 use osel::runtime::retention::survey;
 use osel::runtime::state;
 use osel::store::{
-    CommandRow, Counters, CursorRow, DeadLetterRow, Entry, Expiry, FindingRow, ForwarderRow, Head, Holdings,
-    JournalError, LogKeyRow, NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState, Reader, Segment,
-    SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord, VersionSet, WitnessedRow,
+    CommandRow, Counters, CursorRow, DeadLetterRow, Entry, ErasureRow, Expiry, FindingRow, ForwarderRow,
+    Head, Holdings, JournalError, LogKeyRow, NodeRow, Numbers, PackedChunk, QuarantineItem, QuarantineState,
+    Reader, Segment, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord, VersionSet, WitnessedRow,
 };
 use osel_core::engine::{BudgetState, Engine, EngineOptions};
 use osel_core::model::Row;
@@ -102,6 +102,14 @@ impl Reader for Raced<'_> {
 
     fn dead_letters(&mut self, forwarder: &str, each: Each<'_, DeadLetterRow>) -> Read<()> {
         self.reader.dead_letters(forwarder, each)
+    }
+
+    fn erasures(&mut self) -> Read<Vec<ErasureRow>> {
+        self.reader.erasures()
+    }
+
+    fn persons(&mut self, each: Each<'_, String>) -> Read<()> {
+        self.reader.persons(each)
     }
 
     fn ledger(&mut self) -> Read<Vec<Counters>> {

@@ -104,6 +104,29 @@ fn a_key_that_was_exchanged_while_nobody_ran_begins_anew() {
 }
 
 #[test]
+fn a_key_that_a_record_told_before_a_crash_is_told_once() {
+    let place = Place::new("rotation-crash");
+    let store = place.path("store");
+    run(&["replay", "--store", &store, &recording("dev-v1basic")]);
+    fs::remove_file(Path::new(&store).join("log.key")).unwrap();
+    run(&["replay", "--store", &store, &recording("dev-glance")]);
+    let before = keys(&store);
+    let (turn, _) = before[1];
+    // As a crash leaves it that comes between the record and what the new key signs.
+    let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
+    database.execute("DELETE FROM log_checkpoints WHERE size >= ?1", [turn.cast_signed()]).unwrap();
+    database.execute("DELETE FROM log_keys WHERE size = ?1", [turn.cast_signed()]).unwrap();
+    drop(database);
+    run(&["replay", "--store", &store, &recording("dev-aodh")]);
+    let after = keys(&store);
+    assert_eq!(after.iter().map(|(_, key)| key).collect::<Vec<_>>(), [&before[0].1, &before[1].1]);
+    assert!(after[1].0 >= turn, "nothing from before the record is signed by the new key alone");
+    let told = run(&["audit", "export", "--store", &store, "-o", "json"]);
+    assert_eq!(told.lines().filter(|line| line.contains("the log is signed by")).count(), 1);
+    run(&["audit", "verify", "--store", &store]);
+}
+
+#[test]
 fn an_export_of_the_log_follows_no_link_and_spreads_nothing_unsigned() {
     let place = Place::new("rotation-export");
     let store = place.path("store");

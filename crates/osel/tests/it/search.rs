@@ -55,11 +55,15 @@ fn queries(reader: &mut dyn Reader, random: &mut Random, count: usize) -> Vec<Qu
         let id =
             |id: Option<&osel_core::ids::Id>| id.map(ToString::to_string).into_iter().collect::<Vec<_>>();
         for _ in 0..=random.below(2) {
-            match random.below(13) {
+            match random.below(14) {
                 0 => query.actors = id(document.actor.user_id),
                 1 => query.actors = text(document.actor.user_name.map(str::to_uppercase).as_deref()),
                 2 => query.projects = id(document.actor.project_id),
                 3 => query.projects = text(document.actor.project_name),
+                12 => {
+                    let of_rows = record.row_projects().into_iter().next();
+                    query.shown_to = id(of_rows.or(record.project()));
+                }
                 4 => query.event_types = text(document.event_type.and_then(|it| it.get(..it.len() / 2))),
                 5 => query.kinds = [record.header.kind].into(),
                 6 => query.outcomes = vec![Outcome::Failure, Outcome::Pending],
@@ -263,7 +267,7 @@ fn a_record_is_shown_with_all_that_is_around_it() {
 
 #[test]
 fn a_daemon_keeps_the_index_of_what_it_records() {
-    let mut osel = Daemon::new("search-daemon", "");
+    let mut osel = Daemon::new("search-daemon", "[trail]\nrecord_reads = true\n");
     osel.capture("bus.jsonl", "a", 5000);
     osel.start();
     osel.await_received(5000);

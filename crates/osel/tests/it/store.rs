@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use osel::store::{
     ALL, Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, NewStore, PartContent, Reader,
-    Store, StoredPart, StoredRecord, VersionSet,
+    Store, StoredPart, StoredRecord, VersionSet, Whose,
 };
 use osel_core::time::Timestamp;
 
@@ -114,7 +114,13 @@ fn entry(number: u64) -> Entry {
 }
 
 fn record(seq: u64) -> StoredRecord {
-    let part = StoredPart { class: 1, project: None, salt: [9; 16], content: PartContent::InEntry };
+    let part = StoredPart {
+        class: 1,
+        project: None,
+        whose: Whose::Nobody,
+        salt: [9; 16],
+        content: PartContent::InEntry,
+    };
     let mut hash = [3; 32];
     hash[..8].copy_from_slice(&seq.to_le_bytes());
     StoredRecord {

@@ -34,10 +34,7 @@ fn entries(store: &str) -> Vec<Entry> {
 }
 
 fn database(store: &str) -> Connection {
-    let file = std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().path());
-    let file =
-        file.into_iter().find(|path| path.extension().is_some_and(|end| end == "db" || end == "sqlite"));
-    Connection::open(file.unwrap()).unwrap()
+    Connection::open(Path::new(store).join("journal.db")).unwrap()
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn driver(config: &WebhookConfig) -> Webhook {
         receiver: ReceiverConfig::Webhook(Box::new(config.clone())),
         format: Format::Native,
         filter: Default::default(),
+        pseudonyms: false,
         from: Default::default(),
         place: Place::Nowhere,
     };

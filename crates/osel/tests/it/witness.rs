@@ -6,15 +6,18 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use osel::witness::{MemoryError, Refusal, Witness, own_key};
+use osel_core::trail::bundle::Checker;
 use osel_core::trail::log::{Checkpoint, CosigningKey, Note, SigningKey, VerifierKey};
 use osel_core::trail::{leaf_hash, tree_root};
 use osel_core::witness::{AddCheckpoint, Refused};
+use osel_sim::scanners::Reply;
+use osel_sim::scanners::http::{Call, Served as HttpServed, Service};
 use serde_json::Value;
 
 use crate::broker::{free_port, until};
 use crate::command::{Place, osel, program, run};
 use crate::daemon::{Daemon, LIMIT};
-use crate::http::get;
+use crate::http::{address_in, get};
 
 const NAME: &str = "witness.example/w1";
 
@@ -188,9 +191,72 @@ fn a_log_that_was_written_anew_is_found_by_the_witness_and_a_witness_that_is_awa
     assert!(log.contains("they were rewritten") || log.contains("what followed was cut off"), "{log}");
 }
 
+#[test]
+fn a_checkpoint_is_shown_with_its_cosignatures() {
+    let key = log_key(7);
+    let mut witness = Served::new("witness-shown", &[&key.verifier().to_string()]);
+    let mut daemon = daemon("witness-shown-log", &witness, &key);
+    witness.start();
+    daemon.capture("bus.jsonl", "first", 5);
+    daemon.start();
+    daemon.await_lines("HTTP answers", 1);
+    daemon.await_received(5);
+    let (address, known) = (address_in(&daemon.log()), witness.key().parse::<VerifierKey>().unwrap());
+    until("the served checkpoint has the cosignature", LIMIT, || {
+        let note = get(address, "/log/checkpoint").body;
+        let seen = Note::read(note.as_bytes()).is_ok_and(|note| note.cosigned_at(&known).is_some());
+        seen && Checkpoint::open(note.as_bytes(), &[key.verifier()]).unwrap().size >= 5
+    });
+    let (store, bundle) = (daemon.place.path("store"), daemon.place.path("trail.bundle"));
+    let export = ["audit", "export", "--store", &store, "--bundle", &bundle, "--witnesses"];
+    let output = osel(&[&export[..], &["1"]].concat());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.ends_with(", cosigned by a witness\n"), "{said}");
+    let mut checker = Checker::new(Some(key.verifier())).witnessed_by(vec![known], 1);
+    for line in fs::read(&bundle).unwrap().split_inclusive(|&byte| byte == b'\n') {
+        checker.push(line).unwrap();
+    }
+    let summary = checker.finish().unwrap();
+    assert!(
+        summary.checkpoint.size >= 5 && summary.witnesses[0].seconds > Some(1_700_000_000),
+        "{summary:?}"
+    );
+    let output = osel(&[&export[..], &["2"]].concat());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(said.contains("there is no checkpoint that 2 of the witnesses have seen last"), "{said}");
+    assert!(daemon.stop().success());
+}
+
 fn sha256(text: &str) -> [u8; 32] {
     use sha2::Digest as _;
     sha2::Sha256::digest(text).into()
+}
+
+/// Whoever stands between a log and its witness: it has no key, and disputes everything.
+struct Disputes;
+
+impl Service for Disputes {
+    fn answer(&mut self, call: &Call) -> Reply {
+        match call.method.as_str() {
+            "POST" => Reply::text(409, "text/x.tlog.size", "4711\n"),
+            _ => Reply::text(404, "text/plain", "nothing is signed"),
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_no_witness_has_signed_is_told_to_somebody_and_stops_nothing() {
+    let between = HttpServed::start(Disputes, None).unwrap();
+    let witness = CosigningKey::from_seed(NAME.parse().unwrap(), &[9; 32]).verifier();
+    let mut daemon = Daemon::new("witness-disputed", "");
+    daemon.configure(&format!("[[witness]]\nkey = '{witness}'\nurl = '{}'\n", between.url));
+    daemon.capture("bus.jsonl", "first", 3);
+    daemon.start();
+    daemon.await_lines("the witness disputes the log", 1);
+    daemon.capture("bus.jsonl", "second", 3);
+    daemon.await_received(6);
+    assert!(daemon.stop().success());
 }
 
 #[test]

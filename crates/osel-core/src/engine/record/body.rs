@@ -1,7 +1,7 @@
 //! What one record says, as the engine makes it, and the parts that it becomes.
 //!
-//! Parts are JSON with a fixed order of keys: what is the same is written the same. Personal data stand in a part of their own so that
-//! they can be erased; rows stand in one part per project so that a project can be shown its own. The message itself is a part
+//! Parts are JSON with a fixed order of keys: what is the same is written the same. Personal data stand in a part for each person so that
+//! each can be erased; rows stand in one part per project so that a project can be shown its own. The message itself is a part
 //! too, kept with the journal's entry and not twice.
 
 use std::borrow::Cow;
@@ -18,8 +18,7 @@ use crate::exposure::Judged;
 use crate::ids::Id;
 use crate::model::{MemberChange, net_text};
 use crate::time::Timestamp;
-use crate::trail::Part;
-use crate::trail::{PartClass, RecordKind};
+use crate::trail::{Part, PartClass, Person, RecordKind};
 
 /// Facts that a sentence is made of, by name; both sides are short texts, and nearly all names are written in this program.
 pub type Detail = BTreeMap<Cow<'static, str>, String>;
@@ -143,7 +142,7 @@ pub struct MemberPart {
     pub lost: Vec<Box<str>>,
 }
 
-/// The part that is about a person.
+/// A part that is about a person, or what all such parts of a record say together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonalPart {
     /// The part's version.
@@ -165,6 +164,23 @@ pub struct PersonalPart {
     pub detail: Detail,
 }
 
+impl PersonalPart {
+    /// Takes what a further part of the record says, about the same person or another one.
+    pub(super) fn add(&mut self, other: Self) {
+        let Self { v, user_name, address, agent, target_name, detail } = other;
+        self.v = self.v.max(v);
+        for (known, said) in [
+            (&mut self.user_name, user_name),
+            (&mut self.address, address),
+            (&mut self.agent, agent),
+            (&mut self.target_name, target_name),
+        ] {
+            *known = known.take().or(said);
+        }
+        self.detail.extend(detail);
+    }
+}
+
 /// The version of the parts that this version writes.
 pub const PART_VERSION: u8 = 1;
 
@@ -178,11 +194,9 @@ impl RecordBody {
     /// The record's parts in their order, without the payload, which the shell adds from the message.
     pub fn parts(&self) -> Vec<Part> {
         let mut parts = Vec::with_capacity(PARTS_USUAL);
-        parts.push(Part { class: PartClass::Body, project: self.project(), bytes: self.body_part() });
-        if self.has_personal() {
-            let bytes = self.personal_part();
-            parts.push(Part { class: PartClass::Personal, project: self.project(), bytes });
-        }
+        let (class, project, bytes) = (PartClass::Body, self.project(), self.body_part());
+        parts.push(Part { class, project, person: None, bytes });
+        self.personal_parts(&mut parts);
         exposure_parts(&self.exposure, &self.wide, &mut parts);
         parts
     }
@@ -224,28 +238,62 @@ impl RecordBody {
         out
     }
 
-    /// Whether there is anything about a person.
-    fn has_personal(&self) -> bool {
-        let actor = &self.actor;
-        actor.user_name.is_some()
-            || actor.address.is_some()
-            || actor.agent.is_some()
-            || self.target_name().is_some()
-            || !self.personal.is_empty()
+    /// A part for each person, as [`PersonalPart`] in JSON: who acted, whom it was done to, and whose name is in [`Self::personal`].
+    fn personal_parts(&self, parts: &mut Vec<Part>) {
+        let persons = [self.acting(), self.target_person(), self.named_person()];
+        for (place, person) in persons.iter().enumerate() {
+            let Some(person) = person else { continue };
+            let is_theirs = |place: usize| persons.get(place).is_some_and(|of| of.as_ref() == Some(person));
+            if (0..place).any(is_theirs) {
+                // It stands with what was written of them first.
+                continue;
+            }
+            let mut bytes = Vec::with_capacity(PERSONAL_BYTES_USUAL);
+            let mut part = Object::begin(&mut bytes);
+            part.number("v", PART_VERSION.into());
+            if is_theirs(0) {
+                part.text_if("user_name", self.actor.user_name.as_deref());
+                part.text_if("address", self.actor.address.as_deref());
+                part.text_if("agent", self.actor.agent.as_deref());
+            }
+            if is_theirs(1) {
+                part.text_if("target_name", self.target_name());
+            }
+            if is_theirs(2) {
+                part.texts_if("detail", &self.personal);
+            }
+            part.end();
+            let (class, project) = (PartClass::Personal, self.project());
+            parts.push(Part { class, project, person: Some(person.clone()), bytes });
+        }
     }
 
-    /// [`PersonalPart`] as JSON.
-    fn personal_part(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(PERSONAL_BYTES_USUAL);
-        let mut part = Object::begin(&mut out);
-        part.number("v", PART_VERSION.into());
-        part.text_if("user_name", self.actor.user_name.as_deref());
-        part.text_if("address", self.actor.address.as_deref());
-        part.text_if("agent", self.actor.agent.as_deref());
-        part.text_if("target_name", self.target_name());
-        part.texts_if("detail", &self.personal);
-        part.end();
-        out
+    /// Who acted, where anything personal is known of them.
+    fn acting(&self) -> Option<Person> {
+        let Actor { user_id, user_name, address, agent, .. } = &self.actor;
+        if user_name.is_none() && address.is_none() && agent.is_none() {
+            return None;
+        }
+        Some(match (user_id, user_name, address) {
+            (Some(id), ..) => Person::user(id),
+            (None, Some(name), _) => Person::named(name),
+            (None, None, Some(address)) => Person::at(address),
+            (None, None, None) => Person::unknown(),
+        })
+    }
+
+    /// The person that it was done to, where the name is known.
+    fn target_person(&self) -> Option<Person> {
+        let name = self.target_name()?;
+        let id = self.target.as_ref().and_then(|target| target.id.as_ref());
+        Some(id.map_or_else(|| Person::named(name), Person::user))
+    }
+
+    /// The person whose name is in [`Self::personal`]: the user of a role, whose id stands with the other details.
+    fn named_person(&self) -> Option<Person> {
+        let name = self.personal.values().next()?;
+        let id = self.detail.get("user").map(|id| Id::new(id));
+        Some(id.map_or_else(|| Person::named(name), |id| Person::user(&id)))
     }
 
     /// The target's name, where it is a person's.
@@ -346,15 +394,16 @@ mod tests {
     fn parts_are_written_as_their_types_are() {
         let full = full();
         check(&full);
-        assert_eq!(full.parts().len(), 2);
+        assert_eq!(full.parts().len(), 4);
         let body: BodyPart = serde_json::from_slice(&full.parts()[0].bytes).expect("a body");
         assert_eq!(
             (body.conflicting, body.cause, body.members.len(), body.detail.len()),
             (true, Some(7), 1, 2)
         );
         assert_eq!(body.target.expect("a target").name, None, "a person's name is personal");
-        let personal: PersonalPart = serde_json::from_slice(&full.parts()[1].bytes).expect("personal data");
-        assert_eq!(personal.target_name, full.target.as_ref().and_then(|target| target.name.clone()));
+        let of_target: PersonalPart = serde_json::from_slice(&full.parts()[2].bytes).expect("personal data");
+        assert_eq!(of_target.target_name, full.target.as_ref().and_then(|target| target.name.clone()));
+        assert_eq!(of_target.user_name, None, "another person's");
 
         let thing = full.target.clone().map(|target| Target { kind: "port".into(), ..target });
         check(&RecordBody { target: thing, ..full.clone() });
@@ -375,5 +424,44 @@ mod tests {
         };
         check(&bare);
         assert_eq!(bare.parts().len(), 1, "nothing about a person");
+    }
+
+    /// Whom the personal parts are about.
+    fn persons(record: &RecordBody) -> Vec<Person> {
+        record.parts().into_iter().filter_map(|part| part.person).collect()
+    }
+
+    #[test]
+    fn each_person_has_a_part() {
+        let user = |id: &str| Person::user(&Id::new(id));
+        let [actor, target] =
+            ["1aa173ed-c4c1-408f-b0fe-79a4c43fd1ac", "0134e963d2cb47acb1cbded3d170eb51"].map(user);
+        assert_eq!(persons(&full()), [actor.clone(), target.clone(), Person::named("bob")]);
+
+        let mut role = full();
+        role.detail.insert("user".into(), "0134e963d2cb47acb1cbded3d170eb51".into());
+        assert_eq!(persons(&role), [actor.clone(), target], "the target is the one who has the role");
+
+        let mut own = full();
+        own.personal.clear();
+        own.target.as_mut().expect("a target").id = own.actor.user_id.clone();
+        assert_eq!(persons(&own), [actor], "who changes their own name is one person");
+        let parts = own.parts();
+        let part: PersonalPart = serde_json::from_slice(&parts[1].bytes).expect("personal data");
+        assert!(part.user_name.is_some() && part.target_name.is_some());
+    }
+
+    #[test]
+    fn nothing_personal_is_nobodys() {
+        let mut record = full();
+        (record.target, record.actor.user_id) = (None, None);
+        record.personal.clear();
+        assert_eq!(persons(&record), [Person::named("ada")]);
+        record.actor.user_name = None;
+        assert_eq!(persons(&record), [Person::at("192.0.2.1")]);
+        record.actor.address = None;
+        assert_eq!(persons(&record), [Person::unknown()]);
+        record.actor.agent = None;
+        assert_eq!(persons(&record), []);
     }
 }

@@ -6,6 +6,8 @@
 //! Any part may be missing (retention, erasure, another project's): then its keys are null and the list `missing` says which. The
 //! keys are those of contract §3 and mean the same for ever.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::body::{BodyPart, MemberPart, PersonalPart};
@@ -29,7 +31,7 @@ pub struct Record {
     pub hash: Hash,
     /// What everybody reads.
     pub body: BodyPart,
-    /// What is about a person.
+    /// What is about persons.
     pub personal: PersonalPart,
     /// Rows that came, in order.
     pub opened: Vec<JudgedRow>,
@@ -104,8 +106,21 @@ impl Record {
         self.opened.iter().chain(&self.closed).chain(examples)
     }
 
+    /// The projects whose rows came or went.
+    pub fn row_projects(&self) -> BTreeSet<&Id> {
+        let listed =
+            self.opened.iter().chain(&self.closed).filter_map(|judged| judged.row.project_id.as_ref());
+        listed.chain(self.wide.iter().filter_map(|wide| wide.project_id.as_ref())).collect()
+    }
+
     fn wide_count(&self, opened: bool) -> usize {
         self.wide.iter().filter(|wide| wide.opened == opened).map(|wide| wide.rows as usize).sum()
+    }
+
+    /// The project that it is about: its target's, else the actor's.
+    pub fn project(&self) -> Option<&Id> {
+        let of_target = self.body.target.as_ref().and_then(|target| target.project_id.as_ref());
+        of_target.or(self.body.project_id.as_ref())
     }
 
     fn sort(&mut self) {
@@ -118,7 +133,7 @@ impl Record {
         match class {
             PartClass::Body => serde_json::from_slice(bytes).map(|body| self.body = body).is_ok(),
             PartClass::Personal => {
-                serde_json::from_slice(bytes).map(|personal| self.personal = personal).is_ok()
+                serde_json::from_slice(bytes).map(|personal| self.personal.add(personal)).is_ok()
             }
             PartClass::Exposure => serde_json::from_slice(bytes)
                 .map(|part: ExposurePart| {

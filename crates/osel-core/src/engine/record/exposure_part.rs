@@ -219,7 +219,7 @@ pub(super) fn exposure_parts(judged: &Judged, wide: &[WideRows], parts: &mut Vec
     }
     for (project, mut factors) in projects.by_id {
         factors.part.v = PART_VERSION;
-        parts.push(Part { class: PartClass::Exposure, project, bytes: json(&factors.part) });
+        parts.push(Part { class: PartClass::Exposure, project, person: None, bytes: json(&factors.part) });
     }
 }
 

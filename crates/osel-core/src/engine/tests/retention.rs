@@ -42,10 +42,18 @@ fn a_horizon_names_the_checkpoint_that_stands_for_what_goes() {
 #[test]
 fn parts_and_quarantine_and_budget_are_told() {
     let classes = ["personal".to_owned(), "body".to_owned()].into();
-    let text = told(Retention::Parts { classes, seq: 7, why: RetentionWhy::Budget });
+    let text = told(Retention::Parts { classes, kinds: [].into(), seq: 7, why: RetentionWhy::Budget });
     assert!(text.starts_with(
         "parts of records up to 7 go (body, personal), since the disk budget is nearly used up; what commits to them stays\n"
     ));
+    assert!(!text.contains("kinds"), "{text}");
+    let kinds = ["authentication".to_owned(), "access".to_owned()].into();
+    let classes = ["personal".to_owned()].into();
+    let text = told(Retention::Parts { classes, kinds, seq: 9, why: RetentionWhy::Age });
+    assert!(
+        text.starts_with("parts of records of the kinds access, authentication up to 9 go (personal), since")
+    );
+    assert!(text.contains("\"kinds\":\"access, authentication\""), "{text}");
     let text = told(Retention::Quarantine { before: at(1), why: RetentionWhy::Age });
     assert!(text.starts_with(&format!(
         "the bytes of messages quarantined before {} are held no longer than other inputs, since they are older than is kept\n",

@@ -4,5 +4,5 @@ mod docs;
 mod ecs;
 mod hostile;
 mod ocsf;
-mod recorded;
+pub(crate) mod recorded;
 mod schema;

@@ -15,9 +15,9 @@ use crate::names::Directory;
 use crate::time::Timestamp;
 use crate::trail::{Hash, Header, RecordKind};
 
-pub(super) const STORE: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const STORE: &str = "0123456789abcdef0123456789abcdef";
 
-const RECORDINGS: [&str; 8] =
+pub(crate) const RECORDINGS: [&str; 8] =
     ["dev-2026", "dev-zed", "dev-v1basic", "dev-2topics", "dev-glance", "dev-aodh", "dev-race", "icehouse"];
 
 /// The lines of a record in a form.
@@ -57,7 +57,8 @@ pub(super) fn every(mut each: impl FnMut(&Record, Option<&[u8]>)) {
     }
 }
 
-fn recording(name: &str) -> Vec<RawMessage> {
+/// The messages of a recorded cloud.
+pub(crate) fn recording(name: &str) -> Vec<RawMessage> {
     let path = format!("{}/../osel-sim/corpus/{name}.jsonl.gz", env!("CARGO_MANIFEST_DIR"));
     #[allow(clippy::disallowed_methods, reason = "recordings are files, and only tests read them")]
     let packed = std::fs::read(&path).expect(&path);
@@ -81,7 +82,7 @@ fn recording(name: &str) -> Vec<RawMessage> {
 }
 
 /// A record by its facts; it happened at a time of its own.
-pub(super) fn record(kind: RecordKind, outcome: &str, facts: &[(&'static str, &str)]) -> Record {
+pub(crate) fn record(kind: RecordKind, outcome: &str, facts: &[(&'static str, &str)]) -> Record {
     let time = Timestamp::parse("2026-11-21T03:12:00.5Z").expect("a time");
     let detail: Detail = facts.iter().map(|(key, value)| ((*key).into(), (*value).to_owned())).collect();
     let address = detail.get("address").map(|address| TargetPart {
@@ -116,7 +117,7 @@ pub(super) fn record(kind: RecordKind, outcome: &str, facts: &[(&'static str, &s
 }
 
 /// What no recording has: scans, findings, commands, drift, gaps, and what osel says of itself.
-pub(super) fn others() -> Vec<Record> {
+pub(crate) fn others() -> Vec<Record> {
     use RecordKind::{Activity, Change, Command, Drift, Finding, Gap, Scan, System};
     let finding = |kind: &'static str, state, outcome, more: &[(&'static str, &str)]| {
         let facts = [

@@ -1,5 +1,7 @@
 //! Stories of dead letters.
 
+use std::time::Duration;
+
 use super::super::*;
 use super::script::forward;
 use crate::pace::script::check;
@@ -103,7 +105,7 @@ fn a_line_at_which_the_receiver_fails_is_found_and_given_up_when_a_later_one_pas
 fn dead_letters_are_sent_again_one_by_one_when_somebody_says_so() {
     let letters = [LineId { seq: 2, line: 0 }, LineId { seq: 2, line: 1 }, LineId { seq: 3, line: 0 }];
     let account = Account { begin: 0, place: 3, delivered: 1, dead: 2, ..Account::default() };
-    let limits = BatchLimits { items: 3, bytes: 100, awaited: 2 };
+    let limits = BatchLimits { items: 3, bytes: 100, awaited: 2, linger: Duration::ZERO };
     check(
         Forward::new(limits, account, letters),
         "0 head 4
@@ -156,7 +158,11 @@ fn dead_letters_are_sent_again_one_by_one_when_somebody_says_so() {
 fn a_dead_letter_at_which_the_receiver_fails_again_stays_one() {
     let account = Account { begin: 0, place: 2, delivered: 1, dead: 1, ..Account::default() };
     check(
-        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, account, [LineId { seq: 2, line: 0 }]),
+        Forward::new(
+            BatchLimits { items: 3, bytes: 100, awaited: 2, linger: Duration::ZERO },
+            account,
+            [LineId { seq: 2, line: 0 }],
+        ),
         "0 resend 1 2
          > fetch 2
          0 fetched 2
@@ -184,7 +190,11 @@ fn a_full_list_of_dead_letters_stops_the_trail_and_forgets_nothing() {
     let account = Account { begin: 0, place: many, dead: many, ..Account::default() };
     let letters = (1..=many).map(|seq| LineId { seq, line: 0 });
     check(
-        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, account, letters),
+        Forward::new(
+            BatchLimits { items: 3, bytes: 100, awaited: 2, linger: Duration::ZERO },
+            account,
+            letters,
+        ),
         "0 head 10001
          > read 10000
          0 read 10000-10001 10001

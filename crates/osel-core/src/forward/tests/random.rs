@@ -11,7 +11,12 @@ use crate::time::Timestamp;
 
 /// More than any run needs to come to rest: beyond it something goes round in circles.
 const STEPS_MAX: usize = 5_000;
-const LIMITS: BatchLimits = BatchLimits { items: 4, bytes: 60, awaited: 3 };
+const LIMITS: BatchLimits = BatchLimits { items: 4, bytes: 60, awaited: 3, linger: Duration::ZERO };
+
+/// Of half of the receivers, which want lines gathered.
+fn limits(chance: u64) -> BatchLimits {
+    BatchLimits { linger: Duration::from_millis(700 * (chance % 2)), ..LIMITS }
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -100,7 +105,7 @@ struct World {
 impl World {
     fn new(chance: u64) -> Self {
         Self {
-            forward: Forward::new(LIMITS, Account::default(), []),
+            forward: Forward::new(limits(chance), Account::default(), []),
             now: Timestamp::from_micros(1),
             chance,
             head: 0,
@@ -223,7 +228,7 @@ impl World {
                 self.step(ForwardInput::Head(self.head));
             }
             Act::Read { records } => {
-                let rendered = |seq| Rendered { seq, lines: lines_of(seq) };
+                let rendered = |seq| Rendered::of(seq, lines_of(seq));
                 if let Some(records) = self.fetching.take() {
                     self.step(ForwardInput::Fetched(records.into_iter().map(rendered).collect()));
                 } else if let Some(after) = self.reading.take() {
@@ -237,7 +242,7 @@ impl World {
             Act::Crash => {
                 self.latest = self.durable.clone();
                 let letters = self.latest.letters.iter().copied();
-                self.forward = Forward::new(LIMITS, self.latest.account, letters);
+                self.forward = Forward::new(limits(self.chance), self.latest.account, letters);
                 (self.reading, self.fetching, self.call) = (None, None, None);
                 self.awaited.clear();
                 self.place = self.latest.account.place;

@@ -29,7 +29,11 @@ impl Scripted for Forward {
 
 /// One that begins at the begin, of a receiver that takes batches of three lines and a hundred bytes, two of them before they have arrived.
 pub(super) fn forward() -> Forward {
-    Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, Account::default(), [])
+    Forward::new(
+        BatchLimits { items: 3, bytes: 100, awaited: 2, linger: Duration::ZERO },
+        Account::default(),
+        [],
+    )
 }
 
 fn number(word: &str) -> u64 {
@@ -40,14 +44,14 @@ fn batches(words: &[&str]) -> Vec<BatchNumber> {
     words.iter().map(|word| BatchNumber(number(word))).collect()
 }
 
-/// `SEQ` has one line of ten bytes, `SEQ:20,30` lines of so many.
+/// `SEQ` has one line of ten bytes, `SEQ:20,30` lines of so many; `SEQ<TOLD/COVERS` tells so many records of so many up to it.
 fn rendered(word: &str) -> Rendered {
     let (seq, lines) = word.split_once(':').unwrap_or((word, "10"));
+    let (seq, together) = seq.split_once('<').unwrap_or((seq, "1/1"));
+    let (told, covers) = together.split_once('/').expect("TOLD/COVERS");
     let bytes = |word: &str| word.parse().expect("bytes");
-    Rendered {
-        seq: number(seq),
-        lines: lines.split(',').filter(|word| !word.is_empty()).map(bytes).collect(),
-    }
+    let lines = lines.split(',').filter(|word| !word.is_empty()).map(bytes).collect();
+    Rendered { seq: number(seq), covers: number(covers), told: number(told), lines }
 }
 
 fn which(words: &[&str]) -> Which {
@@ -87,7 +91,8 @@ fn input(words: &str) -> ForwardInput {
         "part" => sent(Err(refused(RefusalKind::Unavailable, place(2), None))),
         "arrived" => ForwardInput::Confirmed(Asked(number(words[1])), Ok(batches(&words[2..]))),
         "lost" => {
-            let refusal = refused(RefusalKind::Unavailable, 0, None);
+            let taken = words.get(2).map_or(0, |word| word.parse().expect("a count"));
+            let refusal = refused(RefusalKind::Unavailable, taken, None);
             ForwardInput::Confirmed(Asked(number(words[1])), Err(refusal))
         }
         "closed" => ForwardInput::Closed(Ok(batches(&words[1..]))),

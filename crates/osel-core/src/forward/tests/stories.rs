@@ -1,5 +1,7 @@
 //! Stories of batches.
 
+use std::time::Duration;
+
 use super::super::*;
 use super::script::forward;
 use crate::pace::script::check;
@@ -133,6 +135,58 @@ fn a_batch_that_is_not_full_waits_a_little_while_another_is_on_its_way() {
     );
 }
 
+/// Of a receiver that wants lines gathered for five minutes.
+fn gathering() -> Forward {
+    let linger = Duration::from_secs(300);
+    Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 1, linger }, Account::default(), [])
+}
+
+#[test]
+fn a_batch_is_gathered_for_as_long_as_the_receiver_wants_or_until_it_is_full() {
+    check(
+        gathering(),
+        "0 head 1
+         > read 0
+         0 read 0-1 1
+         0 wake
+         > 300000
+         200000 head 2
+         > read 1
+         200000 read 1-2 2
+         300000 tick
+         > send 1: 1 2
+         300010 kept 1
+         > place 2 = 2 + 0 + 0, mark 1
+         400000 head 7
+         > read 2
+         400000 read 2-6 3 4 5 6
+         > read 6
+         > send 2: 3 4 5
+         400010 kept 2
+         > place 5 = 5 + 0 + 0, mark 2
+         400010 wake
+         > 700000",
+    );
+}
+
+#[test]
+fn what_was_gathered_once_is_not_gathered_again_after_a_failure() {
+    check(
+        gathering(),
+        "0 head 1
+         > read 0
+         0 read 0-1 1
+         300000 tick
+         > send 1: 1
+         300000 away 1
+         > log began unavailable
+         300000 wake
+         > 301000
+         301000 tick
+         > send 2: 1",
+    );
+}
+
 #[test]
 fn a_receiver_that_was_only_busy_need_not_get_everything_twice() {
     check(
@@ -178,6 +232,28 @@ fn after_a_lost_connection_everything_goes_again_from_what_is_not_known_to_have_
          > 3030
          3030 tick
          > send 3: 1 2 3",
+    );
+}
+
+#[test]
+fn what_a_receiver_says_to_have_of_a_batch_that_it_did_not_confirm_is_not_sent_again() {
+    check(
+        forward(),
+        "0 head 6
+         > read 0
+         0 read 0-6 1 2 3 4 5 6
+         > send 1: 1 2 3
+         10 taken 1
+         > send 2: 4 5 6
+         20 away 2
+         > log began unavailable
+         1020 tick
+         > confirm 1
+         1030 lost 1 2
+         > reset
+         > place 2 = 2 + 0 + 0, no mark
+         3030 tick
+         > send 3: 3 4 5",
     );
 }
 
@@ -363,7 +439,7 @@ fn a_stop_waits_a_little_for_the_call_and_asks_a_last_time() {
 fn a_place_behind_the_end_of_the_trail_is_told() {
     let account = Account::after(9);
     check(
-        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2 }, account, []),
+        Forward::new(BatchLimits { items: 3, bytes: 100, awaited: 2, linger: Duration::ZERO }, account, []),
         "0 head 4
          > log Ahead { place: 9, head: 4 }
          1 head 10
@@ -383,10 +459,25 @@ fn nothing_more_is_read_while_too_much_is_held() {
     };
     assert_eq!(step(ForwardInput::Head(10)), (true, 0));
     let page = |after: u64| {
-        let records = vec![Rendered { seq: after + 1, lines: vec![READ_BYTES_MAX / 2] }];
+        let records = vec![Rendered::of(after + 1, vec![READ_BYTES_MAX / 2])];
         ForwardInput::Read(Page { after, through: after + 1, records })
     };
     assert_eq!(step(page(0)), (true, 0));
     assert_eq!(step(page(1)), (false, 0));
     assert_eq!(step(ForwardInput::Sent(BatchNumber(1), Ok(Taken::Kept))), (true, 1));
+}
+
+#[test]
+fn records_that_are_told_together_are_done_together_and_all_are_accounted_for() {
+    check(
+        forward(),
+        "0 head 9
+         > read 0
+         0 read 0-8 3 8<2/4
+         > place 2 = 0 + 2 + 0
+         > read 8
+         > send 1: 3 8
+         10 kept 1
+         > place 8 = 3 + 5 + 0, mark 1",
+    );
 }

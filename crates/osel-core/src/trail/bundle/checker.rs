@@ -17,6 +17,7 @@ use super::fault::{BadBundle, Fault};
 use super::growing::Growing;
 use super::handover::Keys;
 use super::line::{self, Kind, Record};
+use super::witnesses::{Witnessed, Witnesses};
 use super::writer::Scope;
 use super::{LINE_BYTES_MAX, VERSION, VERSION_OF_KEYS};
 
@@ -31,6 +32,8 @@ pub struct Summary {
     pub later_keys: Vec<(u64, VerifierKey)>,
     /// The checkpoint that it is proved by.
     pub checkpoint: Checkpoint,
+    /// The witnesses that were asked about, and when each has seen that checkpoint.
+    pub witnesses: Vec<Witnessed>,
     /// The checkpoint that it goes on from.
     pub since: Option<Checkpoint>,
     /// How many earlier checkpoints of a whole bundle were confirmed besides.
@@ -60,6 +63,7 @@ impl Summary {
 #[derive(Clone, Debug)]
 pub struct Checker {
     given: Option<VerifierKey>,
+    witnesses: Witnesses,
     /// None before the first line.
     body: Option<Body>,
     digest: Sha256,
@@ -76,6 +80,7 @@ struct Body {
     scope: Scope,
     keys: Keys,
     checkpoint: Checkpoint,
+    witnesses: Vec<Witnessed>,
     promised: u64,
     since: Option<Checkpoint>,
     /// The size of the last checkpoint between records.
@@ -120,6 +125,7 @@ impl Checker {
     pub fn new(key: Option<VerifierKey>) -> Self {
         Self {
             given: key,
+            witnesses: Witnesses::default(),
             body: None,
             digest: Sha256::new(),
             line: 0,
@@ -127,6 +133,12 @@ impl Checker {
             bad: None,
             decoded: Vec::new(),
         }
+    }
+
+    /// The same of a bundle whose checkpoint so many of these witnesses must have cosigned. A cosignature of one of them that is wrong
+    /// is a fault in any case; those of others mean nothing.
+    pub fn witnessed_by(self, witnesses: Vec<VerifierKey>, wanted: usize) -> Self {
+        Self { witnesses: Witnesses::new(witnesses, wanted), ..self }
     }
 
     /// Checks the next line, given with its line feed. One that is longer than [`LINE_BYTES_MAX`] is refused, so that nobody needs to
@@ -173,6 +185,7 @@ impl Checker {
             key,
             later_keys,
             checkpoint: body.checkpoint,
+            witnesses: body.witnesses,
             since: body.since,
             checkpoints: body.checkpoints,
             records,
@@ -200,7 +213,7 @@ impl Checker {
             return Err(Hit { record: self.expected(), why });
         }
         let Some(body) = &mut self.body else {
-            self.body = Some(Body::read(line, self.given.as_ref())?);
+            self.body = Some(Body::read(line, self.given.as_ref(), &self.witnesses)?);
             self.digest.update(line);
             return Ok(());
         };
@@ -252,7 +265,7 @@ impl Checker {
 }
 
 impl Body {
-    fn read(line: &[u8], given: Option<&VerifierKey>) -> Result<Self, Hit> {
+    fn read(line: &[u8], given: Option<&VerifierKey>, witnesses: &Witnesses) -> Result<Self, Hit> {
         let Some(after) = line.strip_prefix(line::HEADER.as_bytes()) else {
             return Err(Fault::NotABundle.into());
         };
@@ -262,6 +275,7 @@ impl Body {
         let header = line::read_header(line)?;
         let keys = Keys::read(&header.keys, given)?;
         let checkpoint = keys.open_last(&header.checkpoint)?;
+        let witnesses = witnesses.judge(&header.checkpoint)?;
         let (records, size) = (header.records, checkpoint.size);
         let fits = if header.whole { records == size } else { records <= size };
         if !fits {
@@ -271,6 +285,7 @@ impl Body {
             scope: if header.whole { Scope::Whole } else { Scope::Some },
             keys,
             checkpoint,
+            witnesses,
             promised: records,
             since: None,
             between: 0,

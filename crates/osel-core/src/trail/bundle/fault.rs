@@ -115,6 +115,14 @@ pub enum Fault {
         /// How many there are.
         found: u64,
     },
+    /// Too few of the witnesses that are known have seen its checkpoint.
+    #[error("its checkpoint is cosigned by {found} of the witnesses given, and {wanted} are asked for")]
+    Witnesses {
+        /// How many must have.
+        wanted: usize,
+        /// How many have.
+        found: usize,
+    },
     /// Something changed that nothing else covers.
     #[error("it has not the hash of the lines before it: one was changed, removed or added")]
     Digest,

@@ -25,7 +25,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{COSIGNED_SECONDS_MAX, CosigningKey};
 pub use growing::{Node, ResumeError, prove, range_hash};
 pub use key::{KeyError, KeyKind, KeyName, NAME_BYTES_MAX, NameError, SigningKey, VerifierKey};
-pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, sign_note};
+pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, gather_cosignatures, sign_note};
 pub use proof::{LOG_PROOF_BYTES_MAX, LogProof, LogProofError};
 pub use text::TREE_SIZE_MAX;
 pub(crate) use text::{base64, hash_from_base64, number};

@@ -127,6 +127,15 @@ impl<'a> Note<'a> {
             .max()
     }
 
+    /// The lines by which a witness cosigned it, as they are written.
+    fn cosignatures(&self, witness: &VerifierKey) -> Vec<String> {
+        let by_it = self.signatures.iter().filter(|line| line.names(witness));
+        let is_right = |line: &&Line| {
+            Cosignature::read(&line.signature).is_some_and(|one| one.verifies(witness, self.text))
+        };
+        by_it.filter(is_right).map(|line| signature_line(witness, &line.signature)).collect()
+    }
+
     /// Names and ids of the keys that signed it by its own word, in order.
     pub fn signers(&self) -> impl Iterator<Item = (&'a str, [u8; 4])> {
         self.signatures.iter().map(|line| (line.name, line.id))
@@ -157,6 +166,30 @@ pub(super) fn signature_line(key: &VerifierKey, signature: &[u8]) -> String {
     format!("{SIGNED_BY}{} {}\n", key.name(), base64(&signature))
 }
 
+/// A note with the cosignatures besides that other notes of the same text have, each by the witness that it is said to be from. What does
+/// not verify is left out, and so is what a note has no room for.
+pub fn gather_cosignatures<'a>(
+    note: &str,
+    others: impl IntoIterator<Item = (&'a VerifierKey, &'a str)>,
+) -> String {
+    let mut gathered = note.to_owned();
+    let Ok(read) = Note::read(note.as_bytes()) else { return gathered };
+    let mut count = read.signatures.len();
+    for (witness, other) in others {
+        let Some(other) = Note::read(other.as_bytes()).ok().filter(|other| other.text == read.text) else {
+            continue;
+        };
+        for line in other.cosignatures(witness) {
+            let fits = count < NOTE_SIGNATURES_MAX && gathered.len() + line.len() <= NOTE_BYTES_MAX;
+            if fits && !gathered.contains(&format!("\n{line}")) {
+                gathered.push_str(&line);
+                count += 1;
+            }
+        }
+    }
+    gathered
+}
+
 /// A note of that text, signed by these keys. The text ends with a line feed and has no other control characters, and there is a
 /// key: nobody reads what was signed otherwise.
 pub fn sign_note(text: &str, keys: &[&SigningKey]) -> String {
@@ -169,6 +202,7 @@ pub fn sign_note(text: &str, keys: &[&SigningKey]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::CosigningKey;
     use super::super::key::KeyName;
     use super::super::vector_tests::{
         COSIGNED, LOG, LOG_KEY, WITNESS_KEY, keys, log_key, name, seed, witness_key,
@@ -267,8 +301,7 @@ mod tests {
     #[test]
     fn a_cosignature_is_not_the_logs_signature() {
         // The same secret, the other way to sign.
-        let both_ways =
-            [log_key().verifier(), super::super::CosigningKey::from_seed(name(LOG), &seed(0)).verifier()];
+        let both_ways = [log_key().verifier(), CosigningKey::from_seed(name(LOG), &seed(0)).verifier()];
         assert_ne!(both_ways[0].id(), both_ways[1].id());
         let note = sign_note("text\n", &[&log_key()]);
         let read = Note::read(note.as_bytes()).expect("a note");
@@ -300,5 +333,31 @@ mod tests {
         assert_eq!(verify(&note, &[&first]), wrong(one.verifier().name()));
         let note = sign_note("text\n", &[&two, &one]);
         assert_eq!(verify(&note, &[&first, &second]), Ok(vec![second, first]));
+    }
+
+    #[test]
+    fn cosignatures_of_one_text_come_together() {
+        let log = log_key();
+        let text = format!("{LOG}\n1\nroot\n");
+        let signed = sign_note(&text, &[&log]);
+        let witnesses = [7, 8].map(|byte| CosigningKey::from_seed(name("witness"), &seed(byte)));
+        let [one, two] = witnesses.each_ref().map(CosigningKey::verifier);
+        let noted = |lines: &[String]| signed.clone() + &lines.concat();
+        let by_one = noted(&[witnesses[0].cosign(&text, 1)]);
+        let by_two = noted(&[witnesses[1].cosign(&text, 2), witnesses[1].cosign("another\n", 3)]);
+        let gathered = gather_cosignatures(&signed, [(&one, &*by_one), (&two, &*by_two), (&one, &*by_one)]);
+        assert_eq!(gathered, noted(&[witnesses[0].cosign(&text, 1), witnesses[1].cosign(&text, 2)]));
+        // Of another text, by another than is said, and no note at all.
+        let other = sign_note("another\n", &[&log]) + &witnesses[0].cosign("another\n", 1);
+        let nothing = [(&one, &*other), (&two, &*by_one), (&one, "no note")];
+        assert_eq!(gather_cosignatures(&signed, nothing), signed);
+        // A note has room for a hundred.
+        let many: Vec<String> = (0..200).map(|second| witnesses[0].cosign(&text, second)).collect();
+        for lines in many.chunks(50) {
+            assert_eq!(
+                gather_cosignatures(&noted(&many[..99]), [(&one, &*noted(lines))]).lines().count(),
+                104
+            );
+        }
     }
 }

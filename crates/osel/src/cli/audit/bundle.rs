@@ -3,22 +3,29 @@
 //! What is written is checked while it is written, by the checker that the receiver has: nobody gets a bundle that does not hold, and a
 //! store that was tampered with is found here. The file has its name when it is whole and on the disk.
 
+use std::fmt;
 use std::io::Write;
+use std::iter;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Args;
 use osel_core::trail::bundle::{BadBundle, BundlePart, BundleRecord, Checker, Scope, Summary, Writer};
 use osel_core::trail::log::{Checkpoint, VerifierKey, prove};
 use osel_core::trail::{Hash, consistency_plan, inclusion_plan};
 
+use super::chosen::Chosen;
+use super::export::Withheld;
 use super::keys::{Handover, Keys};
+use super::selection::Selection;
+use super::shown::withhold;
 use super::tiles::Tiles;
+use crate::cli::encryption::{Recipient, Sink};
 use crate::cli::log::read_note;
 use crate::cli::output::{Failure, note, progress};
 use crate::cli::whole_file::WholeFile;
+use crate::runtime::log::{Cosigned, cosigned, cosigned_by};
 use crate::runtime::payloads::Payloads;
 use crate::store::{JournalError, Numbers, PartContent, Reader, StoredRecord};
 
@@ -27,64 +34,115 @@ const PAGE: u64 = 1000;
 /// Of records with much in them fewer are read at once: the parts of one may have many MiB.
 const PAGE_BYTES: usize = 16 << 20;
 
-/// What goes into a bundle.
-#[derive(Debug, Args)]
-pub struct BundleArgs {
-    /// Writes the trail into a file that `osel-verify` checks, with nothing but the file and the log's key; up to the latest checkpoint.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "output"])]
-    pub bundle: Option<PathBuf>,
-    /// Of the bundle only these records, each with its proof: A..B has both ends, A.. and ..B are open at one.
-    #[arg(long, value_name = "A..B", requires = "bundle", conflicts_with = "since")]
-    pub seq: Option<String>,
-    /// Of the bundle only what came after the checkpoint in this file, with the proof that nothing before it changed.
-    #[arg(long, value_name = "CHECKPOINT-FILE", requires = "bundle")]
-    pub since: Option<PathBuf>,
-}
-
 /// What a bundle is proved by.
 struct Proof {
     keys: Keys,
     note: String,
     checkpoint: Checkpoint,
+    /// How many have cosigned it.
+    witnesses: usize,
 }
 
-pub(super) fn run(reader: &mut dyn Reader, args: &BundleArgs, path: &Path) -> anyhow::Result<ExitCode> {
-    let numbers = args.seq.as_deref().map(numbers).transpose()?;
-    let proof = proof(reader)?;
+/// What a bundle will have.
+pub(super) struct Plan {
+    proof: Proof,
+    scope: Scope,
+    /// The checkpoint that it goes on from.
+    since: Option<String>,
+    /// By their numbers; of these maybe not all.
+    numbers: Numbers,
+}
+
+/// The records of a bundle.
+enum Records {
+    All(Numbers),
+    Chosen(Chosen),
+}
+
+impl Records {
+    fn count(&self) -> u64 {
+        match self {
+            Self::All(numbers) => (numbers.end() + 1).saturating_sub(*numbers.start()),
+            Self::Chosen(chosen) => chosen.count(),
+        }
+    }
+
+    /// Those that follow each other together.
+    fn runs(&self) -> Box<dyn Iterator<Item = Numbers> + '_> {
+        match self {
+            Self::All(numbers) => Box::new(iter::once(numbers.clone())),
+            Self::Chosen(chosen) => Box::new(chosen.runs()),
+        }
+    }
+}
+
+/// Decides what a bundle has, and says what it cannot have.
+///
+/// # Errors
+/// When there is no checkpoint that could prove it, `since` is none of this log, or the store cannot be read.
+pub(super) fn plan(
+    reader: &mut dyn Reader,
+    selection: &Selection,
+    since: Option<&Path>,
+    witnesses: Option<u8>,
+) -> anyhow::Result<Plan> {
+    let proof = proof(reader, witnesses)?;
     let size = proof.checkpoint.size;
-    let since = args.since.as_deref().map(|file| since(file, &proof.keys, size)).transpose()?;
-    let wanted = match (&numbers, &since) {
-        (Some(numbers), _) => numbers.clone(),
-        (None, Some((_, since))) => since.size + 1..=u64::MAX,
-        (None, None) => 1..=u64::MAX,
-    };
-    if numbers.is_some() && *wanted.start() > size {
+    let since = since.map(|file| self::since(file, &proof.keys, size)).transpose()?;
+    let wanted = &selection.numbers;
+    if *wanted.start() > size && *wanted.start() > 1 {
         bail!("no checkpoint covers record {} yet: the latest is of {size} records", wanted.start());
     }
+    let is_whole = selection.is_by_number && since.is_none() && *wanted == (1..=u64::MAX);
+    let first = since.as_ref().map_or(1, |(_, since)| since.size + 1).max(*wanted.start());
     let last = reader.head()?.seq.min(*wanted.end());
     if last > size {
-        note(format_args!(
-            "left out: records {} to {last}, which no checkpoint covers yet",
-            size.max(wanted.start() - 1) + 1
-        ));
+        let first = size.max(first - 1) + 1;
+        let why = if witnesses.is_some() {
+            "which they have not cosigned yet"
+        } else {
+            "which no checkpoint covers yet"
+        };
+        note(format_args!("left out: records {first} to {last}, {why}"));
     }
-    let records = *wanted.start()..=size.min(*wanted.end());
-    let scope = if numbers.is_none() && since.is_none() { Scope::Whole } else { Scope::Some };
-
     if let Some(key) = &proof.keys.left_behind {
         note(format_args!(
             "the key `{key}` was not at hand when it was exchanged and did not hand on the log: the bundle begins with a later one"
         ));
     }
-    let mut bundle = Bundle::create(path)?;
-    let written = write(reader, &mut bundle, scope, records, &proof, since.as_ref().map(|(note, _)| note));
-    match written {
+    Ok(Plan {
+        proof,
+        scope: if is_whole { Scope::Whole } else { Scope::Some },
+        since: since.map(|(note, _)| note),
+        numbers: first..=size.min(*wanted.end()),
+    })
+}
+
+/// Writes it into a file of that name.
+///
+/// # Errors
+/// When the store cannot be read or the file cannot be written; a store that does not hold together is an answer, and no file.
+pub(super) fn write(
+    reader: &mut dyn Reader,
+    selection: &Selection,
+    plan: &Plan,
+    path: &Path,
+    recipients: &[Recipient],
+) -> anyhow::Result<ExitCode> {
+    let mut bundle = Bundle::create(path, recipients)?;
+    let records = match selection.is_by_number {
+        true => Records::All(plan.numbers.clone()),
+        false => Records::Chosen(selection.choose(reader, plan.numbers.clone())?),
+    };
+    match write_all(reader, &mut bundle, plan, &records, &selection.shown_to) {
         Ok(()) => {
-            let summary = bundle.keep()?;
-            let Summary { records, checkpoint, .. } = summary;
+            let withheld = Withheld(bundle.withheld);
+            let Summary { records, checkpoint, .. } = bundle.keep()?;
             note(format_args!(
-                "{records} records, proved by a checkpoint of {} of the log {}",
-                checkpoint.size, checkpoint.origin
+                "{records} records{withheld}, proved by a checkpoint of {} of the log {}{}",
+                checkpoint.size,
+                checkpoint.origin,
+                By(plan.proof.witnesses)
             ));
             Ok(ExitCode::SUCCESS)
         }
@@ -99,41 +157,42 @@ pub(super) fn run(reader: &mut dyn Reader, args: &BundleArgs, path: &Path) -> an
     }
 }
 
-/// The range of a `--seq`.
-fn numbers(text: &str) -> anyhow::Result<Numbers> {
-    let usage = || Failure::Usage(format!("--seq {text}: not a range of records such as 120..180"));
-    let (first, last) = text.split_once("..").ok_or_else(usage)?;
-    let end = |text: &str, open: u64| match text {
-        "" => Ok(open),
-        digits => digits.parse::<u64>().map_err(|_| usage()),
-    };
-    let (first, last) = (end(first, 1)?, end(last, u64::MAX)?);
-    if first == 0 || first > last {
-        return Err(usage().into());
+/// By how many witnesses a checkpoint was seen.
+struct By(usize);
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(", cosigned by a witness"),
+            witnesses => write!(f, ", cosigned by {witnesses} witnesses"),
+        }
     }
-    Ok(first..=last)
 }
 
-/// The latest checkpoint, and the key that signed it.
-fn proof(reader: &mut dyn Reader) -> anyhow::Result<Proof> {
-    let Some(signed) = reader.checkpoint(None)? else {
+/// The latest checkpoint, or the latest that so many witnesses have cosigned, and the key that signed it.
+fn proof(reader: &mut dyn Reader, witnesses: Option<u8>) -> anyhow::Result<Proof> {
+    let Some(latest) = reader.checkpoint(None)? else {
         bail!(
             "the log has no checkpoint yet, and a bundle is proved by one: they are signed while `osel run`, `replay` or `demo` write records, \
              where the store has a key (`osel log key`)"
         );
     };
+    let (size, Cosigned { note, witnesses }) = match witnesses {
+        None => (latest.size, cosigned(reader, &latest)?),
+        Some(wanted) => cosigned_by(reader, wanted.into())?.with_context(|| {
+            format!("there is no checkpoint that {wanted} of the witnesses have seen last: `osel log show` says what each has")
+        })?,
+    };
     let mut rows = reader.log_keys()?;
-    rows.retain(|row| row.size <= signed.size);
+    rows.retain(|row| row.size <= size);
     let of_it = rows.last();
     let key = of_it.map(|row| row.key.parse::<VerifierKey>()).transpose().context("the log's key is none")?;
-    let key =
-        key.with_context(|| format!("the store does not know the key of its checkpoint of {}", signed.size))?;
-    let checkpoint =
-        Checkpoint::open(signed.note.as_bytes(), std::slice::from_ref(&key)).with_context(|| {
-            format!("the checkpoint of {} does not hold: run `osel audit verify`", signed.size)
-        })?;
+    let key = key.with_context(|| format!("the store does not know the key of its checkpoint of {size}"))?;
+    let checkpoint = Checkpoint::open(note.as_bytes(), std::slice::from_ref(&key))
+        .with_context(|| format!("the checkpoint of {size} does not hold: run `osel audit verify`"))?;
     let keys = Keys::read(reader, &rows, key)?;
-    Ok(Proof { keys, note: signed.note, checkpoint })
+    Ok(Proof { keys, note, checkpoint, witnesses })
 }
 
 /// The note of a `--since`, which must be an earlier one of the same log.
@@ -147,24 +206,23 @@ fn since(file: &Path, keys: &Keys, size: u64) -> anyhow::Result<(String, Checkpo
     let checkpoint = keys.open(&note).with_context(signed_by)?;
     if checkpoint.size > size {
         bail!(
-            "`{name}` is of {} records and the latest checkpoint here of {size}: records are lost",
+            "`{name}` is of {} records and the checkpoint that is to prove the bundle of {size}: records are lost, or fewer --witnesses have seen more",
             checkpoint.size
         );
     }
     Ok((note, checkpoint))
 }
 
-fn write(
+fn write_all(
     reader: &mut dyn Reader,
     bundle: &mut Bundle,
-    scope: Scope,
-    records: Numbers,
-    proof: &Proof,
-    since: Option<&String>,
+    plan: &Plan,
+    records: &Records,
+    shown_to: &[String],
 ) -> anyhow::Result<()> {
+    let Plan { proof, scope, since, .. } = plan;
     let size = proof.checkpoint.size;
-    let count = (records.end() + 1).saturating_sub(*records.start());
-    bundle.begin(scope, proof, count)?;
+    bundle.begin(*scope, proof, records.count())?;
     let mut tiles = Tiles::new(size);
     let mut payloads = Payloads::default();
     for Handover { checkpoint, note, record } in &proof.keys.handovers {
@@ -187,25 +245,32 @@ fn write(
     .into_iter()
     .peekable();
     let bar = progress("records");
-    let mut next = *records.start();
-    while next <= *records.end() {
-        let page = page(reader, next..=records.end().min(&(next + PAGE - 1)).to_owned())?;
-        let Some(last) = page.last().map(|record| record.seq) else { break };
-        for record in page {
-            let path = match scope {
-                Scope::Whole => Vec::new(),
-                Scope::Some => {
-                    let plan = record.seq.checked_sub(1).and_then(|index| inclusion_plan(index, size));
-                    prove(plan.unwrap_or_default(), &mut |level, range| tiles.hashes(reader, level, range))?
+    for run in records.runs() {
+        let mut next = *run.start();
+        while next <= *run.end() {
+            let page = page(reader, next..=(next + PAGE - 1).min(*run.end()))?;
+            let Some(last) = page.last().map(|record| record.seq) else { break };
+            for mut record in page {
+                let path = match scope {
+                    Scope::Whole => Vec::new(),
+                    Scope::Some => {
+                        let plan = record.seq.checked_sub(1).and_then(|index| inclusion_plan(index, size));
+                        prove(plan.unwrap_or_default(), &mut |level, range| {
+                            tiles.hashes(reader, level, range)
+                        })?
+                    }
+                };
+                if !shown_to.is_empty() {
+                    bundle.withheld += withhold(&mut record, shown_to);
                 }
-            };
-            bundle.record(reader, &mut payloads, &record, &path)?;
-            while let Some((_, note)) = between.next_if(|(size, _)| *size <= record.seq) {
-                bundle.line(|writer, line| writer.checkpoint(&note, line))?;
+                bundle.record(reader, &mut payloads, &record, &path)?;
+                while let Some((_, note)) = between.next_if(|(size, _)| *size <= record.seq) {
+                    bundle.line(|writer, line| writer.checkpoint(&note, line))?;
+                }
+                bar.inc(1);
             }
-            bar.inc(1);
+            next = last + 1;
         }
-        next = last + 1;
     }
     bar.finish_and_clear();
     bundle.end()
@@ -244,21 +309,23 @@ fn earlier_checkpoints(reader: &mut dyn Reader, proof: &Proof) -> Result<Vec<(u6
 
 /// A bundle that is being written.
 struct Bundle {
-    file: WholeFile,
+    file: Sink<WholeFile>,
     writer: Option<Writer>,
     checker: Checker,
     line: String,
+    /// Parts that are there and not shown.
+    withheld: u64,
 }
 
 impl Bundle {
-    fn create(path: &Path) -> anyhow::Result<Self> {
+    fn create(path: &Path, recipients: &[Recipient]) -> anyhow::Result<Self> {
         // What has the name goes when the bundle gets it: that must not be a device, a pipe or a folder.
         let is_other = path.metadata().is_ok_and(|found| !found.is_file());
         if is_other || path == Path::new("-") || path.file_name().is_none() {
             return Err(Failure::Usage(format!("--bundle {}: that is no file", path.display())).into());
         }
-        let file = WholeFile::create(path)?;
-        Ok(Self { file, writer: None, checker: Checker::new(None), line: String::new() })
+        let file = Sink::new(WholeFile::create(path)?, recipients)?;
+        Ok(Self { file, writer: None, checker: Checker::new(None), line: String::new(), withheld: 0 })
     }
 
     fn begin(&mut self, scope: Scope, proof: &Proof, records: u64) -> anyhow::Result<()> {
@@ -335,13 +402,14 @@ impl Bundle {
     fn put(&mut self) -> anyhow::Result<()> {
         self.checker.push(self.line.as_bytes())?;
         let written = self.file.write_all(self.line.as_bytes());
-        written.with_context(|| self.file.failure())
+        written.with_context(|| self.file.inner().failure())
     }
 
     /// Gives the file its name, if all of it is good.
     fn keep(self) -> anyhow::Result<Summary> {
         let summary = self.checker.finish()?;
-        self.file.keep()?;
+        let failure = self.file.inner().failure();
+        self.file.finish().context(failure)?.keep()?;
         Ok(summary)
     }
 }

@@ -1,16 +1,22 @@
 //! `osel audit`: reading and checking the trail.
 
 mod bundle;
+mod chosen;
+mod conditions;
 mod export;
+mod incident;
 mod keys;
 mod past;
 mod prove;
 pub(super) mod read;
-mod reading;
+pub(super) mod reading;
 mod search;
+mod selection;
 mod show;
+mod shown;
 mod tiles;
 mod verify;
+mod whois;
 
 use std::process::ExitCode;
 
@@ -23,9 +29,10 @@ pub(super) use read::record;
 pub enum AuditCommand {
     Verify(verify::VerifyArgs),
     Prove(prove::ProveArgs),
-    Export(export::ExportArgs),
+    Export(Box<export::ExportArgs>),
     Show(show::ShowArgs),
     Search(Box<search::SearchArgs>),
+    Whois(whois::WhoisArgs),
 }
 
 pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
@@ -35,5 +42,6 @@ pub(super) fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
         AuditCommand::Export(args) => export::run(args),
         AuditCommand::Show(args) => show::run(args),
         AuditCommand::Search(args) => search::run(args),
+        AuditCommand::Whois(args) => whois::run(args),
     }
 }

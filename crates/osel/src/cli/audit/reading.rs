@@ -12,10 +12,12 @@ use crate::store::Reader;
 
 /// Has it written down that this user has read the trail: how, and what was asked for. Where that cannot be, it is said; what was read is
 /// read.
-pub(super) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: &str) {
-    // No more of it is kept, and a longer line would be refused.
-    let asked: String = asked.chars().take(ASKED_CHARS_MAX).collect();
-    let tell = || -> anyhow::Result<Option<String>> {
+pub(in crate::cli) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked: &str) {
+    // A longer line would be refused: what is longer becomes several records, so that nothing of it can be hidden behind the rest.
+    let characters: Vec<char> = asked.chars().collect();
+    let pieces = characters.chunks(ASKED_CHARS_MAX).map(|piece| piece.iter().collect::<String>());
+    let pieces = if characters.is_empty() { vec![String::new()] } else { pieces.collect() };
+    let mut tell = |asked: String| -> anyhow::Result<Option<String>> {
         let order = Ask::TrailRead { what: what.to_owned(), asked };
         let request = Request { store: reader.info()?.id, order };
         Ok(match client::ask(&store.socket(&store.config()?), &request) {
@@ -25,9 +27,12 @@ pub(super) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str, asked:
             Err(error) => return Err(error.into()),
         })
     };
-    match tell() {
-        Ok(None) => {}
-        Ok(Some(why)) => note(format_args!("that the trail was read is not recorded: {why}")),
-        Err(error) => note(format_args!("that the trail was read is not recorded: {error:#}")),
+    for piece in pieces {
+        match tell(piece) {
+            Ok(None) => continue,
+            Ok(Some(why)) => note(format_args!("that the trail was read is not recorded: {why}")),
+            Err(error) => note(format_args!("that the trail was read is not recorded: {error:#}")),
+        }
+        return;
     }
 }

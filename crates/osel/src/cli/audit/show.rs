@@ -17,6 +17,7 @@ use super::read::{damaged, record};
 use super::reading;
 use crate::cli::StoreArg;
 use crate::cli::output::{OutputFormat, Table, json_line, note, stdout};
+use crate::cli::pseudonyms::{PseudonymsArg, View};
 use crate::runtime::search::{Wanted, look, unindexed};
 use crate::store::{PartContent, Reader, StoredRecord};
 
@@ -35,6 +36,8 @@ pub struct ShowArgs {
     store: StoreArg,
     /// The record's number.
     seq: u64,
+    #[command(flatten)]
+    pseudonyms: PseudonymsArg,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -67,6 +70,7 @@ struct Place {
 }
 
 pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
+    let view = args.pseudonyms.view(&args.store)?;
     let mut reader = args.store.reader()?;
     let last = reader.head()?.seq;
     let Some(stored) = reader.record(args.seq)? else {
@@ -75,13 +79,15 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     };
     let Some(mut record) = record(&stored) else { return Err(damaged(args.seq)) };
     Past::default().list_rows(&mut *reader, &mut record);
-    let following = following(&mut *reader, args.seq, last)?;
-    reading::told(&args.store, &mut *reader, "show", &args.seq.to_string());
+    let record = view.of(&record);
+    let following = following(&mut *reader, args.seq, last, &view)?;
+    let asked = if view.is_pseudonymous() { " --pseudonyms" } else { "" };
+    reading::told(&args.store, &mut *reader, "show", &format!("{}{asked}", args.seq));
     let shown = Shown {
         document: record.document(),
         followed_by: following.iter().map(|(seq, _)| *seq).collect(),
         log: place(&mut *reader, args.seq, &record)?,
-        message: message(&mut *reader, &stored)?,
+        message: if view.is_pseudonymous() { None } else { message(&mut *reader, &stored)? },
     };
     let mut out = stdout();
     if args.output == OutputFormat::Json {
@@ -91,7 +97,8 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
             Some(seq) => Some((seq, reader.record(seq)?.as_ref().and_then(self::record))),
             None => None,
         };
-        let cause = cause.map(|(seq, record)| (seq, record.as_ref().map(sentence).unwrap_or_default()));
+        let cause = cause
+            .map(|(seq, record)| (seq, record.map(|record| sentence(&view.of(&record))).unwrap_or_default()));
         write!(out, "{}", Text { shown: &shown, cause, following: &following })?;
     }
     out.flush()?;
@@ -99,7 +106,12 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The records that follow from one, with their sentences.
-fn following(reader: &mut dyn Reader, seq: u64, last: u64) -> anyhow::Result<Vec<(u64, String)>> {
+fn following(
+    reader: &mut dyn Reader,
+    seq: u64,
+    last: u64,
+    view: &View,
+) -> anyhow::Result<Vec<(u64, String)>> {
     let query = Query { causes: vec![seq], ..Query::default() };
     let mut records: RangeInclusive<u64> = seq + 1..=last;
     if unindexed(reader, &records).unwrap_or(u64::MAX) > FOLLOWING_READ_MAX {
@@ -112,7 +124,7 @@ fn following(reader: &mut dyn Reader, seq: u64, last: u64) -> anyhow::Result<Vec
     let mut found = Vec::new();
     let wanted = Wanted { records, latest_first: false };
     look(reader, &query, &wanted, &mut |_, _| {}, &mut |_: &mut dyn Reader, stored, record| {
-        found.push((stored.seq, sentence(&record)));
+        found.push((stored.seq, sentence(&view.of(&record))));
         let is_enough = found.len() >= FOLLOWING_MAX;
         Ok::<_, Infallible>(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;

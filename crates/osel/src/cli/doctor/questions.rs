@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::super::config::{ConfigArg, variable};
 use super::super::output::{Failure, note};
 use super::DoctorArgs;
+use crate::amqp::Address;
 use crate::config::{
     BusConfig, CONFIG_VARIABLE, Config, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
     RabbitMqConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
 };
 use crate::doctor::Wanted;
 use crate::doctor::gather::{Access, Questions};
-use crate::source::rabbitmq::Address;
 
 /// The exchanges that no cloud is without; others of the defaults are there or not.
 const NEEDED: [&str; 2] = ["keystone", "neutron"];

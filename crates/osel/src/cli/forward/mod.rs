@@ -4,12 +4,14 @@ mod dead;
 mod document;
 mod list;
 mod rewind;
+mod sample;
 mod status;
 mod test;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+pub(super) use sample::remarks;
 
 use super::config::ConfigArg;
 use super::open::StoreArg;

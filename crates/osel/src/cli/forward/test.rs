@@ -5,23 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use osel_core::engine::record::{Record, RecordBody};
-use osel_core::event::{Actor, Outcome};
-use osel_core::exposure::Judged;
-use osel_core::format::{Format, Severity, Subject, render};
 use osel_core::forward::{BatchNumber, Refusal, RefusalKind, Taken};
-use osel_core::names::Directory;
-use osel_core::time::Timestamp;
-use osel_core::trail::{Hash, Header, RecordKind};
 
+use super::sample::test;
 use super::unknown;
-use crate::cli::actor::user_name;
 use crate::cli::config::ConfigArg;
-use crate::cli::open::now;
 use crate::cli::output::note;
 use crate::config::{ForwardConfig, ReceiverConfig};
 use crate::forward::build;
-use crate::forward::receiver::{Batch, Item, Receiver};
+use crate::forward::receiver::{Batch, Receiver};
 
 /// How long it is waited for that the receiver says that the test has arrived.
 const ARRIVAL_TIME: Duration = Duration::from_secs(15);
@@ -80,7 +72,7 @@ async fn try_out(receiver: &mut dyn Receiver, forward: &ForwardConfig) -> Result
     if let Some(words) = within(receiver.check()).await? {
         note(format_args!("it says: {words}"));
     }
-    let batch = Batch { number: BatchNumber(1), items: vec![item(forward)] };
+    let batch = Batch { number: BatchNumber(1), items: vec![test(forward)] };
     match within(receiver.send(&batch)).await? {
         Taken::Kept => note("the test was taken"),
         Taken::Awaited => {
@@ -138,70 +130,5 @@ fn look_at(path: &std::path::Path) -> ExitCode {
             note(format_args!("`{shown}` is no file"));
             ExitCode::from(1)
         }
-    }
-}
-
-/// The test in the forwarder's format; as a sentence, or with all keys, where that format has no line for it.
-fn item(forward: &ForwardConfig) -> Item {
-    let now = now();
-    let actor = user_name();
-    let text = format!("this is a test of forwarder {} by {actor}, and no record", forward.name);
-    let body = body(now, &actor, text);
-    let parts = body.parts();
-    // Nothing of it belongs to a project.
-    let parts = parts.iter().map(|part| (part.class, None, Some(part.bytes.as_slice())));
-    let header = Header {
-        seq: 0,
-        previous: Hash::ZERO,
-        time: now,
-        recorded_at: now,
-        as_of: now,
-        kind: RecordKind::System,
-    };
-    let record = Record::read(header, Hash::ZERO, parts);
-    let lines = |format: Format| {
-        let subject = Subject {
-            record: &record,
-            message: None,
-            scans: &Default::default(),
-            names: &Directory::default(),
-            store: "test",
-        };
-        let mut lines = Vec::new();
-        render(format, &subject, &mut lines);
-        lines.into_iter().next()
-    };
-    let otherwise = if forward.format.is_json() { Format::Native } else { Format::Sentence };
-    Item {
-        seq: 0,
-        id: format!("test-{}", now.micros()),
-        time: now,
-        recorded_at: now,
-        kind: RecordKind::System,
-        severity: Severity::Informational,
-        event_type: body.event_type.as_deref().map(str::to_owned),
-        line: lines(forward.format).or_else(|| lines(otherwise)).unwrap_or_default(),
-    }
-}
-
-fn body(now: Timestamp, actor: &str, text: String) -> RecordBody {
-    RecordBody {
-        kind: RecordKind::System,
-        time: now,
-        recorded_at: now,
-        source: None,
-        region: None,
-        message_id: None,
-        request_id: None,
-        event_type: Some("osel.forward.test".into()),
-        outcome: Outcome::Success,
-        actor: Actor { user_name: Some(actor.into()), ..Actor::default() },
-        target: None,
-        cause: None,
-        conflicting: false,
-        exposure: Judged::default(),
-        wide: Vec::new(),
-        detail: [("text".into(), text)].into(),
-        personal: Default::default(),
     }
 }

@@ -12,7 +12,7 @@ use osel_core::trail::log::{Checkpoint, Resource, TILE_WIDTH, tiles_of};
 use super::unsigned;
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, progress, stdout};
-use crate::runtime::log::{Found, find, leaves, root};
+use crate::runtime::log::{Found, cosigned, find, leaves, root};
 use crate::store::Reader;
 
 /// A full tile has that many bytes.
@@ -74,7 +74,7 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
         }
     }
     target.sync()?;
-    target.write(CHECKPOINT, latest.note.as_bytes())?;
+    target.write(CHECKPOINT, cosigned(&mut *reader, &latest)?.note.as_bytes())?;
     target.sync()?;
     if let Some(before) = before {
         target.drop_outgrown(before.size)?;

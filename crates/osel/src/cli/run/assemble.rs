@@ -8,10 +8,11 @@ use osel_core::model::ModelOptions;
 
 use super::super::config::ConfigArg;
 use super::super::open::now;
+use crate::amqp::Address;
 use crate::config::{BusConfig, Config, RabbitMqConfig, SourceConfig, TransportUrl};
 use crate::runtime::service::SourceSettings;
 use crate::source::file;
-use crate::source::rabbitmq::{Address, Settings, Wanted};
+use crate::source::rabbitmq::{Settings, Wanted};
 
 /// What the engine goes by.
 pub(super) fn options(config: &Config) -> EngineOptions {

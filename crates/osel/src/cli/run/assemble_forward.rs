@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::config::ConfigArg;
+use super::super::pseudonyms;
 use crate::config::{Config, ForwardConfig, ScannerKind};
 use crate::forward::build;
 use crate::forward::now::ConfigNow;
@@ -39,6 +40,7 @@ fn of_forward(forward: &ForwardConfig, config: &Config, file: &ConfigArg) -> For
         config: forward.clone(),
         receiver: Arc::new(move || build(&started_with, Arc::clone(&now))),
         awaits_scans: awaits_scans(config),
+        pseudonyms: forward.pseudonyms.then(|| pseudonyms::source(&config.store, file.file())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `osel store retention`: what a store has, what of it would go, and letting go of it where no daemon does.
 
+mod classes;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -14,7 +16,7 @@ use crate::cli::config::{ConfigArg, variable};
 use crate::cli::open::now;
 use crate::cli::order::recorder;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, progress, stdout};
-use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE};
+use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, RetentionClass};
 use crate::runtime::Recorder;
 use crate::runtime::retention::policy::Kept;
 use crate::runtime::retention::survey::look;
@@ -43,7 +45,7 @@ pub struct RetentionArgs {
 /// One kind of what there is; null where nobody counts, nothing is there or nothing goes.
 #[derive(Debug, Default, Serialize)]
 struct Line {
-    kind: &'static str,
+    kind: String,
     count: Option<u64>,
     bytes: Option<u64>,
     oldest: Option<String>,
@@ -63,8 +65,8 @@ struct Goes {
 
 pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
     let store = args.store.with_config(&args.config);
-    let (policy, origin) = match Config::load_retention(args.config.file(), &variable) {
-        Ok((retention, origin)) => (Policy::from(&retention), origin),
+    let (policy, classes, origin) = match Config::load_retention(args.config.file(), &variable) {
+        Ok((retention, origin)) => (Policy::from(&retention), retention.classes, origin),
         Err(problems) => return Err(Failure::Usage(problems.to_string()).into()),
     };
     if args.apply && !origin.is_there() {
@@ -81,7 +83,7 @@ pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
         let mut reader = store.reader()?;
         let kept = look(&mut *reader, &policy, now)?;
         let decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
-        print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
+        print(&lines(&mut *reader, &kept, &decision, &classes)?, args.output)?;
         say(&decision);
         return Ok(ExitCode::SUCCESS);
     }
@@ -97,7 +99,7 @@ pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
         kept = look(&mut *reader, &policy, now)?;
         decision = survey(&mut *reader, &policy, now, BudgetState::Within)?;
     }
-    print(&lines(&mut *reader, &kept, &decision)?, args.output)?;
+    print(&lines(&mut *reader, &kept, &decision, &classes)?, args.output)?;
     say(&decision);
     apply(&mut recorder, decision, now)?;
     recorder.finish()?;
@@ -126,7 +128,12 @@ fn apply(recorder: &mut Recorder, decision: Decision, now: Timestamp) -> anyhow:
     Ok(())
 }
 
-fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::Result<Vec<Line>> {
+fn lines(
+    reader: &mut dyn Reader,
+    kept: &Kept,
+    decision: &Decision,
+    classes: &[RetentionClass],
+) -> anyhow::Result<Vec<Line>> {
     let (head, holdings, checkpoint) = (kept.head, &kept.holdings, kept.expiry.checkpoint);
     let mut lines = Vec::new();
     let by_number = |up_to: u64| Goes { up_to: Some(up_to), before: None };
@@ -135,15 +142,15 @@ fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::R
         _ => None,
     });
     lines.push(Line {
-        kind: "inputs",
+        kind: "inputs".to_owned(),
         count: Some(head.entry - checkpoint.entry),
         bytes: Some(holdings.input_bytes),
         oldest: reader.entry(checkpoint.entry + 1)?.map(|entry| entry.at.to_string()),
         goes: inputs.map(|(entry, before)| Goes { up_to: Some(entry), before: Some(before.to_string()) }),
     });
-    lines.push(Line { kind: "states", bytes: Some(holdings.version_bytes), ..Line::default() });
+    lines.push(Line { kind: "states".to_owned(), bytes: Some(holdings.version_bytes), ..Line::default() });
     lines.push(Line {
-        kind: "snapshots",
+        kind: "snapshots".to_owned(),
         count: Some(kept.snapshots.len() as u64),
         bytes: Some(holdings.snapshot_bytes),
         oldest: kept.snapshots.last().map(|info| info.made_at.to_string()),
@@ -154,17 +161,22 @@ fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::R
         [("records", PartClass::Body, Some(holdings.part_bytes)), ("personal", PartClass::Personal, None)]
     {
         let up_to = decision.told.iter().filter_map(|told| match told {
-            Retention::Parts { classes, seq, .. } if classes.contains(class.as_str()) => Some(*seq),
+            Retention::Parts { classes, kinds, seq, .. }
+                if kinds.is_empty() && classes.contains(class.as_str()) =>
+            {
+                Some(*seq)
+            }
             _ => None,
         });
         lines.push(Line {
-            kind,
+            kind: kind.to_owned(),
             count: Some(head.seq - gone(class).min(head.seq)),
             bytes,
             oldest: reader.record(gone(class) + 1)?.map(|record| record.as_of.to_string()),
             goes: up_to.max().map(by_number),
         });
     }
+    lines.extend(classes::lines(reader, kept, decision, classes)?);
     let (mut held, mut oldest) = (0, None);
     reader.quarantine(Some(QuarantineState::Held), &mut |item| {
         if item.at >= kept.expiry.quarantine_before || item.entry > checkpoint.entry {
@@ -177,7 +189,13 @@ fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::R
         Retention::Quarantine { before, .. } => Some(Goes { up_to: None, before: Some(before.to_string()) }),
         _ => None,
     });
-    lines.push(Line { kind: "quarantine", count: Some(held), oldest, goes: before, ..Line::default() });
+    lines.push(Line {
+        kind: "quarantine".to_owned(),
+        count: Some(held),
+        oldest,
+        goes: before,
+        ..Line::default()
+    });
     let (mut resolved, mut oldest) = (0, None);
     reader.findings(Some(RESOLVED), &mut |row| {
         resolved += 1;
@@ -186,8 +204,8 @@ fn lines(reader: &mut dyn Reader, kept: &Kept, decision: &Decision) -> anyhow::R
     })?;
     let goes = decision.resolved_before.map(|time| Goes { up_to: None, before: Some(time.to_string()) });
     let oldest = oldest.map(|oldest: Timestamp| oldest.to_string());
-    lines.push(Line { kind: "resolved", count: Some(resolved), oldest, goes, ..Line::default() });
-    lines.push(Line { kind: "store", bytes: Some(holdings.used_bytes), ..Line::default() });
+    lines.push(Line { kind: "resolved".to_owned(), count: Some(resolved), oldest, goes, ..Line::default() });
+    lines.push(Line { kind: "store".to_owned(), bytes: Some(holdings.used_bytes), ..Line::default() });
     Ok(lines)
 }
 
@@ -202,7 +220,7 @@ fn print(lines: &[Line], format: OutputFormat) -> anyhow::Result<()> {
         let oldest = line.oldest.clone().unwrap_or_default();
         let up_to = line.goes.as_ref().and_then(|goes| goes.up_to);
         let before = line.goes.as_ref().and_then(|goes| goes.before.as_deref());
-        let cells = [line.kind.to_owned(), number(line.count), number(line.bytes), oldest];
+        let cells = [line.kind.clone(), number(line.count), number(line.bytes), oldest];
         match format {
             OutputFormat::Json => json_line(&mut out, line)?,
             // Words, numbers and times: nothing that would have to be quoted.

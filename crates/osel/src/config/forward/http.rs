@@ -81,6 +81,20 @@ macro_rules! http_keys {
 }
 pub(super) use http_keys;
 
+/// The keys of a type of receiver, in the same way, without any of HTTP.
+macro_rules! own_keys {
+    ($kind:literal, [$(($name:literal, $otherwise:expr, $what:expr)),* $(,)?]) => {
+        &[
+            $($crate::config::keys::Key {
+                path: concat!("forward.", $kind, ".", $name),
+                otherwise: $otherwise,
+                what: $what,
+            },)*
+        ]
+    };
+}
+pub(super) use own_keys;
+
 /// Reads those keys.
 pub(super) fn read(section: &mut Section<'_>) -> Option<HttpReceiverConfig> {
     let (ca_file, cert_file) = (file(section, "ca_file"), file(section, "cert_file"));

@@ -4,8 +4,16 @@ use osel_core::format::Format;
 
 use super::super::keys;
 use super::super::section::Section;
+use super::amqp::{self, AmqpConfig};
+use super::chat::{self, ChatConfig};
 use super::file::{self, FileReceiverConfig};
 use super::hec::{self, HecConfig};
+use super::kafka::{self, KafkaConfig};
+use super::mail::{self, MailConfig};
+use super::otlp::{self, OtlpConfig};
+use super::people::NoticeConfig;
+use super::s3::{self, S3Config};
+use super::swift::{self, SwiftConfig};
 use super::syslog::{self, SyslogConfig};
 use super::webhook::{self, WebhookConfig};
 
@@ -18,12 +26,40 @@ pub enum ReceiverConfig {
     Syslog(Box<SyslogConfig>),
     /// Splunk.
     Hec(Box<HecConfig>),
+    /// A container of Swift.
+    Swift(Box<SwiftConfig>),
+    /// A receiver of OpenTelemetry's logs.
+    Otlp(Box<OtlpConfig>),
+    /// A bucket of S3.
+    S3(Box<S3Config>),
     /// Any receiver of requests over HTTP.
     Webhook(Box<WebhookConfig>),
+    /// People, by mail.
+    Mail(Box<MailConfig>),
+    /// People, in a room for chat.
+    Chat(Box<ChatConfig>),
+    /// An exchange of a broker.
+    Amqp(Box<AmqpConfig>),
+    /// A topic of Kafka.
+    Kafka(Box<KafkaConfig>),
 }
 
 /// All types.
-const TYPES: &[Type] = &[file::TYPE, syslog::TYPE, hec::TYPE, webhook::TYPE];
+const TYPES: &[Type] = &[
+    file::TYPE,
+    syslog::TYPE,
+    hec::TYPE,
+    webhook::TYPE,
+    mail::TYPE,
+    chat::SLACK,
+    chat::MATTERMOST,
+    chat::TEAMS,
+    s3::TYPE,
+    amqp::TYPE,
+    swift::TYPE,
+    otlp::TYPE,
+    kafka::TYPE,
+];
 
 /// A type of receiver, as its file here describes it.
 pub(in crate::config) struct Type {
@@ -45,12 +81,36 @@ impl ReceiverConfig {
         self.of_type().name
     }
 
+    /// What people are told, and when; none of a receiver for programs.
+    pub fn notices(&self) -> Option<&NoticeConfig> {
+        match self {
+            Self::Mail(mail) => Some(&mail.notices),
+            Self::Chat(chat) => Some(&chat.notices),
+            Self::File(_)
+            | Self::Syslog(_)
+            | Self::Hec(_)
+            | Self::Webhook(_)
+            | Self::Swift(_)
+            | Self::Otlp(_)
+            | Self::Kafka(_)
+            | Self::S3(_)
+            | Self::Amqp(_) => None,
+        }
+    }
+
     fn of_type(&self) -> &'static Type {
         match self {
             Self::File(_) => &file::TYPE,
             Self::Syslog(_) => &syslog::TYPE,
             Self::Hec(_) => &hec::TYPE,
+            Self::Swift(_) => &swift::TYPE,
+            Self::Otlp(_) => &otlp::TYPE,
+            Self::S3(_) => &s3::TYPE,
             Self::Webhook(_) => &webhook::TYPE,
+            Self::Mail(_) => &mail::TYPE,
+            Self::Chat(chat) => chat.service.of_type(),
+            Self::Amqp(_) => &amqp::TYPE,
+            Self::Kafka(_) => &kafka::TYPE,
         }
     }
 }

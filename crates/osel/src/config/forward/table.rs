@@ -1,6 +1,6 @@
 //! What every `[[forward]]` has: a name, a type, and which records are sent in which form.
 
-use osel_core::format::Format;
+use osel_core::format::{Format, Severity};
 use osel_core::forward::Filter;
 
 use super::super::check::tables_and_variables;
@@ -8,12 +8,15 @@ use super::super::keys;
 use super::super::keys::Otherwise::{Default, Needed, Words};
 use super::super::named::{Names, of_type};
 use super::super::remark::Place;
-use super::super::section::{Section, one_of, quoted, text};
+use super::super::section::{Section, boolean, one_of, quoted, text};
 use super::filter::filter;
 use super::kind::{ReceiverConfig, types};
 
 /// The most forwarders of one osel: each reads the whole trail for itself.
 const FORWARDS_MAX: usize = 32;
+
+/// What people are told from when nobody says otherwise: worth a look.
+const PEOPLE_SEVERITY_MIN: Severity = Severity::Medium;
 
 /// What stands about it in the example and the reference.
 pub(super) static SECTION: keys::Section = keys::Section {
@@ -26,7 +29,7 @@ pub(super) static SECTION: keys::Section = keys::Section {
 };
 
 /// The keys of all forwarders.
-pub(super) static KEYS: [keys::Key; 9] = [
+pub(super) static KEYS: [keys::Key; 10] = [
     keys::key(
         "forward.name",
         Needed("\"siem\""),
@@ -36,7 +39,7 @@ pub(super) static KEYS: [keys::Key; 9] = [
     keys::key(
         "forward.format",
         Words("what suits the type", "\"native\""),
-        "The form of records: `native`, `ocsf`, `ecs`, `cadf`, `cef`, `osel-1.1`, `cadf-text` or `sentence`.",
+        "The form of records, for programs: `native`, `ocsf`, `ecs`, `cadf`, `cef`, `osel-1.1`, `cadf-text` or `sentence`.",
     ),
     keys::key(
         "forward.kinds",
@@ -46,7 +49,7 @@ pub(super) static KEYS: [keys::Key; 9] = [
     ),
     keys::key(
         "forward.severity_min",
-        Default("\"informational\""),
+        Words("`informational`, and `medium` for people", "\"informational\""),
         "Only records that matter at least so much: `informational`, `low`, `medium`, `high` or `critical`.",
     ),
     keys::key(
@@ -66,8 +69,14 @@ pub(super) static KEYS: [keys::Key; 9] = [
         "Only records that opened an address to somebody who had no access before.",
     ),
     keys::key(
+        "forward.pseudonyms",
+        Default("false"),
+        "Whether users, their addresses and agents are told by pseudonyms, the same in all records: the receiver learns nobody's name, and \
+         `osel audit whois` finds it out. The messages themselves are not sent then.",
+    ),
+    keys::key(
         "forward.from",
-        Default("\"start\""),
+        Words("`start`, and `now` for people", "\"start\""),
         "Where it begins when it has no place yet: `start` sends the whole trail, so that nothing is left out unless somebody says so; `now` \
          begins with what comes next. Later its place counts, and `osel forward rewind` sets it.",
     ),
@@ -84,6 +93,8 @@ pub struct ForwardConfig {
     pub format: Format,
     /// Which records.
     pub filter: Filter,
+    /// Whether persons are told by pseudonyms.
+    pub pseudonyms: bool,
     /// Where it begins when it has no place yet.
     pub from: ForwardFrom,
     /// Where the table begins: what is wrong with what it names is said of it.
@@ -127,14 +138,27 @@ fn forward(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<
             format!("must be {known}, not `{}`", quoted(given))
         })
     });
-    let filter = filter(&mut section);
+    let mut filter = filter(&mut section);
+    let pseudonyms = section.read("pseudonyms", boolean).unwrap_or(false);
     let words = [("start", ForwardFrom::Start), ("now", ForwardFrom::Now)];
-    let from = section.read("from", |node| one_of(node, &words)).unwrap_or_default();
+    let from = section.read("from", |node| one_of(node, &words));
     // Which other keys one without a type may have is not known.
     let of_type = of_type?;
     let receiver = (of_type.read)(&mut section);
+    let is_for_people = receiver.as_ref().is_some_and(|receiver| receiver.notices().is_some());
+    if is_for_people && section.was_given("format") {
+        section.problem(
+            &section.origin().clone(),
+            "format",
+            "is for programs: what people are told has a form of its own",
+        );
+    }
+    if is_for_people && !section.was_given("severity_min") {
+        filter.severity_min = PEOPLE_SEVERITY_MIN;
+    }
+    let from = from.unwrap_or(if is_for_people { ForwardFrom::Now } else { ForwardFrom::Start });
     let place = section.place();
     section.finish();
     let format = format.unwrap_or(of_type.format);
-    Some(ForwardConfig { name: name?, receiver: receiver?, format, filter, from, place })
+    Some(ForwardConfig { name: name?, receiver: receiver?, format, filter, pseudonyms, from, place })
 }

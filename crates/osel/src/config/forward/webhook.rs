@@ -233,7 +233,7 @@ fn template(node: &Node) -> Result<String, String> {
 }
 
 /// The headers; none at all when one is wrong.
-fn headers(section: &mut Section<'_>) -> Option<Vec<(String, Secret)>> {
+pub(super) fn headers(section: &mut Section<'_>) -> Option<Vec<(String, Secret)>> {
     let Some(Node { origin, value }) = section.take("headers") else { return Some(Vec::new()) };
     let Value::List(nodes) = value else {
         section.problem(&origin, "headers", "must be a list of tables with `name` and `value`");

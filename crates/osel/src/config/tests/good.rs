@@ -3,12 +3,14 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use osel_core::trail::RecordKind;
+
 use super::*;
 use crate::config::{
     BrokerHost, BusConfig, ControlConfig, FileConfig, FindingsConfig, HttpConfig, Level, LogConfig,
-    LogFormat, ModelConfig, ProjectsConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionConfig,
-    ScanConfig, ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig, TrailConfig,
-    TransportUrl, VantageConfig,
+    LogFormat, ModelConfig, ProjectsConfig, QueueConfig, QueueKind, RabbitMqConfig, RetentionClass,
+    RetentionConfig, ScanConfig, ScannerConfig, ScannerKind, Secret, SourceConfig, StoreConfig, TlsConfig,
+    TrailConfig, TransportUrl, VantageConfig,
 };
 
 /// The scanner that there is when none is configured.
@@ -38,6 +40,41 @@ fn what_is_kept_for_how_long() {
     assert_eq!([own, retention("findings_days = 0\n")].map(|own| own.findings_days), [Some(365), None]);
     let by_variable = good(SMALLEST, &[URL, ("OSEL_RETENTION__INPUTS_DAYS", "12")]).0.retention;
     assert_eq!(by_variable.inputs_days, Some(12));
+}
+
+#[test]
+fn what_is_kept_of_some_kinds() {
+    let file = format!(
+        "{SMALLEST}[[retention.class]]\nname = 'logins'\nkinds = ['authentication', 'access']\npersonal_days = 7\n\
+         [[retention.class]]\nname = 'changes'\nkinds = ['change', 'access']\nrecords_days = 0\n"
+    );
+    let variables = [
+        URL,
+        ("OSEL_RETENTION__CLASS__0__PERSONAL_DAYS", "8"),
+        ("OSEL_RETENTION__CLASS__2__NAME", "scans"),
+        ("OSEL_RETENTION__CLASS__2__KINDS", "scan,command"),
+        ("OSEL_RETENTION__CLASS__2__RECORDS_DAYS", "400"),
+    ];
+    let (config, warnings) = good(&file, &variables);
+    let class = |name: &str, kinds: &[RecordKind], personal_days, records_days| RetentionClass {
+        name: name.to_owned(),
+        kinds: kinds.to_vec(),
+        personal_days,
+        records_days,
+    };
+    use RecordKind::{Access, Authentication, Change, Command, Scan};
+    assert_eq!(
+        config.retention.classes,
+        [
+            class("logins", &[Authentication, Access], Some(Some(8)), None),
+            class("changes", &[Change, Access], None, Some(None)),
+            class("scans", &[Scan, Command], None, Some(Some(400))),
+        ]
+    );
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let wanted =
+        "retention.class[1].kinds: has `access`, which is in the class `logins` before: that one counts";
+    assert!(told.iter().any(|line| line.ends_with(wanted)), "{told:?}");
 }
 
 #[test]
@@ -116,6 +153,7 @@ fn the_smallest_file_of_the_contract() {
             quarantine_days: Some(90),
             findings_days: Some(365),
             budget_bytes: None,
+            classes: Vec::new(),
         },
         model: ModelConfig { group_members_include_pairs: true, routed_prefixes: Vec::new() },
         http: HttpConfig { listen: "127.0.0.1:8480".parse().unwrap(), serve_log: true },

@@ -59,6 +59,27 @@ fn what_is_kept_is_not_dropped_before_what_it_is_made_of() {
 }
 
 #[test]
+fn classes_say_for_which_kinds_how_long() {
+    let text = format!(
+        "{SMALLEST}[[retention.class]]\nname = 'logins'\nkinds = ['authentication', 'login']\npersonal_days = 7\n\
+         [[retention.class]]\nname = 'logins'\nrecords_days = 29\n\
+         [[retention.class]]\nname = 'reads'\nkinds = ['access']\ncolour = 1\n"
+    );
+    check_bad(
+        &text,
+        &[URL],
+        &[
+            "osel.toml:9: retention.class[0].kinds[1]: must be `change` or `authentication` or `access` or `activity` or `scan` or `finding` or `command` or `drift` or `gap` or `system`, not `login`",
+            "osel.toml:11: retention.class[1].kinds: is missing: name the kinds of records, such as [\"authentication\"]",
+            "osel.toml:12: retention.class[1].name: `logins` is the name of retention.class[0] already: each class needs its own",
+            "osel.toml:13: retention.class[1].records_days: must be 0, for ever, or at least 30, as many as `inputs_days`",
+            "osel.toml:14: retention.class[2].personal_days: is missing: say how long personal parts are kept, or all by `records_days`",
+            "osel.toml:17: retention.class[2].colour: is no key of osel: here it knows `name`, `kinds`, `personal_days`, `records_days`",
+        ],
+    );
+}
+
+#[test]
 fn records_are_not_dropped_before_their_inputs() {
     check_bad(
         &format!(

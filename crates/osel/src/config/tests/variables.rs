@@ -91,7 +91,15 @@ fn a_bad_variable_is_named() {
 
 #[test]
 fn a_variable_that_sets_nothing_is_told() {
-    let counts = TableCounts { sources: 2, clouds: 1, scanners: 1, expected: 1, forwards: 0, witnesses: 0 };
+    let counts = TableCounts {
+        sources: 2,
+        clouds: 1,
+        scanners: 1,
+        expected: 1,
+        forwards: 0,
+        witnesses: 0,
+        classes: 1,
+    };
     let check = |name: &str, wanted: &[&str]| {
         let told = unknown_variables([OsStr::new(name)].into_iter(), counts);
         assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
@@ -120,4 +128,7 @@ fn a_variable_that_sets_nothing_is_told() {
     check("OSEL_EXPECTED__0__UNTIL", &[]);
     let beyond = "OSEL_EXPECTED__1__PORTS: is of no entry: there are 1, counted from 0; a further one begins with its REASON";
     check("OSEL_EXPECTED__1__PORTS", &[beyond]);
+    check("OSEL_RETENTION__CLASS__0__KINDS", &[]);
+    let beyond = "OSEL_RETENTION__CLASS__1__KINDS: is of no class: there are 1, counted from 0; a further one begins with its NAME";
+    check("OSEL_RETENTION__CLASS__1__KINDS", &[beyond]);
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use lapin::Connection;
 use tokio::time::timeout;
 
+use crate::amqp::{Address, Keeper, dial};
 use crate::doctor::facts::{Asked, Bus, Counts, Wanted};
-use crate::source::rabbitmq::{Address, Keeper, Presence, Probe, dial};
+use crate::source::rabbitmq::{Presence, Probe};
 use crate::telemetry::chain;
 
 /// How long a host may take to be connected to.

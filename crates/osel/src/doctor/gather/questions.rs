@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Access, bus, files, listen, management, store};
+use crate::amqp::Address;
 use crate::config::StoreConfig;
 use crate::doctor::facts::{Facts, Wanted};
-use crate::source::rabbitmq::Address;
 
 /// What is to be asked.
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! A file as a receiver.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use osel_core::forward::{Refusal, RefusalKind, Taken};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -12,7 +13,7 @@ use crate::config::FileReceiverConfig;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 
 /// As much as is synced at once: a sync costs milliseconds, and some thousand lines in one make it cheap.
-const LIMITS: BatchLimits = BatchLimits { items: 10_000, bytes: 8 << 20, awaited: 1 };
+const LIMITS: BatchLimits = BatchLimits { items: 10_000, bytes: 8 << 20, awaited: 1, linger: Duration::ZERO };
 
 /// What work on the file comes to.
 type Worked = Result<(Writer, Option<Mark>), FileFault>;

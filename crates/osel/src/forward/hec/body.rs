@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -59,7 +60,12 @@ pub(super) fn limits(config: &HecConfig) -> BatchLimits {
     // At least half of the body is what it is about.
     let items = config.batch_events.min(config.batch_bytes / 2 / around).max(1);
     let awaited = usize::try_from(config.awaited_max).unwrap_or(usize::MAX).max(1);
-    BatchLimits { items, bytes: config.batch_bytes.saturating_sub(items * around).max(1), awaited }
+    BatchLimits {
+        items,
+        bytes: config.batch_bytes.saturating_sub(items * around).max(1),
+        awaited,
+        linger: Duration::ZERO,
+    }
 }
 
 /// The body for these items.

@@ -25,6 +25,9 @@ use crate::http::{Http, HttpError};
 /// Names our channel.
 const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
 
+/// The number of the first acknowledgement of a channel.
+const FIRST_ACK: u64 = 0;
+
 /// Splunk.
 pub struct Hec {
     config: HecConfig,
@@ -88,11 +91,16 @@ impl Hec {
         self.config = config;
         self.way = Some(way);
         if self.config.acks == HecAcks::Always {
-            // A token without them says so before it is given anything.
+            // A token without them says so before it is given anything. What a collector says to a question about nothing is not documented,
+            // so it is asked about something; whoever answers that in another way than by a clear no may still take events.
             let collector = self.collector().to_owned();
-            if let Err(refusal) = self.asked(&collector, &[]).await {
-                self.way = None;
-                return Err(refusal);
+            match self.asked(&collector, &[FIRST_ACK]).await {
+                Ok(arrived) => arrived.into_iter().for_each(|ack| self.acks.arrived(&collector, ack)),
+                Err(refusal) if refusal.kind == RefusalKind::Denied => {
+                    self.way = None;
+                    return Err(refusal);
+                }
+                Err(_) => {}
             }
         }
         Ok(())

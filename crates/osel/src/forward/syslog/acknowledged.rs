@@ -13,6 +13,9 @@ const NETLINK: i32 = 16;
 const SOCK_DIAG: i32 = 4;
 const BY_FAMILY: u16 = 20;
 const IS_REQUEST: u16 = 1;
+/// `NLMSG_ERROR` of `linux/netlink.h`, and `ENOENT` as an answer has it.
+const IS_ERROR: u16 = 2;
+const NO_ENTRY: i32 = -2;
 /// `AF_INET`, `AF_INET6` and `IPPROTO_TCP`.
 const INET: u8 = 2;
 const INET6: u8 = 10;
@@ -25,6 +28,17 @@ const QUEUE_AT: usize = HEADER_BYTES + 60;
 /// An answer with nothing that was not asked for has half of that.
 const ANSWER_BYTES: usize = 256;
 
+/// What the system says of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outstanding {
+    /// So many bytes are not acknowledged.
+    Bytes(u64),
+    /// There is no such connection any more.
+    Gone,
+    /// It says nothing just now.
+    Unknown,
+}
+
 /// Asks the system about one connection.
 #[derive(Debug)]
 pub(super) struct Acknowledged {
@@ -33,23 +47,37 @@ pub(super) struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// Of the connection between these.
+    /// Of the connection between these, which stands.
+    ///
+    /// # Errors
+    /// When the system cannot be asked: of a connection that it does not know one that stands cannot be told from one that is gone.
     pub(super) fn of(local: SocketAddr, peer: SocketAddr) -> io::Result<Self> {
         let netlink = Socket::new(Domain::from(NETLINK), Type::DGRAM, Some(Protocol::from(SOCK_DIAG)))?;
         // The answer is there when the question was taken.
         netlink.set_nonblocking(true)?;
-        Ok(Self { netlink, request: request(local, peer) })
+        let this = Self { netlink, request: request(local, peer) };
+        match this.outstanding() {
+            Outstanding::Bytes(_) => Ok(this),
+            Outstanding::Gone | Outstanding::Unknown => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
-    /// How many bytes are not acknowledged; none when the system does not say.
-    pub(super) fn outstanding(&self) -> Option<u64> {
+    /// How many bytes are not acknowledged.
+    pub(super) fn outstanding(&self) -> Outstanding {
+        self.asked().unwrap_or(Outstanding::Unknown)
+    }
+
+    fn asked(&self) -> Option<Outstanding> {
         let mut answer = [0; ANSWER_BYTES];
         self.netlink.send(&self.request).ok()?;
         let length = (&self.netlink).read(&mut answer).ok()?;
-        let kind = u16::from_ne_bytes([answer[4], answer[5]]);
-        let queue = answer.get(..length)?.get(QUEUE_AT..QUEUE_AT + 4)?;
-        let queue = u32::from_ne_bytes(queue.try_into().ok()?);
-        (kind == BY_FAMILY).then_some(queue.into())
+        let answer = answer.get(..length)?;
+        let four = |at: usize| answer.get(at..at + 4)?.try_into().ok();
+        match u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?) {
+            BY_FAMILY => Some(Outstanding::Bytes(u32::from_ne_bytes(four(QUEUE_AT)?).into())),
+            IS_ERROR => (i32::from_ne_bytes(four(HEADER_BYTES)?) == NO_ENTRY).then_some(Outstanding::Gone),
+            _ => None,
+        }
     }
 }
 
@@ -95,23 +123,31 @@ mod tests {
             let (mut reader, _) = listener.accept().unwrap();
             let acknowledged =
                 Acknowledged::of(stream.local_addr().unwrap(), stream.peer_addr().unwrap()).unwrap();
-            assert_eq!(acknowledged.outstanding(), Some(0));
+            assert_eq!(acknowledged.outstanding(), Outstanding::Bytes(0));
             stream.set_nonblocking(true).unwrap();
             let mut sent = 0;
             while let Ok(count) = stream.write(&[0; 65_536]) {
                 sent += count;
             }
-            assert!(acknowledged.outstanding().unwrap() > 0);
+            assert!(matches!(acknowledged.outstanding(), Outstanding::Bytes(1..)));
             let mut read = vec![0; sent];
             reader.read_exact(&mut read).unwrap();
             // The last acknowledgement may be on its way.
-            while acknowledged.outstanding() != Some(0) {
+            while acknowledged.outstanding() != Outstanding::Bytes(0) {
                 std::thread::yield_now();
             }
-            // Of no connection nothing is known.
-            let nowhere =
-                Acknowledged::of(stream.local_addr().unwrap(), stream.local_addr().unwrap()).unwrap();
-            assert_eq!(nowhere.outstanding(), None);
+            // One that never was cannot be asked about.
+            let (own, peer) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+            assert!(Acknowledged::of(own, own).is_err());
+            assert!(Acknowledged::of(own, peer).is_ok());
+            // What the other side had not read ends the connection at once, and not in order.
+            stream.set_nonblocking(false).unwrap();
+            stream.write_all(b"unread").unwrap();
+            while reader.peek(&mut [0]).unwrap() == 0 {}
+            drop(reader);
+            while acknowledged.outstanding() != Outstanding::Gone {
+                std::thread::yield_now();
+            }
         }
     }
 }

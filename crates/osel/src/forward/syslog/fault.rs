@@ -70,9 +70,7 @@ impl SyslogFault {
 
 impl From<SyslogFault> for Refusal {
     fn from(fault: SyslogFault) -> Self {
-        // Of a batch with a message that is too long, those before it were sent.
-        let taken = if let SyslogFault::TooLong { item, .. } = fault { item } else { 0 };
-        Self { kind: fault.kind(), words: fault.to_string(), taken, wait: None }
+        Self { kind: fault.kind(), words: fault.to_string(), taken: 0, wait: None }
     }
 }
 

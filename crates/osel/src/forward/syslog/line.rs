@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::acknowledged::Acknowledged;
+use super::acknowledged::{Acknowledged, Outstanding};
 use super::fault::SyslogFault;
 use crate::config::{SyslogFraming, SyslogTransport, TlsConfig};
 use crate::tls;
@@ -242,10 +242,14 @@ impl Stream {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// How many of them the other side's system has; all of them where that is not known.
+    /// How many of them the other side's system has; all of them where the system cannot be asked, none of a connection that is no more.
     pub(super) fn acknowledged(&self) -> u64 {
-        let outstanding = self.acknowledged.as_ref().and_then(Acknowledged::outstanding);
-        self.sent().saturating_sub(outstanding.unwrap_or(0))
+        match self.acknowledged.as_ref().map_or(Outstanding::Unknown, Acknowledged::outstanding) {
+            Outstanding::Bytes(outstanding) => self.sent().saturating_sub(outstanding),
+            // What was on its way when it ended is not known to have arrived; the next look says that it ended.
+            Outstanding::Gone => 0,
+            Outstanding::Unknown => self.sent(),
+        }
     }
 
     /// Ends our side, and waits for the other to end its own: then it has read everything.
@@ -271,6 +275,12 @@ impl Stream {
 }
 
 impl Datagram {
+    /// Whether a fault may be about messages that were sent before: over a network the system tells with a later one that nobody was there
+    /// for an earlier one.
+    pub(super) fn tells_of_earlier(&self, fault: &SyslogFault) -> bool {
+        matches!((&self.socket, fault), (DatagramSocket::Udp(_), SyslogFault::Broken { .. }))
+    }
+
     /// Sends one message, the item of that place.
     pub(super) async fn send(&mut self, message: &[u8], item: usize) -> Result<(), SyslogFault> {
         let sending = async {

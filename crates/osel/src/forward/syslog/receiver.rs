@@ -14,7 +14,7 @@ use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 
 /// What is on its way is read again after a broken connection: so much at most. With a settling of two seconds that is as many a second as
 /// half of all batches on their way.
-const LIMITS: BatchLimits = BatchLimits { items: 4096, bytes: 1 << 20, awaited: 64 };
+const LIMITS: BatchLimits = BatchLimits { items: 4096, bytes: 1 << 20, awaited: 64, linger: Duration::ZERO };
 /// A buffer that a batch of large records has made larger than this is not kept.
 const BUFFER_BYTES_KEPT: usize = 4 << 20;
 
@@ -57,22 +57,28 @@ impl SyslogReceiver {
         }
     }
 
-    async fn hand_over(&mut self, batch: &Batch) -> Result<Taken, SyslogFault> {
+    /// Hands a batch over, or says why not, with how many of its messages were taken all the same.
+    async fn hand_over(&mut self, batch: &Batch) -> Result<Taken, (SyslogFault, usize)> {
+        let whole = |fault| (fault, 0);
         let line = match &mut self.line {
             Some(line) => line,
             // What was sent over the connection before is to come again first.
             None if !self.awaited.is_empty() => {
                 self.reset();
-                return Err(SyslogFault::Closed(line::place(&self.transport)));
+                return Err(whole(SyslogFault::Closed(line::place(&self.transport))));
             }
-            None => self.line.insert(line::connect(&self.transport).await?),
+            None => self.line.insert(line::connect(&self.transport).await.map_err(whole)?),
         };
         match line {
             Line::Datagram(datagrams) => {
                 for (item, at) in batch.items.iter().zip(0..) {
                     self.buffer.clear();
                     self.style.write(item, &mut self.buffer);
-                    datagrams.send(&self.buffer, at).await?;
+                    let sent = datagrams.send(&self.buffer, at).await;
+                    sent.map_err(|fault| {
+                        let taken = if datagrams.tells_of_earlier(&fault) { 0 } else { at };
+                        (fault, taken)
+                    })?;
                 }
                 Ok(Taken::Kept)
             }
@@ -82,7 +88,7 @@ impl SyslogReceiver {
                 for item in &batch.items {
                     self.style.write_framed(item, stream.framing, &mut self.scratch, &mut self.buffer);
                 }
-                stream.send(&self.buffer).await?;
+                stream.send(&self.buffer).await.map_err(whole)?;
                 self.awaited.push_back(Sent { number: batch.number, at: Instant::now(), end: stream.sent() });
                 Ok(Taken::Awaited)
             }
@@ -144,12 +150,12 @@ impl Receiver for SyslogReceiver {
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Taken> {
         Box::pin(async move {
             let handed = self.hand_over(batch).await;
-            handed.map_err(|fault| {
+            handed.map_err(|(fault, taken)| {
                 // That what is still awaited may not have arrived is told by the next answer.
                 if !matches!(fault, SyslogFault::TooLong { .. }) {
                     self.line = None;
                 }
-                Refusal::from(fault)
+                Refusal { taken, ..Refusal::from(fault) }
             })
         })
     }

@@ -8,9 +8,9 @@ use osel_core::forward::{BatchNumber, RefusalKind, Taken};
 use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
 
-use super::SyslogReceiver;
+use super::{SyslogReceiver, line};
 use crate::config::{SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport};
 use crate::forward::receiver::{Batch, Item, Receiver};
 
@@ -166,4 +166,57 @@ async fn a_datagram_is_kept_once_it_is_sent_and_one_that_is_too_long_is_its_own_
     let refusal = receiver.send(&batch).await.unwrap_err();
     assert_eq!((refusal.kind, refusal.taken), (RefusalKind::Item(1), 1));
     assert!(refusal.words.ends_with("set a lower `message_bytes_max`"), "{}", refusal.words);
+}
+
+#[tokio::test]
+async fn what_a_connection_had_under_way_when_it_broke_is_not_acknowledged() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let line::Line::Stream(mut stream) =
+        line::connect(&tcp(listener.local_addr().unwrap().port())).await.unwrap()
+    else {
+        panic!("TCP is a stream")
+    };
+    let (server, _) = listener.accept().await.unwrap();
+    stream.send(b"one").await.unwrap();
+    // Unread bytes end the connection at once, which nobody has looked at yet.
+    server.readable().await.unwrap();
+    drop(server);
+    let gone = async {
+        while stream.acknowledged() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_datagrams_those_before_one_that_failed_were_taken() {
+    let path = std::env::temp_dir().join(format!("osel-syslog-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let server = UnixDatagram::bind(&path).unwrap();
+    let transport = SyslogTransport::Unix { path: path.clone(), framing: SyslogFraming::LineFeed };
+    let mut receiver = SyslogReceiver::new(&SyslogConfig { transport, ..config() });
+    // More than the system keeps for somebody who does not read, who then is gone.
+    let batch = Batch { number: BatchNumber(1), items: (1..=2000).map(|seq| item(seq, "one")).collect() };
+    let reading = async move {
+        server.readable().await.unwrap();
+        drop(server);
+    };
+    let (sent, ()) = tokio::join!(receiver.send(&batch), reading);
+    std::fs::remove_file(&path).unwrap();
+    let refusal = sent.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unavailable, "{}", refusal.words);
+    assert!((1..2000).contains(&refusal.taken), "{}", refusal.taken);
+}
+
+#[tokio::test]
+async fn that_nobody_was_there_for_a_datagram_over_the_network_is_told_with_a_later_one() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    drop(server);
+    let transport = SyslogTransport::Udp { host: "127.0.0.1".to_owned(), port };
+    let mut receiver = SyslogReceiver::new(&SyslogConfig { transport, ..config() });
+    let batch = Batch { number: BatchNumber(1), items: (1..=50).map(|seq| item(seq, "one")).collect() };
+    let refusal = receiver.send(&batch).await.unwrap_err();
+    assert_eq!((refusal.kind, refusal.taken), (RefusalKind::Unavailable, 0));
 }

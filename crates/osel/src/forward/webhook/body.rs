@@ -1,5 +1,7 @@
 //! The body of a request.
 
+use std::time::Duration;
+
 use osel_core::format::Format;
 use osel_core::forward::{Refusal, RefusalKind};
 use serde_json::value::RawValue;
@@ -16,7 +18,7 @@ pub(super) fn limits(config: &WebhookConfig) -> BatchLimits {
         WebhookBody::Single | WebhookBody::Template(_) => 1,
         WebhookBody::Array | WebhookBody::Lines => config.batch_records.max(1),
     };
-    BatchLimits { items, bytes: config.batch_bytes, awaited: 1 }
+    BatchLimits { items, bytes: config.batch_bytes, awaited: 1, linger: Duration::ZERO }
 }
 
 /// What the content is said to be.
@@ -65,6 +67,17 @@ pub(super) fn body(
         }
     }
     Ok(body)
+}
+
+/// Why the template of a table makes nothing of a line; none where it makes something, or there is no template.
+pub fn unfilled(config: &WebhookConfig, format: Format, item: &Item) -> Option<String> {
+    let WebhookBody::Template(text) = &config.body else { return None };
+    match Template::new(text) {
+        Ok(template) => body(config, format, Some(&template), std::slice::from_ref(item))
+            .err()
+            .map(|refusal| refusal.words),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// A line in an array: an object as it is, a text as one of JSON.

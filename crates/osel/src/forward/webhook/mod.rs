@@ -7,4 +7,5 @@ mod receiver;
 mod sign;
 mod template;
 
+pub use body::unfilled;
 pub use receiver::Webhook;

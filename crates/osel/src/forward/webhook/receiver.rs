@@ -15,7 +15,9 @@ use super::body::{self, body, content_type};
 use super::sign;
 use super::template::Template;
 use crate::config::{ForwardConfig, ReceiverConfig, Secret, WebhookBody, WebhookConfig, WebhookMethod};
-use crate::forward::http::{ANSWER_BYTES_MAX, of_http, of_status, origin, reached, refusal, said};
+use crate::forward::http::{
+    ANSWER_BYTES_MAX, configured, of_http, of_status, origin, reached, refusal, said,
+};
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 use crate::http::Http;
@@ -125,16 +127,10 @@ fn as_begun(now: WebhookConfig, before: WebhookConfig) -> WebhookConfig {
 
 /// What each request has besides its name and signature.
 fn headers(config: &WebhookConfig, format: Format) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
-    let wrong = |_| refusal(RefusalKind::Denied, "a header of the configuration is no text for a header");
-    let content = HeaderValue::from_str(content_type(config, format)).map_err(wrong)?;
+    let content = HeaderValue::from_str(content_type(config, format))
+        .map_err(|_| refusal(RefusalKind::Denied, "the content type is no text for a header"))?;
     let mut headers = vec![(CONTENT_TYPE, content)];
-    for (name, value) in &config.headers {
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| refusal(RefusalKind::Denied, "a header of the configuration has no name of one"))?;
-        let mut value = HeaderValue::from_str(value.expose()).map_err(wrong)?;
-        value.set_sensitive(true);
-        headers.push((name, value));
-    }
+    headers.extend(configured(&config.headers)?);
     // What it answers is not read but for its beginning.
     if !headers.iter().any(|(name, _)| name == ACCEPT) {
         headers.push((ACCEPT, HeaderValue::from_static("*/*")));
@@ -197,6 +193,7 @@ pub(super) mod tests {
             receiver: ReceiverConfig::Webhook(Box::new(config.clone())),
             format: Format::Native,
             filter: Default::default(),
+            pseudonyms: false,
             from: Default::default(),
             place: crate::config::Place::Nowhere,
         };

@@ -1,6 +1,6 @@
 //! What is said over the socket. It has words of its own: those of the journal may change with the engine.
 
-use osel_core::engine::{ForwarderOrder, OperatorOrder, Order};
+use osel_core::engine::{ForwarderOrder, OperatorOrder, Order, Sought};
 use osel_core::ids::Id;
 use osel_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,17 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
     },
+    /// A person is to be erased.
+    ErasePerson {
+        /// A user's id or name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// The address of a client, for what names nobody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+        /// Why.
+        reason: String,
+    },
     /// An inventory comes, part by part, in lines of its own.
     ImportInventory(Begin),
 }
@@ -108,6 +119,10 @@ impl Ask {
             }
             Self::DiscardDeadLetters { forwarder, seq } => {
                 OperatorOrder::Forwarder { forwarder, what: ForwarderOrder::Discard { seq } }
+            }
+            Self::ErasePerson { user, address, reason } => {
+                let sought = Sought { user, address };
+                OperatorOrder::ErasePerson { user: None, reason, sought }
             }
             // Nobody reads for somebody else.
             Self::FindingsRead { seq } => {

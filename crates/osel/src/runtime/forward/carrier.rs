@@ -45,7 +45,7 @@ pub struct Way {
     /// Names that were learnt.
     pub names: Names,
     /// Tells the loop.
-    pub tell: Box<dyn Fn(Report) + Send + Sync>,
+    pub tell: Arc<dyn Fn(Report) + Send + Sync>,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
     /// By which word of the loop it begins.
@@ -88,7 +88,7 @@ pub struct Carrier {
     retries_before: u64,
     clock: fn() -> Timestamp,
     head: watch::Receiver<u64>,
-    tell: Box<dyn Fn(Report) + Send + Sync>,
+    tell: Arc<dyn Fn(Report) + Send + Sync>,
 }
 
 impl Carrier {
@@ -151,7 +151,7 @@ impl Carrier {
             {
                 return Some(Err(defect));
             }
-            self.reading.begin((self.clock)(), *self.head.borrow());
+            self.reading.begin((self.clock)(), *self.head.borrow(), !self.held.is_empty());
             self.tell_if_changed();
             if self.forward.is_over() {
                 return Some(Ok(()));
@@ -240,9 +240,10 @@ impl Carrier {
             }
             self.status.incomplete += page.incomplete;
         }
-        let rendered = |(seq, items): &(u64, Vec<Item>)| Rendered {
-            seq: *seq,
-            lines: items.iter().map(|item| item.line.len()).collect(),
+        let rendered = |(seq, items): &(u64, Vec<Item>)| {
+            let mut rendered = Rendered::of(*seq, items.iter().map(|item| item.line.len()).collect());
+            (rendered.covers, rendered.told) = page.together.unwrap_or((1, 1));
+            rendered
         };
         let records: Vec<Rendered> = page.records.iter().map(rendered).collect();
         let lines = match wanted {
@@ -358,7 +359,7 @@ impl Carrier {
             generation: self.generation,
             row: std::mem::take(&mut self.is_changed).then(|| self.row.clone()),
             letters: std::mem::take(&mut self.letters),
-            status: self.status.clone(),
+            status: Some(self.status.clone()),
             ended,
         });
     }

@@ -8,6 +8,7 @@ mod carrier;
 mod courier;
 mod letters;
 mod log;
+mod notices;
 mod reader;
 mod reading;
 mod ready;

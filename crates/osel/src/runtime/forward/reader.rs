@@ -88,8 +88,9 @@ impl Reading {
         }
     }
 
-    /// Begins with what is next, if nothing is under way; of records up to `head`.
-    pub(super) fn begin(&mut self, now: Timestamp, head: u64) {
+    /// Begins with what is next, if nothing is under way; of records up to `head`. `is_sending` says that lines that were read are on their
+    /// way, or wait for it.
+    pub(super) fn begin(&mut self, now: Timestamp, head: u64, is_sending: bool) {
         self.now = now;
         let is_due = |waiting: &mut Waiting| waiting.not_before.is_none_or(|at| at <= now);
         if self.under_way.is_some() {
@@ -104,7 +105,7 @@ impl Reading {
             let page = if is_stale {
                 Ok(Some(Page::default()))
             } else {
-                read(&mut work, now, &wanted, head, &names)
+                read(&mut work, (now, is_sending), &wanted, head, &names)
             };
             (work, page)
         });
@@ -159,12 +160,13 @@ impl Reading {
 
 fn read(
     work: &mut Work,
-    now: Timestamp,
+    (now, is_sending): (Timestamp, bool),
     wanted: &Wanted,
     head: u64,
     names: &Directory,
 ) -> Result<Option<Page>, ReadError> {
     match wanted {
+        Wanted::Read { after, .. } if work.has_notices() => work.gather(now, *after, head, is_sending),
         Wanted::Read { after, records, bytes } => work.read(now, *after, *records, *bytes, head, names),
         Wanted::Fetch(seqs) => work.fetch(seqs, names).map(Some),
     }

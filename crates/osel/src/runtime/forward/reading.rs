@@ -12,18 +12,21 @@ use osel_core::engine::record::Record;
 use osel_core::format::{Format, Osel11Scan, Severity, Subject, line_id, render};
 use osel_core::forward::Filter;
 use osel_core::names::Directory;
+use osel_core::notice::NoticeSettings;
+use osel_core::pseudonym::{PseudonymKey, pseudonymised};
 use osel_core::time::Timestamp;
 use osel_core::trail::PartClass;
 
 use super::super::payloads::Payloads;
 use super::super::qualys_scans::QualysScans;
 use super::super::record::read_record;
+use super::notices::Notices;
 use super::settings::ReaderAccess;
 use crate::forward::receiver::Item;
 use crate::store::{JournalError, PartContent, Reader, StoredRecord};
 
 /// Records of so many bytes are read before they are rendered, or one that has more.
-const STORED_BYTES_MAX: usize = 4 << 20;
+pub(super) const STORED_BYTES_MAX: usize = 4 << 20;
 /// How long a record of which scans may follow is held back for them, in the one format that tells them: the window and the launch of a
 /// usual scan.
 const SCANS_AWAITED_SECONDS: i64 = 300;
@@ -51,6 +54,8 @@ pub struct Page {
     pub records: Vec<(u64, Vec<Item>)>,
     /// Of how many of them retention had let something go.
     pub incomplete: u64,
+    /// How many records the lines stand for, and how many of these they tell, where that is not one each.
+    pub together: Option<(u64, u64)>,
 }
 
 /// Reads for one forwarder.
@@ -61,9 +66,12 @@ pub struct Work {
     format: Format,
     filter: Filter,
     awaits_scans: bool,
+    pseudonyms: Option<PseudonymKey>,
     payloads: Payloads,
     scans: QualysScans,
     lines: Vec<Vec<u8>>,
+    /// For people, who are told of records in another way.
+    notices: Option<Notices>,
 }
 
 impl Work {
@@ -82,10 +90,52 @@ impl Work {
             format,
             filter,
             awaits_scans: awaits_scans && format.needs_scans(),
+            pseudonyms: None,
             payloads: Payloads::default(),
             scans: QualysScans::default(),
             lines: Vec::new(),
+            notices: None,
         }
+    }
+
+    /// The same for people, who are told of many records together.
+    pub fn telling(self, notices: Option<NoticeSettings>) -> Self {
+        Self { notices: notices.map(Notices::new), ..self }
+    }
+
+    /// Whether it is for people.
+    pub(super) fn has_notices(&self) -> bool {
+        self.notices.is_some()
+    }
+
+    /// Gathers records behind `after` for a notice, or gives one that is due. None while it is not.
+    ///
+    /// # Errors
+    /// When records cannot be read.
+    pub(super) fn gather(
+        &mut self,
+        now: Timestamp,
+        after: u64,
+        head: u64,
+        is_sending: bool,
+    ) -> Result<Option<Page>, ReadError> {
+        let Some(mut notices) = self.notices.take() else { return Ok(None) };
+        let (store, pseudonyms) = (Arc::clone(&self.store), self.pseudonyms.clone());
+        let page = match self.reader() {
+            Ok(reader) => notices.read(reader, &store, pseudonyms.as_ref(), now, (after, head), is_sending),
+            Err(error) => Err(error.into()),
+        };
+        self.notices = Some(notices);
+        if page.is_err() {
+            // What is wrong may be with the connection.
+            self.reader = None;
+        }
+        page
+    }
+
+    /// From here on persons are told by pseudonyms, and messages not at all.
+    pub fn tell_by_pseudonyms(&mut self, key: PseudonymKey) {
+        self.pseudonyms = Some(key);
     }
 
     /// A reader of the store.
@@ -134,6 +184,11 @@ impl Work {
     pub fn fetch(&mut self, seqs: &[u64], names: &Directory) -> Result<Page, ReadError> {
         let mut page = Page::default();
         for &seq in seqs {
+            if self.has_notices() {
+                // What another type of receiver refused under this name: people are told of records in another way.
+                page.records.push((seq, Vec::new()));
+                continue;
+            }
             // One that cannot be read stays a dead letter and holds up no other.
             let Some(stored) = self.reader()?.record(seq)? else { continue };
             let Some(record) = read_record(&stored) else { continue };
@@ -232,13 +287,16 @@ impl Work {
         page: &mut Page,
     ) -> Result<(), ReadError> {
         let message = self.message(stored)?;
-        let subject = Subject { record, message: message.as_deref(), scans, names, store: &self.store };
+        let view = self.pseudonyms.as_ref().map(|key| pseudonymised(record.clone(), key));
+        let shown = view.as_ref().unwrap_or(record);
+        let subject =
+            Subject { record: shown, message: message.as_deref(), scans, names, store: &self.store };
         self.lines.clear();
         render(self.format, &subject, &mut self.lines);
         if self.lines.is_empty() {
             return Ok(());
         }
-        let is_told = |class: &PartClass| *class != PartClass::Payload || self.format.needs_message();
+        let is_told = |class: &PartClass| *class != PartClass::Payload || self.needs_message();
         page.incomplete += u64::from(record.missing.iter().any(is_told));
         let severity = Severity::of(record);
         let header = &record.header;
@@ -256,10 +314,14 @@ impl Work {
         Ok(())
     }
 
+    fn needs_message(&self) -> bool {
+        self.format.needs_message() && self.pseudonyms.is_none()
+    }
+
     /// The message that a record has as a part, if the format shows it and it is still there.
     fn message(&mut self, stored: &StoredRecord) -> Result<Option<Vec<u8>>, ReadError> {
         let is_there = stored.parts.iter().any(|part| part.content == PartContent::InEntry);
-        if !is_there || !self.format.needs_message() {
+        if !is_there || !self.needs_message() {
             return Ok(None);
         }
         self.reader()?;
@@ -279,7 +341,7 @@ fn is_awaiting(now: Timestamp, record: &Record, scans: &BTreeMap<IpAddr, Osel11S
 }
 
 /// About what a record takes in memory.
-fn bytes_of(record: &StoredRecord) -> usize {
+pub(super) fn bytes_of(record: &StoredRecord) -> usize {
     record.parts.iter().fold(record.canonical.len(), |sum, part| {
         sum + if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 }
     })

@@ -63,10 +63,17 @@ async fn attempt(
     way: &Way,
 ) -> Result<(Box<dyn Receiver>, Work, Letters), String> {
     let (maker, config) = (settings.receiver.clone(), settings.config.clone());
-    let mut work =
+    let notices = config.receiver.notices().map(|notices| notices.settings(&config.filter));
+    let pseudonyms = settings.pseudonyms.clone();
+    let work =
         Work::new(way.access.clone(), way.store.clone(), config.format, config.filter, settings.awaits_scans);
+    let mut work = work.telling(notices);
     // Files are read, which may lie on a disk that does not answer.
     let made = spawn_blocking(move || {
+        // Without its key nothing is sent: a name that is told once is told.
+        if let Some(source) = pseudonyms {
+            work.tell_by_pseudonyms(source().map_err(|error| chain(&error))?);
+        }
         let receiver = maker();
         let letters = work.reader().and_then(|reader| Letters::read(reader, &config.name));
         Ok((receiver, work, letters.map_err(|error| chain(&error))?))
@@ -102,7 +109,7 @@ fn tell(way: &Way, row: &ForwarderRow, status: &ForwarderStatus, ended: Option<R
         generation: way.generation,
         row: Some(row.clone()),
         letters: Vec::new(),
-        status: ForwarderStatus { row: row.clone(), ..status.clone() },
+        status: Some(ForwarderStatus { row: row.clone(), ..status.clone() }),
         ended,
     });
 }

@@ -19,8 +19,8 @@ pub struct Report {
     pub row: Option<ForwarderRow>,
     /// What became of dead letters, to be kept with it.
     pub letters: Vec<DeadLetterChange>,
-    /// How it does.
-    pub status: ForwarderStatus,
+    /// How it does; none when it can no longer say.
+    pub status: Option<ForwarderStatus>,
     /// It has ended: stopped, or with why it had to.
     pub ended: Option<Result<(), String>>,
 }
@@ -88,6 +88,12 @@ impl SendTimes {
 pub struct Outbox(Mutex<Option<Report>>);
 
 impl Report {
+    /// Its task has ended by a panic.
+    pub fn broken_down() -> Self {
+        let why = "its task has failed, which is a defect of osel";
+        Self { ended: Some(Err(why.to_owned())), ..Self::default() }
+    }
+
     /// The forwarder was set back behind a record since: of what this tells only that of earlier dead letters still holds.
     pub fn outdate(&mut self, begin: u64) {
         self.row = None;
@@ -114,7 +120,13 @@ impl Outbox {
                     before.outdate(report.row.as_ref().map_or(0, |row| row.begin));
                 }
                 before.letters.extend(report.letters);
-                Report { row: report.row.or(before.row), letters: before.letters, ..report }
+                Report {
+                    generation: before.generation.max(report.generation),
+                    row: report.row.or(before.row),
+                    letters: before.letters,
+                    status: report.status.or(before.status),
+                    ended: report.ended,
+                }
             }
             None => report,
         });

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::config::ForwardConfig;
 use crate::forward::receiver::Receiver;
+use crate::runtime::pseudonym_key::PseudonymSource;
 use crate::store::{JournalError, Reader};
 
 /// Opens the store for reading.
@@ -28,6 +29,8 @@ pub struct ForwarderSettings {
     pub receiver: ReceiverMaker,
     /// Whether scans of Qualys may follow from a record, which one of the older formats tells with it.
     pub awaits_scans: bool,
+    /// Where the key is by whose pseudonyms persons are told; none where they are told by name.
+    pub pseudonyms: Option<PseudonymSource>,
 }
 
 /// What the loop tells a forwarder.

@@ -79,7 +79,8 @@ pub struct Growth {
 impl Growth {
     /// Goes on with a store's log.
     pub fn new(resumed: Resumed, now: Instant) -> Self {
-        let Resumed { tree, signed, unsigned, key } = resumed;
+        let Resumed { tree, signed, unsigned, key, told } = resumed;
+        let (least, told_key) = told.map_or((0, None), |(seq, key)| (seq, Some(key)));
         let mut this = Self {
             tree,
             noted: VecDeque::new(),
@@ -88,8 +89,8 @@ impl Growth {
             signed_at: signed.map(|signed| signed.signed_at),
             signer: None,
             stored_key: key.map(|key| key.key),
-            told_key: None,
-            least: 0,
+            told_key,
+            least,
             hands_over: false,
         };
         // All that is there is durable.

@@ -2,9 +2,7 @@
 //!
 //! The text of a key is read, parsed and forgotten; no error, log line or debug text has a byte of it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,20 +12,13 @@ use osel_core::trail::log::{KeyError, KeyName, NameError, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::config::{KeyReference, Problems, TrailConfig};
+use crate::key_file::{KeyFileError, read, read_or_make};
 use crate::openstack::{Account, SecretError, secret};
 
 /// The file of a store's own key.
 const FILE_NAME: &str = "log.key";
-/// Where it is written before it gets its name.
-const UNFINISHED_NAME: &str = "log.key.unfinished";
 /// What a key that the configuration names is called in errors.
 const CONFIGURED: &str = "trail.key";
-/// Its owner alone reads it.
-const FILE_MODE: u32 = 0o600;
-/// Mode bits of people other than the owner.
-const OTHERS: u32 = 0o077;
-/// The largest file that is read for a key: a key with the longest name has a tenth.
-const FILE_BYTES_MAX: u64 = 4096;
 
 /// A look for the key as it is now; none where the log is not to be signed. What blocks in it is on a thread that may be blocked.
 pub type KeyLook = Pin<Box<dyn Future<Output = Result<Option<SigningKey>, KeyTrouble>> + Send>>;
@@ -40,22 +31,9 @@ pub enum KeyTrouble {
     /// The configuration is wrong.
     #[error("the configuration of the log's key is wrong: {0}")]
     Configuration(Problems),
-    /// The file cannot be used.
-    #[error("cannot {action} the log's key `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others may read it, and so sign in our name.
-    #[error("the log's key `{}` is open to others than its owner: chmod 600 it, and think of another key", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-    },
+    /// Its file gives none.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
     /// It is no key.
     #[error("`{}` is no key to sign with", path.display())]
     Text {
@@ -135,18 +113,17 @@ fn parsed(text: &str, path: &Path, origin: Option<&KeyName>) -> Result<SigningKe
 /// # Errors
 /// When it cannot be used or made.
 pub fn own(directory: &Path, origin: Option<&KeyName>, store_id: &str) -> Result<SigningKey, KeyTrouble> {
-    if let Some(key) = own_if_there(directory, origin)? {
-        return Ok(key);
-    }
-    let name = match origin {
-        Some(origin) => origin.clone(),
-        None => format!("osel/{store_id}").parse().map_err(KeyTrouble::Name)?,
-    };
-    let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *seed).map_err(KeyTrouble::Random)?;
-    let key = SigningKey::from_seed(name, &seed);
-    write(directory, &key)?;
-    Ok(key)
+    let path = directory.join(FILE_NAME);
+    let text = read_or_make(&path, || {
+        let name = match origin {
+            Some(origin) => origin.clone(),
+            None => format!("osel/{store_id}").parse().map_err(KeyTrouble::Name)?,
+        };
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *seed).map_err(KeyTrouble::Random)?;
+        Ok::<_, KeyTrouble>(Zeroizing::new(SigningKey::from_seed(name, &seed).text()))
+    })?;
+    parsed(&text, &path, origin)
 }
 
 /// The key of a store's own folder; none where none is.
@@ -155,43 +132,5 @@ pub fn own(directory: &Path, origin: Option<&KeyName>, store_id: &str) -> Result
 /// When it cannot be used.
 pub fn own_if_there(directory: &Path, origin: Option<&KeyName>) -> Result<Option<SigningKey>, KeyTrouble> {
     let path = directory.join(FILE_NAME);
-    let failed = |source| KeyTrouble::File { path: path.clone(), action: "read", source };
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        // A link that leads nowhere is a key that is away, as with a disk that is not there yet, and none that is to be made.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    // Of the open file, so that nobody exchanges it between the look and the reading.
-    if file.metadata().map_err(failed)?.permissions().mode() & OTHERS != 0 {
-        return Err(KeyTrouble::Open { path });
-    }
-    let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX as usize));
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    parsed(&text, &path, origin).map(Some)
-}
-
-/// Writes the key of a store whose writer we are: it has its name once it is whole and durable.
-fn write(directory: &Path, key: &SigningKey) -> Result<(), KeyTrouble> {
-    let (unfinished, path) = (directory.join(UNFINISHED_NAME), directory.join(FILE_NAME));
-    let text = Zeroizing::new(key.text());
-    let write = || {
-        // What a crash has left of one that nobody has used.
-        match fs::remove_file(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(&unfinished)?;
-        writeln!(file, "{}", *text)?;
-        // Root may write anybody's store, whose owner goes on with it. By the open file: its name is in a folder of that owner, who could
-        // put a link to a file of somebody else in its place.
-        let owner = fs::metadata(directory)?;
-        if rustix::process::geteuid().is_root() {
-            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        file.sync_all()?;
-        fs::rename(&unfinished, &path)?;
-        File::open(directory)?.sync_all()
-    };
-    write().map_err(|source| KeyTrouble::File { path: path.clone(), action: "make", source })
+    read(&path)?.map(|text| parsed(&text, &path, origin)).transpose()
 }

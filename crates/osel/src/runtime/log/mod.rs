@@ -3,13 +3,14 @@
 //! [`resume`] finds the tree again in a store and catches up where nodes are missing; [`Growth`] takes each record's hash and says which
 //! size is signed when; [`Signer`] has the key, which comes from where [`key`] looks, for a daemon beside its loop by [`KeyWatch`]; [`kept`] gives what a store keeps to whoever computes
 //! with it, and [`LogCheck`] says whether that is right. [`inclusion`] and [`consistency`] prove from it, [`find`] gives away what others may
-//! fetch. Formats and proofs are in `osel_core::trail::log`, rows in the store.
+//! fetch, [`cosigned`] a checkpoint with what witnesses said of it. Formats and proofs are in `osel_core::trail::log`, rows in the store.
 //!
 //! A checkpoint is never signed for what is not durable: who has one must find its records after every crash. And no record waits for a
 //! signature: without a key the log grows as well, and is signed once there is one.
 
 mod check;
 mod check_witnessed;
+mod cosigned;
 mod growth;
 pub mod kept;
 pub mod key;
@@ -23,6 +24,7 @@ mod watch;
 mod tests;
 
 pub use check::{BadLog, LogCheck, LogFound};
+pub use cosigned::{Cosigned, cosigned, cosigned_by};
 pub use growth::{ENTRIES_APART_MAX, Growth, LogStatus, SECONDS_APART};
 pub use key::{KeySource, KeyTrouble};
 pub use proof::{Consistency, Inclusion, consistency, inclusion, root};

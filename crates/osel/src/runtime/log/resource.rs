@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use osel_core::trail::ProofError;
 use osel_core::trail::log::{Resource, ResumeError, TILE_WIDTH, push_entry};
 
+use super::cosigned::cosigned;
 use super::kept::hashes;
 use crate::store::{JournalError, Reader, StoredRecord};
 
@@ -61,7 +62,7 @@ pub fn find(reader: &mut dyn Reader, resource: &Resource) -> Result<Found, ReadE
         return Ok(Found::Nothing);
     }
     match *resource {
-        Resource::Checkpoint => Ok(Found::Bytes(latest.note.into_bytes())),
+        Resource::Checkpoint => Ok(Found::Bytes(cosigned(reader, &latest)?.note.into_bytes())),
         Resource::Tile { level, index, width } => {
             let first = index * TILE_WIDTH;
             let nodes = hashes(reader, level, first..first + u64::from(width))?;

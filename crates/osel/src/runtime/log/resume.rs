@@ -3,11 +3,13 @@
 //! Nodes are written with the records that complete them, so that those of a level are there up to one and none is after it. Of a store
 //! from before there were nodes all are missing; they are made from the records' hashes, in batches, so that a crash loses one of them.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
+use osel_core::engine::LogKeyChange;
 use osel_core::trail::log::{Checkpoint, Node, ResumeError, TILE_WIDTH, range_hash};
 use osel_core::trail::{Hash, Tree};
 
+use super::super::record::read_record;
 use super::growth::ENTRIES_APART_MAX;
 use super::kept::{hashes, kept};
 use crate::store::{Commit, Journal, JournalError, LogKeyRow, NodeRow, Reader, SignedCheckpoint};
@@ -17,6 +19,9 @@ const NODES_AT_ONCE: usize = 1024;
 /// Of so many records at the end that were not signed the sizes are found again, a thousand records apart: as many as are hashed within
 /// seconds. Of more, as after months without a key, the earlier ones are signed by the first checkpoint alone.
 const UNSIGNED_MAX: u64 = 1 << 20;
+/// Of so many records at the end that were not signed it is looked whether one tells of another key: it was signed within seconds, had not a
+/// crash come. Before them, as after months without a key, one that is told once more does no harm.
+const TOLD_MAX: u64 = 10_000;
 /// So many hashes of records are read at once.
 const LEAVES_AT_ONCE: u64 = 1 << 16;
 /// How many records are taken between two lines about how far that has come.
@@ -56,6 +61,8 @@ pub struct Resumed {
     pub unsigned: Vec<(u64, Hash)>,
     /// The key that signs, as far as is known.
     pub key: Option<LogKeyRow>,
+    /// The key that a record told to be the next one, and has signed nothing yet when a crash came; with the number of that record.
+    pub told: Option<(u64, String)>,
 }
 
 /// Finds the tree of a store's log, makes the nodes that are missing, and makes sure that the last checkpoint fits.
@@ -86,7 +93,25 @@ pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resu
     }
     let since = signed.as_ref().map_or(0, |signed| signed.size);
     let unsigned = unsigned(reader, since, records)?;
-    Ok(Resumed { tree, signed, unsigned, key: reader.log_keys()?.pop() })
+    let told = told(reader, since.max(records.saturating_sub(TOLD_MAX)) + 1..=records)?;
+    Ok(Resumed { tree, signed, unsigned, key: reader.log_keys()?.pop(), told })
+}
+
+/// The last of these records that tells of another key.
+fn told(
+    reader: &mut dyn Reader,
+    records: RangeInclusive<u64>,
+) -> Result<Option<(u64, String)>, JournalError> {
+    let mut told = None;
+    if records.is_empty() {
+        return Ok(told);
+    }
+    reader.records(records, &mut |stored| {
+        let change = read_record(&stored).and_then(|record| LogKeyChange::told_by(&record));
+        told = change.map(|change| (stored.seq, change.next)).or(told.take());
+        ControlFlow::Continue(())
+    })?;
+    Ok(told)
 }
 
 /// The sizes after the last signed one and before the present one, as far apart as checkpoints may be.

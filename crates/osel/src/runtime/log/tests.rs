@@ -14,6 +14,7 @@ use osel_core::trail::{Hash, Tree, leaf_hash, tree_root};
 use super::growth::Signed;
 use super::resume::row;
 use super::*;
+use crate::key_file::KeyFileError;
 use crate::store::{Commit, Journal, LogKeyRow, NewStore, NodeRow, SignedCheckpoint, Store, StoredRecord};
 
 /// A directory that goes with the test.
@@ -49,7 +50,7 @@ fn key(seed: u8) -> SigningKey {
 
 /// What is found where a key is to be; none is a file that others may read.
 fn found(key: Option<SigningKey>) -> KeyFound {
-    key.map(Some).ok_or_else(|| KeyTrouble::Open { path: "/k".into() })
+    key.map(Some).ok_or_else(|| KeyTrouble::File(KeyFileError::Open { path: "/k".into() }))
 }
 
 fn clock() -> Timestamp {
@@ -59,8 +60,10 @@ fn clock() -> Timestamp {
 /// A log that was never signed, with what was found where its key is to be, and a moment.
 fn growth(found: KeyFound) -> (Growth, Instant) {
     let now = Instant::now();
-    let mut growth =
-        Growth::new(Resumed { tree: Tree::default(), signed: None, unsigned: Vec::new(), key: None }, now);
+    let mut growth = Growth::new(
+        Resumed { tree: Tree::default(), signed: None, unsigned: Vec::new(), key: None, told: None },
+        now,
+    );
     growth.sign_with(Signer::new(clock));
     growth.take_key(found);
     (growth, now)
@@ -237,7 +240,7 @@ fn a_key_that_is_gone_hands_nothing_over() {
     let mut tree = Tree::default();
     (1..=5).for_each(|seq| tree.push(leaf(seq)));
     let mut restarted =
-        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row) }, now);
+        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row), told: None }, now);
     restarted.sign_with(Signer::new(clock));
     restarted.take_key(found(Some(key(2))));
     assert!(restarted.take_key_change().is_some());
@@ -434,7 +437,7 @@ fn a_key_that_a_link_leads_to_is_not_made_while_it_is_away() {
     let (path, away) = (directory.0.join("log.key"), directory.0.join("away"));
     std::os::unix::fs::symlink(&away, &path).unwrap();
     let error = key::own(&directory.0, None, "00").unwrap_err();
-    assert!(matches!(error, KeyTrouble::File { action: "read", .. }), "{error}");
+    assert!(matches!(error, KeyTrouble::File(KeyFileError::File { action: "read", .. })), "{error}");
     assert!(path.is_symlink());
     fs::write(&away, key(1).text()).unwrap();
     fs::set_permissions(&away, Permissions::from_mode(0o600)).unwrap();

@@ -10,7 +10,7 @@ use osel_core::engine::{Engine, Input, OperatorOrder, Order};
 use osel_core::finding::{READERS_MAX, reader_name};
 use osel_core::time::Timestamp;
 
-use super::super::entries;
+use super::super::{entries, forgetting};
 use super::{RecordError, Recorder, forwarding};
 use crate::store::EntryKind;
 
@@ -38,7 +38,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
-    pub fn order(&mut self, now: Timestamp, order: Order) -> Result<Option<u64>, RecordError> {
+    pub fn order(&mut self, now: Timestamp, mut order: Order) -> Result<Option<u64>, RecordError> {
         if self.judge_order(now, &order).is_err() {
             return Ok(None);
         }
@@ -56,6 +56,7 @@ impl Recorder {
             return Ok(None);
         }
         self.tell_changes(now)?;
+        let erased = forgetting::take_sought(&self.engine, &mut order);
         let head = entries::order_head(&order);
         let ordered = forwarding::ordered(&order);
         let before = self.engine.seq();
@@ -65,6 +66,12 @@ impl Recorder {
         self.forwarders.ordered(now, ordered);
         self.seal()?;
         self.push_entry(now, EntryKind::ORDER, Arc::default(), head, Vec::new());
+        if let (Some(subject), Some(seq)) = (erased, first) {
+            self.batch.erasure = Some(forgetting::erasure(&subject, seq));
+            // One transaction orders one erasure; and from a state with the person in it nobody is to begin again.
+            self.snapshot_wanted = true;
+            self.commit()?;
+        }
         self.commit_if_full()?;
         Ok(first)
     }

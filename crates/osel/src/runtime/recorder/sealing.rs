@@ -11,7 +11,7 @@ use osel_core::trail::{Draft, Part, PartClass, Sealed};
 use super::super::snapshots;
 use super::{RecordError, Recorder};
 use crate::store::{
-    CommandRow, Entry, EntryKind, FindingRow, PartContent, StoredPart, StoredRecord, VersionSet,
+    CommandRow, Entry, EntryKind, FindingRow, PartContent, StoredPart, StoredRecord, VersionSet, Whose,
 };
 
 impl Recorder {
@@ -29,7 +29,7 @@ impl Recorder {
             let with_payload = recorded && place == 0;
             if with_payload {
                 let bytes = std::mem::take(&mut kept);
-                parts.push(Part { class: PartClass::Payload, project: body.project(), bytes });
+                parts.push(Part { class: PartClass::Payload, project: body.project(), person: None, bytes });
             }
             let draft =
                 Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
@@ -117,6 +117,7 @@ fn stored(entry: u64, kind: u8, time: Timestamp, sealed: &Sealed, parts: Vec<Par
     let parts = sealed.parts.iter().zip(parts).map(|(sealed, part)| StoredPart {
         class: sealed.class.code(),
         project: sealed.project.as_ref().map(|project| project.with_text(str::to_owned)),
+        whose: part.person.map_or(Whose::Nobody, |person| Whose::Person(person.to_string())),
         salt: sealed.salt,
         content: match part.class {
             PartClass::Payload => PartContent::InEntry,

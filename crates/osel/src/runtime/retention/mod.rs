@@ -4,6 +4,7 @@
 //! the recorder writes down ([`Recorder::let_go`](super::Recorder::let_go)); the writer's thread then lets go, a slice at a time. Nothing
 //! here removes anything.
 
+pub mod kinds;
 pub mod policy;
 #[cfg(test)]
 mod policy_tests;

@@ -7,6 +7,7 @@ use osel_core::engine::{BudgetState, RetentionWhy};
 use osel_core::time::Timestamp;
 use osel_core::trail::PartClass;
 
+use super::kinds::{self, KindGoes, KindLimits, OldKinds};
 use crate::config::RetentionConfig;
 use crate::store::{Expiry, Head, Holdings, SnapshotInfo};
 
@@ -63,6 +64,8 @@ pub struct Policy {
     pub findings_days: Option<u32>,
     /// How many bytes the store may take.
     pub budget_bytes: Option<u64>,
+    /// What holds for the kinds of records instead.
+    pub kinds: KindLimits,
 }
 
 /// A store as it is.
@@ -84,6 +87,8 @@ pub struct Kept {
     pub old_record: u64,
     /// The last record that is older than [`Policy::personal_days`] allows; 0 for none.
     pub old_person: u64,
+    /// The same two of the kinds that have limits of their own.
+    pub old_kinds: OldKinds,
 }
 
 /// What is to happen.
@@ -95,6 +100,8 @@ pub struct Plan {
     pub records: Option<(u64, RetentionWhy)>,
     /// Personal parts of records up to this go.
     pub personal: Option<u64>,
+    /// What goes kind by kind instead, where kinds have limits of their own.
+    pub kinds: Vec<KindGoes>,
     /// Bytes of messages quarantined before this go.
     pub quarantine: Option<(Timestamp, RetentionWhy)>,
     /// How full the store is.
@@ -112,6 +119,7 @@ impl From<&RetentionConfig> for Policy {
             quarantine_days: config.quarantine_days,
             findings_days: config.findings_days,
             budget_bytes: config.budget_bytes,
+            kinds: KindLimits::of(&config.classes),
         }
     }
 }
@@ -184,18 +192,22 @@ pub fn plan(policy: &Policy, kept: &Kept, now: Timestamp, before: BudgetState) -
     let spared = if checkpoint.is_some() || wants_snapshot { 0 } else { over_budget };
     // Only behind the checkpoint: a record stays as long as its input, and the one that tells the checkpoint's digest with it.
     let behind = checkpoint.map_or(0, |(info, _)| info.seq).max(kept.expiry.checkpoint.seq);
-    let records = records(policy, kept, spared, behind);
+    let kinds = if policy.kinds.is_any() { kinds::goes(policy, kept, spared, behind) } else { Vec::new() };
+    let records = records(policy, kept, spared, behind).filter(|_| !policy.kinds.is_any());
     let gone = |class: PartClass| kept.expiry.parts.get(&class.code()).copied().unwrap_or(0);
     let going = records.map_or(0, |(seq, _)| seq);
     let old_person = kept.old_person.min(kept.head.seq);
-    let eases = checkpoint.is_some()
+    let eases = kinds.iter().any(|goes| !goes.is_personal)
+        || checkpoint.is_some()
         || wants_snapshot
         || records.is_some()
         || matches!(quarantine, Some((_, RetentionWhy::Budget)));
     Plan {
         checkpoint,
         records,
-        personal: Some(old_person).filter(|&seq| seq > gone(PartClass::Personal).max(going)),
+        personal: Some(old_person)
+            .filter(|&seq| seq > gone(PartClass::Personal).max(going) && !policy.kinds.is_any()),
+        kinds,
         quarantine,
         budget: if is_biting && !eases { BudgetState::Exhausted } else { level },
         wants_snapshot,
@@ -294,16 +306,28 @@ fn records(policy: &Policy, kept: &Kept, over_budget: u64, behind: u64) -> Optio
         return None;
     }
     let done = kept.expiry.parts.get(&PartClass::Body.code()).copied().unwrap_or(0);
+    Some(due(policy, kept, (kept.old_record, done), over_budget, behind)).filter(|(seq, _)| *seq > done)
+}
+
+/// Up to which record parts are to go, of those from `done` to `behind`: what is `old`, too much by size, or by the budget.
+pub(super) fn due(
+    policy: &Policy,
+    kept: &Kept,
+    (old, done): (u64, u64),
+    over_budget: u64,
+    behind: u64,
+) -> (u64, RetentionWhy) {
     let bytes = kept.holdings.part_bytes;
     let too_many = policy.records.bytes.map_or(0, |most| bytes.saturating_sub(most));
     let left = kept.head.seq.saturating_sub(done);
     let by_share = |excess: u64| if bytes == 0 { 0 } else { done + share(left, excess.min(bytes), bytes) };
-    let due = [
-        (kept.old_record, RetentionWhy::Age),
-        (by_share(too_many), RetentionWhy::Size),
-        (by_share(over_budget), RetentionWhy::Budget),
-    ];
     // Of equal ones the first, which is the plainer reason.
-    let due = due.map(|(seq, why)| (seq.min(behind), why));
-    due.into_iter().rev().max_by_key(|(seq, _)| *seq).filter(|(seq, _)| *seq > done)
+    let mut due = (old.min(behind), RetentionWhy::Age);
+    for (excess, why) in [(too_many, RetentionWhy::Size), (over_budget, RetentionWhy::Budget)] {
+        let seq = by_share(excess).min(behind);
+        if seq > due.0 {
+            due = (seq, why);
+        }
+    }
+    due
 }

@@ -2,9 +2,11 @@
 
 use osel_core::engine::{BudgetState, RetentionWhy};
 use osel_core::time::Timestamp;
-use osel_core::trail::PartClass;
+use osel_core::trail::{PartClass, RecordKind};
 
+use super::kinds::{KindGoes, KindLimits, OldKinds};
 use super::policy::*;
+use crate::config::RetentionClass;
 use crate::store::{Checkpoint, Expiry, Head, Holdings, SnapshotInfo};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -37,6 +39,7 @@ fn kept(days: u64) -> Kept {
         held: None,
         old_record: 0,
         old_person: 0,
+        old_kinds: OldKinds::default(),
     }
 }
 
@@ -261,4 +264,80 @@ fn what_nobody_could_read_goes_before_inputs() {
     let for_ever = Policy { quarantine_days: None, ..policy };
     let held = biting(&for_ever, &Kept { held: Some(last), ..kept(40) });
     assert_eq!((held.quarantine, checkpoint(&held)), (None, Some((5, RetentionWhy::Budget))));
+}
+
+fn class(
+    kinds: &[RecordKind],
+    personal_days: Option<Option<u32>>,
+    records_days: Option<Option<u32>>,
+) -> RetentionClass {
+    RetentionClass { name: "c".to_owned(), kinds: kinds.to_vec(), personal_days, records_days }
+}
+
+/// The records of each kind that is named, up to which all parts and personal ones go.
+fn goes(plan: &Plan, kind: RecordKind) -> [Option<(u64, RetentionWhy)>; 2] {
+    [false, true].map(|is_personal| {
+        let is_it = |goes: &&KindGoes| goes.kind == kind && goes.is_personal == is_personal;
+        plan.kinds.iter().find(is_it).map(|goes| (goes.seq, goes.why))
+    })
+}
+
+#[test]
+fn kinds_go_by_their_own_ages_and_the_others_by_that_of_all() {
+    use RecordKind::{Access, Authentication, Change, Finding};
+    use RetentionWhy::{Age, Budget};
+
+    let classes = [
+        class(&[Authentication, Access], Some(Some(7)), None),
+        // Of two classes the first counts.
+        class(&[Access, Finding], Some(None), Some(None)),
+    ];
+    let policy = Policy {
+        records: Limit { days: Some(300), bytes: None },
+        personal_days: Some(90),
+        kinds: KindLimits::of(&classes),
+        ..Policy::default()
+    };
+    let mut asked = Vec::new();
+    let old = |days: Option<u32>| {
+        asked.push(days);
+        Ok::<_, ()>(days.map_or(0, |days| 4000 - u64::from(days)))
+    };
+    let old_kinds = policy.kinds.old(old).expect("nothing fails");
+    assert_eq!(asked, [Some(7), Some(7), None, None], "{old_kinds:?}");
+    let checkpoint = Checkpoint { snapshot: 30, seq: 3000, entry: 3000 };
+    let expiry = Expiry { checkpoint, ..Expiry::default() };
+    let mut store =
+        Kept { told: Some(day(400)), old_record: 700, old_person: 2100, old_kinds, expiry, ..kept(40) };
+    let told = plan(&policy, &store, day(400), BudgetState::Within);
+    assert_eq!((told.records, told.personal), (None, None), "nothing is said of all kinds");
+    assert_eq!(goes(&told, Change), [Some((700, Age)), Some((2100, Age))]);
+    for kind in [Authentication, Access] {
+        assert_eq!(goes(&told, kind), [Some((700, Age)), Some((3993, Age))]);
+    }
+    assert_eq!(goes(&told, Finding), [None, None], "0 days is for ever");
+    // Done, also where it went from all kinds.
+    for kind in RecordKind::ALL {
+        store.expiry.kinds.insert((PartClass::Personal.code(), kind.code()), 3993);
+    }
+    store.expiry.parts = RECORD_CLASSES.map(|class| (class.code(), 700)).into();
+    assert_eq!(plan(&policy, &store, day(400), BudgetState::Within), Plan::default());
+    // The budget takes from all but what a class keeps for ever.
+    let policy = Policy { budget_bytes: Some(84_000), ..policy };
+    let told = plan(&policy, &store, day(400), BudgetState::Biting);
+    assert!(matches!(goes(&told, Change), [Some((seq, Budget)), None] if seq > 700), "{told:?}");
+    assert_eq!((goes(&told, Finding), told.budget), ([None, None], BudgetState::Biting));
+}
+
+#[test]
+fn a_class_alone_lets_go_of_its_kinds_only() {
+    let classes = [class(&[RecordKind::Access], None, Some(Some(60)))];
+    let policy = Policy { kinds: KindLimits::of(&classes), ..inputs(Some(30), None) };
+    let old_kinds = policy.kinds.old(|days| Ok::<_, ()>(days.map_or(0, |_| 900))).expect("nothing fails");
+    let checkpoint = Checkpoint { snapshot: 8, seq: 800, entry: 800 };
+    let store = Kept { old_kinds, expiry: Expiry { checkpoint, ..Expiry::default() }, ..kept(8) };
+    let told = plan(&policy, &store, day(8), BudgetState::Within);
+    let kind = RecordKind::Access;
+    assert_eq!(told.kinds, [KindGoes { kind, is_personal: false, seq: 800, why: RetentionWhy::Age }]);
+    assert!(!KindLimits::of(&[]).is_any());
 }

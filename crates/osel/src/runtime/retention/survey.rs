@@ -9,6 +9,7 @@ use osel_core::engine::{BudgetState, Retention, RetentionWhy};
 use osel_core::time::Timestamp;
 use osel_core::trail::PartClass;
 
+use super::kinds::KindGoes;
 use super::policy::{Kept, Plan, Policy, RECORD_CLASSES, believed, cutoff, plan};
 use crate::runtime::snapshots;
 use crate::store::{Checkpoint, Expiry, JournalError, QuarantineState, RESOLVED, Reader, SnapshotInfo};
@@ -51,6 +52,7 @@ pub fn look(reader: &mut dyn Reader, policy: &Policy, now: Timestamp) -> Result<
         None => Ok(0),
     };
     let (old_record, old_person) = (old(policy.records.days)?, old(policy.personal_days)?);
+    let old_kinds = policy.kinds.old(old)?;
     let expiry = reader.expiry()?;
     let held = held(reader, &expiry, now)?;
     Ok(Kept {
@@ -63,6 +65,7 @@ pub fn look(reader: &mut dyn Reader, policy: &Policy, now: Timestamp) -> Result<
         told,
         old_record,
         old_person,
+        old_kinds,
     })
 }
 
@@ -184,13 +187,37 @@ fn parts(plan: &Plan, expiry: &mut Expiry, told: &mut Vec<Retention>) {
             let limit = expiry.parts.entry(class.code()).or_default();
             *limit = seq.max(*limit);
         }
-        told.push(Retention::Parts { classes: words, seq, why });
+        told.push(Retention::Parts { classes: words, kinds: BTreeSet::new(), seq, why });
     };
     if let Some((seq, why)) = plan.records {
         going(&RECORD_CLASSES, seq, why);
     }
     if let Some(seq) = plan.personal {
         going(&[PartClass::Personal], seq, RetentionWhy::Age);
+    }
+    parts_of_kinds(&plan.kinds, expiry, told);
+}
+
+/// The same kind by kind; kinds of which the same goes are told by one record.
+fn parts_of_kinds(goes: &[KindGoes], expiry: &mut Expiry, told: &mut Vec<Retention>) {
+    let same = |one: &KindGoes, other: &KindGoes| {
+        (one.is_personal, one.seq, one.why) == (other.is_personal, other.seq, other.why)
+    };
+    for (place, first) in goes.iter().enumerate() {
+        if goes[..place].iter().any(|earlier| same(earlier, first)) {
+            continue;
+        }
+        let classes: &[PartClass] = if first.is_personal { &[PartClass::Personal] } else { &RECORD_CLASSES };
+        let mut kinds = BTreeSet::new();
+        for goes in goes[place..].iter().filter(|later| same(first, later)) {
+            kinds.insert(goes.kind.as_str().to_owned());
+            for class in classes {
+                let limit = expiry.kinds.entry((class.code(), goes.kind.code())).or_default();
+                *limit = goes.seq.max(*limit);
+            }
+        }
+        let classes = classes.iter().map(|class| class.as_str().to_owned()).collect();
+        told.push(Retention::Parts { classes, kinds, seq: first.seq, why: first.why });
     }
 }
 

@@ -1,13 +1,12 @@
 //! What the index lacks, made of the records one step at a time: a leaf of some thousand records, or one segment of a block that is full.
 
-use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use osel_core::search::{BLOCK_RECORDS, LEAF_RECORDS, Leaf, SEARCH_FORM, block_of};
 
 use super::super::record::read_record;
 use super::merge::merge;
-use crate::store::{JournalError, NewSegment, Reader, Segment};
+use crate::store::{Expiry, JournalError, NewSegment, Reader, Segment};
 
 /// The segments of a block are not made one when they have more bytes together: usual ones have a tenth of it, and one segment is written in
 /// one transaction.
@@ -32,12 +31,12 @@ pub fn next_step(reader: &mut dyn Reader, wanted: Lacking) -> Result<Option<NewS
     let segments = present(reader)?;
     let full = segments.chunk_by(|one, other| block_of(one.first) == block_of(other.first));
     if let Some(block) = full.into_iter().find(|block| is_to_be_merged(block)) {
-        let gone = reader.expiry()?.parts;
+        let gone = reader.expiry()?;
         return merge(reader, block, generation, &gone).map(Some);
     }
     let head = reader.head()?.seq;
     let Some(records) = next_leaf(&segments, head, wanted) else { return Ok(None) };
-    let gone = reader.expiry()?.parts;
+    let gone = reader.expiry()?;
     leaf(reader, records, generation, &gone).map(Some)
 }
 
@@ -82,7 +81,7 @@ fn leaf(
     reader: &mut dyn Reader,
     records: RangeInclusive<u64>,
     generation: u64,
-    gone: &BTreeMap<u8, u64>,
+    gone: &Expiry,
 ) -> Result<NewSegment, JournalError> {
     let first = *records.start();
     let mut last = first;
@@ -91,7 +90,7 @@ fn leaf(
         last = stored.seq;
         match read_record(&stored) {
             Some(record) => {
-                leaf.add(record, |class| gone.get(&class).is_some_and(|limit| stored.seq <= *limit));
+                leaf.add(record, |class| stored.seq <= gone.limit(class, stored.kind));
             }
             // Whoever searches comes upon it, and is told.
             None => leaf.add_unlisted(stored.seq),

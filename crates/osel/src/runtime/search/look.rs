@@ -4,17 +4,16 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
 use osel_core::engine::record::{Record, sentence};
-use osel_core::search::{
-    BLOCK_RECORDS, Bits, HEADER_CLASS, Malformed, Pages, Query, TermRange, block_of, candidates,
-};
+use osel_core::search::{BLOCK_RECORDS, Bits, Malformed, Pages, Query, TermRange, block_of, candidates};
 
 use super::super::record::read_record;
 use super::build::present;
-use super::merge::BEHIND_ALL;
 use crate::store::{JournalError, Place, Reader, Segment, StoredRecord};
 
 /// How many records are read at once: what one needs besides may have to be asked of the same store before the next.
 const PAGE: u64 = 1000;
+/// How often a segment is asked under which records lose something meanwhile, before its records are read one by one.
+const ASKED_MAX: usize = 3;
 
 /// Which records of what is asked for are wanted.
 #[derive(Clone, Debug)]
@@ -93,13 +92,12 @@ pub fn look<E: std::error::Error>(
     for stretch in stretches {
         let named = match stretch.segment {
             None => None,
-            Some(segment) => match candidates(query, &mut OfSegment { reader: &mut *reader, segment }) {
+            Some(segment) => match named(reader, query, segment) {
                 Err(error) if is_of_index(&error) => {
                     looked.is_index_damaged = true;
                     None
                 }
-                // One that was replaced while it was asked may have said nothing.
-                named => named?.filter(|_| is_there(reader, segment)),
+                named => named?,
             },
         };
         let flow = match named {
@@ -122,7 +120,7 @@ pub fn look<E: std::error::Error>(
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stretch {
     records: RangeInclusive<u64>,
-    segment: Option<u64>,
+    segment: Option<Segment>,
 }
 
 /// All records of a range, by what knows them, in order.
@@ -140,7 +138,7 @@ fn stretches(segments: &[Segment], range: &RangeInclusive<u64>) -> Vec<Stretch> 
         }
         if next <= last {
             let end = last.min(segment.last);
-            found.push(Stretch { records: next..=end, segment: Some(segment.first) });
+            found.push(Stretch { records: next..=end, segment: Some(*segment) });
             next = end + 1;
         }
     }
@@ -265,12 +263,30 @@ impl<E: std::error::Error> Search<'_, E> {
     }
 }
 
-/// Whether a segment still is in the index: each has pages of what headers say.
-fn is_there(reader: &mut dyn Reader, segment: u64) -> bool {
+/// What a segment names; none where it was replaced while it was asked, when it may have said nothing, or not all.
+fn named(reader: &mut dyn Reader, query: &Query, segment: Segment) -> Result<Option<Bits>, JournalError> {
+    for _ in 0..ASKED_MAX {
+        let generation = reader.index_generation()?;
+        let named = candidates(query, &mut OfSegment { reader: &mut *reader, segment: segment.first })?;
+        let Some(named) = named else { return Ok(None) };
+        if !is_there(reader, segment) {
+            return Ok(None);
+        }
+        // Else it may have been gone for a while, and made anew.
+        if reader.index_generation()? == generation {
+            return Ok(Some(named));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a segment still is in the index as it was. One that was made of it and the next begins where it did, and its pages begin at other
+/// terms: who has read some of the one and some of the other has passed over terms between them.
+pub(super) fn is_there(reader: &mut dyn Reader, segment: Segment) -> bool {
     let mut found = false;
-    let read = reader.segment_pages(segment, HEADER_CLASS, (&[], BEHIND_ALL), &mut |_| {
-        found = true;
-        ControlFlow::Break(())
+    let read = reader.segments(&mut |other| {
+        found = other == segment;
+        if other.first < segment.first { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     read.is_ok() && found
 }
@@ -319,7 +335,10 @@ mod tests {
         let check = |range: RangeInclusive<u64>, wanted: &[(u64, u64, Option<u64>)]| {
             let wanted: Vec<Stretch> = wanted
                 .iter()
-                .map(|(first, last, segment)| Stretch { records: *first..=*last, segment: *segment })
+                .map(|(first, last, segment)| Stretch {
+                    records: *first..=*last,
+                    segment: segments.iter().find(|known| Some(known.first) == *segment).copied(),
+                })
                 .collect();
             assert_eq!(stretches(&segments, &range), wanted);
         };

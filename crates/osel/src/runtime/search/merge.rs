@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use osel_core::search::{Bits, HEADER_CLASS, PageEntries, PageWriter, SEARCH_FORM, entries, place_in_block};
+use osel_core::search::{
+    Bits, HEADER_CLASS, PageEntries, PageWriter, SEARCH_FORM, entries, kind_of_term, place_in_block,
+};
 use osel_core::trail::PartClass;
 
 use super::look::damaged;
-use crate::store::{JournalError, NewSegment, Reader, Segment};
+use crate::store::{Expiry, JournalError, NewSegment, Reader, Segment};
 
 /// Behind all terms: their first byte is a field's number.
-pub(super) const BEHIND_ALL: &[u8] = &[u8::MAX];
+const BEHIND_ALL: &[u8] = &[u8::MAX];
 
 /// Makes one of segments that follow each other in a block, without the terms of parts that may be `gone` up to a record.
 ///
@@ -20,7 +22,7 @@ pub(super) fn merge(
     reader: &mut dyn Reader,
     segments: &[Segment],
     generation: u64,
-    gone: &BTreeMap<u8, u64>,
+    gone: &Expiry,
 ) -> Result<NewSegment, JournalError> {
     let (first, last) = (
         segments.first().map_or(0, |segment| segment.first),
@@ -28,11 +30,14 @@ pub(super) fn merge(
     );
     let mut writer = PageWriter::default();
     let classes = PartClass::ALL.map(PartClass::code);
+    // Which records are of which kind, once the headers were read.
+    let mut kinds: BTreeMap<u8, Bits> = BTreeMap::new();
     for class in [HEADER_CLASS].into_iter().chain(classes) {
-        let limit = gone.get(&class).copied().filter(|limit| class != HEADER_CLASS && *limit >= first);
+        let limit = gone.parts.get(&class).copied().filter(|limit| class != HEADER_CLASS && *limit >= first);
         if limit.is_some_and(|limit| limit >= last) {
             continue;
         }
+        let gone_of_kinds = of_kinds(gone, class, &kinds, (first, last));
         let mut all = Vec::with_capacity(segments.len());
         for segment in segments {
             let mut pages = Vec::new();
@@ -62,10 +67,28 @@ pub(super) fn merge(
             if let Some(limit) = limit {
                 places.remove_range(..=u32::from(place_in_block(limit)));
             }
+            places -= &gone_of_kinds;
+            if let Some(kind) = kind_of_term(&term).filter(|_| class == HEADER_CLASS) {
+                kinds.insert(kind, places.clone());
+            }
             writer.add(class, &term, &places);
         }
     }
     Ok(NewSegment { first, last, form: SEARCH_FORM, generation, pages: writer.finish() })
+}
+
+/// The records that lose their parts of a class because of their kind.
+fn of_kinds(gone: &Expiry, class: u8, kinds: &BTreeMap<u8, Bits>, (first, last): (u64, u64)) -> Bits {
+    let mut all = Bits::new();
+    let limits = gone.kinds.iter().filter(|((of_class, _), limit)| *of_class == class && **limit >= first);
+    for ((_, kind), limit) in limits {
+        let mut places = kinds.get(kind).cloned().unwrap_or_default();
+        if *limit < last {
+            places.remove_range(u32::from(place_in_block(*limit)) + 1..);
+        }
+        all |= places;
+    }
+    all
 }
 
 /// How far a segment's terms have been read.

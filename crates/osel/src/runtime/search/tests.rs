@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use osel_core::search::{Bits, Page, PageWriter, SEARCH_FORM};
+use osel_core::search::{Bits, Page, PageWriter, SEARCH_FORM, kind_term};
 use osel_core::time::Timestamp;
 
 use super::build::present;
+use super::look::is_there;
 use super::merge::merge;
-use crate::store::{Commit, Head, Journal, NewSegment, NewStore, Store, StoredRecord};
+use crate::store::{Commit, Expiry, Head, Journal, NewSegment, NewStore, Store, StoredRecord};
 
 struct Directory(PathBuf);
 
@@ -68,14 +69,46 @@ fn segments_that_are_merged_are_as_if_made_at_once() {
     let segments = present(&mut *reader).expect("they are there");
     assert_eq!(segments.len(), 4);
     for gone in [0, 5, 10, 300, 899, 900] {
-        let limits = BTreeMap::from([(2, gone), (0, 900)]);
+        let limits = Expiry { parts: [(2, gone), (0, 900)].into(), ..Expiry::default() };
         let merged = merge(&mut *reader, &segments, 0, &limits).expect("they can be read");
         assert_eq!((merged.first, merged.last), (1, 900));
         assert_eq!(merged.pages, pages(1, 900, gone), "without those up to {gone}");
     }
-    let merged = merge(&mut *reader, &segments, 0, &BTreeMap::new()).expect("they can be read");
+    let merged = merge(&mut *reader, &segments, 0, &Expiry::default()).expect("they can be read");
+    assert!(segments.iter().all(|segment| is_there(&mut *reader, *segment)));
     assert!(journal.put_segment(&merged).expect("it can be written"));
-    assert_eq!(present(&mut *reader).expect("it is there").len(), 1);
+    let now = present(&mut *reader).expect("it is there");
+    assert_eq!(now.len(), 1);
+    // Whoever was reading the first of them, which began where it begins, does not take it for that one.
+    assert!(is_there(&mut *reader, now[0]));
+    assert!(segments.iter().all(|segment| !is_there(&mut *reader, *segment)));
+}
+
+#[test]
+fn what_went_from_one_kind_is_not_merged() {
+    let (_directory, mut journal) = store("merge-kinds", 90);
+    // Of two kinds by turns; of the one parts go up to a record.
+    let pages = |first: u64, last: u64, gone: u64| {
+        let mut writer = PageWriter::default();
+        for kind in [1, 2] {
+            let of_kind = (first..=last).filter(|seq| seq % 2 + 1 == kind);
+            writer.add(0, &kind_term(kind as u8), &of_kind.map(|seq| seq as u32).collect());
+        }
+        let left = (first..=last).filter(|seq| *seq > gone || seq % 2 + 1 != 2);
+        writer.add(2, b"all", &left.map(|seq| seq as u32).collect());
+        writer.finish()
+    };
+    for (first, last) in [(1, 40), (41, 90)] {
+        let new = NewSegment { first, last, form: SEARCH_FORM, generation: 0, pages: pages(first, last, 0) };
+        assert!(journal.put_segment(&new).expect("it can be written"));
+    }
+    let mut reader = journal.reader().expect("it is there");
+    let segments = present(&mut *reader).expect("they are there");
+    for gone in [0, 1, 40, 57, 90] {
+        let limits = Expiry { kinds: [((2, 2), gone)].into(), ..Expiry::default() };
+        let merged = merge(&mut *reader, &segments, 0, &limits).expect("they can be read");
+        assert_eq!(merged.pages, pages(1, 90, gone), "without those up to {gone}");
+    }
 }
 
 #[test]

@@ -88,16 +88,45 @@ enum Next {
     Another(Box<ForwarderSettings>),
 }
 
+/// One that begins once all that there was of it is durable.
+struct Waiting {
+    settings: ForwarderSettings,
+    /// The last batch that has something of it.
+    batch: u64,
+    /// How its forerunner did; none where there was none.
+    before: Option<ForwarderStatus>,
+}
+
+/// The records that a forwarder has come to the end of since it began or was set back.
+pub(super) struct Sent {
+    forwarder: String,
+    /// It passed over those up to this one.
+    begin: u64,
+    place: u64,
+}
+
+impl Sent {
+    /// Whether this record is among them.
+    fn has(&self, seq: u64) -> bool {
+        self.begin < seq && seq <= self.place
+    }
+}
+
 /// All of them.
 pub(super) struct Forwards {
     ground: Ground,
     posts: Vec<Post>,
+    waiting: Vec<Waiting>,
+    /// Batches that are durable.
+    durable: u64,
     begun: u64,
     head: watch::Sender<u64>,
     names: watch::Sender<Arc<Directory>>,
     names_at: Option<Instant>,
     /// What was ordered, with the batch that has the order, and with how often the forwarder had been set back by then.
     ordered: VecDeque<(u64, String, ForwarderOrder, u64)>,
+    /// The batch with the latest order to erase a person: behind it everything is read anew.
+    erased: Option<u64>,
     /// When places were written last.
     placed_at: Instant,
     stop_until: Option<Instant>,
@@ -109,11 +138,14 @@ impl Forwards {
         let mut this = Self {
             ground,
             posts: Vec::new(),
+            waiting: Vec::new(),
+            durable: 0,
             begun: 0,
             head: watch::Sender::new(recorder.durable_seq(0)),
             names: watch::Sender::default(),
             names_at: None,
             ordered: VecDeque::new(),
+            erased: None,
             placed_at: Instant::now(),
             stop_until: None,
         };
@@ -121,6 +153,29 @@ impl Forwards {
             this.begin(settings, recorder);
         }
         this
+    }
+
+    /// Begins one once everything is durable that there was of it: it reads dead letters from the store, and what was ordered before it
+    /// began is in its row already.
+    fn begin_when_durable(
+        &mut self,
+        settings: ForwarderSettings,
+        before: Option<ForwarderStatus>,
+        recorder: &mut Recorder,
+    ) {
+        let left = recorder.given_batches() + u64::from(recorder.has_forwarded());
+        let of_it = self.ordered.iter().filter(|(_, name, ..)| *name == settings.config.name);
+        let batch = of_it.map(|(batch, ..)| *batch).fold(left, u64::max);
+        self.waiting.push(Waiting { settings, batch, before });
+        self.begin_durable(recorder);
+    }
+
+    fn begin_durable(&mut self, recorder: &mut Recorder) {
+        let durable = self.durable;
+        let is_ready = |waiting: &mut Waiting| waiting.batch <= durable;
+        for waiting in self.waiting.extract_if(.., is_ready).collect::<Vec<_>>() {
+            self.begin(waiting.settings, recorder);
+        }
     }
 
     fn begin(&mut self, settings: ForwarderSettings, recorder: &mut Recorder) {
@@ -147,12 +202,12 @@ impl Forwards {
         self.begun += 1;
         let (number, outbox) = (self.begun, Arc::new(Outbox::default()));
         let (sender, own) = (self.ground.sender.clone(), Arc::clone(&outbox));
-        let tell = move |report| {
+        let tell: Arc<dyn Fn(Report) + Send + Sync> = Arc::new(move |report| {
             if own.put(report) {
                 // The loop may have ended.
                 let _ = sender.send(Happening::Forwarded(number));
             }
-        };
+        });
         // Bounded by what people order: the forwarder takes each at once, whatever its receiver is at.
         let (steers, steered) = unbounded_channel();
         let way = Way {
@@ -161,7 +216,7 @@ impl Forwards {
             steers: steered,
             head: self.head.subscribe(),
             names: self.names.subscribe(),
-            tell: Box::new(tell),
+            tell: Arc::clone(&tell),
             clock: self.ground.clock,
             generation: 0,
         };
@@ -172,7 +227,13 @@ impl Forwards {
             row: row.clone(),
             ..ForwarderStatus::default()
         };
-        let task = self.ground.tokio.spawn(Carrier::run(settings.clone(), row, way)).abort_handle();
+        let carrier = self.ground.tokio.spawn(Carrier::run(settings.clone(), row, way));
+        let task = carrier.abort_handle();
+        self.ground.tokio.spawn(async move {
+            if carrier.await.is_err_and(|error| error.is_panic()) {
+                tell(Report::broken_down());
+            }
+        });
         self.posts.push(Post {
             settings,
             number,
@@ -196,7 +257,8 @@ impl Forwards {
             lag: post.status.oldest.map(lag).unwrap_or_default(),
             ..post.status.clone()
         };
-        self.posts.iter().map(of_post).collect()
+        let waiting = self.waiting.iter().filter_map(|waiting| waiting.before.clone());
+        self.posts.iter().map(of_post).chain(waiting).collect()
     }
 
     /// When something is due; places only where they may be committed alone.
@@ -223,7 +285,7 @@ impl Forwards {
     pub(super) fn turn(&mut self, recorder: &mut Recorder) {
         let is_due = |post: &mut Post| post.restart_at.is_some_and(|at| at <= Instant::now());
         for post in self.posts.extract_if(.., is_due).collect::<Vec<_>>() {
-            self.begin(post.settings.clone(), recorder);
+            self.begin_when_durable(post.settings.clone(), Some(post.status.clone()), recorder);
         }
         let wants_names = self.posts.iter().any(|post| post.settings.config.format.needs_names());
         if wants_names && self.names_at.is_none_or(|at| at.elapsed() >= NAMES_EVERY) {
@@ -251,6 +313,27 @@ impl Forwards {
             // It may have ended.
             let _ = post.steers.send(steer);
         }
+        if self.erased.take_if(|batch| *batch <= durable).is_some() {
+            self.read_anew();
+        }
+        self.durable = durable;
+        self.begin_durable(recorder);
+    }
+
+    /// A person is to be erased by an order in that batch.
+    pub(super) fn person_erased(&mut self, batch: u64) {
+        self.erased = Some(batch);
+    }
+
+    /// Has all of them begin anew at their places: lines that wait for a receiver, or for a message to people, have what was there when they
+    /// were read.
+    fn read_anew(&mut self) {
+        if self.stop_until.is_some() {
+            return;
+        }
+        for post in self.posts.iter_mut().filter(|post| post.next.is_none() && !post.is_over) {
+            post.end(Next::Another(Box::new(post.settings.clone())));
+        }
     }
 
     /// Somebody has ordered something, which is in that batch: what was told before a set-back counts no more.
@@ -269,11 +352,14 @@ impl Forwards {
             }
             generation = post.generation;
         }
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| *waiting.settings.config.name == name) {
+            waiting.batch = waiting.batch.max(batch);
+        }
         self.ordered.push_back((batch, name, what, generation));
     }
 
-    /// Takes what a forwarder tells; gives back whose receiver has all findings up to which record.
-    pub(super) fn told(&mut self, number: u64, recorder: &mut Recorder) -> Option<(String, u64)> {
+    /// Takes what a forwarder tells; gives back whose receiver has all findings of which records.
+    pub(super) fn told(&mut self, number: u64, recorder: &mut Recorder) -> Option<Sent> {
         let post = self.posts.iter_mut().find(|post| post.number == number)?;
         let mut report = post.outbox.take()?;
         let is_late = report.generation < post.generation;
@@ -282,11 +368,17 @@ impl Forwards {
             report.outdate(begin);
         }
         let Report { row, letters, status, ended, .. } = report;
-        let row_now = if is_late { post.status.row.clone() } else { status.row.clone() };
-        post.status = ForwarderStatus { row: row_now, ..status };
+        if let Some(status) = status {
+            let row_now = if is_late { post.status.row.clone() } else { status.row.clone() };
+            post.status = ForwarderStatus { row: row_now, ..status };
+        }
         recorder.letters(letters);
         let reads = tells_findings(&post.settings.config.filter, post.settings.config.format);
-        let read = row.as_ref().filter(|_| reads).map(|row| (row.name.clone(), row.place));
+        let read = row.as_ref().filter(|_| reads).map(|row| Sent {
+            forwarder: row.name.clone(),
+            begin: row.begin,
+            place: row.place,
+        });
         if let Some(row) = row {
             recorder.forwarded(row);
         }
@@ -301,9 +393,10 @@ impl Forwards {
             post.restart_at = Some(Instant::now() + RESTART_WAIT);
         }
         if let Some(next) = post.next.take() {
+            let before = post.status.clone();
             self.posts.retain(|post| post.number != number);
             if let Next::Another(settings) = next {
-                self.begin(*settings, recorder);
+                self.begin_when_durable(*settings, Some(before), recorder);
             }
         }
         read
@@ -328,8 +421,16 @@ impl Forwards {
                 post.end(Next::Nothing);
             }
         }
+        self.waiting
+            .retain(|waiting| all.iter().any(|renewal| *name_of(renewal) == *waiting.settings.config.name));
         for renewal in all {
             let name = name_of(&renewal);
+            if let Some(waiting) = self.waiting.iter_mut().find(|one| *one.settings.config.name == *name) {
+                if let ForwarderRenewal::Begin(settings) = renewal {
+                    waiting.settings = *settings;
+                }
+                continue;
+            }
             let post = self.posts.iter_mut().find(|post| *post.settings.config.name == *name);
             match (post, renewal) {
                 (Some(post), ForwarderRenewal::Same(_)) => {
@@ -337,7 +438,9 @@ impl Forwards {
                     let _ = post.steers.send(Steer::Renewed);
                 }
                 (Some(post), ForwarderRenewal::Begin(settings)) => post.end(Next::Another(settings)),
-                (None, ForwarderRenewal::Begin(settings)) => self.begin(*settings, recorder),
+                (None, ForwarderRenewal::Begin(settings)) => {
+                    self.begin_when_durable(*settings, None, recorder);
+                }
                 (None, ForwarderRenewal::Same(_)) => {}
             }
         }
@@ -345,7 +448,7 @@ impl Forwards {
         let is_over = |post: &mut Post| post.is_over && post.next.is_some();
         for mut post in self.posts.extract_if(.., is_over).collect::<Vec<_>>() {
             if let Some(Next::Another(settings)) = post.next.take() {
-                self.begin(*settings, recorder);
+                self.begin_when_durable(*settings, Some(post.status.clone()), recorder);
             }
         }
     }
@@ -353,6 +456,7 @@ impl Forwards {
     /// Has all of them end in order.
     pub(super) fn stop(&mut self) {
         self.stop_until = Some(Instant::now() + STOP_WAIT);
+        self.waiting.clear();
         for post in &mut self.posts {
             post.next = None;
             post.restart_at = None;
@@ -408,12 +512,20 @@ impl Service {
         self.forwards.ordered(batch, name.clone(), what, row);
     }
 
+    /// Has forwarders begin anew once an order to erase a person is durable.
+    pub(super) fn person_erased(&mut self) {
+        let batch = self.recorder.given_batches() + u64::from(self.recorder.has_open());
+        self.forwards.person_erased(batch);
+    }
+
     /// Takes what a forwarder tells. Whose receiver has all findings has read them: nobody need be alarmed.
     pub(super) fn forwarder_told(&mut self, number: u64) -> Result<(), ServiceError> {
-        let read = self.forwards.told(number, &mut self.recorder);
-        let Some((consumer, seq)) = read.filter(|_| self.recorder.engine().unread_since().is_some()) else {
+        let sent = self.forwards.told(number, &mut self.recorder);
+        let unread_from = self.recorder.engine().unread_from();
+        let Some(sent) = sent.filter(|sent| unread_from.is_some_and(|first| sent.has(first))) else {
             return Ok(());
         };
+        let Sent { forwarder: consumer, place: seq, .. } = sent;
         let actor = consumer.clone();
         let order = Order { actor, what: OperatorOrder::FindingsRead { consumer, seq } };
         self.recorder.order(self.now(), order)?;
@@ -454,5 +566,13 @@ mod tests {
             assert_eq!(tells_findings(&filter, Format::Ocsf), tells, "{filter:?}");
             assert!(!tells_findings(&filter, Format::Osel11), "{filter:?}");
         }
+    }
+
+    #[test]
+    fn what_a_forwarder_passed_over_was_sent_to_nobody() {
+        let has = |begin, place, seq| Sent { forwarder: "siem".to_owned(), begin, place }.has(seq);
+        assert!(has(0, 7, 7) && has(6, 7, 7));
+        assert!(!has(0, 6, 7), "it has not come so far");
+        assert!(!has(7, 7, 7) && !has(7, 9, 7), "it began behind it, or was set there");
     }
 }

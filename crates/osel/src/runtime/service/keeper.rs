@@ -157,9 +157,11 @@ fn log(told: &Retention) {
         Retention::Inputs { entry, seq, before, .. } => {
             tracing::info!(entry, record = seq, %before, "inputs go: states before this are not known any more");
         }
-        Retention::Parts { classes, seq, .. } => {
-            let classes = classes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            tracing::info!(classes, up_to_record = seq, "parts of records go");
+        Retention::Parts { classes, kinds, seq, .. } => {
+            let [classes, kinds] =
+                [classes, kinds].map(|words| words.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+            let kinds = Some(kinds).filter(|kinds| !kinds.is_empty());
+            tracing::info!(classes, kinds, up_to_record = seq, "parts of records go");
         }
         Retention::Quarantine { before, .. } => {
             tracing::info!(%before, "messages in quarantine since before this are not held any longer");

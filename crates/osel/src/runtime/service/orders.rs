@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use osel_core::engine::Order;
+use osel_core::engine::{OperatorOrder, Order};
 use tokio::sync::oneshot;
 
 use super::super::control::Answer;
@@ -57,8 +57,12 @@ impl Service {
             return Ok(());
         }
         let forwarder = forwarder_ordered(&order);
+        let is_erasure = matches!(order.what, OperatorOrder::ErasePerson { .. });
         let answer = Answer::Done(self.recorder.order(now, order)?);
         self.forwarder_ordered(forwarder);
+        if is_erasure {
+            self.person_erased();
+        }
         self.answer_when_durable(answer, reply);
         Ok(())
     }

@@ -41,5 +41,6 @@ fn trouble(why: WitnessWhy) -> &'static str {
         WitnessWhy::Refused => "the witness and we do not know each other",
         WitnessWhy::Garbled => "the witness cannot be understood",
         WitnessWhy::Unproved => "the store proves nothing",
+        WitnessWhy::Disputed => "the witness disputes the log, and has signed nothing that does",
     }
 }

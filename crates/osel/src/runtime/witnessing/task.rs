@@ -4,15 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use osel_core::witness::{AddCheckpoint, Alarm, ClientInput, ClientOrder, Reply, WitnessClient, WitnessLine};
+use osel_core::trail::log::{Checkpoint, KeyName};
+use osel_core::witness::{
+    AddCheckpoint, Alarm, ClientInput, ClientOrder, Reply, Shown, WitnessClient, WitnessLine,
+};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::super::log::consistency;
+use super::super::log::{consistency, root};
 use super::{WitnessEvent, WitnessSettings, WitnessStatus, say};
+use crate::config::WitnessConfig;
 use crate::store::{Reader, WitnessedRow};
 use crate::telemetry::chain;
-use crate::witness::{Asked, ask};
+use crate::witness::{Asked, ask, last_signed};
 
 /// How often is looked for a newer checkpoint: one is signed each second.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -97,6 +101,10 @@ impl Watch {
                 match order {
                     ClientOrder::Alarm(alarm) => return Some(alarm),
                     ClientOrder::Log(line) => self.say(&line),
+                    ClientOrder::Prove => {
+                        let shown = self.shown().await.unwrap_or_else(Shown::Nothing);
+                        inputs.push_back(ClientInput::Shown(shown));
+                    }
                     ClientOrder::Ask { old, size } => {
                         let reply = self.ask(old, size, tell).await;
                         // It is held against the log as it is now: another leader may have shown it more meanwhile.
@@ -119,10 +127,7 @@ impl Watch {
             Ok(request) => request,
             Err(why) => return Reply::Unproved(why),
         };
-        // It reads files.
-        let now = Arc::clone(&self.settings.now);
-        let config = spawn_blocking(move || now()).await.ok().flatten();
-        let config = config.unwrap_or_else(|| self.settings.config.clone());
+        let config = self.config_now().await;
         let Asked { reply, note } = ask(&config, &request).await;
         if let Some(note) = note {
             let (witness, at) = (config.key.to_string(), (self.settings.clock)());
@@ -131,12 +136,38 @@ impl Watch {
         reply
     }
 
+    /// What it shows as the last that it has cosigned, held against the log.
+    async fn shown(&mut self) -> Result<Shown, String> {
+        let origin = self.read(origin).await?;
+        let signed = last_signed(&self.config_now().await, &origin).await?;
+        self.read(move |reader| {
+            let size = signed.size;
+            if newest(reader)?.is_none_or(|ours| ours < size) {
+                return Ok(Shown::Larger(size));
+            }
+            let ours = root(reader, size).map_err(|error| chain(&error))?;
+            Ok(if ours == signed.root { Shown::Ours(size) } else { Shown::Other(size) })
+        })
+        .await
+    }
+
+    /// It reads files.
+    async fn config_now(&mut self) -> WitnessConfig {
+        let now = Arc::clone(&self.settings.now);
+        let config = spawn_blocking(move || now()).await.ok().flatten();
+        config.unwrap_or_else(|| self.settings.config.clone())
+    }
+
     /// The question under way was given up.
     fn unanswered(&mut self, tell: &Tell) {
-        let reply = Reply::Unavailable("it has not answered in time".to_owned());
-        for order in self.step(ClientInput::Answered(reply)) {
-            if let ClientOrder::Log(line) = order {
-                self.say(&line);
+        let words = "it has not answered in time".to_owned();
+        let answered = ClientInput::Answered(Reply::Unavailable(words.clone()));
+        // Only one of them is awaited.
+        for input in [answered, ClientInput::Shown(Shown::Nothing(words))] {
+            for order in self.step(input) {
+                if let ClientOrder::Log(line) = order {
+                    self.say(&line);
+                }
             }
         }
         self.tell_status(tell);
@@ -187,6 +218,14 @@ impl Watch {
 fn newest(reader: &mut dyn Reader) -> Result<Option<u64>, String> {
     let signed = reader.checkpoint(None).map_err(|error| chain(&error))?;
     Ok(signed.map(|signed| signed.size))
+}
+
+/// The log's name, as its last checkpoint has it.
+fn origin(reader: &mut dyn Reader) -> Result<KeyName, String> {
+    let signed = reader.checkpoint(None).map_err(|error| chain(&error))?;
+    let signed = signed.ok_or("the checkpoint is not there any more")?;
+    let checkpoint = Checkpoint::read_unverified(signed.note.as_bytes()).map_err(|error| chain(&error))?;
+    Ok(checkpoint.origin)
 }
 
 /// The question, as the store has it.

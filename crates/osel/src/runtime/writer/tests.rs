@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 
 use super::*;
-use crate::store::{EntryKind, NewSegment, NewStore, Reader, SnapshotInfo, Store, StoreInfo};
+use crate::store::{EntryKind, Eraser, NewSegment, NewStore, Reader, SnapshotInfo, Store, StoreInfo};
 
 /// A directory that goes with the test.
 struct Directory(PathBuf);
@@ -110,6 +110,10 @@ impl Journal for Stuck {
 
     fn erase_part(&mut self, seq: u64, class: u8, project: Option<&str>) -> Result<usize, JournalError> {
         self.open()?.erase_part(seq, class, project)
+    }
+
+    fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError> {
+        self.open()?.erase_persons(how_long, eraser)
     }
 
     fn expire(&mut self, _: Duration) -> Result<bool, JournalError> {

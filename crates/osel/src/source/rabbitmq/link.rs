@@ -23,11 +23,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamExt;
 
-use super::dial::{DialError, dial, trouble_of};
-use super::gate::Keeper;
 use super::message::Reader;
 use super::settings::Settings;
 use super::topology::{Look, Topology};
+use crate::amqp::{DialError, Keeper, dial, trouble_of};
 use crate::source::words::{Arrived, BusEvent, BusOrder};
 use crate::telemetry::chain;
 

@@ -4,23 +4,17 @@
 //! happens is told to `intake`, and what it orders is carried out here; when to acknowledge, to reconnect or to mend is never
 //! decided in this module, and nothing is kept here that a crash could lose.
 //!
-//! `link` is the task of one source; what it is told and tells are the `words` of all sources. It connects by `dial` (TCP, TLS by
-//! the crate's `tls`, AMQP by the library, which reads from our `socket` with its `gate` and its `guard`), keeps queue and bindings right by
-//! `topology` (what is known of each `exchange`, heard from the broker by `probe`), and turns deliveries into messages by `message`.
+//! `link` is the task of one source; what it is told and tells are the `words` of all sources. It connects by the crate's `amqp`, keeps
+//! queue and bindings right by `topology` (what is known of each `exchange`, heard from the broker by `probe`), and turns deliveries into
+//! messages by `message`.
 
-mod dial;
 mod exchange;
-mod gate;
-mod guard;
 mod link;
 mod message;
 mod probe;
 mod settings;
-mod socket;
 mod topology;
 
-pub use dial::{Address, DialError, dial};
-pub use gate::Keeper;
 pub use link::run;
 pub use message::Reader;
 pub use probe::{Presence, Probe};

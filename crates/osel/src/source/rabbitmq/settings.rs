@@ -6,9 +6,9 @@ use std::time::Duration;
 use osel_core::time::Timestamp;
 use tokio::time::Instant;
 
-use super::dial::Address;
 use super::exchange::Now;
 use super::topology::Wanted;
+use crate::amqp::Address;
 
 /// What a source needs to know.
 pub struct Settings {

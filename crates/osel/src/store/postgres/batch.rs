@@ -9,15 +9,16 @@ use std::collections::BTreeMap;
 use osel_core::time::Timestamp;
 
 use super::super::block::Packer;
-use super::super::code::{content_bytes, write_parts};
+use super::super::code::content_bytes;
 use super::super::data::{
     Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, RESOLVED, RESOLVED_AT_ONCE, StoredRecord,
 };
 use super::super::error::{JournalError, Place};
+use super::super::persons::Sealer;
 use super::connect::{At, Session, integer};
 use super::lease::Term;
 use super::rows::{self, HEAD};
-use super::{expire, forward, log};
+use super::{erasure, expire, forward, log, persons};
 
 const ACTION: &str = "write";
 const UNMODELLED: i16 = 1;
@@ -36,7 +37,7 @@ pub(super) async fn write(
     session: &mut Session,
     term: Term,
     commit: &Commit<'_>,
-    packer: &mut Packer,
+    (packer, sealer): (&mut Packer, &mut Sealer),
     trims_log: bool,
 ) -> Result<Head, JournalError> {
     let head = commit.head_after();
@@ -44,9 +45,10 @@ pub(super) async fn write(
     let term = Term { epoch: commit.epoch, ..term };
     session.batch("BEGIN").await.map_err(at.sql(Place::File, ACTION))?;
     move_head(at, session, term, commit, head).await?;
+    persons::provide(at, session, sealer, commit.records).await?;
     let mut batch = Batch { at, session };
     batch.entries(commit, packer).await?;
-    batch.records(commit.records).await?;
+    batch.records(commit.records, sealer).await?;
     batch.versions(commit, packer).await?;
     for counters in commit.counters {
         batch.counters(counters).await?;
@@ -60,6 +62,9 @@ pub(super) async fn write(
     batch.cursors(commit).await?;
     if let Some(expiry) = commit.expiry {
         expire::order(at, session, expiry).await?;
+    }
+    if let Some(erasure) = commit.erasure {
+        erasure::order(at, session, erasure, head).await?;
     }
     log::write(at, session, commit, trims_log).await?;
     forward::write(at, session, commit).await?;
@@ -146,13 +151,14 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn records(&mut self, mut rest: &[StoredRecord]) -> Result<(), JournalError> {
+    async fn records(&mut self, mut rest: &[StoredRecord], sealer: &mut Sealer) -> Result<(), JournalError> {
         while let Some(first) = rest.first() {
             let mut parts: Vec<Vec<u8>> = Vec::new();
             let (mut part_bytes, mut record_bytes) = (0, 0);
             for record in rest {
                 let mut packed = Vec::new();
-                write_parts(&record.parts, &mut packed);
+                let sealed = sealer.write_parts(record, &mut packed);
+                sealed.map_err(|error| self.at.io(ACTION, error))?;
                 // One alone has less than `VALUE_BYTES_MAX`, which fits.
                 let (packed_bytes, canonical_bytes) = (packed.len(), record.canonical.len());
                 let bytes = part_bytes + record_bytes + packed_bytes + canonical_bytes;

@@ -7,18 +7,19 @@
 use std::time::{Duration, Instant};
 
 use osel_core::time::Timestamp;
+use tokio_postgres::Row;
 
 use super::super::block::{Packer, read_entries};
 use super::super::check::CommitFault;
 use super::super::code::{content_bytes, read_parts, write_parts};
 use super::super::data::{Checkpoint, Expiry};
-use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
+use super::super::due::{self, ANY_KIND, IN_ENTRY, Limit, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Parameters, Session, integer};
 use super::index;
 use super::lease::{self, Term};
 use super::reader::paged;
-use super::rows::{self, byte, column, number, time};
+use super::rows::{self, Read, byte, column, number, time};
 
 const ACTION: &str = "let go of old content of";
 
@@ -28,7 +29,7 @@ const ACTION: &str = "let go of old content of";
 /// When it cannot be read.
 pub(super) async fn read(at: &At<'_>, session: &mut Session) -> Result<Expiry, JournalError> {
     // One statement, so that it is of one moment.
-    let sql = "SELECT snapshot, expiry.seq, entry, quarantine_before, class, limits.seq \
+    let sql = "SELECT snapshot, expiry.seq, entry, quarantine_before, class, kind, limits.seq \
                FROM expiry LEFT JOIN expiry_parts AS limits ON class <> $1";
     let place = Place::Meta;
     let found = session.query(sql, &[&i16::from(IN_ENTRY)]).await.map_err(at.sql(place, "read"))?;
@@ -41,13 +42,18 @@ pub(super) async fn read(at: &At<'_>, session: &mut Session) -> Result<Expiry, J
             let checkpoint =
                 Checkpoint { snapshot: number(row, 0)?, seq: number(row, 1)?, entry: number(row, 2)? };
             let has_limit = column::<Option<i16>>(row, 4)?.is_some();
-            let limit = if has_limit { Some((byte(row, 4)?, number(row, 5)?)) } else { None };
+            let limit = if has_limit { Some(read_limit(row, 4)?) } else { None };
             Ok((checkpoint, time(row, 3)?, limit))
         })?;
         (expiry.checkpoint, expiry.quarantine_before) = (checkpoint, quarantine_before);
-        expiry.parts.extend(limit);
+        limit.into_iter().for_each(|limit| due::add(&mut expiry, limit));
     }
     Ok(expiry)
+}
+
+/// A limit in three columns.
+fn read_limit(row: &Row, from: usize) -> Read<Limit> {
+    Ok(Limit { class: byte(row, from)?, kind: byte(row, from + 1)?, seq: number(row, from + 2)? })
 }
 
 /// Writes down what a commit says may go. It only ever rises.
@@ -57,7 +63,7 @@ pub(super) async fn read(at: &At<'_>, session: &mut Session) -> Result<Expiry, J
 pub(super) async fn order(at: &At<'_>, session: &mut Session, expiry: &Expiry) -> Result<(), JournalError> {
     let failed = at.sql(Place::Meta, ACTION);
     let before = read(at, session).await?;
-    let mut limits = expiry.parts.clone();
+    let mut limits: Vec<Limit> = due::limits(expiry).collect();
     let Checkpoint { snapshot, seq, entry } = expiry.checkpoint;
     if entry > before.checkpoint.entry {
         let moved = session
@@ -73,7 +79,7 @@ pub(super) async fn order(at: &At<'_>, session: &mut Session, expiry: &Expiry) -
             let source = Box::new(CommitFault::Checkpoint { snapshot });
             return Err(JournalError::Refused { path: at.path.to_path_buf(), source });
         }
-        limits.insert(IN_ENTRY, seq);
+        limits.push(Limit { class: IN_ENTRY, kind: ANY_KIND, seq });
     }
     if expiry.quarantine_before > before.quarantine_before {
         // Blocks that were kept for held messages are looked at again.
@@ -89,14 +95,18 @@ pub(super) async fn order(at: &At<'_>, session: &mut Session, expiry: &Expiry) -
         return Ok(());
     }
     index::records_change(at, session).await?;
-    let (classes, seqs): (Vec<i16>, Vec<i64>) =
-        limits.into_iter().map(|(class, seq)| (i16::from(class), integer(seq))).unzip();
+    let classes: Vec<i16> = limits.iter().map(|limit| i16::from(limit.class)).collect();
+    let kinds: Vec<i16> = limits.iter().map(|limit| i16::from(limit.kind)).collect();
+    let seqs: Vec<i64> = limits.iter().map(|limit| integer(limit.seq)).collect();
+    // What went from all kinds has gone from a kind that is new.
     session
         .execute(
-            "INSERT INTO expiry_parts (class, seq, done) \
-             SELECT class, seq, 0 FROM unnest($1::smallint[], $2::bigint[]) AS new (class, seq) \
-             ON CONFLICT (class) DO UPDATE SET seq = greatest(expiry_parts.seq, excluded.seq)",
-            &[&classes, &seqs],
+            "INSERT INTO expiry_parts (class, kind, seq, done, searched) \
+             SELECT new.class, new.kind, new.seq, coalesce(whole.done, 0), coalesce(whole.searched, 0) \
+             FROM unnest($1::smallint[], $2::smallint[], $3::bigint[]) AS new (class, kind, seq) \
+             LEFT JOIN expiry_parts AS whole ON whole.class = new.class AND whole.kind = $4 \
+             ON CONFLICT (class, kind) DO UPDATE SET seq = greatest(expiry_parts.seq, excluded.seq)",
+            &[&classes, &kinds, &seqs, &i16::from(ANY_KIND)],
         )
         .await
         .map(drop)
@@ -181,20 +191,21 @@ impl Steps<'_> {
 
     /// Takes parts from the next records; false when all are gone that may go.
     async fn erase_parts(&mut self) -> Result<bool, JournalError> {
-        let sql = "SELECT class, seq, done FROM expiry_parts";
+        let sql = "SELECT class, kind, seq, done FROM expiry_parts";
         let found = self.session.query(sql, &[]).await.map_err(self.at.sql(Place::Meta, ACTION))?;
-        let read = |row: &_| Ok((byte(row, 0)?, number(row, 1)?, number(row, 2)?));
-        let limits: Vec<(u8, u64, u64)> = found
+        let read = |row: &_| Ok((read_limit(row, 0)?, number(row, 3)?));
+        let limits: Vec<(Limit, u64)> = found
             .iter()
             .map(|row| rows::at_place(self.at, Place::Meta, row, read))
             .collect::<Result<_, _>>()?;
-        let due = limits.iter().filter(|(_, seq, done)| done < seq).min_by_key(|(_, _, done)| done);
-        let Some(&(_, target, from)) = due else { return Ok(false) };
-        let limits: Vec<(u8, u64)> = limits.iter().map(|(class, seq, _)| (*class, *seq)).collect();
+        let due = limits.iter().filter(|(limit, done)| *done < limit.seq).min_by_key(|(_, done)| done);
+        let Some(&(Limit { seq: target, .. }, from)) = due else { return Ok(false) };
+        let limits: Vec<Limit> = limits.into_iter().map(|(limit, _)| limit).collect();
 
         let to = target.min(from + RECORDS_AT_ONCE);
         let place = Place::Record(from + 1);
-        let sql = paged("seq, parts", "octet_length(parts)", "seq", "records WHERE seq BETWEEN $1 AND $2");
+        let sql =
+            paged("seq, kind, parts", "octet_length(parts)", "seq", "records WHERE seq BETWEEN $1 AND $2");
         let found = self
             .session
             .query(&sql, &[&integer(from + 1), &integer(to)])
@@ -204,13 +215,13 @@ impl Steps<'_> {
         let mut to = to;
         let (mut seqs, mut left, mut freed, mut remains) = (Vec::new(), Vec::new(), 0, 0);
         for row in &found {
-            let read = |row: &_| Ok((number(row, 0)?, column::<Vec<u8>>(row, 1)?));
-            let (seq, packed) = rows::at_place(self.at, place, row, read)?;
+            let read = |row: &_| Ok((number(row, 0)?, byte(row, 1)?, column::<Vec<u8>>(row, 2)?));
+            let (seq, kind, packed) = rows::at_place(self.at, place, row, read)?;
             to = seq;
             // A damaged one is verification's to name, and must not hold up all behind it.
             let Ok(mut parts) = read_parts(&packed) else { continue };
             let before = content_bytes(&parts, packed.len());
-            if !due::erase_parts(&mut parts, seq, &limits) {
+            if !due::erase_parts(&mut parts, (seq, kind), &limits) {
                 continue;
             }
             let mut without = Vec::new();

@@ -3,14 +3,16 @@
 //! Each write is a transaction that makes sure that we lead. What leaves the index is seen by nobody any more; that its bytes leave the
 //! files is the work of the database's vacuum, as it is for records.
 
-use osel_core::search::{Cut, Page, block_of, place_in_block};
+use osel_core::search::{Bits, Cut, Page, block_of, place_in_block};
 use tokio_postgres::Row;
 
 use super::super::block::{Packer, unpack};
 use super::super::code::Malformed;
+use super::super::due::ANY_KIND;
 use super::super::error::{JournalError, Place};
 use super::super::index::{Going, NewSegment, Segment, has_terms, without};
 use super::connect::{At, Session, integer};
+use super::index_kinds;
 use super::lease::{self, Term};
 use super::rows::{self, Read, byte, column, number};
 
@@ -61,6 +63,8 @@ pub(super) async fn drop_all(at: &At<'_>, session: &mut Session, term: Term) -> 
     let failed = at.sql(Place::Index, ACTION);
     session.batch("BEGIN").await.map_err(&failed)?;
     lease::guard(at, session, term).await?;
+    // Whoever is reading may find another of the same records in the place of one that was gone meanwhile.
+    records_change(at, session).await?;
     session.batch("DELETE FROM search_pages; DELETE FROM search_segments; COMMIT").await.map_err(&failed)
 }
 
@@ -121,6 +125,40 @@ pub(super) async fn erase(
     }
 }
 
+/// Takes the terms of a class away of several records, in order.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) async fn erase_these(
+    at: &At<'_>,
+    session: &mut Session,
+    packer: &mut Packer,
+    seqs: &[u64],
+    class: u8,
+) -> Result<(), JournalError> {
+    if seqs.is_empty() || !has_terms(class) {
+        return Ok(());
+    }
+    records_change(at, session).await?;
+    let mut rest = seqs;
+    while let Some(&seq) = rest.first() {
+        let sql = "SELECT first, last FROM search_segments WHERE last >= $1 ORDER BY first LIMIT 1";
+        let row = session.query_opt(sql, &[&integer(seq)]).await.map_err(at.sql(Place::Index, ACTION))?;
+        let Some(row) = row else { break };
+        let read = |row: &_| Ok((number(row, 0)?, number(row, 1)?));
+        let (first, last) = rows::at_place(at, Place::Index, &row, read)?;
+        // Between segments there may be records that the index lacks.
+        rest = &rest[rest.partition_point(|seq| *seq < first)..];
+        let (within, behind) = rest.split_at(rest.partition_point(|seq| *seq <= last));
+        rest = behind;
+        let gone: Bits = within.iter().map(|seq| u32::from(place_in_block(*seq))).collect();
+        if !gone.is_empty() {
+            rewrite(at, session, packer, integer(first), class, Cut::These(&gone)).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes the terms of what may go from the next segment; false when none has any.
 ///
 /// # Errors
@@ -131,10 +169,10 @@ pub(super) async fn purge(
     packer: &mut Packer,
 ) -> Result<bool, JournalError> {
     let failed = at.sql(Place::Index, ACTION);
-    let sql = "SELECT class, searched, seq FROM expiry_parts WHERE searched < seq ORDER BY class LIMIT 1";
+    let sql = "SELECT class, kind, searched, seq FROM expiry_parts WHERE searched < seq ORDER BY class, kind LIMIT 1";
     let Some(row) = session.query_opt(sql, &[]).await.map_err(&failed)? else { return Ok(false) };
-    let due = |row: &_| Ok((byte(row, 0)?, number(row, 1)?, number(row, 2)?));
-    let (class, searched, limit) = rows::at_place(at, Place::Index, &row, due)?;
+    let due = |row: &_| Ok((byte(row, 0)?, byte(row, 1)?, number(row, 2)?, number(row, 3)?));
+    let (class, kind, searched, limit) = rows::at_place(at, Place::Index, &row, due)?;
     let sql =
         "SELECT first, last FROM search_segments WHERE first <= $2 AND last > $1 ORDER BY first LIMIT 1";
     let row = session.query_opt(sql, &[&integer(searched), &integer(limit)]).await.map_err(&failed)?;
@@ -144,6 +182,9 @@ pub(super) async fn purge(
         let (first, last) = rows::at_place(at, Place::Index, &row, read)?;
         done = last.min(limit);
         match Going::up_to(last, limit) {
+            going if kind != ANY_KIND => {
+                index_kinds::purge(at, session, packer, first, (class, kind), going).await?;
+            }
             Going::Whole => {
                 let sql = "DELETE FROM search_pages WHERE segment = $1 AND class = $2";
                 session.execute(sql, &[&integer(first), &i16::from(class)]).await.map_err(&failed)?;
@@ -155,20 +196,20 @@ pub(super) async fn purge(
             }
         }
     }
-    let sql = "UPDATE expiry_parts SET searched = $2 WHERE class = $1";
-    session.execute(sql, &[&i16::from(class), &integer(done)]).await.map_err(&failed)?;
+    let sql = "UPDATE expiry_parts SET searched = $3 WHERE class = $1 AND kind = $2";
+    session.execute(sql, &[&i16::from(class), &i16::from(kind), &integer(done)]).await.map_err(&failed)?;
     Ok(true)
 }
 
 /// Writes the pages of a class again without some records. Where one is damaged the segment goes: the index may lack anything, but must not
 /// say that it knows what it does not.
-async fn rewrite(
+pub(super) async fn rewrite(
     at: &At<'_>,
     session: &mut Session,
     packer: &mut Packer,
     segment: i64,
     class: u8,
-    cut: Cut,
+    cut: Cut<'_>,
 ) -> Result<(), JournalError> {
     let failed = at.sql(Place::Index, ACTION);
     let sql = "SELECT term, data FROM search_pages WHERE segment = $1 AND class = $2";
@@ -177,15 +218,27 @@ async fn rewrite(
         let read = |row: &_| Ok((column::<Vec<u8>>(row, 0)?, column::<Vec<u8>>(row, 1)?));
         let (first, data) = rows::at_place(at, Place::Index, row, read)?;
         let Ok(left) = unpack(&data).and_then(|page| without(class, &page, cut)) else {
-            let sql = "WITH gone AS (DELETE FROM search_pages WHERE segment = $1) \
-                       DELETE FROM search_segments WHERE first = $1";
-            return session.execute(sql, &[&segment]).await.map(drop).map_err(&failed);
+            return drop_segment(at, session, segment).await;
         };
         let sql = "DELETE FROM search_pages WHERE segment = $1 AND class = $2 AND term = $3";
         session.execute(sql, &[&segment, &i16::from(class), &first]).await.map_err(&failed)?;
         insert(at, session, packer, segment, &left).await?;
     }
     Ok(())
+}
+
+/// Removes a segment that says what nobody can read.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) async fn drop_segment(
+    at: &At<'_>,
+    session: &mut Session,
+    segment: i64,
+) -> Result<(), JournalError> {
+    let sql = "WITH gone AS (DELETE FROM search_pages WHERE segment = $1) \
+               DELETE FROM search_segments WHERE first = $1";
+    session.execute(sql, &[&segment]).await.map(drop).map_err(at.sql(Place::Index, ACTION))
 }
 
 /// How often records have lost something.

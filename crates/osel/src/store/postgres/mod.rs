@@ -7,12 +7,16 @@
 mod batch;
 mod connect;
 mod erase;
+mod erasure;
 mod expire;
 mod forward;
+mod holdings;
 mod index;
+mod index_kinds;
 mod inspect;
 mod lease;
 mod log;
+mod persons;
 mod reader;
 mod rows;
 mod schema;

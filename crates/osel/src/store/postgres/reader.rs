@@ -15,16 +15,18 @@ use super::super::data::{
     Numbers, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo, StoredRecord,
     VersionSet, WitnessedRow,
 };
+use super::super::erasure::ErasureRow;
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
 use super::super::forward::{DeadLetterRow, ForwarderRow};
 use super::super::index::Segment;
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
+use super::super::persons::Opener;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
-use super::{batch, expire, forward, index, log, schema, snapshot, writer};
+use super::{batch, erasure, expire, forward, holdings, index, log, persons, schema, snapshot, writer};
 use crate::config::PostgresConfig;
 
 /// The most rows of a page.
@@ -34,11 +36,6 @@ const PAGE_BYTES: i64 = 4 << 20;
 const UNMODELLED: i16 = 1;
 const IGNORED_BY: i16 = 2;
 const ACTION: &str = "read";
-/// What a row of `records` takes beside its content: 52 bytes of head, numbers and times, 33 of hash, lengths and
-/// alignment, and an entry of the index.
-const RECORD_ROW_BYTES: u64 = 130;
-/// Large values lie in pieces, four to a page, each with its head and an entry of the index: one byte for so many.
-const CONTENT_PER_OVERHEAD: u64 = 25;
 
 /// A reader of a shared store.
 #[derive(Debug)]
@@ -47,6 +44,7 @@ pub struct PostgresReader {
     path: PathBuf,
     mode: Mode,
     link: Option<Link>,
+    opener: Opener,
 }
 
 impl PostgresReader {
@@ -68,7 +66,7 @@ impl PostgresReader {
 
     fn open_by(config: &PostgresConfig, mode: Mode) -> Result<Self, JournalError> {
         let path = PathBuf::from(config.to_string());
-        let mut this = Self { config: config.clone(), path, mode, link: None };
+        let mut this = Self { config: config.clone(), path, mode, link: None, opener: Opener::default() };
         this.read(async |at, session| {
             let format = schema::find(at, session).await?;
             let format = format.ok_or_else(|| JournalError::Missing { path: at.path.to_path_buf() })?;
@@ -186,6 +184,23 @@ impl PostgresReader {
         )
     }
 
+    /// Opens the sealed parts of records.
+    fn open_parts(&mut self, records: &mut [StoredRecord]) -> Result<(), JournalError> {
+        let mut opener = std::mem::take(&mut self.opener);
+        // Where all keys are known nobody is asked.
+        let learned = match opener.missing(records).is_empty() {
+            true => Ok(opener),
+            false => self.read(async |at, session| {
+                let mut opener = opener.clone();
+                persons::learn(at, session, &mut opener, records).await?;
+                Ok(opener)
+            }),
+        };
+        self.opener = learned?;
+        records.iter_mut().for_each(|record| self.opener.open(record));
+        Ok(())
+    }
+
     fn life(&mut self, table: &str, place: Place, id: &str) -> Result<Option<LifeRow>, JournalError> {
         let sql = format!("SELECT {LIFE} FROM {table} WHERE id = $1");
         self.read(async |at, session| {
@@ -218,10 +233,12 @@ impl Reader for PostgresReader {
     fn record(&mut self, seq: u64) -> Result<Option<StoredRecord>, JournalError> {
         let sql = format!("SELECT {RECORD} FROM records WHERE seq = $1");
         let place = Place::Record(seq);
-        self.read(async |at, session| {
+        let mut found = self.read(async |at, session| {
             let row = session.query_opt(&sql, &[&integer(seq)]).await.map_err(at.sql(place, ACTION))?;
             row.map(|row| rows::at_place(at, place, &row, rows::record)).transpose()
-        })
+        })?;
+        self.open_parts(found.as_mut_slice())?;
+        Ok(found)
     }
 
     fn records(&mut self, range: Numbers, each: Each<'_, StoredRecord>) -> Result<(), JournalError> {
@@ -232,14 +249,30 @@ impl Reader for PostgresReader {
             "seq",
             "records WHERE seq BETWEEN $1 AND $2",
         );
-        self.walk(
-            first,
-            |record: &StoredRecord| record.seq.saturating_add(1),
-            |next| Place::Record(*next),
-            rows::record,
-            async |session, next| session.query(&sql, &[&integer(*next), &integer(last)]).await,
-            each,
-        )
+        let mut next = first;
+        loop {
+            let (mut page, error) = self.read(async |at, session| {
+                let found = session.query(&sql, &[&integer(next), &integer(last)]).await;
+                let found = found.map_err(at.sql(Place::Record(next), ACTION))?;
+                let place = |record: Option<&StoredRecord>| {
+                    Place::Record(record.map_or(next, |record| record.seq.saturating_add(1)))
+                };
+                Ok(Self::rows(&found, at, place, rows::record))
+            })?;
+            self.open_parts(&mut page)?;
+            if page.is_empty() && error.is_none() {
+                return Ok(());
+            }
+            for record in page {
+                next = record.seq.saturating_add(1);
+                if each(record).is_break() {
+                    return Ok(());
+                }
+            }
+            if let Some(error) = error {
+                return Err(error);
+            }
+        }
     }
 
     fn entry(&mut self, number: u64) -> Result<Option<Entry>, JournalError> {
@@ -401,7 +434,7 @@ impl Reader for PostgresReader {
     }
 
     fn holdings(&mut self) -> Result<Holdings, JournalError> {
-        self.read(read_holdings)
+        self.read(holdings::read)
     }
 
     fn leaves(&mut self, range: Numbers, each: Each<'_, [u8; 32]>) -> Result<(), JournalError> {
@@ -554,6 +587,22 @@ impl Reader for PostgresReader {
         )
     }
 
+    fn erasures(&mut self) -> Result<Vec<ErasureRow>, JournalError> {
+        self.read(erasure::list)
+    }
+
+    fn persons(&mut self, each: Each<'_, String>) -> Result<(), JournalError> {
+        let sql = paged(persons::LABEL, "octet_length(label)", "label", "persons WHERE label > $1");
+        self.walk(
+            String::new(),
+            String::clone,
+            |_| Place::Persons,
+            persons::label,
+            async |session, behind| session.query(&sql, &[behind]).await,
+            each,
+        )
+    }
+
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {
         self.read(async |at, session| {
             let (_, head) = batch::read_meta(at, session).await?;
@@ -637,28 +686,4 @@ async fn read_ledger(at: &At<'_>, session: &mut Session) -> Result<Vec<Counters>
         names.insert(name, count);
     }
     Ok(all)
-}
-
-/// How much there is. What it takes is reckoned, since the files of tables that something went from do not shrink: their
-/// room is used again, and counting it would let go of ever more.
-async fn read_holdings(at: &At<'_>, session: &mut Session) -> Result<Holdings, JournalError> {
-    let sql = "SELECT input_bytes, version_bytes, part_bytes, record_bytes, seq, \
-               (SELECT coalesce(sum(octet_length(data)), 0) FROM snapshots), \
-               (SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class \
-                WHERE relnamespace = 'osel'::regnamespace AND relkind = 'r' \
-                AND relname NOT IN ('blocks', 'versions', 'records', 'snapshots')), \
-               (SELECT coalesce(sum(octet_length(data)), 0) FROM blocks, expiry \
-                WHERE first_entry <= expiry.entry AND last_entry <= expiry.entry) FROM sizes, meta";
-    let place = Place::Meta;
-    let row = session.query_opt(sql, &[]).await.map_err(at.sql(place, ACTION))?;
-    let row = row.ok_or_else(|| at.damaged(place, "it says nothing of its sizes"))?;
-    rows::at_place(at, place, &row, |row| {
-        let [input_bytes, version_bytes, part_bytes] = [number(row, 0)?, number(row, 1)?, number(row, 2)?];
-        let (record_bytes, records, snapshot_bytes) = (number(row, 3)?, number(row, 4)?, number(row, 5)?);
-        let content = input_bytes + version_bytes + part_bytes + record_bytes + snapshot_bytes;
-        let used_bytes =
-            content + content / CONTENT_PER_OVERHEAD + records * RECORD_ROW_BYTES + number(row, 6)?;
-        let input_bytes = input_bytes.saturating_sub(number(row, 7)?);
-        Ok(Holdings { input_bytes, version_bytes, snapshot_bytes, part_bytes, used_bytes })
-    })
 }

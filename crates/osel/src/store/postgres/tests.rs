@@ -442,6 +442,7 @@ fn a_page_ends_by_its_bytes_and_damage_is_named_by_its_place() {
         parts: vec![StoredPart {
             class: 1,
             project: None,
+            whose: Whose::Nobody,
             salt: [1; 16],
             content: PartContent::Bytes(vec![7; 3 << 20]),
         }],

@@ -14,16 +14,18 @@ use osel_core::time::Timestamp;
 use super::super::block::Packer;
 use super::super::check::{check, check_segment};
 use super::super::data::{Commit, Head, NewStore, SnapshotInfo, StoreInfo};
+use super::super::erasure::Eraser;
 use super::super::error::{JournalError, Place};
 use super::super::index::NewSegment;
 use super::super::journal::{Journal, Reader};
+use super::super::persons::Sealer;
 use super::super::trimming::Trimming;
 use super::connect::{At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign, Renewal, Term};
 use super::reader::PostgresReader;
 use super::rows::{self, INFO};
 use super::schema::{self, MIGRATIONS};
-use super::{batch, erase, expire, index, snapshot};
+use super::{batch, erase, erasure, expire, index, snapshot};
 use crate::config::PostgresConfig;
 
 /// How the store is reached now: passwords change while a daemon runs, and each connection asks anew.
@@ -44,6 +46,7 @@ pub struct PostgresJournal {
     /// None after a write has failed.
     link: Option<Link>,
     packer: Packer,
+    sealer: Sealer,
     trimming: Trimming,
     _renewal: Renewal,
 }
@@ -111,6 +114,7 @@ impl PostgresJournal {
         let packer = Packer::new().map_err(|error| at.io("write", error))?;
         Ok(Self {
             access,
+            sealer: Sealer::new(&info.id),
             info,
             term,
             head,
@@ -201,11 +205,16 @@ impl Journal for PostgresJournal {
         check(commit, self.head, self.as_of)
             .map_err(|source| JournalError::Refused { path: self.path.clone(), source: Box::new(source) })?;
         let (term, trims_log) = (self.term, self.trimming.is_due(commit.checkpoints.len()));
+        let mut sealer = std::mem::replace(&mut self.sealer, Sealer::new(&self.info.id));
         let result = self.write("write", async |at, session, packer| {
-            batch::write(at, session, term, commit, packer, trims_log).await
+            batch::write(at, session, term, commit, (packer, &mut sealer), trims_log).await
         });
         match result {
             Ok(head) => {
+                // Keys that were not written must not seal anything, nor such as were destroyed.
+                if commit.erasure.is_none() {
+                    self.sealer = sealer;
+                }
                 self.head = head;
                 self.as_of = commit.records.last().map_or(self.as_of, |record| record.as_of);
                 Ok(head)
@@ -282,7 +291,13 @@ impl Journal for PostgresJournal {
             // What inputs went behind is kept in any case.
             let checkpoint = expire::read(at, session).await?.checkpoint;
             let mut all = snapshot::list(at, session).await?;
-            all.retain(|info| !keep(info) && info.id != checkpoint.snapshot);
+            // Those from before the erasure of a person have the person in them, and are of no use once there is one from after it.
+            let erased = erasure::last_entry(at, session).await?;
+            let erased = if all.iter().any(|info| info.entry >= erased) { erased } else { 0 };
+            all.retain(|info| {
+                let is_kept = keep(info) && info.entry >= erased;
+                !is_kept && info.id != checkpoint.snapshot
+            });
             let ids: Vec<i64> = all.iter().map(|info| integer(info.id)).collect();
             snapshot::remove(at, session, term, &ids).await.map(|()| ids.len())
         })
@@ -299,6 +314,13 @@ impl Journal for PostgresJournal {
         let term = self.term;
         self.write("let go of old content of", async |at, session, packer| {
             expire::expire(at, session, term, packer, how_long).await
+        })
+    }
+
+    fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError> {
+        let term = self.term;
+        self.write("erase a person from", async |at, session, packer| {
+            erasure::erase(at, session, term, packer, how_long, eraser).await
         })
     }
 

@@ -18,8 +18,8 @@ use super::super::error::{JournalError, Place};
 use super::super::journal::Reader;
 use super::batch::read_meta;
 use super::connect::{At, Mode, connect};
-use super::directory;
 use super::reader::SqliteReader;
+use super::{directory, persons};
 
 /// Pages copied between two reports of progress: 16 MiB.
 const PAGES_AT_ONCE: i32 = 2048;
@@ -66,6 +66,8 @@ pub(super) fn backup(
         .and_then(|head| check(&at, &unfinished, head, progress).map(|()| head));
     match result {
         Ok(head) => {
+            // After the journal, so that each record has its key; a file of its own, which may be kept for another time.
+            persons::copy(source, &at)?;
             let file = directory::database(target);
             fs::rename(&unfinished, &file).map_err(|error| at.io(&file, "name", error))?;
             directory::sync_directory(&at, target)?;

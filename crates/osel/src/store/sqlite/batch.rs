@@ -4,15 +4,16 @@ use osel_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::super::block::Packer;
-use super::super::code::{content_bytes, write_parts};
+use super::super::code::content_bytes;
 use super::super::data::{
     Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, RESOLVED, RESOLVED_AT_ONCE,
 };
 use super::super::error::{JournalError, Place};
 use super::super::trimming::Trimming;
 use super::connect::{At, integer};
+use super::persons::Persons;
 use super::rows::{self, number};
-use super::{expire, forward, log};
+use super::{erasure, expire, forward, log};
 
 const ACTION: &str = "write";
 const UNMODELLED: u8 = 1;
@@ -23,6 +24,8 @@ const IGNORED_BY: u8 = 2;
 pub(super) struct Workspace {
     /// Packs blocks.
     pub(super) packer: Packer,
+    /// The keys of persons.
+    pub(super) persons: Persons,
     parts: Vec<u8>,
     trimming: Trimming,
 }
@@ -31,10 +34,11 @@ impl Workspace {
     /// Working memory.
     ///
     /// # Errors
-    /// When there is none.
-    pub(super) fn new(at: &At<'_>) -> Result<Self, JournalError> {
+    /// When there is none, or the keys of persons cannot be written.
+    pub(super) fn new(at: &At<'_>, store_id: &str) -> Result<Self, JournalError> {
         let packer = Packer::new().map_err(|error| at.io(at.path, ACTION, error))?;
-        Ok(Self { packer, parts: Vec::new(), trimming: Trimming::new() })
+        let persons = Persons::open(at, store_id)?;
+        Ok(Self { packer, persons, parts: Vec::new(), trimming: Trimming::new() })
     }
 }
 
@@ -49,6 +53,8 @@ pub(super) fn write(
     workspace: &mut Workspace,
 ) -> Result<Head, JournalError> {
     let failed = at.sql(Place::File, ACTION);
+    // Before the records that need them.
+    workspace.persons.provide(at, commit.records)?;
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
     let head = commit.head_after();
@@ -56,7 +62,7 @@ pub(super) fn write(
     let batch = Batch { at, transaction: &transaction };
     let added = Added {
         input_bytes: batch.entries(commit, &mut workspace.packer)?,
-        part_bytes: batch.records(commit, &mut workspace.parts)?,
+        part_bytes: batch.records(commit, &mut workspace.parts, &mut workspace.persons)?,
         version_bytes: batch.versions(commit, &mut workspace.packer)?,
     };
     batch.sizes(&added)?;
@@ -73,9 +79,15 @@ pub(super) fn write(
     if let Some(expiry) = commit.expiry {
         expire::order(at, &transaction, expiry)?;
     }
+    if let Some(erasure) = commit.erasure {
+        erasure::order(at, &transaction, erasure, head)?;
+    }
     log::write(at, &transaction, commit, &mut workspace.trimming)?;
     forward::write(at, &transaction, commit)?;
     transaction.commit().map_err(&failed)?;
+    if commit.erasure.is_some() {
+        erasure::destroy_keys(at, connection, &mut workspace.persons)?;
+    }
     Ok(head)
 }
 
@@ -172,7 +184,12 @@ impl Batch<'_> {
         Ok(bytes)
     }
 
-    fn records(&self, commit: &Commit<'_>, parts: &mut Vec<u8>) -> Result<usize, JournalError> {
+    fn records(
+        &self,
+        commit: &Commit<'_>,
+        parts: &mut Vec<u8>,
+        persons: &mut Persons,
+    ) -> Result<usize, JournalError> {
         let mut bytes = 0;
         let mut insert = self.prepare(
             "INSERT INTO records (seq, entry, kind, time, as_of, hash, canonical, parts) \
@@ -180,7 +197,8 @@ impl Batch<'_> {
         )?;
         for record in commit.records {
             parts.clear();
-            write_parts(&record.parts, parts);
+            let sealed = persons.sealer.write_parts(record, parts);
+            sealed.map_err(|error| self.at.io(self.at.path, ACTION, error))?;
             insert
                 .execute(params![
                     integer(record.seq),

@@ -1,7 +1,7 @@
 //! The directory of a store: which files are in it, whose it is, and who writes it.
 //!
-//! `journal.db` is the database (with `-wal` and `-shm` beside it while it is in use), `lock` is held by the
-//! one writer and names its process. The lock is advisory: it keeps two osels apart, not somebody with a text
+//! `journal.db` is the database (with `-wal` and `-shm` beside it while it is in use), `persons.db` has the keys by
+//! which parts about persons are sealed, `lock` is held by the one writer and names its process. The lock is advisory: it keeps two osels apart, not somebody with a text
 //! editor.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -28,6 +28,11 @@ pub(super) fn database(directory: &Path) -> PathBuf {
 /// The log beside the database file.
 pub(super) fn log(directory: &Path) -> PathBuf {
     directory.join("journal.db-wal")
+}
+
+/// The database of the keys of persons.
+pub(super) fn persons(directory: &Path) -> PathBuf {
+    directory.join("persons.db")
 }
 
 /// Whether a store may be there, without opening it.

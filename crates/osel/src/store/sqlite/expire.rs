@@ -13,7 +13,7 @@ use super::super::block::{Packer, read_entries};
 use super::super::check::CommitFault;
 use super::super::code::{content_bytes, read_parts, write_parts};
 use super::super::data::{Checkpoint, Expiry};
-use super::super::due::{self, IN_ENTRY, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
+use super::super::due::{self, ANY_KIND, IN_ENTRY, Limit, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, integer, overwrite_deleted};
 use super::index;
@@ -34,10 +34,8 @@ pub(super) fn read(at: &At<'_>, connection: &Connection) -> Result<Expiry, Journ
             Ok(Expiry { checkpoint, quarantine_before: time(row, 3)?, ..Expiry::default() })
         })
         .map_err(&failed)?;
-    for (class, limit) in limits(connection).map_err(&failed)? {
-        if class != IN_ENTRY {
-            expiry.parts.insert(class, limit);
-        }
+    for limit in limits(connection).map_err(&failed)? {
+        due::add(&mut expiry, limit);
     }
     Ok(expiry)
 }
@@ -68,9 +66,9 @@ pub(super) fn order(at: &At<'_>, transaction: &Transaction<'_>, expiry: &Expiry)
                 [snapshot, seq, entry].map(integer),
             )
             .map_err(&failed)?;
-        order_parts(transaction, IN_ENTRY, seq).map_err(&failed)?;
+        order_parts(transaction, Limit { class: IN_ENTRY, kind: ANY_KIND, seq }).map_err(&failed)?;
     }
-    if !expiry.parts.is_empty() {
+    if due::limits(expiry).next().is_some() {
         index::records_change(transaction).map_err(&failed)?;
     }
     if expiry.quarantine_before > before.quarantine_before {
@@ -82,8 +80,8 @@ pub(super) fn order(at: &At<'_>, transaction: &Transaction<'_>, expiry: &Expiry)
             )
             .map_err(&failed)?;
     }
-    for (&class, &seq) in &expiry.parts {
-        order_parts(transaction, class, seq).map_err(&failed)?;
+    for limit in due::limits(expiry) {
+        order_parts(transaction, limit).map_err(&failed)?;
     }
     Ok(())
 }
@@ -99,11 +97,14 @@ pub(super) fn release(transaction: &Transaction<'_>, entry: u64) -> rusqlite::Re
         .execute([integer(entry)])
 }
 
-fn order_parts(transaction: &Transaction<'_>, class: u8, seq: u64) -> rusqlite::Result<usize> {
+fn order_parts(transaction: &Transaction<'_>, limit: Limit) -> rusqlite::Result<usize> {
+    // What went from all kinds has gone from a kind that is new.
     transaction.execute(
-        "INSERT INTO expiry_parts (class, seq, done) VALUES (?1, ?2, 0) \
-         ON CONFLICT (class) DO UPDATE SET seq = max(seq, ?2)",
-        params![class, integer(seq)],
+        "INSERT INTO expiry_parts (class, kind, seq, done, searched) \
+         SELECT ?1, ?2, ?3, coalesce(max(done), 0), coalesce(max(searched), 0) \
+         FROM expiry_parts WHERE class = ?1 AND kind = ?4 \
+         ON CONFLICT (class, kind) DO UPDATE SET seq = max(seq, ?3)",
+        params![limit.class, limit.kind, integer(limit.seq), ANY_KIND],
     )
 }
 
@@ -164,10 +165,10 @@ fn step(at: &At<'_>, transaction: &Transaction<'_>, packer: &mut Packer) -> Resu
     Ok(removed)
 }
 
-fn limits(connection: &Connection) -> rusqlite::Result<Vec<(u8, u64)>> {
+fn limits(connection: &Connection) -> rusqlite::Result<Vec<Limit>> {
     connection
-        .prepare_cached("SELECT class, seq FROM expiry_parts ORDER BY class")?
-        .query_map([], |row| Ok((row.get(0)?, number(row, 1)?)))?
+        .prepare_cached("SELECT class, kind, seq FROM expiry_parts ORDER BY class, kind")?
+        .query_map([], |row| Ok(Limit { class: row.get(0)?, kind: row.get(1)?, seq: number(row, 2)? }))?
         .collect()
 }
 
@@ -180,17 +181,17 @@ fn erase_parts(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     let Some((from, target)) = due else { return Ok(false) };
     let to = target.min(from + RECORDS_AT_ONCE);
     let limits = limits(transaction)?;
-    let records: Vec<(u64, Vec<u8>)> = transaction
-        .prepare_cached("SELECT seq, parts FROM records WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")?
-        .query_map([integer(from + 1), integer(to)], |row| Ok((number(row, 0)?, row.get(1)?)))?
+    let records: Vec<((u64, u8), Vec<u8>)> = transaction
+        .prepare_cached("SELECT seq, kind, parts FROM records WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")?
+        .query_map([integer(from + 1), integer(to)], |row| Ok(((number(row, 0)?, row.get(1)?), row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut freed = 0;
     let mut update = transaction.prepare_cached("UPDATE records SET parts = ?2 WHERE seq = ?1")?;
-    for (seq, packed) in records {
+    for ((seq, kind), packed) in records {
         // A damaged one is verification's to name, and must not hold up all behind it.
         let Ok(mut parts) = read_parts(&packed) else { continue };
         let before = content_bytes(&parts, packed.len());
-        if !due::erase_parts(&mut parts, seq, &limits) {
+        if !due::erase_parts(&mut parts, (seq, kind), &limits) {
             continue;
         }
         let mut left = Vec::new();

@@ -2,14 +2,16 @@
 //!
 //! What leaves the index is overwritten in the file, as what leaves the records is: it has names and addresses too.
 
-use osel_core::search::{Cut, Page, block_of, place_in_block};
+use osel_core::search::{Bits, Cut, Page, block_of, place_in_block};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::super::block::{Packer, unpack};
 use super::super::code::Malformed;
+use super::super::due::ANY_KIND;
 use super::super::error::{JournalError, Place};
 use super::super::index::{Going, NewSegment, Segment, has_terms, without};
 use super::connect::{At, integer, overwrite_deleted};
+use super::index_kinds;
 use super::pages::{Page as Rows, page};
 use super::rows::{conversion, number};
 
@@ -62,10 +64,11 @@ pub(super) fn put(
 /// # Errors
 /// When it cannot be written.
 pub(super) fn drop_all(at: &At<'_>, connection: &mut Connection) -> Result<(), JournalError> {
+    let failed = at.sql(Place::Index, ACTION);
     overwriting(at, connection, |transaction| {
-        transaction
-            .execute_batch("DELETE FROM search_pages; DELETE FROM search_segments")
-            .map_err(at.sql(Place::Index, ACTION))
+        // Whoever is reading may find another of the same records in the place of one that was gone meanwhile.
+        records_change(transaction).map_err(&failed)?;
+        transaction.execute_batch("DELETE FROM search_pages; DELETE FROM search_segments").map_err(&failed)
     })
 }
 
@@ -131,6 +134,45 @@ pub(super) fn erase(
     }
 }
 
+/// Takes the terms of a class away of several records, in order.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn erase_these(
+    at: &At<'_>,
+    transaction: &Transaction<'_>,
+    packer: &mut Packer,
+    seqs: &[u64],
+    class: u8,
+) -> Result<(), JournalError> {
+    let failed = at.sql(Place::Index, ACTION);
+    if seqs.is_empty() || !has_terms(class) {
+        return Ok(());
+    }
+    records_change(transaction).map_err(&failed)?;
+    let mut rest = seqs;
+    while let Some(&seq) = rest.first() {
+        let segment: Option<(u64, u64)> = transaction
+            .query_row(
+                "SELECT first, last FROM search_segments WHERE last >= ?1 ORDER BY first LIMIT 1",
+                [integer(seq)],
+                |row| Ok((number(row, 0)?, number(row, 1)?)),
+            )
+            .optional()
+            .map_err(&failed)?;
+        let Some((first, last)) = segment else { break };
+        // Between segments there may be records that the index lacks.
+        rest = &rest[rest.partition_point(|seq| *seq < first)..];
+        let (within, behind) = rest.split_at(rest.partition_point(|seq| *seq <= last));
+        rest = behind;
+        let gone: Bits = within.iter().map(|seq| u32::from(place_in_block(*seq))).collect();
+        if !gone.is_empty() {
+            rewrite(at, transaction, packer, integer(first), class, Cut::These(&gone))?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes the terms of what may go from the next segment; false when none has any.
 ///
 /// # Errors
@@ -141,13 +183,16 @@ pub(super) fn purge(
     packer: &mut Packer,
 ) -> Result<bool, JournalError> {
     let failed = at.sql(Place::Index, ACTION);
-    let due: Option<(u8, u64, u64)> = transaction
-        .prepare_cached("SELECT class, searched, seq FROM expiry_parts WHERE searched < seq ORDER BY class")
+    let due: Option<(u8, u8, u64, u64)> = transaction
+        .prepare_cached(
+            "SELECT class, kind, searched, seq FROM expiry_parts WHERE searched < seq ORDER BY class, kind",
+        )
         .and_then(|mut statement| {
-            statement.query_row([], |row| Ok((row.get(0)?, number(row, 1)?, number(row, 2)?))).optional()
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, number(row, 2)?, number(row, 3)?));
+            statement.query_row([], read).optional()
         })
         .map_err(&failed)?;
-    let Some((class, searched, limit)) = due else { return Ok(false) };
+    let Some((class, kind, searched, limit)) = due else { return Ok(false) };
     let segment: Option<(u64, u64)> = transaction
         .prepare_cached(
             "SELECT first, last FROM search_segments WHERE first <= ?2 AND last > ?1 ORDER BY first LIMIT 1",
@@ -162,6 +207,9 @@ pub(super) fn purge(
     if let Some((first, last)) = segment.filter(|_| has_terms(class)) {
         done = last.min(limit);
         match Going::up_to(last, limit) {
+            going if kind != ANY_KIND => {
+                index_kinds::purge(at, transaction, packer, first, (class, kind), going)?;
+            }
             Going::Whole => {
                 transaction
                     .execute(
@@ -178,20 +226,23 @@ pub(super) fn purge(
         }
     }
     transaction
-        .execute("UPDATE expiry_parts SET searched = ?2 WHERE class = ?1", params![class, integer(done)])
+        .execute(
+            "UPDATE expiry_parts SET searched = ?3 WHERE class = ?1 AND kind = ?2",
+            params![class, kind, integer(done)],
+        )
         .map_err(&failed)?;
     Ok(true)
 }
 
 /// Writes the pages of a class again without some records. A damaged one goes: what it says is not known, and the index may lack anything
 /// but then must not say that it knows the segment.
-fn rewrite(
+pub(super) fn rewrite(
     at: &At<'_>,
     transaction: &Transaction<'_>,
     packer: &mut Packer,
     segment: i64,
     class: u8,
-    cut: Cut,
+    cut: Cut<'_>,
 ) -> Result<(), JournalError> {
     let failed = at.sql(Place::Index, ACTION);
     let pages: Vec<(i64, Vec<u8>)> = transaction
@@ -202,11 +253,7 @@ fn rewrite(
         .map_err(&failed)?;
     for (id, data) in pages {
         let Ok(left) = unpack(&data).and_then(|page| without(class, &page, cut)) else {
-            transaction
-                .execute("DELETE FROM search_pages WHERE segment = ?1", [segment])
-                .and_then(|_| transaction.execute("DELETE FROM search_segments WHERE first = ?1", [segment]))
-                .map_err(&failed)?;
-            return Ok(());
+            return drop_segment(at, transaction, segment);
         };
         transaction.execute("DELETE FROM search_pages WHERE id = ?1", [id]).map_err(&failed)?;
         for page in &left {
@@ -214,6 +261,19 @@ fn rewrite(
         }
     }
     Ok(())
+}
+
+/// Removes a segment that says what nobody can read.
+pub(super) fn drop_segment(
+    at: &At<'_>,
+    transaction: &Transaction<'_>,
+    segment: i64,
+) -> Result<(), JournalError> {
+    transaction
+        .execute("DELETE FROM search_pages WHERE segment = ?1", [segment])
+        .and_then(|_| transaction.execute("DELETE FROM search_segments WHERE first = ?1", [segment]))
+        .map(drop)
+        .map_err(at.sql(Place::Index, ACTION))
 }
 
 /// How often records have lost something.

@@ -5,12 +5,17 @@ mod batch;
 mod connect;
 mod directory;
 mod erase;
+mod erasure;
 mod expire;
 mod file_system;
 mod forward;
 mod index;
+mod index_kinds;
 mod log;
 mod pages;
+mod persons;
+#[cfg(test)]
+mod persons_tests;
 mod reader;
 mod rows;
 mod schema;

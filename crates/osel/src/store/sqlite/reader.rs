@@ -19,6 +19,7 @@ use super::super::data::{
     Numbers, PartContent, QuarantineItem, QuarantineState, SignedCheckpoint, SnapshotInfo, StoreInfo,
     StoredRecord, VersionSet, WitnessedRow,
 };
+use super::super::erasure::ErasureRow;
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
 use super::super::forward::{DeadLetterRow, ForwarderRow};
@@ -28,9 +29,10 @@ use super::super::packed::PackedChunk;
 use super::batch::{read_cursors, read_ledger, read_meta};
 use super::connect::{At, Mode, connect, integer};
 use super::pages::{Page, page};
+use super::persons::OpenPersons;
 use super::rows::{self, LIFE, QUARANTINE, RECORD, SNAPSHOT, number, time};
 use super::schema::{self, Found};
-use super::{directory, expire, forward, index, log, snapshot};
+use super::{directory, erasure, expire, forward, index, log, snapshot};
 
 /// How often a page is read again because a writer began while it was read. Twice would do: from then on it
 /// is shared.
@@ -41,6 +43,7 @@ const ATTEMPTS: usize = 4;
 pub struct SqliteReader {
     path: PathBuf,
     connection: Connection,
+    persons: OpenPersons,
     /// The file as it was when it was opened as one that does not change.
     unchanging: Option<Stamp>,
 }
@@ -76,7 +79,7 @@ impl SqliteReader {
         let at = At { path: directory };
         directory::check_present(&at)?;
         let (connection, unchanging) = open_connection(&at)?;
-        Ok(Self { path: directory.to_path_buf(), connection, unchanging })
+        Ok(Self { path: directory.to_path_buf(), connection, persons: OpenPersons::default(), unchanging })
     }
 
     /// Opens a database file that nobody writes, whatever its name.
@@ -87,7 +90,8 @@ impl SqliteReader {
         let at = At { path: directory };
         let connection = connect(&at, file, Mode::ReadUnchanging)?;
         check_format(&at, &connection)?;
-        Ok(Self { path: directory.to_path_buf(), connection, unchanging: None })
+        let persons = OpenPersons::default();
+        Ok(Self { path: directory.to_path_buf(), connection, persons, unchanging: None })
     }
 
     /// The connection, for what pages are too short for.
@@ -160,6 +164,13 @@ impl SqliteReader {
         )
     }
 
+    /// Opens the sealed parts of records.
+    fn open_parts(&mut self, records: &mut [StoredRecord]) -> Result<(), JournalError> {
+        let at = At { path: &self.path };
+        let connection = &self.connection;
+        self.persons.open(&at, records, || Ok(read_info(&at, connection)?.id))
+    }
+
     fn life(&mut self, table: &str, place: Place, id: &str) -> Result<Option<LifeRow>, JournalError> {
         let sql = format!("SELECT {LIFE} FROM {table} WHERE id = ?1");
         self.read(|at, connection| {
@@ -182,28 +193,29 @@ impl Reader for SqliteReader {
 
     fn record(&mut self, seq: u64) -> Result<Option<StoredRecord>, JournalError> {
         let sql = format!("SELECT {RECORD} FROM records WHERE seq = ?1");
-        self.read(|at, connection| {
+        let mut found = self.read(|at, connection| {
             connection
                 .prepare_cached(&sql)
                 .and_then(|mut statement| statement.query_row([integer(seq)], rows::record).optional())
                 .map_err(at.sql(Place::Record(seq), "read"))
-        })
+        })?;
+        self.open_parts(found.as_mut_slice())?;
+        Ok(found)
     }
 
     fn records(&mut self, range: Numbers, each: Each<'_, StoredRecord>) -> Result<(), JournalError> {
         let (first, last) = range.into_inner();
         let sql = format!("SELECT {RECORD} FROM records WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq");
-        self.walk(
-            first,
-            |record: &StoredRecord| record.seq + 1,
-            |at, connection, next| {
+        let mut next = first;
+        loop {
+            let mut page = self.read(|at, connection| {
                 let place = |record: Option<&StoredRecord>| {
-                    Place::Record(record.map_or(*next, |record| record.seq + 1))
+                    Place::Record(record.map_or(next, |record| record.seq + 1))
                 };
-                let parameters = params![integer(*next), integer(last)];
+                let parameters = params![integer(next), integer(last)];
                 let mut page = page(at, connection, &sql, parameters, rows::record, record_bytes, place)?;
                 // In a damaged file rows may come out of order.
-                let mut due = *next;
+                let mut due = next;
                 let sound = page.rows.iter().take_while(|record| {
                     let rises = record.seq >= due;
                     due = record.seq.saturating_add(1);
@@ -212,13 +224,24 @@ impl Reader for SqliteReader {
                 let sound = sound.count();
                 if sound < page.rows.len() {
                     page.rows.truncate(sound);
-                    let after = page.rows.last().map_or(*next, |record| record.seq + 1);
+                    let after = page.rows.last().map_or(next, |record| record.seq + 1);
                     page.error = Some(at.damaged(Place::Record(after), "records are out of order"));
                 }
                 Ok(page)
-            },
-            each,
-        )
+            })?;
+            self.open_parts(&mut page.rows)?;
+            for record in page.rows {
+                next = record.seq + 1;
+                if each(record).is_break() {
+                    return Ok(());
+                }
+            }
+            match page.error {
+                Some(error) => return Err(error),
+                None if page.full => {}
+                None => return Ok(()),
+            }
+        }
     }
 
     fn entry(&mut self, number: u64) -> Result<Option<Entry>, JournalError> {
@@ -486,6 +509,28 @@ impl Reader for SqliteReader {
             |at, connection, behind| forward::dead_letters(at, connection, forwarder, *behind),
             each,
         )
+    }
+
+    fn erasures(&mut self) -> Result<Vec<ErasureRow>, JournalError> {
+        self.read(erasure::list)
+    }
+
+    fn persons(&mut self, each: Each<'_, String>) -> Result<(), JournalError> {
+        let mut behind = String::new();
+        loop {
+            let page = self.persons.labels(&At { path: &self.path }, &behind)?;
+            for label in page.rows {
+                behind.clone_from(&label);
+                if each(label).is_break() {
+                    return Ok(());
+                }
+            }
+            match page.error {
+                Some(error) => return Err(error),
+                None if page.full => {}
+                None => return Ok(()),
+            }
+        }
     }
 
     fn seq_at(&mut self, at_time: Timestamp) -> Result<u64, JournalError> {

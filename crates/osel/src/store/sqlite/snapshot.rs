@@ -12,8 +12,8 @@ use super::super::data::{Head, SnapshotInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::SNAPSHOT_CHUNK_BYTES_MAX;
 use super::connect::{At, integer, overwrite_deleted};
-use super::expire;
 use super::rows::{self, SNAPSHOT};
+use super::{erasure, expire};
 
 const ACTION: &str = "write a snapshot to";
 const REMOVE: &str = "remove a snapshot from";
@@ -116,8 +116,13 @@ pub(super) fn prune(
 ) -> Result<usize, JournalError> {
     let mut removed = 0;
     let checkpoint = expire::read(at, connection)?.checkpoint;
-    for info in list(at, connection)? {
-        if !keep(&info) && info.id != checkpoint.snapshot {
+    let snapshots = list(at, connection)?;
+    // Those from before the erasure of a person have the person in them, and are of no use once there is one from after it.
+    let erased = erasure::last_entry(at, connection)?;
+    let erased = if snapshots.iter().any(|info| info.entry >= erased) { erased } else { 0 };
+    for info in snapshots {
+        let is_kept = keep(&info) && info.entry >= erased;
+        if !is_kept && info.id != checkpoint.snapshot {
             remove(at, connection, integer(info.id))?;
             removed += 1;
         }

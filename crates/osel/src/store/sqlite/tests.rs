@@ -16,10 +16,10 @@ use super::super::suite::{add, collect, entry, record, suite};
 use super::{Store, directory, schema};
 
 /// A directory that is removed in the end.
-struct Directory(PathBuf);
+pub(super) struct Directory(PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("osel-store-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -27,7 +27,7 @@ impl Directory {
         Self(path)
     }
 
-    fn store(&self) -> PathBuf {
+    pub(super) fn store(&self) -> PathBuf {
         // A name that would mean something in a URI.
         self.0.join("store 1%41?x#ü")
     }
@@ -39,7 +39,7 @@ impl Drop for Directory {
     }
 }
 
-fn new() -> NewStore {
+pub(super) fn new() -> NewStore {
     NewStore { id: *b"0123456789abcdef", created_at: Timestamp::EPOCH.plus_seconds(7) }
 }
 
@@ -471,7 +471,7 @@ fn a_backup_of_a_store_in_use_is_the_store_of_one_moment() {
     assert!(reports >= 2, "{reports}");
     let mut names: Vec<_> = fs::read_dir(&target).unwrap().map(|file| file.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["journal.db"]);
+    assert_eq!(names, ["journal.db", "persons.db"]);
     let mut copy = Store::open_writer(&target).unwrap();
     assert_eq!((copy.head(), &copy.info().id), (head, &journal.info().id));
     assert_eq!(collect(|each| copy.reader().unwrap().records(ALL, each)).len(), 2000);

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::check::{check, check_segment};
 use super::super::data::{Commit, Head, NewStore, SnapshotInfo, StoreInfo};
+use super::super::erasure::Eraser;
 use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
 use super::super::index::NewSegment;
@@ -22,7 +23,7 @@ use super::directory::{self, Lock};
 use super::reader::{SqliteReader, read_info};
 use super::rows::time;
 use super::schema::{self, Found, MIGRATIONS};
-use super::{erase, expire, index, snapshot};
+use super::{erase, erasure, expire, index, snapshot};
 
 /// The one writer of an embedded store; others are kept out while it lives.
 #[derive(Debug)]
@@ -75,11 +76,13 @@ impl SqliteJournal {
     }
 
     /// Begins a new epoch.
-    fn begin(directory: &Path, connection: Connection, lock: Lock) -> Result<Self, JournalError> {
+    fn begin(directory: &Path, mut connection: Connection, lock: Lock) -> Result<Self, JournalError> {
         let at = At { path: directory };
         connection.execute("UPDATE meta SET epoch = epoch + 1", []).map_err(at.sql(Place::Meta, "write"))?;
         let info = read_info(&at, &connection)?;
         let (head, as_of) = read_head(&at, &connection)?;
+        let mut workspace = Workspace::new(&at, &info.id)?;
+        erasure::destroy_keys(&at, &mut connection, &mut workspace.persons)?;
         Ok(Self {
             path: directory.to_path_buf(),
             info,
@@ -87,7 +90,7 @@ impl SqliteJournal {
             as_of,
             attempted: None,
             connection: Some(connection),
-            workspace: Workspace::new(&at)?,
+            workspace,
             _lock: lock,
         })
     }
@@ -160,7 +163,7 @@ impl Journal for SqliteJournal {
         // Closed first: the old connection must have no part in what follows.
         self.connection = None;
         let at = At { path: &self.path };
-        let connection = open_connection(&at)?;
+        let mut connection = open_connection(&at)?;
         empty_log(&at, &connection)?;
         let (epoch, _) = read_meta(&connection).map_err(at.sql(Place::Meta, "read"))?;
         if epoch != self.info.epoch {
@@ -175,6 +178,7 @@ impl Journal for SqliteJournal {
                 found: head,
             });
         }
+        erasure::destroy_keys(&at, &mut connection, &mut self.workspace.persons)?;
         (self.head, self.as_of, self.attempted) = (head, as_of, None);
         self.connection = Some(connection);
         Ok(head)
@@ -211,6 +215,12 @@ impl Journal for SqliteJournal {
     fn expire(&mut self, how_long: Duration) -> Result<bool, JournalError> {
         self.write(|at, connection, workspace| {
             expire::expire(at, connection, &mut workspace.packer, how_long)
+        })
+    }
+
+    fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError> {
+        self.write(|at, connection, workspace| {
+            erasure::erase(at, connection, &mut workspace.packer, how_long, eraser)
         })
     }
 

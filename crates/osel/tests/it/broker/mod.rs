@@ -15,6 +15,7 @@ mod client;
 mod cluster;
 mod control;
 mod doctor;
+mod forward;
 mod ground;
 mod harness;
 mod node;

@@ -22,6 +22,7 @@ const PINS: &str = concat!(
     include_str!("../../python/requirements-zed.txt"),
     include_str!("../../python/requirements-tenable.txt"),
     include_str!("../../python/requirements-barbican.txt"),
+    include_str!("../../python/requirements-cloud.txt"),
 );
 
 /// Which oslo.messaging.

@@ -6,12 +6,12 @@ use super::ground::Ground;
 use crate::broker::until;
 use crate::daemon::LIMIT;
 
-fn table(name: &str, further: &str) -> String {
+pub fn table(name: &str, further: &str) -> String {
     format!("[[forward]]\nname = '{name}'\ntype = 'file'\npath = '{name}.jsonl'\n{further}")
 }
 
 /// The numbers from one to another.
-fn all(from: u64, to: u64) -> Vec<u64> {
+pub fn all(from: u64, to: u64) -> Vec<u64> {
     (from..=to).collect()
 }
 

@@ -5,22 +5,24 @@ use std::future::pending;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ::osel::config::Config;
 use ::osel::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
+use ::osel::runtime::control::Answer;
 use ::osel::runtime::forward::{ForwarderSettings, ReaderAccess};
 use ::osel::runtime::retention::Policy;
 use ::osel::runtime::service::{
-    Service, ServiceError, ServiceHandle, ServiceSettings, ServiceStatus, SourceSettings,
+    ForwarderRenewal, Service, ServiceError, ServiceHandle, ServiceSettings, ServiceStatus, SourceSettings,
 };
 use ::osel::source::file;
 use ::osel::store::{DeadLetterRow, ForwarderRow, NewStore, Reader, Store};
 use ::osel::telemetry::Supervisor;
 use osel_core::engine::{EngineOptions, ForwarderOrder, OperatorOrder, Order};
-use osel_core::forward::{Refusal, RefusalKind, Taken};
+use osel_core::forward::{BatchNumber, Refusal, RefusalKind, Taken};
 use osel_core::time::Timestamp;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::command::Place;
 
@@ -32,6 +34,8 @@ struct Desk {
     hangs: bool,
     refused: BTreeSet<u64>,
     resumed: usize,
+    closed: usize,
+    panics: bool,
 }
 
 /// A receiver that does what a test wants.
@@ -67,6 +71,16 @@ impl Clerk {
         self.0.lock().unwrap().resumed
     }
 
+    /// How often somebody ended to send to it in order.
+    pub fn closed(&self) -> usize {
+        self.0.lock().unwrap().closed
+    }
+
+    /// Whoever asks how much it takes breaks down.
+    pub fn panics(&self, panics: bool) {
+        self.0.lock().unwrap().panics = panics;
+    }
+
     fn take(&self, batch: &Batch) -> Result<Taken, Refusal> {
         let mut desk = self.0.lock().unwrap();
         let refusal =
@@ -90,7 +104,9 @@ impl Receiver for Clerk {
     }
 
     fn limits(&self) -> BatchLimits {
-        BatchLimits { items: 10, bytes: 1 << 20, awaited: 1 }
+        let panics = self.0.lock().unwrap().panics;
+        assert!(!panics, "as the test wants");
+        BatchLimits { items: 10, bytes: 1 << 20, awaited: 1, linger: Duration::ZERO }
     }
 
     fn resume(&mut self, _: Option<&str>) {
@@ -107,6 +123,11 @@ impl Receiver for Clerk {
     }
 
     fn reset(&mut self) {}
+
+    fn close(&mut self) -> Handed<'_, Vec<BatchNumber>> {
+        self.0.lock().unwrap().closed += 1;
+        self.confirm()
+    }
 }
 
 pub fn now() -> Timestamp {
@@ -202,6 +223,7 @@ impl Ground {
                 config,
                 receiver: Arc::new(move || Box::new(clerk.clone())),
                 awaits_scans: false,
+                pseudonyms: None,
             }
         });
         of_config.collect()
@@ -215,12 +237,34 @@ impl Ground {
         tokio.shutdown_background();
     }
 
+    /// The configuration is read again, with these tables of forwarders, all of which have changed.
+    pub fn reload(&mut self, forwards: &str) {
+        let all = self.settings(forwards).into_iter();
+        let all = all.map(|settings| ForwarderRenewal::Begin(Box::new(settings))).collect();
+        self.running.as_ref().unwrap().handle.set_forwarders(all);
+    }
+
+    /// The configuration is read again, and all forwarders are as they were.
+    pub fn renew(&self) {
+        let all = self.clerks.keys().map(|name| ForwarderRenewal::Same(name.as_str().into())).collect();
+        self.running.as_ref().unwrap().handle.set_forwarders(all);
+    }
+
     /// Orders something of a forwarder, and waits until that is durable.
     pub fn order(&self, forwarder: &str, what: ForwarderOrder) {
+        self.done(self.ordered(forwarder, what));
+    }
+
+    /// Orders something of a forwarder.
+    pub fn ordered(&self, forwarder: &str, what: ForwarderOrder) -> oneshot::Receiver<Answer> {
         let what = OperatorOrder::Forwarder { forwarder: forwarder.to_owned(), what };
         let order = Order { actor: "alice".to_owned(), what };
-        let running = self.running.as_ref().unwrap();
-        running.tokio.block_on(running.handle.order(order)).unwrap();
+        self.running.as_ref().unwrap().handle.order(order)
+    }
+
+    /// Waits until what was ordered is durable.
+    pub fn done(&self, answer: oneshot::Receiver<Answer>) {
+        self.running.as_ref().unwrap().tokio.block_on(answer).unwrap();
     }
 
     pub fn reader(&self) -> impl Reader + use<> {

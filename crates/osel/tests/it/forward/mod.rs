@@ -3,3 +3,6 @@
 mod carried;
 mod ground;
 mod program;
+mod reload;
+
+pub use ground::Ground;

@@ -172,3 +172,13 @@ async fn health_is_asked_without_giving_anything() {
     );
     assert!(splunk.change(|splunk| splunk.indexed().is_empty()));
 }
+
+#[tokio::test]
+async fn whether_a_token_has_acknowledgements_is_not_asked_by_a_question_about_nothing() {
+    let splunk = acknowledging(0);
+    let mut hec = driver(&HecConfig { acks: HecAcks::Always, ..config(&splunk.url) });
+    assert_eq!(hec.check().await.unwrap(), Some("HEC is healthy".to_owned()));
+    assert_eq!(hec.send(&batch(1, 1..=1)).await.unwrap(), Taken::Awaited);
+    assert_eq!(hec.confirm().await.unwrap(), [BatchNumber(1)]);
+    assert!(splunk.asked("/ack").iter().all(|body| !body.contains("[]")), "{:?}", splunk.asked("/ack"));
+}

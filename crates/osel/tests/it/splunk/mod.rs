@@ -68,6 +68,7 @@ fn driver_of(config: &HecConfig, now: Arc<dyn Fn(&HecConfig) -> HecConfig + Send
         receiver: ReceiverConfig::Hec(Box::new(now(&first))),
         format: Format::Native,
         filter: Default::default(),
+        pseudonyms: false,
         from: Default::default(),
         place: Place::Nowhere,
     };

@@ -1,7 +1,7 @@
 //! A broker and services as they should be: nothing is found, and nothing was left out.
 
+use osel::amqp::{Address, dial};
 use osel::config::TlsConfig;
-use osel::source::rabbitmq::{Address, dial};
 use serde_json::json;
 
 use super::super::{Broker, Client, Notification, Options, Publisher, PublisherOptions, Tls, until};

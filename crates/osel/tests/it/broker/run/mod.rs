@@ -7,6 +7,7 @@ mod chaos;
 mod cluster;
 mod disk;
 mod durability;
+mod forward;
 mod hostile;
 mod osel;
 mod outage;

@@ -53,11 +53,13 @@ impl Osel {
         osel
     }
 
-    /// Writes the configuration: these tables besides those of the store, of scans and of the log.
+    /// Writes the configuration: these tables besides those of the store, of scans and of the log. What a test reads of the trail changes no
+    /// trail.
     pub fn configure(&self, sources: &str) {
         let (key, store) = (if self.database.is_some() { "url" } else { "path" }, self.store());
+        let trail = if sources.contains("[trail]") { "" } else { "[trail]\nrecord_reads = false\n" };
         self.place
-            .write("osel.toml", format!("[store]\n{key} = '{store}'\n[scan]\nenabled = false\n[http]\nlisten = '127.0.0.1:0'\n{sources}"));
+            .write("osel.toml", format!("[store]\n{key} = '{store}'\n[scan]\nenabled = false\n[http]\nlisten = '127.0.0.1:0'\n{trail}{sources}"));
     }
 
     /// Writes a file with a transport URL.

@@ -1,0 +1,327 @@
+//! A message, or another text that was kept, without a person: names, addresses and agents of that person are replaced, all else is as it was.
+//!
+//! An object of the text is about the person when it has the person's id, or no user's id and the name, or neither and the address. Within it
+//! the values under the keys that hold such things go. What else mentions a person, as the name of a server or a description, is not found: it
+//! means nothing here. The text decodes as before, but for the names.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What stands in the place of what was erased.
+pub const ERASED: &str = "erased";
+
+/// Somebody who is to be taken out of what was kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The user's id; it stays where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What the user was called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Addresses of clients that nothing else is known of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+}
+
+/// What became of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// The person is not in it.
+    NotThere,
+    /// The text without the person.
+    Text(Vec<u8>),
+    /// It names the person and is in no form that can be taken apart.
+    Unreadable,
+}
+
+/// Keys that say which user an object is about.
+const USER_ID_KEYS: [&str; 4] = ["user_id", "userid", "user", "http_x_user_id"];
+/// Keys of names that are always a user's.
+const USER_NAME_KEYS: [&str; 5] = ["user_name", "username", "http_x_user_name", "http_x_user", "email"];
+/// Keys of where a request came from and by what.
+const CLIENT_KEYS: [&str; 6] =
+    ["remote_address", "remote_addr", "http_user_agent", "http_x_forwarded_for", "client_ip", "user_agent"];
+/// The key of a reason in words, which may end with the name of a user: `Could not find user: NAME.`
+const REASON_KEY: &str = "reasonType";
+/// What stands before the keys of a request's context.
+const CONTEXT: &str = "_context_";
+/// What holds a client's address and agent in CADF.
+const HOST: &str = "host";
+
+impl Subject {
+    fn is_user(&self, value: &Value) -> bool {
+        matches!((value, &self.user), (Value::String(text), Some(id)) if text == id)
+    }
+
+    fn is_named(&self, value: &Value) -> bool {
+        let Value::String(text) = value else { return false };
+        self.names.iter().any(|name| name.to_lowercase() == text.to_lowercase())
+    }
+
+    fn take_from_reason(&self, reason: &mut String) -> bool {
+        let Some((what, word)) = reason.rsplit_once(": ") else { return false };
+        let name = word.trim_end_matches('.');
+        let is_named = self.is_named(&Value::String(name.to_owned()));
+        if is_named {
+            *reason = format!("{what}: {ERASED}{}", &word[name.len()..]);
+        }
+        is_named
+    }
+
+    fn is_at(&self, value: &Value) -> bool {
+        matches!(value, Value::String(text) if self.addresses.contains(text))
+    }
+
+    /// Whether a text may name the person at all; texts have characters beyond ASCII as they are, or escaped.
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        let text = text.to_ascii_lowercase();
+        let mut words = self.user.iter().chain(&self.names).chain(&self.addresses);
+        words.any(|word| {
+            [word.to_ascii_lowercase(), escaped(word).to_ascii_lowercase()]
+                .iter()
+                .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some())
+        })
+    }
+}
+
+/// A word as JSON in ASCII has it.
+fn escaped(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    for unit in word.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte @ (b'"' | b'\\')) => out.extend(['\\', char::from(byte)]),
+            Ok(byte) if byte.is_ascii() && !byte.is_ascii_control() => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\u{unit:04x}")),
+        }
+    }
+    out
+}
+
+/// The text without the person. It is a JSON object, or lines of a word, a tab and a JSON object.
+pub fn forget(text: &[u8], subject: &Subject) -> Forgotten {
+    if !subject.may_be_in(text) {
+        return Forgotten::NotThere;
+    }
+    if let Ok(mut whole) = serde_json::from_slice::<Value>(text) {
+        return match without(&mut whole, subject) {
+            true => serde_json::to_vec(&whole).map_or(Forgotten::Unreadable, Forgotten::Text),
+            false => Forgotten::NotThere,
+        };
+    }
+    let (mut out, mut changed) = (Vec::with_capacity(text.len()), false);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        if !subject.may_be_in(line) {
+            out.extend_from_slice(line);
+            continue;
+        }
+        let Some(tab) = line.iter().position(|&byte| byte == b'\t') else { return Forgotten::Unreadable };
+        let (word, object) = line.split_at(tab + 1);
+        let Ok(mut object) = serde_json::from_slice::<Value>(object) else { return Forgotten::Unreadable };
+        changed |= without(&mut object, subject);
+        out.extend_from_slice(word);
+        let Ok(()) = serde_json::to_writer(&mut out, &object) else { return Forgotten::Unreadable };
+        out.extend(line.ends_with(b"\n").then_some(b'\n'));
+    }
+    if changed { Forgotten::Text(out) } else { Forgotten::NotThere }
+}
+
+/// Takes the person out of a value; whether anything was.
+fn without(value: &mut Value, subject: &Subject) -> bool {
+    match value {
+        Value::Object(members) => {
+            let mut changed = whose(members, subject).is_some_and(|how| clean(members, subject, how));
+            if let Some(Value::String(reason)) = members.get_mut(REASON_KEY) {
+                changed |= subject.take_from_reason(reason);
+            }
+            for member in members.values_mut() {
+                changed |= without(member, subject);
+            }
+            changed
+        }
+        Value::Array(values) => {
+            values.iter_mut().fold(false, |changed, value| changed | without(value, subject))
+        }
+        _ => false,
+    }
+}
+
+/// How an object is about the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// It is the user: its name is the user's.
+    Is,
+    /// It names the user: it may have a name of its own.
+    Names,
+}
+
+fn whose(members: &Map<String, Value>, subject: &Subject) -> Option<How> {
+    let bare = |key: &str| key.strip_prefix(CONTEXT).unwrap_or(key).to_ascii_lowercase();
+    let is_person = members
+        .get("typeURI")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.ends_with("account/user") || kind.ends_with("security/account"));
+    let is = if is_person { How::Is } else { How::Names };
+    if members.get("id").is_some_and(|id| subject.is_user(id)) {
+        return Some(How::Is);
+    }
+    let (mut is_user, mut is_other, mut is_named, mut is_other_name) = (false, false, false, false);
+    let said = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    for (key, value) in members.iter().filter(|(_, value)| said(value)) {
+        let key = bare(key);
+        if USER_ID_KEYS.contains(&key.as_str()) {
+            is_user |= subject.is_user(value);
+            is_other |= !subject.is_user(value) && !subject.is_named(value);
+        }
+        if USER_NAME_KEYS.contains(&key.as_str()) || (is_person && key == "name") || key == "user" {
+            is_named |= subject.is_named(value);
+            is_other_name |= !subject.is_named(value) && !subject.is_user(value);
+        }
+    }
+    if is_user || (is_named && !is_other) {
+        return Some(is);
+    }
+    let host = members.get(HOST).and_then(|host| host.get("address"));
+    let client =
+        members.iter().filter(|(key, _)| CLIENT_KEYS.contains(&bare(key).as_str())).map(|(_, value)| value);
+    let is_at = host.into_iter().chain(client).any(|value| subject.is_at(value));
+    (is_at && !is_other && !is_other_name).then_some(is)
+}
+
+/// Takes what is personal out of an object that is about the person; whether anything was.
+fn clean(members: &mut Map<String, Value>, subject: &Subject, how: How) -> bool {
+    let mut changed = false;
+    for (key, value) in members.iter_mut() {
+        let key = key.strip_prefix(CONTEXT).unwrap_or(key).to_ascii_lowercase();
+        if key == HOST {
+            if let Value::Object(host) = value {
+                for key in ["address", "agent"] {
+                    changed |= host.get_mut(key).is_some_and(erase);
+                }
+            }
+            continue;
+        }
+        let is_name = USER_NAME_KEYS.contains(&key.as_str())
+            || (key == "name" && (how == How::Is || subject.is_named(value)))
+            || (key == "user" && !subject.is_user(value) && subject.is_named(value));
+        if is_name || CLIENT_KEYS.contains(&key.as_str()) {
+            changed |= erase(value);
+        }
+    }
+    changed
+}
+
+/// Erases a text; whether there was one.
+fn erase(value: &mut Value) -> bool {
+    match value {
+        Value::String(text) if !text.is_empty() && text != ERASED => {
+            ERASED.clone_into(text);
+            true
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ada() -> Subject {
+        Subject {
+            user: Some("u1".into()),
+            names: vec!["Ada".into(), "Zoë".into()],
+            addresses: vec!["192.0.2.7".into()],
+        }
+    }
+
+    /// What is left of a text, whatever the order of its keys.
+    fn check(text: &str, wanted: &str) {
+        let got = match forget(text.as_bytes(), &ada()) {
+            Forgotten::NotThere => "-".to_owned(),
+            Forgotten::Unreadable => "?".to_owned(),
+            Forgotten::Text(text) => String::from_utf8(text).expect("JSON is text"),
+        };
+        let lines = |text: &str| -> Vec<(String, Option<Value>)> {
+            let parts = text.lines().map(|line| line.split_once('\t').unwrap_or(("", line)));
+            parts.map(|(word, object)| (word.to_owned(), serde_json::from_str(object).ok())).collect()
+        };
+        if wanted.len() > 1 && got.len() > 1 {
+            assert_eq!(lines(&got), lines(wanted), "{text}");
+        } else {
+            assert_eq!(got, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_context_loses_name_and_address() {
+        check(
+            r#"{"_context_user_id":"u1","_context_user_name":"ada","_context_remote_address":"10.0.0.1","_context_project_name":"ada"}"#,
+            r#"{"_context_user_id":"u1","_context_user_name":"erased","_context_remote_address":"erased","_context_project_name":"ada"}"#,
+        );
+    }
+
+    #[test]
+    fn an_initiator_and_a_target_lose_theirs() {
+        check(
+            r#"{"payload":{"initiator":{"id":"u1","name":"ada","host":{"address":"10.0.0.1","agent":"curl"}},"target":{"id":"u2","name":"bob"}}}"#,
+            r#"{"payload":{"initiator":{"id":"u1","name":"erased","host":{"address":"erased","agent":"erased"}},"target":{"id":"u2","name":"bob"}}}"#,
+        );
+        check(
+            r#"{"initiator":{"user_id":"u2","name":"bob"},"target":{"typeURI":"data/security/account/user","id":"u1","name":"ada"}}"#,
+            r#"{"initiator":{"user_id":"u2","name":"bob"},"target":{"typeURI":"data/security/account/user","id":"u1","name":"erased"}}"#,
+        );
+        check(
+            r#"{"HTTP_X_USER_ID":"u1","HTTP_X_USER_NAME":"ada","REMOTE_ADDR":"10.0.0.1","HTTP_X_PROJECT_NAME":"p"}"#,
+            r#"{"HTTP_X_USER_ID":"u1","HTTP_X_USER_NAME":"erased","REMOTE_ADDR":"erased","HTTP_X_PROJECT_NAME":"p"}"#,
+        );
+    }
+
+    #[test]
+    fn what_a_user_owns_keeps_its_name() {
+        check(r#"{"user_id":"u1","name":"web-1","display_name":"web-1"}"#, "-");
+    }
+
+    #[test]
+    fn a_name_without_an_id_is_the_persons_and_with_anothers_is_not() {
+        check(r#"{"initiator":{"user_name":"ADA"}}"#, r#"{"initiator":{"user_name":"erased"}}"#);
+        check(r#"{"user_name":"Zo\u00eb"}"#, r#"{"user_name":"erased"}"#);
+        check(
+            r#"{"_context_user_id":"u2","_context_user_name":"ada","_context_remote_address":"192.0.2.7"}"#,
+            "-",
+        );
+        check(r#"{"project_name":"ada","name":"ada"}"#, "-");
+    }
+
+    #[test]
+    fn an_address_alone_is_the_persons_where_nobody_is_named() {
+        check(
+            r#"{"initiator":{"id":"x","host":{"address":"192.0.2.7","agent":"curl"}}}"#,
+            r#"{"initiator":{"id":"x","host":{"address":"erased","agent":"erased"}}}"#,
+        );
+        check(r#"{"initiator":{"user_name":"bob","host":{"address":"192.0.2.7"}}}"#, "-");
+    }
+
+    #[test]
+    fn a_reason_loses_the_name_that_it_ends_with() {
+        check(
+            r#"{"reason":{"reasonType":"Could not find user: ADA."}}"#,
+            r#"{"reason":{"reasonType":"Could not find user: erased."}}"#,
+        );
+        check(r#"{"reason":{"reasonType":"Could not find project: ada-1."}}"#, "-");
+    }
+
+    #[test]
+    fn lines_of_a_read_lose_theirs() {
+        check(
+            "users\t{\"id\":\"u2\",\"name\":\"bob\"}\nusers\t{\"id\":\"u1\",\"name\":\"ada\"}\n",
+            "users\t{\"id\":\"u2\",\"name\":\"bob\"}\nusers\t{\"id\":\"u1\",\"name\":\"erased\"}\n",
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_taken_apart_is_said_only_where_the_person_may_be_in_it() {
+        check("{\"user_id\":\"u1\"", "?");
+        check("{\"user_id\":\"v1\"", "-");
+        check("", "-");
+    }
+}

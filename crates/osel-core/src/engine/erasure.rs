@@ -1,0 +1,110 @@
+//! Erasing a person: who is meant, what the engine forgets, and the record of it, which names nobody but by the user's id.
+//!
+//! What is sought (a name, an address) is never written down with the order: whoever folds the journal again needs only the id. Names and parts leave the
+//! store by the shell's work.
+
+use super::record::Detail;
+use super::{Engine, OrderRefusal, Output, system_record};
+use crate::decode::Subject;
+use crate::event::{Actor, NameKind, Outcome};
+use crate::finding::REASON_CHARS_MAX;
+use crate::ids::Id;
+use crate::scan::cut;
+use crate::time::Timestamp;
+use crate::trail::{Person, RecordKind};
+
+/// Keystone's ids have 32 digits, or 64 where users are kept elsewhere.
+const ID_CHARS_MIN: usize = 32;
+
+/// Whom somebody wants to have erased, in the words in which it was asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// A user, by id or name.
+    pub user: Option<String>,
+    /// The address of a client, for what names nobody.
+    pub address: Option<String>,
+}
+
+impl Engine {
+    /// Who is meant, as far as is known: by the id where one is known, with every name of it that no other user has.
+    ///
+    /// # Errors
+    /// When nobody is named, or several users have the name.
+    pub fn person(&self, sought: &Sought) -> Result<Subject, OrderRefusal> {
+        let addresses: Vec<String> = sought.address.iter().cloned().collect();
+        let Some(word) = &sought.user else {
+            return match addresses.is_empty() {
+                true => Err(OrderRefusal::NobodyToErase),
+                false => Ok(Subject { addresses, ..Subject::default() }),
+            };
+        };
+        let id = Id::new(word);
+        let known = self.names.names_of(NameKind::User, &id);
+        if !known.is_empty() {
+            return Ok(self.user(&id, known, addresses));
+        }
+        let mut users = self.names.named(NameKind::User, word);
+        match (users.pop(), users.is_empty()) {
+            (Some(id), true) => {
+                let names = self.names.names_of(NameKind::User, &id);
+                Ok(self.user(&id, names, addresses))
+            }
+            (Some(_), false) => Err(OrderRefusal::SeveralUsers { users: users.len() + 1 }),
+            // An id of which no name is known any more; or a name of which no id is, and which must not be taken for one: ids stay in the record.
+            (None, _) if is_id(word) => Ok(self.user(&id, Vec::new(), addresses)),
+            (None, _) => Ok(Subject { user: None, names: vec![word.clone()], addresses }),
+        }
+    }
+
+    fn user(&self, id: &Id, mut names: Vec<String>, addresses: Vec<String>) -> Subject {
+        names.retain(|name| self.names.named(NameKind::User, name).iter().all(|other| other == id));
+        Subject { user: Some(id.to_string()), names, addresses }
+    }
+
+    /// Forgets a user, and writes down that it was ordered.
+    pub(super) fn erase_person(
+        &mut self,
+        now: Timestamp,
+        actor: String,
+        user: Option<Id>,
+        reason: &str,
+        out: &mut Output,
+    ) {
+        if let Some(id) = &user {
+            self.names.forget(NameKind::User, id);
+            self.attempts.forget_user(id);
+        }
+        let reason = cut(reason, REASON_CHARS_MAX);
+        let whom = match &user {
+            Some(id) => format!("what is kept of the person behind user {id}"),
+            None => "what is kept of a person of whom no user is known".to_owned(),
+        };
+        let mut record =
+            system_record(now, now, RecordKind::System, format!("{actor} has {whom} erased: {reason}"));
+        record.outcome = Outcome::Success;
+        record.actor = Actor { user_name: Some(actor.as_str().into()), ..Actor::default() };
+        record.detail.extend(Detail::from([
+            ("order".into(), "erase_person".to_owned()),
+            ("ordered_by".into(), actor),
+            ("reason".into(), reason),
+        ]));
+        record.detail.extend(user.map(|id| ("erased_user".into(), id.to_string())));
+        self.record(record, out);
+    }
+}
+
+/// Whether a word is an id as Keystone makes them: hexadecimal digits, with dashes or without.
+fn is_id(word: &str) -> bool {
+    word.len() >= ID_CHARS_MIN && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// The words under which a store has keys for somebody.
+pub fn persons_of(subject: &Subject) -> Vec<Person> {
+    let user = subject.user.iter().map(|id| Person::user(&Id::new(id)));
+    let names = subject.names.iter().map(|name| Person::named(name));
+    let addresses = subject.addresses.iter().map(|address| Person::at(address));
+    let mut persons: Vec<Person> = user.chain(names).chain(addresses).collect();
+    persons.sort_unstable();
+    persons.dedup();
+    persons
+}

@@ -1,0 +1,65 @@
+//! `osel privacy erase`: destroys what is kept of a person.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use osel_core::finding::REASON_CHARS_MAX;
+
+use super::person::Whom;
+use crate::cli::StoreArg;
+use crate::cli::order::{Given, Orders, reason};
+use crate::cli::output::note;
+use crate::runtime::control::Ask;
+
+/// Erases a person: names, and addresses and programs of their clients, become unreadable for good, and are found by no search.
+///
+/// It is recorded with your name and the reason, and with the user's id, which stays; the trail verifies as before. What forwarders, bundles and
+/// backups took away is out of reach: `osel privacy report` names it. Who is still in Keystone, or acts again, is heard of anew.
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    #[command(flatten)]
+    store: StoreArg,
+    #[command(flatten)]
+    whom: Whom,
+    /// Why, which is recorded for ever: no names.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Only say what would go.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
+    let reason = reason(&args.reason, REASON_CHARS_MAX)?;
+    let mut reader = args.store.reader()?;
+    if args.dry_run {
+        let kept = args.whom.look(&mut *reader)?;
+        let id = kept.user_id.as_deref().unwrap_or("unknown");
+        note(match (kept.first_seq, kept.last_seq) {
+            (Some(first), Some(last)) => format!(
+                "{} records from {first} to {last} have parts about the person (user id: {id}); nothing was changed",
+                kept.records
+            ),
+            _ => "no record has a part about that person that can be read; nothing was changed".to_owned(),
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut orders = Orders::new(&args.store, reader.info()?.id)?;
+    let Whom { user, address } = args.whom.clone();
+    let given = orders.give(Ask::ErasePerson { user, address, reason })?;
+    match given {
+        Given::Done(seq) => {
+            let seq = seq.unwrap_or_default();
+            note(format_args!(
+                "the person is erased by record {seq}: `osel privacy report --order {seq}` says how far that is"
+            ));
+            // Said before: whatever keeps this from its end, the next one who writes the store goes on with it.
+            orders.finish_erasing()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Given::No(why) => {
+            note(why);
+            Ok(ExitCode::from(1))
+        }
+    }
+}

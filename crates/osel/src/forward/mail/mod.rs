@@ -1,0 +1,10 @@
+//! People, by mail: SMTP.
+//!
+//! `receiver` is what the forwarder sees; `letter` writes a message, `handing` hands it to a server, over a connection that `wire` makes.
+
+mod handing;
+mod letter;
+mod receiver;
+mod wire;
+
+pub use receiver::Mail;

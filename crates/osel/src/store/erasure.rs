@@ -1,0 +1,176 @@
+//! Erasing a person from a store: what is ordered, how far it has come, and the part of it that is the same in every store.
+//!
+//! It goes on step by step, each a transaction with its progress: the keys are destroyed, terms and parts leave the records, messages are written again without
+//! the person, and in the end what was noted for it is wiped. What a part or a message says of whom, an [`Eraser`] knows; the store does not.
+
+use serde::{Deserialize, Serialize};
+
+use super::data::{Entry, PartContent, StoredRecord, Whose};
+
+/// How many records are looked through in one step: some milliseconds.
+pub(super) const RECORDS_AT_ONCE: u64 = 1024;
+
+/// The erasure of a person, as it is ordered with the record that tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewErasure {
+    /// That record.
+    pub seq: u64,
+    /// The words under which the person has keys.
+    pub persons: Vec<String>,
+    /// Who it is, in words of the [`Eraser`]; kept until it is done.
+    pub subject: Vec<u8>,
+}
+
+/// How far an erasure has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasureRow {
+    /// The record that tells it.
+    pub seq: u64,
+    /// Up to which record and which entry the person is looked for: what came later is about somebody who came back.
+    pub until: (u64, u64),
+    /// Whether nothing is left to do.
+    pub is_done: bool,
+    /// How many keys were destroyed.
+    pub keys: u64,
+    /// How many records lost parts about the person.
+    pub records: u64,
+    /// How many parts that were.
+    pub parts: u64,
+    /// The first and the last of these records; 0 for none.
+    pub first_seq: u64,
+    /// See there.
+    pub last_seq: u64,
+    /// How many messages were written again without the person.
+    pub messages: u64,
+    /// How many have the person in them and could not be: nobody can read their form.
+    pub unreadable: u64,
+}
+
+/// Who knows what parts and messages say of a person.
+pub trait Eraser {
+    /// Whether the personal parts of a record that are not sealed, as older versions wrote them, are about the subject.
+    fn is_about(&self, subject: &[u8], record: &StoredRecord) -> bool;
+
+    /// What becomes of an input.
+    fn rewrite(&self, subject: &[u8], entry: &Entry) -> Rewritten;
+
+    /// The class of parts that are about persons.
+    fn class(&self) -> u8;
+}
+
+/// What becomes of an input that may have a person in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rewritten {
+    /// The person is not in it.
+    AsItWas,
+    /// It has this body instead.
+    Body(Vec<u8>),
+    /// The person is in it, and it cannot be taken apart.
+    Unreadable,
+}
+
+/// What is done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stage {
+    /// The order is durable; the keys are there.
+    Ordered,
+    /// The numbers of the keys are noted: they are destroyed, again if need be.
+    Keys,
+    /// Parts leave records.
+    Records,
+    /// Messages are written again.
+    Messages,
+    /// What was noted is wiped, and what the store's log has of before.
+    Wipe,
+    /// Nothing is left.
+    Done,
+}
+
+/// An erasure that is under way, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Erasing {
+    pub(super) stage: Stage,
+    pub(super) row: ErasureRow,
+    /// Of the keys, while there are records to be looked through.
+    pub(super) numbers: Vec<u64>,
+    pub(super) persons: Vec<String>,
+    pub(super) subject: Vec<u8>,
+    /// The last record and the last entry that were looked at.
+    pub(super) done: (u64, u64),
+}
+
+impl Erasing {
+    /// One that was just ordered, in a store that ends there.
+    pub(super) fn new(ordered: &NewErasure, until: (u64, u64)) -> Self {
+        Self {
+            stage: Stage::Ordered,
+            row: ErasureRow { seq: ordered.seq, until, ..ErasureRow::default() },
+            numbers: Vec::new(),
+            persons: ordered.persons.clone(),
+            subject: ordered.subject.clone(),
+            done: (0, 0),
+        }
+    }
+
+    /// As it is kept. Numbers, words and bytes: writing them cannot fail.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Takes the numbers of the person's keys.
+    pub(super) fn found_keys(&mut self, numbers: Vec<u64>) {
+        self.row.keys = numbers.len() as u64;
+        self.numbers = numbers;
+        self.stage = Stage::Keys;
+    }
+
+    /// Takes away what a record has of the person; says how many parts that were.
+    pub(super) fn take_from(&mut self, eraser: &dyn Eraser, record: &mut StoredRecord) -> usize {
+        let is_plain = |part: &super::StoredPart| {
+            part.class == eraser.class()
+                && matches!(part.content, PartContent::Bytes(_))
+                && !matches!(part.whose, Whose::Sealed(_))
+        };
+        let with_plain = record.parts.iter().any(is_plain) && eraser.is_about(&self.subject, record);
+        let mut taken = 0;
+        for part in &mut record.parts {
+            let is_theirs = matches!(part.whose, Whose::Sealed(number) if self.numbers.contains(&number));
+            if part.content != PartContent::Gone && (is_theirs || (with_plain && is_plain(part))) {
+                (part.content, part.salt, part.whose) = (PartContent::Gone, [0; 16], Whose::Nobody);
+                taken += 1;
+            }
+        }
+        if taken > 0 {
+            self.row.records += 1;
+            self.row.parts += taken as u64;
+            self.row.last_seq = record.seq;
+            if self.row.first_seq == 0 {
+                self.row.first_seq = record.seq;
+            }
+        }
+        taken
+    }
+
+    /// Takes the person out of the entries of a block; says which were changed.
+    pub(super) fn rewrite(&mut self, eraser: &dyn Eraser, entries: &mut [Entry]) -> Vec<u64> {
+        let mut changed = Vec::new();
+        for entry in entries.iter_mut().filter(|entry| !entry.erased && !entry.body.is_empty()) {
+            match eraser.rewrite(&self.subject, entry) {
+                Rewritten::AsItWas => {}
+                Rewritten::Unreadable => self.row.unreadable += 1,
+                Rewritten::Body(body) => {
+                    entry.body = body;
+                    changed.push(entry.number);
+                }
+            }
+        }
+        self.row.messages += changed.len() as u64;
+        changed
+    }
+
+    /// Wipes what says who it was.
+    pub(super) fn wipe(&mut self) {
+        (self.numbers, self.persons, self.subject) = (Vec::new(), Vec::new(), Vec::new());
+    }
+}

@@ -1,0 +1,141 @@
+//! What only the embedded store does about persons: nothing of one is in its files, whatever the moment, and not in backups with the latest keys.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::data::*;
+use super::super::journal::{Journal, Reader};
+use super::super::suite::collect;
+use super::super::suite_persons::{Blank, about, add_about, naming};
+use super::tests::{Directory, new};
+use super::{Store, directory};
+
+/// Of the files of a directory those that have a text.
+fn files_with(path: &Path, text: &str) -> Vec<String> {
+    let files = fs::read_dir(path).unwrap().map(|file| file.unwrap());
+    let with = files.filter(|file| {
+        let bytes = fs::read(file.path()).unwrap();
+        memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+    });
+    let mut names: Vec<String> = with.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Records about persons whose messages do not name them: those are not sealed.
+fn made(path: &Path) -> super::SqliteJournal {
+    let mut journal = Store::create(path, &new()).unwrap();
+    let entries = [naming(1, &[]), naming(2, &[])];
+    let records = [about(1, &["mallory"]), about(2, &["trent"])];
+    let commit =
+        Commit { entries: &entries, records: &records, ..Commit::empty(journal.info().epoch, Head::EMPTY) };
+    journal.commit(&commit).unwrap();
+    journal
+}
+
+#[test]
+fn nobody_is_named_in_the_files() {
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = made(&path);
+    // The keys' file has the word of the person, which is the id of the user.
+    assert_eq!(files_with(&path, "mallory"), ["persons.db"]);
+    let reader = || Store::open_reader(&path).unwrap();
+    assert_eq!(reader().record(1).unwrap().unwrap().parts[1], about(1, &["mallory"]).parts[1]);
+    add_about(&mut journal, &[&["trent"]], Some("mallory"));
+    while journal.erase_persons(Duration::ZERO, &Blank).unwrap() {}
+    assert_eq!(files_with(&path, "mallory"), Vec::<String>::new());
+    assert_eq!(reader().record(1).unwrap().unwrap().parts[1].content, PartContent::Gone);
+    assert_eq!(reader().record(2).unwrap().unwrap().parts[1], about(2, &["trent"]).parts[1]);
+}
+
+#[test]
+fn an_erasure_is_ended_by_whoever_opens_the_store_next() {
+    let directory = Directory::new();
+    for killed in 0..20 {
+        let path = directory.store().with_extension(killed.to_string());
+        let mut journal = made(&path);
+        add_about(&mut journal, &[&["mallory", "trent"]], Some("mallory"));
+        for _ in 0..killed {
+            journal.erase_persons(Duration::ZERO, &Blank).unwrap();
+        }
+        drop(journal);
+        let mut journal = Store::open_writer(&path).unwrap();
+        while journal.erase_persons(Duration::ZERO, &Blank).unwrap() {}
+        let mut reader = Store::open_reader(&path).unwrap();
+        let told = reader.erasures().unwrap();
+        assert_eq!((told[0].is_done, told[0].keys, told[0].records), (true, 1, 2), "{killed}");
+        assert_eq!(files_with(&path, "mallory"), Vec::<String>::new(), "{killed}");
+        assert_eq!(reader.record(3).unwrap().unwrap().parts[2], about(3, &["mallory", "trent"]).parts[2]);
+    }
+}
+
+/// The order is durable and the process ended before any key was destroyed.
+#[test]
+fn keys_that_are_left_are_destroyed_before_anything_is_written() {
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = made(&path);
+    let keys = fs::read(directory::persons(&path)).unwrap();
+    add_about(&mut journal, &[&["trent"]], Some("mallory"));
+    drop(journal);
+    fs::write(directory::persons(&path), keys).unwrap();
+    let file = rusqlite::Connection::open(directory::database(&path)).unwrap();
+    let state: Vec<u8> = file.query_row("SELECT state FROM erasures", [], |row| row.get(0)).unwrap();
+    for (stage, numbered) in [("ordered", false), ("keys", true)] {
+        let mut state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+        state["stage"] = stage.into();
+        if !numbered {
+            state["numbers"] = serde_json::json!([]);
+        }
+        file.execute("UPDATE erasures SET state = ?1", [serde_json::to_vec(&state).unwrap()]).unwrap();
+        let mut journal = Store::open_writer(&path).unwrap();
+        add_about(&mut journal, &[&["mallory"]], None);
+        let last = journal.head().seq;
+        let mut reader = Store::open_reader(&path).unwrap();
+        assert_eq!(reader.record(1).unwrap().unwrap().parts[1].content, PartContent::Gone, "{stage}");
+        assert_eq!(reader.record(last).unwrap().unwrap(), about(last, &["mallory"]), "{stage}");
+    }
+}
+
+#[test]
+fn a_backup_with_the_latest_keys_names_nobody_who_was_erased() {
+    let directory = Directory::new();
+    let (path, copy) = (directory.store(), directory.store().with_extension("copy"));
+    let mut journal = made(&path);
+    Store::backup(&path, &copy, &mut |_| {}).unwrap();
+    let parts = |copy: &Path| {
+        let mut reader = Store::open_reader(copy).unwrap();
+        let records = collect(|each| reader.records(ALL, each));
+        records.into_iter().map(|record| record.parts[1].clone()).collect::<Vec<_>>()
+    };
+    let wanted = [about(1, &["mallory"]), about(2, &["trent"])].map(|record| record.parts[1].clone());
+    assert_eq!(parts(&copy), wanted);
+    add_about(&mut journal, &[&["trent"]], Some("mallory"));
+    while journal.erase_persons(Duration::ZERO, &Blank).unwrap() {}
+    fs::copy(directory::persons(&path), directory::persons(&copy)).unwrap();
+    let left = parts(&copy);
+    assert_eq!((&left[0].content, &left[1]), (&PartContent::Gone, &wanted[1]));
+    // Without any keys nothing about anybody is left, and the store is sound.
+    fs::remove_file(directory::persons(&copy)).unwrap();
+    assert!(parts(&copy).iter().all(|part| part.content == PartContent::Gone));
+}
+
+#[test]
+fn a_sealed_part_that_was_touched_is_handed_on_for_verification_to_name() {
+    let directory = Directory::new();
+    let path = directory.store();
+    drop(made(&path));
+    let file = rusqlite::Connection::open(directory::database(&path)).unwrap();
+    let mut bad: Vec<u8> =
+        file.query_row("SELECT parts FROM records WHERE seq = 1", [], |row| row.get(0)).unwrap();
+    // Behind it stands the part that lies in the entry: class, no project, salt, and where it is.
+    let last = bad.len() - 1 - 19;
+    bad[last] ^= 1;
+    file.execute("UPDATE records SET parts = ?1 WHERE seq = 1", [bad]).unwrap();
+    let mut reader = Store::open_reader(&path).unwrap();
+    let part = reader.record(1).unwrap().unwrap().parts[1].clone();
+    assert!(matches!(&part.content, PartContent::Bytes(bytes) if *bytes != b"{\"user_name\":\"mallory\"}"));
+    assert_eq!(part.salt, [0; 16]);
+}

@@ -1,0 +1,244 @@
+//! The part of the conformance suite that is about persons: their parts come back as they were, and go for good.
+
+use std::time::Duration;
+
+use super::data::*;
+use super::erasure::{Eraser, ErasureRow, NewErasure, Rewritten};
+use super::journal::{Journal, Reader};
+use super::suite::{collect, entry, reader, record, seconds};
+use super::suite_index::{said, segment, term};
+
+/// The class of parts about persons.
+const PERSONAL: u8 = 2;
+
+/// Runs this part of the suite.
+pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
+    parts_of_persons_come_back(&mut *make());
+    an_erased_person_is_gone_at_once_and_the_rest_follows(&mut *make());
+    an_erasure_goes_on_where_it_was(&mut *make());
+    who_comes_back_is_not_erased(&mut *make());
+    states_from_before_go_with_the_next(&mut *make());
+    terms_of_an_erased_person_go(&mut *make());
+}
+
+/// A record with parts about two persons, who are named in its message.
+pub(super) fn about(seq: u64, persons: &[&str]) -> StoredRecord {
+    let part = |person: &&str| StoredPart {
+        class: PERSONAL,
+        project: Some("aster".to_owned()),
+        whose: Whose::Person(format!("user:{person}")),
+        salt: [seq as u8 | 1; 16],
+        content: PartContent::Bytes(format!("{{\"user_name\":\"{person}\"}}").into_bytes()),
+    };
+    let mut record = record(seq);
+    record.parts.splice(1..3, persons.iter().map(part));
+    record
+}
+
+/// The message of such a record.
+pub(super) fn naming(number: u64, persons: &[&str]) -> Entry {
+    Entry { body: format!("{{\"names\":\"{}\"}}", persons.join(" ")).into_bytes(), ..entry(number) }
+}
+
+/// Adds records about these persons, and who is erased with the last of them.
+pub(super) fn add_about(journal: &mut dyn Journal, all: &[&[&str]], erased: Option<&str>) -> Head {
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let numbered = || (head.seq + 1..).zip(all);
+    let entries: Vec<_> = numbered().map(|(number, persons)| naming(number, persons)).collect();
+    let records: Vec<_> = numbered().map(|(seq, persons)| about(seq, persons)).collect();
+    let erasure = erased.map(|person| NewErasure {
+        seq: head.seq + all.len() as u64,
+        persons: vec![format!("user:{person}"), "name:unheard".to_owned()],
+        subject: person.as_bytes().to_vec(),
+    });
+    let commit = Commit {
+        entries: &entries,
+        records: &records,
+        erasure: erasure.as_ref(),
+        ..Commit::empty(epoch, head)
+    };
+    journal.commit(&commit).unwrap()
+}
+
+/// Replaces the subject wherever it stands.
+pub(super) struct Blank;
+
+impl Eraser for Blank {
+    fn is_about(&self, subject: &[u8], record: &StoredRecord) -> bool {
+        record.parts.iter().any(|part| match (&part.content, &part.whose) {
+            (PartContent::Bytes(bytes), Whose::Nobody) => memchr::memmem::find(bytes, subject).is_some(),
+            _ => false,
+        })
+    }
+
+    fn rewrite(&self, subject: &[u8], entry: &Entry) -> Rewritten {
+        let body = String::from_utf8(entry.body.clone()).unwrap();
+        let subject = std::str::from_utf8(subject).unwrap();
+        match body.contains(subject) {
+            false => Rewritten::AsItWas,
+            true => Rewritten::Body(body.replace(subject, "somebody who is not named").into_bytes()),
+        }
+    }
+
+    fn class(&self) -> u8 {
+        PERSONAL
+    }
+}
+
+fn erase_all(journal: &mut dyn Journal) {
+    while journal.erase_persons(Duration::ZERO, &Blank).unwrap() {}
+}
+
+fn persons(reader: &mut dyn Reader) -> Vec<String> {
+    collect(|each| reader.persons(each))
+}
+
+/// Without the parts of a person, and without the message that named them.
+fn without(mut record: StoredRecord, person: &str, message: bool) -> StoredRecord {
+    for part in &mut record.parts {
+        let is_theirs = part.whose == Whose::Person(format!("user:{person}"));
+        if is_theirs || (message && part.content == PartContent::InEntry) {
+            (part.content, part.salt, part.whose) = (PartContent::Gone, [0; 16], Whose::Nobody);
+        }
+    }
+    record
+}
+
+fn parts_of_persons_come_back(journal: &mut dyn Journal) {
+    add_about(journal, &[&["mallory", "trent"], &["trent"]], None);
+    add_about(journal, &[&["mallory"]], None);
+    let mut reader = reader(journal);
+    let wanted = [about(1, &["mallory", "trent"]), about(2, &["trent"]), about(3, &["mallory"])];
+    assert_eq!(collect(|each| reader.records(ALL, each)), wanted);
+    assert_eq!(reader.record(1).unwrap().as_ref(), Some(&wanted[0]));
+    assert_eq!(persons(&mut *reader), ["user:mallory", "user:trent"]);
+    assert_eq!(reader.erasures().unwrap(), []);
+    assert_eq!(journal.erase_part(1, PERSONAL, Some("aster")).unwrap(), 2);
+    let left = without(without(wanted[0].clone(), "mallory", false), "trent", false);
+    assert_eq!(reader.record(1).unwrap().unwrap(), left);
+}
+
+fn an_erased_person_is_gone_at_once_and_the_rest_follows(journal: &mut dyn Journal) {
+    let all: [&[&str]; 4] = [&["mallory", "trent"], &["trent"], &["mallory"], &[]];
+    add_about(journal, &all[..3], None);
+    // As an older version left them.
+    let mut plain = record(4);
+    plain.parts[1].content = PartContent::Bytes(b"mallory".to_vec());
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let (entries, records) = ([naming(4, &[])], [plain.clone()]);
+    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    let generation = reader(journal).index_generation().unwrap();
+    let end = add_about(journal, &[&["trent"]], Some("mallory"));
+
+    let mut reader = reader(journal);
+    assert_ne!(reader.index_generation().unwrap(), generation, "nothing is indexed of what was read before");
+    let at_once = reader.record(3).unwrap().unwrap();
+    assert_eq!(at_once, without(about(3, &["mallory"]), "mallory", false));
+    assert_eq!(persons(&mut *reader), ["user:trent"]);
+    assert!(!reader.erasures().unwrap()[0].is_done);
+
+    erase_all(journal);
+    assert!(!journal.erase_persons(Duration::from_secs(9), &Blank).unwrap());
+    let mut plain_left = plain;
+    for part in plain_left.parts.iter_mut().filter(|part| part.class == PERSONAL) {
+        (part.content, part.salt) = (PartContent::Gone, [0; 16]);
+    }
+    let wanted = [
+        without(about(1, all[0]), "mallory", true),
+        about(2, all[1]),
+        without(about(3, all[2]), "mallory", true),
+        plain_left,
+        about(5, &["trent"]),
+    ];
+    assert_eq!(collect(|each| reader.records(ALL, each)), wanted);
+    let bodies = collect(|each| reader.entries(ALL, each)).into_iter().map(|entry| entry.body);
+    let bodies: Vec<String> = bodies.map(|body| String::from_utf8(body).unwrap()).collect();
+    assert_eq!(bodies[0], "{\"names\":\"somebody who is not named trent\"}");
+    assert_eq!(bodies[1], "{\"names\":\"trent\"}");
+    assert!(bodies.iter().all(|body| !body.contains("mallory")), "{bodies:?}");
+    let told = ErasureRow {
+        seq: 5,
+        until: (5, end.entry),
+        is_done: true,
+        keys: 1,
+        records: 3,
+        parts: 4,
+        first_seq: 1,
+        last_seq: 4,
+        messages: 2,
+        unreadable: 0,
+    };
+    assert_eq!(reader.erasures().unwrap(), [told]);
+}
+
+fn an_erasure_goes_on_where_it_was(journal: &mut dyn Journal) {
+    let all: Vec<&[&str]> = (0..2100).map(|_| &["mallory"][..]).collect();
+    add_about(journal, &all[..700], None);
+    add_about(journal, &all[700..], Some("mallory"));
+    let mut steps = 0;
+    while journal.erase_persons(Duration::ZERO, &Blank).unwrap() {
+        journal.reopen().unwrap();
+        steps += 1;
+    }
+    assert!(steps >= 5, "{steps}");
+    let told = reader(journal).erasures().unwrap();
+    assert_eq!((told[0].records, told[0].messages, told[0].is_done), (2100, 2100, true));
+}
+
+fn who_comes_back_is_not_erased(journal: &mut dyn Journal) {
+    add_about(journal, &[&["mallory"]], Some("mallory"));
+    add_about(journal, &[&["mallory"]], None);
+    erase_all(journal);
+    let mut reader = reader(journal);
+    let wanted = [without(about(1, &["mallory"]), "mallory", true), about(2, &["mallory"])];
+    assert_eq!(collect(|each| reader.records(ALL, each)), wanted);
+    assert_eq!(persons(&mut *reader), ["user:mallory"]);
+    // And may be erased again.
+    add_about(journal, &[&["trent"]], Some("mallory"));
+    erase_all(journal);
+    assert_eq!(reader.record(2).unwrap().unwrap(), without(about(2, &["mallory"]), "mallory", true));
+    let seqs = reader.erasures().unwrap().iter().map(|row| (row.seq, row.records)).collect::<Vec<_>>();
+    assert_eq!(seqs, [(1, 1), (3, 1)]);
+}
+
+fn states_from_before_go_with_the_next(journal: &mut dyn Journal) {
+    let snapshot = |journal: &mut dyn Journal| {
+        let head = journal.head();
+        let id = journal.begin_snapshot(head.seq, head.entry, seconds(1)).unwrap();
+        journal.add_snapshot_chunk(id, b"mallory").unwrap();
+        journal.complete_snapshot(id).unwrap();
+        id
+    };
+    add_about(journal, &[&["mallory"]], None);
+    snapshot(journal);
+    add_about(journal, &[&["trent"]], Some("mallory"));
+    assert_eq!(journal.prune_snapshots(&mut |_| true).unwrap(), 0, "there is no later one to begin from");
+    let later = snapshot(journal);
+    assert_eq!(journal.prune_snapshots(&mut |_| true).unwrap(), 1);
+    let left = reader(journal).snapshots().unwrap();
+    assert_eq!(left.iter().map(|info| info.id).collect::<Vec<_>>(), [later]);
+}
+
+fn terms_of_an_erased_person_go(journal: &mut dyn Journal) {
+    let is_theirs = |seq: u64| seq % 3 == 1;
+    let all: Vec<&[&str]> =
+        (1..=30).map(|seq| if is_theirs(seq) { &["mallory"][..] } else { &["trent"] }).collect();
+    add_about(journal, &all, None);
+    // Of some records the index knows nothing.
+    let segments = [(1, 9), (12, 20), (21, 27)];
+    for (first, last) in segments {
+        let new = segment(journal, first, last);
+        assert!(journal.put_segment(&new).unwrap());
+    }
+    let late = segment(journal, 28, 30);
+    add_about(journal, &[&["trent"]], Some("mallory"));
+    assert!(!journal.put_segment(&late).unwrap(), "it may have been made of what is gone");
+    erase_all(journal);
+    for (first, last) in segments {
+        let left: Vec<(String, u64)> =
+            (first..=last).filter(|seq| !is_theirs(*seq)).map(|seq| (term(seq), 1)).collect();
+        let all = ("!all".to_owned(), left.len() as u64);
+        assert_eq!(said(journal, first, PERSONAL, "!", "~"), [vec![all], left].concat(), "{first}");
+        assert_eq!(said(journal, first, 0, "!", "~").len() as u64, last - first + 2, "other classes stay");
+    }
+}

@@ -1,0 +1,107 @@
+//! Services for chat as their documents describe them: what they take, and with which words they refuse the rest.
+
+use osel_sim::scanners::Reply;
+use osel_sim::scanners::http::{Call, Served, Service};
+use serde_json::Value;
+
+/// What stands in a message that a service will not take here.
+pub(super) const POISON: &str = "poison";
+
+/// A service for chat.
+pub(super) struct Room {
+    kind: Kind,
+    /// What it answers instead of looking at a message.
+    pub(super) answer: Option<(u16, &'static str)>,
+    /// All that it was sent.
+    pub(super) sent: Vec<Value>,
+    /// What it has taken.
+    pub(super) taken: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Slack,
+    Mattermost,
+    Teams,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 3] = [Self::Slack, Self::Mattermost, Self::Teams];
+}
+
+pub(super) fn served(kind: Kind) -> Served<Room> {
+    Served::start(Room { kind, answer: None, sent: Vec::new(), taken: Vec::new() }, None).unwrap()
+}
+
+impl Service for Room {
+    fn answer(&mut self, call: &Call) -> Reply {
+        let text = |status, text: &str| Reply::text(status, "text/plain", text);
+        if let Some((status, words)) = self.answer {
+            return text(status, words).with("retry-after", "7");
+        }
+        let is_json =
+            call.headers.get("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        let Ok(message) = serde_json::from_slice::<Value>(&call.body) else {
+            return text(400, "invalid_payload");
+        };
+        self.sent.push(message.clone());
+        let fault = match self.kind {
+            _ if !is_json || call.method != "POST" => Some("invalid_payload"),
+            _ if message.to_string().contains(POISON) => Some("invalid_payload"),
+            Kind::Slack => slack(&message),
+            Kind::Mattermost => mattermost(&message),
+            Kind::Teams => teams(&message, call.body.len()),
+        };
+        if let Some(fault) = fault {
+            return text(400, fault);
+        }
+        self.taken.push(message);
+        match self.kind {
+            Kind::Teams => text(202, ""),
+            Kind::Slack | Kind::Mattermost => text(200, "ok"),
+        }
+    }
+}
+
+fn characters(value: &Value) -> usize {
+    value.as_str().map_or(usize::MAX, |text| text.chars().count())
+}
+
+/// The limits of blocks, by <https://docs.slack.dev/reference/block-kit/blocks>.
+fn slack(message: &Value) -> Option<&'static str> {
+    let Some(blocks) = message["blocks"].as_array() else {
+        return (message["text"].as_str().is_none_or(str::is_empty)).then_some("no_text");
+    };
+    let is_good = |block: &Value| {
+        let (text, kind) = (&block["text"]["text"], block["text"]["type"].as_str().unwrap_or_default());
+        match block["type"].as_str() {
+            Some("header") => kind == "plain_text" && (1..=150).contains(&characters(text)),
+            Some("section") => {
+                ["plain_text", "mrkdwn"].contains(&kind) && (1..=3000).contains(&characters(text))
+            }
+            Some("divider") => true,
+            _ => false,
+        }
+    };
+    (blocks.len() > 50 || !blocks.iter().all(is_good) || characters(&message["text"]) > 40_000)
+        .then_some("invalid_blocks")
+}
+
+/// By <https://developers.mattermost.com/integrate/webhooks/incoming/>.
+fn mattermost(message: &Value) -> Option<&'static str> {
+    (!(1..=16_383).contains(&characters(&message["text"]))).then_some("Unable to parse incoming data")
+}
+
+/// By <https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>: an envelope with one card, of
+/// at most 28 KB.
+fn teams(message: &Value, bytes: usize) -> Option<&'static str> {
+    let attachment = &message["attachments"][0];
+    let card = &attachment["content"];
+    let is_good = bytes <= 28 * 1024
+        && message["type"] == "message"
+        && attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+        && card["type"] == "AdaptiveCard"
+        && card["version"].as_str().is_some_and(|version| version <= "1.5")
+        && card["body"].as_array().is_some_and(|body| !body.is_empty());
+    (!is_good).then_some("BadRequest")
+}

@@ -1,0 +1,60 @@
+//! What the frame makes of records for people: few messages, an exact account, and the same after a process that ended at any moment.
+
+use serde_json::json;
+
+use super::server::{Habits, Server};
+use crate::broker::until;
+use crate::command::{Place, osel};
+use crate::daemon::LIMIT;
+use crate::forward::Ground;
+
+/// A forwarder for people, whose receiver is the test.
+fn table(more: &str) -> String {
+    format!(
+        "[[forward]]\nname = 'people'\ntype = 'mail'\nserver = 'localhost'\nsender = 'osel@cloud.example'\nto = ['a@cloud.example']\n\
+         severity_min = 'informational'\n{more}\n"
+    )
+}
+
+#[test]
+fn many_records_are_one_message_and_all_of_them_are_accounted_for() {
+    let mut ground = Ground::new("people");
+    ground.captured("a", 200);
+    let people = ground.clerk("people");
+    people.is_away(true);
+    let table = table("from = 'start'\ngroup_wait_seconds = 0\ngroup_interval_seconds = 0");
+    ground.start(&table);
+    until("all are recorded", LIMIT, || ground.head() >= 200);
+    // It ends with messages under way that nobody took, and loses nothing of them.
+    ground.stop();
+    people.is_away(false);
+    ground.start(&table);
+    until("all are told", LIMIT, || ground.row("people").place >= 200);
+    ground.stop();
+    let row = ground.row("people");
+    assert_eq!(row.delivered, row.place);
+    let told = people.records();
+    assert!(told.len() < 20 && told.is_sorted(), "{told:?}");
+    assert_eq!((told.last().copied(), row.lines), (Some(row.place), told.len() as u64));
+}
+
+#[test]
+fn a_receiver_of_people_can_be_tested() {
+    let server = Server::start(&Habits { tls: "none", ..Habits::default() });
+    let place = Place::new("people-test");
+    let file = place.write(
+        "osel.toml",
+        format!(
+            "[store]\npath = 'store'\n[[source]]\nname = 'captured'\ntype = 'file'\npath = 'bus.jsonl'\n[[forward]]\nname = 'people'\n\
+             type = 'mail'\nserver = '127.0.0.1:{}'\nsecurity = 'none'\nsender = 'osel@cloud.example'\nto = ['a@cloud.example']\n",
+            server.port
+        ),
+    );
+    place.write("bus.jsonl", "");
+    let tested = osel(&["forward", "test", "people", "-c", &file]);
+    let said = String::from_utf8(tested.stderr).unwrap();
+    assert!(tested.status.success() && said.contains("the test was taken"), "{said}");
+    let mail = server.mail();
+    assert_eq!(mail["rcpt"], json!(["a@cloud.example"]));
+    assert!(mail["plain"].as_str().unwrap().contains("this is a test of forwarder people"), "{mail}");
+}

@@ -1,0 +1,172 @@
+//! `osel privacy`: a person who is erased is nowhere any more, and everything else is as it was.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use ::osel::runtime::state;
+use ::osel::store::{ALL, Journal, Reader, Store};
+use osel_core::engine::{Engine, EngineOptions};
+use osel_core::trail::bundle::Checker;
+use serde_json::Value;
+
+use crate::command::{Place, json_lines, osel, recording, run};
+use crate::daemon::{Daemon, LIMIT};
+
+/// A user of the recorded cloud, by name and id.
+const NAME: &str = "birch-user1";
+
+fn reader(store: &str) -> impl Reader + use<> {
+    Store::open_reader(Path::new(store)).unwrap()
+}
+
+fn recorded(place: &Place) -> String {
+    let store = place.path("store");
+    run(&["replay", "--store", &store, &recording("dev-zed")]);
+    run(&["store", "index", "--store", &store]);
+    store
+}
+
+fn one(arguments: &[&str]) -> Value {
+    let mut lines = json_lines(arguments);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.remove(0)
+}
+
+/// The files of a store that have a text, and the inputs in it that do.
+fn with(store: &str, text: &str) -> (Vec<String>, usize) {
+    let files = fs::read_dir(store).unwrap().map(|file| file.unwrap());
+    let named = files.filter(|file| {
+        let bytes = fs::read(file.path()).unwrap_or_default();
+        memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+    });
+    let named = named.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+    let mut inputs = 0;
+    reader(store)
+        .entries(ALL, &mut |entry| {
+            inputs += usize::from(memchr::memmem::find(&entry.body, text.as_bytes()).is_some());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    (named, inputs)
+}
+
+fn lines(engine: &Engine) -> Vec<String> {
+    engine.lines().map(|line| serde_json::to_string(&line).unwrap()).collect()
+}
+
+fn engine(store: &str) -> Engine {
+    state::resume(&mut reader(store), &EngineOptions::default()).unwrap()
+}
+
+/// Its state, folded from all inputs.
+fn folded(store: &str) -> Vec<String> {
+    let mut journal = Store::open_writer(Path::new(store)).unwrap();
+    journal.prune_snapshots(&mut |_| false).unwrap();
+    assert_eq!(reader(store).snapshots().unwrap(), []);
+    lines(&engine(store))
+}
+
+fn verifies(bundle: &str, store: &str) {
+    let key = reader(store).log_keys().unwrap().last().unwrap().key.parse().unwrap();
+    let mut checker = Checker::new(Some(key));
+    for line in fs::read(bundle).unwrap().split_inclusive(|&byte| byte == b'\n') {
+        checker.push(line).unwrap();
+    }
+    checker.finish().unwrap();
+}
+
+#[test]
+fn an_erased_user_is_nowhere_and_all_else_is_as_it_was() {
+    let place = Place::new("privacy");
+    let store = recorded(&place);
+    let place_of = ["--store", &store];
+    let command = |words: &[&str]| json_lines(&[words, &place_of].concat());
+    let bundle = place.path("before.bundle");
+    assert!(osel(&["audit", "export", "--store", &store, "--bundle", &bundle]).status.success());
+    let head = reader(&store).head().unwrap();
+    let exposure = command(&["exposure", "-o", "json"]);
+    let kept = one(&["privacy", "show", "--user", NAME, "-o", "json", "--store", &store]);
+    let (id, records) = (kept["user_id"].as_str().unwrap(), kept["records"].as_u64().unwrap());
+    assert!(records > 100 && kept["values"]["name"].as_array().unwrap().contains(&NAME.into()), "{kept}");
+    assert!(with(&store, NAME).1 > 100);
+    let found = |actor: &str| command(&["audit", "search", "-o", "json", "--actor", actor]).len() as u64;
+    assert!(found(NAME) > 100);
+    let by_id = found(id);
+
+    let erase = ["privacy", "erase", "--user", NAME, "--reason", "ticket 4711", "--store", &store];
+    run(&[&erase[..], &["--dry-run"]].concat());
+    assert_eq!(reader(&store).head().unwrap(), head, "nothing was done");
+    run(&erase);
+
+    let report = one(&["privacy", "report", "-o", "json", "--store", &store]);
+    assert_eq!(report["is_done"], true, "{report}");
+    assert_eq!((&report["user_id"], &report["reason"]), (&id.into(), &"ticket 4711".into()));
+    // The others say only the id.
+    assert!((100..=records).contains(&report["records"].as_u64().unwrap()), "{report} {records}");
+    assert!(report["messages_rewritten"].as_u64().unwrap() > 100);
+    for nothing in ["snapshots", "forwarders"] {
+        assert_eq!(report["remains"][nothing].as_array().unwrap().len(), 0, "{nothing}: {report}");
+    }
+    assert_eq!((&report["remains"]["checkpoint"], &report["messages_unreadable"]), (&Value::Null, &0.into()));
+    let text = run(&["privacy", "report", "--store", &store]);
+    assert!(text.contains("ticket 4711") && !text.contains(NAME), "{text}");
+
+    // Nothing finds the name, and the id still finds the records.
+    assert_eq!((found(NAME), found(id)), (0, by_id));
+    assert_eq!(with(&store, &format!("user_name\":\"{NAME}")), (vec![], 0));
+    assert_eq!(with(&store, &format!("\"name\":\"{NAME}\"")), (vec![], 0));
+    let exported = run(&["audit", "export", "-o", "json", "--store", &store]);
+    assert!(!exported.contains(&format!("\"user_name\":\"{NAME}\"")));
+    assert!(exported.contains("\"user_name\":\"birch-user2\""), "others stay");
+    let nothing = osel(&["privacy", "show", "--user", NAME, "--store", &store]);
+    assert_eq!(nothing.status.code(), Some(1));
+
+    // Trail, proofs and old bundles hold, and the cloud is the same.
+    let noted = format!("{}:{}", head.seq, head.hash.map(|byte| format!("{byte:02x}")).concat());
+    run(&["audit", "verify", "--head", &noted, "--store", &store]);
+    let seq = kept["first_seq"].to_string();
+    run(&["audit", "prove", &seq, "--store", &store]);
+    verifies(&bundle, &store);
+    assert_eq!(command(&["exposure", "-o", "json"]), exposure);
+    let state = lines(&engine(&store));
+    assert!(!state.iter().any(|line| line.contains(NAME)), "the names are forgotten");
+    assert_eq!(folded(&store), state);
+}
+
+#[test]
+fn who_only_tried_a_name_is_erased_by_it() {
+    let place = Place::new("privacy-name");
+    let store = recorded(&place);
+    let show = ["privacy", "show", "--user", "birch-nobody", "-o", "json", "--store", &store];
+    let kept = one(&show);
+    assert_eq!((&kept["user_id"], kept["records"].as_u64()), (&Value::Null, Some(1)), "{kept}");
+    run(&["privacy", "erase", "--user", "BIRCH-nobody", "--reason", "asked for it", "--store", &store]);
+    // Neither a part nor a reason in words, nor the message, nor the index has it.
+    assert_eq!(with(&store, "birch-nobody"), (vec![], 0));
+    let report = one(&["privacy", "report", "-o", "json", "--store", &store]);
+    assert_eq!((&report["user_id"], report["records"].as_u64()), (&Value::Null, Some(1)));
+    run(&["audit", "verify", "--store", &store]);
+    let nobody = osel(&["privacy", "erase", "--reason", "nobody", "--store", &store]);
+    assert_eq!(nobody.status.code(), Some(2));
+}
+
+#[test]
+fn a_running_osel_takes_the_order_and_ends_it_after_a_kill() {
+    let mut osel = Daemon::new("privacy-daemon", "");
+    let store = osel.place.path("store");
+    osel.start();
+    osel.capture("bus.jsonl", "a", 3);
+    osel.await_received(3);
+    let user = "ffffffffffffffffffffffffffffffff";
+    run(&["privacy", "erase", "--user", user, "--reason", "left", "--store", &store]);
+    osel.kill();
+    osel.start();
+    crate::broker::until("the erasure is done", LIMIT, || {
+        reader(&store).erasures().unwrap().iter().all(|erasure| erasure.is_done)
+    });
+    assert!(osel.stop().success());
+    let report = one(&["privacy", "report", "-o", "json", "--store", &store]);
+    assert_eq!((&report["user_id"], &report["keys_destroyed"]), (&user.into(), &0.into()));
+    run(&["audit", "verify", "--store", &store]);
+}
