@@ -93,7 +93,7 @@ fn every_command_that_shows_records_can_do_so_without_persons() {
 #[test]
 fn a_receiver_learns_no_name() {
     let key = "5a".repeat(32);
-    let further = "[trail]\npseudonym_key = { file = 'pseudonyms' }\n\
+    let further = "[trail]\nrecord_reads = true\npseudonym_key = { file = 'pseudonyms' }\n\
                    [[forward]]\nname = 'siem'\ntype = 'file'\npath = 'out/siem.jsonl'\npseudonyms = true\n\
                    [[forward]]\nname = 'cadf'\ntype = 'file'\npath = 'out/cadf.jsonl'\nformat = 'cadf'\npseudonyms = true\n";
     let mut daemon = Daemon::new("pseudonyms-forward", further);
