@@ -146,20 +146,28 @@ impl Orders {
     pub(super) fn finish_erasing(self) -> anyhow::Result<()> {
         let Some(mut recorder) = self.own else { return Ok(()) };
         recorder.finish()?;
-        let bar = progress("slices");
-        while recorder.is_expiring() {
-            // Answered between two slices.
-            recorder.flush()?;
-            for written in recorder.take_written()? {
-                if let Written::NotExpired(error) = written {
-                    return Err(error.into());
-                }
-            }
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        Ok(())
+        let_all_go(&mut recorder)
     }
+}
+
+/// Waits until everything is gone that was told to go.
+///
+/// # Errors
+/// When the store cannot be written; the next one who writes it goes on.
+pub(super) fn let_all_go(recorder: &mut Recorder) -> anyhow::Result<()> {
+    let bar = progress("slices");
+    while recorder.is_expiring() {
+        // Answered between two slices.
+        recorder.flush()?;
+        for written in recorder.take_written()? {
+            if let Written::NotExpired(error) = written {
+                return Err(error.into());
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// Goes on with a store by the options that its daemon had, which are not a command's to change, and signs its log.

@@ -14,14 +14,13 @@ use serde::Serialize;
 use crate::cli::StoreArg;
 use crate::cli::config::{ConfigArg, variable};
 use crate::cli::open::now;
-use crate::cli::order::recorder;
-use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, progress, stdout};
+use crate::cli::order::{let_all_go, recorder};
+use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};
 use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, RetentionClass};
 use crate::runtime::Recorder;
 use crate::runtime::retention::policy::Kept;
 use crate::runtime::retention::survey::look;
 use crate::runtime::retention::{Decision, Policy, survey};
-use crate::runtime::writer::Written;
 use crate::store::{QuarantineState, RESOLVED, Reader};
 
 /// Shows what there is in a store and what of it would go by the policy of the configuration.
@@ -113,19 +112,7 @@ fn apply(recorder: &mut Recorder, decision: Decision, now: Timestamp) -> anyhow:
     }
     recorder.let_go(now, decision.told, decision.expiry)?;
     recorder.flush()?;
-    let bar = progress("slices");
-    while recorder.is_expiring() {
-        // Answered between two slices.
-        recorder.flush()?;
-        for written in recorder.take_written()? {
-            if let Written::NotExpired(error) = written {
-                return Err(error.into());
-            }
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok(())
+    let_all_go(recorder)
 }
 
 fn lines(
