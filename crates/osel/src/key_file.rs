@@ -7,7 +7,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
@@ -20,9 +19,6 @@ const FILE_MODE: u32 = 0o600;
 const OTHERS: u32 = 0o077;
 /// The largest file that is read for a key: a key with the longest name has a tenth.
 const FILE_BYTES_MAX: u64 = 4096;
-
-/// One at a time looks for a key that it would make: of two who find none the later one's would replace the one that is in use.
-static MAKING: Mutex<()> = Mutex::new(());
 
 /// Why a file gives no key.
 #[derive(Debug, thiserror::Error)]
@@ -76,11 +72,10 @@ pub fn read_or_make<E: From<KeyFileError>>(
     path: &Path,
     make: impl FnOnce() -> Result<Zeroizing<String>, E>,
 ) -> Result<Zeroizing<String>, E> {
-    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(text) = read(path)? {
         return Ok(text);
     }
-    // Another process may be making it: a command beside the daemon.
+    // One at a time, also of several processes: of two who find none the later one's would replace the one that is in use.
     let failed = |source| KeyFileError::File { path: path.to_owned(), action: "make", source };
     let directory = File::open(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     flock(&directory, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;

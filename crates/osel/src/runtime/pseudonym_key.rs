@@ -46,8 +46,8 @@ pub enum PseudonymTrouble {
 /// # Errors
 /// When it cannot be used or made.
 pub fn find(trail: &TrailConfig, store: &StoreConfig) -> Result<PseudonymKey, PseudonymTrouble> {
-    if let Some(text) = &trail.pseudonym_key {
-        return parsed(text.expose(), Path::new("trail.pseudonym_key"));
+    if let Some(key) = look(trail, store)? {
+        return Ok(key);
     }
     let StoreConfig::Directory(directory) = store else { return Err(PseudonymTrouble::Nowhere) };
     let path = directory.join(FILE_NAME);
