@@ -73,6 +73,13 @@ pub fn content_bytes(parts: &[StoredPart], written: usize) -> usize {
     if is_there { written } else { 0 }
 }
 
+/// How many bytes of content parts have when they are written.
+pub fn content_of(parts: &[StoredPart]) -> usize {
+    let mut written = Vec::new();
+    write_parts(parts, &mut written);
+    content_bytes(parts, written.len())
+}
+
 /// Reads what [`write_parts`] wrote.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 //! and its log and backups keep them for as long as they are kept.
 
 use super::super::block::{Packer, read_entries};
-use super::super::code::{content_bytes, write_parts};
+use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::PartContent;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
@@ -35,9 +35,7 @@ pub(super) async fn erase_part(
     let mut erased = 0;
     if let Some(row) = row {
         let mut record = rows::at_place(at, place, &row, rows::record)?;
-        let mut before = Vec::new();
-        write_parts(&record.parts, &mut before);
-        let before = content_bytes(&record.parts, before.len());
+        let before = content_of(&record.parts);
         let mut in_entry = false;
         for part in &mut record.parts {
             let is_meant = part.class == class && part.project.as_deref() == project;

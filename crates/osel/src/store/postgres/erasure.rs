@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::block::{Packer, read_entries};
-use super::super::code::{content_bytes, write_parts};
+use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::{Head, PartContent, StoredRecord};
 use super::super::erasure::{Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage};
 use super::super::error::{JournalError, Place};
@@ -147,7 +147,7 @@ impl Step<'_> {
             done = rows::at_place(self.at, place, row, |row| number(row, 0))?;
             // A damaged one is verification's to name, and must not hold up all behind it.
             let Ok(mut record) = rows::record(row) else { continue };
-            let before = written(&record);
+            let before = content_of(&record.parts);
             if erasing.take_from(self.eraser, &mut record) > 0 {
                 taken.push((before, record));
             }
@@ -219,7 +219,7 @@ impl Step<'_> {
         let (mut taken, mut seqs) = (Vec::new(), BTreeMap::<u8, Vec<u64>>::new());
         for row in found.map_err(self.at.sql(place, ACTION))? {
             let Ok(mut record) = rows::record(&row) else { continue };
-            let before = written(&record);
+            let before = content_of(&record.parts);
             for part in record.parts.iter_mut().filter(|part| part.content == PartContent::InEntry) {
                 (part.content, part.salt) = (PartContent::Gone, [0; 16]);
                 seqs.entry(part.class).or_default().push(record.seq);
@@ -275,11 +275,4 @@ impl Step<'_> {
             .map(drop)
             .map_err(self.at.sql(Place::Record(first.seq), ACTION))
     }
-}
-
-/// How many bytes of a record count as content.
-fn written(record: &StoredRecord) -> usize {
-    let mut parts = Vec::new();
-    write_parts(&record.parts, &mut parts);
-    content_bytes(&record.parts, parts.len())
 }

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::block::{Packer, read_entries};
-use super::super::code::{content_bytes, write_parts};
+use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::PartContent;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, empty_log, integer, overwrite_deleted};
@@ -55,9 +55,7 @@ fn erase(
         .optional()
         .map_err(&failed)?;
     let Some(mut record) = record else { return Ok(0) };
-    let mut before = Vec::new();
-    write_parts(&record.parts, &mut before);
-    let before = content_bytes(&record.parts, before.len());
+    let before = content_of(&record.parts);
     let mut erased = 0;
     let mut in_entry = false;
     for part in &mut record.parts {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::block::{Packer, read_entries};
-use super::super::code::{content_bytes, write_parts};
+use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::{Head, PartContent, StoredRecord};
 use super::super::erasure::{Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage};
 use super::super::error::{JournalError, Place};
@@ -173,7 +173,7 @@ impl Step<'_> {
             for record in rows {
                 // A damaged one is verification's to name, and must not hold up all behind it.
                 let Ok(mut record) = record else { continue };
-                let before = written(&record);
+                let before = content_of(&record.parts);
                 if erasing.take_from(self.eraser, &mut record) > 0 {
                     taken.insert(record.seq, (before, record));
                 }
@@ -265,7 +265,7 @@ impl Step<'_> {
             .map_err(&failed)?;
         // A damaged one is verification's to name, and must not hold up all behind it.
         let Some(mut record) = record.flatten() else { return Ok(()) };
-        let before = written(&record);
+        let before = content_of(&record.parts);
         let mut classes = Vec::new();
         for part in record.parts.iter_mut().filter(|part| part.content == PartContent::InEntry) {
             (part.content, part.salt) = (PartContent::Gone, [0; 16]);
@@ -293,11 +293,4 @@ impl Step<'_> {
             .map(drop)
             .map_err(failed)
     }
-}
-
-/// How many bytes of a record count as content.
-fn written(record: &StoredRecord) -> usize {
-    let mut parts = Vec::new();
-    write_parts(&record.parts, &mut parts);
-    content_bytes(&record.parts, parts.len())
 }
