@@ -208,6 +208,12 @@ impl<'a> Section<'a> {
         how(&node).map_err(|what| self.problem(&node.origin, key, what)).ok()
     }
 
+    /// A number within bounds of which none is below zero; when there is none, or a wrong one, the other.
+    pub(super) fn count(&mut self, key: &'static str, bounds: RangeInclusive<i64>, otherwise: i64) -> usize {
+        let count = self.read(key, |node| number(node, bounds)).unwrap_or(otherwise);
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
     /// The texts of a list, at least one and at most so many, none twice; a variable has them with commas between.
     pub(super) fn list<T: PartialEq>(
         &mut self,

@@ -4,7 +4,7 @@ use osel_core::format::Format;
 
 use super::super::keys;
 use super::super::keys::Otherwise::{Default, Needed, Words};
-use super::super::section::{Section, boolean, number, one_of, quoted, text};
+use super::super::section::{Section, boolean, one_of, quoted, text};
 use super::super::tree::{Node, Origin, Value};
 use super::super::{Secret, reference};
 use super::http::{self, HttpReceiverConfig, http_keys};
@@ -174,13 +174,11 @@ fn read(section: &mut Section<'_>) -> Option<HecConfig> {
     let (sourcetype, host) = (name("sourcetype"), name("host"));
     let has_fields = section.read("fields", boolean).unwrap_or(true);
     let packs = section.read("gzip", boolean).unwrap_or(true);
-    let mut count =
-        |key, bounds, otherwise: i64| section.read(key, |node| number(node, bounds)).unwrap_or(otherwise);
-    let ack_seconds = count("ack_seconds", 1..=ACK_SECONDS_MAX, ACK_SECONDS);
-    let awaited_max = count("awaited", 1..=AWAITED_MAX, AWAITED);
-    let batch_events = count("batch_events", 1..=BATCH_EVENTS_MAX, BATCH_EVENTS);
+    let ack_seconds = section.count("ack_seconds", 1..=ACK_SECONDS_MAX, ACK_SECONDS);
+    let awaited_max = section.count("awaited", 1..=AWAITED_MAX, AWAITED);
+    let batch_events = section.count("batch_events", 1..=BATCH_EVENTS_MAX, BATCH_EVENTS);
     let batch_kilobytes =
-        count("batch_kilobytes", BATCH_KILOBYTES_MIN..=BATCH_KILOBYTES_MAX, BATCH_KILOBYTES);
+        section.count("batch_kilobytes", BATCH_KILOBYTES_MIN..=BATCH_KILOBYTES_MAX, BATCH_KILOBYTES);
     let http = http::read(section);
     Some(HecConfig {
         urls: urls?,
@@ -195,8 +193,8 @@ fn read(section: &mut Section<'_>) -> Option<HecConfig> {
         host,
         has_fields,
         packs,
-        batch_events: usize::try_from(batch_events).unwrap_or(usize::MAX),
-        batch_bytes: usize::try_from(batch_kilobytes).unwrap_or(usize::MAX).saturating_mul(1000),
+        batch_events,
+        batch_bytes: batch_kilobytes.saturating_mul(1000),
         http: http?,
     })
 }

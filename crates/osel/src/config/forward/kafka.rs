@@ -8,7 +8,7 @@ use super::super::keys::{self, key};
 use super::super::parts::TlsConfig;
 use super::super::reference;
 use super::super::secret::Secret;
-use super::super::section::{Section, boolean, number, one_of, text};
+use super::super::section::{Section, boolean, one_of, text};
 use super::super::tree::Node;
 use super::kind::{ReceiverConfig, Type};
 
@@ -191,7 +191,7 @@ fn read(section: &mut Section<'_>) -> Option<KafkaConfig> {
         ("zstd", KafkaCompression::Zstd),
     ];
     let compression = section.read("compression", |node| one_of(node, &ways));
-    let kilobytes = section.read("batch_kilobytes", |node| number(node, 1..=BATCH_KILOBYTES_MAX));
+    let kilobytes = section.count("batch_kilobytes", 1..=BATCH_KILOBYTES_MAX, BATCH_KILOBYTES);
     let uses_tls = section.read("tls", boolean).unwrap_or(true);
     let tls = client_tls(section);
     if !uses_tls && let Some(key) = TLS_KEYS.into_iter().find(|key| section.was_given(key)) {
@@ -203,9 +203,7 @@ fn read(section: &mut Section<'_>) -> Option<KafkaConfig> {
         topic: topic?,
         key: key.unwrap_or(KafkaKey::One),
         compression: compression.unwrap_or(KafkaCompression::Gzip),
-        batch_bytes: usize::try_from(kilobytes.unwrap_or(BATCH_KILOBYTES))
-            .unwrap_or(usize::MAX)
-            .saturating_mul(1000),
+        batch_bytes: kilobytes.saturating_mul(1000),
         tls: uses_tls.then_some(tls),
         login,
     })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::section::{Section, number, one_of, text};
+use super::super::section::{Section, one_of, text};
 use super::super::tree::Node;
 
 /// The longest prefix: what is behind it needs some 150 of the 1024 bytes that a name may have.
@@ -113,16 +113,15 @@ pub(super) fn read(section: &mut Section<'_>) -> ObjectsConfig {
             "is not for `content = \"parquet\"`: leave it out, or write \"none\"",
         );
     }
-    let mut count =
-        |key, bounds, otherwise: i64| section.read(key, |node| number(node, bounds)).unwrap_or(otherwise);
-    let kilobytes = count("object_kilobytes", OBJECT_KILOBYTES_MIN..=OBJECT_KILOBYTES_MAX, OBJECT_KILOBYTES);
-    let seconds = count("object_seconds", 0..=OBJECT_SECONDS_MAX, OBJECT_SECONDS);
+    let kilobytes =
+        section.count("object_kilobytes", OBJECT_KILOBYTES_MIN..=OBJECT_KILOBYTES_MAX, OBJECT_KILOBYTES);
+    let seconds = section.count("object_seconds", 0..=OBJECT_SECONDS_MAX, OBJECT_SECONDS);
     ObjectsConfig {
         prefix,
         content,
         compression,
-        object_bytes: usize::try_from(kilobytes).unwrap_or(usize::MAX).saturating_mul(1000),
-        object_age: Duration::from_secs(seconds.unsigned_abs()),
+        object_bytes: kilobytes.saturating_mul(1000),
+        object_age: Duration::from_secs(seconds as u64),
     }
 }
 

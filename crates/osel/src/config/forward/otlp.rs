@@ -5,7 +5,7 @@ use osel_core::format::Format;
 use super::super::Secret;
 use super::super::keys;
 use super::super::keys::Otherwise::{Default, Needed, Words};
-use super::super::section::{Section, boolean, number, text};
+use super::super::section::{Section, boolean, text};
 use super::http::{self, HttpReceiverConfig, http_keys};
 use super::kind::{ReceiverConfig, Type};
 
@@ -86,13 +86,9 @@ fn read(section: &mut Section<'_>) -> Option<OtlpConfig> {
     }
     let headers = super::webhook::headers(section);
     let packs = section.read("gzip", boolean).unwrap_or(true);
-    let mut count = |key, bounds, otherwise: i64| {
-        let count = section.read(key, |node| number(node, bounds)).unwrap_or(otherwise);
-        usize::try_from(count).unwrap_or(usize::MAX)
-    };
-    let batch_records = count("batch_records", 1..=BATCH_RECORDS_MAX, BATCH_RECORDS);
+    let batch_records = section.count("batch_records", 1..=BATCH_RECORDS_MAX, BATCH_RECORDS);
     let batch_kilobytes =
-        count("batch_kilobytes", BATCH_KILOBYTES_MIN..=BATCH_KILOBYTES_MAX, BATCH_KILOBYTES);
+        section.count("batch_kilobytes", BATCH_KILOBYTES_MIN..=BATCH_KILOBYTES_MAX, BATCH_KILOBYTES);
     let http = http::read(section);
     Some(OtlpConfig {
         url: url?,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::super::keys;
 use super::super::keys::Otherwise::{Default, Needed, Words};
-use super::super::section::{Section, number, one_of, text};
+use super::super::section::{Section, one_of, text};
 use super::super::tree::{Node, Value};
 use super::super::{Secret, reference};
 use super::http::{self, HttpReceiverConfig, http_keys};
@@ -179,13 +179,9 @@ fn read(section: &mut Section<'_>) -> Option<WebhookConfig> {
     if section.was_given("second_secret") && !section.was_given("secret") {
         section.missing("secret", "`second_secret` is one besides");
     }
-    let mut count = |key, bounds, otherwise: i64| {
-        let count = section.read(key, |node| number(node, bounds)).unwrap_or(otherwise);
-        usize::try_from(count).unwrap_or(usize::MAX)
-    };
-    let batch_records = count("batch_records", 1..=BATCH_RECORDS_MAX, BATCH_RECORDS);
+    let batch_records = section.count("batch_records", 1..=BATCH_RECORDS_MAX, BATCH_RECORDS);
     let batch_kilobytes =
-        count("batch_kilobytes", BATCH_KILOBYTES_MIN..=BATCH_KILOBYTES_MAX, BATCH_KILOBYTES);
+        section.count("batch_kilobytes", BATCH_KILOBYTES_MIN..=BATCH_KILOBYTES_MAX, BATCH_KILOBYTES);
     let http = http::read(section);
     Some(WebhookConfig {
         url: url?,

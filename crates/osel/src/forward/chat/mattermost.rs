@@ -7,7 +7,7 @@ use osel_core::notice::Notice;
 use serde_json::{Value, json};
 
 use crate::config::ChatConfig;
-use crate::forward::notice::{Written, text};
+use crate::forward::notice::{Written, cut, text};
 
 /// The most characters of a message; Mattermost's own limit.
 const TEXT_CHARS_MAX: usize = 16_383;
@@ -62,8 +62,4 @@ fn links(config: &ChatConfig, notice: &Notice) -> String {
     let links = links.join(" ");
     // What is too long is left out as a whole: half a link leads nowhere.
     if links.is_empty() || links.len() > TEXT_CHARS_MAX / 2 { String::new() } else { format!("\n{links}") }
-}
-
-fn cut(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
 }

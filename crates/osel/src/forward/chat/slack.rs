@@ -7,7 +7,7 @@ use osel_core::notice::Notice;
 use serde_json::{Value, json};
 
 use crate::config::ChatConfig;
-use crate::forward::notice::{Written, link, text};
+use crate::forward::notice::{Written, cut, link, text};
 
 /// The most characters of a header.
 const HEADER_CHARS_MAX: usize = 150;
@@ -62,10 +62,6 @@ fn links(notice: &Notice, base: &str) -> Option<Value> {
 
 fn plain(text: &str) -> Value {
     json!({"type": "plain_text", "text": text, "emoji": false})
-}
-
-fn cut(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
 }
 
 /// A text in pieces that fit into a section each, divided between lines where that can be.

@@ -6,7 +6,7 @@ use osel_core::notice::{Notice, NoticeLine};
 use serde_json::{Value, json};
 
 use crate::config::ChatConfig;
-use crate::forward::notice::{Written, link};
+use crate::forward::notice::{Written, cut, link};
 
 /// The most bytes of a message; Teams' own limit is 28 KB.
 pub(super) const MESSAGE_BYTES_MAX: usize = 28_000;
@@ -27,7 +27,7 @@ pub(super) fn message(config: &ChatConfig, forwarder: &str, notice: &Notice, wri
     }
     match &written.body {
         Some(text) => {
-            let text: String = text.chars().take(BODY_CHARS_MAX).collect();
+            let text = cut(text, BODY_CHARS_MAX);
             body.extend(text.lines().filter(|line| !line.is_empty()).map(|line| rich(&[run(line)])));
         }
         None => {

@@ -13,4 +13,4 @@ pub(super) use line::tests;
 #[cfg(test)]
 pub(super) use template::tests as template_tests;
 pub(super) use template::{Written, written};
-pub(super) use text::{link, text};
+pub(super) use text::{cut, link, text};

@@ -4,6 +4,11 @@ use std::fmt::Write;
 
 use osel_core::notice::{Notice, NoticeLine};
 
+/// The beginning of a text, of so many characters at most.
+pub(in crate::forward) fn cut(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
 /// Where a record is served.
 pub(in crate::forward) fn link(base: &str, seq: u64) -> String {
     format!("{base}/records/{seq}")
