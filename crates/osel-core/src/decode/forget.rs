@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::ids::Id;
+
 /// What stands in the place of what was erased.
 pub const ERASED: &str = "erased";
 
@@ -73,8 +75,21 @@ impl Subject {
         matches!(value, Value::String(text) if self.addresses.contains(text))
     }
 
+    /// Whether somebody is the person: by the id where one is known, else by the name, else by where the request came from.
+    pub fn is(&self, id: Option<&Id>, name: Option<&str>, address: Option<&str>) -> bool {
+        match (id, name, address) {
+            (Some(id), ..) => self.user.as_deref().is_some_and(|user| id.with_text(|id| id == user)),
+            (None, Some(name), _) => {
+                let name = name.to_lowercase();
+                self.names.iter().any(|of| of.to_lowercase() == name)
+            }
+            (None, None, Some(address)) => self.addresses.iter().any(|of| of == address),
+            (None, None, None) => false,
+        }
+    }
+
     /// Whether a text may name the person at all; texts have characters beyond ASCII as they are, or escaped.
-    fn may_be_in(&self, text: &[u8]) -> bool {
+    pub fn may_be_in(&self, text: &[u8]) -> bool {
         let text = text.to_ascii_lowercase();
         let mut words = self.user.iter().chain(&self.names).chain(&self.addresses);
         words.any(|word| {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Detail, RecordBody};
+use crate::decode::Subject;
 use crate::event::{Actor, Outcome, Target};
 use crate::exposure::Judged;
 use crate::ids::Id;
@@ -100,6 +101,30 @@ pub enum AttemptLine {
     EventTime(Timestamp),
 }
 
+impl Open {
+    /// Forgets what is said of a person but the id; whether there was anything.
+    pub(super) fn forget(&mut self, subject: &Subject) -> bool {
+        let mut changed = false;
+        let actor = &mut self.actor;
+        if subject.is(actor.user_id.as_ref(), actor.user_name.as_deref(), actor.address.as_deref()) {
+            changed |= actor.user_name.is_some() || actor.address.is_some() || actor.agent.is_some();
+            (actor.user_name, actor.address, actor.agent) = (None, None, None);
+        }
+        let target = self.target.as_mut().filter(|target| &*target.kind == "user");
+        if let Some(target) = target
+            && subject.is(target.id.as_ref(), target.name.as_deref(), None)
+        {
+            changed |= target.name.take().is_some();
+        }
+        let has_role = self.detail.get("user").map(|id| Id::new(id));
+        if has_role.is_some_and(|user| subject.is(Some(&user), None, None)) {
+            changed |= !self.personal.is_empty();
+            self.personal.clear();
+        }
+        changed
+    }
+}
+
 impl Attempts {
     /// Takes a half of a request that `record`, with number `seq`, tells of.
     pub(super) fn note(&mut self, step: Step, record: &RecordBody, seq: u64, now: Timestamp) {
@@ -174,16 +199,9 @@ impl Attempts {
 
     /// Forgets what open requests have of a user but the id.
     pub(super) fn forget_user(&mut self, id: &Id) {
+        let subject = Subject { user: Some(id.to_string()), ..Subject::default() };
         for open in self.open.values_mut().flatten() {
-            if open.actor.user_id.as_ref() == Some(id) {
-                (open.actor.user_name, open.actor.address, open.actor.agent) = (None, None, None);
-            }
-            if let Some(target) = open.target.as_mut().filter(|target| target.id.as_ref() == Some(id)) {
-                target.name = None;
-            }
-            if open.detail.get("user").is_some_and(|user| Id::new(user) == *id) {
-                open.personal.clear();
-            }
+            open.forget(&subject);
         }
     }
 

@@ -3,9 +3,10 @@
 //! What is sought (a name, an address) is never written down with the order: whoever folds the journal again needs only the id. Names and parts leave the
 //! store by the shell's work.
 
+use super::attempts::AttemptLine;
 use super::record::Detail;
-use super::{Engine, OrderRefusal, Output, system_record};
-use crate::decode::Subject;
+use super::{Engine, EngineLine, OrderRefusal, Output, system_record};
+use crate::decode::{ERASED, Subject};
 use crate::event::{Actor, NameKind, Outcome};
 use crate::finding::REASON_CHARS_MAX;
 use crate::ids::Id;
@@ -90,6 +91,19 @@ impl Engine {
         ]));
         record.detail.extend(user.map(|id| ("erased_user".into(), id.to_string())));
         self.record(record, out);
+    }
+}
+
+impl EngineLine {
+    /// Forgets what a saved line says of a person; whether there was anything.
+    pub fn forget(&mut self, subject: &Subject) -> bool {
+        match self {
+            Self::Name(entry) if entry.kind == NameKind::User => {
+                subject.is(Some(&entry.id), None, None) && entry.rename(ERASED)
+            }
+            Self::Attempt(AttemptLine::Open(open)) => open.forget(subject),
+            _ => false,
+        }
     }
 }
 

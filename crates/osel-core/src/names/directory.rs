@@ -49,6 +49,18 @@ pub struct NameEntry {
     pub sightings: Vec<Sighting>,
 }
 
+impl NameEntry {
+    /// Puts a word in the place of all that the thing was called, and leaves when that was; whether anything is another.
+    pub fn rename(&mut self, name: &str) -> bool {
+        let mut changed = false;
+        for sighting in &mut self.sightings {
+            changed |= &*sighting.name != name;
+            sighting.name = name.into();
+        }
+        changed
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Entry {
     sightings: Sightings,

@@ -7,6 +7,7 @@ use osel_core::ids::Id;
 use osel_core::trail::PartClass;
 
 use super::record::read_record;
+use super::snapshots;
 use crate::store::{Entry, Eraser, NewErasure, PartContent, Rewritten, StoredRecord, Whose};
 
 /// Knows what records and inputs say of a person.
@@ -51,28 +52,20 @@ impl Eraser for Forgetting {
             Forgotten::Unreadable => Rewritten::Unreadable,
         }
     }
+
+    fn rewrite_state(&self, subject: &[u8], chunk: &[u8], is_first: bool) -> Rewritten {
+        let Ok(subject) = serde_json::from_slice::<Subject>(subject) else { return Rewritten::AsItWas };
+        snapshots::without(chunk, is_first, &subject)
+    }
 }
 
 /// Whether what a record says of persons is about one, as actor, as target, or as the user of a role.
 pub fn is_about(record: &Record, subject: &Subject) -> bool {
-    let is_user = |id: &Id| subject.user.as_deref().is_some_and(|user| id.with_text(|id| id == user));
-    let is_named = |name: &str| {
-        let name = name.to_lowercase();
-        subject.names.iter().any(|of| of.to_lowercase() == name)
-    };
     let (body, personal) = (&record.body, &record.personal);
-    let acts = match (&body.user_id, &personal.user_name, &personal.address) {
-        (Some(id), ..) => is_user(id),
-        (None, Some(name), _) => is_named(name),
-        (None, None, Some(address)) => subject.addresses.iter().any(|of| **of == **address),
-        (None, None, None) => false,
-    };
+    let acts = subject.is(body.user_id.as_ref(), personal.user_name.as_deref(), personal.address.as_deref());
     let target = body.target.as_ref().filter(|target| &*target.kind == "user");
     let target_id = target.and_then(|target| target.id.as_ref());
-    let is_target = match (target_id, &personal.target_name) {
-        (Some(id), _) => is_user(id),
-        (None, Some(name)) => is_named(name),
-        (None, None) => false,
-    };
-    acts || is_target || body.detail.get("user").is_some_and(|id| is_user(&Id::new(id)))
+    let is_target = subject.is(target_id, personal.target_name.as_deref(), None);
+    let has_role = body.detail.get("user").map(|id| Id::new(id));
+    acts || is_target || has_role.is_some_and(|user| subject.is(Some(&user), None, None))
 }

@@ -380,6 +380,11 @@ impl Recorder {
         self.batch.expiry.is_some() || self.writer.is_expiring()
     }
 
+    /// How many orders to let go of something were given so far, the erasures of persons among them.
+    pub fn orders_to_let_go(&self) -> u64 {
+        self.writer.orders()
+    }
+
     /// How many snapshots were begun so far.
     pub fn snapshots_begun(&self) -> u64 {
         self.snapshots_begun

@@ -7,13 +7,14 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use osel_core::decode::Subject;
 use osel_core::engine::{ENGINE_FORMAT, Engine, EngineLine, Version, is_readable_format};
 use osel_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::entries::hex;
 use super::writer::Writer;
-use crate::store::{JournalError, PackedChunk, Reader, SnapshotInfo};
+use crate::store::{JournalError, PackedChunk, Reader, Rewritten, SnapshotInfo};
 
 /// How large a chunk gets before it is written, unless said otherwise: a step of a few milliseconds.
 pub const CHUNK_BYTES: usize = 1 << 20;
@@ -116,6 +117,34 @@ fn parse(chunk: &[u8], is_first: bool, wanted: fn(&EngineLine) -> bool) -> Optio
     parsed.filter(|line| line.as_ref().is_none_or(wanted)).collect()
 }
 
+/// What becomes of a chunk from which a person is taken.
+pub(super) fn without(chunk: &[u8], is_first: bool, subject: &Subject) -> Rewritten {
+    if !subject.may_be_in(chunk) {
+        return Rewritten::AsItWas;
+    }
+    let (mut out, mut changed) = (Vec::with_capacity(chunk.len()), false);
+    for (number, line) in chunk.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        if is_first && number == 0 && !is_readable(text) {
+            return Rewritten::Unreadable;
+        }
+        if !subject.may_be_in(text) {
+            out.extend_from_slice(line);
+            continue;
+        }
+        let Ok(mut parsed) = serde_json::from_slice::<EngineLine>(text) else { return Rewritten::Unreadable };
+        if !parsed.forget(subject) {
+            out.extend_from_slice(line);
+            continue;
+        }
+        changed = true;
+        // As in `write`: it cannot fail.
+        let _ = serde_json::to_writer(&mut out, &parsed);
+        out.push(b'\n');
+    }
+    if changed { Rewritten::Body(out) } else { Rewritten::AsItWas }
+}
+
 /// SHA-256 of a snapshot's bytes, as hexadecimal digits; none when this version could not read it into an engine, so that nothing may go
 /// behind it.
 ///
@@ -171,4 +200,51 @@ pub fn read_versions(data: &[u8]) -> Option<Vec<Version>> {
     let mut lines = data.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     lines.next().filter(|form| is_readable(form))?;
     lines.map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(lines: &[&str]) -> Vec<u8> {
+        [&format!("{ENGINE_FORMAT}")].into_iter().map(String::as_str).chain(lines.iter().copied()).fold(
+            Vec::new(),
+            |mut chunk, line| {
+                chunk.extend_from_slice(line.as_bytes());
+                chunk.push(b'\n');
+                chunk
+            },
+        )
+    }
+
+    fn name(kind: &str, id: &str, names: [&str; 2]) -> String {
+        let sighting =
+            |name, at| serde_json::json!({"name": name, "first": at, "last": at, "origin": "cadf"});
+        let sightings = [sighting(names[0], 1), sighting(names[1], 2)];
+        let entry = serde_json::json!({"kind": kind, "id": id, "deleted_at": null, "level": 0, "sightings": sightings});
+        let line: EngineLine = serde_json::from_value(serde_json::json!({ "name": entry })).expect("a line");
+        serde_json::to_string(&line).expect("a line")
+    }
+
+    #[test]
+    fn a_user_is_taken_from_a_chunk_and_all_else_stays() {
+        let ada = Subject { user: Some("u1".into()), names: vec!["ada".into()], addresses: Vec::new() };
+        let others = [name("user", "u2", ["ada", "bob"]), name("project", "u1", ["ada", "prod"])];
+        let hers = name("user", "u1", ["ada", "Ada L."]);
+        let whole = chunk(&["{\"seq\":7}", &hers, &others[0], &others[1]]);
+        let left = name("user", "u1", ["erased", "erased"]);
+        let wanted = chunk(&["{\"seq\":7}", &left, &others[0], &others[1]]);
+        assert_eq!(without(&whole, true, &ada), Rewritten::Body(wanted.clone()));
+        assert_eq!(without(&wanted, true, &ada), Rewritten::AsItWas);
+        let first_line = whole.iter().position(|&byte| byte == b'\n').expect("there are lines") + 1;
+        let Rewritten::Body(later) = without(&whole[first_line..], false, &ada) else {
+            panic!("she is in it")
+        };
+        assert_eq!(later, wanted[first_line..]);
+        let mut other = b"1\n".to_vec();
+        other.extend_from_slice(&whole[first_line..]);
+        assert_eq!(without(&other, true, &ada), Rewritten::Unreadable, "of another form");
+        let half = &whole[..first_line + 60];
+        assert_eq!(without(half, true, &ada), Rewritten::Unreadable);
+    }
 }

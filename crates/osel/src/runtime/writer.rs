@@ -242,6 +242,11 @@ impl Writer {
         self.orders_done.load(Ordering::Acquire) < self.orders
     }
 
+    /// How many orders to let go of something were given so far.
+    pub fn orders(&self) -> u64 {
+        self.orders
+    }
+
     /// What became of batches since the last call.
     ///
     /// # Errors

@@ -5,10 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::block::unpack;
 use super::data::{Entry, PartContent, StoredRecord, Whose};
 
 /// How many records are looked through in one step: some milliseconds.
 pub(super) const RECORDS_AT_ONCE: u64 = 1024;
+
+/// How many chunks of saved states are looked through in one step, unless one is to be written again: some milliseconds each.
+pub(super) const CHUNKS_AT_ONCE: u64 = 4;
 
 /// The erasure of a person, as it is ordered with the record that tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +48,9 @@ pub struct ErasureRow {
     pub messages: u64,
     /// How many have the person in them and could not be: nobody can read their form.
     pub unreadable: u64,
+    /// How many saved states were written again, or dropped since nobody can read them.
+    #[serde(default)]
+    pub states: u64,
 }
 
 /// Who knows what parts and messages say of a person.
@@ -54,11 +61,14 @@ pub trait Eraser {
     /// What becomes of an input.
     fn rewrite(&self, subject: &[u8], entry: &Entry) -> Rewritten;
 
+    /// What becomes of a chunk of a saved state, of the first or a later one.
+    fn rewrite_state(&self, subject: &[u8], chunk: &[u8], is_first: bool) -> Rewritten;
+
     /// The class of parts that are about persons.
     fn class(&self) -> u8;
 }
 
-/// What becomes of an input that may have a person in it.
+/// What becomes of an input, or of a chunk of a saved state, that may have a person in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rewritten {
     /// The person is not in it.
@@ -81,6 +91,8 @@ pub(super) enum Stage {
     Records,
     /// Messages are written again.
     Messages,
+    /// Saved states are written again, but for the one that a record has the digest of.
+    States,
     /// What was noted is wiped, and what the store's log has of before.
     Wipe,
     /// Nothing is left.
@@ -98,6 +110,22 @@ pub(super) struct Erasing {
     pub(super) subject: Vec<u8>,
     /// The last record and the last entry that were looked at.
     pub(super) done: (u64, u64),
+    /// The saved state that was written again last, and the chunk of it that is next.
+    #[serde(default)]
+    pub(super) state: (u64, u64),
+    /// Whether it was counted.
+    #[serde(default)]
+    pub(super) is_counted: bool,
+}
+
+/// What is to be done with a chunk of a saved state.
+pub(super) enum ChunkStep {
+    /// Nothing.
+    Keep,
+    /// It is that instead of so many bytes.
+    Replace(Vec<u8>, usize),
+    /// The whole state is to go.
+    Drop,
 }
 
 impl Erasing {
@@ -110,6 +138,8 @@ impl Erasing {
             persons: ordered.persons.clone(),
             subject: ordered.subject.clone(),
             done: (0, 0),
+            state: (0, 0),
+            is_counted: false,
         }
     }
 
@@ -167,6 +197,30 @@ impl Erasing {
         }
         self.row.messages += changed.len() as u64;
         changed
+    }
+
+    /// Takes the person out of a chunk of a saved state, given as it is stored; comes to the next one.
+    pub(super) fn rewrite_chunk(
+        &mut self,
+        eraser: &dyn Eraser,
+        (state, chunk): (u64, u64),
+        packed: &[u8],
+    ) -> ChunkStep {
+        if self.state.0 != state {
+            self.is_counted = false;
+        }
+        self.state = (state, chunk + 1);
+        // What nobody can read is but a cache, and of no use to anybody.
+        let step = match unpack(packed) {
+            Err(_) => ChunkStep::Drop,
+            Ok(bytes) => match eraser.rewrite_state(&self.subject, &bytes, chunk == 0) {
+                Rewritten::AsItWas => return ChunkStep::Keep,
+                Rewritten::Body(left) => ChunkStep::Replace(left, bytes.len()),
+                Rewritten::Unreadable => ChunkStep::Drop,
+            },
+        };
+        self.row.states += u64::from(!std::mem::replace(&mut self.is_counted, true));
+        step
     }
 
     /// Wipes what says who it was.

@@ -17,7 +17,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     an_erased_person_is_gone_at_once_and_the_rest_follows(&mut *make());
     an_erasure_goes_on_where_it_was(&mut *make());
     who_comes_back_is_not_erased(&mut *make());
-    states_from_before_go_with_the_next(&mut *make());
+    states_from_before_lose_the_person(&mut *make());
     terms_of_an_erased_person_go(&mut *make());
 }
 
@@ -78,6 +78,15 @@ impl Eraser for Blank {
             false => Rewritten::AsItWas,
             true => Rewritten::Body(body.replace(subject, "somebody who is not named").into_bytes()),
         }
+    }
+
+    fn rewrite_state(&self, subject: &[u8], chunk: &[u8], is_first: bool) -> Rewritten {
+        if chunk == b"of no form" {
+            return Rewritten::Unreadable;
+        }
+        assert_eq!(is_first, chunk.starts_with(b"1"), "{chunk:?}");
+        let whole = Entry { body: chunk.to_vec(), ..entry(1) };
+        self.rewrite(subject, &whole)
     }
 
     fn class(&self) -> u8 {
@@ -167,6 +176,7 @@ fn an_erased_person_is_gone_at_once_and_the_rest_follows(journal: &mut dyn Journ
         last_seq: 4,
         messages: 2,
         unreadable: 0,
+        states: 0,
     };
     assert_eq!(reader.erasures().unwrap(), [told]);
 }
@@ -201,22 +211,66 @@ fn who_comes_back_is_not_erased(journal: &mut dyn Journal) {
     assert_eq!(seqs, [(1, 1), (3, 1)]);
 }
 
-fn states_from_before_go_with_the_next(journal: &mut dyn Journal) {
-    let snapshot = |journal: &mut dyn Journal| {
-        let head = journal.head();
-        let id = journal.begin_snapshot(head.seq, head.entry, seconds(1)).unwrap();
-        journal.add_snapshot_chunk(id, b"mallory").unwrap();
+fn snapshot(journal: &mut dyn Journal, chunks: &[&str]) -> u64 {
+    let head = journal.head();
+    let id = journal.begin_snapshot(head.seq, head.entry, seconds(1)).unwrap();
+    for chunk in chunks {
+        journal.add_snapshot_chunk(id, chunk.as_bytes()).unwrap();
+    }
+    id
+}
+
+fn states_from_before_lose_the_person(journal: &mut dyn Journal) {
+    let state = |reader: &mut dyn Reader, id: u64| -> Vec<String> {
+        let mut chunks = Vec::new();
+        let each = &mut |chunk: Vec<u8>| {
+            chunks.push(String::from_utf8(chunk).unwrap());
+            std::ops::ControlFlow::Continue(())
+        };
+        reader.snapshot(id, each).unwrap();
+        chunks
+    };
+    let complete = |journal: &mut dyn Journal, chunks: &[&str]| {
+        let id = snapshot(journal, chunks);
         journal.complete_snapshot(id).unwrap();
         id
     };
+    let mut many = vec!["1 trent"];
+    many.extend(["2 mallory", "3", "4", "5", "6", "7", "8 mallory"]);
     add_about(journal, &[&["mallory"]], None);
-    snapshot(journal);
+    let checkpoint = complete(journal, &["1 mallory"]);
+    let head = journal.head();
+    let stands = Checkpoint { snapshot: checkpoint, seq: head.seq, entry: head.entry };
+    let expiry = Expiry { checkpoint: stands, ..Expiry::default() };
+    let commit = Commit { expiry: Some(&expiry), ..Commit::empty(journal.info().epoch, head) };
+    journal.commit(&commit).unwrap();
+    let days = [complete(journal, &many), complete(journal, &["1 trent", "2"])];
+    let unreadable = complete(journal, &["1 mallory", "of no form", "3"]);
+    // A crash left one unfinished.
+    snapshot(journal, &["1 mallory"]);
+    journal.reopen().unwrap();
     add_about(journal, &[&["trent"]], Some("mallory"));
-    assert_eq!(journal.prune_snapshots(&mut |_| true).unwrap(), 0, "there is no later one to begin from");
-    let later = snapshot(journal);
-    assert_eq!(journal.prune_snapshots(&mut |_| true).unwrap(), 1);
-    let left = reader(journal).snapshots().unwrap();
-    assert_eq!(left.iter().map(|info| info.id).collect::<Vec<_>>(), [later]);
+    let later = snapshot(journal, &["1 mallory"]);
+    let mut steps = 0;
+    while journal.erase_persons(Duration::ZERO, &Blank).unwrap() {
+        steps += 1;
+    }
+    assert!(steps > 6, "{steps}");
+    journal.complete_snapshot(later).unwrap();
+    let mut reader = reader(journal);
+    let left = reader.snapshots().unwrap();
+    // Latest first. Each is as large as its chunks are.
+    let sizes = left.iter().map(|info| (info.id, info.bytes)).collect::<Vec<_>>();
+    let blank = "somebody who is not named";
+    let rewritten: Vec<String> = many.iter().map(|chunk| chunk.replace("mallory", blank)).collect();
+    let size = rewritten.iter().map(|chunk| chunk.len() as u64).sum();
+    assert_eq!(sizes, [(later, 9), (days[1], 8), (days[0], size), (checkpoint, 9)]);
+    assert!(left.iter().all(|info| info.id != unreadable));
+    assert_eq!(state(&mut *reader, days[0]), rewritten);
+    assert_eq!(state(&mut *reader, days[1]), ["1 trent", "2"]);
+    assert_eq!(state(&mut *reader, checkpoint), ["1 mallory"], "a record has its digest");
+    assert_eq!(state(&mut *reader, later), ["1 mallory"], "it is about somebody who came back");
+    assert_eq!(reader.erasures().unwrap()[0].states, 2);
 }
 
 fn terms_of_an_erased_person_go(journal: &mut dyn Journal) {

@@ -85,6 +85,8 @@ mod people;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod privacy_retention;
+#[cfg(test)]
 mod pseudonyms;
 #[cfg(test)]
 mod quarantine;

@@ -77,14 +77,14 @@ impl Listener {
         Self { path, chunk_bytes: None, cloud, today: 0, states: BTreeMap::new() }
     }
 
-    fn journal(&self) -> Box<dyn Journal> {
+    pub(crate) fn journal(&self) -> Box<dyn Journal> {
         if self.path.starts_with("postgresql://") {
             return Box::new(PostgresJournal::open(&database(&self.path), None).unwrap());
         }
         Box::new(Store::open_writer(Path::new(&self.path)).unwrap())
     }
 
-    fn writer(&self) -> Recorder {
+    pub(crate) fn writer(&self) -> Recorder {
         let mut recorder = Recorder::resume(self.journal(), &EngineOptions::default()).unwrap();
         recorder.snapshot_daily(true);
         self.chunk_bytes.into_iter().for_each(|bytes| recorder.set_snapshot_chunk(bytes));
@@ -96,6 +96,11 @@ impl Listener {
             return Box::new(PostgresReader::open(&database(&self.path)).unwrap());
         }
         Box::new(Store::open_reader(Path::new(&self.path)).unwrap())
+    }
+
+    /// The day that begins now.
+    pub(crate) fn today(&self) -> i64 {
+        self.today
     }
 
     /// Listens for so many days.
@@ -158,7 +163,7 @@ impl Listener {
     }
 
     /// What must be true at any time.
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         let mut reader = self.reader();
         let finding = verify(&mut *reader, None, &mut || {}).unwrap();
         let Finding::Good { records, .. } = finding else { panic!("{finding:?}") };
@@ -204,7 +209,9 @@ pub(crate) fn clouds(engine: &Engine) -> Vec<String> {
     shown.map(|line| serde_json::to_string(&line).unwrap()).collect()
 }
 
-fn collect<T>(read: impl FnOnce(&mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), JournalError>) -> Vec<T> {
+pub(crate) fn collect<T>(
+    read: impl FnOnce(&mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), JournalError>,
+) -> Vec<T> {
     let mut all = Vec::new();
     read(&mut |one| {
         all.push(one);

@@ -46,14 +46,13 @@ struct Document {
     last_seq: Option<u64>,
     messages_rewritten: u64,
     messages_unreadable: u64,
+    states_rewritten: u64,
     remains: Remains,
 }
 
 /// What of the person may be left.
 #[derive(Debug, Serialize)]
 struct Remains {
-    /// Snapshots from before: they go when a later one is made.
-    snapshots: Vec<u64>,
     /// The checkpoint, where it is from before: it goes when a later one takes its place.
     checkpoint: Option<u64>,
     /// Messages from before that nobody can read and that wait in quarantine; what they say is not known.
@@ -98,9 +97,6 @@ fn document(reader: &mut dyn Reader, row: &ErasureRow) -> anyhow::Result<Documen
     let record = read_record(&stored).context("the record of an erasure is damaged")?;
     let detail = |key: &str| record.body.detail.get(key).cloned();
     let checkpoint = reader.expiry()?.checkpoint;
-    let before = |entry: u64| entry < row.until.1;
-    let snapshots = reader.snapshots()?.into_iter().filter(|info| before(info.entry));
-    let snapshots = snapshots.map(|info| info.id).filter(|id| *id != checkpoint.snapshot).collect();
     let mut quarantined = 0;
     reader.quarantine(Some(QuarantineState::Held), &mut |item| {
         quarantined += u64::from(item.entry <= row.until.1);
@@ -125,9 +121,9 @@ fn document(reader: &mut dyn Reader, row: &ErasureRow) -> anyhow::Result<Documen
         last_seq: some(row.last_seq),
         messages_rewritten: row.messages,
         messages_unreadable: row.unreadable,
+        states_rewritten: row.states,
         remains: Remains {
-            snapshots,
-            checkpoint: some(checkpoint.snapshot).filter(|_| before(checkpoint.entry)),
+            checkpoint: some(checkpoint.snapshot).filter(|_| checkpoint.entry < row.until.1),
             quarantined,
             forwarders: forwarders.map(|row| row.name).collect(),
         },
@@ -151,14 +147,8 @@ fn text(out: &mut impl Write, erasure: &Document) -> std::io::Result<()> {
     }
     writeln!(out, "\n  messages     {} written again without the person", erasure.messages_rewritten)?;
     writeln!(out, "  proof        record {} with the hash {}", erasure.seq, erasure.hash)?;
-    let Remains { snapshots, checkpoint, quarantined, forwarders } = &erasure.remains;
-    if !snapshots.is_empty() {
-        writeln!(
-            out,
-            "  left         {} snapshots from before, until the next one is made",
-            snapshots.len()
-        )?;
-    }
+    writeln!(out, "  states       {} written again without the person", erasure.states_rewritten)?;
+    let Remains { checkpoint, quarantined, forwarders } = &erasure.remains;
     if checkpoint.is_some() {
         writeln!(out, "  left         the checkpoint from before, until a later one takes its place")?;
     }

@@ -68,8 +68,7 @@ impl Recorder {
         self.push_entry(now, EntryKind::ORDER, Arc::default(), head, Vec::new());
         if let (Some(subject), Some(seq)) = (erased, first) {
             self.batch.erasure = Some(forgetting::erasure(&subject, seq));
-            // One transaction orders one erasure; and from a state with the person in it nobody is to begin again.
-            self.snapshot_wanted = true;
+            // One transaction orders one erasure.
             self.commit()?;
         }
         self.commit_if_full()?;

@@ -29,6 +29,8 @@ pub(super) struct Keeper {
     budget: BudgetState,
     /// How many snapshots had been begun when the survey began.
     snapshots: u64,
+    /// How many orders to let go of something had been given then.
+    orders: u64,
     /// What did not go well the last time, so that it is said once.
     trouble: Option<String>,
     /// Whether the clock was ahead of all messages the last time.
@@ -53,7 +55,8 @@ impl Keeper {
     /// Looks after a store by a policy.
     pub(super) fn new(policy: Policy, reader: Box<dyn Reader>) -> Self {
         let (next, budget) = (Instant::now(), BudgetState::Within);
-        Self { policy, reader: Some(reader), next, budget, snapshots: 0, trouble: None, is_ahead: false }
+        let (snapshots, orders) = (0, 0);
+        Self { policy, reader: Some(reader), next, budget, snapshots, orders, trouble: None, is_ahead: false }
     }
 
     /// Goes by another policy from now on.
@@ -74,7 +77,7 @@ impl Keeper {
             return;
         }
         let Some(mut reader) = self.reader.take() else { return };
-        self.snapshots = recorder.snapshots_begun();
+        (self.snapshots, self.orders) = (recorder.snapshots_begun(), recorder.orders_to_let_go());
         let (policy, budget, sender) = (self.policy, self.budget, sender.clone());
         tokio.spawn_blocking(move || {
             let decision = survey(&mut *reader, &policy, now, budget);
@@ -119,8 +122,9 @@ impl Keeper {
             recorder.want_snapshot();
             self.next = Instant::now() + SURVEY_AGAIN;
         }
-        if recorder.snapshots_begun() > self.snapshots && decision.expiry.is_some() {
-            // The one that was chosen may have been pruned for a newer one.
+        let since = (recorder.snapshots_begun(), recorder.orders_to_let_go());
+        if since != (self.snapshots, self.orders) && decision.expiry.is_some() {
+            // The one that was chosen may have been pruned for a newer one, or written again without somebody: then its digest is another.
             self.next = Instant::now();
             return Ok(());
         }
@@ -189,15 +193,21 @@ fn log(told: &Retention) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
-    use osel_core::engine::EngineOptions;
+    use osel_core::engine::{EngineOptions, OperatorOrder, Order, Sought};
 
     use super::*;
-    use crate::store::{Journal, NewStore, Store};
+    use crate::store::{Expiry, Journal, NewStore, Store};
 
     /// A directory that goes with the test.
     struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            Self(std::env::temp_dir().join(format!("osel-keeper-{name}-{}", std::process::id())))
+        }
+    }
 
     impl Drop for Directory {
         fn drop(&mut self) {
@@ -205,28 +215,65 @@ mod tests {
         }
     }
 
+    fn kept(path: &Path) -> (Keeper, Recorder) {
+        let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
+        let journal = Store::create(path, &new).expect("the directory is new");
+        let keeper = Keeper::new(Policy::default(), journal.reader().expect("it is there"));
+        (keeper, Recorder::resume(Box::new(journal), &EngineOptions::default()).expect("it is whole"))
+    }
+
+    /// Something to be told, by that policy.
+    fn surveyed(path: &Path, policy: Policy, expiry: Option<Expiry>) -> Surveyed {
+        let told = vec![Retention::Budget { state: BudgetState::Tight, used_bytes: 8, budget_bytes: 9 }];
+        let decision = Ok(Decision { told, expiry, ..Decision::default() });
+        Surveyed { reader: Box::new(Store::open_reader(path).expect("it is there")), policy, decision }
+    }
+
     #[test]
     fn what_a_former_policy_decided_does_not_hold() {
-        let path = std::env::temp_dir().join(format!("osel-keeper-{}", std::process::id()));
-        let directory = Directory(path);
-        let new = NewStore { id: [7; 16], created_at: Timestamp::EPOCH };
-        let journal = Store::create(&directory.0, &new).expect("the directory is new");
-        let reader = || journal.reader().expect("it is there");
+        let directory = Directory::new("policy");
+        let (mut keeper, mut recorder) = kept(&directory.0);
         let former = Policy { personal_days: Some(1), ..Policy::default() };
-        let surveyed = [former, Policy::default()].map(|policy| {
-            let told = vec![Retention::Budget { state: BudgetState::Tight, used_bytes: 8, budget_bytes: 9 }];
-            let decision = Ok(Decision { told, ..Decision::default() });
-            Surveyed { reader: reader(), policy, decision }
-        });
-        let mut keeper = Keeper::new(Policy::default(), reader());
-        let mut recorder =
-            Recorder::resume(Box::new(journal), &EngineOptions::default()).expect("it is whole");
-        let records = surveyed.map(|surveyed| {
+        let records = [former, Policy::default()].map(|policy| {
+            let surveyed = surveyed(&directory.0, policy, None);
             keeper.surveyed(Timestamp::EPOCH, surveyed, &mut recorder).expect("it is written");
             recorder.flush().expect("it is written");
             recorder.head().seq
         });
         assert_eq!(records, [0, 1]);
         assert!(keeper.next > Instant::now());
+    }
+
+    #[test]
+    fn what_was_decided_before_somebody_was_erased_does_not_hold() {
+        let directory = Directory::new("erasure");
+        let (mut keeper, mut recorder) = kept(&directory.0);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("there are threads");
+        let (sender, surveys) = std::sync::mpsc::channel();
+        let survey = |keeper: &mut Keeper, recorder: &mut Recorder| {
+            while recorder.is_expiring() {
+                std::thread::yield_now();
+            }
+            keeper.next = Instant::now();
+            keeper.begin_if_due(Timestamp::EPOCH, recorder, runtime.handle(), &sender);
+            let Ok(Happening::Surveyed(surveyed)) = surveys.recv() else { panic!("a survey was due") };
+            keeper.reader = Some(surveyed.reader);
+        };
+        survey(&mut keeper, &mut recorder);
+        let sought = Sought { user: Some("ada".to_owned()), address: None };
+        let what = OperatorOrder::ErasePerson { user: None, reason: "asked for it".to_owned(), sought };
+        recorder.order(Timestamp::EPOCH, Order { actor: "dpo".to_owned(), what }).expect("it is written");
+        let told = |keeper: &mut Keeper, recorder: &mut Recorder| {
+            let before = recorder.head().seq;
+            let surveyed = surveyed(&directory.0, Policy::default(), Some(Expiry::default()));
+            keeper.surveyed(Timestamp::EPOCH, surveyed, recorder).expect("it is written");
+            recorder.flush().expect("it is written");
+            recorder.head().seq - before
+        };
+        recorder.flush().expect("it is written");
+        assert_eq!(told(&mut keeper, &mut recorder), 0, "the chosen snapshot may have another digest");
+        assert!(keeper.next <= Instant::now(), "it is looked again at once");
+        survey(&mut keeper, &mut recorder);
+        assert_eq!(told(&mut keeper, &mut recorder), 1);
     }
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use super::super::block::{Packer, read_entries};
 use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::{Head, PartContent, StoredRecord};
-use super::super::erasure::{Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage};
+use super::super::erasure::{
+    CHUNKS_AT_ONCE, ChunkStep, Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage,
+};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
 use super::lease::{self, Term};
@@ -83,16 +85,6 @@ pub(super) async fn list(at: &At<'_>, session: &mut Session) -> Result<Vec<Erasu
     Ok(all.into_iter().map(|erasing| erasing.row).collect())
 }
 
-/// The entry up to which somebody was erased last; 0 where nobody was.
-///
-/// # Errors
-/// When it cannot be read.
-pub(super) async fn last_entry(at: &At<'_>, session: &mut Session) -> Result<u64, JournalError> {
-    let sql = "SELECT coalesce(max(entry), 0) FROM erasures";
-    let row = session.query_opt(sql, &[]).await.map_err(at.sql(Place::Erasures, "read"))?;
-    row.map_or(Ok(0), |row| rows::at_place(at, Place::Erasures, &row, |row| number(row, 0)))
-}
-
 async fn open(at: &At<'_>, session: &mut Session) -> Result<Vec<Erasing>, JournalError> {
     read(at, session, "SELECT state FROM erasures WHERE NOT done ORDER BY seq").await
 }
@@ -119,6 +111,7 @@ impl Step<'_> {
         match erasing.stage {
             Stage::Records => self.records(erasing).await,
             Stage::Messages => self.messages(erasing).await,
+            Stage::States => self.states(erasing).await,
             Stage::Ordered | Stage::Keys | Stage::Wipe | Stage::Done => {
                 erasing.stage = Stage::Done;
                 erasing.row.is_done = true;
@@ -171,8 +164,7 @@ impl Step<'_> {
                    WHERE first_entry > $1 AND first_entry <= $2 ORDER BY first_entry LIMIT 1";
         let found = self.session.query_opt(sql, &[&integer(from), &integer(until)]).await.map_err(&failed)?;
         let Some(row) = found else {
-            erasing.wipe();
-            erasing.stage = Stage::Wipe;
+            erasing.stage = Stage::States;
             return Ok(());
         };
         let block = |row: &_| Ok((number(row, 0)?, number(row, 1)?, column::<Vec<u8>>(row, 2)?));
@@ -200,6 +192,70 @@ impl Step<'_> {
             rest = rest.get(count..).unwrap_or_default();
         }
         self.take_payloads((first, last), &changed).await
+    }
+
+    /// Looks through the next chunks of saved states.
+    async fn states(&mut self, erasing: &mut Erasing) -> Result<(), JournalError> {
+        for _ in 0..CHUNKS_AT_ONCE {
+            if !self.chunk(erasing).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the next chunk of a saved state again without the person; whether it could stay. A state that is not complete, or that nobody can read,
+    /// goes.
+    async fn chunk(&mut self, erasing: &mut Erasing) -> Result<bool, JournalError> {
+        let place = Place::Erasures;
+        let failed = self.at.sql(place, ACTION);
+        let from = [erasing.state.0, erasing.state.1, erasing.row.until.1].map(integer);
+        let next = self
+            .session
+            .query_opt(
+                "SELECT snapshot, chunk, complete, data FROM snapshots JOIN snapshot_index AS owner ON owner.id = snapshot \
+                 WHERE (snapshot, chunk) >= ($1, $2) AND owner.entry < $3 \
+                 AND snapshot <> (SELECT snapshot FROM expiry) ORDER BY snapshot, chunk LIMIT 1",
+                &[&from[0], &from[1], &from[2]],
+            )
+            .await
+            .map_err(&failed)?;
+        let Some(row) = next else {
+            erasing.wipe();
+            erasing.stage = Stage::Wipe;
+            return Ok(false);
+        };
+        let chunk = |row: &_| {
+            Ok((number(row, 0)?, number(row, 1)?, column::<bool>(row, 2)?, column::<Vec<u8>>(row, 3)?))
+        };
+        let (state, chunk, is_complete, data) = rows::at_place(self.at, place, &row, chunk)?;
+        let step = match is_complete {
+            true => erasing.rewrite_chunk(self.eraser, (state, chunk), &data),
+            false => ChunkStep::Drop,
+        };
+        match step {
+            ChunkStep::Keep => return Ok(true),
+            ChunkStep::Drop => {
+                // The next one drops the row.
+                for sql in [
+                    "UPDATE snapshot_index SET complete = false WHERE id = $1",
+                    "DELETE FROM snapshots WHERE snapshot = $1",
+                ] {
+                    self.session.execute(sql, &[&integer(state)]).await.map_err(&failed)?;
+                }
+            }
+            ChunkStep::Replace(left, before) => {
+                let grown = integer(left.len() as u64) - integer(before as u64);
+                let packed = self.packer.bytes(&left).map_err(|error| self.at.io(ACTION, error))?;
+                let sql = "WITH counted AS (UPDATE snapshot_index SET bytes = bytes + $4 WHERE id = $1) \
+                           UPDATE snapshots SET data = $3 WHERE snapshot = $1 AND chunk = $2";
+                self.session
+                    .execute(sql, &[&integer(state), &integer(chunk), &packed, &grown])
+                    .await
+                    .map_err(failed)?;
+            }
+        }
+        Ok(false)
     }
 
     /// Takes messages from the records that they are parts of, since they are not the ones that were sealed any more.

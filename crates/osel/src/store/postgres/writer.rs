@@ -291,13 +291,7 @@ impl Journal for PostgresJournal {
             // What inputs went behind is kept in any case.
             let checkpoint = expire::read(at, session).await?.checkpoint;
             let mut all = snapshot::list(at, session).await?;
-            // Those from before the erasure of a person have the person in them, and are of no use once there is one from after it.
-            let erased = erasure::last_entry(at, session).await?;
-            let erased = if all.iter().any(|info| info.entry >= erased) { erased } else { 0 };
-            all.retain(|info| {
-                let is_kept = keep(info) && info.entry >= erased;
-                !is_kept && info.id != checkpoint.snapshot
-            });
+            all.retain(|info| !keep(info) && info.id != checkpoint.snapshot);
             let ids: Vec<i64> = all.iter().map(|info| integer(info.id)).collect();
             snapshot::remove(at, session, term, &ids).await.map(|()| ids.len())
         })

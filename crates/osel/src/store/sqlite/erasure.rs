@@ -11,12 +11,14 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::super::block::{Packer, read_entries};
 use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::{Head, PartContent, StoredRecord};
-use super::super::erasure::{Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage};
+use super::super::erasure::{
+    CHUNKS_AT_ONCE, ChunkStep, Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage,
+};
 use super::super::error::{JournalError, Place};
 use super::connect::{At, empty_log, integer, overwrite_deleted};
-use super::index;
 use super::persons::Persons;
 use super::rows::{self, RECORD, number};
+use super::{index, snapshot};
 
 const ACTION: &str = "erase a person from";
 
@@ -109,16 +111,6 @@ pub(super) fn list(at: &At<'_>, connection: &Connection) -> Result<Vec<ErasureRo
     Ok(all.into_iter().map(|erasing| erasing.row).collect())
 }
 
-/// The entry up to which somebody was erased last; 0 where nobody was.
-///
-/// # Errors
-/// When it cannot be read.
-pub(super) fn last_entry(at: &At<'_>, connection: &Connection) -> Result<u64, JournalError> {
-    connection
-        .query_row("SELECT coalesce(max(entry), 0) FROM erasures", [], |row| number(row, 0))
-        .map_err(at.sql(Place::Erasures, "read"))
-}
-
 fn open(at: &At<'_>, connection: &Connection) -> Result<Vec<Erasing>, JournalError> {
     read(at, connection, "SELECT state FROM erasures WHERE done = 0 ORDER BY seq")
 }
@@ -156,6 +148,7 @@ impl Step<'_> {
         match erasing.stage {
             Stage::Records => self.records(erasing),
             Stage::Messages => self.messages(erasing),
+            Stage::States => self.states(erasing),
             Stage::Ordered | Stage::Keys | Stage::Wipe | Stage::Done => Ok(()),
         }
     }
@@ -206,8 +199,7 @@ impl Step<'_> {
             .optional()
             .map_err(&failed)?;
         let Some((first, last, data)) = block else {
-            erasing.wipe();
-            erasing.stage = Stage::Wipe;
+            erasing.stage = Stage::States;
             return Ok(());
         };
         erasing.done.1 = last;
@@ -243,6 +235,60 @@ impl Step<'_> {
             )
             .map_err(&failed)?;
         changed.into_iter().try_for_each(|entry| self.take_payload(erasing, entry))
+    }
+
+    /// Looks through the next chunks of saved states.
+    fn states(&mut self, erasing: &mut Erasing) -> Result<(), JournalError> {
+        for _ in 0..CHUNKS_AT_ONCE {
+            if !self.chunk(erasing)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the next chunk of a saved state again without the person; whether it could stay. A state that is not complete, or that nobody can read,
+    /// goes.
+    fn chunk(&mut self, erasing: &mut Erasing) -> Result<bool, JournalError> {
+        let failed = self.at.sql(Place::Erasures, ACTION);
+        let next: Option<(u64, u64, bool, Vec<u8>)> = self
+            .transaction
+            .prepare_cached(
+                "SELECT snapshot, chunk, complete, data FROM snapshots JOIN snapshot_index AS owner ON owner.id = snapshot \
+                 WHERE (snapshot, chunk) >= (?1, ?2) AND owner.entry < ?3 \
+                 AND snapshot <> (SELECT snapshot FROM expiry) ORDER BY snapshot, chunk LIMIT 1",
+            )
+            .and_then(|mut statement| {
+                let from = [erasing.state.0, erasing.state.1, erasing.row.until.1].map(integer);
+                statement
+                    .query_row(from, |row| Ok((number(row, 0)?, number(row, 1)?, row.get(2)?, row.get(3)?)))
+                    .optional()
+            })
+            .map_err(&failed)?;
+        let Some((state, chunk, is_complete, data)) = next else {
+            erasing.wipe();
+            erasing.stage = Stage::Wipe;
+            return Ok(false);
+        };
+        let step = match is_complete {
+            true => erasing.rewrite_chunk(self.eraser, (state, chunk), &data),
+            false => ChunkStep::Drop,
+        };
+        match step {
+            ChunkStep::Keep => return Ok(true),
+            ChunkStep::Drop => {
+                // From the first chunk on.
+                erasing.state = (state, 0);
+                snapshot::remove_some(self.transaction, state).map_err(failed)?;
+            }
+            ChunkStep::Replace(left, before) => {
+                let grown = integer(left.len() as u64) - integer(before as u64);
+                let packed =
+                    self.packer.bytes(&left).map_err(|error| self.at.io(self.at.path, ACTION, error))?;
+                snapshot::replace_chunk(self.transaction, (state, chunk), packed, grown).map_err(failed)?;
+            }
+        }
+        Ok(false)
     }
 
     /// Takes the message from the record that it is a part of, since it is not the one that was sealed any more.

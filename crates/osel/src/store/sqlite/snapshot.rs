@@ -4,7 +4,7 @@
 //! is dropped when the next one is begun.
 
 use osel_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::block::Packer;
 use super::super::check::CommitFault;
@@ -12,11 +12,16 @@ use super::super::data::{Head, SnapshotInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::SNAPSHOT_CHUNK_BYTES_MAX;
 use super::connect::{At, integer, overwrite_deleted};
+use super::expire;
 use super::rows::{self, SNAPSHOT};
-use super::{erasure, expire};
 
 const ACTION: &str = "write a snapshot to";
 const REMOVE: &str = "remove a snapshot from";
+/// Takes a snapshot from sight.
+const HIDE: &str = "UPDATE snapshot_index SET complete = 0 WHERE id = ?1";
+/// Removes some chunks of a snapshot.
+const REMOVE_SOME: &str =
+    "DELETE FROM snapshots WHERE id IN (SELECT id FROM snapshots WHERE snapshot = ?1 LIMIT ?2)";
 /// How many chunks are removed in one transaction: at most 32 MiB, so that a commit need not wait.
 const CHUNKS_REMOVED_AT_ONCE: i64 = 8;
 
@@ -116,13 +121,8 @@ pub(super) fn prune(
 ) -> Result<usize, JournalError> {
     let mut removed = 0;
     let checkpoint = expire::read(at, connection)?.checkpoint;
-    let snapshots = list(at, connection)?;
-    // Those from before the erasure of a person have the person in them, and are of no use once there is one from after it.
-    let erased = erasure::last_entry(at, connection)?;
-    let erased = if snapshots.iter().any(|info| info.entry >= erased) { erased } else { 0 };
-    for info in snapshots {
-        let is_kept = keep(&info) && info.entry >= erased;
-        if !is_kept && info.id != checkpoint.snapshot {
+    for info in list(at, connection)? {
+        if !keep(&info) && info.id != checkpoint.snapshot {
             remove(at, connection, integer(info.id))?;
             removed += 1;
         }
@@ -160,11 +160,32 @@ fn remove_chunks(at: &At<'_>, connection: &Connection, id: i64) -> Result<(), Jo
             .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(parameters)))
             .map_err(&failed)
     };
-    execute("UPDATE snapshot_index SET complete = 0 WHERE id = ?1", &[id])?;
-    let some = "DELETE FROM snapshots WHERE id IN (SELECT id FROM snapshots WHERE snapshot = ?1 LIMIT ?2)";
-    while execute(some, &[id, CHUNKS_REMOVED_AT_ONCE])? > 0 {}
+    execute(HIDE, &[id])?;
+    while execute(REMOVE_SOME, &[id, CHUNKS_REMOVED_AT_ONCE])? > 0 {}
     execute("DELETE FROM snapshot_index WHERE id = ?1", &[id])?;
     Ok(())
+}
+
+/// Takes a snapshot from sight, and removes a few chunks of it; with the last one it is no more than a row that the next one drops.
+pub(super) fn remove_some(transaction: &Transaction<'_>, id: u64) -> rusqlite::Result<()> {
+    transaction.prepare_cached(HIDE)?.execute([integer(id)])?;
+    transaction.prepare_cached(REMOVE_SOME)?.execute([integer(id), CHUNKS_REMOVED_AT_ONCE]).map(drop)
+}
+
+/// Puts another chunk, packed, in the place of one that is shorter by so many bytes.
+pub(super) fn replace_chunk(
+    transaction: &Transaction<'_>,
+    (id, chunk): (u64, u64),
+    packed: &[u8],
+    grown: i64,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("UPDATE snapshot_index SET bytes = bytes + ?2 WHERE id = ?1")?
+        .execute([integer(id), grown])?;
+    transaction
+        .prepare_cached("UPDATE snapshots SET data = ?3 WHERE snapshot = ?1 AND chunk = ?2")?
+        .execute(params![integer(id), integer(chunk), packed])
+        .map(drop)
 }
 
 /// The error that a snapshot is not there.
