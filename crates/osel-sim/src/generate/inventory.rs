@@ -134,7 +134,7 @@ impl Objects<'_> {
             self.text.push_str("\", \"name\": \"outside\", ");
             self.owner(ADMIN);
             self.text
-                .push_str("\"admin_state_up\": true, \"router:external\": true, \"revision_number\": 1}");
+                .push_str("\"admin_state_up\": true, \"router:external\": true, \"shared\": false, \"revision_number\": 1}");
             return;
         };
         self.text.push_str("{\"id\": \"");
@@ -144,7 +144,7 @@ impl Objects<'_> {
         self.text.push_str("\", ");
         self.owner(u64::from(network.project));
         self.text.push_str(
-            "\"admin_state_up\": true, \"router:external\": false, \"port_security_enabled\": true, ",
+            "\"admin_state_up\": true, \"router:external\": false, \"shared\": false, \"port_security_enabled\": true, ",
         );
         self.revision(u64::from(network.revision));
     }
@@ -290,8 +290,11 @@ impl Objects<'_> {
         let project = self.world.network(port.network).project;
         self.text.push_str("{\"id\": \"");
         self.uuid(Kind::Port, number as u64);
+        // As the stream names it: with each change another.
         self.text.push_str("\", \"name\": \"port-");
         push_number(&mut self.text, number as u64);
+        self.text.push('-');
+        push_number(&mut self.text, u64::from(port.revision));
         self.text.push_str("\", \"network_id\": \"");
         self.uuid(Kind::Network, u64::from(port.network));
         self.text.push_str("\", ");

@@ -14,13 +14,13 @@ use super::StoreArg;
 use super::actor::user_name;
 use super::open::now;
 use super::order::{self, unexpected};
-use super::output::{note, progress};
-use super::replay::import;
+use super::output::{Failure, note, progress};
+use super::replay::{admitted, import};
 use crate::openstack::PAGE_OBJECTS;
-use crate::runtime::Recorder;
 use crate::runtime::control::client::{ClientError, Conversation};
 use crate::runtime::control::import::{Begin, CLIENT_TIME, OBJECT_BYTES_MAX, Part};
 use crate::runtime::control::{Answer, Ask, Request};
+use crate::runtime::{Recorder, admission};
 use crate::source::inventory::{self, Summary};
 
 /// How many bytes of objects make a part, if one of them alone is not more: a step of a few milliseconds for the daemon, as a page of an API
@@ -45,9 +45,10 @@ enum Handed {
 
 pub(super) fn run(store: &StoreArg, region: Option<&str>, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let files = files.iter().map(|file| look_at(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let config = store.config()?;
     // A store that cannot be read yet has no daemon that has come far.
     let id = store.reader().and_then(|mut reader| Ok(reader.info()?.id)).ok();
-    let socket = store.socket(&store.config()?);
+    let socket = store.socket(&config);
     let mut own: Option<Recorder> = None;
     for file in &files {
         let mut absent = None;
@@ -68,9 +69,11 @@ pub(super) fn run(store: &StoreArg, region: Option<&str>, files: &[PathBuf]) -> 
                     Some(absent) => writer.context(absent),
                     None => writer,
                 };
-                own.insert(order::recorder(writer?, &store.config()?, store.file())?)
+                own.insert(order::recorder(writer?, &config, store.file())?)
             }
         };
+        let known = recorder.engine().regions().map(|known| known.map(|name| &**name));
+        admission::region(region, known).map_err(|unfit| Failure::Usage(unfit.to_string()))?;
         write(recorder, region, file)?;
         said(file);
     }
@@ -90,9 +93,10 @@ fn said(Looked { path, summary, .. }: &Looked<'_>) {
 /// Looks at all of a file, so that what is wrong with it is said before anything is changed.
 fn look_at(path: &Path) -> anyhow::Result<Looked<'_>> {
     let mut longest = 0;
-    let summary = inventory::read(path, &mut |page| {
+    let mut summary = inventory::read(path, &mut |page| {
         longest = objects(&page).map(|(_, json)| json.len()).fold(longest, usize::max);
     })?;
+    summary.taken_at = admitted(path, &summary)?;
     Ok(Looked { path, summary, longest })
 }
 
@@ -136,7 +140,8 @@ fn hand_in(socket: &Path, id: &str, region: Option<&str>, file: &Looked<'_>) -> 
     if let Some(failed) = failed {
         return Err(failed);
     }
-    if summary? != file.summary {
+    let summary = summary?;
+    if (Summary { taken_at: file.summary.taken_at, ..summary }) != file.summary {
         bail!("`{}` was changed while it was read", file.path.display());
     }
     let complete = file.summary.complete().into_iter().map(|kind| kind.plural().to_owned());

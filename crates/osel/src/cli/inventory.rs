@@ -14,10 +14,10 @@ pub enum InventoryCommand {
     /// Starts or corrects the model from API dumps.
     ///
     /// Each file is one JSON object whose keys are collection names (ports, security_groups, security_group_rules, floatingips,
-    /// address_groups, routers, networks, subnets, trunks, rbac_policies, address_scopes, subnetpools, firewall_groups,
-    /// firewall_policies, firewall_rules, loadbalancers, listeners, users, projects, domains, groups, roles), with the
-    /// objects as the API returns them. A missing key means "not said", an empty list "there are none". An optional
-    /// taken_at says when it was read; what the bus said of an earlier time then no longer counts. An optional partial lists the
+    /// port_forwardings, address_groups, routers, networks, subnets, trunks, rbac_policies, address_scopes, subnetpools, firewall_groups,
+    /// firewall_policies, firewall_rules, loadbalancers, listeners, users, projects, domains, groups, roles,
+    /// role_assignments, servers), with the objects as the API returns them. A missing key means "not said", an empty list "there are none". An optional
+    /// taken_at says when it was read, which must not be later than now; what the bus said of an earlier time then no longer counts. An optional partial lists the
     /// collections of which only a part is there: what is missing from them is not taken as gone.
     ///
     /// A running osel is handed the objects over its socket, part by part; where none runs the store is written by this command. What is
@@ -25,7 +25,7 @@ pub enum InventoryCommand {
     Import {
         #[command(flatten)]
         store: StoreArg,
-        /// The region that the files are from.
+        /// The region that the files are from, by the name that it has in the configuration; needed where all sources or all that is known have one.
         #[arg(long, value_name = "NAME")]
         region: Option<String>,
         /// Inventories, in this order.

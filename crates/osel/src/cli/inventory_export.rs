@@ -43,7 +43,7 @@ pub struct ExportArgs {
     /// Which of the services' addresses; else the cloud's own choice, which is public unless it says otherwise.
     #[arg(long, value_name = "WHICH")]
     interface: Option<InterfaceArg>,
-    /// The file to write, readable for its owner only; - is standard output.
+    /// The file to write, readable for its owner only; - is standard output, which gets what is read as it comes, and its end only when all is well.
     #[arg(long, short = 'O', value_name = "FILE", default_value = "-")]
     output: PathBuf,
     /// Write a partial view too. Collections that are not whole are named in the file, so that import takes nothing of them as gone.
@@ -93,7 +93,11 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     summary.tell(&cloud);
     if summary.is_partial() && !args.partial {
         bail!(
-            "this is a partial view of cloud `{cloud}`, so nothing is exported: give the account more rights, or --partial"
+            "this is a partial view of cloud `{cloud}`, so {}: give the account more rights, or --partial",
+            match target.out {
+                Out::Stdout(_) => "its end is left out, without which import refuses it",
+                Out::File(_) => "nothing is exported",
+            }
         );
     }
     target.keep(&summary.not_whole())?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Args;
 use osel_core::engine::{EngineOptions, ReadEnd, ReadRun, SourceLedger};
 use osel_core::intake::BatchNumber;
@@ -15,8 +16,8 @@ use super::open::{now, store_named, writer_at};
 use super::order;
 use super::output::{OutputFormat, note, progress};
 use crate::config::StoreConfig;
-use crate::runtime::Recorder;
 use crate::runtime::file_intake::FileIntake;
+use crate::runtime::{Recorder, admission};
 use crate::source::decoding::DecodedAhead;
 use crate::source::inventory;
 use crate::source::recording::{Recording, source_name};
@@ -172,13 +173,21 @@ fn import_first(
     region: Option<&Arc<str>>,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let at = summary.taken_at.unwrap_or(Timestamp::EPOCH);
-    let run = recorder.begin_read(region, at, summary.taken_at.is_some());
+    let taken_at = admitted(path, summary)?;
+    let run = recorder.begin_read(region, taken_at.unwrap_or(Timestamp::EPOCH), taken_at.is_some());
     import(recorder, path, summary, run, now)?;
     for key in &summary.unknown {
         note(format_args!("`{}`: `{key}` is not read: osel does not model it", path.display()));
     }
     Ok(())
+}
+
+/// When an inventory counts as taken.
+///
+/// # Errors
+/// When that is later than now.
+pub(super) fn admitted(path: &Path, summary: &inventory::Summary) -> anyhow::Result<Option<Timestamp>> {
+    admission::taken_at(summary.taken_at, now()).with_context(|| format!("`{}`", path.display()))
 }
 
 /// Reads an inventory into a recorder.

@@ -3,6 +3,7 @@
 //! [`Recorder`] owns the engine, the chain and the journal, and commits in batches; [`state`] brings an engine back from a store, as it is
 //! or as it was. Nothing here decides anything.
 
+pub mod admission;
 pub mod checkpoint;
 pub mod control;
 pub mod entries;

@@ -124,9 +124,37 @@ fn what_is_wrong_with_a_file_is_said_before_anything_is_handed_in() {
     let large = osel.place.write("large.json", large.to_string());
     let error = refused(3, &["inventory", "import", "--store", &store, &large]);
     assert!(error.contains("a running osel takes at most 16777216: stop it for this import"), "{error}");
+    let mut ahead = cloud(2);
+    ahead["taken_at"] = "2999-01-01T00:00:00Z".into();
+    let ahead = osel.place.write("ahead.json", ahead.to_string());
+    let error = refused(3, &["inventory", "import", "--store", &store, &good, &ahead]);
+    assert!(error.contains("ahead.json") && error.contains("`taken_at` is 2999-01-01"), "{error}");
+    // Also by whoever says it to the daemon itself.
+    let id = Store::open_reader(Path::new(&store)).unwrap().info().unwrap().id;
+    let begin = json!({"store": id, "order": {"import_inventory": {"name": "x", "taken_at": "2999-01-01T00:00:00Z"}}});
+    let answer = Client::connect(&store).say(&begin);
+    assert!(answer["refused"].as_str().is_some_and(|why| why.contains("2999-01-01")), "{answer}");
     assert_eq!(inventories(&osel), Vec::<Value>::new());
     run(&["inventory", "import", "--store", &store, &good]);
     assert_eq!(rows(&store).len(), 3);
+    assert!(osel.stop().success());
+}
+
+#[test]
+fn an_inventory_of_no_region_does_not_double_the_cloud_of_one() {
+    let (mut osel, store) = started("handed-in-region", |_| ());
+    let good = osel.place.write("good.json", cloud(3).to_string());
+    let import = |code: i32, store: &str| {
+        let error = refused(code, &["inventory", "import", "--store", store, &good]);
+        assert!(error.contains("beside that of `south`: give --region"), "{error}");
+    };
+    let own = osel.place.path("own");
+    for store in [&store, &own] {
+        run(&["inventory", "import", "--store", store, "--region", "south", &good]);
+    }
+    import(3, &store);
+    import(2, &own);
+    assert_eq!((rows(&store).len(), rows(&own).len()), (3, 3));
     assert!(osel.stop().success());
 }
 

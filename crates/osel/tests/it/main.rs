@@ -49,6 +49,8 @@ mod forward;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod handed_in;
 #[cfg(test)]
 mod http;

@@ -7,6 +7,7 @@ use osel_core::engine::{ReadEnd, ReadRun};
 use osel_core::time::Timestamp;
 use tokio::sync::oneshot;
 
+use super::super::admission;
 use super::super::control::Answer;
 use super::super::control::import::ImportStep;
 use super::{Happening, Service, ServiceError, ServiceHandle};
@@ -73,8 +74,18 @@ impl Service {
                     let _ = reply.send(Answer::Refused(why.to_owned()));
                     return Ok(());
                 }
-                let at = begin.taken_at.unwrap_or(now);
-                let run = self.recorder.begin_read(region.as_ref(), at, begin.taken_at.is_some());
+                let known = self.recorder.engine().regions().map(|known| known.map(|name| &**name));
+                let taken_at = admission::region(region.as_deref(), known)
+                    .and_then(|()| admission::taken_at(begin.taken_at, now));
+                let taken_at = match taken_at {
+                    Ok(taken_at) => taken_at,
+                    Err(unfit) => {
+                        let _ = reply.send(Answer::Refused(unfit.to_string()));
+                        return Ok(());
+                    }
+                };
+                let at = taken_at.unwrap_or(now);
+                let run = self.recorder.begin_read(region.as_ref(), at, taken_at.is_some());
                 let run = ReadRun { actor: Some(actor.into()), ..run };
                 tracing::info!(
                     inventory = begin.name,
