@@ -41,6 +41,8 @@ pub struct Item {
 pub struct Batch {
     /// Its number.
     pub number: BatchNumber,
+    /// Its lines are of dead letters that are sent once more: of what comes next of the trail it says nothing.
+    pub is_fetched: bool,
     /// At least one.
     pub items: Vec<Item>,
 }

@@ -300,7 +300,7 @@ impl Carrier {
                 let held = if is_fetched { &self.fetched } else { &self.held };
                 let item = |id: LineId| held.get(&id.seq)?.get(usize::try_from(id.line).ok()?).cloned();
                 let items: Option<Vec<Item>> = lines.into_iter().map(item).collect();
-                Call::Send(Batch { number: batch, items: items.ok_or(Defect::Lines)? })
+                Call::Send(Batch { number: batch, is_fetched, items: items.ok_or(Defect::Lines)? })
             }
             ForwardOrder::Confirm(asked) => Call::Confirm(asked),
             ForwardOrder::Reset => Call::Reset,
