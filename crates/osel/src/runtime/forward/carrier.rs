@@ -107,7 +107,7 @@ impl Carrier {
         let Way { steers, head, names, tell, clock, generation, .. } = way;
         let mut this = Self {
             name,
-            forward: Forward::new(receiver.limits(), account_of(&row), known),
+            forward: Forward::new(receiver.limits(), account_of(&row), known).waiting(receiver.call_time()),
             calls,
             held: BTreeMap::new(),
             fetched: BTreeMap::new(),
