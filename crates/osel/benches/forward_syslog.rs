@@ -103,7 +103,13 @@ fn batches() -> Vec<Batch> {
     let size = limits.items.min(limits.bytes / LINE_BYTES);
     let (first, others) = items.split_at(1);
     let numbered = std::iter::once(first).chain(others.chunks(size)).zip(1..);
-    numbered.map(|(items, number)| Batch { number: BatchNumber(number), items: items.to_vec() }).collect()
+    numbered
+        .map(|(items, number)| Batch {
+            number: BatchNumber(number),
+            is_fetched: false,
+            items: items.to_vec(),
+        })
+        .collect()
 }
 
 fn config(port: u16, tls: Option<TlsConfig>) -> SyslogConfig {

@@ -19,7 +19,7 @@ pub const CONFIRM_BASE_MICROS: u64 = 1_000_000;
 pub const CONFIRM_CAP_MICROS: u64 = 10_000_000;
 /// How long a batch may not be known to have arrived before it is sent again: Splunk forgets after that time whether it has.
 pub const AWAITED_MICROS_MAX: u64 = 300_000_000;
-/// How long one call may take. Drivers give up sooner; this ends what they forgot.
+/// How long one call may take, unless the receiver needs longer. Drivers give up sooner; this ends what they forgot.
 pub const CALL_MICROS_MAX: u64 = 300_000_000;
 /// How long a stop waits for the call that is under way: the daemon has five seconds for all.
 pub const STOP_MICROS_MAX: u64 = 2_000_000;

@@ -1,6 +1,7 @@
 //! The machine itself: every input leads through [`Forward::step`], and what is due by then is found in one place after it.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use super::account::Account;
 use super::books::Books;
@@ -60,6 +61,7 @@ pub struct Forward {
     pub(super) limits: BatchLimits,
     pub(super) clock: Clock,
     pub(super) chance: u64,
+    call_micros: u64,
     head: Option<u64>,
     pub(super) books: Books,
     reading: Option<Reading<u64>>,
@@ -121,6 +123,7 @@ impl Forward {
         Self {
             limits,
             chance: 0,
+            call_micros: CALL_MICROS_MAX,
             head: None,
             books: Books::new(account, letters.into_iter().collect()),
             reading: None,
@@ -155,6 +158,12 @@ impl Forward {
             dead_told_at: None,
             clock,
         }
+    }
+
+    /// The same, of a receiver whose calls may take so long: one that must not be given up while it may still take what it was given.
+    #[must_use]
+    pub fn waiting(self, call: Duration) -> Self {
+        Self { call_micros: u64::try_from(call.as_micros()).unwrap_or(u64::MAX), ..self }
     }
 
     /// Takes what happened and adds what is to be done, in its order. `chance` is a random number of 64 bits, for waits: the core draws
@@ -497,7 +506,7 @@ impl Forward {
     }
 
     fn begin(&mut self, call: Call) {
-        self.call = Some((call, self.clock.moment().plus(CALL_MICROS_MAX)));
+        self.call = Some((call, self.clock.moment().plus(self.call_micros)));
     }
 
     fn remind(&mut self, out: &mut Vec<ForwardOrder>) {

@@ -107,8 +107,12 @@ pub(super) fn said<'s>(text: &[u8], secrets: impl IntoIterator<Item = &'s Secret
     cut(&text, TEXT_CHARS_MAX)
 }
 
-/// A secret as a receiver may repeat it: whole; of a URL what stands behind its host, with and without its question; of a header what
-/// stands behind the last space, as of `Bearer TOKEN`.
+/// The shortest part of a URL that is taken for a secret by itself: those of webhooks have 24 characters and more, and words of a path are
+/// shorter.
+const SECRET_PART_CHARS_MIN: usize = 16;
+
+/// A secret as a receiver may repeat it: whole; of a URL what stands behind its host, with and without its question, and each long part of
+/// that, as a service names a webhook by its id; of a header what stands behind the last space, as of `Bearer TOKEN`.
 fn told_parts(secret: &str) -> impl Iterator<Item = &str> {
     let behind_host = secret
         .split_once("://")
@@ -116,7 +120,9 @@ fn told_parts(secret: &str) -> impl Iterator<Item = &str> {
         .filter(|path| path.len() > 1);
     let path = behind_host.and_then(|path| path.split_once('?')).map(|(path, _)| path);
     let last = secret.rsplit_once(' ').map(|(_, last)| last);
-    [Some(secret), behind_host, path, last].into_iter().flatten().filter(|part| part.len() > 1)
+    let parts = behind_host.into_iter().flat_map(|path| path.split(['/', '?', '&', '=']));
+    let parts = parts.filter(|part| part.len() >= SECRET_PART_CHARS_MIN);
+    [Some(secret), behind_host, path, last].into_iter().flatten().filter(|part| part.len() > 1).chain(parts)
 }
 
 /// Scheme, host and port of a URL: what of it everybody may see.
@@ -165,6 +171,11 @@ pub(super) mod tests {
             let said = said(text.as_bytes(), &secrets);
             assert!(!said.contains("xyzzy") && !said.contains("hunter2"), "{said}");
         }
+        let url = Secret::new(
+            "https://chat.example/hooks/k8hrsecrethookid9xyzzyabcd?sig=0123456789abcdef".to_owned(),
+        );
+        let words = "no payload for incoming webhook k8hrsecrethookid9xyzzyabcd (0123456789abcdef) at /hooks";
+        assert_eq!(said(words.as_bytes(), [&url]), "no payload for incoming webhook *** (***) at /hooks");
     }
 
     #[test]

@@ -5,10 +5,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use osel_core::format::Severity;
 pub use osel_core::forward::BatchLimits;
-use osel_core::forward::{BatchNumber, Refusal, Taken};
+use osel_core::forward::{BatchNumber, CALL_MICROS_MAX, Refusal, Taken};
 use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
 
@@ -41,6 +42,8 @@ pub struct Item {
 pub struct Batch {
     /// Its number.
     pub number: BatchNumber,
+    /// Its lines are of dead letters that are sent once more: of what comes next of the trail it says nothing.
+    pub is_fetched: bool,
     /// At least one.
     pub items: Vec<Item>,
 }
@@ -52,6 +55,11 @@ pub trait Receiver: Send {
 
     /// How much it takes at once.
     fn limits(&self) -> BatchLimits;
+
+    /// How long a call may take before it is dropped. The driver gives up sooner, by a time of its own.
+    fn call_time(&self) -> Duration {
+        Duration::from_micros(CALL_MICROS_MAX)
+    }
 
     /// What it kept of a run before, told once before anything else: its own [`Self::mark`] as it was when the last batch that is known to
     /// be kept was. None for a first run, or after the place was set back.

@@ -1,7 +1,8 @@
 //! Two questions about the daemon: whether it is alive, and whether it does its work.
 //!
 //! *Alive* says that restarting it would not help; *ready* that it listened to every source and may write. A broker that goes away later
-//! takes neither away: that is a thing for an alarm on `osel_source_connected`, not for whoever restarts programs.
+//! takes neither away: that is a thing for an alarm on `osel_source_connected`, not for whoever restarts programs. Nor does a receiver of
+//! records that is away, slow, or refuses them; how each forwarder does stands in both answers, for people.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use axum::http::{HeaderName, StatusCode};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::runtime::forward::ForwarderStatus;
 use crate::runtime::service::{Phase, ServiceStatus};
 
 /// A loop that has not been heard of for so long is stuck: it speaks twice a second, and nothing in it takes seconds but the snapshot of a
@@ -25,24 +27,62 @@ struct Document {
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    forwarders: Vec<Forwarder>,
+}
+
+/// How a forwarder does.
+#[derive(Debug, PartialEq, Serialize)]
+struct Forwarder {
+    name: String,
+    /// `up to date`, `behind`, or `in trouble`.
+    state: &'static str,
+    behind_records: u64,
+    behind_seconds: u64,
+    dead_letters: usize,
+    /// Since when, and what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
 }
 
 /// `GET /healthz`.
 pub(super) async fn live(State(status): State<watch::Receiver<ServiceStatus>>) -> Answer {
-    answer(["alive", "stuck"], stuck(&status.borrow()))
+    let status = status.borrow();
+    answer(["alive", "stuck"], stuck(&status), forwarders(&status))
 }
 
 /// `GET /readyz`.
 pub(super) async fn ready(State(status): State<watch::Receiver<ServiceStatus>>) -> Answer {
-    answer(["ready", "not ready"], unready(&status.borrow()))
+    let status = status.borrow();
+    answer(["ready", "not ready"], unready(&status), forwarders(&status))
 }
 
-fn answer([good, bad]: [&'static str; 2], reasons: Vec<String>) -> Answer {
+fn answer([good, bad]: [&'static str; 2], reasons: Vec<String>, forwarders: Vec<Forwarder>) -> Answer {
     let (code, status) =
         if reasons.is_empty() { (StatusCode::OK, good) } else { (StatusCode::SERVICE_UNAVAILABLE, bad) };
-    let document = Document { status, reasons };
+    let document = Document { status, reasons, forwarders };
     let text = serde_json::to_string(&document).unwrap_or_default();
     (code, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text)
+}
+
+/// How each forwarder does.
+fn forwarders(status: &ServiceStatus) -> Vec<Forwarder> {
+    let of = |forwarder: &ForwarderStatus| {
+        let behind_records = status.records.saturating_sub(forwarder.row.place);
+        Forwarder {
+            name: forwarder.name.to_string(),
+            state: match (&forwarder.trouble, behind_records) {
+                (Some(_), _) => "in trouble",
+                (None, 0) => "up to date",
+                (None, _) => "behind",
+            },
+            behind_records,
+            behind_seconds: forwarder.lag.as_secs(),
+            dead_letters: forwarder.letters,
+            trouble: forwarder.trouble.as_ref().map(|(since, words)| format!("since {since}: {words}")),
+        }
+    };
+    status.forwarders.iter().map(of).collect()
 }
 
 /// Why it is stuck, if it is. While it starts there is no loop that could be.
@@ -78,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::runtime::service::{SourceKind, SourceState, SourceStatus};
+    use crate::store::ForwarderRow;
 
     fn source(name: &str, was_connected: bool) -> SourceStatus {
         SourceStatus {
@@ -131,6 +172,38 @@ mod tests {
         assert_eq!(
             unready(&status),
             ["the store takes nothing since 1970-01-01T00:00:00.000000Z: disk full"]
+        );
+    }
+
+    #[test]
+    fn a_forwarder_in_trouble_is_named_and_takes_no_readiness_away() {
+        let mut status = running(Vec::new());
+        status.records = 10;
+        let row = |place| ForwarderRow { place, ..ForwarderRow::default() };
+        let trouble = Some((Timestamp::EPOCH, "unavailable: nobody is there".to_owned()));
+        let (lag, letters) = (Duration::from_millis(90_500), 2);
+        status.forwarders = vec![
+            ForwarderStatus { name: "siem".into(), row: row(7), lag, letters, trouble, ..Default::default() },
+            ForwarderStatus { name: "file".into(), row: row(10), ..ForwarderStatus::default() },
+            ForwarderStatus { name: "room".into(), row: row(9), ..ForwarderStatus::default() },
+        ];
+        let (code, _, text) = answer(["ready", "not ready"], unready(&status), forwarders(&status));
+        assert_eq!(code, StatusCode::OK);
+        let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            told["forwarders"][0],
+            serde_json::json!({
+                "name": "siem",
+                "state": "in trouble",
+                "behind_records": 3,
+                "behind_seconds": 90,
+                "dead_letters": 2,
+                "trouble": "since 1970-01-01T00:00:00.000000Z: unavailable: nobody is there",
+            })
+        );
+        assert_eq!(
+            [&told["forwarders"][1]["state"], &told["forwarders"][2]["state"]],
+            ["up to date", "behind"]
         );
     }
 }

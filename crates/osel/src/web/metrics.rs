@@ -292,6 +292,7 @@ mod tests {
             letters: 2,
             batches: 5,
             retries: 6,
+            defects: 3,
             ..ForwarderStatus::default()
         };
         let status = ServiceStatus { records: 10, forwarders: vec![forwarder], ..ServiceStatus::starting() };
@@ -307,6 +308,7 @@ mod tests {
             "osel_forward_records{forwarder=\"siem\",outcome=\"dead\"} 1",
             "osel_forward_batches_total{forwarder=\"siem\"} 5",
             "osel_forward_retries_total{forwarder=\"siem\"} 6",
+            "osel_forward_defects_total{forwarder=\"siem\"} 3",
             "osel_forward_send_seconds_count{forwarder=\"siem\"} 0",
         ] {
             assert!(page.lines().any(|known| known == line), "{line}\n{page}");

@@ -49,6 +49,8 @@ pub(super) fn encode(out: &mut DescriptorEncoder<'_>, status: &ServiceStatus) ->
     })?;
     let help = "Batches that were not taken whole or were sent again, since the start.";
     counters(out, all, "forward_retries", help, |forwarder| forwarder.retries)?;
+    let help = "How often the forwarder broke down, which is a defect of osel, since the start.";
+    counters(out, all, "forward_defects", help, |forwarder| forwarder.defects)?;
     let help = "Records that retention had let something go of before they were sent, since the start.";
     counters(out, all, "forward_incomplete", help, |forwarder| forwarder.incomplete)?;
     let help = "Time of handing a batch over.";

@@ -80,7 +80,7 @@ fn batch(items: std::ops::RangeInclusive<u64>) -> Batch {
         event_type: None,
         line: json!({"seq": seq, "sentence": "ann opened \"web\" — to all"}).to_string().into_bytes(),
     };
-    Batch { number: BatchNumber(1), items: items.map(item).collect() }
+    Batch { number: BatchNumber(1), is_fetched: false, items: items.map(item).collect() }
 }
 
 async fn refused(config: &WebhookConfig, items: std::ops::RangeInclusive<u64>) -> Refusal {

@@ -1,8 +1,8 @@
 """A mail server for one test, by aiosmtpd: it takes mail over TLS or without, asks who comes, and refuses what it is told to refuse.
 
 usage: mail_server.py OPTIONS, as JSON: port; tls (`starttls`, `implicit` or `none`), cert and key; login (user and password, or null);
-recipients (an answer for each that is not taken); answers (to mails, one after the other; `drop` takes one and breaks the connection).
-It prints a line when it listens, and one of JSON for each mail that it was handed, as Python's own library reads it.
+recipients (an answer for each that is not taken); answers (to mails, one after the other; `drop` takes one and breaks the connection);
+strict (recipients for whom no mail is fit); is_curt (it does not answer to a goodbye, and says that it heard one). It prints a line when it listens, and one of JSON for each mail that it was handed, as Python's own library reads it.
 """
 
 import asyncio
@@ -26,6 +26,8 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         answer = OPTIONS["answers"].pop(0) if OPTIONS["answers"] else "250 taken"
+        if set(OPTIONS["strict"]) & set(envelope.rcpt_tos):
+            answer = "554 unfit"
         message = message_from_bytes(envelope.content, policy=policy.default)
         text = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
         told = {
@@ -43,6 +45,12 @@ class Handler:
             server.transport.abort()
             return "250 nobody hears this"
         return answer
+
+    async def handle_QUIT(self, server, session, envelope):
+        if OPTIONS["is_curt"]:
+            print(json.dumps("goodbye"), flush=True)
+            await asyncio.get_running_loop().create_future()
+        return "221 Bye"
 
 
 def authenticated(server, session, envelope, mechanism, data):

@@ -306,6 +306,21 @@ fn a_call_that_never_ends_is_given_up() {
 }
 
 #[test]
+fn a_receiver_that_may_take_something_late_is_waited_for() {
+    check(
+        forward().waiting(Duration::from_mins(20)),
+        "0 head 1
+         > read 0
+         0 read 0-1 1
+         > send 1: 1
+         0 wake
+         > 1200000
+         1199999 kept 1
+         > place 1 = 1 + 0 + 0, mark 1",
+    );
+}
+
+#[test]
 fn what_was_taken_of_a_batch_is_not_sent_again_and_marks_are_those_of_whole_records() {
     check(
         forward(),

@@ -72,7 +72,7 @@ async fn try_out(receiver: &mut dyn Receiver, forward: &ForwardConfig) -> Result
     if let Some(words) = within(receiver.check()).await? {
         note(format_args!("it says: {words}"));
     }
-    let batch = Batch { number: BatchNumber(1), items: vec![test(forward)] };
+    let batch = Batch { number: BatchNumber(1), is_fetched: false, items: vec![test(forward)] };
     match within(receiver.send(&batch)).await? {
         Taken::Kept => note("the test was taken"),
         Taken::Awaited => {

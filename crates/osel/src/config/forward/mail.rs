@@ -25,7 +25,7 @@ const RECIPIENTS_MAX: usize = 50;
 const WORD_CHARS_MAX: usize = 200;
 /// How long each answer may take: servers look at a message before they take it.
 const ANSWER_SECONDS: i64 = 60;
-/// The longest, which is less than what ends a call that was forgotten.
+/// The longest: connecting, greeting and a recipient take several, and all have a few minutes together.
 const ANSWER_SECONDS_MAX: i64 = 120;
 
 /// People, by mail.
@@ -147,7 +147,11 @@ const KEYS: &[keys::Key] = with_notice_keys!(
             Words("what the system says", "\"ctl1.example\""),
             "What osel calls this machine to the server."
         ),
-        ("answer_seconds", Default("60"), "How long each answer may take, up to 120."),
+        (
+            "answer_seconds",
+            Default("60"),
+            "How long each answer may take, up to 120; that to a mail itself has ten minutes, since giving up would send it twice."
+        ),
     ]
 );
 

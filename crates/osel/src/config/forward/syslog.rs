@@ -240,7 +240,13 @@ const KEYS: &[keys::Key] = &[
 
 fn read(section: &mut Section<'_>) -> Option<SyslogConfig> {
     let transports = [("tls", Kind::Tls), ("tcp", Kind::Tcp), ("udp", Kind::Udp), ("unix", Kind::Unix)];
-    let kind = section.read("transport", |node| one_of(node, &transports));
+    let kind = section.read("transport", |node| Ok((one_of(node, &transports)?, node.origin.clone())));
+    if let Some((Kind::Udp, origin)) = &kind {
+        let what = "loses records whenever the network or the server has no room for them, and nobody is told: \
+                    `tls` or `tcp` where the server has them";
+        section.warning(origin, "transport", what);
+    }
+    let kind = kind.map(|(kind, _)| kind);
     let kind = kind.or_else(|| (!section.was_given("transport")).then_some(Kind::Tls));
     let framings = [("octet-counting", SyslogFraming::OctetCounting), ("lf", SyslogFraming::LineFeed)];
     let framing = section.read("framing", |node| one_of(node, &framings));

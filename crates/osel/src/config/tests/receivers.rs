@@ -16,7 +16,11 @@ fn read(keys: &str) -> ReceiverConfig {
 }
 
 fn syslog(keys: &str) -> SyslogConfig {
-    match read(&format!("type = 'syslog'\n{keys}")) {
+    of_syslog(read(&format!("type = 'syslog'\n{keys}")))
+}
+
+fn of_syslog(receiver: ReceiverConfig) -> SyslogConfig {
+    match receiver {
         ReceiverConfig::Syslog(config) => *config,
         other => panic!("{other:?}"),
     }
@@ -70,7 +74,11 @@ fn a_syslog_server_is_reached_over_tls_unless_another_way_is_named() {
     let transport = SyslogTransport::Tcp { host, port: 601, framing: SyslogFraming::LineFeed };
     let wanted = SyslogConfig { transport, facility: 13, message: SyslogMessage::Rfc3164, ..wanted };
     assert_eq!(tcp, wanted);
-    let udp = syslog("transport = 'udp'\naddress = 'l'\n");
+    let keys = "[[forward]]\nname = 'f'\ntype = 'syslog'\ntransport = 'udp'\naddress = 'l'\n";
+    let (udp, warnings) = good(&format!("{SMALLEST}{keys}"), &[URL]);
+    let place = format!("osel.toml:{}: forward[0].transport: loses records", SMALLEST.lines().count() + 4);
+    assert!(matches!(&*warnings, [warning] if warning.starts_with(&place)), "{warnings:?}");
+    let udp = of_syslog(udp.forwards[0].receiver.clone());
     assert_eq!(udp.transport, SyslogTransport::Udp { host: "l".to_owned(), port: 514 });
     assert_eq!(udp.message_bytes_max.map(std::num::NonZero::get), Some(2048));
     let path = "/dev/log".into();

@@ -117,6 +117,8 @@ impl Chat {
             // What it does not like of a message, and what is too much for it.
             400 | 413 | 422 => return Ok(Said::Unfit(words)),
             408 => RefusalKind::Silent,
+            // Mattermost, where no webhooks are allowed at all.
+            501 => RefusalKind::Denied,
             429 | 500..=599 => RefusalKind::Unavailable,
             // Nobody knows the room, or it was closed, or we must not write there.
             300..=499 => RefusalKind::Denied,
@@ -141,8 +143,11 @@ fn message(config: &ChatConfig, forwarder: &str, notice: &Notice) -> Value {
         write(config, forwarder, notice, &written)
     };
     let whole = made(notice);
-    let is_fitting = |message: &Value| {
-        config.service != ChatService::Teams || message.to_string().len() <= teams::MESSAGE_BYTES_MAX
+    let is_fitting = |message: &Value| match config.service {
+        ChatService::Slack => slack::is_fitting(message),
+        // It is cut where it is made.
+        ChatService::Mattermost => true,
+        ChatService::Teams => message.to_string().len() <= teams::MESSAGE_BYTES_MAX,
     };
     if is_fitting(&whole) {
         return whole;
@@ -206,6 +211,10 @@ mod tests {
         }
     }
 
+    fn slack_characters(block: &Value) -> usize {
+        block["text"]["text"].as_str().unwrap().chars().count()
+    }
+
     fn found(service: ChatService, texts_told: &[&str]) -> Vec<(String, String)> {
         let mut found = Vec::new();
         texts(&message(&config(service), "room", &tests::notice(texts_told)), &mut found);
@@ -264,6 +273,10 @@ mod tests {
         }
         let mattermost = found(ChatService::Mattermost, &lines);
         assert!(mattermost[0].1.chars().count() <= 16_383 && mattermost[0].1.contains("```"));
+        let slack = message(&config(ChatService::Slack), "room", &tests::notice(&lines));
+        let characters: usize = slack["blocks"].as_array().unwrap().iter().map(slack_characters).sum();
+        assert!((1_000..=10_000).contains(&characters), "{characters}");
+        assert!(slack.to_string().contains("more: osel audit search --seq 1..50"), "{slack}");
         let teams = message(&config(ChatService::Teams), "room", &tests::notice(&lines)).to_string();
         assert!(teams.contains("more: osel audit search --seq 1..50"), "{teams}");
     }

@@ -15,6 +15,9 @@ const HEADER_CHARS_MAX: usize = 150;
 const SECTION_CHARS_MAX: usize = 3000;
 /// The most sections that we make of the 50 blocks that a message may have: what is cut of more is in the trail.
 const SECTIONS_MAX: usize = 40;
+/// The most characters of all blocks together. Slack does not document where it ends: it refuses some with 11,300 (`msg_blocks_too_long`,
+/// slackapi/bolt-js issues 2509 and 2867).
+const MESSAGE_CHARS_MAX: usize = 10_000;
 
 /// What is only read in `mrkdwn`.
 pub(super) fn escaped(text: &str) -> String {
@@ -44,6 +47,13 @@ pub(super) fn message(config: &ChatConfig, forwarder: &str, notice: &Notice, wri
         }
     }
     json!({"text": escaped(&written.subject), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
+}
+
+/// Whether Slack takes so much at once.
+pub(super) fn is_fitting(message: &Value) -> bool {
+    let texts =
+        message["blocks"].as_array().into_iter().flatten().filter_map(|block| block["text"]["text"].as_str());
+    texts.map(|text| text.chars().count()).sum::<usize>() <= MESSAGE_CHARS_MAX
 }
 
 fn links(notice: &Notice, base: &str) -> Option<Value> {

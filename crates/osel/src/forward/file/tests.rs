@@ -106,7 +106,7 @@ fn batch(seqs: std::ops::RangeInclusive<u64>) -> Batch {
             line: line(seq).into_bytes(),
         }
     });
-    Batch { number: BatchNumber(1), items: items.collect() }
+    Batch { number: BatchNumber(1), is_fetched: false, items: items.collect() }
 }
 
 fn text(seqs: std::ops::RangeInclusive<u64>) -> String {

@@ -14,11 +14,10 @@ use crate::config::MailConfig;
 use crate::forward::notice::{link, text, written};
 use crate::forward::receiver::Item;
 
-/// A mail, and whom it goes to.
+/// A mail.
 #[derive(Debug)]
 pub(super) struct Letter {
     pub(super) from: Address,
-    pub(super) to: Vec<Address>,
     /// The message, in ASCII.
     pub(super) bytes: Vec<u8>,
 }
@@ -75,11 +74,7 @@ pub(super) fn letter(
     let message = builder.multipart(parts);
     let mut message = message.map_err(|error| error.to_string())?;
     message.headers_mut().remove::<header::UserAgent>();
-    Ok(Letter {
-        from: config.from.email.clone(),
-        to: config.to.iter().map(|mailbox| mailbox.email.clone()).collect(),
-        bytes: message.formatted(),
-    })
+    Ok(Letter { from: config.from.email.clone(), bytes: message.formatted() })
 }
 
 /// Names a mail: by the last record that it is about, and where there are several by the first one too. Set back by somebody, a forwarder

@@ -1,18 +1,22 @@
 //! Mail as the forwarder sees it: one message is one letter to all recipients, over a connection of its own.
 //!
 //! One recipient whom the server refuses keeps it from no other, and one for whom it asks to come again gets it later, alone, within a
-//! time: a mailbox that is full for days must not keep the others from what happens meanwhile. A message that the server refuses is sent once more without its lines, as those are what somebody in the cloud has written; so nobody can keep
-//! people from learning that there was something. There is nothing here that would make a dead letter.
+//! time: a mailbox that is full for days must not keep the others from what happens meanwhile. Whom a slow server was not asked for gets it
+//! next, and who has it is not sent it again. A message that the server refuses is sent once more without its lines, as those are what
+//! somebody in the cloud has written, and then to each alone, as one may be stricter than the others; so nobody can keep people from learning
+//! that there was something. There is nothing here that would make a dead letter.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lettre::Address;
 use osel_core::forward::{Refusal, RefusalKind, Taken};
 use osel_core::notice::Notice;
 use tokio::time::Instant;
 
-use super::handing::{Handed as HandedOver, Server};
+use super::handing::{CALL_TIME, Server, Unfit};
 use super::letter::{letter, name};
+use super::reached::{Outcome, Reached};
 use crate::config::{ForwardConfig, MailConfig, ReceiverConfig};
 use crate::forward::http::refusal;
 use crate::forward::notice::notice_of;
@@ -21,38 +25,16 @@ use crate::forward::receiver::{Batch, BatchLimits, Handed, Item, Receiver};
 
 /// A message has a few lines, whatever it tells of; the machine asks for a bound all the same.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long a message that has reached somebody is tried for those for whom the server asks to come again. The next message waits so long:
-/// servers that put off whom they do not know take the mail after some minutes, and a full mailbox stays full for days.
-const LATER_TIME: Duration = Duration::from_mins(30);
 
 /// People who are told by mail.
 pub struct Mail {
     forwarder: String,
     config: MailConfig,
     now: ConfigNow,
-    /// The message that was last handed over, where it has not reached all.
-    reached: Option<Reached>,
+    /// How far the message has come that was last handed over.
+    reached: Reached,
     /// Recipients of whom it was said that the server refuses them.
-    refused: BTreeSet<String>,
-}
-
-/// How far a message has come.
-#[derive(Debug, Default)]
-struct Reached {
-    /// Which one.
-    name: String,
-    /// Who has it.
-    taken: BTreeSet<String>,
-    /// Since when the server asks to come again for somebody.
-    later_since: Option<Instant>,
-}
-
-impl Reached {
-    /// Whether somebody for whom the server asks, now, to come again is waited for no longer.
-    fn is_over(&mut self, now: Instant) -> bool {
-        let since = *self.later_since.get_or_insert(now);
-        !self.taken.is_empty() && now.duration_since(since) >= LATER_TIME
-    }
+    refused: BTreeSet<Address>,
 }
 
 impl std::fmt::Debug for Mail {
@@ -64,7 +46,13 @@ impl std::fmt::Debug for Mail {
 impl Mail {
     /// The receiver of that table; `now` gives the table anew, for each connection.
     pub fn new(forwarder: &str, config: MailConfig, now: ConfigNow) -> Self {
-        Self { forwarder: forwarder.to_owned(), config, now, reached: None, refused: BTreeSet::new() }
+        Self {
+            forwarder: forwarder.to_owned(),
+            config,
+            now,
+            reached: Reached::default(),
+            refused: BTreeSet::new(),
+        }
     }
 
     /// The table as it is now.
@@ -83,70 +71,49 @@ impl Mail {
     async fn given(&mut self, batch: &Batch) -> Result<Taken, Refusal> {
         let (item, notice) = notice_of(batch)?;
         self.renew().await?;
-        let mut handed = HandedOver::default();
-        let name = name(item, &notice);
-        let reached = self.reached.get_or_insert_default();
-        if reached.name != name {
-            *reached = Reached { name, ..Reached::default() };
+        let all: Vec<Address> = self.config.to.iter().map(|mailbox| mailbox.email.clone()).collect();
+        self.reached.go_on(&name(item, &notice));
+        if !self.reached.waiting(&all).is_empty() {
+            let mut server = Server::greeted(&self.config).await?;
+            let handed = Handing {
+                config: &self.config,
+                forwarder: &self.forwarder,
+                item,
+                reached: &mut self.reached,
+            };
+            let came = handed.hand(&mut server, &all, &notice).await;
+            server.leave().await;
+            came?;
         }
-        handed.taken.clone_from(&reached.taken);
-        let mut server = Server::greeted(&self.config).await?;
-        let came = self.hand(&mut server, item, &notice, &mut handed).await;
-        server.leave().await;
-        let HandedOver { taken, never, later, refused } = handed;
-        let has_reached = !taken.is_empty();
-        let reached = self.reached.get_or_insert_default();
-        reached.taken = taken;
-        came?;
-        let is_over = !later.is_empty() && reached.is_over(Instant::now());
-        let words = never.first().map(|(_, words)| words.clone());
-        self.tell_refused(never);
-        if let Some(words) = refused {
-            return Err(refusal(RefusalKind::Denied, &words));
+        self.tell_refused();
+        match self.reached.outcome(&all, Instant::now()) {
+            Outcome::Over => {
+                self.tell_given_up();
+                self.reached = Reached::default();
+                Ok(Taken::Kept)
+            }
+            Outcome::Nobody(words) => {
+                // Somebody has to act; whoever was refused is asked for again then.
+                self.reached = Reached::default();
+                Err(refusal(RefusalKind::Denied, &words))
+            }
+            Outcome::Unasked(count) => {
+                let (host, port) = (&self.config.host, self.config.port);
+                let words =
+                    format!("`{host}:{port}` takes long: {count} of {} recipients get it next", all.len());
+                Err(refusal(RefusalKind::Unavailable, &words))
+            }
+            Outcome::Later(why) => Err(why),
         }
-        if is_over {
-            self.tell_given_up(&later);
-        } else if let Some((_, later)) = later.into_iter().next() {
-            return Err(later);
-        }
-        if !has_reached {
-            return Err(refusal(RefusalKind::Denied, &words.unwrap_or_default()));
-        }
-        self.reached = None;
-        Ok(Taken::Kept)
-    }
-
-    async fn hand(
-        &self,
-        server: &mut Server<'_>,
-        item: &Item,
-        notice: &Notice,
-        handed: &mut HandedOver,
-    ) -> Result<(), Refusal> {
-        let written = |notice: &Notice| {
-            letter(&self.config, &self.forwarder, item, notice)
-                .map_err(|why| refusal(RefusalKind::Denied, &format!("the mail cannot be written: {why}")))
-        };
-        server.hand(&written(notice)?, handed).await?;
-        if handed.refused.take().is_some() {
-            // Not by a template either, which would put in again what is left out.
-            let mut config = self.config.clone();
-            (config.notices.subject_template, config.notices.body_template) = (None, None);
-            (handed.never, handed.later) = (Vec::new(), Vec::new());
-            let bare = letter(&config, &self.forwarder, item, &notice.bare())
-                .map_err(|why| refusal(RefusalKind::Denied, &format!("the mail cannot be written: {why}")))?;
-            server.hand(&bare, handed).await?;
-        }
-        Ok(())
     }
 
     /// Says of recipients that they do not get a message which others have.
-    fn tell_given_up(&self, later: &[(String, Refusal)]) {
-        for (recipient, why) in later {
+    fn tell_given_up(&self) {
+        for (recipient, why) in self.reached.later() {
             let (forwarder, detail) = (self.forwarder.as_str(), why.words.as_str());
             tracing::error!(
                 forwarder,
-                recipient,
+                %recipient,
                 detail,
                 "the mail server has put off a recipient for too long: others have the mail, this one does not get it"
             );
@@ -154,18 +121,61 @@ impl Mail {
     }
 
     /// Says of recipients, once, that the server refuses them.
-    fn tell_refused(&mut self, never: Vec<(String, String)>) {
-        let now: BTreeSet<String> = never.iter().map(|(to, _)| to.clone()).collect();
-        for (recipient, detail) in never.into_iter().filter(|(to, _)| !self.refused.contains(to)) {
+    fn tell_refused(&mut self) {
+        for (recipient, detail) in self.reached.never().iter().filter(|(to, _)| !self.refused.contains(*to)) {
             let forwarder = self.forwarder.as_str();
             tracing::error!(
                 forwarder,
-                recipient,
+                %recipient,
                 detail,
                 "the mail server refuses a recipient: others have the mail"
             );
         }
-        self.refused = now;
+        self.refused = self.reached.never().keys().cloned().collect();
+    }
+}
+
+/// A message on its way.
+struct Handing<'m> {
+    config: &'m MailConfig,
+    forwarder: &'m str,
+    item: &'m Item,
+    reached: &'m mut Reached,
+}
+
+impl Handing<'_> {
+    /// Hands it to a server, for whoever waits for it.
+    async fn hand(self, server: &mut Server<'_>, all: &[Address], notice: &Notice) -> Result<(), Refusal> {
+        let written = |config: &MailConfig, notice: &Notice| {
+            letter(config, self.forwarder, self.item, notice)
+                .map_err(|why| refusal(RefusalKind::Denied, &format!("the mail cannot be written: {why}")))
+        };
+        let whole = written(self.config, notice)?;
+        let waiting = self.reached.waiting(all);
+        let Some(Unfit { to, .. }) = server.hand(&whole, &waiting, self.reached).await? else {
+            return Ok(());
+        };
+        // Not by a template either, which would put in again what is left out.
+        let mut config = self.config.clone();
+        (config.notices.subject_template, config.notices.body_template) = (None, None);
+        let bare = written(&config, &notice.bare())?;
+        let Some(Unfit { to, words }) = server.hand(&bare, &to, self.reached).await? else {
+            return Ok(());
+        };
+        if let [alone] = to.as_slice() {
+            self.reached.will_never(alone.clone(), words);
+            return Ok(());
+        }
+        for (place, alone) in to.iter().enumerate() {
+            if place > 0 && !server.has_time() {
+                break;
+            }
+            let alone_to = std::slice::from_ref(alone);
+            if let Some(Unfit { words, .. }) = server.hand(&bare, alone_to, self.reached).await? {
+                self.reached.will_never(alone.clone(), words);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -177,6 +187,10 @@ impl Receiver for Mail {
 
     fn limits(&self) -> BatchLimits {
         BatchLimits { items: 1, bytes: BATCH_BYTES, awaited: 1, linger: Duration::ZERO }
+    }
+
+    fn call_time(&self) -> Duration {
+        CALL_TIME
     }
 
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Taken> {
@@ -193,27 +207,4 @@ impl Receiver for Mail {
     }
 
     fn reset(&mut self) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_put_off_keeps_the_others_from_the_next_message_for_a_time_only() {
-        let begin = Instant::now();
-        let mut reached =
-            Reached { taken: BTreeSet::from(["ann@c.example".to_owned()]), ..Reached::default() };
-        for (after, wanted) in [
-            (Duration::ZERO, false),
-            (LATER_TIME - Duration::from_secs(1), false),
-            (LATER_TIME, true),
-            (LATER_TIME * 2, true),
-        ] {
-            assert_eq!(reached.is_over(begin + after), wanted, "{after:?}");
-        }
-        // Where nobody has it, the message is still to be told.
-        reached.taken.clear();
-        assert!(!reached.is_over(begin + LATER_TIME));
-    }
 }

@@ -3,7 +3,8 @@
 //! A batch is an object, which is there as a whole or not at all. A process that was killed may have written objects that are not in the
 //! account, and the next one need not cut batches as it did. So that no line is written twice for that, the store is asked for objects that
 //! begin with the first line at hand, after a start and after anything that went wrong, until there is none: what such an object has, by the
-//! digest in its name, is there.
+//! digest in its name, is there. Dead letters come outside the order of the trail: they are asked for each time, and say nothing of what
+//! comes next.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub struct ObjectReceiver<D> {
     depot: D,
     config: ObjectsConfig,
     is_json: bool,
-    /// No object begins with what comes next.
+    /// No object begins with what comes next of the trail.
     is_new: bool,
 }
 
@@ -38,17 +39,20 @@ impl<D: Depot> ObjectReceiver<D> {
     async fn written(&mut self, batch: &Batch) -> Result<(), Refusal> {
         let items: Arc<[Item]> = batch.items.as_slice().into();
         let mut taken = 0;
-        while !self.is_new {
+        let mut is_new = self.is_new && !batch.is_fetched;
+        while !is_new {
             let there = self.there(&items, taken).await.map_err(|refusal| Refusal { taken, ..refusal })?;
-            self.is_new = there == 0;
+            is_new = there == 0;
             taken += there;
             if taken == items.len() {
                 return Ok(());
             }
         }
         let put = self.put(&items, taken).await;
-        // An answer that was lost says nothing of whether it was written.
-        self.is_new = put.is_ok();
+        if !batch.is_fetched {
+            // An answer that was lost says nothing of whether it was written.
+            self.is_new = put.is_ok();
+        }
         put.map_err(|refusal| Refusal { taken, ..refusal })
     }
 
@@ -137,8 +141,68 @@ impl<D: Depot> Receiver for ObjectReceiver<D> {
 
 #[cfg(test)]
 mod tests {
+    use osel_core::forward::BatchNumber;
+
     use super::*;
+    use crate::config::{ObjectCompression, ObjectContent};
     use crate::forward::http::tests::item;
+
+    /// A store in memory, by name.
+    #[derive(Default)]
+    struct Shelf(Vec<String>);
+
+    impl Depot for Shelf {
+        fn target(&self) -> String {
+            String::new()
+        }
+
+        fn put(&mut self, object: Object) -> Handed<'_, ()> {
+            self.0.push(object.name);
+            Box::pin(async { Ok(()) })
+        }
+
+        fn listed<'a>(&'a mut self, beginning: &'a str) -> Handed<'a, Vec<String>> {
+            let names = self.0.iter().filter(|name| name.starts_with(beginning)).cloned().collect();
+            Box::pin(async { Ok(names) })
+        }
+
+        fn reset(&mut self) {}
+    }
+
+    fn receiver(shelf: Shelf) -> ObjectReceiver<Shelf> {
+        let config = ObjectsConfig {
+            prefix: String::new(),
+            content: ObjectContent::Lines,
+            compression: ObjectCompression::None,
+            object_bytes: 1_000_000,
+            object_age: std::time::Duration::ZERO,
+        };
+        ObjectReceiver::new(shelf, config, true)
+    }
+
+    fn batch(is_fetched: bool, seqs: std::ops::RangeInclusive<u64>) -> Batch {
+        let items = seqs.map(|seq| item(seq, &format!("{{\"seq\":{seq}}}"))).collect();
+        Batch { number: BatchNumber(1), is_fetched, items }
+    }
+
+    #[tokio::test]
+    async fn a_dead_letter_says_nothing_of_what_comes_next() {
+        let mut before = receiver(Shelf::default());
+        before.send(&batch(false, 5..=7)).await.unwrap();
+        // A process that was killed has not written down that these are there; the next one begins with a dead letter.
+        let mut receiver = receiver(before.depot);
+        for (is_fetched, seqs, objects) in [
+            (true, 2..=2, 2),
+            (false, 5..=7, 2),
+            (false, 8..=9, 3),
+            // One that was sent before its answer was lost, and does not turn the search on for what is new.
+            (true, 2..=2, 3),
+            (false, 10..=10, 4),
+        ] {
+            assert_eq!(receiver.send(&batch(is_fetched, seqs.clone())).await, Ok(Taken::Kept));
+            assert_eq!(receiver.depot.0.len(), objects, "{seqs:?}: {:?}", receiver.depot.0);
+        }
+    }
 
     fn digest(items: &[Item]) -> LinesDigest {
         let mut digest = LinesDigest::default();

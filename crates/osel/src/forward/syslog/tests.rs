@@ -49,7 +49,7 @@ fn tcp(port: u16) -> SyslogTransport {
 }
 
 fn batch(number: u64, line: &str) -> Batch {
-    Batch { number: BatchNumber(number), items: vec![item(number, line)] }
+    Batch { number: BatchNumber(number), is_fetched: false, items: vec![item(number, line)] }
 }
 
 async fn connected(settle: Duration) -> (SyslogReceiver, TcpStream) {
@@ -197,7 +197,11 @@ async fn of_datagrams_those_before_one_that_failed_were_taken() {
     let transport = SyslogTransport::Unix { path: path.clone(), framing: SyslogFraming::LineFeed };
     let mut receiver = SyslogReceiver::new(&SyslogConfig { transport, ..config() });
     // More than the system keeps for somebody who does not read, who then is gone.
-    let batch = Batch { number: BatchNumber(1), items: (1..=2000).map(|seq| item(seq, "one")).collect() };
+    let batch = Batch {
+        number: BatchNumber(1),
+        is_fetched: false,
+        items: (1..=2000).map(|seq| item(seq, "one")).collect(),
+    };
     let reading = async move {
         server.readable().await.unwrap();
         drop(server);
@@ -216,7 +220,11 @@ async fn that_nobody_was_there_for_a_datagram_over_the_network_is_told_with_a_la
     drop(server);
     let transport = SyslogTransport::Udp { host: "127.0.0.1".to_owned(), port };
     let mut receiver = SyslogReceiver::new(&SyslogConfig { transport, ..config() });
-    let batch = Batch { number: BatchNumber(1), items: (1..=50).map(|seq| item(seq, "one")).collect() };
+    let batch = Batch {
+        number: BatchNumber(1),
+        is_fetched: false,
+        items: (1..=50).map(|seq| item(seq, "one")).collect(),
+    };
     let refusal = receiver.send(&batch).await.unwrap_err();
     assert_eq!((refusal.kind, refusal.taken), (RefusalKind::Unavailable, 0));
 }

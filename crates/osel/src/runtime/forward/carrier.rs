@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::courier::{Answer, Call, serve};
+use super::defect::Defect;
 use super::letters::{Letters, change_of, key_of};
 use super::log;
 use super::reader::{Read, Reading, Wanted, Was};
@@ -50,20 +51,6 @@ pub struct Way {
     pub clock: fn() -> Timestamp,
     /// By which word of the loop it begins.
     pub generation: u64,
-}
-
-/// Why a forwarder had to end.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Defect {
-    /// Its driver has ended by itself.
-    #[error("its driver has failed, which is a defect of osel")]
-    Driver,
-    /// Reading has.
-    #[error("the reading of records has failed, which is a defect of osel")]
-    Reading,
-    /// Lines are to be sent that nobody has.
-    #[error("lines are missing that were read, which is a defect of osel")]
-    Lines,
 }
 
 /// A forwarder at work.
@@ -107,7 +94,7 @@ impl Carrier {
         let Way { steers, head, names, tell, clock, generation, .. } = way;
         let mut this = Self {
             name,
-            forward: Forward::new(receiver.limits(), account_of(&row), known),
+            forward: Forward::new(receiver.limits(), account_of(&row), known).waiting(receiver.call_time()),
             calls,
             held: BTreeMap::new(),
             fetched: BTreeMap::new(),
@@ -128,9 +115,12 @@ impl Carrier {
         let mut driver = tokio::task::JoinSet::new();
         driver.spawn(serve(receiver, called, answers));
         let ended = this.forward(steers, answered, wanted).await;
-        if let Some(ended) = ended {
-            this.report(Some(ended.map_err(|defect| defect.to_string())));
-        }
+        let ended = match ended {
+            None => return,
+            Some(Ok(())) => Ok(()),
+            Some(Err(defect)) => Err(defect.explained(&mut driver).await.to_string()),
+        };
+        this.report(Some(ended));
     }
 
     /// None when the loop is gone.
@@ -161,7 +151,7 @@ impl Carrier {
                 steer = steers.recv() => Some(self.steered(steer?)),
                 answer = answers.recv() => match answer {
                     Some(answer) => Some(self.answered(answer)),
-                    None => return Some(Err(Defect::Driver)),
+                    None => return Some(Err(Defect::Driver(String::new()))),
                 },
                 was = self.reading.done() => match was {
                     Ok(was) => self.was_read(was),
@@ -300,13 +290,13 @@ impl Carrier {
                 let held = if is_fetched { &self.fetched } else { &self.held };
                 let item = |id: LineId| held.get(&id.seq)?.get(usize::try_from(id.line).ok()?).cloned();
                 let items: Option<Vec<Item>> = lines.into_iter().map(item).collect();
-                Call::Send(Batch { number: batch, items: items.ok_or(Defect::Lines)? })
+                Call::Send(Batch { number: batch, is_fetched, items: items.ok_or(Defect::Lines)? })
             }
             ForwardOrder::Confirm(asked) => Call::Confirm(asked),
             ForwardOrder::Reset => Call::Reset,
             ForwardOrder::Close => Call::Close,
         };
-        self.calls.send(call).map_err(|_| Defect::Driver)
+        self.calls.send(call).map_err(|_| Defect::Driver(String::new()))
     }
 
     fn placed(&mut self, progress: Progress) {

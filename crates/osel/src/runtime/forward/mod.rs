@@ -6,6 +6,7 @@
 
 mod carrier;
 mod courier;
+mod defect;
 mod letters;
 mod log;
 mod notices;

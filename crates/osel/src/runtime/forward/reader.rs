@@ -9,7 +9,7 @@ use osel_core::names::Directory;
 use osel_core::time::Timestamp;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::carrier::Defect;
+use super::defect::{Defect, last_words};
 use super::reading::{Page, ReadError, Work};
 use super::settings::Names;
 use crate::telemetry::chain;
@@ -118,7 +118,7 @@ impl Reading {
     /// When reading has come to an end that it must not have.
     pub(super) async fn done(&mut self) -> Result<Was, Defect> {
         let Some((_, task)) = &mut self.under_way else { return pending().await };
-        let (work, page) = task.await.map_err(|_| Defect::Reading)?;
+        let (work, page) = task.await.map_err(|error| Defect::Reading(last_words(error)))?;
         self.work = Some(work);
         let Some((waiting, _)) = self.under_way.take() else { return Ok(None) };
         let is_fetch = matches!(waiting.wanted, Wanted::Fetch(_));

@@ -5,6 +5,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Duration, timeout};
 
 use super::carrier::Way;
+use super::defect::{Defect, last_words};
 use super::letters::Letters;
 use super::log;
 use super::reading::Work;
@@ -78,7 +79,7 @@ async fn attempt(
         let letters = work.reader().and_then(|reader| Letters::read(reader, &config.name));
         Ok((receiver, work, letters.map_err(|error| chain(&error))?))
     });
-    made.await.unwrap_or_else(|_| Err("its driver has failed, which is a defect of osel".to_owned()))
+    made.await.unwrap_or_else(|error| Err(Defect::Driver(last_words(error)).to_string()))
 }
 
 /// Listens to the loop for a while; whether to go on.

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use osel_core::time::Timestamp;
+use tokio::task::JoinError;
 
+use super::defect::last_words;
 use crate::store::{DeadLetterChange, DeadLetterRow, ForwarderRow};
 
 /// The bounds of the times of a batch, in seconds: from a file to a receiver that is about to give up.
@@ -50,6 +52,8 @@ pub struct ForwarderStatus {
     pub batches: u64,
     /// Batches that were sent again or not taken whole, since the start.
     pub retries: u64,
+    /// How often it broke down since the start, as the loop tells it.
+    pub defects: u64,
     /// How long batches took to be handed over.
     pub times: SendTimes,
 }
@@ -89,9 +93,9 @@ pub struct Outbox(Mutex<Option<Report>>);
 
 impl Report {
     /// Its task has ended by a panic.
-    pub fn broken_down() -> Self {
-        let why = "its task has failed, which is a defect of osel";
-        Self { ended: Some(Err(why.to_owned())), ..Self::default() }
+    pub fn broken_down(error: JoinError) -> Self {
+        let why = format!("its task has failed, which is a defect of osel{}", last_words(error));
+        Self { ended: Some(Err(why)), ..Self::default() }
     }
 
     /// The forwarder was set back behind a record since: of what this tells only that of earlier dead letters still holds.

@@ -23,6 +23,7 @@ use super::super::forward::{
     Carrier, ForwarderSettings, ForwarderStatus, Outbox, ReaderAccess, Report, Steer, Way,
 };
 use super::super::recorder::Recorder;
+use super::defects::Defects;
 use super::tap::Tap;
 use super::{Happening, Service, ServiceError, ServiceHandle};
 use crate::config::ForwardFrom;
@@ -30,8 +31,6 @@ use crate::store::ForwarderRow;
 
 /// How often a commit is made of places alone: what was sent after the last is sent again after a crash.
 const PLACES_EVERY: Duration = Duration::from_secs(1);
-/// How long a forwarder rests that had to end by a defect.
-const RESTART_WAIT: Duration = Duration::from_secs(60);
 /// How long a stop waits for receivers: a call that is under way has two seconds, and the end of the connection half of one.
 const STOP_WAIT: Duration = Duration::from_millis(2500);
 /// How often names are told anew to those that show them: so long somebody may have an older name.
@@ -75,6 +74,8 @@ struct Post {
     /// Counts how often it was set back.
     generation: u64,
     status: ForwarderStatus,
+    /// How often it had to end, by a defect.
+    defects: Defects,
     /// When it begins anew, after it had to end.
     restart_at: Option<Instant>,
     /// It was told to end, to be gone or to be another from then on.
@@ -93,8 +94,8 @@ struct Waiting {
     settings: ForwarderSettings,
     /// The last batch that has something of it.
     batch: u64,
-    /// How its forerunner did; none where there was none.
-    before: Option<ForwarderStatus>,
+    /// How its forerunner did, and how often it broke down; none where there was none.
+    before: Option<(ForwarderStatus, Defects)>,
 }
 
 /// The records that a forwarder has come to the end of since it began or was set back.
@@ -150,7 +151,7 @@ impl Forwards {
             stop_until: None,
         };
         for settings in all {
-            this.begin(settings, recorder);
+            this.begin(settings, Defects::default(), recorder);
         }
         this
     }
@@ -160,7 +161,7 @@ impl Forwards {
     fn begin_when_durable(
         &mut self,
         settings: ForwarderSettings,
-        before: Option<ForwarderStatus>,
+        before: Option<(ForwarderStatus, Defects)>,
         recorder: &mut Recorder,
     ) {
         let left = recorder.given_batches() + u64::from(recorder.has_forwarded());
@@ -174,11 +175,12 @@ impl Forwards {
         let durable = self.durable;
         let is_ready = |waiting: &mut Waiting| waiting.batch <= durable;
         for waiting in self.waiting.extract_if(.., is_ready).collect::<Vec<_>>() {
-            self.begin(waiting.settings, recorder);
+            let defects = waiting.before.map(|(_, defects)| defects).unwrap_or_default();
+            self.begin(waiting.settings, defects, recorder);
         }
     }
 
-    fn begin(&mut self, settings: ForwarderSettings, recorder: &mut Recorder) {
+    fn begin(&mut self, settings: ForwarderSettings, defects: Defects, recorder: &mut Recorder) {
         let name = settings.config.name.clone();
         let now = (self.ground.clock)();
         let row = recorder.forwarder(&name).cloned();
@@ -230,8 +232,10 @@ impl Forwards {
         let carrier = self.ground.tokio.spawn(Carrier::run(settings.clone(), row, way));
         let task = carrier.abort_handle();
         self.ground.tokio.spawn(async move {
-            if carrier.await.is_err_and(|error| error.is_panic()) {
-                tell(Report::broken_down());
+            if let Err(error) = carrier.await
+                && error.is_panic()
+            {
+                tell(Report::broken_down(error));
             }
         });
         self.posts.push(Post {
@@ -242,6 +246,7 @@ impl Forwards {
             task,
             generation: 0,
             status,
+            defects,
             restart_at: None,
             next: None,
             is_over: false,
@@ -255,9 +260,14 @@ impl Forwards {
         };
         let of_post = |post: &Post| ForwarderStatus {
             lag: post.status.oldest.map(lag).unwrap_or_default(),
+            defects: post.defects.total(),
             ..post.status.clone()
         };
-        let waiting = self.waiting.iter().filter_map(|waiting| waiting.before.clone());
+        let of_waiting = |waiting: &Waiting| {
+            let (status, defects) = waiting.before.as_ref()?;
+            Some(ForwarderStatus { defects: defects.total(), ..status.clone() })
+        };
+        let waiting = self.waiting.iter().filter_map(of_waiting);
         self.posts.iter().map(of_post).chain(waiting).collect()
     }
 
@@ -285,7 +295,8 @@ impl Forwards {
     pub(super) fn turn(&mut self, recorder: &mut Recorder) {
         let is_due = |post: &mut Post| post.restart_at.is_some_and(|at| at <= Instant::now());
         for post in self.posts.extract_if(.., is_due).collect::<Vec<_>>() {
-            self.begin_when_durable(post.settings.clone(), Some(post.status.clone()), recorder);
+            let before = (post.status.clone(), post.defects.clone());
+            self.begin_when_durable(post.settings.clone(), Some(before), recorder);
         }
         let wants_names = self.posts.iter().any(|post| post.settings.config.format.needs_names());
         if wants_names && self.names_at.is_none_or(|at| at.elapsed() >= NAMES_EVERY) {
@@ -385,15 +396,10 @@ impl Forwards {
         let Some(ended) = ended else { return read };
         post.is_over = true;
         if let Err(why) = &ended {
-            tracing::error!(
-                forwarder = post.settings.config.name,
-                detail = why,
-                "a forwarder had to end: it begins anew"
-            );
-            post.restart_at = Some(Instant::now() + RESTART_WAIT);
+            post.broke_down(why, (self.ground.clock)(), recorder);
         }
         if let Some(next) = post.next.take() {
-            let before = post.status.clone();
+            let before = (post.status.clone(), post.defects.clone());
             self.posts.retain(|post| post.number != number);
             if let Next::Another(settings) = next {
                 self.begin_when_durable(*settings, Some(before), recorder);
@@ -448,7 +454,8 @@ impl Forwards {
         let is_over = |post: &mut Post| post.is_over && post.next.is_some();
         for mut post in self.posts.extract_if(.., is_over).collect::<Vec<_>>() {
             if let Some(Next::Another(settings)) = post.next.take() {
-                self.begin_when_durable(*settings, Some(post.status.clone()), recorder);
+                let before = (post.status.clone(), post.defects.clone());
+                self.begin_when_durable(*settings, Some(before), recorder);
             }
         }
     }
@@ -482,6 +489,25 @@ fn tells_findings(filter: &Filter, format: Format) -> bool {
 }
 
 impl Post {
+    /// It had to end. Its row says so where people and other processes look, until it has begun anew.
+    fn broke_down(&mut self, why: &str, now: Timestamp, recorder: &mut Recorder) {
+        let forwarder = &*self.settings.config.name;
+        let mut row = recorder.forwarder(forwarder).unwrap_or(&self.status.row).clone();
+        let rest = self.defects.add(row.place, now);
+        tracing::error!(
+            forwarder,
+            detail = why,
+            seconds = rest.as_secs(),
+            "a forwarder had to end: it begins anew"
+        );
+        self.restart_at = Some(Instant::now() + rest);
+        row.trouble = Some(self.defects.trouble(why, rest, now));
+        row.updated_at = now;
+        (self.status.is_up, self.status.trouble) = (Some(false), row.trouble.clone());
+        self.status.row.clone_from(&row);
+        recorder.forwarded(row);
+    }
+
     fn end(&mut self, next: Next) {
         self.next = Some(next);
         self.restart_at = None;

@@ -6,6 +6,7 @@
 
 mod apis;
 mod clerk;
+mod defects;
 mod finding_status;
 mod forwards;
 mod imports;

@@ -25,7 +25,7 @@ fn batch(records: std::ops::RangeInclusive<u64>) -> Batch {
         event_type: Some("security_group_rule.create.end".to_owned()),
         line: line(seq).into_bytes(),
     };
-    Batch { number: BatchNumber(1), items: records.map(item).collect() }
+    Batch { number: BatchNumber(1), is_fetched: false, items: records.map(item).collect() }
 }
 
 fn line(seq: u64) -> String {

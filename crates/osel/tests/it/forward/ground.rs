@@ -76,7 +76,7 @@ impl Clerk {
         self.0.lock().unwrap().closed
     }
 
-    /// Whoever asks how much it takes breaks down.
+    /// Whoever asks how much it takes breaks down, and it does when it is sent something.
     pub fn panics(&self, panics: bool) {
         self.0.lock().unwrap().panics = panics;
     }
@@ -118,6 +118,8 @@ impl Receiver for Clerk {
             if self.0.lock().unwrap().hangs {
                 pending::<()>().await;
             }
+            let panics = self.0.lock().unwrap().panics;
+            assert!(!panics, "as the test wants");
             self.take(batch)
         })
     }

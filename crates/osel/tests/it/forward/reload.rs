@@ -81,3 +81,25 @@ fn a_forwarder_whose_task_breaks_down_says_so_and_begins_anew() {
     });
     ground.stop();
 }
+
+#[test]
+fn a_forwarder_that_is_down_says_why_where_people_look() {
+    let mut ground = Ground::new("forward-down");
+    let siem = ground.clerk("siem");
+    ground.captured("a", 5);
+    ground.start(&table("siem", ""));
+    until("all are sent", LIMIT, || ground.head() >= 5 && siem.records() == all(1, ground.head()));
+    siem.panics(true);
+    ground.captured("b", 5);
+    let trouble = || ground.row("siem").trouble.map(|(_, words)| words).unwrap_or_default();
+    until("it is down", LIMIT, || trouble().starts_with("down: its driver has failed"));
+    assert!(trouble().contains("`as the test wants`"), "{}", trouble());
+    // Hurried, it breaks down once more, at the same place.
+    ground.renew();
+    until("it is down again", LIMIT, || trouble().contains("2 times in a row"));
+    assert!(trouble().contains("its task has failed"), "{}", trouble());
+    siem.panics(false);
+    ground.renew();
+    until("it is well", LIMIT, || trouble().is_empty() && siem.records() == all(1, ground.head()));
+    ground.stop();
+}

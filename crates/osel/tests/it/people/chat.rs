@@ -15,6 +15,9 @@ use super::rooms::{Kind, POISON, served};
 use super::{always, batch, notice, notices};
 use crate::broker::python;
 
+/// What names the webhook, as long as a real one, and is all that somebody needs to write there.
+const HOOK: &str = "hunter2hunter2hunter2hunte";
+
 fn config(kind: Kind, url: &str) -> ChatConfig {
     let service = match kind {
         Kind::Slack => ChatService::Slack,
@@ -23,7 +26,7 @@ fn config(kind: Kind, url: &str) -> ChatConfig {
     };
     ChatConfig {
         service,
-        url: Secret::new(format!("{url}/services/hunter2")),
+        url: Secret::new(format!("{url}/services/{HOOK}")),
         user_name: None,
         icon_url: None,
         http: HttpReceiverConfig { tls: TlsConfig::default(), proxy: None, answer_seconds: 20 },
@@ -80,7 +83,8 @@ async fn each_answer_is_understood_and_the_url_is_not_repeated() {
         (429, "rate_limited", RefusalKind::Unavailable),
         (500, "rollup_error", RefusalKind::Unavailable),
         (302, "elsewhere", RefusalKind::Denied),
-        (404, "no such hook: /services/hunter2", RefusalKind::Denied),
+        (501, "web.incoming_webhook.disabled.app_error", RefusalKind::Denied),
+        (404, "no such hook: /services/hunter2hunter2hunter2hunte", RefusalKind::Denied),
     ] {
         room.change(|room| room.answer = Some((status, words)));
         let refusal = chat.send(&batch(1, &notice(&["ann"]))).await.unwrap_err();
@@ -91,6 +95,17 @@ async fn each_answer_is_understood_and_the_url_is_not_repeated() {
     room.fail(Mishap::new(What::Lost).times(1));
     assert_eq!(chat.send(&batch(1, &notice(&["ann"]))).await.unwrap_err().kind, RefusalKind::Unavailable);
     assert_eq!(chat.send(&batch(1, &notice(&["ann"]))).await, Ok(Taken::Kept));
+}
+
+#[tokio::test]
+async fn what_a_service_says_of_its_webhook_is_not_repeated() {
+    let room = served(Kind::Mattermost);
+    let mut config = config(Kind::Mattermost, &room.url);
+    // Nobody can leave out what stands in the table itself.
+    config.user_name = Some(POISON.to_owned());
+    let refusal = driver(&config).send(&batch(1, &notice(&["ann"]))).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Denied);
+    assert!(refusal.words.contains("for incoming webhook ***"), "{}", refusal.words);
 }
 
 #[tokio::test]
@@ -116,6 +131,7 @@ fn the_client_of_the_vendor_takes_the_simulated_slack_for_real() {
         {"text": "hello", "blocks": [section(3000)]},
         {"text": "hello", "blocks": [section(3001)]},
         {"text": "hello", "blocks": vec![section(1); 51]},
+        {"text": "hello", "blocks": vec![section(3000); 4]},
         {"text": ""},
     ]);
     let mut client = Command::new(python())
@@ -131,6 +147,13 @@ fn the_client_of_the_vendor_takes_the_simulated_slack_for_real() {
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         told,
-        json!([[200, "ok"], [200, "ok"], [400, "invalid_blocks"], [400, "invalid_blocks"], [400, "no_text"]])
+        json!([
+            [200, "ok"],
+            [200, "ok"],
+            [400, "invalid_blocks"],
+            [400, "invalid_blocks"],
+            [400, "msg_blocks_too_long"],
+            [400, "no_text"]
+        ])
     );
 }

@@ -7,7 +7,7 @@ use osel::forward::mail::Mail;
 use osel::forward::receiver::Receiver;
 use osel_core::forward::{Refusal, RefusalKind, Taken};
 use osel_core::notice::Notice;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::server::{Habits, Server, login};
 use super::{always, batch, notice};
@@ -137,8 +137,72 @@ async fn what_is_refused_comes_without_what_the_cloud_has_named() {
         assert!(plain.contains("2 records: osel audit search --seq 1..2"), "{plain}");
         assert_eq!(first["headers"]["message-id"], second["headers"]["message-id"]);
     }
-    let server = Server::start(&Habits { answers: &["554 no", "554 no"], ..Habits::default() });
+    let strict = &["a@cloud.example", "b@cloud.example"];
+    let server = Server::start(&Habits { strict, ..Habits::default() });
     assert_eq!(refused(&server.config(MailSecurity::StartTls)).await.kind, RefusalKind::Denied);
+}
+
+#[tokio::test]
+async fn one_recipient_for_whom_no_mail_is_fit_keeps_no_other_from_theirs() {
+    let server = Server::start(&Habits { strict: &["a@cloud.example"], ..Habits::default() });
+    let mut mail = driver(&server.config(MailSecurity::StartTls));
+    for number in 1..=2 {
+        assert_eq!(mail.send(&batch(number, &notice(&["ann"]))).await, Ok(Taken::Kept));
+        let taken: Vec<Value> =
+            (0..4).map(|_| server.mail()).filter(|mail| mail["answer"] == "250 taken").collect();
+        let [taken] = taken.as_slice() else { panic!("{taken:?}") };
+        assert_eq!(taken["rcpt"], json!(["b@cloud.example"]));
+        assert!(server.is_quiet());
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_put_off_once_it_is_known_comes_later_to_those_who_have_it_not() {
+    let recipients = json!({"b@cloud.example": ["451 later"]});
+    let server =
+        Server::start(&Habits { recipients, answers: &["250 taken", "451 later"], ..Habits::default() });
+    let mut mail = driver(&server.config(MailSecurity::StartTls));
+    for _ in 0..2 {
+        let refusal = mail.send(&batch(1, &notice(&["ann"]))).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unavailable, "{}", refusal.words);
+    }
+    assert_eq!(mail.send(&batch(1, &notice(&["ann"]))).await, Ok(Taken::Kept));
+    let mails = [server.mail(), server.mail(), server.mail()].map(|mail| mail["rcpt"].clone());
+    assert_eq!(mails, [json!(["a@cloud.example"]), json!(["b@cloud.example"]), json!(["b@cloud.example"])]);
+    assert!(server.is_quiet());
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_gets_several_mails_and_each_recipient_one() {
+    let server = Server::start(&Habits::default());
+    // Two answers of that length are all the time that there is: only the first recipient is asked for.
+    let config = MailConfig { answer_seconds: 150, ..server.config(MailSecurity::StartTls) };
+    let mut mail = driver(&config);
+    let refusal = mail.send(&batch(1, &notice(&["ann"]))).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unavailable);
+    assert!(refusal.words.contains("1 of 2 recipients"), "{}", refusal.words);
+    assert_eq!(mail.send(&batch(1, &notice(&["ann"]))).await, Ok(Taken::Kept));
+    let both = [server.mail(), server.mail()].map(|mail| mail["rcpt"].clone());
+    assert_eq!(both, [json!(["a@cloud.example"]), json!(["b@cloud.example"])]);
+    assert!(server.is_quiet());
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_once_the_mail_is_taken_sends_it_no_second_time() {
+    let server = Server::start(&Habits { is_curt: true, ..Habits::default() });
+    let mut mail = driver(&server.config(MailSecurity::StartTls));
+    let said = batch(1, &notice(&["ann"]));
+    tokio::select! {
+        // A machine that was so busy that the goodbye was given up has nothing to show.
+        taken = mail.send(&said) => return assert_eq!(taken, Ok(Taken::Kept)),
+        () = async {
+            assert_eq!(server.says().await["rcpt"], json!(["a@cloud.example", "b@cloud.example"]));
+            assert_eq!(server.says().await, "goodbye");
+        } => {}
+    }
+    mail.reset();
+    assert_eq!(mail.send(&said).await, Ok(Taken::Kept));
+    assert!(server.is_quiet());
 }
 
 #[tokio::test]

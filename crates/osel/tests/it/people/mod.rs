@@ -83,5 +83,5 @@ fn batch(number: u64, notice: &Notice) -> Batch {
         event_type: None,
         line: serde_json::to_vec(notice).unwrap(),
     };
-    Batch { number: BatchNumber(number), items: vec![item] }
+    Batch { number: BatchNumber(number), is_fetched: false, items: vec![item] }
 }

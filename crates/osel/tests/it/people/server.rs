@@ -25,11 +25,22 @@ pub(super) struct Habits {
     pub(super) recipients: Value,
     /// Answers to mails, one after the other; then all are taken.
     pub(super) answers: &'static [&'static str],
+    /// Recipients for whom no mail is fit.
+    pub(super) strict: &'static [&'static str],
+    /// It does not answer to a goodbye, and says that it heard one.
+    pub(super) is_curt: bool,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { tls: "starttls", login: None, recipients: json!({}), answers: &[] }
+        Self {
+            tls: "starttls",
+            login: None,
+            recipients: json!({}),
+            answers: &[],
+            strict: &[],
+            is_curt: false,
+        }
     }
 }
 
@@ -55,6 +66,8 @@ impl Server {
             "login": habits.login,
             "recipients": habits.recipients,
             "answers": habits.answers,
+            "strict": habits.strict,
+            "is_curt": habits.is_curt,
         });
         // It ends with the test, however that ends.
         let mut process = Command::new("setpriv")
@@ -83,6 +96,16 @@ impl Server {
     #[track_caller]
     pub(super) fn mail(&self) -> Value {
         self.mails.recv_timeout(LIMIT).unwrap()
+    }
+
+    /// The next thing that it says, while something else goes on.
+    pub(super) async fn says(&self) -> Value {
+        loop {
+            if let Ok(said) = self.mails.try_recv() {
+                return said;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Whether it was handed no more.

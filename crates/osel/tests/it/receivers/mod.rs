@@ -33,5 +33,5 @@ pub(crate) fn id(seq: u64) -> String {
 
 /// A batch of them.
 pub(crate) fn batch(number: u64, items: &[Item]) -> Batch {
-    Batch { number: BatchNumber(number), items: items.to_vec() }
+    Batch { number: BatchNumber(number), is_fetched: false, items: items.to_vec() }
 }

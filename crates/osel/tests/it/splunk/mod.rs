@@ -89,7 +89,7 @@ fn item(seq: u64) -> Item {
 }
 
 fn batch(number: u64, items: std::ops::RangeInclusive<u64>) -> Batch {
-    Batch { number: BatchNumber(number), items: items.map(item).collect() }
+    Batch { number: BatchNumber(number), is_fetched: false, items: items.map(item).collect() }
 }
 
 /// The records of events, by the numbers in them.
