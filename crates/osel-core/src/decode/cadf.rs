@@ -9,7 +9,7 @@ use crate::ids::Id;
 use crate::time::Timestamp;
 
 /// What the audit middleware writes where it knows nothing.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// The members of a CADF event that readers ask for.
 #[derive(Clone, Copy, Default)]
@@ -101,7 +101,7 @@ impl<'t> Cadf<'t> {
                 _ => {}
             }
         }
-        actor.user_id = actor.user_id.or(id.filter(|id| !is_made_up(id)));
+        actor.user_id = actor.user_id.or(id.filter(|id| !is_made_up(&id.text())));
         if typed_name.is_some() {
             // A login with a name that nobody has: the domain is the one that was typed too, not the scope of
             // a token.
@@ -113,8 +113,7 @@ impl<'t> Cadf<'t> {
 }
 
 /// Whether an initiator's id was made up for the event: Keystone's ids have no dashes, pycadf's own have.
-fn is_made_up(id: &Id) -> bool {
-    let text = id.text();
+pub(super) fn is_made_up(text: &str) -> bool {
     text.starts_with("openstack:")
         || (text.len() == 36 && text.bytes().filter(|byte| *byte == b'-').count() == 4)
 }

@@ -1,12 +1,13 @@
 //! A message, or another text that was kept, without a person: names, addresses and agents of that person are replaced, all else is as it was.
 //!
-//! An object of the text is about the person when it has the person's id, or no user's id and the name, or neither and the address. Within it
-//! the values under the keys that hold such things go. What else mentions a person, as the name of a server or a description, is not found: it
+//! An object of the text is about the person when it has the person's id, or no user's id and the name, or neither and the address; an initiator of CADF is
+//! whom [`cadf`](super::cadf) takes it for, so that messages and records are about the same. Within it the values under the keys that hold such things go. What else mentions a person, as the name of a server or a description, is not found: it
 //! means nothing here. The text decodes as before, but for the names.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::cadf::{UNKNOWN, is_made_up};
 use crate::ids::Id;
 
 /// What stands in the place of what was erased.
@@ -50,6 +51,10 @@ const REASON_KEY: &str = "reasonType";
 const CONTEXT: &str = "_context_";
 /// What holds a client's address and agent in CADF.
 const HOST: &str = "host";
+/// Who did something, in CADF.
+const INITIATOR: &str = "initiator";
+/// Names of an initiator.
+const INITIATOR_NAME_KEYS: [&str; 3] = ["name", "username", "user_name"];
 
 impl Subject {
     fn is_user(&self, value: &Value) -> bool {
@@ -119,7 +124,7 @@ pub fn forget(text: &[u8], subject: &Subject) -> Forgotten {
         return Forgotten::NotThere;
     }
     if let Ok(mut whole) = serde_json::from_slice::<Value>(text) {
-        return match without(&mut whole, subject) {
+        return match without(&mut whole, "", subject) {
             true => serde_json::to_vec(&whole).map_or(Forgotten::Unreadable, Forgotten::Text),
             false => Forgotten::NotThere,
         };
@@ -133,7 +138,7 @@ pub fn forget(text: &[u8], subject: &Subject) -> Forgotten {
         let Some(tab) = line.iter().position(|&byte| byte == b'\t') else { return Forgotten::Unreadable };
         let (word, object) = line.split_at(tab + 1);
         let Ok(mut object) = serde_json::from_slice::<Value>(object) else { return Forgotten::Unreadable };
-        changed |= without(&mut object, subject);
+        changed |= without(&mut object, "", subject);
         out.extend_from_slice(word);
         let Ok(()) = serde_json::to_writer(&mut out, &object) else { return Forgotten::Unreadable };
         out.extend(line.ends_with(b"\n").then_some(b'\n'));
@@ -141,21 +146,25 @@ pub fn forget(text: &[u8], subject: &Subject) -> Forgotten {
     if changed { Forgotten::Text(out) } else { Forgotten::NotThere }
 }
 
-/// Takes the person out of a value; whether anything was.
-fn without(value: &mut Value, subject: &Subject) -> bool {
+/// Takes the person out of the value that stands under a key; whether anything was.
+fn without(value: &mut Value, key: &str, subject: &Subject) -> bool {
     match value {
         Value::Object(members) => {
-            let mut changed = whose(members, subject).is_some_and(|how| clean(members, subject, how));
+            let how = match key {
+                INITIATOR => initiator_is(members, subject).then_some(How::Is),
+                _ => whose(members, subject),
+            };
+            let mut changed = how.is_some_and(|how| clean(members, subject, how));
             if let Some(Value::String(reason)) = members.get_mut(REASON_KEY) {
                 changed |= subject.take_from_reason(reason);
             }
-            for member in members.values_mut() {
-                changed |= without(member, subject);
+            for (key, member) in members.iter_mut() {
+                changed |= without(member, key, subject);
             }
             changed
         }
         Value::Array(values) => {
-            values.iter_mut().fold(false, |changed, value| changed | without(value, subject))
+            values.iter_mut().fold(false, |changed, value| changed | without(value, key, subject))
         }
         _ => false,
     }
@@ -168,6 +177,22 @@ enum How {
     Is,
     /// It names the user: it may have a name of its own.
     Names,
+}
+
+/// Whether an initiator is the person, by the same members and in the same order as [`Cadf::actor`](super::cadf::Cadf::actor).
+fn initiator_is(members: &Map<String, Value>, subject: &Subject) -> bool {
+    fn known(value: &Value) -> Option<&str> {
+        value.as_str().filter(|text| !text.is_empty() && *text != UNKNOWN)
+    }
+    let member = |key: &str| members.get(key).and_then(known);
+    let federated = || {
+        let user = members.get("credential")?.get("user")?;
+        known(user.get("id").unwrap_or(user))
+    };
+    let id = member("user_id").or_else(federated).or_else(|| member("id").filter(|id| !is_made_up(id)));
+    let name = INITIATOR_NAME_KEYS.into_iter().find_map(member);
+    let address = members.get(HOST).and_then(|host| host.get("address")).and_then(known);
+    subject.is(id.map(Id::new).as_ref(), name, address)
 }
 
 fn whose(members: &Map<String, Value>, subject: &Subject) -> Option<How> {
@@ -310,9 +335,10 @@ mod tests {
     #[test]
     fn an_address_alone_is_the_persons_where_nobody_is_named() {
         check(
-            r#"{"initiator":{"id":"x","host":{"address":"192.0.2.7","agent":"curl"}}}"#,
-            r#"{"initiator":{"id":"x","host":{"address":"erased","agent":"erased"}}}"#,
+            r#"{"initiator":{"id":"2567b5bf-b909-5c12-bf6a-697ce729afd9","host":{"address":"192.0.2.7","agent":"curl"}}}"#,
+            r#"{"initiator":{"id":"2567b5bf-b909-5c12-bf6a-697ce729afd9","host":{"address":"erased","agent":"erased"}}}"#,
         );
+        check(r#"{"initiator":{"id":"u2","host":{"address":"192.0.2.7","agent":"curl"}}}"#, "-");
         check(r#"{"initiator":{"user_name":"bob","host":{"address":"192.0.2.7"}}}"#, "-");
     }
 

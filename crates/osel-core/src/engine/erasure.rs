@@ -42,23 +42,27 @@ impl Engine {
         let id = Id::new(word);
         let known = self.names.names_of(NameKind::User, &id);
         if !known.is_empty() {
-            return Ok(self.user(&id, known, addresses));
+            return Ok(self.user(&id, (Vec::new(), known), addresses));
         }
         let mut users = self.names.named(NameKind::User, word);
         match (users.pop(), users.is_empty()) {
             (Some(id), true) => {
-                let names = self.names.names_of(NameKind::User, &id);
+                // Of this one it is known that nobody else has it.
+                let is_word = |name: &String| name.to_lowercase() == word.to_lowercase();
+                let names = self.names.names_of(NameKind::User, &id).into_iter().partition(is_word);
                 Ok(self.user(&id, names, addresses))
             }
             (Some(_), false) => Err(OrderRefusal::SeveralUsers { users: users.len() + 1 }),
             // An id of which no name is known any more; or a name of which no id is, and which must not be taken for one: ids stay in the record.
-            (None, _) if is_id(word) => Ok(self.user(&id, Vec::new(), addresses)),
+            (None, _) if is_id(word) => Ok(self.user(&id, (Vec::new(), Vec::new()), addresses)),
             (None, _) => Ok(Subject { user: None, names: vec![word.clone()], addresses }),
         }
     }
 
-    fn user(&self, id: &Id, mut names: Vec<String>, addresses: Vec<String>) -> Subject {
-        names.retain(|name| self.names.named(NameKind::User, name).iter().all(|other| other == id));
+    /// A user with the names that are their own, and those of others that are.
+    fn user(&self, id: &Id, (own, others): (Vec<String>, Vec<String>), addresses: Vec<String>) -> Subject {
+        let mut names = own;
+        names.extend(self.names.own_names(NameKind::User, id, others));
         Subject { user: Some(id.to_string()), names, addresses }
     }
 

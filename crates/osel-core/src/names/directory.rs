@@ -1,5 +1,7 @@
 //! The directory: ids of every kind with what they were called, bounded, sorted where it leaves.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::sightings::{Origin, Sighting, Sightings};
@@ -139,12 +141,24 @@ impl Directory {
         names
     }
 
+    /// Of these names of an id those that no other id of the kind was ever called, in upper or lower case. It looks at all of them once, however many
+    /// names there are.
+    pub fn own_names(&self, kind: NameKind, id: &Id, mut names: Vec<String>) -> Vec<String> {
+        let mut own: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+        if !own.is_empty() {
+            let others = self.kinds[kind as usize].iter().filter(|(other, _)| *other != id);
+            for name in others.flat_map(|(_, entry)| entry.sightings.words()) {
+                own.remove(&name.to_lowercase());
+            }
+        }
+        names.retain(|name| own.contains(&name.to_lowercase()));
+        names
+    }
+
     /// The ids of a kind that were ever called so, in upper or lower case, sorted. It looks at all of them.
     pub fn named(&self, kind: NameKind, name: &str) -> Vec<Id> {
         let name = name.to_lowercase();
-        let is_it = |entry: &Entry| {
-            entry.sightings.sorted().iter().any(|sighting| sighting.name.to_lowercase() == name)
-        };
+        let is_it = |entry: &Entry| entry.sightings.words().any(|known| known.to_lowercase() == name);
         let found = self.kinds[kind as usize].iter().filter(|(_, entry)| is_it(entry));
         let mut ids: Vec<Id> = found.map(|(id, _)| id.clone()).collect();
         ids.sort_unstable();
@@ -282,6 +296,20 @@ mod tests {
     fn name(directory: &Directory, at: i64) -> Option<(&str, i64, bool)> {
         let known = directory.name_at(NameKind::User, &user(), time(at))?;
         Some((known.name, known.from.micros(), known.later))
+    }
+
+    #[test]
+    fn names_are_somebodys_own_that_nobody_else_ever_had() {
+        let mut directory = heard(&[(10, "alice"), (20, "Admin"), (30, "alicia")]);
+        let all = || directory.names_of(NameKind::User, &user());
+        assert_eq!(directory.own_names(NameKind::User, &user(), all()), ["alice", "Admin", "alicia"]);
+        let other = Id::new("1134e963d2cb47acb1cbded3d170eb51");
+        for (at, name) in [(1, "ADMIN"), (2, "bob"), (3, "ALICE")] {
+            directory.learn(NameKind::User, &other, name, time(at), Origin::Context);
+        }
+        directory.learn(NameKind::Project, &other, "alicia", time(4), Origin::Context);
+        let all = directory.names_of(NameKind::User, &user());
+        assert_eq!(directory.own_names(NameKind::User, &user(), all), ["alicia"]);
     }
 
     #[test]

@@ -94,6 +94,11 @@ impl Sightings {
         self.level
     }
 
+    /// The names that are held, in no order; some more than once.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.cells.iter().map(|cell| &*cell.name)
+    }
+
     /// What is held, sorted.
     pub(super) fn sorted(&self) -> Vec<Sighting> {
         let mut sorted = self.cells.clone();

@@ -4,11 +4,11 @@ use osel_core::decode::{Forgotten, Subject, forget};
 use osel_core::engine::record::Record;
 use osel_core::engine::{Engine, OperatorOrder, Order, persons_of};
 use osel_core::ids::Id;
-use osel_core::trail::PartClass;
+use osel_core::trail::{PartClass, RecordKind};
 
 use super::record::read_record;
 use super::snapshots;
-use crate::store::{Entry, Eraser, NewErasure, PartContent, Rewritten, StoredRecord, Whose};
+use crate::store::{Entry, Eraser, Expiry, NewErasure, PartContent, Rewritten, StoredRecord, Whose};
 
 /// Knows what records and inputs say of a person.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,11 @@ impl Eraser for Forgetting {
             Forgotten::Text(body) => Rewritten::Body(body),
             Forgotten::Unreadable => Rewritten::Unreadable,
         }
+    }
+
+    fn gone(&self, done: &Expiry) -> u64 {
+        let of_kind = |kind: RecordKind| done.limit(PartClass::Personal.code(), kind.code());
+        RecordKind::ALL.into_iter().map(of_kind).min().unwrap_or(0)
     }
 
     fn rewrite_state(&self, subject: &[u8], chunk: &[u8], is_first: bool) -> Rewritten {

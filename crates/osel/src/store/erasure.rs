@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::block::unpack;
-use super::data::{Entry, PartContent, StoredRecord, Whose};
+use super::data::{Entry, Expiry, PartContent, StoredRecord, Whose};
 
 /// How many records are looked through in one step: some milliseconds.
 pub(super) const RECORDS_AT_ONCE: u64 = 1024;
@@ -66,6 +66,9 @@ pub trait Eraser {
 
     /// The class of parts that are about persons.
     fn class(&self) -> u8;
+
+    /// The last record up to which all these parts are gone, in a store that has let go of this; 0 for none.
+    fn gone(&self, done: &Expiry) -> u64;
 }
 
 /// What becomes of an input, or of a chunk of a saved state, that may have a person in it.
@@ -104,7 +107,7 @@ pub(super) enum Stage {
 pub(super) struct Erasing {
     pub(super) stage: Stage,
     pub(super) row: ErasureRow,
-    /// Of the keys, while there are records to be looked through.
+    /// Of the keys, sorted, while there are records to be looked through.
     pub(super) numbers: Vec<u64>,
     pub(super) persons: Vec<String>,
     pub(super) subject: Vec<u8>,
@@ -149,7 +152,8 @@ impl Erasing {
     }
 
     /// Takes the numbers of the person's keys.
-    pub(super) fn found_keys(&mut self, numbers: Vec<u64>) {
+    pub(super) fn found_keys(&mut self, mut numbers: Vec<u64>) {
+        numbers.sort_unstable();
         self.row.keys = numbers.len() as u64;
         self.numbers = numbers;
         self.stage = Stage::Keys;
@@ -165,7 +169,8 @@ impl Erasing {
         let with_plain = record.parts.iter().any(is_plain) && eraser.is_about(&self.subject, record);
         let mut taken = 0;
         for part in &mut record.parts {
-            let is_theirs = matches!(part.whose, Whose::Sealed(number) if self.numbers.contains(&number));
+            let is_theirs =
+                matches!(part.whose, Whose::Sealed(number) if self.numbers.binary_search(&number).is_ok());
             if part.content != PartContent::Gone && (is_theirs || (with_plain && is_plain(part))) {
                 (part.content, part.salt, part.whose) = (PartContent::Gone, [0; 16], Whose::Nobody);
                 taken += 1;

@@ -98,6 +98,12 @@ pub trait Journal: Send {
     /// repeated.
     fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError>;
 
+    /// Lets go of some keys of persons that no part needs any more, since all parts of their weeks are gone; says whether there may be more of them.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn drop_keys(&mut self, eraser: &dyn Eraser) -> Result<bool, JournalError>;
+
     /// Writes a segment of the search index in the place of all that it overlaps, in one durable transaction. False, and nothing is
     /// written, where its generation is not the present one: a part may be gone that it was made of.
     ///

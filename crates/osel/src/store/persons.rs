@@ -2,10 +2,19 @@
 //!
 //! A part is sealed together with its salt: what is left of one whose key is gone lets nobody try a name against the record's commitment. It is bound
 //! to the store, the record and its place there, so that no sealed part passes for another. Which keys there are, and how they are kept, is each
-//! store's own; a key has a random number that never comes back, so that an old copy of the keys never fits a new part.
+//! store's own.
+//!
+//! A key has a random number, so that an old copy of the keys does not fit a new part. It is drawn again where a key has it, or one had it that was
+//! destroyed by an erasure. Of keys that went with all that they sealed nothing is kept: one of their numbers may come again, by a chance of one in 2^47. The
+//! store has no part of theirs any more; a copy from before would call such a part damaged instead of gone, and nobody can read it either way.
+//!
+//! A key is for one week: all that it seals has an `as_of` before the end of that. So it is known without asking when nothing needs it any more, and
+//! keys, which were written once and never since, go behind the parts that they sealed.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
+use osel_core::time::Timestamp;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -20,16 +29,30 @@ const KEYS_KEPT_MAX: usize = 1 << 16;
 /// Chance is drawn from the system in pieces of that many bytes: one call for some hundred parts.
 const POOL_BYTES: usize = 4096;
 const SALT_BYTES: usize = 16;
+/// How often a number is drawn for a key at most. Of a million keys one in 10^8 draws meets another; so many in a row are no chance.
+pub(super) const DRAWS_MAX: usize = 16;
+/// For how long a key is used: short, so that it outlives what it sealed by little; long, so that a person has few of them in many years.
+const WEEK_MICROS: i64 = 7 * 86_400_000_000;
+/// How many keys go in one step at most: some milliseconds.
+pub(super) const KEYS_AT_ONCE: u32 = 1024;
 /// The bits of a number that say that it is one, so that a damaged number is not taken for that of a key that was destroyed.
 const CHECK_BITS: u64 = 0xffff;
 
 /// The key of one person.
 pub(super) type Key = Zeroizing<[u8; KEY_BYTES]>;
 
+/// Where numbers come from.
+pub(super) type Chance = Box<dyn FnMut() -> Result<u64, getrandom::Error> + Send>;
+
+/// The week of a time, counted from 1970.
+pub(super) fn week_of(as_of: Timestamp) -> i64 {
+    as_of.micros().div_euclid(WEEK_MICROS)
+}
+
 /// A person as a store has one: a key, under a number, for somebody with a word of the maker of records.
 #[derive(Clone, Debug)]
 pub(super) struct PersonKey {
-    /// Random, and never given to another key.
+    /// Random, and no other key's.
     pub(super) number: u64,
     /// Whose it is.
     pub(super) label: String,
@@ -38,17 +61,15 @@ pub(super) struct PersonKey {
 }
 
 impl PersonKey {
-    /// A key of a store for somebody who has none.
+    /// A key of a store for somebody who has none, under a number made of chance.
     ///
     /// # Errors
     /// When the system has no random numbers.
-    pub(super) fn new(store: &str, label: &str) -> Result<Self, getrandom::Error> {
-        let mut number = [0; 8];
-        getrandom::fill(&mut number)?;
+    fn new(store: &str, label: &str, chance: u64) -> Result<Self, getrandom::Error> {
         let mut key = Key::default();
         getrandom::fill(&mut key[..])?;
         // Databases count in signed numbers.
-        let chance = (u64::from_le_bytes(number) >> 1) & !CHECK_BITS;
+        let chance = (chance >> 1) & !CHECK_BITS;
         Ok(Self { number: chance | check_of(store, chance), label: label.to_owned(), key })
     }
 
@@ -78,30 +99,56 @@ fn is_number(store: &str, number: u64) -> bool {
     number & CHECK_BITS == check_of(store, number & !CHECK_BITS)
 }
 
+/// That every number that was drawn for a key is one of another: it is not chance that the system gives.
+pub(super) fn no_chance() -> std::io::Error {
+    std::io::Error::other("the system's random numbers repeat themselves")
+}
+
 /// Seals parts, with the keys that the store gave it.
-#[derive(Debug)]
 pub(super) struct Sealer {
     store: String,
+    /// For which week its keys are.
+    week: i64,
     keys: HashMap<String, PersonKey>,
+    chance: Chance,
     pool: Box<[u8; POOL_BYTES]>,
     used: usize,
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer")
+            .field("week", &self.week)
+            .field("keys", &self.keys.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sealer {
     /// Of the store of that id.
     pub(super) fn new(store: &str) -> Self {
+        Self::with(store, Box::new(getrandom::u64))
+    }
+
+    /// The same with another source of numbers.
+    pub(super) fn with(store: &str, chance: Chance) -> Self {
         Self {
             store: store.to_owned(),
+            week: 0,
             keys: HashMap::new(),
+            chance,
             pool: Box::new([0; POOL_BYTES]),
             used: POOL_BYTES,
         }
     }
 
-    /// Whose keys have to be [learned](Self::learn) before these records are sealed.
+    /// Whose keys of [this week](Self::week) have to be [learned](Self::learn) before these records are sealed.
     pub(super) fn missing<'a>(&mut self, records: &'a [StoredRecord]) -> BTreeSet<&'a str> {
-        if self.keys.len() > KEYS_KEPT_MAX {
+        // `as_of` never goes back: no record of a batch is from a later week than the last.
+        let week = records.last().map_or(self.week, |record| week_of(record.as_of));
+        if week != self.week || self.keys.len() > KEYS_KEPT_MAX {
             self.keys.clear();
+            self.week = week;
         }
         let parts = records.iter().flat_map(|record| &record.parts);
         let labels = parts.filter_map(|part| match &part.whose {
@@ -111,12 +158,18 @@ impl Sealer {
         labels.filter(|label| !self.keys.contains_key(*label)).collect()
     }
 
-    /// A key for somebody who has none.
+    /// The week of the records that are sealed next.
+    pub(super) fn week(&self) -> i64 {
+        self.week
+    }
+
+    /// A key for somebody who has none. The store says whether its number was another's.
     ///
     /// # Errors
     /// When the system has no random numbers.
-    pub(super) fn new_key(&self, label: &str) -> Result<PersonKey, getrandom::Error> {
-        PersonKey::new(&self.store, label)
+    pub(super) fn new_key(&mut self, label: &str) -> Result<PersonKey, getrandom::Error> {
+        let chance = (self.chance)()?;
+        PersonKey::new(&self.store, label, chance)
     }
 
     /// Takes a key that is durable, or will be with the records.
@@ -195,10 +248,12 @@ impl Sealer {
 }
 
 /// Opens sealed parts, with the keys that the store gave it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Opener {
     store: Option<String>,
-    /// None of a number whose key is destroyed: numbers do not come back.
+    /// Which of the store's erasures it knows of, in the store's count.
+    erased: i64,
+    /// None of a number whose key is destroyed.
     keys: HashMap<u64, Option<PersonKey>>,
 }
 
@@ -211,6 +266,21 @@ impl Opener {
     /// Takes of which store it is.
     pub(super) fn of_store(&mut self, id: String) {
         self.store = Some(id);
+    }
+
+    /// Whether any part is sealed.
+    pub(super) fn is_needed(records: &[StoredRecord]) -> bool {
+        let mut parts = records.iter().flat_map(|record| &record.parts);
+        parts.any(|part| matches!(part.whose, Whose::Sealed(_)))
+    }
+
+    /// Takes how many erasures the store has seen, as it counts them; asked before anything is opened, so that no key is used that was destroyed
+    /// before. With another one all keys are forgotten.
+    pub(super) fn heed(&mut self, erased: i64) {
+        if self.erased != erased {
+            self.keys.clear();
+            self.erased = erased;
+        }
     }
 
     /// The numbers of keys that have to be [learned](Self::learn) before these records are opened.
@@ -312,7 +382,8 @@ mod tests {
 
     fn sealed(sealer: &mut Sealer, record: &StoredRecord) -> Vec<u8> {
         for label in sealer.missing(std::slice::from_ref(record)) {
-            sealer.learn(sealer.new_key(label).unwrap());
+            let key = sealer.new_key(label).unwrap();
+            sealer.learn(key);
         }
         let mut out = Vec::new();
         sealer.write_parts(record, &mut out).unwrap();
@@ -358,6 +429,17 @@ mod tests {
             let at = moved.parts.iter().position(|part| part.class == 2).unwrap();
             assert_eq!(moved.parts[at].content, other.parts[at].content, "it is handed on as it lies");
         }
+    }
+
+    #[test]
+    fn a_key_is_for_one_week() {
+        let mut sealer = Sealer::new("store");
+        let at = |micros| StoredRecord { as_of: Timestamp::from_micros(micros), ..record(7) };
+        let (last, first) = (at(3 * WEEK_MICROS - 1), at(3 * WEEK_MICROS));
+        sealed(&mut sealer, &last);
+        assert!(sealer.missing(std::slice::from_ref(&last)).is_empty());
+        assert_eq!((sealer.week(), sealer.missing(&[last, first]).len(), sealer.week()), (2, 2, 3));
+        assert_eq!(week_of(Timestamp::from_micros(-1)), -1);
     }
 
     #[test]

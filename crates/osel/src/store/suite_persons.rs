@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use super::data::*;
 use super::erasure::{Eraser, ErasureRow, NewErasure, Rewritten};
+use super::error::JournalError;
 use super::journal::{Journal, Reader};
+use super::persons::Chance;
 use super::suite::{collect, entry, reader, record, seconds};
 use super::suite_index::{said, segment, term};
 
 /// The class of parts about persons.
 const PERSONAL: u8 = 2;
+/// The kind of the records here.
+const KIND: u8 = 1;
 
 /// Runs this part of the suite.
 pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
@@ -19,6 +23,44 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     who_comes_back_is_not_erased(&mut *make());
     states_from_before_lose_the_person(&mut *make());
     terms_of_an_erased_person_go(&mut *make());
+    no_reader_uses_a_key_that_was_destroyed(&mut *make());
+    keys_go_behind_what_they_sealed(&mut *make());
+}
+
+/// Numbers for keys: the sixteen lowest bits and the sign are the store's.
+pub(super) fn chance(numbers: &'static [u64]) -> Chance {
+    let mut numbers = numbers.iter();
+    Box::new(move || Ok(numbers.next().expect("no more are drawn") << 32))
+}
+
+/// What [`numbers_are_given_once`] draws.
+pub(super) const DRAWN: &[u64] = &[5, 5, 6, 5, 6, 7];
+
+/// To a store that draws [`DRAWN`].
+pub(super) fn numbers_are_given_once(journal: &mut dyn Journal) {
+    // 5, and 6 for the second, within one batch.
+    add_about(journal, &[&["mallory", "trent"]], None);
+    // 5 was destroyed, and 6 is there.
+    add_about(journal, &[&["trent"]], Some("mallory"));
+    erase_all(journal);
+    add_about(journal, &[&["eve"]], None);
+    let mut reader = reader(journal);
+    let left = without(about(1, &["mallory", "trent"]), "mallory", true);
+    assert_eq!(collect(|each| reader.records(ALL, each)), [left, about(2, &["trent"]), about(3, &["eve"])]);
+    assert_eq!(persons(&mut *reader), ["user:eve", "user:trent"]);
+}
+
+/// Numbers that never change are no chance; the store says so instead of looking for ever.
+pub(super) fn numbers_that_repeat_are_no_chance(journal: &mut dyn Journal) {
+    add_about(journal, &[&["mallory"]], None);
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let (entries, records) = ([naming(2, &[])], [about(2, &["trent"])]);
+    let commit = Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) };
+    let error = journal.commit(&commit).unwrap_err();
+    assert!(
+        matches!(&error, JournalError::Io { source, .. } if source.to_string().contains("repeat")),
+        "{error:?}"
+    );
 }
 
 /// A record with parts about two persons, who are named in its message.
@@ -91,6 +133,10 @@ impl Eraser for Blank {
 
     fn class(&self) -> u8 {
         PERSONAL
+    }
+
+    fn gone(&self, done: &Expiry) -> u64 {
+        done.limit(PERSONAL, KIND)
     }
 }
 
@@ -209,6 +255,81 @@ fn who_comes_back_is_not_erased(journal: &mut dyn Journal) {
     assert_eq!(reader.record(2).unwrap().unwrap(), without(about(2, &["mallory"]), "mallory", true));
     let seqs = reader.erasures().unwrap().iter().map(|row| (row.seq, row.records)).collect::<Vec<_>>();
     assert_eq!(seqs, [(1, 1), (3, 1)]);
+}
+
+fn no_reader_uses_a_key_that_was_destroyed(journal: &mut dyn Journal) {
+    add_about(journal, &[&["mallory", "trent"]], None);
+    let mut readers = [reader(journal), journal.reader().unwrap()];
+    let wanted = about(1, &["mallory", "trent"]);
+    for reader in &mut readers {
+        assert_eq!(reader.record(1).unwrap().unwrap(), wanted);
+    }
+    add_about(journal, &[&["trent"]], Some("mallory"));
+    let left = without(wanted, "mallory", false);
+    for reader in &mut readers {
+        assert_eq!(reader.record(1).unwrap().unwrap(), left);
+        assert_eq!(collect(|each| reader.records(1..=1, each)), [left.clone()]);
+    }
+    // Who is erased next is forgotten as well.
+    add_about(journal, &[&["eve"]], Some("trent"));
+    for reader in &mut readers {
+        assert_eq!(reader.record(1).unwrap().unwrap(), without(left.clone(), "trent", false));
+    }
+}
+
+/// Adds a record about these persons, in that week.
+fn add_in_week(journal: &mut dyn Journal, week: i64, persons: &[&str]) -> StoredRecord {
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let at = seconds(1).plus_seconds(week * 7 * 86_400);
+    let record = StoredRecord { as_of: at, ..about(head.seq + 1, persons) };
+    let (entries, records) = ([naming(head.entry + 1, &[])], [record.clone()]);
+    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    record
+}
+
+fn let_go(journal: &mut dyn Journal, seq: u64) {
+    let expiry = Expiry { parts: [(PERSONAL, seq)].into(), ..Expiry::default() };
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    journal.commit(&Commit { expiry: Some(&expiry), ..Commit::empty(epoch, head) }).unwrap();
+    assert!(!journal.drop_keys(&Blank).unwrap(), "nothing has gone yet");
+}
+
+fn drop_all(journal: &mut dyn Journal) {
+    while journal.expire(Duration::ZERO).unwrap() {}
+    while journal.drop_keys(&Blank).unwrap() {}
+}
+
+fn keys_go_behind_what_they_sealed(journal: &mut dyn Journal) {
+    // As many as no step takes at once have tried a name once; one comes back.
+    let names: Vec<String> = (0..1500).map(|number| format!("tried{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for names in names.chunks(500) {
+        add_in_week(journal, 0, names);
+    }
+    let kept = add_in_week(journal, 0, &["ada"]);
+    let back = add_in_week(journal, 1, &["ada", "tried7"]);
+    let last = add_in_week(journal, 2, &["ada"]);
+    let mut reader = reader(journal);
+    assert_eq!(persons(&mut *reader).len(), 1501, "somebody of two weeks is one person");
+    let_go(journal, 3);
+    drop_all(journal);
+    assert_eq!(persons(&mut *reader).len(), 1501, "something of that week is left");
+    assert_eq!(reader.record(4).unwrap().unwrap(), kept);
+    let_go(journal, 5);
+    drop_all(journal);
+    assert_eq!(persons(&mut *reader), ["user:ada", "user:tried7"], "the second week may have more");
+    let_go(journal, 6);
+    drop_all(journal);
+    assert_eq!(persons(&mut *reader), ["user:ada"]);
+    // A key of the week that is there is used, and one of an earlier week is no longer.
+    let next = add_in_week(journal, 2, &["ada", "eve"]);
+    assert_eq!(collect(|each| reader.records(7..=7, each)), [next]);
+    let gone =
+        |record: StoredRecord| ["ada", "tried7"].iter().fold(record, |left, name| without(left, name, false));
+    let read = collect(|each| reader.records(4..=6, each));
+    let read: Vec<_> = read.into_iter().map(|record| record.parts).collect();
+    assert_eq!(read, [kept, back, last].map(|record| gone(record).parts));
+    assert_eq!(persons(&mut *reader), ["user:ada", "user:eve"]);
 }
 
 fn snapshot(journal: &mut dyn Journal, chunks: &[&str]) -> u64 {

@@ -1,6 +1,6 @@
 //! Notifications of the services beside the network: who, what to, how it ended.
 
-use super::super::decode;
+use super::super::{Forgotten, Subject, decode, forget};
 use crate::event::{AccessCall, Activity, Change, Event, Kind, Object, Outcome, Verb};
 use crate::ids::Id;
 
@@ -139,6 +139,56 @@ fn logins() {
         r#"{"action":"authenticate","initiator":{"id":"0134e963d2cb47acb1cbded3d170eb51"}}"#,
     );
     assert_eq!(old.actor.user_id, id("0134e963d2cb47acb1cbded3d170eb51"), "before user_id there was only id");
+}
+
+#[test]
+fn who_is_taken_out_of_a_message_is_who_its_record_is_about() {
+    let made_up = r#""id":"2567b5bf-b909-5c12-bf6a-697ce729afd9""#;
+    let host = r#""host":{"address":"192.0.2.7","agent":"curl"}"#;
+    let initiators = [
+        format!("{made_up},{host}"),
+        format!(r#""id":"unknown","name":"unknown",{host}"#),
+        format!(r#""id":"0134e963d2cb47acb1cbded3d170eb51",{host}"#),
+        format!(r#""id":"0134e963d2cb47acb1cbded3d170eb51","name":"ada",{host}"#),
+        format!(r#""id":"u1","user_id":"u2","name":"bob",{host}"#),
+        format!(r#""id":"u2","user_id":"u1","username":"Ada",{host}"#),
+        format!(r#"{made_up},"name":"ada",{host}"#),
+        format!(r#"{made_up},"name":"bob",{host}"#),
+        format!(r#"{made_up},"user_name":"ada","domain_id":"d1",{host}"#),
+        format!(r#"{made_up},"name":"bob","user_name":"ada",{host}"#),
+        format!(r#"{made_up},{host},"credential":{{"type":"saml","user":"u1"}}"#),
+        format!(r#"{made_up},{host},"credential":{{"type":"saml","user":{{"id":"u2","name":"x"}}}}"#),
+    ];
+    let subject = |user: Option<&str>, names: &[&str], addresses: &[&str]| Subject {
+        user: user.map(str::to_owned),
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        addresses: addresses.iter().map(|address| (*address).to_owned()).collect(),
+    };
+    let subjects = [
+        subject(Some("u1"), &["ada"], &[]),
+        subject(Some("0134e963d2cb47acb1cbded3d170eb51"), &[], &[]),
+        subject(None, &["ADA"], &[]),
+        subject(None, &[], &["192.0.2.7"]),
+        subject(Some("u2"), &["carol"], &["192.0.2.7"]),
+    ];
+    let mut counts = [0, 0];
+    for initiator in &initiators {
+        let payload =
+            format!(r#"{{"action":"authenticate","outcome":"failure","initiator":{{{initiator}}}}}"#);
+        let actor = read("identity.authenticate", &payload).actor;
+        for subject in &subjects {
+            let (name, address) = (actor.user_name.as_deref(), actor.address.as_deref());
+            let is_about = subject.is(actor.user_id.as_ref(), name, address);
+            let left = forget(payload.as_bytes(), subject);
+            let has_address = match &left {
+                Forgotten::Text(text) => memchr::memmem::find(text, b"192.0.2.7").is_some(),
+                Forgotten::NotThere | Forgotten::Unreadable => true,
+            };
+            assert_eq!(has_address, !is_about, "{initiator} {subject:?} {left:?}");
+            counts[usize::from(is_about)] += 1;
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
 }
 
 fn call(event: &Event) -> &AccessCall {

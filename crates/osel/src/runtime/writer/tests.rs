@@ -122,6 +122,10 @@ impl Journal for Stuck {
         Err(poisoned())
     }
 
+    fn drop_keys(&mut self, eraser: &dyn Eraser) -> Result<bool, JournalError> {
+        self.open()?.drop_keys(eraser)
+    }
+
     fn put_segment(&mut self, segment: &NewSegment) -> Result<bool, JournalError> {
         self.open()?.put_segment(segment)
     }

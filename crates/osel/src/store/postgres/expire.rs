@@ -14,12 +14,14 @@ use super::super::check::CommitFault;
 use super::super::code::{content_bytes, read_parts, write_parts};
 use super::super::data::{Checkpoint, Expiry};
 use super::super::due::{self, ANY_KIND, IN_ENTRY, Limit, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
+use super::super::erasure::Eraser;
 use super::super::error::{JournalError, Place};
+use super::super::persons::week_of;
 use super::connect::{At, Parameters, Session, integer};
-use super::index;
 use super::lease::{self, Term};
 use super::reader::paged;
 use super::rows::{self, Read, byte, column, number, time};
+use super::{index, persons};
 
 const ACTION: &str = "let go of old content of";
 
@@ -151,6 +153,36 @@ pub(super) async fn expire(
         more = steps.next().await?;
     }
     session.batch("COMMIT").await.map_err(at.sql(Place::File, ACTION))?;
+    Ok(more)
+}
+
+/// Lets go of some keys that no part needs any more; says whether there may be more of them.
+///
+/// # Errors
+/// When somebody else leads, or the store cannot be written.
+pub(super) async fn drop_keys(
+    at: &At<'_>,
+    session: &mut Session,
+    term: Term,
+    eraser: &dyn Eraser,
+) -> Result<bool, JournalError> {
+    let failed = at.sql(Place::Meta, ACTION);
+    session.batch("BEGIN").await.map_err(&failed)?;
+    lease::guard(at, session, term).await?;
+    let mut done = Expiry::default();
+    for row in session.query("SELECT class, kind, done FROM expiry_parts", &[]).await.map_err(&failed)? {
+        due::add(&mut done, rows::at_place(at, Place::Meta, &row, |row| read_limit(row, 0))?);
+    }
+    let seq = eraser.gone(&done);
+    let place = Place::Record(seq);
+    let sql = "SELECT as_of FROM records WHERE seq = $1";
+    let row = session.query_opt(sql, &[&integer(seq)]).await.map_err(at.sql(place, ACTION))?;
+    let as_of = row.map(|row| rows::at_place(at, place, &row, |row| time(row, 0))).transpose()?;
+    let more = match as_of {
+        Some(as_of) => persons::drop_before(at, session, week_of(as_of)).await?,
+        None => false,
+    };
+    session.batch("COMMIT").await.map_err(&failed)?;
     Ok(more)
 }
 

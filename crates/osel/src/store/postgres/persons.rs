@@ -1,13 +1,13 @@
 //! The keys of persons: a table of its own, so that a backup may leave it out and a copy of it be kept for another time than the rest.
 //!
-//! New keys are written in the transaction of the first records that need them. Readers ask for those that they have not seen.
+//! New keys are written in the transaction of the first records that need them. Readers ask for those that they have not seen, and before that whether
+//! somebody was erased since they asked last: keys are destroyed in the transaction of the order.
 
 use super::super::data::StoredRecord;
 use super::super::error::{JournalError, Place};
-use super::super::persons::{Opener, PersonKey, Sealer};
-use super::connect::{At, Session, integer};
+use super::super::persons::{DRAWS_MAX, KEYS_AT_ONCE, PersonKey, Sealer, no_chance};
+use super::connect::{At, Parameters, Session, integer};
 use super::rows::{self, Read, column, number};
-use super::writer::read_info;
 
 const ACTION: &str = "write the keys of persons of";
 const COLUMNS: &str = "number, label, key";
@@ -30,25 +30,38 @@ pub(super) async fn provide(
         return Ok(());
     }
     let failed = at.sql(Place::Persons, ACTION);
-    let sql = format!("SELECT {COLUMNS} FROM persons WHERE label = ANY($1::text[])");
+    let week = sealer.week();
+    let sql = format!("SELECT {COLUMNS} FROM persons WHERE label = ANY($1::text[]) AND week = $2");
     let mut known = std::collections::BTreeSet::new();
-    for row in session.query(&sql, &[&missing]).await.map_err(&failed)? {
+    for row in session.query(&sql, &[&missing, &week]).await.map_err(&failed)? {
         let key = rows::at_place(at, Place::Persons, &row, key)?;
         known.insert(key.label.clone());
         sealer.learn(key);
     }
     for label in missing.into_iter().filter(|label| !known.contains(*label)) {
-        let new = sealer.new_key(label).map_err(|error| at.io(ACTION, std::io::Error::from(error)))?;
-        session
-            .execute(
-                "INSERT INTO persons (number, label, key) VALUES ($1, $2, $3)",
-                &[&integer(new.number), &label, &&new.key[..]],
-            )
-            .await
-            .map_err(&failed)?;
+        let new = make(at, session, sealer, label).await?;
         sealer.learn(new);
     }
     Ok(())
+}
+
+/// Makes a key for somebody who has none this week, under a number that no other has or had.
+async fn make(
+    at: &At<'_>,
+    session: &mut Session,
+    sealer: &mut Sealer,
+    label: &str,
+) -> Result<PersonKey, JournalError> {
+    let sql = "INSERT INTO persons (number, week, label, key) SELECT $1::bigint, $2::bigint, $3::text, $4::bytea \
+               WHERE NOT EXISTS (SELECT FROM spent WHERE number = $1) ON CONFLICT (number) DO NOTHING";
+    for _ in 0..DRAWS_MAX {
+        let new = sealer.new_key(label).map_err(|error| at.io(ACTION, std::io::Error::from(error)))?;
+        let row: Parameters<'_> = &[&integer(new.number), &sealer.week(), &label, &&new.key[..]];
+        if session.execute(sql, row).await.map_err(at.sql(Place::Persons, ACTION))? > 0 {
+            return Ok(new);
+        }
+    }
+    Err(at.io(ACTION, no_chance()))
 }
 
 /// The numbers of the keys of these words.
@@ -65,42 +78,54 @@ pub(super) async fn numbers(
     found.iter().map(|row| rows::at_place(at, Place::Persons, row, |row| number(row, 0))).collect()
 }
 
-/// Destroys keys; those that are destroyed already are no error.
+/// Destroys keys for good: their numbers do not come again. Those that are destroyed already are no error.
 ///
 /// # Errors
 /// When they cannot be written.
 pub(super) async fn destroy(at: &At<'_>, session: &mut Session, numbers: &[u64]) -> Result<(), JournalError> {
     let numbers: Vec<i64> = numbers.iter().map(|number| integer(*number)).collect();
-    let sql = "DELETE FROM persons WHERE number = ANY($1::bigint[])";
-    session.execute(sql, &[&numbers]).await.map(drop).map_err(at.sql(Place::Persons, ACTION))
-}
-
-/// Gives an opener what it needs to open these records.
-///
-/// # Errors
-/// When the keys cannot be read.
-pub(super) async fn learn(
-    at: &At<'_>,
-    session: &mut Session,
-    opener: &mut Opener,
-    records: &[StoredRecord],
-) -> Result<(), JournalError> {
-    let missing = opener.missing(records);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    if !opener.knows_store() {
-        opener.of_store(read_info(at, session).await?.id);
-    }
-    let numbers: Vec<i64> = missing.iter().map(|number| integer(*number)).collect();
-    let sql = format!("SELECT {COLUMNS} FROM persons WHERE number = ANY($1::bigint[])");
-    let found = session.query(&sql, &[&numbers]).await.map_err(at.sql(Place::Persons, "read"))?;
-    missing.into_iter().for_each(|number| opener.learn(number, None));
-    for row in found {
-        let key = rows::at_place(at, Place::Persons, &row, key)?;
-        opener.learn(key.number, Some(key));
+    for sql in [
+        "DELETE FROM persons WHERE number = ANY($1::bigint[])",
+        "INSERT INTO spent (number) SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING",
+    ] {
+        session.execute(sql, &[&numbers]).await.map_err(at.sql(Place::Persons, ACTION))?;
     }
     Ok(())
+}
+
+/// Lets go of some of the keys that are for weeks before this one; says whether there may be more.
+///
+/// # Errors
+/// When they cannot be written.
+pub(super) async fn drop_before(at: &At<'_>, session: &mut Session, week: i64) -> Result<bool, JournalError> {
+    let sql = "DELETE FROM persons WHERE number IN (SELECT number FROM persons WHERE week < $1 LIMIT $2)";
+    let gone = session.execute(sql, &[&week, &i64::from(KEYS_AT_ONCE)]).await;
+    Ok(gone.map_err(at.sql(Place::Persons, ACTION))? >= u64::from(KEYS_AT_ONCE))
+}
+
+/// How often somebody was erased, in a count of its own: another one after each time.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) async fn count_erased(at: &At<'_>, session: &mut Session) -> Result<i64, JournalError> {
+    let place = Place::Erasures;
+    let sql = "SELECT coalesce(max(seq), 0) FROM erasures";
+    let row = session.query_opt(sql, &[]).await.map_err(at.sql(place, "read"))?;
+    row.map_or(Ok(0), |row| rows::at_place(at, place, &row, |row| column(row, 0)))
+}
+
+/// The keys of these numbers, as far as there are any.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) async fn find(
+    at: &At<'_>,
+    session: &mut Session,
+    numbers: &[i64],
+) -> Result<Vec<PersonKey>, JournalError> {
+    let sql = format!("SELECT {COLUMNS} FROM persons WHERE number = ANY($1::bigint[])");
+    let found = session.query(&sql, &[&numbers]).await.map_err(at.sql(Place::Persons, "read"))?;
+    found.iter().map(|row| rows::at_place(at, Place::Persons, row, key)).collect()
 }
 
 /// A row's word.

@@ -186,17 +186,22 @@ impl PostgresReader {
 
     /// Opens the sealed parts of records.
     fn open_parts(&mut self, records: &mut [StoredRecord]) -> Result<(), JournalError> {
-        let mut opener = std::mem::take(&mut self.opener);
-        // Where all keys are known nobody is asked.
-        let learned = match opener.missing(records).is_empty() {
-            true => Ok(opener),
-            false => self.read(async |at, session| {
-                let mut opener = opener.clone();
-                persons::learn(at, session, &mut opener, records).await?;
-                Ok(opener)
-            }),
-        };
-        self.opener = learned?;
+        if !Opener::is_needed(records) {
+            return Ok(());
+        }
+        if !self.opener.knows_store() {
+            let id = self.info()?.id;
+            self.opener.of_store(id);
+        }
+        let erased = self.read(persons::count_erased)?;
+        self.opener.heed(erased);
+        let missing = self.opener.missing(records);
+        if !missing.is_empty() {
+            let numbers: Vec<i64> = missing.iter().map(|number| integer(*number)).collect();
+            let found = self.read(async |at, session| persons::find(at, session, &numbers).await)?;
+            missing.into_iter().for_each(|number| self.opener.learn(number, None));
+            found.into_iter().for_each(|key| self.opener.learn(key.number, Some(key)));
+        }
         records.iter_mut().for_each(|record| self.opener.open(record));
         Ok(())
     }
@@ -592,7 +597,8 @@ impl Reader for PostgresReader {
     }
 
     fn persons(&mut self, each: Each<'_, String>) -> Result<(), JournalError> {
-        let sql = paged(persons::LABEL, "octet_length(label)", "label", "persons WHERE label > $1");
+        let from = "(SELECT DISTINCT label FROM persons WHERE label > $1) AS persons";
+        let sql = paged(persons::LABEL, "octet_length(label)", "label", from);
         self.walk(
             String::new(),
             String::clone,

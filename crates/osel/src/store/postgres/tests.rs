@@ -14,6 +14,7 @@ use super::super::data::*;
 use super::super::error::{ErrorClass, JournalError, Place};
 use super::super::journal::{Journal, Reader};
 use super::super::suite::{add, collect, entry, record, seconds, suite};
+use super::super::suite_persons;
 use super::connect::{At, Link, Mode};
 use super::schema::{self, MIGRATIONS};
 use super::{PostgresJournal, PostgresReader, inspect, lease, writer};
@@ -57,6 +58,12 @@ fn open(config: &PostgresConfig) -> Result<PostgresJournal, JournalError> {
 fn does_what_every_store_must() {
     let server = Server::new();
     suite(&mut || Box::new(create(&server.database().1)));
+    let mut journal = create(&server.database().1);
+    journal.draw_from(suite_persons::chance(suite_persons::DRAWN));
+    suite_persons::numbers_are_given_once(&mut journal);
+    let mut journal = create(&server.database().1);
+    journal.draw_from(Box::new(|| Ok(5 << 32)));
+    suite_persons::numbers_that_repeat_are_no_chance(&mut journal);
 }
 
 #[test]

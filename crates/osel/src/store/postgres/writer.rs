@@ -179,6 +179,11 @@ pub(super) async fn lead(
 
 #[cfg(test)]
 impl PostgresJournal {
+    /// Draws the numbers of keys from there.
+    pub(super) fn draw_from(&mut self, chance: super::super::persons::Chance) {
+        self.sealer = Sealer::with(&self.info.id, chance);
+    }
+
     /// Commits, and behaves as if that had been reported as failed.
     pub(super) fn fail_after(&mut self, commit: &Commit<'_>) {
         let before = (self.head, self.as_of);
@@ -315,6 +320,13 @@ impl Journal for PostgresJournal {
         let term = self.term;
         self.write("erase a person from", async |at, session, packer| {
             erasure::erase(at, session, term, packer, how_long, eraser).await
+        })
+    }
+
+    fn drop_keys(&mut self, eraser: &dyn Eraser) -> Result<bool, JournalError> {
+        let term = self.term;
+        self.write("let go of keys of", async |at, session, _| {
+            expire::drop_keys(at, session, term, eraser).await
         })
     }
 

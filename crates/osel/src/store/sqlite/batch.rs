@@ -31,13 +31,13 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    /// Working memory.
+    /// Working memory for a store whose last record is from that week.
     ///
     /// # Errors
     /// When there is none, or the keys of persons cannot be written.
-    pub(super) fn new(at: &At<'_>, store_id: &str) -> Result<Self, JournalError> {
+    pub(super) fn new(at: &At<'_>, store_id: &str, last_week: i64) -> Result<Self, JournalError> {
         let packer = Packer::new().map_err(|error| at.io(at.path, ACTION, error))?;
-        let persons = Persons::open(at, store_id)?;
+        let persons = Persons::open(at, store_id, last_week)?;
         Ok(Self { packer, persons, parts: Vec::new(), trimming: Trimming::new() })
     }
 }

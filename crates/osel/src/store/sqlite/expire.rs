@@ -14,9 +14,12 @@ use super::super::check::CommitFault;
 use super::super::code::{content_bytes, read_parts, write_parts};
 use super::super::data::{Checkpoint, Expiry};
 use super::super::due::{self, ANY_KIND, IN_ENTRY, Limit, RECORDS_AT_ONCE, VERSIONS_AT_ONCE};
+use super::super::erasure::Eraser;
 use super::super::error::{JournalError, Place};
+use super::super::persons::week_of;
 use super::connect::{At, integer, overwrite_deleted};
 use super::index;
+use super::persons::Persons;
 use super::rows::{number, time};
 
 const ACTION: &str = "let go of old content of";
@@ -34,7 +37,7 @@ pub(super) fn read(at: &At<'_>, connection: &Connection) -> Result<Expiry, Journ
             Ok(Expiry { checkpoint, quarantine_before: time(row, 3)?, ..Expiry::default() })
         })
         .map_err(&failed)?;
-    for limit in limits(connection).map_err(&failed)? {
+    for limit in limits(connection, "seq").map_err(&failed)? {
         due::add(&mut expiry, limit);
     }
     Ok(expiry)
@@ -136,6 +139,28 @@ pub(super) fn expire(
     Ok(more)
 }
 
+/// Lets go of some keys that no part needs any more; says whether there may be more of them.
+///
+/// # Errors
+/// When the store cannot be read, or the keys not be written.
+pub(super) fn drop_keys(
+    at: &At<'_>,
+    connection: &Connection,
+    persons: &mut Persons,
+    eraser: &dyn Eraser,
+) -> Result<bool, JournalError> {
+    let mut done = Expiry::default();
+    for limit in limits(connection, "done").map_err(at.sql(Place::Meta, "read"))? {
+        due::add(&mut done, limit);
+    }
+    let seq = eraser.gone(&done);
+    let as_of = connection
+        .prepare_cached("SELECT as_of FROM records WHERE seq = ?1")
+        .and_then(|mut statement| statement.query_row([integer(seq)], |row| time(row, 0)).optional())
+        .map_err(at.sql(Place::Record(seq), "read"))?;
+    as_of.map_or(Ok(false), |as_of| persons.drop_before(at, week_of(as_of)))
+}
+
 /// The next step; false when there was nothing left to do.
 fn step(at: &At<'_>, transaction: &Transaction<'_>, packer: &mut Packer) -> Result<bool, JournalError> {
     let failed = at.sql(Place::File, ACTION);
@@ -165,9 +190,10 @@ fn step(at: &At<'_>, transaction: &Transaction<'_>, packer: &mut Packer) -> Resu
     Ok(removed)
 }
 
-fn limits(connection: &Connection) -> rusqlite::Result<Vec<Limit>> {
+/// The limits of parts, as they were ordered (`seq`) or as far as they were carried out (`done`).
+fn limits(connection: &Connection, column: &str) -> rusqlite::Result<Vec<Limit>> {
     connection
-        .prepare_cached("SELECT class, kind, seq FROM expiry_parts ORDER BY class, kind")?
+        .prepare_cached(&format!("SELECT class, kind, {column} FROM expiry_parts ORDER BY class, kind"))?
         .query_map([], |row| Ok(Limit { class: row.get(0)?, kind: row.get(1)?, seq: number(row, 2)? }))?
         .collect()
 }
@@ -180,7 +206,7 @@ fn erase_parts(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
         .optional()?;
     let Some((from, target)) = due else { return Ok(false) };
     let to = target.min(from + RECORDS_AT_ONCE);
-    let limits = limits(transaction)?;
+    let limits = limits(transaction, "seq")?;
     let records: Vec<((u64, u8), Vec<u8>)> = transaction
         .prepare_cached("SELECT seq, kind, parts FROM records WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")?
         .query_map([integer(from + 1), integer(to)], |row| Ok(((number(row, 0)?, row.get(1)?), row.get(2)?)))?

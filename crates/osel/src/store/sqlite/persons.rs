@@ -2,25 +2,46 @@
 //!
 //! It is apart so that backups of the journal may be kept for years and of the keys only the latest: what a destroyed key sealed is then gone from those
 //! backups too. A key is durable before the first record that needs it; one that no record needs is harmless. Its changes are undone
-//! from a file that is emptied with each, and what is deleted is overwritten.
+//! from a file that is emptied with each, and what is deleted is overwritten. The version that a database of SQLite may have for its user counts the times
+//! that keys were destroyed for somebody: readers ask for it before they use a key that they remember.
 
 use std::fs;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params, params_from_iter};
 
+use super::super::code::Malformed;
 use super::super::data::StoredRecord;
 use super::super::error::{JournalError, Place};
-use super::super::persons::{Opener, PersonKey, Sealer};
+use super::super::persons::{DRAWS_MAX, KEYS_AT_ONCE, Opener, PersonKey, Sealer, no_chance};
 use super::connect::{At, Mode, connect, integer};
 use super::directory;
 use super::pages::{Page, page};
 use super::rows::{conversion, number};
 
 const ACTION: &str = "write the keys of persons of";
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS persons (\
-                     number INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, key BLOB NOT NULL) STRICT";
+/// The keys, and the numbers of those that an erasure destroyed.
+const TABLES: &str = "\
+    CREATE TABLE IF NOT EXISTS persons (number INTEGER PRIMARY KEY, week INTEGER NOT NULL, label TEXT NOT NULL, \
+    key BLOB NOT NULL, UNIQUE (label, week)) STRICT; \
+    CREATE INDEX IF NOT EXISTS persons_by_week ON persons (week); \
+    CREATE TABLE IF NOT EXISTS spent (number INTEGER PRIMARY KEY) STRICT;";
+/// How many columns the table of keys had before a key was for a week.
+const COLUMNS_WITHOUT_WEEK: i64 = 3;
 const COLUMNS: &str = "number, label, key";
+const INSERT: &str = "INSERT INTO persons (number, week, label, key) SELECT ?1, ?2, ?3, ?4 \
+                      WHERE NOT EXISTS (SELECT 1 FROM spent WHERE number = ?1) ON CONFLICT (number) DO NOTHING";
+/// What a copy has, table by table: how its rows are read, and written.
+const COPIED: [(&str, &str); 2] = [
+    ("SELECT number FROM spent WHERE number > ?1 ORDER BY number", "INSERT INTO spent (number) VALUES (?1)"),
+    (
+        "SELECT number, week, label, key FROM persons WHERE number > ?1 ORDER BY number",
+        "INSERT INTO persons (number, week, label, key) VALUES (?1, ?2, ?3, ?4)",
+    ),
+];
+/// How often keys are copied at most, where some were destroyed meanwhile that are in the copy.
+const COPIES_MAX: usize = 8;
 
 /// The keys of a store that is written, and what seals by them.
 #[derive(Debug)]
@@ -30,15 +51,17 @@ pub(super) struct Persons {
 }
 
 impl Persons {
-    /// Opens them, and makes the database where there is none.
+    /// Opens them, and makes the database where there is none. One that an earlier version made has keys for no week: they are taken for keys of
+    /// that of the last record, behind which none of them sealed anything.
     ///
     /// # Errors
     /// When it cannot be made or written.
-    pub(super) fn open(at: &At<'_>, store_id: &str) -> Result<Self, JournalError> {
+    pub(super) fn open(at: &At<'_>, store_id: &str, last_week: i64) -> Result<Self, JournalError> {
         let file = directory::persons(at.path);
         directory::make_file(at, &file)?;
-        let connection = connect(at, &file, Mode::Write)?;
+        let mut connection = connect(at, &file, Mode::Write)?;
         prepare(at, &connection, "TRUNCATE")?;
+        make_tables(&mut connection, last_week).map_err(at.sql(Place::Persons, ACTION))?;
         Ok(Self { connection, sealer: Sealer::new(store_id) })
     }
 
@@ -55,23 +78,16 @@ impl Persons {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         let mut keys = Vec::with_capacity(missing.len());
+        let week = self.sealer.week();
         for label in missing {
             let known = transaction
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM persons WHERE label = ?1"))
-                .and_then(|mut statement| statement.query_row([label], key).optional())
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM persons WHERE label = ?1 AND week = ?2"))
+                .and_then(|mut statement| statement.query_row(params![label, week], key).optional())
                 .map_err(&failed)?;
-            if let Some(known) = known {
-                keys.push(known);
-                continue;
-            }
-            let new = self.sealer.new_key(label).map_err(|error| at.io(at.path, ACTION, error.into()))?;
-            transaction
-                .prepare_cached("INSERT INTO persons (number, label, key) VALUES (?1, ?2, ?3)")
-                .and_then(|mut statement| {
-                    statement.execute(params![integer(new.number), new.label, &new.key[..]])
-                })
-                .map_err(&failed)?;
-            keys.push(new);
+            keys.push(match known {
+                Some(known) => known,
+                None => make(at, &transaction, &mut self.sealer, label)?,
+            });
         }
         transaction.commit().map_err(&failed)?;
         keys.into_iter().for_each(|key| self.sealer.learn(key));
@@ -88,12 +104,14 @@ impl Persons {
             self.connection.prepare_cached("SELECT number FROM persons WHERE label = ?1").map_err(&failed)?;
         let mut numbers = Vec::new();
         for label in labels {
-            numbers.extend(select.query_row([label], |row| number(row, 0)).optional().map_err(&failed)?);
+            for found in select.query_map([label], |row| number(row, 0)).map_err(&failed)? {
+                numbers.push(found.map_err(&failed)?);
+            }
         }
         Ok(numbers)
     }
 
-    /// Destroys keys; those that are destroyed already are no error.
+    /// Destroys keys for good: their numbers do not come again. Those that are destroyed already are no error.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -103,12 +121,45 @@ impl Persons {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         for &number in numbers {
-            transaction
-                .execute("DELETE FROM persons WHERE number = ?1", [integer(number)])
-                .map_err(&failed)?;
+            for sql in
+                ["DELETE FROM persons WHERE number = ?1", "INSERT OR IGNORE INTO spent (number) VALUES (?1)"]
+            {
+                transaction.execute(sql, [integer(number)]).map_err(&failed)?;
+            }
         }
+        let erased = count_erased(&transaction).map_err(&failed)?;
+        transaction.pragma_update(None, "user_version", erased.wrapping_add(1)).map_err(&failed)?;
         transaction.commit().map_err(&failed)
     }
+
+    /// Lets go of some of the keys that are for weeks before this one; says whether there may be more.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(super) fn drop_before(&mut self, at: &At<'_>, week: i64) -> Result<bool, JournalError> {
+        let sql = "DELETE FROM persons WHERE number IN (SELECT number FROM persons WHERE week < ?1 LIMIT ?2)";
+        let gone = self.connection.execute(sql, params![week, KEYS_AT_ONCE]);
+        Ok(gone.map_err(at.sql(Place::Persons, ACTION))? >= KEYS_AT_ONCE as usize)
+    }
+}
+
+/// Makes a key for somebody who has none this week, under a number that no other has or had.
+fn make(
+    at: &At<'_>,
+    transaction: &Transaction<'_>,
+    sealer: &mut Sealer,
+    label: &str,
+) -> Result<PersonKey, JournalError> {
+    let failed = at.sql(Place::Persons, ACTION);
+    let mut insert = transaction.prepare_cached(INSERT).map_err(&failed)?;
+    for _ in 0..DRAWS_MAX {
+        let new = sealer.new_key(label).map_err(|error| at.io(at.path, ACTION, error.into()))?;
+        let row = params![integer(new.number), sealer.week(), new.label, &new.key[..]];
+        if insert.execute(row).map_err(&failed)? > 0 {
+            return Ok(new);
+        }
+    }
+    Err(at.io(at.path, ACTION, no_chance()))
 }
 
 /// Makes a connection one that writes keys: what undoes a change is emptied with it, or removed.
@@ -118,8 +169,29 @@ fn prepare(at: &At<'_>, connection: &Connection, journal_mode: &str) -> Result<(
         .pragma_update_and_check(None, "journal_mode", journal_mode, |_| Ok(()))
         .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
         .and_then(|()| connection.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(())))
-        .and_then(|()| connection.execute_batch(TABLE))
         .map_err(failed)
+}
+
+/// Makes the tables, and brings keys without a week to one.
+fn make_tables(connection: &mut Connection, week: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let columns: i64 =
+        transaction.query_row("SELECT count(*) FROM pragma_table_info('persons')", [], |row| row.get(0))?;
+    if columns == COLUMNS_WITHOUT_WEEK {
+        transaction.execute_batch("ALTER TABLE persons RENAME TO earlier")?;
+        transaction.execute_batch(TABLES)?;
+        let sql = "INSERT INTO persons (number, week, label, key) SELECT number, ?1, label, key FROM earlier";
+        transaction.execute(sql, [week])?;
+        transaction.execute_batch("DROP TABLE earlier")?;
+    } else {
+        transaction.execute_batch(TABLES)?;
+    }
+    transaction.commit()
+}
+
+/// How often keys were destroyed for somebody.
+fn count_erased(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 fn key(row: &rusqlite::Row<'_>) -> rusqlite::Result<PersonKey> {
@@ -146,25 +218,28 @@ impl OpenPersons {
         records: &mut [StoredRecord],
         store_id: impl FnOnce() -> Result<String, JournalError>,
     ) -> Result<(), JournalError> {
-        let missing = self.opener.missing(records);
-        if !missing.is_empty() {
-            if !self.opener.knows_store() {
-                self.opener.of_store(store_id()?);
-            }
-            if self.connection.is_none() {
-                self.connection = connect_to_read(at)?;
-            }
-            let failed = at.sql(Place::Persons, "read");
-            for number in missing {
-                let found = match &self.connection {
-                    Some(connection) => connection
-                        .prepare_cached(&format!("SELECT {COLUMNS} FROM persons WHERE number = ?1"))
-                        .and_then(|mut statement| statement.query_row([integer(number)], key).optional())
-                        .map_err(&failed)?,
-                    None => None,
-                };
-                self.opener.learn(number, found);
-            }
+        if !Opener::is_needed(records) {
+            return Ok(());
+        }
+        if !self.opener.knows_store() {
+            self.opener.of_store(store_id()?);
+        }
+        if self.connection.is_none() {
+            self.connection = connect_to_read(at)?;
+        }
+        let failed = at.sql(Place::Persons, "read");
+        if let Some(connection) = &self.connection {
+            self.opener.heed(count_erased(connection).map_err(&failed)?.into());
+        }
+        for number in self.opener.missing(records) {
+            let found = match &self.connection {
+                Some(connection) => connection
+                    .prepare_cached(&format!("SELECT {COLUMNS} FROM persons WHERE number = ?1"))
+                    .and_then(|mut statement| statement.query_row([integer(number)], key).optional())
+                    .map_err(&failed)?,
+                None => None,
+            };
+            self.opener.learn(number, found);
         }
         records.iter_mut().for_each(|record| self.opener.open(record));
         Ok(())
@@ -181,7 +256,7 @@ impl OpenPersons {
         let Some(connection) = &self.connection else {
             return Ok(Page { rows: Vec::new(), error: None, full: false });
         };
-        let sql = "SELECT label FROM persons WHERE label > ?1 ORDER BY label";
+        let sql = "SELECT DISTINCT label FROM persons WHERE label > ?1 ORDER BY label";
         page(at, connection, sql, [behind], |row| row.get(0), String::len, |_: Option<&_>| Place::Persons)
     }
 }
@@ -208,30 +283,68 @@ fn connect_to_read(at: &At<'_>) -> Result<Option<Connection>, JournalError> {
     }
 }
 
-/// Copies the keys of a store into a new directory, as they are after everything that was copied before; nothing where there are none.
+/// Copies the keys of a store into a new directory, page by page, so that its writer waits for none of it; nothing where there are none. Those that are
+/// made meanwhile seal nothing that was copied before.
 ///
 /// # Errors
 /// When they cannot be read or written.
 pub(super) fn copy(source: &Path, at: &At<'_>) -> Result<(), JournalError> {
+    copy_by(source, at, &mut || {})
+}
+
+/// The same, with something that is done behind each page.
+pub(super) fn copy_by(source: &Path, at: &At<'_>, behind_page: &mut dyn FnMut()) -> Result<(), JournalError> {
     let from = At { path: source };
     let Some(keys) = connect_to_read(&from)? else { return Ok(()) };
     let file = directory::persons(at.path);
     directory::make_file(at, &file)?;
-    let written = at.sql(Place::Persons, "write");
+    let (read, written) = (from.sql(Place::Persons, "read"), at.sql(Place::Persons, "write"));
     let mut target = connect(at, &file, Mode::Write)?;
     // Nothing is left beside the copy.
     prepare(at, &target, "DELETE")?;
-    let transaction = target.transaction().map_err(&written)?;
-    let read = from.sql(Place::Persons, "read");
-    let mut select = keys.prepare(&format!("SELECT {COLUMNS} FROM persons")).map_err(&read)?;
-    for known in select.query_map([], key).map_err(&read)? {
-        let known = known.map_err(&read)?;
-        transaction
-            .prepare_cached("INSERT INTO persons (number, label, key) VALUES (?1, ?2, ?3)")
-            .and_then(|mut statement| {
-                statement.execute(params![integer(known.number), known.label, &known.key[..]])
-            })
-            .map_err(&written)?;
+    make_tables(&mut target, 0).map_err(&written)?;
+    for _ in 0..COPIES_MAX {
+        let erased = count_erased(&keys).map_err(&read)?;
+        let transaction = target.transaction().map_err(&written)?;
+        for table in COPIED {
+            copy_rows((&from, &keys), (at, &transaction), table, behind_page)?;
+        }
+        // What was destroyed meanwhile may be in the copy: it begins anew.
+        if count_erased(&keys).map_err(&read)? == erased {
+            return transaction.commit().map_err(&written);
+        }
     }
-    transaction.commit().map_err(&written)
+    let error = Malformed("persons were erased each time that its keys were copied").into();
+    Err(JournalError::Busy { path: source.to_path_buf(), source: error })
+}
+
+/// Copies the rows of a table that are there while each page is read, by their numbers.
+fn copy_rows(
+    (from, keys): (&At<'_>, &Connection),
+    (at, target): (&At<'_>, &Transaction<'_>),
+    (select, insert): (&str, &str),
+    behind_page: &mut dyn FnMut(),
+) -> Result<(), JournalError> {
+    let written = at.sql(Place::Persons, "write");
+    let row = |row: &rusqlite::Row<'_>| {
+        let values = (0..row.as_ref().column_count()).map(|column| row.get(column));
+        Ok((row.get(0)?, values.collect::<rusqlite::Result<Vec<Value>>>()?))
+    };
+    let mut behind = i64::MIN;
+    loop {
+        let bytes = |(_, values): &(i64, Vec<Value>)| values.len() * size_of::<Value>();
+        let page = page(from, keys, select, [behind], row, bytes, |_: Option<&_>| Place::Persons)?;
+        for (number, values) in page.rows {
+            behind = number;
+            target
+                .prepare_cached(insert)
+                .and_then(|mut statement| statement.execute(params_from_iter(values)))
+                .map_err(&written)?;
+        }
+        match page.error {
+            Some(error) => return Err(error),
+            None if page.full => behind_page(),
+            None => return Ok(()),
+        }
+    }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::super::data::*;
 use super::super::journal::{Journal, Reader};
 use super::super::suite::collect;
-use super::super::suite_persons::{Blank, about, add_about, naming};
+use super::super::suite_persons::{self, Blank, about, add_about, naming};
+use super::connect::At;
 use super::tests::{Directory, new};
-use super::{Store, directory};
+use super::{Store, directory, persons};
 
 /// Of the files of a directory those that have a text.
 fn files_with(path: &Path, text: &str) -> Vec<String> {
@@ -69,6 +70,78 @@ fn an_erasure_is_ended_by_whoever_opens_the_store_next() {
         assert_eq!(files_with(&path, "mallory"), Vec::<String>::new(), "{killed}");
         assert_eq!(reader.record(3).unwrap().unwrap().parts[2], about(3, &["mallory", "trent"]).parts[2]);
     }
+}
+
+#[test]
+fn numbers_are_given_once() {
+    let directory = Directory::new();
+    let mut journal = Store::create(&directory.store(), &new()).unwrap();
+    journal.draw_from(suite_persons::chance(suite_persons::DRAWN));
+    suite_persons::numbers_are_given_once(&mut journal);
+    let other = directory.store().with_extension("other");
+    let mut journal = Store::create(&other, &new()).unwrap();
+    journal.draw_from(Box::new(|| Ok(5 << 32)));
+    suite_persons::numbers_that_repeat_are_no_chance(&mut journal);
+}
+
+/// As an earlier version made it, with keys for no week.
+#[test]
+fn keys_of_an_earlier_version_are_used_and_go() {
+    let directory = Directory::new();
+    let path = directory.store();
+    drop(made(&path));
+    let keys = rusqlite::Connection::open(directory::persons(&path)).unwrap();
+    keys.execute_batch(
+        "CREATE TABLE earlier (number INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, key BLOB NOT NULL) STRICT; \
+         INSERT INTO earlier SELECT number, label, key FROM persons; \
+         DROP TABLE persons; DROP TABLE spent; ALTER TABLE earlier RENAME TO persons;",
+    )
+    .unwrap();
+    let mut journal = Store::open_writer(&path).unwrap();
+    let mut reader = Store::open_reader(&path).unwrap();
+    let wanted = [about(1, &["mallory"]), about(2, &["trent"])].map(|record| record.parts[1].clone());
+    let read = collect(|each| reader.records(ALL, each));
+    assert_eq!(read.into_iter().map(|record| record.parts[1].clone()).collect::<Vec<_>>(), wanted);
+    add_about(&mut journal, &[&["mallory"]], None);
+    let rows: Vec<(String, i64)> = keys
+        .prepare("SELECT label, week FROM persons ORDER BY label")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(rows, [("user:mallory".to_owned(), 0), ("user:trent".to_owned(), 0)], "nobody has two");
+}
+
+#[test]
+fn keys_are_copied_while_some_are_made_and_destroyed() {
+    let directory = Directory::new();
+    let (path, copy) = (directory.store(), directory.store().with_extension("copy"));
+    let mut journal = made(&path);
+    let names: Vec<String> = (0..1000).map(|number| format!("n{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    add_about(&mut journal, &[&names[..]], None);
+    fs::create_dir(&copy).unwrap();
+    let mut pages = 0;
+    persons::copy_by(&path, &At { path: &copy }, &mut || {
+        pages += 1;
+        match pages {
+            // Nobody waits for the copy, and what it has already is destroyed.
+            2 => drop(add_about(&mut journal, &[&["eve"]], Some("n7"))),
+            3 => drop(add_about(&mut journal, &[&["trent"]], None)),
+            _ => {}
+        }
+    })
+    .unwrap();
+    assert!(pages >= 6, "it began anew: {pages}");
+    let count = |path: &Path, sql: &str| -> i64 {
+        let keys = rusqlite::Connection::open(directory::persons(path)).unwrap();
+        keys.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let all = "SELECT count(*) FROM persons";
+    assert_eq!(count(&copy, all), count(&path, all));
+    assert_eq!(count(&copy, "SELECT count(*) FROM persons WHERE label = 'user:n7'"), 0);
+    assert_eq!(count(&copy, "SELECT count(*) FROM spent"), 1);
 }
 
 /// The order is durable and the process ended before any key was destroyed.

@@ -17,6 +17,7 @@ use super::super::error::{JournalError, Place};
 use super::super::format::check_readable;
 use super::super::index::NewSegment;
 use super::super::journal::{Journal, Reader};
+use super::super::persons;
 use super::batch::{self, Workspace, read_meta};
 use super::connect::{At, Mode, connect, empty_log, prepare_to_write};
 use super::directory::{self, Lock};
@@ -81,7 +82,7 @@ impl SqliteJournal {
         connection.execute("UPDATE meta SET epoch = epoch + 1", []).map_err(at.sql(Place::Meta, "write"))?;
         let info = read_info(&at, &connection)?;
         let (head, as_of) = read_head(&at, &connection)?;
-        let mut workspace = Workspace::new(&at, &info.id)?;
+        let mut workspace = Workspace::new(&at, &info.id, persons::week_of(as_of))?;
         erasure::destroy_keys(&at, &mut connection, &mut workspace.persons)?;
         Ok(Self {
             path: directory.to_path_buf(),
@@ -118,6 +119,11 @@ impl SqliteJournal {
     pub(super) fn limit_pages(&self, pages: u32) {
         let connection = self.connection.as_ref().unwrap();
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    }
+
+    /// Draws the numbers of keys from there.
+    pub(super) fn draw_from(&mut self, chance: persons::Chance) {
+        self.workspace.persons.sealer = persons::Sealer::with(&self.info.id, chance);
     }
 
     /// Commits, and behaves as if that had been reported as failed.
@@ -221,6 +227,12 @@ impl Journal for SqliteJournal {
     fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError> {
         self.write(|at, connection, workspace| {
             erasure::erase(at, connection, &mut workspace.packer, how_long, eraser)
+        })
+    }
+
+    fn drop_keys(&mut self, eraser: &dyn Eraser) -> Result<bool, JournalError> {
+        self.write(|at, connection, workspace| {
+            expire::drop_keys(at, connection, &mut workspace.persons, eraser)
         })
     }
 

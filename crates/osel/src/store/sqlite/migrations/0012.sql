@@ -1,0 +1,2 @@
+-- The keys of persons, which lie in a database of their own, are for one week each. Whoever knows that only by this format would use one for longer, and lose what
+-- it sealed when the key goes.
