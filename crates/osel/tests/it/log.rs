@@ -119,7 +119,7 @@ fn a_store_from_before_the_log_catches_up_when_it_is_written() {
     let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
     database
         .execute_batch(
-            "DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; DROP TABLE log_witnessed; \
+            "DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; DROP TABLE log_cosigned; \
              DROP TABLE search_segments; DROP TABLE search_pages; DROP TABLE search_state; \
              DROP TABLE expiry_parts; DROP TABLE erasures; DROP TABLE forwarders; DROP TABLE dead_letters; \
              CREATE TABLE expiry_parts (class INTEGER PRIMARY KEY, seq INTEGER NOT NULL, done INTEGER NOT NULL) STRICT; \
