@@ -1,6 +1,7 @@
 //! When a witness is asked, and what follows from its answer.
 //!
-//! One question is out at a time; what was signed meanwhile is asked for by the next one, the largest standing for all. A witness that is away
+//! One question is out at a time; what was signed meanwhile is asked for by the next one, the largest standing for all. Several witnesses are
+//! asked about the same checkpoint, [`Common`] says which: one that two have cosigned is worth more than two that one has. A witness that is away
 //! holds up nobody and is asked less and less often. One that has seen a larger log, or another one, is believed: its memory is the one thing
 //! that whoever changes the store cannot change. But a refusal is not signed, and anybody on the way could give one: what raises the alarm is
 //! the last checkpoint that the witness has signed.
@@ -24,8 +25,13 @@ const CONFLICTS_AT_ONCE_MAX: usize = 3;
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientInput {
-    /// The log has a signed checkpoint of that size, and it is durable.
-    Newest(u64),
+    /// The log has signed checkpoints, and they are durable.
+    Newest {
+        /// The size of the last one.
+        size: u64,
+        /// That of the one that all witnesses are asked about now, not larger than the last.
+        common: u64,
+    },
     /// The question was answered, or not.
     Answered(Reply),
     /// It was looked what it has signed last.
@@ -178,10 +184,12 @@ pub struct WitnessClient {
     /// Whether it has said so itself.
     is_told: bool,
     newest: u64,
+    /// What all are asked about.
+    common: u64,
     /// What it is being asked.
     asked: Option<(u64, u64)>,
     /// What it says against the log, while it is looked what it has signed.
-    disputed: Option<String>,
+    disputed: Option<(WitnessWhy, String)>,
     /// It is not asked before.
     next_at: Moment,
     failures: usize,
@@ -202,6 +210,7 @@ impl WitnessClient {
             seen: cosigned,
             is_told: false,
             newest: 0,
+            common: 0,
             asked: None,
             disputed: None,
             next_at: clock.moment(),
@@ -226,15 +235,18 @@ impl WitnessClient {
         let settled = self.trouble.settle(self.clock.moment());
         self.log(settled, out);
         match what {
-            ClientInput::Newest(size) => self.newest = self.newest.max(size),
+            ClientInput::Newest { size, common } => {
+                self.newest = self.newest.max(size);
+                self.common = self.common.max(common).min(self.newest);
+            }
             ClientInput::Answered(reply) => {
                 if let Some((old, size)) = self.asked.take() {
                     self.answered(old, size, reply, chance, out);
                 }
             }
             ClientInput::Shown(shown) => {
-                if let Some(words) = self.disputed.take() {
-                    self.shown(&words, shown, chance, out);
+                if let Some((why, words)) = self.disputed.take() {
+                    self.shown(why, words, shown, chance, out);
                 }
             }
             ClientInput::Tick => {}
@@ -282,7 +294,7 @@ impl WitnessClient {
             }
             Reply::Conflict(seen) if seen > self.newest => {
                 let words = format!("it says that it has seen {seen} records, of {}", self.newest);
-                self.dispute(words, out);
+                self.look(WitnessWhy::Disputed, words, out);
             }
             Reply::Conflict(seen) => {
                 (self.seen, self.is_told) = (seen, true);
@@ -294,7 +306,8 @@ impl WitnessClient {
                 }
             }
             Reply::Inconsistent if old > 0 => {
-                self.dispute(format!("it says that it has seen {old} other records"), out);
+                let words = format!("it says that it has seen {old} other records");
+                self.look(WitnessWhy::Disputed, words, out);
             }
             // Every tree goes on from the empty one: it has not understood.
             Reply::Inconsistent => {
@@ -304,16 +317,25 @@ impl WitnessClient {
             Reply::Refused(words) => self.failed(WitnessWhy::Refused, words, chance, out),
             Reply::Unavailable(words) => self.failed(WitnessWhy::Unavailable, words, chance, out),
             Reply::Garbled(words) => self.failed(WitnessWhy::Garbled, words, chance, out),
-            Reply::Unproved(words) => self.failed(WitnessWhy::Unproved, words, chance, out),
+            // It could not be asked for a signature: what it has signed can be looked at all the same.
+            Reply::Unproved(words) => self.look(WitnessWhy::Unproved, words, out),
         }
     }
 
-    fn dispute(&mut self, words: String, out: &mut Vec<ClientOrder>) {
-        self.disputed = Some(words);
+    /// Has it looked what the witness has signed, before it is told what is wrong.
+    fn look(&mut self, why: WitnessWhy, words: String, out: &mut Vec<ClientOrder>) {
+        self.disputed = Some((why, words));
         out.push(ClientOrder::Prove);
     }
 
-    fn shown(&mut self, words: &str, shown: Shown, chance: u64, out: &mut Vec<ClientOrder>) {
+    fn shown(
+        &mut self,
+        why: WitnessWhy,
+        words: String,
+        shown: Shown,
+        chance: u64,
+        out: &mut Vec<ClientOrder>,
+    ) {
         match shown {
             Shown::Larger(seen) if seen > self.newest => {
                 self.alarm(Alarm::Shorter { seen, ours: self.newest }, out);
@@ -323,10 +345,11 @@ impl WitnessClient {
             Shown::Larger(seen) => (self.seen, self.is_told) = (seen, true),
             Shown::Ours(seen) => {
                 let words = format!("{words}; the last that it has signed is this log, with {seen} records");
-                self.failed(WitnessWhy::Disputed, words, chance, out);
+                self.failed(why, words, chance, out);
             }
-            Shown::Nothing(why) => {
-                self.failed(WitnessWhy::Disputed, format!("{words}, and proves nothing: {why}"), chance, out);
+            Shown::Nothing(reason) => {
+                let words = format!("{words}; it shows nothing that it has signed: {reason}");
+                self.failed(why, words, chance, out);
             }
         }
     }
@@ -358,15 +381,16 @@ impl WitnessClient {
     /// Whether there is something to ask: what it has not cosigned, as far as we know, or at the start whether it has. That it names a size as
     /// the last that it has seen says nothing about the root that it has seen.
     fn has_question(&self) -> bool {
-        self.newest > self.seen.min(self.cosigned) || (!self.is_told && self.newest > 0)
+        self.common > self.seen.min(self.cosigned) || (!self.is_told && self.common > 0)
     }
 
     fn ask(&mut self, out: &mut Vec<ClientOrder>) {
         if self.is_alarmed || !self.is_free() || !self.has_question() || self.next_at > self.clock.moment() {
             return;
         }
-        // What we remember of it may be more than we have left.
-        let question = (self.seen.min(self.newest), self.newest);
+        // What we remember of it may be more than we have left, and what it has seen of another leader more than what all are asked about.
+        let old = self.seen.min(self.newest);
+        let question = (old, if old > self.common { self.newest } else { self.common });
         self.asked = Some(question);
         out.push(ClientOrder::Ask { old: question.0, size: question.1 });
     }

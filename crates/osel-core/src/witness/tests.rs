@@ -178,6 +178,10 @@ impl Script {
     }
 }
 
+fn newest(size: u64) -> ClientInput {
+    ClientInput::Newest { size, common: size }
+}
+
 fn ask(old: u64, size: u64) -> ClientOrder {
     ClientOrder::Ask { old, size }
 }
@@ -185,9 +189,9 @@ fn ask(old: u64, size: u64) -> ClientOrder {
 #[test]
 fn the_newest_is_asked_for_once_and_then_at_a_pace() {
     let mut script = Script::new(0);
-    assert_eq!(script.step(ClientInput::Newest(10)), [ask(0, 10)]);
-    assert_eq!(script.step(ClientInput::Newest(20)), []);
-    assert_eq!(script.step(ClientInput::Newest(30)), []);
+    assert_eq!(script.step(newest(10)), [ask(0, 10)]);
+    assert_eq!(script.step(newest(20)), []);
+    assert_eq!(script.step(newest(30)), []);
     assert_eq!(script.answered(Reply::Cosigned), [ClientOrder::Log(WitnessLine::Witnessed(10))]);
     assert_eq!(script.client.wake_at(), Some(at(1005)));
     script.now = 1004;
@@ -202,21 +206,21 @@ fn the_newest_is_asked_for_once_and_then_at_a_pace() {
 #[test]
 fn at_the_start_it_is_asked_though_nothing_is_new() {
     let mut script = Script::new(10);
-    assert_eq!(script.step(ClientInput::Newest(10)), [ask(10, 10)]);
+    assert_eq!(script.step(newest(10)), [ask(10, 10)]);
     // Of a log that is shorter than what is remembered, what is there is shown.
     let mut script = Script::new(10);
-    assert_eq!(script.step(ClientInput::Newest(4)), [ask(4, 4)]);
+    assert_eq!(script.step(newest(4)), [ask(4, 4)]);
     let alarm = ClientOrder::Alarm(Alarm::Shorter { seen: 10, ours: 4 });
     assert_eq!(script.answered(Reply::Conflict(10)), [ClientOrder::Prove]);
     assert_eq!(script.shown(Shown::Larger(10)), [alarm]);
-    assert_eq!(script.step(ClientInput::Newest(11)), []);
+    assert_eq!(script.step(newest(11)), []);
     assert_eq!(script.client.wake_at(), None);
 }
 
 #[test]
 fn another_size_is_taken_over_and_a_rewritten_log_is_an_alarm() {
     let mut script = Script::new(0);
-    script.step(ClientInput::Newest(10));
+    script.step(newest(10));
     assert_eq!(script.answered(Reply::Conflict(7)), [ask(7, 10)]);
     assert_eq!(script.answered(Reply::Inconsistent), [ClientOrder::Prove]);
     assert_eq!(script.shown(Shown::Other(7)), [ClientOrder::Alarm(Alarm::Different { seen: 7 })]);
@@ -226,7 +230,7 @@ fn another_size_is_taken_over_and_a_rewritten_log_is_an_alarm() {
 fn a_witness_that_has_seen_as_much_is_asked_whether_it_was_the_same() {
     // Its answer was lost, or it has seen another log of that size.
     let mut script = Script::new(0);
-    script.step(ClientInput::Newest(10));
+    script.step(newest(10));
     assert_eq!(script.answered(Reply::Conflict(10)), [ask(10, 10)]);
     let mut other = Script { client: script.client.clone(), now: script.now };
     assert_eq!(other.answered(Reply::Inconsistent), [ClientOrder::Prove]);
@@ -240,10 +244,10 @@ fn what_a_witness_says_and_has_not_signed_stops_nothing() {
     for reply in [Reply::Conflict(99), Reply::Inconsistent] {
         for shown in [Shown::Nothing("404".to_owned()), Shown::Ours(7)] {
             let mut script = Script::new(7);
-            script.step(ClientInput::Newest(10));
+            script.step(newest(10));
             assert_eq!(script.answered(reply.clone()), [ClientOrder::Prove]);
             // It is not asked again before it is known what it has signed.
-            assert_eq!(script.step(ClientInput::Newest(11)), []);
+            assert_eq!(script.step(newest(11)), []);
             assert_eq!(script.client.wake_at(), None);
             let orders = script.shown(shown);
             let [ClientOrder::Log(line)] = &orders[..] else { panic!("{orders:?}") };
@@ -262,17 +266,82 @@ fn what_a_witness_says_and_has_not_signed_stops_nothing() {
 }
 
 #[test]
+fn a_dispute_without_proof_is_asked_about_soon_and_then_ever_more_rarely() {
+    // Until it is settled a log that was cut goes on: unlike what a person has to mend, this is asked again within seconds.
+    let mut script = Script::new(7);
+    let mut orders = script.step(newest(10));
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        assert!(orders.contains(&ask(7, 10)), "{orders:?}");
+        assert_eq!(script.answered(Reply::Conflict(99)), [ClientOrder::Prove]);
+        let before = script.now;
+        // Chance at its largest gives the longest waits.
+        let mut out = Vec::new();
+        let shown = ClientInput::Shown(Shown::Nothing("404".to_owned()));
+        script.client.step(at(script.now), u64::MAX, shown, &mut out);
+        script.now = loop {
+            let wake = script.client.wake_at().expect("it is asked again");
+            let now = (wake.micros() as u64).div_ceil(1_000_000).max(script.now + 1);
+            script.now = now;
+            orders = script.step(ClientInput::Tick);
+            if orders.contains(&ask(7, 10)) {
+                break now;
+            }
+        };
+        waits.push(script.now - before);
+    }
+    assert!(waits[0] <= 2 && waits.iter().all(|wait| *wait <= 300), "{waits:?}");
+    assert!(waits.is_sorted() && waits.last() == Some(&300), "{waits:?}");
+}
+
+#[test]
+fn a_log_that_proves_nothing_is_held_against_what_the_witness_has_signed() {
+    let unproved = || {
+        let mut script = Script::new(7);
+        script.step(newest(10));
+        assert_eq!(script.answered(Reply::Unproved("a node is missing".to_owned())), [ClientOrder::Prove]);
+        script
+    };
+    let alarm = ClientOrder::Alarm(Alarm::Shorter { seen: 12, ours: 10 });
+    assert_eq!(unproved().shown(Shown::Larger(12)), [alarm]);
+    assert_eq!(unproved().shown(Shown::Other(7)), [ClientOrder::Alarm(Alarm::Different { seen: 7 })]);
+    for shown in [Shown::Ours(7), Shown::Nothing("404".to_owned())] {
+        let mut script = unproved();
+        let orders = script.shown(shown);
+        assert!(matches!(&orders[..], [ClientOrder::Log(line)] if line.severity() == Severity::Error));
+        let trouble = script.client.status().trouble.expect("somebody has to look");
+        assert_eq!(trouble.why, WitnessWhy::Unproved);
+    }
+}
+
+#[test]
+fn what_all_are_asked_about_is_asked_for_and_not_the_newest() {
+    let mut script = Script::new(0);
+    assert_eq!(script.step(ClientInput::Newest { size: 20, common: 10 }), [ask(0, 10)]);
+    script.answered(Reply::Cosigned);
+    assert_eq!((script.client.status().cosigned, script.client.status().newest), (10, 20));
+    // Nothing more is to be asked until there is another one for all.
+    script.now += 60;
+    assert_eq!(script.step(ClientInput::Newest { size: 30, common: 10 }), []);
+    assert_eq!(script.client.wake_at(), None);
+    assert_eq!(script.step(ClientInput::Newest { size: 31, common: 31 }), [ask(10, 31)]);
+    // One that another leader has shown more is asked about the newest: what it has seen is behind what all are asked about.
+    assert_eq!(script.step(ClientInput::Newest { size: 50, common: 31 }), []);
+    assert_eq!(script.answered(Reply::Conflict(40)), [ask(40, 50)]);
+}
+
+#[test]
 fn what_another_leader_has_shown_it_meanwhile_is_no_alarm() {
     let mut script = Script::new(0);
-    script.step(ClientInput::Newest(10));
-    assert_eq!(script.step(ClientInput::Newest(12)), []);
+    script.step(newest(10));
+    assert_eq!(script.step(newest(12)), []);
     assert_eq!(script.answered(Reply::Conflict(12)), [ask(12, 12)]);
 }
 
 #[test]
 fn a_witness_that_names_another_size_for_ever_is_not_asked_for_ever() {
     let mut script = Script::new(0);
-    script.step(ClientInput::Newest(10));
+    script.step(newest(10));
     for size in 1..=3 {
         assert_eq!(script.answered(Reply::Conflict(size)), [ask(size, 10)]);
     }
@@ -285,7 +354,7 @@ fn a_witness_that_names_another_size_for_ever_is_not_asked_for_ever() {
 fn one_that_is_away_is_told_once_and_asked_less_and_less_often() {
     let mut script = Script::new(0);
     let (mut lines, mut questions) = (0, 0);
-    let mut orders = script.step(ClientInput::Newest(10));
+    let mut orders = script.step(newest(10));
     // A day.
     while script.now < 1000 + 86_400 {
         for order in std::mem::take(&mut orders) {
@@ -344,7 +413,7 @@ proptest! {
                 0..=3 => {
                     let next = log.len() as u64;
                     log.extend((next..next + amount).map(|index| leaf_hash(format!("{index}{mark}").as_bytes())));
-                    client.step(at(now), chance, ClientInput::Newest(log.len() as u64), &mut orders);
+                    client.step(at(now), chance, newest(log.len() as u64), &mut orders);
                 }
                 4 => now += amount,
                 _ => {}
@@ -384,7 +453,7 @@ proptest! {
         // In the end the witness is there, and time goes on.
         for _ in 0..20 {
             now += 700;
-            client.step(at(now), 0, ClientInput::Newest(log.len() as u64), &mut orders);
+            client.step(at(now), 0, newest(log.len() as u64), &mut orders);
             while let Some(order) = orders.pop() {
                 match order {
                     ClientOrder::Alarm(alarm) => alarmed = Some(alarm),

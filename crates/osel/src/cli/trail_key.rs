@@ -13,11 +13,17 @@ use crate::config::{BarbicanSecret, Config, KeyReference, Place, Remark, StoreCo
 use crate::openstack::clouds::{self, Selection};
 use crate::openstack::{Account, REQUESTS_PER_SECOND};
 use crate::runtime::Recorder;
-use crate::runtime::log::{KeyFound, KeySource, KeyTrouble, Signer, key};
+use crate::runtime::log::{KeyFound, KeySource, KeyTrouble, LogKeys, Signer, key};
 use crate::telemetry::chain;
 
-/// Where the key of a log is, once all was looked at that is on this machine.
-enum Sought {
+/// The keys of a log, once all was looked at that is on this machine.
+struct Sought {
+    key: Whence,
+    previous: Option<SigningKey>,
+}
+
+/// Where the key is.
+enum Whence {
     /// Here it is; none where the log is not to be signed.
     Here(Option<Box<SigningKey>>),
     /// In Barbican, to be asked for by this account.
@@ -26,6 +32,17 @@ enum Sought {
 
 impl Sought {
     async fn found(self) -> KeyFound {
+        Ok(LogKeys { key: self.key.found().await?, previous: self.previous })
+    }
+
+    /// The same for a command, which waits.
+    fn found_now(self) -> KeyFound {
+        Ok(LogKeys { key: self.key.found_now()?, previous: self.previous })
+    }
+}
+
+impl Whence {
+    async fn found(self) -> Result<Option<SigningKey>, KeyTrouble> {
         match self {
             Self::Here(key) => Ok(key.map(|key| *key)),
             Self::Barbican { account, id, origin } => {
@@ -34,8 +51,7 @@ impl Sought {
         }
     }
 
-    /// The same for a command, which waits.
-    fn found_now(self) -> KeyFound {
+    fn found_now(self) -> Result<Option<SigningKey>, KeyTrouble> {
         match self {
             Self::Here(key) => Ok(key.map(|key| *key)),
             Self::Barbican { .. } => tokio::runtime::Builder::new_current_thread()
@@ -64,24 +80,43 @@ pub fn source(store: &StoreConfig, file: Option<&Path>, store_id: &str) -> KeySo
 
 fn sought(store: &StoreConfig, file: Option<&Path>, store_id: &str) -> Result<Sought, KeyTrouble> {
     let trail = trail(store, file)?;
-    if let Some(sought) = configured(&trail)? {
-        return Ok(sought);
+    let previous = key::previous(&trail)?;
+    if let Some(key) = configured(&trail)? {
+        return Ok(Sought { key, previous });
     }
     let key = match store {
         StoreConfig::Directory(directory) => Some(key::own(directory, trail.origin.as_ref(), store_id)?),
         StoreConfig::Postgres(_) => None,
     };
-    Ok(Sought::Here(key.map(Box::new)))
+    Ok(Sought { key: Whence::Here(key.map(Box::new)), previous })
+}
+
+/// The same for a command on a log that `signs` has signed. Where no configuration names a key, it takes the one in the store's folder only if
+/// it is that one: a command that was not told what the daemon is told must not exchange the key behind its back.
+fn sought_by_command(
+    store: &StoreConfig,
+    file: Option<&Path>,
+    store_id: &str,
+    signs: Option<&str>,
+) -> Result<Sought, KeyTrouble> {
+    let trail = trail(store, file)?;
+    if let (StoreConfig::Directory(directory), None, Some(signs)) = (store, &trail.key, signs) {
+        let own = key::own_if_there(directory, trail.origin.as_ref())?;
+        if own.is_none_or(|own| own.verifier().to_string() != signs) {
+            return Err(KeyTrouble::NotOurs { signs: signs.to_owned() });
+        }
+    }
+    sought(store, file, store_id)
 }
 
 /// What the configuration names; none where it names nothing.
-fn configured(trail: &TrailConfig) -> Result<Option<Sought>, KeyTrouble> {
+fn configured(trail: &TrailConfig) -> Result<Option<Whence>, KeyTrouble> {
     if let Some(KeyReference::Barbican(secret)) = &trail.key {
         let account = Box::new(account(secret).map_err(KeyTrouble::Account)?);
-        return Ok(Some(Sought::Barbican { account, id: secret.id.clone(), origin: trail.origin.clone() }));
+        return Ok(Some(Whence::Barbican { account, id: secret.id.clone(), origin: trail.origin.clone() }));
     }
     let key = key::configured(trail)?;
-    Ok(key.map(|key| Sought::Here(Some(Box::new(key)))))
+    Ok(key.map(|key| Whence::Here(Some(Box::new(key)))))
 }
 
 /// The account that may read a secret, as the files say it now, or why there is none.
@@ -104,7 +139,7 @@ fn trail(store: &StoreConfig, file: Option<&Path>) -> Result<TrailConfig, KeyTro
 /// signs it later.
 pub fn sign(recorder: &mut Recorder, store: &StoreConfig, file: Option<&Path>, store_id: &str) {
     let mut signer = Signer::new(now);
-    signer.take(sought(store, file, store_id).and_then(Sought::found_now));
+    signer.take(sought_by_command(store, file, store_id, recorder.log_key()).and_then(Sought::found_now));
     recorder.sign_with(signer);
     if let Some(words) = recorder.log_trouble() {
         note(format_args!("warning: the log is not signed by this command: {words}"));
@@ -119,7 +154,7 @@ pub fn known(store: &StoreConfig, file: Option<&Path>) -> Option<VerifierKey> {
         StoreConfig::Postgres(_) => None,
     };
     let key = match configured(&trail).ok()? {
-        Some(sought) => sought.found_now().ok()?,
+        Some(key) => key.found_now().ok()?,
         None => own(trail.origin.as_ref()),
     };
     key.as_ref().map(SigningKey::verifier)

@@ -18,10 +18,16 @@ pub(super) fn trail(mut section: Section<'_>) -> TrailConfig {
     let key = if barbican::is_given(&section, "key") {
         barbican::secret(&mut section, "key").map(KeyReference::Barbican)
     } else if is_given(&section, "key") {
-        key(&mut section, origin.as_ref()).map(KeyReference::Text)
+        signing_key(&mut section, "key", origin.as_ref()).map(KeyReference::Text)
     } else {
         // It is known, though nobody asks for it.
         section.take("key");
+        None
+    };
+    let previous_key = if is_given(&section, "previous_key") {
+        signing_key(&mut section, "previous_key", origin.as_ref())
+    } else {
+        section.take("previous_key");
         None
     };
     let pseudonym_key = if is_given(&section, "pseudonym_key") {
@@ -31,7 +37,7 @@ pub(super) fn trail(mut section: Section<'_>) -> TrailConfig {
         None
     };
     section.finish();
-    TrailConfig { record_reads, key, origin, pseudonym_key }
+    TrailConfig { record_reads, key, previous_key, origin, pseudonym_key }
 }
 
 fn pseudonym_key(section: &mut Section<'_>) -> Option<Secret> {
@@ -48,8 +54,8 @@ fn pseudonym_key(section: &mut Section<'_>) -> Option<Secret> {
     Some(Secret::new(text.to_owned()))
 }
 
-fn key(section: &mut Section<'_>, origin: Option<&KeyName>) -> Option<Secret> {
-    let (text, place) = secret(section, "key", "name where the key is")?;
+fn signing_key(section: &mut Section<'_>, which: &'static str, origin: Option<&KeyName>) -> Option<Secret> {
+    let (text, place) = secret(section, which, "name where the key is")?;
     // What is wrong with it is told without a byte of it.
     let parsed = text.parse::<SigningKey>().map_err(|error| format!("is no key to sign with: {error}"));
     let fits = parsed.and_then(|key| match origin {
@@ -62,7 +68,7 @@ fn key(section: &mut Section<'_>, origin: Option<&KeyName>) -> Option<Secret> {
     match fits {
         Ok(()) => Some(Secret::new(text.to_string())),
         Err(what) => {
-            section.problem(&place, "key", what);
+            section.problem(&place, which, what);
             None
         }
     }

@@ -190,6 +190,13 @@ const KEYS: &[Key] = &[
          and not signed.",
     ),
     key(
+        "trail.previous_key",
+        Words("no key, as the log was not handed on", "{ file = \"/etc/osel/log_key.previous\" }"),
+        "The key before `trail.key`, where that was exchanged while osel did not run: it signs the one checkpoint that hands the log on, and \
+         nothing else. It is named as the key is ({ file = \"PATH\" }, { env = \"VARIABLE\" } or { credential = \"NAME\" }), and is not needed any more \
+         once osel has said that the log is handed on.",
+    ),
+    key(
         "trail.origin",
         Words(
             "the name of the key, for one of osel's own making `osel/` and the store's id",

@@ -62,6 +62,8 @@ pub struct TrailConfig {
     pub record_reads: bool,
     /// The key to sign with; none for that in the folder of the store.
     pub key: Option<KeyReference>,
+    /// The key before it, which hands the log on; none where it was not exchanged, or was while osel ran.
+    pub previous_key: Option<Secret>,
     /// What the log is called in its checkpoints; none for the name of the key.
     pub origin: Option<KeyName>,
     /// The key of pseudonyms, 64 hexadecimal digits; none for that in the folder of the store.
@@ -70,7 +72,7 @@ pub struct TrailConfig {
 
 impl Default for TrailConfig {
     fn default() -> Self {
-        Self { record_reads: true, key: None, origin: None, pseudonym_key: None }
+        Self { record_reads: true, key: None, previous_key: None, origin: None, pseudonym_key: None }
     }
 }
 

@@ -81,11 +81,11 @@ pub fn verify_signed(
             ControlFlow::Continue(())
         });
         let page_len = page.len();
-        if let Some(last) = page.last()
-            && let Err(bad) = log.turn(reader, from..=last.seq)?
-        {
-            return Ok(Finding::BadLog(bad));
-        }
+        // What of the log cannot be read is told once the records before it are seen to be good: the first thing that is bad has its name told.
+        let mut unread = match page.last() {
+            Some(last) => log.turn(reader, from..=last.seq)?.err(),
+            None => None,
+        };
         for record in page {
             step();
             last = record.seq;
@@ -94,9 +94,17 @@ pub fn verify_signed(
                 bad = Some(found);
                 break;
             }
+            if let Some(bad) = unread.take_if(|unread| unread.size <= last) {
+                return Ok(Finding::BadLog(bad));
+            }
             if let Err(bad) = log.push(Hash(record.hash)) {
                 return Ok(Finding::BadLog(bad));
             }
+        }
+        if bad.is_none()
+            && let Some(unread) = unread
+        {
+            return Ok(Finding::BadLog(unread));
         }
         if bad.is_none()
             && let Err(error) = read

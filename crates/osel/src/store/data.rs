@@ -272,7 +272,7 @@ pub struct LogKeyRow {
     pub key: String,
 }
 
-/// The last checkpoint of the log that a witness cosigned.
+/// A checkpoint of the log that a witness cosigned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WitnessedRow {
     /// The verifier key of the witness, as a text of its maker.
@@ -284,6 +284,10 @@ pub struct WitnessedRow {
     /// When it was cosigned, by the clock of the log's side.
     pub at: Timestamp,
 }
+
+/// How many checkpoints are kept that a witness has cosigned, its latest: witnesses are asked about the same ones every few seconds, so that of
+/// several who answer within half a minute each other's are among them. Besides these each one stays that is another witness' last.
+pub const COSIGNED_KEPT: i64 = 8;
 
 /// How many checkpoints of the log are kept, the latest: with one each second they reach back three hours, with one each thousand records
 /// ten million. Older ones are of no use to anybody who has a later one, which proves that the log only grew.

@@ -19,6 +19,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
     what_is_written_twice_is_there_once(&mut *make());
     the_latest_checkpoints_are_kept(&mut *make());
     letting_go_leaves_the_log_alone(&mut *make());
+    what_witnesses_cosigned_last_is_kept(&mut *make());
 }
 
 fn node(level: u8, index: u64) -> NodeRow {
@@ -37,6 +38,36 @@ fn tell(
 ) -> Result<Head, JournalError> {
     let (epoch, head) = (journal.info().epoch, journal.head());
     journal.commit(&Commit { nodes, checkpoints, ..Commit::empty(epoch, head) })
+}
+
+fn what_witnesses_cosigned_last_is_kept(journal: &mut dyn Journal) {
+    add(journal, 40).unwrap();
+    let cosigned = |journal: &mut dyn Journal, witness: &str, size: u64| {
+        let (witness, note) = (witness.to_owned(), format!("osel.example\n{size}\n"));
+        let rows = [WitnessedRow { witness, size, note, at: seconds(size as i64) }];
+        let (epoch, head) = (journal.info().epoch, journal.head());
+        journal.commit(&Commit { witnessed: &rows, ..Commit::empty(epoch, head) }).unwrap();
+    };
+    let sizes = |journal: &dyn Journal, witness: &str| -> Vec<u64> {
+        let rows = reader(journal).witnessed().unwrap();
+        rows.into_iter().filter(|row| row.witness == witness).map(|row| row.size).collect()
+    };
+    // One is away after its third, which the other has as well.
+    for size in 1..=30 {
+        cosigned(journal, "ada", size);
+        if size <= 3 {
+            cosigned(journal, "bea", size);
+        }
+    }
+    assert_eq!(sizes(journal, "ada"), [3, 23, 24, 25, 26, 27, 28, 29, 30]);
+    assert_eq!(sizes(journal, "bea"), [1, 2, 3]);
+    // Once it is there again, what only it has kept the other from forgetting goes.
+    cosigned(journal, "bea", 30);
+    cosigned(journal, "ada", 31);
+    assert_eq!(sizes(journal, "ada"), [24, 25, 26, 27, 28, 29, 30, 31]);
+    // The same once more is the same.
+    cosigned(journal, "ada", 31);
+    assert_eq!(sizes(journal, "ada").len(), 8);
 }
 
 fn an_empty_store_has_no_log(journal: &mut dyn Journal) {

@@ -146,6 +146,13 @@ fn a_project_is_shown_its_own_and_nothing_of_others() {
     run(&[&export[..], &["--for-project", ASTER, "--bundle", &bundle]].concat());
     assert_eq!(readable(&bundle).len(), 4);
 
+    // The operator's own project beside the one that the port is of: still nothing points to who did it.
+    let both = json_lines(&[&export[..], &["--for-project", OPERATORS]].concat());
+    let renamed = both.iter().find(|record| record["event_type"] == "port.update.end").unwrap();
+    assert_eq!(renamed["missing"], json!(["personal", "payload"]), "{renamed}");
+    let all = Value::from(both).to_string();
+    assert!(!all.contains(ROOT[1]) && !all.contains(ROOT[4]), "{all}");
+
     // The same in every form that is made of records.
     for format in ["native", "ocsf", "ecs", "cadf", "cef", "osel-1.1", "cadf-text", "sentence"] {
         let output = osel(&[&export[..], &["--format", format]].concat());
@@ -334,6 +341,9 @@ fn an_export_is_a_reading_that_is_recorded() {
     ]
     .concat());
     run(&["audit", "export", "--store", &store, "--format", "ocsf", "--address", "192.0.2.0/24"]);
+    // What is too long for one record is told by several: nothing hides behind what was cut off.
+    let words: Vec<String> = (0..200).map(|number| format!("word-ä{number:03}")).collect();
+    run(&["audit", "search", "--store", &store, &words.join(" "), "--actor", "at-the-end"]);
     assert!(osel.stop().success());
     let read = json_lines(&["audit", "search", "--store", &store, "read the trail:", "-o", "json"]);
     let said: Vec<&str> = read.iter().filter_map(|record| record["summary"].as_str()).collect();
@@ -345,4 +355,17 @@ fn an_export_is_a_reading_that_is_recorded() {
         "{said:?}"
     );
     assert!(asked("--format ocsf --address 192.0.2.0/24"), "{said:?}");
+    let mut pieces: Vec<(u64, &str)> = read
+        .iter()
+        .filter_map(|record| {
+            let (_, asked) = record["summary"].as_str()?.split_once(" read the trail: search ")?;
+            Some((record["seq"].as_u64()?, asked))
+        })
+        .collect();
+    pieces.sort_unstable();
+    assert!(pieces.len() > 3, "{pieces:?}");
+    let searched: String = pieces.into_iter().map(|(_, asked)| asked).collect();
+    for words in words.iter().map(String::as_str).chain(["--actor at-the-end"]) {
+        assert_eq!(searched.matches(words).count(), 1, "{words}: {searched}");
+    }
 }

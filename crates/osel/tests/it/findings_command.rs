@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ::osel::store::{ALL, EntryKind, Reader, Store};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::broker::until;
 use crate::command::json_lines;
@@ -100,6 +100,18 @@ fn findings_are_listed_acknowledged_and_exported() {
     let lines: Vec<&str> = csv.lines().collect();
     assert!(lines[0].starts_with("id,state,kind,severity,") && lines.len() == 2, "{csv}");
     assert!(lines[1].starts_with(id) && lines[1].contains("\"the bastion, ticket 4711\""), "{csv}");
+
+    // A project is shown its finding, and not what an operator has ordered about it, nor who.
+    let export = ["audit", "export", "--for-project", "project", "--kind", "finding"];
+    let exported = listed(&osel, &export);
+    let of = |seq: &str| exported.iter().find(|record| record["seq"].to_string() == seq).unwrap();
+    let is_whole = |record: &Value| !record["missing"].to_string().contains("body");
+    assert!(exported.iter().any(is_whole), "{exported:?}");
+    assert_eq!(of(seq)["missing"], json!(["body", "personal"]));
+    let all = Value::from(exported.clone()).to_string();
+    assert!(!all.contains("ticket 4711"), "{all}");
+    let actor = record["actor"]["user_name"].as_str().unwrap();
+    assert!(!all.contains(&format!("\"{actor}\"")), "{actor}: {all}");
 
     let (code, _, said) = told(&osel, &["findings", "unack", id]);
     assert!(code == 0 && said.contains("not acknowledged any more"), "{said}");

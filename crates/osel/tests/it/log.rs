@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use osel::runtime::log::Signer;
+use osel::runtime::log::{LogKeys, Signer};
 use osel::runtime::verification::{Finding, verify_signed};
 use osel::runtime::{Recorder, log};
 use osel::store::{Journal, NewStore, PostgresJournal, PostgresReader, Reader, Store};
@@ -82,8 +82,11 @@ fn a_new_key_is_told_by_a_record_that_it_signs_first() {
     let store = place.path("store");
     run(&["replay", "--store", &store, &recording("dev-v1basic")]);
     let (records, before) = verified(&store);
-    fs::remove_file(Path::new(&store).join("log.key")).unwrap();
-    run(&["replay", "--store", &store, &recording("dev-glance")]);
+    let name = before["key"].as_str().unwrap().split_once('+').unwrap().0;
+    let file = place.write("store/log.key", SigningKey::from_seed(name.parse().unwrap(), &[3; 32]).text());
+    let mut command = program();
+    command.env("OSEL_TRAIL__KEY__FILE", &file).args(["replay", "--store", &store, &recording("dev-glance")]);
+    assert!(command.output().unwrap().status.success());
     let (_, after) = verified(&store);
     assert_ne!(before["key"], after["key"]);
     assert_eq!(after["known"], true);
@@ -116,7 +119,7 @@ fn a_store_from_before_the_log_catches_up_when_it_is_written() {
     let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
     database
         .execute_batch(
-            "DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; DROP TABLE log_witnessed; \
+            "DROP TABLE log_nodes; DROP TABLE log_checkpoints; DROP TABLE log_keys; DROP TABLE log_cosigned; \
              DROP TABLE search_segments; DROP TABLE search_pages; DROP TABLE search_state; \
              DROP TABLE expiry_parts; DROP TABLE erasures; DROP TABLE forwarders; DROP TABLE dead_letters; \
              CREATE TABLE expiry_parts (class INTEGER PRIMARY KEY, seq INTEGER NOT NULL, done INTEGER NOT NULL) STRICT; \
@@ -288,7 +291,7 @@ fn a_leader_that_takes_over_goes_on_with_the_tree() {
         let mut recorder = Recorder::resume(journal, &EngineOptions::default()).unwrap();
         let own = key.clone();
         let mut signer = Signer::new(clock);
-        signer.take(Ok(Some(own)));
+        signer.take(Ok(LogKeys { key: Some(own), previous: None }));
         recorder.sign_with(signer);
         for number in numbers.by_ref().take(300) {
             let raw = message(number);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -69,6 +70,20 @@ fn every_command_that_shows_records_can_do_so_without_persons() {
     assert!(found[0]["records"].as_u64().unwrap() >= acted.count() as u64, "{found:?}");
     let said = refused(2, &["audit", "whois", "admin", "--store", &store]);
     assert!(said.contains("`admin` is no pseudonym"), "{said}");
+
+    // Who has a copy of the store without the key is told so, and none is made that would find nobody.
+    let copied = place.path("copied");
+    fs::create_dir(&copied).unwrap();
+    for name in ["journal.db", "persons.db"] {
+        fs::copy(Path::new(&store).join(name), Path::new(&copied).join(name)).unwrap();
+    }
+    let said = refused(2, &["audit", "whois", &called, "--store", &copied]);
+    assert!(said.contains("has no key of pseudonyms: give the one that made them, by --key FILE"), "{said}");
+    assert!(!Path::new(&copied).join("pseudonym.key").exists());
+    assert_eq!(
+        json_lines(&["audit", "whois", &called, "-o", "json", "--key", &file, "--store", &copied]),
+        found[..1]
+    );
 
     // Another key, other pseudonyms; who has kept the old one knows the old ones.
     let old = place.path("old.key");

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use rustix::process::Signal;
 
 use crate::broker::until;
-use crate::command::{Place, osel, recording, run};
+use crate::command::{Place, osel, program, recording, run};
 use crate::daemon::{Daemon, LIMIT};
 
 fn key(seed: u8) -> SigningKey {
@@ -86,13 +86,89 @@ fn a_bundle_leads_over_keys_that_were_handed_on() {
     assert!(check(&bundle, &key(3).verifier()).is_ok() && check(&bundle, &key(1).verifier()).is_err());
 }
 
+/// Replays a recording as somebody who names the log's key, and the key before it, by variables.
+fn replay(store: &str, name: &str, key: &str, previous: Option<&str>) {
+    let mut command = program();
+    command.args(["replay", "--store", store, &recording(name)]).env("OSEL_TRAIL__KEY__FILE", key);
+    if let Some(previous) = previous {
+        command.env("OSEL_TRAIL__PREVIOUS_KEY__FILE", previous);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A file with a key.
+fn file(place: &Place, name: &str, key: &SigningKey) -> String {
+    let path = place.write(name, key.text());
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    path
+}
+
+#[test]
+fn a_key_that_was_exchanged_over_a_restart_hands_the_log_on_if_it_is_named() {
+    let mut osel = Daemon::new("rotation-named", "[trail]\nkey = { file = 'log_key' }\n");
+    let store = osel.place.path("store");
+    put(&osel.place, &key(1));
+    osel.capture("bus.jsonl", "a", 20);
+    osel.start();
+    osel.await_received(20);
+    until("the first key", LIMIT, || keys(&store).len() == 1);
+    assert!(osel.stop().success());
+    fs::rename(osel.place.path("log_key"), osel.place.path("log_key.previous")).unwrap();
+    put(&osel.place, &key(2));
+    osel.configure("[trail]\nkey = { file = 'log_key' }\nprevious_key = { file = 'log_key.previous' }\n");
+    osel.start();
+    osel.await_lines("the log is handed on to another key", 1);
+    until("the second key", LIMIT, || keys(&store).len() == 2);
+    assert!(osel.stop().success());
+    // Started once more it has nothing to hand on, and says nothing of it.
+    osel.start();
+    osel.await_lines("HTTP answers", 3);
+    assert!(osel.stop().success());
+    assert_eq!(osel.log().matches("the log is handed on to another key").count(), 1);
+    let told = run(&["audit", "export", "--store", &store, "-o", "json"]);
+    assert_eq!(told.lines().filter(|line| line.contains("the log is signed by")).count(), 1);
+    run(&["audit", "verify", "--store", &store]);
+    let bundle = osel.place.path("bundle");
+    run(&["audit", "export", "--store", &store, "--bundle", &bundle]);
+    for seed in [1, 2] {
+        assert_eq!(check(&bundle, &key(seed).verifier()).unwrap().later_keys.len(), 2 - usize::from(seed));
+    }
+}
+
+#[test]
+fn a_command_exchanges_no_key_that_it_was_not_told() {
+    let place = Place::new("rotation-command");
+    let store = place.path("store");
+    replay(&store, "dev-v1basic", &file(&place, "daemons", &key(1)), None);
+    let refuses = |why: &str| {
+        let output = osel(&["replay", "--store", &store, &recording("dev-glance")]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{why}: {said}");
+        let signs = format!("not signed by this command: `{}` signs the log", key(1).verifier());
+        assert!(said.contains(&signs), "{why}: {said}");
+        assert_eq!(keys(&store).len(), 1, "{why}");
+    };
+    refuses("there is no key in the folder, and none is made");
+    assert!(!Path::new(&store).join("log.key").exists());
+    // One that lay there before the daemon was given its own, and of the same name.
+    file(&place, "store/log.key", &key(2));
+    refuses("the folder has another one");
+    // What it has recorded is signed by whoever has the key.
+    replay(&store, "dev-aodh", &place.path("daemons"), None);
+    let records = Store::open_reader(Path::new(&store)).unwrap().head().unwrap().seq;
+    let signed = Store::open_reader(Path::new(&store)).unwrap().checkpoint(None).unwrap().unwrap();
+    assert_eq!((signed.size, keys(&store).len()), (records, 1));
+    run(&["audit", "export", "--store", &store, "--bundle", &place.path("bundle")]);
+    assert!(check(&place.path("bundle"), &key(1).verifier()).is_ok());
+}
+
 #[test]
 fn a_key_that_was_exchanged_while_nobody_ran_begins_anew() {
     let place = Place::new("rotation-restart");
     let store = place.path("store");
-    run(&["replay", "--store", &store, &recording("dev-v1basic")]);
-    fs::remove_file(Path::new(&store).join("log.key")).unwrap();
-    run(&["replay", "--store", &store, &recording("dev-glance")]);
+    replay(&store, "dev-v1basic", &file(&place, "first", &key(1)), None);
+    replay(&store, "dev-glance", &file(&place, "second", &key(2)), None);
     let keys: Vec<VerifierKey> = keys(&store).into_iter().map(|(_, key)| key.parse().unwrap()).collect();
     let bundle = place.path("bundle");
     let output = osel(&["audit", "export", "--store", &store, "--bundle", &bundle]);
@@ -107,9 +183,9 @@ fn a_key_that_was_exchanged_while_nobody_ran_begins_anew() {
 fn a_key_that_a_record_told_before_a_crash_is_told_once() {
     let place = Place::new("rotation-crash");
     let store = place.path("store");
-    run(&["replay", "--store", &store, &recording("dev-v1basic")]);
-    fs::remove_file(Path::new(&store).join("log.key")).unwrap();
-    run(&["replay", "--store", &store, &recording("dev-glance")]);
+    let (first, second) = (file(&place, "first", &key(1)), file(&place, "second", &key(2)));
+    replay(&store, "dev-v1basic", &first, None);
+    replay(&store, "dev-glance", &second, None);
     let before = keys(&store);
     let (turn, _) = before[1];
     // As a crash leaves it that comes between the record and what the new key signs.
@@ -117,10 +193,13 @@ fn a_key_that_a_record_told_before_a_crash_is_told_once() {
     database.execute("DELETE FROM log_checkpoints WHERE size >= ?1", [turn.cast_signed()]).unwrap();
     database.execute("DELETE FROM log_keys WHERE size = ?1", [turn.cast_signed()]).unwrap();
     drop(database);
-    run(&["replay", "--store", &store, &recording("dev-aodh")]);
+    replay(&store, "dev-aodh", &second, Some(&first));
     let after = keys(&store);
-    assert_eq!(after.iter().map(|(_, key)| key).collect::<Vec<_>>(), [&before[0].1, &before[1].1]);
-    assert!(after[1].0 >= turn, "nothing from before the record is signed by the new key alone");
+    assert_eq!(after, before, "the record that tells is the first thing that the new key signs");
+    // The key before it, which is named, hands the log on all the same.
+    let bundle = place.path("bundle");
+    run(&["audit", "export", "--store", &store, "--bundle", &bundle]);
+    assert!(check(&bundle, &key(1).verifier()).is_ok() && check(&bundle, &key(2).verifier()).is_ok());
     let told = run(&["audit", "export", "--store", &store, "-o", "json"]);
     assert_eq!(told.lines().filter(|line| line.contains("the log is signed by")).count(), 1);
     run(&["audit", "verify", "--store", &store]);

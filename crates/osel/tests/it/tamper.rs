@@ -113,6 +113,42 @@ fn bad_log(store: &str) -> Option<String> {
 }
 
 #[test]
+fn the_first_of_several_damages_is_told() {
+    let place = Place::new("tamper-first");
+    let store = place.path("store");
+    run(&["replay", "--store", &store, "--until", "330", &recording("dev-2026")]);
+    let database = database(&store);
+    let told = || {
+        let mut reader = Store::open_reader(Path::new(&store)).unwrap();
+        match verify(&mut reader, None, &mut || {}).unwrap() {
+            Finding::Bad { seq, .. } => ("record", seq),
+            Finding::BadLog(bad) => ("log", bad.size),
+            Finding::Good { .. } => ("good", 0),
+        }
+    };
+    assert_eq!(told(), ("good", 0));
+    // What no hash can be is read as damage, and is not only another hash.
+    database.execute_batch("UPDATE log_nodes SET hash = x'00' WHERE level = 1 AND place = 0").unwrap();
+    assert_eq!(told(), ("log", 256));
+    let kind = |seq: u64, by: i64| {
+        database
+            .execute("UPDATE records SET kind = kind + ?2 WHERE seq = ?1", params![seq as i64, by])
+            .unwrap();
+    };
+    for seq in [1, 200, 256] {
+        kind(seq, 1);
+        assert_eq!(told(), ("record", seq));
+        kind(seq, -1);
+    }
+    kind(257, 1);
+    assert_eq!(told(), ("log", 256));
+    // A checkpoint of fewer records than the node stands for.
+    let checkpoint = "INSERT INTO log_checkpoints SELECT 100, note, signed_at FROM log_checkpoints LIMIT 1";
+    database.execute_batch(checkpoint).unwrap();
+    assert_eq!(told(), ("log", 100));
+}
+
+#[test]
 fn every_byte_of_what_is_kept_of_the_log() {
     let place = Place::new("tamper-log");
     let store = place.path("store");

@@ -23,6 +23,7 @@ const NAME: &str = "witness.example/w1";
 
 /// `osel witness` as a process.
 struct Served {
+    name: &'static str,
     place: Place,
     port: u16,
     logs: Vec<String>,
@@ -30,10 +31,14 @@ struct Served {
 }
 
 impl Served {
-    fn new(name: &str, logs: &[&str]) -> Self {
-        let place = Place::new(name);
+    fn new(place: &str, logs: &[&str]) -> Self {
+        Self::called(NAME, place, logs)
+    }
+
+    fn called(name: &'static str, place: &str, logs: &[&str]) -> Self {
         Self {
-            place,
+            name,
+            place: Place::new(place),
             port: free_port(),
             logs: logs.iter().map(|log| (*log).to_owned()).collect(),
             process: None,
@@ -42,7 +47,7 @@ impl Served {
 
     /// Its verifier key, made at the first time.
     fn key(&self) -> String {
-        let key = run(&["witness", "--dir", &self.place.path("witness"), "--name", NAME, "--show-key"]);
+        let key = run(&["witness", "--dir", &self.place.path("witness"), "--name", self.name, "--show-key"]);
         key.trim_end().to_owned()
     }
 
@@ -224,8 +229,81 @@ fn a_checkpoint_is_shown_with_its_cosignatures() {
     let output = osel(&[&export[..], &["2"]].concat());
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3));
-    assert!(said.contains("there is no checkpoint that 2 of the witnesses have seen last"), "{said}");
+    assert!(said.contains("there is no checkpoint that 2 of the witnesses have cosigned"), "{said}");
     assert!(daemon.stop().success());
+}
+
+#[test]
+fn what_several_witnesses_have_cosigned_is_exported_though_one_has_been_away_since() {
+    let key = log_key(8);
+    let log = key.verifier().to_string();
+    let mut ada = Served::called("witness.example/ada", "witness-both-ada", &[&log]);
+    let mut bea = Served::called("witness.example/bea", "witness-both-bea", &[&log]);
+    let mut daemon = daemon("witness-both", &ada, &key);
+    let tables = format!("[trail]\nkey = {{ file = 'log.key' }}\n{}{}", ada.table(), bea.table());
+    daemon.configure(&tables);
+    ada.start();
+    bea.start();
+    daemon.capture("bus.jsonl", "first", 5);
+    daemon.start();
+    daemon.await_lines("HTTP answers", 1);
+    let address = address_in(&daemon.log());
+    let known = [&ada, &bea].map(|witness| witness.key().parse::<VerifierKey>().unwrap());
+    let both = |note: &[u8]| {
+        Note::read(note).is_ok_and(|note| known.iter().all(|key| note.cosigned_at(key).is_some()))
+    };
+    until("both have cosigned what is served", LIMIT, || {
+        both(get(address, "/log/checkpoint").body.as_bytes())
+    });
+    let (store, directory) = (daemon.place.path("store"), daemon.place.path("exported"));
+    run(&["log", "export", "--store", &store, &directory]);
+    assert!(both(&fs::read(Path::new(&directory).join("checkpoint")).unwrap()));
+    let last = |witness: &Served| {
+        let shown = witnessed(&store);
+        let all = shown["witnesses"].as_array().unwrap();
+        assert_eq!(all.len(), 2, "of each the last: {shown}");
+        let of_it = all.iter().find(|one| one["witness"] == witness.key()).unwrap();
+        of_it["size"].as_u64().unwrap()
+    };
+    let common = last(&bea);
+    assert_eq!(last(&ada), common);
+    bea.kill();
+    daemon.capture("bus.jsonl", "second", 10);
+    until("one has seen more", LIMIT, || last(&ada) > common);
+    assert!(daemon.stop().success());
+    assert_eq!(last(&bea), common);
+    let bundle = daemon.place.path("trail.bundle");
+    let export = ["audit", "export", "--store", &store, "--bundle", &bundle, "--witnesses"];
+    for (wanted, said) in [("1", ", cosigned by a witness\n"), ("2", ", cosigned by 2 witnesses\n")] {
+        let output = osel(&[&export[..], &[wanted]].concat());
+        let found = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && found.ends_with(said), "{found}");
+    }
+    let mut checker = Checker::new(Some(key.verifier())).witnessed_by(known.to_vec(), 2);
+    for line in fs::read(&bundle).unwrap().split_inclusive(|&byte| byte == b'\n') {
+        checker.push(line).unwrap();
+    }
+    assert_eq!(checker.finish().unwrap().checkpoint.size, common);
+    run(&["audit", "verify", "--store", &store]);
+}
+
+#[test]
+fn several_processes_at_once_make_one_key() {
+    let place = Place::new("witness-key-once");
+    let folder = place.path("witness");
+    fs::create_dir(&folder).unwrap();
+    let begin = || {
+        let mut command = program();
+        command.args(["witness", "--dir", &folder, "--name", NAME, "--show-key"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let processes: Vec<Child> = (0..8).map(|_| begin()).collect();
+    let keys: Vec<String> = processes
+        .into_iter()
+        .map(|process| String::from_utf8(process.wait_with_output().unwrap().stdout).unwrap())
+        .collect();
+    let kept = run(&["witness", "--dir", &folder, "--show-key"]);
+    assert!(keys.iter().all(|key| *key == kept), "{keys:?} {kept}");
 }
 
 fn sha256(text: &str) -> [u8; 32] {

@@ -181,7 +181,7 @@ fn proof(reader: &mut dyn Reader, witnesses: Option<u8>) -> anyhow::Result<Proof
     let (size, Cosigned { note, witnesses }) = match witnesses {
         None => (latest.size, cosigned(reader, &latest)?),
         Some(wanted) => cosigned_by(reader, wanted.into())?.with_context(|| {
-            format!("there is no checkpoint that {wanted} of the witnesses have seen last: `osel log show` says what each has")
+            format!("there is no checkpoint that {wanted} of the witnesses have cosigned: `osel log show` says what each has seen last")
         })?,
     };
     let mut rows = reader.log_keys()?;

@@ -13,9 +13,8 @@ use super::read::{damaged, record};
 use crate::runtime::search::{Looked, Wanted, look};
 use crate::store::Reader;
 
-/// The most records of one incident: a rule for ten thousand ports, each scanned, found open, and closed again, has fewer. What reaches
-/// further is no single incident, and is better chosen by time or project.
-pub(super) const RECORDS_MAX: u64 = 100_000;
+/// The most records on the way from one to its root: a finding has three above it. A longer way is none that osel has written.
+const WAY_UP_MAX: u64 = 1000;
 /// So many records are asked about at once for what followed from them.
 const CAUSES_AT_ONCE: usize = 1000;
 
@@ -25,7 +24,7 @@ const CAUSES_AT_ONCE: usize = 1000;
 /// from the record or from what those requests caused: scans, findings, drift. What else followed from its root belongs to others.
 ///
 /// # Errors
-/// When there is no such record, there are too many, one is damaged, or the store cannot be read.
+/// When there is no such record, one is damaged or has too many above it, or the store cannot be read.
 pub(super) fn of(reader: &mut dyn Reader, seq: u64, last: u64) -> anyhow::Result<Chosen> {
     let mut incident = Incident { last, chosen: Chosen::default(), followed: Chosen::default() };
     let mut requests = BTreeSet::new();
@@ -36,25 +35,32 @@ pub(super) fn of(reader: &mut dyn Reader, seq: u64, last: u64) -> anyhow::Result
         };
         let Some(record) = record(&stored) else { return Err(damaged(number)) };
         incident.chosen.insert(number);
-        incident.limit()?;
+        if incident.chosen.count() > WAY_UP_MAX {
+            bail!("record {seq} has more than {WAY_UP_MAX} above it: run `osel audit verify`");
+        }
         requests.extend(record.body.request_id.as_ref().map(ToString::to_string));
         // What comes before it only: a damaged one must not lead in a circle.
         next = record.body.cause.filter(|cause| *cause < number);
     }
     say_unindexed(reader, &(seq..=last));
+    // Numbers alone are kept, a few bits each: an incident may have as many records as the trail.
+    let mut causes = Chosen::default();
     incident.followed.insert(seq);
-    let mut causes = vec![seq];
+    causes.insert(seq);
     if !requests.is_empty() {
         let query = Query { requests: requests.into_iter().collect(), ..Query::default() };
         incident.add(reader, &query, 1, &mut causes)?;
     }
-    while !causes.is_empty() {
-        let mut following = Vec::new();
-        for causes in causes.chunks(CAUSES_AT_ONCE) {
-            let first = causes.iter().min().map_or(1, |first| first + 1);
-            let query = Query { causes: causes.to_vec(), ..Query::default() };
+    while causes.count() > 0 {
+        let mut following = Chosen::default();
+        let mut numbers = causes.runs().flatten();
+        loop {
+            let causes: Vec<u64> = numbers.by_ref().take(CAUSES_AT_ONCE).collect();
+            let Some(first) = causes.first().map(|first| first + 1) else { break };
+            let query = Query { causes, ..Query::default() };
             incident.add(reader, &query, first, &mut following)?;
         }
+        drop(numbers);
         causes = following;
     }
     Ok(incident.chosen)
@@ -75,30 +81,18 @@ impl Incident {
         reader: &mut dyn Reader,
         query: &Query,
         first: u64,
-        new: &mut Vec<u64>,
+        new: &mut Chosen,
     ) -> anyhow::Result<()> {
         let wanted = Wanted { records: first..=self.last, latest_first: false };
         let looked: Looked =
             look(reader, query, &wanted, &mut |_, _| {}, &mut |_: &mut dyn Reader, stored, _| {
                 self.chosen.insert(stored.seq);
                 if self.followed.insert(stored.seq) {
-                    new.push(stored.seq);
+                    new.insert(stored.seq);
                 }
-                let is_enough = self.chosen.count() > RECORDS_MAX;
-                Ok::<_, Infallible>(if is_enough {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                })
+                Ok::<_, Infallible>(ControlFlow::Continue(()))
             })?;
         say_damaged(looked);
-        self.limit()
-    }
-
-    fn limit(&self) -> anyhow::Result<()> {
-        if self.chosen.count() > RECORDS_MAX {
-            bail!("more than {RECORDS_MAX} records belong to it: choose by time, project or address");
-        }
         Ok(())
     }
 }

@@ -77,7 +77,7 @@ impl Selection {
     /// Gives those of these records that are meant in their order, whole: what may be shown of them is for the caller.
     ///
     /// # Errors
-    /// When the store cannot be read, a record is damaged, an incident has too many records, or `each` fails.
+    /// When the store cannot be read, a record is damaged, or `each` fails.
     pub(super) fn each(
         &self,
         reader: &mut dyn Reader,

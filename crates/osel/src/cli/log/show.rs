@@ -14,7 +14,7 @@ use crate::cli::StoreArg;
 use crate::cli::open::now;
 use crate::cli::output::{ShowFormat, json_line, note, stdout};
 use crate::cli::trail_key;
-use crate::store::Reader;
+use crate::store::{Reader, WitnessedRow};
 
 /// Shows where the log stands: its name and key, how many records there are, and what was signed last.
 #[derive(Debug, Args)]
@@ -65,12 +65,12 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let (records, key) = (reader.head()?.seq, verifier_key(&args.store, &mut *reader)?);
     let (key, known) = key.map_or((None, false), |key| (Some(key.text), key.is_known));
     let age_seconds = age_seconds(latest.signed_at, now());
-    let witnesses = reader.witnessed()?.into_iter().map(|row| Witnessed {
-        witness: row.witness,
-        size: row.size,
-        at: row.at.to_string(),
-    });
-    let witnesses: Vec<Witnessed> = witnesses.collect();
+    let mut witnesses: Vec<Witnessed> = Vec::new();
+    for WitnessedRow { witness, size, at, .. } in reader.witnessed()? {
+        // The last one of each stands behind its earlier ones.
+        witnesses.pop_if(|before| before.witness == witness);
+        witnesses.push(Witnessed { witness, size, at: at.to_string() });
+    }
     let mut out = stdout();
     if args.output == ShowFormat::Json {
         let document = Document {

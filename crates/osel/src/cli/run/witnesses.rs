@@ -10,7 +10,7 @@ use super::super::config::ConfigArg;
 use super::super::open::{StoreAccess, now, reader_by};
 use crate::config::{Config, WitnessConfig};
 use crate::runtime::service::{ServiceError, ServiceHandle};
-use crate::runtime::witnessing::{self, Tell, Watch, WitnessEvent, WitnessSettings};
+use crate::runtime::witnessing::{self, Shared, Tell, Watch, WitnessEvent, WitnessSettings};
 use crate::store::Journal;
 
 /// How long witnesses are waited for at the start: one that is there answers in a tenth of it, and no bus waits longer for one that is not.
@@ -35,7 +35,7 @@ pub(super) async fn first_look(
     if config.witnesses.is_empty() {
         return Ok(Looked { watches: Vec::new(), told: Vec::new() });
     }
-    let remembered = journal.reader()?.witnessed()?;
+    let (remembered, common) = (journal.reader()?.witnessed()?, Shared::default());
     let watches = config.witnesses.iter().map(|witness| {
         let (file, key) = (file.clone(), witness.key.clone());
         let settings = WitnessSettings {
@@ -46,7 +46,7 @@ pub(super) async fn first_look(
             open: reader_by(store),
             clock: now,
         };
-        Watch::new(settings, &remembered)
+        Watch::new(settings, &remembered, Arc::clone(&common))
     });
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&told);

@@ -17,6 +17,7 @@ fn example(place: &Place) -> String {
     place.write("amqp-url", "amqps://osel:secret@mq.example:5671/audit");
     let log_key = "PRIVATE+KEY+log.example/osel+6ae2a71d+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
     place.write("log_key", log_key);
+    place.write("log_key.previous", log_key);
     place.write("pseudonym_key", "5a".repeat(32));
     for name in [
         "ca.pem",

@@ -108,3 +108,25 @@ fn a_bad_url_is_not_shown() {
          `/`, `?`, `#`, `%`, `[` and `]` have to be percent-encoded, as `%40` for `@`"
     );
 }
+
+#[test]
+fn the_key_of_the_log_before_is_of_the_same_log() {
+    let place = Place::new();
+    let text = "PRIVATE+KEY+log.example/osel+6ae2a71d+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    place.write("before", text);
+    let load = |trail: &str| {
+        place.write("osel.toml", format!("{SMALLEST}\n[trail]\n{trail}"));
+        place.load(&[URL]).map(|(config, _)| config.trail.previous_key)
+    };
+    let key = load("previous_key = { file = 'before' }").unwrap();
+    assert_eq!(key.map(|key| key.expose().to_owned()).as_deref(), Some(text));
+    let told =
+        load("origin = 'log.example/other'\nprevious_key = { file = 'before' }").unwrap_err().to_string();
+    assert!(told.contains("trail.previous_key: is the key of the log `log.example/osel`"), "{told}");
+    place.write("before", &text[..text.len() - 1]);
+    let told = load("previous_key = { file = 'before' }").unwrap_err().to_string();
+    assert!(
+        told.contains("trail.previous_key: is no key to sign with") && !told.contains("AQABAgME"),
+        "{told}"
+    );
+}

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 
-use osel_core::trail::log::{Checkpoint, TILE_WIDTH, VerifierKey};
+use osel_core::trail::log::{Checkpoint, Node, TILE_WIDTH, VerifierKey};
 use osel_core::trail::{Hash, Tree};
 
 use super::check_witnessed;
@@ -80,12 +80,21 @@ impl LogCheck {
         }))
     }
 
-    /// Reads what is kept of the log for these records, which come next.
+    /// Reads what is kept of the log for these records, which come next. Of what cannot be read the first is told, by the size that it stands for:
+    /// smaller ones can be judged all the same.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn turn(&mut self, reader: &mut dyn Reader, records: Numbers) -> Judged<()> {
         let (first, last) = (*records.start(), *records.end());
+        let mut unread: Option<BadLog> = None;
+        let mut failed = |error| {
+            let Err(bad) = damage::<()>(error, first)? else { return Ok(()) };
+            if unread.as_ref().is_none_or(|unread| bad.size < unread.size) {
+                unread = Some(bad);
+            }
+            Ok::<_, JournalError>(())
+        };
         for level in 1..=NODE_LEVEL_MAX {
             let width = TILE_WIDTH.pow(u32::from(level));
             // The nodes that these records complete.
@@ -98,17 +107,13 @@ impl LogCheck {
                 nodes.insert((level, node.index), Hash(node.hash));
                 ControlFlow::Continue(())
             });
-            if let Err(error) = read {
-                return damage(error, first);
-            }
+            read.or_else(&mut failed)?;
         }
         let read = reader.checkpoints(records, &mut |checkpoint| {
             self.checkpoints.push_back(checkpoint);
             ControlFlow::Continue(())
         });
-        if let Err(error) = read {
-            return damage(error, first);
-        }
+        read.or_else(&mut failed)?;
         // After the checkpoints: one that a daemon has signed meanwhile may be the first of another key.
         if !self.checkpoints.is_empty() {
             match read_keys(reader)? {
@@ -116,7 +121,7 @@ impl LogCheck {
                 Err(bad) => return Ok(Err(bad)),
             }
         }
-        Ok(Ok(()))
+        Ok(unread.map_or(Ok(()), Err))
     }
 
     /// Takes the hash of the next record.
@@ -276,12 +281,16 @@ fn beyond_checkpoints(reader: &mut dyn Reader, size: u64) -> Result<Option<BadLo
     Ok((last.size > records).then_some(BadLog { size: last.size, why }))
 }
 
-/// Damage of what is kept of the log is a finding, anything else an error.
+/// Damage of what is kept of the log is a finding, anything else an error. Where the place does not say how many records what is damaged
+/// stands for, these are `size`.
 pub(super) fn damage<T>(error: JournalError, size: u64) -> Judged<T> {
-    match error.place() {
-        Some(Place::Node(..) | Place::SignedCheckpoint(_) | Place::LogKeys | Place::Witnessed) => {
-            Ok(Err(BadLog { size, why: error.to_string() }))
+    let size = match error.place() {
+        Some(Place::Node(level, index)) => {
+            row(Node { level, index, hash: Hash::ZERO }).last_seq().unwrap_or(u64::MAX)
         }
-        _ => Err(error),
-    }
+        Some(Place::SignedCheckpoint(of)) => of,
+        Some(Place::LogKeys | Place::Witnessed) => size,
+        _ => return Err(error),
+    };
+    Ok(Err(BadLog { size, why: error.to_string() }))
 }

@@ -1,5 +1,7 @@
 //! Whether what witnesses cosigned is what the log is: signed by the witness and by the log, with the root of our records.
 
+use std::collections::BTreeSet;
+
 use osel_core::trail::log::{Checkpoint, Note, VerifierKey};
 
 use super::check::{BadLog, Judged, damage};
@@ -7,7 +9,7 @@ use super::proof::root;
 use super::resource::ReadError;
 use crate::store::{Reader, WitnessedRow};
 
-/// Looks at all of it, once the records and their nodes were seen to be good up to `size`: how many there are.
+/// Looks at all of it, once the records and their nodes were seen to be good up to `size`: how many witnesses there are.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -44,7 +46,8 @@ pub(super) fn check(reader: &mut dyn Reader, keys: &[(u64, VerifierKey)], size: 
             Err(error) => return Ok(Err(BadLog { size: row.size, why: error.to_string() })),
         }
     }
-    Ok(Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX)))
+    let witnesses: BTreeSet<&str> = rows.iter().map(|row| row.witness.as_str()).collect();
+    Ok(Ok(u64::try_from(witnesses.len()).unwrap_or(u64::MAX)))
 }
 
 fn one(row: &WitnessedRow, keys: &[VerifierKey]) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Checkpoints with the cosignatures that are kept of them, for whoever is shown one.
 //!
-//! Of each witness the last note is kept that it cosigned, so that a checkpoint has its cosignature while it is the last that it saw.
+//! Of each witness the last notes are kept that it cosigned, and witnesses are asked about the same checkpoints, so that one that several have
+//! cosigned is not far behind the last.
 
 use osel_core::trail::log::{Note, VerifierKey, gather_cosignatures};
 

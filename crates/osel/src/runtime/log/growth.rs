@@ -68,19 +68,17 @@ pub struct Growth {
     signer: Option<Signer>,
     /// The last key that is in the store.
     stored_key: Option<String>,
-    /// The key that a record has told to be the next one.
-    told_key: Option<String>,
+    /// That another key is the next one, as a record has told it and that key has not signed yet.
+    told: Option<LogKeyChange>,
     /// No smaller size is signed: the record that tells of the key is not in it.
     least: u64,
-    /// Whether the key before is at hand, to sign that size along with the one that was told.
-    hands_over: bool,
 }
 
 impl Growth {
     /// Goes on with a store's log.
     pub fn new(resumed: Resumed, now: Instant) -> Self {
         let Resumed { tree, signed, unsigned, key, told } = resumed;
-        let (least, told_key) = told.map_or((0, None), |(seq, key)| (seq, Some(key)));
+        let (least, told) = told.map_or((0, None), |(seq, change)| (seq, Some(change)));
         let mut this = Self {
             tree,
             noted: VecDeque::new(),
@@ -89,9 +87,8 @@ impl Growth {
             signed_at: signed.map(|signed| signed.signed_at),
             signer: None,
             stored_key: key.map(|key| key.key),
-            told_key,
+            told,
             least,
-            hands_over: false,
         };
         // All that is there is durable.
         let noted = unsigned.into_iter().map(|(size, root)| Noted { batch: 0, size, root, since: now });
@@ -145,7 +142,7 @@ impl Growth {
 
     /// Forgets sizes that are nearer to each other than checkpoints have to be; and where none is, the oldest.
     fn thin(&mut self) {
-        let (least, told) = (self.least, self.told_key.is_some());
+        let (least, told) = (self.least, self.told.is_some());
         let mut kept: VecDeque<Noted> = VecDeque::new();
         let mut before = self.signed;
         let mut noted = self.noted.drain(..).peekable();
@@ -168,34 +165,43 @@ impl Growth {
     pub fn take_key_change(&mut self) -> Option<LogKeyChange> {
         // Asked before every input: it copies nothing unless there is something to tell.
         let next = self.signer.as_ref()?.verifier()?;
-        let previous = self.told_key.as_ref().or(self.stored_key.as_ref())?;
+        let previous = self.key()?;
         if previous == next {
             return None;
         }
-        let change = LogKeyChange { previous: previous.clone(), next: next.to_owned() };
-        // One that was told, and has never signed, has nothing to hand over.
-        let has_signed = self.told_key.is_none();
-        self.hands_over =
-            has_signed && self.signer.as_ref().is_some_and(|signer| signer.has_previous(&change.previous));
+        let change = LogKeyChange { previous: previous.to_owned(), next: next.to_owned() };
         self.least = self.tree.size() + 1;
-        self.told_key = Some(change.next.clone());
+        self.told = Some(change.clone());
         Some(change)
+    }
+
+    /// The key that whoever reads the log takes for the present one; none where nothing was signed yet.
+    pub fn key(&self) -> Option<&str> {
+        let told = self.told.as_ref().map(|told| told.next.as_str());
+        told.or(self.stored_key.as_deref())
+    }
+
+    /// The key that hands the log on to the one that was told, if it is at hand. One that was told itself, and has never signed, has nothing
+    /// to hand on.
+    pub fn hands_on(&self) -> Option<&str> {
+        let previous = &self.told.as_ref()?.previous;
+        let has_signed = self.stored_key.as_ref() == Some(previous);
+        let is_at_hand = self.signer.as_ref().is_some_and(|signer| signer.hands_on(previous));
+        (has_signed && is_at_hand).then_some(previous.as_str())
     }
 
     /// Signs what is to be signed now of what is durable: with `all` the last size as well, though it has not waited.
     pub fn sign(&mut self, durable: u64, now: Instant, all: bool) -> Signed {
         let key = self.signer.as_ref().and_then(Signer::verifier).map(str::to_owned);
-        // The key that whoever reads the log takes for the present one.
-        let known = self.told_key.as_ref().or(self.stored_key.as_ref());
-        let Some(key) = key.filter(|key| known.is_none_or(|known| known == key)) else {
+        let Some(key) = key.filter(|key| self.key().is_none_or(|known| known == key)) else {
             return Signed::default();
         };
         let mut signed = Signed::default();
         for noted in self.pick(durable, now, all) {
-            let hands_over = self.hands_over && noted.size == self.least;
-            let checkpoint = self.signer.as_ref().and_then(|signer| match hands_over {
-                true => signer.hand_over(noted.size, noted.root),
-                false => signer.sign(noted.size, noted.root),
+            let previous = self.hands_on().filter(|_| noted.size == self.least);
+            let checkpoint = self.signer.as_ref().and_then(|signer| match previous {
+                Some(previous) => signer.hand_over(previous, noted.size, noted.root),
+                None => signer.sign(noted.size, noted.root),
             });
             signed.checkpoints.extend(checkpoint);
         }
@@ -204,7 +210,7 @@ impl Growth {
                 signed.key = Some(LogKeyRow { size: first.size, key: key.clone() });
                 self.stored_key = Some(key);
             }
-            (self.told_key, self.hands_over) = (None, false);
+            self.told = None;
             if let Some(signer) = &mut self.signer {
                 signer.forget_previous();
             }
@@ -241,7 +247,7 @@ impl Growth {
         let mut waiting: Option<Noted> = None;
         while let Some(noted) = ready.next() {
             let since = waiting.take().map_or(noted.since, |before: Noted| before.since);
-            let is_turn = self.told_key.is_some() && noted.size == self.least;
+            let is_turn = self.told.is_some() && noted.size == self.least;
             let is_apart =
                 is_turn || ready.peek().is_some_and(|next| next.size - self.signed > ENTRIES_APART_MAX);
             let is_due = ready.peek().is_none() && (all || since + SECONDS_APART <= now);

@@ -19,11 +19,22 @@ use crate::openstack::{Account, SecretError, secret};
 const FILE_NAME: &str = "log.key";
 /// What a key that the configuration names is called in errors.
 const CONFIGURED: &str = "trail.key";
+/// The same of the key before it.
+const CONFIGURED_PREVIOUS: &str = "trail.previous_key";
 
 /// A look for the key as it is now; none where the log is not to be signed. What blocks in it is on a thread that may be blocked.
-pub type KeyLook = Pin<Box<dyn Future<Output = Result<Option<SigningKey>, KeyTrouble>> + Send>>;
+pub type KeyLook = Pin<Box<dyn Future<Output = Result<LogKeys, KeyTrouble>> + Send>>;
 /// Looks for the key.
 pub type KeySource = Arc<dyn Fn() -> KeyLook + Send + Sync>;
+
+/// What a log is signed by.
+#[derive(Debug, Default)]
+pub struct LogKeys {
+    /// The key; none where the log is not to be signed.
+    pub key: Option<SigningKey>,
+    /// A key before it, which hands the log on if it is the one that has signed last, and signs nothing else.
+    pub previous: Option<SigningKey>,
+}
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +69,14 @@ pub enum KeyTrouble {
     /// The key manager does not give it.
     #[error("the log's key cannot be had from Barbican")]
     Secret(#[source] SecretError),
+    /// A command that was not told which key signs the log does not exchange the one that does.
+    #[error(
+        "`{signs}` signs the log, and the folder of the store has not that key: name the daemon's configuration by OSEL_CONFIG, or let `osel run` exchange the key"
+    )]
+    NotOurs {
+        /// The key that signs.
+        signs: String,
+    },
     /// The look was broken off.
     #[error("the look for the log's key broke down")]
     Look(#[source] io::Error),
@@ -77,6 +96,15 @@ pub fn configured(trail: &TrailConfig) -> Result<Option<SigningKey>, KeyTrouble>
     let Some(KeyReference::Text(text)) = &trail.key else { return Ok(None) };
     let key = text.expose().parse();
     key.map(Some).map_err(|source| KeyTrouble::Text { path: CONFIGURED.into(), source })
+}
+
+/// The key before the present one, as the configuration says it.
+///
+/// # Errors
+/// When it is no key.
+pub fn previous(trail: &TrailConfig) -> Result<Option<SigningKey>, KeyTrouble> {
+    let key = trail.previous_key.as_ref().map(|text| text.expose().parse());
+    key.transpose().map_err(|source| KeyTrouble::Text { path: CONFIGURED_PREVIOUS.into(), source })
 }
 
 /// The key that is a secret in Barbican.

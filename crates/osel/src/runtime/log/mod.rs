@@ -26,7 +26,7 @@ mod tests;
 pub use check::{BadLog, LogCheck, LogFound};
 pub use cosigned::{Cosigned, cosigned, cosigned_by};
 pub use growth::{ENTRIES_APART_MAX, Growth, LogStatus, SECONDS_APART};
-pub use key::{KeySource, KeyTrouble};
+pub use key::{KeySource, KeyTrouble, LogKeys};
 pub use proof::{Consistency, Inclusion, consistency, inclusion, root};
 pub use resource::{Found, ReadError, find, leaves};
 pub use resume::{LogError, Resumed, resume};

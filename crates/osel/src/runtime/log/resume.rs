@@ -61,8 +61,8 @@ pub struct Resumed {
     pub unsigned: Vec<(u64, Hash)>,
     /// The key that signs, as far as is known.
     pub key: Option<LogKeyRow>,
-    /// The key that a record told to be the next one, and has signed nothing yet when a crash came; with the number of that record.
-    pub told: Option<(u64, String)>,
+    /// That another key is the next one, as a record told it, with the number of that record; a crash came before that key signed anything.
+    pub told: Option<(u64, LogKeyChange)>,
 }
 
 /// Finds the tree of a store's log, makes the nodes that are missing, and makes sure that the last checkpoint fits.
@@ -92,8 +92,16 @@ pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resu
         check_fits(reader, signed)?;
     }
     let since = signed.as_ref().map_or(0, |signed| signed.size);
-    let unsigned = unsigned(reader, since, records)?;
+    let mut unsigned = unsigned(reader, since, records)?;
     let told = told(reader, since.max(records.saturating_sub(TOLD_MAX)) + 1..=records)?;
+    if let Some((turn, _)) = told.as_ref().filter(|(turn, _)| *turn < records) {
+        // The one checkpoint that can hand the log on.
+        let place = unsigned.partition_point(|(size, _)| size < turn);
+        if unsigned.get(place).is_none_or(|(size, _)| size != turn) {
+            let root = range_hash(0..*turn, &mut kept(reader)).map_err(tree_error)?;
+            unsigned.insert(place, (*turn, root));
+        }
+    }
     Ok(Resumed { tree, signed, unsigned, key: reader.log_keys()?.pop(), told })
 }
 
@@ -101,14 +109,14 @@ pub fn resume(journal: &mut dyn Journal, reader: &mut dyn Reader) -> Result<Resu
 fn told(
     reader: &mut dyn Reader,
     records: RangeInclusive<u64>,
-) -> Result<Option<(u64, String)>, JournalError> {
+) -> Result<Option<(u64, LogKeyChange)>, JournalError> {
     let mut told = None;
     if records.is_empty() {
         return Ok(told);
     }
     reader.records(records, &mut |stored| {
         let change = read_record(&stored).and_then(|record| LogKeyChange::told_by(&record));
-        told = change.map(|change| (stored.seq, change.next)).or(told.take());
+        told = change.map(|change| (stored.seq, change)).or(told.take());
         ControlFlow::Continue(())
     })?;
     Ok(told)

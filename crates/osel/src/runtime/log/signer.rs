@@ -4,7 +4,8 @@ use osel_core::time::Timestamp;
 use osel_core::trail::Hash;
 use osel_core::trail::log::{Checkpoint, SigningKey};
 
-use super::key::KeyTrouble;
+use super::key::LogKeys;
+use super::watch::KeyFound;
 use crate::store::SignedCheckpoint;
 use crate::telemetry::chain;
 
@@ -14,8 +15,10 @@ pub struct Signer {
     clock: fn() -> Timestamp,
     /// The key, with the text of the one that verifies.
     key: Option<(SigningKey, String)>,
-    /// The key before it, which signs nothing more but that its log has another key.
-    previous: Option<SigningKey>,
+    /// The key that we had before it, and had not signed anything after.
+    put_down: Option<SigningKey>,
+    /// The key before it that was found beside it.
+    before: Option<SigningKey>,
     /// What was wrong with the key when it was looked for last.
     trouble: Option<String>,
     failures: u64,
@@ -24,27 +27,24 @@ pub struct Signer {
 impl Signer {
     /// A signer that has no key yet.
     pub fn new(clock: fn() -> Timestamp) -> Self {
-        Self { clock, key: None, previous: None, trouble: None, failures: 0 }
+        Self { clock, key: None, put_down: None, before: None, trouble: None, failures: 0 }
     }
 
     /// Has no key until it is told another time what was found: it may be another one by then, and somebody may have exchanged it since
     /// nobody is to trust the old one.
     pub fn put_down(&mut self) {
         if let Some((key, _)) = self.key.take() {
-            self.previous = Some(key);
+            // One that was exchanged before it has signed has nothing to hand on: that is still for the one before it.
+            self.put_down.get_or_insert(key);
         }
     }
 
     /// Takes what was found where the key is to be. What is wrong is told once.
-    pub fn take(&mut self, found: Result<Option<SigningKey>, KeyTrouble>) {
+    pub fn take(&mut self, found: KeyFound) {
         self.put_down();
         match found {
-            Ok(key) => {
-                // A key of another name is of another log, to which nothing is handed on.
-                let is_of_it = |previous: &SigningKey| {
-                    key.as_ref().is_some_and(|key| key.verifier().name() == previous.verifier().name())
-                };
-                self.previous = self.previous.take().filter(is_of_it);
+            Ok(LogKeys { key, previous }) => {
+                self.before = previous;
                 if self.trouble.take().is_some() {
                     tracing::info!("the log's key is there again");
                 }
@@ -69,14 +69,23 @@ impl Signer {
         self.key.as_ref().map(|(_, verifier)| verifier.as_str())
     }
 
-    /// Whether the key before the present one is at hand, and is this one.
-    pub fn has_previous(&self, verifier: &str) -> bool {
-        self.previous.as_ref().is_some_and(|previous| previous.verifier().to_string() == verifier)
+    /// The key before the present one that is this one, if it is at hand. A key of another name is of another log, to which nothing is handed on.
+    fn previous(&self, verifier: &str) -> Option<&SigningKey> {
+        let (key, _) = self.key.as_ref()?;
+        [&self.put_down, &self.before].into_iter().flatten().find(|previous| {
+            let previous = previous.verifier();
+            previous.name() == key.verifier().name() && previous.to_string() == verifier
+        })
     }
 
-    /// Forgets the key before the present one.
+    /// Whether this key, which has signed so far, is at hand to hand the log on.
+    pub fn hands_on(&self, verifier: &str) -> bool {
+        self.previous(verifier).is_some()
+    }
+
+    /// Forgets the keys before the present one: it has signed.
     pub fn forget_previous(&mut self) {
-        self.previous = None;
+        (self.put_down, self.before) = (None, None);
     }
 
     /// Why nothing can be signed, as far as something is wrong.
@@ -96,9 +105,9 @@ impl Signer {
         Some(SignedCheckpoint { size, note: checkpoint.sign(key), signed_at: (self.clock)() })
     }
 
-    /// The same by the key before the present one as well.
-    pub fn hand_over(&self, size: u64, root: Hash) -> Option<SignedCheckpoint> {
-        let ((key, _), previous) = (self.key.as_ref()?, self.previous.as_ref()?);
+    /// The same by that earlier key as well; none where it is not at hand.
+    pub fn hand_over(&self, previous: &str, size: u64, root: Hash) -> Option<SignedCheckpoint> {
+        let ((key, _), previous) = (self.key.as_ref()?, self.previous(previous)?);
         let checkpoint = Checkpoint { origin: key.verifier().name().clone(), size, root };
         let note = checkpoint.sign_by(&[previous, key]);
         Some(SignedCheckpoint { size, note, signed_at: (self.clock)() })

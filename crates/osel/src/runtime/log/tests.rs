@@ -50,7 +50,8 @@ fn key(seed: u8) -> SigningKey {
 
 /// What is found where a key is to be; none is a file that others may read.
 fn found(key: Option<SigningKey>) -> KeyFound {
-    key.map(Some).ok_or_else(|| KeyTrouble::File(KeyFileError::Open { path: "/k".into() }))
+    let keys = |key| LogKeys { key: Some(key), previous: None };
+    key.map(keys).ok_or_else(|| KeyTrouble::File(KeyFileError::Open { path: "/k".into() }))
 }
 
 fn clock() -> Timestamp {
@@ -152,7 +153,7 @@ fn a_key_that_is_away_stops_nothing_and_what_waited_is_signed_when_it_is_there()
 
 #[test]
 fn where_nothing_is_to_be_signed_nothing_is_wrong() {
-    let (mut growth, now) = growth(Ok(None));
+    let (mut growth, now) = growth(Ok(LogKeys::default()));
     for batch in 1..=50 {
         assert_eq!(growth.take_key_change(), None);
         grow(&mut growth, batch, batch, now);
@@ -246,6 +247,17 @@ fn a_key_that_is_gone_hands_nothing_over() {
     assert!(restarted.take_key_change().is_some());
     grow(&mut restarted, 6, 1, now);
     assert_eq!(by_both(&restarted.sign(1, now, true)), (false, true));
+    // But where it is named beside the new one.
+    let row = LogKeyRow { size: 3, key: key(1).verifier().to_string() };
+    let mut tree = Tree::default();
+    (1..=5).for_each(|seq| tree.push(leaf(seq)));
+    let mut restarted =
+        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row), told: None }, now);
+    restarted.sign_with(Signer::new(clock));
+    restarted.take_key(Ok(LogKeys { key: Some(key(2)), previous: Some(key(1)) }));
+    assert!(restarted.take_key_change().is_some());
+    grow(&mut restarted, 6, 1, now);
+    assert_eq!(by_both(&restarted.sign(1, now, true)), (true, true));
     // A key that could not be had for a while is at hand still, for this one thing.
     let (mut growth, now) = growth(found(Some(key(1))));
     grow(&mut growth, 5, 1, now);
@@ -256,6 +268,16 @@ fn a_key_that_is_gone_hands_nothing_over() {
     assert!(growth.take_key_change().is_some());
     grow(&mut growth, 6, 2, now);
     assert_eq!(by_both(&growth.sign(2, now, true)), (true, true));
+    // Nor does a second look at the same key, before it has signed, lose the one before it.
+    let (mut again, now) = self::growth(found(Some(key(1))));
+    grow(&mut again, 5, 1, now);
+    again.sign(1, now, true);
+    again.take_key(found(Some(key(2))));
+    assert!(again.take_key_change().is_some());
+    again.put_key_down();
+    again.take_key(found(Some(key(2))));
+    grow(&mut again, 6, 2, now);
+    assert_eq!(by_both(&again.sign(2, now, true)), (true, true));
     // One that was told, and had no time to sign, has nothing to hand over.
     growth.take_key(found(Some(key(3))));
     assert!(growth.take_key_change().is_some());

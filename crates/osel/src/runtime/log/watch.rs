@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use osel_core::trail::log::SigningKey;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::key::{KeySource, KeyTrouble};
+use super::key::{KeySource, KeyTrouble, LogKeys};
 
 /// How long a key that cannot be had is left alone at first: a person mends it, and the log can wait.
 const RETRY_WAIT: Duration = Duration::from_secs(10);
@@ -17,7 +16,7 @@ const RETRY_WAIT: Duration = Duration::from_secs(10);
 const RETRY_WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// What was found where the key is to be.
-pub type KeyFound = Result<Option<SigningKey>, KeyTrouble>;
+pub type KeyFound = Result<LogKeys, KeyTrouble>;
 
 /// A task that looks for the key; it ends with this value.
 #[derive(Debug)]
@@ -105,8 +104,8 @@ mod tests {
         watch.renew();
         begun.recv().await.unwrap();
         // Nobody waits for the first any more.
-        assert!(slow.send(Ok(None)).is_err());
-        quick.send(Ok(None)).unwrap();
+        assert!(slow.send(Ok(LogKeys::default())).is_err());
+        quick.send(Ok(LogKeys::default())).unwrap();
         assert_eq!(told.recv().await, Some((1, true)));
         assert!(watch.is_of_now(1) && !watch.is_of_now(0));
         // With the watch the task ends, and with it whoever tells.

@@ -31,6 +31,11 @@ impl Recorder {
         self.log.status()
     }
 
+    /// The key that signs the log, as far as it was signed or a record tells of another.
+    pub fn log_key(&self) -> Option<&str> {
+        self.log.key()
+    }
+
     /// Why the log cannot be signed, as far as something is wrong.
     pub fn log_trouble(&self) -> Option<&str> {
         self.log.trouble()
@@ -74,6 +79,13 @@ impl Recorder {
         self.handle(now, Input::LogKey(change));
         self.seal()?;
         self.note_log();
+        match self.log.hands_on() {
+            Some(previous) => tracing::info!(previous, "the log is handed on to another key"),
+            // Nobody can mend it later: what is signed now is signed without the key before.
+            None => tracing::warn!(
+                "the log's key was exchanged, and the one before it is not at hand: nothing leads from it to the new one"
+            ),
+        }
         self.push_entry(now, EntryKind::SYSTEM, Default::default(), head, Vec::new());
         Ok(())
     }

@@ -15,7 +15,7 @@ use osel_core::witness::{Alarm, ClientStatus};
 use crate::config::WitnessConfig;
 use crate::store::{JournalError, Reader, WitnessedRow};
 
-pub use task::{Tell, Watch, first_look};
+pub use task::{Shared, Tell, Watch, first_look};
 
 /// Opens the store for reading, as it is named now.
 pub type OpenReader = Arc<dyn Fn() -> Result<Box<dyn Reader>, JournalError> + Send + Sync>;

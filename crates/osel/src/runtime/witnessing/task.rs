@@ -1,12 +1,12 @@
 //! The task of one witness.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use osel_core::trail::log::{Checkpoint, KeyName};
 use osel_core::witness::{
-    AddCheckpoint, Alarm, ClientInput, ClientOrder, Reply, Shown, WitnessClient, WitnessLine,
+    AddCheckpoint, Alarm, ClientInput, ClientOrder, Common, Reply, Shown, WitnessClient, WitnessLine,
 };
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -24,10 +24,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Tells the loop.
 pub type Tell = Arc<dyn Fn(WitnessEvent) + Send + Sync>;
 
+/// Which checkpoint all witnesses are asked about.
+pub type Shared = Arc<Mutex<Common>>;
+
 /// A witness being asked.
 pub struct Watch {
     settings: WitnessSettings,
     client: WitnessClient,
+    common: Shared,
     /// None before the first look, and after one that failed.
     reader: Option<Box<dyn Reader>>,
     /// What it told last.
@@ -67,10 +71,11 @@ pub async fn first_look(
 
 impl Watch {
     /// A witness of which the store remembers what it cosigned last.
-    pub fn new(settings: WitnessSettings, remembered: &[WitnessedRow]) -> Self {
+    pub fn new(settings: WitnessSettings, remembered: &[WitnessedRow], common: Shared) -> Self {
         let key = settings.config.key.to_string();
-        let cosigned = remembered.iter().find(|row| row.witness == key).map_or(0, |row| row.size);
-        Self { client: WitnessClient::new(cosigned), settings, reader: None, told: None }
+        let sizes = remembered.iter().filter(|row| row.witness == key).map(|row| row.size);
+        let client = WitnessClient::new(sizes.max().unwrap_or(0));
+        Self { client, settings, common, reader: None, told: None }
     }
 
     /// Asks again and again, until there is an alarm.
@@ -92,7 +97,7 @@ impl Watch {
     async fn turn(&mut self, tell: &Tell) -> Option<Alarm> {
         // What cannot be read now is looked for at the next turn; the loop says what is wrong with the store.
         let input = match self.read(newest).await {
-            Ok(Some(size)) => ClientInput::Newest(size),
+            Ok(Some(size)) => self.newest(size),
             Ok(None) | Err(_) => ClientInput::Tick,
         };
         let mut inputs = VecDeque::from([input]);
@@ -111,7 +116,7 @@ impl Watch {
                         if matches!(reply, Reply::Conflict(_))
                             && let Ok(Some(size)) = self.read(newest).await
                         {
-                            inputs.push_back(ClientInput::Newest(size));
+                            inputs.push_back(self.newest(size));
                         }
                         inputs.push_back(ClientInput::Answered(reply));
                     }
@@ -120,6 +125,12 @@ impl Watch {
         }
         self.tell_status(tell);
         None
+    }
+
+    fn newest(&self, size: u64) -> ClientInput {
+        let common =
+            self.common.lock().unwrap_or_else(PoisonError::into_inner).of(size, (self.settings.clock)());
+        ClientInput::Newest { size, common }
     }
 
     async fn ask(&mut self, old: u64, size: u64, tell: &Tell) -> Reply {

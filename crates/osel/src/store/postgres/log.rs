@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use super::super::data::{Commit, LogKeyRow, NodeRow, SignedCheckpoint, WitnessedRow};
+use super::super::data::{COSIGNED_KEPT, Commit, LogKeyRow, NodeRow, SignedCheckpoint, WitnessedRow};
 use super::super::error::{JournalError, Place};
 use super::super::trimming::Trimming;
 use super::connect::{At, Session, integer};
@@ -51,10 +51,15 @@ pub(super) async fn write(
         session.execute(sql, &[&integer(*size), key]).await.map_err(failed)?;
     }
     for WitnessedRow { witness, size, note, at: time } in commit.witnessed {
-        let sql = "INSERT INTO log_witnessed (witness, size, note, at) VALUES ($1, $2, $3, $4) \
-                   ON CONFLICT (witness) DO UPDATE SET size = $2, note = $3, at = $4";
+        let sql = "INSERT INTO log_cosigned (witness, size, note, at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (witness, size) DO UPDATE SET note = $3, at = $4";
         let failed = at.sql(Place::Witnessed, ACTION);
-        session.execute(sql, &[witness, &integer(*size), note, &time.micros()]).await.map_err(failed)?;
+        session.execute(sql, &[witness, &integer(*size), note, &time.micros()]).await.map_err(&failed)?;
+        // Of a witness that was away for long the last one may have many behind it at the others: there it stays.
+        let sql = "DELETE FROM log_cosigned WHERE witness = $1 \
+                   AND size NOT IN (SELECT size FROM log_cosigned WHERE witness = $1 ORDER BY size DESC LIMIT $2) \
+                   AND size NOT IN (SELECT max(size) FROM log_cosigned GROUP BY witness)";
+        session.execute(sql, &[witness, &COSIGNED_KEPT]).await.map_err(failed)?;
     }
     if trims {
         let sql = "DELETE FROM log_checkpoints WHERE size <= \
@@ -84,7 +89,7 @@ pub(super) fn checkpoint(row: &Row) -> Read<SignedCheckpoint> {
     Ok(SignedCheckpoint { size: number(row, 0)?, note: column(row, 1)?, signed_at: time(row, 2)? })
 }
 
-/// A row of `log_witnessed`.
+/// A row of `log_cosigned`.
 pub(super) fn witnessed(row: &Row) -> Read<WitnessedRow> {
     Ok(WitnessedRow {
         witness: column(row, 0)?,

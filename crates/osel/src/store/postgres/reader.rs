@@ -520,7 +520,7 @@ impl Reader for PostgresReader {
 
     fn witnessed(&mut self) -> Result<Vec<WitnessedRow>, JournalError> {
         self.read(async |at, session| {
-            let sql = "SELECT witness, size, note, at FROM log_witnessed ORDER BY witness";
+            let sql = "SELECT witness, size, note, at FROM log_cosigned ORDER BY witness, size";
             let found = session.query(sql, &[]).await.map_err(at.sql(Place::Witnessed, ACTION))?;
             found.iter().map(|row| rows::at_place(at, Place::Witnessed, row, log::witnessed)).collect()
         })

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::super::data::{Commit, LogKeyRow, NodeRow, SignedCheckpoint, WitnessedRow};
+use super::super::data::{COSIGNED_KEPT, Commit, LogKeyRow, NodeRow, SignedCheckpoint, WitnessedRow};
 use super::super::error::{JournalError, Place};
 use super::super::trimming::Trimming;
 use super::connect::{At, integer};
@@ -33,10 +33,18 @@ pub(super) fn write(
     }
     for WitnessedRow { witness, size, note, at: time } in commit.witnessed {
         prepare(
-            "INSERT INTO log_witnessed (witness, size, note, at) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (witness) DO UPDATE SET size = ?2, note = ?3, at = ?4",
+            "INSERT INTO log_cosigned (witness, size, note, at) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (witness, size) DO UPDATE SET note = ?3, at = ?4",
         )?
         .execute(params![witness, integer(*size), note, time.micros()])
+        .map_err(at.sql(Place::Witnessed, "write"))?;
+        // Of a witness that was away for long the last one may have many behind it at the others: there it stays.
+        prepare(
+            "DELETE FROM log_cosigned WHERE witness = ?1 \
+             AND size NOT IN (SELECT size FROM log_cosigned WHERE witness = ?1 ORDER BY size DESC LIMIT ?2) \
+             AND size NOT IN (SELECT max(size) FROM log_cosigned GROUP BY witness)",
+        )?
+        .execute(params![witness, COSIGNED_KEPT])
         .map_err(at.sql(Place::Witnessed, "write"))?;
     }
     if commit.checkpoints.is_empty() {
@@ -158,14 +166,14 @@ pub(super) fn keys(at: &At<'_>, connection: &Connection) -> Result<Vec<LogKeyRow
     rows.map_err(&failed)?.map(|row| row.map_err(&failed)).collect()
 }
 
-/// What witnesses cosigned, by their keys.
+/// What witnesses cosigned last, by their keys, the larger behind the smaller.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(super) fn witnessed(at: &At<'_>, connection: &Connection) -> Result<Vec<WitnessedRow>, JournalError> {
     let failed = at.sql(Place::Witnessed, "read");
     let mut statement = connection
-        .prepare_cached("SELECT witness, size, note, at FROM log_witnessed ORDER BY witness")
+        .prepare_cached("SELECT witness, size, note, at FROM log_cosigned ORDER BY witness, size")
         .map_err(&failed)?;
     let read = |row: &Row<'_>| {
         Ok(WitnessedRow { witness: row.get(0)?, size: number(row, 1)?, note: row.get(2)?, at: time(row, 3)? })

@@ -200,7 +200,7 @@ impl Ground {
             status: watch::Sender::new(ServiceStatus::starting()),
             supervisor: Supervisor::from_environment(&|_| None).0,
             follower: None,
-            log_key: Arc::new(|| Box::pin(async { Ok(None) })),
+            log_key: Arc::new(|| Box::pin(async { Ok(Default::default()) })),
             forwarders: settings,
             reader: access,
         };
