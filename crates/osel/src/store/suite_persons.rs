@@ -25,7 +25,7 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
 pub(super) fn about(seq: u64, persons: &[&str]) -> StoredRecord {
     let part = |person: &&str| StoredPart {
         class: PERSONAL,
-        project: Some("aster".to_owned()),
+        project: Some("aster".into()),
         whose: Whose::Person(format!("user:{person}")),
         salt: [seq as u8 | 1; 16],
         content: PartContent::Bytes(format!("{{\"user_name\":\"{person}\"}}").into_bytes()),
