@@ -10,9 +10,9 @@ pub const BATCH_AGE_MICROS: u64 = 20_000;
 /// Batches handed to the store at one time: one is being written while the next is made ready. More would
 /// only be lost together.
 pub const BATCHES_IN_FLIGHT: usize = 2;
-/// As many for files, which are read again from the start where nothing was committed: enough to go on while the
-/// store flushes.
-pub const FILE_BATCHES_IN_FLIGHT: usize = 4;
+/// As many for files, which are read again from the start where nothing was committed: those that are written as
+/// one while the store flushes, and as many again that are made ready meanwhile.
+pub const FILE_BATCHES_IN_FLIGHT: usize = 8;
 /// The most bytes of messages that are taken and not durable. Four of the largest bodies fit; without so many
 /// it is never reached.
 pub const BYTES_IN_FLIGHT_MAX: u64 = 64 << 20;

@@ -1,9 +1,11 @@
 //! The journal on a thread of its own, so that the engine goes on while a batch is compressed and flushed.
 //!
-//! Batches are written in the order in which they are given. What is in flight is bounded: whoever gives more waits. When one cannot
+//! Batches are written in the order in which they are given, and those that wait for one to be written are written as one. What is in
+//! flight is bounded: whoever gives more waits. When one cannot
 //! be written, what happens depends on whom the writer works for: a command ends with the error ([`OnFailure::End`]); the daemon keeps
 //! the batch and all behind it, is told, and says when to try again, byte for byte ([`OnFailure::Keep`]).
 
+mod join;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +26,7 @@ use crate::store::{
     SignedCheckpoint, StoredRecord, VersionSet, WitnessedRow,
 };
 
-/// How many batches may wait for the one that is written.
+/// How many batches may wait for those that are written.
 const BATCHES_IN_FLIGHT: usize = 3;
 /// For how long old content is let go of at a time: what a batch may have to wait for it.
 const EXPIRY_SLICE: Duration = Duration::from_millis(4);
@@ -188,20 +190,7 @@ impl Writer {
         let (work, receiver) = sync_channel(BATCHES_IN_FLIGHT);
         let (sender, written) = channel();
         let thread = std::thread::Builder::new().name("osel-writer".into());
-        let writing = Writing {
-            journal,
-            on_failure,
-            written: sender,
-            notify: Arc::new(notify),
-            waiting: VecDeque::new(),
-            number: 0,
-            is_failing: false,
-            snapshot: None,
-            orders: 1,
-            orders_done: Arc::default(),
-            durable_now: Arc::default(),
-            expire_at: None,
-        };
+        let writing = Writing::new(journal, on_failure, sender, Arc::new(notify));
         let orders_done = Arc::clone(&writing.orders_done);
         let durable_now = Arc::clone(&writing.durable_now);
         let thread = thread.spawn(move || {
@@ -418,7 +407,7 @@ struct Writing {
     on_failure: OnFailure,
     written: Sender<Written>,
     notify: Arc<dyn Fn() + Send + Sync>,
-    /// Given and not durable, with their numbers.
+    /// Given and not durable, with their numbers: of batches that became one, the last.
     waiting: VecDeque<(u64, Box<Batch>)>,
     number: u64,
     /// Something failed and was not tried again: the journal takes nothing until it is reopened.
@@ -430,15 +419,39 @@ struct Writing {
     durable_now: Arc<AtomicU64>,
     /// When letting go is tried again, after it could not be done.
     expire_at: Option<Instant>,
+    /// What was taken together with batches and comes after them.
+    next: Option<Work>,
 }
 
 impl Writing {
-    fn run(mut self, work: &Receiver<Work>) -> Result<(), JournalError> {
-        while let Some(work) = self.next(work)? {
+    fn new(
+        journal: Box<dyn Journal>,
+        on_failure: OnFailure,
+        written: Sender<Written>,
+        notify: Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        Self {
+            journal,
+            on_failure,
+            written,
+            notify,
+            waiting: VecDeque::new(),
+            number: 0,
+            is_failing: false,
+            snapshot: None,
+            orders: 1,
+            orders_done: Arc::default(),
+            durable_now: Arc::default(),
+            expire_at: None,
+            next: None,
+        }
+    }
+
+    fn run(mut self, given: &Receiver<Work>) -> Result<(), JournalError> {
+        while let Some(work) = self.next(given)? {
             match work {
                 Work::Commit(batch) => {
-                    self.number += 1;
-                    self.waiting.push_back((self.number, batch));
+                    self.take(batch, given);
                     self.write_waiting()?;
                 }
                 Work::Retry => self.retry()?,
@@ -466,8 +479,26 @@ impl Writing {
         Ok(())
     }
 
+    /// Takes a batch, and all that are given already: those that may become durable together become one.
+    fn take(&mut self, mut batch: Box<Batch>, given: &Receiver<Work>) {
+        loop {
+            self.number += 1;
+            self.next = given.try_recv().ok();
+            let Some(Work::Commit(next)) = self.next.take_if(|work| matches!(work, Work::Commit(_))) else {
+                break;
+            };
+            if let Err(next) = batch.join(next) {
+                self.waiting.push_back((self.number, std::mem::replace(&mut batch, next)));
+            }
+        }
+        self.waiting.push_back((self.number, batch));
+    }
+
     /// What is to be done next; while there is nothing, old content is let go of. None when the writer's owner is gone.
     fn next(&mut self, work: &Receiver<Work>) -> Result<Option<Work>, JournalError> {
+        if let Some(work) = self.next.take() {
+            return Ok(Some(work));
+        }
         loop {
             if !self.is_expiring() {
                 return Ok(work.recv().ok());

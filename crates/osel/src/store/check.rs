@@ -306,7 +306,7 @@ fn check_record(
     }
     let bytes = record.parts.iter().fold(record.canonical.len(), |sum, part| {
         let content = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
-        let project = part.project.as_ref().map_or(0, String::len);
+        let project = part.project.as_deref().map_or(0, str::len);
         // 32: class, salt, lengths and tags of one part.
         sum.saturating_add(content).saturating_add(project).saturating_add(32)
     });

@@ -95,7 +95,7 @@ pub fn read_parts(bytes: &[u8]) -> Result<Vec<StoredPart>, Malformed> {
         let class = from.byte()?;
         let project = match from.byte()? {
             0 => None,
-            1 => Some(from.text()?),
+            1 => Some(from.text()?.into()),
             _ => return Err(Malformed("a part's project is neither there nor absent")),
         };
         let salt = from.array()?;
@@ -206,7 +206,7 @@ mod tests {
     fn parts() -> Vec<StoredPart> {
         let part = |class, project: Option<&str>, content| StoredPart {
             class,
-            project: project.map(str::to_owned),
+            project: project.map(Into::into),
             whose: Whose::Nobody,
             salt: [class; 16],
             content,

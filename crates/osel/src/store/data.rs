@@ -79,7 +79,7 @@ pub struct StoredPart {
     /// The class of the part, in the code of its maker.
     pub class: u8,
     /// The project the part belongs to, where it belongs to one.
-    pub project: Option<String>,
+    pub project: Option<Arc<str>>,
     /// Whom it is about, which says how it is kept.
     pub whose: Whose,
     /// What is hashed before the part; dies with it: all zero when the content is gone.

@@ -60,7 +60,7 @@ pub(super) fn entry(number: u64) -> Entry {
 pub(super) fn record(seq: u64) -> StoredRecord {
     let part = |class, project: Option<&str>, content| StoredPart {
         class,
-        project: project.map(str::to_owned),
+        project: project.map(Into::into),
         whose: Whose::Nobody,
         salt: [seq as u8 | 1; 16],
         content,

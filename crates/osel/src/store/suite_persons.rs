@@ -67,7 +67,7 @@ pub(super) fn numbers_that_repeat_are_no_chance(journal: &mut dyn Journal) {
 pub(super) fn about(seq: u64, persons: &[&str]) -> StoredRecord {
     let part = |person: &&str| StoredPart {
         class: PERSONAL,
-        project: Some("aster".to_owned()),
+        project: Some("aster".into()),
         whose: Whose::Person(format!("user:{person}")),
         salt: [seq as u8 | 1; 16],
         content: PartContent::Bytes(format!("{{\"user_name\":\"{person}\"}}").into_bytes()),

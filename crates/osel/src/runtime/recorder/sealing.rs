@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use osel_core::engine::Version;
+use osel_core::ids::Id;
 use osel_core::scan::ScanLife;
 use osel_core::time::Timestamp;
 use osel_core::trail::{Draft, Part, PartClass, Sealed};
@@ -114,15 +115,23 @@ fn part_bytes(part: &StoredPart) -> usize {
 }
 
 fn stored(entry: u64, kind: u8, time: Timestamp, sealed: &Sealed, parts: Vec<Part>) -> StoredRecord {
-    let parts = sealed.parts.iter().zip(parts).map(|(sealed, part)| StoredPart {
-        class: sealed.class.code(),
-        project: sealed.project.as_ref().map(|project| project.with_text(str::to_owned)),
-        whose: part.person.map_or(Whose::Nobody, |person| Whose::Person(person.to_string())),
-        salt: sealed.salt,
-        content: match part.class {
-            PartClass::Payload => PartContent::InEntry,
-            _ => PartContent::Bytes(part.bytes),
-        },
+    // Nearly all parts of a record are of one project, whose text they share.
+    let mut last: (Option<&Id>, Option<Arc<str>>) = (None, None);
+    let parts = sealed.parts.iter().zip(parts).map(|(sealed, part)| {
+        if last.0 != sealed.project.as_ref() {
+            last =
+                (sealed.project.as_ref(), sealed.project.as_ref().map(|id| id.with_text(|text| text.into())));
+        }
+        StoredPart {
+            class: sealed.class.code(),
+            project: last.1.clone(),
+            whose: part.person.map_or(Whose::Nobody, |person| Whose::Person(person.into())),
+            salt: sealed.salt,
+            content: match part.class {
+                PartClass::Payload => PartContent::InEntry,
+                _ => PartContent::Bytes(part.bytes),
+            },
+        }
     });
     StoredRecord {
         seq: sealed.seq,

@@ -140,6 +140,48 @@ impl Journal for Stuck {
 }
 
 #[test]
+fn batches_that_wait_become_one_up_to_what_is_given_after_them() {
+    let (_directory, journal) = store("joins");
+    let (told, heard) = channel();
+    let mut writing = Writing::new(journal, OnFailure::End, told, Arc::new(|| {}));
+    let (give, given) = sync_channel(9);
+    let order = Batch { expiry: Some(Expiry::default()), ..batch(4) };
+    let far = Batch { bytes: usize::MAX, ..batch(6) };
+    let (answer, _) = sync_channel(1);
+    for work in [batch(2), batch(3), order, batch(5), far].map(|batch| Work::Commit(Box::new(batch))) {
+        give.send(work).expect("there is room");
+    }
+    give.send(Work::Flush(answer)).expect("there is room");
+    give.send(Work::Commit(Box::new(batch(7)))).expect("there is room");
+    writing.take(Box::new(batch(1)), &given);
+    let waiting = writing.waiting.iter();
+    let waiting: Vec<_> = waiting.map(|(number, batch)| (*number, batch.entries.len())).collect();
+    assert_eq!(waiting, [(3, 3), (4, 1), (5, 1), (6, 1)]);
+    assert!(matches!(writing.next, Some(Work::Flush(_))), "it comes after them");
+    writing.write_waiting().expect("they are in order");
+    assert_eq!(writing.journal.head().entry, 6);
+    let durable = heard.try_iter().filter_map(|written| match written {
+        Written::Durable(number) => Some(number),
+        _ => None,
+    });
+    assert_eq!(durable.collect::<Vec<_>>(), [3, 4, 5, 6]);
+}
+
+#[test]
+fn of_batches_that_become_one_the_later_count_holds() {
+    let counted = |source: &str, received| Counters {
+        source: source.to_owned(),
+        received,
+        recorded: received,
+        ..Counters::default()
+    };
+    let mut first = Batch { counters: vec![counted("a", 1), counted("b", 1)], ..batch(1) };
+    let second = Batch { counters: vec![counted("a", 2)], ..batch(2) };
+    assert!(first.join(Box::new(second)).is_ok());
+    assert_eq!(first.counters, [counted("b", 1), counted("a", 2)]);
+}
+
+#[test]
 fn batches_are_written_though_nothing_can_be_let_go_of() {
     for on_failure in [OnFailure::End, OnFailure::Keep] {
         let (_directory, journal) = store("stuck");

@@ -157,7 +157,7 @@ pub(super) fn prepare_to_write(at: &At<'_>, connection: &Connection) -> Result<(
         let source = Malformed("the file system cannot share memory between processes").into();
         return Err(JournalError::Io { path: at.path.to_path_buf(), action: "log changes to", source });
     }
-    connection.pragma_update(None, "synchronous", "FULL").map_err(&failed)?;
+    flush_each(connection, true).map_err(&failed)?;
     overwrite_deleted(connection, false).map_err(&failed)?;
     connection
         .pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))
@@ -165,6 +165,11 @@ pub(super) fn prepare_to_write(at: &At<'_>, connection: &Connection) -> Result<(
             connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_KEPT, |_| Ok(()))
         })
         .map_err(&failed)
+}
+
+/// Whether each transaction is flushed before it counts, or only with the next one that is.
+pub(super) fn flush_each(connection: &Connection, each: bool) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", if each { "FULL" } else { "NORMAL" })
 }
 
 /// Whether deleted bytes are overwritten with zeros in every page, or only in those that are written anyway.

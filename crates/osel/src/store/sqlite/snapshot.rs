@@ -11,7 +11,7 @@ use super::super::check::CommitFault;
 use super::super::data::{Head, SnapshotInfo};
 use super::super::error::{JournalError, Place};
 use super::super::journal::SNAPSHOT_CHUNK_BYTES_MAX;
-use super::connect::{At, integer, overwrite_deleted};
+use super::connect::{At, flush_each, integer, overwrite_deleted};
 use super::expire;
 use super::rows::{self, SNAPSHOT};
 
@@ -75,6 +75,20 @@ pub(super) fn add_chunk(
         return Err(JournalError::Refused { path: at.path.to_path_buf(), source });
     }
     let packed = packer.bytes(data).map_err(|error| at.io(at.path, ACTION, error))?;
+    // Nothing rests on a chunk before the snapshot is complete, and what makes it so is flushed with all that was logged before.
+    flush_each(connection, false).map_err(at.sql(Place::Snapshot(id), ACTION))?;
+    let added = insert_chunk(at, connection, id, data.len(), packed);
+    flush_each(connection, true).map_err(at.sql(Place::Snapshot(id), ACTION))?;
+    added
+}
+
+fn insert_chunk(
+    at: &At<'_>,
+    connection: &mut Connection,
+    id: u64,
+    bytes: usize,
+    packed: &[u8],
+) -> Result<(), JournalError> {
     let failed = at.sql(Place::Snapshot(id), ACTION);
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
@@ -84,7 +98,7 @@ pub(super) fn add_chunk(
              WHERE id = ?1 AND complete = 0 RETURNING chunks - 1",
         )
         .and_then(|mut statement| {
-            statement.query_row(params![integer(id), integer(data.len() as u64)], |row| row.get(0)).optional()
+            statement.query_row(params![integer(id), integer(bytes as u64)], |row| row.get(0)).optional()
         })
         .map_err(&failed)?;
     let chunk = chunk.ok_or_else(|| missing(at, id))?;

@@ -338,6 +338,17 @@ fn what_expired_is_not_in_the_file() {
 }
 
 #[test]
+fn what_is_written_after_a_chunk_is_flushed_again() {
+    let directory = Directory::new();
+    let mut journal = Store::create(&directory.store(), &new()).unwrap();
+    let id = journal.begin_snapshot(0, 0, Timestamp::EPOCH).unwrap();
+    journal.add_snapshot_chunk(id, b"chunk").unwrap();
+    assert!(journal.flushes_each());
+    assert!(matches!(journal.add_snapshot_chunk(id + 1, b"chunk"), Err(JournalError::NoSnapshot { .. })));
+    assert!(journal.flushes_each(), "also after a refusal");
+}
+
+#[test]
 fn a_snapshot_that_went_is_not_in_the_file() {
     let directory = Directory::new();
     let path = directory.store();

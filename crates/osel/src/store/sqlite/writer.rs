@@ -126,6 +126,13 @@ impl SqliteJournal {
         self.workspace.persons.sealer = persons::Sealer::with(&self.info.id, chance);
     }
 
+    /// Whether each transaction is flushed before it counts.
+    pub(super) fn flushes_each(&self) -> bool {
+        const FULL: i64 = 2;
+        let connection = self.connection.as_ref().unwrap();
+        connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0)).unwrap() == FULL
+    }
+
     /// Commits, and behaves as if that had been reported as failed.
     pub(super) fn fail_after(&mut self, commit: &Commit<'_>) {
         let before = (self.head, self.as_of);
