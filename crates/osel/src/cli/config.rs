@@ -101,7 +101,12 @@ impl ConfigArg {
 
     /// The configuration as it stands now, for who runs already; none while it has problems.
     pub fn load_quietly(&self) -> Option<Config> {
-        checked(self.file.as_deref()).0.ok()
+        self.read_again().ok()
+    }
+
+    /// The same, with what is wrong with it.
+    pub fn read_again(&self) -> Result<Config, Problems> {
+        checked(self.file.as_deref()).0
     }
 }
 

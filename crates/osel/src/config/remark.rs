@@ -49,6 +49,11 @@ pub struct Problems {
 }
 
 impl Problems {
+    /// The first of them, for whoever has a line for it.
+    pub fn first(&self) -> String {
+        self.problems.first().map(ToString::to_string).unwrap_or_default()
+    }
+
     /// Those of a configuration that was read.
     pub(super) fn new(mut problems: Vec<Remark>, warnings: Vec<Warning>) -> Self {
         let untold = problems.len().saturating_sub(PROBLEMS_MAX);

@@ -57,8 +57,16 @@ pub struct DiscardArgs {
     place: Place,
     /// The forwarder.
     name: String,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which of them: to take all by a slip of the hand would be too easy.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Which {
     /// Those of this record.
-    #[arg(long, value_name = "SEQ", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(long, value_name = "SEQ")]
     seq: Option<u64>,
     /// All of them.
     #[arg(long)]
@@ -136,8 +144,9 @@ pub(super) fn resend(args: &ResendArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn discard(args: &DiscardArgs) -> anyhow::Result<ExitCode> {
-    let ask = Ask::DiscardDeadLetters { forwarder: args.name.clone(), seq: args.seq };
-    order(&args.place, &args.name, args.seq, ask, "given up")
+    let seq = args.which.seq;
+    let ask = Ask::DiscardDeadLetters { forwarder: args.name.clone(), seq };
+    order(&args.place, &args.name, seq, ask, "given up")
 }
 
 fn order(place: &Place, name: &str, seq: Option<u64>, ask: Ask, what: &str) -> anyhow::Result<ExitCode> {

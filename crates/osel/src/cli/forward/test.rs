@@ -11,7 +11,7 @@ use super::sample::test;
 use super::unknown;
 use crate::cli::config::ConfigArg;
 use crate::cli::output::note;
-use crate::config::{ForwardConfig, ReceiverConfig};
+use crate::config::{ForwardConfig, ReceiverConfig, SyslogTransport};
 use crate::forward::build;
 use crate::forward::receiver::{Batch, Receiver};
 
@@ -74,6 +74,9 @@ async fn try_out(receiver: &mut dyn Receiver, forward: &ForwardConfig) -> Result
     }
     let batch = Batch { number: BatchNumber(1), is_fetched: false, items: vec![test(forward)] };
     match within(receiver.send(&batch)).await? {
+        Taken::Kept if is_unanswered(forward) => {
+            note("the test was sent; whether it has arrived nobody says over UDP: look for it at the server");
+        }
         Taken::Kept => note("the test was taken"),
         Taken::Awaited => {
             let until = Instant::now() + ARRIVAL_TIME;
@@ -95,6 +98,14 @@ async fn try_out(receiver: &mut dyn Receiver, forward: &ForwardConfig) -> Result
         }
     }
     within(receiver.close()).await.map(drop)
+}
+
+/// Whether it is of a kind that nobody answers.
+fn is_unanswered(forward: &ForwardConfig) -> bool {
+    match &forward.receiver {
+        ReceiverConfig::Syslog(syslog) => matches!(syslog.transport, SyslogTransport::Udp { .. }),
+        _ => false,
+    }
 }
 
 /// What comes of a call, which may take so long.

@@ -70,16 +70,20 @@ impl Signals {
                 supervisor.reloading();
                 // Files may lie on a disk that does not answer: not on a thread that others need.
                 let own = file.clone();
-                let read = tokio::task::spawn_blocking(move || own.load_quietly()).await;
-                match read.ok().flatten() {
-                    Some(new) => {
+                let read = tokio::task::spawn_blocking(move || own.read_again()).await;
+                match read {
+                    Ok(Ok(new)) => {
                         service.set_forwarders(assemble_forward::renewals(&config, &new, &file));
                         adopt(&config, &new, &service, &log);
                         config = new;
                     }
-                    None => tracing::error!(
+                    Ok(Err(problems)) => tracing::error!(
+                        problem = problems.first(),
                         "the configuration has problems: the old one holds; see `osel config check`"
                     ),
+                    Err(error) => {
+                        tracing::error!(%error, "the configuration could not be read: the old one holds")
+                    }
                 }
                 supervisor.ready();
             }

@@ -100,7 +100,15 @@ const KEYS: &[keys::Key] = &[
 ];
 
 fn read(section: &mut Section<'_>) -> Option<FileReceiverConfig> {
-    let path = section.read("path", |node| Ok(named(text(node)?)?.to_owned()));
+    let reading = section.reading();
+    let path = section.read("path", |node| {
+        let path = reading.resolve(&node.origin, named(text(node)?)?);
+        match path.symlink_metadata() {
+            Ok(found) if !found.is_file() => Err(format!("`{}` is there and is no file", path.display())),
+            // Where it cannot be written is not for a check of the configuration to say, which may be another user's.
+            _ => Ok(path),
+        }
+    });
     if path.is_none() && !section.was_given("path") {
         section.missing("path", "name the file, such as \"/var/log/osel/records.jsonl\"");
     }
@@ -113,7 +121,7 @@ fn read(section: &mut Section<'_>) -> Option<FileReceiverConfig> {
     let compression = section.read("compress", |node| one_of(node, &words));
     let path = path?;
     Some(FileReceiverConfig {
-        path: section.reading().resolve(section.origin(), &path),
+        path,
         mode: mode.unwrap_or(MODE),
         rotate_bytes: rotate_bytes.and_then(|bytes| u64::try_from(bytes).ok()).and_then(NonZeroU64::new),
         daily: daily.unwrap_or(false),

@@ -1,5 +1,7 @@
 //! The types of receivers: one line each, here and where they are built.
 
+use std::path::Path;
+
 use osel_core::format::Format;
 
 use super::super::keys;
@@ -79,6 +81,14 @@ impl ReceiverConfig {
     /// Its name in the configuration.
     pub fn as_str(&self) -> &'static str {
         self.of_type().name
+    }
+
+    /// The file that it writes, if it writes one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(&file.path),
+            _ => None,
+        }
     }
 
     /// What people are told, and when; none of a receiver for programs.

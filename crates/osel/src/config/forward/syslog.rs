@@ -269,7 +269,12 @@ fn read(section: &mut Section<'_>) -> Option<SyslogConfig> {
     let limit = section.read("message_bytes_max", |node| number(node, MESSAGE_BYTES_MIN..=most));
     let limit = limit.and_then(|bytes| usize::try_from(bytes).ok()).and_then(NonZeroUsize::new);
     let settle = section.read("settle_seconds", |node| number(node, 1..=SETTLE_SECONDS_MAX));
-    let transport = transport(section, kind?, framing, &tls)?;
+    let Some(kind) = kind else {
+        // Of what transport it is to be is not known; the key is.
+        section.take("address");
+        return None;
+    };
+    let transport = transport(section, kind, framing, &tls)?;
     let datagram = matches!(transport, SyslogTransport::Udp { .. });
     Some(SyslogConfig {
         transport,

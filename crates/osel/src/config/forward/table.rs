@@ -119,7 +119,17 @@ pub(in crate::config) fn forwards(root: &mut Section<'_>) -> Option<Vec<ForwardC
     let mut names = Names::new("forward", "forwarder");
     for (index, node) in nodes.into_iter().enumerate() {
         let section = root.inner(&format!("forward[{index}]"), &format!("forward__{index}"), node);
-        forwards.extend(forward(section, index, &mut names));
+        let (reading, origin) = (section.reading(), section.origin().clone());
+        let Some(forward) = forward(section, index, &mut names) else { continue };
+        // Whoever writes a file has it to himself: the second would never begin.
+        let same = forward.receiver.file().and_then(|path| {
+            forwards.iter().find(|other: &&ForwardConfig| other.receiver.file() == Some(path))
+        });
+        if let Some(other) = same {
+            let what = format!("forwarder `{}` writes this file already: each needs its own", other.name);
+            reading.problem(&origin, &format!("forward[{index}].path"), what);
+        }
+        forwards.push(forward);
     }
     (forwards.len() == count).then_some(forwards)
 }

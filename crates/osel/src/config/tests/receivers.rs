@@ -87,8 +87,37 @@ fn a_syslog_server_is_reached_over_tls_unless_another_way_is_named() {
 }
 
 #[test]
+fn a_file_has_one_forwarder_and_is_a_file() {
+    let line = |number: usize| format!("osel.toml:{}", SMALLEST.lines().count() + number);
+    let file =
+        |name: &str, path: &str| format!("[[forward]]\nname = '{name}'\ntype = 'file'\npath = '{path}'\n");
+    let (one, other, device) = (file("a", "/l/r"), file("b", "/l/r"), file("c", "/dev/null"));
+    check_bad(
+        &format!("{SMALLEST}{one}{other}{device}"),
+        &[URL],
+        &[
+            &format!(
+                "{}: forward[1].path: forwarder `a` writes this file already: each needs its own",
+                line(5)
+            ),
+            &format!("{}: forward[2].path: `/dev/null` is there and is no file", line(12)),
+        ],
+    );
+}
+
+#[test]
 fn what_is_wrong_with_a_receiver_is_told() {
     let line = |number: usize| format!("osel.toml:{}", SMALLEST.lines().count() + number);
+    check_bad(
+        &format!(
+            "{SMALLEST}[[forward]]\nname = 'f'\ntype = 'syslog'\ntransport = 'tpc'\naddress = 'logs.example'\n"
+        ),
+        &[URL],
+        &[&format!(
+            "{}: forward[0].transport: must be `tls` or `tcp` or `udp` or `unix`, not `tpc`",
+            line(4)
+        )],
+    );
     check_bad(
         &format!(
             "{SMALLEST}[[forward]]\nname = 'f'\ntype = 'file'\nmode = '0777'\nrotate_bytes = 1\ncompress = 'xz'\nkeep = 0\nrotate = 'hourly'\n"

@@ -225,7 +225,7 @@ impl Carrier {
                 tracing::warn!(
                     forwarder = &*self.name,
                     records = page.incomplete,
-                    "retention was quicker than the receiver: records are sent without what it had let go of before"
+                    "retention or an erasure was quicker than the receiver: records are sent without what had gone before"
                 );
             }
             self.status.incomplete += page.incomplete;

@@ -66,7 +66,9 @@ pub(super) fn line(forwarder: &str, line: &ForwardLine, words: &str) {
 fn todo(why: ForwardWhy) -> &'static str {
     match why {
         ForwardWhy::Unavailable | ForwardWhy::Silent | ForwardWhy::Failed => "",
-        ForwardWhy::Denied => "look at credentials, addresses and rights at the receiver",
+        ForwardWhy::Denied => {
+            "look at the receiver: credentials, addresses, rights, and whether another one writes there"
+        }
         ForwardWhy::Garbled => "look whether the receiver is what the configuration says",
         ForwardWhy::Full => "look at `osel forward dead`, then resend or discard",
     }

@@ -136,7 +136,7 @@ pub enum ServiceError {
     Record(#[from] RecordError),
     /// A witness has seen another log.
     #[error(
-        "the witness `{witness}` does not know this log: {alarm}. Nothing more is taken, and nothing is acknowledged; docs/witness.md says what to do"
+        "the witness `{witness}` has seen another state of this log: {alarm}. Nothing more is taken, and nothing is acknowledged; docs/witness.md says what to do"
     )]
     Witnessed {
         /// The name of the witness.
