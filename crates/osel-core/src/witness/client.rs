@@ -246,7 +246,7 @@ impl WitnessClient {
             }
             ClientInput::Shown(shown) => {
                 if let Some((why, words)) = self.disputed.take() {
-                    self.shown(why, words, shown, chance, out);
+                    self.shown(why, &words, shown, chance, out);
                 }
             }
             ClientInput::Tick => {}
@@ -328,14 +328,7 @@ impl WitnessClient {
         out.push(ClientOrder::Prove);
     }
 
-    fn shown(
-        &mut self,
-        why: WitnessWhy,
-        words: String,
-        shown: Shown,
-        chance: u64,
-        out: &mut Vec<ClientOrder>,
-    ) {
+    fn shown(&mut self, why: WitnessWhy, words: &str, shown: Shown, chance: u64, out: &mut Vec<ClientOrder>) {
         match shown {
             Shown::Larger(seen) if seen > self.newest => {
                 self.alarm(Alarm::Shorter { seen, ours: self.newest }, out);

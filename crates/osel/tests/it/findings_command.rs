@@ -104,10 +104,11 @@ fn findings_are_listed_acknowledged_and_exported() {
     // A project is shown its finding, and not what an operator has ordered about it, nor who.
     let export = ["audit", "export", "--for-project", "project", "--kind", "finding"];
     let exported = listed(&osel, &export);
-    let of = |seq: &str| exported.iter().find(|record| record["seq"].to_string() == seq).unwrap();
+    let number: u64 = seq.parse().unwrap();
+    let ack = exported.iter().find(|record| record["seq"] == number).unwrap();
     let is_whole = |record: &Value| !record["missing"].to_string().contains("body");
     assert!(exported.iter().any(is_whole), "{exported:?}");
-    assert_eq!(of(seq)["missing"], json!(["body", "personal"]));
+    assert_eq!(ack["missing"], json!(["body", "personal"]));
     let all = Value::from(exported.clone()).to_string();
     assert!(!all.contains("ticket 4711"), "{all}");
     let actor = record["actor"]["user_name"].as_str().unwrap();
