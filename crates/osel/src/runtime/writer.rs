@@ -3,8 +3,10 @@
 //! Batches are written in the order in which they are given, and those that wait for one to be written are written as one. What is in
 //! flight is bounded: whoever gives more waits. When one cannot
 //! be written, what happens depends on whom the writer works for: a command ends with the error ([`OnFailure::End`]); the daemon keeps
-//! the batch and all behind it, is told, and says when to try again, byte for byte ([`OnFailure::Keep`]).
+//! the batch and all behind it, is told, and says when to try again, byte for byte ([`OnFailure::Keep`]). Between batches the [chores](chores) of the store
+//! are done.
 
+mod chores;
 mod join;
 #[cfg(test)]
 mod tests;
@@ -14,11 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use osel_core::time::Timestamp;
 
-use super::forgetting::Forgetting;
+use self::chores::Chores;
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
     CommandRow, Commit, Counters, CursorRow, DeadLetterChange, Entry, ErrorClass, Expiry, FindingRow,
@@ -28,10 +30,6 @@ use crate::store::{
 
 /// How many batches may wait for those that are written.
 const BATCHES_IN_FLIGHT: usize = 3;
-/// For how long old content is let go of at a time: what a batch may have to wait for it.
-const EXPIRY_SLICE: Duration = Duration::from_millis(4);
-/// How long it is left alone when it cannot be done: what stays longer harms nobody, and a damaged place is not mended sooner.
-const EXPIRY_BACK_OFF: Duration = Duration::from_secs(600);
 
 /// What goes into one commit.
 #[derive(Debug, Default)]
@@ -191,6 +189,20 @@ impl Writer {
         let (sender, written) = channel();
         let thread = std::thread::Builder::new().name("osel-writer".into());
         let writing = Writing::new(journal, on_failure, sender, Arc::new(notify));
+        let writing = Writing {
+            journal,
+            on_failure,
+            written: sender,
+            notify: Arc::new(notify),
+            waiting: VecDeque::new(),
+            number: 0,
+            is_failing: false,
+            snapshot: None,
+            orders: 1,
+            orders_done: Arc::default(),
+            durable_now: Arc::default(),
+            chores: Chores::default(),
+        };
         let orders_done = Arc::clone(&writing.orders_done);
         let durable_now = Arc::clone(&writing.durable_now);
         let thread = thread.spawn(move || {
@@ -421,6 +433,7 @@ struct Writing {
     expire_at: Option<Instant>,
     /// What was taken together with batches and comes after them.
     next: Option<Work>,
+    chores: Chores,
 }
 
 impl Writing {
@@ -503,7 +516,7 @@ impl Writing {
             if !self.is_expiring() {
                 return Ok(work.recv().ok());
             }
-            let wait = self.expire_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let wait = self.chores.due_at().map(|at| at.saturating_duration_since(Instant::now()));
             match work.recv_timeout(wait.unwrap_or_default()) {
                 Ok(work) => return Ok(Some(work)),
                 Err(RecvTimeoutError::Timeout) => self.expire()?,
@@ -512,23 +525,21 @@ impl Writing {
         }
     }
 
+    /// Does a slice of the first chore that is due and has something to do.
     fn expire(&mut self) -> Result<(), JournalError> {
-        // Persons first: they have been promised it.
-        let more = match self.journal.erase_persons(EXPIRY_SLICE, &Forgetting) {
-            Ok(false) => self.journal.expire(EXPIRY_SLICE),
-            more => more,
-        };
-        match more {
-            Ok(true) => {}
-            Ok(false) => self.orders_done.store(self.orders, Ordering::Release),
-            // Another writer has the store.
-            Err(error @ JournalError::Deposed { .. }) => return self.failed(error),
-            Err(error) => {
-                self.expire_at = Some(Instant::now() + EXPIRY_BACK_OFF);
-                return self.not_done(error, Written::NotExpired);
+        while !self.is_failing && self.chores.is_due(Instant::now()) {
+            match self.chores.go_on(&mut *self.journal, Instant::now()) {
+                Ok(true) => break,
+                Ok(false) => {}
+                // Another writer has the store.
+                Err(error @ JournalError::Deposed { .. }) => return self.failed(error),
+                // It is left alone, and holds up none of the others.
+                Err(error) => self.not_done(error, Written::NotExpired)?,
             }
         }
-        self.expire_at = None;
+        if self.chores.is_done() {
+            self.orders_done.store(self.orders, Ordering::Release);
+        }
         Ok(())
     }
 
@@ -575,7 +586,7 @@ impl Writing {
                 Err(error) => self.failed(error)?,
             }
         }
-        if self.is_expiring() && self.expire_at.is_none_or(|at| at <= Instant::now()) {
+        if self.is_expiring() && self.chores.is_due(Instant::now()) {
             // Also where batches come without a pause: else the store would grow as long as they do.
             self.expire()?;
         }
@@ -625,7 +636,7 @@ impl Writing {
         let written = self.waiting.pop_front();
         if written.is_some_and(|(_, batch)| batch.lets_go()) {
             self.orders += 1;
-            self.expire_at = None;
+            self.chores = Chores::default();
         }
         self.durable_now.store(number, Ordering::Release);
         self.tell(Written::Durable(number));

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use super::*;
-use crate::store::{EntryKind, Eraser, NewSegment, NewStore, Reader, SnapshotInfo, Store, StoreInfo};
+use crate::store::{
+    EntryKind, Eraser, NewSegment, NewStore, PartContent, Reader, SnapshotInfo, Store, StoreInfo, StoredPart,
+    Whose,
+};
 
 /// A directory that goes with the test.
 struct Directory(PathBuf);
@@ -54,14 +58,33 @@ fn a_writer_that_ends_says_so_though_nobody_gives_it_more() {
     assert_eq!(error.class(), ErrorClass::Bug, "{error}");
 }
 
-/// A store in which letting go fails, and leaves it as any failed write does.
+/// A store in which a chore fails, and leaves it as any failed write does.
 struct Stuck {
     journal: Box<dyn Journal>,
     is_poisoned: bool,
+    stuck: StuckIn,
     tried: Arc<AtomicU64>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StuckIn {
+    Erasing,
+    Expiring,
+}
+
 impl Stuck {
+    /// One to give to a writer, and how often what fails was tried.
+    fn new(journal: Box<dyn Journal>, stuck: StuckIn) -> (Box<Self>, Arc<AtomicU64>) {
+        let tried = Arc::default();
+        (Box::new(Self { journal, is_poisoned: false, stuck, tried: Arc::clone(&tried) }), tried)
+    }
+
+    fn fail(&mut self) -> Result<bool, JournalError> {
+        self.tried.fetch_add(1, Ordering::Relaxed);
+        self.is_poisoned = true;
+        Err(poisoned())
+    }
+
     fn open(&mut self) -> Result<&mut dyn Journal, JournalError> {
         if self.is_poisoned { Err(poisoned()) } else { Ok(&mut *self.journal) }
     }
@@ -113,13 +136,17 @@ impl Journal for Stuck {
     }
 
     fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError> {
-        self.open()?.erase_persons(how_long, eraser)
+        match self.stuck {
+            StuckIn::Erasing => self.fail(),
+            StuckIn::Expiring => self.open()?.erase_persons(how_long, eraser),
+        }
     }
 
-    fn expire(&mut self, _: Duration) -> Result<bool, JournalError> {
-        self.tried.fetch_add(1, Ordering::Relaxed);
-        self.is_poisoned = true;
-        Err(poisoned())
+    fn expire(&mut self, how_long: Duration) -> Result<bool, JournalError> {
+        match self.stuck {
+            StuckIn::Erasing => self.open()?.expire(how_long),
+            StuckIn::Expiring => self.fail(),
+        }
     }
 
     fn drop_keys(&mut self, eraser: &dyn Eraser) -> Result<bool, JournalError> {
@@ -185,9 +212,8 @@ fn of_batches_that_become_one_the_later_count_holds() {
 fn batches_are_written_though_nothing_can_be_let_go_of() {
     for on_failure in [OnFailure::End, OnFailure::Keep] {
         let (_directory, journal) = store("stuck");
-        let tried = Arc::default();
-        let journal = Stuck { journal, is_poisoned: false, tried: Arc::clone(&tried) };
-        let mut writer = Writer::start(Box::new(journal), on_failure, || {}).expect("threads");
+        let (journal, tried) = Stuck::new(journal, StuckIn::Expiring);
+        let mut writer = Writer::start(journal, on_failure, || {}).expect("threads");
         let mut write = |batch: Batch| {
             writer.commit(batch).expect("it runs");
             writer.flush().expect("it is written");
@@ -204,6 +230,56 @@ fn batches_are_written_though_nothing_can_be_let_go_of() {
         assert_eq!([write(order), write(batch(5))], [(true, 1, true), (true, 0, true)]);
         assert_eq!(tried.load(Ordering::Relaxed), 2, "an order is a reason to try again");
     }
+}
+
+/// Records with a part each of a class that only the store looks at.
+fn records(numbers: std::ops::RangeInclusive<u64>) -> Batch {
+    let record = |seq: u64| StoredRecord {
+        seq,
+        entry: seq,
+        kind: 1,
+        time: Timestamp::EPOCH,
+        as_of: Timestamp::EPOCH,
+        canonical: vec![1],
+        hash: [seq as u8; 32],
+        parts: vec![StoredPart {
+            class: 9,
+            project: None,
+            whose: Whose::Nobody,
+            salt: [1; 16],
+            content: PartContent::Bytes(vec![1]),
+        }],
+    };
+    let entries = numbers.clone().flat_map(|number| batch(number).entries).collect();
+    Batch { entries, records: numbers.map(record).collect(), ..Batch::default() }
+}
+
+#[test]
+fn what_is_old_goes_though_nobody_can_be_erased() {
+    let (_directory, journal) = store("erasing");
+    let (journal, tried) = Stuck::new(journal, StuckIn::Erasing);
+    let mut reader = journal.reader().expect("it is there");
+    let mut writer = Writer::start(journal, OnFailure::Keep, || {}).expect("threads");
+    writer.commit(records(1..=1000)).expect("it runs");
+    let parts = [(9, 1000)].into();
+    let order = Batch { expiry: Some(Expiry { parts, ..Expiry::default() }), ..batch(1001) };
+    writer.commit(order).expect("it runs");
+    writer.flush().expect("it is written");
+    let mut is_gone = |seq| {
+        let record = reader.record(seq).expect("it can be read").expect("it is there");
+        record.parts.iter().all(|part| part.content == PartContent::Gone)
+    };
+    while !is_gone(1000) {
+        // Answered between two slices.
+        writer.flush().expect("it runs");
+    }
+    writer.flush().expect("it runs");
+    let written = writer.take_written().expect("it runs");
+    let failed = written.iter().filter(|written| matches!(written, Written::NotExpired(_))).count() as u64;
+    // By what an earlier writer may have left, unless the order came first, and by the order; it is left alone meanwhile.
+    assert!((1..=2).contains(&failed), "{failed}");
+    assert_eq!((failed, writer.is_expiring()), (tried.load(Ordering::Relaxed), true));
+    assert!(is_gone(1));
 }
 
 #[test]
