@@ -330,6 +330,17 @@ fn a_server_has_a_port_on_each_network_that_it_names() {
     assert!(kept.answer().closed().is_empty(), "a port that somebody else made stays");
 }
 
+/// Nova deletes the ports that it made, not those that a server was given.
+#[test]
+fn ports_that_a_server_was_given_stay() {
+    let gone = |networks: Value| {
+        let server = json!({"id": "server2", "name": "s", "network": networks});
+        Plan::default().delete("compute_instance_v2.s", server).answer()
+    };
+    assert_eq!(gone(json!([{"uuid": "net", "port": ""}])).closed().len(), 2);
+    assert!(gone(json!([{"uuid": "net", "port": "vm2"}])).closed().is_empty());
+}
+
 #[test]
 fn what_is_not_judged_is_told_once_a_type() {
     let plan = Plan::default()
