@@ -81,6 +81,18 @@ impl Overlay {
             let text = format!("osel does not know security group {group}, nor which ports have it");
             self.note(NoteKind::NotKnown, step, text);
         }
+        for (key, kind, words) in [
+            ("remote_group_id", Kind::SecurityGroup, "security group"),
+            ("remote_address_group_id", Kind::AddressGroup, "address group"),
+        ] {
+            let source = text(body, key).map(Id::new).filter(|source| !self.cloud.knows(kind, source));
+            if let Some(source) = source {
+                let text = format!(
+                    "osel does not know {words} {source}, its source; judged as if that could have any address"
+                );
+                self.note(NoteKind::NotKnown, step, text);
+            }
+        }
     }
 
     fn note_port_security(&mut self, id: &Id, body: &Body) {
