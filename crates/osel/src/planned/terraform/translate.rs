@@ -8,6 +8,7 @@ use osel_core::model::{CloudModel, Kind, View};
 
 use super::document::{Document, ResourceChange};
 use super::references::{Catalogue, Origins};
+use super::schema;
 use super::subject::{Attribute, Subject};
 use crate::planned::{Act, Body, Note, NoteKind, PlanError, Planned, STEPS_MAX, Step};
 
@@ -18,7 +19,7 @@ const ADDRESS_BYTES_MAX: usize = 200;
 
 /// Types of the provider, in the order in which they are performed: what others need first, and rules last, so that a row is told of the
 /// rule that opens it where its port is new too.
-const TYPES: [(&str, Option<Kind>); 15] = [
+pub(super) const TYPES: [(&str, Option<Kind>); 15] = [
     ("openstack_networking_network_v2", Some(Kind::Network)),
     ("openstack_networking_subnet_v2", Some(Kind::Subnet)),
     ("openstack_networking_address_group_v2", Some(Kind::AddressGroup)),
@@ -66,6 +67,7 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
     if changes.len() > STEPS_MAX {
         return Err(PlanError::TooMany { max: STEPS_MAX });
     }
+    changes.iter().try_for_each(schema::check)?;
     let mut order: Vec<(Turn, usize, usize)> = Vec::new();
     let mut passed: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, change) in changes.iter().enumerate().filter(|(_, change)| is_change(change)) {

@@ -1,8 +1,16 @@
-//! Plans that nobody could carry out, because Neutron would refuse them.
+//! Plans that nobody could carry out: in which a value is not what the provider's schema says, and which Neutron would refuse.
 
 use serde_json::{Value, json};
 
 use super::ground::{Plan, ask, cloud_with, outcome, request};
+
+/// Why a plan of Terraform is refused.
+fn refused(plan: &Plan) -> String {
+    plan.outcome(cloud_with(json!({})))
+        .expect_err("it is judged")
+        .to_string()
+        .replace("openstack_networking_", "")
+}
 
 /// Why requests are refused.
 fn not_taken(requests: &[String]) -> String {
@@ -13,6 +21,83 @@ fn not_taken(requests: &[String]) -> String {
 fn with(mut object: Value, more: Value) -> Value {
     object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     object
+}
+
+/// A rule of the group `web`, otherwise in one value.
+fn rule(more: Value) -> Plan {
+    let rule = json!({"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22,
+        "remote_ip_prefix": "0.0.0.0/0", "security_group_id": "web"});
+    Plan::default().create("networking_secgroup_rule_v2.r", with(rule, more), json!({"id": true}), json!({}))
+}
+
+#[test]
+fn a_rule_whose_values_are_not_the_providers_is_refused() {
+    assert_eq!(rule(json!({})).answer().opened().len(), 2);
+    for (more, wanted) in [
+        (json!({"security_group_id": 7}), "`security_group_id` is no text"),
+        (json!({"security_group_id": ["web"]}), "`security_group_id` is no text"),
+        (json!({"security_group_id": null}), "`security_group_id` is missing"),
+        (json!({"port_range_min": "22"}), "`port_range_min` is no whole number"),
+        (json!({"direction": "in"}), "`direction` is none of ingress, egress"),
+        (json!({"ethertype": 4}), "`ethertype` is none of IPv4, IPv6"),
+        (json!({"ethertype": null}), "`ethertype` is missing"),
+        (json!({"remote_ip_prefix": 0}), "`remote_ip_prefix` is no text"),
+        (
+            json!({"port_range_min": 100, "port_range_max": 50}),
+            "its ports need a `port_range_min` from 1 on and a `port_range_max` that is not below it",
+        ),
+        (json!({"protocol": null}), "it has ports, and no `protocol`"),
+        (
+            json!({"remote_group_id": "def"}),
+            "it has more than one of `remote_ip_prefix`, `remote_group_id`, `remote_address_group_id`",
+        ),
+    ] {
+        assert_eq!(refused(&rule(more.clone())), format!("secgroup_rule_v2.r: {wanted}"), "{more}");
+    }
+}
+
+#[test]
+fn an_action_that_nobody_knows_is_refused() {
+    let wrong = "secgroup_rule_v2.http: `actions` are not of no-op, create, read, update, delete, forget";
+    for actions in [json!(["frobnicate"]), json!([]), json!(["CREATE"])] {
+        let change = json!({"actions": actions, "before": null, "after": {}, "after_unknown": {}});
+        assert_eq!(
+            refused(&Plan::default().change("networking_secgroup_rule_v2.http", change, json!({}))),
+            wrong
+        );
+    }
+    let nameless = json!({"actions": ["delete"], "before": {"security_group_id": "web"}, "after": null});
+    let nameless = Plan::default().change("networking_secgroup_rule_v2.http", nameless, json!({}));
+    assert_eq!(refused(&nameless), "secgroup_rule_v2.http: it is there, and its `id` is missing");
+}
+
+#[test]
+fn what_leads_to_ports_is_what_the_schema_says() {
+    let port = |more: Value| {
+        let port = with(json!({"network_id": "net", "security_group_ids": ["web"]}), more);
+        refused(&Plan::default().create("networking_port_v2.p", port, json!({"id": true}), json!({})))
+    };
+    assert_eq!(port(json!({"security_group_ids": [7]})), "port_v2.p: `security_group_ids[0]` is no text");
+    assert_eq!(port(json!({"security_group_ids": "web"})), "port_v2.p: `security_group_ids` is no list");
+    assert_eq!(
+        port(json!({"allowed_address_pairs": "0.0.0.0/0"})),
+        "port_v2.p: `allowed_address_pairs` is no list"
+    );
+    assert_eq!(
+        port(json!({"no_security_groups": true})),
+        "port_v2.p: it has `no_security_groups`, and yet `security_group_ids`"
+    );
+    assert_eq!(
+        port(json!({"port_security_enabled": false})),
+        "port_v2.p: port security is off, and then a port has no `security_groups`"
+    );
+    let floating = Plan::default().create(
+        "networking_floatingip_v2.f",
+        json!({"pool": "public", "port_id": 7}),
+        json!({"id": true, "address": true}),
+        json!({}),
+    );
+    assert_eq!(refused(&floating), "floatingip_v2.f: `port_id` is no text");
 }
 
 /// Port security that is not known is taken as off, and that is no mistake of the plan.
@@ -38,6 +123,13 @@ fn what_is_only_assumed_is_not_refused() {
         answer.notes(),
         ["unknown secgroup_rule_v2.r: `port_range_min` is not known; judged as all ports or ICMP types"]
     );
+}
+
+#[test]
+fn a_member_that_is_missing_is_named() {
+    let plan = r#"{"resource_changes":[{"type":"openstack_x"}]}"#;
+    let error = osel::planned::read_terraform(plan.as_bytes(), &cloud_with(json!({})), None).unwrap_err();
+    assert_eq!(error.to_string(), "line 1 column 43 ends an object without `address`");
 }
 
 #[test]

@@ -299,10 +299,11 @@ fn a_server_has_a_port_on_each_network_that_it_names() {
     let server = |network: Value, groups: Value| {
         let after =
             json!({"name": "vm", "network": network, "security_groups": groups, "network_mode": null});
+        let unknown: Value = network.as_array().unwrap().iter().map(|_| json!({"port": true})).collect();
         Plan::default().create(
             "compute_instance_v2.vm",
             after,
-            json!({"id": true, "network": [{"port": true}]}),
+            json!({"id": true, "network": unknown}),
             json!({"network": [{"uuid": {"constant_value": "net"}}]}),
         )
     };
