@@ -50,4 +50,11 @@ impl CloudModel {
         ids.sort_unstable();
         ids
     }
+
+    /// The port with the least id that has a security group, also one that nobody described or that went.
+    pub fn port_of_group(&self, group: &Id) -> Option<Id> {
+        let links = self.links.groups.get(self.groups.slot(group)? as usize)?;
+        let slots = links.sets.iter().flat_map(|&set| &self.links.sets[set as usize].ports);
+        slots.map(|&slot| &self.ports.at(slot).id).min().cloned()
+    }
 }

@@ -1,5 +1,7 @@
 //! Why a plan cannot be judged.
 
+use std::borrow::Cow;
+
 use osel_core::decode::Defect;
 
 /// What is wrong with a plan, and where. Values are never quoted: a plan has secrets in clear.
@@ -13,7 +15,7 @@ pub enum PlanError {
         /// The column, from 1.
         column: usize,
         /// What is wrong there.
-        what: &'static str,
+        what: Cow<'static, str>,
     },
     /// Something else that is often mistaken for it.
     #[error("it is {what}; give {instead}")]
@@ -58,12 +60,20 @@ pub enum PlanError {
 impl From<serde_json::Error> for PlanError {
     fn from(error: serde_json::Error) -> Self {
         let what = match error.classify() {
-            serde_json::error::Category::Data => "has another value than a plan has there",
-            serde_json::error::Category::Eof => "is the end, and the JSON is not complete",
-            _ => "is not JSON",
+            serde_json::error::Category::Data => match missing_member(&error.to_string()) {
+                Some(name) => format!("ends an object without `{name}`").into(),
+                None => "has another value than a plan has there".into(),
+            },
+            serde_json::error::Category::Eof => "is the end, and the JSON is not complete".into(),
+            _ => "is not JSON".into(),
         };
         Self::Form { line: error.line(), column: error.column(), what }
     }
+}
+
+/// The member that an object lacks, from serde's words for that: of all that it says they alone have a name of ours and no value.
+fn missing_member(error: &str) -> Option<&str> {
+    error.strip_prefix("missing field `")?.split('`').next()
 }
 
 impl PlanError {

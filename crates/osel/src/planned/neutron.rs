@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use super::error::PlanError;
 use super::note::NoteKind;
 use super::overlay::Overlay;
+use super::rule;
 use super::step::{Body, Step};
+
+/// What only a filtered port has.
+const FILTERED: [&str; 2] = ["security_groups", "allowed_address_pairs"];
 
 /// The name of the group that a port gets when none is asked for; Neutron reserves it.
 const DEFAULT_GROUP: &str = "default";
@@ -40,8 +44,8 @@ impl Overlay {
             body.insert("project_id".to_owned(), project.to_string().into());
         }
         match kind {
-            Kind::Rule => self.fill_rule(step, body),
-            Kind::Port => self.fill_port(step, id, body),
+            Kind::Rule => self.fill_rule(step, body)?,
+            Kind::Port => self.fill_port(step, id, body)?,
             Kind::FloatingIp => self.fill_floating_ip(step, id, body),
             Kind::Forwarding => self.fill_forwarding(body),
             Kind::Network => self.note_port_security(id, body),
@@ -51,9 +55,16 @@ impl Overlay {
     }
 
     /// Fills in what a change of an object leaves to Neutron.
-    pub(super) fn fill_change(&mut self, step: &Step, kind: Kind, id: &Id, body: &mut Body) {
+    pub(super) fn fill_change(
+        &mut self,
+        step: &Step,
+        kind: Kind,
+        id: &Id,
+        body: &mut Body,
+    ) -> Result<(), PlanError> {
         match kind {
             Kind::Port => {
+                self.check_change(step, id, body)?;
                 let slot = self.cloud.port_slot(id);
                 if let (Some(network), true) = (
                     slot.and_then(|slot| self.cloud.port(slot).network_id.clone()),
@@ -70,17 +81,29 @@ impl Overlay {
             Kind::Network => self.note_port_security(id, body),
             _ => {}
         }
+        Ok(())
     }
 
-    fn fill_rule(&mut self, step: &Step, body: &mut Body) {
-        if body.get("ethertype").is_none_or(Value::is_null) {
-            body.insert("ethertype".to_owned(), "IPv4".into());
-        }
+    fn fill_rule(&mut self, step: &Step, body: &mut Body) -> Result<(), PlanError> {
+        rule::settle(body).map_err(|why| PlanError::request(&step.resource, why))?;
         let group = text(body, "security_group_id").map(Id::new);
         if let Some(group) = group.filter(|group| !self.cloud.knows(Kind::SecurityGroup, group)) {
             let text = format!("osel does not know security group {group}, nor which ports have it");
             self.note(NoteKind::NotKnown, step, text);
         }
+        for (key, kind, words) in [
+            ("remote_group_id", Kind::SecurityGroup, "security group"),
+            ("remote_address_group_id", Kind::AddressGroup, "address group"),
+        ] {
+            let source = text(body, key).map(Id::new).filter(|source| !self.cloud.knows(kind, source));
+            if let Some(source) = source {
+                let text = format!(
+                    "osel does not know {words} {source}, its source; judged as if that could have any address"
+                );
+                self.note(NoteKind::NotKnown, step, text);
+            }
+        }
+        Ok(())
     }
 
     fn note_port_security(&mut self, id: &Id, body: &Body) {
@@ -89,8 +112,15 @@ impl Overlay {
         }
     }
 
-    fn fill_port(&mut self, step: &Step, id: &Id, body: &mut Body) {
-        let Some(network) = text(body, "network_id").map(Id::new) else { return };
+    fn fill_port(&mut self, step: &Step, id: &Id, body: &mut Body) -> Result<(), PlanError> {
+        let Some(network) = text(body, "network_id").map(Id::new) else { return Ok(()) };
+        let told = body.get("port_security_enabled").and_then(Value::as_bool);
+        if told.or_else(|| self.port_security.get(&network).copied()) == Some(false)
+            && !self.taken_as_open.contains(id)
+            && let Some(key) = FILTERED.iter().find(|key| has_items(body, key))
+        {
+            return Err(unfiltered(step, key));
+        }
         let owner = text(body, "device_owner").unwrap_or_default();
         let trusted = owner.starts_with("network:") || owner.starts_with("neutron:");
         if body.get("port_security_enabled").is_none_or(Value::is_null) && !self.filters(step, &network) {
@@ -103,6 +133,28 @@ impl Overlay {
             body.insert("security_groups".to_owned(), json!([group.to_string()]));
         }
         self.fill_addresses(step, id, &network, body);
+        Ok(())
+    }
+
+    /// Whether a change leaves a port with port security off and something that only filtered ports have.
+    fn check_change(&self, step: &Step, id: &Id, body: &Body) -> Result<(), PlanError> {
+        let Some(slot) = self.cloud.port_slot(id).filter(|_| !self.taken_as_open.contains(id)) else {
+            return Ok(());
+        };
+        let port = self.cloud.port(slot);
+        let told = body.get("port_security_enabled").and_then(Value::as_bool);
+        // What the body does not speak of is as it was, and then it is no matter of this change.
+        if told.unwrap_or(port.port_security_enabled)
+            || told.is_none() && FILTERED.iter().all(|key| !body.contains_key(*key))
+        {
+            return Ok(());
+        }
+        let had = [!port.security_groups.is_empty(), !port.allowed_address_pairs.is_empty()];
+        let left = FILTERED.iter().zip(had).find(|(key, had)| match body.contains_key(**key) {
+            true => has_items(body, key),
+            false => *had,
+        });
+        left.map_or(Ok(()), |(key, _)| Err(unfiltered(step, key)))
     }
 
     /// Whether ports on a network are filtered when nothing is said: as the plan says of the network, else as on all its other ports.
@@ -272,6 +324,15 @@ impl Overlay {
         let body = Body::from_iter([("router_id".to_owned(), router.to_string().into())]);
         self.tell(step, Kind::FloatingIp, &floating, body)
     }
+}
+
+/// Whether a body has a list with anything in it.
+fn has_items(body: &Body, key: &str) -> bool {
+    body.get(key).and_then(Value::as_array).is_some_and(|items| !items.is_empty())
+}
+
+fn unfiltered(step: &Step, key: &str) -> PlanError {
+    PlanError::request(&step.resource, format!("port security is off, and then a port has no `{key}`"))
 }
 
 /// The default group of a project.

@@ -129,11 +129,8 @@ impl Outcome {
             if !filter.keeps(&self.cloud, row) {
                 continue;
             }
-            let Some(from) = sender(&self.cloud, row) else {
-                // A group that nobody described may have any address.
-                changed.internet = true;
-                continue;
-            };
+            let known = sender(&self.cloud, row);
+            let Some(from) = known.or_else(|| anybody(row.permission.ipv6)) else { continue };
             if asked == PATHS_MAX {
                 not_asked += 1;
                 changed.internet = true;
@@ -150,8 +147,13 @@ impl Outcome {
                 let admitted = others.take(PORTS_MAX).find(|verdict| verdict.reachable);
                 verdict = admitted.unwrap_or(verdict);
             }
-            changed.internet = verdict.reachable;
-            changed.way = Some(Way { from, verdict });
+            if known.is_some() {
+                changed.internet = verdict.reachable;
+                changed.way = Some(Way { from, verdict });
+            } else {
+                // A group that nobody described may have any address: what matters is that one gets as far as the rules.
+                changed.internet = verdict.reachable || verdict.reason == Reason::NoRule;
+            }
         }
         if not_asked > 0 {
             let text =
@@ -348,6 +350,14 @@ fn sender(cloud: &CloudModel, row: &Row) -> Option<IpAddr> {
         Source::Prefix(prefix) => public_address(*prefix),
         Source::Group(id) => first(cloud.members_of(id)),
         Source::AddressGroup(id) => first(cloud.address_group(id).unwrap_or_default().to_vec()),
+    }
+}
+
+/// The public address that stands for the whole internet.
+fn anybody(ipv6: bool) -> Option<IpAddr> {
+    match Source::family(ipv6) {
+        Source::Prefix(all) => public_address(all),
+        Source::Group(_) | Source::AddressGroup(_) => None,
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Overlay {
     pub(super) notes: BTreeSet<Note>,
     /// Groups that stand for ones that are not known, which has been said.
     pub(super) assumed: BTreeSet<Id>,
+    pub(super) taken_as_open: BTreeSet<Id>,
+    in_order: bool,
     /// Keys of rows that must not be shown, by the object whose row it is.
     secret: BTreeMap<Id, Vec<&'static str>>,
     gone: BTreeSet<(Kind, Id)>,
@@ -81,6 +83,8 @@ impl Overlay {
             port_security: BTreeMap::new(),
             notes: BTreeSet::new(),
             assumed: BTreeSet::new(),
+            taken_as_open: BTreeSet::new(),
+            in_order: false,
             secret: BTreeMap::new(),
             gone: BTreeSet::new(),
             now,
@@ -97,6 +101,7 @@ impl Overlay {
     /// When a part of it cannot be read, or Neutron would refuse it.
     pub fn perform(mut self, plan: Planned) -> Result<Outcome, PlanError> {
         self.notes.extend(plan.notes);
+        (self.in_order, self.taken_as_open) = (plan.in_order, plan.taken_as_open);
         for (number, step) in plan.steps.iter().enumerate() {
             for act in &step.acts {
                 let (guide, opens_ways) = (self.guide(act), self.opens_ways(act));
@@ -108,6 +113,7 @@ impl Overlay {
             }
         }
         self.note_gaps();
+        self.note_groups_in_use();
         let judged = judge(&self.cloud, self.delta.settled());
         let mut outcome = Outcome {
             cloud: self.cloud,
@@ -135,6 +141,19 @@ impl Overlay {
             if !self.cloud.knows(Kind::SecurityGroup, group) && !self.assumed.contains(group) {
                 let text = format!("port {port} has security group {group}, whose rules osel does not know");
                 self.notes.insert(Note::of_plan(NoteKind::NotKnown, text));
+            }
+        }
+    }
+
+    /// Groups that go while ports have them still, in a plan whose order is not told.
+    fn note_groups_in_use(&mut self) {
+        let groups = self.gone.iter().filter(|(kind, _)| *kind == Kind::SecurityGroup);
+        for (_, group) in groups {
+            if let Some(port) = self.cloud.port_of_group(group) {
+                let text = format!(
+                    "port {port} has security group {group} still, which goes: Neutron refuses that; judged as if it could"
+                );
+                self.notes.insert(Note::of_plan(NoteKind::Unknown, text));
             }
         }
     }
@@ -168,7 +187,7 @@ impl Overlay {
                 self.expect(step, *kind, id);
                 self.hide(id, secret);
                 let mut body = body.clone();
-                self.fill_change(step, *kind, id, &mut body);
+                self.fill_change(step, *kind, id, &mut body)?;
                 self.tell(step, *kind, id, body)
             }
             Act::Delete { kind, id } => {
@@ -176,6 +195,12 @@ impl Overlay {
                     return Ok(Delta::default());
                 }
                 self.expect(step, *kind, id);
+                if let (true, Kind::SecurityGroup, Some(port)) =
+                    (self.in_order, kind, self.cloud.port_of_group(id))
+                {
+                    let why = format!("port {port} has security group {id}, and Neutron deletes none in use");
+                    return Err(PlanError::request(&step.resource, why));
+                }
                 Ok(self.event(Change::Deleted { kind: *kind, id: id.clone(), last: None }))
             }
             Act::Attach(interface) => Ok(self.attach(step, interface)),
@@ -190,7 +215,7 @@ impl Overlay {
                     return Ok(Delta::default());
                 };
                 let mut body = body.clone();
-                self.fill_change(step, Kind::FloatingIp, &id, &mut body);
+                self.fill_change(step, Kind::FloatingIp, &id, &mut body)?;
                 self.tell(step, Kind::FloatingIp, &id, body)
             }
         }

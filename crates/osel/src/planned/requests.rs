@@ -11,6 +11,7 @@ use osel_core::model::{CloudModel, Kind};
 use serde_json::{Deserializer, Value};
 
 use super::error::PlanError;
+use super::keys;
 use super::neutron::text;
 use super::note::{Note, NoteKind};
 use super::step::{Act, Body, Interface, Planned, STEPS_MAX, Step};
@@ -33,8 +34,8 @@ const NOT_PERFORMED: [&str; 8] = [
 /// # Errors
 /// When a text is no JSON, or no request that Neutron would take.
 pub fn read_requests(plan: &str, cloud: &CloudModel) -> Result<Planned, PlanError> {
-    let mut reading =
-        Reading { cloud, made: BTreeSet::new(), planned: Planned::default(), number: 0, objects: 0 };
+    let planned = Planned { in_order: true, ..Planned::default() };
+    let mut reading = Reading { cloud, made: BTreeSet::new(), planned, number: 0, objects: 0 };
     let mut values = Deserializer::from_str(plan).into_iter::<Value>();
     let (mut end, mut line) = (0, 1);
     while let Some(value) = values.next() {
@@ -123,7 +124,7 @@ impl Reading<'_> {
                 "it has neither `method` and `path` nor the body of a known object",
             ));
         };
-        let objects = self.counted(bodies(kind, Value::Object(object), at)?)?;
+        let objects = self.checked(kind, &name, at, Value::Object(object))?;
         let acts = objects.into_iter().enumerate().map(|(index, body)| {
             let known = text(&body, "id")
                 .map(Id::new)
@@ -143,7 +144,7 @@ impl Reading<'_> {
         let Some(Place { kind, parent, id: None }) = place(request.path) else {
             return Ok(self.passed_over(&request, NoteKind::NotEvaluated, "what it makes is not judged"));
         };
-        let mut objects = self.counted(bodies(kind, request.body, at)?)?;
+        let mut objects = self.checked(kind, &request.name, at, request.body)?;
         if let Some(parent) = parent {
             for body in &mut objects {
                 body.insert("floatingip_id".to_owned(), parent.into());
@@ -158,10 +159,28 @@ impl Reading<'_> {
         Ok(Some(Step { resource: request.name, line: request.line, acts }))
     }
 
-    /// A body of many objects is as many changes.
-    fn counted(&mut self, objects: Vec<Body>) -> Result<Vec<Body>, PlanError> {
+    /// The objects in a body; many are as many changes. They have keys of Neutron, or of its extensions by others: those have a colon.
+    fn checked(
+        &mut self,
+        kind: Kind,
+        name: &Arc<str>,
+        at: &str,
+        body: Value,
+    ) -> Result<Vec<Body>, PlanError> {
+        let objects = bodies(kind, body, at)?;
         self.objects += objects.len();
-        if self.objects > STEPS_MAX { Err(PlanError::TooMany { max: STEPS_MAX }) } else { Ok(objects) }
+        if self.objects > STEPS_MAX {
+            return Err(PlanError::TooMany { max: STEPS_MAX });
+        }
+        for key in objects.iter().flat_map(|object| keys::unknown(kind, object)) {
+            if !key.contains(':') {
+                let why = format!("Neutron knows no `{key}` of a {}", kind.singular());
+                return Err(PlanError::request(at, why));
+            }
+            let text = format!("`{key}` is of an extension that osel does not know");
+            self.planned.notes.push(Note::of(NoteKind::NotEvaluated, name, text));
+        }
+        Ok(objects)
     }
 
     fn create(&self, kind: Kind, name: &Arc<str>, index: usize, body: Body) -> Act {
@@ -208,7 +227,10 @@ impl Reading<'_> {
                 return Ok(self.passed_over(&request, NoteKind::NotEvaluated, words));
             }
             _ => match place(request.path) {
-                Some(Place { kind, id: Some(id), .. }) => self.change(kind, id, request.body, at)?,
+                Some(Place { kind, id: Some(id), .. }) => {
+                    let objects = self.checked(kind, &request.name, at, request.body)?;
+                    change(kind, id, objects, at)?
+                }
                 _ => {
                     let words = "what it changes is not judged";
                     return Ok(self.passed_over(&request, NoteKind::NotEvaluated, words));
@@ -216,14 +238,6 @@ impl Reading<'_> {
             },
         };
         Ok(Some(Step { resource: request.name, line: request.line, acts: vec![act] }))
-    }
-
-    fn change(&self, kind: Kind, id: &str, body: Value, at: &str) -> Result<Act, PlanError> {
-        let mut objects = bodies(kind, body, at)?;
-        match (objects.pop(), objects.is_empty()) {
-            (Some(body), true) => Ok(Act::Update { kind, id: Id::new(id), body, secret: Vec::new() }),
-            _ => Err(PlanError::request(at, "a change has one body")),
-        }
     }
 
     fn delete(&mut self, request: Request<'_>) -> Option<Step> {
@@ -237,6 +251,13 @@ impl Reading<'_> {
     fn passed_over(&mut self, request: &Request<'_>, kind: NoteKind, why: impl Into<String>) -> Option<Step> {
         self.planned.notes.push(Note::of(kind, &request.name, why));
         None
+    }
+}
+
+fn change(kind: Kind, id: &str, mut objects: Vec<Body>, at: &str) -> Result<Act, PlanError> {
+    match (objects.pop(), objects.is_empty()) {
+        (Some(body), true) => Ok(Act::Update { kind, id: Id::new(id), body, secret: Vec::new() }),
+        _ => Err(PlanError::request(at, "a change has one body")),
     }
 }
 

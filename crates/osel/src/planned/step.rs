@@ -25,6 +25,10 @@ pub struct Planned {
     pub notes: Vec<Note>,
     /// Texts of it that must not be shown.
     pub secrets: BTreeSet<String>,
+    /// Whether the steps are made in this very order; Terraform finds one of its own.
+    pub in_order: bool,
+    /// Ports whose port security is not known and is taken as off, which is no mistake of the plan.
+    pub taken_as_open: BTreeSet<Id>,
 }
 
 /// What one resource or request does.

@@ -30,8 +30,8 @@ use crate::planned::{
 /// OpenTofu, as `terraform show -json PLAN` prints it. The plan is judged against the model; nothing is
 /// changed, and nothing is written to the store. What cannot be known before is noted, and counts as open.
 ///
-/// Exit codes: 0 done; 1 with --exit-code, when the plan does what --fail-on names; 2 the plan makes no sense
-/// or Neutron would refuse it; 3 the file or the store cannot be opened.
+/// Exit codes: 0 done; 1 with --exit-code, when the plan does what --fail-on names; 2 the plan makes no sense,
+/// or Neutron would refuse it for a reason that is checked; 3 the file or the store cannot be opened.
 #[derive(Debug, Args)]
 pub struct WhatifArgs {
     #[command(flatten)]

@@ -22,7 +22,7 @@ impl Translator<'_> {
     pub(super) fn instance(&mut self, subject: Subject<'_>) -> Vec<Act> {
         let mut acts = Vec::new();
         if let (true, Some(id)) = (subject.change.does("delete"), subject.before("id").text()) {
-            acts.extend(self.ports_that_go(&Id::new(id)));
+            acts.extend(self.ports_that_go(subject, &Id::new(id)));
         }
         if subject.change.does("create") {
             acts.extend(self.ports_that_come(subject));
@@ -36,11 +36,14 @@ impl Translator<'_> {
         acts
     }
 
-    /// Nova deletes the ports that it made, and leaves those that somebody else made.
-    fn ports_that_go(&self, server: &Id) -> Vec<Act> {
-        let kept = self.catalogue.changes.iter().filter(|change| is_port(&change.kind));
-        let kept: BTreeSet<&str> =
-            kept.filter_map(|change| change.change.before.as_ref()?.get("id")?.as_str()).collect();
+    /// Nova deletes the ports that it made, and leaves those that somebody else made: ports that the plan has, and ones that the server
+    /// was given.
+    fn ports_that_go(&self, subject: Subject<'_>, server: &Id) -> Vec<Act> {
+        let made = self.catalogue.changes.iter().filter(|change| is_port(&change.kind));
+        let made = made.filter_map(|change| change.change.before.as_ref()?.get("id")?.as_str());
+        let networks = subject.before(NETWORK).known().and_then(Value::as_array).into_iter().flatten();
+        let given = networks.filter_map(|network| network.get("port")?.as_str());
+        let kept: BTreeSet<&str> = made.chain(given).collect();
         let ports = self.cloud.ports_of_device(server).into_iter();
         ports
             .filter(|port| !kept.contains(&*port.text()))

@@ -1,7 +1,7 @@
 //! Plans of Terraform and OpenTofu, as `show -json` prints them.
 //!
-//! `document` is the plan's form, `subject` one resource of it with what is known and what is not, `references` finds out what an
-//! unknown value would come from, and the files below it say what each type of resource asks of Neutron. Values are never told: a plan
+//! `document` is the plan's form, `schema` that of each type's values, `subject` one resource with what is known of it and what is not,
+//! `references` finds out what an unknown value would come from, and the files beside say what each type of resource asks of Neutron. Values are never told: a plan
 //! has secrets in clear.
 
 mod compute;
@@ -9,6 +9,7 @@ mod document;
 mod outer;
 mod ports;
 mod references;
+mod schema;
 mod security;
 mod subject;
 mod translate;

@@ -6,11 +6,16 @@ use serde_json::{Value, json};
 
 use super::subject::{Attribute, Subject};
 use super::translate::Translator;
-use crate::planned::{Act, Body, Interface, NoteKind};
+use crate::planned::{Act, Body, Interface, NoteKind, PlanError};
 
 impl Translator<'_> {
     /// A port. Without groups it gets its project's default group when it is made, and none when they were taken away.
-    pub(super) fn port(&mut self, subject: Subject<'_>, update: bool) -> (Body, Vec<&'static str>) {
+    pub(super) fn port(
+        &mut self,
+        subject: Subject<'_>,
+        id: &Id,
+        update: bool,
+    ) -> Result<(Body, Vec<&'static str>), PlanError> {
         let mut body = Body::new();
         subject.copy(
             &mut body,
@@ -36,28 +41,32 @@ impl Translator<'_> {
         {
             self.note(NoteKind::Unknown, "`port_security_enabled` is not known; judged as off");
             body.insert("port_security_enabled".to_owned(), false.into());
+            self.taken_as_open.insert(id.clone());
         }
-        if let Some(groups) = self.groups(subject, update) {
+        if let Some(groups) = self.groups(subject, update)? {
             let groups: Vec<Value> = groups.iter().map(|group| group.to_string().into()).collect();
             body.insert("security_groups".to_owned(), groups.into());
         }
         self.addresses(subject, update, &mut body);
         let inner: &[&'static str] = &["address", "fixed_ip"];
-        (body, subject.secret_keys(&[("fixed_ip", inner), ("allowed_address_pairs", inner)]))
+        Ok((body, subject.secret_keys(&[("fixed_ip", inner), ("allowed_address_pairs", inner)])))
     }
 
     /// The groups that a port is given; none where that is left to Neutron or stays.
-    fn groups(&mut self, subject: Subject<'_>, update: bool) -> Option<Vec<Id>> {
+    fn groups(&mut self, subject: Subject<'_>, update: bool) -> Result<Option<Vec<Id>>, PlanError> {
         const NAME: &str = "security_group_ids";
         if subject.attribute("no_security_groups").is_true() {
-            return Some(Vec::new());
+            return match subject.blocks(NAME).is_empty() {
+                true => Ok(Some(Vec::new())),
+                false => Err(self.refused("it has `no_security_groups`, and yet `security_group_ids`")),
+            };
         }
         let had_groups =
             subject.before(NAME).known().and_then(Value::as_array).is_some_and(|had| !had.is_empty());
-        match subject.attribute(NAME) {
+        let groups = match subject.attribute(NAME) {
             Attribute::Known(Value::Array(known)) => {
                 if update && subject.before(NAME) == Attribute::Known(&Value::Array(known.clone())) {
-                    return None;
+                    return Ok(None);
                 }
                 Some(self.group_list(subject, NAME))
             }
@@ -65,7 +74,8 @@ impl Translator<'_> {
             // Taken out of the configuration: the provider sends an empty list.
             _ if update && had_groups => Some(Vec::new()),
             _ => None,
-        }
+        };
+        Ok(groups)
     }
 
     /// A list of groups of which some may not be known yet.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::subject::{Attribute, Subject};
 use super::translate::Translator;
-use crate::planned::{Act, Body, NoteKind};
+use crate::planned::{Act, Body, NoteKind, PlanError};
 
 /// What of a row stems from which value of a rule.
 const RULE_SECRETS: [(&str, &[&str]); 4] = [
@@ -26,9 +26,9 @@ impl Translator<'_> {
     }
 
     /// A rule, in each group that it may be of.
-    pub(super) fn rule(&mut self, subject: Subject<'_>, id: &Id) -> Vec<Act> {
+    pub(super) fn rule(&mut self, subject: Subject<'_>, id: &Id) -> Result<Vec<Act>, PlanError> {
         match subject.attribute("direction").text() {
-            Some("egress") => return Vec::new(),
+            Some("egress") => return Ok(Vec::new()),
             Some(_) => {}
             None => self.note(NoteKind::Unknown, "`direction` is not known; judged as ingress"),
         }
@@ -36,11 +36,16 @@ impl Translator<'_> {
         if subject.attribute("ethertype") == Attribute::Unknown {
             self.note(NoteKind::Unknown, "`ethertype` is not known; judged as IPv4");
         }
-        subject.copy(&mut body, &[("ethertype", "ethertype"), ("protocol", "protocol")]);
-        if self.is_open(subject, "protocol") {
-            self.note(NoteKind::Unknown, "`protocol` is not known; judged as any");
+        subject.copy(&mut body, &[("ethertype", "ethertype")]);
+        // The provider's library sends no empty text.
+        if let Some(protocol) = subject.attribute("protocol").text() {
+            body.insert("protocol".to_owned(), protocol.into());
         }
-        self.range(subject, &mut body);
+        if self.is_open(subject, "protocol") {
+            self.note(NoteKind::Unknown, "`protocol` is not known; judged as any, with all ports");
+        } else {
+            self.range(subject, &mut body)?;
+        }
         self.remote(subject, &mut body);
         let groups = match subject.attribute("security_group_id") {
             Attribute::Known(group) => group.as_str().map(Id::new).into_iter().collect(),
@@ -53,7 +58,7 @@ impl Translator<'_> {
             body.insert("security_group_id".to_owned(), group.to_string().into());
             Act::Create { kind: Kind::Rule, id, body, secret: secret.clone() }
         });
-        acts.collect()
+        Ok(acts.collect())
     }
 
     /// Whether a value is there and not known yet; the provider leaves what nobody set unknown too.
@@ -62,13 +67,19 @@ impl Translator<'_> {
     }
 
     /// The ports. The provider's library sends no zeros, and Neutron takes a rule without ports as one for all of them.
-    fn range(&mut self, subject: Subject<'_>, body: &mut Body) {
+    fn range(&mut self, subject: Subject<'_>, body: &mut Body) -> Result<(), PlanError> {
         let names = ["port_range_min", "port_range_max"];
+        let open: Vec<&str> = names.into_iter().filter(|name| self.is_open(subject, name)).collect();
+        if !open.is_empty() {
+            let names = open.join("`, `");
+            self.note(
+                NoteKind::Unknown,
+                format!("`{names}` is not known; judged as all ports or ICMP types"),
+            );
+            return Ok(());
+        }
         let bounds = names.map(|name| subject.attribute(name).known().and_then(Value::as_i64));
         for (name, bound) in names.into_iter().zip(bounds) {
-            if self.is_open(subject, name) {
-                self.note(NoteKind::Unknown, format!("`{name}` is not known; judged as without it"));
-            }
             if let Some(bound) = bound.filter(|bound| *bound != 0) {
                 body.insert(name.to_owned(), bound.into());
             }
@@ -81,25 +92,30 @@ impl Translator<'_> {
                 );
             }
             [Some(0), Some(_)] => {
-                self.note(NoteKind::Remark, "its bound 0 is not sent; Neutron refuses such a range");
+                return Err(
+                    self.refused("its `port_range_min` 0 is not sent, and Neutron refuses such a range")
+                );
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// From where. All three values are unknown where nobody set them: the configuration tells, and without it any source is assumed.
     fn remote(&mut self, subject: Subject<'_>, body: &mut Body) {
         let mut open = Vec::new();
-        for (name, kind) in [
+        let names = [
             ("remote_ip_prefix", None),
             ("remote_group_id", Some(Kind::SecurityGroup)),
             ("remote_address_group_id", Some(Kind::AddressGroup)),
-        ] {
+        ];
+        let known = names.iter().filter_map(|(name, _)| Some((*name, subject.attribute(name).text()?)));
+        body.extend(known.map(|(name, value)| (name.to_owned(), value.into())));
+        if names.iter().any(|(name, _)| body.contains_key(*name)) {
+            return;
+        }
+        for (name, kind) in names {
             match (subject.attribute(name), kind) {
-                (Attribute::Known(value), _) if value != "" => {
-                    body.insert(name.to_owned(), value.clone());
-                    return;
-                }
                 // A condition may leave the group unset, and then the rule admits everybody.
                 (Attribute::Unknown, Some(kind)) if subject.is_written(name) == Some(true) => {
                     if let Some(id) = self.certain(subject, name, kind) {

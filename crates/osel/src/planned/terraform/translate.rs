@@ -8,6 +8,7 @@ use osel_core::model::{CloudModel, Kind, View};
 
 use super::document::{Document, ResourceChange};
 use super::references::{Catalogue, Origins};
+use super::schema;
 use super::subject::{Attribute, Subject};
 use crate::planned::{Act, Body, Note, NoteKind, PlanError, Planned, STEPS_MAX, Step};
 
@@ -18,7 +19,7 @@ const ADDRESS_BYTES_MAX: usize = 200;
 
 /// Types of the provider, in the order in which they are performed: what others need first, and rules last, so that a row is told of the
 /// rule that opens it where its port is new too.
-const TYPES: [(&str, Option<Kind>); 15] = [
+pub(super) const TYPES: [(&str, Option<Kind>); 15] = [
     ("openstack_networking_network_v2", Some(Kind::Network)),
     ("openstack_networking_subnet_v2", Some(Kind::Subnet)),
     ("openstack_networking_address_group_v2", Some(Kind::AddressGroup)),
@@ -66,15 +67,16 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
     if changes.len() > STEPS_MAX {
         return Err(PlanError::TooMany { max: STEPS_MAX });
     }
-    let mut order: Vec<(bool, usize, usize)> = Vec::new();
+    changes.iter().try_for_each(schema::check)?;
+    let mut order: Vec<(Turn, usize, usize)> = Vec::new();
     let mut passed: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, change) in changes.iter().enumerate().filter(|(_, change)| is_change(change)) {
         match TYPES.iter().position(|(name, _)| *name == change.kind) {
-            // What goes for good goes first, and what hangs on others before them.
             Some(rank) if !change.does("create") && change.does("delete") => {
-                order.push((false, TYPES.len() - rank, at));
+                let turn = if change.kind == SECURITY_GROUP { Turn::Last } else { Turn::First };
+                order.push((turn, TYPES.len() - rank, at));
             }
-            Some(rank) => order.push((true, rank, at)),
+            Some(rank) => order.push((Turn::Then, rank, at)),
             None if NO_EXPOSURE.iter().any(|service| change.kind.starts_with(service)) => {}
             None => *passed.entry(&change.kind).or_default() += 1,
         }
@@ -86,18 +88,33 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
     }
     let configuration = document.configuration.as_ref();
     let catalogue = Catalogue::new(&changes, configuration);
-    let mut translator = Translator { catalogue, cloud, project, notes, resource: Arc::from("") };
+    let resource = Arc::from("");
+    let taken_as_open = BTreeSet::new();
+    let mut translator = Translator { catalogue, cloud, project, notes, taken_as_open, resource };
     let mut secrets = BTreeSet::new();
     let steps = order.into_iter().map(|(.., at)| {
         let resource: Arc<str> = Arc::from(changes[at].address.as_str());
         translator.resource = Arc::clone(&resource);
         let subject = Subject::new(&changes[at], configuration);
         subject.secrets(&mut secrets);
-        let acts = translator.acts(subject);
-        Step { resource, line: 1, acts }
+        let acts = translator.acts(subject)?;
+        Ok(Step { resource, line: 1, acts })
     });
-    let steps: Vec<_> = steps.filter(|step| !step.acts.is_empty()).collect();
-    Ok(Planned { steps, notes: translator.notes, secrets })
+    let mut steps = steps.collect::<Result<Vec<_>, PlanError>>()?;
+    steps.retain(|step| !step.acts.is_empty());
+    let Translator { notes, taken_as_open, .. } = translator;
+    Ok(Planned { steps, notes, secrets, in_order: false, taken_as_open })
+}
+
+/// When a resource has its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// What goes for good, and of that what hangs on others before them.
+    First,
+    /// What is made or changed.
+    Then,
+    /// Groups that go for good: only those that no port has any more can.
+    Last,
 }
 
 /// Whether something of OpenStack is made, changed, deleted or forgotten.
@@ -140,6 +157,8 @@ pub(super) struct Translator<'a> {
     pub(super) cloud: &'a CloudModel,
     pub(super) project: Option<&'a Id>,
     notes: Vec<Note>,
+    /// Ports whose port security is not known.
+    pub(super) taken_as_open: BTreeSet<Id>,
     /// The resource that is looked at.
     resource: Arc<str>,
 }
@@ -149,7 +168,7 @@ impl Translator<'_> {
         self.notes.push(Note::of(kind, &self.resource, text));
     }
 
-    fn acts(&mut self, subject: Subject<'_>) -> Vec<Act> {
+    fn acts(&mut self, subject: Subject<'_>) -> Result<Vec<Act>, PlanError> {
         if subject.change.does("forget") {
             self.note(NoteKind::Remark, "leaves Terraform's state; what it stands for stays as it is");
         }
@@ -161,64 +180,73 @@ impl Translator<'_> {
                 "`value_specs` may set anything of the request, and is not judged",
             ),
         }
-        match &*subject.change.kind {
+        let acts = match &*subject.change.kind {
             INSTANCE => self.instance(subject),
             GROUPS_OF_PORT => self.groups_of_port(subject),
             INTERFACE => self.interface(subject),
             ASSOCIATION | ASSOCIATION_OF_INSTANCE => self.association(subject),
             name => match kind_of(name) {
-                Some(kind) => self.object(kind, subject),
+                Some(kind) => self.object(kind, subject)?,
                 None => Vec::new(),
             },
-        }
+        };
+        Ok(acts)
+    }
+
+    /// A plan that nobody could carry out, because of the resource that is looked at.
+    pub(super) fn refused(&self, why: &str) -> PlanError {
+        PlanError::request(&self.resource, why)
     }
 
     /// What becomes of a resource that is an object of Neutron.
-    fn object(&mut self, kind: Kind, subject: Subject<'_>) -> Vec<Act> {
+    fn object(&mut self, kind: Kind, subject: Subject<'_>) -> Result<Vec<Act>, PlanError> {
         let mut acts = Vec::new();
         let id = subject.before("id").text().map(Id::new);
+        if id.is_none() && ["update", "delete"].iter().any(|action| subject.change.does(action)) {
+            return Err(self.refused("it is there, and its `id` is missing"));
+        }
         if let (true, Some(id)) = (subject.change.does("delete"), &id) {
             acts.push(Act::Delete { kind, id: id.clone() });
         }
         let (update, id) = match (subject.change.does("create"), subject.change.does("update"), id) {
             (true, ..) => (false, self.planned_id(subject.change)),
             (_, true, Some(id)) => (true, id),
-            _ => return acts,
+            _ => return Ok(acts),
         };
         let (body, secret) = match kind {
             Kind::Rule => {
-                acts.extend(self.rule(subject, &id));
-                return acts;
+                acts.extend(self.rule(subject, &id)?);
+                return Ok(acts);
             }
             Kind::SecurityGroup => (self.group(subject), Vec::new()),
             Kind::AddressGroup => match self.address_group(subject, update) {
                 Some(found) => found,
-                None => return acts,
+                None => return Ok(acts),
             },
-            Kind::Port => self.port(subject, update),
+            Kind::Port => self.port(subject, &id, update)?,
             Kind::FloatingIp => self.floating_ip(subject, update),
             Kind::Forwarding => match self.forwarding(subject, update) {
                 Some(found) => found,
-                None => return acts,
+                None => return Ok(acts),
             },
             Kind::Router => (self.router(subject, update), Vec::new()),
             Kind::Network => (self.network(subject), Vec::new()),
             Kind::Subnet => match self.subnet(subject, update) {
                 Some(body) => (body, Vec::new()),
-                None => return acts,
+                None => return Ok(acts),
             },
             Kind::RbacPolicy => match self.rbac_policy(subject) {
                 Some(body) => (body, Vec::new()),
-                None => return acts,
+                None => return Ok(acts),
             },
             // No type of the provider is one of these.
-            _ => return acts,
+            _ => return Ok(acts),
         };
         acts.push(match update {
             true => Act::Update { kind, id, body, secret },
             false => Act::Create { kind, id, body, secret },
         });
-        acts
+        Ok(acts)
     }
 
     /// What stands for the id of something that is not there yet.

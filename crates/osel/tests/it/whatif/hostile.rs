@@ -1,6 +1,7 @@
-//! Plans in which something is not what it should be, at each place once: they are judged or refused, and nothing else.
+//! Plans in which something is not what it should be, at each place once: they are judged or refused, and nothing else. What a spoiled
+//! value opened is never passed over in silence.
 
-use osel::planned::{Artifact, Overlay, Report, read_requests, read_terraform, sarif};
+use osel::planned::{Artifact, Outcome, Overlay, Report, read_requests, read_terraform, sarif};
 use osel_core::ids::Id;
 use osel_core::model::CloudModel;
 use serde_json::{Value, json};
@@ -47,8 +48,31 @@ fn others() -> Vec<Value> {
     ]
 }
 
-/// Judges a plan, and shows the answer in both forms; says whether it was judged.
-fn is_judged(plan: &Value, cloud: &CloudModel) -> bool {
+/// What an answer says that a pipeline can act on.
+#[derive(Debug)]
+struct Said {
+    new: usize,
+    internet: usize,
+    doubts: usize,
+}
+
+impl Said {
+    fn of(outcome: &Outcome) -> Self {
+        Self {
+            new: outcome.opened.iter().filter(|row| row.is_new()).count(),
+            internet: outcome.opened.iter().filter(|row| row.internet).count(),
+            doubts: outcome.notes.iter().filter(|note| note.kind.is_doubt()).count(),
+        }
+    }
+
+    /// Whether this says at least as much, or that something is in doubt.
+    fn hides_nothing_of(&self, other: &Self) -> bool {
+        self.doubts > other.doubts || self.new >= other.new && self.internet >= other.internet
+    }
+}
+
+/// Judges a plan, and shows the answer in both forms; says what it said, if it was judged.
+fn judged(plan: &Value, cloud: &CloudModel) -> Option<Said> {
     let project = Id::new(PROJECT);
     let planned = match plan.get("resource_changes").is_some() {
         true => read_terraform(plan.to_string().as_bytes(), cloud, Some(&project)),
@@ -62,11 +86,11 @@ fn is_judged(plan: &Value, cloud: &CloudModel) -> bool {
             let report = serde_json::to_string(&Report::new(&outcome)).unwrap();
             let log = sarif(&outcome, &artifact, "1", true).to_string();
             assert!(!report.is_empty() && !log.contains("240.0.0"), "{log}");
-            true
+            Some(Said::of(&outcome))
         }
         Err(error) => {
             assert!(!error.to_string().is_empty());
-            false
+            None
         }
     }
 }
@@ -80,7 +104,7 @@ fn spoil_all(plan: &Value) -> [usize; 2] {
         for turn in 0..2 {
             let mut spoiled = plan.clone();
             spoil(&mut spoiled, &mut place.clone(), &others[(place * 2 + turn) % others.len()]);
-            counts[usize::from(is_judged(&spoiled, &cloud))] += 1;
+            counts[usize::from(judged(&spoiled, &cloud).is_some())] += 1;
         }
     }
     counts
@@ -90,7 +114,36 @@ fn spoil_all(plan: &Value) -> [usize; 2] {
 fn a_plan_that_is_spoiled_anywhere_is_judged_or_refused() {
     let plan: Value = serde_json::from_str(include_str!("web.terraform.json")).unwrap();
     let [refused, judged] = spoil_all(&plan);
-    assert!(refused > 50 && judged > 500, "{refused} refused, {judged} judged");
+    assert!(refused > 300 && judged > 200, "{refused} refused, {judged} judged");
+}
+
+/// Each value of what becomes of a resource, in its turn and with each of the other things.
+#[test]
+fn no_spoiled_value_is_passed_over_in_silence() {
+    let plan: Value = serde_json::from_str(include_str!("web.terraform.json")).unwrap();
+    let cloud = cloud_with(json!({}));
+    let whole = judged(&plan, &cloud).unwrap();
+    assert!(whole.new > 0 && whole.internet > 0, "{whole:?}");
+    // Of all that is spoiled here, only this still says what its schema means: a port without address, which exposes nothing.
+    let meant = ("no_fixed_ip", json!(true));
+    let mut silent = Vec::new();
+    for (at, change) in plan["resource_changes"].as_array().unwrap().iter().enumerate() {
+        for part in ["actions", "after", "after_unknown"] {
+            for place in 0..places(&change["change"][part]) {
+                for other in others() {
+                    let mut spoiled = plan.clone();
+                    spoil(&mut spoiled["resource_changes"][at]["change"][part], &mut place.clone(), &other);
+                    let after = &spoiled["resource_changes"][at]["change"]["after"];
+                    let is_meant = after.get(meant.0) == Some(&meant.1);
+                    let said = judged(&spoiled, &cloud).filter(|_| !is_meant);
+                    if said.is_some_and(|said| !said.hides_nothing_of(&whole)) {
+                        silent.push(format!("{} {part} {place} with {other}", change["address"]));
+                    }
+                }
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
 }
 
 #[test]
@@ -98,5 +151,5 @@ fn requests_that_are_spoiled_anywhere_are_judged_or_refused() {
     let lines = include_str!("requests.jsonl").lines();
     let requests: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     let [refused, judged] = spoil_all(&requests.into());
-    assert!(refused > 20 && judged > 10, "{refused} refused, {judged} judged");
+    assert!(refused > 50 && judged > 5, "{refused} refused, {judged} judged");
 }

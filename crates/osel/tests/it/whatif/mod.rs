@@ -13,6 +13,7 @@ mod command;
 mod corpus;
 mod ground;
 mod hostile;
+mod refused;
 mod requests;
 mod server;
 mod terraform;

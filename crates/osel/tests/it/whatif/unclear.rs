@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ground::{Plan, cloud_with, refers};
+use super::ground::{Plan, ask, cloud_with, refers, request};
 
 /// How a reference to a resource of networking stands in a configuration.
 fn refers_to(address: &str, value: &str) -> Value {
@@ -191,4 +191,32 @@ fn addresses_of_a_group_that_are_not_known_leave_it_as_it_is() {
         notes,
         ["unknown address_group_v2.a: `addresses` are not all known; judged with those it has now"]
     );
+}
+
+/// A source that osel does not know may have any address, and yet there has to be a way.
+#[test]
+fn a_source_that_is_not_known_is_told_and_needs_a_way() {
+    for (key, words) in [("remote_group_id", "security group"), ("remote_address_group_id", "address group")]
+    {
+        let post = |group: &str| {
+            let rule = json!({"security_group_id": group, "direction": "ingress", key: "nosuch"});
+            ask(&request("POST", "security-group-rules", json!({"security_group_rule": rule})))
+        };
+        let answer = post("web");
+        assert_eq!(
+            answer.opened(),
+            [
+                "10.0.0.6 fixed any all nosuch by request 1",
+                "198.51.100.10 floating any all nosuch by request 1 *"
+            ]
+        );
+        assert_eq!(
+            answer.notes(),
+            [format!(
+                "not_known request 1: osel does not know {words} nosuch, its source; judged as if that could have any address"
+            )]
+        );
+        // No floating IP leads to a port of this group.
+        assert_eq!(post("def").opened(), ["10.0.0.5 fixed any all nosuch by request 1"]);
+    }
 }
