@@ -189,20 +189,6 @@ impl Writer {
         let (sender, written) = channel();
         let thread = std::thread::Builder::new().name("osel-writer".into());
         let writing = Writing::new(journal, on_failure, sender, Arc::new(notify));
-        let writing = Writing {
-            journal,
-            on_failure,
-            written: sender,
-            notify: Arc::new(notify),
-            waiting: VecDeque::new(),
-            number: 0,
-            is_failing: false,
-            snapshot: None,
-            orders: 1,
-            orders_done: Arc::default(),
-            durable_now: Arc::default(),
-            chores: Chores::default(),
-        };
         let orders_done = Arc::clone(&writing.orders_done);
         let durable_now = Arc::clone(&writing.durable_now);
         let thread = thread.spawn(move || {
@@ -429,8 +415,6 @@ struct Writing {
     orders: u64,
     orders_done: Arc<AtomicU64>,
     durable_now: Arc<AtomicU64>,
-    /// When letting go is tried again, after it could not be done.
-    expire_at: Option<Instant>,
     /// What was taken together with batches and comes after them.
     next: Option<Work>,
     chores: Chores,
@@ -455,8 +439,8 @@ impl Writing {
             orders: 1,
             orders_done: Arc::default(),
             durable_now: Arc::default(),
-            expire_at: None,
             next: None,
+            chores: Chores::default(),
         }
     }
 
