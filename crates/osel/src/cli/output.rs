@@ -396,16 +396,41 @@ pub fn working(what: &'static str) -> indicatif::ProgressBar {
 
 /// A bar on the terminal's standard error; hidden elsewhere.
 pub fn progress(what: &'static str) -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new_spinner();
+    bar(what, None, "{spinner} {msg} {human_pos} ({rate}/s, {elapsed})")
+}
+
+/// The same, where it is known how many there are.
+pub fn progress_of(what: &'static str, all: u64) -> indicatif::ProgressBar {
+    bar(what, Some(all), "{spinner} {msg} {human_pos} of {human_len}, {percent} % ({rate}/s, {elapsed})")
+}
+
+fn bar(what: &'static str, all: Option<u64>, template: &str) -> indicatif::ProgressBar {
+    let bar = match all {
+        None => indicatif::ProgressBar::new_spinner(),
+        Some(all) => indicatif::ProgressBar::new(all),
+    };
     if !io::stderr().is_terminal() {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
-    let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {human_pos} ({per_sec}, {elapsed})");
-    if let Ok(style) = style {
-        bar.set_style(style);
+    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+        bar.set_style(style.with_key(
+            "rate",
+            |state: &indicatif::ProgressState, out: &mut dyn fmt::Write| {
+                let _ = out.write_str(&rate(state.per_sec()));
+            },
+        ));
     }
     bar.set_message(what);
     bar
+}
+
+/// So many in a second, as people read it: whole ones, but for less than ten.
+fn rate(per_second: f64) -> String {
+    if per_second < 10.0 {
+        format!("{per_second:.1}")
+    } else {
+        indicatif::HumanCount(per_second as u64).to_string()
+    }
 }
 
 #[cfg(test)]
@@ -440,6 +465,17 @@ mod tests {
                       andonethatislongert\n           hanaline\n";
         assert_eq!(table.to_string(), wanted);
         assert!(table.to_string().lines().all(|line| line.chars().count() <= 30));
+    }
+
+    #[test]
+    fn rates_are_round() {
+        assert_eq!(
+            [0.0, 2.345, 9.99, 7002.7103, 1e7].map(rate),
+            ["0.0", "2.3", "10.0", "7,002", "10,000,000"]
+        );
+        let shown = progress_of("records", 4);
+        shown.inc(1);
+        assert_eq!((shown.position(), shown.length()), (1, Some(4)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use osel_core::trail::{NotedHead, PartClass};
 use serde_json::json;
 
 use crate::cli::StoreArg;
-use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress, stdout};
+use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress_of, stdout};
 use crate::cli::trail_key;
 use crate::runtime::log::{BadLog, LogFound};
 use crate::runtime::verification::{Finding, verify_signed};
@@ -34,9 +34,10 @@ pub struct VerifyArgs {
 pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let noted = args.head.as_deref().map(str::parse::<NotedHead>).transpose();
     let noted = noted.map_err(|error| Failure::Usage(format!("--head: {error}")))?;
-    let bar = progress("records");
     let known = trail_key::known(&args.store.config()?, args.store.file());
-    let finding = verify_signed(&mut *args.store.reader()?, noted, known, &mut || bar.inc(1))?;
+    let mut reader = args.store.reader()?;
+    let bar = progress_of("records", reader.head()?.seq);
+    let finding = verify_signed(&mut *reader, noted, known, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     let code = match finding {
         Finding::Good { .. } => ExitCode::SUCCESS,
