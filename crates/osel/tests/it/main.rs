@@ -133,6 +133,8 @@ mod trail;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]
+mod untold;
+#[cfg(test)]
 mod webhook;
 #[cfg(test)]
 mod whatif;
