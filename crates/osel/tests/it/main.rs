@@ -105,6 +105,8 @@ mod retention_classes;
 #[cfg(test)]
 mod retention_findings;
 #[cfg(test)]
+mod retention_preview;
+#[cfg(test)]
 mod retention_race;
 #[cfg(test)]
 mod rotation;
