@@ -171,6 +171,8 @@ pub struct Table {
     kept: &'static [&'static str],
     /// From which column on a row goes on in a line of its own, where it would not fit.
     folded: Option<usize>,
+    /// The last column goes on in lines below instead of being cut.
+    wraps: bool,
     rows: Vec<Vec<String>>,
     /// How wide the columns are, once some of it was written.
     widths: Option<Vec<usize>>,
@@ -184,6 +186,7 @@ impl Table {
             head: head.to_vec(),
             kept: &[],
             folded: None,
+            wraps: false,
             rows: Vec::new(),
             widths: None,
         }
@@ -199,6 +202,11 @@ impl Table {
     pub fn folding(self, column: &str) -> Self {
         let folded = self.head.iter().position(|name| *name == column);
         Self { folded, ..self }
+    }
+
+    /// The same, with the last column being told in full, on as many lines as that takes.
+    pub fn wrapping(self) -> Self {
+        Self { wraps: true, ..self }
     }
 
     /// Adds a row with one text per column.
@@ -256,6 +264,19 @@ fn widths(head: &[&str], kept: &[&str], rows: &[Vec<String>], width: usize) -> V
 }
 
 impl Table {
+    /// The lines of a row in columns of these widths.
+    fn lines(&self, widths: &[usize], row: &[String]) -> Vec<String> {
+        let (Some((width, others)), Some((last, cells)), true) =
+            (widths.split_last(), row.split_last(), self.wraps)
+        else {
+            return vec![line(widths, row)];
+        };
+        let mut begin = line(others, cells);
+        let indent = begin.chars().count();
+        let begun = |words| format!("{}{words}", std::mem::replace(&mut begin, " ".repeat(indent)));
+        wrapped(&plain(last), *width).into_iter().map(begun).collect()
+    }
+
     /// The column where rows are folded, if they have to be.
     fn fold(&self) -> Option<usize> {
         let natural = widths(&self.head, self.kept, &self.rows, usize::MAX);
@@ -349,12 +370,13 @@ impl Display for Table {
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
         for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate().skip(usize::from(!is_first))
         {
-            let line = line(&widths, row);
-            let line = line.trim_end();
-            if number == 0 && colours() {
-                writeln!(f, "\x1b[1m{line}\x1b[0m")?;
-            } else {
-                writeln!(f, "{line}")?;
+            for line in self.lines(&widths, row) {
+                let line = line.trim_end();
+                if number == 0 && colours() {
+                    writeln!(f, "\x1b[1m{line}\x1b[0m")?;
+                } else {
+                    writeln!(f, "{line}")?;
+                }
             }
         }
         Ok(())
@@ -465,6 +487,17 @@ mod tests {
                       andonethatislongert\n           hanaline\n";
         assert_eq!(table.to_string(), wanted);
         assert!(table.to_string().lines().all(|line| line.chars().count() <= 30));
+    }
+
+    #[test]
+    fn a_last_column_that_wraps_is_said_in_full() {
+        let mut table = Table { width: 16, ..Table::new(&["id", "what"]) }.wrapping();
+        table.row(["7", "tcp 22 from anywhere"].map(str::to_owned).to_vec());
+        let mut out = Vec::new();
+        table.write_rows(&mut out).unwrap();
+        table.row(["8", "ok"].map(str::to_owned).to_vec());
+        table.write_rows(&mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "id  what\n7   tcp 22 from\n    anywhere\n8   ok\n");
     }
 
     #[test]
