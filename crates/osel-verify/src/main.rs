@@ -4,6 +4,7 @@
 //! The answer goes to standard output, the reason why a bundle is bad to standard error.
 
 mod arguments;
+mod progress;
 mod read;
 mod tell;
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use osel_core::trail::bundle::{BadBundle, Checker, LINE_BYTES_MAX, Summary};
 
 use crate::arguments::Known;
+use crate::progress::Shown;
 
 /// So much is read ahead: a few lines of usual records.
 const BUFFER_BYTES: usize = 1 << 16;
@@ -26,16 +27,18 @@ pub enum ReadError {
 /// When it is bad, or cannot be read.
 pub fn check(path: &Path, known: Known) -> Result<Summary, ReadError> {
     if path.as_os_str() == "-" {
-        return check_all(io::stdin().lock(), known);
+        return check_all(io::stdin().lock(), None, known);
     }
     let file = File::open(path).map_err(ReadError::Input)?;
-    check_all(BufReader::with_capacity(BUFFER_BYTES, file), known)
+    let bytes = file.metadata().ok().filter(|file| file.is_file()).map(|file| file.len());
+    check_all(BufReader::with_capacity(BUFFER_BYTES, file), bytes, known)
 }
 
-fn check_all(mut input: impl BufRead, known: Known) -> Result<Summary, ReadError> {
+fn check_all(mut input: impl BufRead, bytes: Option<u64>, known: Known) -> Result<Summary, ReadError> {
     let Known { key, witnesses, wanted } = known;
     let mut checker = Checker::new(key).witnessed_by(witnesses, wanted);
     let mut line = Vec::new();
+    let mut shown = Shown::begin(bytes);
     loop {
         line.clear();
         // One byte more than a line may have: the checker refuses it, and nobody keeps the rest.
@@ -44,5 +47,6 @@ fn check_all(mut input: impl BufRead, known: Known) -> Result<Summary, ReadError
             return checker.finish().map_err(ReadError::Bad);
         }
         checker.push(&line).map_err(ReadError::Bad)?;
+        shown.step(line.len(), checker.records());
     }
 }

@@ -13,6 +13,7 @@ mod kinds;
 mod leaf;
 mod page;
 mod query;
+mod row;
 mod term;
 mod terms;
 #[cfg(test)]
@@ -23,8 +24,9 @@ pub use kinds::{BEHIND_KINDS, kind_of_term, kind_term, of_kind};
 pub use leaf::{LEAF_BYTES_MAX, LEAF_RECORDS, Leaf};
 pub use page::{Bits, Cut, Malformed, PAGE_BYTES, Page, PageEntries, PageWriter, Places, cut, entries};
 pub use query::{Query, parse_net};
+pub use row::{RowQuery, WantedSource};
 pub use term::{BLOCK_RECORDS, HEADER_CLASS, TERM_BYTES_MAX, TermRange, block_of, place_in_block};
 pub use terms::{RECORD_BYTES_MAX, terms};
 
 /// The number of the present terms and their encoding. An index that was made by another number is made anew.
-pub const SEARCH_FORM: u32 = 2;
+pub const SEARCH_FORM: u32 = 3;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::row::RowQuery;
 use super::term::{Field, TermRange, addresses_within, fold, hour, hour_after, is_opaque, net_of};
 use super::terms::outcome;
 use crate::engine::record::Record;
@@ -29,6 +30,8 @@ pub struct Query {
     pub shown_to: Vec<String>,
     /// Addresses that a row's address is one of, lies in or holds, or that the client's lies in.
     pub addresses: Vec<IpNet>,
+    /// What a row that came or went admits, at one of the addresses if any are named.
+    pub rows: RowQuery,
     /// Event types, or their beginnings.
     pub event_types: Vec<String>,
     /// Kinds of record.
@@ -77,6 +80,8 @@ enum Test {
     Holds(String),
     /// Prefixes that have addresses of this one.
     Meets(IpNet),
+    /// Permissions that may admit this.
+    Admits(RowQuery),
 }
 
 impl Matcher {
@@ -101,17 +106,18 @@ impl Matcher {
                 Test::Ends(end) => value().ends_with(end.as_bytes()),
                 Test::Holds(part) => memchr::memmem::find(value(), part.as_bytes()).is_some(),
                 Test::Meets(net) => net_of(term).is_some_and(|other| meet(other, *net)),
+                Test::Admits(rows) => rows.accepts(term),
             }
     }
 }
 
 impl Query {
-    /// Whether a record is looked for by an address: then its rows must be at hand, also those that it does not list.
+    /// Whether a record is looked for by its rows: one that does not fit by those at hand may by those that it does not list.
     pub fn needs_rows(&self) -> bool {
-        !self.addresses.is_empty()
+        !self.addresses.is_empty() || self.rows.is_any()
     }
 
-    /// Whether a record is what is looked for, but for its addresses.
+    /// Whether a record is what is looked for, but for its rows.
     pub fn matches_beside_rows(&self, record: &Record, sentence: impl FnOnce() -> String) -> bool {
         let (body, personal) = (&record.body, &record.personal);
         let (time, has_body) = (record.header.time, !record.missing.contains(&PartClass::Body));
@@ -151,14 +157,20 @@ impl Query {
             })
     }
 
-    /// Whether a record's addresses are what is looked for, by the rows at hand.
+    /// Whether a record's rows and addresses are what is looked for, by the rows at hand.
     pub fn matches_rows(&self, record: &Record) -> bool {
+        let is_wanted = |net: IpNet| self.addresses.iter().any(|wanted| meet(net, *wanted));
+        if self.rows.is_any() {
+            return record.rows_at_hand().map(|judged| &judged.row).any(|row| {
+                self.rows.fits(&row.permission) && (self.addresses.is_empty() || is_wanted(row.address))
+            });
+        }
         if self.addresses.is_empty() {
             return true;
         }
         let client = record.personal.address.as_deref().and_then(|address| address.parse().ok()).map(host);
         let nets = record.rows_at_hand().map(|judged| judged.row.address).chain(client);
-        nets.into_iter().any(|net| self.addresses.iter().any(|wanted| meet(net, *wanted)))
+        nets.into_iter().any(is_wanted)
     }
 
     /// The terms by which a record is found that is looked for.
@@ -193,6 +205,11 @@ impl Query {
         }
         if !self.addresses.is_empty() {
             all.push(self.addresses.iter().flat_map(|net| address(*net)).collect());
+        }
+        if self.rows.is_any() {
+            let admits = Matcher::scan(Field::Permission, Test::Admits(self.rows.clone()));
+            // A rule on many ports gives a forwarding's row that admits something else, and does not list it.
+            all.push(vec![admits, Matcher::exactly(Field::Wide, &[])]);
         }
         if self.exposing {
             all.push(vec![Matcher::exactly(Field::Exposing, &[])]);

@@ -75,6 +75,8 @@ pub(super) enum Field {
     Opaque = 20,
     /// The project of a row's port.
     RowProject = 21,
+    /// What a row admits, but for the ports.
+    Permission = 22,
 }
 
 impl Field {
@@ -89,7 +91,7 @@ impl Field {
             Self::UserName => PERSONAL,
             Self::TargetName => &[PartClass::Body as u8, PartClass::Personal as u8],
             Self::Address => &[PartClass::Personal as u8, PartClass::Exposure as u8],
-            Self::Net | Self::Exposing | Self::Wide | Self::RowProject => EXPOSURE,
+            Self::Net | Self::Exposing | Self::Wide | Self::RowProject | Self::Permission => EXPOSURE,
             Self::Word | Self::Opaque => {
                 &[PartClass::Body as u8, PartClass::Personal as u8, PartClass::Exposure as u8]
             }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::row::permission_term;
 use super::term::{Field, HEADER_CLASS, TERM_BYTES_MAX, address_term, fold, hour, net_term};
 use crate::engine::record::{PersonalPart, Record, sentence};
 use crate::trail::PartClass;
@@ -128,6 +129,7 @@ fn exposure(record: &Record, found: &mut Collected) {
     }
     for judged in record.rows_at_hand() {
         found.add(EXPOSURE, net_term(judged.row.address));
+        found.add(EXPOSURE, permission_term(&judged.row.permission));
     }
     for project in record.row_projects() {
         project.with_text(|text| found.text(EXPOSURE, Field::RowProject, Some(text)));

@@ -95,6 +95,16 @@ const PROJECTS: [&str; 3] = ["0134e963d2cb47acb1cbded3d170eb51", "aster", "Web T
 const ADDRESSES: [&str; 5] =
     ["192.0.2.7/32", "192.0.2.0/24", "10.0.0.9/32", "2001:db8::1/128", "2001:db8::/64"];
 
+fn permission(which: usize) -> Permission {
+    let net = |text: &str| Source::Prefix(parse_net(text).unwrap());
+    match which {
+        0 => Permission::new(false, Some("udp"), Some(53), Some(53), net("192.0.2.0/24")),
+        1 => Permission::new(true, Some("icmp"), Some(8), None, Source::family(true)),
+        2 => Permission::new(false, None, None, None, Source::Group(Id::new("aster-group"))),
+        _ => Permission::new(false, Some("tcp"), Some(22), Some(23), Source::family(false)),
+    }
+}
+
 /// A record whose every word follows from its number.
 fn record(seq: u64) -> Record {
     // Odd and large, so that what is taken of the product differs from number to number.
@@ -112,7 +122,7 @@ fn record(seq: u64) -> Record {
             project_id: Some(Id::new(PROJECTS[pick(7, 3)])),
             network_id: None,
             region: None,
-            permission: Permission::new(false, Some("tcp"), Some(22), Some(23), Source::family(false)),
+            permission: permission(pick(42, 6)),
             security_group_id: Some(Id::new("group")),
             rule_id: Some(Id::new("rule")),
         },
@@ -228,6 +238,18 @@ fn queries() -> Vec<Query> {
         "198.51.100.1",
     ] {
         all.push(Query { addresses: vec![parse_net(net).unwrap()], ..Query::default() });
+    }
+    for (protocols, ports, source) in [
+        (&["tcp"][..], &[22][..], "0.0.0.0/0"),
+        (&["udp", "icmp"], &[], ""),
+        (&[], &[53], "192.0.2.7"),
+        (&[], &[], "aster-group"),
+        (&["sctp"], &[], "::/0"),
+    ] {
+        let sources = (!source.is_empty()).then(|| WantedSource::parse(source)).into_iter().collect();
+        let rows = RowQuery { protocols: texts(protocols), ports: ports.to_vec(), sources };
+        all.push(Query { rows: rows.clone(), ..Query::default() });
+        all.push(Query { rows, addresses: vec![parse_net("10.0.0.9").unwrap()], ..Query::default() });
     }
     for event_type in ["port", "port.create.end", "identity.", "x"] {
         all.push(Query { event_types: texts(&[event_type]), ..Query::default() });

@@ -171,6 +171,8 @@ pub struct Table {
     kept: &'static [&'static str],
     /// From which column on a row goes on in a line of its own, where it would not fit.
     folded: Option<usize>,
+    /// The last column goes on in lines below instead of being cut.
+    wraps: bool,
     rows: Vec<Vec<String>>,
     /// How wide the columns are, once some of it was written.
     widths: Option<Vec<usize>>,
@@ -184,6 +186,7 @@ impl Table {
             head: head.to_vec(),
             kept: &[],
             folded: None,
+            wraps: false,
             rows: Vec::new(),
             widths: None,
         }
@@ -199,6 +202,11 @@ impl Table {
     pub fn folding(self, column: &str) -> Self {
         let folded = self.head.iter().position(|name| *name == column);
         Self { folded, ..self }
+    }
+
+    /// The same, with the last column being told in full, on as many lines as that takes.
+    pub fn wrapping(self) -> Self {
+        Self { wraps: true, ..self }
     }
 
     /// Adds a row with one text per column.
@@ -256,6 +264,19 @@ fn widths(head: &[&str], kept: &[&str], rows: &[Vec<String>], width: usize) -> V
 }
 
 impl Table {
+    /// The lines of a row in columns of these widths.
+    fn lines(&self, widths: &[usize], row: &[String]) -> Vec<String> {
+        let (Some((width, others)), Some((last, cells)), true) =
+            (widths.split_last(), row.split_last(), self.wraps)
+        else {
+            return vec![line(widths, row)];
+        };
+        let mut begin = line(others, cells);
+        let indent = begin.chars().count();
+        let begun = |words| format!("{}{words}", std::mem::replace(&mut begin, " ".repeat(indent)));
+        wrapped(&plain(last), *width).into_iter().map(begun).collect()
+    }
+
     /// The column where rows are folded, if they have to be.
     fn fold(&self) -> Option<usize> {
         let natural = widths(&self.head, self.kept, &self.rows, usize::MAX);
@@ -349,12 +370,13 @@ impl Display for Table {
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
         for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate().skip(usize::from(!is_first))
         {
-            let line = line(&widths, row);
-            let line = line.trim_end();
-            if number == 0 && colours() {
-                writeln!(f, "\x1b[1m{line}\x1b[0m")?;
-            } else {
-                writeln!(f, "{line}")?;
+            for line in self.lines(&widths, row) {
+                let line = line.trim_end();
+                if number == 0 && colours() {
+                    writeln!(f, "\x1b[1m{line}\x1b[0m")?;
+                } else {
+                    writeln!(f, "{line}")?;
+                }
             }
         }
         Ok(())
@@ -396,16 +418,41 @@ pub fn working(what: &'static str) -> indicatif::ProgressBar {
 
 /// A bar on the terminal's standard error; hidden elsewhere.
 pub fn progress(what: &'static str) -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new_spinner();
+    bar(what, None, "{spinner} {msg} {human_pos} ({rate}/s, {elapsed})")
+}
+
+/// The same, where it is known how many there are.
+pub fn progress_of(what: &'static str, all: u64) -> indicatif::ProgressBar {
+    bar(what, Some(all), "{spinner} {msg} {human_pos} of {human_len}, {percent} % ({rate}/s, {elapsed})")
+}
+
+fn bar(what: &'static str, all: Option<u64>, template: &str) -> indicatif::ProgressBar {
+    let bar = match all {
+        None => indicatif::ProgressBar::new_spinner(),
+        Some(all) => indicatif::ProgressBar::new(all),
+    };
     if !io::stderr().is_terminal() {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
-    let style = indicatif::ProgressStyle::with_template("{spinner} {msg} {human_pos} ({per_sec}, {elapsed})");
-    if let Ok(style) = style {
-        bar.set_style(style);
+    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+        bar.set_style(style.with_key(
+            "rate",
+            |state: &indicatif::ProgressState, out: &mut dyn fmt::Write| {
+                let _ = out.write_str(&rate(state.per_sec()));
+            },
+        ));
     }
     bar.set_message(what);
     bar
+}
+
+/// So many in a second, as people read it: whole ones, but for less than ten.
+fn rate(per_second: f64) -> String {
+    if per_second < 10.0 {
+        format!("{per_second:.1}")
+    } else {
+        indicatif::HumanCount(per_second as u64).to_string()
+    }
 }
 
 #[cfg(test)]
@@ -440,6 +487,28 @@ mod tests {
                       andonethatislongert\n           hanaline\n";
         assert_eq!(table.to_string(), wanted);
         assert!(table.to_string().lines().all(|line| line.chars().count() <= 30));
+    }
+
+    #[test]
+    fn a_last_column_that_wraps_is_said_in_full() {
+        let mut table = Table { width: 16, ..Table::new(&["id", "what"]) }.wrapping();
+        table.row(["7", "tcp 22 from anywhere"].map(str::to_owned).to_vec());
+        let mut out = Vec::new();
+        table.write_rows(&mut out).unwrap();
+        table.row(["8", "ok"].map(str::to_owned).to_vec());
+        table.write_rows(&mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "id  what\n7   tcp 22 from\n    anywhere\n8   ok\n");
+    }
+
+    #[test]
+    fn rates_are_round() {
+        assert_eq!(
+            [0.0, 2.345, 9.99, 7002.7103, 1e7].map(rate),
+            ["0.0", "2.3", "10.0", "7,002", "10,000,000"]
+        );
+        let shown = progress_of("records", 4);
+        shown.inc(1);
+        assert_eq!((shown.position(), shown.length()), (1, Some(4)));
     }
 
     #[test]

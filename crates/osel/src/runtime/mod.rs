@@ -11,6 +11,7 @@ pub mod file_intake;
 pub mod forgetting;
 pub mod forward;
 pub mod log;
+pub mod missing;
 pub mod past;
 pub mod payloads;
 pub mod pseudonym_key;

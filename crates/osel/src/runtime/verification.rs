@@ -1,16 +1,18 @@
-//! Walking a store's trail: every record against its chain, its parts and the columns it is found by; and the checkpoint against the record
-//! that tells it.
+//! Walking a store's trail: every record against its chain, its parts and the columns it is found by; and the checkpoint, and what is missing,
+//! against the records that tell it.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use osel_core::trail::log::VerifierKey;
 use osel_core::trail::{
-    Bad, Canonical, Hash, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord, Verifier,
+    Bad, Canonical, Hash, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord,
+    Verified, Verifier,
 };
 
 use super::checkpoint::CheckpointCheck;
 use super::log::{BadLog, LogCheck, LogFound};
+use super::missing::{MissingCheck, PAGE, Untold};
 use super::payloads::Payloads;
 use crate::store::{self, JournalError, PartContent, Place, Reader};
 
@@ -25,6 +27,8 @@ pub enum Finding {
         head: NotedHead,
         /// What parts were there.
         parts: PartCounts,
+        /// What of them is missing though no record tells of it.
+        untold: Untold,
         /// What is kept and signed of the log.
         log: LogFound,
     },
@@ -62,6 +66,7 @@ pub fn verify_signed(
     step: &mut dyn FnMut(),
 ) -> Result<Finding, JournalError> {
     let mut checkpoint = CheckpointCheck::begin(reader)?;
+    let mut missing = MissingCheck::begin(reader)?;
     let head = reader.head()?;
     let mut log = match LogCheck::begin(reader, known)? {
         Ok(log) => log,
@@ -72,7 +77,6 @@ pub fn verify_signed(
     let mut last = 0;
     let mut payloads = Payloads::default();
     // Two readers would see two moments: entries are fetched between pages of records.
-    const PAGE: u64 = 1000;
     let mut from = 1;
     while bad.is_none() {
         let mut page = Vec::new();
@@ -90,9 +94,12 @@ pub fn verify_signed(
             step();
             last = record.seq;
             checkpoint.see(&record);
-            if let Err(found) = push(&mut payloads, reader, &mut verifier, &record)? {
-                bad = Some(found);
-                break;
+            match push(&mut payloads, reader, &mut verifier, &record)? {
+                Ok(parts) => missing.see(&record, &parts),
+                Err(found) => {
+                    bad = Some(found);
+                    break;
+                }
             }
             if let Some(bad) = unread.take_if(|unread| unread.size <= last) {
                 return Ok(Finding::BadLog(bad));
@@ -114,6 +121,7 @@ pub fn verify_signed(
                 _ => return Err(error),
             }
         }
+        missing.turn(reader)?;
         if page_len == 0 {
             break;
         }
@@ -143,15 +151,13 @@ pub fn verify_signed(
     if let Some((seq, why)) = checkpoint.finish(reader)? {
         return Ok(Finding::Bad { seq, why });
     }
-    Ok(match log.finish(reader)? {
-        Ok(log) => Finding::Good {
-            records: verified.records,
-            head: verified.head.noted(),
-            parts: verified.parts,
-            log,
-        },
-        Err(bad) => Finding::BadLog(bad),
-    })
+    let log = match log.finish(reader)? {
+        Ok(log) => log,
+        Err(bad) => return Ok(Finding::BadLog(bad)),
+    };
+    let untold = missing.finish(reader, verified.head.seq)?;
+    let Verified { head, records, parts } = verified;
+    Ok(Finding::Good { records, head: head.noted(), parts, untold, log })
 }
 
 /// Records are found by columns that no hash covers: they must say what the canonical bytes say.
@@ -172,13 +178,13 @@ fn columns_fit(record: &store::StoredRecord) -> Result<(), String> {
     }
 }
 
-/// Checks one record with the entry that it stems from.
+/// Checks one record with the entry that it stems from; says which of its parts are missing.
 fn push(
     payloads: &mut Payloads,
     reader: &mut dyn Reader,
     verifier: &mut Verifier,
     record: &store::StoredRecord,
-) -> Result<Result<(), (u64, String)>, JournalError> {
+) -> Result<Result<Vec<usize>, (u64, String)>, JournalError> {
     if let Err(why) = columns_fit(record) {
         return Ok(Err((record.seq, why)));
     }
@@ -215,7 +221,7 @@ fn push(
         parts: &parts,
     };
     Ok(match verifier.push(&stored) {
-        Ok(_) => Ok(()),
+        Ok(checked) => Ok(checked.missing),
         Err(Bad { seq, why }) => Err((seq, why.to_string())),
     })
 }

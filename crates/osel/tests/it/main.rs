@@ -107,6 +107,8 @@ mod retention_classes;
 #[cfg(test)]
 mod retention_findings;
 #[cfg(test)]
+mod retention_preview;
+#[cfg(test)]
 mod retention_race;
 #[cfg(test)]
 mod rotation;
@@ -134,6 +136,8 @@ mod testbed;
 mod trail;
 #[cfg(test)]
 mod truth;
+#[cfg(test)]
+mod untold;
 #[cfg(test)]
 mod webhook;
 #[cfg(test)]

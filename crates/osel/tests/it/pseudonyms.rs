@@ -68,6 +68,23 @@ fn every_command_that_shows_records_can_do_so_without_persons() {
     assert_eq!(who, [("name", &actor["user_name"]), ("user", &actor["user_id"])]);
     let acted = records.iter().filter(|record| record["actor"]["user_name"] == actor["user_name"]);
     assert!(found[0]["records"].as_u64().unwrap() >= acted.count() as u64, "{found:?}");
+    // The table says both in full, however many are asked for.
+    let everybody: Vec<&str> = views
+        .iter()
+        .flat_map(|view| ["user_name", "address", "agent"].map(|key| view["actor"][key].as_str()))
+        .flatten()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let table = run(&[&["audit", "whois", "--store", &store], &everybody[..]].concat());
+    let listed = json_lines(&[&["audit", "whois", "-o", "json", "--store", &store], &everybody[..]].concat());
+    assert!(listed.len() > 3 && !table.contains('…'), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().concat();
+    for who in &listed {
+        assert!(table.contains(who["pseudonym"].as_str().unwrap()), "{table}");
+        assert!(words(&table).contains(&words(who["text"].as_str().unwrap())), "{who} {table}");
+    }
     let said = refused(2, &["audit", "whois", "admin", "--store", &store]);
     assert!(said.contains("`admin` is no pseudonym"), "{said}");
 

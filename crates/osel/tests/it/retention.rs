@@ -166,7 +166,8 @@ impl Listener {
     pub(crate) fn check(&self) {
         let mut reader = self.reader();
         let finding = verify(&mut *reader, None, &mut || {}).unwrap();
-        let Finding::Good { records, .. } = finding else { panic!("{finding:?}") };
+        let Finding::Good { records, untold, .. } = finding else { panic!("{finding:?}") };
+        assert_eq!(untold.parts, 0, "all that is missing is told");
         let head = reader.head().unwrap();
         assert_eq!(records, head.seq);
         let horizon = reader.expiry().unwrap().checkpoint;

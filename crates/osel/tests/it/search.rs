@@ -8,7 +8,8 @@ use ::osel::runtime::search::{Wanted, look, unindexed};
 use ::osel::store::{Reader, Store};
 use osel_core::engine::record::{Record, sentence};
 use osel_core::event::Outcome;
-use osel_core::search::{Query, parse_net};
+use osel_core::model::Source;
+use osel_core::search::{Query, WantedSource, parse_net};
 use osel_core::time::Timestamp;
 use osel_sim::random::Random;
 use rusqlite::Connection;
@@ -55,7 +56,7 @@ fn queries(reader: &mut dyn Reader, random: &mut Random, count: usize) -> Vec<Qu
         let id =
             |id: Option<&osel_core::ids::Id>| id.map(ToString::to_string).into_iter().collect::<Vec<_>>();
         for _ in 0..=random.below(2) {
-            match random.below(14) {
+            match random.below(15) {
                 0 => query.actors = id(document.actor.user_id),
                 1 => query.actors = text(document.actor.user_name.map(str::to_uppercase).as_deref()),
                 2 => query.projects = id(document.actor.project_id),
@@ -75,6 +76,20 @@ fn queries(reader: &mut dyn Reader, random: &mut Random, count: usize) -> Vec<Qu
                     let client = document.actor.address.map(str::to_owned);
                     query.addresses = row.or(client).iter().filter_map(|net| parse_net(net)).collect();
                 }
+                13 => {
+                    let row = record.rows_at_hand().last().map(|judged| &judged.row);
+                    let permission = row.map(|row| &row.permission);
+                    let some = random.below(7);
+                    query.rows.ports =
+                        permission.and_then(|of| of.ports).map(|(min, _)| min).into_iter().collect();
+                    if some % 2 == 0 {
+                        query.rows.protocols =
+                            permission.map(|of| of.protocol.name().into_owned()).into_iter().collect();
+                    }
+                    if let (1..=3, Some(Source::Prefix(net))) = (some, permission.map(|of| &of.source)) {
+                        query.rows.sources = vec![WantedSource::Prefix(*net)];
+                    }
+                }
                 11 => {
                     let until = record.header.time.plus_seconds(random.below(9) as i64);
                     (query.since, query.until) = (Some(record.header.time), Some(until));
@@ -92,6 +107,54 @@ fn queries(reader: &mut dyn Reader, random: &mut Random, count: usize) -> Vec<Qu
         all.push(query);
     }
     all
+}
+
+/// The numbers of what a search finds.
+fn numbers(store: &str, asked: &[&str]) -> Vec<u64> {
+    let found = json_lines(&[&["audit", "search", "--store", store, "-o", "json"], asked].concat());
+    found.iter().map(|record| record["seq"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn records_are_found_by_what_their_rows_admit() {
+    let place = Place::new("search-rows");
+    let store = store(&place, &["dev-zed", "dev-2026"]);
+    let exported = json_lines(&["audit", "export", "--store", &store]);
+    // Rows count, not sentences, which name three of them.
+    let opens_ssh = |row: &Value| {
+        let of_all = row["protocol"] == "any" || row["port_min"].is_null();
+        let within = row["port_min"].as_u64() <= Some(22) && Some(22) <= row["port_max"].as_u64();
+        ["any", "tcp"].contains(&row["protocol"].as_str().unwrap())
+            && (of_all || within)
+            && row["source"]["prefix"] == "0.0.0.0/0"
+    };
+    let rows = |record: &Value| {
+        let of = |change| record["exposure"][change].as_array().cloned().unwrap_or_default();
+        [of("opened"), of("closed")].concat()
+    };
+    let wanted: Vec<u64> = exported
+        .iter()
+        .filter(|record| rows(record).iter().any(opens_ssh))
+        .map(|record| record["seq"].as_u64().unwrap())
+        .collect();
+    assert!(wanted.len() > 5, "{wanted:?}");
+    let asked = ["--protocol", "tcp", "--port", "22", "--source", "0.0.0.0/0"];
+    assert_eq!(numbers(&store, &asked), wanted);
+    // By an index that an earlier version made nothing is missed.
+    run(&["store", "index", "--store", &store]);
+    assert_eq!(numbers(&store, &asked), wanted);
+    let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
+    assert!(database.execute("UPDATE search_segments SET form = 2", []).unwrap() > 0);
+    assert_eq!(numbers(&store, &asked), wanted);
+    // One row has to admit all of it, at the address if one is given.
+    let first = exported.iter().find(|record| rows(record).iter().any(opens_ssh)).unwrap();
+    let row = rows(first).into_iter().find(opens_ssh).unwrap();
+    let address = row["address"].as_str().unwrap();
+    assert!(numbers(&store, &[&asked[..], &["--address", address]].concat()).contains(&wanted[0]));
+    assert_eq!(numbers(&store, &[&asked[..], &["--address", "198.51.100.99"]].concat()), Vec::<u64>::new());
+    // The table says all of a sentence.
+    let table = run(&[&["audit", "search", "--store", &store, "--limit", "20"], &asked[..]].concat());
+    assert!(!table.contains('…') && table.lines().all(|line| line.chars().count() <= 100), "{table}");
 }
 
 #[test]

@@ -159,6 +159,11 @@ impl Checker {
         result
     }
 
+    /// How many records were found by now.
+    pub fn records(&self) -> u64 {
+        self.body.as_ref().map_or(0, |body| body.found)
+    }
+
     /// Ends the bundle.
     ///
     /// # Errors

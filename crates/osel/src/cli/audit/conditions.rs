@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use ipnet::IpNet;
 use osel_core::event::Outcome;
-use osel_core::search::{Query, parse_net};
+use osel_core::search::{Query, RowQuery, WantedSource, parse_net};
 use osel_core::time::Timestamp;
 use osel_core::trail::RecordKind;
 
@@ -37,6 +37,16 @@ pub struct Conditions {
     /// An address, or a prefix of some: whose exposure changed, or the client's. A row of a wider prefix counts where it holds it.
     #[arg(long, value_name = "IP|CIDR", value_parser = address)]
     address: Vec<IpNet>,
+    /// A protocol, by name or number, that a row admits which opened or closed; `any` is all there are.
+    #[arg(long, value_name = "PROTOCOL")]
+    protocol: Vec<String>,
+    /// A port that such a row admits: one of its range, or any where it has none.
+    #[arg(long, value_name = "N")]
+    port: Vec<u16>,
+    /// An address or a prefix, all of which such a row admits; or a security group or an address group that it admits, by id. One row has
+    /// to admit all that these flags ask, at an --address if one is given.
+    #[arg(long, value_name = "IP|CIDR|ID")]
+    source: Vec<String>,
     /// The event type, or its beginning.
     #[arg(long, value_name = "TYPE")]
     event_type: Vec<String>,
@@ -114,6 +124,9 @@ impl Conditions {
         add("actor", &self.actor);
         add("project", &self.project);
         add("address", &self.address.iter().map(ToString::to_string).collect::<Vec<_>>());
+        add("protocol", &self.protocol);
+        add("port", &self.port.iter().map(ToString::to_string).collect::<Vec<_>>());
+        add("source", &self.source);
         add("event-type", &self.event_type);
         add("kind", &self.kind);
         add("outcome", &self.outcome);
@@ -138,6 +151,11 @@ impl Conditions {
             projects: self.project.clone(),
             shown_to: Vec::new(),
             addresses: self.address.clone(),
+            rows: RowQuery {
+                protocols: self.protocol.clone(),
+                ports: self.port.clone(),
+                sources: self.source.iter().map(|source| WantedSource::parse(source)).collect(),
+            },
             event_types: self.event_type.clone(),
             kinds: self.kind.iter().filter_map(|kind| RecordKind::from_word(kind)).collect(),
             outcomes: OUTCOMES

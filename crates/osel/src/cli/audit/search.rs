@@ -33,7 +33,9 @@ const ROWS_AT_ONCE: usize = 500;
   osel audit search --kind authentication --outcome failure --latest 20
   osel audit search --since 2026-11-21T00:00:00Z --event-type security_group_rule
   osel audit search --cause 4711                             what followed from record 4711
-  osel audit search 'tcp 22 from 0.0.0.0/0'                  by the words of the sentence")]
+  osel audit search --protocol tcp --port 22 --source 0.0.0.0/0
+                                                             what let everybody in by ssh, or no longer
+  osel audit search 'port web-1 '                            by the words of the sentence")]
 pub struct SearchArgs {
     #[command(flatten)]
     store: StoreArg,
@@ -111,7 +113,7 @@ enum Line {
 
 impl<'a> Taken<'a> {
     fn new(args: &'a SearchArgs) -> Self {
-        let table = Table::new(&["SEQ", "TIME", "KIND", "WHAT"]);
+        let table = Table::new(&["SEQ", "TIME", "KIND", "WHAT"]).wrapping();
         Self { args, out: stdout(), table, held: VecDeque::new(), count: 0 }
     }
 

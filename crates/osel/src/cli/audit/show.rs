@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use osel_core::engine::record::{JudgedRowDocument, Record, RecordDocument, SourcePart, sentence};
 use osel_core::search::Query;
+use osel_core::trail::PartClass;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ use super::reading;
 use crate::cli::StoreArg;
 use crate::cli::output::{OutputFormat, Table, json_line, note, stdout};
 use crate::cli::pseudonyms::{PseudonymsArg, View};
+use crate::runtime::missing::untold_parts;
 use crate::runtime::search::{Wanted, look, unindexed};
 use crate::store::{PartContent, Reader, StoredRecord};
 
@@ -48,6 +50,8 @@ pub struct ShowArgs {
 struct Shown<'a> {
     #[serde(flatten)]
     document: RecordDocument<'a>,
+    /// What of `missing` went though nothing says why: somebody took it.
+    missing_untold: Vec<&'static str>,
     /// The records that follow from it.
     followed_by: Vec<u64>,
     /// Its place in the log.
@@ -85,6 +89,7 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     reading::told(&args.store, &mut *reader, "show", &format!("{}{asked}", args.seq));
     let shown = Shown {
         document: record.document(),
+        missing_untold: untold_parts(&mut *reader, &stored)?.into_iter().map(PartClass::as_str).collect(),
         followed_by: following.iter().map(|(seq, _)| *seq).collect(),
         log: place(&mut *reader, args.seq, &record)?,
         message: if view.is_pseudonymous() { None } else { message(&mut *reader, &stored)? },
@@ -164,8 +169,11 @@ struct Text<'a> {
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shown { document, log, message, .. } = self.shown;
+        let Shown { document, missing_untold, log, message, .. } = self.shown;
         writeln!(f, "{}\n", document.summary)?;
+        if !missing_untold.is_empty() {
+            writeln!(f, "{} is missing, and no record says why\n", missing_untold.join(" and "))?;
+        }
         let mut line = |name: &str, value: &[Option<String>]| {
             let said: Vec<&str> = value.iter().filter_map(Option::as_deref).collect();
             if said.is_empty() { Ok(()) } else { writeln!(f, "{name:<12}{}", said.join(", ")) }

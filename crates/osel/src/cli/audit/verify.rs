@@ -9,9 +9,10 @@ use osel_core::trail::{NotedHead, PartClass};
 use serde_json::json;
 
 use crate::cli::StoreArg;
-use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress, stdout};
+use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress_of, stdout};
 use crate::cli::trail_key;
 use crate::runtime::log::{BadLog, LogFound};
+use crate::runtime::missing::Untold;
 use crate::runtime::verification::{Finding, verify_signed};
 
 /// Checks the whole trail and names the first bad record.
@@ -19,6 +20,8 @@ use crate::runtime::verification::{Finding, verify_signed};
 /// Every record's hash covers its content and its predecessor's hash, so that a flipped, removed, inserted or swapped one shows. The log over
 /// the records is checked with them: its tree, and every checkpoint that is kept with its signature. A tail that was cut with its
 /// checkpoints does not show by itself: note the head that this prints somewhere else, and give it back with --head.
+///
+/// What is missing is held against what the trail tells: parts that neither retention nor an erasure took were taken by somebody, and count as bad.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -34,13 +37,14 @@ pub struct VerifyArgs {
 pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let noted = args.head.as_deref().map(str::parse::<NotedHead>).transpose();
     let noted = noted.map_err(|error| Failure::Usage(format!("--head: {error}")))?;
-    let bar = progress("records");
     let known = trail_key::known(&args.store.config()?, args.store.file());
-    let finding = verify_signed(&mut *args.store.reader()?, noted, known, &mut || bar.inc(1))?;
+    let mut reader = args.store.reader()?;
+    let bar = progress_of("records", reader.head()?.seq);
+    let finding = verify_signed(&mut *reader, noted, known, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     let code = match finding {
-        Finding::Good { .. } => ExitCode::SUCCESS,
-        Finding::Bad { .. } | Finding::BadLog(_) => ExitCode::from(1),
+        Finding::Good { untold, .. } if untold.parts == 0 => ExitCode::SUCCESS,
+        Finding::Good { .. } | Finding::Bad { .. } | Finding::BadLog(_) => ExitCode::from(1),
     };
     answered(tell(&finding, args.output), code)
 }
@@ -48,17 +52,19 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
     let mut out = stdout();
     match (finding, format) {
-        (Finding::Good { records, head, parts, log }, OutputFormat::Json) => {
+        (Finding::Good { records, head, parts, untold, log }, OutputFormat::Json) => {
             let missing: BTreeMap<&str, u64> =
                 PartClass::ALL.into_iter().map(|class| (class.as_str(), parts.missing(class))).collect();
             let head = head.to_string();
             json_line(
                 &mut out,
                 &json!({
-                    "verified": true,
+                    "verified": untold.parts == 0,
                     "records": records,
                     "head": head,
                     "missing": missing,
+                    "missing_untold": untold.parts,
+                    "first_untold": untold.first,
                     "log": {
                         "checkpoints": log.checkpoints,
                         "missing_nodes": log.missing_nodes,
@@ -69,7 +75,13 @@ fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
                 }),
             )?;
         }
-        (Finding::Good { records, head, parts, log }, _) => {
+        (Finding::Good { records, head, parts, untold, log }, _) => {
+            if let Untold { parts, first: Some(first) } = untold {
+                writeln!(
+                    out,
+                    "{parts} parts are missing that no record tells of, the first of record {first}"
+                )?;
+            }
             writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;
             writeln!(out, "parts: {parts}")?;
             writeln!(out, "log: {}", log_line(log))?;

@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 use super::read::{damaged, record};
 use super::reading;
 use crate::cli::output::{Failure, ShowFormat, Table, json_line, note, stdout};
+use crate::cli::span::to_second;
 use crate::cli::{StoreArg, pseudonyms};
 use crate::runtime::pseudonym_key::in_file;
 
@@ -127,7 +128,10 @@ pub(in crate::cli) fn run(args: &WhoisArgs) -> anyhow::Result<ExitCode> {
 
 fn print<'a>(found: impl Iterator<Item = &'a Found>, format: ShowFormat) -> anyhow::Result<()> {
     let mut out = stdout();
-    let mut table = Table::new(&["PSEUDONYM", "ABOUT", "RECORDS", "FIRST", "LAST", "WHO"]);
+    // Whom a pseudonym stands for is what was asked: neither of the two is ever cut.
+    let mut table = Table::new(&["PSEUDONYM", "ABOUT", "RECORDS", "FIRST", "LAST", "WHO"])
+        .keeping(&["PSEUDONYM"])
+        .folding("FIRST");
     for found in found {
         if format == ShowFormat::Json {
             json_line(&mut out, found)?;
@@ -137,8 +141,8 @@ fn print<'a>(found: impl Iterator<Item = &'a Found>, format: ShowFormat) -> anyh
             found.pseudonym.clone(),
             found.about.to_owned(),
             found.records.to_string(),
-            found.first.to_string(),
-            found.last.to_string(),
+            to_second(found.first),
+            to_second(found.last),
             found.text.clone(),
         ]);
     }

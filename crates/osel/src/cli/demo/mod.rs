@@ -278,12 +278,16 @@ impl Demo {
             sums.resolved
         );
         let good = match verify(&mut *self.reader, None, &mut || {})? {
-            Finding::Good { records, head, .. } => {
+            Finding::Good { records, head, untold, .. } if untold.parts == 0 => {
                 say!(
                     "The trail is verified: {records} records, nothing changed, removed, inserted or swapped."
                 );
                 say!("Its head, to be noted elsewhere: {head}");
                 true
+            }
+            Finding::Good { untold, .. } => {
+                say!("The trail is NOT good: {} parts are missing that no record tells of.", untold.parts);
+                false
             }
             Finding::Bad { seq, why } => {
                 say!("The trail is NOT good: record {seq}: {why}");

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::cli::StoreArg;
-use crate::cli::output::{note, progress};
+use crate::cli::output::{note, progress_of};
 use crate::runtime::search::{Lacking, next_step, unindexed};
 use crate::store::JournalError;
 
@@ -40,7 +40,7 @@ pub(super) fn run(args: &IndexArgs) -> anyhow::Result<ExitCode> {
     let mut reader = journal.reader()?;
     let head = journal.head().seq;
     let new = unindexed(&mut *reader, &(1..=head))?;
-    let bar = progress("records");
+    let bar = progress_of("records", new);
     let mut left = new;
     while let Some(segment) =
         next_step(&mut *reader, Lacking::Any).context("the search index cannot be made")?

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use clap::Args;
 use osel_core::engine::{BudgetState, Retention};
 use osel_core::time::Timestamp;
-use osel_core::trail::PartClass;
 use serde::Serialize;
 
 use crate::cli::StoreArg;
@@ -123,7 +122,6 @@ fn lines(
 ) -> anyhow::Result<Vec<Line>> {
     let (head, holdings, checkpoint) = (kept.head, &kept.holdings, kept.expiry.checkpoint);
     let mut lines = Vec::new();
-    let by_number = |up_to: u64| Goes { up_to: Some(up_to), before: None };
     let inputs = decision.told.iter().find_map(|told| match told {
         Retention::Inputs { entry, before, .. } => Some((*entry, *before)),
         _ => None,
@@ -143,26 +141,6 @@ fn lines(
         oldest: kept.snapshots.last().map(|info| info.made_at.to_string()),
         goes: None,
     });
-    let gone = |class: PartClass| kept.expiry.parts.get(&class.code()).copied().unwrap_or(0);
-    for (kind, class, bytes) in
-        [("records", PartClass::Body, Some(holdings.part_bytes)), ("personal", PartClass::Personal, None)]
-    {
-        let up_to = decision.told.iter().filter_map(|told| match told {
-            Retention::Parts { classes, kinds, seq, .. }
-                if kinds.is_empty() && classes.contains(class.as_str()) =>
-            {
-                Some(*seq)
-            }
-            _ => None,
-        });
-        lines.push(Line {
-            kind: kind.to_owned(),
-            count: Some(head.seq - gone(class).min(head.seq)),
-            bytes,
-            oldest: reader.record(gone(class) + 1)?.map(|record| record.as_of.to_string()),
-            goes: up_to.max().map(by_number),
-        });
-    }
     lines.extend(classes::lines(reader, kept, decision, classes)?);
     let (mut held, mut oldest) = (0, None);
     reader.quarantine(Some(QuarantineState::Held), &mut |item| {

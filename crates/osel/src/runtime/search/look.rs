@@ -253,10 +253,12 @@ impl<E: std::error::Error> Search<'_, E> {
         if !self.query.matches_beside_rows(&record, || sentence(&record)) {
             return Ok(ControlFlow::Continue(()));
         }
-        if self.query.needs_rows() && !record.wide.is_empty() {
+        let mut matches = self.query.matches_rows(&record);
+        if !matches && self.query.needs_rows() && !record.wide.is_empty() {
             (self.list_rows)(reader, &mut record);
+            matches = self.query.matches_rows(&record);
         }
-        if !self.query.matches_rows(&record) {
+        if !matches {
             return Ok(ControlFlow::Continue(()));
         }
         (self.found)(reader, stored, record).map_err(SearchError::Taker)

@@ -1,0 +1,136 @@
+//! What is missing of a trail, held against what the trail tells.
+//!
+//! Parts go by retention and by erasures, and records of the kind `system` tell both: any other part was taken by somebody. The tables that say what may
+//! go are read first, since they say it of records that the walk has still to come to; that they say no more than the records do is seen when it
+//! has come to the end. Nothing here verifies a record: whoever walks the trail does.
+
+mod account;
+mod told;
+
+use std::ops::ControlFlow;
+
+use osel_core::trail::{PartClass, RecordKind};
+
+use self::account::{Account, Lost};
+use self::told::Told;
+use super::payloads::Payloads;
+use crate::store::{JournalError, PartContent, Reader, StoredRecord};
+
+/// So many records are looked through between two looks at what may go: a daemon may let go meanwhile.
+pub(super) const PAGE: u64 = 1000;
+
+/// The parts that are missing though no record tells of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untold {
+    /// How many.
+    pub parts: u64,
+    /// The first record that lacks one.
+    pub first: Option<u64>,
+}
+
+/// Holds what is missing against what is told, while somebody walks the trail.
+#[derive(Debug)]
+pub struct MissingCheck {
+    account: Account,
+    told: Told,
+}
+
+impl MissingCheck {
+    /// For a store as it is now; begun before the walk, so that the walk comes to the records that tell.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn begin(reader: &mut dyn Reader) -> Result<Self, JournalError> {
+        let mut account = Account::default();
+        account.refresh(reader)?;
+        Ok(Self { account, told: Told::default() })
+    }
+
+    /// Takes a record of the trail and which of its parts are missing, counted from 0.
+    pub fn see(&mut self, record: &StoredRecord, missing: &[usize]) {
+        if record.kind == RecordKind::System.code() {
+            self.told.see(record);
+        }
+        self.account.see(record, missing);
+    }
+
+    /// Settles what was seen since the last time: after [`PAGE`] records at most, which bounds what waits.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn turn(&mut self, reader: &mut dyn Reader) -> Result<(), JournalError> {
+        self.account.settle(reader)
+    }
+
+    /// What is missing untold of a trail that ends there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn finish(self, reader: &mut dyn Reader, last: u64) -> Result<Untold, JournalError> {
+        let Self { account, told } = self;
+        if account.untold().parts == 0 && told.vouches_for(&account) {
+            return Ok(Untold::default());
+        }
+        // Only in a store that somebody tampered with: what the tables say is worth nothing where no record says it.
+        let mut strict = account.strict(told, last);
+        let mut payloads = Payloads::default();
+        let mut from = 1;
+        while from <= last {
+            let mut page = Vec::new();
+            reader.records(from..=last.min(from + PAGE - 1), &mut |record| {
+                page.push(record);
+                ControlFlow::Continue(())
+            })?;
+            for record in &page {
+                let missing = missing_parts(reader, &mut payloads, record)?;
+                strict.see(record, &missing);
+            }
+            strict.settle(reader)?;
+            from += PAGE;
+        }
+        Ok(strict.untold())
+    }
+}
+
+/// Which classes a record lacks parts of though nothing in the store says why. That what the store says is also told by records is not looked at, and
+/// of what an erasure took not how much: only a walk through the whole trail can.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn untold_parts(reader: &mut dyn Reader, record: &StoredRecord) -> Result<Vec<PartClass>, JournalError> {
+    let missing = missing_parts(reader, &mut Payloads::default(), record)?;
+    let mut account = Account::default();
+    let mut untold = Vec::new();
+    for lost in missing.iter().filter_map(|&place| Lost::of(record, place)) {
+        account.add(lost);
+        let before = account.untold().parts;
+        account.settle(reader)?;
+        if account.untold().parts > before
+            && let Some(class) = PartClass::from_code(lost.class)
+            && !untold.contains(&class)
+        {
+            untold.push(class);
+        }
+    }
+    Ok(untold)
+}
+
+/// Which parts of a record are not there, counted from 0.
+fn missing_parts(
+    reader: &mut dyn Reader,
+    payloads: &mut Payloads,
+    record: &StoredRecord,
+) -> Result<Vec<usize>, JournalError> {
+    let mut missing = Vec::new();
+    for (place, part) in record.parts.iter().enumerate() {
+        let is_missing = match part.content {
+            PartContent::Gone => true,
+            PartContent::InEntry => payloads.body(reader, record.entry)?.is_none(),
+            PartContent::Bytes(_) => false,
+        };
+        if is_missing {
+            missing.push(place);
+        }
+    }
+    Ok(missing)
+}

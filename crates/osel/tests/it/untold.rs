@@ -1,0 +1,177 @@
+//! Somebody takes content from a store that no record tells of: `audit verify` says so, and `audit show` of the record.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use osel::runtime::retention::policy::{Limit, Policy};
+use osel::store::{ALL, Journal, PartContent, Reader, Store, StoredRecord};
+use osel_core::trail::{PartClass, RecordKind};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::command::{Place, osel, recording, run};
+use crate::retention::{Listener, days};
+
+fn records(store: &str) -> Vec<StoredRecord> {
+    let mut all = Vec::new();
+    let mut reader = Store::open_reader(Path::new(store)).unwrap();
+    let read = reader.records(ALL, &mut |record| {
+        all.push(record);
+        ControlFlow::Continue(())
+    });
+    read.unwrap();
+    all
+}
+
+/// Takes the parts of a class from records, as somebody who writes the store can: nothing is told of it.
+fn take(store: &str, class: PartClass, seqs: impl IntoIterator<Item = u64>) -> u64 {
+    let mut journal = Store::open_writer(Path::new(store)).unwrap();
+    let mut taken = 0;
+    for seq in seqs {
+        let record = journal.reader().unwrap().record(seq).unwrap().unwrap();
+        for part in record.parts.iter().filter(|part| part.class == class.code()) {
+            taken += journal.erase_part(seq, class.code(), part.project.as_deref()).unwrap() as u64;
+        }
+    }
+    taken
+}
+
+/// The records that still have a part of a class.
+fn with(store: &str, class: PartClass) -> Vec<u64> {
+    let has = |record: &&StoredRecord| {
+        record.parts.iter().any(|part| part.class == class.code() && part.content != PartContent::Gone)
+    };
+    records(store).iter().filter(has).map(|record| record.seq).collect()
+}
+
+/// How many parts verification finds missing that nothing tells of, and the first record of one. It says the same in words and by its exit code.
+fn untold(store: &str) -> (u64, Option<u64>) {
+    let json = osel(&["audit", "verify", "-o", "json", "--store", store]);
+    let text = osel(&["audit", "verify", "--store", store]);
+    let said: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let (parts, first) = (said["missing_untold"].as_u64().unwrap(), said["first_untold"].as_u64());
+    let text_said = String::from_utf8(text.stdout).unwrap();
+    assert!(text_said.contains("records verified"), "{text_said}");
+    let code = Some(i32::from(parts > 0));
+    assert_eq!(
+        (json.status.code(), text.status.code(), &said["verified"]),
+        (code, code, &(parts == 0).into())
+    );
+    let line = first.map(|first| {
+        format!("{parts} parts are missing that no record tells of, the first of record {first}\n")
+    });
+    assert_eq!(text_said.contains("no record tells of"), line.is_some());
+    assert!(text_said.starts_with(&line.unwrap_or_default()), "{text_said}");
+    (parts, first)
+}
+
+fn database(store: &str) -> Connection {
+    Connection::open(Path::new(store).join("journal.db")).unwrap()
+}
+
+fn recorded(place: &Place) -> String {
+    let store = place.path("store");
+    run(&["replay", "--store", &store, "--until", "300", &recording("dev-zed")]);
+    store
+}
+
+#[test]
+fn content_that_was_taken_is_missed() {
+    let place = Place::new("untold");
+    let store = recorded(&place);
+    assert_eq!(untold(&store), (0, None));
+    let show = |seq: u64| run(&["audit", "show", &seq.to_string(), "--store", &store]);
+    let said = "body is missing, and no record says why";
+    assert!(!show(70).contains(said));
+    assert_eq!(take(&store, PartClass::Body, [70]), 1);
+    assert_eq!(untold(&store), (1, Some(70)));
+    assert!(show(70).contains(said), "{}", show(70));
+    let json: Value =
+        serde_json::from_str(&run(&["audit", "show", "70", "-o", "json", "--store", &store])).unwrap();
+    assert_eq!(json["missing_untold"], serde_json::json!(["body"]));
+
+    // A message too, which lies elsewhere, and in the end all of it.
+    let message = with(&store, PartClass::Payload)[9];
+    assert_eq!(take(&store, PartClass::Payload, [message]), 1);
+    assert_eq!(untold(&store), (2, Some(message.min(70))));
+    let all = with(&store, PartClass::Body);
+    let taken = take(&store, PartClass::Body, all);
+    assert!(taken > 100);
+    assert_eq!(untold(&store), (taken + 2, Some(1)));
+}
+
+#[test]
+fn keys_that_were_taken_are_missed() {
+    let place = Place::new("untold-keys");
+    let store = recorded(&place);
+    let sealed = with(&store, PartClass::Personal);
+    fs::rename(Path::new(&store).join("persons.db"), place.path("elsewhere")).unwrap();
+    let (parts, first) = untold(&store);
+    assert!(parts >= sealed.len() as u64 && first == sealed.first().copied(), "{parts} {first:?}");
+}
+
+#[test]
+fn limits_are_believed_as_far_as_records_tell_them() {
+    let place = Place::new("untold-limits");
+    let mut listener = Listener::new(&place, "store", 21);
+    listener.listen(9);
+    let policy = Policy { records: Limit { days: Some(4), bytes: None }, personal_days: Some(2), ..days(3) };
+    let decision = listener.decide(&policy);
+    listener.expire();
+    listener.check();
+    let store = place.path("store");
+    assert_eq!(untold(&store), (0, None));
+    let limit = |class: PartClass| decision.expiry.as_ref().unwrap().parts[&class.code()];
+    let (bodies, persons) = (limit(PartClass::Body), limit(PartClass::Personal));
+    assert!(0 < bodies && bodies < persons, "{decision:?}");
+
+    // Beyond what was told something goes, and the tables say that it may.
+    let next = with(&store, PartClass::Body).into_iter().find(|seq| *seq > bodies).unwrap();
+    assert_eq!(take(&store, PartClass::Body, [next]), 1);
+    assert_eq!(untold(&store), (1, Some(next)));
+    database(&store).execute("UPDATE expiry_parts SET seq = 1000000, done = 1000000", []).unwrap();
+    assert_eq!(untold(&store), (1, Some(next)));
+    // As if there were a class of retention.
+    database(&store).execute("UPDATE expiry_parts SET seq = ?1, done = ?1", [bodies as i64]).unwrap();
+    let forged = "INSERT INTO expiry_parts (class, kind, seq, done, searched) VALUES (?1, ?2, 1000000, 1000000, 1000000)";
+    for kind in RecordKind::ALL {
+        let parameters = [PartClass::Body.code(), kind.code()];
+        database(&store).execute(forged, parameters).unwrap();
+    }
+    assert_eq!(untold(&store), (1, Some(next)));
+    // The record that told it is taken as well: then nothing tells of anything.
+    let tellers = records(&store).into_iter().filter(|record| record.kind == RecordKind::System.code());
+    let tellers: Vec<u64> = tellers.map(|record| record.seq).filter(|seq| *seq > persons).collect();
+    take(&store, PartClass::Body, tellers);
+    let (parts, first) = untold(&store);
+    assert!(parts > 10 && first == Some(1), "{parts} {first:?}");
+}
+
+#[test]
+fn an_erasure_excuses_what_it_took_and_no_more() {
+    let place = Place::new("untold-erasure");
+    let store = place.path("store");
+    run(&["replay", "--store", &store, &recording("dev-zed")]);
+    run(&["privacy", "erase", "--user", "birch-user1", "--reason", "ticket 4711", "--store", &store]);
+    assert_eq!(untold(&store), (0, None));
+    let erased = Store::open_reader(Path::new(&store)).unwrap().erasures().unwrap().remove(0);
+    assert!(erased.parts > 100 && erased.messages > 100, "{erased:?}");
+
+    // In the midst of what went, where only counting tells.
+    let middle = u64::midpoint(erased.first_seq, erased.last_seq);
+    let next = |class| with(&store, class).into_iter().find(|seq| *seq > middle).unwrap();
+    let taken = take(&store, PartClass::Personal, [next(PartClass::Personal)]);
+    assert!(taken > 0);
+    assert_eq!(untold(&store).0, taken);
+    take(&store, PartClass::Payload, [next(PartClass::Payload)]);
+    assert_eq!(untold(&store).0, taken + 1);
+
+    // An erasure that nobody ordered excuses nothing.
+    let copied = "INSERT INTO erasures (seq, entry, done, state) SELECT 7, entry, done, \
+                  CAST(replace(CAST(state AS TEXT), '\"seq\":' || seq, '\"seq\":7') AS BLOB) FROM erasures";
+    assert_eq!(database(&store).execute(copied, []).unwrap(), 1);
+    let rows = Store::open_reader(Path::new(&store)).unwrap().erasures().unwrap();
+    assert_eq!((rows.len(), rows[0].seq, rows[0].parts), (2, 7, erased.parts));
+    assert_eq!(untold(&store).0, taken + 1);
+}
