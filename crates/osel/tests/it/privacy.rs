@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use ::osel::runtime::state;
-use ::osel::store::{ALL, Journal, Reader, Store};
+use ::osel::store::{ALL, Commit, ForwarderRow, Journal, Reader, Store};
 use osel_core::engine::{Engine, EngineOptions};
 use osel_core::trail::bundle::Checker;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::{Place, json_lines, osel, recording, run};
 use crate::daemon::{Daemon, LIMIT};
@@ -132,6 +132,35 @@ fn an_erased_user_is_nowhere_and_all_else_is_as_it_was() {
     assert_eq!(folded(&store), state);
 }
 
+/// One that is past the records of the person, one that began behind them and was perhaps set back there.
+#[test]
+fn the_report_names_every_forwarder_and_what_it_has_been_through() {
+    let place = Place::new("privacy-forwarders");
+    let store = recorded(&place);
+    let mut journal = Store::open_writer(Path::new(&store)).unwrap();
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let row = |name: &str, begin, place| ForwarderRow {
+        name: name.to_owned(),
+        begin,
+        place,
+        delivered: place - begin,
+        ..ForwarderRow::default()
+    };
+    let forwarders = [row("late", head.seq, head.seq), row("old", 0, head.seq)];
+    journal.commit(&Commit { forwarders: &forwarders, ..Commit::empty(epoch, head) }).unwrap();
+    drop(journal);
+    run(&["privacy", "erase", "--user", NAME, "--reason", "ticket 4711", "--store", &store]);
+    let report = one(&["privacy", "report", "-o", "json", "--store", &store]);
+    let told = |name: &str, behind: u64| json!({"name": name, "behind": behind, "through": head.seq});
+    assert_eq!(report["remains"]["forwarders"], json!([told("late", head.seq), told("old", 0)]));
+    let text = run(&["privacy", "report", "--store", &store]);
+    let wanted = format!(
+        "perhaps sent by old, which began or was set back behind record 0 and is through record {}",
+        head.seq
+    );
+    assert!(text.contains(&wanted), "{text}");
+}
+
 #[test]
 fn who_only_tried_a_name_is_erased_by_it() {
     let place = Place::new("privacy-name");
@@ -149,15 +178,36 @@ fn who_only_tried_a_name_is_erased_by_it() {
     assert_eq!(nobody.status.code(), Some(2));
 }
 
+/// So many captured messages by a user of that name.
+fn by(user: &str, name: &str, count: usize) -> String {
+    let line = |number: usize| {
+        let body = json!({
+            "message_id": format!("{user}-{number}"), "event_type": "network.update.end", "publisher_id": "network.controller1",
+            "priority": "INFO", "timestamp": "2026-11-21 00:00:00.000000", "payload": {"network": {"id": "n", "name": "net"}},
+            "_context_user_id": user, "_context_user_name": name, "_context_remote_address": "192.0.2.7",
+        });
+        let line = json!({
+            "received_at": "2026-11-21T00:00:00.5Z", "exchange": "neutron", "routing_key": "notifications.info",
+            "redelivered": false, "properties": {}, "body": body.to_string(),
+        });
+        format!("{line}\n")
+    };
+    (0..count).map(line).collect()
+}
+
 #[test]
 fn a_running_osel_takes_the_order_and_ends_it_after_a_kill() {
+    const MESSAGES: usize = 3000;
+    let (user, name) = ("0134e963d2cb47acb1cbded3d170eb51", "mallory.of.the.tests");
     let mut osel = Daemon::new("privacy-daemon", "");
     let store = osel.place.path("store");
     osel.start();
-    osel.capture("bus.jsonl", "a", 3);
-    osel.await_received(3);
-    let user = "ffffffffffffffffffffffffffffffff";
-    run(&["privacy", "erase", "--user", user, "--reason", "left", "--store", &store]);
+    osel.append("bus.jsonl", by(user, name, MESSAGES));
+    osel.append("bus.jsonl", by("1134e963d2cb47acb1cbded3d170eb51", "trent", 1));
+    osel.await_received(MESSAGES as u64 + 1);
+    let kept = one(&["privacy", "show", "--user", name, "-o", "json", "--store", &store]);
+    assert_eq!((&kept["user_id"], &kept["records"]), (&user.into(), &MESSAGES.into()), "{kept}");
+    run(&["privacy", "erase", "--user", name, "--reason", "left", "--store", &store]);
     osel.kill();
     osel.start();
     crate::broker::until("the erasure is done", LIMIT, || {
@@ -165,6 +215,11 @@ fn a_running_osel_takes_the_order_and_ends_it_after_a_kill() {
     });
     assert!(osel.stop().success());
     let report = one(&["privacy", "report", "-o", "json", "--store", &store]);
-    assert_eq!((&report["user_id"], &report["keys_destroyed"]), (&user.into(), &0.into()));
+    assert_eq!((&report["user_id"], &report["keys_destroyed"]), (&user.into(), &1.into()), "{report}");
+    assert_eq!((&report["records"], &report["messages_rewritten"]), (&MESSAGES.into(), &MESSAGES.into()));
+    assert_eq!(with(&store, name), (vec![], 0));
+    let nothing = crate::command::osel(&["privacy", "show", "--user", name, "--store", &store]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert_eq!(one(&["privacy", "show", "--user", "trent", "-o", "json", "--store", &store])["records"], 1);
     run(&["audit", "verify", "--store", &store]);
 }

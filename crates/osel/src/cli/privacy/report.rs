@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::StoreArg;
 use crate::cli::output::{Failure, ShowFormat, json_line, note, plain, stdout};
 use crate::runtime::record::read_record;
-use crate::store::{ErasureRow, QuarantineState, Reader};
+use crate::store::{ErasureRow, ForwarderRow, QuarantineState, Reader};
 
 /// Says of each erasure of a person who ordered it, when and why, what became unreadable, and what may be left where and until when.
 ///
@@ -57,8 +57,18 @@ struct Remains {
     checkpoint: Option<u64>,
     /// Messages from before that nobody can read and that wait in quarantine; what they say is not known.
     quarantined: u64,
-    /// Forwarders that were past the first of the records: what they sent is out of reach.
-    forwarders: Vec<String>,
+    /// Forwarders: what they had sent of the person before is not noted, and out of reach.
+    forwarders: Vec<Forwarded>,
+}
+
+/// What a forwarder has been through.
+#[derive(Debug, Serialize)]
+struct Forwarded {
+    name: String,
+    /// The record behind which it began, or was last set back to; what it sent before that is not known.
+    behind: u64,
+    /// The last record of which nothing remains to be done.
+    through: u64,
 }
 
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
@@ -102,9 +112,7 @@ fn document(reader: &mut dyn Reader, row: &ErasureRow) -> anyhow::Result<Documen
         quarantined += u64::from(item.entry <= row.until.1);
         ControlFlow::Continue(())
     })?;
-    let was_sent =
-        |begin: u64, place: u64| row.first_seq > 0 && begin < row.last_seq && place >= row.first_seq;
-    let forwarders = reader.forwarders()?.into_iter().filter(|row| was_sent(row.begin, row.place));
+    let forwarded = |row: ForwarderRow| Forwarded { name: row.name, behind: row.begin, through: row.place };
     let some = |seq: u64| (seq > 0).then_some(seq);
     Ok(Document {
         seq: row.seq,
@@ -125,7 +133,7 @@ fn document(reader: &mut dyn Reader, row: &ErasureRow) -> anyhow::Result<Documen
         remains: Remains {
             checkpoint: some(checkpoint.snapshot).filter(|_| checkpoint.entry < row.until.1),
             quarantined,
-            forwarders: forwarders.map(|row| row.name).collect(),
+            forwarders: reader.forwarders()?.into_iter().map(forwarded).collect(),
         },
     })
 }
@@ -165,8 +173,12 @@ fn text(out: &mut impl Write, erasure: &Document) -> std::io::Result<()> {
             "  perhaps left {quarantined} messages from before in quarantine, which nobody can read"
         )?;
     }
-    if !forwarders.is_empty() {
-        writeln!(out, "  sent before  by {}: out of reach", forwarders.join(", "))?;
+    for Forwarded { name, behind, through } in forwarders {
+        writeln!(
+            out,
+            "  perhaps sent by {}, which began or was set back behind record {behind} and is through record {through}",
+            plain(name)
+        )?;
     }
     writeln!(
         out,
