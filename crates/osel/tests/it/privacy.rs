@@ -178,6 +178,27 @@ fn who_only_tried_a_name_is_erased_by_it() {
     assert_eq!(nobody.status.code(), Some(2));
 }
 
+#[test]
+fn whom_no_record_names_is_not_said_to_be_erased() {
+    let place = Place::new("privacy-unknown");
+    let store = recorded(&place);
+    let head = reader(&store).head().unwrap();
+    let slip = format!("{NAME} ");
+    let erase = ["privacy", "erase", "--user", &slip, "--reason", "t", "--store", &store];
+    for dry in [&[][..], &["--dry-run"]] {
+        let output = osel(&[&erase[..], dry].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was changed"));
+    }
+    assert_eq!(
+        osel(&["privacy", "erase", "--user", "", "--reason", "t", "--store", &store]).status.code(),
+        Some(2)
+    );
+    assert_eq!(reader(&store).head().unwrap(), head);
+    run(&[&erase[..], &["--even-if-unknown"]].concat());
+    assert_eq!(reader(&store).head().unwrap().seq, head.seq + 1);
+}
+
 /// So many captured messages by a user of that name.
 fn by(user: &str, name: &str, count: usize) -> String {
     let line = |number: usize| {

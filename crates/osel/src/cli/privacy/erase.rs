@@ -15,6 +15,7 @@ use crate::runtime::control::Ask;
 ///
 /// It is recorded with your name and the reason, and with the user's id, which stays; the trail verifies as before. What forwarders, bundles and
 /// backups took away is out of reach: `osel privacy report` names it. Who is still in Keystone, or acts again, is heard of anew.
+/// Exit code 1 when no record has anything about the person, and then nothing is done.
 #[derive(Debug, Args)]
 pub struct EraseArgs {
     #[command(flatten)]
@@ -27,22 +28,31 @@ pub struct EraseArgs {
     /// Only say what would go.
     #[arg(long)]
     dry_run: bool,
+    /// Also who is in no record that can be read: somebody whom only messages name, or of whom the records' parts have gone.
+    #[arg(long)]
+    even_if_unknown: bool,
 }
 
 pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
     let reason = reason(&args.reason, REASON_CHARS_MAX)?;
     let mut reader = args.store.reader()?;
-    if args.dry_run {
+    if args.dry_run || !args.even_if_unknown {
         let kept = args.whom.look(&mut *reader)?;
         let id = kept.user_id.as_deref().unwrap_or("unknown");
-        note(match (kept.first_seq, kept.last_seq) {
-            (Some(first), Some(last)) => format!(
+        let (Some(first), Some(last)) = (kept.first_seq, kept.last_seq) else {
+            note(
+                "no record has a part about such a person that can be read; nothing was changed. Look at the spelling; \
+                 --even-if-unknown erases what messages and names have of whoever is meant",
+            );
+            return Ok(ExitCode::from(1));
+        };
+        if args.dry_run {
+            note(format_args!(
                 "{} records from {first} to {last} have parts about the person (user id: {id}); nothing was changed",
                 kept.records
-            ),
-            _ => "no record has a part about that person that can be read; nothing was changed".to_owned(),
-        });
-        return Ok(ExitCode::SUCCESS);
+            ));
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     let mut orders = Orders::new(&args.store, reader.info()?.id)?;
     let Whom { user, address } = args.whom.clone();
@@ -51,7 +61,7 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
         Given::Done(seq) => {
             let seq = seq.unwrap_or_default();
             note(format_args!(
-                "the person is erased by record {seq}: `osel privacy report --order {seq}` says how far that is"
+                "the erasure is ordered by record {seq}: `osel privacy report --order {seq}` says how far it is"
             ));
             // Said before: whatever keeps this from its end, the next one who writes the store goes on with it.
             orders.finish_erasing()?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use osel_core::decode::Subject;
 use osel_core::engine::record::Record;
 use osel_core::time::Timestamp;
@@ -21,10 +22,10 @@ const VALUES_MAX: usize = 1000;
 #[derive(Clone, Debug, Args)]
 pub(super) struct Whom {
     /// A user, by id, or by a name that one user has or had.
-    #[arg(long, value_name = "ID|NAME", required_unless_present = "address")]
+    #[arg(long, value_name = "ID|NAME", required_unless_present = "address", value_parser = NonEmptyStringValueParser::new())]
     pub(super) user: Option<String>,
     /// The address of a client: what names no user and came from there.
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = NonEmptyStringValueParser::new())]
     pub(super) address: Option<String>,
 }
 
