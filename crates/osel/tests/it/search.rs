@@ -82,7 +82,7 @@ fn queries(reader: &mut dyn Reader, random: &mut Random, count: usize) -> Vec<Qu
                     let some = random.below(7);
                     query.rows.ports =
                         permission.and_then(|of| of.ports).map(|(min, _)| min).into_iter().collect();
-                    if some % 2 == 0 {
+                    if some.is_multiple_of(2) {
                         query.rows.protocols =
                             permission.map(|of| of.protocol.name().into_owned()).into_iter().collect();
                     }
