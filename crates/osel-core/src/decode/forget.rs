@@ -51,6 +51,8 @@ const REASON_KEY: &str = "reasonType";
 const CONTEXT: &str = "_context_";
 /// What holds a client's address and agent in CADF.
 const HOST: &str = "host";
+/// What holds a message as a text, in the bus's envelope.
+const ENVELOPE: &str = "oslo.message";
 /// Who did something, in CADF.
 const INITIATOR: &str = "initiator";
 /// Names of an initiator.
@@ -124,6 +126,11 @@ pub fn forget(text: &[u8], subject: &Subject) -> Forgotten {
         return Forgotten::NotThere;
     }
     if let Ok(mut whole) = serde_json::from_slice::<Value>(text) {
+        // An envelope is kept only around what could not be read.
+        let wrapped = whole.get(ENVELOPE).and_then(Value::as_str);
+        if wrapped.is_some_and(|message| subject.may_be_in(message.as_bytes())) {
+            return Forgotten::Unreadable;
+        }
         return match without(&mut whole, "", subject) {
             true => serde_json::to_vec(&whole).map_or(Forgotten::Unreadable, Forgotten::Text),
             false => Forgotten::NotThere,
@@ -363,6 +370,11 @@ mod tests {
     fn what_cannot_be_taken_apart_is_said_only_where_the_person_may_be_in_it() {
         check("{\"user_id\":\"u1\"", "?");
         check("{\"user_id\":\"v1\"", "-");
+        check(
+            r#"{"oslo.version":"2.0","oslo.message":"{\"_context_user_id\":\"u1\",\"_context_user_name\":\"ad"}"#,
+            "?",
+        );
+        check(r#"{"oslo.version":"2.0","oslo.message":"{\"_context_user_id\":\"v1\""}"#, "-");
         check("", "-");
     }
 }

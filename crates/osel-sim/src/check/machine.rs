@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use osel_core::decode::{Decoded, decode, read_object};
+use osel_core::decode::{Decoded, Subject, decode, read_object};
 use osel_core::engine::record::{Record, RecordBody};
 use osel_core::engine::{
     AssignmentDifferences, AssignmentPage, Disposition, Engine, EngineLine, EngineOptions, Input, Look,
     LookWhy, Looked, Named, OperatorOrder, Order, Output, ReadDifferences, ReadEnd, ReadPage, ReadRun, RunId,
-    Version,
+    Sought, Version,
 };
 use osel_core::event::{Digest, Kind, Object, RawMessage};
 use osel_core::exposure;
@@ -218,11 +218,32 @@ impl Machine {
         self.engine.lines().map(|line| serde_json::to_string(&line).unwrap_or_default()).collect()
     }
 
+    /// The same without what is counted: a repetition is counted and not journaled, and the store corrects the count.
+    pub(super) fn uncounted(&self) -> Vec<String> {
+        let mut lines = self.lines();
+        lines.retain(|line| !line.starts_with(r#"{"ledger":"#));
+        lines
+    }
+
+    /// The same without a person, as snapshots are rewritten.
+    pub(super) fn lines_without(&self, subject: &Subject) -> Vec<String> {
+        let without = |mut line: EngineLine| {
+            line.forget(subject);
+            serde_json::to_string(&line).unwrap_or_default()
+        };
+        self.engine.lines().map(without).collect()
+    }
+
     /// Another process that goes on from the lines of this one.
     pub(super) fn restarted(&self) -> Result<Self, Failure> {
+        self.restarted_from(self.lines())
+    }
+
+    /// Another process that goes on from these lines.
+    pub(super) fn restarted_from(&self, lines: Vec<String>) -> Result<Self, Failure> {
         let mut engine = Engine::new(self.options.clone());
         let mut region = None;
-        for line in self.lines() {
+        for line in lines {
             let line: EngineLine = serde_json::from_str(&line)
                 .map_err(|error| Failure::new("restart", format!("{error}: {line}")))?;
             engine.restore(line, &mut region);
@@ -238,6 +259,13 @@ impl Machine {
             present: self.present.clone(),
             bench: self.bench.clone(),
         })
+    }
+
+    /// Is told to erase a user.
+    pub(super) fn erase(&mut self, now: Timestamp, user: &str) -> Result<Came, Failure> {
+        let (user, reason) = (Some(Id::new(user)), "asked for it".to_owned());
+        let what = OperatorOrder::ErasePerson { user, reason, sought: Sought::default() };
+        self.handle(now, Input::Order(Order { actor: "somebody".to_owned(), what }), None)
     }
 
     /// Is told how an object looks, and nothing else.

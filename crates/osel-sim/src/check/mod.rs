@@ -12,6 +12,7 @@ mod account;
 mod assignments;
 mod deltas;
 mod drift;
+mod erasure;
 mod failure;
 mod fold;
 mod machine;

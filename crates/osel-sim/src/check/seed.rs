@@ -16,7 +16,7 @@ use super::rows::{self, Untold};
 use super::script::{Arrival, Reads, Script, What};
 use super::trail::{self, Journal};
 use super::world::World;
-use super::{assignments, names, order, questions};
+use super::{assignments, erasure, names, order, questions};
 use crate::random::Random;
 use crate::schedule::{Reorder, Schedule};
 
@@ -46,6 +46,8 @@ pub struct Counted {
     pub looks: usize,
     /// How often the process was killed in the middle of a read.
     pub kills: usize,
+    /// Messages that were written again without a person who was erased.
+    pub rewritten: usize,
 }
 
 impl Counted {
@@ -60,6 +62,7 @@ impl Counted {
         self.scans += other.scans;
         self.looks += other.looks;
         self.kills += other.kills;
+        self.rewritten += other.rewritten;
     }
 }
 
@@ -111,10 +114,12 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     if let (Some(one), Some(other)) = (again.cloud(), played.machine.cloud()) {
         order::is_the_same("the journal gives the same model", one, other)?;
     }
-    trail::same_lines("the journal gives the same state", &uncounted(&again), &uncounted(&played.machine))?;
+    trail::same_lines("the journal gives the same state", &again.uncounted(), &played.machine.uncounted())?;
     if let Some(Restart { machine, arrival, record }) = played.restart.take() {
         trail::goes_on(machine, &script.arrivals[arrival..], &played.records[record..], &played.machine)?;
     }
+    counted.rewritten =
+        erasure::leaves_all_else(&plan, &script, &played.journal, &played.machine, &mut random)?;
     counted.messages = script.heard.len();
     counted.rows = played.machine.rows().len();
     counted.deltas = played.deltas;
@@ -123,13 +128,6 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     counted.scans = scans.count();
     counted.failed_calls = played.records.iter().filter(|record| record.body.cause.is_some()).count();
     Ok(counted)
-}
-
-/// The state without the ledgers: a repetition is counted and not journaled, and the store corrects the count.
-fn uncounted(machine: &Machine) -> Vec<String> {
-    let mut lines = machine.lines();
-    lines.retain(|line| !line.starts_with(r#"{"ledger":"#));
-    lines
 }
 
 /// After an exact read nothing may differ any more.

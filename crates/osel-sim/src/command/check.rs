@@ -30,7 +30,7 @@ pub(super) fn run(words: &[&str], out: &mut dyn Write) -> Result<(), CommandErro
     writeln!(
         out,
         "{} seeds passed in {seconds:.1} s, {rate:.0} a second: {} messages, {} rows, {} deltas, {} answers \
-         of yes, {} failed calls, {} drifts, {} scans, {} looks, {} kills in a read",
+         of yes, {} failed calls, {} drifts, {} scans, {} looks, {} kills in a read, {} messages without a person",
         report.passed,
         counted.messages,
         counted.rows,
@@ -40,7 +40,8 @@ pub(super) fn run(words: &[&str], out: &mut dyn Write) -> Result<(), CommandErro
         counted.drifts,
         counted.scans,
         counted.looks,
-        counted.kills
+        counted.kills,
+        counted.rewritten
     )?;
     let steps = steps.map(|steps| format!(" --steps {steps}")).unwrap_or_default();
     let again = |seed| format!("again: cargo xtask sim --seeds 1 --seed {seed}{steps}");
