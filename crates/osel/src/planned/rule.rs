@@ -105,6 +105,10 @@ fn check_ports(protocol: &Protocol, ports: [Option<u16>; 2]) -> Result<(), Strin
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "values are written where they are passed, and stay readable there"
+)]
 mod tests {
     use serde_json::json;
 

@@ -292,6 +292,10 @@ impl Form {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "values are written where they are passed, and stay readable there"
+)]
 mod tests {
     use serde_json::json;
 
