@@ -104,7 +104,10 @@ impl ConfigArg {
         self.read_again().ok()
     }
 
-    /// The same, with what is wrong with it.
+    /// The same.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub fn read_again(&self) -> Result<Config, Problems> {
         checked(self.file.as_deref()).0
     }
