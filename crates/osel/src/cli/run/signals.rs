@@ -82,7 +82,7 @@ impl Signals {
                         "the configuration has problems: the old one holds; see `osel config check`"
                     ),
                     Err(error) => {
-                        tracing::error!(%error, "the configuration could not be read: the old one holds")
+                        tracing::error!(%error, "the configuration could not be read: the old one holds");
                     }
                 }
                 supervisor.ready();
