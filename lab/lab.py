@@ -24,9 +24,9 @@ QUIET = 3
 class Osel:
     """The daemon under test, and its store."""
 
-    def __init__(self, program, cloud, processes):
-        self.program, self.cloud, self.processes = program, cloud, processes
-        self.home = cloud.home / "osel"
+    def __init__(self, program, cloud, processes, name="osel"):
+        self.program, self.cloud, self.processes, self.name = program, cloud, processes, name
+        self.home = cloud.home / name
         self.home.mkdir()
         self.store = self.home / "store"
         self.configuration = self.home / "osel.toml"
@@ -52,28 +52,43 @@ class Osel:
         print(f"lab: export by {name}: {done.stderr.strip()}")
         return file, json.loads(file.read_text(encoding="utf-8"))
 
-    def start(self, inventory):
-        cloud, password = self.cloud, "a-password-of-osel"
-        cloud.control_broker("add_user", "osel", password)
-        cloud.control_broker("set_permissions", "osel", r"^osel\.", r"^osel\.", r"^(osel\..*|keystone|neutron|openstack)$")
+    def start(self, inventory, more=""):
+        cloud, password = self.cloud, f"a-password-of-{self.name}"
+        cloud.control_broker("add_user", self.name, password)
+        cloud.control_broker("set_permissions", self.name, r"^osel\.", r"^osel\.", r"^(osel\..*|keystone|neutron|openstack)$")
         url = self.home / "transport_url"
         url.touch(mode=0o600)
-        url.write_text(f"rabbit://osel:{password}@127.0.0.1:{cloud.amqp}/", encoding="utf-8")
+        url.write_text(f"rabbit://{self.name}:{password}@127.0.0.1:{cloud.amqp}/", encoding="utf-8")
         self.configuration.write_text(
             f"[store]\npath = '{self.store}'\n[scan]\nenabled = false\n[http]\nlisten = '127.0.0.1:0'\n"
             f"[[source]]\nname = 'lab'\ntype = 'rabbitmq'\ntransport_url = {{ file = 'transport_url' }}\n"
-            "exchanges = ['keystone', 'neutron']\n",
+            f"exchanges = ['keystone', 'neutron']\n{more}",
             encoding="utf-8",
         )
         self.run("inventory", "import", "--store", self.store, inventory)
-        self.child = self.processes.start("osel", [self.program, "run", "-c", self.configuration])
-        log = self.processes.home / "log" / "osel.txt"
+        self.child = self.processes.start(self.name, [self.program, "run", "-c", self.configuration])
+        log = self.processes.home / "log" / f"{self.name}.txt"
 
         def is_bound():
             said = log.read_text(encoding="utf-8")
             return all(any("exchange bound" in line and name in line for line in said.splitlines()) for name in ("keystone", "neutron"))
 
-        self.processes.until("osel is bound to both exchanges", is_bound)
+        self.processes.until(f"{self.name} is bound to both exchanges", is_bound)
+
+    def start_without_api(self, inventory):
+        """One that is to ask an API where nobody listens, for as long as it runs."""
+        clouds = {"clouds": {"lab": {"auth": {"auth_url": "http://127.0.0.1:9/v3", "username": "u", "password": "p", "project_name": "p"}}}}
+        file = self.home / "clouds.yaml"
+        file.touch(mode=0o600)
+        # JSON is YAML.
+        file.write_text(json.dumps(clouds), encoding="utf-8")
+        self.start(inventory, "[[openstack]]\ncloud = 'lab'\nclouds_file = 'clouds.yaml'\n")
+
+    def heard(self):
+        """What the bus told, in the order of the messages' own ids: what it was, who did it, what it opened and closed."""
+        told = [record for record in self.lines("audit", "export") if record.get("message_id")]
+        keys = ("message_id", "kind", "event_type", "outcome", "summary", "exposure", "actor", "target", "conflicting", "detail")
+        return sorted(json.dumps({key: record.get(key) for key in keys}, sort_keys=True) for record in told)
 
     def ledger(self):
         return next(iter(self.lines("ledger")), {"received": 0})
@@ -189,12 +204,24 @@ def main():
         file, exported = osel.export("password", by_password)
         problems = compare("password", exported, api.inventory(admin))
         osel.start(file)
+        lone = Osel(arguments.osel, cloud, processes, "lone")
+        lone.start_without_api(file)
         say(f"osel listens; playing {arguments.rounds} rounds")
         scenario.play(stage, arguments.rounds)
         osel.await_quiet()
         say("played")
         state = api.inventory(admin)
         problems += check(osel, arguments.judge, state)
+        lone.await_quiet()
+        problems += check(lone, arguments.judge, state)
+        heard = osel.heard()
+        if not heard or heard != lone.heard():
+            problems.append("an osel whose API is away hears something else")
+        if not any("trouble began" in line for line in (processes.home / "log" / "lone.txt").read_text(encoding="utf-8").splitlines()):
+            problems.append("that an API is away is not said")
+        if processes.stop(lone.child):
+            problems.append("an osel whose API is away did not end well")
+        say(f"{len(heard)} records are the same where the API is away")
         _, exported = osel.export("credential", api.application_credential(admin))
         problems += compare("credential", exported, state)
         # Made before the state was asked for, so that it is in it.
