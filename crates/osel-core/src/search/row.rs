@@ -112,9 +112,10 @@ fn permission_of(term: &[u8]) -> Option<Permission> {
     let source = match kind {
         PREFIX => {
             let (&length, octets) = from.split_last()?;
-            let address = match ipv6 {
-                false => IpAddr::from(<[u8; 4]>::try_from(octets).ok()?),
-                true => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
+            // A rule may be of one family and its prefix of the other.
+            let address = match <[u8; 4]>::try_from(octets) {
+                Ok(octets) => IpAddr::from(octets),
+                Err(_) => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
             };
             Source::Prefix(IpNet::new(address, length).ok()?)
         }

@@ -156,7 +156,10 @@ impl Orders {
 /// When the store cannot be written; the next one who writes it goes on.
 pub(super) fn let_all_go(recorder: &mut Recorder) -> anyhow::Result<()> {
     let bar = progress("slices");
-    while recorder.is_expiring() {
+    let mut more = true;
+    while more {
+        // Asked first: what could not be done is told before nothing is left to do.
+        more = recorder.is_expiring();
         // Answered between two slices.
         recorder.flush()?;
         for written in recorder.take_written()? {

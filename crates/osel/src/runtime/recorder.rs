@@ -385,6 +385,14 @@ impl Recorder {
         self.writer.orders()
     }
 
+    /// Has what could not be let go of tried again.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub fn tend(&mut self) -> Result<(), RecordError> {
+        Ok(self.writer.tend()?)
+    }
+
     /// How many snapshots were begun so far.
     pub fn snapshots_begun(&self) -> u64 {
         self.snapshots_begun

@@ -14,7 +14,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -156,6 +156,8 @@ enum Work {
     },
     Segment(Box<NewSegment>),
     Retry,
+    /// What was left is tried again.
+    Chores,
     /// Answers when everything before it is durable.
     Flush(SyncSender<Head>),
 }
@@ -232,6 +234,15 @@ impl Writer {
     /// How many orders to let go of something were given so far.
     pub fn orders(&self) -> u64 {
         self.orders
+    }
+
+    /// Has all that goes on beside batches looked at again: what could not be done is tried once more. It counts as an order.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub fn tend(&mut self) -> Result<(), JournalError> {
+        self.orders += 1;
+        self.send(Work::Chores)
     }
 
     /// What became of batches since the last call.
@@ -452,6 +463,10 @@ impl Writing {
                     self.write_waiting()?;
                 }
                 Work::Retry => self.retry()?,
+                Work::Chores => {
+                    self.orders += 1;
+                    self.chores = Chores::default();
+                }
                 Work::SnapshotBegin { seq, entry, made_at } => {
                     self.snapshot = None;
                     if !self.is_failing {
@@ -478,14 +493,17 @@ impl Writing {
 
     /// Takes a batch, and all that are given already: those that may become durable together become one.
     fn take(&mut self, mut batch: Box<Batch>, given: &Receiver<Work>) {
-        loop {
-            self.number += 1;
+        self.number += 1;
+        // Whoever gives goes on giving.
+        for _ in 0..BATCHES_IN_FLIGHT {
             self.next = given.try_recv().ok();
             let Some(Work::Commit(next)) = self.next.take_if(|work| matches!(work, Work::Commit(_))) else {
                 break;
             };
+            let number = self.number;
+            self.number += 1;
             if let Err(next) = batch.join(next) {
-                self.waiting.push_back((self.number, std::mem::replace(&mut batch, next)));
+                self.waiting.push_back((number, std::mem::replace(&mut batch, next)));
             }
         }
         self.waiting.push_back((self.number, batch));
@@ -500,28 +518,27 @@ impl Writing {
             if !self.is_expiring() {
                 return Ok(work.recv().ok());
             }
-            let wait = self.chores.due_at().map(|at| at.saturating_duration_since(Instant::now()));
-            match work.recv_timeout(wait.unwrap_or_default()) {
+            match work.try_recv() {
                 Ok(work) => return Ok(Some(work)),
-                Err(RecvTimeoutError::Timeout) => self.expire()?,
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(TryRecvError::Empty) => self.expire()?,
+                Err(TryRecvError::Disconnected) => return Ok(None),
             }
         }
     }
 
     /// Does a slice of the first chore that is due and has something to do.
     fn expire(&mut self) -> Result<(), JournalError> {
-        while !self.is_failing && self.chores.is_due(Instant::now()) {
-            match self.chores.go_on(&mut *self.journal, Instant::now()) {
+        while !self.is_failing && self.chores.is_due() {
+            match self.chores.go_on(&mut *self.journal) {
                 Ok(true) => break,
                 Ok(false) => {}
                 // Another writer has the store.
                 Err(error @ JournalError::Deposed { .. }) => return self.failed(error),
-                // It is left alone, and holds up none of the others.
+                // It is left, and holds up none of the others.
                 Err(error) => self.not_done(error, Written::NotExpired)?,
             }
         }
-        if self.chores.is_done() {
+        if !self.chores.is_due() {
             self.orders_done.store(self.orders, Ordering::Release);
         }
         Ok(())
@@ -570,7 +587,7 @@ impl Writing {
                 Err(error) => self.failed(error)?,
             }
         }
-        if self.is_expiring() && self.chores.is_due(Instant::now()) {
+        if self.is_expiring() {
             // Also where batches come without a pause: else the store would grow as long as they do.
             self.expire()?;
         }

@@ -65,6 +65,16 @@ fn what_witnesses_cosigned_last_is_kept(journal: &mut dyn Journal) {
     cosigned(journal, "bea", 30);
     cosigned(journal, "ada", 31);
     assert_eq!(sizes(journal, "ada"), [24, 25, 26, 27, 28, 29, 30, 31]);
+    // What both have stays, also where the last of one is none of the other's.
+    for size in 1..=30 {
+        if size != 4 {
+            cosigned(journal, "dora", size);
+        }
+        if size <= 4 {
+            cosigned(journal, "eve", size);
+        }
+    }
+    assert_eq!(sizes(journal, "dora"), [3, 23, 24, 25, 26, 27, 28, 29, 30]);
     // The same once more is the same.
     cosigned(journal, "ada", 31);
     assert_eq!(sizes(journal, "ada").len(), 8);

@@ -25,7 +25,7 @@ pub(super) static SECTION: keys::Section = keys::Section {
            forwarder by its number, from 0: OSEL_FORWARD__0__NAME. One that the file does not have begins with its name.",
     is_optional: true,
     // What the type of the example needs besides.
-    needs: &["path = \"/var/log/osel/records.jsonl\""],
+    needs: &["path = \"/var/log/osel/siem.jsonl\""],
 };
 
 /// The keys of all forwarders.

@@ -133,6 +133,12 @@ impl Translator<'_> {
         } else if names.is_empty() {
             return None;
         }
+        // Nova leaves it to Neutron, also where a network has no port security.
+        if let [only] = &names[..]
+            && only.whole().text() == Some("default")
+        {
+            return None;
+        }
         for name in names {
             let found = match name.whole() {
                 Attribute::Known(name) => name

@@ -104,6 +104,14 @@ impl Translator<'_> {
             self.note(NoteKind::Unknown, "its ports or its protocol are not known, and it is not judged");
             return None;
         }
+        if !update
+            && ["internal_port", "external_port"]
+                .iter()
+                .any(|name| subject.attribute(name) == Attribute::Unset)
+        {
+            self.note(NoteKind::NotEvaluated, "it forwards ranges of ports, and is not judged");
+            return None;
+        }
         for (name, kind) in [("floatingip_id", Kind::FloatingIp), ("internal_port_id", Kind::Port)] {
             match self.id(subject, name, kind) {
                 Some(id) => {

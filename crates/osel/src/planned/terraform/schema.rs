@@ -142,7 +142,8 @@ const SCHEMAS: [Schema; 15] = [
             ("external_port", Integer),
             ("protocol", Text),
         ],
-        needed: &["floatingip_id", "internal_port_id", "internal_port", "external_port", "protocol"],
+        // Instead of the ports there may be ranges.
+        needed: &["floatingip_id", "internal_port_id", "protocol"],
     },
     Schema {
         name: "networking_rbac_policy_v2",
@@ -269,9 +270,9 @@ impl Form {
 
     fn check_list(&self, place: &str, list: &Value, unknown: &Value) -> Result<(), String> {
         let Some(items) = list.as_array() else { return Err(format!("`{place}` is no list")) };
-        // Where nothing of it is unknown, there may be no marks at all.
-        if unknown.as_array().is_some_and(|unknown| unknown.len() != items.len()) {
-            return Err(format!("`{place}` has not as many elements as are marked in `after_unknown`"));
+        // Where nothing of it is unknown, there may be no marks at all; until Terraform 1.3 elements of sets that are not known are left out.
+        if unknown.as_array().is_some_and(|unknown| !unknown.is_empty() && unknown.len() < items.len()) {
+            return Err(format!("`{place}` has more elements than `after_unknown` has marks"));
         }
         for (at, item) in items.iter().enumerate().filter(|(at, _)| unknown[*at] != Value::Bool(true)) {
             let place = format!("{place}[{at}]");
@@ -349,12 +350,24 @@ mod tests {
         assert_eq!(port(groups, json!(["web", null]), json!([false, true])), "good");
         assert_eq!(port("fixed_ip", json!([{}]), json!([{"subnet_id": true}])), "good");
         assert_eq!(port(groups, Value::Null, json!([true])), "a.b: `security_group_ids` is missing");
-        let marked = "a.b: `security_group_ids` has not as many elements as are marked in `after_unknown`";
-        assert_eq!(port(groups, json!([]), json!([true])), marked);
+        // What is not known is left out of a set.
+        assert_eq!(port(groups, json!([]), json!([true])), "good");
+        let marked = "a.b: `security_group_ids` has more elements than `after_unknown` has marks";
+        assert_eq!(port(groups, json!(["web", "db"]), json!([false])), marked);
         let marks = "a.b: `after_unknown` has another form than a plan has there";
         for unknown in [json!("yes"), json!(1), json!([null]), Value::Null] {
             assert_eq!(port(groups, json!(["web"]), unknown.clone()), marks, "{unknown}");
         }
+    }
+
+    #[test]
+    fn a_forwarding_may_be_of_ranges() {
+        let after = json!({
+            "floatingip_id": "f", "internal_port_id": "p", "protocol": "tcp",
+            "internal_port_range": "80:90", "external_port_range": "8080:8090",
+        });
+        let change = json!({"actions": ["create"], "after": after, "after_unknown": {}});
+        assert_eq!(checked("openstack_networking_portforwarding_v2", change), "good");
     }
 
     #[test]

@@ -17,6 +17,10 @@ const RULE_SECRETS: [(&str, &[&str]); 4] = [
     ("port_range_max", &["port_max", "icmp_code"]),
 ];
 
+/// Protocols that there are in IPv6 only, as the provider and Neutron name them.
+const IPV6_PROTOCOLS: [&str; 7] =
+    ["ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route"];
+
 impl Translator<'_> {
     /// A group. Neutron gives it rules that let everything out, which expose nothing.
     pub(super) fn group(&mut self, subject: Subject<'_>) -> Body {
@@ -34,7 +38,13 @@ impl Translator<'_> {
         }
         let mut body = Body::from_iter([("direction".to_owned(), "ingress".into())]);
         if subject.attribute("ethertype") == Attribute::Unknown {
-            self.note(NoteKind::Unknown, "`ethertype` is not known; judged as IPv4");
+            // What else is known of it may leave but one.
+            let prefix = subject.attribute("remote_ip_prefix").text().unwrap_or_default();
+            let protocol = subject.attribute("protocol").text().unwrap_or_default();
+            let is_ipv6 = prefix.contains(':') || IPV6_PROTOCOLS.contains(&protocol);
+            let ethertype = if is_ipv6 { "IPv6" } else { "IPv4" };
+            self.note(NoteKind::Unknown, format!("`ethertype` is not known; judged as {ethertype}"));
+            body.insert("ethertype".to_owned(), ethertype.into());
         }
         subject.copy(&mut body, &[("ethertype", "ethertype")]);
         // The provider's library sends no empty text.

@@ -23,6 +23,10 @@ impl<'a> Attribute<'a> {
     fn of(after: Option<&'a Value>, unknown: Option<&Value>) -> Self {
         match (after, unknown) {
             (_, Some(Value::Bool(true))) => Self::Unknown,
+            // Of a set it leaves out what is not known.
+            (Some(Value::Array(items)), Some(Value::Array(marks))) if marks.len() > items.len() => {
+                Self::Unknown
+            }
             (None | Some(Value::Null), _) => Self::Unset,
             (Some(value), _) => Self::Known(value),
         }

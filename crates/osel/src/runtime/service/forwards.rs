@@ -395,7 +395,10 @@ impl Forwards {
         }
         let Some(ended) = ended else { return read };
         post.is_over = true;
-        if let Err(why) = &ended {
+        // One that was taken out of the configuration begins no more.
+        if let Err(why) = &ended
+            && !matches!(post.next, Some(Next::Nothing))
+        {
             post.broke_down(why, (self.ground.clock)(), recorder);
         }
         if let Some(next) = post.next.take() {
@@ -501,7 +504,9 @@ impl Post {
             "a forwarder had to end: it begins anew"
         );
         self.restart_at = Some(Instant::now() + rest);
-        row.trouble = Some(self.defects.trouble(why, rest, now));
+        // What a task says last may hold what it had in hands, such as a name: that is for the log.
+        let told = why.split_once(": `").map_or(why, |(told, _)| told);
+        row.trouble = Some(self.defects.trouble(told, rest, now));
         row.updated_at = now;
         (self.status.is_up, self.status.trouble) = (Some(false), row.trouble.clone());
         self.status.row.clone_from(&row);

@@ -86,8 +86,19 @@ impl Keeper {
         });
     }
 
-    /// Writes down what a survey decided, unless it may not hold any more.
+    /// Writes down what a survey decided, unless it may not hold any more; then what could not be let go of before is tried again, which is not done while
+    /// a survey looks at what there is.
     pub(super) fn surveyed(
+        &mut self,
+        now: Timestamp,
+        surveyed: Surveyed,
+        recorder: &mut Recorder,
+    ) -> Result<(), RecordError> {
+        self.judge(now, surveyed, recorder)?;
+        recorder.tend()
+    }
+
+    fn judge(
         &mut self,
         now: Timestamp,
         surveyed: Surveyed,

@@ -1,17 +1,15 @@
 //! What is done to a store beside its batches: persons are erased, old content goes, and then keys that nothing needs any more.
 //!
-//! Each chore goes on a slice at a time until it is done. One that cannot be done is left alone for a while and holds up none of the others. Here nothing is told and
-//! nothing is mended: that is for the writer, which has the store.
+//! Each chore goes on a slice at a time until it is done. One that cannot be done is left until all are begun anew, and holds up none of the others: when that is, the loop
+//! decides, so that nothing is rewritten while it looks at what may go. Here nothing is told and nothing is mended: that is for the writer, which has the store.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::runtime::forgetting::Forgetting;
 use crate::store::{Journal, JournalError};
 
 /// For how long something is done at a time: what a batch may have to wait for it.
 const SLICE: Duration = Duration::from_millis(4);
-/// How long a chore is left alone when it cannot be done: what stays longer harms nobody, and a damaged place is not mended sooner.
-const BACK_OFF: Duration = Duration::from_secs(600);
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +23,8 @@ enum Chore {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Due,
-    /// It could not be done, and is due again then.
-    LeftUntil(Instant),
+    /// It could not be done.
+    Left,
     Done,
 }
 
@@ -41,43 +39,18 @@ impl Default for Chores {
     }
 }
 
-impl State {
-    fn is_due(self, now: Instant) -> bool {
-        match self {
-            Self::Due => true,
-            Self::LeftUntil(until) => until <= now,
-            Self::Done => false,
-        }
-    }
-}
-
 impl Chores {
-    /// Whether all are done.
-    pub(super) fn is_done(&self) -> bool {
-        self.0.iter().all(|(_, state)| *state == State::Done)
-    }
-
-    /// Whether there is one to go on with now.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.0.iter().any(|(_, state)| state.is_due(now))
-    }
-
-    /// When there is one that was left alone, unless there is one at once, or none at all.
-    pub(super) fn due_at(&self) -> Option<Instant> {
-        let times = self.0.iter().filter_map(|(_, state)| match state {
-            State::Due => Some(None),
-            State::LeftUntil(until) => Some(Some(*until)),
-            State::Done => None,
-        });
-        times.min().flatten()
+    /// Whether there is one to go on with.
+    pub(super) fn is_due(&self) -> bool {
+        self.0.iter().any(|(_, state)| *state == State::Due)
     }
 
     /// Goes on with the first that is due; says whether it has more to do.
     ///
     /// # Errors
-    /// When it cannot be done: it is left alone then.
-    pub(super) fn go_on(&mut self, journal: &mut dyn Journal, now: Instant) -> Result<bool, JournalError> {
-        let Some((chore, state)) = self.0.iter_mut().find(|(_, state)| state.is_due(now)) else {
+    /// When it cannot be done: it is left then.
+    pub(super) fn go_on(&mut self, journal: &mut dyn Journal) -> Result<bool, JournalError> {
+        let Some((chore, state)) = self.0.iter_mut().find(|(_, state)| *state == State::Due) else {
             return Ok(false);
         };
         let more = match chore {
@@ -88,7 +61,7 @@ impl Chores {
         *state = match more {
             Ok(true) => State::Due,
             Ok(false) => State::Done,
-            Err(_) => State::LeftUntil(now + BACK_OFF),
+            Err(_) => State::Left,
         };
         more
     }

@@ -55,10 +55,12 @@ pub(super) async fn write(
                    ON CONFLICT (witness, size) DO UPDATE SET note = $3, at = $4";
         let failed = at.sql(Place::Witnessed, ACTION);
         session.execute(sql, &[witness, &integer(*size), note, &time.micros()]).await.map_err(&failed)?;
-        // Of a witness that was away for long the last one may have many behind it at the others: there it stays.
+        // Of a witness that was away for long the last one that both have may have many behind it: there it stays, one for each other witness.
         let sql = "DELETE FROM log_cosigned WHERE witness = $1 \
                    AND size NOT IN (SELECT size FROM log_cosigned WHERE witness = $1 ORDER BY size DESC LIMIT $2) \
-                   AND size NOT IN (SELECT max(size) FROM log_cosigned GROUP BY witness)";
+                   AND size NOT IN (SELECT max(other.size) FROM log_cosigned AS other \
+                   JOIN log_cosigned AS own ON own.size = other.size \
+                   WHERE own.witness = $1 AND other.witness <> $1 GROUP BY other.witness)";
         session.execute(sql, &[witness, &COSIGNED_KEPT]).await.map_err(failed)?;
     }
     if trims {

@@ -38,11 +38,13 @@ pub(super) fn write(
         )?
         .execute(params![witness, integer(*size), note, time.micros()])
         .map_err(at.sql(Place::Witnessed, "write"))?;
-        // Of a witness that was away for long the last one may have many behind it at the others: there it stays.
+        // Of a witness that was away for long the last one that both have may have many behind it: there it stays, one for each other witness.
         prepare(
             "DELETE FROM log_cosigned WHERE witness = ?1 \
              AND size NOT IN (SELECT size FROM log_cosigned WHERE witness = ?1 ORDER BY size DESC LIMIT ?2) \
-             AND size NOT IN (SELECT max(size) FROM log_cosigned GROUP BY witness)",
+             AND size NOT IN (SELECT max(other.size) FROM log_cosigned AS other \
+             JOIN log_cosigned AS own ON own.size = other.size \
+             WHERE own.witness = ?1 AND other.witness <> ?1 GROUP BY other.witness)",
         )?
         .execute(params![witness, COSIGNED_KEPT])
         .map_err(at.sql(Place::Witnessed, "write"))?;
