@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::cadf::{UNKNOWN, is_made_up};
-use crate::ids::Id;
+use crate::ids::{ID_BYTES_MAX, Id};
 
 /// What stands in the place of what was erased.
 pub const ERASED: &str = "erased";
@@ -196,7 +196,10 @@ fn initiator_is(members: &Map<String, Value>, subject: &Subject) -> bool {
         let user = members.get("credential")?.get("user")?;
         known(user.get("id").unwrap_or(user))
     };
-    let id = member("user_id").or_else(federated).or_else(|| member("id").filter(|id| !is_made_up(id)));
+    // One that is too long is none to the record either.
+    let fits = |id: &&str| id.len() <= ID_BYTES_MAX;
+    let id = member("user_id").filter(fits).or_else(|| federated().filter(fits));
+    let id = id.or_else(|| member("id").filter(fits).filter(|id| !is_made_up(id)));
     let name = INITIATOR_NAME_KEYS.into_iter().find_map(member);
     let address = members.get(HOST).and_then(|host| host.get("address")).and_then(known);
     subject.is(id.map(Id::new).as_ref(), name, address)

@@ -158,6 +158,8 @@ fn who_is_taken_out_of_a_message_is_who_its_record_is_about() {
         format!(r#"{made_up},"name":"bob","user_name":"ada",{host}"#),
         format!(r#"{made_up},{host},"credential":{{"type":"saml","user":"u1"}}"#),
         format!(r#"{made_up},{host},"credential":{{"type":"saml","user":{{"id":"u2","name":"x"}}}}"#),
+        format!(r#""user_id":42,"name":"ada",{host}"#),
+        format!(r#""user_id":"{}","name":"ada",{host}"#, "9".repeat(4000)),
     ];
     let subject = |user: Option<&str>, names: &[&str], addresses: &[&str]| Subject {
         user: user.map(str::to_owned),

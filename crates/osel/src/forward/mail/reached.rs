@@ -22,6 +22,8 @@ pub(super) struct Reached {
     never: BTreeMap<Address, String>,
     /// For whom the server asks to come again, and why.
     later: BTreeMap<Address, Refusal>,
+    /// The server does not like the whole letter: it gets the bare one.
+    is_bare: bool,
     /// Since when nobody is left but those for whom it asks to come again.
     later_since: Option<Instant>,
 }
@@ -45,6 +47,16 @@ impl Reached {
         if self.name != name {
             *self = Self { name: name.to_owned(), ..Self::default() };
         }
+    }
+
+    /// Whether the bare letter is what it gets.
+    pub(super) fn is_bare(&self) -> bool {
+        self.is_bare
+    }
+
+    /// The bare letter is what it gets from now on.
+    pub(super) fn be_bare(&mut self) {
+        self.is_bare = true;
     }
 
     /// The server has taken it for them.
@@ -137,6 +149,17 @@ mod tests {
         reached.taken.clear();
         reached.never.extend(people[..2].iter().map(|to| (to.clone(), "unknown".to_owned())));
         assert_eq!(reached.outcome(&people, begin + LATER_TIME), Outcome::Later(later()));
+    }
+
+    #[test]
+    fn a_letter_that_was_too_much_is_so_for_that_message_only() {
+        let mut reached = Reached::default();
+        reached.go_on("1");
+        reached.be_bare();
+        reached.go_on("1");
+        assert!(reached.is_bare());
+        reached.go_on("2");
+        assert!(!reached.is_bare());
     }
 
     #[test]

@@ -152,8 +152,15 @@ impl Handing<'_> {
         };
         let whole = written(self.config, notice)?;
         let waiting = self.reached.waiting(all);
-        let Some(Unfit { to, .. }) = server.hand(&whole, &waiting, self.reached).await? else {
-            return Ok(());
+        let to = if self.reached.is_bare() {
+            waiting
+        } else {
+            let Some(Unfit { to, .. }) = server.hand(&whole, &waiting, self.reached).await? else {
+                return Ok(());
+            };
+            // There may be no time left for another letter now: then the next call begins with that.
+            self.reached.be_bare();
+            to
         };
         // Not by a template either, which would put in again what is left out.
         let mut config = self.config.clone();

@@ -181,6 +181,10 @@ fn batches_that_wait_become_one_up_to_what_is_given_after_them() {
     give.send(Work::Flush(answer)).expect("there is room");
     give.send(Work::Commit(Box::new(batch(7)))).expect("there is room");
     writing.take(Box::new(batch(1)), &given);
+    // As many at once as may wait; the next ones are taken behind them.
+    assert_eq!(writing.number, 4);
+    let Ok(Work::Commit(next)) = given.try_recv() else { panic!("there is more") };
+    writing.take(next, &given);
     let waiting = writing.waiting.iter();
     let waiting: Vec<_> = waiting.map(|(number, batch)| (*number, batch.entries.len())).collect();
     assert_eq!(waiting, [(3, 3), (4, 1), (5, 1), (6, 1)]);
