@@ -35,7 +35,7 @@ pub(super) fn settle(body: &mut Body) -> Result<(), String> {
     if text(body, "remote_ip_prefix").is_some_and(|prefix| prefix.contains(':') != ipv6) {
         return Err("its `remote_ip_prefix` is not of its `ethertype`".to_owned());
     }
-    if !ipv6 && matches!(protocol, Protocol::Number(number) if OF_IPV6.contains(&number)) {
+    if !ipv6 && is_of_ipv6(&protocol) {
         return Err("its `protocol` is one of IPv6, and its `ethertype` is IPv4".to_owned());
     }
     if REMOTES.iter().filter(|key| text(body, key).is_some()).count() > 1 {
@@ -46,6 +46,11 @@ pub(super) fn settle(body: &mut Body) -> Result<(), String> {
         body.remove("remote_ip_prefix");
     }
     Ok(())
+}
+
+/// Whether there is a protocol in IPv6 alone.
+pub(super) fn is_of_ipv6(protocol: &Protocol) -> bool {
+    matches!(protocol, Protocol::Number(number) if OF_IPV6.contains(number))
 }
 
 /// Whether a rule is of IPv6; one that does not say is of IPv4.

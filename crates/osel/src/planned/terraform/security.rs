@@ -2,11 +2,12 @@
 
 use ipnet::IpNet;
 use osel_core::ids::Id;
-use osel_core::model::Kind;
+use osel_core::model::{Kind, Protocol};
 use serde_json::Value;
 
 use super::subject::{Attribute, Subject};
 use super::translate::Translator;
+use crate::planned::rule::is_of_ipv6;
 use crate::planned::{Act, Body, NoteKind, PlanError};
 
 /// What of a row stems from which value of a rule.
@@ -16,10 +17,6 @@ const RULE_SECRETS: [(&str, &[&str]); 4] = [
     ("port_range_min", &["port_min", "icmp_type"]),
     ("port_range_max", &["port_max", "icmp_code"]),
 ];
-
-/// Protocols that there are in IPv6 only, as the provider and Neutron name them.
-const IPV6_PROTOCOLS: [&str; 7] =
-    ["ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route"];
 
 impl Translator<'_> {
     /// A group. Neutron gives it rules that let everything out, which expose nothing.
@@ -40,9 +37,8 @@ impl Translator<'_> {
         if subject.attribute("ethertype") == Attribute::Unknown {
             // What else is known of it may leave but one.
             let prefix = subject.attribute("remote_ip_prefix").text().unwrap_or_default();
-            let protocol = subject.attribute("protocol").text().unwrap_or_default();
-            let is_ipv6 = prefix.contains(':') || IPV6_PROTOCOLS.contains(&protocol);
-            let ethertype = if is_ipv6 { "IPv6" } else { "IPv4" };
+            let protocol = Protocol::read(subject.attribute("protocol").text(), false);
+            let ethertype = if prefix.contains(':') || is_of_ipv6(&protocol) { "IPv6" } else { "IPv4" };
             self.note(NoteKind::Unknown, format!("`ethertype` is not known; judged as {ethertype}"));
             body.insert("ethertype".to_owned(), ethertype.into());
         }

@@ -227,6 +227,7 @@ fn an_ethertype_that_is_not_known_is_that_of_the_prefix_or_the_protocol() {
     for (known, wanted) in [
         (json!({"remote_ip_prefix": "::/0", "protocol": "tcp"}), "judged as IPv6"),
         (json!({"remote_ip_prefix": null, "protocol": "ipv6-icmp"}), "judged as IPv6"),
+        (json!({"remote_ip_prefix": null, "protocol": "58"}), "judged as IPv6"),
         (json!({"remote_ip_prefix": "0.0.0.0/0", "protocol": "tcp"}), "judged as IPv4"),
     ] {
         let mut after = json!({"direction": "ingress", "security_group_id": "web"});
