@@ -204,13 +204,16 @@ impl Erasing {
         changed
     }
 
-    /// Takes the person out of a chunk of a saved state, given as it is stored; comes to the next one.
+    /// Takes the person out of a chunk of a saved state, given as it is stored; comes to the next one. What a crash left unfinished goes.
     pub(super) fn rewrite_chunk(
         &mut self,
         eraser: &dyn Eraser,
-        (state, chunk): (u64, u64),
+        (state, chunk, is_complete): (u64, u64, bool),
         packed: &[u8],
     ) -> ChunkStep {
+        if !is_complete {
+            return ChunkStep::Drop;
+        }
         if self.state.0 != state {
             self.is_counted = false;
         }
@@ -228,8 +231,9 @@ impl Erasing {
         step
     }
 
-    /// Wipes what says who it was.
-    pub(super) fn wipe(&mut self) {
+    /// No state is left: what says who it was is wiped.
+    pub(super) fn has_no_more_states(&mut self) {
+        self.stage = Stage::Wipe;
         (self.numbers, self.persons, self.subject) = (Vec::new(), Vec::new(), Vec::new());
     }
 }

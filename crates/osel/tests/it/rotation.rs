@@ -30,6 +30,18 @@ fn keys(store: &str) -> Vec<(u64, String)> {
     read().unwrap_or_default().into_iter().map(|row| (row.size, row.key)).collect()
 }
 
+/// One whose log the first key has signed, and its store.
+fn signing(name: &str) -> (Daemon, String) {
+    let mut osel = Daemon::new(name, "[trail]\nkey = { file = 'log_key' }\n");
+    let store = osel.place.path("store");
+    put(&osel.place, &key(1));
+    osel.capture("bus.jsonl", "a", 20);
+    osel.start();
+    osel.await_received(20);
+    until("the first key", LIMIT, || keys(&store).len() == 1);
+    (osel, store)
+}
+
 fn check(bundle: &str, key: &VerifierKey) -> Result<Summary, String> {
     let mut checker = Checker::new(Some(key.clone()));
     for line in fs::read(bundle).unwrap().split_inclusive(|&byte| byte == b'\n') {
@@ -40,13 +52,7 @@ fn check(bundle: &str, key: &VerifierKey) -> Result<Summary, String> {
 
 #[test]
 fn a_bundle_leads_over_keys_that_were_handed_on() {
-    let mut osel = Daemon::new("rotation", "[trail]\nkey = { file = 'log_key' }\n");
-    let store = osel.place.path("store");
-    put(&osel.place, &key(1));
-    osel.capture("bus.jsonl", "a", 20);
-    osel.start();
-    osel.await_received(20);
-    until("the first key", LIMIT, || keys(&store).len() == 1);
+    let (mut osel, store) = signing("rotation");
     let before = Store::open_reader(Path::new(&store)).unwrap().checkpoint(None).unwrap().unwrap();
     for seed in [2, 3] {
         put(&osel.place, &key(seed));
@@ -106,13 +112,7 @@ fn file(place: &Place, name: &str, key: &SigningKey) -> String {
 
 #[test]
 fn a_key_that_was_exchanged_over_a_restart_hands_the_log_on_if_it_is_named() {
-    let mut osel = Daemon::new("rotation-named", "[trail]\nkey = { file = 'log_key' }\n");
-    let store = osel.place.path("store");
-    put(&osel.place, &key(1));
-    osel.capture("bus.jsonl", "a", 20);
-    osel.start();
-    osel.await_received(20);
-    until("the first key", LIMIT, || keys(&store).len() == 1);
+    let (mut osel, store) = signing("rotation-named");
     assert!(osel.stop().success());
     fs::rename(osel.place.path("log_key"), osel.place.path("log_key.previous")).unwrap();
     put(&osel.place, &key(2));

@@ -31,11 +31,19 @@ impl Defect {
     }
 }
 
+/// What stands between what is said of a task and what it said last.
+const SAID: &str = ": `";
+
+/// What is said of a task, without what it said last: that may hold what it had in hands, such as a name, and is for the log.
+pub(in crate::runtime) fn without_last_words(why: &str) -> &str {
+    why.split_once(SAID).map_or(why, |(told, _)| told)
+}
+
 /// What a task said when it broke down, as it stands behind what is said of it; nothing where it was only ended.
 pub(super) fn last_words(error: JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else { return String::new() };
     let words = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref().map(String::as_str));
-    words.map(|words| format!(": `{}`", log::cut(words))).unwrap_or_default()
+    words.map(|words| format!("{SAID}{}`", log::cut(words))).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -48,6 +56,7 @@ mod tests {
         tasks.spawn(async { assert!(std::hint::black_box(false), "no {}", "more") });
         let told = Defect::Driver(String::new()).explained(&mut tasks).await.to_string();
         assert_eq!(told, "its driver has failed, which is a defect of osel: `no more`");
+        assert_eq!(without_last_words(&told), "its driver has failed, which is a defect of osel");
         let ended = tokio::spawn(std::future::pending::<()>());
         ended.abort();
         assert_eq!(last_words(ended.await.unwrap_err()), "");

@@ -237,27 +237,22 @@ fn a_key_that_is_gone_hands_nothing_over() {
     };
     // After a restart nobody has the old key.
     let now = Instant::now();
-    let row = LogKeyRow { size: 3, key: key(1).verifier().to_string() };
-    let mut tree = Tree::default();
-    (1..=5).for_each(|seq| tree.push(leaf(seq)));
-    let mut restarted =
-        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row), told: None }, now);
-    restarted.sign_with(Signer::new(clock));
-    restarted.take_key(found(Some(key(2))));
-    assert!(restarted.take_key_change().is_some());
-    grow(&mut restarted, 6, 1, now);
-    assert_eq!(by_both(&restarted.sign(1, now, true)), (false, true));
+    let restarted_with = |found| {
+        let row = LogKeyRow { size: 3, key: key(1).verifier().to_string() };
+        let mut tree = Tree::default();
+        (1..=5).for_each(|seq| tree.push(leaf(seq)));
+        let resumed = Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row), told: None };
+        let mut restarted = Growth::new(resumed, now);
+        restarted.sign_with(Signer::new(clock));
+        restarted.take_key(found);
+        assert!(restarted.take_key_change().is_some());
+        grow(&mut restarted, 6, 1, now);
+        by_both(&restarted.sign(1, now, true))
+    };
+    assert_eq!(restarted_with(found(Some(key(2)))), (false, true));
     // But where it is named beside the new one.
-    let row = LogKeyRow { size: 3, key: key(1).verifier().to_string() };
-    let mut tree = Tree::default();
-    (1..=5).for_each(|seq| tree.push(leaf(seq)));
-    let mut restarted =
-        Growth::new(Resumed { tree, signed: None, unsigned: Vec::new(), key: Some(row), told: None }, now);
-    restarted.sign_with(Signer::new(clock));
-    restarted.take_key(Ok(LogKeys { key: Some(key(2)), previous: Some(key(1)) }));
-    assert!(restarted.take_key_change().is_some());
-    grow(&mut restarted, 6, 1, now);
-    assert_eq!(by_both(&restarted.sign(1, now, true)), (true, true));
+    let named = Ok(LogKeys { key: Some(key(2)), previous: Some(key(1)) });
+    assert_eq!(restarted_with(named), (true, true));
     // A key that could not be had for a while is at hand still, for this one thing.
     let (mut growth, now) = growth(found(Some(key(1))));
     grow(&mut growth, 5, 1, now);

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::super::forward::{
-    Carrier, ForwarderSettings, ForwarderStatus, Outbox, ReaderAccess, Report, Steer, Way,
+    Carrier, ForwarderSettings, ForwarderStatus, Outbox, ReaderAccess, Report, Steer, Way, without_last_words,
 };
 use super::super::recorder::Recorder;
 use super::defects::Defects;
@@ -504,9 +504,7 @@ impl Post {
             "a forwarder had to end: it begins anew"
         );
         self.restart_at = Some(Instant::now() + rest);
-        // What a task says last may hold what it had in hands, such as a name: that is for the log.
-        let told = why.split_once(": `").map_or(why, |(told, _)| told);
-        row.trouble = Some(self.defects.trouble(told, rest, now));
+        row.trouble = Some(self.defects.trouble(without_last_words(why), rest, now));
         row.updated_at = now;
         (self.status.is_up, self.status.trouble) = (Some(false), row.trouble.clone());
         self.status.row.clone_from(&row);

@@ -221,19 +221,14 @@ impl Step<'_> {
             .await
             .map_err(&failed)?;
         let Some(row) = next else {
-            erasing.wipe();
-            erasing.stage = Stage::Wipe;
+            erasing.has_no_more_states();
             return Ok(false);
         };
         let chunk = |row: &_| {
             Ok((number(row, 0)?, number(row, 1)?, column::<bool>(row, 2)?, column::<Vec<u8>>(row, 3)?))
         };
         let (state, chunk, is_complete, data) = rows::at_place(self.at, place, &row, chunk)?;
-        let step = match is_complete {
-            true => erasing.rewrite_chunk(self.eraser, (state, chunk), &data),
-            false => ChunkStep::Drop,
-        };
-        match step {
+        match erasing.rewrite_chunk(self.eraser, (state, chunk, is_complete), &data) {
             ChunkStep::Keep => return Ok(true),
             ChunkStep::Drop => {
                 // The next one drops the row.

@@ -266,15 +266,10 @@ impl Step<'_> {
             })
             .map_err(&failed)?;
         let Some((state, chunk, is_complete, data)) = next else {
-            erasing.wipe();
-            erasing.stage = Stage::Wipe;
+            erasing.has_no_more_states();
             return Ok(false);
         };
-        let step = match is_complete {
-            true => erasing.rewrite_chunk(self.eraser, (state, chunk), &data),
-            false => ChunkStep::Drop,
-        };
-        match step {
+        match erasing.rewrite_chunk(self.eraser, (state, chunk, is_complete), &data) {
             ChunkStep::Keep => return Ok(true),
             ChunkStep::Drop => {
                 // From the first chunk on.
