@@ -129,31 +129,39 @@ impl Id {
         take(std::str::from_utf8(self.encode(&mut buffer)).unwrap_or_default())
     }
 
+    /// The id's text, where it is kept as one. That of any other id is made of digits, small letters and dashes.
+    pub fn kept_text(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Writes the id's text behind what is in `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.encode(&mut [0; UUID_TEXT_BYTES_MAX]));
+    }
+
     /// The dashed UUID with these 16 bytes.
     pub fn from_uuid(bytes: [u8; 16]) -> Self {
         Self(Repr::Dashed(bytes))
     }
 
     fn encode<'a>(&'a self, buffer: &'a mut [u8; UUID_TEXT_BYTES_MAX]) -> &'a [u8] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let (prefix, bytes, dashes) = match &self.0 {
+        // The dashes come first; digits are written over what stands in their places.
+        let (form, start, bytes, places, length) = match &self.0 {
             Repr::Text(text) => return text.as_bytes(),
-            Repr::Dashed(bytes) => ("", bytes, true),
-            Repr::Bare(bytes) => ("", bytes, false),
-            Repr::Request(bytes) => (REQUEST, bytes, true),
+            Repr::Dashed(bytes) => (DASHED_FORM, 0, bytes, &DASHED, 36),
+            Repr::Bare(bytes) => (DASHED_FORM, 0, bytes, &BARE, 32),
+            Repr::Request(bytes) => (REQUEST_FORM, REQUEST.len(), bytes, &DASHED, UUID_TEXT_BYTES_MAX),
         };
-        let mut at = prefix.len();
-        buffer[..at].copy_from_slice(prefix.as_bytes());
-        for (i, byte) in bytes.iter().enumerate() {
-            if dashes && matches!(i, 4 | 6 | 8 | 10) {
-                buffer[at] = b'-';
-                at += 1;
-            }
-            buffer[at] = DIGITS[usize::from(byte >> 4)];
-            buffer[at + 1] = DIGITS[usize::from(byte & 15)];
-            at += 2;
+        *buffer = *form;
+        for (byte, place) in bytes.iter().zip(places) {
+            let pair = DIGIT_PAIRS[usize::from(*byte)];
+            buffer[start + place] = pair[0];
+            buffer[start + place + 1] = pair[1];
         }
-        &buffer[..at]
+        &buffer[..length]
     }
 }
 
@@ -174,6 +182,22 @@ impl Hash for Repr {
 const REQUEST: &str = "req-";
 /// The longest text that stands for 16 bytes: a request's.
 const UUID_TEXT_BYTES_MAX: usize = 40;
+
+/// A UUID with dashes without its digits, and with what a request has before it.
+const DASHED_FORM: &[u8; UUID_TEXT_BYTES_MAX] = b"........-....-....-....-................";
+const REQUEST_FORM: &[u8; UUID_TEXT_BYTES_MAX] = b"req-........-....-....-....-............";
+
+/// The two digits of each byte.
+const DIGIT_PAIRS: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 /// The value of each lower-case hexadecimal digit, and [`NO_DIGIT`] for all other bytes.
 const DIGIT_VALUES: [u8; 256] = {

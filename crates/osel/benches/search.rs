@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use osel::runtime::search::{Lacking, Wanted, look, next_step};
 use osel::store::{
-    Commit, Head, Journal, NewStore, PartContent, Reader, Store, StoredPart, StoredRecord, Whose,
+    Commit, Head, Journal, NewRecords, NewStore, PartContent, Reader, Store, StoredPart, StoredRecord, Whose,
 };
 use osel_core::engine::record::{Detail, RecordBody};
 use osel_core::event::{Actor, Outcome, Target};
@@ -263,7 +263,7 @@ fn write(journal: &mut dyn Journal, records: u64) -> Result<()> {
         let last = records.min(seq + AT_ONCE);
         let batch: Vec<StoredRecord> =
             (seq + 1..=last).map(|seq| record(seq, &mut random, &mut chain)).collect::<Result<_>>()?;
-        head = journal.commit(&Commit { records: &batch, ..Commit::empty(epoch, head) })?;
+        head = journal.commit(&Commit { records: &NewRecords::of(&batch), ..Commit::empty(epoch, head) })?;
         seq = last;
     }
     Ok(())

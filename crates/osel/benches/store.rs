@@ -11,9 +11,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use osel::config::PostgresConfig;
+use osel::store::code::ContentView;
 use osel::store::{
-    ALL, Commit, Entry, EntryKind, Head, Journal, NewStore, PartContent, PostgresJournal, Reader, Store,
-    StoredPart, StoredRecord, Whose,
+    ALL, Commit, Entry, EntryKind, Head, Journal, NewRecords, NewStore, PartContent, PostgresJournal, Reader,
+    Store, StoredPart, StoredRecord, Whose,
 };
 use osel_core::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -77,14 +78,11 @@ fn timed(
     result.map(|()| time)
 }
 
-fn store(path: &Path, batches: &[(Vec<Entry>, Vec<StoredRecord>)]) -> Result<(), Box<dyn Error>> {
+fn store(path: &Path, batches: &[(Vec<Entry>, NewRecords)]) -> Result<(), Box<dyn Error>> {
     write(&mut Store::create(path, &NEW)?, batches)
 }
 
-fn write(
-    journal: &mut dyn Journal,
-    batches: &[(Vec<Entry>, Vec<StoredRecord>)],
-) -> Result<(), Box<dyn Error>> {
+fn write(journal: &mut dyn Journal, batches: &[(Vec<Entry>, NewRecords)]) -> Result<(), Box<dyn Error>> {
     let (epoch, mut head) = (journal.info().epoch, Head::EMPTY);
     for (entries, records) in batches {
         head = journal.commit(&Commit { entries, records, ..Commit::empty(epoch, head) })?;
@@ -92,7 +90,7 @@ fn write(
     Ok(())
 }
 
-fn loop_of_inserts(path: &Path, batches: &[(Vec<Entry>, Vec<StoredRecord>)]) -> Result<(), Box<dyn Error>> {
+fn loop_of_inserts(path: &Path, batches: &[(Vec<Entry>, NewRecords)]) -> Result<(), Box<dyn Error>> {
     let mut connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -107,9 +105,9 @@ fn loop_of_inserts(path: &Path, batches: &[(Vec<Entry>, Vec<StoredRecord>)]) -> 
                 insert.execute(params![entry.number as i64, entry.body])?;
             }
             let mut insert = transaction.prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3)")?;
-            for record in records {
-                if let Some(PartContent::Bytes(part)) = record.parts.first().map(|part| &part.content) {
-                    insert.execute(params![record.seq as i64, record.canonical, part])?;
+            for record in records.iter() {
+                if let Some(ContentView::Bytes(part)) = record.parts().next().map(|part| part.content) {
+                    insert.execute(params![record.head.seq as i64, record.canonical, part])?;
                 }
             }
         }
@@ -118,7 +116,7 @@ fn loop_of_inserts(path: &Path, batches: &[(Vec<Entry>, Vec<StoredRecord>)]) -> 
     Ok(())
 }
 
-fn reading(directory: &Path, batches: &[(Vec<Entry>, Vec<StoredRecord>)]) -> Result<(), Box<dyn Error>> {
+fn reading(directory: &Path, batches: &[(Vec<Entry>, NewRecords)]) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(directory)?;
     let path = directory.join("store");
     store(&path, batches)?;
@@ -165,10 +163,12 @@ impl Chance {
     }
 }
 
-fn batch(index: usize) -> (Vec<Entry>, Vec<StoredRecord>) {
+fn batch(index: usize) -> (Vec<Entry>, NewRecords) {
     let mut chance = Chance(index as u64);
     let numbers = (index * BATCH) as u64 + 1..=((index + 1) * BATCH) as u64;
-    numbers.map(|number| (entry(number, &mut chance), record(number, &mut chance))).unzip()
+    let (entries, records): (_, Vec<_>) =
+        numbers.map(|number| (entry(number, &mut chance), record(number, &mut chance))).unzip();
+    (entries, NewRecords::of(&records))
 }
 
 /// A port's notification: what is shared within a cloud repeats, what is not is random.

@@ -40,6 +40,23 @@ pub struct Draft<'a> {
     pub parts: &'a [Part],
 }
 
+/// A part as it is sealed, wherever its content lies.
+#[derive(Clone, Copy, Debug)]
+pub struct PartView<'a> {
+    /// See [`Part`].
+    pub class: PartClass,
+    /// See [`Part`].
+    pub project: Option<&'a Id>,
+    /// See [`Part`].
+    pub bytes: &'a [u8],
+}
+
+impl<'a> From<&'a Part> for PartView<'a> {
+    fn from(part: &'a Part) -> Self {
+        Self { class: part.class, project: part.project.as_ref(), bytes: &part.bytes }
+    }
+}
+
 /// What is kept of a part beside its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedPart {
@@ -145,32 +162,50 @@ impl Chain {
         salts: &mut dyn FnMut() -> Salt,
         out: &mut Sealed,
     ) -> Result<(), SealError> {
-        let too_many = SealError::TooManyParts { parts: draft.parts.len() };
-        let count = u32::try_from(draft.parts.len()).map_err(|_| too_many)?;
+        let Draft { time, recorded_at, kind, parts } = *draft;
+        self.seal_parts((time, recorded_at, kind), parts.iter().map(PartView::from), salts, out)
+    }
+
+    /// [`Self::seal_into`] of parts that lie anywhere, with a draft's time, reception and kind.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::seal`]; `out` then holds nothing of use.
+    pub fn seal_parts<'p>(
+        &mut self,
+        (time, recorded_at, kind): (Timestamp, Timestamp, RecordKind),
+        parts: impl ExactSizeIterator<Item = PartView<'p>>,
+        salts: &mut dyn FnMut() -> Salt,
+        out: &mut Sealed,
+    ) -> Result<(), SealError> {
+        let too_many = SealError::TooManyParts { parts: parts.len() };
+        let count = u32::try_from(parts.len()).map_err(|_| too_many)?;
         let header = Header {
             seq: self.head.seq.saturating_add(1),
             previous: self.head.hash,
-            time: draft.time,
-            recorded_at: draft.recorded_at,
-            as_of: as_of(self.head.as_of, draft.time, draft.recorded_at),
-            kind: draft.kind,
+            time,
+            recorded_at,
+            as_of: as_of(self.head.as_of, time, recorded_at),
+            kind,
         };
         out.canonical.clear();
         out.parts.clear();
         write_header(&header, count, &mut out.canonical);
-        for part in draft.parts {
+        for PartView { class, project, bytes } in parts {
             let salt = salts();
-            let commitment = commitment(&salt, &part.bytes);
-            let text = part.project.as_ref().map(Id::text).filter(|text| text.len() <= PROJECT_BYTES_MAX);
-            write_part(
-                CommittedPart { class: part.class, project: text.as_deref(), commitment },
-                &mut out.canonical,
-            );
+            let commitment = commitment(&salt, bytes);
+            let project = project.filter(|id| id.with_text(str::len) <= PROJECT_BYTES_MAX);
+            let mut write = |project: Option<&str>| {
+                write_part(CommittedPart { class, project, commitment }, &mut out.canonical);
+            };
+            match project {
+                Some(id) => id.with_text(|text| write(Some(text))),
+                None => write(None),
+            }
             if out.canonical.len() > CANONICAL_BYTES_MAX {
                 return Err(too_many);
             }
-            let project = text.and(part.project.clone());
-            out.parts.push(SealedPart { class: part.class, project, salt, commitment });
+            out.parts.push(SealedPart { class, project: project.cloned(), salt, commitment });
         }
         (out.seq, out.as_of, out.hash) = (header.seq, header.as_of, leaf_hash(&out.canonical));
         self.head = out.head();

@@ -27,7 +27,7 @@ pub use canonical::{
     CANONICAL_BYTES_MAX, Canonical, CommittedPart, Header, Malformed, PARTS_ALWAYS_FIT, PROJECT_BYTES_MAX,
     VERSION,
 };
-pub use chain::{Chain, Draft, Part, SealError, Sealed, SealedPart};
+pub use chain::{Chain, Draft, Part, PartView, SealError, Sealed, SealedPart};
 pub use hash::{Hash, ParseHashError, SALT_BYTES, Salt, commitment, leaf_hash};
 pub use head::{Head, NotedHead, ParseHeadError};
 pub use kind::{PartClass, RecordKind};

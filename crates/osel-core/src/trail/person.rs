@@ -54,12 +54,6 @@ impl Person {
     }
 }
 
-impl From<Person> for String {
-    fn from(person: Person) -> Self {
-        person.0.into()
-    }
-}
-
 impl fmt::Display for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use osel_core::decode::{Decoded, decode};
+use osel_core::engine::record::WrittenPart;
 use osel_core::engine::{Disposition, Engine, EngineOptions, Input, Output, Replay, Retention, SourceGap};
 use osel_core::event::RawMessage;
 use osel_core::ids::Map;
@@ -95,8 +96,9 @@ pub struct Recorder {
     cursors: BTreeMap<String, CursorRow>,
     salts: Salts,
     heads: MessageHeads,
-    /// The record that is sealed, of which only the memory is used again.
+    /// The record that is sealed and its parts, of which only the memory is used again.
     sealed: Sealed,
+    parts: Vec<WrittenPart>,
     out: Output,
     /// Commands that were not handed out yet, each with the batch that its record is in.
     commands: VecDeque<(u64, ScanLife)>,
@@ -180,6 +182,7 @@ impl Recorder {
             salts: Salts::default(),
             heads: MessageHeads::default(),
             sealed: Sealed::empty(),
+            parts: Vec::new(),
             out: Output { wake_at: engine.first_wake_at(now), ..Output::default() },
             // What was given out and has no outcome is given out again: actions are idempotent.
             commands: engine.running_scans().map(|life| (0, resumed(life, options))).collect(),
@@ -271,7 +274,8 @@ impl Recorder {
                 state: QuarantineState::Held,
             });
         }
-        let body = self.seal_with(body.into_owned(), !quarantined)?;
+        let body = body.into_owned();
+        self.seal_with(&body, !quarantined)?;
         self.push_entry(now, EntryKind::MESSAGE, Arc::clone(&raw.source), head, body);
         self.commit_if_overfull()?;
         Ok(disposition)
@@ -306,7 +310,8 @@ impl Recorder {
         self.entry += 1;
         self.counted.insert(Arc::clone(&raw.source), ());
         self.batch.quarantine.push(QuarantineItem { state: QuarantineState::Replayed, ..item.clone() });
-        let body = self.seal_with(body.into_owned(), recorded)?;
+        let body = body.into_owned();
+        self.seal_with(&body, recorded)?;
         self.push_entry(now, EntryKind::ORDER, Arc::clone(&raw.source), head, body);
         self.commit_if_full()?;
         Ok(disposition)

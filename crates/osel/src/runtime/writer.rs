@@ -24,18 +24,20 @@ use self::chores::Chores;
 use super::retention::policy::{RECENT_SNAPSHOTS, kept_snapshots};
 use crate::store::{
     CommandRow, Commit, Counters, CursorRow, DeadLetterChange, Entry, ErrorClass, Expiry, FindingRow,
-    ForwarderRow, Head, Journal, JournalError, LogKeyRow, NewErasure, NewSegment, NodeRow, QuarantineItem,
-    SignedCheckpoint, StoredRecord, VersionSet, WitnessedRow,
+    ForwarderRow, Head, Journal, JournalError, LogKeyRow, NewErasure, NewRecords, NewSegment, NodeRow,
+    QuarantineItem, SignedCheckpoint, VersionSet, WitnessedRow,
 };
 
-/// How many batches may wait for those that are written.
-const BATCHES_IN_FLIGHT: usize = 3;
+/// How many batches may wait for those that are written: while several are written as one and flushed, as many are made ready.
+const BATCHES_IN_FLIGHT: usize = 8;
+/// How many batches are written as one at most.
+const BATCHES_AT_ONCE: usize = 4;
 
 /// What goes into one commit.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(super) entries: Vec<Entry>,
-    pub(super) records: Vec<StoredRecord>,
+    pub(super) records: NewRecords,
     pub(super) counters: Vec<Counters>,
     pub(super) quarantine: Vec<QuarantineItem>,
     pub(super) commands: Vec<CommandRow>,
@@ -60,7 +62,7 @@ impl Batch {
     pub fn empty_alike(&self) -> Self {
         Self {
             entries: Vec::with_capacity(self.entries.len()),
-            records: Vec::with_capacity(self.records.len()),
+            records: self.records.empty_alike(),
             versions: Vec::with_capacity(self.versions.len()),
             ..Self::default()
         }
@@ -495,7 +497,7 @@ impl Writing {
     fn take(&mut self, mut batch: Box<Batch>, given: &Receiver<Work>) {
         self.number += 1;
         // Whoever gives goes on giving.
-        for _ in 0..BATCHES_IN_FLIGHT {
+        for _ in 1..BATCHES_AT_ONCE {
             self.next = given.try_recv().ok();
             let Some(Work::Commit(next)) = self.next.take_if(|work| matches!(work, Work::Commit(_))) else {
                 break;

@@ -12,7 +12,7 @@ use super::recording::{Recorded, Recording, RecordingError};
 /// How many messages go over at once.
 const CHUNK_MESSAGES: usize = 256;
 /// How many such chunks may wait: some megabytes.
-const CHUNKS_AHEAD: usize = 4;
+const CHUNKS_AHEAD: usize = 8;
 
 /// A message with what decoding made of it.
 #[derive(Debug)]

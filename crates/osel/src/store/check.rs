@@ -6,11 +6,12 @@
 use osel_core::search::block_of;
 use osel_core::time::Timestamp;
 
+use super::code::ContentView;
 use super::data::{
-    Commit, Counters, Expiry, Head, LogKeyRow, PartContent, SignedCheckpoint, StoredRecord, VALUE_BYTES_MAX,
-    WitnessedRow,
+    Commit, Counters, Expiry, Head, LogKeyRow, SignedCheckpoint, VALUE_BYTES_MAX, WitnessedRow,
 };
 use super::index::NewSegment;
+use super::new_records::{NewHead, NewRecord};
 
 /// What is wrong with a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -190,9 +191,9 @@ pub fn check(commit: &Commit<'_>, head: Head, as_of: Timestamp) -> Result<(), Co
         }
     }
     let mut before = as_of;
-    for (expected, record) in (head.seq + 1..).zip(commit.records) {
-        check_record(record, expected, after.entry, before)?;
-        before = record.as_of;
+    for (expected, record) in (head.seq + 1..).zip(commit.records.iter()) {
+        check_record(&record, expected, after.entry, before)?;
+        before = record.head.as_of;
     }
     for counters in commit.counters {
         check_ledger(counters)?;
@@ -288,25 +289,25 @@ fn check_expiry(expiry: &Expiry, head: Head) -> Result<(), CommitFault> {
 }
 
 fn check_record(
-    record: &StoredRecord,
+    record: &NewRecord<'_>,
     expected: u64,
     last_entry: u64,
     before: Timestamp,
 ) -> Result<(), CommitFault> {
-    let seq = record.seq;
+    let NewHead { seq, entry, as_of, .. } = *record.head;
     if seq != expected {
         return Err(CommitFault::Record { expected, found: seq });
     }
-    let in_entry = record.parts.iter().any(|part| part.content == PartContent::InEntry);
-    if record.entry > last_entry || (in_entry && record.entry == 0) {
-        return Err(CommitFault::RecordEntry { seq, entry: record.entry });
+    let in_entry = record.parts().any(|part| matches!(part.content, ContentView::InEntry));
+    if entry > last_entry || (in_entry && entry == 0) {
+        return Err(CommitFault::RecordEntry { seq, entry });
     }
-    if record.as_of < before {
-        return Err(CommitFault::AsOf { seq, as_of: record.as_of, before });
+    if as_of < before {
+        return Err(CommitFault::AsOf { seq, as_of, before });
     }
-    let bytes = record.parts.iter().fold(record.canonical.len(), |sum, part| {
-        let content = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
-        let project = part.project.as_deref().map_or(0, str::len);
+    let bytes = record.parts().fold(record.canonical.len(), |sum, part| {
+        let content = if let ContentView::Bytes(bytes) = part.content { bytes.len() } else { 0 };
+        let project = part.project.map_or(0, <[u8]>::len);
         // 32: class, salt, lengths and tags of one part.
         sum.saturating_add(content).saturating_add(project).saturating_add(32)
     });

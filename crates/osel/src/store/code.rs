@@ -19,49 +19,107 @@ const CONTENT_SEALED: u8 = 3;
 #[error("{0}")]
 pub struct Malformed(pub &'static str);
 
+/// A part as it is written, wherever its pieces lie.
+#[derive(Clone, Copy, Debug)]
+pub struct PartView<'a> {
+    /// See [`StoredPart`].
+    pub class: u8,
+    /// See [`StoredPart`]; as UTF-8.
+    pub project: Option<&'a [u8]>,
+    /// See [`StoredPart`].
+    pub whose: WhoseView<'a>,
+    /// See [`StoredPart`].
+    pub salt: &'a [u8; 16],
+    /// See [`StoredPart`].
+    pub content: ContentView<'a>,
+}
+
+/// See [`Whose`].
+#[derive(Clone, Copy, Debug)]
+pub enum WhoseView<'a> {
+    /// No one person.
+    Nobody,
+    /// The person of that word.
+    Person(&'a str),
+    /// Sealed by the key of that number.
+    Sealed(u64),
+}
+
+/// See [`PartContent`].
+#[derive(Clone, Copy, Debug)]
+pub enum ContentView<'a> {
+    /// Here.
+    Bytes(&'a [u8]),
+    /// In the record's entry.
+    InEntry,
+    /// Removed.
+    Gone,
+}
+
+impl StoredPart {
+    /// The part as it is written.
+    pub fn view(&self) -> PartView<'_> {
+        PartView {
+            class: self.class,
+            project: self.project.as_deref().map(str::as_bytes),
+            whose: match &self.whose {
+                Whose::Nobody => WhoseView::Nobody,
+                Whose::Person(word) => WhoseView::Person(word),
+                Whose::Sealed(number) => WhoseView::Sealed(*number),
+            },
+            salt: &self.salt,
+            content: match &self.content {
+                PartContent::Bytes(bytes) => ContentView::Bytes(bytes),
+                PartContent::InEntry => ContentView::InEntry,
+                PartContent::Gone => ContentView::Gone,
+            },
+        }
+    }
+}
+
 /// Writes the parts of a record behind what is in `out`, as they are.
 pub fn write_parts(parts: &[StoredPart], out: &mut Vec<u8>) {
-    write(parts, out, None);
+    let as_it_is = |_: usize, _: &PartView<'_>, _: &mut Vec<u8>| false;
+    write_views(parts.iter().map(StoredPart::view), out, as_it_is);
 }
 
-/// Writes a part of a person, by its place: the number of the key, and what is sealed by it with its length before it.
-pub(super) type SealPart<'a> = &'a mut dyn FnMut(usize, &StoredPart, &mut Vec<u8>);
-
-/// The same, with the parts of persons sealed.
-pub(super) fn write_parts_sealed(parts: &[StoredPart], out: &mut Vec<u8>, seal: SealPart<'_>) {
-    write(parts, out, Some(seal));
-}
-
-fn write(parts: &[StoredPart], out: &mut Vec<u8>, mut seal: Option<SealPart<'_>>) {
+/// Writes the parts of a record behind what is in `out`. Content goes to `seal` first, with the part's place: where it says so, it has
+/// written the number of a key and, with its length before it, what is sealed by it, which has the salt.
+pub(super) fn write_views<'p>(
+    parts: impl ExactSizeIterator<Item = PartView<'p>>,
+    out: &mut Vec<u8>,
+    mut seal: impl FnMut(usize, &PartView<'_>, &mut Vec<u8>) -> bool,
+) {
     out.push(PARTS_FORM);
     out.extend_from_slice(&length(parts.len()));
-    for (place, part) in parts.iter().enumerate() {
+    for (place, part) in parts.enumerate() {
         out.push(part.class);
         out.push(u8::from(part.project.is_some()));
-        if let Some(project) = &part.project {
-            put_bytes(out, project.as_bytes());
+        if let Some(project) = part.project {
+            put_bytes(out, project);
         }
-        if let (Whose::Person(_), PartContent::Bytes(_), Some(seal)) = (&part.whose, &part.content, &mut seal)
-        {
-            // The salt is sealed with the content.
+        if let (WhoseView::Person(_), ContentView::Bytes(_)) = (part.whose, part.content) {
+            let start = out.len();
             out.extend_from_slice(&[0; 16]);
             out.push(CONTENT_SEALED);
-            seal(place, part, out);
-            continue;
+            if seal(place, &part, out) {
+                continue;
+            }
+            out.truncate(start);
         }
-        out.extend_from_slice(&part.salt);
-        match (&part.content, &part.whose) {
-            (PartContent::Bytes(bytes), Whose::Sealed(number)) => {
+        out.extend_from_slice(part.salt);
+        match (part.content, part.whose) {
+            (ContentView::Bytes(bytes), WhoseView::Sealed(number)) => {
                 out.push(CONTENT_SEALED);
                 out.extend_from_slice(&number.to_le_bytes());
                 put_bytes(out, bytes);
             }
-            (PartContent::Bytes(bytes), _) => {
+            (ContentView::Bytes(bytes), _) => {
                 out.push(CONTENT_BYTES);
                 put_bytes(out, bytes);
             }
-            (PartContent::InEntry, _) => out.push(CONTENT_IN_ENTRY),
-            (PartContent::Gone, _) => out.push(CONTENT_GONE),
+            (ContentView::InEntry, _) => out.push(CONTENT_IN_ENTRY),
+            (ContentView::Gone, _) => out.push(CONTENT_GONE),
         }
     }
 }
@@ -69,7 +127,12 @@ fn write(parts: &[StoredPart], out: &mut Vec<u8>, mut seal: Option<SealPart<'_>>
 /// How many of the bytes that parts have when they are written count as content: all while any part is there, else none. What remains of
 /// parts that are gone or lie in an entry goes never, and must not count as what may go.
 pub fn content_bytes(parts: &[StoredPart], written: usize) -> usize {
-    let is_there = parts.iter().any(|part| matches!(part.content, PartContent::Bytes(_)));
+    content_bytes_of(parts.iter().map(StoredPart::view), written)
+}
+
+/// [`content_bytes`] of parts that lie anywhere.
+pub(super) fn content_bytes_of<'p>(mut parts: impl Iterator<Item = PartView<'p>>, written: usize) -> usize {
+    let is_there = parts.any(|part| matches!(part.content, ContentView::Bytes(_)));
     if is_there { written } else { 0 }
 }
 

@@ -11,6 +11,7 @@ use osel_core::time::Timestamp;
 
 use super::erasure::NewErasure;
 use super::forward::{DeadLetterChange, ForwarderRow};
+use super::new_records::NewRecords;
 
 /// What an [`Entry`] is; codes are stored and therefore never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -319,7 +320,7 @@ pub struct Commit<'a> {
     /// New inputs.
     pub entries: &'a [Entry],
     /// New records.
-    pub records: &'a [StoredRecord],
+    pub records: &'a NewRecords,
     /// Ledgers that changed.
     pub counters: &'a [Counters],
     /// Quarantine items that are new or changed.
@@ -359,7 +360,7 @@ impl<'a> Commit<'a> {
             epoch,
             previous,
             entries: &[],
-            records: &[],
+            records: NewRecords::EMPTY,
             counters: &[],
             quarantine: &[],
             commands: &[],
@@ -381,7 +382,7 @@ impl<'a> Commit<'a> {
     /// The head after this commit.
     pub fn head_after(&self) -> Head {
         let (seq, hash) = match self.records.last() {
-            Some(record) => (record.seq, record.hash),
+            Some(record) => (record.head.seq, record.head.hash),
             None => (self.previous.seq, self.previous.hash),
         };
         Head { seq, hash, entry: self.entries.last().map_or(self.previous.entry, |entry| entry.number) }

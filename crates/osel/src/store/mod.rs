@@ -19,6 +19,7 @@ mod format;
 mod forward;
 mod index;
 pub mod journal;
+mod new_records;
 pub mod packed;
 mod persons;
 mod postgres;
@@ -43,6 +44,7 @@ pub use error::{ErrorClass, JournalError, Place};
 pub use forward::{DeadLetterChange, DeadLetterKey, DeadLetterRow, ForwarderRow};
 pub use index::{NewSegment, Segment};
 pub use journal::{Journal, Reader};
+pub use new_records::{NewContent, NewHead, NewPart, NewRecord, NewRecords};
 pub use packed::PackedChunk;
 pub use postgres::{
     Access, Durability, LeaseSign, LeaseWatch, Loss, PostgresJournal, PostgresReader, inspect,

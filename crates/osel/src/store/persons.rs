@@ -19,8 +19,9 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::code::{Malformed, put_bytes, write_parts, write_parts_sealed};
-use super::data::{PartContent, StoredPart, StoredRecord, Whose};
+use super::code::{ContentView, Malformed, PartView, WhoseView, put_bytes, write_views};
+use super::data::{PartContent, StoredRecord, Whose};
+use super::new_records::{NewRecord, NewRecords};
 
 /// The length of a key.
 pub(super) const KEY_BYTES: usize = 32;
@@ -29,6 +30,9 @@ const KEYS_KEPT_MAX: usize = 1 << 16;
 /// Chance is drawn from the system in pieces of that many bytes: one call for some hundred parts.
 const POOL_BYTES: usize = 4096;
 const SALT_BYTES: usize = 16;
+/// Of the number of a key and of a length, as they lie before what is sealed.
+const NUMBER_BYTES: usize = 8;
+const LENGTH_BYTES: usize = 4;
 /// How often a number is drawn for a key at most. Of a million keys one in 10^8 draws meets another; so many in a row are no chance.
 pub(super) const DRAWS_MAX: usize = 16;
 /// For how long a key is used: short, so that it outlives what it sealed by little; long, so that a person has few of them in many years.
@@ -113,6 +117,8 @@ pub(super) struct Sealer {
     chance: Chance,
     pool: Box<[u8; POOL_BYTES]>,
     used: usize,
+    /// What the part that is sealed is bound to, of which only the memory is used again.
+    bound: Vec<u8>,
 }
 
 impl fmt::Debug for Sealer {
@@ -139,21 +145,22 @@ impl Sealer {
             chance,
             pool: Box::new([0; POOL_BYTES]),
             used: POOL_BYTES,
+            bound: Vec::new(),
         }
     }
 
     /// Whose keys of [this week](Self::week) have to be [learned](Self::learn) before these records are sealed.
-    pub(super) fn missing<'a>(&mut self, records: &'a [StoredRecord]) -> BTreeSet<&'a str> {
+    pub(super) fn missing<'a>(&mut self, records: &'a NewRecords) -> BTreeSet<&'a str> {
         // `as_of` never goes back: no record of a batch is from a later week than the last.
-        let week = records.last().map_or(self.week, |record| week_of(record.as_of));
+        let week = records.last().map_or(self.week, |record| week_of(record.head.as_of));
         if week != self.week || self.keys.len() > KEYS_KEPT_MAX {
             self.keys.clear();
             self.week = week;
         }
-        let parts = records.iter().flat_map(|record| &record.parts);
-        let labels = parts.filter_map(|part| match &part.whose {
-            Whose::Person(label) => Some(label.as_str()),
-            Whose::Nobody | Whose::Sealed(_) => None,
+        let parts = records.iter().flat_map(|record| record.parts());
+        let labels = parts.filter_map(|part| match part.whose {
+            WhoseView::Person(label) => Some(label),
+            WhoseView::Nobody | WhoseView::Sealed(_) => None,
         });
         labels.filter(|label| !self.keys.contains_key(*label)).collect()
     }
@@ -188,18 +195,15 @@ impl Sealer {
     /// When the system has no random numbers, or a key is missing that was to be learned.
     pub(super) fn write_parts(
         &mut self,
-        record: &StoredRecord,
+        record: &NewRecord<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), std::io::Error> {
-        if record.parts.iter().all(|part| !matches!(part.whose, Whose::Person(_))) {
-            write_parts(&record.parts, out);
-            return Ok(());
-        }
         let mut failed = None;
-        write_parts_sealed(&record.parts, out, &mut |place, part, out| {
-            if let Err(error) = self.seal((record.seq, place), part, out) {
+        write_views(record.parts(), out, |place, part, out| {
+            if let Err(error) = self.seal((record.head.seq, place), part, out) {
                 failed = Some(error);
             }
+            true
         });
         failed.map_or(Ok(()), Err)
     }
@@ -207,30 +211,33 @@ impl Sealer {
     fn seal(
         &mut self,
         (seq, place): (u64, usize),
-        part: &StoredPart,
+        part: &PartView<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), std::io::Error> {
         let nonce = self.nonce()?;
-        let (Whose::Person(label), PartContent::Bytes(content)) = (&part.whose, &part.content) else {
+        let (WhoseView::Person(label), ContentView::Bytes(content)) = (part.whose, part.content) else {
             return Err(std::io::Error::other("a part without a person cannot be sealed"));
         };
         let person = self.keys.get(label).ok_or_else(|| std::io::Error::other("a person has no key"))?;
-        let bound = bound_to(&self.store, seq, place, part.class);
-        let mut sealed = Zeroizing::new(Vec::with_capacity(SALT_BYTES + content.len()));
-        sealed.extend_from_slice(&part.salt);
-        sealed.extend_from_slice(content);
+        self.bound.clear();
+        bind_to(&self.store, seq, place, part.class, &mut self.bound);
+        let length = NONCE_LEN + SALT_BYTES + content.len() + CHACHA20_POLY1305.tag_len();
+        // It is sealed where it is to lie; so that it is not moved before, there is room for all of it.
+        out.reserve(NUMBER_BYTES + LENGTH_BYTES + length);
+        out.extend_from_slice(&person.number.to_le_bytes());
+        out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend_from_slice(&nonce);
+        let start = out.len();
+        out.extend_from_slice(part.salt);
+        out.extend_from_slice(content);
         let tag = cipher(&person.key)
             .and_then(|cipher| {
                 let nonce = Nonce::assume_unique_for_key(nonce);
-                cipher.seal_in_place_separate_tag(nonce, Aad::from(&bound[..]), &mut sealed)
+                let sealed = out.get_mut(start..).unwrap_or_default();
+                cipher.seal_in_place_separate_tag(nonce, Aad::from(&self.bound[..]), sealed)
             })
             .map_err(|_| std::io::Error::other("a part is too long to be sealed"))?;
-        out.extend_from_slice(&person.number.to_le_bytes());
-        let length = nonce.len() + sealed.len() + tag.as_ref().len();
-        out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
-        for piece in [&nonce[..], &sealed, tag.as_ref()] {
-            out.extend_from_slice(piece);
-        }
+        out.extend_from_slice(tag.as_ref());
         Ok(())
     }
 
@@ -315,7 +322,8 @@ impl Opener {
                 continue;
             };
             let PartContent::Bytes(sealed) = &mut part.content else { continue };
-            let bound = bound_to(store, record.seq, place, part.class);
+            let mut bound = Vec::new();
+            bind_to(store, record.seq, place, part.class, &mut bound);
             if let Some((salt, content)) = open(&person.key, &bound, sealed) {
                 part.salt = salt;
                 part.content = PartContent::Bytes(content);
@@ -339,14 +347,12 @@ fn cipher(key: &Key) -> Result<LessSafeKey, ring::error::Unspecified> {
     UnboundKey::new(&CHACHA20_POLY1305, &key[..]).map(LessSafeKey::new)
 }
 
-/// What a sealed part is bound to.
-fn bound_to(store: &str, seq: u64, place: usize, class: u8) -> Vec<u8> {
-    let mut bound = Vec::with_capacity(64);
-    put_bytes(&mut bound, store.as_bytes());
+/// Writes what a sealed part is bound to.
+fn bind_to(store: &str, seq: u64, place: usize, class: u8, bound: &mut Vec<u8>) {
+    put_bytes(bound, store.as_bytes());
     bound.extend_from_slice(&seq.to_le_bytes());
     bound.extend_from_slice(&(place as u64).to_le_bytes());
     bound.push(class);
-    bound
 }
 
 #[cfg(test)]
@@ -354,6 +360,7 @@ mod tests {
     use osel_core::time::Timestamp;
 
     use super::super::code::read_parts;
+    use super::super::data::StoredPart;
     use super::*;
 
     fn record(seq: u64) -> StoredRecord {
@@ -381,12 +388,13 @@ mod tests {
     }
 
     fn sealed(sealer: &mut Sealer, record: &StoredRecord) -> Vec<u8> {
-        for label in sealer.missing(std::slice::from_ref(record)) {
+        let records = NewRecords::from_iter([record.clone()]);
+        for label in sealer.missing(&records) {
             let key = sealer.new_key(label).unwrap();
             sealer.learn(key);
         }
         let mut out = Vec::new();
-        sealer.write_parts(record, &mut out).unwrap();
+        sealer.write_parts(&records.last().unwrap(), &mut out).unwrap();
         out
     }
 
@@ -437,8 +445,9 @@ mod tests {
         let at = |micros| StoredRecord { as_of: Timestamp::from_micros(micros), ..record(7) };
         let (last, first) = (at(3 * WEEK_MICROS - 1), at(3 * WEEK_MICROS));
         sealed(&mut sealer, &last);
-        assert!(sealer.missing(std::slice::from_ref(&last)).is_empty());
-        assert_eq!((sealer.week(), sealer.missing(&[last, first]).len(), sealer.week()), (2, 2, 3));
+        assert!(sealer.missing(&NewRecords::from_iter([last.clone()])).is_empty());
+        let both = NewRecords::from_iter([last, first]);
+        assert_eq!((sealer.week(), sealer.missing(&both).len(), sealer.week()), (2, 2, 3));
         assert_eq!(week_of(Timestamp::from_micros(-1)), -1);
     }
 

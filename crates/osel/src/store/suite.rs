@@ -11,6 +11,7 @@ use super::check::CommitFault;
 use super::data::*;
 use super::error::{ErrorClass, JournalError};
 use super::journal::{Journal, Reader, SNAPSHOT_CHUNK_BYTES_MAX};
+use super::new_records::NewRecords;
 use super::packed::PackedChunk;
 use super::{suite_expiry, suite_forward, suite_index, suite_log, suite_persons};
 
@@ -88,7 +89,11 @@ pub(super) fn add(journal: &mut dyn Journal, to: u64) -> Result<Head, JournalErr
     let entries: Vec<_> = (head.entry + 1..=to).map(entry).collect();
     let records: Vec<_> = (head.seq + 1..=to).map(record).collect();
     let epoch = journal.info().epoch;
-    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) })
+    journal.commit(&Commit {
+        entries: &entries,
+        records: &NewRecords::of(&records),
+        ..Commit::empty(epoch, head)
+    })
 }
 
 /// Collects what a reader gives one by one.
@@ -192,21 +197,21 @@ fn a_wrong_commit_changes_nothing(journal: &mut dyn Journal) {
         CommitFault::Entry { expected: 12, found: 11 }
     );
     assert_eq!(
-        refusal(journal.commit(&Commit { records: &[record(10)], ..empty })),
+        refusal(journal.commit(&Commit { records: &NewRecords::of(&[record(10)]), ..empty })),
         CommitFault::Record { expected: 11, found: 10 }
     );
     assert_eq!(
-        refusal(journal.commit(&Commit { records: &[record(11)], ..empty })),
+        refusal(journal.commit(&Commit { records: &NewRecords::of(&[record(11)]), ..empty })),
         CommitFault::RecordEntry { seq: 11, entry: 11 }
     );
     let no_entry = StoredRecord { entry: 0, ..record(11) };
     assert_eq!(
-        refusal(journal.commit(&Commit { records: &[no_entry], ..empty })),
+        refusal(journal.commit(&Commit { records: &NewRecords::of(&[no_entry]), ..empty })),
         CommitFault::RecordEntry { seq: 11, entry: 0 }
     );
     let early = StoredRecord { as_of: seconds(9), entry: 1, ..record(11) };
     assert_eq!(
-        refusal(journal.commit(&Commit { records: &[early], ..empty })),
+        refusal(journal.commit(&Commit { records: &NewRecords::of(&[early]), ..empty })),
         CommitFault::AsOf { seq: 11, as_of: seconds(9), before: seconds(10) }
     );
     let unbalanced = Counters { source: "s".to_owned(), received: 2, recorded: 1, ..Counters::default() };
@@ -430,7 +435,7 @@ fn versions_come_back_by_record(journal: &mut dyn Journal) {
         let records: Vec<_> = (head.seq + 1..=to).map(record).collect();
         let commit = Commit {
             entries: &entries,
-            records: &records,
+            records: &NewRecords::of(&records),
             versions: &versions,
             ..Commit::empty(epoch, head)
         };

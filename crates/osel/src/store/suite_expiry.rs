@@ -6,6 +6,7 @@ use super::check::CommitFault;
 use super::data::*;
 use super::error::JournalError;
 use super::journal::{Journal, Reader};
+use super::new_records::NewRecords;
 use super::suite::{add, collect, entry, reader, record, refusal, seconds};
 
 /// Runs this part of the suite.
@@ -26,8 +27,12 @@ pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
 fn order(journal: &mut dyn Journal, expiry: &Expiry) -> Result<Head, JournalError> {
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let (entries, records) = ([entry(head.entry + 1)], [record(head.seq + 1)]);
-    let commit =
-        Commit { entries: &entries, records: &records, expiry: Some(expiry), ..Commit::empty(epoch, head) };
+    let commit = Commit {
+        entries: &entries,
+        records: &NewRecords::of(&records),
+        expiry: Some(expiry),
+        ..Commit::empty(epoch, head)
+    };
     journal.commit(&commit)
 }
 
@@ -37,8 +42,12 @@ fn add_with_snapshot(journal: &mut dyn Journal, to: u64) -> Checkpoint {
     let entries: Vec<_> = (head.entry + 1..=to).map(entry).collect();
     let records: Vec<_> = (head.seq + 1..=to).map(record).collect();
     let versions: Vec<_> = (head.seq + 1..=to).map(version).collect();
-    let commit =
-        Commit { entries: &entries, records: &records, versions: &versions, ..Commit::empty(epoch, head) };
+    let commit = Commit {
+        entries: &entries,
+        records: &NewRecords::of(&records),
+        versions: &versions,
+        ..Commit::empty(epoch, head)
+    };
     journal.commit(&commit).unwrap();
     let snapshot = journal.begin_snapshot(to, to, seconds(to as i64)).unwrap();
     for _ in 0..3 {
@@ -162,7 +171,13 @@ fn parts_go_by_kind(journal: &mut dyn Journal) {
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let entries: Vec<_> = (1..=300).map(entry).collect();
     let records: Vec<_> = (1..=300).map(of_kind).collect();
-    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    journal
+        .commit(&Commit {
+            entries: &entries,
+            records: &NewRecords::of(&records),
+            ..Commit::empty(epoch, head)
+        })
+        .unwrap();
     let before = reader(journal).holdings().unwrap().part_bytes;
     let kinds =
         |kinds: &[((u8, u8), u64)]| Expiry { kinds: kinds.iter().copied().collect(), ..Expiry::default() };

@@ -9,6 +9,7 @@ use super::data::*;
 use super::error::JournalError;
 use super::index::{NewSegment, Segment};
 use super::journal::Journal;
+use super::new_records::NewRecords;
 use super::suite::{add, collect, entry, reader, record};
 
 const PERSONAL: u8 = 2;
@@ -81,8 +82,12 @@ fn expire(journal: &mut dyn Journal, class: u8, seq: u64) {
 fn order(journal: &mut dyn Journal, expiry: &Expiry) {
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let (entries, records) = ([entry(head.entry + 1)], [record(head.seq + 1)]);
-    let commit =
-        Commit { entries: &entries, records: &records, expiry: Some(expiry), ..Commit::empty(epoch, head) };
+    let commit = Commit {
+        entries: &entries,
+        records: &NewRecords::of(&records),
+        expiry: Some(expiry),
+        ..Commit::empty(epoch, head)
+    };
     journal.commit(&commit).unwrap();
     while journal.expire(Duration::ZERO).unwrap() {}
 }

@@ -6,6 +6,7 @@ use super::check::CommitFault;
 use super::data::*;
 use super::error::{JournalError, Place};
 use super::journal::Journal;
+use super::new_records::NewRecords;
 use super::suite::{add, collect, entry, reader, record, refusal, seconds};
 
 /// Runs the part of the suite that is about the log.
@@ -115,7 +116,12 @@ fn nodes_come_with_the_records_they_stand_for(journal: &mut dyn Journal) {
     let entries: Vec<_> = (1..=512).map(entry).collect();
     let records: Vec<_> = (1..=512).map(record).collect();
     let nodes = [node(1, 0), node(1, 1)];
-    let commit = Commit { entries: &entries, records: &records, nodes: &nodes, ..Commit::empty(epoch, head) };
+    let commit = Commit {
+        entries: &entries,
+        records: &NewRecords::of(&records),
+        nodes: &nodes,
+        ..Commit::empty(epoch, head)
+    };
     journal.commit(&commit).unwrap();
     let mut reader = reader(journal);
     assert_eq!(collect(|each| reader.nodes(1, 0..=u64::MAX, each)), nodes);
@@ -148,8 +154,12 @@ fn a_checkpoint_stands_for_what_is_durable(journal: &mut dyn Journal) {
     // Nor for what comes with it.
     let (epoch, head) = (journal.info().epoch, journal.head());
     let (entries, records, early) = ([entry(11)], [record(11)], [checkpoint(11)]);
-    let commit =
-        Commit { entries: &entries, records: &records, checkpoints: &early, ..Commit::empty(epoch, head) };
+    let commit = Commit {
+        entries: &entries,
+        records: &NewRecords::of(&records),
+        checkpoints: &early,
+        ..Commit::empty(epoch, head)
+    };
     assert_eq!(refusal(journal.commit(&commit)), CommitFault::SignedCheckpoint { size: 11, durable: 10 });
     tell(journal, &[], &[checkpoint(4), checkpoint(10)]).unwrap();
     tell(journal, &[], &[checkpoint(7)]).unwrap();
@@ -195,7 +205,13 @@ fn the_latest_checkpoints_are_kept(journal: &mut dyn Journal) {
     let entries = [entry(1)];
     let bare = |seq| StoredRecord { entry: 1, parts: Vec::new(), as_of: seconds(0), ..record(seq) };
     let records: Vec<_> = (1..=more).map(bare).collect();
-    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    journal
+        .commit(&Commit {
+            entries: &entries,
+            records: &NewRecords::of(&records),
+            ..Commit::empty(epoch, head)
+        })
+        .unwrap();
     let all: Vec<_> = (1..=more).map(checkpoint).collect();
     // That by which one key is followed by the next stays: nothing else leads from the one to the other.
     let keys = [LogKeyRow { size: 7, key: "osel.example+00000007+AQ==".to_owned() }];

@@ -6,6 +6,7 @@ use super::data::*;
 use super::erasure::{Eraser, ErasureRow, NewErasure, Rewritten};
 use super::error::JournalError;
 use super::journal::{Journal, Reader};
+use super::new_records::NewRecords;
 use super::persons::Chance;
 use super::suite::{collect, entry, reader, record, seconds};
 use super::suite_index::{said, segment, term};
@@ -55,7 +56,8 @@ pub(super) fn numbers_that_repeat_are_no_chance(journal: &mut dyn Journal) {
     add_about(journal, &[&["mallory"]], None);
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let (entries, records) = ([naming(2, &[])], [about(2, &["trent"])]);
-    let commit = Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) };
+    let commit =
+        Commit { entries: &entries, records: &NewRecords::of(&records), ..Commit::empty(epoch, head) };
     let error = journal.commit(&commit).unwrap_err();
     assert!(
         matches!(&error, JournalError::Io { source, .. } if source.to_string().contains("repeat")),
@@ -95,7 +97,7 @@ pub(super) fn add_about(journal: &mut dyn Journal, all: &[&[&str]], erased: Opti
     });
     let commit = Commit {
         entries: &entries,
-        records: &records,
+        records: &NewRecords::of(&records),
         erasure: erasure.as_ref(),
         ..Commit::empty(epoch, head)
     };
@@ -181,7 +183,13 @@ fn an_erased_person_is_gone_at_once_and_the_rest_follows(journal: &mut dyn Journ
     plain.parts[1].content = PartContent::Bytes(b"mallory".to_vec());
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let (entries, records) = ([naming(4, &[])], [plain.clone()]);
-    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    journal
+        .commit(&Commit {
+            entries: &entries,
+            records: &NewRecords::of(&records),
+            ..Commit::empty(epoch, head)
+        })
+        .unwrap();
     let generation = reader(journal).index_generation().unwrap();
     let end = add_about(journal, &[&["trent"]], Some("mallory"));
 
@@ -283,7 +291,13 @@ fn add_in_week(journal: &mut dyn Journal, week: i64, persons: &[&str]) -> Stored
     let at = seconds(1).plus_seconds(week * 7 * 86_400);
     let record = StoredRecord { as_of: at, ..about(head.seq + 1, persons) };
     let (entries, records) = ([naming(head.entry + 1, &[])], [record.clone()]);
-    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    journal
+        .commit(&Commit {
+            entries: &entries,
+            records: &NewRecords::of(&records),
+            ..Commit::empty(epoch, head)
+        })
+        .unwrap();
     record
 }
 

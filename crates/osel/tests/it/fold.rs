@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use osel::runtime::{Recorder, state};
-use osel::store::{ALL, Commit, EntryKind, Head, Journal, JournalError, NewStore, Reader, Store};
+use osel::store::{ALL, Commit, EntryKind, Head, Journal, JournalError, NewRecords, NewStore, Reader, Store};
 use osel_core::decode::decode;
 use osel_core::engine::{ATTEMPT_SECONDS, Engine, EngineOptions};
 use osel_core::event::{Change, Properties, RawMessage};
@@ -199,7 +199,7 @@ fn a_store_that_never_told_its_options_folds_by_todays() {
     let epoch = journal.info().epoch;
     let commit = Commit {
         entries: &entries,
-        records: &records,
+        records: &NewRecords::of(&records),
         counters: &counters,
         commands: &commands,
         ..Commit::empty(epoch, Head::EMPTY)

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use osel::store::{
-    ALL, Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, NewStore, PartContent, Reader,
-    Store, StoredPart, StoredRecord, VersionSet, Whose,
+    ALL, Commit, Counters, Entry, EntryKind, Head, Journal, JournalError, NewRecords, NewStore, PartContent,
+    Reader, Store, StoredPart, StoredRecord, VersionSet, Whose,
 };
 use osel_core::time::Timestamp;
 
@@ -59,7 +59,7 @@ fn write_until_killed(directory: &Path) {
             [Counters { source: "s".to_owned(), received, recorded: received, ..Counters::default() }];
         let commit = Commit {
             entries: &entries,
-            records: &records,
+            records: &NewRecords::of(&records),
             versions: &versions,
             counters: &counters,
             ..Commit::empty(epoch, head)
@@ -265,7 +265,13 @@ fn check(directory: &Path, said: u64) {
 fn add(journal: &mut impl Journal) {
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let (entries, records) = ([entry(head.entry + 1)], [record(head.seq + 1)]);
-    journal.commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, head) }).unwrap();
+    journal
+        .commit(&Commit {
+            entries: &entries,
+            records: &NewRecords::of(&records),
+            ..Commit::empty(epoch, head)
+        })
+        .unwrap();
 }
 
 /// Only root can become somebody else; another user makes the directory one that he may not write himself.

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -184,27 +185,44 @@ impl PersonalPart {
 /// The version of the parts that this version writes.
 pub const PART_VERSION: u8 = 1;
 
-/// Body, personal data, rows of one project, and the message itself, which is added: room for more is made when it is needed.
-const PARTS_USUAL: usize = 4;
-/// What these parts of nearly all records need, so that they are not moved while they grow.
-const BODY_BYTES_USUAL: usize = 768;
-const PERSONAL_BYTES_USUAL: usize = 160;
+/// A part that was written behind others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenPart {
+    /// See [`Part`].
+    pub class: PartClass,
+    /// See [`Part`].
+    pub project: Option<Id>,
+    /// See [`Part`].
+    pub person: Option<Person>,
+    /// Where it was written.
+    pub place: Range<usize>,
+}
 
 impl RecordBody {
     /// The record's parts in their order, without the payload, which the shell adds from the message.
     pub fn parts(&self) -> Vec<Part> {
-        let mut parts = Vec::with_capacity(PARTS_USUAL);
-        let (class, project, bytes) = (PartClass::Body, self.project(), self.body_part());
-        parts.push(Part { class, project, person: None, bytes });
-        self.personal_parts(&mut parts);
-        exposure_parts(&self.exposure, &self.wide, &mut parts);
-        parts
+        let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+        self.write_parts(&mut bytes, &mut parts);
+        let parts = parts.into_iter().map(|WrittenPart { class, project, person, place }| {
+            let bytes = bytes.get(place).unwrap_or_default().to_vec();
+            Part { class, project, person, bytes }
+        });
+        parts.collect()
+    }
+
+    /// [`Self::parts`], their bytes behind what is in `out`, where many records can be in one piece of memory.
+    pub fn write_parts(&self, out: &mut Vec<u8>, parts: &mut Vec<WrittenPart>) {
+        let start = out.len();
+        self.body_part(out);
+        let (class, project, place) = (PartClass::Body, self.project(), start..out.len());
+        parts.push(WrittenPart { class, project, person: None, place });
+        self.personal_parts(out, parts);
+        exposure_parts(&self.exposure, &self.wide, out, parts);
     }
 
     /// [`BodyPart`] as JSON.
-    fn body_part(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(BODY_BYTES_USUAL);
-        let mut part = Object::begin(&mut out);
+    fn body_part(&self, out: &mut Vec<u8>) {
+        let mut part = Object::begin(out);
         part.number("v", PART_VERSION.into());
         part.text_if("source", self.source.as_deref());
         part.text_if("region", self.region.as_deref());
@@ -235,11 +253,10 @@ impl RecordBody {
         }
         part.texts_if("detail", &self.detail);
         part.end();
-        out
     }
 
     /// A part for each person, as [`PersonalPart`] in JSON: who acted, whom it was done to, and whose name is in [`Self::personal`].
-    fn personal_parts(&self, parts: &mut Vec<Part>) {
+    fn personal_parts(&self, out: &mut Vec<u8>, parts: &mut Vec<WrittenPart>) {
         let persons = [self.acting(), self.target_person(), self.named_person()];
         for (place, person) in persons.iter().enumerate() {
             let Some(person) = person else { continue };
@@ -248,8 +265,8 @@ impl RecordBody {
                 // It stands with what was written of them first.
                 continue;
             }
-            let mut bytes = Vec::with_capacity(PERSONAL_BYTES_USUAL);
-            let mut part = Object::begin(&mut bytes);
+            let start = out.len();
+            let mut part = Object::begin(out);
             part.number("v", PART_VERSION.into());
             if is_theirs(0) {
                 part.text_if("user_name", self.actor.user_name.as_deref());
@@ -263,8 +280,8 @@ impl RecordBody {
                 part.texts_if("detail", &self.personal);
             }
             part.end();
-            let (class, project) = (PartClass::Personal, self.project());
-            parts.push(Part { class, project, person: Some(person.clone()), bytes });
+            let (class, project, place) = (PartClass::Personal, self.project(), start..out.len());
+            parts.push(WrittenPart { class, project, person: Some(person.clone()), place });
         }
     }
 
@@ -323,9 +340,9 @@ fn member_part(change: &MemberChange) -> MemberPart {
     }
 }
 
-/// A part's bytes. These types have string keys only and no floats, so that writing cannot fail.
-pub(super) fn json(part: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(part).unwrap_or_default()
+/// Writes a part's bytes behind what is in `out`. These types have string keys only and no floats, so that writing cannot fail.
+pub(super) fn write_json(part: &impl Serialize, out: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(out, part);
 }
 
 #[cfg(test)]
@@ -374,6 +391,10 @@ mod tests {
             detail: Detail::from([("verb".into(), "update".into()), ("extra".into(), "\n".into())]),
             personal: Detail::from([("user_name".into(), "bob".into())]),
         }
+    }
+
+    fn json(part: &impl Serialize) -> Vec<u8> {
+        serde_json::to_vec(part).expect("it has string keys only")
     }
 
     /// What is written is what the types that it is read into would be written as, to the byte.

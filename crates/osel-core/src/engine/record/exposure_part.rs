@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::body::{PART_VERSION, json};
+use super::body::{PART_VERSION, WrittenPart, write_json};
 use super::wide::{WideRows, mark, marked};
 use crate::exposure::{Judged, JudgedRow};
 use crate::ids::Id;
 use crate::model::{Permission, Protocol, Row, Source, Via, host, net_text};
 use crate::trail::PARTS_ALWAYS_FIT;
-use crate::trail::Part;
 use crate::trail::PartClass;
 
 /// The rows of one project.
@@ -193,7 +192,12 @@ impl Projects {
 
 /// Adds the rows of a delta as one part per project, those in `wide` as rules. Should there be more projects than a record has room
 /// for, the last ones share a part that belongs to nobody, so that only an operator sees it.
-pub(super) fn exposure_parts(judged: &Judged, wide: &[WideRows], parts: &mut Vec<Part>) {
+pub(super) fn exposure_parts(
+    judged: &Judged,
+    wide: &[WideRows],
+    out: &mut Vec<u8>,
+    parts: &mut Vec<WrittenPart>,
+) {
     let mut projects = Projects { other_parts: parts.len(), ..Projects::default() };
     let mut written = BTreeSet::new();
     for wide in wide {
@@ -219,7 +223,14 @@ pub(super) fn exposure_parts(judged: &Judged, wide: &[WideRows], parts: &mut Vec
     }
     for (project, mut factors) in projects.by_id {
         factors.part.v = PART_VERSION;
-        parts.push(Part { class: PartClass::Exposure, project, person: None, bytes: json(&factors.part) });
+        let start = out.len();
+        write_json(&factors.part, out);
+        parts.push(WrittenPart {
+            class: PartClass::Exposure,
+            project,
+            person: None,
+            place: start..out.len(),
+        });
     }
 }
 
@@ -339,14 +350,14 @@ mod tests {
             closed: vec![row("b", "p2", "192.0.2.2", "r1")],
             members: vec![],
         };
-        let mut parts = Vec::new();
-        exposure_parts(&judged, &[], &mut parts);
+        let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+        exposure_parts(&judged, &[], &mut bytes, &mut parts);
         assert_eq!(
             parts.iter().map(|part| part.project.clone()).collect::<Vec<_>>(),
             [Some(Id::new("a")), Some(Id::new("b"))]
         );
-        let read = |part: &Part| -> (Vec<JudgedRow>, Vec<JudgedRow>) {
-            let read: ExposurePart = serde_json::from_slice(&part.bytes).expect("JSON");
+        let read = |part: &WrittenPart| -> (Vec<JudgedRow>, Vec<JudgedRow>) {
+            let read: ExposurePart = serde_json::from_slice(&bytes[part.place.clone()]).expect("JSON");
             let rows = read.rows(part.project.as_ref());
             assert_eq!(rows.wide, []);
             (rows.opened, rows.closed)
@@ -363,12 +374,12 @@ mod tests {
             opened: names.iter().map(|name| row(name, name, "192.0.2.1", "r1")).collect(),
             ..Judged::default()
         };
-        let mut parts = Vec::new();
-        exposure_parts(&judged, &[], &mut parts);
+        let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+        exposure_parts(&judged, &[], &mut bytes, &mut parts);
         assert!(parts.len() < PARTS_ALWAYS_FIT, "there is room for a payload");
         let mut found = Vec::new();
         for part in &parts {
-            let read: ExposurePart = serde_json::from_slice(&part.bytes).expect("JSON");
+            let read: ExposurePart = serde_json::from_slice(&bytes[part.place.clone()]).expect("JSON");
             found.extend(read.rows(part.project.as_ref()).opened);
         }
         found.sort_by_cached_key(|judged| judged.row.sort_key());

@@ -29,7 +29,15 @@ impl<'a> Object<'a> {
 
     pub(crate) fn id(&mut self, key: &str, value: &Id) {
         let out = self.member(key);
-        value.with_text(|value| text(value, out));
+        match value.kept_text() {
+            Some(value) => text(value, out),
+            // Nothing in it has to be escaped.
+            None => {
+                out.push(b'"');
+                value.write(out);
+                out.push(b'"');
+            }
+        }
     }
 
     pub(crate) fn text_if(&mut self, key: &str, value: Option<&str>) {

@@ -10,7 +10,7 @@ pub(crate) mod json;
 mod sentence;
 mod wide;
 
-pub use body::{BodyPart, Detail, MemberPart, PersonalPart, RecordBody, TargetPart};
+pub use body::{BodyPart, Detail, MemberPart, PersonalPart, RecordBody, TargetPart, WrittenPart};
 pub use document::{
     ActorDocument, CutDocument, ExposureDocument, JudgedRowDocument, Record, RecordDocument, RowDocument,
     TargetDocument, WideDocument,

@@ -15,7 +15,9 @@ use super::growth::Signed;
 use super::resume::row;
 use super::*;
 use crate::key_file::KeyFileError;
-use crate::store::{Commit, Journal, LogKeyRow, NewStore, NodeRow, SignedCheckpoint, Store, StoredRecord};
+use crate::store::{
+    Commit, Journal, LogKeyRow, NewRecords, NewStore, NodeRow, SignedCheckpoint, Store, StoredRecord,
+};
 
 /// A directory that goes with the test.
 struct Directory(PathBuf);
@@ -308,7 +310,9 @@ fn store(
     let epoch = journal.info().epoch;
     let records: Vec<_> = (1..=records).map(record).collect();
     let head = journal.head();
-    let head = journal.commit(&Commit { records: &records, nodes, ..Commit::empty(epoch, head) }).unwrap();
+    let head = journal
+        .commit(&Commit { records: &NewRecords::of(&records), nodes, ..Commit::empty(epoch, head) })
+        .unwrap();
     journal.commit(&Commit { checkpoints, ..Commit::empty(epoch, head) }).unwrap();
     Box::new(journal)
 }

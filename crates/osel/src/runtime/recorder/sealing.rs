@@ -1,39 +1,40 @@
 //! From what the engine puts out to records, entries, versions and commands of the open batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use osel_core::engine::Version;
+use osel_core::engine::record::{RecordBody, WrittenPart};
 use osel_core::ids::Id;
 use osel_core::scan::ScanLife;
 use osel_core::time::Timestamp;
-use osel_core::trail::{Draft, Part, PartClass, Sealed};
+use osel_core::trail::{PartClass, PartView, Sealed};
 
 use super::super::snapshots;
 use super::{RecordError, Recorder};
 use crate::store::{
-    CommandRow, Entry, EntryKind, FindingRow, PartContent, StoredPart, StoredRecord, VersionSet, Whose,
+    CommandRow, Entry, EntryKind, FindingRow, NewContent, NewHead, NewPart, NewRecords, VersionSet,
 };
 
 impl Recorder {
     pub(super) fn seal(&mut self) -> Result<(), RecordError> {
-        self.seal_with(Vec::new(), false).map(|_| ())
+        self.seal_with(&[], false)
     }
 
     /// Seals what the engine put out. The payload belongs to the record of the message itself, which is the first when there is one;
-    /// it comes back for the entry, which keeps it.
-    pub(super) fn seal_with(&mut self, payload: Vec<u8>, recorded: bool) -> Result<Vec<u8>, RecordError> {
+    /// the entry keeps it.
+    pub(super) fn seal_with(&mut self, payload: &[u8], recorded: bool) -> Result<(), RecordError> {
         let entry = self.entry;
-        let mut kept = payload;
         for (place, body) in self.out.records.iter().enumerate() {
-            let mut parts = body.parts();
-            let with_payload = recorded && place == 0;
-            if with_payload {
-                let bytes = std::mem::take(&mut kept);
-                parts.push(Part { class: PartClass::Payload, project: body.project(), person: None, bytes });
+            let parts = &mut self.parts;
+            parts.clear();
+            body.write_parts(self.batch.records.room(), parts);
+            if recorded && place == 0 {
+                let project = body.project();
+                // It lies in the entry.
+                parts.push(WrittenPart { class: PartClass::Payload, project, person: None, place: 0..0 });
             }
-            let draft =
-                Draft { time: body.time, recorded_at: body.recorded_at, kind: body.kind, parts: &parts };
             let mut failed = None;
             let salts = &mut self.salts;
             let mut salt = || {
@@ -42,21 +43,26 @@ impl Recorder {
                     Default::default()
                 })
             };
-            let sealed = self.chain.seal_into(&draft, &mut salt, &mut self.sealed);
+            let written = &*self.batch.records.room();
+            let views = parts.iter().map(|part| PartView {
+                class: part.class,
+                project: part.project.as_ref(),
+                bytes: match part.class {
+                    PartClass::Payload => payload,
+                    _ => written.get(part.place.clone()).unwrap_or_default(),
+                },
+            });
+            let about = (body.time, body.recorded_at, body.kind);
+            let sealed = self.chain.seal_parts(about, views, &mut salt, &mut self.sealed);
             if let Some(error) = failed {
                 return Err(RecordError::Random(error));
             }
             let seq = self.chain.head().seq;
             sealed.map_err(|source| RecordError::Seal { seq: seq + 1, source })?;
-            if with_payload && let Some(part) = parts.last_mut() {
-                kept = std::mem::take(&mut part.bytes);
-            }
-            let record = stored(entry, body.kind.code(), body.time, &self.sealed, parts);
-            self.batch.bytes += record.canonical.len() + record.parts.iter().map(part_bytes).sum::<usize>();
-            if self.log.push(record.hash, &mut self.batch.nodes) {
+            self.batch.bytes += push_record(&mut self.batch.records, entry, body, &self.sealed, parts);
+            if self.log.push(self.sealed.hash.0, &mut self.batch.nodes) {
                 self.log.note(self.writer.given() + 1, Instant::now());
             }
-            self.batch.records.push(record);
         }
         for set in version_sets(&self.out.versions) {
             self.batch.bytes += set.data.len();
@@ -91,7 +97,7 @@ impl Recorder {
         self.looks.add(batch, self.out.looks.drain(..));
         self.out.versions.clear();
         self.out.records.clear();
-        Ok(kept)
+        Ok(())
     }
 
     pub(super) fn push_entry(
@@ -107,42 +113,46 @@ impl Recorder {
     }
 }
 
-fn part_bytes(part: &StoredPart) -> usize {
-    match &part.content {
-        PartContent::Bytes(bytes) => bytes.len(),
-        PartContent::InEntry | PartContent::Gone => 0,
-    }
-}
-
-fn stored(entry: u64, kind: u8, time: Timestamp, sealed: &Sealed, parts: Vec<Part>) -> StoredRecord {
-    // Nearly all parts of a record are of one project, whose text they share.
-    let mut last: (Option<&Id>, Option<Arc<str>>) = (None, None);
-    let parts = sealed.parts.iter().zip(parts).map(|(sealed, part)| {
-        if last.0 != sealed.project.as_ref() {
-            last =
-                (sealed.project.as_ref(), sealed.project.as_ref().map(|id| id.with_text(|text| text.into())));
-        }
-        StoredPart {
-            class: sealed.class.code(),
-            project: last.1.clone(),
-            whose: part.person.map_or(Whose::Nobody, |person| Whose::Person(person.into())),
-            salt: sealed.salt,
-            content: match part.class {
-                PartClass::Payload => PartContent::InEntry,
-                _ => PartContent::Bytes(part.bytes),
-            },
-        }
-    });
-    StoredRecord {
+/// Adds a sealed record whose parts were written; how many bytes it has.
+fn push_record(
+    records: &mut NewRecords,
+    entry: u64,
+    body: &RecordBody,
+    sealed: &Sealed,
+    parts: &[WrittenPart],
+) -> usize {
+    let canonical = records.put(&sealed.canonical);
+    let mut bytes = canonical.len();
+    let head = NewHead {
         seq: sealed.seq,
         entry,
-        kind,
-        time,
+        kind: body.kind.code(),
+        time: body.time,
         as_of: sealed.as_of,
-        canonical: sealed.canonical.clone(),
         hash: sealed.hash.0,
-        parts: parts.collect(),
+    };
+    records.push(head, canonical);
+    // Nearly all parts of a record are of one project, whose text they share.
+    let mut last: (Option<&Id>, Option<Range<usize>>) = (None, None);
+    for (sealed, part) in sealed.parts.iter().zip(parts) {
+        if last.0 != sealed.project.as_ref() {
+            let project = sealed.project.as_ref();
+            last = (project, project.map(|id| id.with_text(|text| records.put(text.as_bytes()))));
+        }
+        let person = part.person.as_ref().map(|person| records.put(person.as_str().as_bytes()));
+        bytes += part.place.len();
+        records.push_part(NewPart {
+            class: sealed.class.code(),
+            project: last.1.clone(),
+            person,
+            salt: sealed.salt,
+            content: match part.class {
+                PartClass::Payload => NewContent::InEntry,
+                _ => NewContent::At(part.place.clone()),
+            },
+        });
     }
+    bytes
 }
 
 /// The versions of each record together.

@@ -9,7 +9,7 @@ use osel_core::time::Timestamp;
 use super::build::present;
 use super::look::is_there;
 use super::merge::merge;
-use crate::store::{Commit, Expiry, Head, Journal, NewSegment, NewStore, Store, StoredRecord};
+use crate::store::{Commit, Expiry, Head, Journal, NewRecords, NewSegment, NewStore, Store, StoredRecord};
 
 struct Directory(PathBuf);
 
@@ -36,7 +36,9 @@ fn store(name: &str, records: u64) -> (Directory, impl Journal) {
     };
     let records: Vec<_> = (1..=records).map(record).collect();
     let epoch = journal.info().epoch;
-    journal.commit(&Commit { records: &records, ..Commit::empty(epoch, Head::EMPTY) }).expect("they follow");
+    journal
+        .commit(&Commit { records: &NewRecords::of(&records), ..Commit::empty(epoch, Head::EMPTY) })
+        .expect("they follow");
     (directory, journal)
 }
 

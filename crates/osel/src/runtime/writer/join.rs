@@ -35,7 +35,7 @@ impl Batch {
             erasure: _,
         } = *next;
         self.entries.extend(entries);
-        self.records.extend(records);
+        self.records.append(records);
         // These are absolute: of a source the later ones count.
         self.counters.retain(|old| counters.iter().all(|new| new.source != old.source));
         self.counters.extend(counters);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::store::{
     EntryKind, Eraser, NewSegment, NewStore, PartContent, Reader, SnapshotInfo, Store, StoreInfo, StoredPart,
-    Whose,
+    StoredRecord, Whose,
 };
 
 /// A directory that goes with the test.

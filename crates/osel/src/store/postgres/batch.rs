@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use osel_core::time::Timestamp;
 
 use super::super::block::Packer;
-use super::super::code::content_bytes;
+use super::super::code::content_bytes_of;
 use super::super::data::{
-    Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, RESOLVED, RESOLVED_AT_ONCE, StoredRecord,
+    Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, RESOLVED, RESOLVED_AT_ONCE,
 };
 use super::super::error::{JournalError, Place};
+use super::super::new_records::{NewHead, NewRecord, NewRecords};
 use super::super::persons::Sealer;
 use super::connect::{At, Session, integer};
 use super::lease::Term;
@@ -151,13 +152,14 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn records(&mut self, mut rest: &[StoredRecord], sealer: &mut Sealer) -> Result<(), JournalError> {
-        while let Some(first) = rest.first() {
+    async fn records(&mut self, records: &NewRecords, sealer: &mut Sealer) -> Result<(), JournalError> {
+        let mut rest = records.iter();
+        while let Some(first) = rest.clone().next() {
             let mut parts: Vec<Vec<u8>> = Vec::new();
             let (mut part_bytes, mut record_bytes) = (0, 0);
-            for record in rest {
+            for record in rest.clone() {
                 let mut packed = Vec::new();
-                let sealed = sealer.write_parts(record, &mut packed);
+                let sealed = sealer.write_parts(&record, &mut packed);
                 sealed.map_err(|error| self.at.io(ACTION, error))?;
                 // One alone has less than `VALUE_BYTES_MAX`, which fits.
                 let (packed_bytes, canonical_bytes) = (packed.len(), record.canonical.len());
@@ -165,20 +167,21 @@ impl Batch<'_> {
                 if !parts.is_empty() && bytes > MESSAGE_BYTES {
                     break;
                 }
-                let content = content_bytes(&record.parts, packed_bytes);
+                let content = content_bytes_of(record.parts(), packed_bytes);
                 part_bytes += content;
                 record_bytes += canonical_bytes + packed_bytes - content;
                 parts.push(packed);
             }
-            let (these, left) = rest.split_at_checked(parts.len()).unwrap_or((rest, &[]));
-            let numbers = |of: fn(&StoredRecord) -> i64| these.iter().map(of).collect::<Vec<i64>>();
-            let seqs = numbers(|record| integer(record.seq));
-            let entries = numbers(|record| integer(record.entry));
-            let kinds: Vec<i16> = these.iter().map(|record| i16::from(record.kind)).collect();
-            let times = numbers(|record| record.time.micros());
-            let as_ofs = numbers(|record| record.as_of.micros());
-            let hashes: Vec<&[u8]> = these.iter().map(|record| &record.hash[..]).collect();
-            let canonicals: Vec<&[u8]> = these.iter().map(|record| &record.canonical[..]).collect();
+            let these: Vec<NewRecord<'_>> = rest.by_ref().take(parts.len()).collect();
+            let numbers =
+                |of: fn(&NewHead) -> i64| these.iter().map(|record| of(record.head)).collect::<Vec<i64>>();
+            let seqs = numbers(|head| integer(head.seq));
+            let entries = numbers(|head| integer(head.entry));
+            let kinds: Vec<i16> = these.iter().map(|record| i16::from(record.head.kind)).collect();
+            let times = numbers(|head| head.time.micros());
+            let as_ofs = numbers(|head| head.as_of.micros());
+            let hashes: Vec<&[u8]> = these.iter().map(|record| &record.head.hash[..]).collect();
+            let canonicals: Vec<&[u8]> = these.iter().map(|record| record.canonical).collect();
             self.session
                 .execute(
                     "WITH counted AS (UPDATE sizes SET part_bytes = part_bytes + $9, record_bytes = record_bytes + $10) \
@@ -199,8 +202,7 @@ impl Batch<'_> {
                     ],
                 )
                 .await
-                .map_err(self.at.sql(Place::Record(first.seq), ACTION))?;
-            rest = left;
+                .map_err(self.at.sql(Place::Record(first.head.seq), ACTION))?;
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 //! New keys are written in the transaction of the first records that need them. Readers ask for those that they have not seen, and before that whether
 //! somebody was erased since they asked last: keys are destroyed in the transaction of the order.
 
-use super::super::data::StoredRecord;
 use super::super::error::{JournalError, Place};
+use super::super::new_records::NewRecords;
 use super::super::persons::{DRAWS_MAX, KEYS_AT_ONCE, PersonKey, Sealer, no_chance};
 use super::connect::{At, Parameters, Session, integer};
 use super::rows::{self, Read, column, number};
@@ -23,7 +23,7 @@ pub(super) async fn provide(
     at: &At<'_>,
     session: &mut Session,
     sealer: &mut Sealer,
-    records: &[StoredRecord],
+    records: &NewRecords,
 ) -> Result<(), JournalError> {
     let missing: Vec<&str> = sealer.missing(records).into_iter().collect();
     if missing.is_empty() {

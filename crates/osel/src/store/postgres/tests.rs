@@ -13,6 +13,7 @@ use super::super::code::{content_bytes, write_parts};
 use super::super::data::*;
 use super::super::error::{ErrorClass, JournalError, Place};
 use super::super::journal::{Journal, Reader};
+use super::super::new_records::NewRecords;
 use super::super::suite::{add, collect, entry, record, seconds, suite};
 use super::super::suite_persons;
 use super::connect::{At, Link, Mode};
@@ -222,8 +223,12 @@ fn what_a_store_takes_is_reckoned_and_becomes_less() {
             numbers.clone().map(|number| Entry { body: noise(900), ..entry(number) }).collect();
         let records: Vec<_> = numbers.map(record).collect();
         let versions = [VersionSet { seq: head.seq + 1, data: noise(100_000) }];
-        let commit =
-            Commit { entries: &entries, records: &records, versions: &versions, ..Commit::empty(1, head) };
+        let commit = Commit {
+            entries: &entries,
+            records: &NewRecords::of(&records),
+            versions: &versions,
+            ..Commit::empty(1, head)
+        };
         journal.commit(&commit).unwrap();
     }
     let to = journal.head().seq;
@@ -456,7 +461,8 @@ fn a_page_ends_by_its_bytes_and_damage_is_named_by_its_place() {
         ..record(seq)
     };
     let (entries, records) = ([1, 2, 3, 4, 5].map(entry), [1, 2, 3, 4, 5].map(large));
-    let commit = Commit { entries: &entries, records: &records, ..Commit::empty(1, Head::EMPTY) };
+    let commit =
+        Commit { entries: &entries, records: &NewRecords::of(&records), ..Commit::empty(1, Head::EMPTY) };
     journal.commit(&commit).unwrap();
     add(&mut journal, 20).unwrap();
     let mut reader = journal.reader().unwrap();

@@ -221,7 +221,7 @@ impl Journal for PostgresJournal {
                     self.sealer = sealer;
                 }
                 self.head = head;
-                self.as_of = commit.records.last().map_or(self.as_of, |record| record.as_of);
+                self.as_of = commit.records.last().map_or(self.as_of, |record| record.head.as_of);
                 Ok(head)
             }
             Err(error) => {

@@ -4,7 +4,7 @@ use osel_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::super::block::Packer;
-use super::super::code::content_bytes;
+use super::super::code::content_bytes_of;
 use super::super::data::{
     Commit, Counters, CursorRow, Head, LifeRow, QuarantineState, RESOLVED, RESOLVED_AT_ONCE,
 };
@@ -195,23 +195,24 @@ impl Batch<'_> {
             "INSERT INTO records (seq, entry, kind, time, as_of, hash, canonical, parts) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
-        for record in commit.records {
+        for record in commit.records.iter() {
             parts.clear();
-            let sealed = persons.sealer.write_parts(record, parts);
+            let head = record.head;
+            let sealed = persons.sealer.write_parts(&record, parts);
             sealed.map_err(|error| self.at.io(self.at.path, ACTION, error))?;
             insert
                 .execute(params![
-                    integer(record.seq),
-                    integer(record.entry),
-                    record.kind,
-                    record.time.micros(),
-                    record.as_of.micros(),
-                    record.hash,
+                    integer(head.seq),
+                    integer(head.entry),
+                    head.kind,
+                    head.time.micros(),
+                    head.as_of.micros(),
+                    head.hash,
                     record.canonical,
                     &parts[..],
                 ])
-                .map_err(self.at.sql(Place::Record(record.seq), ACTION))?;
-            bytes += content_bytes(&record.parts, parts.len());
+                .map_err(self.at.sql(Place::Record(head.seq), ACTION))?;
+            bytes += content_bytes_of(record.parts(), parts.len());
         }
         Ok(bytes)
     }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::super::code::Malformed;
 use super::super::data::StoredRecord;
 use super::super::error::{JournalError, Place};
+use super::super::new_records::NewRecords;
 use super::super::persons::{DRAWS_MAX, KEYS_AT_ONCE, Opener, PersonKey, Sealer, no_chance};
 use super::connect::{At, Mode, connect, integer};
 use super::directory;
@@ -69,7 +70,7 @@ impl Persons {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub(super) fn provide(&mut self, at: &At<'_>, records: &[StoredRecord]) -> Result<(), JournalError> {
+    pub(super) fn provide(&mut self, at: &At<'_>, records: &NewRecords) -> Result<(), JournalError> {
         let missing = self.sealer.missing(records);
         if missing.is_empty() {
             return Ok(());

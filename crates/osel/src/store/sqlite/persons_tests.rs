@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::data::*;
 use super::super::journal::{Journal, Reader};
+use super::super::new_records::NewRecords;
 use super::super::suite::collect;
 use super::super::suite_persons::{self, Blank, about, add_about, naming};
 use super::connect::At;
@@ -29,8 +30,11 @@ fn made(path: &Path) -> super::SqliteJournal {
     let mut journal = Store::create(path, &new()).unwrap();
     let entries = [naming(1, &[]), naming(2, &[])];
     let records = [about(1, &["mallory"]), about(2, &["trent"])];
-    let commit =
-        Commit { entries: &entries, records: &records, ..Commit::empty(journal.info().epoch, Head::EMPTY) };
+    let commit = Commit {
+        entries: &entries,
+        records: &NewRecords::of(&records),
+        ..Commit::empty(journal.info().epoch, Head::EMPTY)
+    };
     journal.commit(&commit).unwrap();
     journal
 }

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::super::data::*;
 use super::super::error::{ErrorClass, JournalError, Place};
 use super::super::journal::{Journal, Reader};
+use super::super::new_records::NewRecords;
 use super::super::suite::{add, collect, entry, record, suite};
 use super::{Store, directory, schema};
 
@@ -299,7 +300,11 @@ fn what_was_erased_is_not_in_the_files() {
     let (entries, records) = ([entry(1)], [with_secret]);
     let epoch = journal.info().epoch;
     journal
-        .commit(&Commit { entries: &entries, records: &records, ..Commit::empty(epoch, Head::EMPTY) })
+        .commit(&Commit {
+            entries: &entries,
+            records: &NewRecords::of(&records),
+            ..Commit::empty(epoch, Head::EMPTY)
+        })
         .unwrap();
     add(&mut journal, 50).unwrap();
     let found = || -> Vec<(String, usize)> {
@@ -410,7 +415,7 @@ fn a_store_whose_old_content_goes_does_not_grow() {
             let versions = [VersionSet { seq: head.seq + 1, data: vec![batch as u8; 20_000] }];
             let commit = Commit {
                 entries: &entries,
-                records: &records,
+                records: &NewRecords::of(&records),
                 versions: &versions,
                 ..Commit::empty(epoch, head)
             };

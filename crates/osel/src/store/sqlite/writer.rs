@@ -162,7 +162,7 @@ impl Journal for SqliteJournal {
         match result {
             Ok(head) => {
                 self.head = head;
-                self.as_of = commit.records.last().map_or(self.as_of, |record| record.as_of);
+                self.as_of = commit.records.last().map_or(self.as_of, |record| record.head.as_of);
                 Ok(head)
             }
             Err(error) => {
