@@ -19,7 +19,7 @@ use super::super::journal::Reader;
 use super::batch::read_meta;
 use super::connect::{At, Mode, connect};
 use super::reader::SqliteReader;
-use super::{directory, persons};
+use super::{directory, persons_copy};
 
 /// Pages copied between two reports of progress: 16 MiB.
 const PAGES_AT_ONCE: i32 = 2048;
@@ -67,7 +67,7 @@ pub(super) fn backup(
     match result {
         Ok(head) => {
             // After the journal, so that each record has its key; a file of its own, which may be kept for another time.
-            persons::copy(source, &at)?;
+            persons_copy::copy(source, &at)?;
             let file = directory::database(target);
             fs::rename(&unfinished, &file).map_err(|error| at.io(&file, "name", error))?;
             directory::sync_directory(&at, target)?;

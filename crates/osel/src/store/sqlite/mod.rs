@@ -14,6 +14,7 @@ mod index_kinds;
 mod log;
 mod pages;
 mod persons;
+mod persons_copy;
 #[cfg(test)]
 mod persons_tests;
 mod reader;

@@ -10,7 +10,7 @@ use super::super::suite::collect;
 use super::super::suite_persons::{self, Blank, about, add_about, naming};
 use super::connect::At;
 use super::tests::{Directory, new};
-use super::{Store, directory, persons};
+use super::{Store, directory, persons_copy};
 
 /// Of the files of a directory those that have a text.
 fn files_with(path: &Path, text: &str) -> Vec<String> {
@@ -123,7 +123,7 @@ fn keys_are_copied_while_some_are_made_and_destroyed() {
     add_about(&mut journal, &[&names[..]], None);
     fs::create_dir(&copy).unwrap();
     let mut pages = 0;
-    persons::copy_by(&path, &At { path: &copy }, &mut || {
+    persons_copy::copy_by(&path, &At { path: &copy }, &mut || {
         pages += 1;
         match pages {
             // Nobody waits for the copy, and what it has already is destroyed.
