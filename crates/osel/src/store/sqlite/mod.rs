@@ -16,6 +16,8 @@ mod pages;
 mod persons;
 mod persons_copy;
 #[cfg(test)]
+mod persons_copy_tests;
+#[cfg(test)]
 mod persons_tests;
 mod reader;
 mod rows;
