@@ -146,3 +146,5 @@ mod whatif;
 mod wide;
 #[cfg(test)]
 mod witness;
+#[cfg(test)]
+mod witness_damaged;
