@@ -148,3 +148,5 @@ mod wide;
 mod witness;
 #[cfg(test)]
 mod witness_damaged;
+#[cfg(test)]
+mod witness_of_others;
