@@ -14,13 +14,14 @@ use anyhow::{Context, Result, bail};
 use crate::command::{self, say};
 
 /// The pins: the environment, and what is laid beside it in a folder of its own: a release of oslo.messaging that still sent tokens,
-/// clients of scanners, a key manager, and stores of objects.
-const PINS: [(&str, Option<&str>); 5] = [
+/// clients of scanners, a key manager, stores of objects, and a witness of logs.
+const PINS: [(&str, Option<&str>); 6] = [
     ("crates/osel/tests/python/requirements.txt", None),
     ("crates/osel/tests/python/requirements-zed.txt", Some("zed")),
     ("crates/osel/tests/python/requirements-tenable.txt", Some("tenable")),
     ("crates/osel/tests/python/requirements-barbican.txt", Some("barbican")),
     ("crates/osel/tests/python/requirements-cloud.txt", Some("cloud")),
+    ("crates/osel/tests/python/requirements-witness.txt", Some("witness")),
 ];
 /// Written last: the pins by which the environment was made.
 const STAMP: &str = "stamp";
@@ -55,10 +56,10 @@ pub(crate) fn environment(name: &str, pins: &[(&Path, Option<&str>)]) -> Result<
     step("python3".as_ref(), &["-m".as_ref(), "venv".as_ref(), place.as_ref()])?;
     let python = place.join("bin/python");
     for (path, beside) in pins {
-        // The pins are complete, so that nothing has to be resolved.
+        // The pins are complete, so that nothing has to be resolved; and they are tried, whatever Python a package would like.
         let mut pip: Vec<&OsStr> =
             ["-m", "pip", "install", "--quiet", "--no-input", "--no-deps"].map(OsStr::new).into();
-        pip.push("--disable-pip-version-check".as_ref());
+        pip.extend(["--disable-pip-version-check", "--ignore-requires-python"].map(OsStr::new));
         let beside = beside.map(|folder| place.join(folder));
         if let Some(folder) = &beside {
             pip.extend(["--target".as_ref(), folder.as_os_str()]);

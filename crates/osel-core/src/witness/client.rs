@@ -68,6 +68,8 @@ pub enum Shown {
     Larger(u64),
     /// Signed by it: one of so many records, of which the log has others.
     Other(u64),
+    /// Signed by it: the checkpoint of so many records that are there, though what is kept of the tree over them says another root.
+    Damaged(u64),
     /// Nothing that it has signed, and why.
     Nothing(String),
 }
@@ -339,6 +341,14 @@ impl WitnessClient {
             Shown::Ours(seen) => {
                 let words = format!("{words}; the last that it has signed is this log, with {seen} records");
                 self.failed(why, words, chance, out);
+            }
+            // The store proves nothing to anybody, whatever else is said.
+            Shown::Damaged(seen) => {
+                let words = format!(
+                    "{words}; the last that it has signed is this log, with {seen} records, and nodes that the store keeps over them are damaged: \
+                     `osel audit verify` names the first"
+                );
+                self.failed(WitnessWhy::Unproved, words, chance, out);
             }
             Shown::Nothing(reason) => {
                 let words = format!("{words}; it shows nothing that it has signed: {reason}");

@@ -315,6 +315,26 @@ fn a_log_that_proves_nothing_is_held_against_what_the_witness_has_signed() {
 }
 
 #[test]
+fn damaged_nodes_are_an_error_of_the_store_and_no_alarm() {
+    // A witness refuses what such a store proves, or it proves nothing at all.
+    for reply in [Reply::Inconsistent, Reply::Unproved("a node is missing".to_owned())] {
+        let mut script = Script::new(7);
+        script.step(newest(10));
+        assert_eq!(script.answered(reply), [ClientOrder::Prove]);
+        let orders = script.shown(Shown::Damaged(7));
+        assert!(matches!(&orders[..], [ClientOrder::Log(line)] if line.severity() == Severity::Error));
+        let status = script.client.status();
+        assert_eq!(status.trouble.expect("somebody has to look").why, WitnessWhy::Unproved);
+        assert!(status.words.contains("`osel audit verify` names the first"), "{}", status.words);
+        // Mended, it goes on by itself.
+        script.now += 700;
+        assert!(script.step(ClientInput::Tick).contains(&ask(7, 10)));
+        script.answered(Reply::Cosigned);
+        assert_eq!(script.client.status().cosigned, 10);
+    }
+}
+
+#[test]
 fn what_all_are_asked_about_is_asked_for_and_not_the_newest() {
     let mut script = Script::new(0);
     assert_eq!(script.step(ClientInput::Newest { size: 20, common: 10 }), [ask(0, 10)]);

@@ -13,13 +13,14 @@ use crate::config::{BarbicanSecret, Config, KeyReference, Place, Remark, StoreCo
 use crate::openstack::clouds::{self, Selection};
 use crate::openstack::{Account, REQUESTS_PER_SECOND};
 use crate::runtime::Recorder;
-use crate::runtime::log::{KeyFound, KeySource, KeyTrouble, LogKeys, Signer, key};
+use crate::runtime::log::key::{self, Named};
+use crate::runtime::log::{KeyFound, KeySource, KeyTrouble, LogKeys, Signer};
 use crate::telemetry::chain;
 
 /// The keys of a log, once all was looked at that is on this machine.
 struct Sought {
     key: Whence,
-    previous: Option<SigningKey>,
+    previous: Whence,
 }
 
 /// Where the key is.
@@ -27,17 +28,20 @@ enum Whence {
     /// Here it is; none where the log is not to be signed.
     Here(Option<Box<SigningKey>>),
     /// In Barbican, to be asked for by this account.
-    Barbican { account: Box<Account>, id: String, origin: Option<KeyName> },
+    Barbican { which: Named, account: Box<Account>, id: String, origin: Option<KeyName> },
 }
 
 impl Sought {
     async fn found(self) -> KeyFound {
-        Ok(LogKeys { key: self.key.found().await?, previous: self.previous })
+        // Without the one before it nothing is signed: it may be the one that has to hand the log on.
+        let previous = self.previous.found().await?;
+        Ok(LogKeys { key: self.key.found().await?, previous })
     }
 
     /// The same for a command, which waits.
     fn found_now(self) -> KeyFound {
-        Ok(LogKeys { key: self.key.found_now()?, previous: self.previous })
+        let previous = self.previous.found_now()?;
+        Ok(LogKeys { key: self.key.found_now()?, previous })
     }
 }
 
@@ -45,8 +49,8 @@ impl Whence {
     async fn found(self) -> Result<Option<SigningKey>, KeyTrouble> {
         match self {
             Self::Here(key) => Ok(key.map(|key| *key)),
-            Self::Barbican { account, id, origin } => {
-                key::in_barbican(*account, &id, origin.as_ref(), now).await.map(Some)
+            Self::Barbican { which, account, id, origin } => {
+                key::in_barbican(which, *account, &id, origin.as_ref(), now).await.map(Some)
             }
         }
     }
@@ -80,8 +84,8 @@ pub fn source(store: &StoreConfig, file: Option<&Path>, store_id: &str) -> KeySo
 
 fn sought(store: &StoreConfig, file: Option<&Path>, store_id: &str) -> Result<Sought, KeyTrouble> {
     let trail = trail(store, file)?;
-    let previous = key::previous(&trail)?;
-    if let Some(key) = configured(&trail)? {
+    let previous = configured(Named::Previous, &trail)?.unwrap_or(Whence::Here(None));
+    if let Some(key) = configured(Named::Key, &trail)? {
         return Ok(Sought { key, previous });
     }
     let key = match store {
@@ -109,14 +113,17 @@ fn sought_by_command(
     sought(store, file, store_id)
 }
 
-/// What the configuration names; none where it names nothing.
-fn configured(trail: &TrailConfig) -> Result<Option<Whence>, KeyTrouble> {
-    if let Some(KeyReference::Barbican(secret)) = &trail.key {
-        let account = Box::new(account(secret).map_err(KeyTrouble::Account)?);
-        return Ok(Some(Whence::Barbican { account, id: secret.id.clone(), origin: trail.origin.clone() }));
-    }
-    let key = key::configured(trail)?;
-    Ok(key.map(|key| Whence::Here(Some(Box::new(key)))))
+/// Where a key is that the configuration names; none where it names none.
+fn configured(which: Named, trail: &TrailConfig) -> Result<Option<Whence>, KeyTrouble> {
+    Ok(match which.of(trail) {
+        None => None,
+        Some(KeyReference::Text(text)) => Some(Whence::Here(Some(Box::new(key::configured(which, text)?)))),
+        Some(KeyReference::Barbican(secret)) => {
+            let account = Box::new(account(secret).map_err(KeyTrouble::Account)?);
+            let (id, origin) = (secret.id.clone(), trail.origin.clone());
+            Some(Whence::Barbican { which, account, id, origin })
+        }
+    })
 }
 
 /// The account that may read a secret, as the files say it now, or why there is none.
@@ -153,19 +160,30 @@ pub fn known(store: &StoreConfig, file: Option<&Path>) -> Option<VerifierKey> {
         StoreConfig::Directory(directory) => key::own_if_there(directory, origin).ok().flatten(),
         StoreConfig::Postgres(_) => None,
     };
-    let key = match configured(&trail).ok()? {
+    let key = match configured(Named::Key, &trail).ok()? {
         Some(key) => key.found_now().ok()?,
         None => own(trail.origin.as_ref()),
     };
     key.as_ref().map(SigningKey::verifier)
 }
 
-/// What is wrong with the account of a key in Barbican, and what is not well. Nobody is asked for it.
+/// What is wrong with the accounts of keys in Barbican, and what is not well. Nobody is asked for them.
 pub fn account_remarks(config: &Config) -> (Vec<Remark>, Vec<Remark>) {
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
-    let Some(KeyReference::Barbican(secret)) = &config.trail.key else { return (problems, warnings) };
-    let remark =
-        |key: &str, what| Remark { place: secret.place.clone(), key: format!("trail.key.{key}"), what };
+    for which in [Named::Key, Named::Previous] {
+        if let Some(KeyReference::Barbican(secret)) = which.of(&config.trail) {
+            remarks_of(which, secret, &mut problems, &mut warnings);
+        }
+    }
+    (problems, warnings)
+}
+
+fn remarks_of(which: Named, secret: &BarbicanSecret, problems: &mut Vec<Remark>, warnings: &mut Vec<Remark>) {
+    let remark = |key: &str, what| Remark {
+        place: secret.place.clone(),
+        key: format!("{}.{key}", which.as_str()),
+        what,
+    };
     match account(secret) {
         Err(words) => problems.push(remark("cloud", format!("gives no account: {words}"))),
         Ok(Account { cloud, .. }) if !cloud.verify => {
@@ -180,7 +198,6 @@ pub fn account_remarks(config: &Config) -> (Vec<Remark>, Vec<Remark>) {
             }
         }
     }
-    (problems, warnings)
 }
 
 /// What a check of a configuration says of its log.

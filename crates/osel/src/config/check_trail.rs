@@ -15,21 +15,8 @@ pub(super) fn trail(mut section: Section<'_>) -> TrailConfig {
         text(node)?.parse::<KeyName>().map_err(|error| format!("is no origin of a log: {error}"))
     });
     let record_reads = section.read("record_reads", boolean).unwrap_or(true);
-    let key = if barbican::is_given(&section, "key") {
-        barbican::secret(&mut section, "key").map(KeyReference::Barbican)
-    } else if is_given(&section, "key") {
-        signing_key(&mut section, "key", origin.as_ref()).map(KeyReference::Text)
-    } else {
-        // It is known, though nobody asks for it.
-        section.take("key");
-        None
-    };
-    let previous_key = if is_given(&section, "previous_key") {
-        signing_key(&mut section, "previous_key", origin.as_ref())
-    } else {
-        section.take("previous_key");
-        None
-    };
+    let key = key_reference(&mut section, "key", origin.as_ref());
+    let previous_key = key_reference(&mut section, "previous_key", origin.as_ref());
     let pseudonym_key = if is_given(&section, "pseudonym_key") {
         pseudonym_key(&mut section)
     } else {
@@ -52,6 +39,23 @@ fn pseudonym_key(section: &mut Section<'_>) -> Option<Secret> {
         return None;
     }
     Some(Secret::new(text.to_owned()))
+}
+
+/// Where a key is: in Barbican, or here, which is read and looked at.
+fn key_reference(
+    section: &mut Section<'_>,
+    which: &'static str,
+    origin: Option<&KeyName>,
+) -> Option<KeyReference> {
+    if barbican::is_given(section, which) {
+        barbican::secret(section, which).map(KeyReference::Barbican)
+    } else if is_given(section, which) {
+        signing_key(section, which, origin).map(KeyReference::Text)
+    } else {
+        // It is known, though nobody asks for it.
+        section.take(which);
+        None
+    }
 }
 
 fn signing_key(section: &mut Section<'_>, which: &'static str, origin: Option<&KeyName>) -> Option<Secret> {

@@ -58,8 +58,9 @@ pub(super) const FORWARD_HEADER: &str = "[[forward]]";
 const VARIABLE_PREFIX: &str = "OSEL_";
 /// The ways to refer to a secret, each a key below the secret's.
 const REFERENCES: [&str; 3] = ["FILE", "ENV", "CREDENTIAL"];
-/// The key that may be in Barbican, and the keys below it that say so.
-const BARBICAN: (&str, [&str; 3]) = ("trail.key", ["BARBICAN", "CLOUD", "CLOUDS_FILE"]);
+/// The keys that may be in Barbican, and the keys below them that say so.
+const BARBICAN: ([&str; 2], [&str; 3]) =
+    (["trail.key", "trail.previous_key"], ["BARBICAN", "CLOUD", "CLOUDS_FILE"]);
 
 pub(super) const fn key(path: &'static str, otherwise: Otherwise, what: &'static str) -> Key {
     Key { path, otherwise, what }
@@ -193,8 +194,8 @@ const KEYS: &[Key] = &[
         "trail.previous_key",
         Words("no key, as the log was not handed on", "{ file = \"/etc/osel/log_key.previous\" }"),
         "The key before `trail.key`, where that was exchanged while osel did not run: it signs the one checkpoint that hands the log on, and \
-         nothing else. It is named as the key is ({ file = \"PATH\" }, { env = \"VARIABLE\" } or { credential = \"NAME\" }), and is not needed any more \
-         once osel has said that the log is handed on.",
+         nothing else. It is named as the key is, and may be in Barbican as well. Nothing is signed while it cannot be had: take it out once osel has said that the \
+         log is handed on.",
     ),
     key(
         "trail.origin",
@@ -602,7 +603,7 @@ impl Key {
         let references = REFERENCES.into_iter().filter(move |_| is_secret);
         let variable = self.variable();
         let below = variable.clone();
-        let barbican = BARBICAN.1.into_iter().filter(|_| self.path == BARBICAN.0);
+        let barbican = BARBICAN.1.into_iter().filter(|_| BARBICAN.0.contains(&self.path));
         std::iter::once(variable).chain(references.chain(barbican).map(move |way| format!("{below}__{way}")))
     }
 

@@ -63,7 +63,7 @@ pub struct TrailConfig {
     /// The key to sign with; none for that in the folder of the store.
     pub key: Option<KeyReference>,
     /// The key before it, which hands the log on; none where it was not exchanged, or was while osel ran.
-    pub previous_key: Option<Secret>,
+    pub previous_key: Option<KeyReference>,
     /// What the log is called in its checkpoints; none for the name of the key.
     pub origin: Option<KeyName>,
     /// The key of pseudonyms, 64 hexadecimal digits; none for that in the folder of the store.

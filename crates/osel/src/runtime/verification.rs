@@ -12,7 +12,7 @@ use osel_core::trail::{
 
 use super::checkpoint::CheckpointCheck;
 use super::log::{BadLog, LogCheck, LogFound};
-use super::missing::{MissingCheck, PAGE, Untold};
+use super::missing::{Later, MissingCheck, PAGE, Untold};
 use super::payloads::Payloads;
 use crate::store::{self, JournalError, PartContent, Place, Reader};
 
@@ -52,10 +52,11 @@ pub fn verify(
     noted: Option<NotedHead>,
     step: &mut dyn FnMut(),
 ) -> Result<Finding, JournalError> {
-    verify_signed(reader, noted, None, step)
+    verify_signed(reader, noted, None, None, step)
 }
 
-/// The same, where `known` is the key that must have signed the last checkpoint of the log.
+/// The same, where `known` is the key that must have signed the last checkpoint of the log, and `later` what became of the store of which this is an older
+/// copy.
 ///
 /// # Errors
 /// As of [`verify`].
@@ -63,10 +64,11 @@ pub fn verify_signed(
     reader: &mut dyn Reader,
     noted: Option<NotedHead>,
     known: Option<VerifierKey>,
+    later: Option<Later>,
     step: &mut dyn FnMut(),
 ) -> Result<Finding, JournalError> {
     let mut checkpoint = CheckpointCheck::begin(reader)?;
-    let mut missing = MissingCheck::begin(reader)?;
+    let mut missing = MissingCheck::begin(reader, later)?;
     let head = reader.head()?;
     let mut log = match LogCheck::begin(reader, known)? {
         Ok(log) => log,

@@ -63,7 +63,7 @@ impl StoredPart {
             class: self.class,
             project: self.project.as_deref().map(str::as_bytes),
             whose: match &self.whose {
-                Whose::Nobody => WhoseView::Nobody,
+                Whose::Nobody | Whose::Locked => WhoseView::Nobody,
                 Whose::Person(word) => WhoseView::Person(word),
                 Whose::Sealed(number) => WhoseView::Sealed(*number),
             },

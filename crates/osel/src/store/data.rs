@@ -99,6 +99,8 @@ pub enum Whose {
     Person(String),
     /// It is sealed by the key of that number. Only the store itself sees it so.
     Sealed(u64),
+    /// Somebody whose key is not here: the part is there, sealed, and reads as [`PartContent::Gone`].
+    Locked,
 }
 
 /// Where the bytes of a part are.

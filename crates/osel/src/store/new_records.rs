@@ -213,7 +213,7 @@ impl FromIterator<StoredRecord> for NewRecords {
                 let project = part.project.as_deref().map(|project| new.put(project.as_bytes()));
                 let person = match &part.whose {
                     Whose::Person(word) => Some(new.put(word.as_bytes())),
-                    Whose::Nobody | Whose::Sealed(_) => None,
+                    Whose::Nobody | Whose::Sealed(_) | Whose::Locked => None,
                 };
                 let content = match &part.content {
                     PartContent::Bytes(bytes) => NewContent::At(new.put(bytes)),

@@ -298,7 +298,7 @@ impl Opener {
         let parts = records.iter().flat_map(|record| &record.parts);
         let numbers = parts.filter_map(|part| match part.whose {
             Whose::Sealed(number) => Some(number),
-            Whose::Nobody | Whose::Person(_) => None,
+            Whose::Nobody | Whose::Person(_) | Whose::Locked => None,
         });
         numbers.filter(|number| !self.keys.contains_key(number)).collect()
     }
@@ -308,7 +308,7 @@ impl Opener {
         self.keys.insert(number, key);
     }
 
-    /// Opens the sealed parts of a record. One whose key is destroyed is gone. What does not open by its key is handed on as it lies, so that
+    /// Opens the sealed parts of a record. One whose key is not there is locked. What does not open by its key is handed on as it lies, so that
     /// verification names the record.
     pub(super) fn open(&self, record: &mut StoredRecord) {
         for (place, part) in record.parts.iter_mut().enumerate() {
@@ -317,7 +317,7 @@ impl Opener {
             let Some(store) = &self.store else { continue };
             let Some(Some(person)) = self.keys.get(&number) else {
                 if is_number(store, number) {
-                    part.content = PartContent::Gone;
+                    (part.content, part.whose) = (PartContent::Gone, Whose::Locked);
                 }
                 continue;
             };
@@ -422,6 +422,7 @@ mod tests {
         let mut gone = stored.clone();
         opener(&sealer, "user:u").open(&mut gone);
         assert_eq!((&gone.parts[1].content, gone.parts[1].salt), (&PartContent::Gone, [0; 16]));
+        assert_eq!(gone.parts[1].whose, Whose::Locked);
         assert_eq!((&gone.parts[0], &gone.parts[2]), (&wanted.parts[0], &wanted.parts[2]));
 
         let foreign = StoredRecord { seq: 8, ..stored.clone() };

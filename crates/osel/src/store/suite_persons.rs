@@ -161,6 +161,14 @@ fn without(mut record: StoredRecord, person: &str, message: bool) -> StoredRecor
     record
 }
 
+/// Without what the parts of a person say: they are there, and no key is.
+fn locked(mut record: StoredRecord, person: &str) -> StoredRecord {
+    for part in record.parts.iter_mut().filter(|part| part.whose == Whose::Person(format!("user:{person}"))) {
+        (part.content, part.salt, part.whose) = (PartContent::Gone, [0; 16], Whose::Locked);
+    }
+    record
+}
+
 fn parts_of_persons_come_back(journal: &mut dyn Journal) {
     add_about(journal, &[&["mallory", "trent"], &["trent"]], None);
     add_about(journal, &[&["mallory"]], None);
@@ -196,7 +204,7 @@ fn an_erased_person_is_gone_at_once_and_the_rest_follows(journal: &mut dyn Journ
     let mut reader = reader(journal);
     assert_ne!(reader.index_generation().unwrap(), generation, "nothing is indexed of what was read before");
     let at_once = reader.record(3).unwrap().unwrap();
-    assert_eq!(at_once, without(about(3, &["mallory"]), "mallory", false));
+    assert_eq!(at_once, locked(about(3, &["mallory"]), "mallory"));
     assert_eq!(persons(&mut *reader), ["user:trent"]);
     assert!(!reader.erasures().unwrap()[0].is_done);
 
@@ -273,7 +281,7 @@ fn no_reader_uses_a_key_that_was_destroyed(journal: &mut dyn Journal) {
         assert_eq!(reader.record(1).unwrap().unwrap(), wanted);
     }
     add_about(journal, &[&["trent"]], Some("mallory"));
-    let left = without(wanted, "mallory", false);
+    let left = locked(wanted, "mallory");
     for reader in &mut readers {
         assert_eq!(reader.record(1).unwrap().unwrap(), left);
         assert_eq!(collect(|each| reader.records(1..=1, each)), std::slice::from_ref(&left));
@@ -281,12 +289,12 @@ fn no_reader_uses_a_key_that_was_destroyed(journal: &mut dyn Journal) {
     // Who is erased next is forgotten as well.
     add_about(journal, &[&["eve"]], Some("trent"));
     for reader in &mut readers {
-        assert_eq!(reader.record(1).unwrap().unwrap(), without(left.clone(), "trent", false));
+        assert_eq!(reader.record(1).unwrap().unwrap(), locked(left.clone(), "trent"));
     }
 }
 
 /// Adds a record about these persons, in that week.
-fn add_in_week(journal: &mut dyn Journal, week: i64, persons: &[&str]) -> StoredRecord {
+pub(super) fn add_in_week(journal: &mut dyn Journal, week: i64, persons: &[&str]) -> StoredRecord {
     let (head, epoch) = (journal.head(), journal.info().epoch);
     let at = seconds(1).plus_seconds(week * 7 * 86_400);
     let record = StoredRecord { as_of: at, ..about(head.seq + 1, persons) };
@@ -301,14 +309,16 @@ fn add_in_week(journal: &mut dyn Journal, week: i64, persons: &[&str]) -> Stored
     record
 }
 
-fn let_go(journal: &mut dyn Journal, seq: u64) {
+/// Says that the parts about persons may go up to that record.
+pub(super) fn let_go(journal: &mut dyn Journal, seq: u64) {
     let expiry = Expiry { parts: [(PERSONAL, seq)].into(), ..Expiry::default() };
     let (head, epoch) = (journal.head(), journal.info().epoch);
     journal.commit(&Commit { expiry: Some(&expiry), ..Commit::empty(epoch, head) }).unwrap();
     assert!(!journal.drop_keys(&Blank).unwrap(), "nothing has gone yet");
 }
 
-fn drop_all(journal: &mut dyn Journal) {
+/// Lets go of what may go, and then of the keys of weeks that have nothing left.
+pub(super) fn drop_all(journal: &mut dyn Journal) {
     while journal.expire(Duration::ZERO).unwrap() {}
     while journal.drop_keys(&Blank).unwrap() {}
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use osel::openstack::{self, REQUESTS_PER_SECOND, SECRET_BYTES_MAX};
 use osel::store::{Reader, Store};
+use osel_core::trail::bundle::Checker;
 use osel_core::trail::log::SigningKey;
 use osel_sim::api::{Account as User, Cloud, Emulated, Fault, Options, Secret, What};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::broker::{beside, until};
-use crate::command::{Place, program, recording};
+use crate::command::{Place, program, recording, run};
 use crate::daemon::{Daemon, LIMIT};
 use crate::openstack::{ADMIN, account, now};
 
@@ -200,6 +201,47 @@ fn a_daemon_runs_without_its_key_and_signs_once_barbican_gives_it() {
 }
 
 #[test]
+fn a_key_that_was_exchanged_over_a_restart_hands_the_log_on_from_barbican() {
+    let emulated = emulated(&[(ID, secret(&key(1).text())), (OTHER_ID, secret(&key(2).text()))]);
+    let mut osel = Daemon::new("log-barbican-previous", &trail(ID));
+    write_clouds(&osel.place, &emulated.auth_url(), "");
+    let store = osel.place.path("store");
+    osel.capture("bus.jsonl", "a", 20);
+    osel.start();
+    until("a checkpoint", LIMIT, || signed(&store).0 >= 20);
+    assert!(osel.stop().success());
+    let previous =
+        format!("previous_key = {{ barbican = '{ID}', cloud = 'own', clouds_file = 'clouds.yaml' }}\n");
+    osel.configure(&format!("{}{previous}", trail(OTHER_ID)));
+    // The new one alone would sign what only the old one can hand on.
+    emulated.fail(Fault::new(What::Down).on(ID));
+    osel.start();
+    osel.await_lines("the log cannot be signed", 1);
+    assert!(osel.log().contains("`trail.previous_key` cannot be had from Barbican"), "{}", osel.log());
+    osel.capture("bus.jsonl", "b", 20);
+    osel.await_received(40);
+    assert_eq!(signed(&store).1, [key(1).verifier().to_string()]);
+    emulated.heal();
+    osel.signal(Signal::HUP);
+    osel.await_lines("the log is handed on to another key", 1);
+    until("the second key", LIMIT, || signed(&store).1.len() == 2);
+    assert!(osel.stop().success());
+    let bundle = osel.place.path("bundle");
+    run(&["audit", "export", "--store", &store, "--bundle", &bundle]);
+    let mut checker = Checker::new(Some(key(1).verifier()));
+    for line in fs::read(&bundle).unwrap().split_inclusive(|&byte| byte == b'\n') {
+        checker.push(line).unwrap();
+    }
+    assert_eq!(
+        checker.finish().unwrap().later_keys.len(),
+        1,
+        "whoever trusts the old key is led to the new one"
+    );
+    let log = osel.log();
+    assert!([key(1), key(2)].iter().all(|key| !log.contains(&key.text())));
+}
+
+#[test]
 fn a_check_of_the_configuration_asks_nobody() {
     let emulated = emulated(&[(ID, secret("no key at all"))]);
     let place = Place::new("barbican-check");
@@ -213,6 +255,12 @@ fn a_check_of_the_configuration_asks_nobody() {
     let (code, said) = check(&trail(ID));
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("trail.key.cloud: is asked without TLS"), "{said}");
+    let previous = format!(
+        "previous_key = {{ barbican = '{OTHER_ID}', cloud = 'other', clouds_file = 'clouds.yaml' }}\n"
+    );
+    let (code, said) = check(&format!("{}{previous}", trail(ID)));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("trail.previous_key.cloud: gives no account: there is no cloud `other`"), "{said}");
     let (code, said) = check(&trail(ID).replace("own", "other"));
     assert_eq!(code, Some(2));
     assert!(said.contains("trail.key.cloud: gives no account: there is no cloud `other`"), "{said}");

@@ -102,7 +102,7 @@ fn a_new_key_is_told_by_a_record_that_it_signs_first() {
     assert!(keys[1].size > records, "{keys:?}");
     // Whoever knows the old key only is told.
     let known = keys[0].key.parse().unwrap();
-    let finding = verify_signed(&mut reader, None, Some(known), &mut || {}).unwrap();
+    let finding = verify_signed(&mut reader, None, Some(known), None, &mut || {}).unwrap();
     assert!(
         matches!(&finding, Finding::BadLog(bad) if bad.why.contains("not by the key that is known here")),
         "{finding:?}"
@@ -305,7 +305,7 @@ fn a_leader_that_takes_over_goes_on_with_the_tree() {
         }
         drop(recorder);
         let mut reader = PostgresReader::open(&config).unwrap();
-        let finding = verify_signed(&mut reader, None, Some(key.verifier()), &mut || {}).unwrap();
+        let finding = verify_signed(&mut reader, None, Some(key.verifier()), None, &mut || {}).unwrap();
         let Finding::Good { records, log, .. } = finding else { panic!("{finding:?}") };
         assert_eq!(records, 300 * round);
         assert_eq!((log.nodes, log.missing_nodes), (records / 256, 0));

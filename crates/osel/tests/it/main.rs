@@ -146,3 +146,7 @@ mod whatif;
 mod wide;
 #[cfg(test)]
 mod witness;
+#[cfg(test)]
+mod witness_damaged;
+#[cfg(test)]
+mod witness_of_others;

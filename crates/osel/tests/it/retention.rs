@@ -167,7 +167,7 @@ impl Listener {
         let mut reader = self.reader();
         let finding = verify(&mut *reader, None, &mut || {}).unwrap();
         let Finding::Good { records, untold, .. } = finding else { panic!("{finding:?}") };
-        assert_eq!(untold.parts, 0, "all that is missing is told");
+        assert!(untold.is_nothing(), "all that is missing is told: {untold:?}");
         let head = reader.head().unwrap();
         assert_eq!(records, head.seq);
         let horizon = reader.expiry().unwrap().checkpoint;

@@ -1,11 +1,14 @@
-//! Somebody takes content from a store that no record tells of: `audit verify` says so, and `audit show` of the record.
+//! Somebody takes content from a store that no record tells of: `audit verify` says so, and `audit show` of the record. An older copy beside later keys lacks
+//! those that went since: the store of now tells which.
 
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use osel::runtime::forgetting::Forgetting;
 use osel::runtime::retention::policy::{Limit, Policy};
-use osel::store::{ALL, Journal, PartContent, Reader, Store, StoredRecord};
+use osel::store::code::{read_parts, write_parts};
+use osel::store::{ALL, Journal, PartContent, Reader, Store, StoredPart, StoredRecord, Whose};
 use osel_core::trail::{PartClass, RecordKind};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -47,23 +50,38 @@ fn with(store: &str, class: PartClass) -> Vec<u64> {
 
 /// How many parts verification finds missing that nothing tells of, and the first record of one. It says the same in words and by its exit code.
 fn untold(store: &str) -> (u64, Option<u64>) {
-    let json = osel(&["audit", "verify", "-o", "json", "--store", store]);
-    let text = osel(&["audit", "verify", "--store", store]);
+    let (untold, locked) = found(store, &[]);
+    assert_eq!(locked, (0, None));
+    untold
+}
+
+/// The same, and how many parts are there without their keys, with the first record of one; as verification finds it with more arguments.
+fn found(store: &str, more: &[&str]) -> ((u64, Option<u64>), (u64, Option<u64>)) {
+    let json = osel(&[&["audit", "verify", "-o", "json", "--store", store], more].concat());
+    let text = osel(&[&["audit", "verify", "--store", store], more].concat());
     let said: Value = serde_json::from_slice(&json.stdout).unwrap();
     let (parts, first) = (said["missing_untold"].as_u64().unwrap(), said["first_untold"].as_u64());
+    let locked = (said["locked"].as_u64().unwrap(), said["first_locked"].as_u64());
     let text_said = String::from_utf8(text.stdout).unwrap();
     assert!(text_said.contains("records verified"), "{text_said}");
-    let code = Some(i32::from(parts > 0));
-    assert_eq!(
-        (json.status.code(), text.status.code(), &said["verified"]),
-        (code, code, &(parts == 0).into())
-    );
+    let is_good = parts == 0 && locked.0 == 0;
+    let code = Some(i32::from(!is_good));
+    assert_eq!((json.status.code(), text.status.code(), &said["verified"]), (code, code, &is_good.into()));
     let line = first.map(|first| {
         format!("{parts} parts are missing that no record tells of, the first of record {first}\n")
     });
     assert_eq!(text_said.contains("no record tells of"), line.is_some());
     assert!(text_said.starts_with(&line.unwrap_or_default()), "{text_said}");
-    (parts, first)
+    let line = format!("{} parts about persons are there, sealed, and their keys are not", locked.0);
+    assert_eq!(text_said.contains(&line), locked.0 > 0, "{text_said}");
+    ((parts, first), locked)
+}
+
+/// The parts of a record as they lie there.
+fn parts_of(store: &str, seq: u64) -> Vec<StoredPart> {
+    let select = "SELECT parts FROM records WHERE seq = ?1";
+    let parts: Vec<u8> = database(store).query_row(select, [seq as i64], |row| row.get(0)).unwrap();
+    read_parts(&parts).unwrap()
 }
 
 fn database(store: &str) -> Connection {
@@ -107,8 +125,11 @@ fn keys_that_were_taken_are_missed() {
     let store = recorded(&place);
     let sealed = with(&store, PartClass::Personal);
     fs::rename(Path::new(&store).join("persons.db"), place.path("elsewhere")).unwrap();
-    let (parts, first) = untold(&store);
+    let (untold, (parts, first)) = found(&store, &[]);
+    assert_eq!(untold, (0, None), "nothing was taken out of the records");
     assert!(parts >= sealed.len() as u64 && first == sealed.first().copied(), "{parts} {first:?}");
+    let shown = run(&["audit", "show", &sealed[0].to_string(), "--store", &store]);
+    assert!(shown.contains("personal is sealed and cannot be read"), "{shown}");
 }
 
 #[test]
@@ -174,4 +195,88 @@ fn an_erasure_excuses_what_it_took_and_no_more() {
     let rows = Store::open_reader(Path::new(&store)).unwrap().erasures().unwrap();
     assert_eq!((rows.len(), rows[0].seq, rows[0].parts), (2, 7, erased.parts));
     assert_eq!(untold(&store).0, taken + 1);
+}
+
+#[test]
+fn a_copy_beside_later_keys_is_explained_by_the_store_of_now() {
+    let place = Place::new("untold-copy");
+    let mut listener = Listener::new(&place, "store", 23);
+    let (store, copy) = (place.path("store"), place.path("copy"));
+    listener.listen(14);
+    run(&["store", "backup", "--store", &store, &copy]);
+    assert_eq!(untold(&copy), (0, None));
+    let persons = |store: &str| Path::new(store).join("persons.db");
+    let sealed = with(&copy, PartClass::Personal);
+
+    // Later the parts of all but its last days are gone, and the keys of the weeks of which nothing is left.
+    listener.listen(9);
+    listener.decide(&Policy { personal_days: Some(12), ..Policy::default() });
+    listener.expire();
+    let mut journal = listener.journal();
+    while journal.drop_keys(&Forgetting).unwrap() {}
+    drop(journal);
+    assert_eq!(untold(&store), (0, None));
+    fs::copy(persons(&store), persons(&copy)).unwrap();
+    let (taken, (gone, first)) = found(&copy, &[]);
+    assert_eq!(taken, (0, None));
+    assert!(0 < gone && first == sealed.first().copied(), "{gone} {first:?}");
+    let left = with(&copy, PartClass::Personal);
+    assert!(left.len() < sealed.len() && !left.is_empty(), "of the last week they are there");
+    let later = ["--later", &store];
+    assert_eq!(found(&copy, &later), ((0, None), (0, None)));
+
+    // Nothing explains a key that somebody took.
+    let some = *with(&copy, PartClass::Personal).last().unwrap();
+    let mut parts = parts_of(&copy, some);
+    let number = parts.iter().find_map(|part| match part.whose {
+        Whose::Sealed(number) => Some(number),
+        _ => None,
+    });
+    let number = number.unwrap();
+    let delete = || {
+        let keys = Connection::open(persons(&copy)).unwrap();
+        keys.execute("DELETE FROM persons WHERE number = ?1", [number as i64]).unwrap()
+    };
+    assert_eq!(delete(), 1);
+    let (taken, (locked, _)) = found(&copy, &later);
+    assert!(taken.0 == 0 && locked > 0, "{locked}");
+
+    // Somebody of the last day is erased.
+    fs::copy(persons(&store), persons(&copy)).unwrap();
+    let all = records(&copy).into_iter().rev().flat_map(|record| record.parts);
+    let user = all.into_iter().find_map(|part| match part.whose {
+        Whose::Person(label) => label.strip_prefix("user:").map(str::to_owned),
+        _ => None,
+    });
+    run(&["privacy", "erase", "--user", &user.unwrap(), "--reason", "ticket 4711", "--store", &store]);
+    fs::copy(persons(&store), persons(&copy)).unwrap();
+    let (_, (more, _)) = found(&copy, &[]);
+    assert!(more > gone, "{more} {gone}");
+    assert_eq!(found(&copy, &later), ((0, None), (0, None)));
+
+    // Nor does the store of now explain what is not there in the copy.
+    assert!(take(&copy, PartClass::Personal, [some]) > 0);
+    assert!(found(&copy, &later).0.0 > 0);
+
+    // A body that seems to be sealed was taken.
+    let before = found(&copy, &later).0.0;
+    let body = parts.iter_mut().find(|part| part.class == PartClass::Body.code()).unwrap();
+    (body.whose, body.salt) = (Whose::Sealed(number), [0; 16]);
+    let mut written = Vec::new();
+    write_parts(&parts, &mut written);
+    delete();
+    database(&copy)
+        .execute("UPDATE records SET parts = ?2 WHERE seq = ?1", rusqlite::params![some as i64, written])
+        .unwrap();
+    // The part that was taken just now is there again, without its key.
+    assert_eq!(found(&copy, &later).0.0, 1);
+    assert!(before > 0);
+
+    // Another store tells nothing of it.
+    let other = Listener::new(&place, "other", 24);
+    drop(other);
+    let refused = osel(&["audit", "verify", "--store", &copy, "--later", &place.path("other")]);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("does not go on from record"), "{said}");
 }

@@ -19,23 +19,23 @@ use crate::command::{Place, osel, program, run};
 use crate::daemon::{Daemon, LIMIT};
 use crate::http::{address_in, get};
 
-const NAME: &str = "witness.example/w1";
+pub(crate) const NAME: &str = "witness.example/w1";
 
 /// `osel witness` as a process.
-struct Served {
+pub(crate) struct Served {
     name: &'static str,
-    place: Place,
-    port: u16,
+    pub(crate) place: Place,
+    pub(crate) port: u16,
     logs: Vec<String>,
     process: Option<Child>,
 }
 
 impl Served {
-    fn new(place: &str, logs: &[&str]) -> Self {
+    pub(crate) fn new(place: &str, logs: &[&str]) -> Self {
         Self::called(NAME, place, logs)
     }
 
-    fn called(name: &'static str, place: &str, logs: &[&str]) -> Self {
+    pub(crate) fn called(name: &'static str, place: &str, logs: &[&str]) -> Self {
         Self {
             name,
             place: Place::new(place),
@@ -46,21 +46,21 @@ impl Served {
     }
 
     /// Its verifier key, made at the first time.
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let key = run(&["witness", "--dir", &self.place.path("witness"), "--name", self.name, "--show-key"]);
         key.trim_end().to_owned()
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// The table of a log's side.
-    fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         format!("[[witness]]\nkey = '{}'\nurl = '{}'\n", self.key(), self.url())
     }
 
-    fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.place.path("log")).unwrap();
         let mut command = program();
         command.args(["witness", "--dir", &self.place.path("witness"), "--listen"]);
@@ -71,19 +71,19 @@ impl Served {
         self.process = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
         }
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.place.path("log")).unwrap_or_default()
     }
 
     /// The size of the last checkpoint that it remembers; 0 for none.
-    fn seen(&self) -> u64 {
+    pub(crate) fn seen(&self) -> u64 {
         let Ok(files) = fs::read_dir(self.place.path("witness")) else { return 0 };
         let mut paths = files.map(|file| file.unwrap().path());
         let note = paths.find(|path| path.extension().is_some_and(|ending| ending == "checkpoint"));
@@ -98,19 +98,24 @@ impl Drop for Served {
 }
 
 /// A daemon whose log has the key of a file beside it, so that the key outlives the store.
-fn daemon(name: &str, witness: &Served, log: &SigningKey) -> Daemon {
+pub(crate) fn daemon(name: &str, witness: &Served, log: &SigningKey) -> Daemon {
+    daemon_shown_to(name, &witness.table(), log)
+}
+
+/// The same with the table of any witness.
+pub(crate) fn daemon_shown_to(name: &str, table: &str, log: &SigningKey) -> Daemon {
     let daemon = Daemon::new(name, "");
     let key = daemon.place.write("log.key", log.text());
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    daemon.configure(&format!("[trail]\nkey = {{ file = 'log.key' }}\n{}", witness.table()));
+    daemon.configure(&format!("[trail]\nkey = {{ file = 'log.key' }}\n{table}"));
     daemon
 }
 
-fn log_key(seed: u8) -> SigningKey {
+pub(crate) fn log_key(seed: u8) -> SigningKey {
     SigningKey::from_seed(format!("log.example/{seed}").parse().unwrap(), &[seed; 32])
 }
 
-fn copy(from: &str, to: &str) {
+pub(crate) fn copy(from: &str, to: &str) {
     let _ = fs::remove_dir_all(to);
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
@@ -306,7 +311,7 @@ fn several_processes_at_once_make_one_key() {
     assert!(keys.iter().all(|key| *key == kept), "{keys:?} {kept}");
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
     use sha2::Digest as _;
     sha2::Sha256::digest(text).into()
 }

@@ -52,6 +52,8 @@ struct Shown<'a> {
     document: RecordDocument<'a>,
     /// What of `missing` went though nothing says why: somebody took it.
     missing_untold: Vec<&'static str>,
+    /// A part about a person is there, sealed, and nothing says where its key is.
+    locked: bool,
     /// The records that follow from it.
     followed_by: Vec<u64>,
     /// Its place in the log.
@@ -87,9 +89,11 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let following = following(&mut *reader, args.seq, last, &view)?;
     let asked = if view.is_pseudonymous() { " --pseudonyms" } else { "" };
     reading::told(&args.store, &mut *reader, "show", &format!("{}{asked}", args.seq));
+    let (missing, locked) = untold_parts(&mut *reader, &stored)?;
     let shown = Shown {
         document: record.document(),
-        missing_untold: untold_parts(&mut *reader, &stored)?.into_iter().map(PartClass::as_str).collect(),
+        missing_untold: missing.into_iter().map(PartClass::as_str).collect(),
+        locked,
         followed_by: following.iter().map(|(seq, _)| *seq).collect(),
         log: place(&mut *reader, args.seq, &record)?,
         message: if view.is_pseudonymous() { None } else { message(&mut *reader, &stored)? },
@@ -169,10 +173,16 @@ struct Text<'a> {
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shown { document, missing_untold, log, message, .. } = self.shown;
+        let Shown { document, missing_untold, locked, log, message, .. } = self.shown;
         writeln!(f, "{}\n", document.summary)?;
         if !missing_untold.is_empty() {
             writeln!(f, "{} is missing, and no record says why\n", missing_untold.join(" and "))?;
+        }
+        if *locked {
+            writeln!(
+                f,
+                "personal is sealed and cannot be read: its key is not here, and no record says why\n"
+            )?;
         }
         let mut line = |name: &str, value: &[Option<String>]| {
             let said: Vec<&str> = value.iter().filter_map(Option::as_deref).collect();

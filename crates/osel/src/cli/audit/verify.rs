@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,11 +10,13 @@ use osel_core::trail::{NotedHead, PartClass};
 use serde_json::json;
 
 use crate::cli::StoreArg;
+use crate::cli::open::{reader_at, store_named};
 use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress_of, stdout};
 use crate::cli::trail_key;
 use crate::runtime::log::{BadLog, LogFound};
-use crate::runtime::missing::Untold;
-use crate::runtime::verification::{Finding, verify_signed};
+use crate::runtime::missing::{Later, Untold};
+use crate::runtime::verification::{Finding, verify, verify_signed};
+use crate::store::Head;
 
 /// Checks the whole trail and names the first bad record.
 ///
@@ -22,6 +25,9 @@ use crate::runtime::verification::{Finding, verify_signed};
 /// checkpoints does not show by itself: note the head that this prints somewhere else, and give it back with --head.
 ///
 /// What is missing is held against what the trail tells: parts that neither retention nor an erasure took were taken by somebody, and count as bad.
+///
+/// So do parts about persons that are there and have no key, as in an older copy of a store that is read with later keys: its own records cannot tell that a
+/// key went as it should. The store of now can: give it with --later. It is verified too, and has to go on from the copy.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -29,6 +35,10 @@ pub struct VerifyArgs {
     /// A head noted earlier, as this command prints it (SEQ:HASH).
     #[arg(long, value_name = "HEAD")]
     head: Option<String>,
+    /// The store of which this one is an older copy, as it is now: a directory or a postgresql:// URL. What its records tell of retention and erasures since
+    /// explains keys that are not here any more.
+    #[arg(long, value_name = "STORE")]
+    later: Option<PathBuf>,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -39,14 +49,38 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let noted = noted.map_err(|error| Failure::Usage(format!("--head: {error}")))?;
     let known = trail_key::known(&args.store.config()?, args.store.file());
     let mut reader = args.store.reader()?;
+    let later = match &args.later {
+        Some(store) => Some(later(store, reader.head()?)?),
+        None => None,
+    };
     let bar = progress_of("records", reader.head()?.seq);
-    let finding = verify_signed(&mut *reader, noted, known, &mut || bar.inc(1))?;
+    let finding = verify_signed(&mut *reader, noted, known, later, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     let code = match finding {
-        Finding::Good { untold, .. } if untold.parts == 0 => ExitCode::SUCCESS,
+        Finding::Good { untold, .. } if untold.is_nothing() => ExitCode::SUCCESS,
         Finding::Good { .. } | Finding::Bad { .. } | Finding::BadLog(_) => ExitCode::from(1),
     };
     answered(tell(&finding, args.output), code)
+}
+
+/// What became of the store since a copy of it that ends there; an error unless it is good itself, and goes on from the copy.
+fn later(store: &Path, copy: Head) -> anyhow::Result<Later> {
+    let shown = "the store of --later";
+    let Some(config) = store_named(Some(store))? else { anyhow::bail!("{shown} is not named") };
+    let mut reader = reader_at(&config)?;
+    let bar = progress_of("records of the later store", reader.head()?.seq);
+    let finding = verify(&mut *reader, None, &mut || bar.inc(1))?;
+    bar.finish_and_clear();
+    match finding {
+        Finding::Good { untold, .. } if untold.is_nothing() => {}
+        _ => anyhow::bail!("{shown} is not good itself, so that it tells nothing: verify that first"),
+    }
+    match Later::since(copy, &mut *reader)? {
+        Some(later) => Ok(later),
+        None => {
+            anyhow::bail!("{shown} does not go on from record {} of this one: it is of another", copy.seq)
+        }
+    }
 }
 
 fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
@@ -59,12 +93,14 @@ fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
             json_line(
                 &mut out,
                 &json!({
-                    "verified": untold.parts == 0,
+                    "verified": untold.is_nothing(),
                     "records": records,
                     "head": head,
                     "missing": missing,
                     "missing_untold": untold.parts,
                     "first_untold": untold.first,
+                    "locked": untold.locked,
+                    "first_locked": untold.first_locked,
                     "log": {
                         "checkpoints": log.checkpoints,
                         "missing_nodes": log.missing_nodes,
@@ -76,10 +112,17 @@ fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
             )?;
         }
         (Finding::Good { records, head, parts, untold, log }, _) => {
-            if let Untold { parts, first: Some(first) } = untold {
+            if let Untold { parts, first: Some(first), .. } = untold {
                 writeln!(
                     out,
                     "{parts} parts are missing that no record tells of, the first of record {first}"
+                )?;
+            }
+            if let Untold { locked, first_locked: Some(first), .. } = untold {
+                writeln!(
+                    out,
+                    "{locked} parts about persons are there, sealed, and their keys are not, the first of record {first}: the keys went with retention or \
+                     erasures since, if this is an older copy beside later keys, or somebody took them (--later STORE tells which)"
                 )?;
             }
             writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;

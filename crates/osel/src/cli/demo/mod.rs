@@ -278,7 +278,7 @@ impl Demo {
             sums.resolved
         );
         let good = match verify(&mut *self.reader, None, &mut || {})? {
-            Finding::Good { records, head, untold, .. } if untold.parts == 0 => {
+            Finding::Good { records, head, untold, .. } if untold.is_nothing() => {
                 say!(
                     "The trail is verified: {records} records, nothing changed, removed, inserted or swapped."
                 );
@@ -286,7 +286,8 @@ impl Demo {
                 true
             }
             Finding::Good { untold, .. } => {
-                say!("The trail is NOT good: {} parts are missing that no record tells of.", untold.parts);
+                let missing = untold.parts + untold.locked;
+                say!("The trail is NOT good: {missing} parts are missing that no record tells of.");
                 false
             }
             Finding::Bad { seq, why } => {

@@ -69,6 +69,29 @@ fn what_is_no_secret_of_barbicans_is_told() {
 }
 
 #[test]
+fn the_key_before_may_be_there_too() {
+    let place = Place::new();
+    place.write("clouds.yaml", "clouds: {}");
+    let load = |previous: &str, variables: &[(&str, &str)]| {
+        let trail = format!("[trail]\nkey = {{ barbican = '{ID}' }}\nprevious_key = {previous}\n");
+        place.write("osel.toml", format!("{SMALLEST}{trail}"));
+        place.load(&[&[URL], variables].concat()).map(|(config, _)| config.trail.previous_key)
+    };
+    let before = "0b1d0000-0000-4000-8000-00000000b1d1";
+    let cloud = format!("{{ barbican = '{before}', cloud = 'own', clouds_file = 'clouds.yaml' }}");
+    let variables =
+        [("OSEL_TRAIL__PREVIOUS_KEY__BARBICAN", before), ("OSEL_TRAIL__PREVIOUS_KEY__CLOUD", "own")];
+    for (previous, variables) in [(cloud.as_str(), &[][..]), ("{ file = 'none' }", &variables)] {
+        let Some(KeyReference::Barbican(secret)) = load(previous, variables).unwrap() else {
+            panic!("{previous}")
+        };
+        assert_eq!((secret.id.as_str(), secret.cloud.as_deref()), (before, Some("own")));
+    }
+    let told = load("{ barbican = 'mine' }", &[]).unwrap_err().to_string();
+    assert!(told.contains("trail.previous_key.barbican: must be the id of a secret"), "{told}");
+}
+
+#[test]
 fn other_secrets_are_not_in_barbican() {
     let place = Place::new();
     place.write("osel.toml", SMALLEST.replace("{ env = 'URL' }", &format!("{{ barbican = '{ID}' }}")));

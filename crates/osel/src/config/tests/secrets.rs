@@ -1,6 +1,7 @@
 //! Secrets by reference: each way, and what is wrong with each.
 
 use super::*;
+use crate::config::KeyReference;
 
 /// Loads the smallest configuration with this as `transport_url`.
 fn load(place: &Place, reference: &str, variables: &[(&str, &str)]) -> Result<(String, Vec<String>), String> {
@@ -119,7 +120,8 @@ fn the_key_of_the_log_before_is_of_the_same_log() {
         place.load(&[URL]).map(|(config, _)| config.trail.previous_key)
     };
     let key = load("previous_key = { file = 'before' }").unwrap();
-    assert_eq!(key.map(|key| key.expose().to_owned()).as_deref(), Some(text));
+    let Some(KeyReference::Text(key)) = key else { panic!("{key:?}") };
+    assert_eq!(key.expose(), text);
     let told =
         load("origin = 'log.example/other'\nprevious_key = { file = 'before' }").unwrap_err().to_string();
     assert!(told.contains("trail.previous_key: is the key of the log `log.example/osel`"), "{told}");

@@ -11,16 +11,20 @@ use osel_core::time::Timestamp;
 use osel_core::trail::log::{KeyError, KeyName, NameError, SigningKey};
 use zeroize::Zeroizing;
 
-use crate::config::{KeyReference, Problems, TrailConfig};
+use crate::config::{KeyReference, Problems, Secret, TrailConfig};
 use crate::key_file::{KeyFileError, read, read_or_make};
 use crate::openstack::{Account, SecretError, secret};
 
 /// The file of a store's own key.
 const FILE_NAME: &str = "log.key";
-/// What a key that the configuration names is called in errors.
-const CONFIGURED: &str = "trail.key";
-/// The same of the key before it.
-const CONFIGURED_PREVIOUS: &str = "trail.previous_key";
+/// A key that the configuration names, by what it is called there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The one that signs.
+    Key,
+    /// The one before it.
+    Previous,
+}
 
 /// A look for the key as it is now; none where the log is not to be signed. What blocks in it is on a thread that may be blocked.
 pub type KeyLook = Pin<Box<dyn Future<Output = Result<LogKeys, KeyTrouble>> + Send>>;
@@ -67,8 +71,13 @@ pub enum KeyTrouble {
     #[error("no account may be had that could read the log's key: {0}")]
     Account(String),
     /// The key manager does not give it.
-    #[error("the log's key cannot be had from Barbican")]
-    Secret(#[source] SecretError),
+    #[error("`{which}` cannot be had from Barbican")]
+    Secret {
+        /// Which key.
+        which: &'static str,
+        /// Why not.
+        source: SecretError,
+    },
     /// A command that was not told which key signs the log does not exchange the one that does.
     #[error(
         "`{signs}` signs the log, and the folder of the store has not that key: name the daemon's configuration by OSEL_CONFIG, or let `osel run` exchange the key"
@@ -88,37 +97,47 @@ pub enum KeyTrouble {
     Random(#[source] getrandom::Error),
 }
 
-/// The key that the configuration itself says; the text was checked when it was read.
+impl Named {
+    /// What it is called in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "trail.key",
+            Self::Previous => "trail.previous_key",
+        }
+    }
+
+    /// Where the configuration says that it is.
+    pub fn of(self, trail: &TrailConfig) -> Option<&KeyReference> {
+        match self {
+            Self::Key => trail.key.as_ref(),
+            Self::Previous => trail.previous_key.as_ref(),
+        }
+    }
+}
+
+/// A key whose text the configuration itself has; that was checked when it was read.
 ///
 /// # Errors
 /// When it is no key.
-pub fn configured(trail: &TrailConfig) -> Result<Option<SigningKey>, KeyTrouble> {
-    let Some(KeyReference::Text(text)) = &trail.key else { return Ok(None) };
-    let key = text.expose().parse();
-    key.map(Some).map_err(|source| KeyTrouble::Text { path: CONFIGURED.into(), source })
+pub fn configured(which: Named, text: &Secret) -> Result<SigningKey, KeyTrouble> {
+    text.expose().parse().map_err(|source| KeyTrouble::Text { path: which.as_str().into(), source })
 }
 
-/// The key before the present one, as the configuration says it.
-///
-/// # Errors
-/// When it is no key.
-pub fn previous(trail: &TrailConfig) -> Result<Option<SigningKey>, KeyTrouble> {
-    let key = trail.previous_key.as_ref().map(|text| text.expose().parse());
-    key.transpose().map_err(|source| KeyTrouble::Text { path: CONFIGURED_PREVIOUS.into(), source })
-}
-
-/// The key that is a secret in Barbican.
+/// A key that is a secret in Barbican.
 ///
 /// # Errors
 /// When it cannot be had, or is no key of this log.
 pub async fn in_barbican(
+    which: Named,
     account: Account,
     id: &str,
     origin: Option<&KeyName>,
     clock: fn() -> Timestamp,
 ) -> Result<SigningKey, KeyTrouble> {
-    let text = secret(account, id, clock).await.map_err(KeyTrouble::Secret)?;
-    parsed(&text, Path::new(CONFIGURED), origin)
+    let which = which.as_str();
+    let told = secret(account, id, clock).await;
+    let text = told.map_err(|source| KeyTrouble::Secret { which, source })?;
+    parsed(&text, Path::new(which), origin)
 }
 
 /// The key in a text, which may end as lines do.

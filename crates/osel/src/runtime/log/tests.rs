@@ -20,10 +20,10 @@ use crate::store::{
 };
 
 /// A directory that goes with the test.
-struct Directory(PathBuf);
+pub(super) struct Directory(pub(super) PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("osel-log-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -38,15 +38,15 @@ impl Drop for Directory {
     }
 }
 
-fn leaf(seq: u64) -> Hash {
+pub(super) fn leaf(seq: u64) -> Hash {
     leaf_hash(&seq.to_be_bytes())
 }
 
-fn root(size: u64) -> Hash {
+pub(super) fn root(size: u64) -> Hash {
     tree_root((1..=size).map(leaf))
 }
 
-fn key(seed: u8) -> SigningKey {
+pub(super) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed("log.example/osel".parse().unwrap(), &[seed; 32])
 }
 
@@ -299,7 +299,7 @@ fn record(seq: u64) -> StoredRecord {
 }
 
 /// A store with records and, of the log, with these nodes and checkpoints.
-fn store(
+pub(super) fn store(
     directory: &Path,
     records: u64,
     nodes: &[NodeRow],
@@ -317,7 +317,7 @@ fn store(
     Box::new(journal)
 }
 
-fn nodes_of(size: u64) -> Vec<NodeRow> {
+pub(super) fn nodes_of(size: u64) -> Vec<NodeRow> {
     let (mut tree, mut nodes) = (Tree::default(), Vec::new());
     for seq in 1..=size {
         tree.push_with(leaf(seq), &mut |node| nodes.push(row(node)));
@@ -359,7 +359,7 @@ fn a_tree_is_found_again_and_nodes_that_are_missing_are_made() {
     }
 }
 
-fn signed(size: u64, root: Hash) -> SignedCheckpoint {
+pub(super) fn signed(size: u64, root: Hash) -> SignedCheckpoint {
     let checkpoint = Checkpoint { origin: "log.example/osel".parse().unwrap(), size, root };
     SignedCheckpoint { size, note: checkpoint.sign(&key(1)), signed_at: clock() }
 }

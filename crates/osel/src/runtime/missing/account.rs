@@ -2,21 +2,27 @@
 //!
 //! Of an erasure is known how many parts it took, and from the first to the last record; which they were only those who were erased could say. So as many as
 //! that may be missing there, and no more.
+//!
+//! A part that is there, sealed, and has no key is another matter than one that is not there: a store lets go of keys behind what they sealed, so that its own limits
+//! and the erasures that are done explain none, but those of a [later](Later) store do.
 
 use std::collections::BTreeMap;
 
 use osel_core::trail::PartClass;
 
 use super::Untold;
+use super::later::Later;
 use super::told::{Told, raise};
-use crate::store::{ErasureRow, Expiry, JournalError, Reader, StoredRecord};
+use crate::store::{ErasureRow, Expiry, JournalError, Reader, StoredRecord, Whose};
 
 /// A part that is missing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lost {
-    seq: u64,
+    pub(super) seq: u64,
     kind: u8,
     pub(super) class: u8,
+    /// Whether it is there, sealed, without its key.
+    pub(super) is_locked: bool,
 }
 
 /// What goes by, instead of what the store says: what is told.
@@ -40,13 +46,18 @@ pub(super) struct Account {
     /// What was seen and is not settled: some parts of each record of a page.
     waiting: Vec<Lost>,
     untold: Untold,
+    later: Option<Later>,
     strict: Option<Strict>,
 }
 
 impl Lost {
     /// A part of a record by its place; none where there is no such part.
     pub(super) fn of(record: &StoredRecord, place: usize) -> Option<Self> {
-        record.parts.get(place).map(|part| Self { seq: record.seq, kind: record.kind, class: part.class })
+        record.parts.get(place).map(|part| {
+            // Nothing else is ever sealed: whoever takes a body could write one that nobody can open in its place.
+            let is_locked = part.whose == Whose::Locked && part.class == PartClass::Personal.code();
+            Self { seq: record.seq, kind: record.kind, class: part.class, is_locked }
+        })
     }
 
     fn is_payload(&self) -> bool {
@@ -85,10 +96,16 @@ impl Account {
         &self.erasures
     }
 
+    /// An account of a copy that goes also by what became of its store since.
+    pub(super) fn beside(later: Option<Later>) -> Self {
+        Self { later, ..Self::default() }
+    }
+
     /// Another account of the same trail, which ended there, that goes by what is told.
     pub(super) fn strict(self, told: Told, last: u64) -> Self {
         let limits = told.of_limits(&self.limits);
-        Self { strict: Some(Strict { told, limits, said: self.limits, last }), ..Self::default() }
+        let strict = Some(Strict { told, limits, said: self.limits, last });
+        Self { strict, later: self.later, ..Self::default() }
     }
 
     /// Reads what may be missing by now.
@@ -112,7 +129,7 @@ impl Account {
 
     /// Takes one missing part.
     pub(super) fn add(&mut self, lost: Lost) {
-        if !lost.is_due(&self.limits) {
+        if !self.is_due(&lost) {
             self.waiting.push(lost);
         }
     }
@@ -127,12 +144,16 @@ impl Account {
         }
         self.refresh(reader)?;
         for lost in std::mem::take(&mut self.waiting) {
-            if !lost.is_due(&self.limits) && !self.put_down(&lost) {
-                self.untold.parts += 1;
-                self.untold.first.get_or_insert(lost.seq);
+            if !self.is_due(&lost) && !self.put_down(&lost) {
+                self.untold.count(&lost);
             }
         }
         Ok(())
+    }
+
+    fn is_due(&self, lost: &Lost) -> bool {
+        let later = self.later.as_ref().filter(|_| lost.is_locked);
+        lost.is_due(&self.limits) || later.is_some_and(|later| lost.is_due(&later.limits))
     }
 
     /// Puts a part down to an erasure, if one can have taken it. They come in order: as many as possible find their erasure when each is put down to
@@ -147,7 +168,10 @@ impl Account {
             (first..=last).contains(&lost.seq)
                 && self.taken.get(&place(row)).is_none_or(|&taken| taken < most)
         };
-        let rows = self.erasures.iter().filter(can_have);
+        // One that is done has left no part without its key; one of later has taken nothing from a copy.
+        let own = self.erasures.iter().filter(|row| !lost.is_locked || !row.is_done);
+        let later = self.later.iter().filter(|_| lost.is_locked).flat_map(|later| &later.erasures);
+        let rows = own.chain(later).filter(can_have);
         let Some(row) = rows.min_by_key(|row| (!row.is_done, lost.reach(row).1)) else { return false };
         *self.taken.entry(place(row)).or_default() += 1;
         true

@@ -5,6 +5,7 @@
 //! has come to the end. Nothing here verifies a record: whoever walks the trail does.
 
 mod account;
+mod later;
 mod told;
 
 use std::ops::ControlFlow;
@@ -12,6 +13,7 @@ use std::ops::ControlFlow;
 use osel_core::trail::{PartClass, RecordKind};
 
 use self::account::{Account, Lost};
+pub use self::later::Later;
 use self::told::Told;
 use super::payloads::Payloads;
 use crate::store::{JournalError, PartContent, Reader, StoredRecord};
@@ -20,12 +22,35 @@ use crate::store::{JournalError, PartContent, Reader, StoredRecord};
 pub(super) const PAGE: u64 = 1000;
 
 /// The parts that are missing though no record tells of it.
+///
+/// A store that is as it was left has none of either. One that is read with later keys than its own has parts that are locked: whether their keys went as
+/// they should is known of the store that it is a copy of ([`Later`]), and without that nobody can tell it from keys that somebody took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Untold {
-    /// How many.
+    /// How many are not there.
     pub parts: u64,
     /// The first record that lacks one.
     pub first: Option<u64>,
+    /// How many parts about persons are there, sealed, and cannot be read, since their keys are not.
+    pub locked: u64,
+    /// The first record that has one.
+    pub first_locked: Option<u64>,
+}
+
+impl Untold {
+    /// Whether there is none.
+    pub fn is_nothing(&self) -> bool {
+        self.parts == 0 && self.locked == 0
+    }
+
+    fn count(&mut self, lost: &Lost) {
+        let (count, first) = match lost.is_locked {
+            true => (&mut self.locked, &mut self.first_locked),
+            false => (&mut self.parts, &mut self.first),
+        };
+        *count += 1;
+        first.get_or_insert(lost.seq);
+    }
 }
 
 /// Holds what is missing against what is told, while somebody walks the trail.
@@ -36,12 +61,12 @@ pub struct MissingCheck {
 }
 
 impl MissingCheck {
-    /// For a store as it is now; begun before the walk, so that the walk comes to the records that tell.
+    /// For a store as it is now, or an older copy with what became of the store since; begun before the walk, so that the walk comes to the records that tell.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn begin(reader: &mut dyn Reader) -> Result<Self, JournalError> {
-        let mut account = Account::default();
+    pub fn begin(reader: &mut dyn Reader, later: Option<Later>) -> Result<Self, JournalError> {
+        let mut account = Account::beside(later);
         account.refresh(reader)?;
         Ok(Self { account, told: Told::default() })
     }
@@ -69,7 +94,7 @@ impl MissingCheck {
     pub fn finish(self, reader: &mut dyn Reader, last: u64) -> Result<Untold, JournalError> {
         let Self { account, told } = self;
         if account.untold().parts == 0 && told.vouches_for(&account) {
-            return Ok(Untold::default());
+            return Ok(account.untold());
         }
         // Only in a store that somebody tampered with: what the tables say is worth nothing where no record says it.
         let mut strict = account.strict(told, last);
@@ -92,12 +117,16 @@ impl MissingCheck {
     }
 }
 
-/// Which classes a record lacks parts of though nothing in the store says why. That what the store says is also told by records is not looked at, and
+/// What a record lacks though nothing in the store says why: the classes of parts that are not there, and whether a part about a person is there without its
+/// key. That what the store says is also told by records is not looked at, and
 /// of what an erasure took not how much: only a walk through the whole trail can.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn untold_parts(reader: &mut dyn Reader, record: &StoredRecord) -> Result<Vec<PartClass>, JournalError> {
+pub fn untold_parts(
+    reader: &mut dyn Reader,
+    record: &StoredRecord,
+) -> Result<(Vec<PartClass>, bool), JournalError> {
     let missing = missing_parts(reader, &mut Payloads::default(), record)?;
     let mut account = Account::default();
     let mut untold = Vec::new();
@@ -112,7 +141,7 @@ pub fn untold_parts(reader: &mut dyn Reader, record: &StoredRecord) -> Result<Ve
             untold.push(class);
         }
     }
-    Ok(untold)
+    Ok((untold, account.untold().locked > 0))
 }
 
 /// Which parts of a record are not there, counted from 0.

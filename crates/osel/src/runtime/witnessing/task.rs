@@ -11,7 +11,7 @@ use osel_core::witness::{
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::super::log::{consistency, root};
+use super::super::log::{Held, consistency, held};
 use super::{WitnessEvent, WitnessSettings, WitnessStatus, say};
 use crate::config::WitnessConfig;
 use crate::store::{Reader, WitnessedRow};
@@ -156,8 +156,11 @@ impl Watch {
             if newest(reader)?.is_none_or(|ours| ours < size) {
                 return Ok(Shown::Larger(size));
             }
-            let ours = root(reader, size).map_err(|error| chain(&error))?;
-            Ok(if ours == signed.root { Shown::Ours(size) } else { Shown::Other(size) })
+            Ok(match held(reader, size, signed.root).map_err(|error| chain(&error))? {
+                Held::Same => Shown::Ours(size),
+                Held::NodesDamaged => Shown::Damaged(size),
+                Held::Other => Shown::Other(size),
+            })
         })
         .await
     }

@@ -14,12 +14,14 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::super::code::Malformed;
 use super::super::data::{ALL, Head};
+use super::super::erasure::Erasing;
 use super::super::error::{JournalError, Place};
 use super::super::journal::Reader;
 use super::batch::read_meta;
 use super::connect::{At, Mode, connect};
+use super::persons_copy::KeysCopy;
 use super::reader::SqliteReader;
-use super::{directory, persons};
+use super::{directory, erasure};
 
 /// Pages copied between two reports of progress: 16 MiB.
 const PAGES_AT_ONCE: i32 = 2048;
@@ -62,12 +64,15 @@ pub(super) fn backup(
     directory::make_empty(&at)?;
     let unfinished = target.join("journal.db.unfinished");
     directory::make_file(&at, &unfinished)?;
-    let result = copy(source, reader.connection(), &at, &unfinished, progress)
-        .and_then(|head| check(&at, &unfinished, head, progress).map(|()| head));
+    // A file of its own, which may be kept for another time.
+    let mut keys = KeysCopy::new(source, target);
+    let result = keys
+        .take()
+        .and_then(|()| copy((source, reader.connection()), &at, &unfinished, &mut keys, progress))
+        .and_then(|head| check(&at, &unfinished, head, progress).map(|erasures| (head, erasures)))
+        .and_then(|(head, erasures)| keys.finish(&erasures).map(|()| head));
     match result {
         Ok(head) => {
-            // After the journal, so that each record has its key; a file of its own, which may be kept for another time.
-            persons::copy(source, &at)?;
             let file = directory::database(target);
             fs::rename(&unfinished, &file).map_err(|error| at.io(&file, "name", error))?;
             directory::sync_directory(&at, target)?;
@@ -76,17 +81,18 @@ pub(super) fn backup(
         Err(error) => {
             // What failed says more than that its remains could not be removed.
             let _ = fs::remove_file(&unfinished);
+            let _ = fs::remove_file(directory::persons(target));
             Err(error)
         }
     }
 }
 
-/// Copies all pages of one moment; returns the head of that moment.
+/// Copies all pages of one moment, and takes the keys that are there just behind it; returns the head of that moment.
 fn copy(
-    path: &Path,
-    source: &Connection,
+    (path, source): (&Path, &Connection),
     at: &At<'_>,
     file: &Path,
+    keys: &mut KeysCopy<'_>,
     progress: &mut dyn FnMut(BackupProgress),
 ) -> Result<Head, JournalError> {
     let from = At { path };
@@ -95,6 +101,7 @@ fn copy(
     // Holds the moment while it is copied.
     let moment = source.unchecked_transaction().map_err(&read)?;
     let (_, head) = read_meta(&moment).map_err(from.sql(Place::Meta, "read"))?;
+    keys.take()?;
     let mut target = connect(at, file, Mode::Write)?;
     {
         let backup = Backup::new(source, &mut target).map_err(&written)?;
@@ -125,13 +132,13 @@ fn copy(
     Ok(head)
 }
 
-/// Opens the copy and reads all of it.
+/// Opens the copy and reads all of it; returns the erasures that are under way in it.
 fn check(
     at: &At<'_>,
     file: &Path,
     head: Head,
     progress: &mut dyn FnMut(BackupProgress),
-) -> Result<(), JournalError> {
+) -> Result<Vec<Erasing>, JournalError> {
     let mut copy = SqliteReader::open_file(at.path, file)?;
     let verdict: String = copy
         .connection()
@@ -172,5 +179,5 @@ fn check(
         return Err(at.damaged(Place::Entry(number + 1), "the entries do not go on to the head"));
     }
     progress(BackupProgress::Checked { records: head.seq, of: head.seq });
-    Ok(())
+    erasure::open(at, copy.connection())
 }

@@ -111,7 +111,11 @@ pub(super) fn list(at: &At<'_>, connection: &Connection) -> Result<Vec<ErasureRo
     Ok(all.into_iter().map(|erasing| erasing.row).collect())
 }
 
-fn open(at: &At<'_>, connection: &Connection) -> Result<Vec<Erasing>, JournalError> {
+/// The erasures that are under way.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn open(at: &At<'_>, connection: &Connection) -> Result<Vec<Erasing>, JournalError> {
     read(at, connection, "SELECT state FROM erasures WHERE done = 0 ORDER BY seq")
 }
 

@@ -14,6 +14,9 @@ mod index_kinds;
 mod log;
 mod pages;
 mod persons;
+mod persons_copy;
+#[cfg(test)]
+mod persons_copy_tests;
 #[cfg(test)]
 mod persons_tests;
 mod reader;

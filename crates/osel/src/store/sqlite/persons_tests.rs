@@ -9,9 +9,8 @@ use super::super::journal::{Journal, Reader};
 use super::super::new_records::NewRecords;
 use super::super::suite::collect;
 use super::super::suite_persons::{self, Blank, about, add_about, naming};
-use super::connect::At;
 use super::tests::{Directory, new};
-use super::{Store, directory, persons};
+use super::{Store, directory};
 
 /// Of the files of a directory those that have a text.
 fn files_with(path: &Path, text: &str) -> Vec<String> {
@@ -26,7 +25,7 @@ fn files_with(path: &Path, text: &str) -> Vec<String> {
 }
 
 /// Records about persons whose messages do not name them: those are not sealed.
-fn made(path: &Path) -> super::SqliteJournal {
+pub(super) fn made(path: &Path) -> super::SqliteJournal {
     let mut journal = Store::create(path, &new()).unwrap();
     let entries = [naming(1, &[]), naming(2, &[])];
     let records = [about(1, &["mallory"]), about(2, &["trent"])];
@@ -115,37 +114,6 @@ fn keys_of_an_earlier_version_are_used_and_go() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(rows, [("user:mallory".to_owned(), 0), ("user:trent".to_owned(), 0)], "nobody has two");
-}
-
-#[test]
-fn keys_are_copied_while_some_are_made_and_destroyed() {
-    let directory = Directory::new();
-    let (path, copy) = (directory.store(), directory.store().with_extension("copy"));
-    let mut journal = made(&path);
-    let names: Vec<String> = (0..1000).map(|number| format!("n{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    add_about(&mut journal, &[&names[..]], None);
-    fs::create_dir(&copy).unwrap();
-    let mut pages = 0;
-    persons::copy_by(&path, &At { path: &copy }, &mut || {
-        pages += 1;
-        match pages {
-            // Nobody waits for the copy, and what it has already is destroyed.
-            2 => drop(add_about(&mut journal, &[&["eve"]], Some("n7"))),
-            3 => drop(add_about(&mut journal, &[&["trent"]], None)),
-            _ => {}
-        }
-    })
-    .unwrap();
-    assert!(pages >= 6, "it began anew: {pages}");
-    let count = |path: &Path, sql: &str| -> i64 {
-        let keys = rusqlite::Connection::open(directory::persons(path)).unwrap();
-        keys.query_row(sql, [], |row| row.get(0)).unwrap()
-    };
-    let all = "SELECT count(*) FROM persons";
-    assert_eq!(count(&copy, all), count(&path, all));
-    assert_eq!(count(&copy, "SELECT count(*) FROM persons WHERE label = 'user:n7'"), 0);
-    assert_eq!(count(&copy, "SELECT count(*) FROM spent"), 1);
 }
 
 /// The order is durable and the process ended before any key was destroyed.

@@ -23,6 +23,7 @@ const PINS: &str = concat!(
     include_str!("../../python/requirements-tenable.txt"),
     include_str!("../../python/requirements-barbican.txt"),
     include_str!("../../python/requirements-cloud.txt"),
+    include_str!("../../python/requirements-witness.txt"),
 );
 
 /// Which oslo.messaging.
