@@ -347,7 +347,7 @@ fn record(seq: u64, random: &mut Random, chain: &mut Chain) -> Result<StoredReco
     let stored = sealed.parts.iter().zip(parts).map(|(sealed, part)| StoredPart {
         class: sealed.class.code(),
         project: sealed.project.as_ref().map(|id| id.with_text(|text| text.into())),
-        whose: part.person.map_or(Whose::Nobody, |person| Whose::Person(person.into())),
+        whose: part.person.map_or(Whose::Nobody, |person| Whose::Person(person.to_string())),
         salt: [1; 16],
         content: PartContent::Bytes(part.bytes),
     });
