@@ -28,7 +28,8 @@ use crate::store::{
     QuarantineItem, SignedCheckpoint, VersionSet, WitnessedRow,
 };
 
-/// How many batches may wait for those that are written: while several are written as one and flushed, as many are made ready.
+/// How many batches may wait for those that are written: while several are written as one and flushed, as many are made ready. Of messages
+/// the intake has its own bound in bytes (64 MiB in flight); of pages of a read they are 8 MiB each at most, 64 together.
 const BATCHES_IN_FLIGHT: usize = 8;
 /// How many batches are written as one at most.
 const BATCHES_AT_ONCE: usize = 4;

@@ -84,7 +84,8 @@ impl NewRecords {
     /// None.
     pub const EMPTY: &'static Self = &Self { bytes: Vec::new(), records: Vec::new(), parts: Vec::new() };
 
-    /// Records as they are read, for whoever has such.
+    /// Records as they are read, for whoever has such: tests and benches. What is sealed or locked there is gone here, since no store could
+    /// read it by keys of its own.
     pub fn of(records: &[StoredRecord]) -> Self {
         records.iter().cloned().collect()
     }
@@ -201,7 +202,7 @@ fn at<'a>(bytes: &'a [u8], place: &Range<usize>) -> &'a [u8] {
     bytes.get(place.clone()).unwrap_or_default()
 }
 
-/// Records as they are read, for whoever has such: no store seals what is [sealed](Whose::Sealed) already.
+/// See [`NewRecords::of`].
 impl FromIterator<StoredRecord> for NewRecords {
     fn from_iter<I: IntoIterator<Item = StoredRecord>>(records: I) -> Self {
         let mut new = Self::default();
@@ -215,10 +216,10 @@ impl FromIterator<StoredRecord> for NewRecords {
                     Whose::Person(word) => Some(new.put(word.as_bytes())),
                     Whose::Nobody | Whose::Sealed(_) | Whose::Locked => None,
                 };
-                let content = match &part.content {
-                    PartContent::Bytes(bytes) => NewContent::At(new.put(bytes)),
-                    PartContent::InEntry => NewContent::InEntry,
-                    PartContent::Gone => NewContent::Gone,
+                let content = match (&part.content, &part.whose) {
+                    (_, Whose::Sealed(_) | Whose::Locked) | (PartContent::Gone, _) => NewContent::Gone,
+                    (PartContent::Bytes(bytes), _) => NewContent::At(new.put(bytes)),
+                    (PartContent::InEntry, _) => NewContent::InEntry,
                 };
                 new.push_part(NewPart { class: part.class, project, person, salt: part.salt, content });
             }
