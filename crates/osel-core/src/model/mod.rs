@@ -20,6 +20,7 @@ mod row;
 mod service_state;
 mod services;
 mod shown;
+mod slots;
 mod spoken;
 mod stamp;
 mod state;
