@@ -151,7 +151,7 @@ fn what_explains_a_difference_may_go_in_another_step() {
 
     let (mut live, mut folded) = (Listener::new(), Listener::new());
     for listener in [&mut live, &mut folded] {
-        listener.in_steps(1, 0, &[&before[..], &[walled.clone()]].concat());
+        listener.in_steps(1, 0, &[&before[..], std::slice::from_ref(&walled)].concat());
     }
     let steps = live.in_steps(2, 1_000, &after);
     assert_eq!(
