@@ -5,6 +5,8 @@
 //! requests' `req-UUID` in 16 bytes without an
 //! allocation. It must not normalise: two spellings of one UUID are two ids, as they are for OpenStack.
 
+mod parted;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use self::parted::PartedMap;
 
 /// A hasher with a fixed seed, so that nothing in the core depends on chance.
 pub type FixedState = BuildHasherDefault<FixedHasher>;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::differences::{DRIFT_RECORDS_MAX, Told};
 use super::naming::name;
-use super::reading::{HELD_MAX, ReadRun, Reading};
+use super::reading::{HELD_MAX, MERGED_MAX, ReadRun, Reading};
 use super::record::{Detail, RecordBody};
 use super::{Engine, Explanation, Output, system_record};
 use crate::event::{Assignment, AssignmentScope, Change, Event, Holder, NameKind, Outcome, Target};
@@ -73,7 +73,9 @@ pub(super) struct AssignmentReading {
 struct Closing {
     /// The last one that was looked at.
     last: Option<Assignment>,
-    /// Found and not merged yet.
+    /// Whether all were looked through.
+    has_looked: bool,
+    /// Found and not merged yet: those of one step of looking at the most.
     found: Vec<AssignmentChange>,
 }
 
@@ -130,8 +132,14 @@ impl Engine {
         let differing = assignments.into_iter().filter(|one| self.is_against(&run, one, true));
         reading.assignments.held.extend(differing);
         let held = reading.assignments.held.len();
-        if out.differences.is_none() && (held >= HELD_MAX || (is_first && held > 0)) {
-            let changes = self.held_changes(&mut reading);
+        let due = match held.saturating_sub(HELD_MAX) {
+            // Next to nothing is told of them.
+            _ if is_first => held,
+            0 => 0,
+            more => more.max(MERGED_MAX),
+        };
+        if due > 0 && out.differences.is_none() {
+            let changes = self.held_changes(&mut reading, due);
             self.merge_reading(now, &mut reading, changes, false, out);
         }
         self.readings.insert(run.region, reading);
@@ -147,10 +155,10 @@ impl Engine {
         is_given != given && knows_better
     }
 
-    /// Takes up to [`HELD_MAX`] of those that were shown and not known so, as far as the bus has not told of them meanwhile.
-    fn held_changes(&self, reading: &mut Reading) -> Vec<AssignmentChange> {
+    /// Takes up to `max` of those that were shown and not known so, as far as the bus has not told of them meanwhile.
+    fn held_changes(&self, reading: &mut Reading, max: usize) -> Vec<AssignmentChange> {
         let held = &mut reading.assignments.held;
-        let rest = held.len().saturating_sub(HELD_MAX);
+        let rest = held.len().saturating_sub(max);
         let run = &reading.run;
         let book = self.assignments.get(&run.region);
         let taken = held.drain(rest..).filter(|one| self.is_against(run, one, true));
@@ -178,16 +186,21 @@ impl Engine {
         out: &mut Output,
     ) -> bool {
         if !reading.assignments.held.is_empty() {
-            let changes = self.held_changes(reading);
+            let changes = self.held_changes(reading, MERGED_MAX);
             self.merge_reading(now, reading, changes, false, out);
             return true;
         }
         let Some(mut closing) = reading.assignments.closing.take() else { return false };
-        let is_over = self.look_for_unassigned(&reading.run, &mut closing);
-        if is_over || closing.found.len() >= HELD_MAX {
-            let changes = std::mem::take(&mut closing.found);
-            self.merge_reading(now, reading, changes, is_over, out);
+        if closing.found.is_empty() && !closing.has_looked {
+            closing.has_looked = self.look_for_unassigned(&reading.run, &mut closing);
         }
+        let due = closing.found.len().min(MERGED_MAX);
+        let found = closing.found.drain(..due);
+        // Meanwhile the bus may have told of one.
+        let changes = found.filter(|change| self.is_against(&reading.run, &change.assignment, change.given));
+        let changes = changes.collect();
+        let is_over = closing.has_looked && closing.found.is_empty();
+        self.merge_reading(now, reading, changes, is_over, out);
         if !is_over {
             reading.assignments.closing = Some(closing);
         }

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::differences::{ReadDifferences, ReadStep, Told};
-use super::reading::{ReadRun, Reading};
+use super::held::Portion;
+use super::reading::{ReadRun, Reading, differences};
 use super::{Engine, Output};
 use crate::event::{Event, Kind};
 use crate::model::Fields;
@@ -28,6 +29,11 @@ impl Seen {
     pub(super) fn of(reading: &Reading) -> Self {
         let given = reading.shown.iter().map(|(kind, (_, given))| (*kind, *given));
         Self { run: reading.run.clone(), given: given.collect() }
+    }
+
+    /// Whether this read was the last.
+    pub(super) fn is_of(&self, run: &ReadRun) -> bool {
+        self.run.is(run)
     }
 }
 
@@ -65,17 +71,8 @@ impl Engine {
         if confirmed.is_empty() {
             return;
         }
-        let part = ReadDifferences {
-            run: run.clone(),
-            objects: Vec::new(),
-            text: Vec::new(),
-            gone: Vec::new(),
-            confirmed,
-            step: ReadStep::Confirmed,
-            told,
-            cause: None,
-            is_silent: true,
-        };
+        let part = differences(run.clone(), Portion::default(), ReadStep::Confirmed);
+        let part = ReadDifferences { confirmed, told, is_silent: true, ..part };
         self.merge_differences(now, part, out);
     }
 }

@@ -35,6 +35,8 @@ pub struct ReadDifferences {
     pub gone: Vec<(Kind, Id)>,
     /// Objects that were shown as they are known, each with the fields that were shown: what the bus said of them before is history.
     pub confirmed: Vec<(Kind, Id, Fields)>,
+    /// What other parts of the read say of these.
+    pub others: OtherParts,
     /// Which part of the read.
     pub step: ReadStep,
     /// What was told of the run before.
@@ -43,6 +45,16 @@ pub struct ReadDifferences {
     pub cause: Option<u64>,
     /// Whether nothing is told of it: before the read nothing was known.
     pub is_silent: bool,
+}
+
+/// What other parts of a read made or take away, as far as that explains something in this one: a part is small, and a network has more
+/// ports than go in the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherParts {
+    /// What was made before.
+    pub made: Vec<(Kind, Id)>,
+    /// What went before, or was not shown either.
+    pub gone: Vec<(Kind, Id)>,
 }
 
 /// Which part of a read.
@@ -106,20 +118,20 @@ impl Engine {
         &self.assignment_drift
     }
 
-    /// Merges and tells a part of a read; what has been told of the run with it.
+    /// Merges and tells a part of a read; what has been told of the run with it, and what came and went.
     pub(super) fn merge_differences(
         &mut self,
         now: Timestamp,
         mut part: ReadDifferences,
         out: &mut Output,
-    ) -> Told {
+    ) -> (Told, Step) {
         let run = &part.run;
         let region = run.region.clone();
         if let Some(id) = run.id {
             let last = self.runs.entry(region.clone()).or_insert(id);
             *last = id.max(*last);
         }
-        // In one order whatever found them: a network goes before its ports, so that their rows stand with it; a rule before its group.
+        // In one order whatever found them: what hangs on others before them, so that its rows stand with it.
         let place = |kind: Kind| Kind::ALL.into_iter().position(|other| other == kind);
         part.gone.sort_by(|(one, id), (other, other_id)| (place(*other), id).cmp(&(place(*one), other_id)));
         // The state after the first of the records is the one that all of them tell of.
@@ -149,7 +161,9 @@ impl Engine {
         for (kind, id) in merged.touched.iter().map(|(kind, id)| (kind, id)).chain(confirmed) {
             out.versions.push(Version { seq, region: region.clone(), line: cloud.line(*kind, id) });
         }
-        let told = self.tell(now, &part, merged.differences, out);
+        let mut step = Step::of(&merged.differences);
+        step.learn(&part.others);
+        let told = self.tell(now, &part, merged.differences, &step, out);
         let cause = (self.seq >= seq).then_some(seq);
         self.settle(now, cause, places, out);
         // What came and went in silence is in no rows by which that is known.
@@ -165,7 +179,7 @@ impl Engine {
             }
         }
         out.differences = Some(part);
-        told
+        (told, step)
     }
 
     /// Tells what differed, object by object as far as that is of use.
@@ -174,6 +188,7 @@ impl Engine {
         now: Timestamp,
         part: &ReadDifferences,
         differences: Vec<Difference>,
+        step: &Step,
         out: &mut Output,
     ) -> Told {
         let region = &part.run.region;
@@ -181,7 +196,6 @@ impl Engine {
         let is_informed = self.informed.contains(region) || part.step == ReadStep::Looked;
         let mut told = part.told;
         let mut together = Vec::new();
-        let step = Step::of(&differences);
         let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
         for (difference, judged) in self.judged(region, differences) {
             *self.drift.entry((region.clone(), difference.kind)).or_default() += 1;
@@ -193,7 +207,7 @@ impl Engine {
                 continue;
             }
             told.records += 1;
-            self.tell_one(now, part, (&difference, &step), judged, out);
+            self.tell_one(now, part, (&difference, step), judged, out);
         }
         if !counts.is_empty() {
             let list: Vec<String> =

@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::differences::{DRIFT_RECORDS_MAX, OtherParts};
 use super::record::Detail;
 use crate::event::{Kind, Target};
 use crate::ids::Id;
@@ -23,9 +24,18 @@ const VALUE_BYTES_MAX: usize = 60;
 /// The most fields that a sentence names.
 const FIELDS_NAMED_MAX: usize = 4;
 
-/// What came and what went in one step, each by kind and id: whether something went with something else is decided by what did go, not by
-/// what is unknown.
-#[derive(Debug, Default)]
+/// What others come with.
+const MADE_WITH: [Kind; 1] = [Kind::SecurityGroup];
+/// What others go with.
+const GONE_WITH: [Kind; 3] = [Kind::Network, Kind::SecurityGroup, Kind::Port];
+
+/// The most objects of earlier parts of a read that are kept because something may have come or gone with them: as many as are told one by
+/// one.
+const EXPLAINING_MAX: usize = DRIFT_RECORDS_MAX as usize;
+
+/// What came and what went in one step and the others of its read, each by kind and id: whether something went with something else is
+/// decided by what did go, not by what is unknown.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Step {
     made: BTreeSet<(Kind, Id)>,
     gone: BTreeSet<(Kind, Id)>,
@@ -44,13 +54,32 @@ impl Step {
         step
     }
 
-    fn has_made(&self, kind: Kind, id: &Id) -> bool {
-        self.made.contains(&(kind, id.clone()))
+    /// Takes what is known of other steps.
+    pub(super) fn learn(&mut self, others: &OtherParts) {
+        self.made.extend(others.made.iter().cloned());
+        self.gone.extend(others.gone.iter().cloned());
     }
 
-    /// Whether an object went in the step, or was deleted before by the bus.
+    /// Adds a later step of the same read, as far as it may explain something in the next ones; the first [`EXPLAINING_MAX`] of each side.
+    pub(super) fn extend(&mut self, later: Self) {
+        let sides = [(&mut self.made, later.made, &MADE_WITH[..]), (&mut self.gone, later.gone, &GONE_WITH)];
+        for (all, more, kinds) in sides {
+            let room = EXPLAINING_MAX.saturating_sub(all.len());
+            all.extend(more.into_iter().filter(|(kind, _)| kinds.contains(kind)).take(room));
+        }
+    }
+
+    pub(super) fn has_made(&self, object: &(Kind, Id)) -> bool {
+        self.made.contains(object)
+    }
+
+    pub(super) fn has_gone(&self, object: &(Kind, Id)) -> bool {
+        self.gone.contains(object)
+    }
+
+    /// Whether an object goes with the read, or was deleted before by the bus.
     fn is_gone(&self, cloud: &CloudModel, kind: Kind, id: &Id) -> bool {
-        self.gone.contains(&(kind, id.clone())) || (cloud.is_dead(kind, id) && !cloud.knows(kind, id))
+        self.has_gone(&(kind, id.clone())) || (cloud.is_dead(kind, id) && !cloud.knows(kind, id))
     }
 }
 
@@ -171,7 +200,7 @@ impl Explanation {
             }
             (Kind::Rule, Some(StateLine::Rule(rule)), Some(_)) if before.is_none() => {
                 let group = rule.security_group_id.as_ref();
-                let group = group.filter(|group| step.has_made(Kind::SecurityGroup, group));
+                let group = group.filter(|group| step.has_made(&(Kind::SecurityGroup, (*group).clone())));
                 let name = group.and_then(|group| cloud.name_of(Kind::SecurityGroup, group));
                 (name == Some(DEFAULT_GROUP)).then_some(Self::DefaultGroup)
             }
@@ -217,7 +246,9 @@ impl Explanation {
             ) if differs("ports") => {
                 let left = was.ports.iter().filter(|port| !is.ports.contains(port));
                 let mut joined = is.ports.iter().filter(|port| !was.ports.contains(port));
-                let is_silent = left.into_iter().all(|port| !cloud.knows(Kind::Port, port))
+                let is_silent = left
+                    .into_iter()
+                    .all(|port| is_gone(Kind::Port, Some(port)) || !cloud.knows(Kind::Port, port))
                     && (&*is.name == DEFAULT_GROUP || joined.next().is_none());
                 is_silent.then_some(Self::FirewallPorts)
             }

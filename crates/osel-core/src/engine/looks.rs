@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::differences::{ReadDifferences, ReadStep, Told};
-use super::reading::ReadRun;
+use super::differences::{ReadDifferences, ReadStep};
+use super::held::Portion;
+use super::reading::{ReadRun, differences};
 use super::{Engine, Output};
 use crate::event::{AccessCall, Change, Event, Kind, Object, Outcome, Rule};
 use crate::ids::Id;
@@ -128,14 +129,12 @@ impl Engine {
         }
         let mut gone = absent;
         gone.retain(|(kind, id)| cloud.is_some_and(|cloud| cloud.is_absence_news(*kind, id, at)));
-        let (objects, text) = self.differing(&run, objects, lines);
-        if objects.is_empty() && gone.is_empty() && confirmed.is_empty() {
+        let shown = self.differing(&run, objects, lines);
+        if shown.is_empty() && gone.is_empty() && confirmed.is_empty() {
             return;
         }
-        let (step, told) = (ReadStep::Looked, Told::default());
-        let part =
-            ReadDifferences { run, objects, text, gone, confirmed, step, told, cause, is_silent: false };
-        self.merge_differences(now, part, out);
+        let part = differences(run, Portion { shown, gone }, ReadStep::Looked);
+        self.merge_differences(now, ReadDifferences { confirmed, cause, ..part }, out);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod assignments;
 mod attempts;
+mod closing;
 mod confirm;
 mod dedup;
 mod describe;
@@ -15,6 +16,7 @@ mod erasure;
 mod expected;
 mod findings;
 mod forwarder_orders;
+mod held;
 mod ledger;
 mod log_key;
 mod looks;
@@ -32,13 +34,14 @@ mod source_gap;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use assignments::{ASSIGNMENTS_PER_STEP, AssignmentChange, AssignmentDifferences, AssignmentPage};
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
+pub use closing::SLOTS_PER_STEP;
 pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
-pub use differences::{CompleteKind, DRIFT_RECORDS_MAX, ReadDifferences, ReadStep, Told};
+pub use differences::{CompleteKind, DRIFT_RECORDS_MAX, OtherParts, ReadDifferences, ReadStep, Told};
 pub use drift::Explanation;
 pub use erasure::{Sought, persons_of};
 pub use forwarder_orders::ForwarderOrder;
@@ -49,7 +52,7 @@ pub use naming::{NamedServer, server_id_of_port, server_of_port};
 pub use options::{EngineOptions, OptionsLine};
 pub use orders::{ACTOR_CHARS_MAX, ASKED_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
-pub use reading::{HELD_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId, SLOTS_PER_STEP};
+pub use reading::{HELD_MAX, MERGED_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId};
 pub use replay::Replay;
 pub use retention::{BudgetState, Retention, RetentionWhy};
 pub use scans::{LAST_PORTS_MAX, LAST_RESULTS_MAX, PENDING_SCANS_MAX};
@@ -203,6 +206,8 @@ pub struct Engine {
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     /// The reads of the API that are under way, one for each region at most.
     readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
+    /// Reads that broke off, of which not all that was held is merged.
+    broken: VecDeque<reading::Reading>,
     /// What the last read of each region has shown, where that was not the whole.
     seen: BTreeMap<Option<Arc<str>>, confirm::Seen>,
     /// The same of journals from before only differences were written down.

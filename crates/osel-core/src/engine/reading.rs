@@ -1,10 +1,9 @@
 //! What the API showed, in pages, and what its silence means at the end.
 //!
-//! A page is held against the model. An object that is as it was is marked and forgotten; one that differs is held, and merged together
-//! with the others at the end of the read, when it is known what is gone too: so that rows which one object opens and the absence of
-//! another closes did neither. What is held is bounded ([`HELD_MAX`]); beyond it a part is merged on the way. Absence is judged in
-//! slices ([`SLOTS_PER_STEP`]), each of which is a step of a few milliseconds; what the bus says between two of them of a time before the
-//! read is history by then. What it says so before, of an object that was shown already, is `confirm`'s.
+//! A page is held against the model. An object that is as it was is marked and forgotten; one that differs is held until the end of the
+//! read, when it is known what is gone too: so that rows which one object opens and the absence of another closes did neither. What is
+//! held is bounded ([`HELD_MAX`]); beyond it the first are merged on the way. How the end goes is in `closing`. What the bus says meanwhile
+//! of a time before the read, of an object that was shown already, is `confirm`'s.
 //!
 //! What is merged is a [`ReadDifferences`], the only thing about a read that changes anything, and the only thing that is written down
 //! of it (`differences`). A read that broke off tells of no absences.
@@ -15,23 +14,24 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::assignments::AssignmentReading;
-use super::confirm::Seen;
-use super::differences::{CompleteKind, ReadDifferences, ReadStep, Told};
-use super::looks::{Look, LookWhy};
+use super::closing::Closing;
+use super::differences::{OtherParts, ReadDifferences, ReadStep, Told};
+use super::drift::Step;
+use super::held::{Held, Portion};
 use super::{Engine, Output};
 use crate::event::{Kind, Object};
 use crate::ids::Id;
-use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, Slot, each_shown};
+use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, each_shown};
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 
-/// The most objects that are held and merged in one step: some 60 ms of a large cloud, most of them for the records that tell it, and a few
-/// megabytes with their texts. In a cloud that is listened to, a read shows fewer that differ, and with fewer at a time more rows would be
-/// told that one object opens and another closes.
+/// The most differences that are held to the end of a read, a few megabytes with their texts. In a cloud that is listened to, a read shows
+/// fewer. Of more than these it is not known which have rows in common.
 pub const HELD_MAX: usize = 1_000;
 
-/// How many slots are looked through for unshown objects in one step: about a millisecond.
-pub const SLOTS_PER_STEP: u32 = 1 << 16;
+/// The most differences that are merged in one step, but for a page that brings more than may be held: some 60 µs each with the record that
+/// tells it, a few milliseconds together.
+pub const MERGED_MAX: usize = 64;
 
 /// The most objects that are kept from being taken for gone because the bus spoke of them meanwhile: those of a minute of a busy cloud.
 const SPOKEN_MAX: usize = 10_000;
@@ -101,50 +101,27 @@ pub struct ReadEnd {
     pub origin: String,
 }
 
-/// What is gathered for one step.
-#[derive(Debug, Default)]
-struct Held {
-    objects: Vec<Object>,
-    text: Vec<u8>,
-    gone: Vec<(Kind, Id)>,
-}
-
-impl Held {
-    fn is_full(&self) -> bool {
-        self.objects.len() + self.gone.len() >= HELD_MAX
-    }
-}
-
 /// A read that is under way. None of this is part of the state: after a restart the read is another one.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) run: ReadRun,
     /// Whether nothing was known before, so that differences mean nothing: then each page is merged at once, and nothing is told.
-    is_first: bool,
+    pub(super) is_first: bool,
     /// How many objects of each kind were shown, and the fields that all of them had.
     pub(super) shown: BTreeMap<Kind, (u64, Fields)>,
-    held: Held,
+    pub(super) held: Held,
     /// Objects that the bus spoke of meanwhile, of shortly before the read by its clock: they may be newer than what a page has shown
     /// or shows yet, or gone.
-    spoken: BTreeSet<(Kind, Id)>,
+    pub(super) spoken: BTreeSet<(Kind, Id)>,
     pub(super) told: Told,
+    /// What came and went in the parts that were merged, as far as it may explain something in later ones.
+    pub(super) merged: Step,
     /// The record that tells why it is read, where there is one.
     pub(super) cause: Option<u64>,
     pub(super) assignments: AssignmentReading,
-    closing: Option<Closing>,
-}
-
-/// All pages have come, and what they did not show is looked for.
-#[derive(Debug)]
-struct Closing {
-    complete: Vec<Kind>,
-    origin: String,
-    /// The kinds that were not looked through, the next one last: what hangs on others goes before them.
-    left: Vec<Kind>,
-    /// The next slot of the next kind.
-    slot: Slot,
-    /// Whether it is written down that the kinds were shown as a whole.
-    is_told: bool,
+    pub(super) closing: Option<Closing>,
+    /// Whether it will not come to its end.
+    pub(super) is_broken: bool,
 }
 
 impl Engine {
@@ -162,12 +139,13 @@ impl Engine {
 
     /// Whether a read is under way.
     pub fn is_reading(&self) -> bool {
-        !self.readings.is_empty()
+        !(self.readings.is_empty() && self.broken.is_empty())
     }
 
-    /// Whether [`Input::ReadOn`](super::Input::ReadOn) has anything to do: a read whose pages have all come is not at its end yet.
+    /// Whether [`Input::ReadOn`](super::Input::ReadOn) has anything to do: a read whose pages have all come, or will not come, is not at its
+    /// end yet.
     pub fn is_closing(&self) -> bool {
-        self.readings.values().any(|reading| reading.closing.is_some())
+        !self.broken.is_empty() || self.readings.values().any(|reading| reading.closing.is_some())
     }
 
     /// Whether a read of a region is under way.
@@ -175,9 +153,15 @@ impl Engine {
         self.readings.contains_key(&region.cloned())
     }
 
-    /// Whether a read of a region has shown all its pages and is not at its end yet.
+    /// Whether something is left of a read that broke off. It is merged before all else.
+    pub fn has_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    /// Whether a read of a region whose pages have all come, or will not come, is not at its end yet.
     pub fn is_closing_of(&self, region: Option<&Arc<str>>) -> bool {
-        self.readings.get(&region.cloned()).is_some_and(|reading| reading.closing.is_some())
+        self.broken.iter().any(|reading| reading.run.region.as_ref() == region)
+            || self.readings.get(&region.cloned()).is_some_and(|reading| reading.closing.is_some())
     }
 
     /// The latest run of any region, 0 before the first: the next one's number is greater.
@@ -189,10 +173,9 @@ impl Engine {
         let ReadPage { run, objects, lines } = page;
         if self.is_over(&run) {
             // It was shown all the same; of what was not shown it says nothing.
-            let (objects, text) = self.differing(&run, objects, lines);
-            if !objects.is_empty() {
-                let held = Held { objects, text, gone: Vec::new() };
-                let part = differences(run, held, ReadStep::Part, Told::default(), None);
+            let shown = self.differing(&run, objects, lines);
+            if !shown.is_empty() {
+                let part = differences(run, Portion { shown, gone: Vec::new() }, ReadStep::Part);
                 self.merge_differences(now, part, out);
             }
             return;
@@ -208,168 +191,37 @@ impl Engine {
                 *fields &= given;
             });
         }
-        let (objects, text) = self.differing(&run, objects, lines);
-        reading.held.objects.extend(objects);
-        reading.held.text.extend(text);
-        let is_due = reading.held.is_full() || (reading.is_first && !reading.held.objects.is_empty());
-        if is_due && out.differences.is_none() {
-            self.merge_part(now, &mut reading, ReadStep::Part, out);
+        reading.held.found.shown.extend(self.differing(&run, objects, lines));
+        let held = reading.held.len();
+        let due = match held.saturating_sub(HELD_MAX) {
+            // Nothing is told of them, and nobody looks at their rows.
+            _ if reading.is_first => held,
+            0 => 0,
+            more => more.max(MERGED_MAX),
+        };
+        if due > 0 && out.differences.is_none() {
+            let portion = reading.held.take_first(due);
+            self.merge_part(now, &mut reading, portion, ReadStep::Part, out);
         }
         self.readings.insert(run.region, reading);
     }
 
-    /// The objects that are not as they are known, with their text.
+    /// The objects that are not as they are known, each with its text.
     pub(super) fn differing(
         &self,
         run: &ReadRun,
         objects: Vec<Object>,
         lines: Vec<Box<[u8]>>,
-    ) -> (Vec<Object>, Vec<u8>) {
+    ) -> Vec<(Object, Box<[u8]>)> {
         // A region is made by what is written down of it, and only by that.
         let nothing = CloudModel::default();
         let cloud = self.clouds.get(&run.region).unwrap_or(&nothing);
-        let (mut found, mut text) = (Vec::new(), Vec::new());
-        let mut lines = lines.into_iter();
-        for object in objects {
-            let line = lines.next();
-            if cloud.differs(run.at, run.exact, &object) {
-                found.push(object);
-                text.extend_from_slice(line.as_deref().unwrap_or_default());
-            }
-        }
-        (found, text)
-    }
-
-    pub(super) fn read_end(&mut self, now: Timestamp, end: ReadEnd, out: &mut Output) {
-        let ReadEnd { run, complete, has_all_assignments, origin } = end;
-        if self.is_over(&run) {
-            let step = ReadStep::TooLate { origin };
-            let part = differences(run, Held::default(), step, Told::default(), None);
-            self.merge_differences(now, part, out);
-            return;
-        }
-        self.begin_reading(now, &run, out);
-        if let Some(reading) = self.readings.get_mut(&run.region) {
-            let left = Kind::ALL.into_iter().filter(|kind| complete.contains(kind)).collect();
-            reading.assignments.end(has_all_assignments);
-            reading.closing.get_or_insert(Closing { complete, origin, left, slot: 0, is_told: false });
-        }
-        if out.differences.is_none() {
-            self.read_on(now, out);
-        }
-    }
-
-    /// Ends a read that will not come to its end.
-    pub(super) fn read_broken(&mut self, now: Timestamp, run: &ReadRun, out: &mut Output) {
-        if self.readings.get(&run.region).is_some_and(|reading| reading.run.is(run)) {
-            self.break_off(now, &run.region, out);
-        }
-    }
-
-    /// One step towards the end of a read whose pages have all come.
-    pub(super) fn read_on(&mut self, now: Timestamp, out: &mut Output) {
-        let found = self.readings.iter().find(|(_, reading)| reading.closing.is_some());
-        let Some(region) = found.map(|(region, _)| region.clone()) else { return };
-        let mut reading = self.take_reading(&region);
-        if self.close_assignments(now, &mut reading, out) {
-            self.readings.insert(region, reading);
-            return;
-        }
-        // Of what is held the bus may have made something since its page came.
-        self.mark_shown(&region, &reading.held.objects);
-        let is_over = self.look_for_unshown(&mut reading);
-        let Some(closing) = &mut reading.closing else { return };
-        let complete = closing.complete.iter().map(|&kind| {
-            let (shown, given) = reading.shown.get(&kind).copied().unwrap_or((0, Fields::MAX));
-            CompleteKind { kind, shown, given }
-        });
-        let complete = complete.collect();
-        if is_over {
-            let step = ReadStep::End { complete, origin: std::mem::take(&mut closing.origin) };
-            self.merge_part(now, &mut reading, step, out);
-            self.wishes.forget(&region);
-            self.ask_of_spoken(now, reading, out);
-            return;
-        }
-        if !std::mem::replace(&mut closing.is_told, true) {
-            // From now on nothing can come into slots that were looked through, or kinds that were, unless it is later than the read.
-            let run = reading.run.clone();
-            let step = ReadStep::Closing { complete };
-            let mut part = differences(run, Held::default(), step, reading.told, reading.cause);
-            part.is_silent = reading.is_first;
-            self.merge_differences(now, part, out);
-        } else if reading.held.is_full() {
-            self.merge_part(now, &mut reading, ReadStep::Part, out);
-        }
-        self.readings.insert(region, reading);
-    }
-
-    /// Marks what was shown, as far as it is known by now.
-    fn mark_shown(&mut self, region: &Option<Arc<str>>, objects: &[Object]) {
-        let Some(cloud) = self.clouds.get_mut(region) else { return };
-        for object in objects {
-            each_shown(object, &mut |kind, id, _| _ = cloud.mark(kind, id));
-        }
-    }
-
-    /// Looks through some slots for objects that were not shown; whether all were looked through.
-    fn look_for_unshown(&self, reading: &mut Reading) -> bool {
-        let Some(cloud) = self.clouds.get(&reading.run.region) else { return true };
-        let Some(closing) = &mut reading.closing else { return true };
-        let mut budget = SLOTS_PER_STEP;
-        while let Some(&kind) = closing.left.last() {
-            let end = cloud.slots(kind).min(closing.slot.saturating_add(budget));
-            let slots = closing.slot..end;
-            let next = cloud.unshown(kind, slots, reading.run.at, HELD_MAX, &mut reading.held.gone);
-            budget -= next.saturating_sub(closing.slot);
-            closing.slot = next;
-            if next < cloud.slots(kind) {
-                return false;
-            }
-            closing.left.pop();
-            closing.slot = 0;
-        }
-        true
-    }
-
-    /// Merges what is held of a read; it is then no longer held.
-    fn merge_part(&mut self, now: Timestamp, reading: &mut Reading, step: ReadStep, out: &mut Output) {
-        let mut held = std::mem::take(&mut reading.held);
-        let run = reading.run.clone();
-        if let Some(cloud) = self.clouds.get(&run.region) {
-            // Meanwhile the bus may have spoken of one.
-            let spoken = &reading.spoken;
-            held.gone.retain(|gone| !spoken.contains(gone) && cloud.is_unshown(gone.0, &gone.1, run.at));
-        }
-        let told = reading.told;
-        let mut differences = differences(run, held, step, told, reading.cause);
-        differences.is_silent = reading.is_first;
-        reading.told = self.merge_differences(now, differences, out);
-        // Only now those that were not known have a place for a mark.
-        if let Some(part) = &out.differences {
-            self.mark_shown(&reading.run.region, &part.objects);
-        }
-    }
-
-    /// At the end of a read: what the bus spoke of meanwhile, of so short a time before it, is looked at, since nobody can say which is
-    /// newer: a page that was fetched before a deletion may be handled after it.
-    fn ask_of_spoken(&mut self, now: Timestamp, reading: Reading, out: &mut Output) {
-        let (region, at) = (reading.run.region.clone(), reading.run.at);
-        let is_whole = |kind| reading.closing.as_ref().is_some_and(|closing| closing.complete.contains(kind));
-        let has_part = !reading.shown.keys().all(is_whole);
-        if has_part {
-            self.seen.insert(region.clone(), Seen::of(&reading));
-        }
-        let cloud = self.cloud_or_new(region.clone());
-        if !has_part {
-            cloud.clear_marks();
-        }
-        let spoken = reading.spoken.into_iter();
-        let open: Vec<_> = spoken.filter(|(kind, id)| cloud.is_known_before(*kind, id, at)).collect();
-        for (kind, id) in open {
-            let (region, cause, why) = (region.clone(), self.seq, LookWhy::UnsureClock);
-            self.wish(now, Look { region, kind, id, cause, why }, out);
-        }
+        let lines = lines.into_iter().chain(std::iter::repeat_with(Box::default));
+        objects
+            .into_iter()
+            .zip(lines)
+            .filter(|(object, _)| cloud.differs(run.at, run.exact, object))
+            .collect()
     }
 
     /// Whether a run has ended, or another of its region has begun since: what it does not show stays.
@@ -407,19 +259,13 @@ impl Engine {
             held: Held::default(),
             spoken: BTreeSet::new(),
             told: Told::default(),
+            merged: Step::default(),
             cause,
             assignments: AssignmentReading::default(),
             closing: None,
+            is_broken: false,
         };
         self.readings.insert(region.clone(), reading);
-    }
-
-    /// The read under way never came to its end: nothing can be said of what it did not show, and what it showed counts.
-    fn break_off(&mut self, now: Timestamp, region: &Option<Arc<str>>, out: &mut Output) {
-        let mut reading = self.take_reading(region);
-        reading.held.gone.clear();
-        self.merge_part(now, &mut reading, ReadStep::BrokenOff, out);
-        self.seen.insert(region.clone(), Seen::of(&reading));
     }
 
     pub(super) fn take_reading(&mut self, region: &Option<Arc<str>>) -> Reading {
@@ -437,8 +283,24 @@ impl Engine {
     }
 }
 
-fn differences(run: ReadRun, held: Held, step: ReadStep, told: Told, cause: Option<u64>) -> ReadDifferences {
-    let Held { objects, text, gone } = held;
-    let confirmed = Vec::new();
-    ReadDifferences { run, objects, text, gone, confirmed, step, told, cause, is_silent: false }
+/// A part of a read that says nothing but what differs.
+pub(super) fn differences(run: ReadRun, portion: Portion, step: ReadStep) -> ReadDifferences {
+    let (mut objects, mut text) = (Vec::with_capacity(portion.shown.len()), Vec::new());
+    for (object, line) in portion.shown {
+        objects.push(object);
+        text.extend_from_slice(&line);
+    }
+    let gone = portion.gone;
+    ReadDifferences {
+        run,
+        objects,
+        text,
+        gone,
+        confirmed: Vec::new(),
+        others: OtherParts::default(),
+        step,
+        told: Told::default(),
+        cause: None,
+        is_silent: false,
+    }
 }

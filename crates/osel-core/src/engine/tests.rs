@@ -15,6 +15,7 @@ mod retention;
 mod scan_plans;
 mod scans;
 mod servers;
+mod steps;
 mod vanished;
 
 use std::sync::Arc;

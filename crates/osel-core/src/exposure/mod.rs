@@ -11,6 +11,7 @@ mod judge;
 mod judge_tests;
 mod not_modelled;
 mod ordered;
+mod question_keys;
 mod reach;
 mod reach_document;
 mod sensitive;

@@ -2,14 +2,17 @@
 //! serialisable.
 //!
 //! A question is one JSON object, `{"from", "to", "protocol", "port"}` and, where wanted, `icmp_code`,
-//! `network` and `port_id`; other keys are not looked at, so that a list of questions may carry labels. What
-//! is wrong with a question is said by field.
+//! `network` and `port_id`; other keys are not looked at, so that a list of questions may carry labels, but for
+//! those that are slips (`question_keys`). What is wrong with a question is said by field.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::question_keys::meant;
 use super::reach::{CandidateVerdict, Hop, Question, Verdict};
 use crate::ids::{ID_BYTES_MAX, Id};
 use crate::model::{Protocol, net_text};
@@ -23,6 +26,14 @@ pub enum QuestionError {
     /// It is no JSON object, or has a key twice.
     #[error("not a question: {0}")]
     NotAnObject(String),
+    /// A key is nearly that of a field that is not there.
+    #[error("`{key}` is no key of a question: is `{field}` meant?")]
+    Slip {
+        /// The key, cut to a limit.
+        key: String,
+        /// The field.
+        field: &'static str,
+    },
     /// A field that there must be is not there.
     #[error("`{field}` is missing")]
     Missing {
@@ -52,6 +63,32 @@ struct RawQuestion {
     icmp_code: Value,
     network: Value,
     port_id: Value,
+    #[serde(flatten)]
+    labels: BTreeMap<String, IgnoredAny>,
+}
+
+impl RawQuestion {
+    /// The first label that is none.
+    fn slip(&self) -> Option<QuestionError> {
+        if self.labels.is_empty() {
+            return None;
+        }
+        let fields = [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("protocol", &self.protocol),
+            ("port", &self.port),
+            ("icmp_code", &self.icmp_code),
+            ("network", &self.network),
+            ("port_id", &self.port_id),
+        ];
+        let absent: Vec<&'static str> =
+            fields.into_iter().filter(|(_, value)| value.is_null()).map(|(field, _)| field).collect();
+        self.labels.keys().find_map(|key| {
+            let field = meant(key, &absent)?;
+            Some(QuestionError::Slip { key: cut(key), field })
+        })
+    }
 }
 
 /// Reads a question from one JSON object.
@@ -64,6 +101,9 @@ pub fn read_question(text: &str) -> Result<Question, QuestionError> {
     }
     let raw: RawQuestion =
         serde_json::from_str(text).map_err(|error| QuestionError::NotAnObject(error.to_string()))?;
+    if let Some(slip) = raw.slip() {
+        return Err(slip);
+    }
     let (from, to) = (address("from", &raw.from)?, address("to", &raw.to)?);
     let protocol = match &raw.protocol {
         Value::Null => return Err(QuestionError::Missing { field: "protocol" }),
@@ -95,12 +135,16 @@ impl Question {
 }
 
 fn bad(field: &'static str, wanted: &'static str, value: &Value) -> QuestionError {
-    let shown = value.to_string();
-    let mut value: String = shown.chars().take(VALUE_CHARS_MAX).collect();
-    if value.len() < shown.len() {
-        value.push('…');
+    QuestionError::Bad { field, wanted, value: cut(&value.to_string()) }
+}
+
+/// As much of a text as an error repeats.
+fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(VALUE_CHARS_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
     }
-    QuestionError::Bad { field, wanted, value }
+    shown
 }
 
 fn address(field: &'static str, value: &Value) -> Result<IpAddr, QuestionError> {
@@ -274,6 +318,18 @@ mod tests {
             error(r#"{"from":"10.0.0.1","to":"10.0.0.2","protocol":"icmp","port":256}"#),
             "`port` is not an ICMP type from 0 to 255: 256"
         );
+    }
+
+    /// It was taken for a label, and the question was another one than was meant.
+    #[test]
+    fn a_slip_in_a_key_was_taken_for_a_label() {
+        let with = |field: &str| format!(r#"{{"from":"10.0.0.1","to":"10.0.0.2","protocol":"tcp",{field}}}"#);
+        assert_eq!(error(&with(r#""prot":22"#)), "`prot` is no key of a question: is `port` meant?");
+        assert_eq!(
+            error(r#"{"from":"10.0.0.1","to":"10.0.0.2","port":22,"prot":"tcp"}"#),
+            "`prot` is no key of a question: is `protocol` meant?"
+        );
+        assert!(read_question(&with(r#""port":22,"prot":"a label","id":{"a":[1]}"#)).is_ok());
     }
 
     #[test]

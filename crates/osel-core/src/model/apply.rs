@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::changes::{Changes, Teller, Telling, admit, merge};
-use super::cloud::{CloudModel, NOWHERE, RuleLinks, link, unlist, unmap, with_table};
+use super::cloud::{CloudModel, NOWHERE, RuleLinks, unlist, unmap, with_table};
 use super::delta::{Delta, Gap};
 use super::state::{Interface, PortState, Standing, State};
 use super::table::Slot;
@@ -178,7 +178,7 @@ impl CloudModel {
         let lent_before =
             known.filter(|_| !changes.silent).map(|slot| self.lent_by(slot)).unwrap_or_default();
         let slot = self.ports.slot_or_insert(id);
-        let network_before = link(&mut self.links.ports, slot).network;
+        let network_before = self.links.ports.grown(slot).network;
         let tags_before = known.map(|slot| self.ports.at(slot).tags.clone());
         if known.is_some() {
             self.unlink_port(slot);
@@ -253,7 +253,7 @@ impl CloudModel {
         let (id, standing) = (rule.id.clone(), rule.standing());
         let group_id = rule.security_group_id.clone();
         let group = group_id.as_ref().and_then(|group| self.groups.slot(group)).unwrap_or(NOWHERE);
-        let linked = link(&mut self.links.rules, slot).group;
+        let linked = self.links.rules.grown(slot).group;
         if linked == group && before == standing && (linked != NOWHERE || group_id.is_none()) {
             return;
         }
@@ -262,21 +262,21 @@ impl CloudModel {
         let Standing { permission, source } = standing;
         // Only now: a group that only this rule named may have gone with the link.
         let group = self.groups.slot_or_insert(&group);
-        let links = link(&mut self.links.groups, group);
+        let links = self.links.groups.grown(group);
         links.rules.push(slot);
         if permission.is_some() {
             for &set in &links.sets {
-                self.links.sets[set as usize].rules.push(slot);
+                self.links.sets[set].rules.push(slot);
             }
         }
         if let Some(source) = source {
             let source = self.groups.slot_or_insert(&source);
-            link(&mut self.links.groups, source).named_by.push(slot);
+            self.links.groups.grown(source).named_by.push(slot);
         }
         if let (Some(permission), false) = (&permission, changes.silent) {
             self.rows_of_rule_everywhere(group, &id, permission, &mut changes.opened);
         }
-        *link(&mut self.links.rules, slot) = RuleLinks { group, permits: permission.is_some() };
+        *self.links.rules.grown(slot) = RuleLinks { group, permits: permission.is_some() };
     }
 
     /// Takes a rule that was this out of its group, the group's sets and its source's list, and notes the rows that this
@@ -288,22 +288,22 @@ impl CloudModel {
         Standing { permission, source }: Standing,
         changes: &mut Changes,
     ) {
-        let RuleLinks { group, .. } = std::mem::take(link(&mut self.links.rules, slot));
+        let RuleLinks { group, .. } = std::mem::take(self.links.rules.grown(slot));
         if group == NOWHERE {
             return;
         }
         if let (Some(permission), false) = (&permission, changes.silent) {
             self.rows_of_rule_everywhere(group, id, permission, &mut changes.closed);
         }
-        let links = link(&mut self.links.groups, group);
+        let links = self.links.groups.grown(group);
         unlist(&mut links.rules, slot);
         if permission.is_some() {
             for &set in &links.sets {
-                unlist(&mut self.links.sets[set as usize].rules, slot);
+                unlist(&mut self.links.sets[set].rules, slot);
             }
         }
         if let Some(source) = source.and_then(|source| self.groups.slot(&source)) {
-            unlist(&mut link(&mut self.links.groups, source).named_by, slot);
+            unlist(&mut self.links.groups.grown(source).named_by, slot);
             self.drop_unknown_group(source);
         }
         if self.groups.slot_is_taken(group) {

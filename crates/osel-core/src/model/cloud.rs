@@ -4,16 +4,19 @@
 //! an address its ports without a search. How a message changes all this is in `apply`; what it means for exposure in `expand`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::index::Index;
 use super::permission::host;
 use super::service_state::{
     AddressScopeState, FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState,
     LoadBalancerState, SubnetPoolState,
 };
+use super::slots::Slots;
 use super::stamp::KindRead;
 use super::state::{
     AddressGroupState, FloatingIpState, ForwardingState, GroupState, NetworkState, PortState,
@@ -23,7 +26,7 @@ use super::table::{Slot, Table};
 use super::tags::TagLists;
 use super::tombstone::Tombstones;
 use crate::event::Kind;
-use crate::ids::{Id, Map, Set};
+use crate::ids::{FixedState, Id, Map, Set};
 
 /// What an operator can set about the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,14 +79,15 @@ pub struct CloudModel {
 /// Who points to whom, by slot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
-    pub(super) ports: Vec<PortLinks>,
-    pub(super) groups: Vec<GroupLinks>,
-    pub(super) rules: Vec<RuleLinks>,
+    pub(super) ports: Slots<PortLinks>,
+    pub(super) groups: Slots<GroupLinks>,
+    pub(super) rules: Slots<RuleLinks>,
     /// The ports of a network, by the network's slot.
-    pub(super) networks: Vec<Vec<Slot>>,
-    pub(super) sets: Vec<GroupSet>,
+    pub(super) networks: Slots<Vec<Slot>>,
+    pub(super) sets: Slots<GroupSet>,
     pub(super) free_sets: Vec<Slot>,
-    pub(super) set_of: Map<Box<[Slot]>, Slot>,
+    /// Sets by their groups.
+    pub(super) set_of: Index,
     /// Which port answers for an address: (address or pair, network's slot, port's slot).
     pub(super) addresses: BTreeSet<(IpNet, Slot, Slot)>,
     /// Addresses that several ports of one network answer for: (address, network's slot). A few virtual IPs, so that it costs
@@ -173,13 +177,9 @@ pub(super) struct GroupSet {
     pub(super) rules: Vec<Slot>,
 }
 
-/// The element at a slot of a list that grows with its table.
-pub(super) fn link<T: Default>(links: &mut Vec<T>, slot: Slot) -> &mut T {
-    let at = slot as usize;
-    if links.len() <= at {
-        links.resize_with(at + 1, T::default);
-    }
-    &mut links[at]
+/// As much of the hash of a set's groups as an index keeps.
+fn set_hash(groups: &[Slot]) -> u32 {
+    (FixedState::default().hash_one(groups) >> 32) as u32
 }
 
 /// Takes one value out of a short list.
@@ -334,15 +334,15 @@ impl CloudModel {
             links.interfaces_by_router.entry(router).or_default().push(slot);
         }
         let mut places = PortLinks { set, network, ..PortLinks::default() };
-        let members = &mut links.sets[set as usize].ports;
+        let members = &mut links.sets[set].ports;
         places.place_in_set = members.len() as u32;
         members.push(slot);
         if network != NOWHERE {
-            let members = link(&mut links.networks, network);
+            let members = links.networks.grown(network);
             places.place_in_network = members.len() as u32;
             members.push(slot);
         }
-        *link(&mut links.ports, slot) = places;
+        *links.ports.grown(slot) = places;
         for address in addresses {
             if links.addresses.insert((address, network, slot)) {
                 *links.prefix_lengths[family(address)].entry(address.prefix_len()).or_default() += 1;
@@ -359,7 +359,7 @@ impl CloudModel {
         let router = self.ports.at(slot).router();
         let links = &mut self.links;
         let PortLinks { set, place_in_set, network, place_in_network } =
-            std::mem::take(link(&mut links.ports, slot));
+            std::mem::take(links.ports.grown(slot));
         if set == NOWHERE {
             return;
         }
@@ -367,17 +367,17 @@ impl CloudModel {
             links.interfaces.remove(&(network, slot));
             unmap(&mut links.interfaces_by_router, router, slot);
         }
-        let members = &mut links.sets[set as usize].ports;
+        let members = &mut links.sets[set].ports;
         members.swap_remove(place_in_set as usize);
         if let Some(&moved) = members.get(place_in_set as usize) {
-            links.ports[moved as usize].place_in_set = place_in_set;
+            links.ports[moved].place_in_set = place_in_set;
         }
         let set_is_empty = members.is_empty();
         if network != NOWHERE {
-            let members = &mut links.networks[network as usize];
+            let members = &mut links.networks[network];
             members.swap_remove(place_in_network as usize);
             if let Some(&moved) = members.get(place_in_network as usize) {
-                links.ports[moved as usize].place_in_network = place_in_network;
+                links.ports[moved].place_in_network = place_in_network;
             }
         }
         for address in addresses {
@@ -403,32 +403,30 @@ impl CloudModel {
     fn set_for(&mut self, groups: &[Id]) -> Slot {
         let groups: Box<[Slot]> = groups.iter().map(|id| self.groups.slot_or_insert(id)).collect();
         let links = &mut self.links;
-        if let Some(&set) = links.set_of.get(&groups) {
+        let hash = set_hash(&groups);
+        if let Some(set) = links.set_of.get(hash, |set| links.sets[set].groups == groups) {
             return set;
         }
-        let set = links.free_sets.pop().unwrap_or_else(|| {
-            links.sets.push(GroupSet::default());
-            links.sets.len() as Slot - 1
-        });
+        let set = links.free_sets.pop().unwrap_or_else(|| links.sets.push(GroupSet::default()));
         let mut rules = Vec::new();
         for &group in &groups {
-            let group = link(&mut links.groups, group);
+            let group = links.groups.grown(group);
             group.sets.push(set);
             rules.extend(group.rules.iter().copied());
         }
-        rules.retain(|&rule| links.rules[rule as usize].permits);
-        links.set_of.insert(groups.clone(), set);
-        links.sets[set as usize] = GroupSet { groups, ports: Vec::new(), rules };
+        rules.retain(|&rule| links.rules[rule].permits);
+        links.set_of.insert(hash, set);
+        links.sets[set] = GroupSet { groups, ports: Vec::new(), rules };
         set
     }
 
     fn drop_set(&mut self, set: Slot) {
         let links = &mut self.links;
-        let GroupSet { groups, .. } = std::mem::take(&mut links.sets[set as usize]);
-        links.set_of.remove(&groups);
+        let GroupSet { groups, .. } = std::mem::take(&mut links.sets[set]);
+        links.set_of.remove(set_hash(&groups), set);
         links.free_sets.push(set);
         for &group in &groups {
-            unlist(&mut links.groups[group as usize].sets, set);
+            unlist(&mut links.groups[group].sets, set);
         }
         for &group in &groups {
             self.drop_unknown_group(group);
@@ -437,7 +435,7 @@ impl CloudModel {
 
     /// Forgets a group that nobody described once nothing names it any more.
     pub(super) fn drop_unknown_group(&mut self, slot: Slot) {
-        let links = link(&mut self.links.groups, slot);
+        let links = self.links.groups.grown(slot);
         if links.rules.is_empty() && links.sets.is_empty() && links.named_by.is_empty() {
             let group = self.groups.at(slot);
             if !group.described() {
@@ -450,7 +448,7 @@ impl CloudModel {
     /// Forgets a network that nobody described once no port names it any more.
     pub(super) fn drop_unknown_network(&mut self, slot: Slot) {
         use super::state::State;
-        if slot != NOWHERE && link(&mut self.links.networks, slot).is_empty() {
+        if slot != NOWHERE && self.links.networks.grown(slot).is_empty() {
             let network = self.networks.at(slot);
             if network.stamps().said() == 0 {
                 let id = network.id.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::changes::{Changes, Teller, Telling};
-use super::cloud::{CloudModel, link};
+use super::cloud::CloudModel;
 use super::floating::forwarding_id;
 use super::state::State;
 use super::tombstone::Grave;
@@ -85,7 +85,7 @@ impl CloudModel {
             self.rows_of_port(slot, &mut changes.closed);
             self.note_lent(slot, &self.lent_by(slot), &BTreeSet::new(), changes);
         }
-        let network = link(&mut self.links.ports, slot).network;
+        let network = self.links.ports.grown(slot).network;
         self.unlink_port(slot);
         self.ports.remove(id);
         self.drop_unknown_network(network);
@@ -113,7 +113,7 @@ impl CloudModel {
 
     /// The rules of a group, and those that name it as their source.
     pub(super) fn rules_around(&self, id: &Id) -> Vec<Id> {
-        let Some(links) = self.groups.slot(id).and_then(|slot| self.links.groups.get(slot as usize)) else {
+        let Some(links) = self.groups.slot(id).and_then(|slot| self.links.groups.get(slot)) else {
             return Vec::new();
         };
         let mut rules: Vec<_> = links.rules.iter().chain(&links.named_by).copied().collect();
@@ -178,7 +178,7 @@ impl CloudModel {
         }
         let Some(slot) = self.networks.slot(id) else { return };
         let ports: Vec<Id> =
-            link(&mut self.links.networks, slot).iter().map(|&port| self.ports.at(port).id.clone()).collect();
+            self.links.networks.grown(slot).iter().map(|&port| self.ports.at(port).id.clone()).collect();
         for port in ports {
             self.delete(Kind::Port, &port, telling, changes);
         }

@@ -51,12 +51,12 @@ impl CloudModel {
             }
             return;
         }
-        let set = self.links.ports[slot as usize].set;
+        let set = self.links.ports[slot].set;
         if set == NOWHERE {
             return;
         }
-        for &rule in &self.links.sets[set as usize].rules {
-            let (links, rule) = (self.links.rules[rule as usize], self.rules.at(rule));
+        for &rule in &self.links.sets[set].rules {
+            let (links, rule) = (self.links.rules[rule], self.rules.at(rule));
             if doors.iter().all(|door| rule.ipv6 != (super::cloud::family(door.address) == 1)) {
                 continue;
             }
@@ -97,7 +97,7 @@ impl CloudModel {
     pub fn rows_from(&self, source: &Source) -> Vec<Row> {
         let mut rows = Vec::new();
         for (slot, rule) in self.rules.iter() {
-            let group = self.links.rules.get(slot as usize).map_or(NOWHERE, |links| links.group);
+            let group = self.links.rules.get(slot).map_or(NOWHERE, |links| links.group);
             let permission = rule.permission().filter(|permission| permission.source == *source);
             if let Some(permission) = permission.filter(|_| group != NOWHERE) {
                 self.rows_of_rule_everywhere(group, &rule.id, &permission, &mut rows);
@@ -115,11 +115,11 @@ impl CloudModel {
         out: &mut Vec<Row>,
     ) {
         let mut doors = Vec::new();
-        let sets = self.links.groups.get(group as usize).map_or(&[][..], |links| &links.sets);
+        let sets = self.links.groups.get(group).map_or(&[][..], |links| &links.sets);
         // Nearly every port has one address of each family.
-        out.reserve(sets.iter().map(|&set| self.links.sets[set as usize].ports.len()).sum());
+        out.reserve(sets.iter().map(|&set| self.links.sets[set].ports.len()).sum());
         for &set in sets {
-            for &slot in &self.links.sets[set as usize].ports {
+            for &slot in &self.links.sets[set].ports {
                 let port = self.ports.at(slot);
                 if !port.trusted() && port.port_security_enabled && wanted(port.project_id.as_ref()) {
                     self.doors(port, &|_| true, &mut doors);

@@ -53,8 +53,8 @@ impl CloudModel {
 
     /// The port with the least id that has a security group, also one that nobody described or that went.
     pub fn port_of_group(&self, group: &Id) -> Option<Id> {
-        let links = self.links.groups.get(self.groups.slot(group)? as usize)?;
-        let slots = links.sets.iter().flat_map(|&set| &self.links.sets[set as usize].ports);
+        let links = self.links.groups.get(self.groups.slot(group)?)?;
+        let slots = links.sets.iter().flat_map(|&set| &self.links.sets[set].ports);
         slots.map(|&slot| &self.ports.at(slot).id).min().cloned()
     }
 }

@@ -1,27 +1,29 @@
-//! From the hash of an id to a slot, without a second copy of the id: eight bytes for each of a million objects.
+//! From the hash of an id to a slot, without a second copy of the id: some eight bytes for each of a million objects.
 //!
-//! Open addressing, linear probing; a cell holds the hash and the slot, so that the index grows and shrinks without looking at
-//! an object. Whether the object in a slot is the right one is for the caller to say.
+//! Extendible hashing: a directory says by the first bits of a hash in which [`Part`] it stands. A part that is full is split in two, so
+//! that however many objects there are, no insertion moves more cells than one part has. A small index is one part. Whether the object in
+//! a slot is the right one is for the caller to say.
 
+mod part;
+
+use self::part::Part;
 use super::table::Slot;
+
+/// The most cells of a part that can still be split: 64 KiB, which are moved in some ten microseconds.
+const PART_CELLS_MAX: usize = 1 << 13;
+
+/// The most bits that the directory looks at. With so many it has 256 KiB, and room for four hundred million ids that were chosen by
+/// chance. Whoever chooses ids that begin alike to its hash makes it no larger; then the part that has them all grows instead.
+const DEPTH_MAX: u32 = 16;
 
 /// A hash table of slots.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    /// 0 is empty; else the hash above, one more than the slot below. As many as a power of two, or none.
-    cells: Box<[u64]>,
+    /// The part of each value of the first `depth` bits: none where nothing was ever put in, else as many as a power of two.
+    directory: Vec<u32>,
+    depth: u32,
+    parts: Vec<Part>,
     length: usize,
-}
-
-/// Cells of the smallest table.
-const CELLS_MIN: usize = 16;
-
-fn hash_of(cell: u64) -> u32 {
-    (cell >> 32) as u32
-}
-
-fn slot_of(cell: u64) -> Slot {
-    (cell as u32).wrapping_sub(1)
 }
 
 impl Index {
@@ -32,82 +34,61 @@ impl Index {
 
     /// The slot with this hash that is the right one.
     pub fn get(&self, hash: u32, is_right: impl Fn(Slot) -> bool) -> Option<Slot> {
-        let at = self.find(hash, is_right)?;
-        Some(slot_of(self.cells[at]))
+        let part = *self.directory.get(self.place(hash))?;
+        self.parts[part as usize].get(hash, is_right)
     }
 
     /// Adds a slot that is not in it. `Slot::MAX` is no slot.
     pub fn insert(&mut self, hash: u32, slot: Slot) {
-        // Three quarters full is where linear probing begins to be slow.
-        if self.cells.is_empty() || self.length >= self.cells.len() / 4 * 3 {
-            let larger = vec![0; (self.cells.len() * 2).max(CELLS_MIN)].into_boxed_slice();
-            for cell in std::mem::replace(&mut self.cells, larger) {
-                if cell != 0 {
-                    self.put(cell);
-                }
-            }
-        }
-        self.put(u64::from(hash) << 32 | u64::from(slot.wrapping_add(1)));
+        self.make_room(hash);
+        let part = self.directory[self.place(hash)];
+        self.parts[part as usize].put(hash, slot);
         self.length += 1;
     }
 
     /// Takes a slot out.
     pub fn remove(&mut self, hash: u32, slot: Slot) {
-        let Some(mut hole) = self.find(hash, |other| other == slot) else { return };
-        self.length -= 1;
-        // Whoever stands behind the hole and could not stand nearer to its home because of it moves up.
-        let mut at = hole;
-        loop {
-            at = self.next(at);
-            let cell = self.cells[at];
-            if cell == 0 {
-                break;
-            }
-            let home = self.home(hash_of(cell));
-            if self.distance(home, at) >= self.distance(hole, at) {
-                self.cells[hole] = cell;
-                hole = at;
-            }
-        }
-        self.cells[hole] = 0;
-    }
-
-    fn find(&self, hash: u32, is_right: impl Fn(Slot) -> bool) -> Option<usize> {
-        if self.cells.is_empty() {
-            return None;
-        }
-        let mut at = self.home(hash);
-        loop {
-            let cell = self.cells[at];
-            if cell == 0 {
-                return None;
-            }
-            if hash_of(cell) == hash && is_right(slot_of(cell)) {
-                return Some(at);
-            }
-            at = self.next(at);
+        let part = self.directory.get(self.place(hash)).and_then(|&part| self.parts.get_mut(part as usize));
+        if part.is_some_and(|part| part.remove(hash, slot)) {
+            self.length -= 1;
         }
     }
 
-    fn put(&mut self, cell: u64) {
-        let mut at = self.home(hash_of(cell));
-        while self.cells[at] != 0 {
-            at = self.next(at);
+    /// Where a hash stands in the directory.
+    fn place(&self, hash: u32) -> usize {
+        (u64::from(hash) << self.depth >> u32::BITS) as usize
+    }
+
+    /// Makes room for one more cell with this hash; how many cells were moved for it.
+    fn make_room(&mut self, hash: u32) -> usize {
+        if self.directory.is_empty() {
+            self.directory.push(0);
+            self.parts.push(Part::default());
         }
-        self.cells[at] = cell;
-    }
-
-    /// Where a hash would like to stand.
-    fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.cells.len() as u64) >> 32) as usize
-    }
-
-    fn next(&self, at: usize) -> usize {
-        (at + 1) & (self.cells.len() - 1)
-    }
-
-    fn distance(&self, from: usize, to: usize) -> usize {
-        to.wrapping_sub(from) & (self.cells.len() - 1)
+        let at = self.directory[self.place(hash)];
+        let part = &mut self.parts[at as usize];
+        if !part.is_full() {
+            return 0;
+        }
+        if part.cells() < PART_CELLS_MAX || part.depth() >= DEPTH_MAX {
+            return part.grow();
+        }
+        if part.depth() == self.depth {
+            // Numbers of parts, and no cells: each stands for both halves now.
+            self.directory = self.directory.iter().flat_map(|&part| [part, part]).collect();
+            self.depth += 1;
+        }
+        let moved = part.len();
+        let other = part.split();
+        let other_at = self.parts.len() as u32;
+        // The entries of the part stand side by side, those of its latter half last.
+        let entries = 1_usize << (self.depth - other.depth());
+        let start = self.place(other.first_hash());
+        self.directory[start..start + entries].fill(other_at);
+        self.parts.push(other);
+        // Where all its cells went to one side the part is as full as it was. It has a quarter of its cells free, and is split again for
+        // each of the next ones: DEPTH_MAX times at the most, until it may grow.
+        moved
     }
 }
 
@@ -117,6 +98,12 @@ mod tests {
 
     use super::*;
 
+    /// Numbers that look like chance.
+    fn next(random: &mut u64) -> u64 {
+        *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *random >> 32
+    }
+
     /// Against a map, with hashes that collide and wrap around the end.
     #[test]
     fn holds_what_was_put_in() {
@@ -124,7 +111,7 @@ mod tests {
         let mut truth: BTreeMap<Slot, u32> = BTreeMap::new();
         let mut random = 1_u64;
         for step in 0..20_000_u32 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            next(&mut random);
             let slot = (random >> 40) as Slot % 300;
             match truth.remove(&slot) {
                 Some(hash) => index.remove(hash, slot),
@@ -143,6 +130,94 @@ mod tests {
             if !truth.contains_key(&slot) {
                 assert_eq!(index.get(u32::MAX, |other| other == slot), None, "step {step}");
             }
+        }
+    }
+
+    /// The same with so many that the index is in parts, of which some are in the directory often.
+    #[test]
+    fn holds_what_was_put_into_many_parts() {
+        let mut index = Index::default();
+        let mut truth: BTreeMap<Slot, u32> = BTreeMap::new();
+        let mut random = 1_u64;
+        let holds_all = |index: &Index, truth: &BTreeMap<Slot, u32>| {
+            assert_eq!(index.len(), truth.len());
+            for (&slot, &hash) in truth {
+                assert_eq!(index.get(hash, |other| other == slot), Some(slot));
+            }
+        };
+        for slot in 0..100_000 {
+            // A third of them within a sixteenth of all hashes.
+            let hash = next(&mut random) as u32;
+            let hash = if slot % 3 == 0 { 0xa000_0000 | hash >> 4 } else { hash };
+            index.insert(hash, slot);
+            truth.insert(slot, hash);
+        }
+        assert!(index.parts.len() > 16 && index.directory.len() > index.parts.len(), "{}", index.parts.len());
+        holds_all(&index, &truth);
+        for slot in (0..100_000).filter(|slot| slot % 7 != 0) {
+            let hash = truth.remove(&slot).unwrap();
+            index.remove(hash, slot);
+            index.remove(hash, slot);
+        }
+        holds_all(&index, &truth);
+        for slot in 200_000..260_000 {
+            let hash = next(&mut random) as u32;
+            index.insert(hash, slot);
+            truth.insert(slot, hash);
+        }
+        holds_all(&index, &truth);
+        assert_eq!(index.get(7, |_| false), None);
+    }
+
+    /// However many there are, one insertion moves no more than one part: what a table that doubles would have moved by now is counted.
+    #[test]
+    fn an_insertion_moves_one_part_at_the_most() {
+        let mut index = Index::default();
+        let (mut random, mut most, mut all) = (5_u64, 0, 0);
+        for slot in 0..300_000 {
+            let hash = next(&mut random) as u32;
+            let moved = index.make_room(hash);
+            assert_eq!(index.make_room(hash), 0, "there is room");
+            index.insert(hash, slot);
+            (most, all) = (moved.max(most), all + moved);
+        }
+        assert!(most > 0 && most <= PART_CELLS_MAX, "{most}");
+        assert!(all < 600_000, "each is moved once or twice: {all}");
+        let cells: usize = index.parts.iter().map(Part::cells).sum();
+        assert!(cells * 8 <= 300_000 * 24, "as small as one table that doubles: {cells}");
+    }
+
+    /// Ids can be chosen so that their hashes are alike, or begin alike. That makes the index slow for them, and never more than that.
+    #[test]
+    fn hashes_that_are_alike_end_in_a_part_that_grows() {
+        let (first, many) = (0x1234_5678_u32, PART_CELLS_MAX as u32);
+        // Of these all hashes are the same, of those the first DEPTH_MAX bits.
+        for spread in [0_u32, 0xffff] {
+            let mut index = Index::default();
+            let (mut random, mut truth) = (9_u64, Vec::new());
+            for slot in 0..many {
+                let hash = first ^ (next(&mut random) as u32 & spread);
+                let moved = index.make_room(hash);
+                assert!(moved <= index.len(), "{moved}");
+                index.insert(hash, slot);
+                truth.push(hash);
+            }
+            assert_eq!((index.len(), index.depth), (many as usize, DEPTH_MAX));
+            assert!(index.parts.len() <= DEPTH_MAX as usize + 2, "{}", index.parts.len());
+            for (slot, &hash) in (0..many).zip(&truth).step_by(101) {
+                assert_eq!(index.get(hash, |other| other == slot), Some(slot));
+            }
+            // Others are where they belong, beside them.
+            for slot in 0..1000 {
+                index.insert(slot << 22, many + slot);
+            }
+            for slot in 0..1000 {
+                assert_eq!(index.get(slot << 22, |other| other == many + slot), Some(many + slot));
+            }
+            for (slot, &hash) in (0..many).zip(&truth).rev() {
+                index.remove(hash, slot);
+            }
+            assert_eq!(index.len(), 1000);
         }
     }
 }

@@ -23,9 +23,8 @@ impl CloudModel {
         let port = self.ports.at(slot);
         let mut lent = Lent::new();
         for id in &port.security_groups {
-            let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group as usize));
-            let admits =
-                |&rule: &Slot| self.links.rules.get(rule as usize).is_some_and(|links| links.permits);
+            let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group));
+            let admits = |&rule: &Slot| self.links.rules.get(rule).is_some_and(|links| links.permits);
             if named.is_some_and(|links| links.named_by.iter().any(admits)) {
                 lent.extend(port.fixed_ips.iter().map(|fixed| (id.clone(), host(fixed.address))));
                 if self.options.group_members_include_pairs {
@@ -49,9 +48,9 @@ impl CloudModel {
 
     /// Whether a port other than this one lends the address to the group.
     fn is_lent_by_another(&self, slot: Slot, group: &Id, address: IpNet) -> bool {
-        let links = self.groups.slot(group).and_then(|group| self.links.groups.get(group as usize));
+        let links = self.groups.slot(group).and_then(|group| self.links.groups.get(group));
         let Some(links) = links else { return false };
-        let sets = || links.sets.iter().filter_map(|&set| self.links.sets.get(set as usize));
+        let sets = || links.sets.iter().filter_map(|&set| self.links.sets.get(set));
         let members: usize = sets().map(|set| set.ports.len()).sum();
         let lends = |other: Slot| other != slot && self.lends(other, group, address);
         // A thousand networks may use an address, and a group may have a thousand ports: the fewer are looked through.

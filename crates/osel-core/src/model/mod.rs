@@ -20,6 +20,7 @@ mod row;
 mod service_state;
 mod services;
 mod shown;
+mod slots;
 mod spoken;
 mod stamp;
 mod state;
@@ -27,6 +28,7 @@ mod table;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod tombstone;
 mod view;
 mod words;
@@ -48,6 +50,7 @@ pub use state::{
     RbacPolicyState, RouterState, RuleState, SubnetState, TrunkState, is_interface_owner, is_trusted_owner,
 };
 pub use table::Slot;
+pub use ties::{Tie, Ties};
 pub use tombstone::{TOMBSTONE_SECONDS, TOMBSTONES_MAX};
 pub use view::{ScopeOf, View};
 pub use words::{TAGS, Words, words};

@@ -38,7 +38,7 @@ impl CloudModel {
             Kind::Network => {
                 let subnets = self.links.subnets_by_network.get(id).into_iter().flatten();
                 let subnets = subnets.map(|&slot| (Kind::Subnet, self.subnets.at(slot).id.clone()));
-                let network = self.networks.slot(id).and_then(|slot| self.links.networks.get(slot as usize));
+                let network = self.networks.slot(id).and_then(|slot| self.links.networks.get(slot));
                 let ports = network.into_iter().flatten();
                 subnets.chain(ports.map(|&slot| (Kind::Port, self.ports.at(slot).id.clone()))).collect()
             }

@@ -3,19 +3,17 @@
 use std::hash::BuildHasher;
 
 use super::index::Index;
+use super::slots::Slots;
 use super::state::State;
 use crate::ids::{FixedState, Id};
 
 /// The number of a slot.
 pub type Slot = u32;
 
-/// Slots that are allocated together. A list that grows by copying would stop everything for as long as a million objects take.
-const CHUNK: usize = 1024;
-
 /// Objects of one kind.
 #[derive(Clone, Debug)]
 pub struct Table<T> {
-    chunks: Vec<Vec<Option<T>>>,
+    objects: Slots<Option<T>>,
     free: Vec<Slot>,
     by_id: Index,
     /// One bit for each slot: whether its object was shown by the read that is under way.
@@ -24,7 +22,7 @@ pub struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), by_id: Index::default(), marks: Vec::new() }
+        Self { objects: Slots::default(), free: Vec::new(), by_id: Index::default(), marks: Vec::new() }
     }
 }
 
@@ -52,15 +50,11 @@ impl<T: State> Table<T> {
     /// # Panics
     /// When the slot is free: links between objects are removed with the objects.
     pub fn at_mut(&mut self, slot: Slot) -> &mut T {
-        self.cell_mut(slot).as_mut().expect("a link points to a slot that is taken")
+        self.objects[slot].as_mut().expect("a link points to a slot that is taken")
     }
 
     fn cell(&self, slot: Slot) -> Option<&T> {
-        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
-    }
-
-    fn cell_mut(&mut self, slot: Slot) -> &mut Option<T> {
-        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
+        self.objects.get(slot)?.as_ref()
     }
 
     /// The object with this id.
@@ -81,30 +75,18 @@ impl<T: State> Table<T> {
         let state = T::unknown(id.clone());
         let slot = match self.free.pop() {
             Some(slot) => {
-                *self.cell_mut(slot) = Some(state);
+                self.objects[slot] = Some(state);
                 slot
             }
-            None => self.push(state),
+            None => self.objects.push(Some(state)),
         };
         self.by_id.insert(hash(id), slot);
         slot
     }
 
-    fn push(&mut self, state: T) -> Slot {
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        let before = (self.chunks.len() - 1) * CHUNK;
-        let Some(chunk) = self.chunks.last_mut() else { return 0 };
-        chunk.push(Some(state));
-        Slot::try_from(before + chunk.len() - 1).expect("four billion objects do not fit into memory")
-    }
-
     /// How many slots there are, taken and free.
     pub fn slots(&self) -> Slot {
-        let last = self.chunks.last().map_or(0, Vec::len);
-        let slots = self.chunks.len().saturating_sub(1) * CHUNK + last;
-        Slot::try_from(slots).expect("four billion objects do not fit into memory")
+        self.objects.len()
     }
 
     /// Marks the object in a slot; whether it was not marked.
@@ -138,13 +120,12 @@ impl<T: State> Table<T> {
         }
         self.by_id.remove(hash(id), slot);
         self.free.push(slot);
-        self.cell_mut(slot).take()
+        self.objects[slot].take()
     }
 
     /// All objects with their slots, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
-        let cells = self.chunks.iter().flatten().enumerate();
-        cells.filter_map(|(slot, object)| Some((slot as Slot, object.as_ref()?)))
+        (0..).zip(self.objects.iter()).filter_map(|(slot, object)| Some((slot, object.as_ref()?)))
     }
 
     /// The ids of all objects, sorted.

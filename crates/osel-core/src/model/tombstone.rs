@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::Kind;
-use crate::ids::{Id, Map};
+use crate::ids::{Id, PartedMap};
 use crate::time::Timestamp;
 
 /// How long a deletion is remembered: longer than any queue that a service or a broker holds a notification in.
@@ -14,7 +14,7 @@ pub const TOMBSTONES_MAX: usize = 4 << 20;
 /// Deletions of the last days.
 #[derive(Clone, Debug, Default)]
 pub struct Tombstones {
-    deleted_at: Map<(Kind, Id), Grave>,
+    deleted_at: PartedMap<(Kind, Id), Grave>,
     by_age: BTreeSet<(Timestamp, Kind, Id)>,
 }
 
@@ -53,7 +53,7 @@ impl Tombstones {
         }
         self.raise(kind, id);
         let learnt = grave.learnt;
-        self.deleted_at.insert((kind, id.clone()), grave);
+        self.deleted_at.entry((kind, id.clone())).insert_entry(grave);
         self.by_age.insert((learnt, kind, id.clone()));
         let horizon = learnt.plus_seconds(-TOMBSTONE_SECONDS);
         while let Some((learnt, ..)) = self.by_age.first() {

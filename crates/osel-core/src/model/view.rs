@@ -164,14 +164,14 @@ impl View for CloudModel {
     }
 
     fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)> {
-        let set = self.links.ports[slot as usize].set;
+        let set = self.links.ports[slot].set;
         if set == NOWHERE {
             return Vec::new();
         }
-        let rules = self.links.sets[set as usize].rules.iter();
+        let rules = self.links.sets[set].rules.iter();
         rules
             .filter_map(|&rule| {
-                let group = self.groups.at(self.links.rules[rule as usize].group);
+                let group = self.groups.at(self.links.rules[rule].group);
                 let rule = self.rules.at(rule);
                 Some((&group.id, &rule.id, rule.permission()?))
             })
@@ -180,7 +180,7 @@ impl View for CloudModel {
 
     fn lone_set(&self, slot: Slot, network: Option<&Id>, via: Via, address: IpNet) -> Option<Slot> {
         let port = self.ports.at(slot);
-        let links = self.links.ports[slot as usize];
+        let links = self.links.ports[slot];
         let filtered = port.port_security_enabled && !port.trusted() && links.set != NOWHERE;
         if !filtered || !matches!(via, Via::Fixed | Via::Pair) || port.network_id.as_ref() != network {
             return None;
@@ -217,13 +217,12 @@ impl View for CloudModel {
     }
 
     fn members_of(&self, group: &Id) -> Vec<IpNet> {
-        let Some(links) = self.groups.slot(group).and_then(|slot| self.links.groups.get(slot as usize))
-        else {
+        let Some(links) = self.groups.slot(group).and_then(|slot| self.links.groups.get(slot)) else {
             return Vec::new();
         };
         let mut members = Vec::new();
         for &set in &links.sets {
-            for &slot in &self.links.sets[set as usize].ports {
+            for &slot in &self.links.sets[set].ports {
                 let port = self.ports.at(slot);
                 members.extend(port.fixed_ips.iter().map(|fixed| host(fixed.address)));
                 if self.options.group_members_include_pairs {
@@ -240,7 +239,7 @@ impl View for CloudModel {
 
     fn ports_on(&self, network: &Id) -> Vec<Slot> {
         let slot = self.networks.slot(network);
-        slot.and_then(|slot| self.links.networks.get(slot as usize)).cloned().unwrap_or_default()
+        slot.and_then(|slot| self.links.networks.get(slot)).cloned().unwrap_or_default()
     }
 
     fn floating_ips_at(&self, address: IpAddr) -> Vec<&FloatingIpState> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sightings::{Origin, Sighting, Sightings};
 use crate::event::NameKind;
-use crate::ids::{Id, Map};
+use crate::ids::{Id, PartedMap};
 use crate::time::Timestamp;
 
 /// The most ids held of what Keystone names, and the most of servers: several times what the largest clouds have of users and projects
@@ -72,7 +72,7 @@ struct Entry {
 /// Names of users, projects, domains, groups, roles and servers, with when they were valid.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    kinds: [Map<Id, Entry>; NameKind::ALL.len()],
+    kinds: [PartedMap<Id, Entry>; NameKind::ALL.len()],
     entries_max: usize,
     evicted: u64,
 }
@@ -172,7 +172,7 @@ impl Directory {
 
     /// How many ids are held.
     pub fn len(&self) -> usize {
-        self.kinds.iter().map(Map::len).sum()
+        self.kinds.iter().map(PartedMap::len).sum()
     }
 
     /// Whether nothing is held.

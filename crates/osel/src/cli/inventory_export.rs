@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
+use std::hash::BuildHasher;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use osel_core::decode::Item;
 use osel_core::event::{Assignment, Kind};
+use osel_core::ids::{FixedState, Set};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -147,10 +150,44 @@ fn account(args: &ExportArgs) -> anyhow::Result<Account> {
 /// What was read and what was not.
 #[derive(Debug, Default)]
 struct Summary {
-    counts: BTreeMap<String, u64>,
+    counts: Counts,
     complete: Vec<Kind>,
     has_all_assignments: bool,
     refused: Vec<Refusal>,
+}
+
+/// How many objects each collection has.
+#[derive(Debug, Default)]
+struct Counts {
+    counts: BTreeMap<String, u64>,
+    /// Those of the collection that is open, by the hash of what tells them apart: a list that changes while it is read may show one on
+    /// two of its pages, and both are written, since nobody knows which is later for whoever reads the file.
+    shown: Set<u64>,
+}
+
+impl Counts {
+    fn has(&self, collection: &str) -> bool {
+        self.counts.contains_key(collection)
+    }
+
+    /// Another collection begins; collections come one after the other.
+    fn begin(&mut self, collection: &str) {
+        self.counts.entry(collection.to_owned()).or_default();
+        self.shown.clear();
+    }
+
+    /// One more, unless it was counted before.
+    fn count(&mut self, collection: &str, item: &Item) {
+        let hasher = FixedState::default();
+        let key = match item {
+            Item::Object(object) => object.id().map(|id| hasher.hash_one(id)),
+            Item::Named { id, .. } => Some(hasher.hash_one(id)),
+            Item::Assignment(assignment) => Some(hasher.hash_one(assignment)),
+        };
+        if key.is_none_or(|key| self.shown.insert(key)) {
+            *self.counts.entry(collection.to_owned()).or_default() += 1;
+        }
+    }
 }
 
 impl Summary {
@@ -158,7 +195,7 @@ impl Summary {
     fn is_partial(&self) -> bool {
         self.refused.iter().any(|refusal| {
             let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == refusal.what);
-            kind.is_some_and(|kind| is_everywhere(kind) || self.counts.contains_key(kind.plural()))
+            kind.is_some_and(|kind| is_everywhere(kind) || self.counts.has(kind.plural()))
         })
     }
 
@@ -166,11 +203,12 @@ impl Summary {
     fn not_whole(&self) -> BTreeSet<&str> {
         let kinds = Kind::ALL.into_iter().filter(|kind| !self.complete.contains(kind));
         let assignments = (!self.has_all_assignments).then_some(Assignment::PLURAL);
-        kinds.map(Kind::plural).chain(assignments).filter(|name| self.counts.contains_key(*name)).collect()
+        kinds.map(Kind::plural).chain(assignments).filter(|name| self.counts.has(name)).collect()
     }
 
     fn tell(&self, cloud: &str) {
-        let counts: Vec<String> = self.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let counts: Vec<String> =
+            self.counts.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
         note(format_args!(
             "{cloud}: {}",
             if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") }
@@ -198,8 +236,9 @@ async fn read(settings: Settings, target: &mut Target) -> anyhow::Result<Summary
             ApiEvent::Began { at, .. } => target.begin(at).with_context(|| target.failure())?,
             ApiEvent::Page { page, .. } => {
                 bar.inc(page.items.len() as u64);
-                for line in page.text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-                    target.object(line, &mut summary.counts).with_context(|| target.failure())?;
+                let lines = page.text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+                for (line, item) in lines.zip(&page.items) {
+                    target.object(line, item, &mut summary.counts).with_context(|| target.failure())?;
                 }
                 order.send(ApiOrder::Taken { ticket })?;
             }
@@ -257,7 +296,7 @@ impl Target {
     }
 
     /// Writes a line of a page: collection, tabulator, object.
-    fn object(&mut self, line: &[u8], counts: &mut BTreeMap<String, u64>) -> io::Result<()> {
+    fn object(&mut self, line: &[u8], item: &Item, counts: &mut Counts) -> io::Result<()> {
         let Some(tab) = line.iter().position(|&byte| byte == b'\t') else { return Ok(()) };
         let collection = String::from_utf8_lossy(&line[..tab]);
         if self.collection.as_deref() == Some(&*collection) {
@@ -265,19 +304,20 @@ impl Target {
         } else {
             self.close()?;
             write!(self.out, ",\n\"{collection}\": [\n")?;
+            counts.begin(&collection);
             self.collection = Some(collection.clone().into_owned());
         }
-        *counts.entry(collection.into_owned()).or_default() += 1;
+        counts.count(&collection, item);
         self.out.write_all(&line[tab + 1..])
     }
 
     /// Writes that there is nothing in a collection, unless there was something.
-    fn nothing(&mut self, collection: &str, counts: &mut BTreeMap<String, u64>) -> io::Result<()> {
-        if counts.contains_key(collection) {
+    fn nothing(&mut self, collection: &str, counts: &mut Counts) -> io::Result<()> {
+        if counts.has(collection) {
             return Ok(());
         }
         self.close()?;
-        counts.insert(collection.to_owned(), 0);
+        counts.begin(collection);
         write!(self.out, ",\n\"{collection}\": []")
     }
 
@@ -320,5 +360,38 @@ impl Write for Out {
             Self::Stdout(out) => out.flush(),
             Self::File(file) => file.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use osel_core::decode::ItemPage;
+
+    use super::*;
+
+    /// A list that grows at its front while it is read shows an object on two pages.
+    #[test]
+    fn an_object_on_two_pages_was_counted_as_two() {
+        let mut target = Target { out: Out::Stdout(Box::new(io::sink())), collection: None };
+        let mut counts = Counts::default();
+        for (collection, objects) in [
+            ("networks", ["a", "b"]),
+            ("networks", ["b", "c"]),
+            // The same id in another collection is another object.
+            ("subnets", ["a", "a"]),
+            ("users", ["u", "u"]),
+        ] {
+            let mut page = ItemPage::default();
+            for id in objects {
+                page.push(collection, &format!(r#"{{"id": "{id}", "name": "n"}}"#));
+            }
+            let lines = page.text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+            for (line, item) in lines.zip(&page.items) {
+                target.object(line, item, &mut counts).unwrap();
+            }
+        }
+        target.nothing("routers", &mut counts).unwrap();
+        let counts: Vec<_> = counts.counts.iter().map(|(name, count)| (&**name, *count)).collect();
+        assert_eq!(counts, [("networks", 3), ("routers", 0), ("subnets", 1), ("users", 1)]);
     }
 }

@@ -35,7 +35,8 @@ const LINE_BYTES_MAX: usize = 1 << 16;
 /// Exit code 0: reachable; 1: not reachable. The sender's own egress rules are not asked. With --batch every
 /// line of a file is a question, answered in order, one line each; then the exit code is 0 whatever the
 /// answers are. A line that is no question is answered in its place by {"error","line"}, and the exit code
-/// is 2 in the end.
+/// is 2 in the end. Other keys of a line are labels, unless one is nearly the name of a key that the line does
+/// not have.
 #[derive(Debug, Args)]
 pub struct ReachArgs {
     #[command(flatten)]

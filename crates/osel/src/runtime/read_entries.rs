@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use osel_core::decode::{Item, ItemPage, read_item};
 use osel_core::engine::{
-    AssignmentChange, AssignmentDifferences, CompleteKind, Engine, Input, Named, Output, ReadDifferences,
-    ReadEnd, ReadPage, ReadRun, ReadStep, RunId, Told,
+    AssignmentChange, AssignmentDifferences, CompleteKind, Engine, Input, Named, OtherParts, Output,
+    ReadDifferences, ReadEnd, ReadPage, ReadRun, ReadStep, RunId, Told,
 };
 use osel_core::event::{Assignment, Kind};
 use osel_core::ids::Id;
@@ -41,6 +41,11 @@ struct ReadHead {
     /// Objects that were as they were known, each with the fields that were shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     confirmed: Vec<(Kind, Id, u16)>,
+    /// What other parts of the read made and took away that explains something in this one; none from when a part was all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others_made: Vec<(Kind, Id)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others_gone: Vec<(Kind, Id)>,
     /// Records and objects that were told of the run before.
     #[serde(default, skip_serializing_if = "is_zero")]
     told: (u64, u64),
@@ -116,6 +121,8 @@ pub fn differences_head(part: &ReadDifferences) -> Vec<u8> {
         step: Some(step),
         gone: part.gone.clone(),
         confirmed: part.confirmed.clone(),
+        others_made: part.others.made.clone(),
+        others_gone: part.others.gone.clone(),
         told: (part.told.records, part.told.objects),
         cause: part.cause,
         silent: part.is_silent,
@@ -178,6 +185,8 @@ fn head(run: &ReadRun, form: Form) -> ReadHead {
         step: None,
         gone: Vec::new(),
         confirmed: Vec::new(),
+        others_made: Vec::new(),
+        others_gone: Vec::new(),
         told: (0, 0),
         cause: None,
         silent: false,
@@ -199,6 +208,8 @@ pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
         step,
         gone,
         confirmed,
+        others_made,
+        others_gone,
         told,
         cause,
         silent,
@@ -233,6 +244,7 @@ pub(super) fn fold(engine: &mut Engine, entry: &Entry, out: &mut Output) {
                 text: Vec::new(),
                 gone,
                 confirmed,
+                others: OtherParts { made: others_made, gone: others_gone },
                 step: read_step(step),
                 told,
                 cause,

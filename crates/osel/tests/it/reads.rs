@@ -7,7 +7,7 @@ use std::sync::Arc;
 use osel::runtime::{Recorder, entries, state};
 use osel::store::{ALL, Entry, EntryKind, Journal, NewStore, Reader, Store};
 use osel_core::decode::{ItemPage, decode};
-use osel_core::engine::{Engine, EngineOptions, Output, ReadEnd, SLOTS_PER_STEP};
+use osel_core::engine::{Engine, EngineOptions, MERGED_MAX, Output, ReadEnd, SLOTS_PER_STEP};
 use osel_core::event::{Kind, Properties, RawMessage};
 use osel_core::ids::Id;
 use osel_core::model::StateLine;
@@ -249,6 +249,40 @@ fn ports(engine: &Engine) -> Vec<String> {
         _ => None,
     });
     ports.collect()
+}
+
+/// A network goes in another step than most of its ports. Entries say so: whoever folds them is told what explains the ports.
+#[test]
+fn what_is_written_down_of_a_step_says_what_explains_it() {
+    let place = Place::new("steps");
+    let store = place.path("store");
+    let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
+    let mut all: Vec<(&str, Value)> = (0..2 * MERGED_MAX).map(|number| port(number, "web")).collect();
+    all.push(("networks", json!({"id": "n", "name": "net", "revision_number": 1})));
+    let read = |recorder: &mut Recorder, second: i64, items: &[(&str, Value)]| {
+        let run = recorder.begin_read(None, at(second), true);
+        recorder.page(at(second), &run, page(items)).unwrap();
+        let (complete, origin) = (vec![Kind::Network, Kind::Port], "test".to_owned());
+        recorder.read_end(at(second), ReadEnd { run, complete, has_all_assignments: false, origin }).unwrap();
+        recorder.flush().unwrap();
+    };
+    read(&mut recorder, 0, &all);
+    let first = recorder.head().entry;
+    read(&mut recorder, 1_000, &[]);
+    let before = lines(recorder.engine());
+    drop(recorder);
+    assert_eq!(resumed(&store), before);
+    let written = entries_after(&store, first);
+    assert!(written.len() > 2, "{}", written.len());
+    let mut engine = Engine::new(EngineOptions::default());
+    let (mut out, mut explained) = (Output::default(), Vec::new());
+    for entry in entries_after(&store, 0) {
+        entries::fold(&mut engine, &entry, &mut out);
+        let told = out.records.iter().filter(|record| record.target.is_some());
+        explained.extend(told.map(|record| record.detail["explanation"].clone()));
+    }
+    assert_eq!(explained.iter().filter(|why| *why == "network_deleted").count(), 2 * MERGED_MAX);
+    assert_eq!(explained.len(), 2 * MERGED_MAX + 1, "the network by itself");
 }
 
 /// What versions wrote before only differences were written down.

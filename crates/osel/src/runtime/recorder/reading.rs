@@ -86,13 +86,25 @@ impl Recorder {
         Ok(self.engine.is_closing())
     }
 
-    /// Ends a read that will not come to its end: what it has shown counts, what it has not shown stays.
+    /// Ends a read that will not come to its end: what it has shown counts, what it has not shown stays. Of more than goes into a step of
+    /// a few milliseconds the rest is left to [`Self::read_on`].
     ///
     /// # Errors
     /// When the batch is full and cannot be committed.
     pub fn read_broken(&mut self, now: Timestamp, run: &ReadRun) -> Result<(), RecordError> {
         self.tell_changes(now)?;
         self.take_reading(now, Input::ReadBroken(run.clone()))
+    }
+
+    /// Merges what was left of reads that broke off, before the end of all.
+    ///
+    /// # Errors
+    /// When the batch is full and cannot be committed.
+    pub fn end_broken(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        while self.engine.has_broken() {
+            self.read_on(now)?;
+        }
+        Ok(())
     }
 
     /// Takes what the API said of single objects that it was asked for at `at`, because of the record `cause`: those that are there, and

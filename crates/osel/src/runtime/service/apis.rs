@@ -61,7 +61,8 @@ impl Service {
             return Ok(());
         }
         let now = self.now();
-        if self.apis.iter().any(Surveyor::is_ending) || self.imports.is_ending() {
+        let is_ending = self.apis.iter().any(Surveyor::is_ending) || self.imports.is_ending();
+        if is_ending || self.recorder.engine().has_broken() {
             let is_closing = self.recorder.read_on(now)?;
             self.import_ended();
             if is_closing {
@@ -85,7 +86,8 @@ impl Service {
 
     /// Whether something of an API waits for its turn and may have it.
     pub(super) fn has_survey_turn(&self) -> bool {
-        (self.apis.iter().any(Surveyor::has_work) || self.imports.has_work()) && self.may_survey()
+        let has_work = self.apis.iter().any(Surveyor::has_work) || self.imports.has_work();
+        (has_work || self.recorder.engine().has_broken()) && self.may_survey()
     }
 
     fn may_survey(&self) -> bool {

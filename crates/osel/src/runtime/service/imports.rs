@@ -142,9 +142,10 @@ impl Service {
         for (_, reply) in self.imports.waiting.drain(..) {
             let _ = reply.send(Answer::Refused("osel is stopping".to_owned()));
         }
-        match self.imports.run.take() {
-            Some((run, _)) => Ok(self.recorder.read_broken(now, &run)?),
-            None => Ok(()),
+        if let Some((run, _)) = self.imports.run.take() {
+            self.recorder.read_broken(now, &run)?;
         }
+        // There is no turn any more in which the rest would be merged.
+        Ok(self.recorder.end_broken(now)?)
     }
 }
