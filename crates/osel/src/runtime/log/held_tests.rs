@@ -2,9 +2,10 @@
 
 use osel_core::trail::Hash;
 
-use super::held::{Held, held};
+use super::held::{Held, held, held_by};
+use super::resource::ReadError;
 use super::tests::{Directory, key, leaf, nodes_of, root, signed, store};
-use crate::store::{Commit, LogKeyRow, NodeRow, SignedCheckpoint};
+use crate::store::{Commit, JournalError, LogKeyRow, NodeRow, Place, SignedCheckpoint};
 
 /// What is said of the root that the log had at 600 records, by a store with these nodes and checkpoints.
 fn said(nodes: &[NodeRow], checkpoints: &[SignedCheckpoint], size: u64) -> Held {
@@ -60,4 +61,21 @@ fn records_that_cannot_be_read_excuse_no_other_root() {
     let leaves = |range: std::ops::RangeInclusive<u64>| osel_core::trail::tree_root(range.map(leaf));
     let asked = |size, theirs: Hash| held(&mut *journal.reader().unwrap(), size, theirs);
     assert_eq!(asked(256, leaves(1..=256)).unwrap(), Held::Same);
+}
+
+#[test]
+fn records_that_cannot_be_read_just_now_are_no_other_log() {
+    let directory = Directory::new();
+    let journal = store(&directory.0, 600, &damaged(), &[]);
+    let asked = |error: JournalError| {
+        let fails = |_: &mut dyn crate::store::Reader, _| Err(error.into());
+        held_by(&mut *journal.reader().unwrap(), 600, root(600), fails)
+    };
+    let (path, why) = (directory.0.clone(), || "somebody else has it".into());
+    let busy = asked(JournalError::Busy { path: path.clone(), source: why() });
+    assert!(matches!(&busy, Err(ReadError::Store(JournalError::Busy { .. }))), "{busy:?}");
+    let lost = asked(JournalError::Io { path: path.clone(), action: "read", source: why() });
+    assert!(matches!(&lost, Err(ReadError::Store(JournalError::Io { .. }))), "{lost:?}");
+    let damaged = asked(JournalError::Damaged { path, place: Place::Record(7), source: why() });
+    assert_eq!(damaged.unwrap(), Held::Other);
 }

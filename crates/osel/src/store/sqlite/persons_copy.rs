@@ -8,6 +8,9 @@
 //!   be missed. They are as far apart as reading the keys takes, and a key is used for a week.
 //! - A key is **destroyed** for somebody who is erased, and must not come back by the first of these readings. So what was destroyed is taken out last, by what
 //!   the keys say when all else is done, and by the journal that was copied: an erasure that it tells of may have come no further than its order.
+//! - A key may go both ways: with its week, and then its person is erased. An erasure destroys the keys that it finds, and nothing is left that says whose one was
+//!   that went before. So once somebody was erased while the copy was made, or an erasure is under way in the journal that was copied, **no key stays that the store
+//!   has no more**: parts of weeks that went meanwhile are locked in such a copy then, also those of others.
 //!
 //! Whoever is erased before the copy is finished is in it as little as one who was erased before it began.
 
@@ -35,6 +38,11 @@ const SPENT: Table = (
     "SELECT number FROM spent WHERE number > ?1 ORDER BY number",
     "INSERT OR IGNORE INTO spent (number) VALUES (?1)",
 );
+/// Which keys the store has, noted beside the copy and not in it.
+const HERE: Table = (
+    "SELECT number FROM persons WHERE number > ?1 ORDER BY number",
+    "INSERT OR IGNORE INTO temp.here (number) VALUES (?1)",
+);
 /// How often what was destroyed is looked for at most, where somebody was erased while it was.
 const LOOKS_MAX: usize = 8;
 
@@ -42,8 +50,17 @@ const LOOKS_MAX: usize = 8;
 pub(super) struct KeysCopy<'a> {
     source: &'a Path,
     at: At<'a>,
-    /// Both sides, once there are keys at all. All that is written is one transaction, until it is finished.
-    sides: Option<(Connection, Connection)>,
+    /// Once there are keys at all.
+    sides: Option<Sides>,
+}
+
+/// Both sides of a copy.
+struct Sides {
+    keys: Connection,
+    /// All that is written is one transaction, until it is finished.
+    target: Connection,
+    /// How often keys had been destroyed for somebody before the first was copied.
+    erased: i32,
 }
 
 impl<'a> KeysCopy<'a> {
@@ -66,7 +83,7 @@ impl<'a> KeysCopy<'a> {
             self.sides = self.open()?;
         }
         match &self.sides {
-            Some((keys, target)) => self.copy_rows(keys, target, KEYS, behind_page),
+            Some(Sides { keys, target, .. }) => self.copy_rows(keys, target, KEYS, behind_page),
             None => Ok(()),
         }
     }
@@ -76,7 +93,7 @@ impl<'a> KeysCopy<'a> {
     /// # Errors
     /// When keys cannot be read or written, or persons are erased again and again.
     pub(super) fn finish(self, under_way: &[Erasing]) -> Result<(), JournalError> {
-        let Some((keys, target)) = &self.sides else { return Ok(()) };
+        let Some(Sides { keys, target, erased: before }) = &self.sides else { return Ok(()) };
         let from = At { path: self.source };
         let (read, written) = (from.sql(Place::Persons, "read"), self.at.sql(Place::Persons, "write"));
         for erasing in under_way {
@@ -84,6 +101,9 @@ impl<'a> KeysCopy<'a> {
         }
         for _ in 0..LOOKS_MAX {
             let erased = count_erased(keys).map_err(&read)?;
+            if erased != *before || !under_way.is_empty() {
+                self.keep_what_is_here(keys, target)?;
+            }
             self.copy_rows(keys, target, SPENT, &mut || {})?;
             target
                 .execute("DELETE FROM persons WHERE number IN (SELECT number FROM spent)", [])
@@ -96,8 +116,22 @@ impl<'a> KeysCopy<'a> {
         Err(JournalError::Busy { path: self.source.to_path_buf(), source: error })
     }
 
-    fn open(&self) -> Result<Option<(Connection, Connection)>, JournalError> {
-        let Some(keys) = connect_to_read(&At { path: self.source })? else { return Ok(None) };
+    /// Takes out what the store has no more, for whatever reason.
+    fn keep_what_is_here(&self, keys: &Connection, target: &Connection) -> Result<(), JournalError> {
+        let written = self.at.sql(Place::Persons, "write");
+        let anew =
+            "CREATE TEMP TABLE IF NOT EXISTS here (number INTEGER PRIMARY KEY) STRICT; DELETE FROM temp.here";
+        target.execute_batch(anew).map_err(&written)?;
+        self.copy_rows(keys, target, HERE, &mut || {})?;
+        let gone =
+            target.execute("DELETE FROM persons WHERE number NOT IN (SELECT number FROM temp.here)", []);
+        gone.map(drop).map_err(&written)
+    }
+
+    fn open(&self) -> Result<Option<Sides>, JournalError> {
+        let from = At { path: self.source };
+        let Some(keys) = connect_to_read(&from)? else { return Ok(None) };
+        let erased = count_erased(&keys).map_err(from.sql(Place::Persons, "read"))?;
         let file = directory::persons(self.at.path);
         directory::make_file(&self.at, &file)?;
         let written = self.at.sql(Place::Persons, "write");
@@ -106,7 +140,7 @@ impl<'a> KeysCopy<'a> {
         prepare(&self.at, &target, "DELETE")?;
         make_tables(&mut target, 0).map_err(&written)?;
         target.execute_batch("BEGIN IMMEDIATE").map_err(&written)?;
-        Ok(Some((keys, target)))
+        Ok(Some(Sides { keys, target, erased }))
     }
 
     /// Copies the rows of a table that are there while each page is read, by their numbers.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::super::data::*;
+use super::super::erasure::{Erasing, NewErasure, Stage};
 use super::super::journal::Reader;
 use super::super::suite::collect;
 use super::super::suite_persons::{about, add_about, add_in_week, drop_all, let_go};
@@ -111,6 +112,29 @@ fn a_week_that_goes_just_behind_the_moment_is_copied_too() {
     labels.sort_unstable();
     assert_eq!(labels, ["user:ada", "user:eve", "user:trent"]);
     assert_eq!(count(&path, "SELECT count(*) FROM persons WHERE label = 'user:ada'"), 0);
+}
+
+/// What is erased of somebody is found by the keys that are there, and one that went with its week is not. Here the order is in the journal that was copied.
+#[test]
+fn an_erasure_under_way_takes_keys_that_went_with_their_week() {
+    let directory = Directory::new();
+    let (path, copy) = (directory.store(), directory.store().with_extension("copy"));
+    let mut journal = Store::create(&path, &new()).unwrap();
+    for (week, person) in [(0, "ada"), (1, "trent")] {
+        add_in_week(&mut journal, week, &[person]);
+    }
+    let_go(&mut journal, 2);
+    // A backup that began before the week went, and whose moment is behind the order.
+    fs::create_dir(&copy).unwrap();
+    let mut keys = KeysCopy::new(&path, &copy);
+    keys.take().unwrap();
+    drop_all(&mut journal);
+    keys.take().unwrap();
+    let order = NewErasure { seq: 2, persons: Vec::new(), subject: b"ada".to_vec() };
+    let mut under_way = Erasing::new(&order, (2, 2));
+    under_way.stage = Stage::Keys;
+    keys.finish(&[under_way]).unwrap();
+    assert_eq!(keys_of(&copy), ["user:trent"]);
 }
 
 fn keys_of(path: &Path) -> Vec<String> {
