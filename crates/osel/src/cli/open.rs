@@ -1,6 +1,6 @@
 //! Which store a command means, and how it is opened.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -129,12 +129,29 @@ fn named(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<OsString>) -> Result<
         (None, None, Some(url)) => (of_url, url),
         (None, None, None) => return Ok(None),
     };
-    if by != of_url && !store.to_string_lossy().contains("://") {
-        return Ok(Some(StoreConfig::Directory(store.into())));
+    if by == of_url { url(by, &store, env).map(Some) } else { meant(by, &store, env).map(Some) }
+}
+
+/// The store that another flag than `--store` names.
+///
+/// # Errors
+/// When a URL cannot be used.
+pub fn store_of_flag(flag: &str, store: &Path) -> anyhow::Result<StoreConfig> {
+    let env = |name: &str| variable(name).filter(|value| !value.is_empty());
+    meant(flag, store.as_os_str(), &env).map_err(|problem| Failure::Usage(problem).into())
+}
+
+fn meant(by: &str, store: &OsStr, env: &dyn Fn(&str) -> Option<OsString>) -> Result<StoreConfig, String> {
+    if store.to_string_lossy().contains("://") {
+        return url(by, store, env);
     }
+    Ok(StoreConfig::Directory(store.into()))
+}
+
+fn url(by: &str, store: &OsStr, env: &dyn Fn(&str) -> Option<OsString>) -> Result<StoreConfig, String> {
     let url = store.to_str().ok_or_else(|| format!("{by}: {}", PostgresUrlError::Encoding))?;
     let config = PostgresConfig::parse(url, env).map_err(|error| format!("{by}: {error}"))?;
-    Ok(Some(StoreConfig::Postgres(config)))
+    Ok(StoreConfig::Postgres(config))
 }
 
 /// A store, for reading.

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use osel_core::trail::log::VerifierKey;
 use osel_core::trail::{NotedHead, PartClass};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::StoreArg;
-use crate::cli::open::{reader_at, store_named};
+use crate::cli::open::{reader_at, store_of_flag};
 use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress_of, stdout};
 use crate::cli::trail_key;
 use crate::runtime::log::{BadLog, LogFound};
 use crate::runtime::missing::{Later, Untold};
-use crate::runtime::verification::{Finding, verify, verify_signed};
-use crate::store::Head;
+use crate::runtime::verification::{Finding, verify_signed};
+use crate::store::Reader;
 
 /// Checks the whole trail and names the first bad record.
 ///
@@ -27,7 +28,8 @@ use crate::store::Head;
 /// What is missing is held against what the trail tells: parts that neither retention nor an erasure took were taken by somebody, and count as bad.
 ///
 /// So do parts about persons that are there and have no key, as in an older copy of a store that is read with later keys: its own records cannot tell that a
-/// key went as it should. The store of now can: give it with --later. It is verified too, and has to go on from the copy.
+/// key went as it should. The store of now can: give it with --later. It is verified too, with the key that is known of it, and has to go on from the
+/// copy; while it carries out an erasure it cannot tell.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -50,9 +52,10 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let known = trail_key::known(&args.store.config()?, args.store.file());
     let mut reader = args.store.reader()?;
     let later = match &args.later {
-        Some(store) => Some(later(store, reader.head()?)?),
+        Some(store) => Some(later(store, args.store.file(), known.as_ref(), &mut *reader)?),
         None => None,
     };
+    let (later, later_log) = later.unzip();
     let bar = progress_of("records", reader.head()?.seq);
     let finding = verify_signed(&mut *reader, noted, known, later, &mut || bar.inc(1))?;
     bar.finish_and_clear();
@@ -60,30 +63,45 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         Finding::Good { untold, .. } if untold.is_nothing() => ExitCode::SUCCESS,
         Finding::Good { .. } | Finding::Bad { .. } | Finding::BadLog(_) => ExitCode::from(1),
     };
-    answered(tell(&finding, args.output), code)
+    answered(tell(&finding, later_log.as_ref(), args.output), code)
 }
 
-/// What became of the store since a copy of it that ends there; an error unless it is good itself, and goes on from the copy.
-fn later(store: &Path, copy: Head) -> anyhow::Result<Later> {
+/// What became of the store since this copy of it, and what is signed there; an error unless it is good itself, and goes on from the copy.
+fn later(
+    store: &Path,
+    file: Option<&Path>,
+    known_to_copy: Option<&VerifierKey>,
+    copy: &mut dyn Reader,
+) -> anyhow::Result<(Later, LogFound)> {
     let shown = "the store of --later";
-    let Some(config) = store_named(Some(store))? else { anyhow::bail!("{shown} is not named") };
-    let mut reader = reader_at(&config)?;
+    let store = store_of_flag("--later", store)?;
+    let known = trail_key::known(&store, file).or_else(|| known_to_copy.cloned());
+    let mut reader = reader_at(&store)?;
+    // Before it is verified: what is read later nobody has vouched for.
+    let later = match Later::since(copy.head()?, &copy.log_keys()?, &mut *reader)? {
+        Ok(later) => later,
+        Err(why) => anyhow::bail!("{shown} {why}"),
+    };
     let bar = progress_of("records of the later store", reader.head()?.seq);
-    let finding = verify(&mut *reader, None, &mut || bar.inc(1))?;
+    let finding = verify_signed(&mut *reader, None, known, None, &mut || bar.inc(1))?;
     bar.finish_and_clear();
     match finding {
-        Finding::Good { untold, .. } if untold.is_nothing() => {}
-        _ => anyhow::bail!("{shown} is not good itself, so that it tells nothing: verify that first"),
-    }
-    match Later::since(copy, &mut *reader)? {
-        Some(later) => Ok(later),
-        None => {
-            anyhow::bail!("{shown} does not go on from record {} of this one: it is of another", copy.seq)
+        Finding::Good { untold, .. } if untold.is_nothing() && untold.is_overstated => {
+            anyhow::bail!(
+                "{shown} says that more may be missing than its records tell, so that it tells nothing"
+            )
         }
+        Finding::Good { untold, log, .. } if untold.is_nothing() => Ok((later, log)),
+        Finding::BadLog(BadLog { size, why }) => {
+            anyhow::bail!(
+                "{shown} is not good itself, so that it tells nothing: its log of {size} records is bad: {why}"
+            )
+        }
+        _ => anyhow::bail!("{shown} is not good itself, so that it tells nothing: verify that first"),
     }
 }
 
-fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
+fn tell(finding: &Finding, later: Option<&LogFound>, format: OutputFormat) -> io::Result<()> {
     let mut out = stdout();
     match (finding, format) {
         (Finding::Good { records, head, parts, untold, log }, OutputFormat::Json) => {
@@ -101,13 +119,8 @@ fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
                     "first_untold": untold.first,
                     "locked": untold.locked,
                     "first_locked": untold.first_locked,
-                    "log": {
-                        "checkpoints": log.checkpoints,
-                        "missing_nodes": log.missing_nodes,
-                        "signed": log.signed,
-                        "key": log.key,
-                        "known": log.is_known,
-                    },
+                    "log": log_json(log),
+                    "later_log": later.map(log_json),
                 }),
             )?;
         }
@@ -128,6 +141,9 @@ fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
             writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;
             writeln!(out, "parts: {parts}")?;
             writeln!(out, "log: {}", log_line(log))?;
+            if let Some(later) = later {
+                writeln!(out, "log of the later store: {}", log_line(later))?;
+            }
             writeln!(out, "head: {head}")?;
         }
         (Finding::Bad { seq, why }, OutputFormat::Json) => {
@@ -144,6 +160,16 @@ fn tell(finding: &Finding, format: OutputFormat) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+fn log_json(log: &LogFound) -> Value {
+    json!({
+        "checkpoints": log.checkpoints,
+        "missing_nodes": log.missing_nodes,
+        "signed": log.signed,
+        "key": log.key,
+        "known": log.is_known,
+    })
 }
 
 /// What was signed, and by whom.

@@ -13,7 +13,8 @@ use crate::runtime::service::{ServiceError, ServiceHandle};
 use crate::runtime::witnessing::{self, Shared, Tell, Watch, WitnessEvent, WitnessSettings};
 use crate::store::Journal;
 
-/// How long witnesses are waited for at the start: one that is there answers in a tenth of it, and no bus waits longer for one that is not.
+/// How long witnesses are waited for at the start: one that is there answers in a tenth of it, and no bus waits longer for one that is not. What our own store
+/// takes to be held against their answers comes on top.
 const FIRST_LOOK_TIME: Duration = Duration::from_secs(3);
 
 /// Witnesses that were asked once, with what they told.

@@ -3,10 +3,11 @@
 //! Of an erasure is known how many parts it took, and from the first to the last record; which they were only those who were erased could say. So as many as
 //! that may be missing there, and no more.
 //!
-//! A part that is there, sealed, and has no key is another matter than one that is not there: a store lets go of keys behind what they sealed, so that its own limits
-//! and the erasures that are done explain none, but those of a [later](Later) store do.
+//! A part that is there, sealed, and has no key is another matter than one that is not there: an erasure that is done has taken the parts with their keys, so that
+//! it explains none that is there. Those of a [later](Later) store do, as many as they took. Within its own limits a store may lack keys as it may lack parts:
+//! whoever could take a key there could as well have taken the part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use osel_core::trail::PartClass;
 
@@ -45,6 +46,8 @@ pub(super) struct Account {
     taken: BTreeMap<(u64, bool), u64>,
     /// What was seen and is not settled: some parts of each record of a page.
     waiting: Vec<Lost>,
+    /// The erasures that were under way in a copy, of which the later store tells the end.
+    ended: BTreeSet<u64>,
     untold: Untold,
     later: Option<Later>,
     strict: Option<Strict>,
@@ -115,6 +118,14 @@ impl Account {
     pub(super) fn refresh(&mut self, reader: &mut dyn Reader) -> Result<(), JournalError> {
         self.limits = reader.expiry()?;
         self.erasures = reader.erasures()?;
+        if let Some(later) = &self.later {
+            for row in self.erasures.iter_mut().filter(|row| !row.is_done) {
+                if let Some(end) = later.end_of(row.seq) {
+                    self.ended.insert(row.seq);
+                    row.clone_from(end);
+                }
+            }
+        }
         if let Some(strict) = &self.strict {
             self.limits = strict.limits_now(&self.limits);
             self.erasures.retain(|row| row.seq > strict.last || strict.told.tells_erasure(row.seq));
@@ -168,9 +179,14 @@ impl Account {
             (first..=last).contains(&lost.seq)
                 && self.taken.get(&place(row)).is_none_or(|&taken| taken < most)
         };
-        // One that is done has left no part without its key; one of later has taken nothing from a copy.
-        let own = self.erasures.iter().filter(|row| !lost.is_locked || !row.is_done);
-        let later = self.later.iter().filter(|_| lost.is_locked).flat_map(|later| &later.erasures);
+        // One that is done has left no part without its key, and one that is not may have left any number: beside a later store only those count that it ends.
+        let has_keys_left = |row: &ErasureRow| match self.later {
+            Some(_) => self.ended.contains(&row.seq),
+            None => !row.is_done,
+        };
+        let own = self.erasures.iter().filter(|row| !lost.is_locked || has_keys_left(row));
+        // One of later has taken nothing from a copy but keys.
+        let later = self.later.iter().filter(|_| lost.is_locked).flat_map(Later::ordered_since);
         let rows = own.chain(later).filter(can_have);
         let Some(row) = rows.min_by_key(|row| (!row.is_done, lost.reach(row).1)) else { return false };
         *self.taken.entry(place(row)).or_default() += 1;

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use osel_core::trail::{PartClass, RecordKind};
 
 use self::account::{Account, Lost};
-pub use self::later::Later;
+pub use self::later::{Later, NotLater};
 use self::told::Told;
 use super::payloads::Payloads;
 use crate::store::{JournalError, PartContent, Reader, StoredRecord};
@@ -35,6 +35,8 @@ pub struct Untold {
     pub locked: u64,
     /// The first record that has one.
     pub first_locked: Option<u64>,
+    /// Whether the store says that more may go than its records tell, of which nothing need be missing yet. It was not believed here, and nobody else may.
+    pub is_overstated: bool,
 }
 
 impl Untold {
@@ -93,7 +95,8 @@ impl MissingCheck {
     /// When the store cannot be read.
     pub fn finish(self, reader: &mut dyn Reader, last: u64) -> Result<Untold, JournalError> {
         let Self { account, told } = self;
-        if account.untold().parts == 0 && told.vouches_for(&account) {
+        let is_overstated = !told.vouches_for(&account);
+        if account.untold().parts == 0 && !is_overstated {
             return Ok(account.untold());
         }
         // Only in a store that somebody tampered with: what the tables say is worth nothing where no record says it.
@@ -113,7 +116,7 @@ impl MissingCheck {
             strict.settle(reader)?;
             from += PAGE;
         }
-        Ok(strict.untold())
+        Ok(Untold { is_overstated, ..strict.untold() })
     }
 }
 

@@ -36,10 +36,13 @@ pub struct Watch {
     reader: Option<Box<dyn Reader>>,
     /// What it told last.
     told: Option<WitnessStatus>,
+    /// Until when its answers are waited for; none for as long as questions to it may take.
+    until: Option<Instant>,
 }
 
 /// Asks all of them at once what they have seen, before anything new is taken, and gives them back to go on, with the first alarm if there is
-/// one. A witness that has not answered by then is not waited for.
+/// one. A witness that has not answered by then is not waited for. Our own store is: what a witness has shown in time is held against it, however long it takes
+/// to read, since nothing may be taken on a log that was written anew.
 pub async fn first_look(
     watches: Vec<Watch>,
     time: Duration,
@@ -50,13 +53,9 @@ pub async fn first_look(
     for mut watch in watches {
         let tell = Arc::clone(tell);
         looks.spawn(async move {
-            let alarm = match timeout_at(until, watch.turn(&tell)).await {
-                Ok(alarm) => alarm,
-                Err(_) => {
-                    watch.unanswered(&tell);
-                    None
-                }
-            };
+            watch.until = Some(until);
+            let alarm = watch.turn(&tell).await;
+            watch.until = None;
             (watch, alarm)
         });
     }
@@ -75,7 +74,7 @@ impl Watch {
         let key = settings.config.key.to_string();
         let sizes = remembered.iter().filter(|row| row.witness == key).map(|row| row.size);
         let client = WitnessClient::new(sizes.max().unwrap_or(0));
-        Self { client, settings, common, reader: None, told: None }
+        Self { client, settings, common, reader: None, told: None, until: None }
     }
 
     /// Asks again and again, until there is an alarm.
@@ -139,7 +138,8 @@ impl Watch {
             Err(why) => return Reply::Unproved(why),
         };
         let config = self.config_now().await;
-        let Asked { reply, note } = ask(&config, &request).await;
+        let asked = in_time(self.until, ask(&config, &request)).await;
+        let Asked { reply, note } = asked.unwrap_or_else(|words| Reply::Unavailable(words).into());
         if let Some(note) = note {
             let (witness, at) = (config.key.to_string(), (self.settings.clock)());
             tell(WitnessEvent::Cosigned(WitnessedRow { witness, size, note, at }));
@@ -150,7 +150,8 @@ impl Watch {
     /// What it shows as the last that it has cosigned, held against the log.
     async fn shown(&mut self) -> Result<Shown, String> {
         let origin = self.read(origin).await?;
-        let signed = last_signed(&self.config_now().await, &origin).await?;
+        let config = self.config_now().await;
+        let signed = in_time(self.until, last_signed(&config, &origin)).await??;
         self.read(move |reader| {
             let size = signed.size;
             if newest(reader)?.is_none_or(|ours| ours < size) {
@@ -170,21 +171,6 @@ impl Watch {
         let now = Arc::clone(&self.settings.now);
         let config = spawn_blocking(move || now()).await.ok().flatten();
         config.unwrap_or_else(|| self.settings.config.clone())
-    }
-
-    /// The question under way was given up.
-    fn unanswered(&mut self, tell: &Tell) {
-        let words = "it has not answered in time".to_owned();
-        let answered = ClientInput::Answered(Reply::Unavailable(words.clone()));
-        // Only one of them is awaited.
-        for input in [answered, ClientInput::Shown(Shown::Nothing(words))] {
-            for order in self.step(input) {
-                if let ClientOrder::Log(line) = order {
-                    self.say(&line);
-                }
-            }
-        }
-        self.tell_status(tell);
     }
 
     fn say(&self, line: &WitnessLine) {
@@ -225,6 +211,14 @@ impl Watch {
         let (reader, read) = done.await.map_err(|error| error.to_string())??;
         self.reader = Some(reader);
         Ok(read)
+    }
+}
+
+/// What a witness answers, if it does so while it is waited for.
+async fn in_time<T>(until: Option<Instant>, answer: impl Future<Output = T>) -> Result<T, String> {
+    match until {
+        Some(until) => timeout_at(until, answer).await.map_err(|_| "it has not answered in time".to_owned()),
+        None => Ok(answer.await),
     }
 }
 
