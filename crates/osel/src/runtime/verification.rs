@@ -30,7 +30,7 @@ pub enum Finding {
         /// What of them is missing though no record tells of it.
         untold: Untold,
         /// What is kept and signed of the log.
-        log: LogFound,
+        log: Box<LogFound>,
     },
     /// The records are good, as far as they were walked, and their log is not.
     BadLog(BadLog),
@@ -159,7 +159,7 @@ pub fn verify_signed(
     };
     let untold = missing.finish(reader, verified.head.seq)?;
     let Verified { head, records, parts } = verified;
-    Ok(Finding::Good { records, head: head.noted(), parts, untold, log })
+    Ok(Finding::Good { records, head: head.noted(), parts, untold, log: Box::new(log) })
 }
 
 /// Records are found by columns that no hash covers: they must say what the canonical bytes say.

@@ -91,7 +91,7 @@ fn later(
                 "{shown} says that more may be missing than its records tell, so that it tells nothing"
             )
         }
-        Finding::Good { untold, log, .. } if untold.is_nothing() => Ok((later, log)),
+        Finding::Good { untold, log, .. } if untold.is_nothing() => Ok((later, *log)),
         Finding::BadLog(BadLog { size, why }) => {
             anyhow::bail!(
                 "{shown} is not good itself, so that it tells nothing: its log of {size} records is bad: {why}"
