@@ -100,6 +100,16 @@ impl Listener {
         steps.parts.extend(out.differences.take());
     }
 
+    /// A message that comes between two steps.
+    fn hear_between(&mut self, second: i64, received: i64, event_type: &str, payload: &Value) {
+        let text = json!({
+            "message_id": format!("m{second}"), "event_type": event_type, "publisher_id": "network.ctl1",
+            "priority": "INFO", "timestamp": at(second).to_string().trim_end_matches('Z'), "payload": payload,
+        });
+        let raw = self.raw(received, &text);
+        self.engine.handle(at(received), Input::Message(&raw, decode(&raw)), &mut Output::default());
+    }
+
     fn finish(&mut self, second: i64, steps: &mut Steps) {
         while self.engine.is_closing() {
             self.one_step(second, Input::ReadOn, steps);
@@ -273,13 +283,7 @@ fn what_the_bus_says_between_two_steps_keeps_its_word() {
     let mut steps = listener.begin_end(&run, 1_000, &one().chain(half).collect::<Vec<_>>());
     assert!(listener.engine.is_closing());
     let mut hear = |second: i64, event_type: &str, payload: Value| {
-        let text = json!({
-            "message_id": format!("m{second}"), "event_type": event_type, "publisher_id": "network.ctl1",
-            "priority": "INFO", "timestamp": at(second).to_string().trim_end_matches('Z'), "payload": payload,
-        });
-        let raw = listener.raw(1_010, &text);
-        let mut out = Output::default();
-        listener.engine.handle(at(1_010), Input::Message(&raw, decode(&raw)), &mut out);
+        listener.hear_between(second, 1_010, event_type, &payload);
     };
     let renamed = |id: &str, name: &str| json!({"port": {"id": id, "name": name, "revision_number": 9}});
     let last = format!("w{}", 3 * MERGED_MAX - 1);
@@ -316,20 +320,57 @@ fn what_a_read_had_shown_that_broke_off_is_merged_in_steps() {
         };
         listener.one_step(1_001, input, &mut steps);
         assert!(listener.engine.has_broken() && listener.engine.is_over(&slow));
-        // A message of before it says nothing new of what it had shown, and one that is later does.
+        // A message of before it says nothing new of what it had shown, and one that is later does; the first comes between two steps.
         let renamed = |name: &str| json!({"port": {"id": "w5", "name": name, "revision_number": 2}});
+        let name = |listener: &Listener| {
+            let cloud = listener.engine.clouds().next().unwrap();
+            cloud.name_of(Kind::Port, &Id::new("w5")).map(str::to_owned)
+        };
+        listener.hear_between(500, 1_002, "port.update.end", &renamed("history"));
+        assert!(listener.engine.has_broken());
         listener.finish(1_002, &mut steps);
-        listener.hear(500, 1_003, "r", "port.update.end", &renamed("history"));
+        listener.hear(501, 1_003, "r", "port.update.end", &renamed("history"));
+        assert_eq!(name(&listener).as_deref(), Some("server 1"), "{begins_another}");
+        listener.hear(1_002, 1_003, "r", "port.update.end", &renamed("later"));
+        assert_eq!(name(&listener).as_deref(), Some("later"), "{begins_another}");
         let sizes: Vec<usize> = steps.parts.iter().map(|part| part.objects.len()).collect();
         assert_eq!(sizes, [MERGED_MAX; 3], "{begins_another}");
         assert!(steps.parts.iter().all(|part| part.run.id == slow.id));
         assert!(matches!(steps.parts[2].step, ReadStep::BrokenOff));
         assert_eq!(steps.records.last().unwrap().detail["text"], "inventory not read to its end");
-        let cloud = listener.engine.clouds().next().unwrap();
-        assert_eq!(cloud.name_of(Kind::Port, &Id::new("w5")), Some("server 1"), "{begins_another}");
-        // The other one does not take them for shown by itself.
+        // The other one does not take them for shown by itself; what was said later stays.
         let steps = listener.in_steps(3, 1_001, &one);
         let gone = steps.parts.iter().map(|part| part.gone.len()).sum::<usize>();
-        assert_eq!(gone, 3 * MERGED_MAX, "{begins_another}");
+        assert_eq!(gone, 3 * MERGED_MAX - 1, "{begins_another}");
+    }
+}
+
+/// A page is held against the model before the rest of an older read is merged: what it shows is the last word all the same.
+#[test]
+fn a_page_is_later_than_what_is_left_of_a_read_that_broke_off() {
+    // Its revision says nothing of its ports.
+    let wall =
+        |ports: &[&str]| object(Kind::FirewallGroup, &json!({"id": "fg", "name": "w", "ports": ports}));
+    let servers = || (0..2 * MERGED_MAX).map(|number| server(number, 1, &[]));
+    let one = || [network(), group(), rule("r1", 22), port("p1", 1, &json!({})), wall(&["p1"])];
+    for page_breaks_it_off in [false, true] {
+        let mut listener = Listener::with_one_port();
+        listener.in_steps(2, 500, &one());
+        let slow = run(Some(3), "north", 1_000);
+        let mut steps = Steps::default();
+        let objects = servers().chain([wall(&["p1", "p2"])]).collect();
+        let page = ReadPage { run: slow.clone(), objects, lines: Vec::new() };
+        listener.one_step(1_000, Input::Page(page), &mut steps);
+        if !page_breaks_it_off {
+            listener.one_step(1_000, Input::ReadBroken(slow), &mut steps);
+        }
+        let quick = run(Some(4), "north", 1_001);
+        let objects: Vec<Object> = one().into_iter().chain(servers()).collect();
+        let mut rest = listener.begin_end(&quick, 1_001, &objects);
+        listener.finish(1_001, &mut rest);
+        let cloud = listener.engine.clouds().next().unwrap();
+        let differs = cloud.differs(at(1_001), true, &wall(&["p1"]));
+        assert!(!differs, "{page_breaks_it_off}");
+        assert!(cloud.differs(at(1_001), true, &wall(&["p1", "p2"])), "{page_breaks_it_off}");
     }
 }
