@@ -243,7 +243,9 @@ impl Engine {
             return false;
         }
         let last = self.runs.get(&run.region).copied();
-        let last = last.max(under_way.and_then(|reading| reading.run.id));
+        let broken = self.broken.iter().filter(|broken| broken.run.region == run.region);
+        let broken = broken.filter_map(|broken| broken.run.id).max();
+        let last = last.max(under_way.and_then(|reading| reading.run.id)).max(broken);
         run.id.is_some_and(|id| last.is_some_and(|last| id <= last))
     }
 

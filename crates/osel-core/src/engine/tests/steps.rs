@@ -10,7 +10,8 @@ use super::{Listener, at, run};
 use crate::decode::decode;
 use crate::engine::record::RecordBody;
 use crate::engine::{
-    EngineOptions, HELD_MAX, Input, MERGED_MAX, Output, ReadDifferences, ReadEnd, ReadPage, ReadRun, ReadStep,
+    BROKEN_MAX, EngineOptions, HELD_MAX, Input, MERGED_MAX, Output, ROWS_AS_ONE, ROWS_MAX, ReadDifferences,
+    ReadEnd, ReadPage, ReadRun, ReadStep,
 };
 use crate::event::{Kind, Object};
 use crate::ids::Id;
@@ -373,4 +374,68 @@ fn a_page_is_later_than_what_is_left_of_a_read_that_broke_off() {
         assert!(!differs, "{page_breaks_it_off}");
         assert!(cloud.differs(at(1_001), true, &wall(&["p1", "p2"])), "{page_breaks_it_off}");
     }
+}
+
+/// Two groups of one port, and the same rules in one as there were in the other, while a server of the first goes: what still stands open
+/// by another rule is not told as closed, nor scanned as opened.
+#[test]
+fn groups_that_a_port_has_side_by_side_are_merged_together() {
+    const RULES: usize = 2 * MERGED_MAX / 3;
+    let rules = |group: &'static str| {
+        (0..RULES).map(move |number| rule_of(group, &format!("{group}{number}"), 1000 + number))
+    };
+    let stays = || [network(), group(), group_of("h", "h"), server(999, 1, &["g", "h"])].into_iter();
+    let mut listener = Listener::scanning();
+    listener.in_steps(1, 0, &stays().chain([server(1, 1, &["g"])]).chain(rules("g")).collect::<Vec<_>>());
+    let steps = listener.in_steps(2, 1_000, &stays().chain(rules("h")).collect::<Vec<_>>());
+    let of_port = |row: &&crate::exposure::JudgedRow| row.row.port_id == Id::new("w999");
+    let records = || steps.records.iter().map(|record| &record.exposure);
+    let opened = records().flat_map(|exposure| &exposure.opened).filter(of_port);
+    let closed = records().flat_map(|exposure| &exposure.closed).filter(of_port);
+    let opened = opened.filter(|row| !row.covered_before).count();
+    assert_eq!((opened, closed.filter(|row| !row.redundant).count()), (0, 0));
+    let scanned: Vec<_> = listener.commands.iter().flat_map(|command| &command.targets).collect();
+    let gone: std::net::IpAddr = "10.0.0.1".parse().unwrap();
+    assert!(scanned.iter().all(|target| target.address == gone), "what went is looked after: {scanned:?}");
+}
+
+/// A step has fewer of those that open many rows.
+#[test]
+fn a_step_is_bounded_by_rows_too() {
+    let many = 3 * ROWS_AS_ONE;
+    let stays: Vec<Object> =
+        [network(), group()].into_iter().chain((0..many).map(|number| server(number, 1, &["g"]))).collect();
+    let mut listener = Listener::new();
+    listener.in_steps(1, 0, &stays);
+    let rules = (0..MERGED_MAX / 2).map(|number| rule_of("g", &format!("r{number}"), 1000 + number));
+    let mut steps = listener.in_steps(2, 1_000, &stays.iter().cloned().chain(rules).collect::<Vec<_>>());
+    steps.parts.append(&mut listener.in_steps(3, 2_000, &stays).parts);
+    let sizes: Vec<usize> = steps.parts.iter().map(|part| part.objects.len() + part.gone.len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), MERGED_MAX);
+    assert_eq!(sizes.iter().max(), Some(&(MERGED_MAX / 4)), "each counts as four: {sizes:?}");
+    let rows = |part: &usize| part * many;
+    assert!(sizes.iter().map(rows).all(|rows| rows <= ROWS_MAX), "{sizes:?}");
+}
+
+#[test]
+fn reads_that_break_off_one_after_another_are_bounded_and_merged_in_their_order() {
+    let mut listener = Listener::with_one_port();
+    let mut steps = Steps::default();
+    let reads = 2..BROKEN_MAX as u64 + 5;
+    for number in reads.clone() {
+        let run = run(Some(number), "north", 1_000 + number as i64);
+        let objects = (0..2 * MERGED_MAX + 1).map(|server_of| server(server_of, number, &[])).collect();
+        let page = ReadPage { run: run.clone(), objects, lines: Vec::new() };
+        listener.one_step(1_100, Input::Page(page), &mut steps);
+        listener.one_step(1_100, Input::ReadBroken(run.clone()), &mut steps);
+        assert!(listener.engine.is_over(&run));
+    }
+    listener.finish(1_100, &mut steps);
+    let runs: Vec<_> = steps.parts.iter().filter_map(|part| part.run.id.map(|id| id.0)).collect();
+    assert!(runs.is_sorted(), "{runs:?}");
+    let ends = steps.parts.iter().filter(|part| part.step == ReadStep::BrokenOff).count();
+    assert_eq!(ends, BROKEN_MAX, "of {reads:?}");
+    let cloud = listener.engine.clouds().next().unwrap();
+    let last = format!("server {}", BROKEN_MAX + 4);
+    assert_eq!(cloud.name_of(Kind::Port, &Id::new("w7")), Some(&*last));
 }
