@@ -176,10 +176,10 @@ fn tie_groups(cloud: &CloudModel, nodes: &mut [Node]) {
     let mut tied: Set<Id> = Set::default();
     for Node { ties, .. } in nodes {
         for tie in &ties.changed {
-            if let Tie::Object(Kind::SecurityGroup, group) = tie {
-                if tied.insert(group.clone()) {
-                    ties.used.extend(cloud.groups_beside(group));
-                }
+            if let Tie::Object(Kind::SecurityGroup, group) = tie
+                && tied.insert(group.clone())
+            {
+                ties.used.extend(cloud.groups_beside(group));
             }
         }
     }
