@@ -11,7 +11,7 @@ use super::confirm::Seen;
 use super::differences::{CompleteKind, OtherParts, ReadStep};
 use super::held::Portion;
 use super::looks::{Look, LookWhy};
-use super::reading::{MERGED_MAX, ReadEnd, ReadRun, Reading, differences};
+use super::reading::{ReadEnd, ReadRun, Reading, differences};
 use super::{Engine, Output};
 use crate::event::{Kind, Object};
 use crate::ids::Id;
@@ -20,6 +20,10 @@ use crate::time::Timestamp;
 
 /// How many slots are looked through for unshown objects in one step: about a millisecond.
 pub const SLOTS_PER_STEP: u32 = 1 << 16;
+
+/// The most reads of one region that broke off and are not merged to their ends. A caller that makes all steps of one before it begins the
+/// next but one has one. Of more the first is let go: what it had found and is still so the next read finds again.
+pub const BROKEN_MAX: usize = 4;
 
 /// All pages have come, and what they did not show is looked for.
 #[derive(Debug)]
@@ -69,22 +73,34 @@ impl Engine {
         (reading.is_broken, reading.closing) = (true, None);
         reading.held.forget_gone();
         self.seen.insert(region.clone(), Seen::of(&reading));
-        self.go_on_broken(now, reading, out);
+        // They are for its end.
+        (reading.spoken, reading.assignments) = Default::default();
+        let before = self.broken.iter().filter(|broken| broken.run.region == *region).count();
+        if before >= BROKEN_MAX {
+            let first = self.broken.iter().position(|broken| broken.run.region == *region);
+            first.and_then(|first| self.broken.remove(first));
+        }
+        match before {
+            0 => self.go_on_broken(now, reading, out),
+            // In the order in which they were read.
+            _ => self.broken.push_back(reading),
+        }
     }
 
-    /// One step towards the end of a read that broke off. The first is made at once, so that the run is over.
+    /// One step towards the end of a read that broke off. The first is made at once, where no older one is left.
     fn go_on_broken(&mut self, now: Timestamp, mut reading: Reading, out: &mut Output) {
-        if reading.held.len() <= MERGED_MAX {
-            let portion = reading.held.take();
+        let nothing = CloudModel::default();
+        let cloud = self.clouds.get(&reading.run.region).unwrap_or(&nothing);
+        if let Some(portion) = reading.held.take_last(cloud) {
             self.merge_part(now, &mut reading, portion, ReadStep::BrokenOff, out);
             return;
         }
         let portion = reading.held.next_portion().or_else(|| {
-            reading.held.arrange(self.clouds.get(&reading.run.region).unwrap_or(&CloudModel::default()));
+            reading.held.arrange(cloud);
             reading.held.next_portion()
         });
         self.merge_part(now, &mut reading, portion.unwrap_or_default(), ReadStep::Part, out);
-        self.broken.push_back(reading);
+        self.broken.push_front(reading);
     }
 
     /// One step towards the end of a read whose pages have all come, or will not come.
@@ -111,14 +127,19 @@ impl Engine {
     /// Merges what is due; gives the read back unless that was its end.
     fn close(&mut self, now: Timestamp, mut reading: Reading, out: &mut Output) -> Option<Reading> {
         let closing = reading.closing.as_mut()?;
-        let complete = closing.complete.iter().map(|&kind| {
-            let (shown, given) = reading.shown.get(&kind).copied().unwrap_or((0, Fields::MAX));
-            CompleteKind { kind, shown, given }
-        });
-        let complete = complete.collect();
-        if closing.has_looked && reading.held.len() <= MERGED_MAX {
-            let step = ReadStep::End { complete, origin: std::mem::take(&mut closing.origin) };
-            let portion = reading.held.take();
+        let complete = |closing: &Closing| {
+            let complete = closing.complete.iter().map(|&kind| {
+                let (shown, given) = reading.shown.get(&kind).copied().unwrap_or((0, Fields::MAX));
+                CompleteKind { kind, shown, given }
+            });
+            complete.collect()
+        };
+        let nothing = CloudModel::default();
+        let cloud = self.clouds.get(&reading.run.region).unwrap_or(&nothing);
+        let last = if closing.has_looked { reading.held.take_last(cloud) } else { None };
+        if let Some(portion) = last {
+            let step =
+                ReadStep::End { complete: complete(closing), origin: std::mem::take(&mut closing.origin) };
             self.merge_part(now, &mut reading, portion, step, out);
             self.wishes.forget(&reading.run.region);
             self.ask_of_spoken(now, reading, out);
@@ -126,12 +147,13 @@ impl Engine {
         }
         if !std::mem::replace(&mut closing.is_told, true) {
             // From now on nothing can come into slots that were looked through, or kinds that were, unless it is later than the read.
-            self.merge_part(now, &mut reading, Portion::default(), ReadStep::Closing { complete }, out);
+            let step = ReadStep::Closing { complete: complete(closing) };
+            self.merge_part(now, &mut reading, Portion::default(), step, out);
         } else if let Some(portion) = reading.held.next_portion() {
             self.merge_part(now, &mut reading, portion, ReadStep::Part, out);
         } else if closing.has_looked || reading.held.room() == 0 {
             // A step of its own, in which nothing is changed.
-            reading.held.arrange(self.clouds.get(&reading.run.region).unwrap_or(&CloudModel::default()));
+            reading.held.arrange(cloud);
         }
         Some(reading)
     }
@@ -209,12 +231,13 @@ impl Engine {
                 && cloud.is_unshown(other.0, &other.1, reading.run.at);
             is_going || reading.merged.has_gone(other)
         };
-        let shown = portion.shown.iter().filter_map(|(object, _)| Some((object.kind(), object.id()?)));
+        let objects = portion.shown.iter().map(|(object, _)| object);
+        let shown = objects.filter_map(|object| Some((object.kind(), object.id()?, Some(object))));
         // Of what is there these two tell by themselves that something else has gone.
-        let shown = shown.filter(|(kind, _)| matches!(kind, Kind::FloatingIp | Kind::FirewallGroup));
-        let all = portion.gone.iter().map(|(kind, id)| (*kind, id)).chain(shown);
+        let shown = shown.filter(|(kind, ..)| matches!(kind, Kind::FloatingIp | Kind::FirewallGroup));
+        let all = portion.gone.iter().map(|(kind, id)| (*kind, id, None)).chain(shown);
         let gone: BTreeSet<_> =
-            all.flat_map(|(kind, id)| cloud.goes_with(kind, id)).filter(is_gone).collect();
+            all.flat_map(|(kind, id, shown)| cloud.goes_with(kind, id, shown)).filter(is_gone).collect();
         let groups = portion.shown.iter().filter_map(|(object, _)| match object {
             Object::Rule(rule) => Some((Kind::SecurityGroup, rule.security_group_id.clone()?)),
             _ => None,

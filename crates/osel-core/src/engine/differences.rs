@@ -161,7 +161,8 @@ impl Engine {
         for (kind, id) in merged.touched.iter().map(|(kind, id)| (kind, id)).chain(confirmed) {
             out.versions.push(Version { seq, region: region.clone(), line: cloud.line(*kind, id) });
         }
-        let mut step = Step::of(&merged.differences);
+        let own = Step::of(&merged.differences);
+        let mut step = own.clone();
         step.learn(&part.others);
         let told = self.tell(now, &part, merged.differences, &step, out);
         let cause = (self.seq >= seq).then_some(seq);
@@ -179,7 +180,8 @@ impl Engine {
             }
         }
         out.differences = Some(part);
-        (told, step)
+        // What was learnt of other parts is theirs.
+        (told, own)
     }
 
     /// Tells what differed, object by object as far as that is of use.

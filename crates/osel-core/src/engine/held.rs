@@ -10,7 +10,13 @@ use std::collections::{BTreeMap, VecDeque};
 use super::reading::{HELD_MAX, MERGED_MAX};
 use crate::event::{Kind, Object};
 use crate::ids::{Id, Map, Set};
-use crate::model::{CloudModel, Tie, Ties};
+use crate::model::{Bulk, CloudModel, Tie, Ties};
+
+/// How many rows count as much as an object in the size of a step: they are merged and told in about the same time.
+pub const ROWS_AS_ONE: usize = 256;
+
+/// The most rows of a step, but for an object that has more by itself, and what is merged before the end of a read.
+pub const ROWS_MAX: usize = MERGED_MAX * ROWS_AS_ONE;
 
 /// What is merged in one step.
 #[derive(Debug, Default)]
@@ -26,9 +32,17 @@ impl Portion {
         self.shown.len() + self.gone.len()
     }
 
-    fn append(&mut self, mut other: Self) {
-        self.shown.append(&mut other.shown);
-        self.gone.append(&mut other.gone);
+    /// Whether it is little enough for one step; a single object always is.
+    fn fits(&self, cloud: &CloudModel) -> bool {
+        let mut bulk = Bulk::new(cloud, ROWS_MAX);
+        let mut size = |kind, id: &Id, shown| 1 + bulk.rows(kind, id, shown) / ROWS_AS_ONE;
+        let objects = self.shown.iter().map(|(object, _)| object);
+        let shown = objects.filter_map(|object| Some((object.kind(), object.id()?, Some(object))));
+        let gone = self.gone.iter().map(|(kind, id)| (*kind, id, None));
+        self.len() <= 1
+            || self.len() <= MERGED_MAX
+                && shown.chain(gone).map(|(kind, id, shown)| size(kind, id, shown)).sum::<usize>()
+                    <= MERGED_MAX
     }
 }
 
@@ -64,12 +78,13 @@ impl Held {
         }
     }
 
-    /// All of it.
-    pub(super) fn take(&mut self) -> Portion {
-        let mut all = Portion::default();
-        self.portions.drain(..).for_each(|portion| all.append(portion));
-        all.append(std::mem::take(&mut self.found));
-        all
+    /// All of it, where that is one step.
+    pub(super) fn take_last(&mut self, cloud: &CloudModel) -> Option<Portion> {
+        match self.portions.len() {
+            0 if self.found.fits(cloud) => Some(std::mem::take(&mut self.found)),
+            1 if self.found.len() == 0 => self.portions.pop_front(),
+            _ => None,
+        }
     }
 
     /// The first that were shown.
@@ -91,11 +106,13 @@ impl Held {
     /// Puts what was found into steps.
     pub(super) fn arrange(&mut self, cloud: &CloudModel) {
         let Portion { shown, gone } = std::mem::take(&mut self.found);
+        let mut bulk = Bulk::new(cloud, ROWS_MAX);
         let mut nodes: Vec<Node> =
-            shown.iter().filter_map(|(object, _)| Node::shown(cloud, object)).collect();
+            shown.iter().filter_map(|(object, _)| Node::shown(cloud, &mut bulk, object)).collect();
         // Whatever has no id is nothing that could be merged.
         let shown = shown.into_iter().filter(|(object, _)| object.id().is_some());
-        nodes.extend(gone.iter().map(|(kind, id)| Node::gone(cloud, *kind, id)));
+        nodes.extend(gone.iter().map(|(kind, id)| Node::gone(cloud, &mut bulk, *kind, id)));
+        tie_groups(cloud, &mut nodes);
         let order = portions(&mut nodes);
         let mut shown: Vec<Option<_>> = shown.map(Some).collect();
         for places in order {
@@ -117,17 +134,23 @@ struct Node {
     kind: Kind,
     is_shown: bool,
     ties: Ties,
+    /// How much of a step it takes.
+    size: usize,
     stage: usize,
 }
 
 impl Node {
-    fn shown(cloud: &CloudModel, object: &Object) -> Option<Self> {
-        let kind = object.kind();
-        Some(Self { kind, is_shown: true, ties: cloud.ties(kind, object.id()?, Some(object)), stage: 0 })
+    fn shown(cloud: &CloudModel, bulk: &mut Bulk<'_>, object: &Object) -> Option<Self> {
+        Some(Self::new(cloud, bulk, (object.kind(), object.id()?), Some(object)))
     }
 
-    fn gone(cloud: &CloudModel, kind: Kind, id: &Id) -> Self {
-        Self { kind, is_shown: false, ties: cloud.ties(kind, id, None), stage: 0 }
+    fn gone(cloud: &CloudModel, bulk: &mut Bulk<'_>, kind: Kind, id: &Id) -> Self {
+        Self::new(cloud, bulk, (kind, id), None)
+    }
+
+    fn new(cloud: &CloudModel, bulk: &mut Bulk<'_>, (kind, id): (Kind, &Id), shown: Option<&Object>) -> Self {
+        let size = 1 + bulk.rows(kind, id, shown) / ROWS_AS_ONE;
+        Self { kind, is_shown: shown.is_some(), ties: cloud.ties(kind, id, shown), size, stage: 0 }
     }
 
     /// When it is merged, where not all can be at once. `shown` is what those change that are shown.
@@ -144,6 +167,20 @@ impl Node {
             false if self.kind == Kind::Rule => 2 + 2 * place,
             // What hangs on others before them.
             false => 1 + 2 * Kind::ALL.len() + (Kind::ALL.len() - place),
+        }
+    }
+}
+
+/// Ties groups that one port has: their rules may open the same on it. One of those that change a group is tied for all of them.
+fn tie_groups(cloud: &CloudModel, nodes: &mut [Node]) {
+    let mut tied: Set<Id> = Set::default();
+    for Node { ties, .. } in nodes {
+        for tie in &ties.changed {
+            if let Tie::Object(Kind::SecurityGroup, group) = tie
+                && tied.insert(group.clone())
+            {
+                ties.used.extend(cloud.groups_beside(group));
+            }
         }
     }
 }
@@ -180,12 +217,23 @@ fn portions(nodes: &mut [Node]) -> Vec<Vec<usize>> {
     }
     together.sort_by_key(|places| nodes[places[0]].stage);
 
-    let mut portions: Vec<Vec<usize>> = Vec::new();
+    let (mut portions, mut portion, mut room) = (Vec::new(), Vec::new(), MERGED_MAX);
     for places in together {
-        match portions.last_mut() {
-            Some(last) if last.len() + places.len() <= MERGED_MAX => last.extend(places),
-            _ => portions.extend(places.chunks(MERGED_MAX).map(<[usize]>::to_vec)),
+        let whole = places.iter().map(|&at| nodes[at].size).sum::<usize>();
+        let mut begins = whole > room;
+        for at in places {
+            let size = nodes[at].size;
+            if (begins || size > room) && !portion.is_empty() {
+                portions.push(std::mem::take(&mut portion));
+                room = MERGED_MAX;
+            }
+            begins = false;
+            portion.push(at);
+            room = room.saturating_sub(size);
         }
+    }
+    if !portion.is_empty() {
+        portions.push(portion);
     }
     portions
 }

@@ -39,12 +39,14 @@ use std::sync::Arc;
 
 pub use assignments::{ASSIGNMENTS_PER_STEP, AssignmentChange, AssignmentDifferences, AssignmentPage};
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
+pub use closing::BROKEN_MAX;
 pub use closing::SLOTS_PER_STEP;
 pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
 pub use differences::{CompleteKind, DRIFT_RECORDS_MAX, OtherParts, ReadDifferences, ReadStep, Told};
 pub use drift::Explanation;
 pub use erasure::{Sought, persons_of};
 pub use forwarder_orders::ForwarderOrder;
+pub use held::{ROWS_AS_ONE, ROWS_MAX};
 pub use ledger::{EVENT_TYPES_MAX, SourceLedger};
 pub use log_key::LogKeyChange;
 pub use looks::{LOOK_AGAIN_SECONDS, LOOKS_PENDING_MAX, Look, LookWhy, Looked};
@@ -206,7 +208,7 @@ pub struct Engine {
     ledger: BTreeMap<Arc<str>, SourceLedger>,
     /// The reads of the API that are under way, one for each region at most.
     readings: BTreeMap<Option<Arc<str>>, reading::Reading>,
-    /// Reads that broke off, of which not all that was held is merged.
+    /// Reads that broke off, of which not all that was held is merged: of a region no more than [`BROKEN_MAX`], the older first.
     broken: VecDeque<reading::Reading>,
     /// What the last read of each region has shown, where that was not the whole.
     seen: BTreeMap<Option<Arc<str>>, confirm::Seen>,

@@ -206,7 +206,7 @@ impl Engine {
         self.readings.insert(run.region, reading);
     }
 
-    /// The objects that are not as they are known, each with its text.
+    /// The objects that are not as they are known, or will not be once what is left of reads that broke off is merged; each with its text.
     pub(super) fn differing(
         &self,
         run: &ReadRun,
@@ -216,11 +216,23 @@ impl Engine {
         // A region is made by what is written down of it, and only by that.
         let nothing = CloudModel::default();
         let cloud = self.clouds.get(&run.region).unwrap_or(&nothing);
+        let mut waiting = BTreeSet::new();
+        let broken = self.broken.iter().filter(|broken| broken.run.region == run.region);
+        for object in broken.flat_map(|broken| broken.held.shown()) {
+            each_shown(object, &mut |kind, id, _| _ = waiting.insert((kind, id.clone())));
+        }
+        let waits = |object: &Object| {
+            let mut waits = false;
+            if !waiting.is_empty() {
+                each_shown(object, &mut |kind, id, _| waits |= waiting.contains(&(kind, id.clone())));
+            }
+            waits
+        };
         let lines = lines.into_iter().chain(std::iter::repeat_with(Box::default));
         objects
             .into_iter()
             .zip(lines)
-            .filter(|(object, _)| cloud.differs(run.at, run.exact, object))
+            .filter(|(object, _)| cloud.differs(run.at, run.exact, object) || waits(object))
             .collect()
     }
 
@@ -231,7 +243,9 @@ impl Engine {
             return false;
         }
         let last = self.runs.get(&run.region).copied();
-        let last = last.max(under_way.and_then(|reading| reading.run.id));
+        let broken = self.broken.iter().filter(|broken| broken.run.region == run.region);
+        let broken = broken.filter_map(|broken| broken.run.id).max();
+        let last = last.max(under_way.and_then(|reading| reading.run.id)).max(broken);
         run.id.is_some_and(|id| last.is_some_and(|last| id <= last))
     }
 

@@ -4,6 +4,7 @@
 //! judge or keep records.
 
 mod apply;
+mod bulk;
 mod changes;
 mod cloud;
 mod delete;
@@ -33,6 +34,7 @@ mod tombstone;
 mod view;
 mod words;
 
+pub use bulk::Bulk;
 pub use cloud::{CloudModel, ModelOptions};
 pub use delta::{Delta, Gap, MemberChange};
 pub use difference::{Difference, Merged};

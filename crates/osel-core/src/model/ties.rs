@@ -1,14 +1,23 @@
 //! By what two objects may have rows in common: whoever merges some of many differences at a time merges those together that have such a
 //! tie, so that no row is told that came and went between.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::cloud::CloudModel;
 use super::permission::host;
+use super::table::Slot;
 use crate::event::{self, Kind, Object};
 use crate::ids::Id;
+
+/// The most sets of groups that are looked through for what is beside one of them: nearly every group is in a handful.
+const SETS_MAX: usize = 64;
+
+/// The most ports that are looked for among those that are gone, of those that left a firewall group: as many as are told one by one.
+/// Where more left, it is not explained by them.
+const LEFT_MAX: usize = 1_000;
 
 /// Something by which rows are made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +64,22 @@ impl CloudModel {
             _ => {}
         }
         ties
+    }
+
+    /// The groups that a port has beside this one: a rule of theirs may open what one of this group does. Of a group that is in very many
+    /// sets, those of the first [`SETS_MAX`].
+    pub fn groups_beside(&self, group: &Id) -> Vec<Tie> {
+        let Some(slot) = self.groups.slot(group) else { return Vec::new() };
+        let sets = self.links.groups.get(slot).into_iter().flat_map(|links| links.sets.iter().take(SETS_MAX));
+        let beside: BTreeSet<Slot> = sets
+            .filter_map(|&set| self.links.sets.get(set))
+            .flat_map(|set| set.groups.iter().copied())
+            .filter(|&other| other != slot)
+            .collect();
+        beside
+            .into_iter()
+            .map(|slot| Tie::Object(Kind::SecurityGroup, self.groups.at(slot).id.clone()))
+            .collect()
     }
 
     fn ties_of_port(&self, id: &Id, shown: Option<&Object>, ties: &mut Ties) {
@@ -113,8 +138,9 @@ impl CloudModel {
         ties.used.extend(known.iter().flat_map(|port| &port.security_groups).flat_map(|id| group(Some(id))));
     }
 
-    /// What an object goes or changes with in silence, as far as it is known what that is.
-    pub fn goes_with(&self, kind: Kind, id: &Id) -> Vec<(Kind, Id)> {
+    /// What an object goes or changes with in silence, as far as it is known what that is; `shown` is how it is to be, where it is there.
+    /// Of the ports that leave a firewall group the first [`LEFT_MAX`].
+    pub fn goes_with(&self, kind: Kind, id: &Id, shown: Option<&Object>) -> Vec<(Kind, Id)> {
         let of = |kind: Kind, id: Option<&Id>| id.map(|id| (kind, id.clone()));
         match kind {
             Kind::Rule => self.rules.get(id).map_or_else(Vec::new, |rule| {
@@ -133,9 +159,16 @@ impl CloudModel {
                 let port = self.floating_ips.get(id).and_then(|floating| floating.port_id.as_ref());
                 of(Kind::Port, port).into_iter().collect()
             }
-            Kind::FirewallGroup => self.firewall_groups.get(id).map_or_else(Vec::new, |group| {
-                group.ports.iter().map(|port| (Kind::Port, port.clone())).collect()
-            }),
+            Kind::FirewallGroup => {
+                let Some(Object::FirewallGroup(event::FirewallGroup { ports: Some(ports), .. })) = shown
+                else {
+                    return Vec::new();
+                };
+                let stay: BTreeSet<&Id> = ports.iter().collect();
+                let known = self.firewall_groups.get(id).into_iter().flat_map(|group| &group.ports);
+                let left = known.filter(|port| !stay.contains(port) && self.ports.slot(port).is_some());
+                left.take(LEFT_MAX).map(|port| (Kind::Port, port.clone())).collect()
+            }
             _ => Vec::new(),
         }
     }

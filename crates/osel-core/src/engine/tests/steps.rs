@@ -10,7 +10,8 @@ use super::{Listener, at, run};
 use crate::decode::decode;
 use crate::engine::record::RecordBody;
 use crate::engine::{
-    EngineOptions, HELD_MAX, Input, MERGED_MAX, Output, ReadDifferences, ReadEnd, ReadPage, ReadRun, ReadStep,
+    BROKEN_MAX, EngineOptions, HELD_MAX, Input, MERGED_MAX, Output, ROWS_AS_ONE, ROWS_MAX, ReadDifferences,
+    ReadEnd, ReadPage, ReadRun, ReadStep,
 };
 use crate::event::{Kind, Object};
 use crate::ids::Id;
@@ -98,6 +99,16 @@ impl Listener {
         self.commands.append(&mut out.commands);
         steps.records.append(&mut out.records);
         steps.parts.extend(out.differences.take());
+    }
+
+    /// A message that comes between two steps.
+    fn hear_between(&mut self, second: i64, received: i64, event_type: &str, payload: &Value) {
+        let text = json!({
+            "message_id": format!("m{second}"), "event_type": event_type, "publisher_id": "network.ctl1",
+            "priority": "INFO", "timestamp": at(second).to_string().trim_end_matches('Z'), "payload": payload,
+        });
+        let raw = self.raw(received, &text);
+        self.engine.handle(at(received), Input::Message(&raw, decode(&raw)), &mut Output::default());
     }
 
     fn finish(&mut self, second: i64, steps: &mut Steps) {
@@ -273,13 +284,7 @@ fn what_the_bus_says_between_two_steps_keeps_its_word() {
     let mut steps = listener.begin_end(&run, 1_000, &one().chain(half).collect::<Vec<_>>());
     assert!(listener.engine.is_closing());
     let mut hear = |second: i64, event_type: &str, payload: Value| {
-        let text = json!({
-            "message_id": format!("m{second}"), "event_type": event_type, "publisher_id": "network.ctl1",
-            "priority": "INFO", "timestamp": at(second).to_string().trim_end_matches('Z'), "payload": payload,
-        });
-        let raw = listener.raw(1_010, &text);
-        let mut out = Output::default();
-        listener.engine.handle(at(1_010), Input::Message(&raw, decode(&raw)), &mut out);
+        listener.hear_between(second, 1_010, event_type, &payload);
     };
     let renamed = |id: &str, name: &str| json!({"port": {"id": id, "name": name, "revision_number": 9}});
     let last = format!("w{}", 3 * MERGED_MAX - 1);
@@ -316,20 +321,121 @@ fn what_a_read_had_shown_that_broke_off_is_merged_in_steps() {
         };
         listener.one_step(1_001, input, &mut steps);
         assert!(listener.engine.has_broken() && listener.engine.is_over(&slow));
-        // A message of before it says nothing new of what it had shown, and one that is later does.
+        // A message of before it says nothing new of what it had shown, and one that is later does; the first comes between two steps.
         let renamed = |name: &str| json!({"port": {"id": "w5", "name": name, "revision_number": 2}});
+        let name = |listener: &Listener| {
+            let cloud = listener.engine.clouds().next().unwrap();
+            cloud.name_of(Kind::Port, &Id::new("w5")).map(str::to_owned)
+        };
+        listener.hear_between(500, 1_002, "port.update.end", &renamed("history"));
+        assert!(listener.engine.has_broken());
         listener.finish(1_002, &mut steps);
-        listener.hear(500, 1_003, "r", "port.update.end", &renamed("history"));
+        listener.hear(501, 1_003, "r", "port.update.end", &renamed("history"));
+        assert_eq!(name(&listener).as_deref(), Some("server 1"), "{begins_another}");
+        listener.hear(1_002, 1_003, "r", "port.update.end", &renamed("later"));
+        assert_eq!(name(&listener).as_deref(), Some("later"), "{begins_another}");
         let sizes: Vec<usize> = steps.parts.iter().map(|part| part.objects.len()).collect();
         assert_eq!(sizes, [MERGED_MAX; 3], "{begins_another}");
         assert!(steps.parts.iter().all(|part| part.run.id == slow.id));
         assert!(matches!(steps.parts[2].step, ReadStep::BrokenOff));
         assert_eq!(steps.records.last().unwrap().detail["text"], "inventory not read to its end");
-        let cloud = listener.engine.clouds().next().unwrap();
-        assert_eq!(cloud.name_of(Kind::Port, &Id::new("w5")), Some("server 1"), "{begins_another}");
-        // The other one does not take them for shown by itself.
+        // The other one does not take them for shown by itself; what was said later stays.
         let steps = listener.in_steps(3, 1_001, &one);
         let gone = steps.parts.iter().map(|part| part.gone.len()).sum::<usize>();
-        assert_eq!(gone, 3 * MERGED_MAX, "{begins_another}");
+        assert_eq!(gone, 3 * MERGED_MAX - 1, "{begins_another}");
     }
+}
+
+/// A page is held against the model before the rest of an older read is merged: what it shows is the last word all the same.
+#[test]
+fn a_page_is_later_than_what_is_left_of_a_read_that_broke_off() {
+    // Its revision says nothing of its ports.
+    let wall =
+        |ports: &[&str]| object(Kind::FirewallGroup, &json!({"id": "fg", "name": "w", "ports": ports}));
+    let servers = || (0..2 * MERGED_MAX).map(|number| server(number, 1, &[]));
+    let one = || [network(), group(), rule("r1", 22), port("p1", 1, &json!({})), wall(&["p1"])];
+    for page_breaks_it_off in [false, true] {
+        let mut listener = Listener::with_one_port();
+        listener.in_steps(2, 500, &one());
+        let slow = run(Some(3), "north", 1_000);
+        let mut steps = Steps::default();
+        let objects = servers().chain([wall(&["p1", "p2"])]).collect();
+        let page = ReadPage { run: slow.clone(), objects, lines: Vec::new() };
+        listener.one_step(1_000, Input::Page(page), &mut steps);
+        if !page_breaks_it_off {
+            listener.one_step(1_000, Input::ReadBroken(slow), &mut steps);
+        }
+        let quick = run(Some(4), "north", 1_001);
+        let objects: Vec<Object> = one().into_iter().chain(servers()).collect();
+        let mut rest = listener.begin_end(&quick, 1_001, &objects);
+        listener.finish(1_001, &mut rest);
+        let cloud = listener.engine.clouds().next().unwrap();
+        let differs = cloud.differs(at(1_001), true, &wall(&["p1"]));
+        assert!(!differs, "{page_breaks_it_off}");
+        assert!(cloud.differs(at(1_001), true, &wall(&["p1", "p2"])), "{page_breaks_it_off}");
+    }
+}
+
+/// Two groups of one port, and the same rules in one as there were in the other, while a server of the first goes: what still stands open
+/// by another rule is not told as closed, nor scanned as opened.
+#[test]
+fn groups_that_a_port_has_side_by_side_are_merged_together() {
+    const RULES: usize = 2 * MERGED_MAX / 3;
+    let rules = |group: &'static str| {
+        (0..RULES).map(move |number| rule_of(group, &format!("{group}{number}"), 1000 + number))
+    };
+    let stays = || [network(), group(), group_of("h", "h"), server(999, 1, &["g", "h"])].into_iter();
+    let mut listener = Listener::scanning();
+    listener.in_steps(1, 0, &stays().chain([server(1, 1, &["g"])]).chain(rules("g")).collect::<Vec<_>>());
+    let steps = listener.in_steps(2, 1_000, &stays().chain(rules("h")).collect::<Vec<_>>());
+    let of_port = |row: &&crate::exposure::JudgedRow| row.row.port_id == Id::new("w999");
+    let records = || steps.records.iter().map(|record| &record.exposure);
+    let opened = records().flat_map(|exposure| &exposure.opened).filter(of_port);
+    let closed = records().flat_map(|exposure| &exposure.closed).filter(of_port);
+    let opened = opened.filter(|row| !row.covered_before).count();
+    assert_eq!((opened, closed.filter(|row| !row.redundant).count()), (0, 0));
+    let scanned: Vec<_> = listener.commands.iter().flat_map(|command| &command.targets).collect();
+    let gone: std::net::IpAddr = "10.0.0.1".parse().unwrap();
+    assert!(scanned.iter().all(|target| target.address == gone), "what went is looked after: {scanned:?}");
+}
+
+/// A step has fewer of those that open many rows.
+#[test]
+fn a_step_is_bounded_by_rows_too() {
+    let many = 3 * ROWS_AS_ONE;
+    let stays: Vec<Object> =
+        [network(), group()].into_iter().chain((0..many).map(|number| server(number, 1, &["g"]))).collect();
+    let mut listener = Listener::new();
+    listener.in_steps(1, 0, &stays);
+    let rules = (0..MERGED_MAX / 2).map(|number| rule_of("g", &format!("r{number}"), 1000 + number));
+    let mut steps = listener.in_steps(2, 1_000, &stays.iter().cloned().chain(rules).collect::<Vec<_>>());
+    steps.parts.append(&mut listener.in_steps(3, 2_000, &stays).parts);
+    let sizes: Vec<usize> = steps.parts.iter().map(|part| part.objects.len() + part.gone.len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), MERGED_MAX);
+    assert_eq!(sizes.iter().max(), Some(&(MERGED_MAX / 4)), "each counts as four: {sizes:?}");
+    let rows = |part: &usize| part * many;
+    assert!(sizes.iter().map(rows).all(|rows| rows <= ROWS_MAX), "{sizes:?}");
+}
+
+#[test]
+fn reads_that_break_off_one_after_another_are_bounded_and_merged_in_their_order() {
+    let mut listener = Listener::with_one_port();
+    let mut steps = Steps::default();
+    let reads = 2..BROKEN_MAX as u64 + 5;
+    for number in reads.clone() {
+        let run = run(Some(number), "north", 1_000 + number as i64);
+        let objects = (0..2 * MERGED_MAX + 1).map(|server_of| server(server_of, number, &[])).collect();
+        let page = ReadPage { run: run.clone(), objects, lines: Vec::new() };
+        listener.one_step(1_100, Input::Page(page), &mut steps);
+        listener.one_step(1_100, Input::ReadBroken(run.clone()), &mut steps);
+        assert!(listener.engine.is_over(&run));
+    }
+    listener.finish(1_100, &mut steps);
+    let runs: Vec<_> = steps.parts.iter().filter_map(|part| part.run.id.map(|id| id.0)).collect();
+    assert!(runs.is_sorted(), "{runs:?}");
+    let ends = steps.parts.iter().filter(|part| part.step == ReadStep::BrokenOff).count();
+    assert_eq!(ends, BROKEN_MAX, "of {reads:?}");
+    let cloud = listener.engine.clouds().next().unwrap();
+    let last = format!("server {}", BROKEN_MAX + 4);
+    assert_eq!(cloud.name_of(Kind::Port, &Id::new("w7")), Some(&*last));
 }
