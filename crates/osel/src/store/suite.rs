@@ -83,17 +83,22 @@ pub(super) fn record(seq: u64) -> StoredRecord {
     }
 }
 
+/// Adds these to what is there, and nothing else.
+pub(super) fn commit(
+    journal: &mut dyn Journal,
+    entries: &[Entry],
+    records: &[StoredRecord],
+) -> Result<Head, JournalError> {
+    let (head, epoch) = (journal.head(), journal.info().epoch);
+    journal.commit(&Commit { entries, records: &NewRecords::of(records), ..Commit::empty(epoch, head) })
+}
+
 /// Adds entries and records `from..=to`.
 pub(super) fn add(journal: &mut dyn Journal, to: u64) -> Result<Head, JournalError> {
     let head = journal.head();
     let entries: Vec<_> = (head.entry + 1..=to).map(entry).collect();
     let records: Vec<_> = (head.seq + 1..=to).map(record).collect();
-    let epoch = journal.info().epoch;
-    journal.commit(&Commit {
-        entries: &entries,
-        records: &NewRecords::of(&records),
-        ..Commit::empty(epoch, head)
-    })
+    commit(journal, &entries, &records)
 }
 
 /// Collects what a reader gives one by one.

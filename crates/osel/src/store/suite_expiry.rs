@@ -7,7 +7,7 @@ use super::data::*;
 use super::error::JournalError;
 use super::journal::{Journal, Reader};
 use super::new_records::NewRecords;
-use super::suite::{add, collect, entry, reader, record, refusal, seconds};
+use super::suite::{add, collect, commit, entry, reader, record, refusal, seconds};
 
 /// Runs this part of the suite.
 pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
@@ -168,16 +168,9 @@ fn parts_go_by_class(journal: &mut dyn Journal) {
 fn parts_go_by_kind(journal: &mut dyn Journal) {
     // By turns of one kind and another.
     let of_kind = |seq: u64| StoredRecord { kind: 1 + (seq % 2) as u8, ..record(seq) };
-    let (head, epoch) = (journal.head(), journal.info().epoch);
     let entries: Vec<_> = (1..=300).map(entry).collect();
     let records: Vec<_> = (1..=300).map(of_kind).collect();
-    journal
-        .commit(&Commit {
-            entries: &entries,
-            records: &NewRecords::of(&records),
-            ..Commit::empty(epoch, head)
-        })
-        .unwrap();
+    commit(journal, &entries, &records).unwrap();
     let before = reader(journal).holdings().unwrap().part_bytes;
     let kinds =
         |kinds: &[((u8, u8), u64)]| Expiry { kinds: kinds.iter().copied().collect(), ..Expiry::default() };

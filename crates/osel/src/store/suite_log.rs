@@ -7,7 +7,7 @@ use super::data::*;
 use super::error::{JournalError, Place};
 use super::journal::Journal;
 use super::new_records::NewRecords;
-use super::suite::{add, collect, entry, reader, record, refusal, seconds};
+use super::suite::{add, collect, commit, entry, reader, record, refusal, seconds};
 
 /// Runs the part of the suite that is about the log.
 pub(super) fn suite(make: &mut dyn FnMut() -> Box<dyn Journal>) {
@@ -201,21 +201,13 @@ fn what_is_written_twice_is_there_once(journal: &mut dyn Journal) {
 
 fn the_latest_checkpoints_are_kept(journal: &mut dyn Journal) {
     let more = CHECKPOINTS_KEPT + 600;
-    let (epoch, head) = (journal.info().epoch, journal.head());
-    let entries = [entry(1)];
     let bare = |seq| StoredRecord { entry: 1, parts: Vec::new(), as_of: seconds(0), ..record(seq) };
     let records: Vec<_> = (1..=more).map(bare).collect();
-    journal
-        .commit(&Commit {
-            entries: &entries,
-            records: &NewRecords::of(&records),
-            ..Commit::empty(epoch, head)
-        })
-        .unwrap();
+    commit(journal, &[entry(1)], &records).unwrap();
     let all: Vec<_> = (1..=more).map(checkpoint).collect();
     // That by which one key is followed by the next stays: nothing else leads from the one to the other.
     let keys = [LogKeyRow { size: 7, key: "osel.example+00000007+AQ==".to_owned() }];
-    let head = journal.head();
+    let (epoch, head) = (journal.info().epoch, journal.head());
     journal
         .commit(&Commit { checkpoints: &all[..10], log_keys: &keys, ..Commit::empty(epoch, head) })
         .unwrap();

@@ -8,7 +8,7 @@ use super::error::JournalError;
 use super::journal::{Journal, Reader};
 use super::new_records::NewRecords;
 use super::persons::Chance;
-use super::suite::{collect, entry, reader, record, seconds};
+use super::suite::{collect, commit, entry, reader, record, seconds};
 use super::suite_index::{said, segment, term};
 
 /// The class of parts about persons.
@@ -54,11 +54,7 @@ pub(super) fn numbers_are_given_once(journal: &mut dyn Journal) {
 /// Numbers that never change are no chance; the store says so instead of looking for ever.
 pub(super) fn numbers_that_repeat_are_no_chance(journal: &mut dyn Journal) {
     add_about(journal, &[&["mallory"]], None);
-    let (head, epoch) = (journal.head(), journal.info().epoch);
-    let (entries, records) = ([naming(2, &[])], [about(2, &["trent"])]);
-    let commit =
-        Commit { entries: &entries, records: &NewRecords::of(&records), ..Commit::empty(epoch, head) };
-    let error = journal.commit(&commit).unwrap_err();
+    let error = commit(journal, &[naming(2, &[])], &[about(2, &["trent"])]).unwrap_err();
     assert!(
         matches!(&error, JournalError::Io { source, .. } if source.to_string().contains("repeat")),
         "{error:?}"
@@ -189,15 +185,7 @@ fn an_erased_person_is_gone_at_once_and_the_rest_follows(journal: &mut dyn Journ
     // As an older version left them.
     let mut plain = record(4);
     plain.parts[1].content = PartContent::Bytes(b"mallory".to_vec());
-    let (head, epoch) = (journal.head(), journal.info().epoch);
-    let (entries, records) = ([naming(4, &[])], [plain.clone()]);
-    journal
-        .commit(&Commit {
-            entries: &entries,
-            records: &NewRecords::of(&records),
-            ..Commit::empty(epoch, head)
-        })
-        .unwrap();
+    commit(journal, &[naming(4, &[])], std::slice::from_ref(&plain)).unwrap();
     let generation = reader(journal).index_generation().unwrap();
     let end = add_about(journal, &[&["trent"]], Some("mallory"));
 
@@ -295,17 +283,10 @@ fn no_reader_uses_a_key_that_was_destroyed(journal: &mut dyn Journal) {
 
 /// Adds a record about these persons, in that week.
 pub(super) fn add_in_week(journal: &mut dyn Journal, week: i64, persons: &[&str]) -> StoredRecord {
-    let (head, epoch) = (journal.head(), journal.info().epoch);
+    let head = journal.head();
     let at = seconds(1).plus_seconds(week * 7 * 86_400);
     let record = StoredRecord { as_of: at, ..about(head.seq + 1, persons) };
-    let (entries, records) = ([naming(head.entry + 1, &[])], [record.clone()]);
-    journal
-        .commit(&Commit {
-            entries: &entries,
-            records: &NewRecords::of(&records),
-            ..Commit::empty(epoch, head)
-        })
-        .unwrap();
+    commit(journal, &[naming(head.entry + 1, &[])], std::slice::from_ref(&record)).unwrap();
     record
 }
 

@@ -10,7 +10,7 @@ use super::super::suite::collect;
 use super::super::suite_persons::{about, add_about, add_in_week, drop_all, let_go};
 use super::backup::BackupProgress;
 use super::persons_copy::KeysCopy;
-use super::persons_tests::made;
+use super::persons_tests::{at_each_cut, made};
 use super::tests::{Directory, new};
 use super::{Store, directory};
 
@@ -165,24 +165,11 @@ fn who_is_erased_while_a_backup_is_made_is_not_in_it() {
 fn an_erasure_that_was_only_ordered_is_carried_out_in_a_backup() {
     let directory = Directory::new();
     let path = directory.store();
-    let mut journal = made(&path);
-    let before = fs::read(directory::persons(&path)).unwrap();
-    add_about(&mut journal, &[&["trent"]], Some("mallory"));
-    drop(journal);
-    fs::write(directory::persons(&path), before).unwrap();
-    let file = rusqlite::Connection::open(directory::database(&path)).unwrap();
-    let state: Vec<u8> = file.query_row("SELECT state FROM erasures", [], |row| row.get(0)).unwrap();
-    for (stage, numbered) in [("ordered", false), ("keys", true)] {
-        let mut state: serde_json::Value = serde_json::from_slice(&state).unwrap();
-        state["stage"] = stage.into();
-        if !numbered {
-            state["numbers"] = serde_json::json!([]);
-        }
-        file.execute("UPDATE erasures SET state = ?1", [serde_json::to_vec(&state).unwrap()]).unwrap();
+    at_each_cut(&path, |stage| {
         let copy = directory.store().with_extension(stage);
         Store::backup(&path, &copy, &mut |_| {}).unwrap();
         assert_eq!(keys_of(&path).len(), 2, "{stage}");
         assert_eq!(keys_of(&copy), ["user:trent"], "{stage}");
         assert_eq!(records(&copy)[0].parts[1].content, PartContent::Gone, "{stage}");
-    }
+    });
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::super::data::*;
 use super::super::journal::{Journal, Reader};
-use super::super::new_records::NewRecords;
-use super::super::suite::collect;
+use super::super::suite::{collect, commit};
 use super::super::suite_persons::{self, Blank, about, add_about, naming};
 use super::tests::{Directory, new};
 use super::{Store, directory};
@@ -27,15 +26,29 @@ fn files_with(path: &Path, text: &str) -> Vec<String> {
 /// Records about persons whose messages do not name them: those are not sealed.
 pub(super) fn made(path: &Path) -> super::SqliteJournal {
     let mut journal = Store::create(path, &new()).unwrap();
-    let entries = [naming(1, &[]), naming(2, &[])];
     let records = [about(1, &["mallory"]), about(2, &["trent"])];
-    let commit = Commit {
-        entries: &entries,
-        records: &NewRecords::of(&records),
-        ..Commit::empty(journal.info().epoch, Head::EMPTY)
-    };
-    journal.commit(&commit).unwrap();
+    commit(&mut journal, &[naming(1, &[]), naming(2, &[])], &records).unwrap();
     journal
+}
+
+/// A store in which the erasure of mallory is durable, and no key was destroyed when the process ended: at each point where that can be, with its name.
+pub(super) fn at_each_cut(path: &Path, mut look: impl FnMut(&str)) {
+    let mut journal = made(path);
+    let keys = fs::read(directory::persons(path)).unwrap();
+    add_about(&mut journal, &[&["trent"]], Some("mallory"));
+    drop(journal);
+    fs::write(directory::persons(path), keys).unwrap();
+    let file = rusqlite::Connection::open(directory::database(path)).unwrap();
+    let state: Vec<u8> = file.query_row("SELECT state FROM erasures", [], |row| row.get(0)).unwrap();
+    for (stage, numbered) in [("ordered", false), ("keys", true)] {
+        let mut state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+        state["stage"] = stage.into();
+        if !numbered {
+            state["numbers"] = serde_json::json!([]);
+        }
+        file.execute("UPDATE erasures SET state = ?1", [serde_json::to_vec(&state).unwrap()]).unwrap();
+        look(stage);
+    }
 }
 
 #[test]
@@ -121,27 +134,14 @@ fn keys_of_an_earlier_version_are_used_and_go() {
 fn keys_that_are_left_are_destroyed_before_anything_is_written() {
     let directory = Directory::new();
     let path = directory.store();
-    let mut journal = made(&path);
-    let keys = fs::read(directory::persons(&path)).unwrap();
-    add_about(&mut journal, &[&["trent"]], Some("mallory"));
-    drop(journal);
-    fs::write(directory::persons(&path), keys).unwrap();
-    let file = rusqlite::Connection::open(directory::database(&path)).unwrap();
-    let state: Vec<u8> = file.query_row("SELECT state FROM erasures", [], |row| row.get(0)).unwrap();
-    for (stage, numbered) in [("ordered", false), ("keys", true)] {
-        let mut state: serde_json::Value = serde_json::from_slice(&state).unwrap();
-        state["stage"] = stage.into();
-        if !numbered {
-            state["numbers"] = serde_json::json!([]);
-        }
-        file.execute("UPDATE erasures SET state = ?1", [serde_json::to_vec(&state).unwrap()]).unwrap();
+    at_each_cut(&path, |stage| {
         let mut journal = Store::open_writer(&path).unwrap();
         add_about(&mut journal, &[&["mallory"]], None);
         let last = journal.head().seq;
         let mut reader = Store::open_reader(&path).unwrap();
         assert_eq!(reader.record(1).unwrap().unwrap().parts[1].content, PartContent::Gone, "{stage}");
         assert_eq!(reader.record(last).unwrap().unwrap(), about(last, &["mallory"]), "{stage}");
-    }
+    });
 }
 
 #[test]
