@@ -41,7 +41,8 @@ impl Fates {
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
         let recorded = script.heard.len() + script.forged;
-        let expected = [self.received, recorded, self.received - recorded - script.broken, script.broken, 0];
+        let broken = script.broken.len();
+        let expected = [self.received, recorded, self.received - recorded - broken, broken, 0];
         let told = [
             self.received,
             self.received - self.duplicate - self.quarantined,

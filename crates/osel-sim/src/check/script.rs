@@ -60,8 +60,8 @@ pub(super) struct Script {
     /// The messages that came at all, without repetitions; forged and broken ones are not among them.
     pub(super) heard: Vec<Message>,
     pub(super) lost: Vec<Message>,
-    /// How many bodies were cut short.
-    pub(super) broken: usize,
+    /// The bodies that were cut short. What is cut to the same bytes again is a repetition, whenever it arrives.
+    pub(super) broken: BTreeSet<Vec<u8>>,
     /// How many copies have another content under a known id.
     pub(super) forged: usize,
 }
@@ -258,9 +258,7 @@ impl Script {
         if random.percent(2) {
             let mut body = message.body().into_bytes();
             body.truncate(random.between(1, body.len() as u64 - 1) as usize);
-            let known = |(_, other): &(i64, RawMessage)| other.body == body;
-            if !to.iter().any(known) {
-                self.broken += 1;
+            if self.broken.insert(body.clone()) {
                 to.push((at, raw(plan, message, body, at)));
             }
         }
