@@ -5,6 +5,9 @@
 //! engine first takes that the object was shown, as a step of the read that is written down before the event: who folds the journal
 //! refuses the event for the same reason. It must not change what an object is. A restart forgets the marks, and with them what a read
 //! that was not whole had seen.
+//!
+//! An object that was shown to be otherwise is not confirmed: until it is merged, an event of before the read is the later word, and tells who
+//! did what the read would only find.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use super::held::Portion;
 use super::reading::{ReadRun, Reading, differences};
 use super::{Engine, Output};
 use crate::event::{Event, Kind};
+use crate::ids::Id;
 use crate::model::Fields;
 use crate::time::Timestamp;
 
@@ -62,7 +66,7 @@ impl Engine {
         let Some(cloud) = self.clouds.get(region) else { return };
         let spoken = cloud.spoken_of(event).into_iter();
         let confirmed: Vec<_> = spoken
-            .filter(|(kind, id)| cloud.is_to_confirm(*kind, id, at))
+            .filter(|(kind, id)| cloud.is_to_confirm(*kind, id, at) && !self.waits(region, *kind, id))
             .map(|(kind, id)| {
                 let given = given(&kind);
                 (kind, id, given)
@@ -74,5 +78,14 @@ impl Engine {
         let part = differences(run.clone(), Portion::default(), ReadStep::Confirmed);
         let part = ReadDifferences { confirmed, told, is_silent: true, ..part };
         self.merge_differences(now, part, out);
+    }
+
+    /// Whether a read has shown an object to be otherwise than it is known, which is not merged yet.
+    fn waits(&self, region: &Option<Arc<str>>, kind: Kind, id: &Id) -> bool {
+        let broken = self.broken.iter().filter(|broken| broken.run.region == *region);
+        let reads = broken.chain(self.readings.get(region));
+        reads
+            .flat_map(|reading| reading.held.shown())
+            .any(|object| object.kind() == kind && object.id() == Some(id))
     }
 }
