@@ -99,6 +99,12 @@ impl Wishes {
 }
 
 impl Engine {
+    /// Whether a look was wished that is not answered, or was answered with nothing and is not wished again for a while. Whoever goes on after a
+    /// restart knows nothing of that.
+    pub fn has_wishes(&self) -> bool {
+        !self.wishes.pending.is_empty()
+    }
+
     /// Wishes a look, unless it is wished already.
     pub(super) fn wish(&mut self, now: Timestamp, look: Look, out: &mut Output) {
         if self.wishes.begin(now, &look) {

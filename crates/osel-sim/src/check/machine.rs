@@ -139,8 +139,8 @@ impl Present {
 /// What the API showed.
 #[derive(Clone, Debug, Default)]
 struct Shown {
-    /// In the read that is under way.
-    so_far: Objects,
+    /// Which read is under way, and in it.
+    so_far: (Option<RunId>, Objects),
     /// In the last read that ended, with its time.
     ended: Option<(Timestamp, Arc<Objects>)>,
 }
@@ -150,17 +150,21 @@ type Objects = BTreeMap<(Kind, Id), Object>;
 impl Shown {
     fn note(&mut self, what: &What) {
         match what {
-            What::Page(_, page) => {
+            What::Page(run, page) => {
+                // What one showed that broke off, the next one did not.
+                if self.so_far.0 != Some(*run) {
+                    self.so_far = (Some(*run), Objects::new());
+                }
                 let objects = page.objects.iter();
                 let objects =
                     objects.filter_map(|object| Some(((object.kind(), object.id()?.clone()), object)));
-                self.so_far.extend(objects.map(|(key, object)| (key, object.clone())));
+                self.so_far.1.extend(objects.map(|(key, object)| (key, object.clone())));
             }
             What::ReadEnd(_, at, _) => {
-                self.ended = Some((*at, Arc::new(std::mem::take(&mut self.so_far))));
+                self.ended = Some((*at, Arc::new(std::mem::take(&mut self.so_far).1)));
             }
             // What the process that is no more had been shown is forgotten with it.
-            What::Killed => self.so_far.clear(),
+            What::Killed => self.so_far = (None, Objects::new()),
             What::Message(_) | What::Tick => {}
         }
     }

@@ -238,8 +238,11 @@ impl Played {
     fn play(&mut self, arrivals: &[Arrival], cut: usize, random: &mut Random) -> Result<(), Failure> {
         let _ = random;
         for arrival in arrivals {
-            // What a read has shown and not merged is no part of the state: whoever goes on in its middle reads anew, and is not the same.
-            if self.arrived >= cut && self.restart.is_none() && !self.machine.engine().is_reading() {
+            // What a read has shown and not merged is no part of the state, nor is what was asked for: whoever goes on in the middle of that
+            // reads and asks anew, and is not the same.
+            let engine = self.machine.engine();
+            let is_whole = !engine.is_reading() && !engine.has_wishes();
+            if self.arrived >= cut && self.restart.is_none() && is_whole {
                 let machine = self.machine.restarted()?;
                 trail::same_lines("a snapshot is the whole state", &machine.lines(), &self.machine.lines())?;
                 self.restart = Some(Restart { machine, arrival: self.arrived, record: self.records.len() });
