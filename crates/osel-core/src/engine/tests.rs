@@ -1,6 +1,7 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
 mod assignments;
+mod broken_off;
 mod drift;
 mod drift_folds;
 mod erasure;
@@ -15,6 +16,7 @@ mod retention;
 mod scan_plans;
 mod scans;
 mod servers;
+mod step_sizes;
 mod steps;
 mod vanished;
 
