@@ -9,6 +9,7 @@ mod expected;
 mod findings;
 mod forwarder_orders;
 mod gaps;
+mod late;
 mod log_key;
 mod read_order;
 mod reads;
