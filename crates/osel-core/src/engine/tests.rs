@@ -19,6 +19,7 @@ mod scans;
 mod servers;
 mod step_sizes;
 mod steps;
+mod ties;
 mod vanished;
 
 use std::sync::Arc;

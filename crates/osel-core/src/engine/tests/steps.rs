@@ -36,7 +36,7 @@ pub(super) fn server(number: usize, revision: u64, groups: &[&str]) -> Object {
     port(&format!("w{number}"), revision, &fields)
 }
 
-fn group_of(id: &str, name: &str) -> Object {
+pub(super) fn group_of(id: &str, name: &str) -> Object {
     object(Kind::SecurityGroup, &json!({"id": id, "name": name, "revision_number": 1, "project_id": "p"}))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn rule_of(group: &str, id: &str, port: usize) -> Object {
     object(Kind::Rule, &fields)
 }
 
-fn floating(id: &str, address: &str, port: Option<&str>) -> Object {
+pub(super) fn floating(id: &str, address: &str, port: Option<&str>) -> Object {
     let fields = json!({
         "id": id, "revision_number": if port.is_some() { 1 } else { 2 }, "project_id": "p",
         "floating_ip_address": address, "port_id": port,
@@ -85,7 +85,7 @@ impl Steps {
 }
 
 impl Listener {
-    fn scanning() -> Self {
+    pub(super) fn scanning() -> Self {
         let allowed_prefixes = vec!["10.0.0.0/8".parse().unwrap(), "203.0.113.0/24".parse().unwrap()];
         let scan = Some(ScanPolicy { allowed_prefixes, ..ScanPolicy::default() });
         Self::with(EngineOptions { scan, ..EngineOptions::default() })
