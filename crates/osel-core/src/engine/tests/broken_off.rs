@@ -83,6 +83,32 @@ fn a_page_is_later_than_what_is_left_of_a_read_that_broke_off() {
     }
 }
 
+/// A read whose end was under way breaks off: what it would have taken away stays, and steps that are empty by that are none.
+#[test]
+fn what_was_to_go_with_a_read_that_broke_off_leaves_no_empty_steps() {
+    let mut listener = Listener::with_one_port();
+    let one = || [network(), group(), rule("r1", 22), port("p1", 1, &json!({}))].into_iter();
+    let servers = |revision| (0..6 * MERGED_MAX).map(move |number| server(number, revision, &[]));
+    listener.in_steps(2, 500, &one().chain(servers(1)).collect::<Vec<_>>());
+    let read = run(Some(3), "north", 1_000);
+    // Some have another name, most are gone.
+    let shown: Vec<Object> = one().chain(servers(2).take(10)).collect();
+    let mut steps = listener.begin_end(&read, 1_000, &shown);
+    while steps.parts.iter().all(|part| part.gone.is_empty()) {
+        listener.one_step(1_000, Input::ReadOn, &mut steps);
+    }
+    let before = steps.parts.len();
+    listener.one_step(1_001, Input::ReadBroken(read), &mut steps);
+    listener.finish(1_001, &mut steps);
+    let sizes: Vec<usize> =
+        steps.parts[before..].iter().map(|part| part.objects.len() + part.gone.len()).collect();
+    assert!(sizes.iter().sum::<usize>() <= 10 && sizes.len() <= 2, "{sizes:?}");
+    assert!(steps.parts.last().is_some_and(|part| part.step == ReadStep::BrokenOff));
+    let cloud = listener.engine.clouds().next().unwrap();
+    assert!(cloud.count(Kind::Port) > 4 * MERGED_MAX, "{}", cloud.count(Kind::Port));
+}
+
+/// Of more than may wait the first is merged at once, as far as it was not yet: it has its end too.
 #[test]
 fn reads_that_break_off_one_after_another_are_bounded_and_merged_in_their_order() {
     let mut listener = Listener::with_one_port();
@@ -100,7 +126,9 @@ fn reads_that_break_off_one_after_another_are_bounded_and_merged_in_their_order(
     let runs: Vec<_> = steps.parts.iter().filter_map(|part| part.run.id.map(|id| id.0)).collect();
     assert!(runs.is_sorted(), "{runs:?}");
     let ends = steps.parts.iter().filter(|part| part.step == ReadStep::BrokenOff).count();
-    assert_eq!(ends, BROKEN_MAX, "of {reads:?}");
+    assert_eq!(ends, reads.count(), "each is told to have broken off");
+    let sizes: Vec<usize> = steps.parts.iter().map(|part| part.objects.len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), ends * (2 * MERGED_MAX + 1), "what was shown counts: {sizes:?}");
     let cloud = listener.engine.clouds().next().unwrap();
     let last = format!("server {}", BROKEN_MAX + 4);
     assert_eq!(cloud.name_of(Kind::Port, &Id::new("w7")), Some(&*last));
