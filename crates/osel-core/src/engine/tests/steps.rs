@@ -65,7 +65,7 @@ pub(super) struct Steps {
 
 impl Steps {
     /// Each kind of difference with its explanation, and how many there were.
-    fn explained(&self) -> BTreeMap<(&str, &str, &str), usize> {
+    pub(super) fn explained(&self) -> BTreeMap<(&str, &str, &str), usize> {
         let mut counts = BTreeMap::new();
         for record in self.records.iter().filter(|record| record.target.is_some()) {
             let of = |key: &str| record.detail[key].as_str();
@@ -76,7 +76,7 @@ impl Steps {
     }
 
     /// Rows that were told as opened and as closed: those that are not open besides.
-    fn rows(&self) -> (usize, usize) {
+    pub(super) fn rows(&self) -> (usize, usize) {
         let exposures = || self.records.iter().map(|record| &record.exposure);
         let opened = exposures().flat_map(|exposure| &exposure.opened).filter(|row| !row.covered_before);
         let closed = exposures().flat_map(|exposure| &exposure.closed).filter(|row| !row.redundant);
@@ -303,6 +303,7 @@ fn groups_that_a_port_has_side_by_side_are_merged_together() {
     let opened = opened.filter(|row| !row.covered_before).count();
     assert_eq!((opened, closed.filter(|row| !row.redundant).count()), (0, 0));
     let scanned: Vec<_> = listener.commands.iter().flat_map(|command| &command.targets).collect();
+    assert!(!scanned.is_empty());
     let gone: std::net::IpAddr = "10.0.0.1".parse().unwrap();
     assert!(scanned.iter().all(|target| target.address == gone), "what went is looked after: {scanned:?}");
 }
