@@ -76,10 +76,17 @@ fn a_page_is_later_than_what_is_left_of_a_read_that_broke_off() {
         let objects: Vec<Object> = one().into_iter().chain(servers()).collect();
         let mut rest = listener.begin_end(&quick, 1_001, &objects);
         listener.finish(1_001, &mut rest);
-        let cloud = listener.engine.clouds().next().unwrap();
-        let differs = cloud.differs(at(1_001), true, &wall(&["p1"]));
-        assert!(!differs, "{page_breaks_it_off}");
-        assert!(cloud.differs(at(1_001), true, &wall(&["p1", "p2"])), "{page_breaks_it_off}");
+        // Who folds what was written down has it too.
+        let mut folded = Listener::with_one_port();
+        folded.in_steps(2, 500, &one());
+        for part in steps.parts.into_iter().chain(rest.parts) {
+            folded.one_step(1_001, Input::Differences(part), &mut Steps::default());
+        }
+        for listener in [&listener, &folded] {
+            let cloud = listener.engine.clouds().next().unwrap();
+            assert!(!cloud.differs(at(1_001), true, &wall(&["p1"])), "{page_breaks_it_off}");
+            assert!(cloud.differs(at(1_001), true, &wall(&["p1", "p2"])), "{page_breaks_it_off}");
+        }
     }
 }
 
