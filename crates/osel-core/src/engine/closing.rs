@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 pub const SLOTS_PER_STEP: u32 = 1 << 16;
 
 /// The most reads of one region that broke off and are not merged to their ends. A caller that makes all steps of one before it begins the
-/// next but one has one. Of more the first is let go: what it had found and is still so the next read finds again.
+/// next but one has one. Of more all that is left of the first is merged in one step.
 pub const BROKEN_MAX: usize = 4;
 
 /// All pages have come, and what they did not show is looked for.
@@ -77,13 +77,21 @@ impl Engine {
         (reading.spoken, reading.assignments) = Default::default();
         let before = self.broken.iter().filter(|broken| broken.run.region == *region).count();
         if before >= BROKEN_MAX {
-            let first = self.broken.iter().position(|broken| broken.run.region == *region);
-            first.and_then(|first| self.broken.remove(first));
+            self.end_first_broken(now, region, out);
         }
         match before {
             0 => self.go_on_broken(now, reading, out),
             // In the order in which they were read.
             _ => self.broken.push_back(reading),
+        }
+    }
+
+    /// Merges all that is left of the first read of a region that broke off.
+    fn end_first_broken(&mut self, now: Timestamp, region: &Option<Arc<str>>, out: &mut Output) {
+        let first = self.broken.iter().position(|broken| broken.run.region == *region);
+        if let Some(mut reading) = first.and_then(|first| self.broken.remove(first)) {
+            let portion = reading.held.take_shown();
+            self.merge_part(now, &mut reading, portion, ReadStep::BrokenOff, out);
         }
     }
 

@@ -35,6 +35,11 @@ impl Seen {
         Self { run: reading.run.clone(), given: given.collect() }
     }
 
+    /// The read.
+    pub(super) fn run(&self) -> &ReadRun {
+        &self.run
+    }
+
     /// Whether this read was the last.
     pub(super) fn is_of(&self, run: &ReadRun) -> bool {
         self.run.is(run)

@@ -76,6 +76,15 @@ impl Held {
         for portion in self.portions.iter_mut().chain([&mut self.found]) {
             portion.gone.clear();
         }
+        // A step in which nothing is merged would be an entry that says nothing.
+        self.portions.retain(|portion| portion.len() > 0);
+    }
+
+    /// All that was shown, in the order of its steps.
+    pub(super) fn take_shown(&mut self) -> Portion {
+        let portions =
+            std::mem::take(&mut self.portions).into_iter().chain([std::mem::take(&mut self.found)]);
+        Portion { shown: portions.flat_map(|portion| portion.shown).collect(), gone: Vec::new() }
     }
 
     /// All of it, where that is one step.

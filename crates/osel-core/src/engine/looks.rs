@@ -134,7 +134,11 @@ impl Engine {
             });
         }
         let mut gone = absent;
-        gone.retain(|(kind, id)| cloud.is_some_and(|cloud| cloud.is_absence_news(*kind, id, at)));
+        {
+            let was_shown = self.shown_later(&run);
+            let is_news = |kind, id: &Id| cloud.is_some_and(|cloud| cloud.is_absence_news(kind, id, at));
+            gone.retain(|(kind, id)| is_news(*kind, id) && !was_shown(*kind, id));
+        }
         let shown = self.differing(&run, objects, lines);
         if shown.is_empty() && gone.is_empty() && confirmed.is_empty() {
             return;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assignments::AssignmentReading;
 use super::closing::Closing;
+use super::confirm::Seen;
 use super::differences::{OtherParts, ReadDifferences, ReadStep, Told};
 use super::drift::Step;
 use super::held::{Held, Portion};
@@ -207,6 +208,7 @@ impl Engine {
     }
 
     /// The objects that are not as they are known, or will not be once what is left of reads that broke off is merged; each with its text.
+    /// Of what a later read has shown already an earlier one knows nothing new.
     pub(super) fn differing(
         &self,
         run: &ReadRun,
@@ -228,12 +230,36 @@ impl Engine {
             }
             waits
         };
+        let was_shown = self.shown_later(run);
+        let was_shown = |object: &Object| object.id().is_some_and(|id| was_shown(object.kind(), id));
         let lines = lines.into_iter().chain(std::iter::repeat_with(Box::default));
         objects
             .into_iter()
             .zip(lines)
+            .filter(|(object, _)| !was_shown(object))
             .filter(|(object, _)| cloud.differs(run.at, run.exact, object) || waits(object))
             .collect()
+    }
+
+    /// Which objects the last read of the region has shown, under way or not whole, where that is of a later time than a run: as they were
+    /// known, of which there is nothing but a mark, or to be merged yet. Whatever is of no known time is earlier than what the API is read
+    /// for after it.
+    pub(super) fn shown_later(&self, run: &ReadRun) -> impl Fn(Kind, &Id) -> bool {
+        let under_way = self.readings.get(&run.region);
+        let seen = || self.seen.get(&run.region).map(Seen::run);
+        let last = under_way.map(|reading| &reading.run).or_else(seen);
+        let is_later = last.is_some_and(|last| {
+            let is_before = run.at < last.at || !run.exact && run.id < last.id;
+            !last.is(run) && last.exact && is_before
+        });
+        let cloud = self.clouds.get(&run.region);
+        let held = under_way.filter(|_| is_later).into_iter().flat_map(|reading| reading.held.shown());
+        let held: BTreeSet<(Kind, &Id)> =
+            held.filter_map(|object| Some((object.kind(), object.id()?))).collect();
+        move |kind, id| {
+            let is_marked = || cloud.is_some_and(|cloud| cloud.is_marked(kind, id));
+            is_later && (is_marked() || held.contains(&(kind, id)))
+        }
     }
 
     /// Whether a run has ended, or another of its region has begun since: what it does not show stays.

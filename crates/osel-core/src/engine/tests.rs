@@ -1,6 +1,7 @@
 //! The engine as the shell drives it, with mistakes it once made: each test is named after what was wrong.
 
 mod assignments;
+mod broken_off;
 mod drift;
 mod drift_folds;
 mod erasure;
@@ -8,6 +9,7 @@ mod expected;
 mod findings;
 mod forwarder_orders;
 mod gaps;
+mod late;
 mod log_key;
 mod read_order;
 mod reads;
@@ -15,7 +17,9 @@ mod retention;
 mod scan_plans;
 mod scans;
 mod servers;
+mod step_sizes;
 mod steps;
+mod ties;
 mod vanished;
 
 use std::sync::Arc;

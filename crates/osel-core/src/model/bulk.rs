@@ -1,8 +1,12 @@
 //! About how many rows come and go with an object: whoever merges a few objects at a time takes fewer of those that make many.
 //!
-//! It is a guess from counts that are at hand: ports times rules, whatever admits what. It must not go through rows.
+//! It is a guess from counts that are at hand: ports times rules, whatever admits what, and a rule once for each port, however many
+//! addresses that has. It must not go through rows.
+
+use std::collections::BTreeSet;
 
 use super::cloud::CloudModel;
+use super::table::Slot;
 use crate::event::{Kind, Object, SecurityGroup};
 use crate::ids::{Id, Map};
 
@@ -37,13 +41,9 @@ impl<'a> Bulk<'a> {
                 rules.as_ref().map_or(0, |rules| rules.len().saturating_mul(self.ports(id)))
             }
             (Kind::SecurityGroup, _) => cloud.rules_of(id).saturating_mul(self.ports(id)),
-            (Kind::Port, shown) => {
-                let known = cloud.ports.get(id).into_iter().flat_map(|port| port.security_groups.iter());
-                let told = match shown {
-                    Some(Object::Port(port)) => port.security_groups.as_ref(),
-                    _ => None,
-                };
-                known.chain(told.into_iter().flatten()).map(|group| cloud.rules_of(group)).sum()
+            (Kind::Port, shown) => cloud.rows_of_whole_port(id, shown),
+            (Kind::FloatingIp | Kind::Forwarding, shown) => {
+                cloud.led_to(kind, id, shown).into_iter().map(|port| cloud.rules_of_port(port)).sum()
             }
             _ => 0,
         };
@@ -62,6 +62,51 @@ impl<'a> Bulk<'a> {
 }
 
 impl CloudModel {
+    /// The rules of a port's groups at each of its addresses, as it is and as it is shown.
+    fn rows_of_whole_port(&self, id: &Id, shown: Option<&Object>) -> usize {
+        let outer = |links: &Map<Id, Vec<Slot>>| links.get(id).map_or(0, Vec::len);
+        let outer = outer(&self.links.floating_by_port) + outer(&self.links.forwardings_by_port);
+        let rows = |groups: &[Id], addresses: usize| {
+            let rules: usize = groups.iter().map(|group| self.rules_of(group)).sum();
+            rules.saturating_mul(addresses + outer)
+        };
+        let known = self.ports.get(id);
+        let (known_fixed, known_pairs) =
+            known.map_or((0, 0), |port| (port.fixed_ips.len(), port.allowed_address_pairs.len()));
+        let before = known.map_or(0, |port| rows(&port.security_groups, known_fixed + known_pairs));
+        let Some(Object::Port(told)) = shown else { return before };
+        let fixed = told.fixed_ips.as_ref().map_or(known_fixed, Vec::len);
+        let pairs = told.allowed_address_pairs.as_ref().map_or(known_pairs, Vec::len);
+        before.saturating_add(rows(told.security_groups.as_deref().unwrap_or_default(), fixed + pairs))
+    }
+
+    fn rules_of_port(&self, id: &Id) -> usize {
+        let groups = self.ports.get(id).into_iter().flat_map(|port| &port.security_groups);
+        groups.map(|group| self.rules_of(group)).sum()
+    }
+
+    /// The ports that a floating IP or a forwarding leads to, as it is and as it is shown, with those of a floating IP's forwardings.
+    fn led_to<'a>(&'a self, kind: Kind, id: &Id, shown: Option<&'a Object>) -> BTreeSet<&'a Id> {
+        let mut ports = BTreeSet::new();
+        if kind == Kind::Forwarding {
+            ports.extend(self.forwardings.get(id).and_then(|known| known.internal_port_id.as_ref()));
+        } else {
+            ports.extend(self.floating_ips.get(id).and_then(|known| known.port_id.as_ref()));
+            let known = self.links.forwardings_by_floating.get(id).into_iter().flatten();
+            ports.extend(known.filter_map(|&slot| self.forwardings.at(slot).internal_port_id.as_ref()));
+        }
+        match shown {
+            Some(Object::Forwarding(told)) => ports.extend(&told.internal_port_id),
+            Some(Object::FloatingIp(told)) => {
+                ports.extend(told.port_id.as_ref().and_then(Option::as_ref));
+                let told = told.forwardings.iter().flatten();
+                ports.extend(told.filter_map(|told| told.internal_port_id.as_ref()));
+            }
+            _ => {}
+        }
+        ports
+    }
+
     fn rules_of(&self, group: &Id) -> usize {
         let links = self.groups.slot(group).and_then(|slot| self.links.groups.get(slot));
         links.map_or(0, |links| links.rules.len())

@@ -11,7 +11,7 @@ use super::changes::Changes;
 use super::cloud::CloudModel;
 use super::permission::host;
 use super::table::Slot;
-use crate::event::Kind;
+use crate::event::{FixedIp, Kind};
 use crate::ids::Id;
 
 /// Addresses with the groups they are lent to.
@@ -21,14 +21,19 @@ impl CloudModel {
     /// What a port lends to groups that rules name.
     pub(super) fn lent_by(&self, slot: Slot) -> Lent {
         let port = self.ports.at(slot);
+        self.lent(&port.security_groups, &port.fixed_ips, &port.allowed_address_pairs)
+    }
+
+    /// What a port with these groups and addresses lends to groups that rules name.
+    pub(super) fn lent(&self, groups: &[Id], fixed: &[FixedIp], pairs: &[IpNet]) -> Lent {
         let mut lent = Lent::new();
-        for id in &port.security_groups {
+        for id in groups {
             let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group));
             let admits = |&rule: &Slot| self.links.rules.get(rule).is_some_and(|links| links.permits);
             if named.is_some_and(|links| links.named_by.iter().any(admits)) {
-                lent.extend(port.fixed_ips.iter().map(|fixed| (id.clone(), host(fixed.address))));
+                lent.extend(fixed.iter().map(|fixed| (id.clone(), host(fixed.address))));
                 if self.options.group_members_include_pairs {
-                    lent.extend(port.allowed_address_pairs.iter().map(|pair| (id.clone(), *pair)));
+                    lent.extend(pairs.iter().map(|pair| (id.clone(), *pair)));
                 }
             }
         }
@@ -74,7 +79,7 @@ impl CloudModel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{FixedIp, Object, Port, Rule, Version};
+    use crate::event::{Object, Port, Rule, Version};
     use crate::model::{Delta, ModelOptions};
     use crate::time::Timestamp;
 

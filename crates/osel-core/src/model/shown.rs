@@ -22,6 +22,11 @@ impl CloudModel {
         with_table!(self mut, kind, table => table.slot(id).map(|slot| table.mark(slot)))
     }
 
+    /// Whether a read has shown the object whose marks are there: the one that is under way, or the last one.
+    pub fn is_marked(&self, kind: Kind, id: &Id) -> bool {
+        with_table!(self, kind, table => table.slot(id).is_some_and(|slot| table.is_marked(slot)))
+    }
+
     /// Takes all marks away, for the next read.
     pub fn clear_marks(&mut self) {
         for kind in Kind::ALL {
@@ -145,8 +150,8 @@ impl CloudModel {
     pub fn differs(&self, at: Timestamp, exact: bool, object: &Object) -> bool {
         let Some(id) = object.id() else { return false };
         let telling = self.read_telling(at, at, exact);
-        if exact && at < telling.read(object.kind()).at {
-            // Since then the whole kind was read, which knows better.
+        if at < telling.read(object.kind()).at {
+            // Since then the whole kind was read, which knows better; also where `at` is only the latest time that it may be of.
             return false;
         }
         if let Some(died) = self.tombstones.get(object.kind(), id) {

@@ -26,6 +26,8 @@ pub enum Tie {
     Object(Kind, Id),
     /// An address: of a network, or outside.
     Address(Option<Id>, IpNet),
+    /// An address that ports lend to a group which rules name as their source: it has it as long as one of them does, of whatever network.
+    Lent(Id, IpNet),
 }
 
 /// The ties of an object, as it is known and as it is shown.
@@ -91,6 +93,7 @@ impl CloudModel {
             let nets = fixed.chain(port.allowed_address_pairs.iter().copied());
             ties.changed.extend(nets.map(|net| place(&port.network_id, net)));
             ties.used.extend(port.security_groups.iter().flat_map(|id| group(Some(id))));
+            self.ties_of_lent(&port.security_groups, &port.fixed_ips, &port.allowed_address_pairs, ties);
         }
         if let Some(Object::Port(port)) = shown {
             let network = port.network_id.clone().or_else(|| known?.network_id.clone());
@@ -98,7 +101,19 @@ impl CloudModel {
             let nets = fixed.chain(port.allowed_address_pairs.iter().flatten().copied());
             ties.changed.extend(nets.map(|net| place(&network, net)));
             ties.used.extend(port.security_groups.iter().flatten().flat_map(|id| group(Some(id))));
+            // What is not said of it stays.
+            let groups = port.security_groups.as_deref().or(known.map(|port| &*port.security_groups));
+            let fixed = port.fixed_ips.as_deref().or(known.map(|port| &*port.fixed_ips));
+            let pairs = port.allowed_address_pairs.as_deref();
+            let pairs = pairs.or(known.map(|port| &*port.allowed_address_pairs));
+            let (groups, fixed) = (groups.unwrap_or_default(), fixed.unwrap_or_default());
+            self.ties_of_lent(groups, fixed, pairs.unwrap_or_default(), ties);
         }
+    }
+
+    fn ties_of_lent(&self, groups: &[Id], fixed: &[event::FixedIp], pairs: &[IpNet], ties: &mut Ties) {
+        let lent = self.lent(groups, fixed, pairs).into_iter();
+        ties.changed.extend(lent.map(|(group, address)| Tie::Lent(group, address)));
     }
 
     fn ties_of_floating_ip(&self, id: &Id, shown: Option<&Object>, ties: &mut Ties) {
@@ -106,6 +121,10 @@ impl CloudModel {
         if let Some(floating) = self.floating_ips.get(id) {
             ties.changed.extend(floating.floating_ip_address.map(outside));
             self.ties_through(floating.port_id.as_ref(), ties);
+        }
+        // With it, or by its list, they lose their outer address.
+        for &slot in self.links.forwardings_by_floating.get(id).into_iter().flatten() {
+            self.ties_through(self.forwardings.at(slot).internal_port_id.as_ref(), ties);
         }
         if let Some(Object::FloatingIp(floating)) = shown {
             ties.changed.extend(floating.floating_ip_address.map(outside));

@@ -44,7 +44,7 @@ fn whose(record: &Value) -> &str {
 }
 
 /// So many ports of one group that is open to the world, in more than one part.
-fn cloud(ports: usize) -> Value {
+pub(crate) fn cloud(ports: usize) -> Value {
     let port = |number: usize| {
         json!({
             "id": format!("p{number}"), "network_id": "n", "project_id": "t", "security_groups": ["g"],
@@ -159,14 +159,14 @@ fn an_inventory_of_no_region_does_not_double_the_cloud_of_one() {
 }
 
 /// A client of its own, which is as slow as it likes.
-struct Client(BufReader<UnixStream>);
+pub(crate) struct Client(BufReader<UnixStream>);
 
 impl Client {
-    fn connect(store: &str) -> Self {
+    pub(crate) fn connect(store: &str) -> Self {
         Self(BufReader::new(UnixStream::connect(format!("{store}/osel.sock")).unwrap()))
     }
 
-    fn say(&mut self, line: &Value) -> Value {
+    pub(crate) fn say(&mut self, line: &Value) -> Value {
         writeln!(self.0.get_mut(), "{line}").unwrap();
         let mut answer = String::new();
         self.0.read_line(&mut answer).unwrap();

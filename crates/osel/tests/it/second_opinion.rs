@@ -26,14 +26,14 @@ const API: &str =
     "[[openstack]]\ncloud = 'emulated'\nclouds_file = 'clouds.yaml'\nrequests_per_second = 1000\n";
 
 /// The cloud as its own API showed it at the end of the recording.
-fn emulated() -> Emulated {
+pub(crate) fn emulated() -> Emulated {
     let corpus = Corpus::load(&directory(), NAME).unwrap();
     let last = corpus.snapshots.last().unwrap();
     Emulated::start(Cloud::from_inventory(&last.inventory()), Options::default()).unwrap()
 }
 
 /// A daemon that may ask an API there.
-fn daemon(name: &str, url: &str) -> Daemon {
+pub(crate) fn daemon(name: &str, url: &str) -> Daemon {
     let osel = Daemon::new(name, "");
     osel.append("bus.jsonl", "");
     account(&osel, url, "admin-secret");
@@ -42,7 +42,7 @@ fn daemon(name: &str, url: &str) -> Daemon {
 }
 
 /// Writes the clouds file.
-fn account(osel: &Daemon, url: &str, password: &str) {
+pub(crate) fn account(osel: &Daemon, url: &str, password: &str) {
     // By ids: the recorded cloud has an administrator of its own.
     let Account { id, .. } = Account::admin();
     let text = format!(
@@ -55,13 +55,13 @@ fn account(osel: &Daemon, url: &str, password: &str) {
 }
 
 /// The rows of the store, in an order of their own.
-fn rows(osel: &Daemon) -> BTreeSet<String> {
+pub(crate) fn rows(osel: &Daemon) -> BTreeSet<String> {
     let store = osel.place.path("store");
     json_lines(&["exposure", "--store", &store, "-o", "json"]).iter().map(Value::to_string).collect()
 }
 
 /// The rows that an independent judge finds in the cloud as it is.
-fn truth(emulated: &Emulated) -> BTreeSet<String> {
+pub(crate) fn truth(emulated: &Emulated) -> BTreeSet<String> {
     let inventory = emulated.change(|cloud| cloud.inventory());
     judge::rows(&inventory, None).iter().map(Value::to_string).collect()
 }

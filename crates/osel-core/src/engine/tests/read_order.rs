@@ -53,7 +53,7 @@ impl Listener {
         self.engine.clouds().next()?.name_of(Kind::Port, &Id::new(id))
     }
 
-    fn shows(&mut self, run: &ReadRun, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
+    pub(super) fn shows(&mut self, run: &ReadRun, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
         self.handle(at(second), Input::Page(ReadPage { run: run.clone(), objects, lines: Vec::new() }))
     }
 
@@ -68,7 +68,7 @@ impl Listener {
     }
 
     /// What the API said at one second of single objects, handled at another.
-    fn looked(
+    pub(super) fn looked(
         &mut self,
         second: i64,
         now: i64,

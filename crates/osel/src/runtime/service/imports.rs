@@ -69,7 +69,9 @@ impl Service {
         match (step, self.imports.run.take()) {
             (ImportStep::Begin { actor, begin }, None) => {
                 let region: Option<Arc<str>> = begin.region.map(Into::into);
-                if self.recorder.engine().is_reading_of(region.as_ref()) {
+                // Also where the API has been asked and no page of it was handled yet: of the two the inventory would be the later one.
+                let is_asked = self.apis.iter().any(|api| api.is_of(region.as_ref()) && api.is_reading());
+                if is_asked || self.recorder.engine().is_reading_of(region.as_ref()) {
                     let why = "the API of this region is being read just now: try again when that has come to its end";
                     let _ = reply.send(Answer::Refused(why.to_owned()));
                     return Ok(());
@@ -94,6 +96,11 @@ impl Service {
                 );
                 self.imports.run = Some((run, begin.name));
                 let _ = reply.send(Answer::GoOn);
+            }
+            // The API is asked for what the rest would show, and its answer is later.
+            (ImportStep::Page(_), Some((run, _))) if self.recorder.engine().is_over(&run) => {
+                let why = "the API of this region is read since: what the inventory had shown before counts, and the rest of it is not taken";
+                let _ = reply.send(Answer::Refused(why.to_owned()));
             }
             (ImportStep::Page(page), Some((run, name))) => {
                 self.recorder.page(now, &run, page)?;

@@ -112,6 +112,11 @@ impl Surveyor {
         !self.waiting.is_empty() || self.is_ending()
     }
 
+    /// Whether everything is being read, from the order to the end of it.
+    pub(super) fn is_reading(&self) -> bool {
+        self.reading.is_some()
+    }
+
     /// Whether the engine works on the end of a read.
     pub(super) fn is_ending(&self) -> bool {
         self.reading.as_ref().is_some_and(|reading| reading.ending.is_some())
@@ -265,7 +270,7 @@ impl Surveyor {
     /// How it does.
     pub(super) fn status(&self) -> ApiStatus {
         let trouble = self.survey.trouble().map(|ongoing| (ongoing.since, log::trouble(ongoing.why)));
-        self.watched.status(self.region.clone(), self.reading.is_some(), self.survey.looks_waiting(), trouble)
+        self.watched.status(self.region.clone(), self.is_reading(), self.survey.looks_waiting(), trouble)
     }
 }
 
