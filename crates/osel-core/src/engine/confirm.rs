@@ -6,8 +6,8 @@
 //! refuses the event for the same reason. It must not change what an object is. A restart forgets the marks, and with them what a read
 //! that was not whole had seen.
 //!
-//! An object that was shown to be otherwise is not confirmed: until it is merged, an event of before the read is the later word, and tells who
-//! did what the read would only find.
+//! An object that was shown to be otherwise is not confirmed before it is merged: until then an event of before the read tells more than is
+//! known, and who did what the read would only find. Only its deletion is refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::differences::{ReadDifferences, ReadStep, Told};
 use super::held::Portion;
 use super::reading::{ReadRun, Reading, differences};
 use super::{Engine, Output};
-use crate::event::{Event, Kind};
+use crate::event::{Change, Event, Kind};
 use crate::ids::Id;
 use crate::model::Fields;
 use crate::time::Timestamp;
@@ -69,9 +69,12 @@ impl Engine {
             None => self.seen.get(region).and_then(|seen| seen.given.get(kind)).map_or(0, |given| *given),
         };
         let Some(cloud) = self.clouds.get(region) else { return };
+        // That something is gone which was shown is against the read, however it was shown.
+        let is_deletion = matches!(event.change, Change::Deleted { .. });
         let spoken = cloud.spoken_of(event).into_iter();
         let confirmed: Vec<_> = spoken
-            .filter(|(kind, id)| cloud.is_to_confirm(*kind, id, at) && !self.waits(region, *kind, id))
+            .filter(|(kind, id)| cloud.is_to_confirm(*kind, id, at))
+            .filter(|(kind, id)| is_deletion || !self.waits(region, *kind, id))
             .map(|(kind, id)| {
                 let given = given(&kind);
                 (kind, id, given)

@@ -97,6 +97,37 @@ fn an_object_that_both_a_page_and_an_old_message_told_of_was_deleted() {
     assert_eq!((listener.name("p2"), listener.knows(Kind::Rule, "r2")), (Some("web"), true));
 }
 
+/// What is shown to be otherwise waits for the end of the read; until then the bus may tell who has made it so.
+#[test]
+fn a_message_that_told_what_a_read_had_shown_was_refused_until_its_end() {
+    let renamed = || port("p1", 2, &json!({"name": "renamed"}));
+    let begin = || {
+        let mut listener = Listener::with_one_port();
+        let run = run(Some(2), "north", 1_000);
+        listener.shows(&run, 1_000, vec![network(), group(), rule("r1", 22), renamed()]);
+        (listener, run)
+    };
+    let (mut listener, run) = begin();
+    listener.hear(700, 1_001, "r", "port.update.end", &body("p1", 2, "renamed"));
+    assert_eq!(listener.name("p1"), Some("renamed"));
+    let ended = listener.ends(&run, 1_002);
+    assert_eq!(ended.len(), 1, "nothing is told to differ: {ended:?}");
+
+    // The read has the last word.
+    let (mut listener, run) = begin();
+    listener.hear(700, 1_001, "r", "port.update.end", &body("p1", 2, "in between"));
+    assert_eq!(listener.name("p1"), Some("in between"));
+    listener.ends(&run, 1_002);
+    assert_eq!(listener.name("p1"), Some("renamed"));
+
+    // That it is gone is against what was shown.
+    let (mut listener, run) = begin();
+    listener.hear(700, 1_001, "r", "port.delete.end", &deleted("p1"));
+    assert!(listener.knows(Kind::Port, "p1"));
+    listener.ends(&run, 1_002);
+    assert_eq!(listener.name("p1"), Some("renamed"));
+}
+
 #[test]
 fn rules_in_the_body_of_their_group_were_taken_for_gone() {
     let shown = || vec![network(), group_with(&["r1"]), web("p1", 1)];
