@@ -87,6 +87,8 @@ fn generate(inventory: &Path, recording: &Path, messages: u64) -> Result<u64> {
         bytes += line.len() as u64;
     }
     out.flush()?;
+    // A recording lies on the disk; else its writing would go on beside what is measured.
+    out.get_ref().sync_all()?;
     Ok(bytes)
 }
 
