@@ -70,7 +70,11 @@ impl Engine {
         };
         let Some(cloud) = self.clouds.get(region) else { return };
         // That something is gone which was shown is against the read, however it was shown.
-        let is_deletion = matches!(event.change, Change::Deleted { .. });
+        let is_deletion = match &event.change {
+            Change::Deleted { .. } => true,
+            Change::Interface(interface) => !interface.attached,
+            _ => false,
+        };
         let spoken = cloud.spoken_of(event).into_iter();
         let confirmed: Vec<_> = spoken
             .filter(|(kind, id)| cloud.is_to_confirm(*kind, id, at))

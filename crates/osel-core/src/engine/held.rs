@@ -166,7 +166,9 @@ impl Node {
     fn stage(&self, shown: &Set<&Tie>) -> usize {
         let place = Kind::ALL.into_iter().position(|kind| kind == self.kind).unwrap_or(0);
         let has_address = matches!(self.kind, Kind::Port | Kind::FloatingIp | Kind::Forwarding);
-        let is_replaced = || self.ties.changed.iter().any(|tie| shown.contains(tie));
+        // That another lends the same address to a group is no reason to have rules told as open on a port that is gone.
+        let replaces = |tie: &&Tie| !matches!(tie, Tie::Lent(..)) && shown.contains(tie);
+        let is_replaced = || self.ties.changed.iter().any(|tie| replaces(&tie));
         match self.is_shown {
             // What rows are made of before whoever uses it.
             true => 1 + 2 * place,

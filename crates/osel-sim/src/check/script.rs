@@ -258,9 +258,8 @@ impl Script {
         if random.percent(2) {
             let mut body = message.body().into_bytes();
             body.truncate(random.between(1, body.len() as u64 - 1) as usize);
-            if self.broken.insert(body.clone()) {
-                to.push((at, raw(plan, message, body, at)));
-            }
+            self.broken.insert(body.clone());
+            to.push((at, raw(plan, message, body, at)));
         }
         let is_start =
             message.notification["event_type"].as_str().is_some_and(|name| name.ends_with(".start"));

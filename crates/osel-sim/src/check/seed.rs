@@ -46,6 +46,8 @@ pub struct Counted {
     pub looks: usize,
     /// How often the process was killed in the middle of a read.
     pub kills: usize,
+    /// How many went on after a restart as if there had been none.
+    pub restarts: usize,
     /// Messages that were written again without a person who was erased.
     pub rewritten: usize,
 }
@@ -62,6 +64,7 @@ impl Counted {
         self.scans += other.scans;
         self.looks += other.looks;
         self.kills += other.kills;
+        self.restarts += other.restarts;
         self.rewritten += other.rewritten;
     }
 }
@@ -116,6 +119,7 @@ pub fn run(seed: u64, steps: Option<u64>) -> Result<Counted, Failure> {
     }
     trail::same_lines("the journal gives the same state", &again.uncounted(), &played.machine.uncounted())?;
     if let Some(Restart { machine, arrival, record }) = played.restart.take() {
+        counted.restarts = 1;
         trail::goes_on(machine, &script.arrivals[arrival..], &played.records[record..], &played.machine)?;
     }
     counted.rewritten =

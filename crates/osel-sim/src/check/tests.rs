@@ -22,6 +22,7 @@ fn the_engine_knows_says_and_writes_what_is_true() {
     assert!(counted.messages > 1000 && counted.rows > 500, "{counted:?}");
     assert!(counted.deltas > 20 && counted.admitted > 20 && counted.failed_calls > 20, "{counted:?}");
     assert!(counted.scans > 5 && counted.looks > 5 && counted.kills > 1, "{counted:?}");
+    assert!(counted.restarts > 20, "{counted:?}");
     assert!(counted.rewritten > 100, "{counted:?}");
 }
 

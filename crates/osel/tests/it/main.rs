@@ -52,6 +52,7 @@ mod gap;
 mod generated;
 #[cfg(test)]
 mod handed_in;
+#[cfg(test)]
 mod handed_in_beside;
 #[cfg(test)]
 mod http;

@@ -345,7 +345,8 @@ fn lines(engine: &Engine) -> Vec<String> {
     engine.lines().map(|line| serde_json::to_string(&line).unwrap()).collect()
 }
 
-/// Takes the steps, and looks after each of them and in the end whether all is as it should be.
+/// Takes the steps, and looks after each of them and in the end whether all is as it should be; after every fourth also whether both engines
+/// are the same line by line, which takes long.
 fn play(steps: &[Step]) {
     let mut world = World::default();
     for (number, step) in steps.iter().enumerate() {

@@ -126,6 +126,14 @@ fn a_message_that_told_what_a_read_had_shown_was_refused_until_its_end() {
     assert!(listener.knows(Kind::Port, "p1"));
     listener.ends(&run, 1_002);
     assert_eq!(listener.name("p1"), Some("renamed"));
+
+    // As a router's interface as well.
+    let (mut listener, run) = begin();
+    let interface = json!({"router_interface": {"id": "ro", "port_id": "p1", "subnet_id": "s"}});
+    listener.hear(700, 1_001, "r", "router.interface.delete", &interface);
+    assert!(listener.knows(Kind::Port, "p1"));
+    listener.ends(&run, 1_002);
+    assert_eq!(listener.name("p1"), Some("renamed"));
 }
 
 #[test]

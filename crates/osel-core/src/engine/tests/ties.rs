@@ -89,7 +89,12 @@ fn a_group_lost_and_gained_the_address_that_another_network_s_port_took_over() {
         let came = rule_comes.then(|| rule("r1", 22));
         let after: Vec<Object> = stays().chain(others(2)).chain(members("m")).chain(came).collect();
         let steps = listener.in_steps(2, 1_000, &after);
-        assert_eq!(changed_members(&steps), 0, "{moved}");
+        if !rule_comes {
+            assert_eq!(changed_members(&steps), 0);
+        }
+        // What is too much for one step may be told to go and come back as a source; a rule is never told as open on a port that is gone.
+        let opened = steps.records.iter().flat_map(|record| &record.exposure.opened);
+        assert_eq!(opened.filter(|judged| judged.row.port_id.text().starts_with('n')).count(), 0, "{moved}");
         // One that nobody takes over is gone.
         let after: Vec<Object> = stays().chain(members("m").skip(1)).chain(others(2)).collect();
         assert_eq!(changed_members(&listener.in_steps(3, 2_000, &after)), 1, "{moved}");
