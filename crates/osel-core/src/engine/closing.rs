@@ -223,7 +223,7 @@ impl Engine {
         // Only now those that were not known have a place for a mark. One that broke off has no marks once the next has begun.
         let region = &reading.run.region;
         let has_marks =
-            !reading.is_broken || self.seen.get(region).is_some_and(|seen| seen.is_of(&reading.run));
+            !reading.is_broken || self.seen.get(region).is_some_and(|seen| seen.run().is(&reading.run));
         if let (Some(part), Some(cloud), true) = (&out.differences, self.clouds.get_mut(region), has_marks) {
             part.objects.iter().for_each(|object| mark(cloud, object));
         }

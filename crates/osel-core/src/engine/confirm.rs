@@ -9,7 +9,7 @@
 //! An object that was shown to be otherwise is not confirmed before it is merged: until then an event of before the read tells more than is
 //! known, and who did what the read would only find. Only its deletion is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::differences::{ReadDifferences, ReadStep, Told};
@@ -38,11 +38,6 @@ impl Seen {
     /// The read.
     pub(super) fn run(&self) -> &ReadRun {
         &self.run
-    }
-
-    /// Whether this read was the last.
-    pub(super) fn is_of(&self, run: &ReadRun) -> bool {
-        self.run.is(run)
     }
 }
 
@@ -75,29 +70,28 @@ impl Engine {
             Change::Interface(interface) => !interface.attached,
             _ => false,
         };
-        let spoken = cloud.spoken_of(event).into_iter();
-        let confirmed: Vec<_> = spoken
-            .filter(|(kind, id)| cloud.is_to_confirm(*kind, id, at))
-            .filter(|(kind, id)| is_deletion || !self.waits(region, *kind, id))
-            .map(|(kind, id)| {
-                let given = given(&kind);
-                (kind, id, given)
-            })
-            .collect();
-        if confirmed.is_empty() {
+        let mut spoken = cloud.spoken_of(event);
+        spoken.retain(|(kind, id)| cloud.is_to_confirm(*kind, id, at));
+        if !spoken.is_empty() && !is_deletion {
+            let waiting = self.waiting(region);
+            spoken.retain(|(kind, id)| !waiting.contains(&(*kind, id)));
+        }
+        if spoken.is_empty() {
             return;
         }
+        let confirmed = spoken.into_iter().map(|(kind, id)| {
+            let given = given(&kind);
+            (kind, id, given)
+        });
+        let confirmed = confirmed.collect();
         let part = differences(run.clone(), Portion::default(), ReadStep::Confirmed);
         let part = ReadDifferences { confirmed, told, is_silent: true, ..part };
         self.merge_differences(now, part, out);
     }
 
-    /// Whether a read has shown an object to be otherwise than it is known, which is not merged yet.
-    fn waits(&self, region: &Option<Arc<str>>, kind: Kind, id: &Id) -> bool {
+    /// What reads have shown to be otherwise than it is known, which is not merged yet.
+    fn waiting(&self, region: &Option<Arc<str>>) -> BTreeSet<(Kind, &Id)> {
         let broken = self.broken.iter().filter(|broken| broken.run.region == *region);
-        let reads = broken.chain(self.readings.get(region));
-        reads
-            .flat_map(|reading| reading.held.shown())
-            .any(|object| object.kind() == kind && object.id() == Some(id))
+        broken.chain(self.readings.get(region)).flat_map(|reading| reading.held.shown_ids()).collect()
     }
 }

@@ -71,6 +71,11 @@ impl Held {
         portions.flat_map(|portion| &portion.shown).map(|(object, _)| object)
     }
 
+    /// The same by its ids, without what stands in it.
+    pub(super) fn shown_ids(&self) -> impl Iterator<Item = (Kind, &Id)> {
+        self.shown().filter_map(|object| Some((object.kind(), object.id()?)))
+    }
+
     /// Nothing is said of what was not shown.
     pub(super) fn forget_gone(&mut self) {
         for portion in self.portions.iter_mut().chain([&mut self.found]) {
@@ -167,8 +172,8 @@ impl Node {
         let place = Kind::ALL.into_iter().position(|kind| kind == self.kind).unwrap_or(0);
         let has_address = matches!(self.kind, Kind::Port | Kind::FloatingIp | Kind::Forwarding);
         // That another lends the same address to a group is no reason to have rules told as open on a port that is gone.
-        let replaces = |tie: &&Tie| !matches!(tie, Tie::Lent(..)) && shown.contains(tie);
-        let is_replaced = || self.ties.changed.iter().any(|tie| replaces(&tie));
+        let replaces = |tie: &Tie| !matches!(tie, Tie::Lent(..)) && shown.contains(tie);
+        let is_replaced = || self.ties.changed.iter().any(replaces);
         match self.is_shown {
             // What rows are made of before whoever uses it.
             true => 1 + 2 * place,

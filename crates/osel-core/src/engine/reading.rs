@@ -253,9 +253,8 @@ impl Engine {
             !last.is(run) && last.exact && is_before
         });
         let cloud = self.clouds.get(&run.region);
-        let held = under_way.filter(|_| is_later).into_iter().flat_map(|reading| reading.held.shown());
-        let held: BTreeSet<(Kind, &Id)> =
-            held.filter_map(|object| Some((object.kind(), object.id()?))).collect();
+        let held = under_way.filter(|_| is_later).into_iter();
+        let held: BTreeSet<(Kind, &Id)> = held.flat_map(|reading| reading.held.shown_ids()).collect();
         move |kind, id| {
             let is_marked = || cloud.is_some_and(|cloud| cloud.is_marked(kind, id));
             is_later && (is_marked() || held.contains(&(kind, id)))
