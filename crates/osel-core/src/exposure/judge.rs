@@ -166,13 +166,8 @@ impl<'a> Case<'a> {
 
     /// From the rules of the port's set alone.
     fn judge_set(self, view: &impl View, slot: Slot, told: &mut Vec<Verdict>) {
-        let ipv6 = self.rows().next().is_some_and(|row| row.permission.ipv6);
-        let rules: Vec<(&Id, Permission)> = view
-            .rules_of(slot)
-            .into_iter()
-            .filter(|(_, _, permission)| permission.ipv6 == ipv6)
-            .map(|(_, rule, permission)| (rule, permission))
-            .collect();
+        let asked: Vec<&Permission> = self.rows().map(|row| &row.permission).collect();
+        let rules = view.rules_over(slot, &asked);
         let is = |row: &Row, rule: &Id, permission: &Permission| {
             row.rule_id.as_ref() == Some(rule) && row.permission == *permission
         };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::changes::{Changes, Teller, Telling, admit, merge};
 use super::cloud::{CloudModel, NOWHERE, RuleLinks, unlist, unmap, with_table};
 use super::delta::{Delta, Gap};
+use super::sketch::Sketch;
 use super::state::{Interface, PortState, Standing, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
@@ -243,6 +244,9 @@ impl CloudModel {
         }
         let before = rule.standing();
         rule.take(told, news);
+        if let Some(protocol) = rule.protocol.clone() {
+            self.rules.at_mut(slot).protocol = Some(self.word(&protocol));
+        }
         changes.touch(Kind::Rule, id);
         self.relink_rule(slot, before, changes);
     }
@@ -276,7 +280,7 @@ impl CloudModel {
         if let (Some(permission), false) = (&permission, changes.silent) {
             self.rows_of_rule_everywhere(group, &id, permission, &mut changes.opened);
         }
-        *self.links.rules.grown(slot) = RuleLinks { group, permits: permission.is_some() };
+        *self.links.rules.grown(slot) = RuleLinks { group, sketch: permission.as_ref().map(Sketch::new) };
     }
 
     /// Takes a rule that was this out of its group, the group's sets and its source's list, and notes the rows that this

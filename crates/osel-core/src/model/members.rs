@@ -29,7 +29,7 @@ impl CloudModel {
         let mut lent = Lent::new();
         for id in groups {
             let named = self.groups.slot(id).and_then(|group| self.links.groups.get(group));
-            let admits = |&rule: &Slot| self.links.rules.get(rule).is_some_and(|links| links.permits);
+            let admits = |&rule: &Slot| self.links.rules.get(rule).is_some_and(|links| links.permits());
             if named.is_some_and(|links| links.named_by.iter().any(admits)) {
                 lent.extend(fixed.iter().map(|fixed| (id.clone(), host(fixed.address))));
                 if self.options.group_members_include_pairs {

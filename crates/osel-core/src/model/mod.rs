@@ -21,6 +21,7 @@ mod row;
 mod service_state;
 mod services;
 mod shown;
+mod sketch;
 mod slots;
 mod spoken;
 mod stamp;

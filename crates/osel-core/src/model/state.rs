@@ -233,8 +233,8 @@ state! {
         ingress: bool,
         /// True for `IPv6`.
         ipv6: bool,
-        /// The protocol as sent.
-        protocol: Option<Box<str>>,
+        /// The protocol as sent, shared with all rules of the same.
+        protocol: Option<Arc<str>>,
         /// A port or an ICMP type.
         port_range_min: Option<i32>,
         /// A port or an ICMP code.
@@ -251,7 +251,7 @@ merged! { RuleState from event::Rule, also { },
     1 security_group_id = None => |group| Some(group.clone());
     2 ingress = false => |ingress| *ingress;
     3 ipv6 = false => |ipv6| *ipv6;
-    4 protocol = None => |protocol| protocol.clone();
+    4 protocol = None => |protocol| protocol.as_deref().map(Arc::from);
     5 port_range_min = None => |min| *min;
     6 port_range_max = None => |max| *max;
     7 remote_ip_prefix = None => |prefix| *prefix;

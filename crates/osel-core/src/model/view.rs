@@ -13,6 +13,7 @@ use super::row::{Row, Via};
 use super::service_state::{
     FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState, LoadBalancerState,
 };
+use super::sketch::Sketch;
 use super::stamp::FieldStamps;
 use super::state::{
     FloatingIpState, ForwardingState, GroupState, NetworkState, PortState, RouterState, State, SubnetState,
@@ -66,6 +67,9 @@ pub trait View {
     }
     /// The rules that a port's groups apply to it: (group, rule, what it admits).
     fn rules_of(&self, slot: Slot) -> Vec<(&Id, &Id, Permission)>;
+    /// The rules that a port's groups apply to it (rule, what it admits), without most that cover no part of these permissions: all are
+    /// there that are of one's family and whose protocol and source cover its own.
+    fn rules_over(&self, slot: Slot, permissions: &[&Permission]) -> Vec<(&Id, Permission)>;
     /// The set of groups whose rules, and nothing else, make the rows of an address: each rule of the address' family one row.
     /// None where another port of the network answers for the address or a floating IP has it too, or several ways lead from it to
     /// the port.
@@ -174,6 +178,24 @@ impl View for CloudModel {
                 let group = self.groups.at(self.links.rules[rule].group);
                 let rule = self.rules.at(rule);
                 Some((&group.id, &rule.id, rule.permission()?))
+            })
+            .collect()
+    }
+
+    fn rules_over(&self, slot: Slot, permissions: &[&Permission]) -> Vec<(&Id, Permission)> {
+        let set = self.links.ports[slot].set;
+        if set == NOWHERE {
+            return Vec::new();
+        }
+        let asked: Vec<Sketch> = permissions.iter().map(|permission| Sketch::new(permission)).collect();
+        let rules = self.links.sets[set].rules.iter().filter(|&&rule| {
+            let sketch = self.links.rules[rule].sketch;
+            sketch.is_some_and(|sketch| asked.iter().any(|asked| sketch.may_cover(*asked)))
+        });
+        rules
+            .filter_map(|&rule| {
+                let rule = self.rules.at(rule);
+                Some((&rule.id, rule.permission()?))
             })
             .collect()
     }
