@@ -16,8 +16,8 @@ use super::service_state::{
 use super::sketch::Sketch;
 use super::stamp::FieldStamps;
 use super::state::{
-    FloatingIpState, ForwardingState, GroupState, NetworkState, PortState, RouterState, State, SubnetState,
-    TrunkState,
+    FloatingIpState, ForwardingState, GroupState, NetworkState, PortState, RouterState, RuleState, State,
+    SubnetState, TrunkState,
 };
 use super::table::{Slot, Table};
 use crate::event::{Gateway, Kind};
@@ -192,12 +192,9 @@ impl View for CloudModel {
             let sketch = self.links.rules[rule].sketch;
             sketch.is_some_and(|sketch| asked.iter().any(|asked| sketch.may_cover(*asked)))
         });
-        rules
-            .filter_map(|&rule| {
-                let rule = self.rules.at(rule);
-                Some((&rule.id, rule.permission()?))
-            })
-            .collect()
+        let rules: Vec<&RuleState> =
+            rules.map(|&rule| self.rules.at(rule)).filter(|rule| rule.ingress).collect();
+        rules.into_iter().map(|rule| (&rule.id, rule.admits())).collect()
     }
 
     fn lone_set(&self, slot: Slot, network: Option<&Id>, via: Via, address: IpNet) -> Option<Slot> {
