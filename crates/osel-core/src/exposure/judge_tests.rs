@@ -1,6 +1,7 @@
 //! The quick judge against an obvious one, on small clouds where everything is shared with everything; and what is restored from written
 //! objects, which changes the same rows.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use ipnet::IpNet;
@@ -55,30 +56,69 @@ fn version(id: &Id, revision: u64) -> Version {
     Version { id: Some(id.clone()), revision: Some(revision), project_id: None }
 }
 
+/// What rules may name as a source besides a single address.
+fn source(dice: &mut Dice, ipv6: bool, rule: &mut Rule) {
+    match dice.below(8) {
+        0 => rule.remote_group_id = Some(Some(dice.id("group", 3))),
+        1 => rule.remote_address_group_id = Some(Some(dice.id("group", 2))),
+        2..4 => rule.remote_ip_prefix = Some(Some(IpNet::from(address(dice, ipv6)))),
+        4 => {
+            let wide = IpNet::new(address(dice, ipv6), if ipv6 { 126 } else { 30 });
+            rule.remote_ip_prefix = Some(wide.ok().map(|wide| wide.trunc()));
+        }
+        _ => rule.remote_ip_prefix = Some(None),
+    }
+}
+
+fn address(dice: &mut Dice, ipv6: bool) -> IpAddr {
+    let last = dice.below(4) as u8;
+    if ipv6 {
+        IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()])
+    } else {
+        IpAddr::from([10, 0, 0, last])
+    }
+}
+
 fn change(dice: &mut Dice, step: u64) -> Change {
-    let address = |dice: &mut Dice| std::net::IpAddr::from([10, 0, 0, dice.below(4) as u8]);
     let object = match dice.below(10) {
         0..4 => {
-            let id = Id::new(&format!("rule{}-{step}", dice.below(1_000)));
-            Object::Rule(Rule {
+            // Rules that are there already become others.
+            let id = dice.id("rule", 30);
+            let ipv6 = dice.below(4) == 0;
+            let protocol = match dice.below(12) {
+                0..2 => None,
+                2..8 => Some("tcp"),
+                8 => Some("6"),
+                9 => Some("udp"),
+                10 => Some(if ipv6 { "icmpv6" } else { "icmp" }),
+                _ => Some("warp"),
+            };
+            let mut rule = Rule {
                 version: version(&id, step),
                 security_group_id: Some(dice.id("group", 3)),
-                ingress: Some(true),
-                ipv6: Some(false),
-                protocol: Some(if dice.below(5) == 0 { None } else { Some("tcp".into()) }),
+                ingress: Some(dice.below(12) > 0),
+                ipv6: Some(ipv6),
+                protocol: Some(protocol.map(Into::into)),
                 port_range_min: Some((dice.below(4) > 0).then(|| 20 + dice.below(3) as i32)),
                 port_range_max: Some(Some(22 + dice.below(3) as i32)),
-                remote_ip_prefix: Some((dice.below(2) == 0).then(|| IpNet::from(address(dice)))),
-                ..Rule::default()
-            })
+                remote_group_id: Some(None),
+                remote_address_group_id: Some(None),
+                remote_ip_prefix: Some(None),
+            };
+            source(dice, ipv6, &mut rule);
+            Object::Rule(rule)
         }
         4..8 => {
-            let pairs = (0..dice.below(2)).map(|_| IpNet::from(address(dice))).collect();
+            let any = |dice: &mut Dice| {
+                let ipv6 = dice.below(3) == 0;
+                address(dice, ipv6)
+            };
+            let pairs = (0..dice.below(2)).map(|_| IpNet::from(any(dice))).collect();
             Object::Port(Port {
                 version: version(&dice.id("port", 5), step),
                 network_id: Some(dice.id("network", 2)),
                 port_security_enabled: Some(dice.below(10) > 0),
-                fixed_ips: Some(vec![FixedIp { subnet_id: None, address: address(dice) }]),
+                fixed_ips: Some(vec![FixedIp { subnet_id: None, address: any(dice) }]),
                 allowed_address_pairs: Some(pairs),
                 security_groups: Some((0..dice.below(3)).map(|_| dice.id("group", 3)).collect()),
                 ..Port::default()
@@ -86,7 +126,7 @@ fn change(dice: &mut Dice, step: u64) -> Change {
         }
         8 => Object::FloatingIp(FloatingIp {
             version: version(&dice.id("floating", 2), step),
-            floating_ip_address: Some(address(dice)),
+            floating_ip_address: Some(address(dice, false)),
             port_id: Some((dice.below(3) > 0).then(|| dice.id("port", 5))),
             ..FloatingIp::default()
         }),
@@ -142,12 +182,17 @@ fn the_quick_judge_says_what_the_obvious_one_says() {
                 closed.sort_by(Row::cmp_exposure);
                 (opened, closed)
             };
-            assert_eq!(in_order(&told.settled()), in_order(&delta), "seed {seed}, step {step}");
+            let told = told.settled();
+            assert_eq!(in_order(&told), in_order(&delta), "seed {seed}, step {step}");
             let expected = obvious(&model, &delta);
-            let judged = judge(&model, delta);
-            let rows = judged.opened.into_iter().chain(judged.closed);
-            let found: Vec<_> = rows.map(|row| (row.row, row.redundant, row.covered_before)).collect();
+            let verdicts = |view: &CloudModel, delta: Delta| -> Vec<_> {
+                let judged = judge(view, delta);
+                let rows = judged.opened.into_iter().chain(judged.closed);
+                rows.map(|row| (row.row, row.redundant, row.covered_before)).collect()
+            };
+            let found = verdicts(&model, delta);
             assert_eq!(found, expected, "seed {seed}, step {step}");
+            assert_eq!(verdicts(&restored, told), expected, "restored, seed {seed}, step {step}");
             judged_rows += found.len();
             redundant += found.iter().filter(|(_, redundant, _)| *redundant).count();
         }

@@ -9,7 +9,7 @@ use super::changes::{Changes, Teller, Telling, admit, merge};
 use super::cloud::{CloudModel, NOWHERE, RuleLinks, unlist, unmap, with_table};
 use super::delta::{Delta, Gap};
 use super::sketch::Sketch;
-use super::state::{Interface, PortState, Standing, State};
+use super::state::{Interface, PortState, RuleState, Standing, State};
 use super::table::Slot;
 use crate::event::{self, Change, Event, InterfaceChange, Kind, Object};
 use crate::ids::Id;
@@ -244,11 +244,18 @@ impl CloudModel {
         }
         let before = rule.standing();
         rule.take(told, news);
-        if let Some(protocol) = rule.protocol.clone() {
-            self.rules.at_mut(slot).protocol = Some(self.word(&protocol));
+        if news & RuleState::PROTOCOL != 0 {
+            self.share_protocol(slot);
         }
         changes.touch(Kind::Rule, id);
         self.relink_rule(slot, before, changes);
+    }
+
+    /// Has a rule name its protocol by the word that all rules share: a million of them have a few protocols.
+    pub(super) fn share_protocol(&mut self, slot: Slot) {
+        if let Some(protocol) = self.rules.at(slot).protocol.clone() {
+            self.rules.at_mut(slot).protocol = Some(self.word(&protocol));
+        }
     }
 
     /// Puts a rule where its fields say, and notes the rows that this opens and closes; `before` is what it was.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::cloud::{CloudModel, NOWHERE};
+use super::cloud::{CloudModel, NOWHERE, family};
 use super::permission::{Permission, Ports, Protocol, Source, host};
 use super::row::{Row, Via};
 use super::state::{ForwardingState, PortState, State};
@@ -44,7 +44,7 @@ impl CloudModel {
         self.doors(port, wanted, &mut doors);
         if !port.port_security_enabled {
             for door in &doors {
-                let mut permission = Permission::everything(super::cloud::family(door.address) == 1);
+                let mut permission = Permission::everything(family(door.address) == 1);
                 if let Some(forwarding) = door.forwarding {
                     let Some(outer) = forwarding.external else { continue };
                     permission.protocol = Protocol::read(forwarding.protocol.as_deref(), permission.ipv6);
@@ -60,7 +60,7 @@ impl CloudModel {
         }
         for &rule in &self.links.sets[set].rules {
             let (links, rule) = (self.links.rules[rule], self.rules.at(rule));
-            if doors.iter().all(|door| rule.ipv6 != (super::cloud::family(door.address) == 1)) {
+            if doors.iter().all(|door| rule.ipv6 != (family(door.address) == 1)) {
                 continue;
             }
             if let Some(permission) = rule.permission() {
@@ -120,21 +120,26 @@ impl CloudModel {
         let sets = self.links.groups.get(group).map_or(&[][..], |links| &links.sets);
         let ports: Vec<Slot> =
             sets.iter().flat_map(|&set| self.links.sets[set].ports.iter().copied()).collect();
+        // Nearly every port has one address of each family.
+        out.reserve(ports.len());
+        let filtered = |slot: &Slot| {
+            let port = self.ports.at(*slot);
+            let is_filtered =
+                !port.trusted() && port.port_security_enabled && wanted(port.project_id.as_ref());
+            is_filtered.then_some(port)
+        };
         let mut doors = Vec::new();
         for ports in ports.chunks(FETCHED) {
             // Whoever counts first has asked for all these ports when the first of them comes, and does not wait for each of them.
-            let addresses = ports.iter().map(|&slot| {
-                let port = self.ports.at(slot);
+            let addresses = ports.iter().filter_map(filtered).map(|port| {
                 let fixed = port.fixed_ips.iter().filter(|fixed| fixed.address.is_ipv6() == permission.ipv6);
-                fixed.count() + port.allowed_address_pairs.len()
+                let pairs = port.allowed_address_pairs.iter();
+                fixed.count() + pairs.filter(|pair| (family(**pair) == 1) == permission.ipv6).count()
             });
             out.reserve(addresses.sum());
-            for &slot in ports {
-                let port = self.ports.at(slot);
-                if !port.trusted() && port.port_security_enabled && wanted(port.project_id.as_ref()) {
-                    self.doors(port, &|_| true, &mut doors);
-                    self.rows_of_rule(port, &doors, group, rule, permission, out);
-                }
+            for port in ports.iter().filter_map(filtered) {
+                self.doors(port, &|_| true, &mut doors);
+                self.rows_of_rule(port, &doors, group, rule, permission, out);
             }
         }
     }
@@ -149,7 +154,7 @@ impl CloudModel {
         out: &mut Vec<Row>,
     ) {
         for door in doors {
-            if permission.ipv6 != (super::cloud::family(door.address) == 1) {
+            if permission.ipv6 != (family(door.address) == 1) {
                 continue;
             }
             let admitted = match door.forwarding {

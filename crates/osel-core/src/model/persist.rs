@@ -196,6 +196,7 @@ impl CloudModel {
             StateLine::Rule(rule) => {
                 let slot = self.rules.slot_or_insert(&rule.id);
                 let before = std::mem::replace(self.rules.at_mut(slot), *rule).standing();
+                self.share_protocol(slot);
                 self.relink_rule(slot, before, changes);
             }
             StateLine::FloatingIp(mut floating) => {

@@ -6,17 +6,16 @@ use std::num::NonZeroU32;
 use super::permission::{Permission, Protocol, Source};
 use crate::ids::FixedState;
 
-/// From the top: a bit that is always set, the family, whether it is all protocols, whether it is all addresses, a byte of the protocol,
-/// and of a source that is no prefix twenty bits of its hash; zeros for a prefix.
+/// From the top: the family, whether it is all protocols, whether it is all addresses, a byte of the protocol, of a source that is no prefix
+/// twenty bits of its hash (zeros for a prefix), and a bit that is always set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sketch(NonZeroU32);
 
-const SET: u32 = 1 << 31;
-const IPV6: u32 = 1 << 30;
-const ANY_PROTOCOL: u32 = 1 << 29;
-const ANY_SOURCE: u32 = 1 << 28;
-const PROTOCOL: u32 = 0xff << 20;
-const SOURCE: u32 = (1 << 20) - 1;
+const IPV6: u32 = 1 << 31;
+const ANY_PROTOCOL: u32 = 1 << 30;
+const ANY_SOURCE: u32 = 1 << 29;
+const PROTOCOL: u32 = 0xff << 21;
+const SOURCE: u32 = 0xf_ffff << 1;
 
 impl Sketch {
     /// Of a permission.
@@ -24,15 +23,15 @@ impl Sketch {
         let family = if permission.ipv6 { IPV6 } else { 0 };
         let protocol = match &permission.protocol {
             Protocol::Any => ANY_PROTOCOL,
-            Protocol::Number(number) => u32::from(*number) << 20,
-            Protocol::Other(word) => hash(word) << 20 & PROTOCOL,
+            Protocol::Number(number) => u32::from(*number) << 21,
+            Protocol::Other(word) => hash(word) & PROTOCOL,
         };
         let source = match &permission.source {
             Source::Prefix(prefix) if prefix.prefix_len() == 0 => ANY_SOURCE,
             Source::Prefix(_) => 0,
             Source::Group(id) | Source::AddressGroup(id) => hash(id) & SOURCE,
         };
-        Self(NonZeroU32::new(SET | family | protocol | source).unwrap_or(NonZeroU32::MAX))
+        Self(NonZeroU32::MIN | family | protocol | source)
     }
 
     /// Whether it may be that its protocol and its source cover the other's. Never false where they do.
@@ -69,7 +68,8 @@ mod tests {
             prefix("2001:db8::/32"),
             Source::Group(Id::new("a")),
             Source::Group(Id::new("b")),
-            Source::AddressGroup(Id::new("c")),
+            Source::AddressGroup(Id::new("a")),
+            prefix("10.9.8.7/0"),
         ];
         let protocols = [
             None,

@@ -5,9 +5,16 @@ use std::ops::{Index, IndexMut};
 use super::table::Slot;
 
 /// How many elements the first piece has room for; it grows by copying, since most lists of a small cloud have a few. Each later piece is
-/// allocated at once and is twice as large as the one before: a dozen pieces hold millions, so that where they are stays in the cache and
-/// an element is found as fast as in one list. Room that has no elements yet costs addresses, not memory.
-const FIRST: usize = 1024;
+/// allocated at once and is twice as large as the one before, up to [`LAST`].
+const FIRST: usize = 1 << 10;
+
+/// How many elements the larger pieces have room for. A few dozen hold millions, so that where they are stays in the cache and an
+/// element is found as fast as in one list. Room that has no elements yet costs addresses, and memory only where the system gives none on
+/// credit: for ports some twenty megabytes.
+const LAST: usize = 1 << 16;
+
+/// How many pieces are smaller than these.
+const SMALLER: usize = (LAST / FIRST).ilog2() as usize;
 
 /// Elements by slot.
 #[derive(Debug)]
@@ -37,14 +44,18 @@ impl<T: Clone> Clone for Slots<T> {
 
 /// How many elements a piece has room for.
 fn room(piece: usize) -> usize {
-    FIRST << piece
+    FIRST << piece.min(SMALLER)
 }
 
 /// The piece of a slot and its place there: pieces 0, 1, 2… begin at slots 0, `FIRST`, 3 `FIRST`…
 fn place(slot: Slot) -> (usize, usize) {
     let shifted = slot as usize + FIRST;
-    let piece = (shifted.ilog2() - FIRST.ilog2()) as usize;
-    (piece, shifted - room(piece))
+    if shifted < LAST {
+        let piece = (shifted.ilog2() - FIRST.ilog2()) as usize;
+        (piece, shifted - room(piece))
+    } else {
+        (SMALLER + shifted / LAST - 1, shifted % LAST)
+    }
 }
 
 impl<T> Slots<T> {
@@ -114,7 +125,7 @@ mod tests {
     fn elements_stay_where_they_are_while_it_grows() {
         let mut slots = Slots::default();
         assert_eq!((slots.len(), slots.get(0)), (0, None));
-        let many = 9 * FIRST as Slot + 5;
+        let many = 3 * LAST as Slot + 5;
         let mut places = Vec::new();
         for number in 0..many {
             assert_eq!(slots.push(number), number);
@@ -124,6 +135,8 @@ mod tests {
             }
         }
         assert!(slots.iter().copied().eq(0..many));
+        assert!((0..many).all(|slot| slots[slot] == slot));
+        assert!(slots.pieces.iter().skip(1).all(|piece| piece.capacity() <= LAST));
         assert!((FIRST as Slot..many).map(|slot| &raw const slots[slot]).eq(places));
         assert_eq!((slots.len(), slots.get(many - 1), slots.get(many)), (many, Some(&(many - 1)), None));
         *slots.grown(many + 2) += 7;

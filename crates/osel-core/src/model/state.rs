@@ -268,6 +268,9 @@ pub(super) struct Standing {
 }
 
 impl RuleState {
+    /// The field that holds the protocol.
+    pub(super) const PROTOCOL: Fields = 1 << 4;
+
     /// The rule that one statement alone describes.
     pub fn from_told(told: &event::Rule) -> Self {
         let mut state = Self::unknown(told.version.id.clone().unwrap_or_else(|| Id::new("")));

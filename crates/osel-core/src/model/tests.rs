@@ -183,3 +183,21 @@ fn ports_with_the_same_tags_have_one_list() {
         assert!(std::ptr::eq(first("p"), first("q")));
     }
 }
+
+#[test]
+fn restored_rules_have_one_word_for_their_protocol() {
+    let mut cloud = CloudModel::new(None, ModelOptions::default());
+    for id in ["r", "s"] {
+        let rule = Rule { version: version(id, 1), protocol: Some(Some("tcp".into())), ..Rule::default() };
+        hear(&mut cloud, 1, &made(Object::Rule(rule)));
+    }
+    let mut again = CloudModel::new(None, ModelOptions::default());
+    cloud.lines().for_each(|line| {
+        let text = serde_json::to_string(&line).unwrap();
+        again.restore(serde_json::from_str(&text).unwrap());
+    });
+    for cloud in [cloud, again] {
+        let word = |id: &str| cloud.rules.get(&Id::new(id)).unwrap().protocol.clone().unwrap();
+        assert!(std::sync::Arc::ptr_eq(&word("r"), &word("s")));
+    }
+}

@@ -192,6 +192,7 @@ impl View for CloudModel {
             let sketch = self.links.rules[rule].sketch;
             sketch.is_some_and(|sketch| asked.iter().any(|asked| sketch.may_cover(*asked)))
         });
+        // Whoever looks at each of them before the first is worked on waits for memory once. All are ingress rules.
         let rules: Vec<&RuleState> =
             rules.map(|&rule| self.rules.at(rule)).filter(|rule| rule.ingress).collect();
         rules.into_iter().map(|rule| (&rule.id, rule.admits())).collect()
