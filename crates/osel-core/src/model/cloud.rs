@@ -4,13 +4,12 @@
 //! an address its ports without a search. How a message changes all this is in `apply`; what it means for exposure in `expand`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::index::Index;
+use super::index::{Index, short_hash};
 use super::permission::host;
 use super::service_state::{
     AddressScopeState, FirewallGroupState, FirewallPolicyState, FirewallRuleState, ListenerState,
@@ -27,7 +26,7 @@ use super::table::{Slot, Table};
 use super::tags::TagLists;
 use super::tombstone::Tombstones;
 use crate::event::Kind;
-use crate::ids::{FixedState, Id, Map, Set};
+use crate::ids::{Id, Map, Set};
 
 /// What an operator can set about the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,11 +182,6 @@ pub(super) struct GroupSet {
     pub(super) ports: Vec<Slot>,
     /// The rules of all the groups that admit anything.
     pub(super) rules: Vec<Slot>,
-}
-
-/// As much of the hash of a set's groups as an index keeps.
-fn set_hash(groups: &[Slot]) -> u32 {
-    (FixedState::default().hash_one(groups) >> 32) as u32
 }
 
 /// Takes one value out of a short list.
@@ -411,7 +405,7 @@ impl CloudModel {
     fn set_for(&mut self, groups: &[Id]) -> Slot {
         let groups: Box<[Slot]> = groups.iter().map(|id| self.groups.slot_or_insert(id)).collect();
         let links = &mut self.links;
-        let hash = set_hash(&groups);
+        let hash = short_hash(&groups);
         if let Some(set) = links.set_of.get(hash, |set| links.sets[set].groups == groups) {
             return set;
         }
@@ -431,7 +425,7 @@ impl CloudModel {
     fn drop_set(&mut self, set: Slot) {
         let links = &mut self.links;
         let GroupSet { groups, .. } = std::mem::take(&mut links.sets[set]);
-        links.set_of.remove(set_hash(&groups), set);
+        links.set_of.remove(short_hash(&groups), set);
         links.free_sets.push(set);
         for &group in &groups {
             unlist(&mut links.groups[group].sets, set);

@@ -6,8 +6,11 @@
 
 mod part;
 
+use std::hash::{BuildHasher, Hash};
+
 use self::part::Part;
 use super::table::Slot;
+use crate::ids::FixedState;
 
 /// The most cells of a part that can still be split: 64 KiB, which are moved in some ten microseconds.
 const PART_CELLS_MAX: usize = 1 << 13;
@@ -15,6 +18,11 @@ const PART_CELLS_MAX: usize = 1 << 13;
 /// The most bits that the directory looks at. With so many it has 256 KiB, and room for four hundred million ids that were chosen by
 /// chance. Whoever chooses ids that begin alike to its hash makes it no larger; then the part that has them all grows instead.
 const DEPTH_MAX: u32 = 16;
+
+/// As much of a hash as an index keeps.
+pub(super) fn short_hash(what: &(impl Hash + ?Sized)) -> u32 {
+    (FixedState::default().hash_one(what) >> 32) as u32
+}
 
 /// A hash table of slots.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,9 @@
 //! What a rule admits in four bytes, so that most rules that have nothing to do with another one are told from it without a look at them.
 
-use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU32;
 
+use super::index::short_hash;
 use super::permission::{Permission, Protocol, Source};
-use crate::ids::FixedState;
 
 /// From the top: the family, whether it is all protocols, whether it is all addresses, a byte of the protocol, of a source that is no prefix
 /// twenty bits of its hash (zeros for a prefix), and a bit that is always set.
@@ -24,12 +23,12 @@ impl Sketch {
         let protocol = match &permission.protocol {
             Protocol::Any => ANY_PROTOCOL,
             Protocol::Number(number) => u32::from(*number) << 21,
-            Protocol::Other(word) => hash(word) & PROTOCOL,
+            Protocol::Other(word) => short_hash(word) & PROTOCOL,
         };
         let source = match &permission.source {
             Source::Prefix(prefix) if prefix.prefix_len() == 0 => ANY_SOURCE,
             Source::Prefix(_) => 0,
-            Source::Group(id) | Source::AddressGroup(id) => hash(id) & SOURCE,
+            Source::Group(id) | Source::AddressGroup(id) => short_hash(id) & SOURCE,
         };
         Self(NonZeroU32::MIN | family | protocol | source)
     }
@@ -42,10 +41,6 @@ impl Sketch {
         let source = all & ANY_SOURCE != 0 || differing & (ANY_SOURCE | SOURCE) == 0;
         differing & IPV6 == 0 && protocol && source
     }
-}
-
-fn hash(what: &(impl Hash + ?Sized)) -> u32 {
-    (FixedState::default().hash_one(what) >> 32) as u32
 }
 
 #[cfg(test)]

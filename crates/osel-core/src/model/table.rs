@@ -1,11 +1,9 @@
 //! Objects of one kind: dense slots that other tables point into with four bytes, and a look-up by id.
 
-use std::hash::BuildHasher;
-
-use super::index::Index;
+use super::index::{Index, short_hash};
 use super::slots::Slots;
 use super::state::State;
-use crate::ids::{FixedState, Id};
+use crate::ids::Id;
 
 /// The number of a slot.
 pub type Slot = u32;
@@ -34,7 +32,7 @@ impl<T: State> Table<T> {
 
     /// The slot of an object.
     pub fn slot(&self, id: &Id) -> Option<Slot> {
-        self.by_id.get(hash(id), |slot| self.at(slot).id() == id)
+        self.by_id.get(short_hash(id), |slot| self.at(slot).id() == id)
     }
 
     /// The object in a slot that is known to be taken.
@@ -80,7 +78,7 @@ impl<T: State> Table<T> {
             }
             None => self.objects.push(Some(state)),
         };
-        self.by_id.insert(hash(id), slot);
+        self.by_id.insert(short_hash(id), slot);
         slot
     }
 
@@ -118,7 +116,7 @@ impl<T: State> Table<T> {
         if let Some(marks) = self.marks.get_mut(word) {
             *marks &= !bit;
         }
-        self.by_id.remove(hash(id), slot);
+        self.by_id.remove(short_hash(id), slot);
         self.free.push(slot);
         self.objects[slot].take()
     }
@@ -139,9 +137,4 @@ impl<T: State> Table<T> {
 /// The word and the bit of a slot's mark.
 fn mark_of(slot: Slot) -> (usize, u64) {
     (slot as usize / 64, 1 << (slot % 64))
-}
-
-/// As much of an id's hash as an index keeps.
-fn hash(id: &Id) -> u32 {
-    (FixedState::default().hash_one(id) >> 32) as u32
 }

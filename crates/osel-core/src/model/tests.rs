@@ -163,6 +163,16 @@ fn tags_are_those_of_the_latest_body_that_has_them_in_any_order() {
     }
 }
 
+/// A model that knows nothing but what is written down of another.
+fn written_and_restored(cloud: &CloudModel) -> CloudModel {
+    let mut again = CloudModel::new(None, ModelOptions::default());
+    cloud.lines().for_each(|line| {
+        let text = serde_json::to_string(&line).unwrap();
+        again.restore(serde_json::from_str(&text).unwrap());
+    });
+    again
+}
+
 #[test]
 fn ports_with_the_same_tags_have_one_list() {
     let mut cloud = CloudModel::new(None, ModelOptions::default());
@@ -173,11 +183,7 @@ fn ports_with_the_same_tags_have_one_list() {
     hear(&mut cloud, 1, &port("p", 1));
     hear(&mut cloud, 2, &port("q", 1));
     hear(&mut cloud, 3, &port("p", 2));
-    let mut again = CloudModel::new(None, ModelOptions::default());
-    cloud.lines().for_each(|line| {
-        let text = serde_json::to_string(&line).unwrap();
-        again.restore(serde_json::from_str(&text).unwrap());
-    });
+    let again = written_and_restored(&cloud);
     for cloud in [cloud, again] {
         let first = |id: &str| cloud.ports.get(&Id::new(id)).unwrap().tags.iter().next().unwrap();
         assert!(std::ptr::eq(first("p"), first("q")));
@@ -191,11 +197,7 @@ fn restored_rules_have_one_word_for_their_protocol() {
         let rule = Rule { version: version(id, 1), protocol: Some(Some("tcp".into())), ..Rule::default() };
         hear(&mut cloud, 1, &made(Object::Rule(rule)));
     }
-    let mut again = CloudModel::new(None, ModelOptions::default());
-    cloud.lines().for_each(|line| {
-        let text = serde_json::to_string(&line).unwrap();
-        again.restore(serde_json::from_str(&text).unwrap());
-    });
+    let again = written_and_restored(&cloud);
     for cloud in [cloud, again] {
         let word = |id: &str| cloud.rules.get(&Id::new(id)).unwrap().protocol.clone().unwrap();
         assert!(std::sync::Arc::ptr_eq(&word("r"), &word("s")));
