@@ -94,7 +94,9 @@ pub(super) fn run(words: &[&str], out: &mut dyn Write) -> Result<(), CommandErro
     write_inventory(&generator, after)?;
     let counts: Vec<String> =
         generator.counts().iter().map(|(name, count)| format!("{count} {name}")).collect();
-    writeln!(out, "{}; {events} notifications, {silent} silent changes", counts.join(", "))?;
+    // What `--serve` prints is YAML, to which this is a comment.
+    let mark = if served.is_some() { "# " } else { "" };
+    writeln!(out, "{mark}{}; {events} notifications, {silent} silent changes", counts.join(", "))?;
     match served {
         None => Ok(()),
         Some(served) => served.run(Cloud::of_generator(generator), out),
@@ -222,6 +224,27 @@ mod tests {
             assert!(error.contains(wanted), "{words:?}: {error}");
         }
         assert!(said(&["--help"]).unwrap().contains("--groups-per-project"));
+    }
+
+    #[test]
+    fn what_is_printed_of_a_served_cloud_is_yaml() {
+        /// Goes away where it is told to write on, which ends the services.
+        struct Hearer(Vec<u8>);
+        impl Write for Hearer {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+        }
+        let mut out = Hearer(Vec::new());
+        run(&["--ports", "5", "--events", "3", "--serve", "127.0.0.1:0"], &mut out).unwrap_err();
+        let text = String::from_utf8(out.0).unwrap();
+        let mut lines = text.lines().map(|line| line.split_once("# ").map_or(line, |(before, _)| before));
+        assert_eq!(lines.next(), Some(""), "{text}");
+        assert_eq!(lines.next(), Some("clouds:"), "{text}");
+        assert!(text.contains("; 3 notifications, 0 silent changes\n"), "{text}");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub const CONFIG_VARIABLE: &str = "OSEL_CONFIG";
 pub const TRANSPORT_VARIABLE: &str = "OSEL_TRANSPORT_URL";
 /// The variable with the URL of the management interface for `osel doctor`, which is no key.
 pub const MANAGEMENT_VARIABLE: &str = "OSEL_MANAGEMENT_URL";
+/// The variable of the key `control.socket`.
+const SOCKET_VARIABLE: &str = "OSEL_CONTROL__SOCKET";
 /// Variables of osel that set no key.
 const NO_KEYS: [&str; 3] = [CONFIG_VARIABLE, TRANSPORT_VARIABLE, MANAGEMENT_VARIABLE];
 /// The largest configuration file that is read: hundreds of sources with all their keys are a tenth of it.
@@ -92,19 +94,20 @@ impl Config {
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
     }
 
-    /// The socket that the configuration names for the daemon of a store, for whoever wants to speak to it; none where it names none, is
-    /// about another store, or cannot be read.
+    /// The socket of the daemon of a store, for whoever wants to speak to it: the one that the variable names, which is about whatever store
+    /// is asked of, or the file if it is about that store; none where neither names one. A file that cannot be read says nothing.
     pub fn control_socket(
         path: Option<&Path>,
         env: &Environment<'_>,
         store: &StoreConfig,
     ) -> Option<PathBuf> {
-        let (file, table) = read(path, env).ok()?;
+        let (file, table) = read(path, env).unwrap_or_default();
         let reading = Reading::new(file.as_deref(), env);
         let mut root = Section::root(&reading, table);
-        let own = check_store::store(root.section("store"))?;
+        let own = check_store::store(root.section("store"));
         let socket = check::control(root.section("control")).socket?;
-        (own.name() == store.name()).then_some(socket)
+        let is_named = env(SOCKET_VARIABLE).is_some_and(|name| !name.is_empty());
+        (is_named || own.is_some_and(|own| own.name() == store.name())).then_some(socket)
     }
 
     /// How the log of a store is signed: as the file says if it is about that store, and as variables say in any case. A file that this user

@@ -1,6 +1,7 @@
 //! Variables of the environment, which win over the file.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use super::*;
 use crate::config::{LogFormat, StoreConfig, TableCounts, unknown_variables};
@@ -69,6 +70,30 @@ fn a_variable_wins_whatever_the_file_says_of_a_secret() {
     assert_eq!(password(&[URL]), "of-the-file");
     assert_eq!(password(&[URL, ("OSEL_SOURCE__0__TRANSPORT_URL__ENV", URL.0)]), "hunter2");
     assert_eq!(password(&[("OSEL_SOURCE__0__TRANSPORT_URL", URL.1)]), "hunter2");
+}
+
+#[test]
+fn the_socket_of_a_variable_is_that_of_any_store() {
+    let place = Place::new();
+    let file = place.write("osel.toml", format!("{SMALLEST}[control]\nsocket = '/of-the-file'\n"));
+    let socket = |file: &Path, store: &str, variables: &[(&str, &str)]| {
+        let store = StoreConfig::Directory(PathBuf::from(store));
+        let socket = Config::control_socket(Some(file), &lookup(variables), &store);
+        socket.map(|socket| socket.into_os_string().into_string().unwrap())
+    };
+    let of = |path: &str| Some(path.to_owned());
+    let named = [("OSEL_CONTROL__SOCKET", "/of-the-variable")];
+    assert_eq!(socket(&file, "/s", &[]), of("/of-the-file"));
+    assert_eq!(socket(&file, "/another", &[]), None);
+    for store in ["/s", "/another"] {
+        assert_eq!(socket(&file, store, &named), of("/of-the-variable"), "{store}");
+        // One that this user may not read, or that is none, says nothing.
+        assert_eq!(socket(&place.path("absent"), store, &named), of("/of-the-variable"), "{store}");
+    }
+    // A variable that says nothing names nothing.
+    assert_eq!(socket(&file, "/another", &[("OSEL_CONTROL__SOCKET", "")]), None);
+    let own = [("OSEL_STORE__PATH", "/another")];
+    assert_eq!(socket(&file, "/another", &own), of("/of-the-file"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ const ANSWER_BYTES_MAX: u64 = 256 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No daemon listens there.
-    #[error("no osel listens at `{0}`")]
+    #[error("no osel listens at `{0}` (OSEL_CONTROL__SOCKET names another socket)")]
     Absent(PathBuf),
     /// It cannot be a socket.
     #[error(transparent)]

@@ -166,7 +166,7 @@ fn orders_are_taken_by_who_leads_and_who_stands_by_names_it() {
     };
     let refused = |osel: &Osel, leader: &str| {
         let (code, words) = import(osel, &inventory);
-        let absent = format!("osel: no osel listens at `{}`: ", osel.place.path("s"));
+        let absent = format!("osel: no osel listens at `{}` (OSEL_CONTROL__SOCKET", osel.place.path("s"));
         assert!(words.starts_with(&absent) && words.contains("is in use by process"), "{words}");
         assert!(words.contains(leader), "{words} {leader}");
         assert_eq!((code, words.lines().count()), (Some(3), 1), "{words}");
