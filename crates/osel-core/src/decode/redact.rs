@@ -178,15 +178,29 @@ pub(super) fn shapes(bytes: &[u8]) -> Vec<Span> {
     spans
 }
 
-/// Pieces that stand in each word for a secret that people and programs write into texts, in small letters and capitals.
-const WORDS: [&[u8]; 8] =
-    [b"oken", b"OKEN", b"uthorization", b"UTHORIZATION", b"assword", b"ASSWORD", b"ecret", b"ECRET"];
+/// Pieces of which one stands in each name of a secret that people and programs write into texts, in small letters and capitals: passwords,
+/// `adminPass`, pass phrases and codes, `auth_key`.
+const WORDS: [&[u8]; 13] = [
+    b"oken",
+    b"OKEN",
+    b"uthorization",
+    b"UTHORIZATION",
+    b"pass",
+    b"Pass",
+    b"PASS",
+    b"ecret",
+    b"ECRET",
+    b"_key",
+    b"_KEY",
+    b"ookie",
+    b"OOKIE",
+];
 
 /// Finds all of [`WORDS`] in one pass, and is built once: each message is searched.
 static WORDS_FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
     // The kind of match that lets several bytes be looked at together. No word overlaps another.
     let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(WORDS);
-    finder.expect("eight short words are far below any limit of the automaton")
+    finder.expect("a few short words are far below any limit of the automaton")
 });
 
 /// Finds secrets that a text tells behind their name, whatever the quotes: `auth_token=…`, `X-Auth-Token: …`, `{'password': '…'`,
@@ -197,14 +211,17 @@ pub(super) fn told(bytes: &[u8], all: bool) -> Vec<Span> {
     let mut spans: Vec<Span> =
         words.filter_map(|word| told_at(bytes, word.start(), word.end(), all)).collect();
     spans.sort_unstable();
+    // A name may have two of the words.
+    spans.dedup();
     spans
 }
 
 fn told_at(bytes: &[u8], hit: usize, word_end: usize, all: bool) -> Option<Span> {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let start = hit - bytes[..hit].iter().rev().take(64).take_while(|byte| is_name(byte)).count();
+    let word_end = word_end + bytes[word_end..].iter().take(64).take_while(|byte| is_name(byte)).count();
     let name = &bytes[start..word_end];
-    if bytes.get(word_end).is_some_and(is_name) || secrecy(name) != Secrecy::Secret {
+    if secrecy(name) != Secrecy::Secret {
         return None;
     }
     let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'' | b'\\' | b' ' | b'\t');
@@ -223,7 +240,11 @@ fn told_at(bytes: &[u8], hit: usize, word_end: usize, all: bool) -> Option<Span>
         }
     }
     let is_value = |byte: &u8| {
-        is_token_byte(*byte) || matches!(byte, b'.' | b'+' | b'/' | b'~' | b'!' | b'$' | b'%' | b'@' | b'#')
+        is_token_byte(*byte)
+            || matches!(
+                byte,
+                b'.' | b'+' | b'/' | b'~' | b'!' | b'$' | b'%' | b'@' | b'#' | b'*' | b'?' | b'^'
+            )
     };
     let length = bytes[value..].iter().take_while(|byte| is_value(byte)).count();
     let text = &bytes[value..value + length];
@@ -401,6 +422,7 @@ mod tests {
             }
         }
         spans.sort_unstable();
+        spans.dedup();
         spans
     }
 
@@ -443,6 +465,11 @@ mod tests {
         "Bearer ",
         "basic ",
         "abc123",
+        "adminPass",
+        "pass",
+        "Pass",
+        "_key",
+        "ookie",
         "0123456789abcdef0123456789abcdef",
         "null",
         "ü",
@@ -476,6 +503,29 @@ mod tests {
         {
             assert_eq!(masked(text), text);
         }
+    }
+
+    #[test]
+    fn names_in_texts_are_those_of_keys() {
+        let told =
+            |text: &str, all| String::from_utf8(apply(text.as_bytes(), &told(text.as_bytes(), all))).unwrap();
+        for (text, wanted) in [
+            ("{'adminPass': 'q2TOKSEC', 'passwd': 'x1'}", "{'adminPass': '***', 'passwd': '***'}"),
+            ("admin_pass=hunter2 auth_key: abc", "admin_pass=*** auth_key: ***"),
+            (
+                "secret_key=s1 X-Secret-Key: s2 AUTH_TOKEN=t",
+                "secret_key=*** X-Secret-Key: *** AUTH_TOKEN=***",
+            ),
+            ("password=ab*cd?ef^g next", "password=*** next"),
+            (
+                "token_count=3 bypass=yes passed: all routing_key=info",
+                "token_count=3 bypass=yes passed: all routing_key=info",
+            ),
+        ] {
+            assert_eq!(told(text, true), wanted);
+        }
+        // A sentence about a password is none.
+        assert_eq!(told("password: wrong, passphrase=abc123", false), "password: wrong, passphrase=***");
     }
 
     #[test]
