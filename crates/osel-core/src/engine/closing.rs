@@ -225,7 +225,13 @@ impl Engine {
         let has_marks =
             !reading.is_broken || self.seen.get(region).is_some_and(|seen| seen.run().is(&reading.run));
         if let (Some(part), Some(cloud), true) = (&out.differences, self.clouds.get_mut(region), has_marks) {
-            part.objects.iter().for_each(|object| mark(cloud, object));
+            for object in &part.objects {
+                each_shown(object, &mut |kind, id, _| {
+                    if cloud.mark(kind, id).is_some() && !reading.unmarked.is_empty() {
+                        reading.unmarked.remove(&(kind, id.clone()));
+                    }
+                });
+            }
         }
     }
 

@@ -264,11 +264,15 @@ impl Engine {
             ReadStep::End { complete, origin } => {
                 let counts: Vec<String> =
                     complete.iter().map(|of| format!("{} {}", of.shown, of.kind.plural())).collect();
-                format!("inventory {origin}{by} read: {}", counts.join(", "))
+                let counts =
+                    if counts.is_empty() { "nothing of the network".to_owned() } else { counts.join(", ") };
+                format!("inventory {origin}{by} read: {counts}")
             }
         };
         let kind = if told.objects > 0 { RecordKind::Drift } else { RecordKind::System };
         let mut record = self.read_record(now, part, kind, text, Judged::default());
+        // Who had it read; whoever made what differs, nobody knows.
+        record.actor.user_name = part.run.actor.as_deref().map(Into::into);
         if !matches!(part.step, ReadStep::End { .. }) {
             record.time = now;
         }

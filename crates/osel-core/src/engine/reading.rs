@@ -110,6 +110,8 @@ pub(super) struct Reading {
     pub(super) is_first: bool,
     /// How many objects of each kind were shown, and the fields that all of them had.
     pub(super) shown: BTreeMap<Kind, (u64, Fields)>,
+    /// Those of them that are counted and have no mark by which that shows, since the model does not know them yet.
+    pub(super) unmarked: BTreeSet<(Kind, Id)>,
     pub(super) held: Held,
     /// Objects that the bus spoke of meanwhile, of shortly before the read by its clock: they may be newer than what a page has shown
     /// or shows yet, or gone.
@@ -186,9 +188,12 @@ impl Engine {
         let mut cloud = self.clouds.get_mut(&run.region);
         for object in &objects {
             each_shown(object, &mut |kind, id, given| {
-                let is_again = cloud.as_deref_mut().and_then(|cloud| cloud.mark(kind, id)) == Some(false);
+                let is_new = match cloud.as_deref_mut().and_then(|cloud| cloud.mark(kind, id)) {
+                    Some(is_new) => is_new,
+                    None => reading.unmarked.insert((kind, id.clone())),
+                };
                 let (count, fields) = reading.shown.entry(kind).or_insert((0, Fields::MAX));
-                *count += u64::from(!is_again);
+                *count += u64::from(is_new);
                 *fields &= given;
             });
         }
@@ -295,6 +300,7 @@ impl Engine {
             run: run.clone(),
             is_first,
             shown: BTreeMap::new(),
+            unmarked: BTreeSet::new(),
             held: Held::default(),
             spoken: BTreeSet::new(),
             told: Told::default(),

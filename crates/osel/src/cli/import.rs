@@ -15,7 +15,7 @@ use super::actor::user_name;
 use super::open::now;
 use super::order::{self, unexpected};
 use super::output::{Failure, note, progress};
-use super::replay::{admitted, import};
+use super::replay::{admitted, import, say_unread};
 use crate::openstack::PAGE_OBJECTS;
 use crate::runtime::control::client::{ClientError, Conversation};
 use crate::runtime::control::import::{Begin, CLIENT_TIME, OBJECT_BYTES_MAX, Part};
@@ -84,9 +84,7 @@ pub(super) fn run(store: &StoreArg, region: Option<&str>, files: &[PathBuf]) -> 
 }
 
 fn said(Looked { path, summary, .. }: &Looked<'_>) {
-    for key in &summary.unknown {
-        note(format_args!("`{}`: `{key}` is not read: osel does not model it", path.display()));
-    }
+    say_unread(path, summary);
     note(format_args!("{}: {} objects read", path.display(), summary.objects));
 }
 

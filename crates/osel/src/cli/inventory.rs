@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 use super::inventory_export::{self, ExportArgs};
 use super::{StoreArg, import};
+use crate::config::region_name;
 
 /// API dumps that start or correct the model: taking them, and reading them.
 #[derive(Debug, Subcommand)]
@@ -26,7 +27,7 @@ pub enum InventoryCommand {
         #[command(flatten)]
         store: StoreArg,
         /// The region that the files are from, by the name that it has in the configuration; needed where all sources or all that is known have one.
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = region_name)]
         region: Option<String>,
         /// Inventories, in this order.
         #[arg(required = true, value_name = "FILE")]

@@ -15,7 +15,7 @@ use super::ledger::{LedgerLine, print_ledger};
 use super::open::{now, store_named, writer_at};
 use super::order;
 use super::output::{OutputFormat, note, progress};
-use crate::config::StoreConfig;
+use crate::config::{StoreConfig, region_name};
 use crate::runtime::file_intake::FileIntake;
 use crate::runtime::{Recorder, admission};
 use crate::source::decoding::DecodedAhead;
@@ -39,7 +39,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "N")]
     until: Option<u64>,
     /// The region that the messages are from.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = region_name)]
     region: Option<String>,
     /// How to print the ledger.
     #[arg(short, long, value_enum, default_value_t)]
@@ -176,10 +176,21 @@ fn import_first(
     let taken_at = admitted(path, summary)?;
     let run = recorder.begin_read(region, taken_at.unwrap_or(Timestamp::EPOCH), taken_at.is_some());
     import(recorder, path, summary, run, now)?;
-    for key in &summary.unknown {
-        note(format_args!("`{}`: `{key}` is not read: osel does not model it", path.display()));
-    }
+    say_unread(path, summary);
     Ok(())
+}
+
+/// What of an inventory is not read, and what it does not say though it may seem to.
+pub(super) fn say_unread(path: &Path, summary: &inventory::Summary) {
+    let path = path.display();
+    for key in &summary.unknown {
+        note(format_args!("`{path}`: `{key}` is not read: osel does not model it"));
+    }
+    for name in &summary.paged {
+        note(format_args!(
+            "`{path}`: `{name}` is one page of several: what it does not show is not taken as gone (`osel inventory export` writes all of it)"
+        ));
+    }
 }
 
 /// When an inventory counts as taken.

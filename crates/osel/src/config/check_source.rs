@@ -103,6 +103,17 @@ pub(super) fn is_same_bus(one: &TransportUrl, other: &TransportUrl) -> bool {
     one.vhost == other.vhost && one.hosts.iter().any(is_known)
 }
 
+/// A region as messages and inventories are of one: kept as it is, in records for ever.
+///
+/// # Errors
+/// When it cannot be one.
+pub fn region_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.chars().count() > REGION_CHARS_MAX || text.contains(char::is_control) {
+        return Err(format!("must be the id of a region, of at most {REGION_CHARS_MAX} characters"));
+    }
+    Ok(text.to_owned())
+}
+
 fn source(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<SourceConfig> {
     let name =
         names.read(&mut section, index, "give the bus a name for records and logs, such as \"region-one\"");
@@ -116,13 +127,7 @@ fn source(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<S
     if kind.is_none() && !section.was_given("type") {
         section.missing("type", "write type = \"rabbitmq\"");
     }
-    let region = section.read("region", |node| {
-        let region = text(node)?;
-        if region.chars().count() > REGION_CHARS_MAX || region.contains(char::is_control) {
-            return Err(format!("must be the id of a region, of at most {REGION_CHARS_MAX} characters"));
-        }
-        Ok(region.to_owned())
-    });
+    let region = section.read("region", |node| region_name(text(node)?));
     let bus = match kind {
         Some(Kind::File) => {
             refuse_all(&mut section, &RABBITMQ_KEYS, "file");

@@ -40,7 +40,7 @@ mod witness;
 mod tests;
 
 pub use barbican::BarbicanSecret;
-pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS};
+pub use check_source::{EXCHANGES as DEFAULT_EXCHANGES, TOPICS as DEFAULT_TOPICS, region_name};
 pub use files::{FileError, is_open_to_others, read as read_file, read_secret};
 pub use forward::{
     AmqpConfig, AmqpExchangeKind, AmqpUnroutable, ChatConfig, ChatService, FileCompression,

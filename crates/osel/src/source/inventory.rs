@@ -1,7 +1,7 @@
 //! API dumps: one JSON object whose keys are collection names, read object by object.
 //!
 //! Missing keys mean "not said", an empty list means "there are none", and `partial` names collections of which only some objects stand
-//! there. Objects are handed over as the JSON text they stand in, so that
+//! there. So are those that an API has paged: Neutron says so by a link to the next page, Keystone also by `truncated`. Objects are handed over as the JSON text they stand in, so that
 //! a dump of a million ports needs the memory of a page.
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use osel_core::decode::{Defect, ItemPage};
 use osel_core::event::{Assignment, Kind, NameKind};
 use osel_core::time::Timestamp;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -81,6 +82,8 @@ pub struct Summary {
     pub collections: BTreeSet<String>,
     /// Those of them that say themselves that they are not whole: what they do not show is not said to be gone.
     pub partial: BTreeSet<String>,
+    /// Those of them of which an answer of an API says that it is one page of several.
+    pub paged: BTreeSet<String>,
     /// Keys that are no collection that is known.
     pub unknown: BTreeSet<String>,
     /// How many objects were read.
@@ -132,6 +135,7 @@ pub fn read(path: &Path, page: &mut dyn FnMut(ItemPage)) -> Result<Summary, Inve
         page: ItemPage::default(),
         hand_over: page,
         summary: Summary::default(),
+        is_page: false,
         error: None,
     };
     let mut json = serde_json::Deserializer::from_reader(unpacked(path, file));
@@ -144,7 +148,13 @@ pub fn read(path: &Path, page: &mut dyn FnMut(ItemPage)) -> Result<Summary, Inve
         return Err(InventoryError::Nothing { path: path.into() });
     }
     reading.flush();
-    Ok(reading.summary)
+    let mut summary = reading.summary;
+    if reading.is_page {
+        summary.paged.extend(summary.collections.iter().cloned());
+    }
+    summary.paged.retain(|name| summary.collections.contains(name));
+    summary.partial.extend(summary.paged.iter().cloned());
+    Ok(summary)
 }
 
 struct Reading<'a> {
@@ -152,6 +162,8 @@ struct Reading<'a> {
     page: ItemPage,
     hand_over: &'a mut dyn FnMut(ItemPage),
     summary: Summary,
+    /// Whether all of it is one page of Keystone's.
+    is_page: bool,
     error: Option<InventoryError>,
 }
 
@@ -181,6 +193,24 @@ impl Reading<'_> {
     }
 }
 
+/// One of Neutron's links to other pages.
+#[derive(Deserialize)]
+struct Link {
+    rel: String,
+}
+
+impl Link {
+    fn is_next(&self) -> bool {
+        self.rel == "next"
+    }
+}
+
+/// Keystone's.
+#[derive(Deserialize)]
+struct Links {
+    next: Option<String>,
+}
+
 struct TopLevel<'a, 'b>(&'a mut Reading<'b>);
 
 impl<'de> Visitor<'de> for TopLevel<'_, '_> {
@@ -201,6 +231,20 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
                 self.0.summary.taken_at = Some(time);
             } else if key == "partial" {
                 self.0.summary.partial = map.next_value()?;
+            } else if let Some(name) = key.strip_suffix("_links").filter(|name| known(name)) {
+                let links: Box<RawValue> = map.next_value()?;
+                if serde_json::from_str(links.get())
+                    .is_ok_and(|links: Vec<Link>| links.iter().any(Link::is_next))
+                {
+                    self.0.summary.paged.insert(name.to_owned());
+                }
+            } else if key == "links" {
+                let links: Box<RawValue> = map.next_value()?;
+                self.0.is_page |=
+                    serde_json::from_str(links.get()).is_ok_and(|links: Links| links.next.is_some());
+            } else if key == "truncated" {
+                let is_truncated: Box<RawValue> = map.next_value()?;
+                self.0.is_page |= is_truncated.get() == "true";
             } else if known(&key) {
                 if map.next_value_seed(Collection { name: &key, reading: self.0 })? {
                     self.0.summary.collections.insert(key);

@@ -10,7 +10,7 @@ use osel_sim::corpus::{Corpus, directory};
 use serde_json::{Value, json};
 
 use crate::broker::until;
-use crate::command::{json_lines, osel, refused, run};
+use crate::command::{Place, json_lines, osel, refused, run};
 use crate::daemon::{Daemon, LIMIT};
 use crate::quarantine::{Held, counts, ledger, record};
 
@@ -108,6 +108,77 @@ fn an_inventory_that_a_daemon_is_handed_is_as_one_into_a_store_of_ones_own() {
 fn osel_in(arguments: &[&str]) -> (bool, String) {
     let output = osel(arguments);
     (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn records_of_an_import_say_what_was_new() {
+    let place = Place::new("handed-in-said");
+    let store = place.path("store");
+    let mut read = cloud(1);
+    let import = |rules: &[&str], read: &mut Value| {
+        for id in rules {
+            read["security_groups"][0]["security_group_rules"].as_array_mut().unwrap().push(json!({
+                "id": id, "security_group_id": "g", "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp",
+                "port_range_min": 80, "port_range_max": 80,
+            }));
+        }
+        read["security_group_rules"] = read["security_groups"][0]["security_group_rules"].clone();
+        let before = Store::open_reader(Path::new(&store)).map_or(0, |mut store| store.head().unwrap().seq);
+        run(&["inventory", "import", "--store", &store, &place.write("read.json", read.to_string())]);
+        let records =
+            json_lines(&["audit", "export", "--store", &store, "--seq", &format!("{}..", before + 1)]);
+        records.iter().map(|record| record["summary"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let read_of =
+        |rules: u64| format!("read: 1 networks, 1 security_groups, {rules} security_group_rules, 1 ports");
+    let ends_with = |said: &[String], words: &str| assert!(said.last().unwrap().contains(words), "{said:?}");
+    ends_with(&import(&[], &mut read), &read_of(1));
+    // Each of these two would be open by the other, and yet 80 is new.
+    let said = import(&["w1", "w2"], &mut read);
+    ends_with(&said, &read_of(3));
+    assert_eq!(said.len(), 3, "{said:?}");
+    for drift in &said[..2] {
+        assert!(drift.ends_with("opened 10.0.0.1 tcp 80 from 0.0.0.0/0"), "{said:?}");
+    }
+    let said = import(&["w3"], &mut read);
+    ends_with(&said, &read_of(4));
+    assert!(said[0].ends_with("opened 10.0.0.1 tcp 80 from 0.0.0.0/0 (open otherwise too)"), "{said:?}");
+    let whoami = whose(&json_lines(&["audit", "export", "--store", &store])[0]).to_owned();
+    let by = json_lines(&["audit", "search", "--store", &store, "--actor", &whoami, "-o", "json"]);
+    assert_eq!(by.len(), 3, "{by:?}");
+}
+
+#[test]
+fn a_page_of_an_api_takes_nothing_for_gone() {
+    let place = Place::new("handed-in-page");
+    let store = place.path("store");
+    let whole = place.write("whole.json", cloud(3).to_string());
+    run(&["inventory", "import", "--store", &store, &whole]);
+    let all = rows(&store);
+    let next = json!([{"rel": "self", "href": "http://n/1"}, {"rel": "next", "href": "http://n/2"}]);
+    let last = json!([{"rel": "previous", "href": "http://n/1"}]);
+    let page = |links: &[(&str, Value)]| {
+        let mut page = json!({"ports": cloud(1)["ports"]});
+        for (key, value) in links {
+            page[*key] = value.clone();
+        }
+        let page = place.write("page.json", page.to_string());
+        let (is_good, said) = osel_in(&["inventory", "import", "--store", &store, &page]);
+        assert!(is_good && !said.contains("is not read"), "{said}");
+        said
+    };
+    for links in [
+        ("ports_links", next.clone()),
+        ("links", json!({"self": "http://k/1", "next": "http://k/2"})),
+        ("truncated", json!(true)),
+    ] {
+        let said = page(&[links]);
+        assert!(said.contains("`ports` is one page of several"), "{said}");
+        assert_eq!(rows(&store), all);
+    }
+    let said = page(&[("ports_links", last), ("links", json!({"next": null})), ("networks_links", next)]);
+    assert!(!said.contains("one page"), "{said}");
+    assert_eq!(rows(&store).len(), all.len() / 3);
 }
 
 #[test]

@@ -46,7 +46,9 @@ pub fn sentence(record: &Record) -> String {
             if rows.len() < count {
                 sort_by_row(&mut rows, |judged| &judged.row);
             }
-            let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count));
+            // Of two rows that came together each is open by the other too, and yet they open something.
+            let is_open = |row: &JudgedRow| if came { row.covered_before } else { row.redundant };
+            let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count, is_open));
             separator = "; ";
         }
     }
@@ -160,9 +162,11 @@ fn past(verb: &str) -> String {
     }
 }
 
-fn rows_text(rows: &[&JudgedRow], count: usize) -> String {
-    let telling = rows.iter().filter(|row| !row.redundant).chain(rows.iter().filter(|row| row.redundant));
-    let named: Vec<String> = telling.take(ROWS_NAMED).map(|row| row_text(row)).collect();
+/// Some rows, those first which changed something: not those that were or are open otherwise too.
+fn rows_text(rows: &[&JudgedRow], count: usize, is_open: impl Fn(&JudgedRow) -> bool) -> String {
+    let telling = rows.iter().filter(|row| !is_open(row)).chain(rows.iter().filter(|row| is_open(row)));
+    let named: Vec<String> =
+        telling.take(ROWS_NAMED).map(|judged| row_text(&judged.row, is_open(judged))).collect();
     let mut text = named.join(", ");
     if count > named.len() {
         let _ = write!(text, " and {} more", count - named.len());
@@ -170,9 +174,9 @@ fn rows_text(rows: &[&JudgedRow], count: usize) -> String {
     text
 }
 
-fn row_text(judged: &JudgedRow) -> String {
-    let mut text = row_words(&judged.row);
-    if judged.redundant {
+fn row_text(row: &Row, is_open_otherwise: bool) -> String {
+    let mut text = row_words(row);
+    if is_open_otherwise {
         text.push_str(" (open otherwise too)");
     }
     text

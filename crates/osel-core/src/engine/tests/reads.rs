@@ -47,6 +47,22 @@ fn records_of_a_read_say_who_has_handed_it_in() {
     );
 }
 
+#[test]
+fn an_object_that_is_shown_twice_is_counted_once() {
+    for mut listener in [Listener::new(), Listener::informed()] {
+        for id in [8, 9] {
+            let read = ReadRun { actor: Some("ada".into()), ..run(Some(id), "north", 5) };
+            // As Neutron shows rules: in their group, and in a list of their own.
+            listener.run_page(&read, shown("g", &["r1", "r3", "r3"]));
+            listener.run_page(&read, shown("g", &["r3", "r4"]));
+            let ended = listener.run_end(&read);
+            let wanted = "inventory test, imported by ada, read: 1 ports, 3 security_group_rules";
+            assert_eq!(text(&ended).last(), Some(&wanted));
+            assert_eq!(ended.last().unwrap().actor.user_name.as_deref(), Some("ada"));
+        }
+    }
+}
+
 /// A file that says when it was taken is read again after a kill: its time is the same, and yet it is another read.
 #[test]
 fn a_read_of_the_same_time_was_taken_for_the_one_that_broke_off() {
