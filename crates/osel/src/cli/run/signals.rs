@@ -65,6 +65,8 @@ impl Signals {
             manager.stopping();
             stopped.stop();
         });
+        // What is not put into force now holds until a restart, whatever is read meanwhile.
+        let at_start = config.clone();
         tokio.spawn(async move {
             while reload.recv().await.is_some() {
                 supervisor.reloading();
@@ -74,7 +76,7 @@ impl Signals {
                 match read {
                     Ok(Ok(new)) => {
                         service.set_forwarders(assemble_forward::renewals(&config, &new, &file));
-                        adopt(&config, &new, &service, &log);
+                        adopt(&at_start, &new, &service, &log);
                         config = new;
                     }
                     Ok(Err(problems)) => tracing::error!(
@@ -91,7 +93,7 @@ impl Signals {
     }
 }
 
-/// Puts into force what can be while the daemon runs, and says what cannot.
+/// Puts into force what can be while the daemon runs, and says what cannot: what is otherwise than it was at the start.
 fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(new));
