@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 
+use osel_core::format::harmless;
 use osel_core::time::Timestamp;
 use osel_core::trail::bundle::{BadBundle, Scope, Summary, Witnessed};
 use osel_core::trail::log::Checkpoint;
@@ -104,5 +105,5 @@ pub fn bad(bad: &BadBundle) -> String {
 
 /// A text of a bundle or the command line on one line, harmless to terminals.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    text.chars().map(harmless).collect()
 }

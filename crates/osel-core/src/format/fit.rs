@@ -84,8 +84,8 @@ pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(harmless).collect()
 }
 
-/// A character as it may stand in a line.
-pub(super) fn harmless(c: char) -> char {
+/// A character as it may stand in a line: a space for one that may not.
+pub fn harmless(c: char) -> char {
     let is_harmful = c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

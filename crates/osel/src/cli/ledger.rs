@@ -72,10 +72,10 @@ pub(super) fn print_ledger(lines: &[LedgerLine], format: OutputFormat) -> anyhow
             }
         }
         OutputFormat::Csv => {
-            writeln!(out, "source,received,recorded,duplicate,ignored,quarantined")?;
+            writeln!(out, "source,received,recorded,duplicate,ignored,quarantined,unmodelled")?;
             for line in lines {
                 let name = super::exposure::csv_cell(&line.source);
-                writeln!(out, "{name},{}", numbers(line).join(","))?;
+                writeln!(out, "{name},{},{}", numbers(line).join(","), unmodelled(line))?;
             }
         }
         OutputFormat::Table => {
@@ -83,16 +83,20 @@ pub(super) fn print_ledger(lines: &[LedgerLine], format: OutputFormat) -> anyhow
                 ["SOURCE", "RECEIVED", "RECORDED", "DUPLICATE", "IGNORED", "QUARANTINED", "UNMODELLED"];
             let mut table = Table::new(&head);
             for line in lines {
-                let unmodelled: u64 = line.unmodelled.values().sum();
                 let mut cells = vec![line.source.clone()];
                 cells.extend(numbers(line));
-                cells.push(unmodelled.to_string());
+                cells.push(unmodelled(line).to_string());
                 table.row(cells);
             }
             write!(out, "{table}")?;
         }
     }
     Ok(out.flush()?)
+}
+
+/// How many recorded messages have no modelled meaning, of whatever type.
+fn unmodelled(line: &LedgerLine) -> u64 {
+    line.unmodelled.values().sum()
 }
 
 fn numbers(line: &LedgerLine) -> [String; 5] {

@@ -11,7 +11,7 @@ use osel_core::engine::{Engine, EngineOptions};
 use osel_core::time::Timestamp;
 
 use super::config::{ConfigArg, variable};
-use super::output::Failure;
+use super::output::{Failure, note};
 use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, PostgresUrlError, StoreConfig};
 use crate::runtime::control::place::of_store;
 use crate::runtime::state;
@@ -260,7 +260,14 @@ pub fn moment(reader: &mut dyn Reader, flag: &str, text: Option<&str>) -> anyhow
                     "{flag} {text}: give a record's number, or a time such as 2026-11-21T03:12:00Z"
                 ))
             })?;
-            Ok(reader.seq_at(time)?)
+            let seq = reader.seq_at(time)?;
+            if let (0, Some(first)) = (seq, reader.record(1)?) {
+                note(format_args!(
+                    "{flag} {text}: osel knew nothing then, its first record is of {}",
+                    first.as_of
+                ));
+            }
+            Ok(seq)
         }
     }
 }

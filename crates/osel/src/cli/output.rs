@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use osel_core::format::harmless;
 use serde::Serialize;
 
 /// How results are printed.
@@ -23,6 +24,7 @@ pub enum OutputFormat {
 pub enum ShowFormat {
     /// For people.
     #[default]
+    #[value(alias = "table")]
     Text,
     /// One JSON object.
     Json,
@@ -65,7 +67,7 @@ fn in_one_line(error: &anyhow::Error) -> String {
         before = cause;
     }
     // Some name a file or quote its content: neither may break the line.
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain(&text)
 }
 
 /// Whether it is no failure at all: whoever read our output has enough of it. The broken pipe of anything else is one.
@@ -224,15 +226,23 @@ impl Table {
         self.rows.len()
     }
 
-    /// Writes its rows and forgets them, so that more can follow: the columns stay as wide as those of the first time.
+    /// Writes its rows and forgets them, so that more can follow: the columns stay as wide as they were, or grow.
     ///
     /// # Errors
     /// When they cannot be written.
     pub fn write_rows(&mut self, out: &mut impl Write) -> io::Result<()> {
         write!(out, "{self}")?;
-        self.widths.get_or_insert_with(|| widths(&self.head, self.kept, &self.rows, self.width));
+        self.widths = Some(self.widths_now());
         self.rows.clear();
         Ok(())
+    }
+}
+
+impl Table {
+    /// How wide the columns are with the rows that it has now; a number that grows must not be cut.
+    fn widths_now(&self) -> Vec<usize> {
+        let before = self.widths.clone().unwrap_or_default();
+        widths((&self.head, &before), self.kept, &self.rows, self.width)
     }
 }
 
@@ -240,8 +250,16 @@ impl Table {
 const CUT_MIN: usize = 4;
 
 /// How wide columns have to be, and may be.
-fn widths(head: &[&str], kept: &[&str], rows: &[Vec<String>], width: usize) -> Vec<usize> {
+fn widths(
+    (head, before): (&[&str], &[usize]),
+    kept: &[&str],
+    rows: &[Vec<String>],
+    width: usize,
+) -> Vec<usize> {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    for (width, before) in widths.iter_mut().zip(before) {
+        *width = (*width).max(*before);
+    }
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
@@ -279,7 +297,7 @@ impl Table {
 
     /// The column where rows are folded, if they have to be.
     fn fold(&self) -> Option<usize> {
-        let natural = widths(&self.head, self.kept, &self.rows, usize::MAX);
+        let natural = widths((&self.head, &[]), self.kept, &self.rows, usize::MAX);
         let gaps = 2 * natural.len().saturating_sub(1);
         self.folded.filter(|_| natural.iter().sum::<usize>() + gaps > self.width)
     }
@@ -295,10 +313,10 @@ impl Table {
         };
         let (above, below) = self.head.split_at(column);
         let rows = |upper| self.rows.iter().map(|row| part(row, upper)).collect::<Vec<_>>();
-        let above_widths = widths(above, self.kept, &rows(true), self.width);
+        let above_widths = widths((above, &[]), self.kept, &rows(true), self.width);
         let below_head = below.split_last().map(|(_, names)| names).unwrap_or_default();
         // At least half of the line is for the text that is told in full.
-        let below_widths = widths(below_head, &[], &rows(false), self.width / 2);
+        let below_widths = widths((below_head, &[]), &[], &rows(false), self.width / 2);
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
         for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate() {
             let mut lines = vec![line(&above_widths, &part(row, true))];
@@ -365,8 +383,7 @@ impl Display for Table {
             return self.fmt_folded(f, column);
         }
         let is_first = self.widths.is_none();
-        let widths =
-            self.widths.clone().unwrap_or_else(|| widths(&self.head, self.kept, &self.rows, self.width));
+        let widths = self.widths_now();
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
         for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate().skip(usize::from(!is_first))
         {
@@ -394,7 +411,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 
 /// A text of a scanner or the bus on one line, harmless to terminals.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(harmless).collect()
 }
 
 /// Whether standard output takes colours: a terminal, and nobody said no.

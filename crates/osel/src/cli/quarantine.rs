@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::StoreArg;
+use super::exposure::csv_cell;
 use super::order::Orders;
-use super::output::{OutputFormat, Table, json_line, note, stdout};
+use super::output::{OutputFormat, ShowFormat, Table, json_line, note, stdout};
 use crate::runtime::quarantine::{Outcome, Replayed};
 use crate::store::{QuarantineItem, QuarantineState, Reader};
 
@@ -32,7 +33,7 @@ pub enum QuarantineCommand {
         id: u64,
         /// How to print.
         #[arg(short, long, value_enum, default_value_t)]
-        output: OutputFormat,
+        output: ShowFormat,
     },
     Replay(ReplayArgs),
 }
@@ -85,21 +86,28 @@ fn list(store: &StoreArg, output: OutputFormat) -> anyhow::Result<ExitCode> {
     let mut out = stdout();
     let mut table = Table::new(&["ID", "AT", "SOURCE", "REASON"]);
     let mut failed = None;
+    if output == OutputFormat::Csv {
+        writeln!(out, "id,at,source,reason")?;
+    }
     store.reader()?.quarantine(Some(QuarantineState::Held), &mut |item| {
-        if output == OutputFormat::Json {
-            if let Err(error) = json_line(&mut out, &document(&item)) {
-                failed = Some(error);
-                return ControlFlow::Break(());
+        let written = match output {
+            OutputFormat::Json => json_line(&mut out, &document(&item)),
+            OutputFormat::Csv => {
+                let (source, reason) = (csv_cell(&item.source), csv_cell(&item.reason));
+                writeln!(out, "{},{},{source},{reason}", item.id, item.at)
             }
-        } else {
-            table.row(vec![item.id.to_string(), item.at.to_string(), item.source, item.reason]);
-        }
-        ControlFlow::Continue(())
+            OutputFormat::Table => {
+                table.row(vec![item.id.to_string(), item.at.to_string(), item.source, item.reason]);
+                Ok(())
+            }
+        };
+        failed = written.err();
+        if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if let Some(error) = failed {
         return Err(error.into());
     }
-    if output != OutputFormat::Json {
+    if output == OutputFormat::Table {
         if table.is_empty() {
             note("nothing is in quarantine");
         } else {
@@ -110,7 +118,7 @@ fn list(store: &StoreArg, output: OutputFormat) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(store: &StoreArg, id: u64, output: OutputFormat) -> anyhow::Result<ExitCode> {
+fn show(store: &StoreArg, id: u64, output: ShowFormat) -> anyhow::Result<ExitCode> {
     let mut reader = store.reader()?;
     let Some(item) = reader.quarantine_item(id)? else {
         note(format_args!("there is no message {id} in quarantine"));
@@ -119,7 +127,7 @@ fn show(store: &StoreArg, id: u64, output: OutputFormat) -> anyhow::Result<ExitC
     let entry = reader.entry(item.entry)?;
     let body = entry.filter(|entry| !entry.erased).map(|entry| entry.body);
     let mut out = stdout();
-    if output == OutputFormat::Json {
+    if output == ShowFormat::Json {
         let mut document = document(&item);
         document["body"] = body.map(|body| String::from_utf8_lossy(&body).into_owned()).into();
         json_line(&mut out, &document)?;
@@ -177,16 +185,24 @@ fn chosen(reader: &mut dyn Reader, args: &ReplayArgs) -> anyhow::Result<Option<V
 fn print_results(results: &[Replayed], output: OutputFormat) -> anyhow::Result<()> {
     let mut out = stdout();
     let mut table = Table::new(&["ID", "RESULT", "RECORD", "REASON"]);
+    if output == OutputFormat::Csv {
+        writeln!(out, "id,result,record,reason")?;
+    }
     for Replayed { id, result, seq, reason } in results {
         let result = result.as_str();
-        if output == OutputFormat::Json {
-            json_line(&mut out, &json!({"id": id, "result": result, "seq": seq, "reason": reason}))?;
-        } else {
+        let cells = || {
             let seq = seq.map(|seq| seq.to_string()).unwrap_or_default();
-            table.row(vec![id.to_string(), result.to_owned(), seq, reason.clone().unwrap_or_default()]);
+            [id.to_string(), result.to_owned(), seq, reason.clone().unwrap_or_default()]
+        };
+        match output {
+            OutputFormat::Json => {
+                json_line(&mut out, &json!({"id": id, "result": result, "seq": seq, "reason": reason}))?;
+            }
+            OutputFormat::Csv => writeln!(out, "{}", cells().map(|cell| csv_cell(&cell)).join(","))?,
+            OutputFormat::Table => table.row(cells().to_vec()),
         }
     }
-    if output != OutputFormat::Json {
+    if output == OutputFormat::Table {
         if table.is_empty() {
             note("nothing is in quarantine");
         } else {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::Stdio;
 
 use ::osel::runtime::search::{Wanted, look, unindexed};
 use ::osel::store::{Reader, Store};
@@ -16,8 +17,9 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::broker::until;
-use crate::command::{Place, json_lines, osel, recording, refused, run};
+use crate::command::{Place, json_lines, osel, program, recording, refused, run};
 use crate::daemon::{Daemon, LIMIT};
+use crate::handed_in::cloud;
 
 fn store(place: &Place, recordings: &[&str]) -> String {
     let store = place.path("store");
@@ -215,6 +217,117 @@ fn a_damaged_index_is_not_needed() {
     let output = osel(&search);
     assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
     assert_eq!(json_lines(&search), wanted);
+}
+
+#[test]
+fn a_record_that_somebody_took_is_not_passed_over() {
+    let place = Place::new("search-taken");
+    let store = store(&place, &["dev-glance"]);
+    let whole = json_lines(&["audit", "export", "--store", &store]);
+    let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
+    for is_indexed in [false, true] {
+        if is_indexed {
+            // An index that knows it, made before it went.
+            database.execute("INSERT INTO records SELECT * FROM taken", []).unwrap();
+            run(&["store", "index", "--store", &store]);
+        } else {
+            database.execute("CREATE TEMP TABLE taken AS SELECT * FROM records WHERE seq = 50", []).unwrap();
+        }
+        assert_eq!(database.execute("DELETE FROM records WHERE seq = 50", []).unwrap(), 1);
+        for command in [&["audit", "export"][..], &["audit", "search", "-o", "json"]] {
+            let output = osel(&[command, &["--store", &store]].concat());
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.contains("record 50 is missing: run `osel audit verify`"), "{command:?}: {said}");
+            assert_eq!(output.status.code(), Some(3));
+            assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 49, "those before it");
+        }
+        refused(3, &["audit", "search", "--store", &store, "--latest", "2000"]);
+        refused(3, &["audit", "show", "--store", &store, "50"]);
+    }
+    assert!(whole.len() > 60);
+    let beyond = (whole.len() + 5).to_string();
+    assert_eq!(osel(&["audit", "show", "--store", &store, &beyond]).status.code(), Some(1));
+    refused(2, &["audit", "export", "--store", &store, "--incident", &beyond]);
+}
+
+#[test]
+fn whoever_may_name_a_port_writes_no_lines_of_their_own() {
+    let place = Place::new("search-forged");
+    let store = place.path("store");
+    let mut read = cloud(1);
+    run(&["inventory", "import", "--store", &store, &place.write("a.json", read.to_string())]);
+    read["ports"][0]["id"] = "\u{9b}31mp".into();
+    read["ports"][0]["name"] = "vm\u{1b}[2J\r\nFORGED \u{202e}".into();
+    run(&["inventory", "import", "--store", &store, &place.write("b.json", read.to_string())]);
+    let is_harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    let mut named = 0;
+    for seq in 1..=json_lines(&["audit", "export", "--store", &store]).len() {
+        let shown = run(&["audit", "show", "--store", &store, &seq.to_string()]);
+        assert!(!shown.contains(is_harmful) && !shown.contains("\nFORGED"), "{shown:?}");
+        named += usize::from(shown.contains("FORGED"));
+    }
+    assert!(named > 0);
+    for command in [&["audit", "search"][..], &["audit", "search", "-o", "csv"], &["exposure", "-o", "csv"]] {
+        let said = run(&[command, &["--store", &store]].concat());
+        assert!(!said.contains(is_harmful) && !said.contains("\nFORGED"), "{said:?}");
+    }
+}
+
+#[test]
+fn numbers_of_a_table_are_whole_however_long_it_is() {
+    let place = Place::new("search-long");
+    let store = store(&place, &["dev-2026"]);
+    let last = json_lines(&["audit", "export", "--store", &store]).len();
+    assert!(last > 1000);
+    let said = run(&["audit", "search", "--store", &store]);
+    assert!((1..=last).all(|seq| said.contains(&format!("\n{seq} "))), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn whoever_has_read_enough_is_no_failure_and_a_full_disk_is() {
+    let place = Place::new("search-enough");
+    let store = store(&place, &["dev-zed", "dev-2026"]);
+    let search = ["audit", "search", "--store", &store, "-o", "json"];
+    let mut child = program().args(search).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = program().args(search).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("cannot be handed on: No space left on device"), "{said}");
+}
+
+#[test]
+fn lists_are_comma_separated_values_where_that_is_asked_for() {
+    let place = Place::new("search-csv");
+    let store = store(&place, &["dev-zed"]);
+    let lines = run(&["audit", "search", "--store", &store, "--limit", "3", "-o", "csv"]);
+    let records = json_lines(&["audit", "search", "--store", &store, "--limit", "3", "-o", "json"]);
+    let mut lines = lines.lines();
+    assert_eq!(lines.next(), Some("seq,time,kind,what"));
+    for record in &records {
+        let begin = format!(
+            "{},{},{},",
+            record["seq"],
+            record["time"].as_str().unwrap(),
+            record["kind"].as_str().unwrap()
+        );
+        assert!(lines.next().unwrap().starts_with(&begin), "{begin}");
+    }
+    assert_eq!(lines.next(), None);
+    let ledger = run(&["ledger", "--store", &store, "-o", "csv"]);
+    assert!(
+        ledger.starts_with("source,received,recorded,duplicate,ignored,quarantined,unmodelled\n"),
+        "{ledger}"
+    );
+    assert_eq!(run(&["quarantine", "list", "--store", &store, "-o", "csv"]), "id,at,source,reason\n");
+    for one in [&["audit", "show", "1"][..], &["audit", "verify"], &["quarantine", "show", "1"]] {
+        let output = osel(&[one, &["--store", &store, "-o", "csv"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{one:?} is no list");
+    }
 }
 
 #[test]

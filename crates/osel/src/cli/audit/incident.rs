@@ -9,7 +9,8 @@ use osel_core::search::Query;
 
 use super::chosen::Chosen;
 use super::conditions::{say_damaged, say_unindexed};
-use super::read::{damaged, record};
+use super::read::{damaged, missing, record};
+use crate::cli::output::Failure;
 use crate::runtime::search::{Looked, Wanted, look};
 use crate::store::Reader;
 
@@ -30,9 +31,11 @@ pub(super) fn of(reader: &mut dyn Reader, seq: u64, last: u64) -> anyhow::Result
     let mut requests = BTreeSet::new();
     let mut next = Some(seq);
     while let Some(number) = next {
-        let Some(stored) = reader.record(number)? else {
-            bail!("there is no record {number}: the last one is {last}");
-        };
+        if number == 0 || number > last {
+            let why = format!("--incident {number}: there is no such record, the last one is {last}");
+            return Err(Failure::Usage(why).into());
+        }
+        let stored = reader.record(number)?.ok_or_else(|| missing(number))?;
         let Some(record) = record(&stored) else { return Err(damaged(number)) };
         incident.chosen.insert(number);
         if incident.chosen.count() > WAY_UP_MAX {

@@ -13,6 +13,7 @@ use super::conditions::{Conditions, say_damaged, say_unindexed};
 use super::past::Past;
 use super::reading;
 use crate::cli::StoreArg;
+use crate::cli::exposure::csv_cell;
 use crate::cli::output::{OutputFormat, Table, json_line, note, stdout};
 use crate::cli::pseudonyms::PseudonymsArg;
 use crate::runtime::search::{Wanted, look};
@@ -35,7 +36,7 @@ const ROWS_AT_ONCE: usize = 500;
   osel audit search --cause 4711                             what followed from record 4711
   osel audit search --protocol tcp --port 22 --source 0.0.0.0/0
                                                              what let everybody in by ssh, or no longer
-  osel audit search 'port web-1 '                            by the words of the sentence")]
+  osel audit search 'port web-1'                             by the words of the sentence")]
 pub struct SearchArgs {
     #[command(flatten)]
     store: StoreArg,
@@ -78,6 +79,7 @@ pub(in crate::cli) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
     // Both closures list rows, never at the same time.
     let past = RefCell::new(Past::default());
     let mut taken = Taken::new(args);
+    taken.begin()?;
     let wanted = Wanted { records, latest_first: args.latest.is_some() };
     let looked = look(
         &mut *reader,
@@ -107,14 +109,19 @@ struct Taken<'a> {
 }
 
 enum Line {
-    Json(Vec<u8>),
+    Bytes(Vec<u8>),
     Row(Vec<String>),
 }
 
 impl<'a> Taken<'a> {
     fn new(args: &'a SearchArgs) -> Self {
-        let table = Table::new(&["SEQ", "TIME", "KIND", "WHAT"]).wrapping();
+        let table = Table::new(&["SEQ", "TIME", "KIND", "WHAT"]).keeping(&["SEQ", "TIME", "KIND"]).wrapping();
         Self { args, out: stdout(), table, held: VecDeque::new(), count: 0 }
+    }
+
+    /// What stands above the lines, if anything does; the table has it itself.
+    fn begin(&mut self) -> io::Result<()> {
+        if self.args.output == OutputFormat::Csv { writeln!(self.out, "seq,time,kind,what") } else { Ok(()) }
     }
 
     fn take(&mut self, record: &Record) -> io::Result<ControlFlow<()>> {
@@ -135,17 +142,20 @@ impl<'a> Taken<'a> {
         if self.args.output == OutputFormat::Json {
             let mut line = Vec::new();
             json_line(&mut line, &record.document())?;
-            return Ok(Line::Json(line));
+            return Ok(Line::Bytes(line));
         }
         let header = &record.header;
         let cells =
             [header.seq.to_string(), header.time.to_string(), header.kind.to_string(), sentence(record)];
+        if self.args.output == OutputFormat::Csv {
+            return Ok(Line::Bytes((cells.map(|cell| csv_cell(&cell)).join(",") + "\n").into_bytes()));
+        }
         Ok(Line::Row(cells.to_vec()))
     }
 
     fn print(&mut self, line: Line) -> io::Result<()> {
         match line {
-            Line::Json(line) => self.out.write_all(&line),
+            Line::Bytes(line) => self.out.write_all(&line),
             Line::Row(cells) => {
                 self.table.row(cells);
                 if self.table.len() < ROWS_AT_ONCE { Ok(()) } else { self.table.write_rows(&mut self.out) }

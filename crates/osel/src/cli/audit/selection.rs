@@ -12,7 +12,7 @@ use super::chosen::Chosen;
 use super::conditions::{Conditions, say_damaged, say_unindexed};
 use super::incident;
 use super::past::Past;
-use super::read::{damaged, record};
+use super::read::{damaged, missing, record};
 use crate::runtime::search::{Wanted, look};
 use crate::store::{Numbers, Reader, StoredRecord};
 
@@ -127,7 +127,7 @@ impl Selection {
         let incident = incident::of(reader, seq, last)?;
         let mut past = Past::default();
         for number in incident.runs().flatten().filter(|number| records.contains(number)) {
-            let Some(stored) = reader.record(number)? else { continue };
+            let stored = reader.record(number)?.ok_or_else(|| missing(number))?;
             let Some(mut record) = record(&stored) else { return Err(damaged(number)) };
             if !self.query.matches_beside_rows(&record, || sentence(&record)) {
                 continue;

@@ -14,10 +14,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::past::Past;
-use super::read::{damaged, record};
+use super::read::{damaged, missing, record};
 use super::reading;
 use crate::cli::StoreArg;
-use crate::cli::output::{OutputFormat, Table, json_line, note, stdout};
+use crate::cli::output::{ShowFormat, Table, json_line, note, plain, stdout};
 use crate::cli::pseudonyms::{PseudonymsArg, View};
 use crate::runtime::missing::untold_parts;
 use crate::runtime::search::{Wanted, look, unindexed};
@@ -42,7 +42,7 @@ pub struct ShowArgs {
     pseudonyms: PseudonymsArg,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t)]
-    output: OutputFormat,
+    output: ShowFormat,
 }
 
 /// A record and what is around it: the keys of the contract, and more.
@@ -80,6 +80,9 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let mut reader = args.store.reader()?;
     let last = reader.head()?.seq;
     let Some(stored) = reader.record(args.seq)? else {
+        if (1..=last).contains(&args.seq) {
+            return Err(missing(args.seq));
+        }
         note(format_args!("there is no record {}: the last one is {last}", args.seq));
         return Ok(ExitCode::from(1));
     };
@@ -99,7 +102,7 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         message: if view.is_pseudonymous() { None } else { message(&mut *reader, &stored)? },
     };
     let mut out = stdout();
-    if args.output == OutputFormat::Json {
+    if args.output == ShowFormat::Json {
         json_line(&mut out, &shown)?;
     } else {
         let cause = match record.body.cause {
@@ -174,7 +177,8 @@ struct Text<'a> {
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shown { document, missing_untold, locked, log, message, .. } = self.shown;
-        writeln!(f, "{}\n", document.summary)?;
+        // Whoever may name a port must not write lines of their own here, nor command the terminal.
+        writeln!(f, "{}\n", plain(&document.summary))?;
         if !missing_untold.is_empty() {
             writeln!(f, "{} is missing, and no record says why\n", missing_untold.join(" and "))?;
         }
@@ -186,7 +190,7 @@ impl Display for Text<'_> {
         }
         let mut line = |name: &str, value: &[Option<String>]| {
             let said: Vec<&str> = value.iter().filter_map(Option::as_deref).collect();
-            if said.is_empty() { Ok(()) } else { writeln!(f, "{name:<12}{}", said.join(", ")) }
+            if said.is_empty() { Ok(()) } else { writeln!(f, "{name:<12}{}", plain(&said.join(", "))) }
         };
         let text = |text: Option<&str>| text.map(str::to_owned);
         let named = |what: &str, name: Option<&str>, id: Option<&osel_core::ids::Id>| match (name, id) {
@@ -243,12 +247,17 @@ impl Display for Text<'_> {
             writeln!(
                 f,
                 "\n{}, not listed: {} rows on {} ports by rule {} of security group {}",
-                wide.change, wide.rows, wide.ports, wide.rule_id, wide.security_group_id
+                wide.change,
+                wide.rows,
+                wide.ports,
+                plain(&wide.rule_id.to_string()),
+                plain(&wide.security_group_id.to_string())
             )?;
         }
         if let Some(message) = message {
             let pretty = serde_json::to_string_pretty(message).map_err(|_| fmt::Error)?;
-            writeln!(f, "\nthe message as it is stored:\n{pretty}")?;
+            let lines = pretty.lines().map(plain).collect::<Vec<_>>().join("\n");
+            writeln!(f, "\nthe message as it is stored:\n{lines}")?;
         }
         Ok(())
     }

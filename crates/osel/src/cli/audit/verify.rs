@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::StoreArg;
 use crate::cli::open::{reader_at, store_of_flag};
-use crate::cli::output::{Failure, OutputFormat, answered, json_line, progress_of, stdout};
+use crate::cli::output::{Failure, ShowFormat, answered, json_line, progress_of, stdout};
 use crate::cli::trail_key;
 use crate::runtime::log::{BadLog, LogFound};
 use crate::runtime::missing::{Later, Untold};
@@ -43,7 +43,7 @@ pub struct VerifyArgs {
     later: Option<PathBuf>,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t)]
-    output: OutputFormat,
+    output: ShowFormat,
 }
 
 pub(in crate::cli) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
@@ -101,10 +101,10 @@ fn later(
     }
 }
 
-fn tell(finding: &Finding, later: Option<&LogFound>, format: OutputFormat) -> io::Result<()> {
+fn tell(finding: &Finding, later: Option<&LogFound>, format: ShowFormat) -> io::Result<()> {
     let mut out = stdout();
     match (finding, format) {
-        (Finding::Good { records, head, parts, untold, log }, OutputFormat::Json) => {
+        (Finding::Good { records, head, parts, untold, log }, ShowFormat::Json) => {
             let missing: BTreeMap<&str, u64> =
                 PartClass::ALL.into_iter().map(|class| (class.as_str(), parts.missing(class))).collect();
             let head = head.to_string();
@@ -146,10 +146,10 @@ fn tell(finding: &Finding, later: Option<&LogFound>, format: OutputFormat) -> io
             }
             writeln!(out, "head: {head}")?;
         }
-        (Finding::Bad { seq, why }, OutputFormat::Json) => {
+        (Finding::Bad { seq, why }, ShowFormat::Json) => {
             json_line(&mut out, &json!({"verified": false, "bad": seq, "reason": why}))?;
         }
-        (Finding::BadLog(BadLog { size, why }), OutputFormat::Json) => {
+        (Finding::BadLog(BadLog { size, why }), ShowFormat::Json) => {
             json_line(&mut out, &json!({"verified": false, "bad_log": size, "reason": why}))?;
         }
         (Finding::BadLog(BadLog { size, why }), _) => {

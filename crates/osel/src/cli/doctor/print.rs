@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::super::output::{TABLE_WIDTH, colours, json_line, print_bytes, stdout};
+use super::super::output::{TABLE_WIDTH, colours, json_line, plain, print_bytes, stdout};
 use crate::doctor::{Card, Id, Severity, State, Verdict};
 
 /// How far what belongs to a heading is moved in.
@@ -72,15 +72,15 @@ fn text(verdicts: &[Verdict], exchanges: &[String], colours: bool) -> String {
         let Card { id, severity, title, fix, .. } = verdict.id.card();
         if !found.contains(&verdict.id) {
             found.push(verdict.id);
-            let (bold, plain) = if colours { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-            let _ = writeln!(text, "{bold}{:INDENT$}{id}: {title}{plain}", severity.as_str());
+            let (bold, end) = if colours { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+            let _ = writeln!(text, "{bold}{:INDENT$}{id}: {title}{end}", severity.as_str());
             if let Some(caution) = verdict.id.caution() {
                 wrapped(&mut text, &format!("note: {caution}"));
             }
             let mend = format!("mend: {}", fix.shown(&fix.filled(exchanges)));
             if fix.is_command() {
                 // It is copied into a shell as it stands.
-                let _ = writeln!(text, "{:INDENT$}{}", "", harmless(&mend));
+                let _ = writeln!(text, "{:INDENT$}{}", "", plain(&mend));
             } else {
                 wrapped(&mut text, &mend);
             }
@@ -124,14 +124,9 @@ fn text(verdicts: &[Verdict], exchanges: &[String], colours: bool) -> String {
     text
 }
 
-/// What the broker or a file calls itself must not command the terminal.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// A paragraph, moved in and broken between words.
 fn wrapped(text: &mut String, paragraph: &str) {
-    let paragraph = harmless(paragraph);
+    let paragraph = plain(paragraph);
     let mut width = 0;
     for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
         let length = word.chars().count();

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use osel_core::engine::record::{RowDocument, SourcePart};
 use osel_core::model::Row;
 
-use crate::cli::output::{OutputFormat, Stdout, Table, json_line, note, stdout};
+use crate::cli::output::{OutputFormat, Stdout, Table, json_line, note, plain, stdout};
 
 /// How many rows a table's columns are measured by: more are printed as they come, however many there are.
 pub(super) const MEASURED_ROWS: usize = 10_000;
@@ -132,9 +132,6 @@ pub(super) fn csv(row: RowDocument) -> String {
 
 /// RFC 4180: quoted when it has to be.
 pub(in crate::cli) fn csv_cell(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
+    let text = plain(text);
+    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

@@ -54,9 +54,12 @@ pub enum SearchError<E: std::error::Error + 'static> {
     /// A record makes no sense.
     #[error("record {0} is damaged: run `osel audit verify`")]
     Damaged(u64),
+    /// A record is not there: no retention takes one as a whole.
+    #[error("record {0} is missing: run `osel audit verify`")]
+    Missing(u64),
     /// Whoever was given the records could not take one.
-    #[error(transparent)]
-    Taker(E),
+    #[error("what was found cannot be handed on")]
+    Taker(#[source] E),
 }
 
 /// A record that is what is looked for, with the reader that it was read by.
@@ -175,7 +178,7 @@ impl<E: std::error::Error> Search<'_, E> {
         }
         for seq in due {
             looked.named += 1;
-            let Some(stored) = reader.record(seq)? else { continue };
+            let stored = reader.record(seq)?.ok_or(SearchError::Missing(seq))?;
             if self.judge(reader, &stored)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -212,17 +215,25 @@ impl<E: std::error::Error> Search<'_, E> {
         reader: &mut dyn Reader,
         numbers: RangeInclusive<u64>,
     ) -> Result<ControlFlow<()>, SearchError<E>> {
-        let mut page = Vec::new();
-        let read = reader.records(numbers, &mut |stored| {
+        let (mut page, mut next) = (Vec::new(), *numbers.start());
+        let read = reader.records(numbers.clone(), &mut |stored| {
+            if stored.seq != next {
+                return ControlFlow::Break(());
+            }
+            next += 1;
             page.push(stored);
             ControlFlow::Continue(())
         });
+        let read = match read {
+            Ok(()) if next <= *numbers.end() => Err(SearchError::Missing(next)),
+            read => read.map_err(SearchError::Store),
+        };
         if self.wanted.latest_first {
             read?;
             page.reverse();
             return self.each(reader, &page);
         }
-        // Those before a damaged one are good.
+        // Those before one that is damaged or missing are good.
         let flow = self.each(reader, &page)?;
         if flow.is_continue() {
             read?;
