@@ -74,7 +74,7 @@ impl Engine {
         reading.held.forget_gone();
         self.seen.insert(region.clone(), Seen::of(&reading));
         // They are for its end.
-        (reading.spoken, reading.assignments) = Default::default();
+        (reading.spoken, reading.assignments, reading.unmarked) = Default::default();
         let before = self.broken.iter().filter(|broken| broken.run.region == *region).count();
         if before >= BROKEN_MAX {
             self.end_first_broken(now, region, out);

@@ -110,7 +110,8 @@ pub(super) struct Reading {
     pub(super) is_first: bool,
     /// How many objects of each kind were shown, and the fields that all of them had.
     pub(super) shown: BTreeMap<Kind, (u64, Fields)>,
-    /// Those of them that are counted and have no mark by which that shows, since the model does not know them yet.
+    /// Those of them that are counted and have no mark by which that shows, since the model does not know them yet, or never will: what is
+    /// held, with the rules in it, and what was deleted meanwhile.
     pub(super) unmarked: BTreeSet<(Kind, Id)>,
     pub(super) held: Held,
     /// Objects that the bus spoke of meanwhile, of shortly before the read by its clock: they may be newer than what a page has shown
@@ -189,7 +190,12 @@ impl Engine {
         for object in &objects {
             each_shown(object, &mut |kind, id, given| {
                 let is_new = match cloud.as_deref_mut().and_then(|cloud| cloud.mark(kind, id)) {
-                    Some(is_new) => is_new,
+                    // It may have come to be known by another way since it was counted.
+                    Some(is_new) => {
+                        let is_counted =
+                            !reading.unmarked.is_empty() && reading.unmarked.remove(&(kind, id.clone()));
+                        is_new && !is_counted
+                    }
                     None => reading.unmarked.insert((kind, id.clone())),
                 };
                 let (count, fields) = reading.shown.entry(kind).or_insert((0, Fields::MAX));

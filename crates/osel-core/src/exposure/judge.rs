@@ -35,6 +35,13 @@ pub struct Judged {
 /// different networks are different places.
 type Place<'a> = (Option<&'a Id>, IpNet);
 
+impl JudgedRow {
+    /// Whether the world does not look different for it: of what came, what was there before had it; of what went, what is there now has it.
+    pub fn changes_nothing(&self, came: bool) -> bool {
+        if came { self.covered_before } else { self.redundant }
+    }
+}
+
 /// What is found out about a row: (redundant, covered before).
 type Verdict = (bool, bool);
 

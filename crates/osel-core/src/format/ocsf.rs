@@ -11,7 +11,7 @@ use super::ocsf_class::{Activity, Class, classify, membership};
 use super::told::{PRODUCT, Told, UNKNOWN, VERSION};
 use super::{Severity, line_id};
 use crate::engine::record::json::{List, Object};
-use crate::engine::record::{JudgedRowDocument, RowDocument, row_words};
+use crate::engine::record::{JudgedRowDocument, row_words};
 use crate::exposure::JudgedRow;
 use crate::ids::Id;
 use crate::model::{Row, net_text};
@@ -468,7 +468,7 @@ fn row_finding(told: &Told<'_>, opened: bool, judged: &JudgedRow, number: usize)
         endpoint.number("port", port.into());
     }
     endpoint.end();
-    evidence.value("data", &JudgedRowDocument { row: RowDocument::from(row), redundant: judged.redundant });
+    evidence.value("data", &JudgedRowDocument::from(judged));
     evidence.end();
     evidences.end();
     let mut resources = line.list("resources");

@@ -69,8 +69,7 @@ fn threads(record: &Record) -> Vec<String> {
     let rows = record.opened.iter().map(|judged| (true, judged));
     let rows = rows.chain(record.closed.iter().map(|judged| (false, judged))).chain(wide);
     // Of what came, also rows that came together with their equals; of what went, only what nothing else admits.
-    let rows =
-        rows.filter(|(opened, judged)| if *opened { !judged.covered_before } else { !judged.redundant });
+    let rows = rows.filter(|(opened, judged)| !judged.changes_nothing(*opened));
     let mut threads: Vec<String> = rows
         .take(NOTICE_THREADS_MAX)
         .map(|(_, judged)| format!("exposure-{}", row_id(&judged.row)))

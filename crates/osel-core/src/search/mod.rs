@@ -28,5 +28,6 @@ pub use row::{RowQuery, WantedSource};
 pub use term::{BLOCK_RECORDS, HEADER_CLASS, TERM_BYTES_MAX, TermRange, block_of, place_in_block};
 pub use terms::{RECORD_BYTES_MAX, terms};
 
-/// The number of the present terms and their encoding. An index that was made by another number is made anew.
-pub const SEARCH_FORM: u32 = 3;
+/// The number of the present terms, their encoding and the sentences that words are taken from. An index that was made by another number is
+/// made anew.
+pub const SEARCH_FORM: u32 = 4;

@@ -226,7 +226,7 @@ impl Table {
         self.rows.len()
     }
 
-    /// Writes its rows and forgets them, so that more can follow: the columns stay as wide as they were, or grow.
+    /// Writes its rows and forgets them, so that more can follow: columns that are kept never get narrower.
     ///
     /// # Errors
     /// When they cannot be written.

@@ -1,7 +1,8 @@
 //! API dumps: one JSON object whose keys are collection names, read object by object.
 //!
 //! Missing keys mean "not said", an empty list means "there are none", and `partial` names collections of which only some objects stand
-//! there. So are those that an API has paged: Neutron says so by a link to the next page, Keystone also by `truncated`. Objects are handed over as the JSON text they stand in, so that
+//! there. So are those that an API has paged: Neutron says so by a link to the next page, Keystone also by `truncated`. Objects are
+//! handed over as the JSON text they stand in, so that
 //! a dump of a million ports needs the memory of a page.
 
 use std::collections::BTreeSet;
@@ -196,19 +197,24 @@ impl Reading<'_> {
 /// One of Neutron's links to other pages.
 #[derive(Deserialize)]
 struct Link {
-    rel: String,
+    rel: Option<String>,
 }
 
 impl Link {
     fn is_next(&self) -> bool {
-        self.rel == "next"
+        self.rel.as_deref() == Some("next")
     }
 }
 
 /// Keystone's.
 #[derive(Deserialize)]
 struct Links {
-    next: Option<String>,
+    next: Option<IgnoredAny>,
+}
+
+/// What links say of a next page; links that cannot be read may name one.
+fn names_next<'a, L: Deserialize<'a>>(links: &'a RawValue, is_next: impl Fn(&L) -> bool) -> bool {
+    serde_json::from_str::<Option<L>>(links.get()).map_or(true, |links| links.as_ref().is_some_and(is_next))
 }
 
 struct TopLevel<'a, 'b>(&'a mut Reading<'b>);
@@ -233,15 +239,12 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
                 self.0.summary.partial = map.next_value()?;
             } else if let Some(name) = key.strip_suffix("_links").filter(|name| known(name)) {
                 let links: Box<RawValue> = map.next_value()?;
-                if serde_json::from_str(links.get())
-                    .is_ok_and(|links: Vec<Link>| links.iter().any(Link::is_next))
-                {
+                if names_next(&links, |links: &Vec<Link>| links.iter().any(Link::is_next)) {
                     self.0.summary.paged.insert(name.to_owned());
                 }
             } else if key == "links" {
                 let links: Box<RawValue> = map.next_value()?;
-                self.0.is_page |=
-                    serde_json::from_str(links.get()).is_ok_and(|links: Links| links.next.is_some());
+                self.0.is_page |= names_next(&links, |links: &Links| links.next.is_some());
             } else if key == "truncated" {
                 let is_truncated: Box<RawValue> = map.next_value()?;
                 self.0.is_page |= is_truncated.get() == "true";

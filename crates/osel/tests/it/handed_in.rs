@@ -171,6 +171,9 @@ fn a_page_of_an_api_takes_nothing_for_gone() {
         ("ports_links", next.clone()),
         ("links", json!({"self": "http://k/1", "next": "http://k/2"})),
         ("truncated", json!(true)),
+        ("ports_links", json!([{"href": "http://n/1"}, {"rel": "next"}])),
+        // Nobody knows what they say.
+        ("ports_links", json!("http://n/2")),
     ] {
         let said = page(&[links]);
         assert!(said.contains("`ports` is one page of several"), "{said}");

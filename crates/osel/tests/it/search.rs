@@ -242,6 +242,16 @@ fn a_record_that_somebody_took_is_not_passed_over() {
             assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 49, "those before it");
         }
         refused(3, &["audit", "search", "--store", &store, "--latest", "2000"]);
+        // What is asked for lies behind it.
+        assert_eq!(
+            json_lines(&["audit", "search", "--store", &store, "--latest", "1", "-o", "json"]).len(),
+            1
+        );
+        let shown = osel(&["audit", "show", "--store", &store, "49"]);
+        assert!(
+            shown.status.success()
+                && shown.stdout.starts_with(whole[48]["summary"].as_str().unwrap().as_bytes())
+        );
         refused(3, &["audit", "show", "--store", &store, "50"]);
     }
     assert!(whole.len() > 60);

@@ -370,10 +370,14 @@ pub struct JudgedRowDocument {
     #[serde(flatten)]
     pub row: RowDocument,
     pub redundant: bool,
+    /// For what came: what was there before had it. Tables say so; the key of the contract is `redundant`.
+    #[serde(skip)]
+    pub covered_before: bool,
 }
 
 impl From<&JudgedRow> for JudgedRowDocument {
     fn from(judged: &JudgedRow) -> Self {
-        Self { row: RowDocument::from(&judged.row), redundant: judged.redundant }
+        let JudgedRow { row, redundant, covered_before } = judged;
+        Self { row: RowDocument::from(row), redundant: *redundant, covered_before: *covered_before }
     }
 }

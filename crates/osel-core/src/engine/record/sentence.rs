@@ -46,8 +46,7 @@ pub fn sentence(record: &Record) -> String {
             if rows.len() < count {
                 sort_by_row(&mut rows, |judged| &judged.row);
             }
-            // Of two rows that came together each is open by the other too, and yet they open something.
-            let is_open = |row: &JudgedRow| if came { row.covered_before } else { row.redundant };
+            let is_open = |row: &JudgedRow| row.changes_nothing(came);
             let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count, is_open));
             separator = "; ";
         }

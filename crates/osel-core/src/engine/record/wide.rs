@@ -49,7 +49,7 @@ pub struct WideRows {
     pub digest: Hash,
     /// The marks of the rows in their order, runs of the same in one: see [`Marks`].
     pub marks: Box<str>,
-    /// The first few rows; ones that change something before redundant ones.
+    /// The first few rows; ones that change something before others.
     pub examples: Vec<JudgedRow>,
 }
 
@@ -100,8 +100,8 @@ fn widen_rule(
         }
         let telling = rows
             .iter()
-            .filter(|row| !row.redundant)
-            .chain(rows.iter().filter(|row| row.redundant))
+            .filter(|row| !row.changes_nothing(opened))
+            .chain(rows.iter().filter(|row| row.changes_nothing(opened)))
             .take(EXAMPLES);
         let mut ports: Vec<&Id> = rows.iter().map(|judged| &judged.row.port_id).collect();
         ports.sort_unstable();

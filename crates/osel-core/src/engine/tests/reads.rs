@@ -63,6 +63,21 @@ fn an_object_that_is_shown_twice_is_counted_once() {
     }
 }
 
+/// The bus, or a read that broke off, may tell of an object between two pages that show it.
+#[test]
+fn an_object_that_came_between_two_pages_that_show_it_is_counted_once() {
+    let mut listener = Listener::informed();
+    let (broken_off, read) = (run(Some(8), "north", 4), run(Some(9), "north", 5));
+    listener.run_page(&broken_off, shown("g", &["r7"]));
+    listener.run_page(&read, shown("g", &["r7"]));
+    while listener.engine.has_broken() {
+        listener.handle(at(6), Input::ReadOn);
+    }
+    listener.run_page(&read, shown("g", &["r7"]));
+    let ended = listener.run_end(&read);
+    assert_eq!(text(&ended).last(), Some(&"inventory test read: 1 ports, 1 security_group_rules"));
+}
+
 /// A file that says when it was taken is read again after a kill: its time is the same, and yet it is another read.
 #[test]
 fn a_read_of_the_same_time_was_taken_for_the_one_that_broke_off() {

@@ -27,14 +27,14 @@ const CAUSES_AT_ONCE: usize = 1000;
 /// # Errors
 /// When there is no such record, one is damaged or has too many above it, or the store cannot be read.
 pub(super) fn of(reader: &mut dyn Reader, seq: u64, last: u64) -> anyhow::Result<Chosen> {
+    if seq == 0 || seq > last {
+        let why = format!("--incident {seq}: there is no such record, the last one is {last}");
+        return Err(Failure::Usage(why).into());
+    }
     let mut incident = Incident { last, chosen: Chosen::default(), followed: Chosen::default() };
     let mut requests = BTreeSet::new();
     let mut next = Some(seq);
     while let Some(number) = next {
-        if number == 0 || number > last {
-            let why = format!("--incident {number}: there is no such record, the last one is {last}");
-            return Err(Failure::Usage(why).into());
-        }
         let stored = reader.record(number)?.ok_or_else(|| missing(number))?;
         let Some(record) = record(&stored) else { return Err(damaged(number)) };
         incident.chosen.insert(number);

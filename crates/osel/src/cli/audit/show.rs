@@ -20,7 +20,7 @@ use crate::cli::StoreArg;
 use crate::cli::output::{ShowFormat, Table, json_line, note, plain, stdout};
 use crate::cli::pseudonyms::{PseudonymsArg, View};
 use crate::runtime::missing::untold_parts;
-use crate::runtime::search::{Wanted, look, unindexed};
+use crate::runtime::search::{SearchError, Wanted, look, unindexed};
 use crate::store::{PartContent, Reader, StoredRecord};
 
 /// So many records that follow from this one are named.
@@ -135,11 +135,18 @@ fn following(
     }
     let mut found = Vec::new();
     let wanted = Wanted { records, latest_first: false };
-    look(reader, &query, &wanted, &mut |_, _| {}, &mut |_: &mut dyn Reader, stored, record| {
+    let looked = look(reader, &query, &wanted, &mut |_, _| {}, &mut |_: &mut dyn Reader, stored, record| {
         found.push((stored.seq, sentence(&view.of(&record))));
         let is_enough = found.len() >= FOLLOWING_MAX;
         Ok::<_, Infallible>(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
+    });
+    match looked {
+        // The one that is asked for is good.
+        Err(SearchError::Damaged(seq) | SearchError::Missing(seq)) => note(format_args!(
+            "what follows from it is looked for up to record {seq} only, which is damaged or missing: run `osel audit verify`"
+        )),
+        looked => _ = looked?,
+    }
     Ok(found)
 }
 
@@ -240,7 +247,7 @@ impl Display for Text<'_> {
         line("missing", &[Some(document.missing.join(", ")).filter(|missing| !missing.is_empty())])?;
         for (what, rows) in [("opened", &document.exposure.opened), ("closed", &document.exposure.closed)] {
             if !rows.is_empty() {
-                write!(f, "\n{what}:\n{}", table(rows))?;
+                write!(f, "\n{what}:\n{}", table(rows, what == "opened"))?;
             }
         }
         for wide in &document.exposure.not_listed {
@@ -263,9 +270,9 @@ impl Display for Text<'_> {
     }
 }
 
-fn table(rows: &[JudgedRowDocument]) -> Table {
+fn table(rows: &[JudgedRowDocument], came: bool) -> Table {
     let mut table = Table::new(&["ADDRESS", "VIA", "PROTOCOL", "PORTS", "FROM", "PORT", "NOTE"]);
-    for JudgedRowDocument { row, redundant } in rows {
+    for JudgedRowDocument { row, redundant, covered_before } in rows {
         let ports = match (row.port_min, row.port_max) {
             (Some(min), Some(max)) if min == max => min.to_string(),
             (Some(min), Some(max)) => format!("{min}-{max}"),
@@ -276,7 +283,8 @@ fn table(rows: &[JudgedRowDocument]) -> Table {
             SourcePart::SecurityGroup(id) => format!("security group {id}"),
             SourcePart::AddressGroup(id) => format!("address group {id}"),
         };
-        let note = if *redundant { "open otherwise too" } else { "" };
+        let is_open_otherwise = if came { *covered_before } else { *redundant };
+        let note = if is_open_otherwise { "open otherwise too" } else { "" };
         let cells = [&row.address, row.via, &row.protocol, &ports, &from, &row.port_id, note];
         table.row(cells.map(str::to_owned).to_vec());
     }

@@ -130,7 +130,7 @@ pub(super) fn csv(row: RowDocument) -> String {
     cells.map(|cell| csv_cell(&cell)).join(",")
 }
 
-/// RFC 4180: quoted when it has to be.
+/// RFC 4180: quoted when it has to be. What commands a terminal or ends a line is a space: names are whatever somebody called their things.
 pub(in crate::cli) fn csv_cell(text: &str) -> String {
     let text = plain(text);
     if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }

@@ -18,7 +18,7 @@ const ASKED_MAX: usize = 3;
 /// Which records of what is asked for are wanted.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// The first and the last that may be one.
+    /// The first and the last that may be one: records that there are.
     pub records: RangeInclusive<u64>,
     /// The latest come first.
     pub latest_first: bool,
@@ -215,25 +215,35 @@ impl<E: std::error::Error> Search<'_, E> {
         reader: &mut dyn Reader,
         numbers: RangeInclusive<u64>,
     ) -> Result<ControlFlow<()>, SearchError<E>> {
-        let (mut page, mut next) = (Vec::new(), *numbers.start());
+        let (mut page, mut next, mut missing) = (Vec::new(), *numbers.start(), None);
+        let latest_first = self.wanted.latest_first;
         let read = reader.records(numbers.clone(), &mut |stored| {
             if stored.seq != next {
-                return ControlFlow::Break(());
+                missing = Some(stored.seq - 1);
+                if !latest_first {
+                    missing = Some(next);
+                    return ControlFlow::Break(());
+                }
+                page.clear();
             }
-            next += 1;
+            next = stored.seq + 1;
             page.push(stored);
             ControlFlow::Continue(())
         });
-        let read = match read {
-            Ok(()) if next <= *numbers.end() => Err(SearchError::Missing(next)),
-            read => read.map_err(SearchError::Store),
-        };
-        if self.wanted.latest_first {
-            read?;
-            page.reverse();
-            return self.each(reader, &page);
+        if read.is_ok() && missing.is_none_or(|_| latest_first) && next <= *numbers.end() {
+            missing = Some(if latest_first { *numbers.end() } else { next });
+            if latest_first {
+                page.clear();
+            }
         }
-        // Those before one that is damaged or missing are good.
+        let mut read = read.map_err(SearchError::Store);
+        if latest_first {
+            // Where one cannot be read, nobody knows what comes behind it.
+            std::mem::replace(&mut read, Ok(()))?;
+            page.reverse();
+        }
+        let read = missing.map_or(read, |seq| Err(SearchError::Missing(seq)));
+        // Those that come before one that is damaged or missing are good.
         let flow = self.each(reader, &page)?;
         if flow.is_continue() {
             read?;
