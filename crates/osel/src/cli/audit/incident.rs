@@ -28,7 +28,7 @@ const CAUSES_AT_ONCE: usize = 1000;
 /// When there is no such record, one is damaged or has too many above it, or the store cannot be read.
 pub(super) fn of(reader: &mut dyn Reader, seq: u64, last: u64) -> anyhow::Result<Chosen> {
     if seq == 0 || seq > last {
-        let why = format!("--incident {seq}: there is no such record, the last one is {last}");
+        let why = format!("--incident: there is no record {seq}: the last one is {last}");
         return Err(Failure::Usage(why).into());
     }
     let mut incident = Incident { last, chosen: Chosen::default(), followed: Chosen::default() };
