@@ -261,7 +261,9 @@ pub fn moment(reader: &mut dyn Reader, flag: &str, text: Option<&str>) -> anyhow
                 ))
             })?;
             let seq = reader.seq_at(time)?;
-            if let (0, Some(first)) = (seq, reader.record(1)?) {
+            // Where states have gone since, that is said in its place.
+            let is_all_kept = seq == 0 && reader.expiry()?.checkpoint.seq == 0;
+            if let (true, Some(first)) = (is_all_kept, reader.record(1)?) {
                 note(format_args!(
                     "{flag} {text}: osel knew nothing then, its first record is of {}",
                     first.as_of

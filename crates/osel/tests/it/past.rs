@@ -327,3 +327,21 @@ fn a_part_of_what_a_database_has_is_as_in_the_whole() {
     listener.listen(6);
     check(&mut *listener.reader(), 10, 4);
 }
+
+#[test]
+fn of_a_time_before_the_first_record_it_is_said_that_nothing_is_known() {
+    let place = Place::new("past-before");
+    let store = place.path("store");
+    json_lines(&["replay", "--store", &store, "-o", "json", &recording("dev-glance")]);
+    let first = &json_lines(&["audit", "export", "--store", &store, "--seq", "1..1"])[0];
+    let asked = |at: &str| {
+        let output = osel(&["exposure", "--store", &store, "--at", at]);
+        assert!(output.status.success() && output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = asked("2000-01-01T00:00:00Z");
+    let wanted =
+        format!("osel knew nothing then, its first record is of {}", first["as_of"].as_str().unwrap());
+    assert!(said.contains(&wanted), "{said}");
+    assert!(!asked("0").contains("knew nothing"));
+}
