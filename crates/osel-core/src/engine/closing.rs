@@ -227,8 +227,8 @@ impl Engine {
         if let (Some(part), Some(cloud), true) = (&out.differences, self.clouds.get_mut(region), has_marks) {
             for object in &part.objects {
                 each_shown(object, &mut |kind, id, _| {
-                    if cloud.mark(kind, id).is_some() && !reading.unmarked.is_empty() {
-                        reading.unmarked.remove(&(kind, id.clone()));
+                    if cloud.mark(kind, id).is_some() {
+                        reading.is_marked_late(kind, id);
                     }
                 });
             }

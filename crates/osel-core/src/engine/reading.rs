@@ -128,6 +128,13 @@ pub(super) struct Reading {
     pub(super) is_broken: bool,
 }
 
+impl Reading {
+    /// An object has a mark by now; whether it was counted before that.
+    pub(super) fn is_marked_late(&mut self, kind: Kind, id: &Id) -> bool {
+        !self.unmarked.is_empty() && self.unmarked.remove(&(kind, id.clone()))
+    }
+}
+
 impl Engine {
     pub(super) fn learn_names(&mut self, now: Timestamp, names: &[Named]) {
         for named in names {
@@ -191,11 +198,7 @@ impl Engine {
             each_shown(object, &mut |kind, id, given| {
                 let is_new = match cloud.as_deref_mut().and_then(|cloud| cloud.mark(kind, id)) {
                     // It may have come to be known by another way since it was counted.
-                    Some(is_new) => {
-                        let is_counted =
-                            !reading.unmarked.is_empty() && reading.unmarked.remove(&(kind, id.clone()));
-                        is_new && !is_counted
-                    }
+                    Some(is_new) => !reading.is_marked_late(kind, id) && is_new,
                     None => reading.unmarked.insert((kind, id.clone())),
                 };
                 let (count, fields) = reading.shown.entry(kind).or_insert((0, Fields::MAX));

@@ -215,38 +215,29 @@ impl<E: std::error::Error> Search<'_, E> {
         reader: &mut dyn Reader,
         numbers: RangeInclusive<u64>,
     ) -> Result<ControlFlow<()>, SearchError<E>> {
-        let (mut page, mut next, mut missing) = (Vec::new(), *numbers.start(), None);
-        let latest_first = self.wanted.latest_first;
-        let read = reader.records(numbers.clone(), &mut |stored| {
-            if stored.seq != next {
-                missing = Some(stored.seq - 1);
-                if !latest_first {
-                    missing = Some(next);
-                    return ControlFlow::Break(());
-                }
-                page.clear();
-            }
-            next = stored.seq + 1;
+        let (first, last) = (*numbers.start(), *numbers.end());
+        let mut page = Vec::new();
+        let mut read = reader.records(numbers, &mut |stored| {
             page.push(stored);
             ControlFlow::Continue(())
         });
-        if read.is_ok() && missing.is_none_or(|_| latest_first) && next <= *numbers.end() {
-            missing = Some(if latest_first { *numbers.end() } else { next });
-            if latest_first {
-                page.clear();
-            }
-        }
-        let mut read = read.map_err(SearchError::Store);
+        let latest_first = self.wanted.latest_first;
         if latest_first {
             // Where one cannot be read, nobody knows what comes behind it.
             std::mem::replace(&mut read, Ok(()))?;
             page.reverse();
         }
-        let read = missing.map_or(read, |seq| Err(SearchError::Missing(seq)));
+        let due = |at: usize| if latest_first { last - at as u64 } else { first + at as u64 };
         // Those that come before one that is damaged or missing are good.
-        let flow = self.each(reader, &page)?;
+        let good = page.iter().enumerate().take_while(|(at, stored)| stored.seq == due(*at)).count();
+        let flow = self.each(reader, &page[..good])?;
         if flow.is_continue() {
-            read?;
+            if good == page.len() {
+                read?;
+            }
+            if good as u64 <= last - first {
+                return Err(SearchError::Missing(due(good)));
+            }
         }
         Ok(flow)
     }
