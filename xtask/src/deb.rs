@@ -17,14 +17,16 @@ use crate::command::{self, say};
 /// An optimised build of everything on two cores.
 const BUILD_LIMIT: Duration = Duration::from_mins(60);
 /// Files of the tree that lie in the package as they are.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 4] = [
     ("packaging/osel.service", "usr/lib/systemd/system/osel.service"),
     ("packaging/osel.sysusers", "usr/lib/sysusers.d/osel.conf"),
     ("packaging/debian/copyright", "usr/share/doc/osel/copyright"),
-    ("docs/operations.md", "usr/share/doc/osel/operations.md"),
-    ("docs/bundle-format.md", "usr/share/doc/osel/bundle-format.md"),
     ("packaging/osel-verify.1", "usr/share/man/man1/osel-verify.1"),
 ];
+/// The pages that help texts, manual pages and the unit name, and where they lie in the package.
+const PAGES: (&str, &str) = ("docs", "usr/share/doc/osel");
+/// Of those, what is for whoever changes osel.
+const NOT_PACKED: [&str; 2] = ["decisions", "progress.md"];
 /// The programs, which lie beside each other where they were built.
 const PROGRAMS: [&str; 2] = ["osel", "osel-verify"];
 /// What `dpkg` calls.
@@ -105,6 +107,14 @@ fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
         let path = root.join(from);
         let content = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         put(tree, to, &content, 0o644)?;
+    }
+    let pages = root.join(PAGES.0);
+    for page in files(&pages)? {
+        let name = page.strip_prefix(&pages)?;
+        if !NOT_PACKED.iter().any(|not| name.starts_with(not)) {
+            let content = fs::read(&page).with_context(|| format!("cannot read `{}`", page.display()))?;
+            put(tree, &format!("{}/{}", PAGES.1, name.display()), &content, 0o644)?;
+        }
     }
     put(tree, CONFIGURATION, told(Command::new(binary).args(["config", "example"]))?.as_bytes(), 0o640)?;
     fs::set_permissions(tree.join("etc/osel"), fs::Permissions::from_mode(0o750))?;

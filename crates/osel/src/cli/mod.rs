@@ -53,7 +53,8 @@ pub use output::{Failure, OutputFormat};
 #[derive(Debug, Parser)]
 #[command(name = "osel", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done; 1 the answer is no; 2 wrong usage or configuration; 3 could not do it."
+    after_help = "Exit codes: 0 done; 1 the answer is no; 2 wrong usage or configuration; 3 could not do it.
+Pages that are named docs/… lie in /usr/share/doc/osel where osel was installed from its package."
 )]
 struct Cli {
     #[command(subcommand)]

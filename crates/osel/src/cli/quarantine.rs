@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
 use super::StoreArg;
@@ -44,6 +44,7 @@ pub enum QuarantineCommand {
 /// recorded meanwhile). One that still cannot be read stays. Exit code 1 when any stays. A running osel is given the order over its
 /// socket; where none runs the store is written by this command.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("messages").required(true).args(["all", "ids"]))]
 pub struct ReplayArgs {
     #[command(flatten)]
     store: StoreArg,
@@ -51,7 +52,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     all: bool,
     /// Their numbers, as `list` prints them.
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "ID")]
     ids: Vec<u64>,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t)]

@@ -25,6 +25,7 @@ use super::StoreArg;
 use super::open::{as_usage, moment, state_at};
 use super::output::{Failure, answered, json_line, stdout};
 use crate::runtime::past::{Asked, Excerpt, Timeline};
+use crate::source::recording::BYTE_ORDER_MARK;
 use crate::store::Reader;
 
 /// The longest line of a batch: a question has some 200 bytes, labels beside it may have more.
@@ -182,7 +183,9 @@ fn answer_batch(
                 return Err(error).with_context(|| format!("{name} line {number}"));
             }
         }
-        let question = question_of(&line);
+        let is_first = number == 1;
+        let text = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| is_first).unwrap_or(&line);
+        let question = question_of(text);
         if matches!(question, Ok(None)) {
             continue;
         }

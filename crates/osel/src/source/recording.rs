@@ -338,7 +338,10 @@ fn compression_of(name: &str) -> Compression {
     }
 }
 
-/// Reads gzip by its first bytes, not by its name, and anything else as it is.
+/// What some editors and shells put before UTF-8. It means nothing there.
+pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads gzip by its first bytes, not by its name, and anything else as it is behind its mark.
 pub(super) fn unpacked(path: &Path, file: File) -> Box<dyn BufRead + Send> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     let mut reader = BufReader::with_capacity(1 << 18, file);
@@ -346,6 +349,9 @@ pub(super) fn unpacked(path: &Path, file: File) -> Box<dyn BufRead + Send> {
     if packed || path.extension().is_some_and(|ending| ending == "gz") {
         Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)))
     } else {
+        if reader.fill_buf().is_ok_and(|start| start.starts_with(BYTE_ORDER_MARK)) {
+            reader.consume(BYTE_ORDER_MARK.len());
+        }
         Box::new(reader)
     }
 }

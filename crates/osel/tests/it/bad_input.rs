@@ -97,6 +97,22 @@ fn a_recording_cut_short_is_read_as_far_as_it_goes() {
     assert_eq!(ledger.iter().map(|line| line["recorded"].as_u64().unwrap()).sum::<u64>(), all);
 }
 
+/// Editors and shells of Windows begin files so.
+#[test]
+fn a_mark_before_utf_8_is_no_part_of_the_first_line() {
+    let place = Place::new("bad-mark");
+    let (message, ports) = (&lines()[0], "{\"ports\":[{\"id\":\"a\"}]}");
+    let file = place.write("marked.jsonl", format!("\u{feff}{message}\n"));
+    let inventory = place.write("marked.json", format!("\u{feff}{ports}"));
+    let store = place.path("store");
+    run(&["replay", "--store", &store, "--inventory", &inventory, &file]);
+    assert_eq!(whole(&store), 1);
+    // In the middle of a file it is what it is: no JSON.
+    let file = place.write("middle.jsonl", format!("{message}\n\u{feff}{message}\n"));
+    let error = refused(COULD_NOT, &["replay", "--store", &place.path("other"), &file]);
+    assert!(error.contains("line 2"), "{error}");
+}
+
 #[test]
 fn what_is_no_file_is_said_before_anything_is_written() {
     let place = Place::new("bad-files");
@@ -296,6 +312,9 @@ fn wrong_usage_is_told_from_what_could_not_be_done() {
         &["replay", "--store", &store][..],
         &["replay", "--store", &store, "--until", "x", &file],
         &["audit", "prove", "--store", &store],
+        &["quarantine", "replay", "--store", &store],
+        &["replay", "--store", &store, "--region", "", &file],
+        &["inventory", "import", "--store", &store, "--region", "south\nnorth", &file],
         &["nonsense"],
     ] {
         assert_eq!(osel(arguments).status.code(), Some(2), "{arguments:?}");

@@ -106,6 +106,16 @@ fn the_package_has_what_it_promises() {
     for script in ["postinst", "prerm", "postrm"] {
         told(Command::new("sh").arg("-n").arg(format!("{tree}/DEBIAN/{script}")));
     }
+    // What the texts of the program name is there, wherever they name it.
+    let reference = fs::read_to_string(root().join("docs/reference/cli.md")).unwrap();
+    let named: Vec<&str> = reference
+        .split(|c: char| c.is_whitespace() || "(),;`".contains(c))
+        .filter_map(|word| word.strip_prefix("docs/")?.split_once(".md").map(|(page, _)| page))
+        .collect();
+    assert!(named.contains(&"export") && named.len() > 3, "{named:?}");
+    for page in named {
+        assert!(!file(&format!("usr/share/doc/osel/{page}.md")).is_empty());
+    }
     // The user that the unit runs as is the one that is made.
     let user = file("usr/lib/sysusers.d/osel.conf");
     assert!(user.lines().any(|line| line.starts_with("u osel ")), "{user}");

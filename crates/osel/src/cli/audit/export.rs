@@ -47,7 +47,7 @@ use crate::store::{PartContent, Reader, StoredRecord};
   osel audit export --format ocsf --since 2026-11-21T00:00:00Z
   osel audit export --bundle trail.bundle                              the whole trail
   osel audit export --bundle incident.bundle --incident 4711           a record and all that belongs to it, each proved
-  osel audit export --bundle tenant.bundle --for-project 0134e963d2cb  what may be shown to that project
+  osel audit export --bundle tenant.bundle --for-project ID            what may be shown to that project, by its whole id
   osel audit export --bundle web.bundle.age --address 198.51.100.0/24 --recipient age1…   for one reader alone"
 )]
 pub struct ExportArgs {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::print::{CSV_HEAD, MEASURED_ROWS, csv, csv_cell, ports, source};
 use super::who::{Cause, Records};
-use super::{READING, source_filter};
+use super::{READING, of_project, source_filter};
 use crate::cli::StoreArg;
 use crate::cli::open::{as_usage, moment};
 use crate::cli::output::{Failure, OutputFormat, Stdout, Table, json_line, note, stdout, working};
@@ -81,7 +81,7 @@ pub(super) fn run(args: &DiffArgs, outer: &StoreArg) -> anyhow::Result<ExitCode>
         bar.finish_and_clear();
         printer.print(&differences)?;
     }
-    printer.finish()?;
+    printer.finish(&of_project(args.project.as_deref()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -190,7 +190,8 @@ impl<'a> Printer<'a> {
         if format == OutputFormat::Csv {
             writeln!(out, "change,seq,time,event_type,kind,user_id,user_name,summary,{CSV_HEAD}")?;
         }
-        let table = Table::new(&["CHANGE", "ADDRESS", "PROTOCOL", "PORTS", "FROM", "TIME", "RECORD", "BY"]);
+        let table = Table::new(&["CHANGE", "ADDRESS", "PROTOCOL", "PORTS", "FROM", "TIME", "RECORD", "BY"])
+            .keeping(&["CHANGE", "ADDRESS", "TIME", "RECORD"]);
         Ok(Self { out, format, table, records, any: false })
     }
 
@@ -214,9 +215,9 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> anyhow::Result<()> {
+    fn finish(mut self, whose: &str) -> anyhow::Result<()> {
         match self.format {
-            OutputFormat::Table if !self.any => note("nothing opened or closed"),
+            OutputFormat::Table if !self.any => note(format_args!("nothing{whose} opened or closed")),
             OutputFormat::Table => self.table.write_rows(&mut self.out)?,
             _ => {}
         }

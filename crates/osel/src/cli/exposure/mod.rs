@@ -20,7 +20,7 @@ use osel_core::model::{CloudModel, Row};
 
 use super::StoreArg;
 use super::open::{as_usage, moment};
-use super::output::{Failure, OutputFormat, working};
+use super::output::{Failure, OutputFormat, plain, working};
 use crate::runtime::past::{Asked, Excerpt, in_parts};
 use crate::store::Reader;
 use print::RowPrinter;
@@ -110,8 +110,13 @@ fn rows(args: &RowsArgs) -> anyhow::Result<ExitCode> {
     let mut printer = RowPrinter::new(args.output.unwrap_or_default());
     let listed = list(reader, seq, &mut filter, &mut printer);
     as_usage(listed, "--at", args.at.as_deref())?;
-    printer.finish()?;
+    printer.finish(&of_project(args.project.as_deref()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whose rows there are none of, for whoever gave a part of an id or a name.
+fn of_project(id: Option<&str>) -> String {
+    id.map(|id| format!(" of a project with exactly the id `{}`", plain(id))).unwrap_or_default()
 }
 
 /// Which rows are wanted.

@@ -48,10 +48,10 @@ impl RowPrinter {
         self.out.flush()
     }
 
-    /// Prints what is still kept back.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Prints what is still kept back; `whose` tells of a table without rows what it could have had rows of.
+    pub(super) fn finish(mut self, whose: &str) -> io::Result<()> {
         match (self.format, self.rows) {
-            (OutputFormat::Table, 0) => note("nothing is exposed"),
+            (OutputFormat::Table, 0) => note(format_args!("nothing is exposed{whose}")),
             (OutputFormat::Table, _) => self.table.write_rows(&mut self.out)?,
             (OutputFormat::Csv, 0) => csv_head(&mut self.out)?,
             _ => {}

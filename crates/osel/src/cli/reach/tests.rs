@@ -265,6 +265,8 @@ fn a_batch_is_answered_line_by_line() {
         })
         .collect();
     assert_eq!(reasons, [r#""admitted""#, r#""no_rule""#, r#""admitted""#]);
+    let (marked, error) = batch(format!("\u{feff}{YES}\n{NO}\n{YES}").as_bytes(), Format::Json);
+    assert_eq!((marked, error), (out, None));
     let (out, _) = batch(format!("{YES}\n{NO}").as_bytes(), Format::Table);
     let first = out.split("\n\n").map(|answer| answer.lines().next().unwrap_or_default());
     assert_eq!(

@@ -113,13 +113,16 @@ pub enum CloudsError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known(pub(super) Vec<String>);
 
+/// Where accounts are looked for.
+const LOOKED: &str = "no clouds.yaml here, in ~/.config/openstack or in /etc/openstack has one, and no `OS_` variable makes one";
+
 impl fmt::Display for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// More names than this help nobody.
         const SHOWN_MAX: usize = 20;
         let shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(|name| format!("`{name}`")).collect();
         match (shown.is_empty(), self.0.len() > SHOWN_MAX) {
-            (true, _) => Ok(()),
+            (true, _) => write!(f, ", nor any other: {LOOKED}"),
             (false, false) => write!(f, ": there are {}", shown.join(", ")),
             (false, true) => write!(f, ": there are {}, …", shown.join(", ")),
         }

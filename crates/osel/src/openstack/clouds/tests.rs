@@ -115,6 +115,11 @@ fn what_is_wrong_is_said_with_its_place_and_without_a_secret() {
         said("none", "own/other", "", None),
         "no account: there is no clouds.yaml and no `OS_` variable"
     );
+    assert_eq!(
+        said("nowhere", "own/other", "", Some("a")),
+        "there is no cloud `a`, nor any other: no clouds.yaml here, in ~/.config/openstack or in /etc/openstack has one, and no `OS_` \
+         variable makes one"
+    );
     let two = "clouds: {a: {}, b: {}}";
     assert_eq!(
         said("two", "own/clouds.yaml", two, None),
