@@ -6,6 +6,9 @@
 //! The window is counted from the coming that has the record, by the clock of reception. A repetition does not prolong it and changes
 //! nothing here: it is not journaled, and folding the journal has to find the same. A clock that is set back makes nobody forgotten.
 //!
+//! What a broker delivers *again* is another matter: it was in our hands when we were killed, or the connection went, and comes with the
+//! next one, be that after a weekend. It is recognised as long as it is remembered, and the last so many messages are, however old.
+//!
 //! The content is the notification's JSON as it is spelt, but for white space between tokens (see [`Digest`]): other keys' order or
 //! another spelling of a number is another content. That is deliberate: a copy of a topic, driver or exchange is made of one text, while
 //! to know that two texts mean the same would take their whole value, and would open a way for a forger to be taken for the original.
@@ -18,15 +21,29 @@ use crate::event::Digest;
 use crate::ids::{Id, Map};
 use crate::time::Timestamp;
 
-/// `dedup.window`: how long a message is remembered. Copies over topics come within seconds, redeliveries after a reconnect within
-/// the longest backoff and a restart.
+/// `dedup.window`: how long a message counts as having come before. Copies over topics come within seconds.
 pub const DEDUP_WINDOW_SECONDS: i64 = 3600;
 /// The most messages that are remembered, of however few ids; what a broker redelivers is at most what was prefetched, thousands.
 /// About 60 MB.
 pub const DEDUP_MESSAGES_MAX: usize = 1 << 19;
 
+/// So many messages are remembered however old they are, for what the broker delivers again: some times what all sources together
+/// have in their hands. About 2 MB.
+pub const DEDUP_REDELIVERED_MAX: usize = 1 << 14;
+
 /// Half of a digest: against a forger it is still 128 bits of SHA-256.
 type Short = [u8; 16];
+
+/// What a message is recognised by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coming<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) digest: &'a Digest,
+    /// An id in a body that cannot be read may be anybody's: only the content counts.
+    pub(super) is_readable: bool,
+    /// The broker says that it has delivered it before.
+    pub(super) is_redelivered: bool,
+}
 
 /// Whether a message was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,24 +133,26 @@ impl Contents {
 
 impl Dedup {
     /// Looks a message up and remembers it, unless it came before.
-    pub(super) fn see(&mut self, now: Timestamp, id: Option<&str>, digest: &Digest, readable: bool) -> Seen {
+    pub(super) fn see(&mut self, now: Timestamp, coming: Coming<'_>) -> Seen {
         let horizon = now.plus_seconds(-DEDUP_WINDOW_SECONDS);
-        let content = short(digest);
-        // An id in a body that cannot be read may be anybody's: only the content counts.
-        let id = id.filter(|_| readable).map(Id::new);
+        let content = short(coming.digest);
+        let id = coming.id.filter(|_| coming.is_readable).map(Id::new);
         let within = |came: Option<Timestamp>| came.is_some_and(|came| came >= horizon);
+        let before = |came: Option<Timestamp>| within(came) || (coming.is_redelivered && came.is_some());
         let seen = match &id {
-            None if within(self.without_id.get(&content).copied()) => Seen::Before,
+            None if before(self.without_id.get(&content).copied()) => Seen::Before,
             None => Seen::Never,
             Some(id) => match self.by_id.get(id) {
-                Some(contents) if within(contents.came(&content)) => Seen::Before,
+                Some(contents) if before(contents.came(&content)) => Seen::Before,
                 Some(contents) if within(Some(contents.latest())) => Seen::Conflicting,
                 _ => Seen::Never,
             },
         };
         if seen != Seen::Before {
             // After a clock was set back some stay longer than they count: memory has its own bound.
-            while self.order.front().is_some_and(|oldest| oldest.at < horizon) {
+            while self.order.len() >= DEDUP_REDELIVERED_MAX
+                && self.order.front().is_some_and(|oldest| oldest.at < horizon)
+            {
                 self.forget_oldest();
             }
             self.remember(Remembered { at: now, id, content });
@@ -216,42 +235,55 @@ fn short(digest: &Digest) -> Short {
 mod tests {
     use super::*;
 
+    fn see(dedup: &mut Dedup, now: Timestamp, id: Option<&str>, digest: &Digest, is_readable: bool) -> Seen {
+        dedup.see(now, Coming { id, digest, is_readable, is_redelivered: false })
+    }
+
+    /// So many others come.
+    fn fill(dedup: &mut Dedup, now: Timestamp, count: usize) {
+        for number in 0..count {
+            let mut digest = [0xff; 32];
+            digest[..8].copy_from_slice(&(number as u64 ^ now.micros() as u64).to_le_bytes());
+            dedup.see(now, Coming { id: None, digest: &digest, is_readable: true, is_redelivered: false });
+        }
+    }
+
     #[test]
     fn a_repetition_is_the_same_id_and_the_same_content() {
         let mut dedup = Dedup::default();
         let now = Timestamp::EPOCH;
-        assert_eq!(dedup.see(now, Some("a"), &[1; 32], true), Seen::Never);
-        assert_eq!(dedup.see(now, Some("a"), &[1; 32], true), Seen::Before);
-        assert_eq!(dedup.see(now, Some("a"), &[2; 32], true), Seen::Conflicting);
-        assert_eq!(dedup.see(now, Some("a"), &[2; 32], true), Seen::Before);
-        assert_eq!(dedup.see(now, Some("b"), &[1; 32], true), Seen::Never);
-        assert_eq!(dedup.see(now, None, &[1; 32], true), Seen::Never);
-        assert_eq!(dedup.see(now, None, &[1; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, now, Some("a"), &[1; 32], true), Seen::Never);
+        assert_eq!(see(&mut dedup, now, Some("a"), &[1; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, now, Some("a"), &[2; 32], true), Seen::Conflicting);
+        assert_eq!(see(&mut dedup, now, Some("a"), &[2; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, now, Some("b"), &[1; 32], true), Seen::Never);
+        assert_eq!(see(&mut dedup, now, None, &[1; 32], true), Seen::Never);
+        assert_eq!(see(&mut dedup, now, None, &[1; 32], true), Seen::Before);
     }
 
     #[test]
     fn an_unreadable_body_cannot_use_up_an_id() {
         let mut dedup = Dedup::default();
-        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &[9; 32], false), Seen::Never);
-        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &[1; 32], true), Seen::Never);
+        assert_eq!(see(&mut dedup, Timestamp::EPOCH, Some("a"), &[9; 32], false), Seen::Never);
+        assert_eq!(see(&mut dedup, Timestamp::EPOCH, Some("a"), &[1; 32], true), Seen::Never);
     }
 
     #[test]
     fn a_message_out_of_quarantine_is_no_repetition_of_itself() {
         let (then, later) = (Timestamp::EPOCH, Timestamp::EPOCH.plus_seconds(60));
         let mut dedup = Dedup::default();
-        dedup.see(then, Some("a"), &[9; 32], false);
-        dedup.see(then, None, &[8; 32], false);
+        see(&mut dedup, then, Some("a"), &[9; 32], false);
+        see(&mut dedup, then, None, &[8; 32], false);
         assert_eq!(dedup.see_again(then, Some("a"), [&[1; 32], &[9; 32]]), Seen::Never);
         assert_eq!(dedup.see_again(then, None, [&[2; 32], &[8; 32]]), Seen::Never);
         // From then on it is known by what it reads as, and by what it was.
-        assert_eq!(dedup.see(later, Some("a"), &[1; 32], true), Seen::Before);
-        assert_eq!(dedup.see(later, Some("a"), &[3; 32], true), Seen::Conflicting);
-        assert_eq!(dedup.see(later, None, &[2; 32], true), Seen::Before);
-        assert_eq!(dedup.see(later, None, &[8; 32], false), Seen::Before);
+        assert_eq!(see(&mut dedup, later, Some("a"), &[1; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, later, Some("a"), &[3; 32], true), Seen::Conflicting);
+        assert_eq!(see(&mut dedup, later, None, &[2; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, later, None, &[8; 32], false), Seen::Before);
         // Copies that came otherwise: of the second topic, held too; and read by a later version.
         assert_eq!(dedup.see_again(then, Some("a"), [&[1; 32], &[7; 32]]), Seen::Before);
-        dedup.see(later, None, &[4; 32], true);
+        see(&mut dedup, later, None, &[4; 32], true);
         assert_eq!(dedup.see_again(then, None, [&[4; 32], &[6; 32]]), Seen::Before);
         assert_eq!(dedup.see_again(then, Some("a"), [&[5; 32], &[5; 32]]), Seen::Conflicting);
     }
@@ -259,10 +291,9 @@ mod tests {
     #[test]
     fn the_window_ends() {
         let mut dedup = Dedup::default();
-        dedup.see(Timestamp::EPOCH, Some("a"), &[1; 32], true);
+        see(&mut dedup, Timestamp::EPOCH, Some("a"), &[1; 32], true);
         let later = Timestamp::EPOCH.plus_seconds(DEDUP_WINDOW_SECONDS + 1);
-        assert_eq!(dedup.see(later, Some("a"), &[1; 32], true), Seen::Never);
-        assert_eq!(dedup.order.len(), 1);
+        assert_eq!(see(&mut dedup, later, Some("a"), &[1; 32], true), Seen::Never);
     }
 
     #[test]
@@ -270,13 +301,13 @@ mod tests {
         let at = |second| Timestamp::EPOCH.plus_seconds(second);
         for id in [Some("a"), None] {
             let mut dedup = Dedup::default();
-            let mut see = |second| dedup.see(at(second), id, &[1; 32], true);
-            assert_eq!(see(0), Seen::Never);
-            assert_eq!(see(DEDUP_WINDOW_SECONDS - 1), Seen::Before);
-            assert_eq!(see(DEDUP_WINDOW_SECONDS), Seen::Before);
-            assert_eq!(see(DEDUP_WINDOW_SECONDS + 1), Seen::Never);
-            assert_eq!(see(2 * DEDUP_WINDOW_SECONDS), Seen::Before);
-            assert_eq!(see(2 * DEDUP_WINDOW_SECONDS + 2), Seen::Never);
+            let mut seen = |second| see(&mut dedup, at(second), id, &[1; 32], true);
+            assert_eq!(seen(0), Seen::Never);
+            assert_eq!(seen(DEDUP_WINDOW_SECONDS - 1), Seen::Before);
+            assert_eq!(seen(DEDUP_WINDOW_SECONDS), Seen::Before);
+            assert_eq!(seen(DEDUP_WINDOW_SECONDS + 1), Seen::Never);
+            assert_eq!(seen(2 * DEDUP_WINDOW_SECONDS), Seen::Before);
+            assert_eq!(seen(2 * DEDUP_WINDOW_SECONDS + 2), Seen::Never);
         }
     }
 
@@ -284,10 +315,13 @@ mod tests {
     fn a_conflict_ends_with_the_window_too() {
         let at = |second| Timestamp::EPOCH.plus_seconds(second);
         let mut dedup = Dedup::default();
-        dedup.see(at(0), Some("a"), &[1; 32], true);
-        assert_eq!(dedup.see(at(10), Some("a"), &[2; 32], true), Seen::Conflicting);
-        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 5), Some("a"), &[1; 32], true), Seen::Conflicting);
-        assert_eq!(dedup.see(at(3 * DEDUP_WINDOW_SECONDS), Some("a"), &[2; 32], true), Seen::Never);
+        see(&mut dedup, at(0), Some("a"), &[1; 32], true);
+        assert_eq!(see(&mut dedup, at(10), Some("a"), &[2; 32], true), Seen::Conflicting);
+        assert_eq!(
+            see(&mut dedup, at(DEDUP_WINDOW_SECONDS + 5), Some("a"), &[1; 32], true),
+            Seen::Conflicting
+        );
+        assert_eq!(see(&mut dedup, at(3 * DEDUP_WINDOW_SECONDS), Some("a"), &[2; 32], true), Seen::Never);
     }
 
     /// Repetitions are not journaled: had one an effect, folding the journal would give something else.
@@ -295,27 +329,27 @@ mod tests {
     fn a_repetition_had_others_forgotten() {
         let at = |second| Timestamp::EPOCH.plus_seconds(second);
         let mut dedup = Dedup::default();
-        dedup.see(at(0), Some("a"), &[1; 32], true);
-        dedup.see(at(100), Some("b"), &[2; 32], true);
+        see(&mut dedup, at(0), Some("a"), &[1; 32], true);
+        see(&mut dedup, at(100), Some("b"), &[2; 32], true);
         let before: Vec<Remembered> = dedup.iter().cloned().collect();
-        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 50), Some("b"), &[2; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, at(DEDUP_WINDOW_SECONDS + 50), Some("b"), &[2; 32], true), Seen::Before);
         assert_eq!(dedup.iter().cloned().collect::<Vec<_>>(), before);
         // A clock that is set back finds everything as it was.
-        assert_eq!(dedup.see(at(200), Some("a"), &[1; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, at(200), Some("a"), &[1; 32], true), Seen::Before);
     }
 
     #[test]
     fn a_clock_that_was_ahead_prolonged_the_window_of_what_came_after_it() {
         let at = |second| Timestamp::EPOCH.plus_seconds(second);
         let mut dedup = Dedup::default();
-        dedup.see(at(1000), Some("a"), &[1; 32], true);
-        dedup.see(at(0), Some("b"), &[2; 32], true);
-        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS), Some("b"), &[2; 32], true), Seen::Before);
-        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 1), Some("b"), &[2; 32], true), Seen::Never);
+        see(&mut dedup, at(1000), Some("a"), &[1; 32], true);
+        see(&mut dedup, at(0), Some("b"), &[2; 32], true);
+        assert_eq!(see(&mut dedup, at(DEDUP_WINDOW_SECONDS), Some("b"), &[2; 32], true), Seen::Before);
+        assert_eq!(see(&mut dedup, at(DEDUP_WINDOW_SECONDS + 1), Some("b"), &[2; 32], true), Seen::Never);
         // What is over and still held takes nothing away with it when it goes.
-        dedup.see(at(DEDUP_WINDOW_SECONDS + 1001), Some("c"), &[3; 32], true);
-        assert_eq!(dedup.order.len(), 2);
-        assert_eq!(dedup.see(at(DEDUP_WINDOW_SECONDS + 1001), Some("b"), &[2; 32], true), Seen::Before);
+        fill(&mut dedup, at(DEDUP_WINDOW_SECONDS + 1001), DEDUP_REDELIVERED_MAX - 1);
+        assert_eq!(dedup.order.len(), DEDUP_REDELIVERED_MAX);
+        assert_eq!(see(&mut dedup, at(DEDUP_WINDOW_SECONDS + 1001), Some("b"), &[2; 32], true), Seen::Before);
     }
 
     /// Half a million contents under one id: each is evidence, none costs a search among the others.
@@ -327,20 +361,45 @@ mod tests {
             digest[..8].copy_from_slice(&number.to_le_bytes());
             digest
         };
-        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &digest(0), true), Seen::Never);
+        assert_eq!(see(&mut dedup, Timestamp::EPOCH, Some("a"), &digest(0), true), Seen::Never);
         let flood = DEDUP_MESSAGES_MAX + 1000;
         let conflicts = (1..=flood).filter(|&number| {
-            dedup.see(Timestamp::EPOCH, Some("a"), &digest(number), true) == Seen::Conflicting
+            see(&mut dedup, Timestamp::EPOCH, Some("a"), &digest(number), true) == Seen::Conflicting
         });
         assert_eq!(conflicts.count(), flood);
         assert_eq!(dedup.order.len(), DEDUP_MESSAGES_MAX);
         let Contents::Many(many) = &dedup.by_id[&Id::new("a")] else { panic!("one content") };
         assert_eq!(many.came.len(), DEDUP_MESSAGES_MAX);
-        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &digest(flood), true), Seen::Before);
+        assert_eq!(see(&mut dedup, Timestamp::EPOCH, Some("a"), &digest(flood), true), Seen::Before);
         // The first is forgotten by now: it gets a record once more rather than none.
-        assert_eq!(dedup.see(Timestamp::EPOCH, Some("a"), &digest(0), true), Seen::Conflicting);
+        assert_eq!(see(&mut dedup, Timestamp::EPOCH, Some("a"), &digest(0), true), Seen::Conflicting);
         let later = Timestamp::EPOCH.plus_seconds(DEDUP_WINDOW_SECONDS + 1);
-        dedup.see(later, Some("b"), &digest(1), true);
-        assert_eq!((dedup.order.len(), dedup.by_id.len()), (1, 1), "and all of it is forgotten in time");
+        fill(&mut dedup, later, 1);
+        assert_eq!(dedup.order.len(), DEDUP_REDELIVERED_MAX, "of what is old only so many are left");
+        fill(&mut dedup, later, DEDUP_REDELIVERED_MAX);
+        assert!(!dedup.by_id.contains_key(&Id::new("a")), "and all of it is forgotten in time");
+    }
+
+    /// It was durable when osel was killed, and not acknowledged; then osel was down for a weekend.
+    #[test]
+    fn what_is_delivered_again_is_recognised_however_late() {
+        let weekend = Timestamp::EPOCH.plus_seconds(60 * DEDUP_WINDOW_SECONDS);
+        let again = |dedup: &mut Dedup, id, digest: &Digest| {
+            dedup.see(weekend, Coming { id, digest, is_readable: true, is_redelivered: true })
+        };
+        let mut dedup = Dedup::default();
+        for id in [Some("a"), None] {
+            see(&mut dedup, Timestamp::EPOCH, id, &[1; 32], true);
+        }
+        fill(&mut dedup, weekend, DEDUP_REDELIVERED_MAX - 2);
+        for id in [Some("a"), None] {
+            assert_eq!(again(&mut dedup, id, &[1; 32]), Seen::Before);
+            // The same id with something else is no repetition, and after the window no conflict either.
+            assert_eq!(again(&mut dedup, id, &[2; 32]), Seen::Never);
+        }
+        // Whoever sends it anew after its window has a record of its own.
+        assert_eq!(see(&mut dedup, weekend, Some("a"), &[1; 32], true), Seen::Conflicting);
+        fill(&mut dedup, weekend.plus_seconds(DEDUP_WINDOW_SECONDS + 1), DEDUP_REDELIVERED_MAX);
+        assert_eq!(again(&mut dedup, None, &[1; 32]), Seen::Never);
     }
 }

@@ -41,7 +41,7 @@ pub use assignments::{ASSIGNMENTS_PER_STEP, AssignmentChange, AssignmentDifferen
 pub use attempts::{ATTEMPT_SECONDS, ATTEMPTS_MAX};
 pub use closing::BROKEN_MAX;
 pub use closing::SLOTS_PER_STEP;
-pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_WINDOW_SECONDS};
+pub use dedup::{DEDUP_MESSAGES_MAX, DEDUP_REDELIVERED_MAX, DEDUP_WINDOW_SECONDS};
 pub use differences::{CompleteKind, DRIFT_RECORDS_MAX, OtherParts, ReadDifferences, ReadStep, Told};
 pub use drift::Explanation;
 pub use erasure::{Sought, persons_of};
@@ -70,7 +70,7 @@ use crate::scan::{CommandId, ScanCommand, ScanLife, ScanReport};
 use crate::time::Timestamp;
 use crate::trail::RecordKind;
 use attempts::{Attempts, Step};
-use dedup::{Dedup, Seen};
+use dedup::{Coming, Dedup, Seen};
 use record::{Detail, RecordBody, widen};
 
 /// What happened.
@@ -377,8 +377,13 @@ impl Engine {
     }
 
     fn message(&mut self, now: Timestamp, raw: &RawMessage, decoded: Decoded<'_>, out: &mut Output) {
-        let seen =
-            self.dedup.see(now, decoded.message_id.as_deref(), &decoded.digest, decoded.result.is_ok());
+        let coming = Coming {
+            id: decoded.message_id.as_deref(),
+            digest: &decoded.digest,
+            is_readable: decoded.result.is_ok(),
+            is_redelivered: raw.redelivered,
+        };
+        let seen = self.dedup.see(now, coming);
         let ledger = self.ledger.entry(Arc::clone(&raw.source)).or_default();
         ledger.received += 1;
         let conflicting = match seen {

@@ -310,7 +310,9 @@ fn fold_order(engine: &mut Engine, entry: &Entry, out: &mut Output) {
 
 fn fold_message(engine: &mut Engine, entry: &Entry, out: &mut Output) {
     let head: Option<MessageHead<'_>> = serde_json::from_slice(&entry.head).ok();
-    let raw = raw_message(entry);
+    let mut raw = raw_message(entry);
+    // What is in the journal was found to be no repetition, by whichever version: one that remembers longer must not find otherwise.
+    raw.redelivered = false;
     let mut decoded: Decoded<'_> = decode(&raw);
     if let Some(digest) = head.as_ref().and_then(|head| unhex(&head.digest)) {
         decoded.digest = digest;
@@ -362,6 +364,29 @@ mod tests {
             received_at: Timestamp::EPOCH,
             properties: Properties { compression: None, json: properties.into() },
             body: Vec::new(),
+        }
+    }
+
+    /// A version that remembered less had it recorded: nothing that follows may be otherwise for a version that remembers more.
+    #[test]
+    fn what_is_in_the_journal_was_no_repetition() {
+        let mut engine = Engine::new(EngineOptions::default());
+        let mut out = Output::default();
+        for (number, days) in [(1, 0), (2, 3)] {
+            let mut raw = raw("neutron", None, number > 1, "{}");
+            raw.body = br#"{"message_id":"m","event_type":"image.send","payload":{}}"#.to_vec();
+            let digest = decode(&raw).digest;
+            let entry = Entry {
+                number,
+                at: Timestamp::EPOCH.plus_seconds(days * 86_400),
+                kind: EntryKind::MESSAGE,
+                source: Arc::clone(&raw.source),
+                head: message_head(&raw, &digest, false),
+                body: raw.body,
+                erased: false,
+            };
+            fold(&mut engine, &entry, &mut out);
+            assert_eq!(out.disposition, Some(osel_core::engine::Disposition::Recorded(number)), "{number}");
         }
     }
 

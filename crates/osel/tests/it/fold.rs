@@ -160,6 +160,28 @@ fn options_are_told_once_and_not_by_those_who_write_nothing() {
     }
 }
 
+/// It was durable, osel was killed before it had said so to the broker, and came back after a weekend.
+#[test]
+fn what_the_broker_delivers_again_is_a_duplicate_however_late() {
+    let place = Place::new("late");
+    let store = place.path("store");
+    let mut recorder = Recorder::resume(create(&store), &EngineOptions::default()).unwrap();
+    take(&mut recorder, &rule());
+    recorder.flush().unwrap();
+    drop(recorder);
+    let mut recorder = Recorder::resume(open(&store), &EngineOptions::default()).unwrap();
+    let late = rule().received_at.plus_seconds(3 * 86_400);
+    let again = RawMessage { redelivered: true, received_at: late, ..rule() };
+    // Others came to the queue meanwhile, and one of them is handled before.
+    take(&mut recorder, &RawMessage { received_at: late, ..port(1) });
+    take(&mut recorder, &again);
+    // What somebody publishes once more after so long has a record of its own.
+    take(&mut recorder, &RawMessage { redelivered: false, ..again });
+    recorder.finish().unwrap();
+    let ledger = &json_lines(&["ledger", "--store", &store, "-o", "json"])[0];
+    assert_eq!(["received", "recorded", "duplicate"].map(|key| ledger[key].as_u64()), [4, 3, 1].map(Some));
+}
+
 /// A journal of before options stood in it: today's are the best guess.
 #[test]
 fn a_store_that_never_told_its_options_folds_by_todays() {
