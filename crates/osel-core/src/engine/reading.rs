@@ -153,6 +153,11 @@ impl Engine {
         !(self.readings.is_empty() && self.broken.is_empty())
     }
 
+    /// Whether it is known of single objects that a read which is over has shown them: a restart forgets that.
+    pub fn has_marks(&self) -> bool {
+        !self.seen.is_empty()
+    }
+
     /// Whether [`Input::ReadOn`](super::Input::ReadOn) has anything to do: a read whose pages have all come, or will not come, is not at its
     /// end yet.
     pub fn is_closing(&self) -> bool {

@@ -242,10 +242,10 @@ impl Played {
     fn play(&mut self, arrivals: &[Arrival], cut: usize, random: &mut Random) -> Result<(), Failure> {
         let _ = random;
         for arrival in arrivals {
-            // What a read has shown and not merged is no part of the state, nor is what was asked for: whoever goes on in the middle of that
-            // reads and asks anew, and is not the same.
+            // What a read has shown and not merged is no part of the state, nor is what was asked for, nor the marks of a read that was not
+            // whole: whoever goes on in the middle of that reads and asks anew, and is not the same.
             let engine = self.machine.engine();
-            let is_whole = !engine.is_reading() && !engine.has_wishes();
+            let is_whole = !(engine.is_reading() || engine.has_wishes() || engine.has_marks());
             if self.arrived >= cut && self.restart.is_none() && is_whole {
                 let machine = self.machine.restarted()?;
                 trail::same_lines("a snapshot is the whole state", &machine.lines(), &self.machine.lines())?;
