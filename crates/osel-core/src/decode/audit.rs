@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::cadf::{Cadf, known_id, known_text};
 use super::notification::{Meaning, Notice};
 use super::tape::Value;
-use crate::event::{AccessCall, Actor, Change, Outcome, Target};
+use crate::event::{AccessCall, Actor, Change, Kind, Outcome, Target};
 use crate::ids::Id;
 
 /// Ids in paths have at least this many characters; words and versions have fewer, or no digit.
@@ -50,7 +50,7 @@ fn cadf_call(cadf: Cadf<'_>, response: bool) -> Meaning {
         type_uri,
     };
     let target = Target {
-        kind: kind_of(&call.type_uri),
+        kind: kind_of(&call.type_uri, &call.path),
         id: id.or_else(|| swift_id(&call.type_uri, target)),
         name: None,
         project_id: None,
@@ -74,18 +74,64 @@ fn swift_id(type_uri: &str, target: Option<Value<'_>>) -> Option<Id> {
     if type_uri.starts_with("service/storage/object") { known_id(target?.get("id")?) } else { None }
 }
 
-/// The last word of the type URI: `service/network/ports/port` is about a `port`.
-fn kind_of(type_uri: &str) -> Cow<'static, str> {
-    match type_uri.rsplit('/').next() {
-        Some(word) if !word.is_empty() && word != "unknown" => Cow::Owned(word.to_owned()),
+/// What a call is about, by the type URI: `service/network/security-groups/security-group` is about a `security_group`, as the service's
+/// own notifications call it. Of a resource that the filter's map does not know the URI names the service only: there the path tells.
+fn kind_of(type_uri: &str, path: &str) -> Cow<'static, str> {
+    let words: Vec<&str> = type_uri.split('/').collect();
+    let told = match words[..] {
+        // An action on one, and a list of all with everything about them.
+        [.., collection, "action" | "detail"] => Some(one_of(collection)),
+        [.., collection, _] if kind_of_collection(collection).is_some() => Some(one_of(collection)),
+        ["service", _] => collection_in_path(path),
+        _ => None,
+    };
+    match (told, words.last()) {
+        (Some(kind), _) => kind,
+        (None, Some(&word)) if !word.is_empty() && word != "unknown" => Cow::Owned(word.to_owned()),
         _ => Cow::Borrowed("api"),
     }
 }
 
-/// The last part of the path, before the query, that looks like an id.
-fn id_in_path(path: &str) -> Option<Id> {
+fn kind_of_collection(name: &str) -> Option<Kind> {
+    let name = name.replace('-', "_");
+    Kind::ALL.into_iter().find(|kind| kind.plural() == name)
+}
+
+/// The word for one thing of a collection.
+fn one_of(collection: &str) -> Cow<'static, str> {
+    if let Some(kind) = kind_of_collection(collection) {
+        return Cow::Borrowed(kind.singular());
+    }
+    let name = collection.replace('-', "_");
+    let one = name.strip_suffix("ies").map(|stem| format!("{stem}y"));
+    Cow::Owned(one.or_else(|| name.strip_suffix('s').map(str::to_owned)).unwrap_or(name))
+}
+
+/// What the collection is of in which the path has an id.
+fn collection_in_path(path: &str) -> Option<Cow<'static, str>> {
+    let parts = parts_of(path);
+    let place = place_of_id(&parts)?;
+    Some(one_of(parts.get(place.checked_sub(1)?)?))
+}
+
+/// The parts of a path before the query, without the ending that old clients write.
+fn parts_of(path: &str) -> Vec<&str> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    path.rsplit('/').find(|part| is_id(part.strip_suffix(".json").unwrap_or(part))).map(Id::new)
+    path.split('/').map(|part| part.strip_suffix(".json").unwrap_or(part)).collect()
+}
+
+/// The last part that looks like an id, and is not the project that stands behind the version in the paths of some services.
+fn place_of_id(parts: &[&str]) -> Option<usize> {
+    let is_version = |part: &str| {
+        part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let follows_version = |place: usize| place.checked_sub(1).is_some_and(|before| is_version(parts[before]));
+    (0..parts.len()).rev().find(|&place| is_id(parts[place]) && !follows_version(place))
+}
+
+fn id_in_path(path: &str) -> Option<Id> {
+    let parts = parts_of(path);
+    place_of_id(&parts).map(|place| Id::new(parts[place]))
 }
 
 fn is_id(part: &str) -> bool {

@@ -40,11 +40,17 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
         }
         Change::Deleted { kind, id, last } => {
             set("verb", Some("delete".to_owned()));
-            if let Some(Object::Rule(rule)) = last.as_deref() {
-                set("rule", rule_text(rule));
-            }
             if *kind == Kind::Rule {
-                set("group", cloud.group_of_rule(id).map(|id| group_name(cloud, id)));
+                let known = cloud.described_rule(id);
+                set(
+                    "rule",
+                    match last.as_deref() {
+                        Some(Object::Rule(rule)) => rule_text(rule),
+                        _ => known.map(|rule| state_text(rule, rule.ingress)),
+                    },
+                );
+                let group = known.and_then(|rule| rule.security_group_id.as_ref());
+                set("group", group.map(|id| group_name(cloud, id)));
             }
             RecordKind::Change
         }
@@ -87,8 +93,12 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
             let named = |word: &str, id: &Option<Id>| id.as_ref().map(|id| format!("{word} {id}"));
             let whom = named("to user", &role.user_id).or(named("to group", &role.group_id));
             let scope = named("on project", &role.project_id).or(named("on domain", &role.domain_id));
+            let below = role.inherited.then(|| "for all projects below it".to_owned());
             let role = named("role", &role.role_id);
-            set("extra", Some([role, whom, scope].into_iter().flatten().collect::<Vec<_>>().join(" ")));
+            set(
+                "extra",
+                Some([role, whom, scope, below].into_iter().flatten().collect::<Vec<_>>().join(" ")),
+            );
             RecordKind::Change
         }
         Change::Authentication(method) => {
@@ -150,12 +160,20 @@ fn unnamed<'a>(reason: &'a str, event: &Event) -> &'a str {
     .map_or(reason, |(what, _)| what)
 }
 
-/// The target with the name the model knows, where the message has none.
+/// The target with the name and the owner that the model knows, where the message has none: what a request asks for, and older releases
+/// delete, is told by its id alone.
 fn target(cloud: &CloudModel, names: &Directory, event: &Event) -> Option<Target> {
     let mut target = event.target.clone()?;
     name_target(names, &mut target, event.timestamp);
-    if let (None, Some(id), Some(kind)) = (&target.name, &target.id, Kind::from_singular(&target.kind)) {
+    let Some((id, kind)) = target.id.as_ref().zip(Kind::from_singular(&target.kind)) else {
+        return Some(target);
+    };
+    if target.name.is_none() {
         target.name = cloud.name_of(kind, id).map(Into::into);
+    }
+    // Who asks an API of something is no matter of whoever owns it before the service itself tells what became of it.
+    if target.project_id.is_none() && !matches!(event.change, Change::Access(_)) {
+        target.project_id = cloud.project_of(kind, id).cloned();
     }
     Some(target)
 }
@@ -165,8 +183,10 @@ fn group_name(cloud: &CloudModel, id: &Id) -> String {
 }
 
 fn rule_text(rule: &Rule) -> Option<String> {
-    let ingress = rule.ingress?;
-    let state = RuleState::from_told(rule);
+    Some(state_text(&RuleState::from_told(rule), rule.ingress?))
+}
+
+fn state_text(state: &RuleState, ingress: bool) -> String {
     let permission = state.admits();
     let mut text = if ingress { "ingress " } else { "egress " }.to_owned();
     text.push_str(&permission.protocol.name());
@@ -181,7 +201,7 @@ fn rule_text(rule: &Rule) -> Option<String> {
         Source::Group(id) => text.push_str(&format!("security group {id}")),
         Source::AddressGroup(id) => text.push_str(&format!("address group {id}")),
     }
-    Some(text)
+    text
 }
 
 fn step(cloud: &CloudModel, event: &Event) -> Option<Step> {

@@ -20,6 +20,7 @@ mod servers;
 mod step_sizes;
 mod steps;
 mod ties;
+mod told_by_id;
 mod vanished;
 
 use std::sync::Arc;

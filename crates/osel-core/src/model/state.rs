@@ -26,6 +26,8 @@ pub trait State {
     fn unknown(id: Id) -> Self;
     /// Its id.
     fn id(&self) -> &Id;
+    /// The project that owns it.
+    fn project_id(&self) -> Option<&Id>;
     /// Who said what last.
     fn stamps(&self) -> &FieldStamps;
     /// Who said what last, to be changed.
@@ -69,6 +71,10 @@ macro_rules! merged {
 
             fn id(&self) -> &Id {
                 &self.id
+            }
+
+            fn project_id(&self) -> Option<&Id> {
+                self.project_id.as_ref()
             }
 
             fn stamps(&self) -> &FieldStamps {

@@ -440,9 +440,14 @@ impl CloudModel {
         (!name.is_empty()).then_some(name)
     }
 
-    /// The group that a rule belongs to.
-    pub fn group_of_rule(&self, rule: &Id) -> Option<&Id> {
-        self.rules.get(rule)?.security_group_id.as_ref()
+    /// The project that owns an object, where both are known.
+    pub fn project_of(&self, kind: Kind, id: &Id) -> Option<&Id> {
+        with_table!(self, kind, table => table.get(id).and_then(State::project_id))
+    }
+
+    /// A rule of a security group that somebody has described.
+    pub fn described_rule(&self, rule: &Id) -> Option<&RuleState> {
+        self.rules.get(rule).filter(|rule| rule.security_group_id.is_some())
     }
 
     /// The ids of all objects of a kind, sorted.

@@ -46,9 +46,15 @@ pub enum Refused {
         /// That size.
         seen: u64,
     },
-    /// It does not go on from what was seen: status 422.
+    /// It is not proved to go on from what was seen, which says nothing of the log, whoever sends it: status 422.
     #[error("the checkpoint does not go on from what was seen")]
     Inconsistent(#[source] ProofError),
+    /// Of the size that was seen it has another root, and its log signed both: status 422.
+    #[error("of {size} records the log has signed two roots")]
+    Split {
+        /// That size.
+        size: u64,
+    },
 }
 
 /// The origin that a request names, before anything of it is believed: whose memory is to be asked.
@@ -79,6 +85,9 @@ pub fn judge(request: &AddCheckpoint, known: &[VerifierKey], seen: Seen) -> Resu
     }
     if old != seen.size {
         return Err(Refused::Conflict { seen: seen.size });
+    }
+    if size == old && checkpoint.root != seen.root {
+        return Err(Refused::Split { size });
     }
     verify_consistency(old, seen.root, size, checkpoint.root, &request.proof)
         .map_err(Refused::Inconsistent)?;

@@ -111,7 +111,7 @@ fn what_is_refused_is_refused_in_the_order_of_the_specification() {
     let too_much = AddCheckpoint { proof: vec![Hash::ZERO], ..request(&all, 0, 8) };
     assert!(matches!(ask(&too_much, 0), Err(Refused::Inconsistent(_))));
     // The same size with another root.
-    assert!(matches!(ask(&request(&leaves(8, 4), 8, 8), 8), Err(Refused::Inconsistent(_))));
+    assert_eq!(ask(&request(&leaves(8, 4), 8, 8), 8), Err(Refused::Split { size: 8 }));
     // A log of no records.
     let note = Checkpoint { origin: name("log.example/osel"), size: 0, root: empty_root() }.sign(&log_key());
     let empty = AddCheckpoint { old: 0, proof: Vec::new(), note };
@@ -460,7 +460,7 @@ proptest! {
                                     Reply::Cosigned
                                 }
                                 Err(Refused::Conflict { seen }) => Reply::Conflict(seen),
-                                Err(Refused::Inconsistent(_)) => Reply::Inconsistent,
+                                Err(Refused::Inconsistent(_) | Refused::Split { .. }) => Reply::Inconsistent,
                                 Err(other) => Reply::Refused(other.to_string()),
                             }
                         };
@@ -488,7 +488,7 @@ proptest! {
                                 Reply::Cosigned
                             }
                             Err(Refused::Conflict { seen }) => Reply::Conflict(seen),
-                            Err(Refused::Inconsistent(_)) => Reply::Inconsistent,
+                            Err(Refused::Inconsistent(_) | Refused::Split { .. }) => Reply::Inconsistent,
                             Err(other) => Reply::Refused(other.to_string()),
                         };
                         client.step(at(now), 0, ClientInput::Answered(reply), &mut orders);

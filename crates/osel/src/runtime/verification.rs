@@ -145,10 +145,17 @@ pub fn verify_signed(
         Ordering::Greater => false,
     };
     if !fits {
-        let seq = verified.head.seq.min(head.seq) + 1;
         let (said, found) = (head.seq, verified.head.seq);
-        let why = format!("the store says that its last record is {said}, found is {found}");
-        return Ok(Finding::Bad { seq, why });
+        return Ok(match said == found {
+            true => {
+                let why = "the store says that its last record has another hash than it has".to_owned();
+                Finding::Bad { seq: said, why }
+            }
+            false => {
+                let why = format!("the store says that its last record is {said}, found is {found}");
+                Finding::Bad { seq: said.min(found) + 1, why }
+            }
+        });
     }
     if let Some((seq, why)) = checkpoint.finish(reader)? {
         return Ok(Finding::Bad { seq, why });

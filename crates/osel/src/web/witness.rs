@@ -72,10 +72,21 @@ fn judge(witness: &Shared, request: &AddCheckpoint) -> Answer {
         Refused::NoCheckpoint(_) | Refused::Backwards { .. } => StatusCode::BAD_REQUEST,
         Refused::UnknownLog(_) => StatusCode::NOT_FOUND,
         Refused::Unsigned(_) => StatusCode::FORBIDDEN,
+        Refused::Split { .. } => {
+            // Its log signed both: this is evidence, and somebody should look.
+            let note = &request.note;
+            tracing::error!(note, old = request.old, "a log shows another past than it did before");
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Refused::Inconsistent(error) => {
-            // Its log signed it: this is evidence, and somebody should look.
+            // Checkpoints are public, and anybody may send one with a proof that proves nothing.
             let (note, why) = (&request.note, error.to_string());
-            tracing::error!(note, old = request.old, why, "a log shows another past than it did before");
+            tracing::warn!(
+                note,
+                old = request.old,
+                why,
+                "a checkpoint is not proved to go on from what was seen"
+            );
             StatusCode::UNPROCESSABLE_ENTITY
         }
     };

@@ -313,6 +313,7 @@ fn wrong_usage_is_told_from_what_could_not_be_done() {
         &["replay", "--store", &store, "--until", "x", &file],
         &["audit", "prove", "--store", &store],
         &["quarantine", "replay", "--store", &store],
+        &["privacy", "show", "--store", &store, "--user", "a", "--address", "192.0.2.1"],
         &["replay", "--store", &store, "--region", "", &file],
         &["inventory", "import", "--store", &store, "--region", "south\nnorth", &file],
         &["nonsense"],

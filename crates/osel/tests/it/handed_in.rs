@@ -142,7 +142,7 @@ fn records_of_an_import_say_what_was_new() {
     }
     let said = import(&["w3"], &mut read);
     ends_with(&said, &read_of(4));
-    assert!(said[0].ends_with("opened 10.0.0.1 tcp 80 from 0.0.0.0/0 (open otherwise too)"), "{said:?}");
+    assert!(said[0].ends_with("opened 10.0.0.1 tcp 80 from 0.0.0.0/0 (was open before)"), "{said:?}");
     let whoami = whose(&json_lines(&["audit", "export", "--store", &store])[0]).to_owned();
     let by = json_lines(&["audit", "search", "--store", &store, "--actor", &whoami, "-o", "json"]);
     assert_eq!(by.len(), 3, "{by:?}");

@@ -199,6 +199,38 @@ fn whom_no_record_names_is_not_said_to_be_erased() {
     assert_eq!(reader(&store).head().unwrap().seq, head.seq + 1);
 }
 
+/// Whoever asks what is kept of them must not be told where the administrator sits.
+#[test]
+fn what_others_did_to_somebody_was_done_from_elsewhere() {
+    const TRENT: &str = "1134e963d2cb47acb1cbded3d170eb51";
+    let place = Place::new("privacy-others");
+    let host = json!({"address": "192.0.2.250", "agent": "agent-of-admin"});
+    let deletion = json!({
+        "message_id": "deletion", "event_type": "identity.user.deleted", "publisher_id": "identity.controller1",
+        "priority": "INFO", "timestamp": "2026-11-21 00:00:01.000000",
+        "payload": {
+            "typeURI": "http://schemas.dmtf.org/cloud/audit/1.0/event", "action": "deleted.user", "outcome": "success",
+            "resource_info": TRENT, "initiator": {"id": "a", "user_id": "a", "username": "admin", "host": host},
+        },
+    });
+    let line = json!({
+        "received_at": "2026-11-21T00:00:01.5Z", "exchange": "keystone", "routing_key": "notifications.info",
+        "redelivered": false, "properties": {}, "body": deletion.to_string(),
+    });
+    let file = place.write("trent.jsonl", format!("{}{line}\n", by(TRENT, "trent", 2)));
+    let store = place.path("store");
+    run(&["replay", "--store", &store, &file]);
+    for whom in ["trent", TRENT] {
+        let kept = one(&["privacy", "show", "--user", whom, "-o", "json", "--store", &store]);
+        assert_eq!(
+            (&kept["records"], &kept["values"]["address"]),
+            (&json!(3), &json!(["192.0.2.7"])),
+            "{kept}"
+        );
+        assert_eq!(kept["values"].get("agent"), None, "{kept}");
+    }
+}
+
 /// So many captured messages by a user of that name.
 fn by(user: &str, name: &str, count: usize) -> String {
     let line = |number: usize| {

@@ -220,6 +220,56 @@ fn both_halves_of_an_api_call() {
     assert_eq!(target(&response), "port fb02f2d4-077c-4f7e-a85e-b112dd3a07fc - -");
 }
 
+/// Things are called as the service's own notifications call them, and what the filter's map does not know is told by the path.
+#[test]
+fn what_an_api_call_is_about() {
+    const ID: &str = "0b1f6f0e-0a44-4c36-a7cb-0c6d5b8f3e4f";
+    const PROJECT: &str = "4446d364db41f99f6b6c07d9c794e247";
+    for (type_uri, path, wanted) in [
+        (
+            "service/network/security-groups/security-group",
+            format!("/v2.0/security-groups/{ID}"),
+            format!("security_group {ID}"),
+        ),
+        (
+            "service/network/security-group-rules/rule",
+            format!("/v2.0/security-group-rules/{ID}.json"),
+            format!("security_group_rule {ID}"),
+        ),
+        (
+            "service/network/floatingips/ip",
+            format!("/networking/v2.0/floatingips/{ID}?x=1"),
+            format!("floatingip {ID}"),
+        ),
+        (
+            "service/network",
+            format!("/v2.0/address-groups/{ID}/add_addresses"),
+            format!("address_group {ID}"),
+        ),
+        ("service/network", format!("/v2.0/qos/policies/{ID}.json"), format!("policy {ID}")),
+        ("service/network", "/v2.0/address-groups".to_owned(), "network -".to_owned()),
+        ("service/load-balancer", format!("/v2/lbaas/listeners/{ID}"), format!("listener {ID}")),
+        (
+            "service/compute/servers/action",
+            format!("/v2.1/{PROJECT}/servers/{ID}/action"),
+            format!("server {ID}"),
+        ),
+        ("service/compute/servers/detail", format!("/v2.1/{PROJECT}/servers/detail"), "server -".to_owned()),
+        ("service/compute/servers/server", format!("/v2.1/servers/{ID}"), format!("server {ID}")),
+        ("service/compute", format!("/v2.1/{PROJECT}/os-keypairs/mine"), "compute -".to_owned()),
+        ("service/network/ports", "/v2.0/ports".to_owned(), "ports -".to_owned()),
+        ("", "/".to_owned(), "api -".to_owned()),
+    ] {
+        let event = read(
+            "audit.http.response",
+            &format!(
+                r#"{{{INITIATOR},"id":"e1","outcome":"success","requestPath":"{path}","target":{{"id":"x","typeURI":"{type_uri}"}}}}"#
+            ),
+        );
+        assert_eq!(target(&event), format!("{wanted} - -"), "{type_uri} {path}");
+    }
+}
+
 #[test]
 fn nobody_is_nobody() {
     let event = read(

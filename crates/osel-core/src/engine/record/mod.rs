@@ -17,6 +17,6 @@ pub use document::{
 };
 pub use exposure_part::{ExposurePart, SourcePart};
 pub(crate) use sentence::row_words;
-pub use sentence::sentence;
+pub use sentence::{STILL_OPEN, WAS_OPEN, sentence};
 pub(super) use wide::widen;
 pub use wide::{WIDE_ROWS, WideRows};

@@ -11,11 +11,18 @@ use crate::trail::{PartClass, RecordKind};
 /// The most rows that a sentence names; the rest is counted.
 const ROWS_NAMED: usize = EXAMPLES;
 
+/// Of a row that opened where the same was admitted before, by another rule or by what the same record closed.
+pub const WAS_OPEN: &str = "was open before";
+/// Of a row that closed where the same is admitted still.
+pub const STILL_OPEN: &str = "still open";
+
 /// The sentence of a record.
 pub fn sentence(record: &Record) -> String {
     let detail = |key: &str| record.body.detail.get(key).map(String::as_str);
     let mut text = match record.header.kind {
-        _ if record.missing.contains(&PartClass::Body) => "what happened is not kept any more".to_owned(),
+        _ if record.missing.contains(&PartClass::Body) => {
+            "what happened is not here: not kept any more, or not for whoever reads this".to_owned()
+        }
         RecordKind::Authentication => authentication(record),
         RecordKind::Access => access(record),
         RecordKind::Change | RecordKind::Activity => change(record),
@@ -47,7 +54,8 @@ pub fn sentence(record: &Record) -> String {
                 sort_by_row(&mut rows, |judged| &judged.row);
             }
             let is_open = |row: &JudgedRow| row.changes_nothing(came);
-            let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count, is_open));
+            let note = if came { WAS_OPEN } else { STILL_OPEN };
+            let _ = write!(text, "{separator}{word} {}", rows_text(&rows, count, note, is_open));
             separator = "; ";
         }
     }
@@ -70,6 +78,9 @@ pub fn sentence(record: &Record) -> String {
 fn who(record: &Record) -> String {
     let user = match (&record.personal.user_name, &record.body.user_id) {
         (Some(name), _) => name.to_string(),
+        (None, Some(id)) if record.missing.contains(&PartClass::Personal) => {
+            format!("user {id} (name not kept or not shown)")
+        }
         (None, Some(id)) => format!("user {id} (name unknown)"),
         (None, None) => return "somebody".to_owned(),
     };
@@ -161,22 +172,17 @@ fn past(verb: &str) -> String {
     }
 }
 
-/// Some rows, those first which changed something: not those that were or are open otherwise too.
-fn rows_text(rows: &[&JudgedRow], count: usize, is_open: impl Fn(&JudgedRow) -> bool) -> String {
+/// Some rows, those first which changed something: the others have the note.
+fn rows_text(rows: &[&JudgedRow], count: usize, note: &str, is_open: impl Fn(&JudgedRow) -> bool) -> String {
     let telling = rows.iter().filter(|row| !is_open(row)).chain(rows.iter().filter(|row| is_open(row)));
-    let named: Vec<String> =
-        telling.take(ROWS_NAMED).map(|judged| row_text(&judged.row, is_open(judged))).collect();
+    let row_text = |judged: &JudgedRow| match row_words(&judged.row) {
+        words if is_open(judged) => format!("{words} ({note})"),
+        words => words,
+    };
+    let named: Vec<String> = telling.take(ROWS_NAMED).map(|judged| row_text(judged)).collect();
     let mut text = named.join(", ");
     if count > named.len() {
         let _ = write!(text, " and {} more", count - named.len());
-    }
-    text
-}
-
-fn row_text(row: &Row, is_open_otherwise: bool) -> String {
-    let mut text = row_words(row);
-    if is_open_otherwise {
-        text.push_str(" (open otherwise too)");
     }
     text
 }

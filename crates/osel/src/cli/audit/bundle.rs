@@ -25,7 +25,7 @@ use crate::cli::encryption::{Recipient, Sink};
 use crate::cli::log::read_note;
 use crate::cli::output::{Failure, note, progress};
 use crate::cli::whole_file::WholeFile;
-use crate::runtime::log::{Cosigned, cosigned, cosigned_by};
+use crate::runtime::log::{Cosigned, cosigned, cosigned_by, root};
 use crate::runtime::payloads::Payloads;
 use crate::store::{JournalError, Numbers, PartContent, Reader, StoredRecord};
 
@@ -88,7 +88,7 @@ pub(super) fn plan(
 ) -> anyhow::Result<Plan> {
     let proof = proof(reader, witnesses)?;
     let size = proof.checkpoint.size;
-    let since = since.map(|file| self::since(file, &proof.keys, size)).transpose()?;
+    let since = since.map(|file| self::since(reader, file, &proof.keys, size)).transpose()?;
     let wanted = &selection.numbers;
     if *wanted.start() > size && *wanted.start() > 1 {
         bail!("no checkpoint covers record {} yet: the latest is of {size} records", wanted.start());
@@ -196,7 +196,12 @@ fn proof(reader: &mut dyn Reader, witnesses: Option<u8>) -> anyhow::Result<Proof
 }
 
 /// The note of a `--since`, which must be an earlier one of the same log.
-fn since(file: &Path, keys: &Keys, size: u64) -> anyhow::Result<(String, Checkpoint)> {
+fn since(
+    reader: &mut dyn Reader,
+    file: &Path,
+    keys: &Keys,
+    size: u64,
+) -> anyhow::Result<(String, Checkpoint)> {
     let name = file.display();
     let note = String::from_utf8_lossy(&read_note(file)?).into_owned();
     let signed_by = || {
@@ -207,6 +212,12 @@ fn since(file: &Path, keys: &Keys, size: u64) -> anyhow::Result<(String, Checkpo
     if checkpoint.size > size {
         bail!(
             "`{name}` is of {} records and the checkpoint that is to prove the bundle of {size}: records are lost, or fewer --witnesses have seen more",
+            checkpoint.size
+        );
+    }
+    if root(reader, checkpoint.size)? != checkpoint.root {
+        bail!(
+            "`{name}`: this log has another root at {} records, so that it is not the one that was signed then",
             checkpoint.size
         );
     }

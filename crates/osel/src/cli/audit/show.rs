@@ -7,7 +7,7 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::process::ExitCode;
 
 use clap::Args;
-use osel_core::engine::record::{JudgedRowDocument, Record, RecordDocument, SourcePart, sentence};
+use osel_core::engine::record::{JudgedRowDocument, Record, RecordDocument, STILL_OPEN, WAS_OPEN, sentence};
 use osel_core::search::Query;
 use osel_core::trail::PartClass;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use super::past::Past;
 use super::read::{damaged, missing, record};
 use super::reading;
 use crate::cli::StoreArg;
+use crate::cli::exposure::{ports, source};
 use crate::cli::output::{ShowFormat, Table, json_line, note, plain, stdout};
 use crate::cli::pseudonyms::{PseudonymsArg, View};
 use crate::runtime::missing::untold_parts;
@@ -187,7 +188,8 @@ impl Display for Text<'_> {
         // Whoever may name a port must not write lines of their own here, nor command the terminal.
         writeln!(f, "{}\n", plain(&document.summary))?;
         if !missing_untold.is_empty() {
-            writeln!(f, "{} is missing, and no record says why\n", missing_untold.join(" and "))?;
+            let are = if missing_untold.len() == 1 { "is" } else { "are" };
+            writeln!(f, "{} {are} missing, and no record says why\n", missing_untold.join(" and "))?;
         }
         if *locked {
             writeln!(
@@ -271,20 +273,15 @@ impl Display for Text<'_> {
 }
 
 fn table(rows: &[JudgedRowDocument], came: bool) -> Table {
-    let mut table = Table::new(&["ADDRESS", "VIA", "PROTOCOL", "PORTS", "FROM", "PORT", "NOTE"]);
+    let head = ["ADDRESS", "VIA", "PROTOCOL", "PORTS", "FROM", "PORT", "NOTE"];
+    let mut table = Table::new(&head).keeping(&["ADDRESS", "PORTS", "NOTE"]);
     for JudgedRowDocument { row, redundant, covered_before } in rows {
-        let ports = match (row.port_min, row.port_max) {
-            (Some(min), Some(max)) if min == max => min.to_string(),
-            (Some(min), Some(max)) => format!("{min}-{max}"),
-            _ => "any".to_owned(),
+        let note = match came {
+            true if *covered_before => WAS_OPEN,
+            false if *redundant => STILL_OPEN,
+            _ => "",
         };
-        let from = match &row.source {
-            SourcePart::Prefix(prefix) => prefix.to_string(),
-            SourcePart::SecurityGroup(id) => format!("security group {id}"),
-            SourcePart::AddressGroup(id) => format!("address group {id}"),
-        };
-        let is_open_otherwise = if came { *covered_before } else { *redundant };
-        let note = if is_open_otherwise { "open otherwise too" } else { "" };
+        let (ports, from) = (ports(row), source(&row.source));
         let cells = [&row.address, row.via, &row.protocol, &ports, &from, &row.port_id, note];
         table.row(cells.map(str::to_owned).to_vec());
     }

@@ -138,7 +138,14 @@ fn tell(finding: &Finding, later: Option<&LogFound>, format: ShowFormat) -> io::
                      erasures since, if this is an older copy beside later keys, or somebody took them (--later STORE tells which)"
                 )?;
             }
-            writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;
+            if untold.is_nothing() {
+                writeln!(out, "{records} records verified: nothing changed, removed, inserted or swapped")?;
+            } else {
+                writeln!(
+                    out,
+                    "NOT verified: of {records} records none was changed, inserted or swapped, and what stands above is missing"
+                )?;
+            }
             writeln!(out, "parts: {parts}")?;
             writeln!(out, "log: {}", log_line(log))?;
             if let Some(later) = later {
@@ -179,7 +186,8 @@ fn log_line(log: &LogFound) -> String {
         None => "nothing is signed".to_owned(),
         Some(key) => {
             let voucher = if *is_known { "the key known here" } else { "which nobody vouches for here" };
-            format!("{checkpoints} checkpoints, the last of {signed} records, signed by {key}, {voucher}")
+            let s = if *checkpoints == 1 { "" } else { "s" };
+            format!("{checkpoints} checkpoint{s}, the last of {signed} records, signed by {key}, {voucher}")
         }
     };
     if *missing_nodes > 0 {

@@ -110,7 +110,12 @@ fn rows(args: &RowsArgs) -> anyhow::Result<ExitCode> {
     let mut printer = RowPrinter::new(args.output.unwrap_or_default());
     let listed = list(reader, seq, &mut filter, &mut printer);
     as_usage(listed, "--at", args.at.as_deref())?;
-    printer.finish(&of_project(args.project.as_deref()))?;
+    let is_narrowed = args.from.is_some() || args.address.is_some();
+    let project = args.project.as_deref();
+    printer.finish(&match (is_narrowed, project) {
+        (true, _) => format!("no row{} matches", of_project(project)),
+        (false, _) => format!("nothing{} is exposed", of_project(project)),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

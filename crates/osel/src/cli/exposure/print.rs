@@ -48,10 +48,10 @@ impl RowPrinter {
         self.out.flush()
     }
 
-    /// Prints what is still kept back; `whose` tells of a table without rows what it could have had rows of.
-    pub(super) fn finish(mut self, whose: &str) -> io::Result<()> {
+    /// Prints what is still kept back, and of a table without rows what that means.
+    pub(super) fn finish(mut self, nothing: &str) -> io::Result<()> {
         match (self.format, self.rows) {
-            (OutputFormat::Table, 0) => note(format_args!("nothing is exposed{whose}")),
+            (OutputFormat::Table, 0) => note(nothing),
             (OutputFormat::Table, _) => self.table.write_rows(&mut self.out)?,
             (OutputFormat::Csv, 0) => csv_head(&mut self.out)?,
             _ => {}

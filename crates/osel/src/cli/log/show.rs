@@ -102,7 +102,9 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
 pub(super) fn key(args: &KeyArgs) -> anyhow::Result<ExitCode> {
     let Some(key) = verifier_key(&args.store, &mut *args.store.reader()?)? else { return Ok(unsigned()) };
     if !key.is_known {
-        note("that is the key that the store names: this user cannot read the one that signs");
+        note(
+            "that is the key that the store names: the one that signs is not there, is no key, or may not be read by this user",
+        );
     }
     let mut out = stdout();
     writeln!(out, "{}", key.text)?;
@@ -119,10 +121,17 @@ struct Key {
 
 /// The key that signs now.
 fn verifier_key(store: &StoreArg, reader: &mut dyn Reader) -> anyhow::Result<Option<Key>> {
-    if let Some(key) = trail_key::known(&store.config()?, store.file()) {
-        return Ok(Some(Key { text: key.to_string(), is_known: true }));
+    let signs = reader.log_keys()?.pop().map(|row| row.key);
+    let Some(known) = trail_key::known(&store.config()?, store.file()) else {
+        return Ok(signs.map(|text| Key { text, is_known: false }));
+    };
+    let text = known.to_string();
+    if let Some(signs) = signs.filter(|signs| *signs != text) {
+        note(format_args!(
+            "warning: this key has not signed the log yet, {signs} has: it is new and osel has not run with it, or it is the wrong one (`osel audit verify`)"
+        ));
     }
-    Ok(reader.log_keys()?.pop().map(|row| Key { text: row.key, is_known: false }))
+    Ok(Some(Key { text, is_known: true }))
 }
 
 /// How long ago that was; one that was signed by a clock ahead of ours was signed now.

@@ -11,7 +11,7 @@ use crate::cli::order::{Given, Orders, reason};
 use crate::cli::output::note;
 use crate::runtime::control::Ask;
 
-/// Erases a person: names, and addresses and programs of their clients, become unreadable for good, and are found by no search.
+/// Erases a person: names, and addresses and programs of their clients, become unreadable for good, and nothing of theirs is found by them.
 ///
 /// It is recorded with your name and the reason, and with the user's id, which stays; the trail verifies as before. What forwarders, bundles and
 /// backups took away is out of reach: `osel privacy report` names it. Who is still in Keystone, or acts again, is heard of anew.
@@ -48,7 +48,7 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
         };
         if args.dry_run {
             note(format_args!(
-                "{} records from {first} to {last} have parts about the person (user id: {id}); nothing was changed",
+                "{} records from {first} to {last} are about the person (user id: {id}), and lose what they have of them but the id; nothing was changed",
                 kept.records
             ));
             return Ok(ExitCode::SUCCESS);

@@ -25,7 +25,7 @@ pub(super) struct Whom {
     #[arg(long, value_name = "ID|NAME", required_unless_present = "address", value_parser = NonEmptyStringValueParser::new())]
     pub(super) user: Option<String>,
     /// The address of a client: what names no user and came from there.
-    #[arg(long, value_name = "IP", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "IP", conflicts_with = "user", value_parser = NonEmptyStringValueParser::new())]
     pub(super) address: Option<String>,
 }
 
@@ -124,8 +124,7 @@ impl Kept {
             .map(|(_, name)| name)
             .collect();
         theirs.into_iter().for_each(|name| value("name", name));
-        let acted = Record { personal: record.personal.clone(), ..without_others(record) };
-        if is_about(&acted, subject) {
+        if is_about(&without_others(record), subject) {
             let personal = &record.personal;
             personal.address.iter().for_each(|address| value("address", address));
             personal.agent.iter().for_each(|agent| value("agent", agent));
@@ -138,6 +137,8 @@ fn without_others(record: &Record) -> Record {
     let mut alone = record.clone();
     alone.body.target = None;
     alone.body.detail.clear();
+    alone.personal.target_name = None;
+    alone.personal.detail.clear();
     alone
 }
 

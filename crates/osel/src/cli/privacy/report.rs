@@ -182,6 +182,10 @@ fn text(out: &mut impl Write, erasure: &Document) -> std::io::Result<()> {
     }
     writeln!(
         out,
+        "  perhaps left what was searched for, in the records of whoever read the trail (`osel audit search NAME`)"
+    )?;
+    writeln!(
+        out,
         "  out of reach bundles and exports that were made before, and backups with the keys of then"
     )
 }

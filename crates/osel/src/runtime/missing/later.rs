@@ -25,6 +25,11 @@ pub enum NotLater {
     /// It has not the copy's last record.
     #[error("does not go on from record {0} of this one: it is of another")]
     Other(u64),
+    /// It ends before the copy's last record.
+    #[error(
+        "ends with record {0} and this one with {1}: it is of another, or the two are the wrong way round (--store takes the older copy)"
+    )]
+    Earlier(u64, u64),
     /// It has not the keys that signed the copy's log.
     #[error("has not the keys that signed the log of this one: somebody else signed it anew")]
     OtherKey,
@@ -46,6 +51,10 @@ impl Later {
         reader: &mut dyn Reader,
     ) -> Result<Result<Self, NotLater>, JournalError> {
         let (limits, erasures) = (reader.expiry()?, reader.erasures()?);
+        let last = reader.head()?.seq;
+        if last < copy.seq {
+            return Ok(Err(NotLater::Earlier(last, copy.seq)));
+        }
         let is_after =
             copy.seq == 0 || reader.record(copy.seq)?.is_some_and(|record| record.hash == copy.hash);
         if !is_after {
