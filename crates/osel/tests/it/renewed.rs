@@ -1,15 +1,19 @@
 //! A policy that is exchanged while the daemon runs holds at once, also for what waits by the one before.
 
+use std::fs;
+
 use osel::runtime::Recorder;
 use osel::store::{NewStore, Store};
 use osel_core::decode::decode;
 use osel_core::engine::EngineOptions;
 use osel_core::plan::{QuietHours, ScanPolicy};
 use osel_core::time::Timestamp;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::command::Place;
 use crate::fold::message;
+use crate::scanned::{await_listed, daemon, expose, listed, listener};
 
 /// A policy by which 10.0.0.0/8 is scanned, but not in these hours.
 fn options(quiet_hours: Option<QuietHours>) -> EngineOptions {
@@ -51,4 +55,36 @@ fn what_waits_for_the_end_of_quiet_hours_goes_when_they_are_lifted() {
     let [life] = &recorder.flush().unwrap()[..] else { panic!("one scan") };
     assert_eq!(life.command.targets[0].address.to_string(), "10.0.0.5");
     assert!(recorder.wake_at().is_none_or(|at| at > now), "and then no more");
+}
+
+/// The built-in scanner, and one that says nothing of what it is asked.
+const OWN: &str = "[[scanner]]\nname = 'own'\ntype = 'builtin'\nwindow_seconds = 0\n";
+const MORE: &str = "[[scanner]]\nname = 'more'\ntype = 'command'\nprogram = 'true'\nstdin = 'none'\nformat = 'jsonl'\n\
+                    window_seconds = 0\n";
+
+#[test]
+fn for_a_scanner_that_is_new_something_is_planned_after_the_restart() {
+    let mut osel = daemon("renewed-scanner", "", OWN);
+    osel.start();
+    osel.await_lines("started store", 1);
+    let config = osel.place.path("osel.toml");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + MORE).unwrap();
+    osel.signal(Signal::HUP);
+    osel.await_lines("configuration read", 1);
+    assert!(osel.log().contains("in force only after a restart"), "{}", osel.log());
+    let (_first, port) = listener("127.0.4.1");
+    expose(&osel, "127.0.4.1", (port, port));
+    let own = ["scans", "list", "--scanner", "own", "--state", "judged"];
+    await_listed(&osel, &own, 1);
+    assert_eq!(listed(&osel, &["scans", "list"]).len(), 1, "the daemon has one scanner");
+    assert!(listed(&osel, &["audit", "search", "--outcome", "failure"]).is_empty());
+
+    assert!(osel.stop().success());
+    osel.start();
+    let (_second, port) = listener("127.0.4.2");
+    expose(&osel, "127.0.4.2", (port, port));
+    await_listed(&osel, &own, 2);
+    let more = await_listed(&osel, &["scans", "list", "--scanner", "more"], 1);
+    assert!(!more[0].to_string().contains("configured any more"), "{more:?}");
+    assert!(osel.stop().success());
 }

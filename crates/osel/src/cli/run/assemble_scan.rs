@@ -89,6 +89,22 @@ pub(super) fn fixed(config: &Config) -> Vec<(&str, &str)> {
     config.scanners.iter().map(|scanner| (scanner.name.as_str(), scanner.kind.as_str())).collect()
 }
 
+/// The scanners that are planned for once the configuration was read again. A daemon has those that it was started with: what is planned
+/// for another one nobody would carry out, and what is planned for one of another type somebody else would. Where none would be left,
+/// those that are in force stay so until the restart: otherwise nothing would be scanned, and no record would say so.
+pub(super) fn carried(
+    at_start: &[ScannerConfig],
+    in_force: &[ScannerConfig],
+    new: &[ScannerConfig],
+) -> Vec<ScannerConfig> {
+    let there = |new: &ScannerConfig| {
+        let old = at_start.iter().find(|old| old.name == new.name)?;
+        Some(if old.kind.as_str() == new.kind.as_str() { new.clone() } else { old.clone() })
+    };
+    let carried: Vec<_> = new.iter().filter_map(there).collect();
+    if carried.is_empty() { in_force.to_vec() } else { carried }
+}
+
 fn running_max(scanner: &ScannerConfig) -> usize {
     usize::try_from(scanner.running_max.get()).unwrap_or(usize::MAX)
 }
@@ -103,4 +119,64 @@ fn now(scanner: &ScannerConfig, file: ConfigArg) -> ConfigNow {
         };
         read.and_then(|all| all.into_iter().find(is_it)).unwrap_or_else(|| started_with.clone())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::config::{Place, ProgramConfig, RatedConfig, ScannerKind};
+
+    /// Scanners as `NAME TYPE SECONDS`, which they gather for.
+    fn scanners(tables: &[&str]) -> Vec<ScannerConfig> {
+        let table = |table: &&str| {
+            let words: Vec<&str> = table.split(' ').collect();
+            let [name, kind, seconds] = words[..] else { panic!("three words: {table}") };
+            let program = || ProgramConfig {
+                program: "true".to_owned(),
+                user: None,
+                timeout_seconds: 1,
+                memory_mib: 1,
+                output_mib: 1,
+            };
+            let rated = || Box::new(RatedConfig { program: program(), rate: NonZeroU32::MIN });
+            ScannerConfig {
+                name: name.to_owned(),
+                kind: match kind {
+                    "builtin" => ScannerKind::Builtin,
+                    "naabu" => ScannerKind::Naabu(rated()),
+                    _ => ScannerKind::Masscan(rated()),
+                },
+                window_seconds: seconds.parse().unwrap(),
+                batch_addresses_max: NonZeroU32::MIN,
+                running_max: NonZeroU32::MIN,
+                life_seconds_max: 60,
+                place: Place::Nowhere,
+            }
+        };
+        tables.iter().map(table).collect()
+    }
+
+    #[test]
+    fn nothing_is_planned_for_a_scanner_that_the_daemon_was_not_started_with() {
+        let at_start = scanners(&["own builtin 2", "wide naabu 10"]);
+        let mut in_force = at_start.clone();
+        for (new, wanted) in [
+            (
+                &["own builtin 2", "wide naabu 10", "more builtin 2"][..],
+                &["own builtin 2", "wide naabu 10"][..],
+            ),
+            // What is not about who is there holds at once.
+            (&["wide naabu 30", "own builtin 1"], &["wide naabu 30", "own builtin 1"]),
+            (&["own builtin 2", "wide masscan 20"], &["own builtin 2", "wide naabu 10"]),
+            (&["own builtin 2"], &["own builtin 2"]),
+            // None is left: the last ones stay.
+            (&["more builtin 2"], &["own builtin 2"]),
+            (&["more builtin 2", "wide naabu 10"], &["wide naabu 10"]),
+        ] {
+            in_force = carried(&at_start, &in_force, &scanners(new));
+            assert_eq!(in_force, scanners(wanted), "{new:?}");
+        }
+    }
 }

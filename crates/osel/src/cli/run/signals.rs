@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::super::config::ConfigArg;
 use super::{assemble, assemble_api, assemble_forward, assemble_scan, witnesses};
-use crate::config::{Config, RabbitMqConfig};
+use crate::config::{Config, RabbitMqConfig, ScannerConfig};
 use crate::runtime::retention::Policy;
 use crate::runtime::service::ServiceHandle;
 use crate::telemetry::{LogHandle, Supervisor};
@@ -67,6 +67,7 @@ impl Signals {
         });
         // What is not put into force now holds until a restart, whatever is read meanwhile.
         let at_start = config.clone();
+        let mut scanners = config.scanners.clone();
         tokio.spawn(async move {
             while reload.recv().await.is_some() {
                 supervisor.reloading();
@@ -76,7 +77,8 @@ impl Signals {
                 match read {
                     Ok(Ok(new)) => {
                         service.set_forwarders(assemble_forward::renewals(&config, &new, &file));
-                        adopt(&at_start, &new, &service, &log);
+                        scanners = assemble_scan::carried(&at_start.scanners, &scanners, &new.scanners);
+                        adopt(&at_start, &new, &scanners, &service, &log);
                         config = new;
                     }
                     Ok(Err(problems)) => tracing::error!(
@@ -94,9 +96,10 @@ impl Signals {
 }
 
 /// Puts into force what can be while the daemon runs, and says what cannot: what is otherwise than it was at the start.
-fn adopt(old: &Config, new: &Config, service: &ServiceHandle, log: &LogHandle) {
+/// `scanners` are those that are planned for.
+fn adopt(old: &Config, new: &Config, scanners: &[ScannerConfig], service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
-    service.set_options(assemble::options(new));
+    service.set_options(assemble::options(&Config { scanners: scanners.to_vec(), ..new.clone() }));
     service.set_schedules(assemble_api::schedules(new));
     service.set_scanners(assemble_scan::renewals(new));
     service.set_policy(Policy::from(&new.retention));
