@@ -158,9 +158,14 @@ fn what_cannot_be_ordered_is_said_with_its_exit_code() {
     let long = "x".repeat(501);
     for (arguments, code, says) in [
         (&["findings", "ack", "0123", "--reason", "x"][..], 1, "there is no finding 0123"),
-        (&["findings", "ack", id, "0123", "--reason", "x"], 1, "there is no finding 0123"),
+        (
+            &["findings", "ack", id, "0123", "--reason", "x"],
+            1,
+            "there is no finding 0123; nothing was acknowledged",
+        ),
         (&["findings", "show", "0123"], 1, "there is no finding 0123"),
-        (&["findings", "unack", id], 1, "is not acknowledged"),
+        (&["findings", "unack", id], 1, "is not acknowledged\n"),
+        (&["findings", "unack", id, "z"], 1, "is not acknowledged; nothing was changed"),
         (&["findings", "ack", id, "--reason", "  "], 2, "say why"),
         (&["findings", "ack", id, "--reason", &long], 2, "501 characters"),
         (&["findings", "ack", id, "--reason", "x", "--until", "2020-01-01"], 2, "not in the future"),

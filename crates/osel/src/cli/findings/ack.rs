@@ -48,16 +48,22 @@ pub(super) fn ack(args: &AckArgs) -> anyhow::Result<ExitCode> {
     let until = until.map_err(|why| Failure::Usage(format!("--until: {why}")))?;
     let why_not =
         |finding: &Finding| finding.is_resolved().then_some("is resolved: there is nothing to let be");
-    give(&args.store, &args.ids, why_not, "acknowledged", |id| Ask::AckFinding {
-        id,
-        reason: reason.clone(),
-        until,
-    })
+    let words = Words { done: "acknowledged", undone: "nothing was acknowledged" };
+    give(&args.store, &args.ids, why_not, words, |id| Ask::AckFinding { id, reason: reason.clone(), until })
 }
 
 pub(super) fn unack(args: &UnackArgs) -> anyhow::Result<ExitCode> {
     let why_not = |finding: &Finding| finding.ack.is_none().then_some("is not acknowledged");
-    give(&args.store, &args.ids, why_not, "not acknowledged any more", |id| Ask::UnackFinding { id })
+    let words = Words { done: "not acknowledged any more", undone: "nothing was changed" };
+    give(&args.store, &args.ids, why_not, words, |id| Ask::UnackFinding { id })
+}
+
+/// How it is said what became of an order.
+struct Words {
+    /// What a finding is afterwards.
+    done: &'static str,
+    /// That no finding was touched.
+    undone: &'static str,
 }
 
 /// Gives an order about each finding, once it is known that there is something to order about all of them.
@@ -65,17 +71,22 @@ fn give(
     store: &StoreArg,
     ids: &[String],
     why_not: impl Fn(&Finding) -> Option<&'static str>,
-    done: &str,
+    Words { done, undone }: Words,
     order: impl Fn(String) -> Ask,
 ) -> anyhow::Result<ExitCode> {
     let ids: BTreeSet<&String> = ids.iter().collect();
     let mut reader = store.reader()?;
     for id in &ids {
-        let Some(row) = reader.finding(id)? else { return Ok(unknown(id)) };
-        if let Some(why) = why_not(&read(&row)?) {
-            note(format_args!("finding {id} {why}"));
-            return Ok(ExitCode::from(1));
-        }
+        let why = match reader.finding(id)? {
+            None => unknown(id),
+            Some(row) => match why_not(&read(&row)?) {
+                None => continue,
+                Some(why) => format!("finding {id} {why}"),
+            },
+        };
+        // Of one alone that goes without saying.
+        note(if ids.len() > 1 { format!("{why}; {undone}") } else { why });
+        return Ok(ExitCode::from(1));
     }
     let mut orders = Orders::new(store, reader.info()?.id)?;
     let mut said = Vec::new();

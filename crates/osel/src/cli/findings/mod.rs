@@ -13,7 +13,6 @@ use osel_core::finding::Finding;
 use osel_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::output::note;
 use crate::store::FindingRow;
 
 /// Shows and settles what scans have found: what is exposed and answers, what answers and should not, what is vulnerable.
@@ -64,10 +63,9 @@ fn document(finding: &Finding) -> Value {
     document
 }
 
-/// There is none of that id: exit code 1.
-fn unknown(id: &str) -> ExitCode {
-    note(format_args!("there is no finding {id}"));
-    ExitCode::from(1)
+/// That there is none of that id.
+fn unknown(id: &str) -> String {
+    format!("there is no finding {id}")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::{document, read, unknown};
 use crate::cli::StoreArg;
 use crate::cli::open::{now, reader_at};
 use crate::cli::order::tell_read;
-use crate::cli::output::{ShowFormat, json_line, plain, stdout};
+use crate::cli::output::{ShowFormat, json_line, note, plain, stdout};
 use crate::cli::span::age;
 
 /// Shows everything about one finding.
@@ -32,7 +32,10 @@ pub(super) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let config = args.store.config()?;
     let mut reader = reader_at(&config)?;
     let (seq, store_id) = (reader.head()?.seq, reader.info()?.id);
-    let Some(row) = reader.finding(&args.id)? else { return Ok(unknown(&args.id)) };
+    let Some(row) = reader.finding(&args.id)? else {
+        note(unknown(&args.id));
+        return Ok(ExitCode::from(1));
+    };
     let finding = read(&row)?;
     let mut out = stdout();
     match args.output {
