@@ -20,6 +20,7 @@ use osel_core::ids::{FixedState, Set};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::at_least_one;
 use super::open::now;
 use super::output::{Failure, note, progress, stdout};
 use super::whole_file::WholeFile;
@@ -59,7 +60,7 @@ pub struct ExportArgs {
     #[arg(long)]
     insecure: bool,
     /// How many requests a second are sent at most.
-    #[arg(long, value_name = "N", default_value_t = REQUESTS_PER_SECOND)]
+    #[arg(long, value_name = "N", default_value_t = REQUESTS_PER_SECOND, value_parser = at_least_one)]
     requests_per_second: NonZeroU32,
 }
 

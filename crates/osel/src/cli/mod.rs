@@ -39,6 +39,7 @@ mod whatif;
 mod whole_file;
 mod witness;
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -177,4 +178,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Reads a number of an option that 0 would make no sense for.
+fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
+    let number: u32 = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
+    NonZeroU32::new(number).ok_or_else(|| "at least 1 is needed".to_owned())
 }

@@ -10,6 +10,8 @@ mod targets;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -23,10 +25,12 @@ use tokio::sync::Notify;
 
 use self::report::{CSV_HEAD, Line, Rows, everywhere_remark};
 use self::targets::{TargetError, addresses};
+use super::at_least_one;
 use super::config::ConfigArg;
 use super::output::{Failure, OutputFormat, json_line, note, progress, stdout};
 use crate::action::scan::everywhere::{self, Answered};
 use crate::action::scan::{PortResult, PortSpec, PortState, ScanPlan, ScanSummary, scan};
+use crate::config::{CONFIG_VARIABLE, DEFAULT_FILE};
 
 /// Ports scanned unless told otherwise: what people leave open by mistake most, and OpenStack's own services.
 const DEFAULT_PORTS: &str = "21-23,25,53,80,88,110-111,135,139,143,389,443,445,465,587,636,873,993,995,1433,\
@@ -69,15 +73,15 @@ pub struct ScanArgs {
     output: OutputFormat,
 
     /// Connections per second over all addresses [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     rate: Option<NonZeroU32>,
 
     /// Connections per second to one address [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     rate_per_host: Option<NonZeroU32>,
 
     /// Ports waited for at the same time [default: what the limit on open files permits]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     concurrency: Option<NonZeroU32>,
 
     /// How often a silent port is asked again.
@@ -95,6 +99,14 @@ pub struct ScanArgs {
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     if args.scanner != BUILTIN {
+        if args.config.file_to_load().is_none() && !has_scanner(env::vars_os().map(|(name, _)| name)) {
+            return Err(Failure::Usage(format!(
+                "--scanner {}: it takes the name of a [[scanner]] of a configuration, and there is none: give its file by -c FILE or by \
+                 {CONFIG_VARIABLE}; without either {DEFAULT_FILE} was looked for, which is not there",
+                args.scanner
+            ))
+            .into());
+        }
         let config = match args.config.load() {
             Ok(config) => config,
             Err(code) => return Ok(code),
@@ -104,6 +116,11 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<ExitCode> {
     }
     execute(args, &mut stdout(), io::stdout().is_terminal())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether one of these variables is about a scanner: a configuration may have no file.
+fn has_scanner(mut variables: impl Iterator<Item = OsString>) -> bool {
+    variables.any(|name| name.as_encoded_bytes().starts_with(b"OSEL_SCANNER__"))
 }
 
 fn targets(args: &ScanArgs) -> anyhow::Result<Vec<IpAddr>> {
@@ -371,6 +388,11 @@ mod tests {
         for arguments in wrong {
             assert_eq!(parse(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
         }
+        for option in ["--rate", "--rate-per-host", "--concurrency"] {
+            let said = parse(&["127.0.0.1", option, "0"]).unwrap_err().to_string();
+            assert!(said.contains("at least 1 is needed"), "{said}");
+        }
+        assert_eq!(parse(&["127.0.0.1", "--rate", "1"]).unwrap().rate, Some(NonZeroU32::MIN));
     }
 
     #[test]

@@ -121,6 +121,11 @@ fn a_scanner_of_the_configuration_scans_now() {
     assert!(csv.lines().nth(1).unwrap().starts_with(&format!("127.0.2.11,tcp,{open},open,")), "{csv}");
     let said = refused(2, &[&scan[..], &["perimeter"]].concat());
     assert!(said.contains("the configuration has `own`"), "{said}");
+    let said = refused(2, &["scan", "127.0.2.11", "--scanner", "own"]);
+    for words in ["[[scanner]]", "-c FILE", "OSEL_CONFIG", "/etc/osel/osel.toml"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(!said.contains("store.path"), "{said}");
     let said = refused(2, &[&scan[..], &["own", "--rate", "5"]].concat());
     assert!(said.contains("--rate"), "{said}");
     // Nothing could be sent there.
