@@ -173,6 +173,8 @@ pub struct Table {
     kept: &'static [&'static str],
     /// From which column on a row goes on in a line of its own, where it would not fit.
     folded: Option<usize>,
+    /// The column that is cut before anything else is done to make a row fit, and how narrow it may get by that.
+    gives: Option<(usize, usize)>,
     /// The last column goes on in lines below instead of being cut.
     wraps: bool,
     rows: Vec<Vec<String>>,
@@ -188,6 +190,7 @@ impl Table {
             head: head.to_vec(),
             kept: &[],
             folded: None,
+            gives: None,
             wraps: false,
             rows: Vec::new(),
             widths: None,
@@ -204,6 +207,12 @@ impl Table {
     pub fn folding(self, column: &str) -> Self {
         let folded = self.head.iter().position(|name| *name == column);
         Self { folded, ..self }
+    }
+
+    /// The same, with this column being cut down to so many characters where that is enough for all rows to fit as they are otherwise.
+    pub fn giving(self, column: &str, least: usize) -> Self {
+        let gives = self.head.iter().position(|name| *name == column).map(|column| (column, least));
+        Self { gives, ..self }
     }
 
     /// The same, with the last column being told in full, on as many lines as that takes.
@@ -242,12 +251,28 @@ impl Table {
     /// How wide the columns are with the rows that it has now; a number that grows must not be cut.
     fn widths_now(&self) -> Vec<usize> {
         let before = self.widths.clone().unwrap_or_default();
-        widths((&self.head, &before), self.kept, &self.rows, self.width)
+        let natural = widths((&self.head, &before), self.kept, &self.rows, usize::MAX);
+        self.given_way(natural)
+            .unwrap_or_else(|| widths((&self.head, &before), self.kept, &self.rows, self.width))
+    }
+
+    /// These widths with the column that gives way first being as narrow as it has to be, where that is enough.
+    fn given_way(&self, mut widths: Vec<usize>) -> Option<Vec<usize>> {
+        let over = whole(&widths).saturating_sub(self.width);
+        let (column, least) = self.gives?;
+        let width = widths.get_mut(column)?;
+        *width = width.checked_sub(over).filter(|left| *left >= least)?;
+        Some(widths)
     }
 }
 
 /// A column is not made narrower than this for the sake of one that is kept: less says nothing.
 const CUT_MIN: usize = 4;
+
+/// How wide columns are together, with the gaps between them.
+fn whole(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1)
+}
 
 /// How wide columns have to be, and may be.
 fn widths(
@@ -265,8 +290,7 @@ fn widths(
             *width = (*width).max(cell.chars().count());
         }
     }
-    let gaps = 2 * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > width {
+    while whole(&widths) > width {
         let gives_way = |(name, width): &(&&str, &mut usize)| !kept.contains(*name) && **width > CUT_MIN;
         let others = head.iter().zip(widths.iter_mut()).filter(gives_way);
         let widest = others.map(|(_, width)| width).max_by_key(|width| **width);
@@ -298,8 +322,8 @@ impl Table {
     /// The column where rows are folded, if they have to be.
     fn fold(&self) -> Option<usize> {
         let natural = widths((&self.head, &[]), self.kept, &self.rows, usize::MAX);
-        let gaps = 2 * natural.len().saturating_sub(1);
-        self.folded.filter(|_| natural.iter().sum::<usize>() + gaps > self.width)
+        let fits = whole(&natural) <= self.width || self.given_way(natural).is_some();
+        self.folded.filter(|_| !fits)
     }
 
     fn fmt_folded(&self, f: &mut fmt::Formatter<'_>, column: usize) -> fmt::Result {
@@ -504,6 +528,20 @@ mod tests {
                       andonethatislongert\n           hanaline\n";
         assert_eq!(table.to_string(), wanted);
         assert!(table.to_string().lines().all(|line| line.chars().count() <= 30));
+    }
+
+    #[test]
+    fn a_column_gives_way_before_rows_are_folded() {
+        let table = |width, id: &str| {
+            let mut table = Table { width, ..Table::new(&["of", "what"]) }.folding("what").giving("of", 4);
+            table.row([id, "words"].map(str::to_owned).to_vec());
+            table.to_string()
+        };
+        assert_eq!(table(13, "123456"), "of      what\n123456  words\n");
+        assert_eq!(table(11, "123456"), "of    what\n123…  words\n");
+        assert_eq!(table(10, "123456"), "of\n    what\n123456\n    words\n");
+        // What is narrower than that already is no reason to fold what fits.
+        assert_eq!(table(13, "1"), "of  what\n1   words\n");
     }
 
     #[test]

@@ -32,6 +32,8 @@ const CSV_HEAD: &str = "id,state,kind,severity,region,address,protocol,port,proj
 /// How much of a project's id the table shows: enough to find it among a cloud's. Its name is part of the state, and folding a whole
 /// journal is too much to pay for a column.
 const ID_CHARS: usize = 12;
+/// And how much at least, where rows have room for all else: still enough, and better than two lines for each.
+const ID_CHARS_MIN: usize = 8;
 
 /// Lists findings: those of severity low or more that are open, and that nobody has acknowledged or expects.
 ///
@@ -189,7 +191,8 @@ fn each(
 fn table(findings: &[Finding], has_all_ports: bool, now: Timestamp) -> Table {
     let mut table = Table::new(&["ID", "SEVERITY", "STATE", "AGE", "ADDRESS", "PORT", "PROJECT", "WHAT"])
         .keeping(&["ID", "ADDRESS"])
-        .folding("PORT");
+        .folding("PORT")
+        .giving("PROJECT", ID_CHARS_MIN);
     let settled = |finding: &Finding| match (finding.acknowledged(now), &finding.expected) {
         (Some(ack), _) => format!(" (acknowledged by {}: {})", ack.by, ack.reason),
         (None, Some(reason)) => format!(" (expected: {reason})"),
@@ -298,5 +301,26 @@ mod tests {
             assert!(words.contains(whole), "{whole}\n{text}");
         }
         assert!(words.contains(&format!("{}…", &PROJECT[..ID_CHARS - 1])), "{text}");
+    }
+    #[test]
+    fn the_project_gives_way_before_rows_go_on_below() {
+        let finding = |address: &str, state: &str| -> Finding {
+            serde_json::from_value(json!({
+            "id": "0a1b2c3d4e5f6071", "kind": "exposed_answering", "address": address, "port": ["tcp", 8443],
+            "severity": "high", "state": state, "opened_at": 0, "opened_seq": 1, "seen_at": 0, "seen_seq": 1,
+            "scanner": "s", "title": "exposed and answering", "evidence": "e", "project_id": PROJECT,
+            }))
+            .unwrap()
+        };
+        let text = |findings: &[Finding]| table(findings, false, Timestamp::EPOCH).to_string();
+        let short = text(&[finding("198.51.100.7", "open"), finding("198.51.100.9", "confirmed")]);
+        assert_eq!(short.lines().count(), 3, "{short}");
+        assert!(short.lines().all(|line| line.chars().count() <= 100), "{short}");
+        assert!(
+            short.contains(&PROJECT[..ID_CHARS_MIN - 1]) && short.contains("exposed and answering\n"),
+            "{short}"
+        );
+        let long = text(&[finding(ADDRESS, "confirmed")]);
+        assert!(long.lines().count() == 4 && long.contains(&PROJECT[..ID_CHARS - 1]), "{long}");
     }
 }
