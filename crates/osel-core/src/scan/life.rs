@@ -9,9 +9,10 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScanState {
-    /// Written down; whether a scanner was asked already nobody knows.
+    /// Written down; whether a scanner was asked already nobody knows. One that works here may be at it: what is over
+    /// within seconds is not told to run.
     Planned,
-    /// The scanner has taken it.
+    /// The service has taken it; never said of a scanner that works here.
     Launched,
     /// The scanner is at it.
     Running,

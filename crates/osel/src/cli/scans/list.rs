@@ -25,6 +25,9 @@ const CSV_HEAD: &str = "id,state,scanner,kind,reference,reason,planned_at,launch
                         open,vulnerabilities,incomplete";
 
 /// Lists scans, the oldest first.
+///
+/// One that is planned waits for its turn, or for a scanner that is away. A scan that runs on this machine is told as planned too for its first
+/// ten seconds, and as running after that; it is never launched, which is said of services alone.
 #[derive(Debug, Args)]
 pub struct ListArgs {
     #[command(flatten)]
