@@ -40,7 +40,8 @@ fn cadf_call(cadf: Cadf<'_>, response: bool) -> Meaning {
     let path = cadf.path.and_then(Value::loose_text).or_else(in_metadata).unwrap_or_default();
     let (_, code) = cadf.reason();
     let actor = cadf.actor();
-    let id = id_in_path(&path);
+    let kind = kind_of(&type_uri, &path);
+    let id = id_in_path(&path, &kind);
     let call = AccessCall {
         response,
         correlation: cadf.tags.and_then(correlation).or_else(|| cadf.id.and_then(Value::loose_id)),
@@ -49,12 +50,8 @@ fn cadf_call(cadf: Cadf<'_>, response: bool) -> Meaning {
         status: code.and_then(|code| code.parse().ok()),
         type_uri,
     };
-    let target = Target {
-        kind: kind_of(&call.type_uri, &call.path),
-        id: id.or_else(|| swift_id(&call.type_uri, target)),
-        name: None,
-        project_id: None,
-    };
+    let target =
+        Target { kind, id: id.or_else(|| swift_id(&call.type_uri, target)), name: None, project_id: None };
     Meaning {
         request_id: cadf.request_id(),
         time: cadf.time(),
@@ -75,44 +72,45 @@ fn swift_id(type_uri: &str, target: Option<Value<'_>>) -> Option<Id> {
 }
 
 /// What a call is about, by the type URI: `service/network/security-groups/security-group` is about a `security_group`, as the service's
-/// own notifications call it. Of a resource that the filter's map does not know the URI names the service only: there the path tells.
+/// own notifications call it. Of a resource that the filter's map does not know the URI names the service only: there the path tells, if it
+/// has a collection that we know; other words of a path may be whatever the caller likes.
 fn kind_of(type_uri: &str, path: &str) -> Cow<'static, str> {
     let words: Vec<&str> = type_uri.split('/').collect();
     let told = match words[..] {
         // An action on one, and a list of all with everything about them.
-        [.., collection, "action" | "detail"] => Some(one_of(collection)),
-        [.., collection, _] if kind_of_collection(collection).is_some() => Some(one_of(collection)),
-        ["service", _] => collection_in_path(path),
+        [.., collection, "action" | "detail"] => one_of(collection),
+        [.., collection, _] if one_of(collection).is_some() => one_of(collection),
+        ["service", _] => {
+            let parts = parts_of(path);
+            place_of_id(&parts).and_then(|place| one_of(parts.get(place.checked_sub(1)?)?))
+        }
         _ => None,
     };
     match (told, words.last()) {
-        (Some(kind), _) => kind,
+        (Some(kind), _) => Cow::Borrowed(kind),
         (None, Some(&word)) if !word.is_empty() && word != "unknown" => Cow::Owned(word.to_owned()),
         _ => Cow::Borrowed("api"),
     }
 }
 
-fn kind_of_collection(name: &str) -> Option<Kind> {
-    let name = name.replace('-', "_");
-    Kind::ALL.into_iter().find(|kind| kind.plural() == name)
-}
-
-/// The word for one thing of a collection.
-fn one_of(collection: &str) -> Cow<'static, str> {
-    if let Some(kind) = kind_of_collection(collection) {
-        return Cow::Borrowed(kind.singular());
-    }
+/// The word for one thing of a collection that is known.
+fn one_of(collection: &str) -> Option<&'static str> {
     let name = collection.replace('-', "_");
-    let one = name.strip_suffix("ies").map(|stem| format!("{stem}y"));
-    Cow::Owned(one.or_else(|| name.strip_suffix('s').map(str::to_owned)).unwrap_or(name))
+    let modelled = Kind::ALL.into_iter().find(|kind| kind.plural() == name).map(Kind::singular);
+    modelled.or_else(|| OTHERS.into_iter().find(|(plural, _)| *plural == name).map(|(_, one)| one))
 }
 
-/// What the collection is of in which the path has an id.
-fn collection_in_path(path: &str) -> Option<Cow<'static, str>> {
-    let parts = parts_of(path);
-    let place = place_of_id(&parts)?;
-    Some(one_of(parts.get(place.checked_sub(1)?)?))
-}
+/// Collections of other services, and those of the network service that the model does not have.
+const OTHERS: [(&str, &str); 8] = [
+    ("servers", "server"),
+    ("images", "image"),
+    ("volumes", "volume"),
+    ("snapshots", "snapshot"),
+    ("quotas", "quota"),
+    ("policies", "policy"),
+    ("secrets", "secret"),
+    ("containers", "container"),
+];
 
 /// The parts of a path before the query, without the ending that old clients write.
 fn parts_of(path: &str) -> Vec<&str> {
@@ -129,9 +127,12 @@ fn place_of_id(parts: &[&str]) -> Option<usize> {
     (0..parts.len()).rev().find(|&place| is_id(parts[place]) && !follows_version(place))
 }
 
-fn id_in_path(path: &str) -> Option<Id> {
+/// The id of what a call is about: that behind the collection of its kind, else the last one.
+fn id_in_path(path: &str, kind: &str) -> Option<Id> {
     let parts = parts_of(path);
-    place_of_id(&parts).map(|place| Id::new(parts[place]))
+    let is_kind = |place: usize| place > 0 && is_id(parts[place]) && one_of(parts[place - 1]) == Some(kind);
+    let place = (0..parts.len()).rev().find(|&place| is_kind(place)).or_else(|| place_of_id(&parts));
+    place.map(|place| Id::new(parts[place]))
 }
 
 fn is_id(part: &str) -> bool {
@@ -167,7 +168,8 @@ fn bare_call(payload: Value<'_>, response: bool) -> Meaning {
         address: text(&["REMOTE_ADDR"]),
         agent: text(&["HTTP_USER_AGENT"]),
     };
-    let target = Target { kind: Cow::Borrowed("api"), id: id_in_path(&path), name: None, project_id: None };
+    let target =
+        Target { kind: Cow::Borrowed("api"), id: id_in_path(&path, "api"), name: None, project_id: None };
     let call = AccessCall {
         response,
         correlation: None,

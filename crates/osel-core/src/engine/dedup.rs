@@ -165,15 +165,22 @@ impl Dedup {
     pub(super) fn see_again(&mut self, at: Timestamp, id: Option<&str>, digests: [&Digest; 2]) -> Seen {
         let contents = digests.map(short);
         let id = id.map(Id::new);
+        // What is remembered for the broker's sake alone is over.
+        let horizon = self.order.back().map_or(at, |last| last.at).plus_seconds(-DEDUP_WINDOW_SECONDS);
         let known = |content: &Short| match &id {
-            None => self.without_id.get(content).is_some_and(|&came| came != at),
-            Some(id) => self.by_id.get(id).is_some_and(|contents| contents.came(content).is_some()),
+            None => self.without_id.get(content).is_some_and(|&came| came != at && came >= horizon),
+            Some(id) => {
+                let came = self.by_id.get(id).and_then(|contents| contents.came(content));
+                came.is_some_and(|came| came >= horizon)
+            }
         };
         if contents.iter().any(known) {
             return Seen::Before;
         }
         let seen = match &id {
-            Some(id) if self.by_id.contains_key(id) => Seen::Conflicting,
+            Some(id) if self.by_id.get(id).is_some_and(|contents| contents.latest() >= horizon) => {
+                Seen::Conflicting
+            }
             _ => Seen::Never,
         };
         // As if it came with the last one: the window is about time on the bus.
@@ -286,6 +293,11 @@ mod tests {
         see(&mut dedup, later, None, &[4; 32], true);
         assert_eq!(dedup.see_again(then, None, [&[4; 32], &[6; 32]]), Seen::Before);
         assert_eq!(dedup.see_again(then, Some("a"), [&[5; 32], &[5; 32]]), Seen::Conflicting);
+        // What is remembered beyond its window is for the broker's deliveries alone.
+        let over = later.plus_seconds(DEDUP_WINDOW_SECONDS + 1);
+        see(&mut dedup, over, Some("c"), &[9; 32], true);
+        assert_eq!(dedup.see_again(then, Some("a"), [&[1; 32], &[7; 32]]), Seen::Never);
+        assert_eq!(dedup.see_again(then, None, [&[4; 32], &[6; 32]]), Seen::Never);
     }
 
     #[test]

@@ -46,7 +46,10 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
                     "rule",
                     match last.as_deref() {
                         Some(Object::Rule(rule)) => rule_text(rule),
-                        _ => known.map(|rule| state_text(rule, rule.ingress)),
+                        // Of a rule whose direction nobody told nothing is known.
+                        _ => {
+                            known.filter(|rule| rule.is_directed()).map(|rule| state_text(rule, rule.ingress))
+                        }
                     },
                 );
                 let group = known.and_then(|rule| rule.security_group_id.as_ref());
@@ -136,7 +139,7 @@ pub(super) fn describe(cloud: &CloudModel, names: &Directory, event: &Event) -> 
             }
         }
     }
-    if let Some(server) = server_of_target(cloud, names, event) {
+    if let Some(server) = server_of_target(cloud, names, event).filter(|_| !is_a_strangers(cloud, event)) {
         detail.insert("server".into(), server.id.to_string());
         detail.insert("server_name".into(), server.name.into());
     }
@@ -160,22 +163,39 @@ fn unnamed<'a>(reason: &'a str, event: &Event) -> &'a str {
     .map_or(reason, |(what, _)| what)
 }
 
-/// The target with the name and the owner that the model knows, where the message has none: what a request asks for, and older releases
-/// delete, is told by its id alone.
+/// The target with the name and the owner that the model knows, where the message has none: older releases tell of what is deleted by its
+/// id alone.
 fn target(cloud: &CloudModel, names: &Directory, event: &Event) -> Option<Target> {
     let mut target = event.target.clone()?;
-    name_target(names, &mut target, event.timestamp);
+    // The audit filter's words for things are the caller's to choose: they name nobody.
+    if !matches!(event.change, Change::Access(_)) {
+        name_target(names, &mut target, event.timestamp);
+    }
     let Some((id, kind)) = target.id.as_ref().zip(Kind::from_singular(&target.kind)) else {
         return Some(target);
     };
-    if target.name.is_none() {
+    if target.name.is_none() && !is_a_strangers(cloud, event) {
         target.name = cloud.name_of(kind, id).map(Into::into);
     }
-    // Who asks an API of something is no matter of whoever owns it before the service itself tells what became of it.
-    if target.project_id.is_none() && !matches!(event.change, Change::Access(_)) {
+    if target.project_id.is_none() && !is_asked(event) {
         target.project_id = cloud.project_of(kind, id).cloned();
     }
     Some(target)
+}
+
+/// Whether it was only asked for, perhaps by somebody who may not: the record is the caller's and no matter of whoever owns the thing.
+fn is_asked(event: &Event) -> bool {
+    matches!(event.change, Change::Access(_) | Change::Attempt(_))
+}
+
+/// Whether a caller asked for something that is not known to be their project's: whoever tries ids must not learn from their own trail what
+/// other tenants call their things.
+fn is_a_strangers(cloud: &CloudModel, event: &Event) -> bool {
+    let owner = event.target.as_ref().and_then(|target| {
+        let kind = Kind::from_singular(&target.kind)?;
+        target.project_id.as_ref().or_else(|| cloud.project_of(kind, target.id.as_ref()?))
+    });
+    is_asked(event) && (owner.is_none() || owner != event.actor.project_id.as_ref())
 }
 
 fn group_name(cloud: &CloudModel, id: &Id) -> String {

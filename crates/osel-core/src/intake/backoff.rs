@@ -34,6 +34,12 @@ impl Backoff {
         drawn(ceiling, chance).max(RETRY_FLOOR_MICROS)
     }
 
+    /// There are so many by now.
+    pub(super) fn set_hosts(&mut self, hosts: usize) {
+        self.hosts = hosts.max(1);
+        self.host %= self.hosts;
+    }
+
     /// It has gone well for long enough: the next failure is a first one.
     pub(super) fn reset(&mut self) {
         self.attempts = 0;

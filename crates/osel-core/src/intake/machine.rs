@@ -161,6 +161,7 @@ impl Intake {
     fn take(&mut self, what: IntakeInput, out: &mut Vec<IntakeOrder>) {
         match what {
             IntakeInput::Start { epoch, cursor } => self.start(epoch, cursor, out),
+            IntakeInput::Hosts { count } => self.backoff.set_hosts(count),
             IntakeInput::Connected { connection, report } => self.connected(connection, report, out),
             IntakeInput::ConnectFailed { connection, why, chance }
             | IntakeInput::Lost { connection, why, chance } => self.lost(connection, why, chance, out),

@@ -145,6 +145,11 @@ pub enum IntakeInput {
         /// What the store's last commit of this source said.
         cursor: Cursor,
     },
+    /// There are so many hosts to try in turn by now: the configuration may have been changed.
+    Hosts {
+        /// How many.
+        count: usize,
+    },
     /// An ordered connection stands. No delivery comes by it before this is told.
     Connected {
         /// Which.

@@ -277,11 +277,19 @@ impl RuleState {
     /// The field that holds the protocol.
     pub(super) const PROTOCOL: Fields = 1 << 4;
 
+    /// The bit of its direction.
+    const INGRESS: Fields = 1 << 2;
+
     /// The rule that one statement alone describes.
     pub fn from_told(told: &event::Rule) -> Self {
         let mut state = Self::unknown(told.version.id.clone().unwrap_or_else(|| Id::new("")));
         state.take(told, Fields::MAX);
         state
+    }
+
+    /// Whether somebody told its direction.
+    pub fn is_directed(&self) -> bool {
+        self.stamps.said() & Self::INGRESS != 0
     }
 
     /// What it admits to its ports; nothing for an egress rule.

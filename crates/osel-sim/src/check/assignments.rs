@@ -45,7 +45,10 @@ pub(super) fn are_no_news(records: &[Stored], plan: &Plan) -> Result<(), Failure
     }
     let came_late = |place: usize, drift: &RecordBody| {
         records[place..].iter().map(|record| &record.body).any(|told| {
-            told.event_type.as_deref().is_some_and(|name| name.starts_with("identity.role_assignment."))
+            let given = drift.detail.get("difference").is_some_and(|word| word == "created");
+            let word = if given { "created" } else { "deleted" };
+            told.event_type.as_deref().and_then(|name| name.strip_prefix("identity.role_assignment."))
+                == Some(word)
                 && told.time <= drift.time
                 && ["role", "user", "user_group", "on_project", "on_domain"]
                     .iter()

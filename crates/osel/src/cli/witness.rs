@@ -72,8 +72,8 @@ pub(super) fn run(args: &WitnessArgs) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("cannot listen on {}", args.listen))?;
         let mut stop = signal(SignalKind::terminate()).context("cannot wait for signals")?;
         let address = listener.local_addr().context("the socket has no address")?;
-        let logs = if args.log.len() == 1 { "log" } else { "logs" };
-        note(format_args!("witnessing {} {logs} on http://{address}/ as {verifier}", args.log.len()));
+        let keys = if args.log.len() == 1 { "key" } else { "keys" };
+        note(format_args!("witnessing logs by {} {keys} on http://{address}/ as {verifier}", args.log.len()));
         tokio::select! {
             () = serve_witness(&listener, witness) => {}
             _ = stop.recv() => {}

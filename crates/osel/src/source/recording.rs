@@ -346,14 +346,16 @@ pub(super) fn unpacked(path: &Path, file: File) -> Box<dyn BufRead + Send> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let packed = reader.fill_buf().is_ok_and(|start| start.starts_with(&GZIP));
-    if packed || path.extension().is_some_and(|ending| ending == "gz") {
+    let mut text: Box<dyn BufRead + Send> = if packed || path.extension().is_some_and(|ending| ending == "gz")
+    {
         Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)))
     } else {
-        if reader.fill_buf().is_ok_and(|start| start.starts_with(BYTE_ORDER_MARK)) {
-            reader.consume(BYTE_ORDER_MARK.len());
-        }
         Box::new(reader)
+    };
+    if text.fill_buf().is_ok_and(|start| start.starts_with(BYTE_ORDER_MARK)) {
+        text.consume(BYTE_ORDER_MARK.len());
     }
+    text
 }
 
 /// A file's name without its endings.

@@ -47,6 +47,8 @@ pub enum BusOrder {
 /// What happened.
 #[derive(Debug)]
 pub enum BusEvent {
+    /// So many hosts there are by now.
+    Hosts(usize),
     /// A connection stands.
     Connected {
         /// Which.

@@ -258,6 +258,17 @@ fn what_an_api_call_is_about() {
         ("service/compute/servers/server", format!("/v2.1/servers/{ID}"), format!("server {ID}")),
         ("service/compute", format!("/v2.1/{PROJECT}/os-keypairs/mine"), "compute -".to_owned()),
         ("service/network/ports", "/v2.0/ports".to_owned(), "ports -".to_owned()),
+        // The thing that the URI names, and not what the path goes on to.
+        (
+            "service/network/floatingips/ip",
+            format!("/v2.0/floatingips/{ID}/port_forwardings/{PROJECT}"),
+            format!("floatingip {ID}"),
+        ),
+        // Words that a caller chooses are no kinds.
+        ("service/orchestration", format!("/v1/{PROJECT}/stacks/users/{ID}"), format!("orchestration {ID}")),
+        ("service/compute", format!("//{ID}"), format!("compute {ID}")),
+        ("x//action", "/".to_owned(), "action -".to_owned()),
+        ("service/unknown", format!("/{ID}"), format!("api {ID}")),
         ("", "/".to_owned(), "api -".to_owned()),
     ] {
         let event = read(

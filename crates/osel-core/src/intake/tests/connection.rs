@@ -48,6 +48,27 @@ fn a_batch_across_two_connections_acknowledges_on_the_later_one() {
     );
 }
 
+/// Two are added while the only one is away, and one goes.
+#[test]
+fn hosts_that_are_added_have_their_turn() {
+    check(
+        "0 start
+         > connect 1 host 0 in 0
+         0 refused 1 unreachable 100%
+         > log Warn: began Broker(Unreachable) x1 since 0
+         > connect 2 host 1 in 1000
+         1000 hosts 4
+         1000 refused 2 unreachable 0%
+         > connect 3 host 2 in 50
+         1100 hosts 4
+         1100 refused 3 unreachable 0%
+         > connect 4 host 3 in 50
+         1200 hosts 2
+         1200 refused 4 unreachable 0%
+         > connect 5 host 0 in 50",
+    );
+}
+
 #[test]
 fn hosts_are_tried_in_turn_with_waits_that_grow_to_a_minute() {
     check(

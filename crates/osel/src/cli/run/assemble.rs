@@ -80,11 +80,11 @@ fn of_rabbitmq(
     }
 }
 
-fn address(rabbitmq: &RabbitMqConfig, index: usize) -> Result<Address, String> {
+fn address(rabbitmq: &RabbitMqConfig, index: usize) -> Result<(Address, usize), String> {
     let RabbitMqConfig { transport_url: TransportUrl { hosts, vhost, .. }, tls, .. } = rabbitmq;
     let index = index.checked_rem(hosts.len()).unwrap_or(0);
     let host = hosts.get(index).ok_or("the transport_url names no host")?;
-    Ok(Address {
+    let address = Address {
         host: host.host.clone(),
         port: host.port,
         user: host.user.clone(),
@@ -92,5 +92,6 @@ fn address(rabbitmq: &RabbitMqConfig, index: usize) -> Result<Address, String> {
         vhost: vhost.clone(),
         tls: tls.clone(),
         heartbeat: rabbitmq.heartbeat_seconds,
-    })
+    };
+    Ok((address, hosts.len()))
 }

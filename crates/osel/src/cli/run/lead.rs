@@ -61,7 +61,10 @@ pub(super) fn take(
         };
         let wait = match (error.downcast_ref::<JournalError>(), access()) {
             (Some(JournalError::InUse { process, .. }), StoreConfig::Postgres(config)) => {
-                (said, unopened) = (Reminder::default(), None);
+                if unopened.take().is_some() {
+                    tracing::info!("the store can be opened again");
+                }
+                said = Reminder::default();
                 let standby = standby.get_or_insert_default();
                 standby.follow(&config, options, process);
                 let is_ready = standby.follower.is_some();

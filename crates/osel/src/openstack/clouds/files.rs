@@ -114,7 +114,7 @@ pub enum CloudsError {
 pub struct Known(pub(super) Vec<String>);
 
 /// Where accounts are looked for.
-const LOOKED: &str = "no clouds.yaml here, in ~/.config/openstack or in /etc/openstack has one, and no `OS_` variable makes one";
+const LOOKED: &str = "none stands in a clouds.yaml (the file that was named, else here, in ~/.config/openstack or in /etc/openstack), and no `OS_` variable makes one";
 
 impl fmt::Display for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

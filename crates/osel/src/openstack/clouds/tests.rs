@@ -117,8 +117,8 @@ fn what_is_wrong_is_said_with_its_place_and_without_a_secret() {
     );
     assert_eq!(
         said("nowhere", "own/other", "", Some("a")),
-        "there is no cloud `a`, nor any other: no clouds.yaml here, in ~/.config/openstack or in /etc/openstack has one, and no `OS_` \
-         variable makes one"
+        "there is no cloud `a`, nor any other: none stands in a clouds.yaml (the file that was named, else here, in \
+         ~/.config/openstack or in /etc/openstack), and no `OS_` variable makes one"
     );
     let two = "clouds: {a: {}, b: {}}";
     assert_eq!(

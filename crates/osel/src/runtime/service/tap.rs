@@ -128,6 +128,7 @@ impl Tap {
                 self.waiting.retain(|(by, _)| *by != connection);
                 Some(IntakeInput::Lost { connection, why, chance })
             }
+            BusEvent::Hosts(count) => Some(IntakeInput::Hosts { count }),
             BusEvent::Blocked(connection) => Some(IntakeInput::Blocked { connection }),
             BusEvent::Unblocked(connection) => Some(IntakeInput::Unblocked { connection }),
             BusEvent::Arrived { connection, messages } => {

@@ -226,8 +226,8 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         let Some(Due { host, connection, .. }) = self.due else { return };
         self.due = None;
         let outcome = {
-            let Self { settings, topology, is_paused, .. } = self;
-            let mut attempt = std::pin::pin!(attempt(settings, topology, host, connection));
+            let Self { settings, topology, is_paused, tell, .. } = self;
+            let mut attempt = std::pin::pin!(attempt(settings, topology, (host, connection), tell));
             loop {
                 tokio::select! {
                     outcome = &mut attempt => break Some(outcome),
@@ -401,15 +401,16 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
 async fn attempt(
     settings: &Settings,
     topology: &mut Topology,
-    host: usize,
-    number: ConnectionNumber,
+    (host, number): (usize, ConnectionNumber),
+    tell: &impl Fn(BusEvent),
 ) -> Result<(Up, QueueReport), (BrokerTrouble, String)> {
     // Files may lie on a disk that does not answer: not on a thread that others need.
     let asked = Arc::clone(&settings.address);
     let asking = timeout(settings.connect_time, tokio::task::spawn_blocking(move || asked(host)));
     let late = || (BrokerTrouble::Unreachable, "the configuration cannot be read".to_owned());
     let address = asking.await.map_err(|_| late())?.map_err(|_| late())?;
-    let address = address.map_err(|detail| (BrokerTrouble::Denied, detail))?;
+    let (address, hosts) = address.map_err(|detail| (BrokerTrouble::Denied, detail))?;
+    tell(BusEvent::Hosts(hosts));
     let failed = |error: DialError| (error.trouble(), chain(&error));
     let (connection, gate) = dial(&address, settings.connect_time).await.map_err(failed)?;
     let broke = |error: lapin::Error| (trouble_of(&error), error.to_string());

@@ -20,8 +20,8 @@ pub struct Settings {
     pub wanted: Wanted,
     /// The longest time for a connection to stand, and for a look at the broker.
     pub connect_time: Duration,
-    /// The address of a host by its index; asked for each attempt, since passwords change.
-    pub address: Arc<dyn Fn(usize) -> Result<Address, String> + Send + Sync>,
+    /// The address of a host by its index, and how many there are; asked for each attempt, since passwords change and hosts are added.
+    pub address: Arc<dyn Fn(usize) -> Result<(Address, usize), String> + Send + Sync>,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
 }

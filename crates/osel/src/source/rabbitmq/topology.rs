@@ -30,8 +30,9 @@ use super::probe::{Presence, Probe, is_soft};
 use crate::config::QueueKind;
 use crate::source::words::Change;
 
-/// How often bindings are made again although nothing says that they are gone: somebody may have removed one by hand.
-const REBIND_WAIT: Duration = Duration::from_secs(300);
+/// How often bindings are made again although nothing says that they are gone: somebody may have removed one by hand, or an exchange with
+/// it that its service made again at once. Nobody tells of that, so that no more than this may be lost by it.
+const REBIND_WAIT: Duration = Duration::from_secs(20);
 
 /// How often a quorum queue may deliver a message before it discards it: more often than ever happens. RabbitMQ 4 has a limit of 20 by
 /// default, also for queues that were made before it, and takes -1 for none; RabbitMQ 3 takes -1 too, and discards whatever comes back once.

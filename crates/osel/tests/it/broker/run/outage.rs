@@ -10,6 +10,8 @@ use super::{LIMIT, Osel, PASSWORD, USER, add_user, body, now, publish, url};
 
 /// What a log may have of one outage, however long it is (contract: a line per change, a reminder in ten minutes).
 const LINES_MAX: usize = 10;
+/// Where nobody listens.
+const NOBODYS_PORT: u16 = 1;
 /// More attempts than lines.
 const ATTEMPTS: usize = 15;
 
@@ -69,6 +71,12 @@ fn osel_goes_on_after_whatever_breaks_and_tells_what_is_missing() {
     ids.extend(publish(&client, "stalled", 5));
     until("it tries another connection", LIMIT, || proxy.made() > made + 1);
     proxy.resume();
+    osel.await_recorded(ids.len());
+    // Hosts are added, and none of as many as there were comes back.
+    let added = url(proxy.port()).replace("rabbit://", "");
+    osel.set_url("url", &format!("{},{added}", url(NOBODYS_PORT).trim_end_matches('/')));
+    proxy.cut();
+    ids.extend(publish(&client, "second host", 5));
     osel.await_recorded(ids.len());
     assert_eq!(osel.gaps(), [[""; 3]; 0]);
 
