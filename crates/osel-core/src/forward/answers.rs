@@ -137,11 +137,12 @@ impl Forward {
         let bytes: usize = flight.pieces.iter().map(|piece| piece.bytes).sum();
         let kind = match kind {
             RefusalKind::Item(place) if place >= lines => RefusalKind::Garbled,
-            RefusalKind::TooLarge if lines == 1 => RefusalKind::Item(0),
+            RefusalKind::TooLarge if lines == 1 && is_fetched => RefusalKind::Item(0),
             kind => kind,
         };
         let taken = match kind {
             RefusalKind::Item(place) => taken.min(place),
+            RefusalKind::TooLarge if lines == 1 => 0,
             _ => taken.min(lines),
         };
         let mut rest = flight.pieces.split_off(taken);
@@ -157,7 +158,7 @@ impl Forward {
                 self.judged(is_fetched, rest, place - taken, &words, out);
                 self.rest(wait);
             }
-            RefusalKind::TooLarge => {
+            RefusalKind::TooLarge if lines > 1 => {
                 self.batch_bytes = (bytes / 2).max(1);
                 self.narrow.too_large(lines);
                 self.put_back(is_fetched, rest);
@@ -175,15 +176,24 @@ impl Forward {
                 self.put_back(is_fetched, rest);
                 self.is_in_the_way(ForwardWhy::Failed, wait, out);
             }
-            RefusalKind::Failed => {
+            RefusalKind::Failed | RefusalKind::TooLarge => {
                 self.put_back(is_fetched, rest);
                 let is_last = self.narrow.at() + lines - taken >= self.trail.len();
-                match self.narrow.failed(lines - taken, is_last, &words) {
+                let is_large = kind == RefusalKind::TooLarge;
+                let then = if is_large {
+                    self.narrow.alone_too_large(is_last, &words)
+                } else {
+                    self.narrow.failed(lines - taken, is_last, &words)
+                };
+                match then {
                     Then::Next if self.books.has_room(self.narrow.at()) => {
                         self.confirms_first = !self.flights.is_empty();
                         self.rest(wait);
                         self.is_up = Some(false);
-                        log(self.trouble.happened(self.clock.now(), ForwardWhy::Failed), out);
+                        // One line that is too large is no trouble of a receiver that takes the next one.
+                        if !is_large {
+                            log(self.trouble.happened(self.clock.now(), ForwardWhy::Failed), out);
+                        }
                     }
                     Then::Next => self.hold(out),
                     Then::Wait => self.is_in_the_way(ForwardWhy::Failed, wait, out),

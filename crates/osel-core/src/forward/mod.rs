@@ -7,7 +7,7 @@
 //! - Every record is sent, or did not pass the filter, or is a dead letter: the place moves over nothing else, and the account adds up.
 //! - A receiver is handed lines in the order of the trail. A line is handed over twice only when nobody knows whether it arrived.
 //! - A receiver that is away, silent, full or does not know us is waited for, for as long as it takes. Only a line that it refuses by itself,
-//!   or at which it fails again and again while it takes later ones, becomes a dead letter.
+//!   that is too large alone or at which it fails again and again, while it takes later ones, becomes a dead letter.
 //! - A receiver that fails is asked less and less often, by one call at a time.
 //! - What is kept in memory is bounded, also while a receiver takes nothing.
 //!

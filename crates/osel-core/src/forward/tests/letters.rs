@@ -44,17 +44,83 @@ fn a_line_that_is_refused_by_itself_becomes_a_dead_letter_and_the_others_go_on()
          10 item 1 1 0
          > log began answers cannot be understood",
     );
+}
+
+#[test]
+fn a_line_that_is_too_large_alone_becomes_a_dead_letter_when_the_next_one_is_taken() {
     check(
         forward(),
-        "0 head 1
+        "0 head 2
          > read 0
-         0 read 0-1 1:10,5000
+         0 read 0-2 1:10,5000 2
          > send 1: 1
          10 kept 1
          > send 2: 1-1
          20 large 2
+         > send 3: 2
+         30 kept 3
          > log dead 1-1, 1 in all
-         > place 1 = 0 + 0 + 1, mark 2, dead 1-1",
+         > place 2 = 1 + 0 + 1, mark 3, dead 1-1",
+    );
+    // Where nothing is behind it, nobody can tell: it is waited for something.
+    check(
+        forward(),
+        "0 head 1
+         > read 0
+         0 read 0-1 1
+         > send 1: 1
+         0 large 1
+         > log began fails
+         500 head 2
+         > read 1
+         500 read 1-2 2
+         1000 tick
+         > send 2: 1
+         1000 large 2
+         > send 3: 2
+         1000 kept 3
+         > log dead 1, 1 in all
+         > log ended fails
+         > place 2 = 1 + 0 + 1, mark 3, dead 1",
+    );
+}
+
+#[test]
+fn a_receiver_to_which_every_line_is_too_large_is_waited_for() {
+    check(
+        forward(),
+        "0 head 12
+         > read 0
+         0 read 0-12 1 2 3 4 5 6 7 8 9 10 11 12
+         > send 1: 1 2 3
+         0 large 1
+         > send 2: 1
+         0 large 2
+         > send 3: 2
+         0 large 3
+         > send 4: 3
+         0 large 4
+         > send 5: 4
+         0 large 5
+         > send 6: 5
+         0 large 6
+         > send 7: 6
+         0 large 7
+         > send 8: 7
+         0 large 8
+         > send 9: 8
+         0 large 9
+         > send 10: 9
+         0 large 10
+         > log began fails
+         0 wake
+         > 1000
+         1000 tick
+         > send 11: 1
+         1000 kept 11
+         > log ended fails
+         > place 1 = 1 + 0 + 0, mark 11
+         > send 12: 2",
     );
 }
 

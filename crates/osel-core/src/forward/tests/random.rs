@@ -185,7 +185,8 @@ impl World {
         let begin = self.latest.account.begin;
         let before = (begin + 1..=first.seq).flat_map(ids_of).filter(|line| *line < first);
         for line in before {
-            let is_suspected = self.failed.get(&line).is_some_and(|times| *times >= FAILED_TRIES);
+            let has_failed = self.failed.get(&line).is_some_and(|times| *times >= FAILED_TRIES);
+            let is_suspected = has_failed || self.refused.contains(&line);
             let is_ahead = is_known(&line) || self.is_on_its_way(line) || is_suspected;
             assert!(is_ahead || line.seq <= self.latest.account.place, "{line} is overtaken by {lines:?}");
         }
@@ -360,8 +361,8 @@ impl World {
                         refusal.taken.min(place)
                     }
                     RefusalKind::TooLarge if lines.len() == 1 => {
+                        // It is settled once a later one is taken, which a step says by the place.
                         self.refused.insert(lines[0]);
-                        self.settled.insert(lines[0]);
                         0
                     }
                     _ => refusal.taken,
