@@ -178,6 +178,7 @@ impl Forward {
         self.take(what, out);
         self.time_out(out);
         self.place(out);
+        self.drop_trouble(out);
         if self.is_stopping {
             self.close(out);
         } else if !self.is_over {
@@ -507,6 +508,13 @@ impl Forward {
 
     fn begin(&mut self, call: Call) {
         self.call = Some((call, self.clock.moment().plus(self.call_micros)));
+    }
+
+    /// Where nothing is left to be sent, nothing stands in its way; a list of dead letters that is full would in that of the next line.
+    fn drop_trouble(&mut self, out: &mut Vec<ForwardOrder>) {
+        if self.is_idle() && !self.is_full {
+            log(self.trouble.dropped().map(ForwardLine::NothingLeft), out);
+        }
     }
 
     fn remind(&mut self, out: &mut Vec<ForwardOrder>) {

@@ -193,6 +193,8 @@ pub enum ForwardLine {
     Steady(Ongoing<ForwardWhy>),
     /// It still lasts.
     Still(Ongoing<ForwardWhy>),
+    /// Nothing is left to be sent: whether it lasts shows when something is.
+    NothingLeft(Ongoing<ForwardWhy>),
     /// A line became a dead letter; told at most once a minute.
     Dead {
         /// Which, and what the receiver said.
@@ -213,7 +215,7 @@ impl ForwardLine {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Ended(_) | Self::Steady(_) => Severity::Info,
+            Self::Ended(_) | Self::Steady(_) | Self::NothingLeft(_) => Severity::Info,
             Self::Began(ongoing) | Self::Unsteady(ongoing) | Self::Still(ongoing)
                 if ongoing.why.needs_person() =>
             {

@@ -124,6 +124,16 @@ impl<W: Wrong> Trouble<W> {
         turn
     }
 
+    /// Nobody can say any more whether it lasts: what it was, if it did.
+    pub(crate) fn dropped(&mut self) -> Option<Ongoing<W>> {
+        let ongoing = match &self.state {
+            State::Bad(spell) | State::Unsteady(spell, None) => spell.ongoing,
+            State::Well | State::Recovering(..) | State::Unsteady(_, Some(_)) => return None,
+        };
+        self.state = State::Well;
+        Some(ongoing)
+    }
+
     /// Forgets what has been over for long enough.
     pub(crate) fn settle(&mut self, moment: Moment) -> Option<Turn<W>> {
         let is_over = self.settles_at().is_some_and(|at| at <= moment);

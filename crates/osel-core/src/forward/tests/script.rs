@@ -140,6 +140,7 @@ fn show(order: &ForwardOrder) -> String {
         ForwardOrder::Log(line) => match line {
             ForwardLine::Began(ongoing) => format!("log began {}", ongoing.why),
             ForwardLine::Ended(ongoing) => format!("log ended {}", ongoing.why),
+            ForwardLine::NothingLeft(ongoing) => format!("log nothing left, {}", ongoing.why),
             ForwardLine::Unsteady(ongoing) => format!("log unsteady {}", ongoing.why),
             ForwardLine::Dead { letter, letters } => format!("log dead {}, {letters} in all", letter.id),
             other => format!("log {other:?}"),

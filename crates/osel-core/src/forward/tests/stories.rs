@@ -415,6 +415,54 @@ fn a_rewind_drops_what_is_under_way_and_begins_anew() {
 }
 
 #[test]
+fn where_nothing_is_left_to_be_sent_there_is_no_trouble() {
+    check(
+        forward(),
+        "0 head 3
+         > read 0
+         0 read 0-3 1 2 3
+         > send 1: 1 2 3
+         0 denied 1
+         > log began access denied
+         100 rewind 3
+         > reset
+         > place 3 = 0 + 0 + 0, no mark
+         > log nothing left, access denied
+         100 wake
+         > never
+         200 head 4
+         > read 3
+         200 read 3-4
+         > place 4 = 0 + 1 + 0, no mark
+         300 head 5
+         > read 4
+         300 read 4-5 5
+         1000 tick
+         > send 2: 5
+         1000 denied 2
+         > log began access denied",
+    );
+    // With something left it goes on, and is tried at once when somebody says so.
+    check(
+        forward(),
+        "0 head 3
+         > read 0
+         0 read 0-3 1 2 3
+         > send 1: 1 2 3
+         0 denied 1
+         > log began access denied
+         100 rewind 2
+         > reset
+         > place 2 = 0 + 0 + 0, no mark
+         > read 2
+         100 read 2-3 3
+         200 renewed
+         > send 2: 3
+         200 denied 2",
+    );
+}
+
+#[test]
 fn a_stop_waits_a_little_for_the_call_and_asks_a_last_time() {
     check(
         forward(),

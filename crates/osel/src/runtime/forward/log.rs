@@ -40,6 +40,10 @@ pub(super) fn line(forwarder: &str, line: &ForwardLine, words: &str) {
             let (since, tries) = (ongoing.since, ongoing.count);
             tracing::info!(forwarder, %since, tries, "records are delivered again");
         }
+        ForwardLine::NothingLeft(ongoing) => {
+            let (why, since, tries) = (ongoing.why, ongoing.since, ongoing.count);
+            tracing::info!(forwarder, %why, %since, tries, "nothing is left to be sent: whether the receiver takes it shows with the next record");
+        }
         ForwardLine::Dead { letter, letters } => {
             let words = cut(&letter.words);
             tracing::warn!(

@@ -76,6 +76,23 @@ fn a_receiver_that_was_away_gets_everything_once_it_is_back() {
 }
 
 #[test]
+fn a_forwarder_that_is_set_to_the_end_has_no_trouble_any_more() {
+    let mut ground = Ground::new("forward-nothing-left");
+    let siem = ground.clerk("siem");
+    siem.is_away(true);
+    ground.captured("a", 10);
+    ground.start(&table("siem", "event_types = ['network.']\n"));
+    until("it is in trouble", LIMIT, || ground.head() >= 10 && ground.row("siem").trouble.is_some());
+    // The order's own record does not pass the filter.
+    ground.order("siem", ForwarderOrder::Rewind { seq: ground.head() });
+    until("nothing is left", LIMIT, || {
+        let row = ground.row("siem");
+        row.place == ground.head() && row.trouble.is_none()
+    });
+    ground.stop();
+}
+
+#[test]
 fn what_a_receiver_will_not_take_waits_as_a_dead_letter_until_it_is_sent_again() {
     let mut ground = Ground::new("forward-dead");
     let siem = ground.clerk("siem");
