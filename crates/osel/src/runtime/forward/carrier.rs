@@ -330,6 +330,13 @@ impl Carrier {
             self.row.updated_at = (self.clock)();
             self.is_changed = true;
         }
+        // Those that were not taken count at once, and not when the place moves again.
+        let retries = self.forward.account().retries;
+        if self.row.retries != retries {
+            self.row.retries = retries;
+            self.row.updated_at = (self.clock)();
+            self.is_changed = true;
+        }
         let oldest = self.held.first_key_value().and_then(|(_, items)| items.first());
         let oldest = oldest.map(|item| item.recorded_at);
         let (is_up, letters) = (self.forward.is_up(), self.forward.letters());
