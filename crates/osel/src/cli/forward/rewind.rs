@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use osel_core::time::Timestamp;
 
 use super::{Place, row};
 use crate::cli::open::moment;
 use crate::cli::order::{Given, Orders};
-use crate::cli::output::note;
+use crate::cli::output::{Failure, note};
 use crate::runtime::control::Ask;
+use crate::store::Reader;
 
 /// Has a forwarder go on from another place: what was sent since is sent again, with the same ids, or what was not is left out.
 ///
@@ -33,11 +35,7 @@ pub(super) fn run(args: &RewindArgs) -> anyhow::Result<ExitCode> {
     let seq = match args.to.as_str() {
         "start" => 0,
         "end" => reader.head()?.seq,
-        to => {
-            let seq = moment(&mut *reader, "--to", Some(to))?;
-            // A number is that of the first record to be sent, a time the last moment of those that are not.
-            if to.parse::<u64>().is_ok() { seq.saturating_sub(1) } else { seq }
-        }
+        to => before_first(&mut *reader, to)?,
     };
     let mut orders = Orders::new(&store, reader.info()?.id)?;
     let given = orders.give(Ask::RewindForwarder { forwarder: args.name.clone(), seq })?;
@@ -54,4 +52,26 @@ pub(super) fn run(args: &RewindArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(1))
         }
     }
+}
+
+/// The record before the first that is to be sent: a number is that of the first, a time the last moment of those that are not.
+///
+/// # Errors
+/// When it is neither, or lies behind the last record, or the store cannot be read.
+fn before_first(reader: &mut dyn Reader, to: &str) -> anyhow::Result<u64> {
+    if to.parse::<u64>().is_ok() {
+        return Ok(moment(reader, "--to", Some(to))?.saturating_sub(1));
+    }
+    let usage = |why: String| anyhow::Error::from(Failure::Usage(format!("--to {to}: {why}")));
+    let Some(time) = Timestamp::parse(to) else {
+        let all = "give a record's number, a time such as 2026-11-21T03:12:00Z, `start` or `end`";
+        return Err(usage(all.to_owned()));
+    };
+    let head = reader.head()?.seq;
+    // Whoever mistypes a time would have everything left out.
+    if let Some(last) = reader.record(head)?.filter(|last| last.as_of < time) {
+        let of = last.as_of;
+        return Err(usage(format!("the last record of this store is {head}, of {of}; `end` means the end")));
+    }
+    moment(reader, "--to", Some(to))
 }

@@ -99,12 +99,16 @@ fn forwarders_are_shown_set_back_and_tested() {
     until("what came of the order is written", LIMIT, || status(&osel)["lag_records"] == 0);
     assert!(osel.stop().success());
     let begin = status(&osel)["begin"].as_u64().unwrap();
+    let (code, _, said) = forward(&osel, &["rewind", "siem", "--to", "2020-01-01T00:00:00Z"]);
+    assert!(code == Some(0) && said.contains("goes on behind record 0 "), "{said}");
     assert!(sent(&osel)[count..].iter().all(|seq| *seq > begin), "nothing from before is written again");
 
     let (store, config) = (osel.place.path("store"), osel.place.path("osel.toml"));
     for (arguments, says) in [
         (vec!["forward", "status", "none"], "there is no forwarder `none`: there is `siem`"),
         (vec!["forward", "rewind", "siem", "--to", "99999"], "the last record of this store is"),
+        (vec!["forward", "rewind", "siem", "--to", "2999-01-01T00:00:00Z"], "`end` means the end"),
+        (vec!["forward", "rewind", "siem", "--to", "yesterday"], "`start` or `end`"),
         (vec!["forward", "rewind", "none", "--to", "start"], "there is no forwarder `none`"),
     ] {
         let said = refused(2, &[&arguments[..], &["--store", &store, "-c", &config]].concat());
