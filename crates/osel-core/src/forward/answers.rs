@@ -8,8 +8,7 @@ use super::narrow::Then;
 use super::queue::Piece;
 use super::receiver::{BatchNumber, Refusal, RefusalKind, Taken};
 use super::wait;
-use super::words::{ForwardLine, ForwardOrder, ForwardWhy, LineId};
-use crate::pace::STEADY_MICROS;
+use super::words::{ForwardOrder, ForwardWhy};
 
 impl Forward {
     /// The receiver was handed a batch, and says what it did with it.
@@ -26,7 +25,7 @@ impl Forward {
         match answer {
             Ok(taken) => {
                 if !flight.is_fetched {
-                    self.passed(out);
+                    self.passed();
                 }
                 match taken {
                     Taken::Kept => {
@@ -123,10 +122,10 @@ impl Forward {
     }
 
     /// The receiver has taken lines of the trail: those before, at which it failed again and again, are to blame.
-    fn passed(&mut self, out: &mut Vec<ForwardOrder>) {
+    fn passed(&mut self) {
         let words = self.narrow.passed();
         for (piece, words) in self.trail.take(0, words.len()).into_iter().zip(words) {
-            self.bury(piece.id, &words, out);
+            self.books.bury(piece.id, &words);
         }
     }
 
@@ -148,7 +147,7 @@ impl Forward {
         let mut rest = flight.pieces.split_off(taken);
         if taken > 0 {
             if !is_fetched {
-                self.passed(out);
+                self.passed();
             }
             self.settle(is_fetched, &flight.pieces);
         }
@@ -227,22 +226,12 @@ impl Forward {
         } else if self.books.has_room(1) {
             let refused = rest.remove(place);
             self.put_back(is_fetched, rest);
-            self.bury(refused.id, words, out);
+            self.books.bury(refused.id, words);
         } else {
             self.put_back(is_fetched, rest);
             return self.hold(out);
         }
         self.well(out);
-    }
-
-    fn bury(&mut self, id: LineId, words: &str, out: &mut Vec<ForwardOrder>) {
-        let letter = self.books.bury(id, words);
-        let moment = self.clock.moment();
-        if self.dead_told_at.is_none_or(|told| moment.since(told) >= STEADY_MICROS) {
-            self.dead_told_at = Some(moment);
-            let letters = self.books.letters();
-            out.push(ForwardOrder::Log(ForwardLine::Dead { letter, letters }));
-        }
     }
 
     /// There is no room for what would have to become a dead letter: nothing of the trail is sent until there is.

@@ -46,6 +46,8 @@ pub(super) struct Books {
     held_bytes: usize,
     dead: Vec<DeadLetter>,
     gone: Vec<LineId>,
+    /// One of `dead` that was none before.
+    buried: Option<DeadLetter>,
     is_changed: bool,
 }
 
@@ -61,6 +63,7 @@ impl Books {
             held_bytes: 0,
             dead: Vec::new(),
             gone: Vec::new(),
+            buried: None,
             is_changed: false,
         }
     }
@@ -70,14 +73,14 @@ impl Books {
         (self.held_lines, self.held_bytes)
     }
 
-    /// How many dead letters there are, with those that are not told yet.
+    /// How many dead letters there are that are told.
     pub(super) fn letters(&self) -> usize {
-        self.letters.len() + self.letters_to_come
+        self.letters.len()
     }
 
     /// Whether so many more lines may become dead letters.
     pub(super) fn has_room(&self, more: usize) -> bool {
-        self.letters().saturating_add(more) <= DEAD_LETTERS_MAX
+        (self.letters.len() + self.letters_to_come).saturating_add(more) <= DEAD_LETTERS_MAX
     }
 
     /// Whether it is a dead letter.
@@ -144,14 +147,13 @@ impl Books {
     }
 
     /// A line will never be taken.
-    pub(super) fn bury(&mut self, id: LineId, words: &str) -> DeadLetter {
+    pub(super) fn bury(&mut self, id: LineId, words: &str) {
         let letter = DeadLetter { id, words: words.chars().take(DEAD_WORDS_MAX).collect() };
         if let Some(open) = self.open_of(id.seq) {
-            open.dead.push(letter.clone());
+            open.dead.push(letter);
             self.letters_to_come += 1;
         }
         self.advance();
-        letter
     }
 
     fn open_of(&mut self, seq: u64) -> Option<&mut Open> {
@@ -174,6 +176,7 @@ impl Books {
             self.account.filtered += open.covers - open.told;
             self.letters_to_come -= open.dead.len();
             self.letters.extend(open.dead.iter().map(|letter| letter.id));
+            self.buried = open.dead.first().cloned().or(self.buried.take());
             self.dead.extend(open.dead);
             self.is_changed = true;
         }
@@ -252,6 +255,11 @@ impl Books {
         self.open.clear();
         (self.letters_to_come, self.held_lines, self.held_bytes) = (0, 0, 0);
         self.is_changed = true;
+    }
+
+    /// A line that has become a dead letter since the last time.
+    pub(super) fn buried(&mut self) -> Option<DeadLetter> {
+        self.buried.take()
     }
 
     /// What has changed since the last time, but for the mark.

@@ -16,7 +16,7 @@ use super::wait;
 use super::words::{
     Asked, ForwardInput, ForwardLine, ForwardOrder, ForwardWhy, LineId, Mark, Page, Rendered, Which,
 };
-use crate::pace::{Clock, Moment, Ongoing, REMINDER_MICROS, Trouble};
+use crate::pace::{Clock, Moment, Ongoing, REMINDER_MICROS, STEADY_MICROS, Trouble};
 use crate::time::Timestamp;
 
 /// A batch on its way.
@@ -107,7 +107,7 @@ pub struct Forward {
     pub(super) words: String,
     pub(super) trouble: Trouble<ForwardWhy>,
     remind_at: Option<Moment>,
-    pub(super) dead_told_at: Option<Moment>,
+    dead_told_at: Option<Moment>,
 }
 
 impl Forward {
@@ -213,7 +213,7 @@ impl Forward {
         self.head
     }
 
-    /// How many dead letters there are.
+    /// How many dead letters there are that were told by a [`ForwardOrder::Place`].
     pub fn letters(&self) -> usize {
         self.books.letters()
     }
@@ -416,6 +416,17 @@ impl Forward {
         }
         progress.mark = self.mark;
         out.push(ForwardOrder::Place(Box::new(progress)));
+        self.tell_dead(out);
+    }
+
+    /// Says that there is a new dead letter, which is one from here on: one that waits for the place is none for people yet.
+    fn tell_dead(&mut self, out: &mut Vec<ForwardOrder>) {
+        let Some(letter) = self.books.buried() else { return };
+        let moment = self.clock.moment();
+        if self.dead_told_at.is_none_or(|told| moment.since(told) >= STEADY_MICROS) {
+            self.dead_told_at = Some(moment);
+            out.push(ForwardOrder::Log(ForwardLine::Dead { letter, letters: self.books.letters() }));
+        }
     }
 
     fn close(&mut self, out: &mut Vec<ForwardOrder>) {

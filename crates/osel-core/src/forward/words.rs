@@ -195,7 +195,7 @@ pub enum ForwardLine {
     Still(Ongoing<ForwardWhy>),
     /// Nothing is left to be sent: whether it lasts shows when something is.
     NothingLeft(Ongoing<ForwardWhy>),
-    /// A line became a dead letter; told at most once a minute.
+    /// A line became a dead letter, and was told with the place; told at most once a minute.
     Dead {
         /// Which, and what the receiver said.
         letter: DeadLetter,

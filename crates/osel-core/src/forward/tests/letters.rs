@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::*;
 use super::script::forward;
 use crate::pace::script::check;
+use crate::time::Timestamp;
 
 #[test]
 fn a_line_that_is_refused_by_itself_becomes_a_dead_letter_and_the_others_go_on() {
@@ -15,8 +16,8 @@ fn a_line_that_is_refused_by_itself_becomes_a_dead_letter_and_the_others_go_on()
          0 read 0-3 1 2 3
          > send 1: 1 2 3
          10 item 1 1 1
-         > log dead 2, 1 in all
          > place 2 = 1 + 0 + 1, mark 1, dead 2
+         > log dead 2, 1 in all
          > send 2: 3
          20 kept 2
          > place 3 = 2 + 0 + 1, mark 2",
@@ -29,10 +30,10 @@ fn a_line_that_is_refused_by_itself_becomes_a_dead_letter_and_the_others_go_on()
          0 read 0-3 1 2 3
          > send 1: 1 2 3
          10 item 1 1 0
-         > log dead 2, 1 in all
          > send 2: 1 3
          20 kept 2
-         > place 3 = 2 + 0 + 1, mark 2, dead 2",
+         > place 3 = 2 + 0 + 1, mark 2, dead 2
+         > log dead 2, 1 in all",
     );
     // A line of a batch that does not have it is no answer.
     check(
@@ -59,8 +60,8 @@ fn a_line_that_is_too_large_alone_becomes_a_dead_letter_when_the_next_one_is_tak
          20 large 2
          > send 3: 2
          30 kept 3
-         > log dead 1-1, 1 in all
-         > place 2 = 1 + 0 + 1, mark 3, dead 1-1",
+         > place 2 = 1 + 0 + 1, mark 3, dead 1-1
+         > log dead 1-1, 1 in all",
     );
     // Where nothing is behind it, nobody can tell: it is waited for something.
     check(
@@ -79,9 +80,9 @@ fn a_line_that_is_too_large_alone_becomes_a_dead_letter_when_the_next_one_is_tak
          1000 large 2
          > send 3: 2
          1000 kept 3
-         > log dead 1, 1 in all
          > log ended fails
-         > place 2 = 1 + 0 + 1, mark 3, dead 1",
+         > place 2 = 1 + 0 + 1, mark 3, dead 1
+         > log dead 1, 1 in all",
     );
 }
 
@@ -162,8 +163,8 @@ fn a_line_at_which_the_receiver_fails_is_found_and_given_up_when_a_later_one_pas
          22000 fails 9
          > send 10: 3
          22000 kept 10
-         > log dead 2, 1 in all
-         > place 3 = 2 + 0 + 1, mark 10, dead 2",
+         > place 3 = 2 + 0 + 1, mark 10, dead 2
+         > log dead 2, 1 in all",
     );
 }
 
@@ -252,6 +253,27 @@ fn a_dead_letter_at_which_the_receiver_fails_again_stays_one() {
 }
 
 #[test]
+fn a_dead_letter_is_one_when_what_stands_before_it_is_there() {
+    let mut forward = forward();
+    let mut step = |milliseconds: i64, what| {
+        let mut out = Vec::new();
+        forward.step(Timestamp::from_micros(milliseconds * 1000), 0, what, &mut out);
+        let is_told = |order: &ForwardOrder| matches!(order, ForwardOrder::Log(ForwardLine::Dead { .. }));
+        (forward.letters(), out.iter().any(is_told))
+    };
+    step(0, ForwardInput::Head(4));
+    let records = (1..=4).map(|seq| Rendered::of(seq, vec![10])).collect();
+    step(0, ForwardInput::Read(Page { after: 0, through: 4, records }));
+    assert_eq!(step(10, ForwardInput::Sent(BatchNumber(1), Ok(Taken::Awaited))), (0, false));
+    step(260, ForwardInput::Tick);
+    let words = "no".to_owned();
+    let refusal = Refusal { kind: RefusalKind::Item(0), words, taken: 0, wait: None };
+    assert_eq!(step(270, ForwardInput::Sent(BatchNumber(2), Err(refusal))), (0, false));
+    step(1010, ForwardInput::Tick);
+    assert_eq!(step(1020, ForwardInput::Confirmed(Asked(1), Ok(vec![BatchNumber(1)]))), (1, true));
+}
+
+#[test]
 fn a_full_list_of_dead_letters_stops_the_trail_and_forgets_nothing() {
     let many = DEAD_LETTERS_MAX as u64;
     let account = Account { begin: 0, place: many, dead: many, ..Account::default() };
@@ -280,7 +302,7 @@ fn a_full_list_of_dead_letters_stops_the_trail_and_forgets_nothing() {
          > place 10000 = 1 + 0 + 9999, mark 2, gone 7
          > send 3: 10001
          500020 item 3 0 0
-         > log dead 10001, 10000 in all
-         > place 10001 = 1 + 0 + 10000, mark 3, dead 10001",
+         > place 10001 = 1 + 0 + 10000, mark 3, dead 10001
+         > log dead 10001, 10000 in all",
     );
 }
