@@ -198,7 +198,11 @@ impl Forward {
                     Then::Wait => self.is_in_the_way(ForwardWhy::Failed, wait, out),
                 }
             }
-            RefusalKind::Unavailable | RefusalKind::Silent | RefusalKind::Denied | RefusalKind::Garbled => {
+            RefusalKind::Unavailable
+            | RefusalKind::Silent
+            | RefusalKind::Denied
+            | RefusalKind::Misplaced
+            | RefusalKind::Garbled => {
                 self.put_back(is_fetched, rest);
                 self.narrow.interrupted();
                 self.is_in_the_way(why(kind), wait, out);
@@ -277,6 +281,7 @@ fn why(kind: RefusalKind) -> ForwardWhy {
         RefusalKind::Silent => ForwardWhy::Silent,
         RefusalKind::Failed => ForwardWhy::Failed,
         RefusalKind::Denied => ForwardWhy::Denied,
+        RefusalKind::Misplaced => ForwardWhy::Misplaced,
         // To a question that has no lines, also what speaks of lines.
         RefusalKind::Garbled | RefusalKind::Item(_) | RefusalKind::TooLarge => ForwardWhy::Garbled,
     }

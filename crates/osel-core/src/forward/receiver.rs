@@ -39,12 +39,21 @@ pub enum RefusalKind {
     Failed,
     /// It does not know us, we do not trust it, or it is not set up for what it is sent: somebody has to act, and no record is to blame.
     Denied,
+    /// What is addressed is not there, or leads elsewhere: somebody has to act, and no record is to blame.
+    Misplaced,
     /// Its answer cannot be understood.
     Garbled,
     /// It will never take the item of that place in the batch, from 0, and would take the others.
     Item(usize),
     /// The batch is more than it takes at once.
     TooLarge,
+}
+
+impl RefusalKind {
+    /// Whether somebody has to act on the configuration, or on what it names.
+    pub fn needs_person(self) -> bool {
+        matches!(self, Self::Denied | Self::Misplaced)
+    }
 }
 
 /// How much a batch may have.

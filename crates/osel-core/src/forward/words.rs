@@ -174,6 +174,8 @@ pub enum ForwardWhy {
     Failed,
     /// It does not know us, or is not set up for what it is sent.
     Denied,
+    /// What is addressed is not there, or leads elsewhere.
+    Misplaced,
     /// Its answers cannot be understood.
     Garbled,
     /// It has refused so many lines that no more can be kept as dead letters.
@@ -229,7 +231,7 @@ impl ForwardLine {
 
 impl Wrong for ForwardWhy {
     fn needs_person(self) -> bool {
-        matches!(self, Self::Denied | Self::Garbled | Self::Full)
+        matches!(self, Self::Denied | Self::Misplaced | Self::Garbled | Self::Full)
     }
 }
 
@@ -261,6 +263,7 @@ impl fmt::Display for ForwardWhy {
             Self::Silent => "silent",
             Self::Failed => "fails",
             Self::Denied => "access denied",
+            Self::Misplaced => "wrong address",
             Self::Garbled => "answers cannot be understood",
             Self::Full => "too many dead letters",
         })

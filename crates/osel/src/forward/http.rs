@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use hyper::Uri;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use osel_core::forward::{Refusal, RefusalKind};
 use osel_core::scan::{TEXT_CHARS_MAX, cut};
 
 use crate::config::{HttpReceiverConfig, Secret};
-use crate::http::{Http, HttpError, Proxy, Trust};
+use crate::http::{Http, HttpError, Proxy, Trust, without_login};
 use crate::telemetry::chain;
 
 /// The longest answer that is read: receivers say a line or two, and some a page of HTML.
@@ -93,10 +93,43 @@ pub(super) fn of_status(status: u16) -> RefusalKind {
         429 | 502..=504 => RefusalKind::Unavailable,
         // It may be because of what it was sent.
         400 | 422 | 500..=599 => RefusalKind::Failed,
-        // It leads elsewhere, where nobody is followed to, or this is not what stands there.
-        300..=499 => RefusalKind::Denied,
+        // It leads elsewhere, where nobody is followed to, or there is nothing.
+        300..=399 | 404 | 410 => RefusalKind::Misplaced,
+        400..=499 => RefusalKind::Denied,
         _ => RefusalKind::Garbled,
     }
+}
+
+/// An answer in words: its status, where a redirect leads, and what is said besides.
+pub(super) fn answers(status: u16, leads_to: Option<&str>, said: &str) -> String {
+    match (status, leads_to) {
+        (300..=399, Some(to)) => format!(
+            "{status}, a redirect, which osel does not follow: if `{to}` is the receiver, configure that URL"
+        ),
+        (300..=399, None) => {
+            format!(
+                "{status}, a redirect, which osel does not follow: configure where it leads{}",
+                quoted(said)
+            )
+        }
+        _ => format!("{status}{}", quoted(said)),
+    }
+}
+
+/// What is said, behind what it is said to; nothing where nothing is.
+pub(super) fn quoted(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": `{said}`") }
+}
+
+/// Where a redirect leads, if it says so: without a login and without what stands behind `?` or `#`, which may be secrets.
+pub(super) fn leads_to<'s>(
+    headers: &HeaderMap,
+    secrets: impl IntoIterator<Item = &'s Secret>,
+) -> Option<String> {
+    let url = headers.get(LOCATION)?.as_bytes();
+    let path = url.split(|byte| matches!(byte, b'?' | b'#')).next()?;
+    let path = without_login(&String::from_utf8_lossy(path));
+    Some(said(path.as_bytes(), secrets)).filter(|path| !path.is_empty())
 }
 
 /// What a receiver says, without our secrets and in a line. It is cut last: half a secret would not be found.
@@ -181,10 +214,11 @@ pub(super) mod tests {
     #[test]
     fn a_status_says_whether_waiting_helps_or_somebody_has_to_act() {
         for (status, wanted) in [
-            (301, RefusalKind::Denied),
+            (301, RefusalKind::Misplaced),
             (400, RefusalKind::Failed),
             (401, RefusalKind::Denied),
-            (404, RefusalKind::Denied),
+            (403, RefusalKind::Denied),
+            (404, RefusalKind::Misplaced),
             (408, RefusalKind::Silent),
             (413, RefusalKind::TooLarge),
             (422, RefusalKind::Failed),
@@ -195,6 +229,34 @@ pub(super) mod tests {
         ] {
             assert_eq!(of_status(status), wanted, "{status}");
         }
+    }
+
+    #[test]
+    fn an_answer_in_words_says_where_a_redirect_leads_and_quotes_nothing_that_is_not_there() {
+        let told = |location: &str| {
+            let location = (LOCATION, HeaderValue::from_bytes(location.as_bytes()).unwrap());
+            let secret = Secret::new("https://h.example/hooks/xyzzy".to_owned());
+            let to = leads_to(&HeaderMap::from_iter([location]), [&secret]);
+            answers(302, to.as_deref(), "moved")
+        };
+        let wanted = |to: &str| {
+            format!(
+                "302, a redirect, which osel does not follow: if `{to}` is the receiver, configure that URL"
+            )
+        };
+        assert_eq!(told("https://new.example/in?token=hunter2#x"), wanted("https://new.example/in"));
+        assert_eq!(
+            told("https://ann:hunter2@new.example/\thooks/xyzzy"),
+            wanted("https://new.example/ hooks/xyzzy")
+        );
+        assert_eq!(told("https://new.example/hooks/xyzzy"), wanted("https://new.example***"));
+        assert!(told(&format!("/{}", "x".repeat(10_000))).chars().count() < TEXT_CHARS_MAX + 100);
+        let nowhere = "302, a redirect, which osel does not follow: configure where it leads: `moved`";
+        assert_eq!(told("?token=hunter2"), nowhere);
+        assert_eq!(
+            (answers(401, None, ""), answers(401, None, "no")),
+            ("401".to_owned(), "401: `no`".to_owned())
+        );
     }
 
     #[test]

@@ -171,15 +171,14 @@ async fn what_is_sent_again_has_the_same_name() {
 
 #[tokio::test]
 async fn each_status_is_understood_and_nothing_secret_is_repeated() {
-    use RefusalKind::{Denied, Failed, TooLarge, Unavailable};
+    use RefusalKind::{Denied, Failed, Misplaced, TooLarge, Unavailable};
     for (status, items, wanted) in [
-        (301, 1..=1, Denied),
         (400, 1..=1, Failed),
         (400, 1..=2, Failed),
         (401, 1..=1, Denied),
         (403, 1..=1, Denied),
-        (404, 1..=1, Denied),
-        (410, 1..=1, Denied),
+        (404, 1..=1, Misplaced),
+        (410, 1..=1, Misplaced),
         (413, 1..=2, TooLarge),
         (422, 1..=1, Failed),
         (429, 1..=1, Unavailable),
@@ -194,6 +193,22 @@ async fn each_status_is_understood_and_nothing_secret_is_repeated() {
         assert_eq!(refusal.wait, Some(Duration::from_secs(7)));
         assert_eq!(refusal.words, format!("the receiver answers {status}: `so *** it is`"));
     }
+}
+
+#[tokio::test]
+async fn a_redirect_says_where_it_leads_and_that_nobody_follows() {
+    let hook = served(200);
+    let moved = Reply::text(302, "text/html", "").with("location", "https://new.example/in?key=hunter2");
+    hook.fail(Mishap::new(What::Instead(moved)).times(1));
+    let mut webhook = driver(&config(&hook.url));
+    let refusal = webhook.send(&batch(1..=1)).await.unwrap_err();
+    let wanted = "the receiver answers 302, a redirect, which osel does not follow: \
+                  if `https://new.example/in` is the receiver, configure that URL";
+    assert_eq!((refusal.kind, refusal.words.as_str()), (RefusalKind::Misplaced, wanted));
+    let silent = Reply::text(401, "text/html", "");
+    hook.fail(Mishap::new(What::Instead(silent)).times(1));
+    assert_eq!(webhook.send(&batch(1..=1)).await.unwrap_err().words, "the receiver answers 401");
+    assert_eq!(webhook.send(&batch(1..=1)).await.unwrap(), Taken::Kept);
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
                 RefusalKind::Unavailable | RefusalKind::Silent => ExitCode::from(3),
                 RefusalKind::Failed
                 | RefusalKind::Denied
+                | RefusalKind::Misplaced
                 | RefusalKind::Garbled
                 | RefusalKind::Item(_)
                 | RefusalKind::TooLarge => ExitCode::from(1),

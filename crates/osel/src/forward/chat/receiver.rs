@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::{mattermost, slack, teams};
 use crate::config::{ChatConfig, ChatService, ForwardConfig, NoticeConfig, ReceiverConfig};
-use crate::forward::http::{ANSWER_BYTES_MAX, of_http, origin, reached, refusal, said};
+use crate::forward::http::{ANSWER_BYTES_MAX, answers, leads_to, of_http, origin, reached, refusal, said};
 use crate::forward::notice::{Written, notice_of, written};
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
@@ -106,13 +106,15 @@ impl Chat {
         let answer = way.send(Method::POST, self.config.url.expose(), &accept, Some(body)).await;
         let answer = answer.map_err(|error| of_http(&error))?;
         let (status, wait) = (answer.status.as_u16(), answer.retry_after());
+        let leads_to = leads_to(&answer.headers, [&self.config.url]);
         // Read to its end, so that the connection can be used again.
         let answer = answer.beginning(ANSWER_BYTES_MAX).await;
         if (200..300).contains(&status) {
             return Ok(Said::Taken);
         }
         let said = said(&answer, [&self.config.url]);
-        let words = format!("{} answers {status}: `{said}`", self.config.service.as_str());
+        let answers = answers(status, leads_to.as_deref(), &said);
+        let words = format!("{} answers {answers}", self.config.service.as_str());
         let kind = match status {
             // What it does not like of a message, and what is too much for it.
             400 | 413 | 422 => return Ok(Said::Unfit(words)),
@@ -120,8 +122,10 @@ impl Chat {
             // Mattermost, where no webhooks are allowed at all.
             501 => RefusalKind::Denied,
             429 | 500..=599 => RefusalKind::Unavailable,
-            // Nobody knows the room, or it was closed, or we must not write there.
-            300..=499 => RefusalKind::Denied,
+            // Nobody knows the room, or it was closed, or it is elsewhere.
+            300..=399 | 404 | 410 => RefusalKind::Misplaced,
+            // We must not write there.
+            400..=499 => RefusalKind::Denied,
             _ => RefusalKind::Garbled,
         };
         Err(Refusal { wait, ..refusal(kind, &words) })

@@ -6,7 +6,7 @@ use osel_core::forward::{Refusal, RefusalKind};
 use serde::Deserialize;
 
 use crate::config::Secret;
-use crate::forward::http::{of_status, refusal, said};
+use crate::forward::http::{answers, of_status, quoted, refusal, said};
 
 /// An answer to events, lines, or a question after its health.
 #[derive(Deserialize)]
@@ -35,6 +35,8 @@ const HEALTHY: u16 = 17;
 pub(super) struct Answer<'a> {
     /// The status.
     pub(super) status: u16,
+    /// Where it leads, if it is a redirect.
+    pub(super) leads_to: Option<&'a str>,
     /// The body.
     pub(super) body: &'a [u8],
     /// What must not be repeated.
@@ -57,7 +59,7 @@ impl Answer<'_> {
     /// none of it. What failed, or what another answered in its place, may have been taken.
     pub(super) fn is_refusal_for_good(&self, refusal: &Refusal) -> bool {
         match refusal.kind {
-            RefusalKind::Denied | RefusalKind::TooLarge => true,
+            RefusalKind::Denied | RefusalKind::Misplaced | RefusalKind::TooLarge => true,
             RefusalKind::Unavailable => serde_json::from_slice::<Told>(self.body).is_ok(),
             RefusalKind::Failed | RefusalKind::Garbled | RefusalKind::Silent | RefusalKind::Item(_) => false,
         }
@@ -99,11 +101,8 @@ impl Answer<'_> {
             Ok(told) if self.is_success() || !matches!(told.code, SUCCESS | HEALTHY) => Ok(told),
             _ => {
                 let kind = if self.is_success() { RefusalKind::Garbled } else { of_status(self.status) };
-                let said = said(self.body, [self.token]);
-                Err(refusal(
-                    kind,
-                    &format!("an answer with status {} that is none of a collector: `{said}`", self.status),
-                ))
+                let said = answers(self.status, self.leads_to, &said(self.body, [self.token]));
+                Err(refusal(kind, &format!("an answer that is none of a collector: {said}")))
             }
         }
     }
@@ -111,7 +110,7 @@ impl Answer<'_> {
     fn refused(&self, told: &Told, count: usize) -> Refusal {
         let Self { status, token, .. } = self;
         let said = said(told.text.as_bytes(), [*token]);
-        let words = format!("the collector answers {status}, code {}: `{said}`", told.code);
+        let words = format!("the collector answers {status}, code {}{}", told.code, quoted(&said));
         // Where it tells the event that stopped it, it has taken those before.
         let place = told.invalid_event_number.filter(|&place| place < count);
         let kind = match (told.code, place) {
@@ -137,7 +136,7 @@ mod tests {
 
     fn told(status: u16, body: &str) -> Result<Option<u64>, Refusal> {
         let token = Secret::new("hunter2".to_owned());
-        Answer { status, body: body.as_bytes(), token: &token }.to_events(3)
+        Answer { status, leads_to: None, body: body.as_bytes(), token: &token }.to_events(3)
     }
 
     fn check(status: u16, body: &str, wanted: RefusalKind, taken: usize) {
@@ -195,19 +194,21 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_of_a_collector_counts_by_its_status() {
-        use RefusalKind::{Denied, Garbled, TooLarge, Unavailable};
+        use RefusalKind::{Garbled, Misplaced, TooLarge, Unavailable};
         check(200, "<html>welcome hunter2</html>", Garbled, 0);
         check(200, "", Garbled, 0);
         check(502, "<html>bad gateway</html>", Unavailable, 0);
         check(413, "too large", TooLarge, 0);
-        check(404, r#"{"text":"Success","code":0}"#, Denied, 0);
-        check(302, "", Denied, 0);
+        check(404, r#"{"text":"Success","code":0}"#, Misplaced, 0);
+        check(302, "", Misplaced, 0);
     }
 
     #[test]
     fn acknowledgements_are_those_that_are_there() {
         let token = Secret::new("hunter2".to_owned());
-        let told = |status, body: &str| Answer { status, body: body.as_bytes(), token: &token }.to_question();
+        let told = |status, body: &str| {
+            Answer { status, leads_to: None, body: body.as_bytes(), token: &token }.to_question()
+        };
         assert_eq!(told(200, r#"{"acks":{"1":true,"2":false,"30":true}}"#).unwrap(), [1, 30]);
         let refused = |status, body| told(status, body).unwrap_err().kind;
         assert_eq!(refused(400, r#"{"text":"ACK is disabled","code":14}"#), RefusalKind::Denied);

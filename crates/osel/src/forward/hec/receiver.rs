@@ -17,7 +17,7 @@ use super::answer::Answer;
 use super::body::{self, body, packed};
 use super::cookies::Cookies;
 use crate::config::{ForwardConfig, HecAcks, HecConfig, HecEndpoint, ReceiverConfig, Secret};
-use crate::forward::http::{ANSWER_BYTES_MAX, may_have_arrived, of_http, origin, reached, refusal};
+use crate::forward::http::{ANSWER_BYTES_MAX, leads_to, may_have_arrived, of_http, origin, reached, refusal};
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
 use crate::http::{Http, HttpError};
@@ -96,7 +96,7 @@ impl Hec {
             let collector = self.collector().to_owned();
             match self.asked(&collector, &[FIRST_ACK]).await {
                 Ok(arrived) => arrived.into_iter().for_each(|ack| self.acks.arrived(&collector, ack)),
-                Err(refusal) if refusal.kind == RefusalKind::Denied => {
+                Err(refusal) if refusal.kind.needs_person() => {
                     self.way = None;
                     return Err(refusal);
                 }
@@ -123,14 +123,15 @@ impl Hec {
             body
         };
         let Some(way) = &mut self.way else { return Err(gone()) };
-        let (status, wait, answer) =
+        let Exchanged { status, wait, leads_to, body: answer } =
             way.exchanged(Method::POST, &url, headers, body).await.map_err(|error| {
                 if may_have_arrived(&error) {
                     self.acks.unheard(&collector);
                 }
                 of_http(&error)
             })?;
-        let answer = Answer { status, body: &answer, token: &self.config.token };
+        let answer =
+            Answer { status, leads_to: leads_to.as_deref(), body: &answer, token: &self.config.token };
         let ack = answer.to_events(batch.items.len()).map_err(|refusal| {
             if !answer.is_refusal_for_good(&refusal) {
                 self.acks.unheard(&collector);
@@ -159,7 +160,7 @@ impl Hec {
         }
         match refusal.kind {
             // Somebody acts on the configuration, or on what it names.
-            RefusalKind::Denied => self.way = None,
+            RefusalKind::Denied | RefusalKind::Misplaced => self.way = None,
             RefusalKind::Unavailable | RefusalKind::Silent | RefusalKind::Failed => {
                 self.at = (self.at + 1).checked_rem(self.config.urls.len()).unwrap_or(0);
             }
@@ -188,7 +189,7 @@ impl Hec {
             match self.asked(&collector, &acks).await {
                 Ok(arrived) => arrived.into_iter().for_each(|ack| self.acks.arrived(&collector, ack)),
                 // Nobody will be told anything before somebody acts.
-                Err(refusal) if refusal.kind == RefusalKind::Denied => return Err(refusal),
+                Err(refusal) if refusal.kind.needs_person() => return Err(refusal),
                 // It may say so the next time; what it said and nobody heard it never says again, which patience ends.
                 Err(refusal) => trouble = Some(refusal.words),
             }
@@ -219,8 +220,10 @@ impl Hec {
         let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         let Some(way) = &mut self.way else { return Err(gone()) };
         let exchanged = way.exchanged(Method::POST, &url, headers, body).await;
-        let (status, wait, answer) = exchanged.map_err(|error| of_http(&error))?;
-        let answer = Answer { status, body: &answer, token: &self.config.token };
+        let Exchanged { status, wait, leads_to, body: answer } =
+            exchanged.map_err(|error| of_http(&error))?;
+        let answer =
+            Answer { status, leads_to: leads_to.as_deref(), body: &answer, token: &self.config.token };
         answer.to_question().map_err(|refusal| Refusal { wait, ..refusal })
     }
 
@@ -230,8 +233,10 @@ impl Hec {
         let url = format!("{}/services/collector/health/1.0", self.collector());
         let Some(way) = &mut self.way else { return Err(gone()) };
         let exchanged = way.exchanged(Method::GET, &url, Vec::new(), Vec::new()).await;
-        let (status, wait, answer) = exchanged.map_err(|error| of_http(&error))?;
-        let answer = Answer { status, body: &answer, token: &self.config.token };
+        let Exchanged { status, wait, leads_to, body: answer } =
+            exchanged.map_err(|error| of_http(&error))?;
+        let answer =
+            Answer { status, leads_to: leads_to.as_deref(), body: &answer, token: &self.config.token };
         answer.to_health().map(Some).map_err(|refusal| Refusal { wait, ..refusal })
     }
 
@@ -249,15 +254,25 @@ impl Hec {
     }
 }
 
+/// What was answered to a request.
+struct Exchanged {
+    status: u16,
+    /// The pause that is asked for.
+    wait: Option<Duration>,
+    /// Where a redirect leads.
+    leads_to: Option<String>,
+    body: Vec<u8>,
+}
+
 impl Way {
-    /// A request and its answer: the status, the pause that is asked for, and the body.
+    /// A request and its answer.
     async fn exchanged(
         &mut self,
         method: Method,
         url: &str,
         mut headers: Vec<(HeaderName, HeaderValue)>,
         body: Vec<u8>,
-    ) -> Result<(u16, Option<Duration>, Vec<u8>), HttpError> {
+    ) -> Result<Exchanged, HttpError> {
         headers.push((AUTHORIZATION, self.login.clone()));
         headers.push((CHANNEL, self.channel.clone()));
         headers.extend(self.cookies.header().map(|cookies| (COOKIE, cookies)));
@@ -265,7 +280,9 @@ impl Way {
         let answer = self.http.send(method, url, &headers, body).await?;
         self.cookies.keep(&answer.headers);
         let (status, wait) = (answer.status.as_u16(), answer.retry_after());
-        Ok((status, wait, answer.whole(ANSWER_BYTES_MAX).await?))
+        // Our secrets stand in headers, which no redirect repeats.
+        let leads_to = leads_to(&answer.headers, []);
+        Ok(Exchanged { status, wait, leads_to, body: answer.whole(ANSWER_BYTES_MAX).await? })
     }
 }
 

@@ -18,7 +18,8 @@ use super::answer::{Answered, PROTOBUF, answered, words};
 use super::record::request;
 use crate::config::{ForwardConfig, OtlpConfig, ReceiverConfig};
 use crate::forward::http::{
-    ANSWER_BYTES_MAX, configured, of_http, of_status, origin, reached, refusal, said,
+    ANSWER_BYTES_MAX, answers, configured, leads_to, of_http, of_status, origin, quoted, reached, refusal,
+    said,
 };
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Item, Receiver};
@@ -98,13 +99,12 @@ impl Otlp {
             return answered(content_type, &answer)
                 .map_err(|error| refusal(RefusalKind::Garbled, &error.to_string()));
         }
+        let leads_to = leads_to(&answer.headers, self.config.headers.iter().map(|(_, value)| value));
         // Read to its end, so that the connection can be used again.
         let answer = answer.beginning(ANSWER_BYTES_MAX).await;
         let said = self.said(&words(content_type == PROTOBUF, answer));
-        Err(Refusal {
-            wait,
-            ..refusal(of_status(status), &format!("the receiver answers {status}: `{said}`"))
-        })
+        let words = format!("the receiver answers {}", answers(status, leads_to.as_deref(), &said));
+        Err(Refusal { wait, ..refusal(of_status(status), &words) })
     }
 
     fn said(&self, words: &[u8]) -> String {
@@ -120,7 +120,8 @@ impl Otlp {
             match self.posted(rest).await.map_err(|refusal| Refusal { taken, ..refusal })? {
                 Answered::All => taken += rest.len(),
                 Answered::Not(count, words) if count >= rest.len() => {
-                    let words = format!("the receiver does not take it: `{}`", self.said(words.as_bytes()));
+                    let said = quoted(&self.said(words.as_bytes()));
+                    let words = format!("the receiver does not take it{said}");
                     return Err(Refusal { taken, ..refusal(RefusalKind::Item(taken), &words) });
                 }
                 Answered::Not(..) => self.singly_through = rest.last().map(|item| item.id.clone()),
@@ -150,7 +151,7 @@ impl Receiver for Otlp {
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Taken> {
         Box::pin(async move {
             let taken = self.given(&batch.items).await;
-            if taken.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Denied) {
+            if taken.as_ref().is_err_and(|refusal| refusal.kind.needs_person()) {
                 // Somebody acts on the configuration, or on what it names.
                 self.way = None;
             }

@@ -19,8 +19,10 @@ pub(super) fn kind(status: u16, code: &str) -> RefusalKind {
         | ("BadDigest" | "IncompleteBody" | "XAmzContentChecksumMismatch", _)
         | ("SlowDown", _)
         | (_, 429 | 500 | 502..=599) => RefusalKind::Unavailable,
-        // The key, the bucket, the region, the clock, or something that the store does not know: somebody has to act.
-        (_, 300..=499 | 501) => RefusalKind::Denied,
+        // Another region, or no such bucket.
+        (_, 300..=399 | 404) => RefusalKind::Misplaced,
+        // The key, the clock, or something that the store does not know: somebody has to act.
+        (_, 400..=499 | 501) => RefusalKind::Denied,
         _ => RefusalKind::Garbled,
     }
 }
@@ -31,16 +33,16 @@ mod tests {
 
     #[test]
     fn a_refusal_says_whether_waiting_helps_or_somebody_has_to_act() {
-        use RefusalKind::{Denied, Garbled, Silent, TooLarge, Unavailable};
+        use RefusalKind::{Denied, Garbled, Misplaced, Silent, TooLarge, Unavailable};
         for (status, told, wanted) in [
-            (301, "PermanentRedirect", Denied),
+            (301, "PermanentRedirect", Misplaced),
             (400, "ExpiredToken", Denied),
             (400, "EntityTooLarge", TooLarge),
             (400, "RequestTimeout", Silent),
             (400, "BadDigest", Unavailable),
             (403, "AccessDenied", Denied),
             (403, "RequestTimeTooSkewed", Denied),
-            (404, "NoSuchBucket", Denied),
+            (404, "NoSuchBucket", Misplaced),
             (409, "ConditionalRequestConflict", Unavailable),
             (500, "InternalError", Unavailable),
             (501, "NotImplemented", Denied),

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::{code, kind};
 use crate::config::{ForwardConfig, ReceiverConfig, S3Config, S3Encryption};
-use crate::forward::http::{ANSWER_BYTES_MAX, of_http, origin, reached, refusal, said};
+use crate::forward::http::{ANSWER_BYTES_MAX, answers, leads_to, of_http, origin, reached, refusal, said};
 use crate::forward::now::ConfigNow;
 use crate::forward::objects::{Depot, Object, ObjectReceiver};
 use crate::forward::receiver::{Handed, Receiver};
@@ -124,17 +124,19 @@ impl S3 {
     /// What a refusal says.
     async fn refused(&self, what: &str, answer: Answer) -> Refusal {
         let (status, wait) = (answer.status.as_u16(), answer.retry_after());
+        let S3Config { key, token, .. } = &self.config;
+        let secrets = || [Some(key), token.as_ref()].into_iter().flatten();
+        let leads_to = leads_to(&answer.headers, secrets());
         let answer = answer.beginning(ANSWER_BYTES_MAX).await;
         let code = code(&answer);
-        let S3Config { key, token, .. } = &self.config;
-        let said = said(&answer, [Some(key), token.as_ref()].into_iter().flatten());
-        let words = format!("the store refuses {what}: it answers {status}: `{said}`");
+        let said = answers(status, leads_to.as_deref(), &said(&answer, secrets()));
+        let words = format!("the store refuses {what}: it answers {said}");
         Refusal { wait, ..refusal(kind(status, &code), &words) }
     }
 
     /// What came of a call; what is refused for who we are is tried with what the configuration says then.
     fn after<T>(&mut self, result: Result<T, Refusal>) -> Result<T, Refusal> {
-        if result.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Denied) {
+        if result.as_ref().is_err_and(|refusal| refusal.kind.needs_person()) {
             self.way = None;
         }
         result

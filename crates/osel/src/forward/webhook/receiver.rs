@@ -16,7 +16,7 @@ use super::sign;
 use super::template::Template;
 use crate::config::{ForwardConfig, ReceiverConfig, Secret, WebhookBody, WebhookConfig, WebhookMethod};
 use crate::forward::http::{
-    ANSWER_BYTES_MAX, configured, of_http, of_status, origin, reached, refusal, said,
+    ANSWER_BYTES_MAX, answers, configured, leads_to, of_http, of_status, origin, reached, refusal, said,
 };
 use crate::forward::now::ConfigNow;
 use crate::forward::receiver::{Batch, BatchLimits, Handed, Receiver};
@@ -100,16 +100,15 @@ impl Webhook {
         let answer = way.http.send(method, self.config.url.expose(), &headers, Some(Bytes::from(body))).await;
         let answer = answer.map_err(|error| of_http(&error))?;
         let (status, wait) = (answer.status.as_u16(), answer.retry_after());
+        let leads_to = leads_to(&answer.headers, self.secrets());
         // Read to its end, so that the connection can be used again.
         let answer = answer.beginning(ANSWER_BYTES_MAX).await;
         if (200..300).contains(&status) {
             return Ok(Taken::Kept);
         }
         let said = said(&answer, self.secrets());
-        Err(Refusal {
-            wait,
-            ..refusal(of_status(status), &format!("the receiver answers {status}: `{said}`"))
-        })
+        let words = format!("the receiver answers {}", answers(status, leads_to.as_deref(), &said));
+        Err(Refusal { wait, ..refusal(of_status(status), &words) })
     }
 
     /// What an answer must not repeat.
@@ -150,7 +149,7 @@ impl Receiver for Webhook {
     fn send<'a>(&'a mut self, batch: &'a Batch) -> Handed<'a, Taken> {
         Box::pin(async move {
             let taken = self.given(batch).await;
-            if taken.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Denied) {
+            if taken.as_ref().is_err_and(|refusal| refusal.kind.needs_person()) {
                 // Somebody acts on the configuration, or on what it names.
                 self.way = None;
             }

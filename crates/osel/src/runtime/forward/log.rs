@@ -73,6 +73,7 @@ fn todo(why: ForwardWhy) -> &'static str {
         ForwardWhy::Denied => {
             "look at the receiver: credentials, addresses, rights, and whether another one writes there"
         }
+        ForwardWhy::Misplaced => "look at the address that is configured, and what is there",
         ForwardWhy::Garbled => "look whether the receiver is what the configuration says",
         ForwardWhy::Full => "look at `osel forward dead`, then resend or discard",
     }

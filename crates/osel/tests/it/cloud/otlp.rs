@@ -145,7 +145,7 @@ async fn refusals_are_told_from_each_other_and_in_words() {
     for (status, wanted) in [
         (400, RefusalKind::Failed),
         (401, RefusalKind::Denied),
-        (404, RefusalKind::Denied),
+        (404, RefusalKind::Misplaced),
         (413, RefusalKind::TooLarge),
         (429, RefusalKind::Unavailable),
         (503, RefusalKind::Unavailable),

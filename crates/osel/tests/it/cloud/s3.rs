@@ -213,7 +213,7 @@ async fn refusals_are_understood_and_no_bucket_is_made() {
     let store = store();
     let mut receiver = driver(&S3Config { bucket: "none".to_owned(), ..config(&store.url) });
     let refusal = refused(&mut receiver, &batch(1..=1)).await;
-    assert_eq!(refusal.kind, RefusalKind::Denied);
+    assert_eq!(refusal.kind, RefusalKind::Misplaced);
     assert!(refusal.words.contains("NoSuchBucket"), "{}", refusal.words);
     let mut receiver = driver(&config(&store.url));
     for (what, wanted) in [

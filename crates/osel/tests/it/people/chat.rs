@@ -77,14 +77,14 @@ async fn each_answer_is_understood_and_the_url_is_not_repeated() {
     let mut chat = driver(&config(Kind::Slack, &room.url));
     for (status, words, wanted) in [
         (403, "action_prohibited", RefusalKind::Denied),
-        (404, "channel_not_found", RefusalKind::Denied),
-        (404, "no_service", RefusalKind::Denied),
-        (410, "channel_is_archived", RefusalKind::Denied),
+        (404, "channel_not_found", RefusalKind::Misplaced),
+        (404, "no_service", RefusalKind::Misplaced),
+        (410, "channel_is_archived", RefusalKind::Misplaced),
         (429, "rate_limited", RefusalKind::Unavailable),
         (500, "rollup_error", RefusalKind::Unavailable),
-        (302, "elsewhere", RefusalKind::Denied),
+        (302, "elsewhere", RefusalKind::Misplaced),
         (501, "web.incoming_webhook.disabled.app_error", RefusalKind::Denied),
-        (404, "no such hook: /services/hunter2hunter2hunter2hunte", RefusalKind::Denied),
+        (404, "no such hook: /services/hunter2hunter2hunter2hunte", RefusalKind::Misplaced),
     ] {
         room.change(|room| room.answer = Some((status, words)));
         let refusal = chat.send(&batch(1, &notice(&["ann"]))).await.unwrap_err();

@@ -23,7 +23,7 @@ async fn no_answer_is_told_from_a_wrong_one() {
         (What::Instead(Reply::text(413, "text/html", "<html>")), RefusalKind::TooLarge),
         (
             What::Instead(Reply::text(302, "text/html", "").with("location", "http://other.example/")),
-            RefusalKind::Denied,
+            RefusalKind::Misplaced,
         ),
         (
             What::Flood { reply: Reply::text(200, "text/html", "x".repeat(10_000)), times: 1000 },
