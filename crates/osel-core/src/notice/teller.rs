@@ -84,6 +84,11 @@ impl Teller {
         self.looked_to
     }
 
+    /// When the first record was recorded that the next notice is about; none before it was looked at.
+    pub fn recorded_from(&self) -> Option<Timestamp> {
+        self.recorded.map(|(first, _)| first)
+    }
+
     /// Looks at the next record; false when it belongs to a later notice, and [`Self::turn`] comes first.
     pub fn look_at(&mut self, now: Timestamp, record: &Record) -> bool {
         let recorded_at = record.header.recorded_at;

@@ -338,7 +338,7 @@ impl Carrier {
             self.is_changed = true;
         }
         let oldest = self.held.first_key_value().and_then(|(_, items)| items.first());
-        let oldest = oldest.map(|item| item.recorded_at);
+        let oldest = oldest.map(|item| item.recorded_at).or(self.reading.gathered_from());
         let (is_up, letters) = (self.forward.is_up(), self.forward.letters());
         let status = &mut self.status;
         if self.is_changed || (status.is_up, status.oldest, status.letters) != (is_up, oldest, letters) {

@@ -53,13 +53,19 @@ impl Notices {
             // What is still to be looked at may belong to the same notice.
             return Ok(None);
         }
+        let first = self.teller.recorded_from();
         Ok(match self.teller.turn(now, is_sending) {
             Turn::Wait => None,
             Turn::Pass(through) => {
                 Some(Page { through, incomplete: self.incomplete_now(), ..Page::default() })
             }
-            Turn::Tell(notice) => Some(self.page(&notice, store, now)),
+            Turn::Tell(notice) => Some(self.page(&notice, store, (now, first.unwrap_or(now)))),
         })
+    }
+
+    /// When the first record was recorded that is gathered.
+    pub(super) fn gathered_from(&self) -> Option<Timestamp> {
+        self.teller.recorded_from()
     }
 
     /// Looks at one more page; whether more belongs to the same notice.
@@ -100,12 +106,13 @@ impl Notices {
         std::mem::take(&mut self.incomplete)
     }
 
-    fn page(&mut self, notice: &Notice, store: &str, now: Timestamp) -> Page {
+    fn page(&mut self, notice: &Notice, store: &str, (now, recorded_at): (Timestamp, Timestamp)) -> Page {
         let item = Item {
             seq: notice.last,
             id: line_id(store, notice.last, 0),
             time: now,
-            recorded_at: now,
+            // How long those wait that are told.
+            recorded_at,
             kind: RecordKind::System,
             severity: Severity::from_word(&notice.severity).unwrap_or_default(),
             event_type: Some(EVENT_TYPE.to_owned()),

@@ -54,6 +54,8 @@ pub(super) struct Reading {
     read: Option<Waiting>,
     fetch: Option<Waiting>,
     under_way: Option<(Waiting, Task)>,
+    /// As the last read found it.
+    gathered_from: Option<Timestamp>,
     trouble: Option<(Timestamp, String)>,
     now: Timestamp,
 }
@@ -61,7 +63,8 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(work: Work, names: Names) -> Self {
         let now = Timestamp::EPOCH;
-        Self { work: Some(work), names, read: None, fetch: None, under_way: None, trouble: None, now }
+        let (read, fetch, under_way) = (None, None, None);
+        Self { work: Some(work), names, read, fetch, under_way, gathered_from: None, trouble: None, now }
     }
 
     /// Has something read.
@@ -79,6 +82,7 @@ impl Reading {
         for waiting in waiting.chain(self.under_way.as_mut().map(|(waiting, _)| waiting)) {
             (waiting.is_stale, waiting.not_before) = (true, None);
         }
+        self.gathered_from = None;
     }
 
     /// What failed is tried again at once.
@@ -119,6 +123,7 @@ impl Reading {
     pub(super) async fn done(&mut self) -> Result<Was, Defect> {
         let Some((_, task)) = &mut self.under_way else { return pending().await };
         let (work, page) = task.await.map_err(|error| Defect::Reading(last_words(error)))?;
+        self.gathered_from = work.gathered_from();
         self.work = Some(work);
         let Some((waiting, _)) = self.under_way.take() else { return Ok(None) };
         let is_fetch = matches!(waiting.wanted, Wanted::Fetch(_));
@@ -145,6 +150,11 @@ impl Reading {
     pub(super) fn retry_at(&self) -> Option<Timestamp> {
         let waiting = [&self.read, &self.fetch].into_iter().flatten();
         waiting.filter_map(|waiting| waiting.not_before).min().filter(|_| self.under_way.is_none())
+    }
+
+    /// When the first record was recorded that is gathered for people, and is not on its way.
+    pub(super) fn gathered_from(&self) -> Option<Timestamp> {
+        self.gathered_from
     }
 
     /// Why nothing can be read, and since when.

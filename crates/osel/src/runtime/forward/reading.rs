@@ -108,6 +108,11 @@ impl Work {
         self.notices.is_some()
     }
 
+    /// When the first record was recorded that was looked at and waits for others; none where none does.
+    pub(super) fn gathered_from(&self) -> Option<Timestamp> {
+        self.notices.as_ref().and_then(Notices::gathered_from)
+    }
+
     /// Gathers records behind `after` for a notice, or gives one that is due. None while it is not.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ pub struct ForwarderStatus {
     pub trouble: Option<(Timestamp, String)>,
     /// Its place and account.
     pub row: ForwarderRow,
-    /// When the oldest record was recorded that waits for the receiver; none when none was read that does.
+    /// When the oldest record was recorded that waits for the receiver, or for others to be told with; none when none was read that does.
     pub oldest: Option<Timestamp>,
     /// How long that is ago, as the loop tells it.
     pub lag: Duration,

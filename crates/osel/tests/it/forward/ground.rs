@@ -148,6 +148,7 @@ struct Running {
     tokio: Runtime,
     handle: ServiceHandle,
     thread: JoinHandle<Result<(), Box<ServiceError>>>,
+    told: watch::Receiver<ServiceStatus>,
 }
 
 impl Ground {
@@ -190,6 +191,8 @@ impl Ground {
             follow: true,
             clock: now,
         };
+        let status = watch::Sender::new(ServiceStatus::starting());
+        let told = status.subscribe();
         let settings = ServiceSettings {
             sources: vec![SourceSettings::File(source)],
             apis: Vec::new(),
@@ -197,7 +200,7 @@ impl Ground {
             scanners: Vec::new(),
             policy: Policy::default(),
             clock: now,
-            status: watch::Sender::new(ServiceStatus::starting()),
+            status,
             supervisor: Supervisor::from_environment(&|_| None).0,
             follower: None,
             log_key: Arc::new(|| Box::pin(async { Ok(Default::default()) })),
@@ -208,7 +211,7 @@ impl Ground {
         let service = Service::start(Box::new(journal), settings, tokio.handle()).unwrap();
         let handle = service.handle();
         let thread = std::thread::spawn(move || service.run().map_err(Box::new));
-        self.running = Some(Running { tokio, handle, thread });
+        self.running = Some(Running { tokio, handle, thread, told });
     }
 
     fn settings(&mut self, forwards: &str) -> Vec<ForwarderSettings> {
@@ -233,7 +236,7 @@ impl Ground {
 
     /// Ends it in order.
     pub fn stop(&mut self) {
-        let Running { tokio, handle, thread } = self.running.take().unwrap();
+        let Running { tokio, handle, thread, .. } = self.running.take().unwrap();
         handle.stop();
         thread.join().unwrap().unwrap();
         tokio.shutdown_background();
@@ -276,6 +279,12 @@ impl Ground {
     /// The last record.
     pub fn head(&self) -> u64 {
         self.reader().head().unwrap().seq
+    }
+
+    /// When the oldest record was recorded that waits for a forwarder's receiver, as metrics have it.
+    pub fn oldest(&self, forwarder: &str) -> Option<Timestamp> {
+        let status = self.running.as_ref().unwrap().told.borrow();
+        status.forwarders.iter().find(|one| *one.name == *forwarder)?.oldest
     }
 
     /// How far a forwarder has come, as far as that is durable. The account of it adds up at all times.

@@ -1,5 +1,7 @@
 //! What the frame makes of records for people: few messages, an exact account, and the same after a process that ended at any moment.
 
+use ::osel::runtime::record::read_record;
+use ::osel::store::Reader;
 use serde_json::json;
 
 use super::server::{Habits, Server};
@@ -36,6 +38,29 @@ fn many_records_are_one_message_and_all_of_them_are_accounted_for() {
     let told = people.records();
     assert!(told.len() < 20 && told.is_sorted(), "{told:?}");
     assert_eq!((told.last().copied(), row.lines), (Some(row.place), told.len() as u64));
+}
+
+#[test]
+fn how_long_people_wait_is_counted_from_the_record_also_while_it_is_gathered_and_after_a_restart() {
+    let mut ground = Ground::new("people-lag");
+    ground.captured("a", 20);
+    let people = ground.clerk("people");
+    people.is_away(true);
+    let first = |ground: &Ground| {
+        let place = ground.row("people").place;
+        let stored = ground.reader().record(place + 1).unwrap()?;
+        Some(read_record(&stored).unwrap().header.recorded_at)
+    };
+    for wait in [3600, 3600, 0] {
+        ground
+            .start(&table(&format!("from = 'start'\ngroup_wait_seconds = {wait}\nurgent_min = 'critical'")));
+        until("it tells since when they wait", LIMIT, || {
+            ground.head() >= 20
+                && ground.oldest("people").is_some_and(|oldest| Some(oldest) == first(&ground))
+        });
+        ground.stop();
+    }
+    assert_eq!((ground.row("people").place, people.records()), (0, Vec::new()));
 }
 
 #[test]
