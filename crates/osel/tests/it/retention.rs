@@ -618,11 +618,7 @@ fn records_lose_their_parts_and_keep_their_places() {
         assert!(record["time"].is_string() && record["hash"].is_string());
         if seq <= up_to {
             assert!(!is_whole("body") && record["event_type"].is_null(), "{record}");
-            assert_eq!(
-                record["summary"],
-                "what happened is not here: not kept any more, or not for whoever reads this",
-                "{record}"
-            );
+            assert!(record["summary"].as_str().unwrap().starts_with("what happened is not here"), "{record}");
         } else {
             assert!(is_whole("body"), "{record}");
         }

@@ -21,10 +21,13 @@ pub struct Settings {
     /// The longest time for a connection to stand, and for a look at the broker.
     pub connect_time: Duration,
     /// The address of a host by its index, and how many there are; asked for each attempt, since passwords change and hosts are added.
-    pub address: Arc<dyn Fn(usize) -> Result<(Address, usize), String> + Send + Sync>,
+    pub address: Arc<dyn Fn(usize) -> AddressNow + Send + Sync>,
     /// The system's clock.
     pub clock: fn() -> Timestamp,
 }
+
+/// An address and how many hosts there are, or why there is none just now.
+pub type AddressNow = Result<(Address, usize), String>;
 
 impl Settings {
     /// The present moment, by the clock that people read and by one that is never set.
