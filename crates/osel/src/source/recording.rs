@@ -346,16 +346,14 @@ pub(super) fn unpacked(path: &Path, file: File) -> Box<dyn BufRead + Send> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let packed = reader.fill_buf().is_ok_and(|start| start.starts_with(&GZIP));
-    let mut text: Box<dyn BufRead + Send> = if packed || path.extension().is_some_and(|ending| ending == "gz")
-    {
-        Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)))
-    } else {
-        Box::new(reader)
-    };
-    if text.fill_buf().is_ok_and(|start| start.starts_with(BYTE_ORDER_MARK)) {
-        text.consume(BYTE_ORDER_MARK.len());
+    if packed || path.extension().is_some_and(|ending| ending == "gz") {
+        // Looking into it would use up the error of one that is cut short.
+        return Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)));
     }
-    text
+    if reader.fill_buf().is_ok_and(|start| start.starts_with(BYTE_ORDER_MARK)) {
+        reader.consume(BYTE_ORDER_MARK.len());
+    }
+    Box::new(reader)
 }
 
 /// A file's name without its endings.
