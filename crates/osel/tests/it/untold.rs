@@ -307,7 +307,7 @@ fn a_copy_beside_later_keys_is_explained_by_the_store_of_now() {
     let refused = osel(&["audit", "verify", "--store", &copy, "--later", &place.path("other")]);
     assert_eq!(refused.status.code(), Some(3));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("does not go on from record"), "{said}");
+    assert!(said.contains("the wrong way round"), "{said}");
 }
 
 fn persons(store: &str) -> PathBuf {

@@ -143,9 +143,13 @@ impl Server {
     pub(super) fn received(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.place.path("received")).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        // What a kill cut off stands before the next record, which is sent again. In a record such a beginning is escaped.
+        let last = |line: &str| line.rfind("{\"id\":").unwrap_or(0);
         whole
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .map(|line| {
+                serde_json::from_str(&line[last(line)..]).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
             .collect()
     }
 
