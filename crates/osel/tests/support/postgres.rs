@@ -178,6 +178,21 @@ impl Postgres {
         check(psql.output().unwrap(), sql).trim_end().to_owned()
     }
 
+    /// Leaves a transaction open that has done something, until the process is killed.
+    pub fn hold(&self, database: &str, sql: &str) -> std::process::Child {
+        use std::io::{BufRead, Write};
+        let mut psql = self.program("psql");
+        psql.arg("-h").arg(&self.directory).args(["-p", &self.port.to_string(), "-U", "postgres"]);
+        psql.args(["-v", "ON_ERROR_STOP=1", "-qAtX", "-d", database]);
+        psql.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut process = psql.spawn().unwrap();
+        writeln!(process.stdin.as_mut().unwrap(), "BEGIN; {sql}; SELECT 'held';").unwrap();
+        let mut said = String::new();
+        std::io::BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "held\n", "{sql}");
+        process
+    }
+
     /// Makes a database that belongs to the role `osel`, which has no other rights, and gives the URL of its socket.
     pub fn database(&self, name: &str) -> String {
         let has_role = self.sql("postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'osel'") == "1";

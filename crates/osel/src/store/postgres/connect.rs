@@ -27,7 +27,7 @@ use crate::config::{PostgresConfig, PostgresHost, SslMode};
 const ACTION: &str = "connect to";
 /// How long an answer is waited for. A batch takes milliseconds, the largest value there can be some seconds; a
 /// commit that waits for a standby of the database takes as long as that is away, and is asked about again.
-const ANSWER_TIME: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// How long the server may leave what was sent without a sign before the connection counts as dead.
 const SILENCE_TIME: Duration = Duration::from_secs(10);
 /// When an idle connection is asked whether it is there, how often, and how many times.

@@ -5,6 +5,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use osel_core::time::Timestamp;
 use tokio_postgres::Row;
@@ -23,7 +24,7 @@ use super::super::index::Segment;
 use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::super::persons::Opener;
-use super::connect::{At, Link, Mode, Session, integer};
+use super::connect::{ANSWER_TIME, At, Link, Mode, Session, integer};
 use super::lease::{self, LeaseSign};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
 use super::{batch, erasure, expire, forward, holdings, index, log, persons, schema, snapshot, writer};
@@ -33,6 +34,8 @@ use crate::config::PostgresConfig;
 const PAGE_ROWS: i64 = 256;
 /// A page ends once it has this many bytes.
 const PAGE_BYTES: i64 = 4 << 20;
+/// How long a server may take to say who leads: it is one row, and whoever stands by cannot be stopped while it waits.
+const LEASE_TIME: Duration = Duration::from_secs(2);
 const UNMODELLED: i16 = 1;
 const IGNORED_BY: i16 = 2;
 const ACTION: &str = "read";
@@ -85,19 +88,28 @@ impl PostgresReader {
     /// # Errors
     /// When it cannot be read.
     pub fn lease(&mut self) -> Result<LeaseSign, JournalError> {
-        self.read(lease::read)
+        self.read_within(LEASE_TIME, lease::read)
     }
 
     /// Reads, by a new connection if there is none any more, and once more by a new one when the way to
     /// the server has failed.
-    #[expect(clippy::needless_pass_by_value, reason = "it is a closure, written where it is handed over")]
     fn read<T>(
         &mut self,
         read: impl AsyncFn(&At<'_>, &mut Session) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
+        self.read_within(ANSWER_TIME, read)
+    }
+
+    /// The same, where each way has so long to answer.
+    #[expect(clippy::needless_pass_by_value, reason = "it is a closure, written where it is handed over")]
+    fn read_within<T>(
+        &mut self,
+        time: Duration,
+        read: impl AsyncFn(&At<'_>, &mut Session) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
         let at = At { path: &self.path };
         if let Some(mut link) = self.link.take().filter(|link| !link.is_closed()) {
-            match link.run(&at, ACTION, async |session| read(&at, session).await) {
+            match link.run_within(time, &at, ACTION, async |session| read(&at, session).await) {
                 // What the server said when it ended the session may be heard only now.
                 Err(JournalError::Io { .. }) => {}
                 result => {
@@ -107,7 +119,7 @@ impl PostgresReader {
             }
         }
         let mut link = Link::open(&at, &self.config, self.mode)?;
-        let result = link.run(&at, ACTION, async |session| read(&at, session).await);
+        let result = link.run_within(time, &at, ACTION, async |session| read(&at, session).await);
         self.link = Some(link).filter(|_| result.is_ok());
         result
     }

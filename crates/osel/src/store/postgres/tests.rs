@@ -611,6 +611,31 @@ fn a_session_begins_with_nothing_that_a_pooler_refuses() {
     assert!(begun.contains("application_name") && !begun.contains("options"), "{begun:?}");
 }
 
+/// Whoever stands by asks for it all the time, and cannot be stopped while it waits: not as long as for a page of records.
+#[test]
+fn who_leads_is_not_waited_for_as_long_as_for_records() {
+    let server = Server::new();
+    let (name, config) = server.database();
+    drop(create(&config));
+    let mut reader = PostgresReader::open_latest(&config).unwrap();
+    reader.lease().unwrap();
+    let mut other = PostgresReader::open_latest(&config).unwrap();
+    let mut held = server.0.hold(&name, "LOCK TABLE osel.meta IN ACCESS EXCLUSIVE MODE");
+    let (begun, begins) = std::sync::mpsc::channel();
+    let of_records = std::thread::spawn(move || {
+        begun.send(()).unwrap();
+        other.head().is_ok()
+    });
+    begins.recv().unwrap();
+    assert!(reader.lease().is_err());
+    // What was asked for before is waited for still.
+    assert!(!of_records.is_finished());
+    held.kill().unwrap();
+    held.wait().unwrap();
+    assert!(of_records.join().unwrap());
+    reader.lease().unwrap();
+}
+
 #[test]
 fn of_several_servers_the_one_that_is_written_is_gone_on_with() {
     let server = Server::new();
