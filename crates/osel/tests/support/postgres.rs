@@ -179,12 +179,12 @@ impl Postgres {
     }
 
     /// Leaves a transaction open that has done something, until the process is killed.
-    pub fn hold(&self, database: &str, sql: &str) -> std::process::Child {
+    pub fn hold(&self, database: &str, sql: &str) -> Child {
         use std::io::{BufRead, Write};
         let mut psql = self.program("psql");
         psql.arg("-h").arg(&self.directory).args(["-p", &self.port.to_string(), "-U", "postgres"]);
         psql.args(["-v", "ON_ERROR_STOP=1", "-qAtX", "-d", database]);
-        psql.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        psql.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = psql.spawn().unwrap();
         writeln!(process.stdin.as_mut().unwrap(), "BEGIN; {sql}; SELECT 'held';").unwrap();
         let mut said = String::new();

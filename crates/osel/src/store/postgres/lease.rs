@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Link, Mode, Session, integer};
+use super::reader::PostgresReader;
 use super::writer::Access;
 use super::{batch, rows};
 
@@ -98,6 +99,19 @@ pub(super) async fn read(at: &At<'_>, session: &mut Session) -> Result<LeaseSign
         let (holder, epoch) = (rows::column(row, 0)?, rows::number(row, 1)?);
         Ok(LeaseSign { holder, epoch, token: rows::column(row, 2)?, renewed_at: rows::column(row, 3)? })
     })
+}
+
+/// How long a server may take to say who leads: it is one row, and whoever stands by cannot be stopped while it waits.
+const LEASE_TIME: Duration = Duration::from_secs(2);
+
+impl PostgresReader {
+    /// Who leads, as it stands there now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn lease(&mut self) -> Result<LeaseSign, JournalError> {
+        self.read_within(LEASE_TIME, read)
+    }
 }
 
 /// The lease, if nobody has it.

@@ -25,7 +25,6 @@ use super::super::journal::{Each, Reader};
 use super::super::packed::PackedChunk;
 use super::super::persons::Opener;
 use super::connect::{ANSWER_TIME, At, Link, Mode, Session, integer};
-use super::lease::{self, LeaseSign};
 use super::rows::{self, LIFE, QUARANTINE, RECORD, number};
 use super::{batch, erasure, expire, forward, holdings, index, log, persons, schema, snapshot, writer};
 use crate::config::PostgresConfig;
@@ -34,8 +33,6 @@ use crate::config::PostgresConfig;
 const PAGE_ROWS: i64 = 256;
 /// A page ends once it has this many bytes.
 const PAGE_BYTES: i64 = 4 << 20;
-/// How long a server may take to say who leads: it is one row, and whoever stands by cannot be stopped while it waits.
-const LEASE_TIME: Duration = Duration::from_secs(2);
 const UNMODELLED: i16 = 1;
 const IGNORED_BY: i16 = 2;
 const ACTION: &str = "read";
@@ -83,14 +80,6 @@ impl PostgresReader {
         self.config == *config
     }
 
-    /// Who leads, as it stands there now.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn lease(&mut self) -> Result<LeaseSign, JournalError> {
-        self.read_within(LEASE_TIME, lease::read)
-    }
-
     /// Reads, by a new connection if there is none any more, and once more by a new one when the way to
     /// the server has failed.
     fn read<T>(
@@ -102,7 +91,7 @@ impl PostgresReader {
 
     /// The same, where each way has so long to answer.
     #[expect(clippy::needless_pass_by_value, reason = "it is a closure, written where it is handed over")]
-    fn read_within<T>(
+    pub(super) fn read_within<T>(
         &mut self,
         time: Duration,
         read: impl AsyncFn(&At<'_>, &mut Session) -> Result<T, JournalError>,
