@@ -77,13 +77,12 @@ fn swift_id(type_uri: &str, target: Option<Value<'_>>) -> Option<Id> {
 fn kind_of(type_uri: &str, path: &str) -> Cow<'static, str> {
     let words: Vec<&str> = type_uri.split('/').collect();
     let told = match words[..] {
-        // An action on one, and a list of all with everything about them.
-        [.., collection, "action" | "detail"] => one_of(collection),
-        [.., collection, _] if one_of(collection).is_some() => one_of(collection),
         ["service", _] => {
             let parts = parts_of(path);
             place_of_id(&parts).and_then(|place| one_of(parts.get(place.checked_sub(1)?)?))
         }
+        // One of them, an action on one, or a list of all with everything about them.
+        [.., collection, _] => one_of(collection),
         _ => None,
     };
     match (told, words.last()) {

@@ -191,11 +191,14 @@ fn is_asked(event: &Event) -> bool {
 /// Whether a caller asked for something that is not known to be their project's: whoever tries ids must not learn from their own trail what
 /// other tenants call their things.
 fn is_a_strangers(cloud: &CloudModel, event: &Event) -> bool {
+    if !is_asked(event) {
+        return false;
+    }
     let owner = event.target.as_ref().and_then(|target| {
         let kind = Kind::from_singular(&target.kind)?;
         target.project_id.as_ref().or_else(|| cloud.project_of(kind, target.id.as_ref()?))
     });
-    is_asked(event) && (owner.is_none() || owner != event.actor.project_id.as_ref())
+    owner.is_none() || owner != event.actor.project_id.as_ref()
 }
 
 fn group_name(cloud: &CloudModel, id: &Id) -> String {

@@ -302,6 +302,7 @@ mod tests {
         }
         assert!(words.contains(&format!("{}…", &PROJECT[..ID_CHARS - 1])), "{text}");
     }
+
     #[test]
     fn the_project_gives_way_before_rows_go_on_below() {
         let finding = |address: &str, state: &str| -> Finding {

@@ -123,15 +123,13 @@ impl Hec {
             body
         };
         let Some(way) = &mut self.way else { return Err(gone()) };
-        let Exchanged { status, wait, leads_to, body: answer } =
-            way.exchanged(Method::POST, &url, headers, body).await.map_err(|error| {
-                if may_have_arrived(&error) {
-                    self.acks.unheard(&collector);
-                }
-                of_http(&error)
-            })?;
-        let answer =
-            Answer { status, leads_to: leads_to.as_deref(), body: &answer, token: &self.config.token };
+        let exchanged = way.exchanged(Method::POST, &url, headers, body).await.map_err(|error| {
+            if may_have_arrived(&error) {
+                self.acks.unheard(&collector);
+            }
+            of_http(&error)
+        })?;
+        let (answer, wait) = (exchanged.answer(&self.config.token), exchanged.wait);
         let ack = answer.to_events(batch.items.len()).map_err(|refusal| {
             if !answer.is_refusal_for_good(&refusal) {
                 self.acks.unheard(&collector);
@@ -220,10 +218,8 @@ impl Hec {
         let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         let Some(way) = &mut self.way else { return Err(gone()) };
         let exchanged = way.exchanged(Method::POST, &url, headers, body).await;
-        let Exchanged { status, wait, leads_to, body: answer } =
-            exchanged.map_err(|error| of_http(&error))?;
-        let answer =
-            Answer { status, leads_to: leads_to.as_deref(), body: &answer, token: &self.config.token };
+        let exchanged = exchanged.map_err(|error| of_http(&error))?;
+        let (answer, wait) = (exchanged.answer(&self.config.token), exchanged.wait);
         answer.to_question().map_err(|refusal| Refusal { wait, ..refusal })
     }
 
@@ -233,10 +229,8 @@ impl Hec {
         let url = format!("{}/services/collector/health/1.0", self.collector());
         let Some(way) = &mut self.way else { return Err(gone()) };
         let exchanged = way.exchanged(Method::GET, &url, Vec::new(), Vec::new()).await;
-        let Exchanged { status, wait, leads_to, body: answer } =
-            exchanged.map_err(|error| of_http(&error))?;
-        let answer =
-            Answer { status, leads_to: leads_to.as_deref(), body: &answer, token: &self.config.token };
+        let exchanged = exchanged.map_err(|error| of_http(&error))?;
+        let (answer, wait) = (exchanged.answer(&self.config.token), exchanged.wait);
         answer.to_health().map(Some).map_err(|refusal| Refusal { wait, ..refusal })
     }
 
@@ -262,6 +256,12 @@ struct Exchanged {
     /// Where a redirect leads.
     leads_to: Option<String>,
     body: Vec<u8>,
+}
+
+impl Exchanged {
+    fn answer<'a>(&'a self, token: &'a Secret) -> Answer<'a> {
+        Answer { status: self.status, leads_to: self.leads_to.as_deref(), body: &self.body, token }
+    }
 }
 
 impl Way {
