@@ -3,7 +3,7 @@
 
 use super::backoff::{Backoff, commit_wait};
 use super::batch::Batches;
-use super::continuity::{Continuity, Cursor, QueueReport};
+use super::continuity::{Continuity, Cursor, Queue, QueueReport};
 use super::limits::{CURSOR_AGE_MICROS, Limits, STOP_WAIT_MICROS};
 use super::words::{
     BatchNumber, BrokerTrouble, ConnectionNumber, IntakeInput, IntakeOrder, LogLine, StoreTrouble, Why,
@@ -48,6 +48,8 @@ pub struct Intake {
     phase: Phase,
     epoch: u64,
     link: Link,
+    /// The queue is there, as seen by the connection that stands.
+    has_queue: bool,
     last_connection: u64,
     was_connected: bool,
     backoff: Backoff,
@@ -74,6 +76,7 @@ impl Intake {
             phase: Phase::Waiting,
             epoch: 0,
             link: Link::None,
+            has_queue: false,
             last_connection: 0,
             was_connected: false,
             backoff: Backoff::new(limits.hosts),
@@ -153,6 +156,11 @@ impl Intake {
         }
     }
 
+    /// Whether messages can come: a connection stands, and the queue is there.
+    pub fn is_listening(&self) -> bool {
+        self.has_queue && self.connection().is_some()
+    }
+
     /// Whether deliveries are not to be taken now.
     pub fn is_paused(&self) -> bool {
         self.is_paused
@@ -210,11 +218,16 @@ impl Intake {
             return;
         }
         self.link = Link::Up(connection, self.clock.moment(), 1);
+        self.has_queue = false;
+        self.report(true, report, out);
+    }
+
+    /// The queue is there: until then the way to the broker is not won, since it may refuse to make one.
+    fn listens(&mut self, out: &mut Vec<IntakeOrder>) {
         let first = LogLine::Connected { host: self.backoff.host() };
         let line = self.broker_trouble.ended(self.clock.moment()).map(LogLine::from);
         log(line.or((!self.was_connected && self.broker_trouble.ongoing().is_none()).then_some(first)), out);
-        self.was_connected = true;
-        self.report(true, report, out);
+        (self.has_queue, self.was_connected) = (true, true);
     }
 
     fn lost(
@@ -228,7 +241,7 @@ impl Intake {
             Link::Ordered(current) | Link::Up(current, ..) if current == connection => {}
             _ => return,
         }
-        self.link = Link::None;
+        (self.link, self.has_queue) = (Link::None, false);
         self.continuity.lost();
         // Nobody says when the alarm ends. It counts as ended, and as unsteady should the next connection
         // bring it again.
@@ -256,6 +269,9 @@ impl Intake {
     }
 
     fn report(&mut self, connected: bool, report: QueueReport, out: &mut Vec<IntakeOrder>) {
+        if !self.has_queue && report.queue != Queue::Missing {
+            self.listens(out);
+        }
         let (now, moment) = (self.clock.now(), self.clock.moment());
         let finding = self.continuity.report(now, moment, connected, report);
         if let Some(why) = finding.began {

@@ -110,6 +110,18 @@ impl Id {
                     value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
                 },
             },
+            Self::OwnQueueForbidden => Card {
+                id: "own-queue-forbidden",
+                subject: Notifications,
+                severity: Critical,
+                title: "osel may not make, bind or read a queue of its own",
+                meaning: "All that it hears comes by a queue of its own, whose name begins with `osel.`: without it nothing does.",
+                fix: Fix {
+                    place: CTL,
+                    setting: "set_permissions --vhost VHOST USER",
+                    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
+                },
+            },
             Self::NothingHeard => Card {
                 id: "nothing-heard",
                 subject: Notifications,
@@ -358,7 +370,7 @@ impl Id {
             Self::AdministratorTag => {
                 "It takes all tags: name those to keep, such as `monitoring`, behind the user."
             }
-            Self::ExchangeUnreadable | Self::WidePermissions => {
+            Self::ExchangeUnreadable | Self::OwnQueueForbidden | Self::WidePermissions => {
                 "This is what osel needs; for a service put the names of its own queues and exchanges."
             }
             Self::ProxyHeadersIgnored | Self::OneInitiatorAddress => {

@@ -24,6 +24,8 @@ pub struct Heard {
     pub bound: Vec<String>,
     /// Exchanges that could not be listened to.
     pub deaf: Vec<String>,
+    /// Exchanges that our own queue could not be bound to, for want of a permission for it.
+    pub forbidden: Vec<String>,
     /// Messages.
     pub messages: u64,
     /// Those of them that could not be read.

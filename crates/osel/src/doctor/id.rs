@@ -86,6 +86,8 @@ ids! {
     TopicNotHeard,
     /// osel may not read an exchange.
     ExchangeUnreadable,
+    /// osel may not make, bind or read its own queue.
+    OwnQueueForbidden,
     /// While listening, nothing came.
     NothingHeard,
     /// A queue of notifications grows and nobody reads it.

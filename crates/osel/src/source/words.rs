@@ -122,4 +122,6 @@ pub enum Change {
     Gone(String),
     /// The broker does not let us read it.
     Denied(String),
+    /// The broker does not let us bind our own queue to it.
+    Forbidden(String),
 }

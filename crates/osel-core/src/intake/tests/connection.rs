@@ -48,6 +48,29 @@ fn a_batch_across_two_connections_acknowledges_on_the_later_one() {
     );
 }
 
+/// The broker takes the login and refuses to make a queue: that is one trouble, and nothing is won by each new connection.
+#[test]
+fn a_queue_that_cannot_be_made_is_a_trouble_until_it_is_there() {
+    check(
+        "0 start
+         > connect 1 host 0 in 0
+         1 connected 1 missing
+         > mend 1 Missing
+         2 lost 1 denied 0%
+         > log Error: began Broker(Denied) x1 since 2
+         > connect 2 host 1 in 50
+         52 connected 2 missing
+         > mend 2 Missing
+         53 lost 2 denied 0%
+         > connect 3 host 0 in 50
+         153 connected 3 missing
+         > mend 3 Missing
+         160 checked 3 kept
+         > log Info: ended Broker(Denied) x2 since 2
+         > commit 1",
+    );
+}
+
 /// Two are added while the only one is away, and one goes.
 #[test]
 fn hosts_that_are_added_have_their_turn() {

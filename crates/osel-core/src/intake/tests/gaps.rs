@@ -8,9 +8,9 @@ fn a_new_store_makes_its_queue_and_misses_nothing() {
         "0 start
          > connect 1 host 0 in 0
          1 connected 1 missing
-         > log Info: connected to 0
          > mend 1 Missing
          5 checked 1 kept drained
+         > log Info: connected to 0
          > commit 1
          6 committed 1",
     );
@@ -107,7 +107,6 @@ fn a_queue_is_not_mended_while_the_store_fails() {
         "0 start unbroken=-3000
          > connect 1 host 0 in 0
          0 connected 1 missing
-         > log Info: connected to 0
          > log Error: began Queue(Missing) x1 since 0
          > commit 1 gap since -3000 Missing
          1 failed 1 for-now

@@ -37,7 +37,7 @@ pub(super) async fn listen(
     let queue = format!("osel.doctor.{:016x}", u64::from_ne_bytes(random));
     let channel = line.connection.create_channel().await.map_err(failed)?;
     let bound = timeout(BIND_TIME, bind(line, &channel, &queue, wanted, exchanges)).await;
-    (heard.bound, heard.deaf) =
+    (heard.bound, heard.deaf, heard.forbidden) =
         bound.map_err(|_| "the broker does not bind in time".to_owned())?.map_err(failed)?;
     // Nothing is acknowledged: what is on its way is bounded by the gate.
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..BasicConsumeOptions::default() };
@@ -67,14 +67,14 @@ pub(super) async fn listen(
     Ok(heard)
 }
 
-/// Makes the queue and binds it; gives the exchanges that it is bound to and those that we may not read.
+/// Makes the queue and binds it; gives the exchanges that it is bound to, those that we may not read, and those that it may not be bound to.
 async fn bind(
     line: &Line,
     channel: &Channel,
     queue: &str,
     wanted: &Wanted,
     exchanges: &BTreeMap<String, Presence>,
-) -> Result<(Vec<String>, Vec<String>), lapin::Error> {
+) -> Result<(Vec<String>, Vec<String>, Vec<String>), lapin::Error> {
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(QUEUE_BYTES_MAX));
     arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
@@ -82,12 +82,13 @@ async fn bind(
         QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(queue.into(), options, arguments).await?;
     let mut probe = Probe::new(&line.connection);
-    let (mut bound, mut deaf): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let [mut bound, mut deaf, mut forbidden] = [const { Vec::<String>::new() }; 3];
     for (exchange, _) in exchanges.iter().filter(|(_, presence)| is_there(**presence)) {
         for topic in &wanted.topics {
             let exchanges = match probe.bind(queue, exchange, &format!("{topic}.*")).await? {
                 Presence::There => &mut bound,
                 Presence::Denied => &mut deaf,
+                Presence::Forbidden => &mut forbidden,
                 Presence::Absent => continue,
             };
             if !exchanges.contains(exchange) {
@@ -96,5 +97,5 @@ async fn bind(
         }
     }
     probe.finish().await;
-    Ok((bound, deaf))
+    Ok((bound, deaf, forbidden))
 }

@@ -1,18 +1,21 @@
-//! Whether osel may read the exchanges that it listens to.
+//! Whether osel may read the exchanges that it listens to, and have a queue of its own for that.
 
 use super::pattern::permits;
 use super::text::{LISTENING, MANAGEMENT, names, quoted};
-use crate::doctor::facts::{Bus, Facts, Management, Wanted};
+use crate::doctor::facts::{Bus, Facts, Management, Permission, Wanted};
 use crate::doctor::heard::Heard;
 use crate::doctor::id::Id;
 use crate::doctor::verdict::Report;
 
 const ID: Id = Id::ExchangeUnreadable;
+const OWN: Id = Id::OwnQueueForbidden;
+/// As its queues are called.
+const OWN_NAME: &str = "osel.any";
 
 pub(super) fn judge(facts: &Facts, report: &mut Report) {
     match &facts.heard {
         Ok(heard) => by_listening(heard, report),
-        Err(why) => report.unchecked(ID, LISTENING, why),
+        Err(why) => [ID, OWN].into_iter().for_each(|id| report.unchecked(id, LISTENING, why)),
     }
     match &facts.management {
         Ok(management) => {
@@ -20,8 +23,12 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
                 Ok((is_found, seen)) => report.judged(ID, &management.name, is_found, seen),
                 Err(why) => report.unchecked(ID, &management.name, why),
             };
+            match own_by_permissions(management, facts.bus.as_ref().ok()) {
+                Ok((is_found, seen)) => report.judged(OWN, &management.name, is_found, seen),
+                Err(why) => report.unchecked(OWN, &management.name, why),
+            };
         }
-        Err(why) => report.unchecked(ID, MANAGEMENT, why),
+        Err(why) => [ID, OWN].into_iter().for_each(|id| report.unchecked(id, MANAGEMENT, why)),
     }
 }
 
@@ -34,6 +41,37 @@ fn by_listening(heard: &Heard, report: &mut Report) {
     } else {
         report.clear(ID, LISTENING, format!("listened to {}", shown(&heard.bound)));
     }
+    if !heard.forbidden.is_empty() {
+        let seen = format!("not allowed to bind a queue of its own to {}", shown(&heard.forbidden));
+        report.found(OWN, LISTENING, seen);
+    } else if heard.bound.is_empty() {
+        report.unchecked(OWN, LISTENING, "there was no exchange to listen to");
+    } else {
+        report.clear(OWN, LISTENING, "made a queue of its own and bound it");
+    }
+}
+
+/// The permissions of osel's user.
+fn row<'a>(management: &'a Management, bus: Option<&Bus>) -> Result<&'a Permission, String> {
+    let rows = management.permissions.as_ref()?;
+    let bus = bus.ok_or("as whom osel logs in is not known: give -c FILE or --transport-url-file FILE")?;
+    let row = rows.iter().find(|row| row.user == bus.user);
+    row.ok_or_else(|| format!("there are no permissions of {}", quoted(&bus.user)))
+}
+
+/// The same of what osel's own queue needs.
+fn own_by_permissions(management: &Management, bus: Option<&Bus>) -> Result<(bool, String), String> {
+    let row = row(management, bus)?;
+    let user = quoted(&row.user);
+    let mut lacking = Vec::new();
+    for (what, pattern) in [("configure", &row.configure), ("write", &row.write), ("read", &row.read)] {
+        if !permits(pattern, OWN_NAME).map_err(|why| format!("{user}: {why}"))? {
+            lacking.push(format!("may not {what} `osel.*` ({})", quoted(pattern)));
+        }
+    }
+    let is_found = !lacking.is_empty();
+    let seen = if is_found { lacking.join(", ") } else { "may do all that with `osel.*`".to_owned() };
+    Ok((is_found, format!("{user} {seen}")))
 }
 
 /// Whether something is found, and what was seen; or why nothing can be said.
@@ -42,11 +80,8 @@ fn by_permissions(
     bus: Option<&Bus>,
     wanted: &Wanted,
 ) -> Result<(bool, String), String> {
-    let (rows, exchanges) = (management.permissions.as_ref()?, management.exchanges.as_ref()?);
-    let bus = bus.ok_or("as whom osel logs in is not known: give -c FILE or --transport-url-file FILE")?;
-    let user = quoted(&bus.user);
-    let row = rows.iter().find(|row| row.user == bus.user);
-    let row = row.ok_or_else(|| format!("there are no permissions of {user}"))?;
+    let (row, exchanges) = (row(management, bus)?, management.exchanges.as_ref()?);
+    let user = quoted(&row.user);
     let there: Vec<&str> = exchanges.iter().map(|exchange| exchange.name.as_str()).collect();
     let there = there.into_iter().filter(|name| wanted.exchanges.iter().any(|wanted| wanted == name));
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());

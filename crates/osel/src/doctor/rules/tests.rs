@@ -478,8 +478,8 @@ fn permissions_that_are_wider_than_needed_are_found() {
     );
     // osel must neither take from others nor speak as they do.
     allowed(found, "osel", [r"^osel\.", r"^osel\.", ".*"]);
-    allowed(found, "osel", [r"^osel\.", "^(osel|neutron)", "^(keystone|neutron)$"]);
-    allowed(found, "osel", ["^neutron", "^osel", "^(keystone|neutron)$"]);
+    allowed(found, "osel", [r"^osel\.", "^(osel|neutron)", r"^(osel\..*|keystone|neutron)$"]);
+    allowed(found, "osel", ["^(osel|neutron)", "^osel", r"^(osel\..*|keystone|neutron)$"]);
 }
 
 #[test]

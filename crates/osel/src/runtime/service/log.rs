@@ -80,6 +80,11 @@ pub(super) fn exchange(source: &str, change: &Change) {
             exchange = cut(exchange),
             "exchange may not be read: give the user read permission for it, or take it off the list"
         ),
+        Change::Forbidden(exchange) => tracing::error!(
+            source,
+            exchange = cut(exchange),
+            "own queue may not be bound to the exchange: give the user configure and write permission for `^osel\\.`"
+        ),
     }
 }
 

@@ -462,7 +462,7 @@ impl Service {
         monitor.tell(|| ServiceStatus {
             phase: if *is_stopping { Phase::Stopping } else { Phase::Running },
             beat: Instant::now(),
-            store_trouble: store_trouble.clone(),
+            store_trouble: store_trouble.clone().or_else(|| tap::unanswered(taps)),
             records: recorder.engine().seq(),
             snapshot_at: recorder.snapshot_at(),
             log: recorder.log_status(),

@@ -242,10 +242,6 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn connected(&mut self) {
-        self.connects += 1;
-    }
-
     /// What was known of the broker's queue counts no more.
     pub(super) fn disconnected(&mut self) {
         self.waiting = None;
@@ -276,6 +272,7 @@ impl Watched {
     /// What the source does from now on.
     pub(super) fn is(&mut self, state: SourceState, now: Timestamp) {
         let same = self.state.filter(|(before, _)| before.is_connected() == state.is_connected());
+        self.connects += u64::from(same.is_none() && state.is_connected());
         self.state = Some((state, same.map_or(now, |(_, since)| since)));
     }
 

@@ -22,6 +22,24 @@ use crate::source::place::Place;
 use crate::source::words::{Arrived, BusEvent, BusOrder};
 use crate::store::CursorRow;
 
+/// How long a store may take to answer before it counts as one that takes nothing. A database that hangs is given up after half a minute.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// A batch that the store was given.
+struct Given {
+    batch: BatchNumber,
+    /// As the writer knows it.
+    number: u64,
+    given: Instant,
+    given_at: Timestamp,
+}
+
+/// Since when the store has not answered, and that in words; none where it answers in time.
+pub(super) fn unanswered(taps: &[Tap]) -> Option<(Timestamp, String)> {
+    let since = taps.iter().filter_map(Tap::unanswered).min()?;
+    Some((since, "it does not answer".to_owned()))
+}
+
 /// A source and all that the loop keeps of it.
 pub(super) struct Tap {
     name: Arc<str>,
@@ -38,8 +56,8 @@ pub(super) struct Tap {
     holds_place: bool,
     /// Arrived and not handed to the engine, with the connection.
     waiting: VecDeque<(ConnectionNumber, Arrived)>,
-    /// Ordered and not durable, with the number that the writer knows, and when that was.
-    batches: VecDeque<(BatchNumber, u64, Instant)>,
+    /// Ordered and not durable.
+    batches: VecDeque<Given>,
     /// What the broker, or the way to it, said last.
     broker_words: String,
     /// What the store said last.
@@ -107,7 +125,6 @@ impl Tap {
     pub(super) fn take(&mut self, event: BusEvent, chance: u64) -> Option<IntakeInput> {
         match event {
             BusEvent::Connected { connection, report } => {
-                self.watched.connected();
                 self.seen(report.queue);
                 Some(IntakeInput::Connected { connection, report })
             }
@@ -211,7 +228,7 @@ impl Tap {
     }
 
     fn state(&self) -> SourceState {
-        match (self.has_exited, self.intake.connection().is_some(), self.intake.is_paused()) {
+        match (self.has_exited, self.intake.is_listening(), self.intake.is_paused()) {
             (true, ..) => SourceState::Ended,
             (false, false, _) => SourceState::Connecting,
             (false, true, false) => SourceState::Listening,
@@ -231,7 +248,7 @@ impl Tap {
         cursor: Cursor,
         recorder: &mut Recorder,
     ) -> Result<(), RecordError> {
-        if self.batches.iter().any(|(known, ..)| *known == batch) {
+        if self.batches.iter().any(|given| given.batch == batch) {
             // Ordered before: the writer has kept it.
             return recorder.retry();
         }
@@ -242,8 +259,14 @@ impl Tap {
         }
         (self.has_open, self.holds_place) = (false, false);
         let number = recorder.close_batch(vec![cursor_row(&self.name, cursor, self.place)])?;
-        self.batches.push_back((batch, number, Instant::now()));
+        self.batches.push_back(Given { batch, number, given: Instant::now(), given_at: now });
         Ok(())
+    }
+
+    /// Since when the store has not answered for a batch, where that is longer than it should be.
+    pub(super) fn unanswered(&self) -> Option<Timestamp> {
+        let late = self.batches.front().filter(|batch| batch.given.elapsed() >= ANSWER_TIME);
+        late.map(|batch| batch.given_at)
     }
 
     fn order(&self, order: BusOrder) {
@@ -253,8 +276,8 @@ impl Tap {
 
     /// The next batch that is durable with the writer's batch of that number, and how long that took.
     pub(super) fn take_durable(&mut self, durable: u64) -> Option<(BatchNumber, Duration)> {
-        let (batch, _, given) = self.batches.pop_front_if(|(_, number, _)| *number <= durable)?;
-        Some((batch, given.elapsed()))
+        let given = self.batches.pop_front_if(|given| given.number <= durable)?;
+        Some((given.batch, given.given.elapsed()))
     }
 
     /// The region, if something may have been missed there that a read of its API can show: a gap was told, or the queue is in place that
@@ -272,7 +295,7 @@ impl Tap {
 
     /// The batches that are not durable.
     pub(super) fn batches(&self) -> Vec<BatchNumber> {
-        self.batches.iter().map(|(batch, ..)| *batch).collect()
+        self.batches.iter().map(|given| given.batch).collect()
     }
 
     /// Whether no place may be written but by this tap's own batch, which has the gap that comes before it.

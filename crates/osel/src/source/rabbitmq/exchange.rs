@@ -64,21 +64,32 @@ enum State {
     Unbound(Option<Timestamp>),
     /// Not there: when that was seen last and first, whether we were bound to it before, when to look again.
     Absent { seen: Timestamp, since: Instant, expected: bool, next: Instant },
-    /// We may not read it: since when, how long this wait is, when to ask again.
-    Denied { since: Timestamp, wait: Duration, next: Instant },
+    /// We may not bind to it: for want of what, since when, how long this wait is, when to ask again.
+    Denied { refused: Refused, since: Timestamp, wait: Duration, next: Instant },
+}
+
+/// Which permission is missing for a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// To read the service's exchange.
+    Exchange,
+    /// To write what is ours.
+    Own,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Bound,
     Gone,
-    Denied,
+    Denied(Refused),
 }
 
 /// What is known of an exchange, and what was told of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
     state: State,
+    /// It is bound as far as we know, and may not be bound again by us.
+    is_stiff: bool,
     told: Option<Told>,
     told_from: Option<Instant>,
     told_count: u32,
@@ -87,7 +98,7 @@ pub struct Exchange {
 impl Exchange {
     /// Nothing is known yet.
     pub fn new() -> Self {
-        Self { state: State::Unknown, told: None, told_from: None, told_count: 0 }
+        Self { state: State::Unknown, is_stiff: false, told: None, told_from: None, told_count: 0 }
     }
 
     /// A new connection: what was absent may be back, and what was denied may be allowed. Since when it is denied stays known.
@@ -139,13 +150,13 @@ impl Exchange {
         self.state = State::Absent { seen: now.time, since, expected, next: now.moment + wait };
     }
 
-    /// We may not read it, and so messages pass by from now on.
-    pub fn denied(&mut self, now: Now) {
+    /// We may not bind to it, and so messages pass by from now on.
+    pub fn denied(&mut self, refused: Refused, now: Now) {
         let (since, wait) = match self.state {
             State::Denied { since, wait, .. } => (since, (wait * 2).min(DENIED_WAIT_MAX)),
             _ => (now.time, CHECK_WAIT),
         };
-        self.state = State::Denied { since, wait, next: now.moment + wait };
+        self.state = State::Denied { refused, since, wait, next: now.moment + wait };
     }
 
     /// We may read it again; what passed by meanwhile is missing.
@@ -157,7 +168,12 @@ impl Exchange {
 
     /// It was bound.
     pub fn bound(&mut self) {
-        self.state = State::Bound;
+        (self.state, self.is_stiff) = (State::Bound, false);
+    }
+
+    /// It is bound as before, and we may not bind it again: that needs a permission for what is ours, which its messages do not.
+    pub fn forbidden(&mut self) {
+        self.is_stiff = true;
     }
 
     /// Its binding is gone, or was never made.
@@ -213,9 +229,10 @@ impl Exchange {
     /// What is to be told about it by now, if that is not what was told last, and not too much was told lately.
     pub fn take_change(&mut self, name: &str, moment: Instant) -> Option<Change> {
         let tell = match self.state {
+            State::Bound if self.is_stiff => Told::Denied(Refused::Own),
             State::Bound => Told::Bound,
             State::Absent { expected: true, .. } => Told::Gone,
-            State::Denied { .. } => Told::Denied,
+            State::Denied { refused, .. } => Told::Denied(refused),
             State::Unknown | State::Unbound(_) | State::Absent { .. } => return None,
         };
         if self.told == Some(tell) {
@@ -233,7 +250,8 @@ impl Exchange {
         Some(match tell {
             Told::Bound => Change::Bound(name),
             Told::Gone => Change::Gone(name),
-            Told::Denied => Change::Denied(name),
+            Told::Denied(Refused::Exchange) => Change::Denied(name),
+            Told::Denied(Refused::Own) => Change::Forbidden(name),
         })
     }
 }

@@ -7,6 +7,9 @@ use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
+/// How the broker's texts name a queue or an exchange of ours.
+const OURS: &str = "'osel.";
+
 /// Whether something is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -14,8 +17,10 @@ pub enum Presence {
     There,
     /// It is not.
     Absent,
-    /// We may not do that.
+    /// We may not read it.
     Denied,
+    /// We may not do that with what is ours.
+    Forbidden,
 }
 
 /// Asks, on a channel that is opened when it is needed.
@@ -140,7 +145,8 @@ impl<'a> Probe<'a> {
         if is_soft(&error, &AMQPSoftError::NOTFOUND) {
             Ok(Presence::Absent)
         } else if is_soft(&error, &AMQPSoftError::ACCESSREFUSED) {
-            Ok(Presence::Denied)
+            // It asks for permissions for both ends of a binding, and its text names the one that is missing.
+            Ok(if error.to_string().contains(OURS) { Presence::Forbidden } else { Presence::Denied })
         } else {
             Err(error)
         }

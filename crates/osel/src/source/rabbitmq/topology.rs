@@ -25,7 +25,7 @@ use osel_core::intake::{GapCause, Queue};
 use osel_core::time::Timestamp;
 use tokio::time::Instant;
 
-use super::exchange::{CHECK_WAIT, Exchange, Now, Question, RETURNING_WAIT};
+use super::exchange::{CHECK_WAIT, Exchange, Now, Question, RETURNING_WAIT, Refused};
 use super::probe::{Presence, Probe, is_soft};
 use crate::config::QueueKind;
 use crate::source::words::Change;
@@ -187,7 +187,8 @@ impl Topology {
             Question::Nothing => {}
             Question::Permission => match self.may_bind(probe, name).await? {
                 Presence::There => exchange.allowed(),
-                Presence::Absent | Presence::Denied => exchange.denied(now),
+                Presence::Absent | Presence::Denied => exchange.denied(Refused::Exchange, now),
+                Presence::Forbidden => exchange.denied(Refused::Own, now),
             },
             Question::Presence => match probe.exchange(name).await? {
                 Presence::There => {
@@ -196,7 +197,7 @@ impl Topology {
                     exchange.there(is_marked);
                 }
                 Presence::Absent => self.absent(probe, name, exchange, now).await?,
-                Presence::Denied => exchange.denied(now),
+                Presence::Denied | Presence::Forbidden => exchange.denied(Refused::Exchange, now),
             },
         }
         Ok(())
@@ -235,8 +236,9 @@ impl Topology {
             bound = self.bind(probe, name).await?;
         }
         match bound {
-            Presence::There => {}
-            Presence::Denied => exchange.denied(now),
+            Presence::There => exchange.bound(),
+            Presence::Denied => exchange.denied(Refused::Exchange, now),
+            Presence::Forbidden => exchange.forbidden(),
             Presence::Absent => {
                 exchange.unbound();
                 self.look_at(probe, name, exchange, now).await?;
@@ -274,7 +276,8 @@ impl Topology {
             }
             match self.bind_and_mark(&mut probe, &name).await? {
                 Presence::There => exchange.bound(),
-                Presence::Denied => exchange.denied(now),
+                Presence::Denied => exchange.denied(Refused::Exchange, now),
+                Presence::Forbidden => exchange.denied(Refused::Own, now),
                 Presence::Absent => self.look_at(&mut probe, &name, &mut exchange, now).await?,
             }
             self.exchanges.insert(name, exchange);

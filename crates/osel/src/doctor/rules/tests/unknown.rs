@@ -72,6 +72,30 @@ fn an_exchange_that_osel_may_not_read_is_found() {
 }
 
 #[test]
+fn what_osel_may_not_do_with_its_own_queue_is_found() {
+    broken(&[Id::OwnQueueForbidden], |facts| heard(facts).forbidden = texts(&["neutron"]));
+    let permission = |change: fn(&mut Permission)| {
+        move |facts: &mut Facts| {
+            let rows = admin(facts).permissions.as_mut().expect("asked");
+            change(&mut rows[0]);
+        }
+    };
+    broken(&[Id::OwnQueueForbidden], permission(|row| row.configure.clear()));
+    broken(&[Id::OwnQueueForbidden], permission(|row| "^$".clone_into(&mut row.write)));
+    broken(&[Id::OwnQueueForbidden], permission(|row| "^(keystone|neutron)$".clone_into(&mut row.read)));
+    unknown(
+        Id::OwnQueueForbidden,
+        "management",
+        "only RabbitMQ",
+        permission(|row| "(?<=a)".clone_into(&mut row.write)),
+    );
+    unknown(Id::OwnQueueForbidden, "management", "is not known", |facts| facts.bus = Err("no".to_owned()));
+    unknown(Id::OwnQueueForbidden, "listening", "no exchange to listen to", |facts| {
+        heard(facts).bound.clear();
+    });
+}
+
+#[test]
 fn nothing_is_clear_by_what_nobody_could_look_at() {
     let refused = |facts: &mut Facts| {
         bus(facts).queues.clear();

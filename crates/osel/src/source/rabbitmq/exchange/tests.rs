@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     CHECK_WAIT, Change, DENIED_WAIT_MAX, EXPECTED_TIME, EXPECTED_WAIT, Exchange, Now, Question,
-    RETURNING_TIME, RETURNING_WAIT, TOLD_MAX, TOLD_TIME, UNKNOWN_WAIT_MAX,
+    RETURNING_TIME, RETURNING_WAIT, Refused, TOLD_MAX, TOLD_TIME, UNKNOWN_WAIT_MAX,
 };
 
 /// Two clocks that begin with a test, of which people set one.
@@ -134,11 +134,11 @@ fn a_denied_exchange_is_no_gap_until_it_may_be_bound_again() {
     let mut exchange = Exchange::new();
     exchange.there(false);
     let since = clocks.now().time;
-    exchange.denied(clocks.now());
+    exchange.denied(Refused::Exchange, clocks.now());
     assert!(!exchange.is_unbound() && !exchange.is_bound());
     assert_eq!(exchange.question(clocks.now().moment), Question::Nothing);
 
-    let denied = |exchange: &mut Exchange, now| exchange.denied(now);
+    let denied = |exchange: &mut Exchange, now| exchange.denied(Refused::Exchange, now);
     let waits = waits(&mut exchange, &mut clocks, Duration::from_secs(600), denied);
     assert_eq!(waits[..5], [4, 8, 16, 32, 60].map(Duration::from_secs));
     assert_eq!(waits.last(), Some(&DENIED_WAIT_MAX));
@@ -147,7 +147,7 @@ fn a_denied_exchange_is_no_gap_until_it_may_be_bound_again() {
     exchange.forget(clocks.now().moment);
     assert_eq!(exchange.question(clocks.now().moment), Question::Permission);
     assert!(!exchange.is_unbound());
-    exchange.denied(clocks.now());
+    exchange.denied(Refused::Exchange, clocks.now());
     exchange.forget(clocks.now().moment);
     exchange.allowed();
     assert!(exchange.is_unbound());
@@ -163,7 +163,7 @@ fn how_an_exchange_is_is_told_once() {
     exchange.there(false);
     assert_eq!(told(&mut exchange, &clocks), None);
     for _ in 0..3 {
-        exchange.denied(clocks.pass(CHECK_WAIT));
+        exchange.denied(Refused::Exchange, clocks.pass(CHECK_WAIT));
         let first = (clocks.passed == CHECK_WAIT).then(|| Change::Denied("nova".to_owned()));
         assert_eq!(told(&mut exchange, &clocks), first);
         exchange.forget(clocks.now().moment);
@@ -180,6 +180,24 @@ fn how_an_exchange_is_is_told_once() {
     let mut unknown = Exchange::new();
     unknown.absent(false, clocks.now());
     assert_eq!(told(&mut unknown, &clocks), None);
+}
+
+/// The binding stands and goes on bringing messages; that it could not be made again is told once, and that it can be.
+#[test]
+fn a_binding_that_may_not_be_made_again_stays_one() {
+    let mut clocks = Clocks::new();
+    let mut exchange = bound();
+    let told = |exchange: &mut Exchange, clocks: &Clocks| exchange.take_change("nova", clocks.now().moment);
+    let bound = Some(Change::Bound("nova".to_owned()));
+    assert_eq!(told(&mut exchange, &clocks), bound);
+    for first in [Some(Change::Forbidden("nova".to_owned())), None] {
+        exchange.forbidden();
+        clocks.pass(CHECK_WAIT);
+        assert_eq!(told(&mut exchange, &clocks), first);
+        assert!(exchange.is_bound() && exchange.question(clocks.now().moment) == Question::Presence);
+    }
+    exchange.bound();
+    assert_eq!(told(&mut exchange, &clocks), bound);
 }
 
 #[test]

@@ -84,8 +84,8 @@ fn each_planted_fault_is_found() {
         keystone.publish(&Notification::new("identity.user.created", basic));
         nova.publish(&boot);
     });
-    // These two exclude some of the others; they follow below.
-    let is_later = |id: &&str| ["nothing-heard", "exchange-unreadable"].contains(id);
+    // These exclude some of the others; they follow below.
+    let is_later = |id: &&str| ["nothing-heard", "exchange-unreadable", "own-queue-forbidden"].contains(id);
     let planted: Vec<&str> = all_ids().into_iter().filter(|id| !is_later(id)).collect();
     assert_eq!(said.ids("found"), planted, "{:#?} {}", said.verdicts, said.error);
     assert_eq!(said.code, Some(1));
@@ -187,9 +187,17 @@ fn each_planted_fault_is_found() {
     let admin = format!("http://{}:{}@127.0.0.1:{}", Node::USER, Node::PASSWORD, broker.management_port());
     let admin = place.write("admin", admin);
     let deaf = ["--transport-url-file", &deaf, "--management-url-file", &admin, "--listen", "1"];
-    let deaf = doctor(&deaf, || {});
-    assert_eq!(deaf.seen("exchange-unreadable", "listening"), "not allowed to listen to `nova`");
-    assert!(deaf.seen("exchange-unreadable", "management").contains("which leaves out `nova`"));
+    let said = doctor(&deaf, || {});
+    assert_eq!(said.seen("exchange-unreadable", "listening"), "not allowed to listen to `nova`");
+    assert!(said.seen("exchange-unreadable", "management").contains("which leaves out `nova`"));
+
+    // Nor does who may not write to a queue of its own.
+    broker.set_permissions("/", "deaf", [r"^osel\.", "^$", ".*"]);
+    let bare = doctor(&deaf, || {});
+    let seen = bare.seen("own-queue-forbidden", "listening");
+    assert_eq!(seen, "not allowed to bind a queue of its own to `keystone`, `nova`");
+    let seen = bare.seen("own-queue-forbidden", "management");
+    assert_eq!(seen, "`deaf` may not write `osel.*` (`^$`)");
 
     // By a configuration: of exchanges that it names, each is missed.
     let config = format!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::{Broker, Certificates, Client, Postgres, free_port, give, until};
 use super::disk::Disk;
@@ -74,6 +74,33 @@ fn a_database_that_goes_and_comes_loses_nothing_and_is_told_once() {
     ids.sort_unstable();
     assert_eq!(osel.recorded_ids(), ids);
     assert_eq!(osel.gaps(), [[""; 3]; 0]);
+}
+
+/// A database that hangs says nothing for half a minute. Nobody has to believe for so long that what happens is being recorded.
+#[test]
+fn a_database_that_hangs_is_not_ready() {
+    let ground = Ground::new();
+    let mut osel = ground.osel("run-postgres-hangs");
+    osel.start();
+    osel.await_log(&["exchange bound", "neutron"]);
+    let line = osel.lines(&["HTTP answers"]).swap_remove(0);
+    let address = line.split_once("address=").unwrap().1.parse().unwrap();
+    until("it is ready", LIMIT, || http::get(address, "/readyz").code == 200);
+    let pids = ground.postgres.sql("osel", "SELECT pid FROM pg_stat_activity WHERE usename = 'osel'");
+    let signal = |signal: Signal| {
+        for pid in pids.lines() {
+            // One that has ended meanwhile does not matter.
+            let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal);
+        }
+    };
+    signal(Signal::STOP);
+    publish(&ground.client, "held", 1);
+    until("it is not ready", LIMIT, || http::get(address, "/readyz").body.contains("it does not answer"));
+    assert_eq!(osel.lines(&["store not writable"]), [""; 0], "sooner than it is given up");
+    signal(Signal::CONT);
+    osel.await_recorded(1);
+    until("it is ready again", LIMIT, || http::get(address, "/readyz").code == 200);
+    assert!(osel.stop().success());
 }
 
 #[test]

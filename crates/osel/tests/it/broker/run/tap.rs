@@ -190,6 +190,47 @@ fn an_exchange_that_comes_later_is_bound(broker: &Broker, osel: &mut Osel) {
     until("what comes later is recorded", LIMIT, || osel.recorded_ids().contains(&late));
 }
 
+/// A user that may do nothing with what is osel's own: no queue is made, which is told and is not "listening". What is taken away while it
+/// listens stops nothing, and is not told as the service's exchange being closed to it.
+#[test]
+fn each_permission_that_is_missing_is_named() {
+    let broker = Broker::start();
+    add_user(&broker);
+    let services = Client::connect(&broker.url()).unwrap();
+    services.declare_exchange("neutron", false).unwrap();
+    let may = |configure: &str, write: &str| broker.set_permissions("/", USER, [configure, write, ".*"]);
+    may("^$", "^$");
+    let mut osel = Osel::new("run-permissions", &url(broker.port()), "");
+    osel.start();
+    osel.await_log(&["access to", "'osel.", "refused for user"]);
+    assert_eq!(osel.lines(&["listening"]), [""; 0]);
+    let line = osel.lines(&["HTTP answers"]).swap_remove(0);
+    let address = line.split_once("address=").unwrap().1.parse().unwrap();
+    let ready = get(address, "/readyz");
+    assert_eq!(ready.code, 503, "{}", ready.body);
+
+    may("^osel\\.", "^osel\\.");
+    osel.await_log(&["exchange bound", "neutron"]);
+    let one = publish(&services, "bound", 1);
+    osel.await_recorded(one.len());
+
+    // What stands goes on; what is new has to wait.
+    may("^$", "^$");
+    let unbound = ["own queue may not be bound"];
+    osel.await_log(&[unbound[0], "neutron"]);
+    services.declare_exchange("keystone", false).unwrap();
+    osel.await_log(&[unbound[0], "keystone"]);
+    assert_eq!(osel.lines(&["exchange may not be read"]), [""; 0], "{}", osel.log());
+    let gaps = osel.gaps();
+    let more = publish(&services, "still bound", 2);
+    osel.await_recorded(one.len() + more.len());
+    may("^osel\\.", "^osel\\.");
+    osel.await_lines(&["exchange bound", "neutron"], 2);
+    osel.await_log(&["exchange bound", "keystone"]);
+    assert_eq!(osel.gaps().len(), gaps.len() + 1, "only what is new has passed by");
+    assert!(osel.stop().success());
+}
+
 fn a_configuration_is_read_again(osel: &mut Osel) {
     osel.configure(&source("one", "url", "topics = ['notifications', 'other']"));
     osel.reload();
