@@ -37,5 +37,5 @@ pub use merkle::{
 };
 pub use person::Person;
 pub use verify::{
-    Bad, Checked, PartCounts, StoredContent, StoredPart, StoredRecord, Verified, Verifier, Why,
+    Bad, Checked, PartCounts, StoredContent, StoredPart, StoredRecord, Verified, Verifier, Why, check_alone,
 };

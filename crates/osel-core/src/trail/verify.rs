@@ -351,7 +351,7 @@ impl Verifier {
             return Err(bad(Why::Noted));
         }
 
-        let missing = self.check_parts(&read, stored.parts).map_err(bad)?;
+        let missing = check_parts(&read, stored.parts, &mut self.parts).map_err(bad)?;
         self.before = Some(self.head.hash);
         self.head = Head { seq: stored.seq, hash, as_of: header.as_of };
         self.trusted = false;
@@ -368,33 +368,55 @@ impl Verifier {
             (Some(suspicion), None) => Err(suspicion.if_last),
         }
     }
+}
 
-    fn check_parts(&mut self, read: &Canonical<'_>, stored: &[StoredPart<'_>]) -> Result<Vec<usize>, Why> {
-        if read.part_count() != stored.len() {
-            return Err(Why::PartCount { committed: read.part_count(), found: stored.len() });
-        }
-        let mut missing = Vec::new();
-        for (part, (committed, stored)) in read.parts().zip(stored).enumerate() {
-            if (committed.class, committed.project) != (stored.class, stored.project) {
-                return Err(Why::PartKind { part });
-            }
-            let class = committed.class;
-            match stored.content {
-                StoredContent::Missing => {
-                    missing.push(part);
-                    self.parts.missing[slot(class)] += 1;
-                }
-                StoredContent::Present { salt, bytes } => {
-                    let found = Salt::try_from(salt).ok().map(|salt| commitment(&salt, bytes));
-                    if found != Some(committed.commitment) {
-                        return Err(Why::PartContent { part, class });
-                    }
-                    self.parts.present[slot(class)] += 1;
-                }
-            }
-        }
-        Ok(missing)
+/// Checks one record on its own: its number, its hash, and those of its parts that are there. Whether it belongs into this trail only a
+/// [`Verifier`] can tell, by the records around it.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_alone(stored: &StoredRecord<'_>) -> Result<(), Why> {
+    let read = Canonical::read(stored.canonical).map_err(Why::Malformed)?;
+    if stored.hash.is_some_and(|hash| hash != leaf_hash(stored.canonical).0) {
+        return Err(Why::StoredHash);
     }
+    if read.header.seq != stored.seq {
+        return Err(Why::Number { found: read.header.seq });
+    }
+    check_parts(&read, stored.parts, &mut PartCounts::default()).map(|_| ())
+}
+
+/// Checks the parts that are there and counts all; says which are missing.
+fn check_parts(
+    read: &Canonical<'_>,
+    stored: &[StoredPart<'_>],
+    counts: &mut PartCounts,
+) -> Result<Vec<usize>, Why> {
+    if read.part_count() != stored.len() {
+        return Err(Why::PartCount { committed: read.part_count(), found: stored.len() });
+    }
+    let mut missing = Vec::new();
+    for (part, (committed, stored)) in read.parts().zip(stored).enumerate() {
+        if (committed.class, committed.project) != (stored.class, stored.project) {
+            return Err(Why::PartKind { part });
+        }
+        let class = committed.class;
+        match stored.content {
+            StoredContent::Missing => {
+                missing.push(part);
+                counts.missing[slot(class)] += 1;
+            }
+            StoredContent::Present { salt, bytes } => {
+                let found = Salt::try_from(salt).ok().map(|salt| commitment(&salt, bytes));
+                if found != Some(committed.commitment) {
+                    return Err(Why::PartContent { part, class });
+                }
+                counts.present[slot(class)] += 1;
+            }
+        }
+    }
+    Ok(missing)
 }
 
 fn slot(class: PartClass) -> usize {

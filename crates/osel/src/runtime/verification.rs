@@ -5,15 +5,13 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use osel_core::trail::log::VerifierKey;
-use osel_core::trail::{
-    Bad, Canonical, Hash, NotedHead, PartClass, PartCounts, StoredContent, StoredPart, StoredRecord,
-    Verified, Verifier,
-};
+use osel_core::trail::{Bad, Canonical, Hash, NotedHead, PartCounts, StoredRecord, Verified, Verifier};
 
 use super::checkpoint::CheckpointCheck;
 use super::log::{BadLog, LogCheck, LogFound};
 use super::missing::{Later, MissingCheck, PAGE, Untold};
 use super::payloads::Payloads;
+use super::record::parts_of;
 use crate::store::{self, JournalError, PartContent, Place, Reader};
 
 /// What verification found.
@@ -207,22 +205,10 @@ fn push(
     } else {
         None
     };
-    let mut parts = Vec::new();
-    for part in &record.parts {
-        let Some(class) = PartClass::from_code(part.class) else {
-            return Ok(Err((record.seq, format!("a part has the unknown class {}", part.class))));
-        };
-        let bytes = match &part.content {
-            PartContent::Bytes(bytes) => Some(bytes.as_slice()),
-            PartContent::InEntry => payload.as_deref(),
-            PartContent::Gone => None,
-        };
-        let content = match bytes {
-            Some(bytes) => StoredContent::Present { salt: &part.salt, bytes },
-            None => StoredContent::Missing,
-        };
-        parts.push(StoredPart { class, project: part.project.as_deref(), content });
-    }
+    let parts = match parts_of(record, payload.as_deref()) {
+        Ok(parts) => parts,
+        Err(why) => return Ok(Err((record.seq, why))),
+    };
     let stored = StoredRecord {
         seq: record.seq,
         canonical: &record.canonical,

@@ -486,3 +486,36 @@ fn a_daemon_keeps_the_index_of_what_it_records() {
     assert!(read.iter().all(|record| record["seq"].as_u64().unwrap() > last && record["kind"] == "system"));
     assert!(read[0]["detail"]["reader"].is_string());
 }
+
+/// Whoever reads a trail does not verify all of it first: what was written over is not shown as if it had happened.
+#[test]
+fn a_record_that_somebody_altered_is_not_shown() {
+    let place = Place::new("search-altered");
+    let store = store(&place, &["dev-glance"]);
+    let whole = json_lines(&["audit", "export", "--store", &store]);
+    let database = Connection::open(Path::new(&store).join("journal.db")).unwrap();
+    for column in ["canonical", "hash", "parts"] {
+        let read = format!("SELECT {column} FROM records WHERE seq = 50");
+        let write = format!("UPDATE records SET {column} = ?1 WHERE seq = 50");
+        let good: Vec<u8> = database.query_row(&read, [], |row| row.get(0)).unwrap();
+        for at in [good.len() / 3, good.len() / 2, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            database.execute(&write, [&bad]).unwrap();
+            let show = &["audit", "show", "50"][..];
+            for (command, lines) in
+                [(show, 0), (&["audit", "export"], 49), (&["audit", "search", "-o", "json"], 49)]
+            {
+                let output = osel(&[command, &["--store", &store]].concat());
+                let said = String::from_utf8(output.stderr).unwrap();
+                let words =
+                    ["record 50 is not as it was written", "record 50 is damaged", "is damaged at record 50"];
+                assert!(words.iter().any(|words| said.contains(words)), "{column} {at} {command:?}: {said}");
+                assert_eq!(output.status.code(), Some(3), "{column} {at} {command:?}");
+                assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), lines);
+            }
+        }
+        database.execute(&write, [&good]).unwrap();
+    }
+    assert_eq!(json_lines(&["audit", "export", "--store", &store]), whole);
+}

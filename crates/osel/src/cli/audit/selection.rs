@@ -12,7 +12,7 @@ use super::chosen::Chosen;
 use super::conditions::{Conditions, say_damaged, say_unindexed};
 use super::incident;
 use super::past::Past;
-use super::read::{damaged, missing, record};
+use super::read::{missing, unaltered};
 use crate::runtime::search::{Wanted, look};
 use crate::store::{Numbers, Reader, StoredRecord};
 
@@ -128,7 +128,7 @@ impl Selection {
         let mut past = Past::default();
         for number in incident.runs().flatten().filter(|number| records.contains(number)) {
             let stored = reader.record(number)?.ok_or_else(|| missing(number))?;
-            let Some(mut record) = record(&stored) else { return Err(damaged(number)) };
+            let mut record = unaltered(&stored, None)?;
             if !self.query.matches_beside_rows(&record, || sentence(&record)) {
                 continue;
             }

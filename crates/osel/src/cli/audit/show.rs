@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::past::Past;
-use super::read::{damaged, missing, record};
+use super::read::{missing, record, unaltered};
 use super::reading;
 use crate::cli::StoreArg;
 use crate::cli::exposure::{ports, source};
@@ -87,7 +87,8 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         note(format_args!("there is no record {}: the last one is {last}", args.seq));
         return Ok(ExitCode::from(1));
     };
-    let Some(mut record) = record(&stored) else { return Err(damaged(args.seq)) };
+    let message = message(&mut *reader, &stored)?;
+    let mut record = unaltered(&stored, message.as_deref())?;
     Past::default().list_rows(&mut *reader, &mut record);
     let record = view.of(&record);
     let following = following(&mut *reader, args.seq, last, &view)?;
@@ -100,7 +101,7 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         locked,
         followed_by: following.iter().map(|(seq, _)| *seq).collect(),
         log: place(&mut *reader, args.seq, &record)?,
-        message: if view.is_pseudonymous() { None } else { message(&mut *reader, &stored)? },
+        message: message.filter(|_| !view.is_pseudonymous()).map(|body| readable(&body)),
     };
     let mut out = stdout();
     if args.output == ShowFormat::Json {
@@ -143,9 +144,11 @@ fn following(
     });
     match looked {
         // The one that is asked for is good.
-        Err(SearchError::Damaged(seq) | SearchError::Missing(seq)) => note(format_args!(
-            "what follows from it is looked for up to record {seq} only, which is damaged or missing: run `osel audit verify`"
-        )),
+        Err(SearchError::Damaged(seq) | SearchError::Missing(seq) | SearchError::Altered(seq, _)) => {
+            note(format_args!(
+                "what follows from it is looked for up to record {seq} only, which is damaged, altered or missing: run `osel audit verify`"
+            ));
+        }
         looked => _ = looked?,
     }
     Ok(found)
@@ -166,13 +169,16 @@ fn place(reader: &mut dyn Reader, seq: u64, record: &Record) -> anyhow::Result<P
 }
 
 /// The message that the record is of, if it is still there.
-fn message(reader: &mut dyn Reader, stored: &StoredRecord) -> anyhow::Result<Option<Value>> {
+fn message(reader: &mut dyn Reader, stored: &StoredRecord) -> anyhow::Result<Option<Vec<u8>>> {
     if !stored.parts.iter().any(|part| part.content == PartContent::InEntry) {
         return Ok(None);
     }
-    let Some(entry) = reader.entry(stored.entry)?.filter(|entry| !entry.erased) else { return Ok(None) };
-    let value = serde_json::from_slice(&entry.body);
-    Ok(Some(value.unwrap_or_else(|_| String::from_utf8_lossy(&entry.body).into_owned().into())))
+    Ok(reader.entry(stored.entry)?.filter(|entry| !entry.erased).map(|entry| entry.body))
+}
+
+/// A message as it is shown: as JSON where it is some.
+fn readable(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into())
 }
 
 /// A record for people.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use osel_core::engine::record::{Record, sentence};
 use osel_core::search::{BLOCK_RECORDS, Bits, Malformed, Pages, Query, TermRange, block_of, candidates};
 
-use super::super::record::read_record;
+use super::super::record::{check_record, read_record};
 use super::build::present;
 use crate::store::{JournalError, Place, Reader, Segment, StoredRecord};
 
@@ -54,6 +54,9 @@ pub enum SearchError<E: std::error::Error + 'static> {
     /// A record makes no sense.
     #[error("record {0} is damaged: run `osel audit verify`")]
     Damaged(u64),
+    /// A record is not what it was when it was written.
+    #[error("record {0} is not as it was written ({1}): run `osel audit verify`")]
+    Altered(u64, String),
     /// A record is not there: no retention takes one as a whole.
     #[error("record {0} is missing: run `osel audit verify`")]
     Missing(u64),
@@ -273,6 +276,7 @@ impl<E: std::error::Error> Search<'_, E> {
         if !matches {
             return Ok(ControlFlow::Continue(()));
         }
+        check_record(stored, None).map_err(|why| SearchError::Altered(stored.seq, why))?;
         (self.found)(reader, stored, record).map_err(SearchError::Taker)
     }
 }
