@@ -8,9 +8,11 @@ use osel_core::engine::SourceLedger;
 use serde::Serialize;
 
 use super::StoreArg;
-use super::output::{OutputFormat, Table, json_line, stdout};
+use super::output::{OutputFormat, Table, json_line, note, stdout};
 
 /// Prints what became of every message: received = recorded + duplicate + ignored + quarantined.
+///
+/// It is added up: where that is not so, the source is named and the exit code is 1.
 ///
 /// With `-o json` one object per source; `unmodelled` counts the recorded messages without a modelled meaning by event type.
 #[derive(Debug, Args)]
@@ -46,6 +48,12 @@ impl LedgerLine {
             unmodelled: ledger.unmodelled.iter().map(|(name, &count)| (name.to_string(), count)).collect(),
         }
     }
+
+    /// How many messages something became of; none for more than there can be.
+    fn accounted_for(&self) -> Option<u64> {
+        let parts = [self.recorded, self.duplicate, self.ignored, self.quarantined];
+        parts.into_iter().try_fold(0_u64, u64::checked_add)
+    }
 }
 
 pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
@@ -59,8 +67,23 @@ pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
         quarantined: counters.quarantined,
         unmodelled: counters.unmodelled,
     });
-    print_ledger(&lines.collect::<Vec<_>>(), args.output)?;
-    Ok(ExitCode::SUCCESS)
+    let lines: Vec<_> = lines.collect();
+    print_ledger(&lines, args.output)?;
+    Ok(if are_balanced(&lines) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Whether all that was received is accounted for; names where it is not.
+fn are_balanced(lines: &[LedgerLine]) -> bool {
+    let is_off = |line: &&LedgerLine| line.accounted_for() != Some(line.received);
+    let off: Vec<&LedgerLine> = lines.iter().filter(is_off).collect();
+    for line in &off {
+        note(format_args!(
+            "the ledger of `{}` does not balance: {} received, and what became of them says otherwise; somebody has changed the store: \
+             run `osel audit verify`",
+            line.source, line.received
+        ));
+    }
+    off.is_empty()
 }
 
 pub(super) fn print_ledger(lines: &[LedgerLine], format: OutputFormat) -> anyhow::Result<()> {

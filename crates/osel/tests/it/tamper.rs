@@ -10,7 +10,7 @@ use osel::runtime::verification::{Finding, verify};
 use osel::store::{ALL, Entry, Reader, Store};
 use rusqlite::{Connection, params};
 
-use crate::command::{Place, recording, run};
+use crate::command::{Place, osel, recording, run};
 
 /// The seq of the first bad record, none when all is good.
 fn first_bad(store: &str) -> Option<u64> {
@@ -207,4 +207,17 @@ fn every_byte_of_what_is_kept_of_the_log() {
         database.execute_batch(back).unwrap();
         assert_eq!(bad_log(&store), None, "{back}");
     }
+}
+
+#[test]
+fn a_ledger_that_does_not_add_up_is_named() {
+    let place = Place::new("tamper-ledger");
+    let store = place.path("store");
+    run(&["replay", "--store", &store, "--until", "9", &recording("dev-v1basic")]);
+    let ledger = ["ledger", "--store", &store];
+    assert!(osel(&ledger).status.success());
+    database(&store).execute("UPDATE ledger SET received = received + 1", []).unwrap();
+    let output = osel(&ledger);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("does not balance: 10 received"), "{said}");
 }
