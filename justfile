@@ -1,4 +1,4 @@
-# An index of the commands of this repository; every one works without `just` too.
+# The commands of this repository that are used most; every one works without `just` too, and `cargo xtask` lists all.
 
 # List them
 default:

@@ -16,7 +16,7 @@ use crate::config::{CONFIG_VARIABLE, Config, DEFAULT_FILE, PostgresConfig, Postg
 use crate::runtime::control::place::of_store;
 use crate::runtime::state;
 use crate::store::{
-    Journal, JournalError, LeaseSign, NewStore, PostgresJournal, PostgresReader, Reader, Store,
+    Journal, JournalError, LeaseSign, NewStore, PostgresJournal, PostgresReader, Reader, Store, writer_of,
 };
 use crate::web::OpenReader;
 
@@ -75,6 +75,14 @@ impl StoreArg {
     /// Where a daemon of the store takes orders.
     pub fn socket(&self, store: &StoreConfig) -> PathBuf {
         Config::control_socket(self.file.as_deref(), &variable, store).unwrap_or_else(|| of_store(store))
+    }
+
+    /// The process that writes the store, if it lies in a directory and one does.
+    pub fn written_by(&self) -> Option<String> {
+        match self.config().ok()? {
+            StoreConfig::Directory(directory) => writer_of(&directory),
+            StoreConfig::Postgres(_) => None,
+        }
     }
 
     /// The store, for reading.

@@ -173,6 +173,8 @@ pub struct Table {
     kept: &'static [&'static str],
     /// From which column on a row goes on in a line of its own, where it would not fit.
     folded: Option<usize>,
+    /// Whether that is done, once some of it was written.
+    is_folded: Option<bool>,
     /// The column that is cut before anything else is done to make a row fit, and how narrow it may get by that.
     gives: Option<(usize, usize)>,
     /// The last column goes on in lines below instead of being cut.
@@ -190,6 +192,7 @@ impl Table {
             head: head.to_vec(),
             kept: &[],
             folded: None,
+            is_folded: None,
             gives: None,
             wraps: false,
             rows: Vec::new(),
@@ -203,7 +206,7 @@ impl Table {
     }
 
     /// The same, with rows going on from this column on in a line of their own, in all of a table in which anything would have to be cut.
-    /// The last column is told in full there, on as many lines as that takes. Not for tables that are written bit by bit.
+    /// The last column is told in full there, on as many lines as that takes. Of a table that is written bit by bit the first rows decide.
     pub fn folding(self, column: &str) -> Self {
         let folded = self.head.iter().position(|name| *name == column);
         Self { folded, ..self }
@@ -240,8 +243,10 @@ impl Table {
     /// # Errors
     /// When they cannot be written.
     pub fn write_rows(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let is_folded = self.fold().is_some();
         write!(out, "{self}")?;
         self.widths = Some(self.widths_now());
+        self.is_folded = Some(is_folded);
         self.rows.clear();
         Ok(())
     }
@@ -321,6 +326,9 @@ impl Table {
 
     /// The column where rows are folded, if they have to be.
     fn fold(&self) -> Option<usize> {
+        if let Some(is_folded) = self.is_folded {
+            return self.folded.filter(|_| is_folded);
+        }
         let natural = widths((&self.head, &[]), self.kept, &self.rows, usize::MAX);
         let fits = whole(&natural) <= self.width || self.given_way(natural).is_some();
         self.folded.filter(|_| !fits)
@@ -339,10 +347,17 @@ impl Table {
         let rows = |upper| self.rows.iter().map(|row| part(row, upper)).collect::<Vec<_>>();
         let above_widths = widths((above, &[]), self.kept, &rows(true), self.width);
         let below_head = below.split_last().map(|(_, names)| names).unwrap_or_default();
-        // At least half of the line is for the text that is told in full.
-        let below_widths = widths((below_head, &[]), &[], &rows(false), self.width / 2);
+        // What the text needs that is told in full, and of a long one half of the line.
+        let lasts = self.rows.iter().filter_map(|row| row.last()).map(|cell| cell.chars().count());
+        let needed = lasts.chain(below.last().map(|name| name.len())).max().unwrap_or_default()
+            + FOLD_INDENT.len()
+            + 2;
+        let below_widths =
+            widths((below_head, &[]), self.kept, &rows(false), self.width - needed.min(self.width / 2));
         let head: Vec<String> = self.head.iter().map(|cell| (*cell).to_owned()).collect();
-        for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate() {
+        let is_first = self.widths.is_none();
+        for (number, row) in std::iter::once(&head).chain(&self.rows).enumerate().skip(usize::from(!is_first))
+        {
             let mut lines = vec![line(&above_widths, &part(row, true))];
             let mut begin = format!("{FOLD_INDENT}{}", line(&below_widths, &part(row, false)));
             let indent = begin.chars().count();
@@ -528,6 +543,20 @@ mod tests {
                       andonethatislongert\n           hanaline\n";
         assert_eq!(table.to_string(), wanted);
         assert!(table.to_string().lines().all(|line| line.chars().count() <= 30));
+    }
+
+    #[test]
+    fn a_folded_table_that_is_written_bit_by_bit_stays_folded() {
+        let mut table =
+            Table { width: 30, ..Table::new(&["what", "when", "by"]) }.keeping(&["when"]).folding("when");
+        let mut written = Vec::new();
+        for what in ["one that is as long as a line", "short"] {
+            table.row([what, "2026-11-21T00:00:05", "eve"].map(str::to_owned).to_vec());
+            table.write_rows(&mut written).unwrap();
+        }
+        let wanted = "what\n    when                 by\none that is as long as a line\n    2026-11-21T00:00:05  eve\nshort\n    \
+                      2026-11-21T00:00:05  eve\n";
+        assert_eq!(String::from_utf8(written).unwrap(), wanted);
     }
 
     #[test]

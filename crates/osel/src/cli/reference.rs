@@ -80,12 +80,17 @@ fn section(text: &mut String, above: &[&str], command: &Command) {
     let level = "#".repeat(path.len());
     let _ = write!(text, "\n{level} {}\n", path.join(" "));
     paragraphs(text, about(command));
-    if shown(command).next().is_some() {
-        for inner in shown(command) {
-            section(text, &path, inner);
-        }
-        return;
+    let has_inner = shown(command).next().is_some();
+    if !has_inner || !command.is_subcommand_required_set() {
+        usage(text, &path, command);
     }
+    for inner in shown(command) {
+        section(text, &path, inner);
+    }
+}
+
+/// How a command is called, and what of its arguments means what.
+fn usage(text: &mut String, path: &[&str], command: &Command) {
     let (options, values): (Vec<&Arg>, Vec<&Arg>) = command
         .get_arguments()
         .filter(|argument| !argument.is_hide_set())

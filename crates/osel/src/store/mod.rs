@@ -49,4 +49,4 @@ pub use packed::PackedChunk;
 pub use postgres::{
     Access, Durability, LeaseSign, LeaseWatch, Loss, PostgresJournal, PostgresReader, inspect,
 };
-pub use sqlite::{BackupProgress, SqliteJournal, SqliteReader, Store};
+pub use sqlite::{BackupProgress, SqliteJournal, SqliteReader, Store, writer_of};

@@ -285,10 +285,12 @@ fn a_row_opens_to_whom_its_source_gains() {
     );
     // Times are shown whole, whatever gives way.
     let table = run(&["exposure", "history", "--store", &store, "--address", "10.0.0.1"]);
-    let of_m: Vec<&str> = table.lines().filter(|line| line.contains("group 8")).collect();
-    let is_whole =
-        |line: &&str| line.contains(" 2026-11-21T00:00:05 ") && line.contains(" 2026-11-21T00:00:14 ");
-    assert!(of_m.len() == 1 && of_m.iter().all(is_whole), "{table}");
+    let lines: Vec<&str> = table.lines().collect();
+    let of_m: Vec<&[&str]> = lines.windows(2).filter(|pair| pair[0].contains("group 8")).collect();
+    let is_whole = |pair: &&[&str]| {
+        pair[1].contains(" 2026-11-21T00:00:05 ") && pair[1].contains(" 2026-11-21T00:00:14 ")
+    };
+    assert!(of_m.len() == 1 && of_m.iter().all(is_whole) && !table.contains('…'), "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     let opened = diff(&store, (4, 5), &["--from-source", "internet"]);
     assert_eq!(opened.len(), 1, "{opened:?}");

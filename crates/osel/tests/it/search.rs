@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use ::osel::runtime::search::{Wanted, look, unindexed};
 use ::osel::store::{Reader, Store};
@@ -476,8 +476,21 @@ fn a_daemon_keeps_the_index_of_what_it_records() {
         run(&search);
     }
     run(&["audit", "show", "--store", &store, "7"]);
+    // Whoever does not find the daemon is told that nobody wrote it down.
+    let elsewhere = osel.place.path("elsewhere.sock");
+    let aside = |command: &mut Command| {
+        let output = command.args(["audit", "show", "--store", &store, "8"]).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = aside(program().env("OSEL_CONTROL__SOCKET", &elsewhere));
+    assert!(
+        said.contains("is not recorded: no osel listens at") && said.contains("writes the store"),
+        "{said}"
+    );
     assert!(osel.stop().success());
     // Nobody is told of what is read where no daemon runs.
+    assert_eq!(aside(program().env("OSEL_CONTROL__SOCKET", &elsewhere)), "");
     let read = json_lines(&["audit", "search", "--store", &store, "read the trail:", "-o", "json"]);
     let said: Vec<&str> = read.iter().filter_map(|record| record["summary"].as_str()).collect();
     assert_eq!(said.len(), 2, "{said:?}");

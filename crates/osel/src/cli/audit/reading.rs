@@ -21,7 +21,10 @@ pub(in crate::cli) fn told(store: &StoreArg, reader: &mut dyn Reader, what: &str
         let order = Ask::TrailRead { what: what.to_owned(), asked };
         let request = Request { store: reader.info()?.id, order };
         Ok(match client::ask(&store.socket(&store.config()?), &request) {
-            Ok(Answer::Done(_)) | Err(ClientError::Absent(_)) => None,
+            Ok(Answer::Done(_)) => None,
+            Err(error @ ClientError::Absent(_)) => store.written_by().map(|process| {
+                format!("{error}, and process {process} writes the store: `control.socket` in its configuration says where it listens")
+            }),
             Ok(Answer::Refused(why) | Answer::No(why)) => Some(why),
             Ok(_) => Some("the running osel answers something else than it was asked".to_owned()),
             Err(error) => return Err(error.into()),

@@ -111,7 +111,6 @@ struct Sums {
     failures: u64,
     scans: u64,
     surprises: u64,
-    resolved: u64,
 }
 
 struct Demo {
@@ -236,7 +235,6 @@ impl Demo {
             RecordKind::Finding => {
                 let detail = |key: &str| record.body.detail.get(key).map(String::as_str);
                 let resolved = detail("state") == Some(FindingState::Resolved.as_str());
-                self.sums.resolved += u64::from(resolved);
                 // Of the others the summary tells: each port that answers is one.
                 if detail("severity") != Some(Severity::High.as_str()) {
                     return None;
@@ -269,13 +267,15 @@ impl Demo {
         );
         say!("{} logins and requests were denied or failed.", sums.failures);
         say!("{} scans came back; {} found something open that nothing exposes.", sums.scans, sums.surprises);
-        let open = self.recorder.engine().findings().filter(|finding| !finding.is_resolved());
-        let (silent, open): (Vec<_>, Vec<_>) = open.partition(|finding| finding.severity == Severity::Info);
+        let findings = self.recorder.engine().findings();
+        let (resolved, open): (Vec<_>, Vec<_>) = findings.partition(|finding| finding.is_resolved());
+        let is_silent = |finding: &&osel_core::finding::Finding| finding.severity == Severity::Info;
+        let (silent, open): (Vec<_>, Vec<_>) = open.into_iter().partition(is_silent);
         say!(
             "{} findings are open, {} more are of exposed ports that nothing answers at; {} were resolved.",
             open.len(),
             silent.len(),
-            sums.resolved
+            resolved.len()
         );
         let good = match verify(&mut *self.reader, None, &mut || {})? {
             Finding::Good { records, head, untold, .. } if untold.is_nothing() => {

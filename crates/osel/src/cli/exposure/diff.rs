@@ -191,7 +191,8 @@ impl<'a> Printer<'a> {
             writeln!(out, "change,seq,time,event_type,kind,user_id,user_name,summary,{CSV_HEAD}")?;
         }
         let table = Table::new(&["CHANGE", "ADDRESS", "PROTOCOL", "PORTS", "FROM", "TIME", "RECORD", "BY"])
-            .keeping(&["CHANGE", "ADDRESS", "FROM", "TIME", "RECORD"]);
+            .keeping(&["CHANGE", "PROTOCOL", "PORTS", "TIME", "RECORD"])
+            .folding("TIME");
         Ok(Self { out, format, table, records, any: false })
     }
 

@@ -169,7 +169,8 @@ fn print(
     // The address that was asked for need not be said again; a wider prefix that contains it is.
     let is_plain = history.iter().all(|(row, _)| row.address == asked);
     let head = &head[usize::from(is_plain)..];
-    let mut table = Table::new(head).keeping(&["ADDRESS", "FROM", "OPENED", "CLOSED", "FOR"]);
+    let mut table =
+        Table::new(head).keeping(&["PROTOCOL", "PORTS", "OPENED", "CLOSED", "FOR"]).folding("OPENED");
     let now = now();
     for (row, intervals) in history {
         let document = RowDocument::from(row);

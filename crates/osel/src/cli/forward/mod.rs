@@ -48,9 +48,20 @@ impl Place {
         self.store.with_config(&self.config)
     }
 
-    /// The configuration, if it is there and has no problems: what the store says is shown without it.
+    /// The configuration, if it is there and has no problems: what the store says is shown without it, and that it is, is said.
     fn config(&self) -> Option<Config> {
-        self.config.load_quietly()
+        match self.config.read_again() {
+            Ok(config) => Some(config),
+            Err(problems) => {
+                if let Some(file) = self.config.file_to_load() {
+                    let (file, first) = (file.display(), problems.first());
+                    note(format_args!(
+                        "what is configured is not told, since `{file}` has problems: {first}"
+                    ));
+                }
+                None
+            }
+        }
     }
 }
 

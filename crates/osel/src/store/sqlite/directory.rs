@@ -201,6 +201,19 @@ impl Lock {
     }
 }
 
+/// Who writes a store, if anybody does: asked of the system's list of locks, since to try the lock would keep a writer out that begins just then.
+pub fn writer_of(directory: &Path) -> Option<String> {
+    let path = directory.join("lock");
+    let inode = format!(":{}", fs::metadata(&path).ok()?.ino());
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 4711 fd:00:8390 0 EOF`
+    let is_held = locks.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        words.nth(1) == Some("FLOCK") && words.nth(3).is_some_and(|file| file.ends_with(&inode))
+    });
+    if is_held { Some(holder(&mut File::open(&path).ok()?)) } else { None }
+}
+
 /// The process id in a lock file, or a word for none: its writer may just be about to write it.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();

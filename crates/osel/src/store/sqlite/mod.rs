@@ -30,6 +30,7 @@ mod writer;
 use std::path::Path;
 
 pub use backup::BackupProgress;
+pub use directory::writer_of;
 pub use reader::SqliteReader;
 pub use writer::SqliteJournal;
 
