@@ -1,4 +1,4 @@
-//! What Neutron adds to a request: defaults, addresses, the router of a floating IP.
+//! What Neutron adds to a request: defaults, the router of a floating IP. Addresses are in `addresses`.
 //!
 //! What it would choose by itself and nobody can know is chosen here so that exposure is rather seen than missed, with a note where
 //! that could matter.
@@ -49,6 +49,7 @@ impl Overlay {
             Kind::FloatingIp => self.fill_floating_ip(step, id, body),
             Kind::Forwarding => self.fill_forwarding(body),
             Kind::Network => self.note_port_security(id, body),
+            Kind::Subnet => self.note_family(id, body),
             _ => {}
         }
         Ok(())
@@ -198,50 +199,6 @@ impl Overlay {
         group
     }
 
-    /// Fills in the addresses that Neutron chooses.
-    fn fill_addresses(&mut self, step: &Step, id: &Id, network: &Id, body: &mut Body) {
-        let asked = match body.get("fixed_ips") {
-            Some(Value::Array(asked)) => Some(asked.clone()),
-            None | Some(Value::Null) => None,
-            // Something else is refused when it is read.
-            Some(_) => return,
-        };
-        let subnets: Vec<_> = self.cloud.subnets_of(network).into_iter().cloned().collect();
-        let Some(mut asked) = asked else {
-            let mut chosen = Vec::new();
-            for ipv6 in [false, true] {
-                let subnet =
-                    subnets.iter().find(|subnet| subnet.cidr.is_some_and(|cidr| is_ipv6(cidr) == ipv6));
-                if let Some(subnet) = subnet {
-                    let address =
-                        self.places.choose_fixed(&self.cloud, id, network, subnet.cidr, &step.resource);
-                    chosen
-                        .push(json!({"subnet_id": subnet.id.to_string(), "ip_address": address.to_string()}));
-                }
-            }
-            if chosen.is_empty() {
-                self.note(
-                    NoteKind::Unknown,
-                    step,
-                    "its network has no subnet that osel knows; judged with an IPv4 address",
-                );
-                let address = self.places.choose_fixed(&self.cloud, id, network, None, &step.resource);
-                chosen.push(json!({"ip_address": address.to_string()}));
-            }
-            body.insert("fixed_ips".to_owned(), chosen.into());
-            return;
-        };
-        for entry in asked.iter_mut().filter_map(Value::as_object_mut) {
-            if entry.get("ip_address").is_none_or(Value::is_null) {
-                let subnet = text(entry, "subnet_id").map(Id::new);
-                let cidr = subnet.and_then(|subnet| self.cloud.subnet(&subnet)?.cidr);
-                let address = self.places.choose_fixed(&self.cloud, id, network, cidr, &step.resource);
-                entry.insert("ip_address".to_owned(), address.to_string().into());
-            }
-        }
-        body.insert("fixed_ips".to_owned(), asked.into());
-    }
-
     fn fill_floating_ip(&mut self, step: &Step, id: &Id, body: &mut Body) {
         if body.get("floating_ip_address").is_none_or(Value::is_null) {
             let address = self.places.choose_outer(&step.resource);
@@ -340,10 +297,6 @@ fn default_group_of(cloud: &CloudModel, project: &Id) -> Option<Id> {
     let is_default = |id: &Id| cloud.name_of(Kind::SecurityGroup, id) == Some(DEFAULT_GROUP);
     let is_theirs = |id: &Id| cloud.group(id).is_some_and(|group| group.project_id.as_ref() == Some(project));
     cloud.ids(Kind::SecurityGroup).into_iter().find(|id| is_default(id) && is_theirs(id))
-}
-
-fn is_ipv6(net: ipnet::IpNet) -> bool {
-    matches!(net, ipnet::IpNet::V6(_))
 }
 
 /// A text that is there and not empty.

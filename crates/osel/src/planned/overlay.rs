@@ -30,6 +30,8 @@ pub struct Overlay {
     pub(super) places: Placeholders,
     /// Whether ports on networks that the plan makes or changes are filtered, where it says so.
     pub(super) port_security: BTreeMap<Id, bool>,
+    /// Whether subnets that the plan makes are of IPv6, where it says so.
+    pub(super) families: BTreeMap<Id, bool>,
     pub(super) notes: BTreeSet<Note>,
     /// Groups that stand for ones that are not known, which has been said.
     pub(super) assumed: BTreeSet<Id>,
@@ -81,6 +83,7 @@ impl Overlay {
             project,
             places: Placeholders::default(),
             port_security: BTreeMap::new(),
+            families: BTreeMap::new(),
             notes: BTreeSet::new(),
             assumed: BTreeSet::new(),
             taken_as_open: BTreeSet::new(),

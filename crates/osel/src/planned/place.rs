@@ -10,9 +10,10 @@ use osel_core::model::{CloudModel, View, host};
 
 /// How many addresses of a subnet are tried from its end before one is made up. In a full subnet Neutron would refuse.
 const TRIES_MAX: u32 = 1024;
-/// Where addresses are made up: reserved for ever (240.0.0.0/4) and leading nowhere (100::/64), so that no object has one of them.
+/// Where addresses are made up: reserved for ever (240.0.0.0/4) and for documentation (3fff::/20), so that no object has one of them. Those
+/// of IPv6 are global, as ones of a subnet that is not known yet may be: routers lead there without translating.
 const MADE_UP_V4: u32 = 0xF000_0000;
-const MADE_UP_V6: u128 = 0x0100 << 112;
+const MADE_UP_V6: u128 = 0x3FFF << 112;
 
 /// Ids and addresses that stand for those of the time after the change, each with the resource that will tell.
 #[derive(Debug, Default)]
@@ -49,13 +50,13 @@ impl Placeholders {
         self.fixed.keys().map(|(_, address)| *address).chain(self.outer.keys().copied())
     }
 
-    /// An address for a port on a network: a free one of the prefix, so that what is said about the prefix holds for it.
+    /// An address for a port on a network: a free one of the prefix, so that what is said about the prefix holds for it. Where that is
+    /// not known, one of the family.
     pub fn choose_fixed(
         &mut self,
         cloud: &CloudModel,
-        port: &Id,
-        network: &Id,
-        prefix: Option<IpNet>,
+        (port, network): (&Id, &Id),
+        (prefix, ipv6): (Option<IpNet>, bool),
         resource: &Arc<str>,
     ) -> IpAddr {
         let nobody = Id::new("");
@@ -63,9 +64,8 @@ impl Placeholders {
             !self.fixed.contains_key(&(port.clone(), *address))
                 && cloud.neighbours(host(*address), Some(network), &nobody).is_empty()
         };
-        let address = prefix
-            .and_then(|prefix| from_end(prefix).find(is_free))
-            .unwrap_or_else(|| self.make_up(matches!(prefix, Some(IpNet::V6(_)))));
+        let address =
+            prefix.and_then(|prefix| from_end(prefix).find(is_free)).unwrap_or_else(|| self.make_up(ipv6));
         self.fixed.insert((port.clone(), address), Arc::clone(resource));
         address
     }
@@ -123,8 +123,9 @@ mod tests {
         let (port, network) = (Id::new("p"), Id::new("n"));
         let outer = places.choose_outer(&resource);
         let mut fixed = |prefix: Option<&str>| {
-            let prefix = prefix.map(|prefix| prefix.parse().unwrap());
-            places.choose_fixed(&cloud, &port, &network, prefix, &resource)
+            let prefix: Option<IpNet> = prefix.map(|prefix| prefix.parse().unwrap());
+            let ipv6 = matches!(prefix, Some(IpNet::V6(_)));
+            places.choose_fixed(&cloud, (&port, &network), (prefix, ipv6), &resource)
         };
         let chosen = [
             outer,
@@ -134,7 +135,7 @@ mod tests {
             fixed(Some("10.0.0.0/30")),
             fixed(Some("fd00::/128")),
         ];
-        let wanted = ["240.0.0.1", "240.0.0.2", "10.0.0.2", "10.0.0.1", "240.0.0.3", "100::4"];
+        let wanted = ["240.0.0.1", "240.0.0.2", "10.0.0.2", "10.0.0.1", "240.0.0.3", "3fff::4"];
         assert_eq!(chosen.map(|address| address.to_string()), wanted);
         assert!(places.fixed(&port, chosen[2]).is_some() && places.outer(chosen[2]).is_none());
     }

@@ -180,7 +180,16 @@ impl Translator<'_> {
     /// A subnet.
     pub(super) fn subnet(&mut self, subject: Subject<'_>, update: bool) -> Option<Body> {
         let mut body = Body::new();
-        subject.copy(&mut body, &[("name", "name"), ("tenant_id", "project_id"), ("cidr", "cidr")]);
+        subject.copy(
+            &mut body,
+            &[
+                ("name", "name"),
+                ("tenant_id", "project_id"),
+                ("cidr", "cidr"),
+                ("ip_version", "ip_version"),
+                ("subnetpool_id", "subnetpool_id"),
+            ],
+        );
         match self.id(subject, "network_id", Kind::Network) {
             Some(network) => {
                 body.insert("network_id".to_owned(), network.to_string().into());

@@ -55,7 +55,13 @@ const SCHEMAS: [Schema; 15] = [
     },
     Schema {
         name: "networking_subnet_v2",
-        values: &[("name", Text), ("network_id", Text), ("cidr", Text)],
+        values: &[
+            ("name", Text),
+            ("network_id", Text),
+            ("cidr", Text),
+            ("ip_version", Integer),
+            ("subnetpool_id", Text),
+        ],
         needed: &["network_id"],
     },
     Schema {

@@ -9,6 +9,7 @@
     reason = "values are written where they are passed, and stay readable there"
 )]
 
+mod addresses;
 mod command;
 mod corpus;
 mod ground;
