@@ -49,7 +49,7 @@ impl Overlay {
             Kind::FloatingIp => self.fill_floating_ip(step, id, body),
             Kind::Forwarding => self.fill_forwarding(body),
             Kind::Network => self.note_port_security(id, body),
-            Kind::Subnet => self.note_family(id, body),
+            Kind::Subnet => self.note_subnet(id, body),
             _ => {}
         }
         Ok(())
@@ -80,6 +80,8 @@ impl Overlay {
                 self.fill_association(step, id, network.as_ref(), body);
             }
             Kind::Network => self.note_port_security(id, body),
+            // It cannot be changed, so that a body that has it tells of what is there.
+            Kind::Subnet if body.contains_key("ipv6_address_mode") => self.note_subnet(id, body),
             _ => {}
         }
         Ok(())

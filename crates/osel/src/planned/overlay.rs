@@ -32,6 +32,8 @@ pub struct Overlay {
     pub(super) port_security: BTreeMap<Id, bool>,
     /// Whether subnets that the plan makes are of IPv6, where it says so.
     pub(super) families: BTreeMap<Id, bool>,
+    /// Whether every port on their network gets an address of them.
+    pub(super) automatic: BTreeMap<Id, bool>,
     pub(super) notes: BTreeSet<Note>,
     /// Groups that stand for ones that are not known, which has been said.
     pub(super) assumed: BTreeSet<Id>,
@@ -84,6 +86,7 @@ impl Overlay {
             places: Placeholders::default(),
             port_security: BTreeMap::new(),
             families: BTreeMap::new(),
+            automatic: BTreeMap::new(),
             notes: BTreeSet::new(),
             assumed: BTreeSet::new(),
             taken_as_open: BTreeSet::new(),
@@ -175,8 +178,10 @@ impl Overlay {
                 let mut body = body.clone();
                 self.fill_new(step, *kind, id, &mut body)?;
                 let mut delta = self.tell(step, *kind, id, body)?;
-                if *kind == Kind::Forwarding {
-                    delta.append(self.route_forwarding(step, id)?);
+                match kind {
+                    Kind::Forwarding => delta.append(self.route_forwarding(step, id)?),
+                    Kind::Subnet => delta.append(self.give_addresses(step, id)?),
+                    _ => {}
                 }
                 Ok(delta)
             }

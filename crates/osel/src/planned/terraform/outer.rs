@@ -188,8 +188,22 @@ impl Translator<'_> {
                 ("cidr", "cidr"),
                 ("ip_version", "ip_version"),
                 ("subnetpool_id", "subnetpool_id"),
+                ("ipv6_address_mode", "ipv6_address_mode"),
             ],
         );
+        const MODE: &str = "ipv6_address_mode";
+        // The provider leaves it unknown where nobody set it, and it is of no matter in IPv4.
+        if !update
+            && subject.attribute(MODE) == Attribute::Unknown
+            && subject.is_written(MODE) != Some(false)
+            && body.get("ip_version").is_none_or(|version| *version != 4)
+        {
+            self.note(
+                NoteKind::Unknown,
+                format!("`{MODE}` is not known; judged as if every port on its network got an address"),
+            );
+            body.insert(MODE.to_owned(), "slaac".into());
+        }
         match self.id(subject, "network_id", Kind::Network) {
             Some(network) => {
                 body.insert("network_id".to_owned(), network.to_string().into());

@@ -61,6 +61,7 @@ const SCHEMAS: [Schema; 15] = [
             ("cidr", Text),
             ("ip_version", Integer),
             ("subnetpool_id", Text),
+            ("ipv6_address_mode", Text),
         ],
         needed: &["network_id"],
     },

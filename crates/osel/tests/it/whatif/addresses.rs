@@ -68,3 +68,69 @@ fn a_subnet_of_a_pool_in_terraform_has_its_version() {
     assert_eq!(plan(json!([]), json!([])), [http, ssh6]);
     assert_eq!(plan(json!([{"ip_address": ""}]), json!([{"subnet_id": true}])), [ssh6]);
 }
+
+fn range(mode: &str) -> Value {
+    json!({"ip_version": 6, "cidr": "2001:db8:1::/64", "ipv6_address_mode": mode})
+}
+
+/// Neutron gives them one when the subnet is made, and leaves it to them when their other addresses change.
+#[test]
+fn a_subnet_whose_addresses_come_by_themselves_gives_one_to_each_port() {
+    for (mode, wanted) in [
+        ("slaac", &["? fixed tcp 22 ::/0 by request 1 *"][..]),
+        ("dhcpv6-stateless", &["? fixed tcp 22 ::/0 by request 1 *"]),
+        ("dhcpv6-stateful", &[]),
+    ] {
+        let moved = json!({"port": {"fixed_ips": [{"subnet_id": "sub", "ip_address": "10.0.0.66"}]}});
+        let moved = request("PUT", "ports/vm2", moved);
+        for requests in [&[subnet(range(mode))][..], &[subnet(range(mode)), moved]] {
+            let answer = answer(requests);
+            let six: Vec<_> = answer.opened().into_iter().filter(|row| row.contains("::/0")).collect();
+            assert_eq!(six, wanted, "{mode} {requests:?}");
+        }
+    }
+}
+
+#[test]
+fn a_new_port_gets_such_an_address_beside_those_that_it_asks_for() {
+    let asks = || port(json!({"fixed_ips": [{"subnet_id": "sub"}]}));
+    assert_eq!(answer(&[subnet(range("slaac")), asks()]).opened().len(), 3, "vm2, and both of the new one");
+    assert_eq!(answer(&[subnet(range("dhcpv6-stateful")), asks()]).opened(), [HTTP]);
+    // Nobody knows of a subnet that is there.
+    let mut more = ssh6();
+    more["subnets"] = json!([{"id": "six", "network_id": "net", "cidr": "2001:db8:1::/64"}]);
+    let there = Answer::of(&outcome(&asks(), cloud_with(more)).unwrap());
+    let rows = ["? fixed tcp 80 0.0.0.0/0 by request 1", "? fixed tcp 22 ::/0 by request 1 *"];
+    assert_eq!(there.opened(), rows);
+    assert_eq!(
+        there.notes(),
+        [
+            "unknown request 1: whether subnet six gives every port on its network an address is not known; judged as if it did"
+        ]
+    );
+}
+
+#[test]
+fn a_mode_that_terraform_does_not_tell_gives_addresses() {
+    let answer = |version: u8, written: Value| {
+        let plan = Plan::default().create(
+            "networking_subnet_v2.s",
+            json!({"network_id": "net", "ip_version": version, "cidr": if version == 6 { "2001:db8:1::/64" } else { "10.1.0.0/24" }}),
+            json!({"id": true, "ipv6_address_mode": true}),
+            written,
+        );
+        Answer::of(&plan.outcome(cloud_with(ssh6())).unwrap())
+    };
+    let told = answer(6, json!({"ipv6_address_mode": refers(&["var.mode"])}));
+    assert_eq!(told.opened(), ["? fixed tcp 22 ::/0 by subnet_v2.s *"]);
+    assert_eq!(
+        told.notes(),
+        [
+            "unknown subnet_v2.s: `ipv6_address_mode` is not known; judged as if every port on its network got an address"
+        ]
+    );
+    for (version, written) in [(6, json!({})), (4, json!({"ipv6_address_mode": refers(&["var.mode"])}))] {
+        let answer = answer(version, written);
+        assert!(answer.opened().is_empty() && answer.notes().is_empty(), "{version} {:?}", answer.notes());
+    }
+}
