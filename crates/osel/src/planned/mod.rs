@@ -10,6 +10,7 @@
 
 mod addresses;
 mod error;
+mod growth;
 mod guide;
 mod keys;
 mod neutron;
@@ -25,6 +26,7 @@ mod step;
 mod terraform;
 
 pub use error::PlanError;
+pub use growth::ChangedMembers;
 pub use note::{Note, NoteKind};
 pub use outcome::{ChangedRow, Hidden, Outcome, PATHS_MAX, ShownRow, Way};
 pub use overlay::Overlay;

@@ -12,6 +12,7 @@ use osel_core::exposure::{
 use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Kind, MemberChange, Row, Source, Via, View, net_text};
 
+use super::growth::ChangedMembers;
 use super::guide::turning_ports;
 use super::note::{Note, NoteKind};
 use super::overlay::ByExposure;
@@ -31,7 +32,7 @@ pub struct Outcome {
     /// Rows that go.
     pub closed: Vec<ChangedRow>,
     /// Groups used as a source whose addresses change.
-    pub members: Vec<MemberChange>,
+    pub members: Vec<ChangedMembers>,
     /// What the judgement rests on.
     pub notes: Vec<Note>,
     pub(super) cloud: CloudModel,
@@ -93,6 +94,36 @@ pub struct ShownRow {
     scrubbed: Vec<(String, &'static str)>,
 }
 
+/// Questions for ways: how many were asked, and what is worked out once for all of them.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    asked: usize,
+    not_asked: usize,
+    turning: Option<BTreeSet<u16>>,
+}
+
+impl Asking {
+    /// What becomes of a packet from there by a row; none where too much was asked already.
+    pub(super) fn ask(&mut self, cloud: &CloudModel, row: &Row, from: IpAddr) -> Option<Verdict> {
+        if self.asked == PATHS_MAX {
+            self.not_asked += 1;
+            return None;
+        }
+        self.asked += 1;
+        let verdict = reach(cloud, &question(row, from));
+        // A firewall may stop the first port of a range and let another one pass.
+        let (Some((min, max)), Reason::NoRule) = (row.permission.ports, verdict.reason) else {
+            return Some(verdict);
+        };
+        let turning = self.turning.get_or_insert_with(|| turning_ports(cloud));
+        let others = turning
+            .range(min..=max)
+            .map(|port| reach(cloud, &Question { port: Some(*port), ..question(row, from) }));
+        let admitted = others.take(PORTS_MAX).find(|verdict| verdict.reachable);
+        Some(admitted.unwrap_or(verdict))
+    }
+}
+
 impl Outcome {
     pub(super) fn of(
         judged: Judged,
@@ -114,16 +145,15 @@ impl Outcome {
             steps,
             opened: rows(judged.opened, opened),
             closed: rows(judged.closed, closed),
-            members: judged.members,
+            members: judged.members.into_iter().map(ChangedMembers::of).collect(),
             ..Self::default()
         }
     }
 
-    /// Asks for each new row whether the public internet gets there.
+    /// Asks for each new row, and for what groups gain, whether the public internet gets there.
     pub(super) fn find_ways(&mut self) {
         let mut filter = SourceFilter::internet();
-        let (mut asked, mut not_asked) = (0, 0);
-        let mut turning = None;
+        let mut asking = Asking::default();
         for changed in self.opened.iter_mut().filter(|changed| changed.is_new()) {
             let row = &changed.judged.row;
             if !filter.keeps(&self.cloud, row) {
@@ -131,22 +161,10 @@ impl Outcome {
             }
             let known = sender(&self.cloud, row);
             let Some(from) = known.or_else(|| anybody(row.permission.ipv6)) else { continue };
-            if asked == PATHS_MAX {
-                not_asked += 1;
+            let Some(verdict) = asking.ask(&self.cloud, row, from) else {
                 changed.internet = true;
                 continue;
-            }
-            asked += 1;
-            let mut verdict = reach(&self.cloud, &question(row, from));
-            // A firewall may stop the first port of a range and let another one pass.
-            if let (Some((min, max)), Reason::NoRule) = (row.permission.ports, verdict.reason) {
-                let turning = turning.get_or_insert_with(|| turning_ports(&self.cloud));
-                let others = turning
-                    .range(min..=max)
-                    .map(|port| reach(&self.cloud, &Question { port: Some(*port), ..question(row, from) }));
-                let admitted = others.take(PORTS_MAX).find(|verdict| verdict.reachable);
-                verdict = admitted.unwrap_or(verdict);
-            }
+            };
             if known.is_some() {
                 changed.internet = verdict.reachable;
                 changed.way = Some(Way { from, verdict });
@@ -155,9 +173,12 @@ impl Outcome {
                 changed.internet = verdict.reachable || verdict.reason == Reason::NoRule;
             }
         }
-        if not_asked > 0 {
-            let text =
-                format!("{not_asked} more rows count as reachable from the internet; no way was looked for");
+        self.find_gained(&mut asking);
+        if asking.not_asked > 0 {
+            let text = format!(
+                "{} more rows count as reachable from the internet; no way was looked for",
+                asking.not_asked
+            );
             self.notes.push(Note::of_plan(NoteKind::Remark, text));
         }
     }

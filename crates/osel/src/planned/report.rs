@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use osel_core::model::{Kind, MemberChange};
+use osel_core::model::Kind;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::growth::ChangedMembers;
 use super::note::Note;
 use super::outcome::{ChangedRow, Hidden, Outcome, ShownRow, Way};
 
@@ -119,7 +120,8 @@ fn way_report(outcome: &Outcome, shown: &ShownRow, way: &Way) -> Value {
     })
 }
 
-fn member_report(outcome: &Outcome, change: &MemberChange) -> Map<String, Value> {
+fn member_report(outcome: &Outcome, members: &ChangedMembers) -> Map<String, Value> {
+    let change = &members.change;
     let list = |addresses: &[ipnet::IpNet]| -> (Vec<String>, usize) {
         let shown: Vec<_> =
             addresses.iter().filter_map(|address| outcome.shown_member(change, *address)).collect();
@@ -137,6 +139,8 @@ fn member_report(outcome: &Outcome, change: &MemberChange) -> Map<String, Value>
         ("gained_hidden".to_owned(), json!(gained_hidden)),
         ("lost".to_owned(), json!(lost)),
         ("lost_hidden".to_owned(), json!(lost_hidden)),
+        ("new".to_owned(), json!(members.new)),
+        ("internet".to_owned(), json!(members.internet)),
     ])
 }
 

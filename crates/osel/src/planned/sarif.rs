@@ -63,7 +63,7 @@ const RULES: [Rule; 8] = [
     Rule {
         id: "OSEL-105",
         name: "SourceGrows",
-        level: "note",
+        level: "warning",
         severity: "3.1",
         short: "Adds addresses to a group that rules name as their source",
         help: "What such rules admit, they admit from these addresses too.",
@@ -130,13 +130,15 @@ pub fn sarif(outcome: &Outcome, artifact: &Artifact, version: &str, redundant: b
         let finding = findings.entry((rule, &step.resource)).or_default();
         finding.add(step.line, ROWS_NAMED_MAX, || row_clause(outcome, changed));
     }
-    for change in outcome.members.iter().filter(|change| !change.gained.is_empty()) {
+    for members in outcome.members.iter().filter(|members| !members.change.gained.is_empty()) {
+        let change = &members.change;
+        let rule = if members.internet { INTERNET } else { MEMBERS };
         let resource = outcome.planned(&change.id).map_or("", |resource| resource);
         let clause = || {
             let group = outcome.shown_group(&change.id);
             format!("{} {group} gains {} addresses", change.kind.singular(), change.gained.len())
         };
-        findings.entry((MEMBERS, resource)).or_default().add(1, CLAUSES_MAX, clause);
+        findings.entry((rule, resource)).or_default().add(1, CLAUSES_MAX, clause);
     }
     for note in &outcome.notes {
         let Some(rule) = rule_of_note(note) else { continue };

@@ -104,10 +104,16 @@ enum FailOn {
 impl FailOn {
     fn is_done_by(self, outcome: &Outcome) -> bool {
         match self {
-            Self::Opened => outcome.opened.iter().any(|row| row.is_new()),
-            Self::Internet => outcome.opened.iter().any(|row| row.internet),
+            Self::Opened => {
+                outcome.opened.iter().any(|row| row.is_new())
+                    || outcome.members.iter().any(|members| members.new)
+            }
+            Self::Internet => {
+                outcome.opened.iter().any(|row| row.internet)
+                    || outcome.members.iter().any(|members| members.internet)
+            }
             Self::Redundant => !outcome.opened.is_empty(),
-            Self::Members => outcome.members.iter().any(|change| !change.gained.is_empty()),
+            Self::Members => outcome.members.iter().any(|members| !members.change.gained.is_empty()),
             Self::Unknown => outcome.notes.iter().any(|note| note.kind.is_doubt()),
             Self::Any => {
                 [Self::Redundant, Self::Members, Self::Unknown].iter().any(|one| one.is_done_by(outcome))

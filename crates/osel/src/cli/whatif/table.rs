@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use osel_core::engine::record::SourcePart;
 use osel_core::exposure::Hop;
-use osel_core::model::{Kind, MemberChange};
+use osel_core::model::Kind;
 
 use crate::cli::exposure;
 use crate::cli::output::{TABLE_WIDTH, Table, cut};
 use crate::cli::reach::chain;
-use crate::planned::{ChangedRow, Hidden, Outcome, ShownRow};
+use crate::planned::{ChangedMembers, ChangedRow, Hidden, Outcome, ShownRow};
 
 /// The most ways that are shown; a rule on many ports opens them all by ways that look alike.
 const WAYS_SHOWN_MAX: usize = 10;
@@ -51,11 +51,18 @@ fn numbers(outcome: &Outcome) -> String {
     let new = outcome.opened.iter().filter(|row| row.is_new()).count();
     let internet = outcome.opened.iter().filter(|row| row.internet).count();
     let closed = outcome.closed.iter().filter(|row| !row.judged.redundant).count();
-    format!(
+    let mut text = format!(
         "opens {} rows, {new} of them new, {internet} to the internet; closes {}, {closed} of them for good\n",
         outcome.opened.len(),
         outcome.closed.len()
-    )
+    );
+    let growing = outcome.members.iter().filter(|members| members.new).count();
+    if growing > 0 {
+        let internet = outcome.members.iter().filter(|members| members.internet).count();
+        let _ =
+            writeln!(text, "opens ports to what {growing} groups gain, {internet} of them to the internet");
+    }
+    text
 }
 
 fn cells(outcome: &Outcome, changed: &ChangedRow, opens: bool) -> Vec<String> {
@@ -117,7 +124,8 @@ fn packet(shown: &ShownRow) -> String {
     )
 }
 
-fn members(outcome: &Outcome, change: &MemberChange, text: &mut String) {
+fn members(outcome: &Outcome, members: &ChangedMembers, text: &mut String) {
+    let change = &members.change;
     let word = if change.kind == Kind::AddressGroup { "address group" } else { "group" };
     let name = outcome.shown_group(&change.id);
     for (verb, addresses) in [("gains", &change.gained), ("loses", &change.lost)] {

@@ -63,6 +63,38 @@ fn it_exits_with_what_it_is_told_not_to_accept() {
     assert_eq!(json_lines(&["exposure", "--store", &store, "-o", "json"]).len(), 3);
 }
 
+/// The public joins a group that a rule names: no row comes, and yet it is no small thing.
+#[test]
+fn what_a_source_group_gains_is_not_accepted_either() {
+    let place = Place::new("whatif-gains");
+    let mut more = inventory();
+    let rule = json!({"id": "offices", "security_group_id": "web", "direction": "ingress", "protocol": "tcp",
+        "port_range_min": 22, "port_range_max": 22, "remote_address_group_id": "office"});
+    more["security_group_rules"].as_array_mut().unwrap().push(rule);
+    let (store, inventory) = (place.path("store"), place.write("inventory.json", more.to_string()));
+    run(&["inventory", "import", "--store", &store, &inventory]);
+    let gains = |name: &str, prefix: &str| {
+        let body = json!({"addresses": [prefix]});
+        place.write(name, request("PUT", "address-groups/office/add_addresses", body))
+    };
+    let (world, inside) = (gains("a", "0.0.0.0/0"), gains("b", "10.0.0.0/8"));
+    for (fail_on, wanted) in [("opened", [1, 1]), ("internet", [1, 0]), ("members", [1, 1])] {
+        let codes = [&world, &inside]
+            .map(|file| whatif(&store, &[file, "--exit-code", "--fail-on", fail_on]).status.code().unwrap());
+        assert_eq!(codes, wanted, "{fail_on}");
+    }
+    let text =
+        |more: &[&str]| String::from_utf8(whatif(&store, &[&[&*world][..], more].concat()).stdout).unwrap();
+    assert!(
+        text(&[]).contains("\nopens ports to what 1 groups gain, 1 of them to the internet\n"),
+        "{}",
+        text(&[])
+    );
+    let log: Value = serde_json::from_str(&text(&["-o", "sarif"])).unwrap();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!([&result["ruleId"], &result["level"]], ["OSEL-101", "error"]);
+}
+
 #[test]
 fn people_read_rows_ways_and_notes() {
     let place = Place::new("whatif-table");

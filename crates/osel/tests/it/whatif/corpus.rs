@@ -95,7 +95,8 @@ fn difference(outcome: &Outcome, real: &Judged) -> Option<String> {
             .map(|change| (change.id.clone(), change.gained.len(), change.lost.len()))
             .collect::<Vec<_>>()
     };
-    let (planned, real) = (members(&outcome.members), members(&real.members));
+    let planned: Vec<_> = outcome.members.iter().map(|members| members.change.clone()).collect();
+    let (planned, real) = (members(&planned), members(&real.members));
     // An id of a group that is new is another one.
     let groups =
         |of: &[(Id, usize, usize)]| of.iter().map(|(_, gained, lost)| (*gained, *lost)).collect::<Vec<_>>();

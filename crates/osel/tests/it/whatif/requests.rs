@@ -271,3 +271,21 @@ fn a_body_of_many_objects_is_as_many_changes() {
         assert_eq!(error.to_string(), "it has more than 100000 changes");
     }
 }
+
+/// Who comes to a group opens no row, and yet gets in by the rules that name it.
+#[test]
+fn what_a_source_group_gains_is_asked_for_like_a_new_row() {
+    let gains = |prefix: &str, group: &str| {
+        let rules = json!({"security_group_rules": [{"id": "offices", "security_group_id": group, "direction": "ingress",
+            "protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "remote_address_group_id": "office"}]});
+        let body = json!({"address_group": {"addresses": [prefix]}});
+        let add = request("PUT", "address-groups/office/add_addresses", body);
+        let members = Answer::of(&outcome(&add, cloud_with(rules)).unwrap()).0["members"][0].clone();
+        [members["new"].as_bool().unwrap(), members["internet"].as_bool().unwrap()]
+    };
+    assert_eq!(gains("0.0.0.0/0", "web"), [true, true]);
+    assert_eq!(gains("10.0.0.0/8", "web"), [true, false], "nobody out there has one");
+    assert_eq!(gains("0.0.0.0/0", "def"), [true, false], "no floating IP leads to this port");
+    assert_eq!(gains("::/0", "web"), [false, false], "the rule is of IPv4");
+    assert_eq!(gains("0.0.0.0/0", "nobodys"), [false, false], "no port has the group of the rule");
+}
