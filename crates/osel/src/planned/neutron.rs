@@ -4,7 +4,7 @@
 //! that could matter.
 
 use osel_core::ids::Id;
-use osel_core::model::{CloudModel, Delta, Kind, Slot, View};
+use osel_core::model::{CloudModel, Delta, Kind, Slot, View, is_trusted_owner};
 use serde_json::{Value, json};
 
 use super::error::PlanError;
@@ -47,7 +47,7 @@ impl Overlay {
             Kind::Rule => self.fill_rule(step, body)?,
             Kind::Port => self.fill_port(step, id, body)?,
             Kind::FloatingIp => self.fill_floating_ip(step, id, body),
-            Kind::Forwarding => self.fill_forwarding(body),
+            Kind::Forwarding => self.fill_forwarding(step, body),
             Kind::Network => self.note_port_security(id, body),
             Kind::Subnet => self.note_subnet(id, body),
             _ => {}
@@ -67,6 +67,10 @@ impl Overlay {
             Kind::Port => {
                 self.check_change(step, id, body)?;
                 let slot = self.cloud.port_slot(id);
+                let was_trusted = slot.is_some_and(|slot| self.cloud.port(slot).trusted());
+                if !was_trusted && text(body, "device_owner").is_some_and(is_trusted_owner) {
+                    self.note_open(step, format!("port {id} becomes trusted: nothing filters it"));
+                }
                 if let (Some(network), true) = (
                     slot.and_then(|slot| self.cloud.port(slot).network_id.clone()),
                     body.contains_key("fixed_ips"),
@@ -125,7 +129,10 @@ impl Overlay {
             return Err(unfiltered(step, key));
         }
         let owner = text(body, "device_owner").unwrap_or_default();
-        let trusted = owner.starts_with("network:") || owner.starts_with("neutron:");
+        let trusted = is_trusted_owner(owner);
+        if trusted {
+            self.note_open(step, "it is trusted by its `device_owner`: nothing filters it");
+        }
         if body.get("port_security_enabled").is_none_or(Value::is_null) && !self.filters(step, &network) {
             body.insert("port_security_enabled".to_owned(), false.into());
         }
@@ -222,6 +229,7 @@ impl Overlay {
             self.note(NoteKind::NotKnown, step, format!("osel does not know port {port}"));
             return;
         };
+        self.note_trusted(step, slot);
         if body.get("fixed_ip_address").is_none_or(Value::is_null) {
             self.fill_inner(slot, "fixed_ip_address", body);
         }
@@ -230,10 +238,22 @@ impl Overlay {
     }
 
     /// Fills in the port's own address where a forwarding does not say to which it leads.
-    fn fill_forwarding(&mut self, body: &mut Body) {
+    fn fill_forwarding(&mut self, step: &Step, body: &mut Body) {
         let slot = text(body, "internal_port_id").and_then(|port| self.cloud.port_slot(&Id::new(port)));
+        if let Some(slot) = slot {
+            self.note_trusted(step, slot);
+        }
         if let (Some(slot), None) = (slot, text(body, "internal_ip_address")) {
             self.fill_inner(slot, "internal_ip_address", body);
+        }
+    }
+
+    /// Says so where an outer address leads to a port that has no rows because nothing filters it.
+    fn note_trusted(&mut self, step: &Step, slot: Slot) {
+        let port = self.cloud.port(slot);
+        if port.trusted() {
+            let text = format!("it leads to port {}, which is trusted: nothing filters it", port.id);
+            self.note_open(step, text);
         }
     }
 

@@ -39,6 +39,9 @@ pub struct Note {
     pub kind: NoteKind,
     /// The resource or the request; none for the whole plan.
     pub resource: Option<Arc<str>>,
+    /// Whether what it tells of is not among the rows, and yet may be open to anybody: it counts as opened and as reachable from the
+    /// internet.
+    pub opens: bool,
     /// The clause. It names attributes and never has the values of a plan.
     pub text: String,
 }
@@ -46,11 +49,16 @@ pub struct Note {
 impl Note {
     /// A note about one resource or request.
     pub fn of(kind: NoteKind, resource: &Arc<str>, text: impl Into<String>) -> Self {
-        Self { kind, resource: Some(Arc::clone(resource)), text: text.into() }
+        Self { kind, resource: Some(Arc::clone(resource)), opens: false, text: text.into() }
+    }
+
+    /// A note about one resource or request that may open what stands in no row.
+    pub fn of_open(resource: &Arc<str>, text: impl Into<String>) -> Self {
+        Self { opens: true, ..Self::of(NoteKind::Unknown, resource, text) }
     }
 
     /// A note about the whole plan.
     pub fn of_plan(kind: NoteKind, text: impl Into<String>) -> Self {
-        Self { kind, resource: None, text: text.into() }
+        Self { kind, resource: None, opens: false, text: text.into() }
     }
 }

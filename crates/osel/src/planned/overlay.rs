@@ -168,6 +168,11 @@ impl Overlay {
         self.notes.insert(Note::of(kind, &step.resource, text));
     }
 
+    /// Notes what stands in no row and may be open to anybody.
+    pub(super) fn note_open(&mut self, step: &Step, text: impl Into<String>) {
+        self.notes.insert(Note::of_open(&step.resource, text));
+    }
+
     fn act(&mut self, step: &Step, act: &Act) -> Result<Delta, PlanError> {
         self.at = Timestamp::from_micros(self.at.micros() + 1);
         match act {

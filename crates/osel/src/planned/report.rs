@@ -26,6 +26,7 @@ pub struct Report {
 struct NoteReport {
     kind: &'static str,
     resource: Option<String>,
+    opens: bool,
     text: String,
 }
 
@@ -58,7 +59,7 @@ impl Report {
 impl From<&Note> for NoteReport {
     fn from(note: &Note) -> Self {
         let resource = note.resource.as_deref().map(str::to_owned);
-        Self { kind: note.kind.as_str(), resource, text: note.text.clone() }
+        Self { kind: note.kind.as_str(), resource, opens: note.opens, text: note.text.clone() }
     }
 }
 

@@ -87,9 +87,9 @@ enum Format {
 /// What a plan must not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum FailOn {
-    /// Admit anything that was not admitted before.
+    /// Admit anything that was not admitted before, or leave open what cannot be told.
     Opened,
-    /// Admit something from the public internet.
+    /// Admit something from the public internet, or leave open what cannot be told.
     Internet,
     /// Open any row, also one that admits nothing new.
     Redundant,
@@ -107,10 +107,12 @@ impl FailOn {
             Self::Opened => {
                 outcome.opened.iter().any(|row| row.is_new())
                     || outcome.members.iter().any(|members| members.new)
+                    || outcome.notes.iter().any(|note| note.opens)
             }
             Self::Internet => {
                 outcome.opened.iter().any(|row| row.internet)
                     || outcome.members.iter().any(|members| members.internet)
+                    || outcome.notes.iter().any(|note| note.opens)
             }
             Self::Redundant => !outcome.opened.is_empty(),
             Self::Members => outcome.members.iter().any(|members| !members.change.gained.is_empty()),

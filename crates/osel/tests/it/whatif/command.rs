@@ -63,6 +63,19 @@ fn it_exits_with_what_it_is_told_not_to_accept() {
     assert_eq!(json_lines(&["exposure", "--store", &store, "-o", "json"]).len(), 3);
 }
 
+/// What cannot be told is told, and yet counts as open.
+#[test]
+fn what_may_be_open_is_not_accepted() {
+    let place = Place::new("whatif-open");
+    let store = store(&place);
+    let owner = json!({"port": {"device_owner": "network:own"}});
+    let file = place.write("a", request("PUT", "ports/vm2", owner));
+    for fail_on in ["opened", "internet", "unknown", "any"] {
+        let output = whatif(&store, &[&file, "--exit-code", "--fail-on", fail_on]);
+        assert_eq!(output.status.code(), Some(1), "{fail_on}");
+    }
+}
+
 /// The public joins a group that a rule names: no row comes, and yet it is no small thing.
 #[test]
 fn what_a_source_group_gains_is_not_accepted_either() {

@@ -280,3 +280,26 @@ fn a_server_of_the_default_group_may_be_on_a_network_without_port_security() {
         );
     plan.answer();
 }
+
+/// Neutron filters nothing of a port that it takes for its own: such a port has no rows.
+#[test]
+fn a_port_that_becomes_trusted_may_be_open() {
+    let owner = json!({"port": {"network_id": "net", "device_owner": "network:own"}});
+    let trusted = json!({"floatingip": {"port_id": "gate"}});
+    for (request, wanted) in [
+        (
+            request("PUT", "ports/vm2", json!({"port": {"device_owner": "network:own"}})),
+            "port vm2 becomes trusted: nothing filters it",
+        ),
+        (request("POST", "ports", owner), "it is trusted by its `device_owner`: nothing filters it"),
+        (
+            request("PUT", "floatingips/f2", trusted),
+            "it leads to port gate, which is trusted: nothing filters it",
+        ),
+    ] {
+        let notes = ask(&request).0["notes"].clone();
+        let open: Vec<_> = notes.as_array().unwrap().iter().filter(|note| note["opens"] == true).collect();
+        assert_eq!(open.len(), 1, "{notes}");
+        assert_eq!(open[0]["text"], wanted);
+    }
+}
