@@ -187,7 +187,9 @@ impl Overlay {
     /// The group that a new port gets when none is asked for.
     fn default_group(&mut self, step: &Step, network: &Id, body: &Body) -> Id {
         let told = text(body, "project_id").or_else(|| text(body, "tenant_id")).map(Id::new);
-        let of_network = || self.cloud.network(network).and_then(|network| network.project_id.clone());
+        // A network that is shared has ports of anybody.
+        let own = || self.cloud.network(network).filter(|network| !network.shared);
+        let of_network = || own().and_then(|network| network.project_id.clone());
         let project = told.or_else(of_network);
         let found = project.as_ref().and_then(|project| default_group_of(&self.cloud, project));
         let Some(group) = found else {
@@ -199,7 +201,7 @@ impl Overlay {
                     "it gets the default group of its project, which is not told; give --project".to_owned()
                 }
             };
-            self.note(NoteKind::Unknown, step, text);
+            self.note_open(step, text);
             let project = project.map_or_else(|| "its project".to_owned(), |project| project.to_string());
             let group = Id::new(&format!("default group of {project}"));
             self.assumed.insert(group.clone());

@@ -1,8 +1,10 @@
 //! Values of which a plan tells only what they may come from.
 
+use osel::planned::{Overlay, read_requests};
+use osel_core::ids::Id;
 use serde_json::{Value, json};
 
-use super::ground::{Plan, ask, cloud_with, refers, request};
+use super::ground::{Answer, PROJECT, Plan, ask, cloud_with, now, refers, request};
 
 /// How a reference to a resource of networking stands in a configuration.
 fn refers_to(address: &str, value: &str) -> Value {
@@ -302,4 +304,23 @@ fn a_port_that_becomes_trusted_may_be_open() {
         assert_eq!(open.len(), 1, "{notes}");
         assert_eq!(open[0]["text"], wanted);
     }
+}
+
+/// The owner of a shared network is not the one who makes a port there.
+#[test]
+fn a_port_on_a_shared_network_is_of_nobody_knows_whom() {
+    let port = request("POST", "ports", json!({"port": {"network_id": "all"}}));
+    let notes = |project: Option<&str>| {
+        let cloud = cloud_with(json!({
+            "networks": [{"id": "all", "project_id": PROJECT, "shared": true}],
+            "subnets": [{"id": "sub2", "network_id": "all", "cidr": "10.2.0.0/24"}],
+        }));
+        let planned = read_requests(&port, &cloud).unwrap();
+        let outcome = Overlay::new(cloud, now(), project.map(Id::new)).perform(planned).unwrap();
+        Answer::of(&outcome).notes()
+    };
+    assert_eq!(notes(Some(PROJECT)), [""; 0]);
+    let doubt =
+        "unknown request 1: it gets the default group of its project, which is not told; give --project";
+    assert_eq!(notes(None), [doubt]);
 }
