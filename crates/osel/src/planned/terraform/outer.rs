@@ -67,7 +67,7 @@ impl Translator<'_> {
             (port, _) => port,
         };
         let Some(port) = port else {
-            self.note(NoteKind::Unknown, "to which port the floating IP will lead is not known");
+            self.note_open("to which port the floating IP will lead is not known");
             return acts;
         };
         let mut body = Body::from_iter([("port_id".to_owned(), port.to_string().into())]);
@@ -101,7 +101,7 @@ impl Translator<'_> {
             .iter()
             .any(|name| subject.attribute(name) == Attribute::Unknown && *name != "internal_ip_address")
         {
-            self.note(NoteKind::Unknown, "its ports or its protocol are not known, and it is not judged");
+            self.note_open("its ports or its protocol are not known, and it is not judged");
             return None;
         }
         if !update

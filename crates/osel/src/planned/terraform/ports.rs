@@ -128,15 +128,14 @@ impl Translator<'_> {
                 let known = blocks.iter().filter_map(|block| block.attribute("ip_address").text());
                 let pairs: Vec<Value> = known.map(|address| json!({"ip_address": address})).collect();
                 if pairs.len() < blocks.len() {
-                    self.note(
-                        NoteKind::Unknown,
+                    self.note_open(
                         "`allowed_address_pairs` are not all known; only those that are were judged",
                     );
                 }
                 body.insert(PAIRS.to_owned(), pairs.into());
             }
             Attribute::Unknown => {
-                self.note(NoteKind::Unknown, "`allowed_address_pairs` are not known, and not judged");
+                self.note_open("`allowed_address_pairs` are not known, and not judged");
             }
             _ => {}
         }

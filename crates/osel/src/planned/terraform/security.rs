@@ -34,15 +34,7 @@ impl Translator<'_> {
             None => self.note(NoteKind::Unknown, "`direction` is not known; judged as ingress"),
         }
         let mut body = Body::from_iter([("direction".to_owned(), "ingress".into())]);
-        if subject.attribute("ethertype") == Attribute::Unknown {
-            // What else is known of it may leave but one.
-            let prefix = subject.attribute("remote_ip_prefix").text().unwrap_or_default();
-            let protocol = Protocol::read(subject.attribute("protocol").text(), false);
-            let ethertype = if prefix.contains(':') || is_of_ipv6(&protocol) { "IPv6" } else { "IPv4" };
-            self.note(NoteKind::Unknown, format!("`ethertype` is not known; judged as {ethertype}"));
-            body.insert("ethertype".to_owned(), ethertype.into());
-        }
-        subject.copy(&mut body, &[("ethertype", "ethertype")]);
+        let ethertypes = self.ethertypes(subject);
         // The provider's library sends no empty text.
         if let Some(protocol) = subject.attribute("protocol").text() {
             body.insert("protocol".to_owned(), protocol.into());
@@ -58,13 +50,35 @@ impl Translator<'_> {
             _ => self.candidates(subject, "security_group_id", Kind::SecurityGroup),
         };
         let secret = subject.secret_keys(&RULE_SECRETS);
-        let acts = groups.into_iter().enumerate().map(|(at, group)| {
+        let both = ethertypes.iter().flat_map(|ethertype| groups.iter().map(move |group| (ethertype, group)));
+        let acts = both.enumerate().map(|(at, (ethertype, group))| {
             let id = if at == 0 { id.clone() } else { Id::new(&format!("{id}#{at}")) };
             let mut body = body.clone();
+            body.insert("ethertype".to_owned(), ethertype.clone());
             body.insert("security_group_id".to_owned(), group.to_string().into());
             Act::Create { kind: Kind::Rule, id, body, secret: secret.clone() }
         });
         Ok(acts.collect())
+    }
+
+    /// The Ethernet types that a rule may be of.
+    fn ethertypes(&mut self, subject: Subject<'_>) -> Vec<Value> {
+        match subject.attribute("ethertype") {
+            Attribute::Known(ethertype) => return vec![ethertype.clone()],
+            Attribute::Unset => return vec![Value::Null],
+            Attribute::Unknown => {}
+        }
+        // What else is known of it may leave but one.
+        let prefix = subject.attribute("remote_ip_prefix").text();
+        let protocol = Protocol::read(subject.attribute("protocol").text(), false);
+        let (all, words): (&[&str], _) = match prefix {
+            _ if is_of_ipv6(&protocol) => (&["IPv6"], "IPv6"),
+            Some(prefix) if prefix.contains(':') => (&["IPv6"], "IPv6"),
+            Some(_) => (&["IPv4"], "IPv4"),
+            None => (&["IPv4", "IPv6"], "both"),
+        };
+        self.note(NoteKind::Unknown, format!("`ethertype` is not known; judged as {words}"));
+        all.iter().map(|ethertype| (*ethertype).into()).collect()
     }
 
     /// Whether a value is there and not known yet; the provider leaves what nobody set unknown too.
@@ -140,20 +154,15 @@ impl Translator<'_> {
         }
     }
 
-    /// An address group; none where its addresses are not known: a group that is not known may have any. One that is there keeps those
-    /// it has.
-    pub(super) fn address_group(
-        &mut self,
-        subject: Subject<'_>,
-        update: bool,
-    ) -> Option<(Body, Vec<&'static str>)> {
+    /// An address group; none where its addresses are not known: a group that is not known may have any.
+    pub(super) fn address_group(&mut self, subject: Subject<'_>) -> Option<(Body, Vec<&'static str>)> {
         let mut body = Body::new();
         subject.copy(&mut body, &[("name", "name"), ("project_id", "project_id")]);
         let blocks = subject.blocks("addresses");
         let known: Vec<Value> = blocks.iter().filter_map(|block| block.whole().known().cloned()).collect();
         if known.len() < blocks.len() || subject.attribute("addresses") == Attribute::Unknown {
-            let assumed = if update { "with those it has now" } else { "as if it could have any" };
-            self.note(NoteKind::Unknown, format!("`addresses` are not all known; judged {assumed}"));
+            let text = "`addresses` are not all known; judged as if it could have any";
+            self.note(NoteKind::Unknown, text);
             return None;
         }
         let is_prefix = |value: &Value| value.as_str().is_some_and(|text| text.parse::<IpNet>().is_ok());

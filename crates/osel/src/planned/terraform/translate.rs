@@ -168,6 +168,11 @@ impl Translator<'_> {
         self.notes.push(Note::of(kind, &self.resource, text));
     }
 
+    /// Notes what stands in no row and may be open to anybody.
+    pub(super) fn note_open(&mut self, text: impl Into<String>) {
+        self.notes.push(Note::of_open(&self.resource, text));
+    }
+
     fn acts(&mut self, subject: Subject<'_>) -> Result<Vec<Act>, PlanError> {
         if subject.change.does("forget") {
             self.note(NoteKind::Remark, "leaves Terraform's state; what it stands for stays as it is");
@@ -219,8 +224,14 @@ impl Translator<'_> {
                 return Ok(acts);
             }
             Kind::SecurityGroup => (self.group(subject), Vec::new()),
-            Kind::AddressGroup => match self.address_group(subject, update) {
+            Kind::AddressGroup => match self.address_group(subject) {
                 Some(found) => found,
+                None if update => {
+                    // What it gains may be any; what it has it may lose, which opens nothing.
+                    let add = vec!["0.0.0.0/0".into(), "::/0".into()];
+                    acts.push(Act::Addresses { group: id, add, remove: Vec::new() });
+                    return Ok(acts);
+                }
                 None => return Ok(acts),
             },
             Kind::Port => self.port(subject, &id, update)?,
@@ -326,7 +337,7 @@ impl Translator<'_> {
                 wanted.singular(),
                 ids.len()
             );
-            self.note(NoteKind::Unknown, text);
+            self.note_open(text);
         }
         ids.into_iter().next()
     }
@@ -357,20 +368,22 @@ impl Translator<'_> {
         let mut ids: BTreeSet<Id> = found.into_iter().flatten().collect();
         if !ids.is_empty() && is_open {
             let text = format!("`{name}` may be something else too, which the plan does not tell");
-            self.note(NoteKind::Unknown, text);
+            self.note_open(text);
         }
         if ids.is_empty() {
             let made =
                 self.catalogue.changes.iter().filter(|change| change.does("create") && !change.is_data());
             ids = made.flat_map(|change| self.objects_of(change, wanted)).collect();
             let kind = wanted.singular();
-            let text = match ids.len() {
-                0 => format!("which {kind} `{name}` is cannot be told before it is made"),
-                count => format!(
-                    "which {kind} `{name}` is cannot be told; judged as any of the {count} that the plan makes"
+            match ids.len() {
+                0 => self.note_open(format!("which {kind} `{name}` is cannot be told before it is made")),
+                count => self.note(
+                    NoteKind::Unknown,
+                    format!(
+                        "which {kind} `{name}` is cannot be told; judged as any of the {count} that the plan makes"
+                    ),
                 ),
-            };
-            self.note(NoteKind::Unknown, text);
+            }
         }
         if ids.len() > CANDIDATES_MAX {
             let text =

@@ -185,14 +185,15 @@ fn without_a_configuration_no_port_becomes_a_router() {
 }
 
 #[test]
-fn addresses_of_a_group_that_are_not_known_leave_it_as_it_is() {
+fn addresses_of_a_group_that_are_not_known_may_be_any() {
     let before = json!({"id": "office", "name": "office", "addresses": ["192.0.2.0/28"]});
     let change = json!({"actions": ["update"], "before": before, "after": {"id": "office", "name": "office"}, "after_unknown": {"addresses": true}});
-    let notes = Plan::default().change("networking_address_group_v2.a", change, json!({})).answer().notes();
+    let answer = Plan::default().change("networking_address_group_v2.a", change, json!({})).answer();
     assert_eq!(
-        notes,
-        ["unknown address_group_v2.a: `addresses` are not all known; judged with those it has now"]
+        answer.notes(),
+        ["unknown address_group_v2.a: `addresses` are not all known; judged as if it could have any"]
     );
+    assert_eq!(answer.0["members"][0]["gained"], json!(["0.0.0.0/0", "::/0"]));
 }
 
 /// A source that osel does not know may have any address, and yet there has to be a way.
@@ -323,4 +324,67 @@ fn a_port_on_a_shared_network_is_of_nobody_knows_whom() {
     let doubt =
         "unknown request 1: it gets the default group of its project, which is not told; give --project";
     assert_eq!(notes(None), [doubt]);
+}
+
+#[test]
+fn an_ethertype_that_nothing_tells_is_both() {
+    let after = json!({"direction": "ingress", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22,
+        "security_group_id": "web"});
+    let plan = Plan::default().create(
+        "networking_secgroup_rule_v2.r",
+        after,
+        json!({"id": true, "ethertype": true}),
+        json!({"ethertype": refers(&["var.family"])}),
+    );
+    let six = json!({"ports": [{"id": "vm6", "network_id": "net", "security_groups": ["web"],
+        "fixed_ips": [{"subnet_id": "sub6", "ip_address": "2001:db8::6"}]}]});
+    let answer = Answer::of(&plan.outcome(cloud_with(six)).unwrap());
+    assert!(answer.notes()[0].ends_with("`ethertype` is not known; judged as both"), "{:?}", answer.notes());
+    let rows = answer.opened();
+    for row in ["10.0.0.6 fixed tcp 22 0.0.0.0/0", "2001:db8::6 fixed tcp 22 ::/0"] {
+        assert!(rows.iter().any(|opened| opened.starts_with(row)), "{row}: {rows:?}");
+    }
+}
+
+/// What is told as not known and stands in no row counts as open.
+#[test]
+fn what_is_not_judged_because_nobody_knows_it_may_be_open() {
+    let id = json!({"id": true});
+    let pair = |unknown: Value| {
+        let before = json!({"id": "vm1", "network_id": "net", "allowed_address_pairs": []});
+        let after = json!({"id": "vm1", "network_id": "net"});
+        let change =
+            json!({"actions": ["update"], "before": before, "after": after, "after_unknown": unknown});
+        Plan::default().change("networking_port_v2.p", change, json!({}))
+    };
+    let forwarding = Plan::default().create(
+        "networking_portforwarding_v2.f",
+        json!({"floatingip_id": "f2", "internal_port_id": "vm1", "protocol": "tcp", "internal_port": 22}),
+        json!({"id": true, "external_port": true}),
+        json!({"external_port": refers(&["var.port"])}),
+    );
+    let floating = |references: &[&str]| {
+        Plan::default().create(
+            "networking_floatingip_v2.f",
+            json!({"pool": "public"}),
+            json!({"id": true, "address": true, "port_id": true}),
+            json!({"port_id": refers(references)}),
+        )
+    };
+    let ports = ["openstack_networking_port_v2.a.id", "openstack_networking_port_v2.b.id"];
+    let two = ["a", "b"].into_iter().fold(floating(&ports), |plan, name| {
+        let after = json!({"network_id": "net", "no_security_groups": true});
+        plan.create(&format!("networking_port_v2.{name}"), after, id.clone(), json!({}))
+    });
+    for (plan, opens) in [
+        (pair(json!({"allowed_address_pairs": true})), true),
+        (pair(json!({})), false),
+        (forwarding, true),
+        (floating(&["var.port"]), true),
+        (two, true),
+    ] {
+        let notes = plan.answer().0["notes"].clone();
+        let has = notes.as_array().unwrap().iter().any(|note| note["opens"] == true);
+        assert_eq!(has, opens, "{notes}");
+    }
 }
