@@ -163,9 +163,11 @@ impl Journal for SqliteJournal {
             .map_err(|source| JournalError::Refused { path: self.path.clone(), source: Box::new(source) })?;
         let file = self.file;
         let result = self.write(|at, connection, workspace| {
+            let look = || if directory::identity(at.path) == file { Ok(()) } else { Err(moved(at.path)) };
+            look()?;
             let head = batch::write(at, connection, commit, workspace)?;
-            // Looked at afterwards: only what can be found again is durable.
-            if directory::identity(at.path) == file { Ok(head) } else { Err(moved(at.path)) }
+            // Only what can be found again is durable.
+            look().map(|()| head)
         });
         match result {
             Ok(head) => {
