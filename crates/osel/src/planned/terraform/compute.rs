@@ -139,6 +139,7 @@ impl Translator<'_> {
         {
             return None;
         }
+        let some_known = names.iter().any(|name| name.whole().known().is_some());
         for name in names {
             let found = match name.whole() {
                 Attribute::Known(name) => name
@@ -146,6 +147,7 @@ impl Translator<'_> {
                     .and_then(|name| self.id_or_named(Kind::SecurityGroup, name))
                     .into_iter()
                     .collect(),
+                _ if some_known => self.candidates_beside(subject, NAME, Kind::SecurityGroup),
                 _ => self.candidates(subject, NAME, Kind::SecurityGroup),
             };
             if found.is_empty() {

@@ -84,7 +84,10 @@ impl Translator<'_> {
         let mut groups: Vec<Id> =
             blocks.iter().filter_map(|block| block.whole().text().map(Id::new)).collect();
         if blocks.iter().any(|block| block.whole() == Attribute::Unknown) {
-            groups.extend(self.candidates(subject, name, Kind::SecurityGroup));
+            groups.extend(match groups.is_empty() {
+                true => self.candidates(subject, name, Kind::SecurityGroup),
+                false => self.candidates_beside(subject, name, Kind::SecurityGroup),
+            });
             groups.sort_unstable();
             groups.dedup();
         }

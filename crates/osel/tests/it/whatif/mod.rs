@@ -13,6 +13,7 @@ mod command;
 mod corpus;
 mod ground;
 mod hostile;
+mod known;
 mod refused;
 mod requests;
 mod server;

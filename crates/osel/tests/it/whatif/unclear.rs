@@ -29,19 +29,36 @@ fn a_source_that_may_be_unset_is_any() {
             unknown,
             json!({"remote_group_id": refers(references)}),
         );
-        let answer = made(plan, "networking_secgroup_v2", &["g"]).answer();
+        let plan = made(plan, "networking_secgroup_v2", &["g"]).change(
+            "networking_port_v2.other",
+            json!({"actions": ["no-op"], "before": {"id": "vm1"}, "after": {"id": "vm1"}}),
+            json!({}),
+        );
+        let answer = plan.answer();
         (answer.opened()[0].clone(), answer.notes())
     };
     let any = "10.0.0.6 fixed tcp 22 0.0.0.0/0 by secgroup_rule_v2.r";
     let doubt = "unknown secgroup_rule_v2.r: `remote_group_id` is not known; judged as any source";
     let (id, group) = ("openstack_networking_secgroup_v2.g.id", "openstack_networking_secgroup_v2.g");
-    for references in
-        [&["each.value.group"][..], &["var.group"], &["each.value.own", id, group], &["local.group"]]
-    {
+    let network = "data.openstack_networking_network_v2.n";
+    for references in [
+        &["each.value.group"][..],
+        &["var.group"],
+        &["each.value.own", id, group],
+        &["local.group"],
+        // Conditions that are no variables.
+        &["each.key", id, group],
+        &["each.key", group, "each.key"],
+        &["count.index", id, group],
+        &["terraform.workspace", id, group],
+        &[&format!("{network}.external"), network, id, group],
+        &["openstack_networking_port_v2.other.name", "openstack_networking_port_v2.other", id, group],
+        &["openstack_networking_secgroup_v2.g.name", group, id, group],
+    ] {
         assert_eq!(rule(references), (any.to_owned(), vec![doubt.to_owned()]), "{references:?}");
     }
     let own = "10.0.0.6 fixed tcp 22 secgroup_v2.g by secgroup_rule_v2.r";
-    for references in [&[id, group][..], &[group, "each.key"]] {
+    for references in [&[id, group][..], &[group, "each.key"], &[group, "count.index"]] {
         assert_eq!(rule(references), (own.to_owned(), Vec::new()), "{references:?}");
     }
 }
