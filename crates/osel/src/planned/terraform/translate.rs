@@ -21,7 +21,7 @@ const ADDRESS_BYTES_MAX: usize = 200;
 /// Types of the provider, in the order in which they are performed: what others need first, and rules last, so that a row is told of the
 /// rule that opens it where its port is new too.
 pub(super) const TYPES: [(&str, Option<Kind>); 15] = [
-    ("openstack_networking_network_v2", Some(Kind::Network)),
+    (NETWORK, Some(Kind::Network)),
     ("openstack_networking_subnet_v2", Some(Kind::Subnet)),
     ("openstack_networking_address_group_v2", Some(Kind::AddressGroup)),
     (SECURITY_GROUP, Some(Kind::SecurityGroup)),
@@ -37,6 +37,7 @@ pub(super) const TYPES: [(&str, Option<Kind>); 15] = [
     ("openstack_networking_rbac_policy_v2", Some(Kind::RbacPolicy)),
     ("openstack_networking_secgroup_rule_v2", Some(Kind::Rule)),
 ];
+const NETWORK: &str = "openstack_networking_network_v2";
 const SECURITY_GROUP: &str = "openstack_networking_secgroup_v2";
 pub(super) const INSTANCE: &str = "openstack_compute_instance_v2";
 const GROUPS_OF_PORT: &str = "openstack_networking_port_secgroup_associate_v2";
@@ -105,7 +106,21 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
     let mut steps = steps.collect::<Result<Vec<_>, PlanError>>()?;
     steps.retain(|step| !step.acts.is_empty());
     let Translator { notes, taken_as_open, secrets, .. } = translator;
-    Ok(Planned { steps, notes, secrets, in_order: false, taken_as_open })
+    let port_security = port_security(changes);
+    Ok(Planned { steps, notes, secrets, in_order: false, taken_as_open, port_security })
+}
+
+/// What a plan shows of networks that stay, of which the model does not hold it.
+fn port_security(changes: &[ResourceChange]) -> BTreeMap<Id, bool> {
+    let stay = changes.iter().filter(|change| {
+        let comes_or_goes = change.does("create") || change.does("delete");
+        change.kind == NETWORK && !change.is_data() && change.deposed.is_none() && !comes_or_goes
+    });
+    let shown = stay.filter_map(|change| {
+        let values = change.change.after.as_ref().or(change.change.before.as_ref())?;
+        Some((Id::new(values.get("id")?.as_str()?), values.get("port_security_enabled")?.as_bool()?))
+    });
+    shown.collect()
 }
 
 /// When a resource has its turn.
@@ -159,7 +174,7 @@ pub(super) struct Translator<'a> {
     pub(super) cloud: &'a CloudModel,
     pub(super) project: Option<&'a Id>,
     notes: Vec<Note>,
-    /// Ports whose port security is not known.
+    /// Ports and networks whose port security is not known.
     pub(super) taken_as_open: BTreeSet<Id>,
     /// Texts that must not be shown.
     secrets: BTreeSet<String>,
@@ -234,7 +249,7 @@ impl Translator<'_> {
                 None => return Ok(acts),
             },
             Kind::Router => (self.router(subject, update), Vec::new()),
-            Kind::Network => (self.network(subject), Vec::new()),
+            Kind::Network => (self.network(subject, &id), Vec::new()),
             Kind::Subnet => match self.subnet(subject, update) {
                 Some(body) => (body, Vec::new()),
                 None => return Ok(acts),

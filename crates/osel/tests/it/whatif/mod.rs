@@ -14,6 +14,7 @@ mod corpus;
 mod ground;
 mod hostile;
 mod known;
+mod port_security;
 mod refused;
 mod requests;
 mod server;
