@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::document::{Configuration, Module, ResourceChange};
 use super::known::{Known, add_texts};
+use super::translate::INSTANCE;
 
 /// How many variables and outputs are followed one behind the other: a value seldom passes more than three modules.
 const DEPTH_MAX: u32 = 32;
@@ -29,6 +30,8 @@ pub(super) struct Origins {
     pub(super) told: BTreeSet<String>,
     /// Whether it may be something that was known and that the plan does not tell.
     pub(super) untold: bool,
+    /// Of servers among the changes, which of their networks are named; none for all of them.
+    pub(super) networks: BTreeMap<usize, BTreeSet<Option<usize>>>,
 }
 
 /// A module call on the way to a module, with its instance where it is told.
@@ -246,6 +249,17 @@ impl Search<'_> {
         self.origins.open |= found.is_empty();
         // Another value than its id is none itself, and so decides which one it is.
         self.origins.given |= value.is_some_and(|value| value.name != "id");
+        if kind == INSTANCE {
+            let network = match value {
+                Some(value) if value.name == "network" => value.key.as_ref().and_then(|at| at.parse().ok()),
+                // Its address and what its id stands for are those of the first.
+                Some(_) => Some(0),
+                None => None,
+            };
+            found.iter().for_each(|at| {
+                self.origins.networks.entry(*at).or_default().insert(network);
+            });
+        }
         self.origins.changes.extend(found);
     }
 

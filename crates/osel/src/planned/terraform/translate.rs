@@ -278,7 +278,7 @@ impl Translator<'_> {
     }
 
     /// The id that a resource has after the change.
-    fn id_of(&self, change: &ResourceChange) -> Option<Id> {
+    pub(super) fn id_of(&self, change: &ResourceChange) -> Option<Id> {
         let text = |values: &Option<Body>| {
             values.as_ref().and_then(|values| values.get("id")?.as_str().map(Id::new))
         };
@@ -385,7 +385,7 @@ impl Translator<'_> {
         wanted: Kind,
     ) -> Vec<Id> {
         let found: Vec<Vec<Id>> =
-            origins.changes.iter().map(|at| self.objects_of(&self.catalogue.changes[*at], wanted)).collect();
+            origins.changes.iter().map(|at| self.objects_at(origins, *at, wanted)).collect();
         let mut is_open = origins.open || origins.untold || found.iter().any(Vec::is_empty);
         let mut ids: BTreeSet<Id> = found.into_iter().flatten().collect();
         let mut told = Vec::new();
@@ -405,7 +405,7 @@ impl Translator<'_> {
         if ids.is_empty() {
             let made =
                 self.catalogue.changes.iter().filter(|change| change.does("create") && !change.is_data());
-            ids = made.flat_map(|change| self.objects_of(change, wanted)).collect();
+            ids = made.flat_map(|change| self.objects_of(change, None, wanted)).collect();
             let kind = wanted.singular();
             let text = match ids.len() {
                 0 => format!("which {kind} `{name}` is cannot be told before it is made"),
@@ -446,20 +446,30 @@ impl Translator<'_> {
         if origins.open || origins.given || origins.untold {
             return None;
         }
-        let changes = origins.changes.iter().map(|at| &self.catalogue.changes[*at]);
-        let found: Vec<Vec<Id>> = changes.map(|change| self.objects_of(change, wanted)).collect();
+        let found: Vec<Vec<Id>> =
+            origins.changes.iter().map(|at| self.objects_at(&origins, *at, wanted)).collect();
         // What is no such object decides which one it is.
         let ids: BTreeSet<&Id> = found.iter().flatten().collect();
         ids.first().filter(|_| ids.len() == 1 && !found.iter().any(Vec::is_empty)).map(|id| (*id).clone())
     }
 
-    /// The objects of a kind that a resource is or makes.
-    fn objects_of(&self, change: &ResourceChange, wanted: Kind) -> Vec<Id> {
+    /// The objects of a kind that one of the origins of a value is or makes.
+    fn objects_at(&self, origins: &Origins, at: usize, wanted: Kind) -> Vec<Id> {
+        self.objects_of(&self.catalogue.changes[at], origins.networks.get(&at), wanted)
+    }
+
+    /// The objects of a kind that a resource is or makes; of a server on the networks that are named.
+    fn objects_of(
+        &self,
+        change: &ResourceChange,
+        networks: Option<&BTreeSet<Option<usize>>>,
+        wanted: Kind,
+    ) -> Vec<Id> {
         if kind_of(&change.kind) == Some(wanted) {
             return self.id_of(change).into_iter().collect();
         }
         match (&*change.kind, wanted) {
-            (INSTANCE, Kind::Port) => self.ports_of_instance(change),
+            (INSTANCE, Kind::Port) => self.ports_of_instance(change, networks),
             _ => Vec::new(),
         }
     }

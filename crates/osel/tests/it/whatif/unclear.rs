@@ -297,3 +297,58 @@ fn a_server_of_the_default_group_may_be_on_a_network_without_port_security() {
         );
     plan.answer();
 }
+
+/// `network[1].port` of a server is the port on its second network, not that on its first.
+#[test]
+fn a_floating_ip_leads_to_the_network_of_a_server_that_is_named() {
+    let led = |value: &str, first: Value| {
+        let server = "openstack_compute_instance_v2.s";
+        let given = first.get("port").is_some_and(|port| port != "");
+        let unknown = json!({"port": !given, "name": true, "uuid": given});
+        let written = if given {
+            json!({"port": {"constant_value": "vm1"}})
+        } else {
+            json!({"uuid": {"constant_value": "lonely"}})
+        };
+        let references = [
+            format!("{server}.network{value}.port"),
+            format!("{server}.network{value}"),
+            format!("{server}.network"),
+            server.to_owned(),
+        ];
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        let plan = Plan::default()
+            .create(
+                "compute_instance_v2.s",
+                json!({"security_groups": ["web"], "network": [first, {"uuid": "net"}]}),
+                json!({"id": true, "network": [unknown, {"port": true, "name": true}]}),
+                json!({"network": [written, {"uuid": {"constant_value": "net"}}]}),
+            )
+            .create(
+                "networking_floatingip_associate_v2.a",
+                json!({"floating_ip": "198.51.100.11"}),
+                json!({"id": true, "port_id": true, "fixed_ip": true}),
+                json!({"floating_ip": {}, "port_id": refers(&references)}),
+            );
+        let lonely = json!({"networks": [{"id": "lonely", "name": "lonely"}],
+            "subnets": [{"id": "alone", "network_id": "lonely", "cidr": "10.8.0.0/24"}]});
+        let answer = super::ground::Answer::of(&plan.outcome(cloud_with(lonely)).unwrap());
+        let rows = answer.0["opened"].as_array().unwrap().clone();
+        let floating = rows.into_iter().find(|row| row["via"] == "floating").unwrap();
+        let port = floating["port_id"].as_str().or(floating["hidden"]["port_id"]["resource"].as_str());
+        (format!("{} {}", port.unwrap(), floating["network_id"].as_str().unwrap_or("-")), answer.notes())
+    };
+    let by_network = || json!({"uuid": "lonely"});
+    let (second, notes) = led("[1]", by_network());
+    assert_eq!((&*second, notes), ("openstack_compute_instance_v2.s net", vec![]));
+    let (second, _) = led("[1]", json!({"port": "vm1"}));
+    assert_eq!(second, "openstack_compute_instance_v2.s net");
+    let (first, _) = led("[0]", by_network());
+    assert_eq!(first, "openstack_compute_instance_v2.s lonely");
+    // A port that the server is given is that port.
+    let (first, notes) = led("[0]", json!({"port": "vm1"}));
+    assert_eq!((&*first, notes), ("vm1 net", vec![]));
+    let (_, notes) = led("", by_network());
+    let doubt = "which port `port_id` is cannot be told; judged with the first of 2";
+    assert!(notes.iter().any(|note| note.ends_with(doubt)), "{notes:?}");
+}
