@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use super::unique;
 use crate::planned::PlanError;
 
 /// A plan.
@@ -16,7 +17,7 @@ pub(super) struct Document {
     pub(super) resource_drift: Option<Vec<ResourceName>>,
     pub(super) deferred_changes: Option<Vec<Deferred>>,
     pub(super) configuration: Option<Configuration>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::members")]
     pub(super) variables: BTreeMap<String, Variable>,
     prior_state: Option<Prior>,
     planned_values: Option<IgnoredAny>,
@@ -57,20 +58,22 @@ pub(super) struct Deferred {
 #[derive(Debug, Deserialize)]
 pub(super) struct Change {
     pub(super) actions: Vec<String>,
+    #[serde(default, deserialize_with = "unique::object")]
     pub(super) before: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "unique::object")]
     pub(super) after: Option<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) after_unknown: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) before_sensitive: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) after_sensitive: Value,
 }
 
 /// A variable of the root, with what it is.
 #[derive(Debug, Deserialize)]
 pub(super) struct Variable {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) value: Value,
 }
 
@@ -101,7 +104,7 @@ pub(super) struct PriorResource {
     pub(super) kind: String,
     pub(super) name: String,
     index: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) values: Value,
 }
 
@@ -117,9 +120,9 @@ pub(super) struct Configuration {
 pub(super) struct Module {
     #[serde(default)]
     pub(super) resources: Vec<Resource>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::members")]
     pub(super) module_calls: BTreeMap<String, Call>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::members")]
     pub(super) outputs: BTreeMap<String, Output>,
     #[serde(default, deserialize_with = "unique::members")]
     pub(super) variables: BTreeMap<String, Unsaid>,
@@ -128,6 +131,7 @@ pub(super) struct Module {
 /// What a variable of a module is where its call does not say.
 #[derive(Debug, Deserialize)]
 pub(super) struct Unsaid {
+    #[serde(default, deserialize_with = "unique::some")]
     pub(super) default: Option<Value>,
 }
 
@@ -138,7 +142,7 @@ pub(super) struct Resource {
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::expressions")]
     pub(super) expressions: Map<String, Value>,
     count_expression: Option<IgnoredAny>,
     for_each_expression: Option<IgnoredAny>,
@@ -147,7 +151,7 @@ pub(super) struct Resource {
 /// A module inside of a module.
 #[derive(Debug, Deserialize)]
 pub(super) struct Call {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::expressions")]
     pub(super) expressions: Map<String, Value>,
     #[serde(default)]
     pub(super) module: Module,
@@ -156,7 +160,7 @@ pub(super) struct Call {
 /// A value that a module gives.
 #[derive(Debug, Deserialize)]
 pub(super) struct Output {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) expression: Value,
 }
 

@@ -31,14 +31,13 @@ struct Read<'a> {
 
 impl<'a> Known<'a> {
     pub(super) fn new(
-        variables: Option<&'a BTreeMap<String, Variable>>,
+        variables: &'a BTreeMap<String, Variable>,
         prior: Option<&'a PriorModule>,
         changes: &[ResourceChange],
     ) -> Self {
         // Of an empty state a plan says nothing.
         let is_complete = prior.is_some() || changes.iter().all(|change| change.change.before.is_none());
-        let values = variables.into_iter().flatten();
-        let variables = values.map(|(name, variable)| (name.as_str(), &variable.value)).collect();
+        let variables = variables.iter().map(|(name, variable)| (name.as_str(), &variable.value)).collect();
         let mut known = Self { variables, read: BTreeMap::new(), is_complete };
         let mut left: Vec<&PriorModule> = prior.into_iter().collect();
         while let Some(module) = left.pop() {

@@ -89,7 +89,7 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
         notes.push(Note::of_plan(NoteKind::NotEvaluated, text));
     }
     let configuration = document.configuration.as_ref();
-    let known = Known::new(document.variables.as_ref(), document.prior(), changes);
+    let known = Known::new(&document.variables, document.prior(), changes);
     let catalogue = Catalogue::new(changes, configuration).with_known(known);
     let resource = Arc::from("");
     let taken_as_open = BTreeSet::new();
