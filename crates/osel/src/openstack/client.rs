@@ -43,6 +43,10 @@ pub(super) enum ReadError {
     Clear { url: String },
     #[error("`{url}` refuses the token, also a new one")]
     Token { url: String },
+    #[error(
+        "this account has other rights since it logged in again: what is missing before `{url}` and behind it would not be the same"
+    )]
+    OtherRights { url: String },
     #[error("`{url}` is refused{reason}")]
     Refused { url: String, reason: String },
     #[error("`{url}` is not there{reason}")]
@@ -122,6 +126,7 @@ impl ReadError {
                 HttpError::Url(_) | HttpError::Proxy(_) | HttpError::Request(_) | HttpError::TooLarge(..),
             )
             | Self::NoService { .. }
+            | Self::OtherRights { .. }
             | Self::Absent { .. }
             | Self::Status { .. }
             | Self::Restless { .. }
@@ -210,6 +215,8 @@ pub(super) struct Client {
     pub(super) account: Account,
     http: Http,
     session: Arc<Session>,
+    /// The session whose rights all answers have to be by.
+    held: Option<Arc<Session>>,
 }
 
 impl Client {
@@ -229,7 +236,7 @@ impl Client {
         };
         let mut http = Http::new(trust);
         let session = current(&shared, &account, &mut http, None).await?;
-        Ok(Self { shared, account, http, session })
+        Ok(Self { shared, account, http, session, held: None })
     }
 
     /// The token that is in use, and what Keystone says of it.
@@ -237,9 +244,15 @@ impl Client {
         &self.session
     }
 
+    /// From now on nothing is asked with other rights than the account has now. A token is renewed in the middle of lists, and roles may
+    /// have been given or taken meanwhile: what a list then does not show would be taken as gone.
+    pub(super) fn hold_rights(&mut self) {
+        self.held = Some(Arc::clone(&self.session));
+    }
+
     /// Notes which kinds a read of everything was shown whole.
     pub(super) fn know_whole(&self, kinds: &[Kind]) {
-        let Session { scope, roles, .. } = &*self.session;
+        let Session { scope, roles, .. } = &**self.held.as_ref().unwrap_or(&self.session);
         let (cloud, kinds) = (self.account.cloud.clone(), kinds.to_vec());
         let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds };
         *self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
@@ -295,6 +308,9 @@ impl Client {
             self.shared.pace.turn(self.account.requests_per_second).await;
             if !self.session.is_good((self.shared.clock)()) {
                 self.session = current(&self.shared, &self.account, &mut self.http, None).await?;
+            }
+            if self.held.as_ref().is_some_and(|held| !held.has_rights_of(&self.session)) {
+                return Err(ReadError::OtherRights { url: shown });
             }
             let headers = [&[(AUTH_HEADER, self.session.token.clone())], more].concat();
             let answer = self.http.send(method.clone(), &url, &headers, body.clone()).await?;

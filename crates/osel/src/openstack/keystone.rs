@@ -193,7 +193,9 @@ async fn system_client(client: &Client) -> Option<Client> {
     }
     cloud.scope = Scope::System;
     let shared = Arc::new(client.shared.beside());
-    Client::new(shared, Account { cloud, ..client.account.clone() }).await.ok()
+    let mut client = Client::new(shared, Account { cloud, ..client.account.clone() }).await.ok()?;
+    client.hold_rights();
+    Some(client)
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     let mut refused = Vec::new();
     let mut complete = Vec::new();
     let mut has_all_assignments = false;
+    // What is whole is judged by one set of rights.
+    client.hold_rights();
     pages.tell(ApiEvent::Began { ticket, at });
     match client.session().scope.clone() {
         TokenScope::Project(own) => {

@@ -82,6 +82,42 @@ async fn what_an_account_was_shown_says_nothing_of_what_another_one_is_shown() {
     assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
 }
 
+/// Keystone revokes the tokens of whom a role is taken from: the new one comes in the middle of a list, and shows less.
+#[tokio::test]
+async fn a_role_that_is_lost_in_the_middle_of_a_read_takes_nothing_away() {
+    for role in ["member", "auditor"] {
+        let emulated = emulated(Options { network_page_max: Some(2), ..Options::default() });
+        let mut driver = Driver::new(account(&emulated, &ADMIN));
+        assert!(driver.read_all().await.complete.contains(&Kind::Port));
+        emulated.adjust(|options| options.accounts[0].grants[0].role = role.to_owned());
+        emulated.fail(Fault::new(What::ExpiredToken).on("/ports").after(1).times(1));
+        let whole = driver.read_all().await;
+        assert!(whole.complete.is_empty(), "{:?}", whole.complete);
+        let (trouble, words) = whole.failed.unwrap();
+        assert_eq!(trouble, ApiTrouble::Broken);
+        assert!(words.contains("other rights") && words.contains("/ports"), "{words}");
+        // The next one goes by what the account may see now.
+        let whole = driver.read_all().await;
+        assert_eq!((whole.failed, whole.complete.contains(&Kind::Port)), (None, role == "auditor"));
+    }
+}
+
+/// Names come last: what they are read with says nothing of the lists before them.
+#[tokio::test]
+async fn a_role_that_is_lost_among_names_ends_the_names() {
+    let emulated = emulated(Options::default());
+    let mut driver = Driver::new(account(&emulated, &ADMIN));
+    driver.read_all().await;
+    emulated.adjust(|options| options.accounts[0].grants[0].role = "member".to_owned());
+    emulated.fail(Fault::new(What::ExpiredToken).on("/v3/role_assignments").times(1));
+    let whole = driver.read_all().await;
+    assert!(whole.failed.is_none() && whole.complete.contains(&Kind::Port));
+    assert!(!whole.has_all_assignments && whole.refused().contains(&"users"), "{:?}", whole.refused());
+    // What was shown whole was shown to an administrator.
+    let event = driver.read_one(Kind::Port, NOBODY).await;
+    assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+}
+
 #[tokio::test]
 async fn a_proxy_that_has_lost_neutron_takes_no_object_away() {
     let emulated = emulated(Options::default());
