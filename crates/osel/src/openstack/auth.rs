@@ -122,7 +122,7 @@ pub(super) async fn log_in(
         StatusCode::CREATED => {}
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(ReadError::Login { url }),
         // A schema that is not kept is told with the body that does not keep it.
-        _ => return Err(ReadError::of(answer, url).await.unexplained()),
+        _ => return Err(ReadError::of(answer, url, &[cloud.login.secret()]).await.unexplained()),
     }
     let mut token = answer
         .headers

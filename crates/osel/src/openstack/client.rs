@@ -16,6 +16,7 @@ use super::catalog::{Catalog, Service};
 use super::clouds::Cloud;
 use super::cut::CutError;
 use super::pace::Pace;
+use super::reason::reason;
 use super::settings::Account;
 use crate::http::{Answer, Http, HttpError, Trust, without_login};
 use crate::tls::TrustError;
@@ -23,8 +24,6 @@ use crate::tls::TrustError;
 const AUTH_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
 /// The largest answer that is read whole: a catalog of a hundred regions has a tenth of it.
 pub(super) const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// How much of a service's reason for a refusal is told, in characters: policies name a rule, schemas go on for pages.
-const REASON_CHARS_MAX: usize = 200;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -72,10 +71,10 @@ pub(super) enum ReadError {
 }
 
 impl ReadError {
-    /// What an answer that is none says.
-    pub(super) async fn of(answer: Answer, url: String) -> Self {
+    /// What an answer that is none says, without what was sent and is secret.
+    pub(super) async fn of(answer: Answer, url: String, sent: &[&str]) -> Self {
         let (status, retry_after) = (answer.status, answer.retry_after());
-        let reason = reason(&answer.beginning(REFUSAL_BYTES_MAX).await);
+        let reason = reason(&answer.beginning(REFUSAL_BYTES_MAX).await, sent);
         match status {
             StatusCode::FORBIDDEN => Self::Refused { url, reason },
             StatusCode::NOT_FOUND => Self::Absent { url, reason },
@@ -165,18 +164,6 @@ impl From<TrustError> for ReadError {
     fn from(error: TrustError) -> Self {
         Self::Http(error.into())
     }
-}
-
-/// The reason that a service gives in its body, with a colon before it; nothing where there is none.
-fn reason(body: &[u8]) -> String {
-    let text = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|body| {
-        let inner = ["NeutronError", "error"].iter().find_map(|key| body.get(key));
-        let message = inner.and_then(|inner| inner.get("message"));
-        // Octavia has the second, Barbican the third.
-        let text = message.or(body.get("faultstring")).or(body.get("description"))?;
-        text.as_str().map(|text| text.chars().take(REASON_CHARS_MAX).collect::<String>())
-    });
-    text.map(|text| format!(": {text}")).unwrap_or_default()
 }
 
 /// What all orders of one driver share.
@@ -324,7 +311,7 @@ impl Client {
                         current(&self.shared, &self.account, &mut self.http, Some(&refused)).await?;
                     is_new = true;
                 }
-                _ => return Err(ReadError::of(answer, shown).await),
+                _ => return Err(self.refusal(answer, shown).await),
             }
         }
     }
@@ -336,6 +323,12 @@ impl Client {
             Ok(text) => Ok((text, url)),
             Err(error) => Err(ReadError::NotUnderstood { url, source: Some(error.into()) }),
         }
+    }
+
+    /// What an answer that is none says.
+    pub(super) async fn refusal(&self, answer: Answer, url: String) -> ReadError {
+        let token = self.session.token.to_str().unwrap_or_default();
+        ReadError::of(answer, url, &[token, self.account.cloud.login.secret()]).await
     }
 
     fn no_service(&self, service: Service) -> ReadError {
@@ -435,7 +428,8 @@ mod tests {
 
     #[test]
     fn only_who_knows_the_object_can_say_that_it_is_gone() {
-        let absent = |body: &str| ReadError::Absent { url: "u".to_owned(), reason: reason(body.as_bytes()) };
+        let absent =
+            |body: &str| ReadError::Absent { url: "u".to_owned(), reason: reason(body.as_bytes(), &[]) };
         let gone = r#"{"NeutronError": {"type": "PortNotFound", "message": "Port p-1 could not be found.", "detail": ""}}"#;
         assert!(absent(gone).is_gone("p-1"));
         assert!(

@@ -191,6 +191,20 @@ async fn what_keystone_quotes_of_a_login_is_not_told() {
     assert!(words.contains("400 Bad Request") && !words.contains("admin-secret"), "{words}");
 }
 
+#[tokio::test]
+async fn what_neutron_quotes_of_a_token_or_a_password_is_not_told() {
+    let words = "cannot validate gAAAAABSECRETTOKEN-1_= of one who said admin-secret";
+    let body: Value = json!({"NeutronError": {"type": "x", "message": words, "detail": ""}});
+    let emulated = emulated(Options::default());
+    let mut cloud = account(&emulated, &ADMIN);
+    let neutron = answering("409 Conflict", body.to_string());
+    cloud.endpoints.insert("network".to_owned(), neutron);
+    let ApiEvent::Failed { words, .. } = Driver::new(cloud).read_one(Kind::Port, NOBODY).await else {
+        panic!()
+    };
+    assert!(words.contains("409") && words.ends_with("cannot validate *** of one who said ***"), "{words}");
+}
+
 fn export_command(auth_url: &str) -> std::process::Command {
     let mut command = program();
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OS_")) {
