@@ -253,8 +253,11 @@ async fn role_assignments_are_believed_whole_where_nothing_is_hidden() {
     assert_eq!(admin.assignments, reader.assignments);
     // What is kept has ids only, and each user is named once.
     assert!(!admin.text.lines().any(|line| line.starts_with("role_assignments\t") && line.contains("name")));
-    let users: Vec<&str> = admin.text.lines().filter(|line| line.starts_with("users\t")).collect();
-    assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), users.len());
+    // So is each assignment: one on the system stands in the list of all and in its own.
+    for collection in ["users\t", "role_assignments\t"] {
+        let lines: Vec<&str> = admin.text.lines().filter(|line| line.starts_with(collection)).collect();
+        assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), lines.len(), "{collection}");
+    }
 
     emulated.adjust(|options| _ = options.refused.insert("role_assignments".into()));
     let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
