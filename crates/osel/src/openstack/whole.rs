@@ -14,6 +14,7 @@ use super::handing::Pages;
 use super::keystone;
 use super::neutron::{
     self, Collection, FORWARDINGS, FORWARDINGS_LISTED, forwardings_path, of_floating_ip, with_forwardings,
+    without_forwardings,
 };
 use super::nova;
 use super::pages::{LIMIT, List, Lister, Step};
@@ -165,7 +166,7 @@ async fn list(
             for object in &objects {
                 view.look(kind, object);
             }
-            if kind == Kind::FloatingIp && forwardings.is_there {
+            if kind == Kind::FloatingIp {
                 for mut floating_ip in std::mem::take(&mut objects) {
                     forwardings.read(client, &mut floating_ip).await?;
                     pages.add(collection.plural, vec![floating_ip]).await;
@@ -226,8 +227,13 @@ struct Forwardings {
 }
 
 impl Forwardings {
-    /// Reads those of one floating IP, where it may have some, and puts them into it.
+    /// Reads those of one floating IP, where it may have some, and puts them into it. Of those that are refused it says nothing, which
+    /// changes nothing of what is known of them.
     async fn read(&mut self, client: &mut Client, floating_ip: &mut String) -> Result<(), ReadError> {
+        if !self.is_there {
+            *floating_ip = without_forwardings(floating_ip).unwrap_or_else(|| floating_ip.clone());
+            return Ok(());
+        }
         #[derive(Deserialize)]
         struct Told {
             id: String,
@@ -252,6 +258,7 @@ impl Forwardings {
         }
         let Some(list) = forwardings_of(client, &told.id).await? else {
             self.is_part = true;
+            *floating_ip = without_forwardings(floating_ip).unwrap_or_else(|| floating_ip.clone());
             return Ok(());
         };
         let raw: Vec<Box<RawValue>> =

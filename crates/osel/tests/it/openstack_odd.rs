@@ -62,7 +62,20 @@ async fn a_look_at_a_floating_ip_whose_forwardings_are_refused_takes_none_away()
     let mut driver = Driver::new(account(&emulated, &ADMIN));
     let ApiEvent::Found { page, .. } = driver.read_one(Kind::FloatingIp, &id).await else { panic!() };
     let Item::Object(Object::FloatingIp(found)) = &page.items[0] else { panic!() };
-    assert!(found.forwardings.as_ref().is_none_or(|list| !list.is_empty()), "{found:?}");
+    assert_eq!(found.forwardings, None, "without ids they would be others than those that are known");
+}
+
+#[tokio::test]
+async fn a_read_whose_forwardings_are_refused_says_nothing_of_them() {
+    let emulated = emulated(Options::default());
+    let listing = |text: &str| text.lines().filter(|line| line.contains("external_port")).count();
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!(listing(&whole.text), 2, "in its floating IP, and by itself");
+    emulated.fail(Fault::new(status(403)).on("/port_forwardings"));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!((whole.failed.as_ref(), listing(&whole.text)), (None, 0));
+    assert!(whole.complete.contains(&Kind::FloatingIp) && !whole.complete.contains(&Kind::Forwarding));
+    assert!(whole.refused().contains(&"port_forwardings"), "{:?}", whole.refused());
 }
 
 #[tokio::test]
