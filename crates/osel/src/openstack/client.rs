@@ -1,5 +1,6 @@
 //! Questions to a cloud by one account: logged in, at its pace, and logged in again when a token is no longer good.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -182,7 +183,12 @@ struct Whole {
     scope: TokenScope,
     roles: Vec<String>,
     kinds: Vec<Kind>,
+    witnesses: Witnesses,
 }
+
+/// By list, which is a kind and a filter, the id of the last object that it showed of another project. It stands for the end of the list: one
+/// that ends before it has lost it, or its object is gone.
+pub(super) type Witnesses = BTreeMap<(Kind, &'static str), String>;
 
 impl Shared {
     pub(super) fn new(clock: fn() -> Timestamp) -> Self {
@@ -237,12 +243,26 @@ impl Client {
         self.held = Some(Arc::clone(&self.session));
     }
 
-    /// Notes which kinds a read of everything was shown whole.
-    pub(super) fn know_whole(&self, kinds: &[Kind]) {
+    /// Notes which kinds a read of everything was shown whole, and by what the next one knows the ends of their lists.
+    pub(super) fn know_whole(&self, kinds: &[Kind], mut witnesses: Witnesses) {
+        witnesses.retain(|(kind, _), _| kinds.contains(kind));
+        // A list that was not whole has its end where it had it before.
+        for (list, id) in self.witnesses() {
+            if !kinds.contains(&list.0) {
+                witnesses.insert(list, id);
+            }
+        }
         let Session { scope, roles, .. } = &**self.held.as_ref().unwrap_or(&self.session);
         let (cloud, kinds) = (self.account.cloud.clone(), kinds.to_vec());
-        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds };
+        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds, witnesses };
         *self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
+    }
+
+    /// The ends of lists that this account was shown.
+    pub(super) fn witnesses(&self) -> Witnesses {
+        let whole = self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = whole.as_ref().filter(|whole| whole.cloud == self.account.cloud);
+        own.map(|whole| whole.witnesses.clone()).unwrap_or_default()
     }
 
     /// Whether this account was shown all of a kind.

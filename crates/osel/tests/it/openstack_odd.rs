@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::broker::until;
 use crate::command::{Place, program};
-use crate::openstack::{ADMIN, Driver, MEMBER, account, emulated, member, now, recorded};
+use crate::openstack::{ADMIN, Driver, MEMBER, READER, account, emulated, member, now, recorded};
 
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -113,6 +113,37 @@ async fn a_role_that_is_lost_in_the_middle_of_a_read_takes_nothing_away() {
         let whole = driver.read_all().await;
         assert_eq!((whole.failed, whole.complete.contains(&Kind::Port)), (None, role == "auditor"));
     }
+}
+
+/// Behind one address are several servers, and one has another policy: what came before its page was proof enough.
+#[tokio::test]
+async fn a_list_that_ends_before_an_object_that_is_there_is_not_whole() {
+    let emulated = emulated(Options { network_page_max: Some(2), ..Options::default() });
+    for variables in [&ADMIN, &READER] {
+        let mut driver = Driver::new(account(&emulated, variables));
+        assert!(driver.read_all().await.complete.contains(&Kind::Port));
+        emulated.fail(Fault::new(What::Blind).on("/ports"));
+        for _ in 0..2 {
+            let whole = driver.read_all().await;
+            assert_eq!((whole.failed.as_ref(), whole.objects[&Kind::Port].len()), (None, 2));
+            assert!(!whole.complete.contains(&Kind::Port) && whole.refused().contains(&"ports"));
+            assert!(whole.complete.contains(&Kind::Network));
+        }
+        emulated.heal();
+        assert!(driver.read_all().await.complete.contains(&Kind::Port));
+    }
+}
+
+#[tokio::test]
+async fn a_list_whose_last_object_is_gone_is_whole() {
+    let emulated = emulated(Options::default());
+    let mut driver = Driver::new(account(&emulated, &ADMIN));
+    let all = driver.read_all().await;
+    let ports = all.objects[&Kind::Port].iter().rev().take(3).map(ToString::to_string).collect::<Vec<_>>();
+    emulated.change(|cloud| ports.iter().for_each(|id| _ = cloud.remove("ports", id)));
+    let whole = driver.read_all().await;
+    assert_eq!(whole.objects[&Kind::Port].len() + 3, all.objects[&Kind::Port].len());
+    assert!(whole.complete.contains(&Kind::Port), "{:?}", whole.refused());
 }
 
 /// Names come last: what they are read with says nothing of the lists before them.
