@@ -121,6 +121,9 @@ impl State {
         };
         match parts {
             ["identity", rest @ ..] => identity::answer(self, request, rest),
+            ["compute", ..] if wrong == Some(&What::MarkerGone) => {
+                compute::marker_gone(request.query.get("marker").unwrap_or_default())
+            }
             ["compute", rest @ ..] => compute::answer(self, request, rest),
             ["key-manager", rest @ ..] if !self.options.secrets.is_empty() => {
                 key_manager::answer(self, request, rest)

@@ -102,6 +102,18 @@ impl ReadError {
         matches!(self, Self::Absent { reason, .. } if reason.contains(id))
     }
 
+    /// Whether it says that the object is gone behind which a page was to begin. Nova, for which its marker is a part of the question,
+    /// says 400.
+    pub(super) fn is_marker_gone(&self, marker: &str) -> bool {
+        match self {
+            Self::Absent { .. } => true,
+            Self::Status { status: StatusCode::BAD_REQUEST, reason, .. } => {
+                reason.contains("marker") && reason.contains(marker)
+            }
+            _ => false,
+        }
+    }
+
     /// A list that is none.
     pub(super) fn cut(url: String, error: CutError) -> Self {
         Self::NotUnderstood { url, source: Some(error.into()) }

@@ -15,8 +15,8 @@ const TOKEN_BEGINNING: &str = "gAAAAA";
 /// The reason in a body, with a colon before it; nothing where there is none. What was sent and is secret is left out of it.
 pub(super) fn reason(body: &[u8], sent: &[&str]) -> String {
     let text = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|body| {
-        let inner = ["NeutronError", "error"].iter().find_map(|key| body.get(key));
-        let message = inner.and_then(|inner| inner.get("message"));
+        // `NeutronError`, Keystone's `error`, and with Nova the name of what went wrong.
+        let message = body.as_object().and_then(|body| body.values().find_map(|inner| inner.get("message")));
         // Octavia has the second, Barbican the third.
         let text = message.or(body.get("faultstring")).or(body.get("description"))?;
         // Masked before it is cut: of a part of a secret nobody knows that it is one.
@@ -58,6 +58,22 @@ mod tests {
         check("'hunter2' is too short", &["", "hunter2"], ": '***' is too short");
         check("of gAAAAABk-x_Y==, and gAAAAAz%3D.", &[], ": of ***, and ***.");
         check("gAAAAAone gAAAAAgAAAAA", &["gAAAAAone"], ": *** ******");
+    }
+
+    #[test]
+    fn each_services_reason_is_found() {
+        for body in [
+            r#"{"NeutronError": {"type": "T", "message": "why", "detail": ""}}"#,
+            r#"{"error": {"code": 403, "message": "why", "title": "Forbidden"}}"#,
+            r#"{"badRequest": {"code": 400, "message": "why"}}"#,
+            r#"{"faultcode": "Client", "faultstring": "why", "debuginfo": null}"#,
+            r#"{"code": 403, "title": "Forbidden", "description": "why"}"#,
+        ] {
+            assert_eq!(reason(body.as_bytes(), &[]), ": why", "{body}");
+        }
+        for body in ["", "<html>", "[]", "{}", r#"{"error": "why"}"#] {
+            assert_eq!(reason(body.as_bytes(), &[]), "", "{body}");
+        }
     }
 
     #[test]
