@@ -603,6 +603,23 @@ fn a_partial_view_is_exported_only_when_asked_for_and_takes_nothing_away() {
     assert_eq!(run(&["exposure", "--store", &store, "-o", "json"]), before);
 }
 
+/// Import refuses a file that has no collection.
+#[test]
+fn an_export_of_an_account_that_was_shown_nothing_is_none() {
+    let (place, emulated) = (Place::new("export-nothing"), emulated(Options::default()));
+    for path in
+        ["/v2.0/", "/v2/", "/v3/users", "/v3/projects", "/v3/domains", "/v3/groups", "/v3/ro", "/servers"]
+    {
+        emulated.fail(Fault::new(What::Status { code: 403, retry_after: None }).on(path));
+    }
+    let file = place.path("inventory.json");
+    let output = export(&emulated, &ADMIN, &["--output", &file, "--partial"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("nothing of cloud") && said.contains("ports not shown whole"), "{said}");
+    assert_eq!(std::fs::read_dir(std::path::Path::new(&file).parent().unwrap()).unwrap().count(), 0);
+}
+
 #[test]
 fn an_export_that_cannot_be_says_why_and_leaves_nothing() {
     let (place, emulated) = (Place::new("no-export"), emulated(Options::default()));
