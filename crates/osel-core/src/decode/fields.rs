@@ -16,6 +16,9 @@ use crate::ids::{ID_BYTES_MAX, Id};
 /// characters.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
+/// The longest id that a tenant may have made up, in bytes: Neutron takes 255 characters, of up to four bytes each.
+const CHOSEN_ID_BYTES_MAX: usize = 4 * 255;
+
 impl<'t> Value<'t> {
     fn wrong<T>(self) -> Result<T, Fault> {
         Err(self.fault(DefectKind::WrongType))
@@ -37,6 +40,13 @@ impl<'t> Value<'t> {
             Some(text) if !text.is_empty() => Ok(Some(Id::new(&text))),
             _ => Ok(None),
         }
+    }
+
+    /// What stands for an identifier and whoever made the object chose freely, cut to a limit; nothing for null and for the empty text.
+    /// It finds nothing by itself: an object must not be refused, and so be hidden, for what stands there.
+    pub(super) fn chosen_id(self) -> Result<Option<Id>, Fault> {
+        let text = self.text_or_null()?.filter(|text| !text.is_empty());
+        Ok(text.map(|text| Id::new(cut(&text, CHOSEN_ID_BYTES_MAX))))
     }
 
     /// A name or a word, cut to a limit; nothing for null.

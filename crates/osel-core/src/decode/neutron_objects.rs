@@ -96,7 +96,7 @@ fn port(body: Value<'_>) -> Result<Port, Fault> {
         match key {
             b"name" => port.name = value.name()?,
             b"network_id" => port.network_id = value.id()?,
-            b"device_id" => port.device_id = Some(value.id()?),
+            b"device_id" => port.device_id = Some(value.chosen_id()?),
             b"device_owner" => port.device_owner = Some(value.name()?.filter(|owner| !owner.is_empty())),
             b"admin_state_up" => port.admin_state_up = value.flag()?,
             b"port_security_enabled" => port.port_security_enabled = value.flag()?,

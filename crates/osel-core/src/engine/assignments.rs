@@ -8,6 +8,7 @@
 //! Keystone is often shared by regions, and its notifications come over the bus of one of them: what a region's read shows and the bus of
 //! another told is no news.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::differences::{DRIFT_RECORDS_MAX, Told};
@@ -161,7 +162,10 @@ impl Engine {
         let rest = held.len().saturating_sub(max);
         let run = &reading.run;
         let book = self.assignments.get(&run.region);
+        // Two lists may show the same one, and so may a list that was begun again.
+        let mut shown = BTreeSet::new();
         let taken = held.drain(rest..).filter(|one| self.is_against(run, one, true));
+        let taken = taken.filter(|one| shown.insert(one.clone()));
         taken
             .map(|assignment| {
                 let was_read = book.is_some_and(|book| book.read_at().is_some() && book.forgotten() == 0);

@@ -213,11 +213,7 @@ fn state_text(state: &RuleState, ingress: bool) -> String {
     let permission = state.admits();
     let mut text = if ingress { "ingress " } else { "egress " }.to_owned();
     text.push_str(&permission.protocol.name());
-    match permission.ports {
-        Some((min, max)) if min == max => text.push_str(&format!(" {min}")),
-        Some((min, max)) => text.push_str(&format!(" {min}-{max}")),
-        None => {}
-    }
+    text.push_str(&permission.words());
     text.push_str(if ingress { " from " } else { " to " });
     match &permission.source {
         Source::Prefix(prefix) => text.push_str(&net_text(*prefix)),

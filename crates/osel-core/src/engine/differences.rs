@@ -134,7 +134,6 @@ impl Engine {
         // In one order whatever found them: what hangs on others before them, so that its rows stand with it.
         let place = |kind: Kind| Kind::ALL.into_iter().position(|other| other == kind);
         part.gone.sort_by(|(one, id), (other, other_id)| (place(*other), id).cmp(&(place(*one), other_id)));
-        // The state after the first of the records is the one that all of them tell of.
         let seq = self.seq + 1;
         let shown = part.objects.iter().filter_map(|object| Some((object.kind(), object.id()?)));
         let gone = part.gone.iter().map(|(kind, id)| (*kind, id));
@@ -158,13 +157,22 @@ impl Engine {
             }
         }
         let confirmed = part.confirmed.iter().map(|(kind, id, _)| (kind, id));
-        for (kind, id) in merged.touched.iter().map(|(kind, id)| (kind, id)).chain(confirmed) {
-            out.versions.push(Version { seq, region: region.clone(), line: cloud.line(*kind, id) });
-        }
+        let touched = merged.touched.iter().map(|(kind, id)| (kind, id)).chain(confirmed);
+        let version =
+            |(kind, id): (&Kind, &Id)| Version { seq, region: region.clone(), line: cloud.line(*kind, id) };
+        let mut versions: Vec<((Kind, Id), Version)> =
+            touched.map(|(kind, id)| ((*kind, id.clone()), version((kind, id)))).collect();
         let own = Step::of(&merged.differences);
         let mut step = own.clone();
         step.learn(&part.others);
-        let told = self.tell(now, &part, merged.differences, &step, out);
+        let mut told_by = BTreeMap::new();
+        let told = self.tell(now, &part, merged.differences, &step, &mut told_by, out);
+        // An object looks as it does from the record on that tells of it; of the others it is the first one.
+        for (object, version) in &mut versions {
+            version.seq = told_by.get(object).copied().unwrap_or(seq);
+        }
+        versions.sort_by_key(|(_, version)| version.seq);
+        out.versions.extend(versions.into_iter().map(|(_, version)| version));
         let cause = (self.seq >= seq).then_some(seq);
         self.settle(now, cause, places, out);
         // What came and went in silence is in no rows by which that is known.
@@ -184,20 +192,21 @@ impl Engine {
         (told, own)
     }
 
-    /// Tells what differed, object by object as far as that is of use.
+    /// Tells what differed, object by object as far as that is of use; adds which record tells of which object.
     fn tell(
         &mut self,
         now: Timestamp,
         part: &ReadDifferences,
         differences: Vec<Difference>,
         step: &Step,
+        told_by: &mut BTreeMap<(Kind, Id), u64>,
         out: &mut Output,
     ) -> Told {
         let region = &part.run.region;
         // Of a region that was never read as a whole nobody claimed that there is nothing else.
         let is_informed = self.informed.contains(region) || part.step == ReadStep::Looked;
         let mut told = part.told;
-        let mut together = Vec::new();
+        let (mut together, mut of_together) = (Vec::new(), Vec::new());
         let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
         for (difference, judged) in self.judged(region, differences) {
             *self.drift.entry((region.clone(), difference.kind)).or_default() += 1;
@@ -206,10 +215,12 @@ impl Engine {
             if is_news || told.records == DRIFT_RECORDS_MAX {
                 *counts.entry(difference.kind).or_default() += 1;
                 together.push(judged);
+                of_together.push((difference.kind, difference.id));
                 continue;
             }
             told.records += 1;
-            self.tell_one(now, part, (&difference, step), judged, out);
+            let seq = self.tell_one(now, part, (&difference, step), judged, out);
+            told_by.insert((difference.kind, difference.id), seq);
         }
         if !counts.is_empty() {
             let list: Vec<String> =
@@ -220,7 +231,8 @@ impl Engine {
             );
             let mut record = self.read_record(now, part, RecordKind::Drift, text, Judged::all(together));
             record.detail.insert("differences".into(), counts.values().sum::<u64>().to_string());
-            self.record_and_scan(now, record, out);
+            let seq = self.record_and_scan(now, record, out);
+            told_by.extend(of_together.into_iter().map(|object| (object, seq)));
         }
         told
     }
@@ -243,13 +255,13 @@ impl Engine {
         (difference, step): (&Difference, &Step),
         exposure: Judged,
         out: &mut Output,
-    ) {
-        let Some(cloud) = self.clouds.get(&part.run.region) else { return };
+    ) -> u64 {
+        let Some(cloud) = self.clouds.get(&part.run.region) else { return self.seq };
         let described = describe(cloud, difference, step);
         let mut record = self.read_record(now, part, RecordKind::Drift, described.text, exposure);
         record.target = Some(described.target);
         record.detail.extend(described.detail);
-        self.record_and_scan(now, record, out);
+        self.record_and_scan(now, record, out)
     }
 
     /// Tells how the read ended, if it did.

@@ -149,6 +149,17 @@ pub struct Permission {
 }
 
 impl Permission {
+    /// What it admits of its protocol, as a sentence goes on with it: ` 22`, ` 80-90`, ` type 8 code 0`; nothing where that is all.
+    pub fn words(&self) -> String {
+        match (self.ports, self.icmp_type, self.icmp_code) {
+            (Some((min, max)), ..) if min == max => format!(" {min}"),
+            (Some((min, max)), ..) => format!(" {min}-{max}"),
+            (None, Some(kind), Some(code)) => format!(" type {kind} code {code}"),
+            (None, Some(kind), None) => format!(" type {kind}"),
+            (None, None, _) => String::new(),
+        }
+    }
+
     /// Everything of one family: what an unfiltered port admits.
     pub fn everything(ipv6: bool) -> Self {
         Self {

@@ -30,4 +30,4 @@ pub use terms::{RECORD_BYTES_MAX, terms};
 
 /// The number of the present terms, their encoding and the sentences that words are taken from. An index that was made by another number is
 /// made anew.
-pub const SEARCH_FORM: u32 = 5;
+pub const SEARCH_FORM: u32 = 6;

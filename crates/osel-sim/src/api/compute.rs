@@ -52,6 +52,12 @@ pub(super) fn answer(state: &State, request: &Request, parts: &[&str]) -> Answer
     Answer::json(200, &body)
 }
 
+/// The answer where the server at which a page begins was deleted.
+pub(super) fn marker_gone(marker: &str) -> Answer {
+    let message = format!("marker [{marker}] not found");
+    Answer::json(400, &json!({"badRequest": {"code": 400, "message": message}}))
+}
+
 fn forbidden(rule: &str) -> Answer {
     let message = format!("Policy doesn't allow os_compute_api:servers:{rule} to be performed.");
     Answer::json(403, &json!({"forbidden": {"code": 403, "message": message}}))

@@ -31,6 +31,8 @@ pub enum What {
     LoopingLinks,
     /// The object after which the page was to begin was just deleted.
     MarkerGone,
+    /// Pages behind the first are empty, and the list ends there: as from a server without the policy by which all is shown.
+    Blind,
 }
 
 /// A failure of some requests: those whose path and query hold its part.
@@ -45,7 +47,7 @@ impl FromStr for Fault {
     type Err = UnknownFault;
 
     /// `WHAT[@PATH[@AFTER[@TIMES]]]`, with `WHAT` one of `down`, `hang`, `slow=SECONDS`, a status such as `503` or `429=SECONDS` (with
-    /// `Retry-After`), `expired`, `cut`, `garbage`, `foreign-links`, `looping-links`, `marker-gone`.
+    /// `Retry-After`), `expired`, `cut`, `garbage`, `foreign-links`, `looping-links`, `marker-gone`, `blind`.
     fn from_str(text: &str) -> Result<Self, UnknownFault> {
         let unknown = || UnknownFault(text.to_owned());
         let number = |text: &str| text.parse::<u64>().map_err(|_| unknown());
@@ -62,6 +64,7 @@ impl FromStr for Fault {
             ("foreign-links", None) => What::ForeignLinks,
             ("looping-links", None) => What::LoopingLinks,
             ("marker-gone", None) => What::MarkerGone,
+            ("blind", None) => What::Blind,
             (code, after) => {
                 let code = code.parse().ok().filter(|code| (400..600).contains(code)).ok_or_else(unknown)?;
                 What::Status { code, retry_after: after.map(str::to_owned) }

@@ -149,6 +149,14 @@ pub(super) fn marker_gone(parts: &[&str], marker: &str) -> Answer {
     unknown(name, marker)
 }
 
+/// The answer of a list that shows nothing.
+pub(super) fn nothing(parts: &[&str]) -> Answer {
+    match parts.split_first().and_then(|(_, rest)| collections::at(rest)) {
+        Some((collection, [])) => Answer::json(200, &json!({collection.key: []})),
+        _ => Answer::no_such_page(),
+    }
+}
+
 fn sight(state: &State, token: &Token) -> Sight {
     let Scope::Project(project) = &token.scope else { return Sight::Nothing };
     let is_auditor = state.options.auditor_role.as_deref().is_some_and(|role| token.has_role(role));

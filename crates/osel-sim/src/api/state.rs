@@ -91,7 +91,8 @@ impl State {
         }
         self.asked.push_back(format!("{method} {target}"));
         let is_met = |what: &What, part: &str| {
-            target.contains(part) && (*what != What::MarkerGone || target.contains("marker="))
+            let is_behind = matches!(what, What::MarkerGone | What::Blind);
+            target.contains(part) && (!is_behind || target.contains("marker="))
         };
         self.faults.iter_mut().find_map(|fault| fault.strike(is_met))
     }
@@ -120,6 +121,9 @@ impl State {
         };
         match parts {
             ["identity", rest @ ..] => identity::answer(self, request, rest),
+            ["compute", ..] if wrong == Some(&What::MarkerGone) => {
+                compute::marker_gone(request.query.get("marker").unwrap_or_default())
+            }
             ["compute", rest @ ..] => compute::answer(self, request, rest),
             ["key-manager", rest @ ..] if !self.options.secrets.is_empty() => {
                 key_manager::answer(self, request, rest)
@@ -129,6 +133,9 @@ impl State {
                 if wrong == Some(&What::MarkerGone) {
                     let marker = request.query.get("marker").unwrap_or_default();
                     return network::marker_gone(rest, marker);
+                }
+                if wrong == Some(&What::Blind) {
+                    return network::nothing(rest);
                 }
                 network::answer(self, request, rest, links)
             }

@@ -48,7 +48,7 @@ The emulated services:
                           something goes wrong with the requests whose path and query hold PATH, after AFTER of them,
                           TIMES times. WHAT is down, hang, slow=SECONDS, a status such as 503, a status with Retry-After
                           such as 429=SECONDS, expired (the token), cut (the body), garbage, foreign-links, looping-links
-                          or marker-gone. May be repeated.
+                          marker-gone or blind. May be repeated.
 
 Examples:
   cargo xtask cloudgen --ports 100000 --out cloud.json.gz --stream events.jsonl.gz --events 1000000

@@ -104,6 +104,11 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
             }
         );
     }
+    if summary.counts.counts.is_empty() {
+        bail!(
+            "nothing of cloud `{cloud}` was shown to this account, so nothing is exported: give it more rights"
+        );
+    }
     target.keep(&summary.not_whole())?;
     Ok(ExitCode::SUCCESS)
 }

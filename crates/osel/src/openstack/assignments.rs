@@ -62,10 +62,22 @@ struct Domain<'a> {
     id: Option<Cow<'a, str>>,
 }
 
-/// What is kept of one, and the users and groups that it names: kind, id, and the object. As it came where it is not understood, for
-/// whoever reads it to say so.
-pub(super) fn kept(json: &str) -> (String, Vec<(NameKind, String, String)>) {
-    let Ok(told) = serde_json::from_str::<Told<'_>>(json) else { return (json.to_owned(), Vec::new()) };
+/// One assignment, as far as it is needed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// What is kept. As it came where it is not understood, for whoever reads it to say so.
+    pub(super) text: String,
+    /// Whether it is on the whole system, so that both lists may show it.
+    pub(super) is_of_system: bool,
+    /// The users and groups that it names: kind, id, and the object.
+    pub(super) names: Vec<(NameKind, String, String)>,
+}
+
+/// Takes of an assignment what is needed.
+pub(super) fn kept(json: &str) -> Kept {
+    let Ok(told) = serde_json::from_str::<Told<'_>>(json) else {
+        return Kept { text: json.to_owned(), ..Kept::default() };
+    };
     let Told { role, user, group, scope } = &told;
     let mut kept = json!({"role": role, "scope": {}});
     for (key, holder) in [("user", user), ("group", group)] {
@@ -83,7 +95,7 @@ pub(super) fn kept(json: &str) -> (String, Vec<(NameKind, String, String)>) {
         let named = json!({"id": id, "name": name.as_ref()?, "domain_id": domain_id});
         Some((kind, id.to_string(), named.to_string()))
     });
-    (kept.to_string(), names.collect())
+    Kept { text: kept.to_string(), is_of_system: scope.system.is_some(), names: names.collect() }
 }
 
 #[cfg(test)]
@@ -92,17 +104,18 @@ mod tests {
 
     #[test]
     fn ids_are_kept_and_names_are_told_apart() {
-        let (text, names) = kept(
+        let Kept { text, is_of_system, names } = kept(
             r#"{"links": {"assignment": "http://h/"}, "role": {"id": "r", "name": "admin"},
                 "user": {"id": "u", "name": "a\"b", "domain": {"id": "ldap", "name": "Directory"}},
                 "scope": {"OS-INHERIT:inherited_to": "projects", "domain": {"id": "d", "name": "D"}}}"#,
         );
         let wanted = r#"{"role":{"id":"r"},"scope":{"OS-INHERIT:inherited_to":"projects","domain":{"id":"d"}},"user":{"id":"u"}}"#;
-        assert_eq!(text, wanted);
+        assert_eq!((text.as_str(), is_of_system), (wanted, false));
         let user = r#"{"domain_id":"ldap","id":"u","name":"a\"b"}"#.to_owned();
         assert_eq!(names, [(NameKind::User, "u".to_owned(), user)]);
         let system = r#"{"group":{"id":"g"},"role":{"id":"r"},"scope":{"system":{"all":true}}}"#;
-        assert_eq!(kept(system), (system.to_owned(), Vec::new()));
-        assert_eq!(kept(r#"{"role": 3}"#), (r#"{"role": 3}"#.to_owned(), Vec::new()));
+        assert_eq!(kept(system), Kept { text: system.to_owned(), is_of_system: true, names: Vec::new() });
+        let odd = r#"{"role": 3}"#;
+        assert_eq!(kept(odd), Kept { text: odd.to_owned(), ..Kept::default() });
     }
 }

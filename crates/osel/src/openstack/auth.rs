@@ -49,6 +49,8 @@ pub(super) struct Session {
     pub(super) scope: TokenScope,
     /// Its roles by name, implied ones too, sorted.
     pub(super) roles: Vec<String>,
+    /// The user's id.
+    user_id: String,
     /// The user's name, for the log.
     pub(super) user: String,
     /// Where the services are.
@@ -59,6 +61,12 @@ impl Session {
     /// Whether it is still good for a request.
     pub(super) fn is_good(&self, now: Timestamp) -> bool {
         now < self.renew_at
+    }
+
+    /// Whether it stands for the same user with the same roles at the same place: whom a service shows the same as the other.
+    pub(super) fn has_rights_of(&self, other: &Self) -> bool {
+        let rights = |session: &Self| (session.user_id.clone(), session.scope.clone(), session.roles.clone());
+        rights(self) == rights(other)
     }
 
     /// Whether it has the role that makes an administrator by Neutron's default policy.
@@ -92,7 +100,7 @@ struct Token {
     catalog: Option<Catalog>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Named {
     #[serde(default)]
     id: String,
@@ -114,7 +122,7 @@ pub(super) async fn log_in(
         StatusCode::CREATED => {}
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(ReadError::Login { url }),
         // A schema that is not kept is told with the body that does not keep it.
-        _ => return Err(ReadError::of(answer, url).await.unexplained()),
+        _ => return Err(ReadError::of(answer, url, &[cloud.login.secret()]).await.unexplained()),
     }
     let mut token = answer
         .headers
@@ -144,12 +152,14 @@ fn session(header: HeaderValue, told: Token, now: Timestamp) -> Session {
     };
     let mut roles: Vec<String> = told.roles.into_iter().map(|role| role.name).collect();
     roles.sort_unstable();
+    let user = told.user.unwrap_or_default();
     Session {
         token: header,
         renew_at,
         scope,
         roles,
-        user: told.user.map(|user| user.name).unwrap_or_default(),
+        user_id: user.id,
+        user: user.name,
         catalog: told.catalog.unwrap_or_default(),
     }
 }
@@ -266,6 +276,22 @@ mod tests {
         assert!(
             of_no_time.is_good(at("2026-11-26T10:00:59Z")) && !of_no_time.is_good(at("2026-11-26T10:01:00Z"))
         );
+    }
+
+    #[test]
+    fn rights_are_the_same_user_place_and_roles() {
+        let session = |user: &str, project: &str, roles: [&str; 2]| {
+            let roles = roles.map(|role| json!({"id": role, "name": role}));
+            told(
+                json!({"user": {"id": user, "name": "osel"}, "project": {"id": project}, "roles": roles}),
+                "2026-11-26T10:00:00Z",
+            )
+        };
+        let own = session("u", "p", ["admin", "member"]);
+        assert!(own.has_rights_of(&session("u", "p", ["member", "admin"])));
+        assert!(!own.has_rights_of(&session("v", "p", ["admin", "member"])));
+        assert!(!own.has_rights_of(&session("u", "q", ["admin", "member"])));
+        assert!(!own.has_rights_of(&session("u", "p", ["reader", "member"])));
     }
 
     #[test]

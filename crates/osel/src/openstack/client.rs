@@ -1,5 +1,6 @@
 //! Questions to a cloud by one account: logged in, at its pace, and logged in again when a token is no longer good.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::catalog::{Catalog, Service};
 use super::clouds::Cloud;
 use super::cut::CutError;
 use super::pace::Pace;
+use super::reason::reason;
 use super::settings::Account;
 use crate::http::{Answer, Http, HttpError, Trust, without_login};
 use crate::tls::TrustError;
@@ -23,8 +25,6 @@ use crate::tls::TrustError;
 const AUTH_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
 /// The largest answer that is read whole: a catalog of a hundred regions has a tenth of it.
 pub(super) const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// How much of a service's reason for a refusal is told, in characters: policies name a rule, schemas go on for pages.
-const REASON_CHARS_MAX: usize = 200;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,10 @@ pub(super) enum ReadError {
     Clear { url: String },
     #[error("`{url}` refuses the token, also a new one")]
     Token { url: String },
+    #[error(
+        "this account has other rights since it logged in again: what is missing before `{url}` and behind it would not be the same"
+    )]
+    OtherRights { url: String },
     #[error("`{url}` is refused{reason}")]
     Refused { url: String, reason: String },
     #[error("`{url}` is not there{reason}")]
@@ -68,10 +72,10 @@ pub(super) enum ReadError {
 }
 
 impl ReadError {
-    /// What an answer that is none says.
-    pub(super) async fn of(answer: Answer, url: String) -> Self {
+    /// What an answer that is none says, without what was sent and is secret.
+    pub(super) async fn of(answer: Answer, url: String, sent: &[&str]) -> Self {
         let (status, retry_after) = (answer.status, answer.retry_after());
-        let reason = reason(&answer.beginning(REFUSAL_BYTES_MAX).await);
+        let reason = reason(&answer.beginning(REFUSAL_BYTES_MAX).await, sent);
         match status {
             StatusCode::FORBIDDEN => Self::Refused { url, reason },
             StatusCode::NOT_FOUND => Self::Absent { url, reason },
@@ -98,6 +102,18 @@ impl ReadError {
         matches!(self, Self::Absent { reason, .. } if reason.contains(id))
     }
 
+    /// Whether it says that the object is gone behind which a page was to begin. Nova, for which its marker is a part of the question,
+    /// says 400.
+    pub(super) fn is_marker_gone(&self, marker: &str) -> bool {
+        match self {
+            Self::Absent { .. } => true,
+            Self::Status { status: StatusCode::BAD_REQUEST, reason, .. } => {
+                reason.contains("marker") && reason.contains(marker)
+            }
+            _ => false,
+        }
+    }
+
     /// A list that is none.
     pub(super) fn cut(url: String, error: CutError) -> Self {
         Self::NotUnderstood { url, source: Some(error.into()) }
@@ -122,6 +138,7 @@ impl ReadError {
                 HttpError::Url(_) | HttpError::Proxy(_) | HttpError::Request(_) | HttpError::TooLarge(..),
             )
             | Self::NoService { .. }
+            | Self::OtherRights { .. }
             | Self::Absent { .. }
             | Self::Status { .. }
             | Self::Restless { .. }
@@ -162,18 +179,6 @@ impl From<TrustError> for ReadError {
     }
 }
 
-/// The reason that a service gives in its body, with a colon before it; nothing where there is none.
-fn reason(body: &[u8]) -> String {
-    let text = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|body| {
-        let inner = ["NeutronError", "error"].iter().find_map(|key| body.get(key));
-        let message = inner.and_then(|inner| inner.get("message"));
-        // Octavia has the second, Barbican the third.
-        let text = message.or(body.get("faultstring")).or(body.get("description"))?;
-        text.as_str().map(|text| text.chars().take(REASON_CHARS_MAX).collect::<String>())
-    });
-    text.map(|text| format!(": {text}")).unwrap_or_default()
-}
-
 /// What all orders of one driver share.
 pub(super) struct Shared {
     pub(super) clock: fn() -> Timestamp,
@@ -190,7 +195,12 @@ struct Whole {
     scope: TokenScope,
     roles: Vec<String>,
     kinds: Vec<Kind>,
+    witnesses: Witnesses,
 }
+
+/// By list, which is a kind and a filter, the id of the last object that it showed of another project. It stands for the end of the list: one
+/// that ends before it has lost it, or its object is gone.
+pub(super) type Witnesses = BTreeMap<(Kind, &'static str), String>;
 
 impl Shared {
     pub(super) fn new(clock: fn() -> Timestamp) -> Self {
@@ -210,6 +220,8 @@ pub(super) struct Client {
     pub(super) account: Account,
     http: Http,
     session: Arc<Session>,
+    /// The session whose rights all answers have to be by.
+    held: Option<Arc<Session>>,
 }
 
 impl Client {
@@ -229,7 +241,7 @@ impl Client {
         };
         let mut http = Http::new(trust);
         let session = current(&shared, &account, &mut http, None).await?;
-        Ok(Self { shared, account, http, session })
+        Ok(Self { shared, account, http, session, held: None })
     }
 
     /// The token that is in use, and what Keystone says of it.
@@ -237,12 +249,32 @@ impl Client {
         &self.session
     }
 
-    /// Notes which kinds a read of everything was shown whole.
-    pub(super) fn know_whole(&self, kinds: &[Kind]) {
-        let Session { scope, roles, .. } = &*self.session;
+    /// From now on nothing is asked with other rights than the account has now. A token is renewed in the middle of lists, and roles may
+    /// have been given or taken meanwhile: what a list then does not show would be taken as gone.
+    pub(super) fn hold_rights(&mut self) {
+        self.held = Some(Arc::clone(&self.session));
+    }
+
+    /// Notes which kinds a read of everything was shown whole, and by what the next one knows the ends of their lists.
+    pub(super) fn know_whole(&self, kinds: &[Kind], mut witnesses: Witnesses) {
+        witnesses.retain(|(kind, _), _| kinds.contains(kind));
+        // A list that was not whole has its end where it had it before.
+        for (list, id) in self.witnesses() {
+            if !kinds.contains(&list.0) {
+                witnesses.insert(list, id);
+            }
+        }
+        let Session { scope, roles, .. } = &**self.held.as_ref().unwrap_or(&self.session);
         let (cloud, kinds) = (self.account.cloud.clone(), kinds.to_vec());
-        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds };
+        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds, witnesses };
         *self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
+    }
+
+    /// The ends of lists that this account was shown.
+    pub(super) fn witnesses(&self) -> Witnesses {
+        let whole = self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = whole.as_ref().filter(|whole| whole.cloud == self.account.cloud);
+        own.map(|whole| whole.witnesses.clone()).unwrap_or_default()
     }
 
     /// Whether this account was shown all of a kind.
@@ -296,6 +328,9 @@ impl Client {
             if !self.session.is_good((self.shared.clock)()) {
                 self.session = current(&self.shared, &self.account, &mut self.http, None).await?;
             }
+            if self.held.as_ref().is_some_and(|held| !held.has_rights_of(&self.session)) {
+                return Err(ReadError::OtherRights { url: shown });
+            }
             let headers = [&[(AUTH_HEADER, self.session.token.clone())], more].concat();
             let answer = self.http.send(method.clone(), &url, &headers, body.clone()).await?;
             match answer.status {
@@ -308,7 +343,7 @@ impl Client {
                         current(&self.shared, &self.account, &mut self.http, Some(&refused)).await?;
                     is_new = true;
                 }
-                _ => return Err(ReadError::of(answer, shown).await),
+                _ => return Err(self.refusal(answer, shown).await),
             }
         }
     }
@@ -320,6 +355,12 @@ impl Client {
             Ok(text) => Ok((text, url)),
             Err(error) => Err(ReadError::NotUnderstood { url, source: Some(error.into()) }),
         }
+    }
+
+    /// What an answer that is none says.
+    pub(super) async fn refusal(&self, answer: Answer, url: String) -> ReadError {
+        let token = self.session.token.to_str().unwrap_or_default();
+        ReadError::of(answer, url, &[token, self.account.cloud.login.secret()]).await
     }
 
     fn no_service(&self, service: Service) -> ReadError {
@@ -419,7 +460,8 @@ mod tests {
 
     #[test]
     fn only_who_knows_the_object_can_say_that_it_is_gone() {
-        let absent = |body: &str| ReadError::Absent { url: "u".to_owned(), reason: reason(body.as_bytes()) };
+        let absent =
+            |body: &str| ReadError::Absent { url: "u".to_owned(), reason: reason(body.as_bytes(), &[]) };
         let gone = r#"{"NeutronError": {"type": "PortNotFound", "message": "Port p-1 could not be found.", "detail": ""}}"#;
         assert!(absent(gone).is_gone("p-1"));
         assert!(

@@ -3,13 +3,13 @@
 //! Only id, name and domain are kept: a user's mail address is nobody's business here. An account that Keystone refuses them, and
 //! that logs in with a password, tries once with a token for the system, where a reader may see them all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use osel_core::event::{Assignment, NameKind};
 use serde::{Deserialize, Serialize};
 
-use super::assignments;
+use super::assignments::{self, Kept};
 use super::catalog::Service;
 use super::client::{Client, ReadError};
 use super::clouds::{Login, Scope};
@@ -20,6 +20,9 @@ use super::words::Refusal;
 
 /// How many names are held that stood beside role assignments: in nearly every cloud the lists have all but a few of them.
 const NAMED_MAX: usize = 50_000;
+/// How many roles on the whole system are remembered, so that the list of them does not show them again: a cloud has some dozens. Beyond,
+/// one is handed on twice, which is told once all the same.
+const OF_SYSTEM_MAX: usize = 50_000;
 
 /// What is not known without the names of a kind.
 pub(super) fn hides(kind: NameKind) -> &'static str {
@@ -78,11 +81,16 @@ pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Read {
     // They come first, since they name users whom no list of users has: those of a directory elsewhere.
     let mut named = Named::default();
     let mut is_whole = true;
+    let mut of_system = BTreeSet::new();
     for query in assignments::QUERIES {
         let mut take = |json: &str| {
-            let (kept, names) = assignments::kept(json);
+            let Kept { text, is_of_system, names } = assignments::kept(json);
             names.into_iter().for_each(|(kind, id, json)| named.add(kind, id, json));
-            kept
+            let is_new = !is_of_system || !of_system.contains(&text);
+            if is_of_system && is_new && of_system.len() < OF_SYSTEM_MAX {
+                of_system.insert(text.clone());
+            }
+            is_new.then_some(text)
         };
         is_whole =
             is_whole && asker.read(pages, Assignment::PLURAL, assignments::list(query), &mut take).await;
@@ -97,7 +105,7 @@ pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Read {
     for kind in NameKind::ALL.into_iter().filter(|kind| kind.is_of_keystone()) {
         let mut listed = |json: &str| {
             named.is_listed(kind, json);
-            kept(json)
+            Some(kept(json))
         };
         if !asker.read(pages, kind.plural(), list(kind), &mut listed).await {
             read.refused.push(Refusal { what: kind.plural().to_owned(), hides: hides(kind) });
@@ -139,13 +147,13 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Reads one list, object by object as they are kept; whether it was shown to its end.
+    /// Reads one list, object by object as they are kept, if they are; whether it was shown to its end.
     async fn read(
         &mut self,
         pages: &mut Pages,
         collection: &'static str,
         list: List,
-        keep: &mut (dyn FnMut(&str) -> String + Send),
+        keep: &mut (dyn FnMut(&str) -> Option<String> + Send),
     ) -> bool {
         if self.is_over {
             return false;
@@ -157,7 +165,7 @@ impl Asker<'_> {
             let asked = self.of_system.as_mut().unwrap_or(self.client);
             match lister.step(asked, &mut objects).await {
                 Ok(step) => {
-                    let objects = objects.iter().map(|json| keep(json)).collect();
+                    let objects = objects.iter().filter_map(|json| keep(json)).collect();
                     pages.add(collection, objects).await;
                     if let Step::End { is_cut } = step {
                         return !is_cut;
@@ -193,7 +201,9 @@ async fn system_client(client: &Client) -> Option<Client> {
     }
     cloud.scope = Scope::System;
     let shared = Arc::new(client.shared.beside());
-    Client::new(shared, Account { cloud, ..client.account.clone() }).await.ok()
+    let mut client = Client::new(shared, Account { cloud, ..client.account.clone() }).await.ok()?;
+    client.hold_rights();
+    Some(client)
 }
 
 #[cfg(test)]

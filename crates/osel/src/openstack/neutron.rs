@@ -312,6 +312,13 @@ pub(super) fn with_forwardings(floating_ip: &str, forwardings: &[Box<RawValue>])
     serde_json::to_string(&body).ok()
 }
 
+/// A floating IP without what it says of its forwardings itself: without their ids, which would make others of those that are known.
+pub(super) fn without_forwardings(floating_ip: &str) -> Option<String> {
+    let mut body: BTreeMap<&str, &RawValue> = serde_json::from_str(floating_ip).ok()?;
+    body.remove("port_forwardings");
+    serde_json::to_string(&body).ok()
+}
+
 /// A forwarding that says which floating IP it belongs to.
 pub(super) fn of_floating_ip(forwarding: &str, floating_ip: &str) -> Option<String> {
     let mut body: BTreeMap<&str, &RawValue> = serde_json::from_str(forwarding).ok()?;

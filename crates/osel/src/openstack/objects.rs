@@ -146,7 +146,7 @@ impl ObjectStore {
             client.ask(Method::PUT, Service::ObjectStore, &path, &headers, Some(body)).await?;
         match answer.status {
             StatusCode::CREATED => Ok(()),
-            _ => Err(ReadError::of(answer, url).await.into()),
+            _ => Err(client.refusal(answer, url).await.into()),
         }
     }
 

@@ -8,7 +8,7 @@ use osel_core::ids::Id;
 use serde_json::value::RawValue;
 
 use super::client::{Client, ReadError};
-use super::neutron::{self, of_floating_ip, with_forwardings};
+use super::neutron::{self, of_floating_ip, with_forwardings, without_forwardings};
 use super::whole::forwardings_of;
 use super::words::{ApiEvent, Ticket};
 
@@ -49,8 +49,11 @@ pub(super) async fn read(
         let forwardings = forwardings_of(client, &id.to_string()).await?;
         let list = forwardings.as_deref().unwrap_or_default();
         let raw: Vec<_> = list.iter().filter_map(|json| RawValue::from_string(json.clone()).ok()).collect();
-        // Where they are refused it says of them what it says itself.
-        let whole = forwardings.as_ref().and_then(|_| with_forwardings(object, &raw));
+        // Where they are refused it says nothing of them, which changes nothing of what is known.
+        let whole = match &forwardings {
+            Some(_) => with_forwardings(object, &raw),
+            None => without_forwardings(object),
+        };
         put(kind.plural(), whole.as_deref().unwrap_or(object))?;
         for forwarding in list.iter().filter_map(|json| of_floating_ip(json, &id.to_string())) {
             put(Kind::Forwarding.plural(), &forwarding)?;

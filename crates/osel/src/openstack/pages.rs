@@ -14,7 +14,7 @@ use super::catalog::Service;
 use super::client::{Client, ReadError};
 use super::cut::Cutter;
 use super::neutron::encoded;
-use crate::http::Answer;
+use crate::http::{Answer, without_login};
 
 /// How many objects a page has. Neutron needs some seconds for a thousand ports, within what its proxies allow.
 pub(super) const LIMIT: usize = 1000;
@@ -105,9 +105,11 @@ impl Lister {
         loop {
             match self.try_step(client, objects).await {
                 Ok(step) => return Ok(step),
-                Err(ReadError::Absent { url, .. }) if self.marker.is_some() => {
+                Err(error) if self.marker.as_ref().is_some_and(|marker| error.is_marker_gone(marker)) => {
                     self.restarts += 1;
                     if self.restarts > RESTARTS_MAX {
+                        let base = client.url(self.list.service).unwrap_or_default();
+                        let url = without_login(&format!("{base}/{}", self.list.path));
                         return Err(ReadError::Restless { url });
                     }
                     (self.marker, self.open) = (None, None);

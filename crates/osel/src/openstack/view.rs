@@ -91,6 +91,12 @@ impl View {
         }
     }
 
+    /// The id of an object of another project; none of one that is the account's own.
+    pub(super) fn strangers(&self, json: &str) -> Option<String> {
+        let Told { id, project_id, .. } = serde_json::from_str(json).ok()?;
+        project_id.filter(|project| !project.is_empty() && *project != self.own).and(id).map(str::to_owned)
+    }
+
     /// Of a kind something was not seen.
     pub(super) fn miss(&mut self, kind: Kind) {
         self.has_more_open |= matches!(kind, Kind::Network | Kind::SecurityGroup);

@@ -9,11 +9,12 @@ use serde_json::value::RawValue;
 
 use super::auth::TokenScope;
 use super::catalog::Service;
-use super::client::{Client, ReadError};
+use super::client::{Client, ReadError, Witnesses};
 use super::handing::Pages;
 use super::keystone;
 use super::neutron::{
     self, Collection, FORWARDINGS, FORWARDINGS_LISTED, forwardings_path, of_floating_ip, with_forwardings,
+    without_forwardings,
 };
 use super::nova;
 use super::pages::{LIMIT, List, Lister, Step};
@@ -43,11 +44,14 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     let mut refused = Vec::new();
     let mut complete = Vec::new();
     let mut has_all_assignments = false;
+    let mut witnesses = Witnesses::new();
+    // What is whole is judged by one set of rights.
+    client.hold_rights();
     pages.tell(ApiEvent::Began { ticket, at });
     match client.session().scope.clone() {
         TokenScope::Project(own) => {
             let mut view = View::new(&own, client.session().is_admin());
-            complete = network(client, &mut view, &mut pages, &mut refused).await?;
+            complete = network(client, &mut view, &mut pages, &mut refused, &mut witnesses).await?;
         }
         TokenScope::Other(_) => {
             let everything = neutron::kinds().filter(|(kind, _)| neutron::is_everywhere(*kind));
@@ -66,7 +70,7 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     let region = client.account.cloud.region_name.as_ref().map(|region| format!(" ({region})"));
     let url = client.url(Service::Network).unwrap_or_default();
     let origin = format!("{url}{}", region.unwrap_or_default());
-    client.know_whole(&complete);
+    client.know_whole(&complete, witnesses);
     pages.tell(ApiEvent::Ended { ticket, complete, has_all_assignments, refused, origin });
     Ok(())
 }
@@ -77,6 +81,7 @@ async fn network(
     view: &mut View,
     pages: &mut Pages,
     refused: &mut Vec<Refusal>,
+    witnesses: &mut Witnesses,
 ) -> Result<Vec<Kind>, ReadError> {
     let extensions = extensions(client).await?;
     let has = |name: &str| extensions.as_ref().is_none_or(|all| all.contains(name));
@@ -93,7 +98,7 @@ async fn network(
                 pages.add(collection.plural, std::mem::take(&mut forwardings.held)).await;
                 if forwardings.is_part { Outcome::Part } else { Outcome::Whole }
             }
-            _ => list(client, kind, collection, view, pages, &mut forwardings).await?,
+            _ => list(client, kind, collection, view, pages, &mut forwardings, witnesses).await?,
         };
         pages.hand_over().await;
         if let Outcome::Part = outcome {
@@ -130,13 +135,16 @@ async fn list(
     view: &mut View,
     pages: &mut Pages,
     forwardings: &mut Forwardings,
+    witnesses: &mut Witnesses,
 ) -> Result<Outcome, ReadError> {
     let mut outcome = Outcome::Whole;
-    for filter in collection.filters {
+    let known = client.witnesses();
+    for &filter in collection.filters {
         let and = if filter.is_empty() { "" } else { "&" };
         let query = format!("{filter}{and}{}", collection.query());
         let (service, path) = (collection.service, collection.path.to_owned());
         let mut lister = Lister::new(List { service, path, key: collection.plural, query });
+        let mut missing = known.get(&(kind, filter));
         loop {
             let mut objects = Vec::new();
             let step = loop {
@@ -162,8 +170,12 @@ async fn list(
             };
             for object in &objects {
                 view.look(kind, object);
+                missing = missing.filter(|id| !object.contains(id.as_str()));
             }
-            if kind == Kind::FloatingIp && forwardings.is_there {
+            if let Some(last) = objects.iter().rev().find_map(|object| view.strangers(object)) {
+                witnesses.insert((kind, filter), last);
+            }
+            if kind == Kind::FloatingIp {
                 for mut floating_ip in std::mem::take(&mut objects) {
                     forwardings.read(client, &mut floating_ip).await?;
                     pages.add(collection.plural, vec![floating_ip]).await;
@@ -172,7 +184,11 @@ async fn list(
             }
             pages.add(collection.plural, objects).await;
             if let Step::End { is_cut } = step {
-                if is_cut {
+                let is_lost = match missing {
+                    Some(id) if !is_cut => is_shown(client, collection, id).await?,
+                    _ => false,
+                };
+                if is_cut || is_lost {
                     outcome = Outcome::Part;
                 }
                 break;
@@ -180,6 +196,25 @@ async fn list(
         }
     }
     Ok(outcome)
+}
+
+/// Whether an object that a list has not shown is shown by its id: then the list is not whole. Behind one address are often several
+/// servers, of which one may have another policy: a page of it is empty, and ends the list.
+async fn is_shown(client: &mut Client, collection: &Collection, id: &str) -> Result<bool, ReadError> {
+    match client.text(collection.service, &collection.object_path(id)).await {
+        Ok(_) => {
+            tracing::warn!(
+                collection = collection.plural,
+                id,
+                "a list does not show an object that is there"
+            );
+            Ok(true)
+        }
+        // Whoever gives no answer now leaves it open.
+        Err(error) if error.is_passing() => Ok(true),
+        Err(error) if is_refusal(&error, collection.service) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the read goes on without this list. What load balancers say is welcome, and no reason to know nothing of ports.
@@ -224,8 +259,13 @@ struct Forwardings {
 }
 
 impl Forwardings {
-    /// Reads those of one floating IP, where it may have some, and puts them into it.
+    /// Reads those of one floating IP, where it may have some, and puts them into it. Of those that are refused it says nothing, which
+    /// changes nothing of what is known of them.
     async fn read(&mut self, client: &mut Client, floating_ip: &mut String) -> Result<(), ReadError> {
+        if !self.is_there {
+            *floating_ip = without_forwardings(floating_ip).unwrap_or_else(|| floating_ip.clone());
+            return Ok(());
+        }
         #[derive(Deserialize)]
         struct Told {
             id: String,
@@ -250,6 +290,7 @@ impl Forwardings {
         }
         let Some(list) = forwardings_of(client, &told.id).await? else {
             self.is_part = true;
+            *floating_ip = without_forwardings(floating_ip).unwrap_or_else(|| floating_ip.clone());
             return Ok(());
         };
         let raw: Vec<Box<RawValue>> =

@@ -60,9 +60,11 @@ pub enum PlanError {
 impl From<serde_json::Error> for PlanError {
     fn from(error: serde_json::Error) -> Self {
         let what = match error.classify() {
-            serde_json::error::Category::Data => match missing_member(&error.to_string()) {
-                Some(name) => format!("ends an object without `{name}`").into(),
-                None => "has another value than a plan has there".into(),
+            serde_json::error::Category::Data => match (missing_member(&error.to_string()), is_twice(&error))
+            {
+                (Some(name), _) => format!("ends an object without `{name}`").into(),
+                (None, true) => "has a name for the second time in one object".into(),
+                (None, false) => "has another value than a plan has there".into(),
             },
             serde_json::error::Category::Eof => "is the end, and the JSON is not complete".into(),
             _ => "is not JSON".into(),
@@ -74,6 +76,11 @@ impl From<serde_json::Error> for PlanError {
 /// The member that an object lacks, from serde's words for that: of all that it says they alone have a name of ours and no value.
 fn missing_member(error: &str) -> Option<&str> {
     error.strip_prefix("missing field `")?.split('`').next()
+}
+
+/// Whether a name stands twice in an object.
+fn is_twice(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("duplicate field")
 }
 
 impl PlanError {

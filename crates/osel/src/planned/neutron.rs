@@ -122,6 +122,9 @@ impl Overlay {
     fn fill_port(&mut self, step: &Step, id: &Id, body: &mut Body) -> Result<(), PlanError> {
         let Some(network) = text(body, "network_id").map(Id::new) else { return Ok(()) };
         let told = body.get("port_security_enabled").and_then(Value::as_bool);
+        if told.is_none() && self.taken_as_open.contains(&network) {
+            self.taken_as_open.insert(id.clone());
+        }
         if told.or_else(|| self.port_security.get(&network).copied()) == Some(false)
             && !self.taken_as_open.contains(id)
             && let Some(key) = FILTERED.iter().find(|key| has_items(body, key))

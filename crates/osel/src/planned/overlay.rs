@@ -28,7 +28,7 @@ pub struct Overlay {
     /// The project of whoever carries the plan out.
     pub(super) project: Option<Id>,
     pub(super) places: Placeholders,
-    /// Whether ports on networks that the plan makes or changes are filtered, where it says so.
+    /// Whether ports on networks that the plan has are filtered, where it says so.
     pub(super) port_security: BTreeMap<Id, bool>,
     /// Whether subnets that the plan makes are of IPv6, where it says so.
     pub(super) families: BTreeMap<Id, bool>,
@@ -108,6 +108,7 @@ impl Overlay {
     pub fn perform(mut self, plan: Planned) -> Result<Outcome, PlanError> {
         self.notes.extend(plan.notes);
         (self.in_order, self.taken_as_open) = (plan.in_order, plan.taken_as_open);
+        self.port_security.extend(plan.port_security);
         for (number, step) in plan.steps.iter().enumerate() {
             for act in &step.acts {
                 let (guide, opens_ways) = (self.guide(act), self.opens_ways(act));

@@ -1,6 +1,6 @@
 //! What a plan does, in Neutron's words: data only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,8 +27,10 @@ pub struct Planned {
     pub secrets: BTreeSet<String>,
     /// Whether the steps are made in this very order; Terraform finds one of its own.
     pub in_order: bool,
-    /// Ports whose port security is not known and is taken as off, which is no mistake of the plan.
+    /// Ports and networks whose port security is not known and is taken as off, which is no mistake of the plan.
     pub taken_as_open: BTreeSet<Id>,
+    /// Whether new ports are filtered on networks that the plan shows and does not change.
+    pub port_security: BTreeMap<Id, bool>,
 }
 
 /// What one resource or request does.

@@ -113,7 +113,7 @@ pub struct Arrived {
     pub place: Option<Place>,
 }
 
-/// What changed about an exchange, to be told once.
+/// What changed about exchanges and our queue, to be told once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It is bound now.
@@ -124,4 +124,8 @@ pub enum Change {
     Denied(String),
     /// The broker does not let us bind our own queue to it.
     Forbidden(String),
+    /// Somebody else takes messages off our queue.
+    Shared,
+    /// Nobody else does any more.
+    Alone,
 }

@@ -282,6 +282,14 @@ pub enum JournalError {
         /// Where it is.
         found: Head,
     },
+    /// What is written goes into files that the store's path does not lead to any more.
+    #[error(
+        "the store at `{path}` was deleted or moved while it was in use: put it back, or start osel again"
+    )]
+    Moved {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// Whoever followed the store has read what is not in it any more.
     #[error(
         "the store no longer has what was read of it up to entry {entry} and record {seq}: its database fell back behind that, and what was \
@@ -335,6 +343,7 @@ impl JournalError {
             | Self::TooNew { .. }
             | Self::TooOld { .. }
             | Self::Deposed { .. }
+            | Self::Moved { .. }
             | Self::Expired { .. }
             | Self::TooMuchChanged { .. }
             | Self::NoCheckpoint { .. } => ErrorClass::Config,

@@ -3,6 +3,7 @@
 //! Only osel's own lines are written. What libraries say is their view of things that we tell ourselves, and theirs would come with each
 //! attempt: a broker that is down for a night must not fill a disk.
 
+mod escaped;
 mod priority;
 mod supervisor;
 
@@ -36,6 +37,7 @@ pub fn start(config: &LogConfig) -> Result<LogHandle, TryInitError> {
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let text = fmt::format().with_target(false).with_ansi(false);
     let json = fmt::format().json().with_target(false).flatten_event(true).with_current_span(false);
+    let json = escaped::Escaped(json);
     let lines = match (config.format, priority::leads_to_journal()) {
         (LogFormat::Text, false) => lines.with_ansi(false).event_format(text).boxed(),
         (LogFormat::Text, true) => lines.with_ansi(false).event_format(priority::Prioritised(text)).boxed(),

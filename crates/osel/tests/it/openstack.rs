@@ -253,8 +253,11 @@ async fn role_assignments_are_believed_whole_where_nothing_is_hidden() {
     assert_eq!(admin.assignments, reader.assignments);
     // What is kept has ids only, and each user is named once.
     assert!(!admin.text.lines().any(|line| line.starts_with("role_assignments\t") && line.contains("name")));
-    let users: Vec<&str> = admin.text.lines().filter(|line| line.starts_with("users\t")).collect();
-    assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), users.len());
+    // So is each assignment: one on the system stands in the list of all and in its own.
+    for collection in ["users\t", "role_assignments\t"] {
+        let lines: Vec<&str> = admin.text.lines().filter(|line| line.starts_with(collection)).collect();
+        assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), lines.len(), "{collection}");
+    }
 
     emulated.adjust(|options| _ = options.refused.insert("role_assignments".into()));
     let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
@@ -598,6 +601,23 @@ fn a_partial_view_is_exported_only_when_asked_for_and_takes_nothing_away() {
     run(&["inventory", "import", "--store", &store, &file]);
     assert!(!before.is_empty());
     assert_eq!(run(&["exposure", "--store", &store, "-o", "json"]), before);
+}
+
+/// Import refuses a file that has no collection.
+#[test]
+fn an_export_of_an_account_that_was_shown_nothing_is_none() {
+    let (place, emulated) = (Place::new("export-nothing"), emulated(Options::default()));
+    for path in
+        ["/v2.0/", "/v2/", "/v3/users", "/v3/projects", "/v3/domains", "/v3/groups", "/v3/ro", "/servers"]
+    {
+        emulated.fail(Fault::new(What::Status { code: 403, retry_after: None }).on(path));
+    }
+    let file = place.path("inventory.json");
+    let output = export(&emulated, &ADMIN, &["--output", &file, "--partial"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("nothing of cloud") && said.contains("ports not shown whole"), "{said}");
+    assert_eq!(std::fs::read_dir(std::path::Path::new(&file).parent().unwrap()).unwrap().count(), 0);
 }
 
 #[test]

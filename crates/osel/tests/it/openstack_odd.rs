@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::broker::until;
 use crate::command::{Place, program};
-use crate::openstack::{ADMIN, Driver, MEMBER, account, emulated, member, now, recorded};
+use crate::openstack::{ADMIN, Driver, MEMBER, READER, account, emulated, member, now, recorded};
 
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -62,7 +62,20 @@ async fn a_look_at_a_floating_ip_whose_forwardings_are_refused_takes_none_away()
     let mut driver = Driver::new(account(&emulated, &ADMIN));
     let ApiEvent::Found { page, .. } = driver.read_one(Kind::FloatingIp, &id).await else { panic!() };
     let Item::Object(Object::FloatingIp(found)) = &page.items[0] else { panic!() };
-    assert!(found.forwardings.as_ref().is_none_or(|list| !list.is_empty()), "{found:?}");
+    assert_eq!(found.forwardings, None, "without ids they would be others than those that are known");
+}
+
+#[tokio::test]
+async fn a_read_whose_forwardings_are_refused_says_nothing_of_them() {
+    let emulated = emulated(Options::default());
+    let listing = |text: &str| text.lines().filter(|line| line.contains("external_port")).count();
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!(listing(&whole.text), 2, "in its floating IP, and by itself");
+    emulated.fail(Fault::new(status(403)).on("/port_forwardings"));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!((whole.failed.as_ref(), listing(&whole.text)), (None, 0));
+    assert!(whole.complete.contains(&Kind::FloatingIp) && !whole.complete.contains(&Kind::Forwarding));
+    assert!(whole.refused().contains(&"port_forwardings"), "{:?}", whole.refused());
 }
 
 #[tokio::test]
@@ -79,6 +92,73 @@ async fn what_an_account_was_shown_says_nothing_of_what_another_one_is_shown() {
     // The file that the account is read from names a lesser one now.
     *cloud.lock().unwrap() = account(&emulated, &MEMBER);
     let event = driver.read_one(Kind::Port, port["id"].as_str().unwrap()).await;
+    assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+}
+
+/// Keystone revokes the tokens of whom a role is taken from: the new one comes in the middle of a list, and shows less.
+#[tokio::test]
+async fn a_role_that_is_lost_in_the_middle_of_a_read_takes_nothing_away() {
+    for role in ["member", "auditor"] {
+        let emulated = emulated(Options { network_page_max: Some(2), ..Options::default() });
+        let mut driver = Driver::new(account(&emulated, &ADMIN));
+        assert!(driver.read_all().await.complete.contains(&Kind::Port));
+        emulated.adjust(|options| options.accounts[0].grants[0].role = role.to_owned());
+        emulated.fail(Fault::new(What::ExpiredToken).on("/ports").after(1).times(1));
+        let whole = driver.read_all().await;
+        assert!(whole.complete.is_empty(), "{:?}", whole.complete);
+        let (trouble, words) = whole.failed.unwrap();
+        assert_eq!(trouble, ApiTrouble::Broken);
+        assert!(words.contains("other rights") && words.contains("/ports"), "{words}");
+        // The next one goes by what the account may see now.
+        let whole = driver.read_all().await;
+        assert_eq!((whole.failed, whole.complete.contains(&Kind::Port)), (None, role == "auditor"));
+    }
+}
+
+/// Behind one address are several servers, and one has another policy: what came before its page was proof enough.
+#[tokio::test]
+async fn a_list_that_ends_before_an_object_that_is_there_is_not_whole() {
+    let emulated = emulated(Options { network_page_max: Some(2), ..Options::default() });
+    for variables in [&ADMIN, &READER] {
+        let mut driver = Driver::new(account(&emulated, variables));
+        assert!(driver.read_all().await.complete.contains(&Kind::Port));
+        emulated.fail(Fault::new(What::Blind).on("/ports"));
+        for _ in 0..2 {
+            let whole = driver.read_all().await;
+            assert_eq!((whole.failed.as_ref(), whole.objects[&Kind::Port].len()), (None, 2));
+            assert!(!whole.complete.contains(&Kind::Port) && whole.refused().contains(&"ports"));
+            assert!(whole.complete.contains(&Kind::Network));
+        }
+        emulated.heal();
+        assert!(driver.read_all().await.complete.contains(&Kind::Port));
+    }
+}
+
+#[tokio::test]
+async fn a_list_whose_last_object_is_gone_is_whole() {
+    let emulated = emulated(Options::default());
+    let mut driver = Driver::new(account(&emulated, &ADMIN));
+    let all = driver.read_all().await;
+    let ports = all.objects[&Kind::Port].iter().rev().take(3).map(ToString::to_string).collect::<Vec<_>>();
+    emulated.change(|cloud| ports.iter().for_each(|id| _ = cloud.remove("ports", id)));
+    let whole = driver.read_all().await;
+    assert_eq!(whole.objects[&Kind::Port].len() + 3, all.objects[&Kind::Port].len());
+    assert!(whole.complete.contains(&Kind::Port), "{:?}", whole.refused());
+}
+
+/// Names come last: what they are read with says nothing of the lists before them.
+#[tokio::test]
+async fn a_role_that_is_lost_among_names_ends_the_names() {
+    let emulated = emulated(Options::default());
+    let mut driver = Driver::new(account(&emulated, &ADMIN));
+    driver.read_all().await;
+    emulated.adjust(|options| options.accounts[0].grants[0].role = "member".to_owned());
+    emulated.fail(Fault::new(What::ExpiredToken).on("/v3/role_assignments").times(1));
+    let whole = driver.read_all().await;
+    assert!(whole.failed.is_none() && whole.complete.contains(&Kind::Port));
+    assert!(!whole.has_all_assignments && whole.refused().contains(&"users"), "{:?}", whole.refused());
+    // What was shown whole was shown to an administrator.
+    let event = driver.read_one(Kind::Port, NOBODY).await;
     assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
 }
 
@@ -153,6 +233,20 @@ async fn what_keystone_quotes_of_a_login_is_not_told() {
     let (trouble, words) = Driver::new(cloud).read_all().await.failed.unwrap();
     assert_eq!(trouble, ApiTrouble::Broken);
     assert!(words.contains("400 Bad Request") && !words.contains("admin-secret"), "{words}");
+}
+
+#[tokio::test]
+async fn what_neutron_quotes_of_a_token_or_a_password_is_not_told() {
+    let words = "cannot validate gAAAAABSECRETTOKEN-1_= of one who said admin-secret";
+    let body: Value = json!({"NeutronError": {"type": "x", "message": words, "detail": ""}});
+    let emulated = emulated(Options::default());
+    let mut cloud = account(&emulated, &ADMIN);
+    let neutron = answering("409 Conflict", body.to_string());
+    cloud.endpoints.insert("network".to_owned(), neutron);
+    let ApiEvent::Failed { words, .. } = Driver::new(cloud).read_one(Kind::Port, NOBODY).await else {
+        panic!()
+    };
+    assert!(words.contains("409") && words.ends_with("cannot validate *** of one who said ***"), "{words}");
 }
 
 fn export_command(auth_url: &str) -> std::process::Command {

@@ -1,7 +1,7 @@
 //! Names of servers, as the emulated Nova lists them.
 
 use osel_core::event::{Kind, NameKind};
-use osel_sim::api::{Cloud, Emulated, Options};
+use osel_sim::api::{Cloud, Emulated, Fault, Options, What};
 use serde_json::{Value, json};
 
 use crate::command::{Place, run};
@@ -39,6 +39,19 @@ async fn servers_of_all_projects_are_named_page_by_page() {
     let asked = emulated.asked("/compute/v2.1/servers");
     assert_eq!(asked.len(), 6, "{asked:?}");
     assert!(asked.iter().all(|asked| asked.contains("all_tenants=1")), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_list_whose_marker_was_deleted_begins_again() {
+    let emulated = emulated();
+    emulated.fail(Fault::new(What::MarkerGone).on("/servers").after(1).times(1));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!((whole.failed.as_ref(), whole.refused()), (None, Vec::new()));
+    assert!(whole.names[&NameKind::Server] > SERVERS, "those of the first pages came twice");
+    // One that is gone each time is no list that can be read.
+    emulated.fail(Fault::new(What::MarkerGone).on("/servers"));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert_eq!((whole.failed.as_ref(), whole.refused()), (None, vec!["servers"]));
 }
 
 #[tokio::test]

@@ -39,6 +39,22 @@ fn a_port_with_everything() {
     assert_eq!(port.security_groups.unwrap().len(), 2);
 }
 
+/// Neutron takes 255 characters for it, whatever they are. A port that is refused for them is one that nobody sees.
+#[test]
+fn a_device_id_is_taken_as_it_was_chosen() {
+    let long = |letter: char, letters| letter.to_string().repeat(letters);
+    for (chosen, wanted) in [
+        (long('\u{fc}', 255), long('\u{fc}', 255)),
+        (long('\u{1f600}', 255), long('\u{1f600}', 255)),
+        (long('x', 5000), long('x', 1020)),
+    ] {
+        let body =
+            serde_json::json!({"port": {"id": "p1", "device_id": chosen, "port_security_enabled": false}});
+        let Object::Port(port) = only("port.create.end", &body.to_string()) else { panic!("no port") };
+        assert_eq!(port.device_id, Some(Some(Id::new(&wanted))));
+    }
+}
+
 #[test]
 fn what_a_body_leaves_out_is_not_null() {
     let port =

@@ -190,16 +190,7 @@ fn rows_text(rows: &[&JudgedRow], count: usize, note: &str, is_open: impl Fn(&Ju
 /// A row as a sentence has it: `192.0.2.1 tcp 22 from 0.0.0.0/0`.
 pub(crate) fn row_words(row: &Row) -> String {
     let permission = &row.permission;
-    let mut text = format!("{} {}", row.address_text(), permission.protocol.name());
-    match permission.ports {
-        Some((min, max)) if min == max => {
-            let _ = write!(text, " {min}");
-        }
-        Some((min, max)) => {
-            let _ = write!(text, " {min}-{max}");
-        }
-        None => {}
-    }
+    let mut text = format!("{} {}{}", row.address_text(), permission.protocol.name(), permission.words());
     let source = match &permission.source {
         Source::Prefix(prefix) => net_text(*prefix),
         Source::Group(id) => format!("security group {id}"),

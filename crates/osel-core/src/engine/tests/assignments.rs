@@ -118,6 +118,18 @@ fn what_the_bus_told_is_no_news_and_what_it_did_not_tell_is() {
     assert_eq!(told(&listener.assigned(3, 2000, &shown)), [[""; 3]; 0], "each is told once");
 }
 
+/// A role on the system stands in the list of all and in that of the system.
+#[test]
+fn what_one_read_shows_twice_is_told_once() {
+    let mut listener = Listener::new();
+    listener.assigned(1, 0, &[admin("old")]);
+    let mut system = admin("root");
+    system.scope = AssignmentScope::System;
+    let records = listener.assigned(2, 1000, &[admin("old"), system.clone(), admin("old"), system]);
+    assert_eq!(told(&records), [["created", "root", "system_assignment"]]);
+    assert_eq!(listener.engine.assignment_drift().values().sum::<u64>(), 1);
+}
+
 #[test]
 fn the_bus_keeps_its_word_about_the_last_minute_before_a_read() {
     let mut listener = Listener::new();

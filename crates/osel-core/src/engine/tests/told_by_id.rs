@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Listener;
-use crate::engine::record::RecordBody;
+use crate::engine::record::{RecordBody, row_words};
 
 /// A group of a project with a rule, told with everything.
 fn with_rule() -> Listener {
@@ -74,5 +74,27 @@ fn what_a_stranger_asks_for_has_no_name() {
         let records = listener.hear(4, 4, "req-4", "audit.http.response", &call);
         let wanted = json!({"type": "security_group", "name": name, "project": null, "rule": null});
         assert_eq!(told(&records[0]), wanted, "{project}");
+    }
+}
+
+/// A rule that admits one type of ICMP was told as if it admitted all of them.
+#[test]
+fn a_rule_of_icmp_is_told_with_type_and_code() {
+    let mut listener = with_rule();
+    let port = json!({"port": {
+        "id": "p", "network_id": "n", "tenant_id": "p1", "security_groups": [GROUP], "fixed_ips": [{"ip_address": "10.0.0.5"}],
+    }});
+    listener.hear(3, 3, "req-3", "port.create.end", &port);
+    for (number, code, words) in [(4, json!(0), "icmp type 8 code 0"), (5, Value::Null, "icmp type 3")] {
+        let kind = if code.is_null() { 3 } else { 8 };
+        let rule = json!({"security_group_rule": {
+            "id": format!("icmp-{number}"), "security_group_id": GROUP, "tenant_id": "p1", "direction": "ingress",
+            "ethertype": "IPv4", "protocol": "icmp", "port_range_min": kind, "port_range_max": code, "remote_ip_prefix": null,
+        }});
+        let records =
+            listener.hear(number, number, &format!("req-{number}"), "security_group_rule.create.end", &rule);
+        assert_eq!(records[0].detail["rule"], format!("ingress {words} from 0.0.0.0/0"));
+        let row = &records[0].exposure.opened[0].row;
+        assert_eq!(row_words(row), format!("10.0.0.5 {words} from 0.0.0.0/0"));
     }
 }

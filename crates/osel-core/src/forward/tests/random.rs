@@ -192,7 +192,9 @@ impl World {
         }
         // What was accepted once and lost may be late; nothing else is handed over behind what comes after it.
         let on_their_way = self.awaited.values().flat_map(|(lines, _)| lines);
-        let last = self.settled.iter().chain(on_their_way).filter(|line| line.seq > begin).max();
+        // What was refused by itself never came before anything.
+        let taken = self.settled.iter().filter(|line| !self.refused.contains(line));
+        let last = taken.chain(on_their_way).filter(|line| line.seq > begin).max();
         let is_late = |line: &&LineId| last.is_some_and(|last| *line < last) && !self.accepted.contains(line);
         let late = lines.iter().find(|line| is_late(line) && !self.latest.letters.contains(line));
         assert!(late.is_none(), "{late:?} is late: {last:?} was before it");

@@ -58,6 +58,17 @@ pub enum Login {
     Token(Secret),
 }
 
+impl Login {
+    /// What proves who logs in, to be shown to Keystone alone.
+    pub(crate) fn secret(&self) -> &str {
+        match self {
+            Self::Password { password: secret, .. }
+            | Self::ApplicationCredential { secret, .. }
+            | Self::Token(secret) => secret.expose(),
+        }
+    }
+}
+
 /// Which application credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationCredential {

@@ -139,6 +139,7 @@ impl Translator<'_> {
         {
             return None;
         }
+        let some_known = names.iter().any(|name| name.whole().known().is_some());
         for name in names {
             let found = match name.whole() {
                 Attribute::Known(name) => name
@@ -146,6 +147,7 @@ impl Translator<'_> {
                     .and_then(|name| self.id_or_named(Kind::SecurityGroup, name))
                     .into_iter()
                     .collect(),
+                _ if some_known => self.candidates_beside(subject, NAME, Kind::SecurityGroup),
                 _ => self.candidates(subject, NAME, Kind::SecurityGroup),
             };
             if found.is_empty() {
@@ -160,13 +162,43 @@ impl Translator<'_> {
         Some(groups.into())
     }
 
-    /// The ports that a server of the plan has or gets.
-    pub(super) fn ports_of_instance(&self, change: &ResourceChange) -> Vec<Id> {
+    /// The ports that a server of the plan has or gets, on the networks at these places or on all.
+    pub(super) fn ports_of_instance(
+        &self,
+        change: &ResourceChange,
+        networks: Option<&BTreeSet<Option<usize>>>,
+    ) -> Vec<Id> {
+        let subject = Subject::new(change, self.catalogue.configuration);
+        let named: Option<BTreeSet<usize>> =
+            networks.and_then(|networks| networks.iter().copied().collect::<Option<_>>());
         if change.does("create") {
-            return vec![self.instance_port(change, 0)];
+            let blocks = subject.blocks(NETWORK);
+            let places = named.unwrap_or_else(|| (0..blocks.len().max(1)).collect());
+            let ports = places.into_iter().flat_map(|at| match blocks.get(at) {
+                Some(block) if self.has_own_port(subject, at, *block) => self.own_ports(subject, at, *block),
+                _ => vec![self.instance_port(change, at)],
+            });
+            return ports.collect();
+        }
+        // On which network a port is that Nova made is not told; one that the server was given is.
+        let before = subject.before(NETWORK).known().and_then(Value::as_array);
+        let given = named.into_iter().flatten().filter_map(|at| before?.get(at)?.get("port")?.as_str());
+        let given: Vec<Id> = given.filter(|port| !port.is_empty()).map(Id::new).collect();
+        if !given.is_empty() {
+            return given;
         }
         let id = change.change.before.as_ref().and_then(|before| before.get("id")?.as_str());
         id.map(|id| self.cloud.ports_of_device(&Id::new(id))).unwrap_or_default()
+    }
+
+    /// The ports that a server may be given for one of its networks.
+    fn own_ports(&self, subject: Subject<'_>, at: usize, block: Block<'_>) -> Vec<Id> {
+        if let Some(port) = block.attribute("port").text() {
+            return vec![Id::new(port)];
+        }
+        let origins = subject.block_origins(&self.catalogue, NETWORK, at, "port");
+        let changes = origins.changes.iter().map(|at| &self.catalogue.changes[*at]);
+        changes.filter(|change| is_port(&change.kind)).filter_map(|change| self.id_of(change)).collect()
     }
 
     fn instance_port(&self, change: &ResourceChange, at: usize) -> Id {

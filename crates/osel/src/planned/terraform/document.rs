@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use super::unique;
 use crate::planned::PlanError;
 
 /// A plan.
@@ -16,6 +17,9 @@ pub(super) struct Document {
     pub(super) resource_drift: Option<Vec<ResourceName>>,
     pub(super) deferred_changes: Option<Vec<Deferred>>,
     pub(super) configuration: Option<Configuration>,
+    #[serde(default, deserialize_with = "unique::members")]
+    pub(super) variables: BTreeMap<String, Variable>,
+    prior_state: Option<Prior>,
     planned_values: Option<IgnoredAny>,
     values: Option<IgnoredAny>,
     pub(super) errored: Option<bool>,
@@ -54,14 +58,54 @@ pub(super) struct Deferred {
 #[derive(Debug, Deserialize)]
 pub(super) struct Change {
     pub(super) actions: Vec<String>,
+    #[serde(default, deserialize_with = "unique::object")]
     pub(super) before: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "unique::object")]
     pub(super) after: Option<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) after_unknown: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) before_sensitive: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) after_sensitive: Value,
+}
+
+/// A variable of the root, with what it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Variable {
+    #[serde(default, deserialize_with = "unique::value")]
+    pub(super) value: Value,
+}
+
+/// What there was when the plan was made.
+#[derive(Debug, Deserialize)]
+struct Prior {
+    values: Option<PriorValues>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PriorValues {
+    root_module: Option<PriorModule>,
+}
+
+/// What there was in a module.
+#[derive(Debug, Deserialize)]
+pub(super) struct PriorModule {
+    pub(super) address: Option<String>,
+    pub(super) resources: Option<Vec<PriorResource>>,
+    pub(super) child_modules: Option<Vec<PriorModule>>,
+}
+
+/// A resource that was there, or a data source that was read.
+#[derive(Debug, Deserialize)]
+pub(super) struct PriorResource {
+    pub(super) mode: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) name: String,
+    index: Option<Value>,
+    #[serde(default, deserialize_with = "unique::value")]
+    pub(super) values: Value,
 }
 
 /// What the plan was made from.
@@ -76,10 +120,19 @@ pub(super) struct Configuration {
 pub(super) struct Module {
     #[serde(default)]
     pub(super) resources: Vec<Resource>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::members")]
     pub(super) module_calls: BTreeMap<String, Call>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::members")]
     pub(super) outputs: BTreeMap<String, Output>,
+    #[serde(default, deserialize_with = "unique::members")]
+    pub(super) variables: BTreeMap<String, Unsaid>,
+}
+
+/// What a variable of a module is where its call does not say.
+#[derive(Debug, Deserialize)]
+pub(super) struct Unsaid {
+    #[serde(default, deserialize_with = "unique::some")]
+    pub(super) default: Option<Value>,
 }
 
 /// A resource as it is written.
@@ -89,14 +142,16 @@ pub(super) struct Resource {
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::expressions")]
     pub(super) expressions: Map<String, Value>,
+    count_expression: Option<IgnoredAny>,
+    for_each_expression: Option<IgnoredAny>,
 }
 
 /// A module inside of a module.
 #[derive(Debug, Deserialize)]
 pub(super) struct Call {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::expressions")]
     pub(super) expressions: Map<String, Value>,
     #[serde(default)]
     pub(super) module: Module,
@@ -105,7 +160,7 @@ pub(super) struct Call {
 /// A value that a module gives.
 #[derive(Debug, Deserialize)]
 pub(super) struct Output {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::value")]
     pub(super) expression: Value,
 }
 
@@ -139,6 +194,30 @@ impl Document {
         }
         Ok(document)
     }
+
+    /// What there was when the plan was made.
+    pub(super) fn prior(&self) -> Option<&PriorModule> {
+        self.prior_state.as_ref()?.values.as_ref()?.root_module.as_ref()
+    }
+}
+
+impl Resource {
+    /// Whether it is read and never made.
+    pub(super) fn is_data(&self) -> bool {
+        self.mode.as_deref() == Some("data")
+    }
+
+    /// Whether it may have no instance.
+    pub(super) fn counted(&self) -> bool {
+        self.count_expression.is_some() || self.for_each_expression.is_some()
+    }
+}
+
+impl PriorResource {
+    /// Its instance as it stands in addresses, without the brackets.
+    pub(super) fn key(&self) -> Option<String> {
+        key(self.index.as_ref())
+    }
 }
 
 impl ResourceChange {
@@ -154,8 +233,12 @@ impl ResourceChange {
 
     /// Its instance as it stands in addresses, without the brackets: `0`, `"a"`.
     pub(super) fn key(&self) -> Option<String> {
-        self.index.as_ref().filter(|index| !index.is_null()).map(Value::to_string)
+        key(self.index.as_ref())
     }
+}
+
+fn key(index: Option<&Value>) -> Option<String> {
+    index.filter(|index| !index.is_null()).map(Value::to_string)
 }
 
 #[cfg(test)]

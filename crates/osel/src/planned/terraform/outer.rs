@@ -161,7 +161,8 @@ impl Translator<'_> {
     }
 
     /// A network.
-    pub(super) fn network(&mut self, subject: Subject<'_>) -> Body {
+    pub(super) fn network(&mut self, subject: Subject<'_>, id: &Id) -> Body {
+        const PORT_SECURITY: &str = "port_security_enabled";
         let mut body = Body::new();
         subject.copy(
             &mut body,
@@ -171,9 +172,17 @@ impl Translator<'_> {
                 ("admin_state_up", "admin_state_up"),
                 ("shared", "shared"),
                 ("external", "router:external"),
-                ("port_security_enabled", "port_security_enabled"),
+                (PORT_SECURITY, PORT_SECURITY),
             ],
         );
+        if subject.attribute(PORT_SECURITY) == Attribute::Unknown
+            && subject.is_written(PORT_SECURITY) == Some(true)
+        {
+            let text = "`port_security_enabled` is not known; new ports on it are judged as if it were off";
+            self.note(NoteKind::Unknown, text);
+            body.insert(PORT_SECURITY.to_owned(), false.into());
+            self.taken_as_open.insert(id.clone());
+        }
         body
     }
 

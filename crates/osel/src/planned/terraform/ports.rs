@@ -55,17 +55,24 @@ impl Translator<'_> {
     /// The groups that a port is given; none where that is left to Neutron or stays.
     fn groups(&mut self, subject: Subject<'_>, update: bool) -> Result<Option<Vec<Id>>, PlanError> {
         const NAME: &str = "security_group_ids";
-        if subject.attribute("no_security_groups").is_true() {
-            return match subject.blocks(NAME).is_empty() {
-                true => Ok(Some(Vec::new())),
-                false => Err(self.refused("it has `no_security_groups`, and yet `security_group_ids`")),
-            };
-        }
         let had_groups =
             subject.before(NAME).known().and_then(Value::as_array).is_some_and(|had| !had.is_empty());
+        const NONE: &str = "no_security_groups";
+        if subject.attribute(NONE).is_true() {
+            if !subject.blocks(NAME).is_empty() {
+                return Err(self.refused("it has `no_security_groups`, and yet `security_group_ids`"));
+            }
+            // The provider sends it when it changes: groups that came to the port elsewhere stay.
+            let stays = update && subject.before(NONE).is_true() && !had_groups;
+            return Ok((!stays).then(Vec::new));
+        }
         let groups = match subject.attribute(NAME) {
             Attribute::Known(Value::Array(known)) => {
                 if update && subject.before(NAME) == Attribute::Known(&Value::Array(known.clone())) {
+                    return Ok(None);
+                }
+                // The provider takes a list of none as one that nobody gave, unless it had some before.
+                if known.is_empty() && !(update && had_groups) {
                     return Ok(None);
                 }
                 Some(self.group_list(subject, NAME))
@@ -84,7 +91,10 @@ impl Translator<'_> {
         let mut groups: Vec<Id> =
             blocks.iter().filter_map(|block| block.whole().text().map(Id::new)).collect();
         if blocks.iter().any(|block| block.whole() == Attribute::Unknown) {
-            groups.extend(self.candidates(subject, name, Kind::SecurityGroup));
+            groups.extend(match groups.is_empty() {
+                true => self.candidates(subject, name, Kind::SecurityGroup),
+                false => self.candidates_beside(subject, name, Kind::SecurityGroup),
+            });
             groups.sort_unstable();
             groups.dedup();
         }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::document::{Configuration, Module, ResourceChange};
+use super::known::{Known, add_texts};
+use super::translate::INSTANCE;
 
 /// How many variables and outputs are followed one behind the other: a value seldom passes more than three modules.
 const DEPTH_MAX: u32 = 32;
@@ -21,15 +23,22 @@ pub(super) struct Origins {
     pub(super) changes: BTreeSet<usize>,
     /// Whether it may come from something else too.
     pub(super) open: bool,
-    /// Whether it may also be what the plan gives it: an expression that names a variable or `each.value` may be null by them.
+    /// Whether it may also be what the plan gives it, or null: an expression that names a variable, `each.value`, a data source or
+    /// anything else besides ids of resources may be a condition.
     pub(super) given: bool,
+    /// Texts that were known when the plan was made and that it names: of variables and of data sources that were read.
+    pub(super) told: BTreeSet<String>,
+    /// Whether it may be something that was known and that the plan does not tell.
+    pub(super) untold: bool,
+    /// Of servers among the changes, which of their networks are named; none for all of them.
+    pub(super) networks: BTreeMap<usize, BTreeSet<Option<usize>>>,
 }
 
 /// A module call on the way to a module, with its instance where it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    name: String,
-    key: Option<String>,
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) key: Option<String>,
 }
 
 /// Where an expression stands.
@@ -50,9 +59,16 @@ impl Scope {
 
 /// The module that a scope is in, as it is written.
 pub(super) fn module<'a>(configuration: &'a Configuration, scope: &Scope) -> Option<&'a Module> {
-    scope.modules.iter().try_fold(&configuration.root_module, |module, part| {
-        module.module_calls.get(&part.name).map(|call| &call.module)
-    })
+    configuration.module(&scope.modules)
+}
+
+impl Configuration {
+    /// The module that is called by these calls, one inside the other.
+    pub(super) fn module(&self, calls: &[Part]) -> Option<&Module> {
+        calls.iter().try_fold(&self.root_module, |module, part| {
+            module.module_calls.get(&part.name).map(|call| &call.module)
+        })
+    }
 }
 
 /// The references that stand in an expression, or in the blocks below it.
@@ -72,6 +88,8 @@ pub(super) fn references(expression: &Value) -> Vec<&str> {
 pub(super) struct Catalogue<'a> {
     pub(super) changes: &'a [ResourceChange],
     pub(super) configuration: Option<&'a Configuration>,
+    /// What was known when the plan was made.
+    known: Known<'a>,
     /// The places of a resource's instances, by its type and name.
     by_name: BTreeMap<(&'a str, &'a str), Vec<usize>>,
     /// The same by the instance's key too: ten thousand of one count would be looked through ten thousand times.
@@ -88,7 +106,12 @@ impl<'a> Catalogue<'a> {
                 by_key.entry((&*change.kind, &*change.name, key)).or_default().push(at);
             }
         }
-        Self { changes, configuration, by_name, by_key }
+        Self { changes, configuration, known: Known::default(), by_name, by_key }
+    }
+
+    /// With what was known when the plan was made.
+    pub(super) fn with_known(self, known: Known<'a>) -> Self {
+        Self { known, ..self }
     }
 
     /// What an expression that stands in a scope may come from.
@@ -118,6 +141,18 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Follows what gives a value to a variable or an output.
+    fn follow_to(&mut self, scope: &Scope, expression: &Value, depth: u32) {
+        if let Some(value) = expression.get("constant_value") {
+            self.tell(value);
+        }
+        self.follow(scope, &references(expression), depth);
+    }
+
+    fn tell(&mut self, value: &Value) {
+        self.origins.untold |= !add_texts(value, &mut self.origins.told);
+    }
+
     fn follow(&mut self, scope: &Scope, references: &[&str], depth: u32) {
         self.origins.given |= references.is_empty();
         // `a.b[0].id` is followed by `a.b[0]` and `a.b`, which say less of the same.
@@ -126,18 +161,22 @@ impl Search<'_> {
             matches!(*reference, "count.index" | "each.key" | "each.value")
                 || reference.starts_with("each.value.")
         });
+        // Of `a.b[each.key].id` there is only `a.b`, and behind it what the key is made of.
+        let mut is_key = false;
         for &reference in references {
             let repeats = longest
                 .strip_prefix(reference)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
             if !repeats {
                 longest = reference;
-                self.one(scope, &parts(reference), own_key, depth);
+                let parts = parts(reference);
+                self.one(scope, &parts, own_key, is_key, depth);
+                is_key = is_whole(&parts);
             }
         }
     }
 
-    fn one(&mut self, scope: &Scope, parts: &[Part], own_key: bool, depth: u32) {
+    fn one(&mut self, scope: &Scope, parts: &[Part], own_key: bool, is_key: bool, depth: u32) {
         let (Some(depth), Some(left)) = (depth.checked_sub(1), self.left.checked_sub(1)) else {
             self.origins.open = true;
             return;
@@ -146,17 +185,20 @@ impl Search<'_> {
         match parts {
             [first, second, ..] if first.name == "each" && second.name == "value" => {
                 self.origins.given = true;
+                self.origins.untold |= !is_key;
             }
-            [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {}
+            [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {
+                self.origins.given |= !is_key;
+            }
             [first, variable, ..] if first.name == "var" => self.variable(scope, &variable.name, depth),
             [first, call, output, ..] if first.name == "module" => {
                 self.output(scope, call, &output.name, own_key, depth);
             }
-            [first, kind, name, ..] if first.name == "data" => {
-                self.resource(scope, true, &kind.name, name, own_key);
+            [first, kind, name, value @ ..] if first.name == "data" => {
+                self.data(scope, &kind.name, name, value.first(), own_key);
             }
-            [kind, name, ..] if kind.name != "local" => {
-                self.resource(scope, false, &kind.name, name, own_key);
+            [kind, name, value @ ..] if kind.name != "local" => {
+                self.resource(scope, &kind.name, name, value.first(), own_key);
             }
             _ => self.origins.open = true,
         }
@@ -167,6 +209,11 @@ impl Search<'_> {
         let mut outer = scope.clone();
         let Some(call) = outer.modules.pop() else {
             self.origins.given = true;
+            let catalogue = self.catalogue;
+            match catalogue.known.variable(name) {
+                Some(value) => self.tell(value),
+                None => self.origins.untold = true,
+            }
             return;
         };
         outer.key.clone_from(&call.key);
@@ -175,9 +222,13 @@ impl Search<'_> {
             .and_then(|module| module.module_calls.get(&call.name))
             .and_then(|written| written.expressions.get(name));
         match expression {
-            Some(expression) => self.follow(&outer, &references(expression), depth),
-            // Its default.
-            None => self.origins.given = true,
+            Some(expression) => self.follow_to(&outer, expression, depth),
+            None => {
+                self.origins.given = true;
+                let inner = module.and_then(|module| module.module_calls.get(&call.name));
+                let default = inner.and_then(|call| call.module.variables.get(name)?.default.as_ref());
+                default.into_iter().for_each(|default| self.tell(default));
+            }
         }
     }
 
@@ -188,12 +239,47 @@ impl Search<'_> {
         inner.key = None;
         let output = module(self.configuration, &inner).and_then(|module| module.outputs.get(name));
         match output {
-            Some(output) => self.follow(&inner, &references(&output.expression), depth),
+            Some(output) => self.follow_to(&inner, &output.expression, depth),
             None => self.origins.open = true,
         }
     }
 
-    fn resource(&mut self, scope: &Scope, data: bool, kind: &str, name: &Part, own_key: bool) {
+    fn resource(&mut self, scope: &Scope, kind: &str, name: &Part, value: Option<&Part>, own_key: bool) {
+        let found = self.instances(scope, false, kind, name, own_key);
+        self.origins.open |= found.is_empty();
+        // Another value than its id is none itself, and so decides which one it is.
+        self.origins.given |= value.is_some_and(|value| value.name != "id");
+        if kind == INSTANCE {
+            let network = match value {
+                Some(value) if value.name == "network" => value.key.as_ref().and_then(|at| at.parse().ok()),
+                // Its address and what its id stands for are those of the first.
+                Some(_) => Some(0),
+                None => None,
+            };
+            found.iter().for_each(|at| {
+                self.origins.networks.entry(*at).or_default().insert(network);
+            });
+        }
+        self.origins.changes.extend(found);
+    }
+
+    fn data(&mut self, scope: &Scope, kind: &str, name: &Part, value: Option<&Part>, own_key: bool) {
+        let found = self.instances(scope, true, kind, name, own_key);
+        if found.is_empty() {
+            // What was read while planning is known, and no change.
+            self.origins.given = true;
+            let value = value.map_or("id", |value| &*value.name);
+            let catalogue = self.catalogue;
+            match catalogue.known.data(self.configuration, &scope.modules, kind, name, value) {
+                Some(values) => values.into_iter().for_each(|value| self.tell(value)),
+                None => self.origins.untold = true,
+            }
+        }
+        self.origins.changes.extend(found);
+    }
+
+    /// The places of the instances of a resource that a reference may mean.
+    fn instances(&mut self, scope: &Scope, data: bool, kind: &str, name: &Part, own_key: bool) -> Vec<usize> {
         let is_it = |change: &ResourceChange| {
             change.is_data() == data && change.deposed.is_none() && stands_in(change, &scope.modules)
         };
@@ -203,18 +289,33 @@ impl Search<'_> {
         };
         let key = name.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
         let by_key = key.map(|key| those(self.catalogue.by_key.get(&(kind, &*name.name, key))));
-        let found = by_key
+        // An instance that is not there may be what `try` is for.
+        self.origins.given |= by_key.as_ref().is_some_and(Vec::is_empty);
+        by_key
             .filter(|found| !found.is_empty())
-            .unwrap_or_else(|| those(self.catalogue.by_name.get(&(kind, &*name.name))));
-        // What was read while planning is known, and no change.
-        self.origins.open |= found.is_empty() && !data;
-        self.origins.changes.extend(found);
+            .unwrap_or_else(|| those(self.catalogue.by_name.get(&(kind, &*name.name))))
+    }
+}
+
+/// Whether a reference means a resource as a whole, or all instances of it.
+fn is_whole(parts: &[Part]) -> bool {
+    match parts {
+        [data, _, name] if data.name == "data" => name.key.is_none(),
+        [kind, name] => {
+            let others = ["count", "each", "path", "terraform", "self", "var", "local", "module", "data"];
+            !others.contains(&&*kind.name) && name.key.is_none()
+        }
+        _ => false,
     }
 }
 
 /// Whether a resource is in a module; of an instance that is not told, in any.
 fn stands_in(change: &ResourceChange, wanted: &[Part]) -> bool {
-    let own = modules(change.module_address.as_deref().unwrap_or_default());
+    is_within(&modules(change.module_address.as_deref().unwrap_or_default()), wanted)
+}
+
+/// Whether the calls of modules are those that are wanted.
+pub(super) fn is_within(own: &[Part], wanted: &[Part]) -> bool {
     own.len() == wanted.len()
         && own
             .iter()
@@ -223,7 +324,7 @@ fn stands_in(change: &ResourceChange, wanted: &[Part]) -> bool {
 }
 
 /// The calls in a module's address: `module.a[0].module.b`.
-fn modules(address: &str) -> Vec<Part> {
+pub(super) fn modules(address: &str) -> Vec<Part> {
     let parts = parts(address);
     parts.chunks_exact(2).filter(|pair| pair[0].name == "module").map(|pair| pair[1].clone()).collect()
 }

@@ -87,7 +87,7 @@ impl<'a> Subject<'a> {
         let is_it = |resource: &&Resource| {
             resource.kind == change.kind
                 && resource.name == change.name
-                && (resource.mode.as_deref() == Some("data")) == change.is_data()
+                && resource.is_data() == change.is_data()
         };
         let written = module.and_then(|module| module.resources.iter().find(is_it));
         Self { change, written }

@@ -7,6 +7,7 @@ use osel_core::ids::Id;
 use osel_core::model::{CloudModel, Kind, View};
 
 use super::document::{Document, ResourceChange};
+use super::known::{Known, is_like_an_id};
 use super::references::{Catalogue, Origins};
 use super::schema;
 use super::subject::{Attribute, Subject};
@@ -20,7 +21,7 @@ const ADDRESS_BYTES_MAX: usize = 200;
 /// Types of the provider, in the order in which they are performed: what others need first, and rules last, so that a row is told of the
 /// rule that opens it where its port is new too.
 pub(super) const TYPES: [(&str, Option<Kind>); 15] = [
-    ("openstack_networking_network_v2", Some(Kind::Network)),
+    (NETWORK, Some(Kind::Network)),
     ("openstack_networking_subnet_v2", Some(Kind::Subnet)),
     ("openstack_networking_address_group_v2", Some(Kind::AddressGroup)),
     (SECURITY_GROUP, Some(Kind::SecurityGroup)),
@@ -36,6 +37,7 @@ pub(super) const TYPES: [(&str, Option<Kind>); 15] = [
     ("openstack_networking_rbac_policy_v2", Some(Kind::RbacPolicy)),
     ("openstack_networking_secgroup_rule_v2", Some(Kind::Rule)),
 ];
+const NETWORK: &str = "openstack_networking_network_v2";
 const SECURITY_GROUP: &str = "openstack_networking_secgroup_v2";
 pub(super) const INSTANCE: &str = "openstack_compute_instance_v2";
 const GROUPS_OF_PORT: &str = "openstack_networking_port_secgroup_associate_v2";
@@ -63,7 +65,7 @@ const NO_EXPOSURE: [&str; 8] = [
 pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> Result<Planned, PlanError> {
     let document = Document::read(plan)?;
     let mut notes = notes(&document);
-    let changes = document.resource_changes.unwrap_or_default();
+    let changes = document.resource_changes.as_deref().unwrap_or_default();
     if changes.len() > STEPS_MAX {
         return Err(PlanError::TooMany { max: STEPS_MAX });
     }
@@ -87,23 +89,38 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
         notes.push(Note::of_plan(NoteKind::NotEvaluated, text));
     }
     let configuration = document.configuration.as_ref();
-    let catalogue = Catalogue::new(&changes, configuration);
+    let known = Known::new(&document.variables, document.prior(), changes);
+    let catalogue = Catalogue::new(changes, configuration).with_known(known);
     let resource = Arc::from("");
     let taken_as_open = BTreeSet::new();
-    let mut translator = Translator { catalogue, cloud, project, notes, taken_as_open, resource };
-    let mut secrets = BTreeSet::new();
+    let secrets = BTreeSet::new();
+    let mut translator = Translator { catalogue, cloud, project, notes, taken_as_open, secrets, resource };
     let steps = order.into_iter().map(|(.., at)| {
         let resource: Arc<str> = Arc::from(changes[at].address.as_str());
         translator.resource = Arc::clone(&resource);
         let subject = Subject::new(&changes[at], configuration);
-        subject.secrets(&mut secrets);
+        subject.secrets(&mut translator.secrets);
         let acts = translator.acts(subject)?;
         Ok(Step { resource, line: 1, acts })
     });
     let mut steps = steps.collect::<Result<Vec<_>, PlanError>>()?;
     steps.retain(|step| !step.acts.is_empty());
-    let Translator { notes, taken_as_open, .. } = translator;
-    Ok(Planned { steps, notes, secrets, in_order: false, taken_as_open })
+    let Translator { notes, taken_as_open, secrets, .. } = translator;
+    let port_security = port_security(changes);
+    Ok(Planned { steps, notes, secrets, in_order: false, taken_as_open, port_security })
+}
+
+/// What a plan shows of networks that stay, of which the model does not hold it.
+fn port_security(changes: &[ResourceChange]) -> BTreeMap<Id, bool> {
+    let stay = changes.iter().filter(|change| {
+        let comes_or_goes = change.does("create") || change.does("delete");
+        change.kind == NETWORK && !change.is_data() && change.deposed.is_none() && !comes_or_goes
+    });
+    let shown = stay.filter_map(|change| {
+        let values = change.change.after.as_ref().or(change.change.before.as_ref())?;
+        Some((Id::new(values.get("id")?.as_str()?), values.get("port_security_enabled")?.as_bool()?))
+    });
+    shown.collect()
 }
 
 /// When a resource has its turn.
@@ -157,8 +174,10 @@ pub(super) struct Translator<'a> {
     pub(super) cloud: &'a CloudModel,
     pub(super) project: Option<&'a Id>,
     notes: Vec<Note>,
-    /// Ports whose port security is not known.
+    /// Ports and networks whose port security is not known.
     pub(super) taken_as_open: BTreeSet<Id>,
+    /// Texts that must not be shown.
+    secrets: BTreeSet<String>,
     /// The resource that is looked at.
     resource: Arc<str>,
 }
@@ -241,7 +260,7 @@ impl Translator<'_> {
                 None => return Ok(acts),
             },
             Kind::Router => (self.router(subject, update), Vec::new()),
-            Kind::Network => (self.network(subject), Vec::new()),
+            Kind::Network => (self.network(subject, &id), Vec::new()),
             Kind::Subnet => match self.subnet(subject, update) {
                 Some(body) => (body, Vec::new()),
                 None => return Ok(acts),
@@ -270,7 +289,7 @@ impl Translator<'_> {
     }
 
     /// The id that a resource has after the change.
-    fn id_of(&self, change: &ResourceChange) -> Option<Id> {
+    pub(super) fn id_of(&self, change: &ResourceChange) -> Option<Id> {
         let text = |values: &Option<Body>| {
             values.as_ref().and_then(|values| values.get("id")?.as_str().map(Id::new))
         };
@@ -343,10 +362,18 @@ impl Translator<'_> {
     }
 
     /// The ids that an unknown value may be. Where references do not tell, all that the plan makes of its kind: an id that is not known
-    /// yet is one of those.
+    /// yet is one of those. Ids that were known when the plan was made come behind them.
     pub(super) fn candidates(&mut self, subject: Subject<'_>, name: &str, wanted: Kind) -> Vec<Id> {
         let origins = subject.origins(&self.catalogue, name);
-        self.candidates_of(&origins, name, wanted)
+        self.candidates_of(subject, &origins, name, wanted)
+    }
+
+    /// The ids that the unknown elements of a list may be of which others are known: what was known when the plan was made is among
+    /// those.
+    pub(super) fn candidates_beside(&mut self, subject: Subject<'_>, name: &str, wanted: Kind) -> Vec<Id> {
+        let mut origins = subject.origins(&self.catalogue, name);
+        (origins.told, origins.untold) = (BTreeSet::new(), false);
+        self.candidates_of(subject, &origins, name, wanted)
     }
 
     /// The ids that a value in the block at a place may be.
@@ -358,14 +385,30 @@ impl Translator<'_> {
         wanted: Kind,
     ) -> Vec<Id> {
         let origins = subject.block_origins(&self.catalogue, name, at, value);
-        self.candidates_of(&origins, name, wanted)
+        self.candidates_of(subject, &origins, name, wanted)
     }
 
-    fn candidates_of(&mut self, origins: &Origins, name: &str, wanted: Kind) -> Vec<Id> {
+    fn candidates_of(
+        &mut self,
+        subject: Subject<'_>,
+        origins: &Origins,
+        name: &str,
+        wanted: Kind,
+    ) -> Vec<Id> {
         let found: Vec<Vec<Id>> =
-            origins.changes.iter().map(|at| self.objects_of(&self.catalogue.changes[*at], wanted)).collect();
-        let is_open = origins.open || found.iter().any(Vec::is_empty);
+            origins.changes.iter().map(|at| self.objects_at(origins, *at, wanted)).collect();
+        let mut is_open = origins.open || origins.untold || found.iter().any(Vec::is_empty);
         let mut ids: BTreeSet<Id> = found.into_iter().flatten().collect();
+        let mut told = Vec::new();
+        for text in &origins.told {
+            match self.id_told(subject, text, wanted) {
+                Some(id) => told.push((text, id)),
+                None => is_open |= self.may_be_unknown(text),
+            }
+        }
+        if subject.is_secret(name) {
+            self.secrets.extend(told.iter().map(|(text, _)| (*text).clone()));
+        }
         if !ids.is_empty() && is_open {
             let text = format!("`{name}` may be something else too, which the plan does not tell");
             self.note_open(text);
@@ -373,7 +416,7 @@ impl Translator<'_> {
         if ids.is_empty() {
             let made =
                 self.catalogue.changes.iter().filter(|change| change.does("create") && !change.is_data());
-            ids = made.flat_map(|change| self.objects_of(change, wanted)).collect();
+            ids = made.flat_map(|change| self.objects_of(change, None, wanted)).collect();
             let kind = wanted.singular();
             match ids.len() {
                 0 => self.note_open(format!("which {kind} `{name}` is cannot be told before it is made")),
@@ -385,32 +428,61 @@ impl Translator<'_> {
                 ),
             }
         }
-        if ids.len() > CANDIDATES_MAX {
+        told.retain(|(_, id)| !ids.contains(id));
+        if ids.len() + told.len() > CANDIDATES_MAX {
             let text =
                 format!("`{name}` may be more than {CANDIDATES_MAX} objects, of which only those are judged");
             self.note(NoteKind::NotEvaluated, text);
         }
-        ids.into_iter().take(CANDIDATES_MAX).collect()
+        ids.into_iter().chain(told.into_iter().map(|(_, id)| id)).take(CANDIDATES_MAX).collect()
+    }
+
+    /// The object that a text means which was known when the plan was made. Servers have their groups by name.
+    fn id_told(&self, subject: Subject<'_>, text: &str, wanted: Kind) -> Option<Id> {
+        let id = Id::new(text);
+        if self.cloud.knows(wanted, &id) {
+            return Some(id);
+        }
+        let by_name = subject.change.kind == INSTANCE;
+        by_name.then(|| self.named(wanted, text)).flatten()
+    }
+
+    /// Whether a text may be the id of something that osel does not know.
+    fn may_be_unknown(&self, text: &str) -> bool {
+        let id = Id::new(text);
+        is_like_an_id(text) && !Kind::ALL.iter().any(|kind| self.cloud.knows(*kind, &id))
     }
 
     /// The one object that a value is, if it is certain that it is one; nothing is said where it is not.
     pub(super) fn certain(&self, subject: Subject<'_>, name: &str, wanted: Kind) -> Option<Id> {
         let origins = subject.origins(&self.catalogue, name);
-        if origins.open || origins.given {
+        if origins.open || origins.given || origins.untold {
             return None;
         }
-        let changes = origins.changes.iter().map(|at| &self.catalogue.changes[*at]);
-        let ids: BTreeSet<Id> = changes.flat_map(|change| self.objects_of(change, wanted)).collect();
-        ids.first().filter(|_| ids.len() == 1).cloned()
+        let found: Vec<Vec<Id>> =
+            origins.changes.iter().map(|at| self.objects_at(&origins, *at, wanted)).collect();
+        // What is no such object decides which one it is.
+        let ids: BTreeSet<&Id> = found.iter().flatten().collect();
+        ids.first().filter(|_| ids.len() == 1 && !found.iter().any(Vec::is_empty)).map(|id| (*id).clone())
     }
 
-    /// The objects of a kind that a resource is or makes.
-    fn objects_of(&self, change: &ResourceChange, wanted: Kind) -> Vec<Id> {
+    /// The objects of a kind that one of the origins of a value is or makes.
+    fn objects_at(&self, origins: &Origins, at: usize, wanted: Kind) -> Vec<Id> {
+        self.objects_of(&self.catalogue.changes[at], origins.networks.get(&at), wanted)
+    }
+
+    /// The objects of a kind that a resource is or makes; of a server on the networks that are named.
+    fn objects_of(
+        &self,
+        change: &ResourceChange,
+        networks: Option<&BTreeSet<Option<usize>>>,
+        wanted: Kind,
+    ) -> Vec<Id> {
         if kind_of(&change.kind) == Some(wanted) {
             return self.id_of(change).into_iter().collect();
         }
         match (&*change.kind, wanted) {
-            (INSTANCE, Kind::Port) => self.ports_of_instance(change),
+            (INSTANCE, Kind::Port) => self.ports_of_instance(change, networks),
             _ => Vec::new(),
         }
     }

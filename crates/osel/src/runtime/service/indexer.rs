@@ -69,9 +69,15 @@ impl Indexer {
     pub(super) fn written(&mut self, result: Result<bool, JournalError>) {
         self.is_writing = false;
         match result {
-            Ok(true) => self.trouble = None,
+            Ok(true) => self.is_well(),
             Ok(false) => self.next = Instant::now() + LOOK_EVERY,
             Err(error) => self.say(&error),
+        }
+    }
+
+    fn is_well(&mut self) {
+        if self.trouble.take().is_some() {
+            tracing::info!("the search index is kept again");
         }
     }
 
@@ -96,7 +102,10 @@ impl Service {
                 self.indexer.is_writing = true;
                 self.recorder.put_segment(segment)?;
             }
-            Ok(None) => self.indexer.next = Instant::now() + LOOK_EVERY,
+            Ok(None) => {
+                self.indexer.next = Instant::now() + LOOK_EVERY;
+                self.indexer.is_well();
+            }
             Err(error) => self.indexer.say(&error),
         }
         Ok(())

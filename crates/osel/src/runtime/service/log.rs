@@ -80,6 +80,12 @@ pub(super) fn exchange(source: &str, change: &Change) {
             exchange = cut(exchange),
             "exchange may not be read: give the user read permission for it, or take it off the list"
         ),
+        Change::Shared => tracing::error!(
+            source,
+            "another program takes messages off this queue, and they are missing here: a copy of this store, or a second source for the \
+             same bus; stop one of the two"
+        ),
+        Change::Alone => tracing::info!(source, "nobody else takes messages off this queue any more"),
         Change::Forbidden(exchange) => tracing::error!(
             source,
             exchange = cut(exchange),

@@ -640,8 +640,8 @@ impl Service {
         };
         self.retry_at = Some(Instant::now() + RETRY_WAIT);
         let words = chain(&error);
-        let since = self.store_trouble.as_ref().map_or_else(|| self.now(), |(since, _)| *since);
-        self.store_trouble = Some((since, words.clone()));
+        let since = tap::troubled_since(self.store_trouble.as_ref(), &self.taps);
+        self.store_trouble = Some((since.unwrap_or_else(|| self.now()), words.clone()));
         for index in 0..self.taps.len() {
             self.taps[index].store_words.clone_from(&words);
             for batch in self.taps[index].batches() {

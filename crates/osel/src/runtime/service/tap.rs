@@ -40,6 +40,14 @@ pub(super) fn unanswered(taps: &[Tap]) -> Option<(Timestamp, String)> {
     Some((since, "it does not answer".to_owned()))
 }
 
+/// Since when the store takes nothing: as known, or since the oldest batch waits that it was given.
+pub(super) fn troubled_since(known: Option<&(Timestamp, String)>, taps: &[Tap]) -> Option<Timestamp> {
+    if let Some((since, _)) = known {
+        return Some(*since);
+    }
+    taps.iter().filter_map(|tap| tap.batches.front()).map(|given| given.given_at).min()
+}
+
 /// A source and all that the loop keeps of it.
 pub(super) struct Tap {
     name: Arc<str>,

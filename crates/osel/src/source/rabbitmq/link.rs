@@ -27,7 +27,7 @@ use super::message::Reader;
 use super::settings::Settings;
 use super::topology::{Look, Topology};
 use crate::amqp::{DialError, Keeper, dial, trouble_of};
-use crate::source::words::{Arrived, BusEvent, BusOrder};
+use crate::source::words::{Arrived, BusEvent, BusOrder, Change};
 use crate::telemetry::chain;
 
 /// How many messages the broker sends ahead: what can be in batches at one time and once more a batch on the way. With less the store
@@ -42,6 +42,10 @@ const CHECK_AGAIN: Duration = Duration::from_secs(1);
 /// After how many looks that show no consumer ours has ended: while a quorum queue has no leader, RabbitMQ says that it has neither messages
 /// nor consumers.
 const LOOKS_WITHOUT_US_MAX: u32 = 2;
+/// For how many heartbeats a second consumer may be one of ours whose connection has broken: the broker lets it go after two.
+const HEARTBEATS_OF_A_BROKEN_ONE: u32 = 3;
+/// The same where there are no heartbeats.
+const BROKEN_TIME: Duration = Duration::from_secs(180);
 
 /// Runs until the sender of orders is gone.
 pub async fn run(
@@ -130,6 +134,10 @@ struct Up {
     check_at: Instant,
     /// How many looks in a row showed no consumer though we are one.
     looks_without_us: u32,
+    /// How long the broker may keep a consumer of ours whose connection has broken.
+    broken_time: Duration,
+    /// Since when somebody else consumes, and whether that was told.
+    shared: Option<(Instant, bool)>,
 }
 
 impl Up {
@@ -185,6 +193,18 @@ impl Up {
             messages.push(arrived);
         }
         (messages, None)
+    }
+
+    /// What is to be told of somebody who consumes besides us: a copy of our store, or a second source for the same bus, which takes
+    /// messages that are missing here then.
+    fn take_sharing(&mut self, is_shared: bool) -> Option<Change> {
+        if !is_shared {
+            return self.shared.take().filter(|(_, is_told)| *is_told).map(|_| Change::Alone);
+        }
+        let (since, is_told) = self.shared.get_or_insert((Instant::now(), false));
+        let is_due = !*is_told && since.elapsed() >= self.broken_time;
+        *is_told |= is_due;
+        is_due.then_some(Change::Shared)
     }
 
     async fn consume(&mut self, queue: &str) -> Result<(), lapin::Error> {
@@ -329,6 +349,10 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
             // Its end may have been told while nobody listened, or never.
             return self.lost(BrokerTrouble::Cancelled, "the broker has ended the consumer".to_owned());
         }
+        if let Some(change) = up.take_sharing(is_consuming && look.consumers > 1) {
+            (self.tell)(BusEvent::Exchange(change));
+        }
+        let Some(up) = &mut self.up else { return };
         // Without us among the consumers the broker's numbers are none.
         let is_all = is_consuming && !self.is_paused && look.consumers == 1;
         (self.tell)(BusEvent::Waiting(u64::from(look.messages)));
@@ -439,6 +463,11 @@ async fn attempt(
         reader: Reader::new(Arc::clone(&settings.source), settings.region.clone()),
         check_at: look_at(topology),
         looks_without_us: 0,
+        broken_time: match address.heartbeat {
+            0 => BROKEN_TIME,
+            seconds => Duration::from_secs(seconds.into()) * HEARTBEATS_OF_A_BROKEN_ONE,
+        },
+        shared: None,
     };
     // Whether it is empty is for a look that knows our consumer: an answer without a leader looks like an empty queue.
     Ok((up, report(look, asked_at, false)))

@@ -35,6 +35,11 @@ pub(super) fn persons(directory: &Path) -> PathBuf {
     directory.join("persons.db")
 }
 
+/// Which file the database is, by device and number: a path may lead to another one, or nowhere, while the file is open.
+pub(super) fn identity(directory: &Path) -> Option<(u64, u64)> {
+    fs::metadata(database(directory)).ok().map(|file| (file.dev(), file.ino()))
+}
+
 /// Whether a store may be there, without opening it.
 pub(super) fn exists(directory: &Path) -> bool {
     database(directory).exists()

@@ -7,12 +7,13 @@
 
 use std::fs;
 
+use osel_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::data::StoredRecord;
 use super::super::error::{JournalError, Place};
 use super::super::new_records::NewRecords;
-use super::super::persons::{DRAWS_MAX, KEYS_AT_ONCE, Opener, PersonKey, Sealer, no_chance};
+use super::super::persons::{DRAWS_MAX, KEYS_AT_ONCE, Opener, PersonKey, Sealer, no_chance, week_of};
 use super::connect::{At, Mode, connect, integer};
 use super::directory;
 use super::pages::{Page, page};
@@ -46,6 +47,14 @@ impl Persons {
     /// When it cannot be made or written.
     pub(super) fn open(at: &At<'_>, store_id: &str, last_week: i64) -> Result<Self, JournalError> {
         let file = directory::persons(at.path);
+        // A week is of a record: without one nothing was sealed.
+        if last_week > week_of(Timestamp::MIN) && matches!(file.try_exists(), Ok(false)) {
+            tracing::error!(
+                file = %file.display(),
+                "the keys of persons are not there: what was sealed by them cannot be read; stop osel and put the file back if it was not taken \
+                 away on purpose, for keys that are made from now on are in a new one"
+            );
+        }
         directory::make_file(at, &file)?;
         let mut connection = connect(at, &file, Mode::Write)?;
         prepare(at, &connection, "TRUNCATE")?;

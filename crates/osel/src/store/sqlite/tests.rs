@@ -185,6 +185,26 @@ fn a_newer_store_is_refused_by_writer_and_reader() {
     }
 }
 
+/// Nothing may be acknowledged that lies in files without a name.
+#[test]
+fn what_is_written_into_a_store_that_was_moved_is_not_durable() {
+    let directory = Directory::new();
+    let (path, aside) = (directory.store(), directory.0.join("aside"));
+    let mut journal = Store::create(&path, &new()).unwrap();
+    add(&mut journal, 5).unwrap();
+    fs::rename(&path, &aside).unwrap();
+    let error = add(&mut journal, 6).unwrap_err();
+    assert!(matches!(error, JournalError::Moved { .. }), "{error:?}");
+    assert!(matches!(journal.reopen(), Err(JournalError::Moved { .. })));
+    fs::rename(&aside, &path).unwrap();
+    assert_eq!(journal.reopen().unwrap().entry, 5, "nothing was written");
+    add(&mut journal, 7).unwrap();
+    assert_eq!(Store::open_reader(&path).unwrap().head().unwrap().entry, 7);
+    fs::remove_dir_all(&path).unwrap();
+    assert!(matches!(add(&mut journal, 8), Err(JournalError::Moved { .. })));
+    assert!(matches!(journal.reopen(), Err(JournalError::Moved { .. })));
+}
+
 #[test]
 fn no_space_poisons_and_reopening_goes_on_where_it_was() {
     let directory = Directory::new();

@@ -38,6 +38,8 @@ pub struct SqliteJournal {
     attempted: Option<Head>,
     /// None after a write has failed.
     connection: Option<Connection>,
+    /// Which file that writes.
+    file: Option<(u64, u64)>,
     workspace: Workspace,
     _lock: Lock,
 }
@@ -91,6 +93,7 @@ impl SqliteJournal {
             as_of,
             attempted: None,
             connection: Some(connection),
+            file: directory::identity(directory),
             workspace,
             _lock: lock,
         })
@@ -158,7 +161,14 @@ impl Journal for SqliteJournal {
         }
         check(commit, self.head, self.as_of)
             .map_err(|source| JournalError::Refused { path: self.path.clone(), source: Box::new(source) })?;
-        let result = self.write(|at, connection, workspace| batch::write(at, connection, commit, workspace));
+        let file = self.file;
+        let result = self.write(|at, connection, workspace| {
+            let look = || if directory::identity(at.path) == file { Ok(()) } else { Err(moved(at.path)) };
+            look()?;
+            let head = batch::write(at, connection, commit, workspace)?;
+            // Only what can be found again is durable.
+            look().map(|()| head)
+        });
         match result {
             Ok(head) => {
                 self.head = head;
@@ -176,6 +186,7 @@ impl Journal for SqliteJournal {
         // Closed first: the old connection must have no part in what follows.
         self.connection = None;
         let at = At { path: &self.path };
+        let file = directory::identity(&self.path).ok_or_else(|| moved(&self.path))?;
         let mut connection = open_connection(&at)?;
         empty_log(&at, &connection)?;
         let (epoch, _) = read_meta(&connection).map_err(at.sql(Place::Meta, "read"))?;
@@ -193,7 +204,7 @@ impl Journal for SqliteJournal {
         }
         erasure::destroy_keys(&at, &mut connection, &mut self.workspace.persons)?;
         (self.head, self.as_of, self.attempted) = (head, as_of, None);
-        self.connection = Some(connection);
+        (self.connection, self.file) = (Some(connection), Some(file));
         Ok(head)
     }
 
@@ -263,6 +274,10 @@ impl Journal for SqliteJournal {
 fn leaves_doubt(error: &JournalError) -> bool {
     use JournalError::{Busy, NoSnapshot, Refused};
     !matches!(error, Refused { .. } | NoSnapshot { .. } | Busy { .. })
+}
+
+fn moved(directory: &Path) -> JournalError {
+    JournalError::Moved { path: directory.to_path_buf() }
 }
 
 fn foreign(directory: &Path) -> JournalError {

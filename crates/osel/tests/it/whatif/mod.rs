@@ -14,6 +14,8 @@ mod command;
 mod corpus;
 mod ground;
 mod hostile;
+mod known;
+mod port_security;
 mod refused;
 mod requests;
 mod server;

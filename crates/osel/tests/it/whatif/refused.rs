@@ -1,5 +1,6 @@
 //! Plans that nobody could carry out: in which a value is not what the provider's schema says, and which Neutron would refuse.
 
+use osel::planned::read_terraform;
 use serde_json::{Value, json};
 
 use super::ground::{Plan, ask, cloud_with, outcome, request};
@@ -53,6 +54,29 @@ fn a_rule_whose_values_are_not_the_providers_is_refused() {
         ),
     ] {
         assert_eq!(refused(&rule(more.clone())), format!("secgroup_rule_v2.r: {wanted}"), "{more}");
+    }
+}
+
+/// The last one of two would count, and a reader may go by the first.
+#[test]
+fn a_name_that_stands_twice_in_an_object_is_refused() {
+    let plan = rule(json!({})).with("variables", json!({"x": {"value": {"y": "z"}}})).text();
+    let cloud = cloud_with(json!({}));
+    assert!(read_terraform(plan.as_bytes(), &cloud, None).is_ok());
+    for (once, twice) in [
+        (r#""direction":"ingress""#, r#""direction":"ingress","direction":"egress""#),
+        (r#""before":null"#, r#""before":{"id":"a","id":"b"}"#),
+        (r#""after_unknown":{"id":true}"#, r#""after_unknown":{"id":true,"id":false}"#),
+        (r#""expressions":{}"#, r#""expressions":{"a":{"references":[],"references":["local.a"]}}"#),
+        (r#""root_module":{"#, r#""root_module":{"module_calls":{"a":{},"a":{}},"#),
+        (r#""y":"z""#, r#""y":"z","y":"a""#),
+        (r#""x":{"#, r#""x":{"value":1},"x":{"#),
+        (r#""actions":["create"]"#, r#""actions":["create"],"actions":["no-op"]"#),
+    ] {
+        assert!(plan.contains(once), "{once}");
+        let twice = plan.replacen(once, twice, 1);
+        let error = read_terraform(twice.as_bytes(), &cloud, None).expect_err(once).to_string();
+        assert!(error.ends_with("has a name for the second time in one object"), "{once}: {error}");
     }
 }
 
@@ -128,7 +152,7 @@ fn what_is_only_assumed_is_not_refused() {
 #[test]
 fn a_member_that_is_missing_is_named() {
     let plan = r#"{"resource_changes":[{"type":"openstack_x"}]}"#;
-    let error = osel::planned::read_terraform(plan.as_bytes(), &cloud_with(json!({})), None).unwrap_err();
+    let error = read_terraform(plan.as_bytes(), &cloud_with(json!({})), None).unwrap_err();
     assert_eq!(error.to_string(), "line 1 column 43 ends an object without `address`");
 }
 

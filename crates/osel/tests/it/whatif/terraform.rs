@@ -177,6 +177,27 @@ fn ports_are_changed_by_what_differs() {
     assert_eq!((answer.opened().len(), answer.closed().len()), (0, 0));
 }
 
+/// The provider sends that a port has no groups when that changes. Groups that came to it elsewhere stay with another change.
+#[test]
+fn groups_that_came_elsewhere_stay_with_a_port_without_own_ones() {
+    let closed = |before: Value, after: Value| {
+        let port = |more: Value| {
+            let mut port =
+                json!({"id": "vm2", "network_id": "net", "name": "old", "security_group_ids": null});
+            port.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            port
+        };
+        Plan::default().update("networking_port_v2.vm2", port(before), port(after)).answer().closed().len()
+    };
+    let none = json!({"no_security_groups": true});
+    assert_eq!(closed(none.clone(), json!({"no_security_groups": true, "name": "new"})), 0);
+    assert_eq!(closed(json!({"no_security_groups": null}), none.clone()), 2);
+    assert_eq!(closed(json!({"no_security_groups": true, "security_group_ids": ["web"]}), none), 2);
+    // No groups and a list of none are the same.
+    assert_eq!(closed(json!({}), json!({"security_group_ids": []})), 0);
+    assert_eq!(closed(json!({"security_group_ids": ["web"]}), json!({"security_group_ids": []})), 2);
+}
+
 #[test]
 fn groups_are_added_to_a_port_or_put_in_place() {
     let change = |enforce: bool| {

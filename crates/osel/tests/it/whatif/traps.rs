@@ -161,6 +161,11 @@ fn ports_with_and_without_groups() {
     };
     // Without any it gets the default group of its project.
     assert_eq!(port(json!({}), json!({})).opened(), ["10.0.0.50 fixed any all def by port_v2.p"]);
+    // The provider sends no list of none.
+    assert_eq!(
+        port(json!({"security_group_ids": []}), json!({})).opened(),
+        ["10.0.0.50 fixed any all def by port_v2.p"]
+    );
     assert!(port(json!({"no_security_groups": true}), json!({})).opened().is_empty());
     let open = port(json!({"port_security_enabled": false}), json!({"port_security_enabled": false}));
     assert_eq!(open.opened(), ["10.0.0.50 fixed any all 0.0.0.0/0 by port_v2.p"]);

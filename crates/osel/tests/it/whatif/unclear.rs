@@ -31,19 +31,36 @@ fn a_source_that_may_be_unset_is_any() {
             unknown,
             json!({"remote_group_id": refers(references)}),
         );
-        let answer = made(plan, "networking_secgroup_v2", &["g"]).answer();
+        let plan = made(plan, "networking_secgroup_v2", &["g"]).change(
+            "networking_port_v2.other",
+            json!({"actions": ["no-op"], "before": {"id": "vm1"}, "after": {"id": "vm1"}}),
+            json!({}),
+        );
+        let answer = plan.answer();
         (answer.opened()[0].clone(), answer.notes())
     };
     let any = "10.0.0.6 fixed tcp 22 0.0.0.0/0 by secgroup_rule_v2.r";
     let doubt = "unknown secgroup_rule_v2.r: `remote_group_id` is not known; judged as any source";
     let (id, group) = ("openstack_networking_secgroup_v2.g.id", "openstack_networking_secgroup_v2.g");
-    for references in
-        [&["each.value.group"][..], &["var.group"], &["each.value.own", id, group], &["local.group"]]
-    {
+    let network = "data.openstack_networking_network_v2.n";
+    for references in [
+        &["each.value.group"][..],
+        &["var.group"],
+        &["each.value.own", id, group],
+        &["local.group"],
+        // Conditions that are no variables.
+        &["each.key", id, group],
+        &["each.key", group, "each.key"],
+        &["count.index", id, group],
+        &["terraform.workspace", id, group],
+        &[&format!("{network}.external"), network, id, group],
+        &["openstack_networking_port_v2.other.name", "openstack_networking_port_v2.other", id, group],
+        &["openstack_networking_secgroup_v2.g.name", group, id, group],
+    ] {
         assert_eq!(rule(references), (any.to_owned(), vec![doubt.to_owned()]), "{references:?}");
     }
     let own = "10.0.0.6 fixed tcp 22 secgroup_v2.g by secgroup_rule_v2.r";
-    for references in [&[id, group][..], &[group, "each.key"]] {
+    for references in [&[id, group][..], &[group, "each.key"], &[group, "count.index"]] {
         assert_eq!(rule(references), (own.to_owned(), Vec::new()), "{references:?}");
     }
 }
@@ -387,4 +404,59 @@ fn what_is_not_judged_because_nobody_knows_it_may_be_open() {
         let has = notes.as_array().unwrap().iter().any(|note| note["opens"] == true);
         assert_eq!(has, opens, "{notes}");
     }
+}
+
+/// `network[1].port` of a server is the port on its second network, not that on its first.
+#[test]
+fn a_floating_ip_leads_to_the_network_of_a_server_that_is_named() {
+    let led = |value: &str, first: Value| {
+        let server = "openstack_compute_instance_v2.s";
+        let given = first.get("port").is_some_and(|port| port != "");
+        let unknown = json!({"port": !given, "name": true, "uuid": given});
+        let written = if given {
+            json!({"port": {"constant_value": "vm1"}})
+        } else {
+            json!({"uuid": {"constant_value": "lonely"}})
+        };
+        let references = [
+            format!("{server}.network{value}.port"),
+            format!("{server}.network{value}"),
+            format!("{server}.network"),
+            server.to_owned(),
+        ];
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        let plan = Plan::default()
+            .create(
+                "compute_instance_v2.s",
+                json!({"security_groups": ["web"], "network": [first, {"uuid": "net"}]}),
+                json!({"id": true, "network": [unknown, {"port": true, "name": true}]}),
+                json!({"network": [written, {"uuid": {"constant_value": "net"}}]}),
+            )
+            .create(
+                "networking_floatingip_associate_v2.a",
+                json!({"floating_ip": "198.51.100.11"}),
+                json!({"id": true, "port_id": true, "fixed_ip": true}),
+                json!({"floating_ip": {}, "port_id": refers(&references)}),
+            );
+        let lonely = json!({"networks": [{"id": "lonely", "name": "lonely"}],
+            "subnets": [{"id": "alone", "network_id": "lonely", "cidr": "10.8.0.0/24"}]});
+        let answer = super::ground::Answer::of(&plan.outcome(cloud_with(lonely)).unwrap());
+        let rows = answer.0["opened"].as_array().unwrap().clone();
+        let floating = rows.into_iter().find(|row| row["via"] == "floating").unwrap();
+        let port = floating["port_id"].as_str().or(floating["hidden"]["port_id"]["resource"].as_str());
+        (format!("{} {}", port.unwrap(), floating["network_id"].as_str().unwrap_or("-")), answer.notes())
+    };
+    let by_network = || json!({"uuid": "lonely"});
+    let (second, notes) = led("[1]", by_network());
+    assert_eq!((&*second, notes), ("openstack_compute_instance_v2.s net", vec![]));
+    let (second, _) = led("[1]", json!({"port": "vm1"}));
+    assert_eq!(second, "openstack_compute_instance_v2.s net");
+    let (first, _) = led("[0]", by_network());
+    assert_eq!(first, "openstack_compute_instance_v2.s lonely");
+    // A port that the server is given is that port.
+    let (first, notes) = led("[0]", json!({"port": "vm1"}));
+    assert_eq!((&*first, notes), ("vm1 net", vec![]));
+    let (_, notes) = led("", by_network());
+    let doubt = "which port `port_id` is cannot be told; judged with the first of 2";
+    assert!(notes.iter().any(|note| note.ends_with(doubt)), "{notes:?}");
 }

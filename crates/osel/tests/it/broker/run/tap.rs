@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::{Binding, Broker, Client, Notification, Publisher, PublisherOptions, Release, until};
 use super::{LIMIT, Osel, PASSWORD, USER, add_user, body, now, publish, source, url};
+use crate::command::run;
 use crate::http::get;
 
 /// As a service's context has it.
@@ -188,6 +189,29 @@ fn an_exchange_that_comes_later_is_bound(broker: &Broker, osel: &mut Osel) {
     assert!(*from <= published_at && published_at <= *to, "{gaps:?} {published_at}");
     let late = publisher.publish(&login).confirmed.remove(0);
     until("what comes later is recorded", LIMIT, || osel.recorded_ids().contains(&late));
+}
+
+/// A restored copy that is tried beside the one that runs takes half of the messages: both say so.
+#[test]
+fn a_copy_of_a_store_that_runs_too_is_noticed() {
+    let broker = Broker::start();
+    add_user(&broker);
+    let services = Client::connect(&broker.url()).unwrap();
+    services.declare_exchange("neutron", false).unwrap();
+    let quick = "heartbeat_seconds = 1";
+    let mut one = Osel::new("run-copied", &url(broker.port()), quick);
+    one.start_and_listen();
+    let mut two = Osel::new("run-copy", &url(broker.port()), quick);
+    fs::create_dir_all(two.place.path("store")).unwrap();
+    run(&["store", "backup", &two.store(), "--store", &one.store()]);
+    let shared = ["another program takes messages off this queue"];
+    two.start_and_listen();
+    one.await_log(&shared);
+    two.await_log(&shared);
+    assert!(two.stop().success());
+    one.await_log(&["nobody else takes messages off this queue any more"]);
+    assert_eq!(one.lines(&shared).len(), 1, "{}", one.log());
+    assert!(one.stop().success());
 }
 
 /// A user that may do nothing with what is osel's own: no queue is made, which is told and is not "listening". What is taken away while it

@@ -1,0 +1,181 @@
+//! Values that are unknown as a whole, of which a part was known when the plan was made.
+
+use serde_json::{Value, json};
+
+use super::ground::{Answer, Plan, cloud_with, refers};
+
+const FRESH: [&str; 2] =
+    ["openstack_networking_secgroup_v2.fresh.id", "openstack_networking_secgroup_v2.fresh"];
+const DATA: [&str; 2] =
+    ["data.openstack_networking_secgroup_v2.web.id", "data.openstack_networking_secgroup_v2.web"];
+
+fn both(more: &[&str]) -> Value {
+    refers(&[&FRESH, more].concat())
+}
+
+fn fresh(plan: Plan) -> Plan {
+    plan.create("networking_secgroup_v2.fresh", json!({"name": "fresh"}), json!({"id": true}), json!({}))
+}
+
+/// What there was when the plan was made: the group `web`, and a network.
+fn with_data(plan: Plan) -> Plan {
+    let data = |kind: &str, name: &str, values: Value| json!({"address": format!("data.{kind}.{name}"), "mode": "data", "type": kind, "name": name, "values": values});
+    let resources = json!([
+        data("openstack_networking_secgroup_v2", "web", json!({"id": "web", "name": "web"})),
+        data("openstack_networking_network_v2", "n", json!({"id": "net", "name": "inside"})),
+    ]);
+    plan.with(
+        "prior_state",
+        json!({"format_version": "1.0", "values": {"root_module": {"resources": resources}}}),
+    )
+}
+
+/// A new port whose groups are unknown as a whole: `compact([…])`.
+fn port(groups: Value) -> Plan {
+    let plan = Plan::default().create(
+        "networking_port_v2.p",
+        json!({"network_id": "net"}),
+        json!({"id": true, "security_group_ids": true}),
+        json!({"security_group_ids": groups}),
+    );
+    fresh(plan)
+}
+
+const OPEN: &str = "? fixed tcp 80 0.0.0.0/0 by port_v2.p";
+const DOUBT: &str =
+    "unknown port_v2.p: `security_group_ids` may be something else too, which the plan does not tell";
+
+#[test]
+fn a_group_that_was_read_while_planning_is_among_those_of_a_port() {
+    let answer = with_data(port(both(&DATA))).answer();
+    assert_eq!((answer.opened(), answer.notes()), (vec![OPEN.to_owned()], vec![]));
+    // What is no group, and decides which one it is, is none of them.
+    let by_network = ["data.openstack_networking_network_v2.n.id", "data.openstack_networking_network_v2.n"];
+    let answer = with_data(port(both(&by_network))).answer();
+    assert_eq!((answer.opened(), answer.notes()), (vec![], vec![]));
+    // A plan that does not tell what was read.
+    let answer = port(both(&DATA)).answer();
+    assert_eq!((answer.opened(), answer.notes()), (vec![], vec![DOUBT.to_owned()]));
+}
+
+#[test]
+fn a_group_that_a_variable_gives_is_among_those_of_a_port() {
+    let given = |value: Value| {
+        let answer = port(both(&["var.more"])).with("variables", json!({"more": {"value": value}})).answer();
+        (answer.opened(), answer.notes())
+    };
+    let (open, doubt) = (vec![OPEN.to_owned()], vec![DOUBT.to_owned()]);
+    assert_eq!(given(json!(["web"])), (open.clone(), vec![]));
+    assert_eq!(given(json!({"first": {"group": "web"}})), (open, vec![]));
+    assert_eq!(given(json!(["production", true, null])), (vec![], vec![]));
+    // An id that osel does not know.
+    assert_eq!(given(json!("5fa3cbd1-03c1-4d2f-9c20-8ed2a3fb4b23")), (vec![], doubt.clone()));
+    let untold = port(both(&["var.more"])).answer();
+    assert_eq!((untold.opened(), untold.notes()), (vec![], doubt.clone()));
+    let each = port(both(&["each.value.group", "each.value"])).answer();
+    assert_eq!((each.opened(), each.notes()), (vec![], doubt));
+    // As the key of an instance it is no group.
+    let key = port(refers(&[FRESH[1], "each.value.group", "each.value"])).answer();
+    assert_eq!(key.notes(), Vec::<String>::new());
+}
+
+/// A module gets a constant, or leaves its variable at the default.
+#[test]
+fn a_group_that_a_module_is_given_is_among_those_of_a_port() {
+    for (given, default) in
+        [(json!({"more": {"constant_value": ["web"]}}), Value::Null), (json!({}), json!(["web"]))]
+    {
+        let mut plan: Value = serde_json::from_str(&port(json!({})).text()).unwrap();
+        for change in plan["resource_changes"].as_array_mut().unwrap() {
+            let address = format!("module.m.{}", change["address"].as_str().unwrap());
+            change["address"] = json!(address);
+            change["module_address"] = json!("module.m");
+        }
+        let mut module = plan["configuration"]["root_module"].take();
+        module["variables"] = json!({"more": {"default": default}});
+        for resource in module["resources"].as_array_mut().unwrap() {
+            if resource["name"] == "p" {
+                resource["expressions"] = json!({"security_group_ids": both(&["var.more"])});
+            }
+        }
+        plan["configuration"]["root_module"] =
+            json!({"module_calls": {"m": {"expressions": given, "module": module}}});
+        let cloud = cloud_with(json!({}));
+        let planned = osel::planned::read_terraform(plan.to_string().as_bytes(), &cloud, None).unwrap();
+        let outcome = osel::planned::Overlay::new(cloud, super::ground::now(), None).perform(planned);
+        let answer = Answer::of(&outcome.unwrap());
+        assert_eq!(answer.opened(), ["? fixed tcp 80 0.0.0.0/0 by module.m.openstack_networking_port_v2.p"]);
+    }
+}
+
+#[test]
+fn a_port_that_is_there_and_groups_beside_its_own_may_get_it_too() {
+    let before = json!({"id": "vm1", "network_id": "net", "security_group_ids": ["def"]});
+    let after = json!({"id": "vm1", "network_id": "net"});
+    let change = json!({"actions": ["update"], "before": before, "after": after, "after_unknown": {"security_group_ids": true}});
+    let plan =
+        Plan::default().change("networking_port_v2.vm1", change, json!({"security_group_ids": both(&DATA)}));
+    assert_eq!(with_data(fresh(plan)).answer().opened(), ["10.0.0.5 fixed tcp 80 0.0.0.0/0 by port_v2.vm1"]);
+    let plan = Plan::default().create(
+        "networking_port_secgroup_associate_v2.a",
+        json!({"port_id": "vm1", "enforce": false}),
+        json!({"id": true, "security_group_ids": true}),
+        json!({"security_group_ids": both(&DATA)}),
+    );
+    assert_eq!(
+        with_data(fresh(plan)).answer().opened(),
+        ["10.0.0.5 fixed tcp 80 0.0.0.0/0 by port_secgroup_associate_v2.a"]
+    );
+}
+
+#[test]
+fn a_rule_may_be_of_a_group_that_was_read_while_planning() {
+    let rule = || {
+        let after = json!({"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22,
+            "port_range_max": 22, "remote_ip_prefix": "0.0.0.0/0"});
+        let unknown = json!({"id": true, "security_group_id": true});
+        let expressions = json!({"security_group_id": both(&DATA)});
+        fresh(Plan::default().create("networking_secgroup_rule_v2.r", after, unknown, expressions))
+    };
+    let answer = with_data(rule()).answer();
+    assert_eq!((answer.opened().len(), answer.notes().len()), (2, 0));
+    let answer = rule().answer();
+    assert_eq!(
+        answer.notes(),
+        [
+            "unknown secgroup_rule_v2.r: `security_group_id` may be something else too, which the plan does not tell"
+        ]
+    );
+}
+
+/// What is known of a list stands in it: only what is not comes from references.
+#[test]
+fn a_list_of_which_a_part_is_known_has_nothing_else_that_was_known() {
+    let plan = Plan::default().create(
+        "networking_port_v2.p",
+        json!({"network_id": "net", "security_group_ids": ["def", null]}),
+        json!({"id": true, "security_group_ids": [false, true]}),
+        json!({"security_group_ids": both(&[&DATA[..], &["each.value"]].concat())}),
+    );
+    let answer = with_data(fresh(plan)).answer();
+    assert_eq!(answer.opened(), ["? fixed any all def by port_v2.p"]);
+    assert_eq!(answer.notes(), Vec::<String>::new());
+}
+
+/// Ids that a sensitive variable gives are judged and not shown.
+#[test]
+fn a_group_that_is_marked_is_not_shown() {
+    let change = json!({"actions": ["create"], "before": null, "after": {"network_id": "net"},
+        "after_unknown": {"id": true, "security_group_ids": true}, "after_sensitive": {"security_group_ids": true}});
+    let plan = Plan::default().change(
+        "networking_port_v2.p",
+        change,
+        json!({"security_group_ids": both(&["var.more"])}),
+    );
+    let plan = fresh(plan).with("variables", json!({"more": {"value": ["secret-group"]}}));
+    let more = json!({"security_groups": [{"id": "secret-group", "name": "x"}], "security_group_rules": [
+        {"id": "all", "security_group_id": "secret-group", "direction": "ingress", "ethertype": "IPv4", "remote_group_id": "secret-group"}]});
+    let answer = Answer::of(&plan.outcome(cloud_with(more)).unwrap());
+    assert_eq!(answer.opened().len(), 1);
+    assert!(!answer.0.to_string().contains("secret-group"), "{}", answer.0);
+}
