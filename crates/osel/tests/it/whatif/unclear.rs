@@ -440,7 +440,7 @@ fn a_floating_ip_leads_to_the_network_of_a_server_that_is_named() {
             );
         let lonely = json!({"networks": [{"id": "lonely", "name": "lonely"}],
             "subnets": [{"id": "alone", "network_id": "lonely", "cidr": "10.8.0.0/24"}]});
-        let answer = super::ground::Answer::of(&plan.outcome(cloud_with(lonely)).unwrap());
+        let answer = Answer::of(&plan.outcome(cloud_with(lonely)).unwrap());
         let rows = answer.0["opened"].as_array().unwrap().clone();
         let floating = rows.into_iter().find(|row| row["via"] == "floating").unwrap();
         let port = floating["port_id"].as_str().or(floating["hidden"]["port_id"]["resource"].as_str());
