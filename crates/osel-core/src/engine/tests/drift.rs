@@ -384,6 +384,40 @@ fn beyond_the_bound_differences_are_told_together_and_no_row_is_lost() {
     assert_eq!(*text, many.to_string());
 }
 
+/// `--at`, `diff` and `history` go by the versions of objects: all of a page stood under the first record of it.
+#[test]
+fn an_object_looks_as_it_does_from_the_record_on_that_tells_of_it() {
+    let mut listener = Listener::with_one_port();
+    let begun = listener.engine.seq();
+    let objects =
+        vec![network(), group(), rule("r1", 22), rule("r2", 80), port("p1", 2, &json!({"name": "www"}))];
+    let page = ReadPage { run: run(Some(2), "north", 5), objects, lines: Vec::new() };
+    let mut out = Output::default();
+    listener.engine.handle(at(5), Input::Page(page), &mut out);
+    let end = ReadEnd {
+        run: run(Some(2), "north", 5),
+        complete: KINDS.to_vec(),
+        has_all_assignments: false,
+        origin: "test".to_owned(),
+    };
+    listener.engine.handle(at(5), Input::ReadEnd(end), &mut out);
+    assert_eq!(out.records.len(), 3, "two differences and the end: {:?}", out.records);
+    let versions: Vec<(Option<&str>, u64)> = out
+        .versions
+        .iter()
+        .map(|version| {
+            let line = serde_json::to_string(&version.line).unwrap();
+            let of = ["\"r2\"", "\"www\""].into_iter().find(|word| line.contains(word));
+            (of, version.seq - begun)
+        })
+        .collect();
+    assert!(
+        versions.contains(&(Some("\"r2\""), 1)) && versions.contains(&(Some("\"www\""), 2)),
+        "{versions:?}"
+    );
+    assert!(versions.is_sorted_by_key(|(_, seq)| *seq));
+}
+
 #[test]
 fn what_a_read_opens_is_scanned_once_for_the_record_that_tells_it() {
     let allowed_prefixes = vec!["10.0.0.0/8".parse().unwrap()];
