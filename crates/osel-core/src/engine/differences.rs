@@ -156,23 +156,22 @@ impl Engine {
                 cloud.bury_unseen(*kind, id, run.at, now);
             }
         }
-        let confirmed = part.confirmed.iter().map(|(kind, id, _)| (kind, id));
-        let touched = merged.touched.iter().map(|(kind, id)| (kind, id)).chain(confirmed);
-        let version =
-            |(kind, id): (&Kind, &Id)| Version { seq, region: region.clone(), line: cloud.line(*kind, id) };
-        let mut versions: Vec<((Kind, Id), Version)> =
-            touched.map(|(kind, id)| ((*kind, id.clone()), version((kind, id)))).collect();
         let own = Step::of(&merged.differences);
         let mut step = own.clone();
         step.learn(&part.others);
-        let mut told_by = BTreeMap::new();
-        let told = self.tell(now, &part, merged.differences, &step, &mut told_by, out);
-        // An object looks as it does from the record on that tells of it; of the others it is the first one.
-        for (object, version) in &mut versions {
-            version.seq = told_by.get(object).copied().unwrap_or(seq);
+        let (told, told_by) = self.tell(now, &part, merged.differences, &step, out);
+        if let Some(cloud) = self.clouds.get(&region) {
+            let confirmed = part.confirmed.iter().map(|(kind, id, _)| (*kind, id.clone()));
+            // An object looks as it does from the record on that tells of it; of the others it is the first one.
+            let versions = merged.touched.into_iter().chain(confirmed).map(|object| Version {
+                seq: told_by.get(&object).copied().unwrap_or(seq),
+                region: region.clone(),
+                line: cloud.line(object.0, &object.1),
+            });
+            let begun = out.versions.len();
+            out.versions.extend(versions);
+            out.versions[begun..].sort_by_key(|version| version.seq);
         }
-        versions.sort_by_key(|(_, version)| version.seq);
-        out.versions.extend(versions.into_iter().map(|(_, version)| version));
         let cause = (self.seq >= seq).then_some(seq);
         self.settle(now, cause, places, out);
         // What came and went in silence is in no rows by which that is known.
@@ -192,20 +191,20 @@ impl Engine {
         (told, own)
     }
 
-    /// Tells what differed, object by object as far as that is of use; adds which record tells of which object.
+    /// Tells what differed, object by object as far as that is of use; says besides which record tells of which object.
     fn tell(
         &mut self,
         now: Timestamp,
         part: &ReadDifferences,
         differences: Vec<Difference>,
         step: &Step,
-        told_by: &mut BTreeMap<(Kind, Id), u64>,
         out: &mut Output,
-    ) -> Told {
+    ) -> (Told, BTreeMap<(Kind, Id), u64>) {
         let region = &part.run.region;
         // Of a region that was never read as a whole nobody claimed that there is nothing else.
         let is_informed = self.informed.contains(region) || part.step == ReadStep::Looked;
         let mut told = part.told;
+        let mut told_by = BTreeMap::new();
         let (mut together, mut of_together) = (Vec::new(), Vec::new());
         let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
         for (difference, judged) in self.judged(region, differences) {
@@ -234,7 +233,7 @@ impl Engine {
             let seq = self.record_and_scan(now, record, out);
             told_by.extend(of_together.into_iter().map(|object| (object, seq)));
         }
-        told
+        (told, told_by)
     }
 
     /// Each difference with its rows judged, all as one change: none covers another's.

@@ -241,7 +241,7 @@ impl Intake {
             Link::Ordered(current) | Link::Up(current, ..) if current == connection => {}
             _ => return,
         }
-        (self.link, self.has_queue) = (Link::None, false);
+        self.link = Link::None;
         self.continuity.lost();
         // Nobody says when the alarm ends. It counts as ended, and as unsteady should the next connection
         // bring it again.

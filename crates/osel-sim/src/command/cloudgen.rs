@@ -47,7 +47,7 @@ The emulated services:
   --fault WHAT[@PATH[@AFTER[@TIMES]]]
                           something goes wrong with the requests whose path and query hold PATH, after AFTER of them,
                           TIMES times. WHAT is down, hang, slow=SECONDS, a status such as 503, a status with Retry-After
-                          such as 429=SECONDS, expired (the token), cut (the body), garbage, foreign-links, looping-links
+                          such as 429=SECONDS, expired (the token), cut (the body), garbage, foreign-links, looping-links,
                           marker-gone or blind. May be repeated.
 
 Examples:

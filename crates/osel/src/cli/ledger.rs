@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::StoreArg;
 use super::output::{OutputFormat, Table, json_line, note, stdout};
+use crate::store::Counters;
 
 /// Prints what became of every message: received = recorded + duplicate + ignored + quarantined.
 ///
@@ -48,42 +49,30 @@ impl LedgerLine {
             unmodelled: ledger.unmodelled.iter().map(|(name, &count)| (name.to_string(), count)).collect(),
         }
     }
-
-    /// How many messages something became of; none for more than there can be.
-    fn accounted_for(&self) -> Option<u64> {
-        let parts = [self.recorded, self.duplicate, self.ignored, self.quarantined];
-        parts.into_iter().try_fold(0_u64, u64::checked_add)
-    }
 }
 
 pub(super) fn run(args: &LedgerArgs) -> anyhow::Result<ExitCode> {
     let counters = args.store.reader()?.ledger()?;
-    let lines = counters.into_iter().map(|counters| LedgerLine {
-        source: counters.source,
-        received: counters.received,
-        recorded: counters.recorded,
-        duplicate: counters.duplicate,
-        ignored: counters.ignored,
-        quarantined: counters.quarantined,
-        unmodelled: counters.unmodelled,
-    });
-    let lines: Vec<_> = lines.collect();
+    let ledgers: Vec<(String, SourceLedger)> = counters.into_iter().map(ledger).collect();
+    let lines: Vec<_> = ledgers.iter().map(|(source, ledger)| LedgerLine::new(source, ledger)).collect();
     print_ledger(&lines, args.output)?;
-    Ok(if are_balanced(&lines) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let mut code = ExitCode::SUCCESS;
+    for (source, ledger) in ledgers.iter().filter(|(_, ledger)| !ledger.balances()) {
+        note(format_args!(
+            "the ledger of `{source}` does not balance: {} received, and what became of them says otherwise; somebody has changed the \
+             store: run `osel audit verify`",
+            ledger.received
+        ));
+        code = ExitCode::from(1);
+    }
+    Ok(code)
 }
 
-/// Whether all that was received is accounted for; names where it is not.
-fn are_balanced(lines: &[LedgerLine]) -> bool {
-    let is_off = |line: &&LedgerLine| line.accounted_for() != Some(line.received);
-    let off: Vec<&LedgerLine> = lines.iter().filter(is_off).collect();
-    for line in &off {
-        note(format_args!(
-            "the ledger of `{}` does not balance: {} received, and what became of them says otherwise; somebody has changed the store: \
-             run `osel audit verify`",
-            line.source, line.received
-        ));
-    }
-    off.is_empty()
+/// A source with its account, as the store has it.
+fn ledger(counters: Counters) -> (String, SourceLedger) {
+    let Counters { source, received, recorded, duplicate, ignored, quarantined, unmodelled, .. } = counters;
+    let unmodelled = unmodelled.into_iter().map(|(name, count)| (name.into_boxed_str(), count)).collect();
+    (source, SourceLedger { received, recorded, duplicate, ignored, quarantined, unmodelled })
 }
 
 pub(super) fn print_ledger(lines: &[LedgerLine], format: OutputFormat) -> anyhow::Result<()> {

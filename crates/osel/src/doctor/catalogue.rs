@@ -62,6 +62,12 @@ const RABBIT: &str = "each service's configuration, [oslo_messaging_rabbit]";
 const POSTGRESQL: &str = "postgresql.conf of the store's server";
 /// The broker's tool.
 const CTL: &str = "rabbitmqctl";
+/// What osel's user needs, and no more.
+const OWN_PERMISSIONS: Fix = Fix {
+    place: CTL,
+    setting: "set_permissions --vhost VHOST USER",
+    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
+};
 
 impl Id {
     /// What there is to say about it.
@@ -104,11 +110,7 @@ impl Id {
                 severity: Warning,
                 title: "osel may not read an exchange that it listens to",
                 meaning: "It cannot bind its queue there, and what services publish to that exchange it never hears.",
-                fix: Fix {
-                    place: CTL,
-                    setting: "set_permissions --vhost VHOST USER",
-                    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
-                },
+                fix: OWN_PERMISSIONS,
             },
             Self::OwnQueueForbidden => Card {
                 id: "own-queue-forbidden",
@@ -116,11 +118,7 @@ impl Id {
                 severity: Critical,
                 title: "osel may not make, bind or read a queue of its own",
                 meaning: "All that it hears comes by a queue of its own, whose name begins with `osel.`: without it nothing does.",
-                fix: Fix {
-                    place: CTL,
-                    setting: "set_permissions --vhost VHOST USER",
-                    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
-                },
+                fix: OWN_PERMISSIONS,
             },
             Self::NothingHeard => Card {
                 id: "nothing-heard",
@@ -221,11 +219,7 @@ impl Id {
                 severity: Warning,
                 title: "a user may do more than it needs",
                 meaning: "Who may write to everything forges notifications of every service; who may read everything takes them off queues.",
-                fix: Fix {
-                    place: CTL,
-                    setting: "set_permissions --vhost VHOST USER",
-                    value: r"'^osel\.' '^osel\.' '^(osel\..*|EXCHANGES)$'",
-                },
+                fix: OWN_PERMISSIONS,
             },
             Self::PublisherRetry => Card {
                 id: "publisher-retry",

@@ -65,8 +65,7 @@ impl Session {
 
     /// Whether it stands for the same user with the same roles at the same place: whom a service shows the same as the other.
     pub(super) fn has_rights_of(&self, other: &Self) -> bool {
-        let rights = |session: &Self| (session.user_id.clone(), session.scope.clone(), session.roles.clone());
-        rights(self) == rights(other)
+        (&self.user_id, &self.scope, &self.roles) == (&other.user_id, &other.scope, &other.roles)
     }
 
     /// Whether it has the role that makes an administrator by Neutron's default policy.

@@ -258,12 +258,19 @@ struct Forwardings {
     is_part: bool,
 }
 
+/// Leaves out of a floating IP what it says of its forwardings itself.
+fn say_nothing(floating_ip: &mut String) {
+    if let Some(rest) = without_forwardings(floating_ip) {
+        *floating_ip = rest;
+    }
+}
+
 impl Forwardings {
     /// Reads those of one floating IP, where it may have some, and puts them into it. Of those that are refused it says nothing, which
     /// changes nothing of what is known of them.
     async fn read(&mut self, client: &mut Client, floating_ip: &mut String) -> Result<(), ReadError> {
         if !self.is_there {
-            *floating_ip = without_forwardings(floating_ip).unwrap_or_else(|| floating_ip.clone());
+            say_nothing(floating_ip);
             return Ok(());
         }
         #[derive(Deserialize)]
@@ -290,7 +297,7 @@ impl Forwardings {
         }
         let Some(list) = forwardings_of(client, &told.id).await? else {
             self.is_part = true;
-            *floating_ip = without_forwardings(floating_ip).unwrap_or_else(|| floating_ip.clone());
+            say_nothing(floating_ip);
             return Ok(());
         };
         let raw: Vec<Box<RawValue>> =

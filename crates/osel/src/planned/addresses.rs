@@ -192,6 +192,6 @@ fn entries(fixed: &[FixedIp]) -> Vec<Value> {
     fixed.iter().map(entry).collect()
 }
 
-fn is_ipv6(net: IpNet) -> bool {
+pub(super) fn is_ipv6(net: IpNet) -> bool {
     matches!(net, IpNet::V6(_))
 }

@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ipnet::IpNet;
 use osel_core::exposure::public_address;
 use osel_core::ids::{Id, Set};
 use osel_core::model::{CloudModel, Kind, MemberChange, Slot, Source, View};
 
+use super::addresses::is_ipv6;
 use super::outcome::{Asking, Outcome};
 
 /// A group used as a source whose addresses change.
@@ -51,7 +51,7 @@ impl Outcome {
                 self.cloud.rows_of(slot, &mut rows);
                 for row in rows.iter().filter(|row| row.permission.source == source) {
                     let ipv6 = row.permission.ipv6;
-                    let gained = || members.change.gained.iter().filter(|net| is_ipv6(net) == ipv6);
+                    let gained = || members.change.gained.iter().filter(|net| is_ipv6(**net) == ipv6);
                     members.new |= gained().next().is_some();
                     let public = gained().filter_map(|net| public_address(*net)).min();
                     if let (Some(from), false) = (public, members.internet) {
@@ -91,8 +91,4 @@ fn ports_by_source(cloud: &CloudModel, wanted: &BTreeSet<Source>) -> BTreeMap<So
         }
     }
     ports
-}
-
-fn is_ipv6(net: &IpNet) -> bool {
-    matches!(net, IpNet::V6(_))
 }

@@ -34,7 +34,7 @@ fn escape(line: &str, out: &mut impl Write) -> std::fmt::Result {
     while let Some(at) = rest.find(commands) {
         out.write_str(&rest[..at])?;
         let mut after = rest[at..].chars();
-        for character in after.by_ref().take(1) {
+        if let Some(character) = after.next() {
             write!(out, "\\u{:04x}", u32::from(character))?;
         }
         rest = after.as_str();

@@ -6,8 +6,8 @@ use super::{Listener, at, run, sums};
 use crate::decode::read_object;
 use crate::engine::record::RecordBody;
 use crate::engine::{
-    DRIFT_RECORDS_MAX, HELD_MAX, Input, LookWhy, Looked, Output, ReadEnd, ReadPage, ReadStep, SourceGap,
-    SourceGapCause, all_rows,
+    DRIFT_RECORDS_MAX, HELD_MAX, Input, LookWhy, Looked, Output, ReadEnd, ReadPage, ReadRun, ReadStep,
+    SourceGap, SourceGapCause, all_rows,
 };
 use crate::event::{Kind, Object};
 use crate::ids::Id;
@@ -46,15 +46,18 @@ pub(super) fn rule(id: &str, port: u16) -> Object {
 
 pub(super) const KINDS: [Kind; 4] = [Kind::Network, Kind::SecurityGroup, Kind::Rule, Kind::Port];
 
+/// The end of a read that showed these kinds whole.
+fn ended(run: ReadRun) -> ReadEnd {
+    ReadEnd { run, complete: KINDS.to_vec(), has_all_assignments: false, origin: "test".to_owned() }
+}
+
 impl Listener {
     /// A whole read of these kinds at one second.
     pub(super) fn whole(&mut self, number: u64, second: i64, objects: Vec<Object>) -> Vec<RecordBody> {
         let run = run(Some(number), "north", second);
         let page = ReadPage { run: run.clone(), objects, lines: Vec::new() };
         let mut records = self.handle(at(second), Input::Page(page));
-        let end =
-            ReadEnd { run, complete: KINDS.to_vec(), has_all_assignments: false, origin: "test".to_owned() };
-        records.extend(self.handle(at(second), Input::ReadEnd(end)));
+        records.extend(self.handle(at(second), Input::ReadEnd(ended(run))));
         records
     }
 
@@ -108,12 +111,7 @@ fn what_is_as_it_was_known_leaves_no_trace() {
     assert!(out.differences.is_none() && out.records.is_empty() && out.versions.is_empty());
     let after: Vec<String> = listener.engine.lines().map(|line| format!("{line:?}")).collect();
     assert_eq!(before, after);
-    let end = ReadEnd {
-        run: run(Some(2), "north", 5),
-        complete: KINDS.to_vec(),
-        has_all_assignments: false,
-        origin: "test".to_owned(),
-    };
+    let end = ended(run(Some(2), "north", 5));
     listener.engine.handle(at(5), Input::ReadEnd(end), &mut out);
     let part = out.differences.unwrap();
     assert!(part.objects.is_empty() && part.gone.is_empty() && matches!(part.step, ReadStep::End { .. }));
@@ -333,12 +331,7 @@ fn what_the_bus_speaks_of_beside_a_read_is_looked_at_and_not_taken_for_gone() {
     // Made while the read was under way, by a cloud whose clock is behind; no page shows it.
     let made = json!({"port": {"id": "new", "network_id": "n", "security_groups": [], "fixed_ips": []}});
     listener.hear(9, 11, "r", "port.create.end", &made);
-    let end = ReadEnd {
-        run: begun,
-        complete: KINDS.to_vec(),
-        has_all_assignments: false,
-        origin: "test".to_owned(),
-    };
+    let end = ended(begun);
     let records = listener.handle(at(12), Input::ReadEnd(end));
     assert_eq!(told(&records).len(), 1, "only the port that nobody spoke of is gone");
     let [look] = &listener.looks[..] else { panic!("{:?}", listener.looks) };
@@ -394,12 +387,7 @@ fn an_object_looks_as_it_does_from_the_record_on_that_tells_of_it() {
     let page = ReadPage { run: run(Some(2), "north", 5), objects, lines: Vec::new() };
     let mut out = Output::default();
     listener.engine.handle(at(5), Input::Page(page), &mut out);
-    let end = ReadEnd {
-        run: run(Some(2), "north", 5),
-        complete: KINDS.to_vec(),
-        has_all_assignments: false,
-        origin: "test".to_owned(),
-    };
+    let end = ended(run(Some(2), "north", 5));
     listener.engine.handle(at(5), Input::ReadEnd(end), &mut out);
     assert_eq!(out.records.len(), 3, "two differences and the end: {:?}", out.records);
     let versions: Vec<(Option<&str>, u64)> = out

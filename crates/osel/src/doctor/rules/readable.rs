@@ -19,14 +19,16 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
     }
     match &facts.management {
         Ok(management) => {
-            match by_permissions(management, facts.bus.as_ref().ok(), &facts.wanted) {
-                Ok((is_found, seen)) => report.judged(ID, &management.name, is_found, seen),
-                Err(why) => report.unchecked(ID, &management.name, why),
-            };
-            match own_by_permissions(management, facts.bus.as_ref().ok()) {
-                Ok((is_found, seen)) => report.judged(OWN, &management.name, is_found, seen),
-                Err(why) => report.unchecked(OWN, &management.name, why),
-            };
+            let bus = facts.bus.as_ref().ok();
+            for (id, judged) in [
+                (ID, by_permissions(management, bus, &facts.wanted)),
+                (OWN, own_by_permissions(management, bus)),
+            ] {
+                match judged {
+                    Ok((is_found, seen)) => report.judged(id, &management.name, is_found, seen),
+                    Err(why) => report.unchecked(id, &management.name, why),
+                }
+            }
         }
         Err(why) => [ID, OWN].into_iter().for_each(|id| report.unchecked(id, MANAGEMENT, why)),
     }

@@ -352,7 +352,6 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         if let Some(change) = up.take_sharing(is_consuming && look.consumers > 1) {
             (self.tell)(BusEvent::Exchange(change));
         }
-        let Some(up) = &mut self.up else { return };
         // Without us among the consumers the broker's numbers are none.
         let is_all = is_consuming && !self.is_paused && look.consumers == 1;
         (self.tell)(BusEvent::Waiting(u64::from(look.messages)));
