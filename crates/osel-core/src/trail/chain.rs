@@ -7,7 +7,7 @@
 use super::canonical::{
     CANONICAL_BYTES_MAX, CommittedPart, Header, PROJECT_BYTES_MAX, write_header, write_part,
 };
-use super::hash::{Hash, Salt, commitment, leaf_hash};
+use super::hash::{Committed, Hash, Salt, leaf_hash};
 use super::head::Head;
 use super::kind::{PartClass, RecordKind};
 use super::person::Person;
@@ -47,13 +47,22 @@ pub struct PartView<'a> {
     pub class: PartClass,
     /// See [`Part`].
     pub project: Option<&'a Id>,
-    /// See [`Part`].
-    pub bytes: &'a [u8],
+    /// Its content, or what was committed to it already.
+    pub content: ContentView<'a>,
+}
+
+/// The content of a part that is sealed.
+#[derive(Clone, Copy, Debug)]
+pub enum ContentView<'a> {
+    /// To be committed to, under the next salt.
+    Bytes(&'a [u8]),
+    /// Committed to beforehand.
+    Committed(Committed),
 }
 
 impl<'a> From<&'a Part> for PartView<'a> {
     fn from(part: &'a Part) -> Self {
-        Self { class: part.class, project: part.project.as_ref(), bytes: &part.bytes }
+        Self { class: part.class, project: part.project.as_ref(), content: ContentView::Bytes(&part.bytes) }
     }
 }
 
@@ -191,9 +200,12 @@ impl Chain {
         out.canonical.clear();
         out.parts.clear();
         write_header(&header, count, &mut out.canonical);
-        for PartView { class, project, bytes } in parts {
-            let salt = salts();
-            let commitment = commitment(&salt, bytes);
+        for PartView { class, project, content } in parts {
+            let committed = match content {
+                ContentView::Bytes(bytes) => Committed::to(bytes, salts()),
+                ContentView::Committed(committed) => committed,
+            };
+            let (salt, commitment) = (committed.salt(), committed.commitment());
             let project = project.filter(|id| id.with_text(str::len) <= PROJECT_BYTES_MAX);
             let mut write = |project: Option<&str>| {
                 write_part(CommittedPart { class, project, commitment }, &mut out.canonical);
@@ -278,6 +290,22 @@ mod tests {
             used.seal_into(&draft(1, 1, parts), &mut salts_again, &mut buffer).expect("fits");
             assert_eq!(sealed, buffer);
         }
+    }
+
+    #[test]
+    fn what_was_committed_to_beforehand_is_the_same_record() {
+        let parts = [body(Some(Id::new("p"))), body(None)];
+        let (mut at_once, mut beforehand) = (Chain::new(), Chain::new());
+        let sealed = at_once.seal(&draft(1, 1, &parts), &mut counting()).expect("fits");
+        let about = (Timestamp::from_micros(1), Timestamp::from_micros(1), RecordKind::Change);
+        // The second salt was drawn by whoever committed.
+        let mut salts = counting();
+        let first = salts();
+        let committed = ContentView::Committed(Committed::to(&parts[1].bytes, salts()));
+        let views = [PartView::from(&parts[0]), PartView { content: committed, ..PartView::from(&parts[1]) }];
+        let mut again = Sealed::empty();
+        beforehand.seal_parts(about, views.into_iter(), &mut || first, &mut again).expect("fits");
+        assert_eq!(again, sealed);
     }
 
     #[test]

@@ -47,6 +47,30 @@ pub fn commitment(salt: &Salt, content: &[u8]) -> Hash {
     Hash(Sha256::new().chain_update(salt).chain_update(content).finalize().into())
 }
 
+/// A part's salt, and what a record says of the part under it: made beforehand, by whoever has time for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    salt: Salt,
+    commitment: Hash,
+}
+
+impl Committed {
+    /// Commits to a content under a salt that nothing else was hidden by.
+    pub fn to(content: &[u8], salt: Salt) -> Self {
+        Self { salt, commitment: commitment(&salt, content) }
+    }
+
+    /// The salt, to be kept with the content and erased with it.
+    pub fn salt(&self) -> Salt {
+        self.salt
+    }
+
+    /// What the record says of the content.
+    pub fn commitment(&self) -> Hash {
+        self.commitment
+    }
+}
+
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -27,8 +27,8 @@ pub use canonical::{
     CANONICAL_BYTES_MAX, Canonical, CommittedPart, Header, Malformed, PARTS_ALWAYS_FIT, PROJECT_BYTES_MAX,
     VERSION,
 };
-pub use chain::{Chain, Draft, Part, PartView, SealError, Sealed, SealedPart};
-pub use hash::{Hash, ParseHashError, SALT_BYTES, Salt, commitment, leaf_hash};
+pub use chain::{Chain, ContentView, Draft, Part, PartView, SealError, Sealed, SealedPart};
+pub use hash::{Committed, Hash, ParseHashError, SALT_BYTES, Salt, commitment, leaf_hash};
 pub use head::{Head, NotedHead, ParseHeadError};
 pub use kind::{PartClass, RecordKind};
 pub use merkle::{

@@ -99,12 +99,12 @@ fn replay(
     let mut messages = DecodedAhead::start(recordings, args.until.unwrap_or(u64::MAX))?;
     let mut batches = Batches::start(recorder.epoch());
     while let Some(prepared) = messages.next_message()? {
-        let (message, decoded) = prepared.split();
+        let (message, decoded, committed) = prepared.split();
         if let Some((path, summary)) = inventory.take() {
             import_first(recorder, path, &summary, region, message.received_at)?;
         }
         let bytes = decoded.body.len();
-        recorder.message(message.received_at, &message, decoded)?;
+        recorder.message_committed(message.received_at, &message, decoded, committed)?;
         batches.delivered(recorder, bytes)?;
         bar.inc(1);
     }

@@ -21,7 +21,6 @@ pub mod read_entries;
 pub mod record;
 pub mod recorder;
 pub mod retention;
-pub mod salts;
 pub mod search;
 pub mod server_names;
 pub mod service;

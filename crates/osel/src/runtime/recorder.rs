@@ -22,16 +22,17 @@ use osel_core::event::RawMessage;
 use osel_core::ids::Map;
 use osel_core::scan::{CommandId, ScanLife, ScanReport};
 use osel_core::time::Timestamp;
-use osel_core::trail::{Chain, Hash, Head as TrailHead, SealError, Sealed};
+use osel_core::trail::{Chain, Committed, ContentView, Hash, Head as TrailHead, SealError, Sealed};
 
 pub use self::forwarding::{Refused, ordered as forwarder_ordered};
 use super::entries::MessageHeads;
 use super::log::{Growth, LogError, resume as resume_log};
-use super::salts::Salts;
+
 use super::state::Follower;
 use super::writer::{Batch, OnFailure, Writer};
 use super::{entries, snapshots, state};
 use crate::source::place::Place;
+use crate::source::salts::Salts;
 use crate::store::{
     CursorRow, Entry, EntryKind, Expiry, Head, Journal, JournalError, QuarantineItem, QuarantineState,
 };
@@ -243,6 +244,20 @@ impl Recorder {
         raw: &RawMessage,
         decoded: Decoded<'_>,
     ) -> Result<Option<Disposition>, RecordError> {
+        self.message_committed(now, raw, decoded, None)
+    }
+
+    /// [`Self::message`], with what was committed to the decoding's body already, where it was.
+    ///
+    /// # Errors
+    /// As for [`Self::message`].
+    pub fn message_committed(
+        &mut self,
+        now: Timestamp,
+        raw: &RawMessage,
+        decoded: Decoded<'_>,
+        committed: Option<Committed>,
+    ) -> Result<Option<Disposition>, RecordError> {
         self.tell_changes(now)?;
         let Decoded { body, digest, message_id, event_type, result } = decoded;
         let unreadable = result.is_err().then(|| (message_id.clone(), event_type.clone()));
@@ -275,7 +290,8 @@ impl Recorder {
             });
         }
         let body = body.into_owned();
-        self.seal_with(&body, !quarantined)?;
+        let payload = committed.map_or(ContentView::Bytes(&body), ContentView::Committed);
+        self.seal_with((!quarantined).then_some(payload))?;
         self.push_entry(now, EntryKind::MESSAGE, Arc::clone(&raw.source), head, body);
         self.commit_if_overfull()?;
         Ok(disposition)
@@ -311,7 +327,7 @@ impl Recorder {
         self.counted.insert(Arc::clone(&raw.source), ());
         self.batch.quarantine.push(QuarantineItem { state: QuarantineState::Replayed, ..item.clone() });
         let body = body.into_owned();
-        self.seal_with(&body, recorded)?;
+        self.seal_with(recorded.then_some(ContentView::Bytes(&body)))?;
         self.push_entry(now, EntryKind::ORDER, Arc::clone(&raw.source), head, body);
         self.commit_if_full()?;
         Ok(disposition)

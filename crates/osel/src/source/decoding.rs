@@ -6,8 +6,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use osel_core::decode::{Decoded, Decoder, Defect};
 use osel_core::event::{Digest, Event, RawMessage};
 use osel_core::time::Timestamp;
+use osel_core::trail::Committed;
 
 use super::recording::{Recorded, Recording, RecordingError};
+use super::salts::Salts;
 
 /// How many messages go over at once.
 const CHUNK_MESSAGES: usize = 256;
@@ -21,15 +23,20 @@ pub struct Prepared {
     pub message: RawMessage,
     body: Option<Vec<u8>>,
     digest: Digest,
+    /// To the body; what a person's order takes out of quarantine is committed to then.
+    committed: Option<Committed>,
     message_id: Option<Box<str>>,
     event_type: Option<Box<str>>,
     result: Result<Event, Defect>,
 }
 
 impl Prepared {
-    /// Decodes a message.
-    pub fn new(mut message: RawMessage, decoder: &mut Decoder) -> Self {
+    /// Decodes a message, and commits to its body, so that whoever seals its record does not have to.
+    pub fn new(mut message: RawMessage, decoder: &mut Decoder, salts: &mut Salts) -> Self {
         let Decoded { body, digest, message_id, event_type, result } = decoder.decode(&message);
+        // Where the system gives no random numbers, the recorder is told so when it asks.
+        let salt = result.is_ok().then(|| salts.draw().ok()).flatten();
+        let committed = salt.map(|salt| Committed::to(&body, salt));
         let body = match body {
             Cow::Borrowed(_) => None,
             Cow::Owned(body) => Some(body),
@@ -38,7 +45,7 @@ impl Prepared {
             // What was received is not needed any more, and may hold what was removed from it.
             message.body = Vec::new();
         }
-        Self { message, body, digest, message_id, event_type, result }
+        Self { message, body, digest, committed, message_id, event_type, result }
     }
 
     /// What it is quarantined for stands there, if it is.
@@ -49,8 +56,8 @@ impl Prepared {
         self
     }
 
-    /// The message and its decoding, as the engine takes them.
-    pub fn split(mut self) -> (RawMessage, Decoded<'static>) {
+    /// The message, its decoding and what was committed to the body, as the recorder takes them.
+    pub fn split(mut self) -> (RawMessage, Decoded<'static>, Option<Committed>) {
         let body = self.body.unwrap_or_else(|| std::mem::take(&mut self.message.body));
         let decoded = Decoded {
             body: Cow::Owned(body),
@@ -59,7 +66,7 @@ impl Prepared {
             event_type: self.event_type,
             result: self.result,
         };
-        (self.message, decoded)
+        (self.message, decoded, self.committed)
     }
 }
 
@@ -109,7 +116,7 @@ impl DecodedAhead {
 
 fn read(recordings: Vec<Recording>, limit: u64, sender: &SyncSender<Chunk>) {
     let mut chunk = Chunk { messages: Vec::with_capacity(CHUNK_MESSAGES), failed: None };
-    let mut decoder = Decoder::default();
+    let (mut decoder, mut salts) = (Decoder::default(), Salts::default());
     let mut left = limit;
     let mut last = Timestamp::EPOCH;
     'all: for mut recording in recordings {
@@ -117,7 +124,7 @@ fn read(recordings: Vec<Recording>, limit: u64, sender: &SyncSender<Chunk>) {
             match recording.next_message() {
                 Ok(None) => break,
                 Ok(Some(recorded)) => {
-                    let prepared = prepare(recorded, &mut last, &mut decoder);
+                    let prepared = prepare(recorded, &mut last, &mut decoder, &mut salts);
                     chunk.messages.push(prepared);
                     left -= 1;
                 }
@@ -142,9 +149,9 @@ fn read(recordings: Vec<Recording>, limit: u64, sender: &SyncSender<Chunk>) {
 }
 
 /// "Now" is the line's time of reception; without one, the notification's own time, else that of the line before.
-fn prepare(recorded: Recorded, last: &mut Timestamp, decoder: &mut Decoder) -> Prepared {
+fn prepare(recorded: Recorded, last: &mut Timestamp, decoder: &mut Decoder, salts: &mut Salts) -> Prepared {
     let timed = recorded.timed;
-    let mut prepared = Prepared::new(recorded.message, decoder);
+    let mut prepared = Prepared::new(recorded.message, decoder, salts);
     if !timed {
         let own = prepared.result.as_ref().ok().map(|event| event.timestamp);
         prepared.message.received_at = own.filter(|time| *time != Timestamp::EPOCH).unwrap_or(*last);

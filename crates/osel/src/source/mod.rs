@@ -7,4 +7,5 @@ mod line;
 pub mod place;
 pub mod rabbitmq;
 pub mod recording;
+pub mod salts;
 pub mod words;

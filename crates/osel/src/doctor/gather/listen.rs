@@ -55,7 +55,7 @@ pub(super) async fn listen(
                 // When it came does not matter: only counts are kept.
                 let arrived = reader.read(delivery, Timestamp::EPOCH);
                 line.gate.release(arrived.bytes as u64);
-                let (raw, decoded) = arrived.message.split();
+                let (raw, decoded, _) = arrived.message.split();
                 heard.note(&raw.exchange, &raw.routing_key, &decoded);
             }
             Ok(Some(Err(error))) => return Err(format!("listening was broken off: {}", chain(&error))),

@@ -9,7 +9,7 @@ use osel_core::engine::record::{RecordBody, WrittenPart};
 use osel_core::ids::Id;
 use osel_core::scan::ScanLife;
 use osel_core::time::Timestamp;
-use osel_core::trail::{PartClass, PartView, Sealed};
+use osel_core::trail::{ContentView, PartClass, PartView, Sealed};
 
 use super::super::snapshots;
 use super::{RecordError, Recorder};
@@ -19,18 +19,18 @@ use crate::store::{
 
 impl Recorder {
     pub(super) fn seal(&mut self) -> Result<(), RecordError> {
-        self.seal_with(&[], false)
+        self.seal_with(None)
     }
 
     /// Seals what the engine put out. The payload belongs to the record of the message itself, which is the first when there is one;
     /// the entry keeps it.
-    pub(super) fn seal_with(&mut self, payload: &[u8], recorded: bool) -> Result<(), RecordError> {
+    pub(super) fn seal_with(&mut self, payload: Option<ContentView<'_>>) -> Result<(), RecordError> {
         let entry = self.entry;
         for (place, body) in self.out.records.iter().enumerate() {
             let parts = &mut self.parts;
             parts.clear();
             body.write_parts(self.batch.records.room(), parts);
-            if recorded && place == 0 {
+            if payload.is_some() && place == 0 {
                 let project = body.project();
                 // It lies in the entry.
                 parts.push(WrittenPart { class: PartClass::Payload, project, person: None, place: 0..0 });
@@ -47,9 +47,9 @@ impl Recorder {
             let views = parts.iter().map(|part| PartView {
                 class: part.class,
                 project: part.project.as_ref(),
-                bytes: match part.class {
-                    PartClass::Payload => payload,
-                    _ => written.get(part.place.clone()).unwrap_or_default(),
+                content: match (part.class, payload) {
+                    (PartClass::Payload, Some(payload)) => payload,
+                    _ => ContentView::Bytes(written.get(part.place.clone()).unwrap_or_default()),
                 },
             });
             let about = (body.time, body.recorded_at, body.kind);

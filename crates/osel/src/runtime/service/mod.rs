@@ -582,7 +582,7 @@ impl Service {
     /// Hands waiting messages to the engine, as far as the intake takes them.
     fn deliver(&mut self, index: usize) -> Result<(), ServiceError> {
         while let Some((connection, arrived)) = self.taps[index].next_message() {
-            let (message, decoded) = arrived.message.split();
+            let (message, decoded, committed) = arrived.message.split();
             self.taps[index].watched.received();
             if let Ok(event) = &decoded.result {
                 self.taps[index].watched.handled(message.received_at, event.timestamp);
@@ -590,7 +590,7 @@ impl Service {
             if let Some(place) = arrived.place.filter(|_| !self.taps[index].holds_place()) {
                 self.recorder.read_to(&message.source, place);
             }
-            self.recorder.message(message.received_at, &message, decoded)?;
+            self.recorder.message_committed(message.received_at, &message, decoded, committed)?;
             let (tag, bytes) = (arrived.tag, arrived.bytes);
             self.step(index, IntakeInput::Delivered { connection, tag, bytes })?;
         }

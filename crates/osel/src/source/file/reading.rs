@@ -14,6 +14,7 @@ use super::tail::Tail;
 use crate::source::decoding::Prepared;
 use crate::source::place::Place;
 use crate::source::recording::Messages;
+use crate::source::salts::Salts;
 
 /// The most messages that are handed over at once.
 const CHUNK_MESSAGES: usize = 256;
@@ -57,6 +58,7 @@ pub(super) struct Reading {
     is_followed: bool,
     messages: Messages,
     decoder: Decoder,
+    salts: Salts,
 }
 
 impl Reading {
@@ -76,8 +78,8 @@ impl Reading {
         };
         let is_older = !is_at(&tail, &settings.path)?.unwrap_or(false);
         let messages = Messages::new(settings.source.clone(), settings.region.clone());
-        let decoder = Decoder::default();
-        Ok((Self { settings, tail, is_older, is_followed: false, messages, decoder }, is_lost))
+        let (decoder, salts) = (Decoder::default(), Salts::default());
+        Ok((Self { settings, tail, is_older, is_followed: false, messages, decoder, salts }, is_lost))
     }
 
     /// Reads on.
@@ -198,7 +200,8 @@ impl Reading {
             Err(_) => (self.messages.bare(line), false),
         };
         let bytes = message.body.len();
-        let mut message = Prepared::new(RawMessage { received_at: now, ..message }, &mut self.decoder);
+        let message = RawMessage { received_at: now, ..message };
+        let mut message = Prepared::new(message, &mut self.decoder, &mut self.salts);
         if !is_line {
             message = message.defect_at(|| {
                 let end = place.map_or(0, |place| place.offset);

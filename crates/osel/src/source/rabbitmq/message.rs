@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::source::decoding::Prepared;
 use crate::source::recording::compression;
+use crate::source::salts::Salts;
 use crate::source::words::Arrived;
 
 /// How deep headers may lie in each other; services send none, or one.
@@ -24,6 +25,7 @@ pub struct Reader {
     /// The properties of the last message: those of the next one are nearly always the same.
     last: (BasicProperties, Properties),
     decoder: Decoder,
+    salts: Salts,
 }
 
 impl Reader {
@@ -31,7 +33,7 @@ impl Reader {
     pub fn new(source: Arc<str>, region: Option<Arc<str>>) -> Self {
         let none = BasicProperties::default();
         let text = properties(&none);
-        Self { source, region, last: (none, text), decoder: Decoder::default() }
+        Self { source, region, last: (none, text), decoder: Decoder::default(), salts: Salts::default() }
     }
 
     /// Decodes a delivery that was received at `now`.
@@ -53,7 +55,7 @@ impl Reader {
             properties: self.last.1.clone(),
             body: data,
         };
-        let message = Prepared::new(message, &mut self.decoder);
+        let message = Prepared::new(message, &mut self.decoder, &mut self.salts);
         Arrived { tag: delivery_tag, bytes, message, place: None }
     }
 }
