@@ -206,7 +206,9 @@ impl Chain {
                 ContentView::Committed(committed) => committed,
             };
             let (salt, commitment) = (committed.salt(), committed.commitment());
-            let project = project.filter(|id| id.with_text(str::len) <= PROJECT_BYTES_MAX);
+            // An id that is not kept as text is a UUID, and short enough.
+            let fits = |id: &&Id| id.kept_text().is_none_or(|text| text.len() <= PROJECT_BYTES_MAX);
+            let project = project.filter(fits);
             let mut write = |project: Option<&str>| {
                 write_part(CommittedPart { class, project, commitment }, &mut out.canonical);
             };
