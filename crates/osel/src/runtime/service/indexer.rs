@@ -1,7 +1,7 @@
 //! Keeping the search index: from time to time the next of it is made beside the loop, and handed to the writer by the loop.
 //!
 //! It follows the records and never holds them up: at most one segment is made at a time, and as long as one took to make nothing is done
-//! before the next. What it has not come to yet is read by whoever searches.
+//! before the next; longer, while messages wait at a broker. What it has not come to yet is read by whoever searches.
 
 use std::fmt;
 use std::sync::mpsc::Sender;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::tap::Tap;
 use super::{Happening, Service, ServiceError};
 use crate::runtime::search::{Lacking, next_step};
 use crate::store::{JournalError, NewSegment, Reader};
@@ -16,6 +17,9 @@ use crate::telemetry::chain;
 
 /// How often it is looked whether there is enough for another leaf: at the fastest rate of a bus some hundred thousand records come in it.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// While many messages wait at a broker, this many times as long as a segment took nothing is done before the next: it has one part in
+/// sixteen of a core then, and not the half, so that the messages come first.
+const REST_BEHIND: u32 = 15;
 /// How long it is left alone when it cannot be done: searching is slower without, and nothing is lost.
 const BACK_OFF: Duration = Duration::from_secs(600);
 
@@ -24,6 +28,8 @@ pub(super) struct Indexer {
     /// Away while the next segment is made.
     reader: Option<Box<dyn Reader>>,
     next: Instant,
+    /// When the last segment was made, and how long that took.
+    last: Option<(Instant, Duration)>,
     /// A segment is with the writer.
     is_writing: bool,
     /// What did not go well the last time, so that it is said once.
@@ -46,12 +52,14 @@ impl fmt::Debug for Indexed {
 impl Indexer {
     /// Keeps the index of the store of that reader.
     pub(super) fn new(reader: Box<dyn Reader>) -> Self {
-        Self { reader: Some(reader), next: Instant::now(), is_writing: false, trouble: None }
+        Self { reader: Some(reader), next: Instant::now(), last: None, is_writing: false, trouble: None }
     }
 
     /// Begins to make the next segment, if it is time and the last one is written.
-    pub(super) fn begin_if_due(&mut self, tokio: &Handle, sender: &Sender<Happening>) {
-        if self.is_writing || Instant::now() < self.next {
+    pub(super) fn begin_if_due(&mut self, taps: &[Tap], tokio: &Handle, sender: &Sender<Happening>) {
+        let now = Instant::now();
+        if self.is_writing || now < self.next || !has_rested(self.last, now, taps.iter().any(Tap::is_behind))
+        {
             return;
         }
         let Some(mut reader) = self.reader.take() else { return };
@@ -91,6 +99,12 @@ impl Indexer {
     }
 }
 
+/// Whether enough time has passed since the last segment was made, which took so long.
+fn has_rested(last: Option<(Instant, Duration)>, now: Instant, is_behind: bool) -> bool {
+    let rest = if is_behind { REST_BEHIND } else { 1 };
+    last.is_none_or(|(made, took)| now.saturating_duration_since(made) >= took * rest)
+}
+
 impl Service {
     /// Hands on what was made of the search index.
     pub(super) fn indexed(&mut self, indexed: Indexed) -> Result<(), ServiceError> {
@@ -98,7 +112,7 @@ impl Service {
         self.indexer.reader = Some(reader);
         match step {
             Ok(Some(segment)) => {
-                self.indexer.next = Instant::now() + took;
+                self.indexer.last = Some((Instant::now(), took));
                 self.indexer.is_writing = true;
                 self.recorder.put_segment(segment)?;
             }
@@ -109,5 +123,20 @@ impl Service {
             Err(error) => self.indexer.say(&error),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_that_wait_come_before_the_index() {
+        let (made, took) = (Instant::now(), Duration::from_secs(2));
+        let after = |seconds| made + Duration::from_secs(seconds);
+        assert!(has_rested(None, made, true));
+        let last = Some((made, took));
+        assert_eq!([1, 2].map(|seconds| has_rested(last, after(seconds), false)), [false, true]);
+        assert_eq!([2, 29, 30].map(|seconds| has_rested(last, after(seconds), true)), [false, false, true]);
     }
 }

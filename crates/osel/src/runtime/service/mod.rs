@@ -682,7 +682,7 @@ impl Service {
         self.forwards.turn(&mut self.recorder);
         if self.retry_at.is_none() && !self.is_stopping {
             self.keeper.begin_if_due(now, &self.recorder, &self.tokio, &self.handle.0);
-            self.indexer.begin_if_due(&self.tokio, &self.handle.0);
+            self.indexer.begin_if_due(&self.taps, &self.tokio, &self.handle.0);
         }
         if self.retry_at.is_some_and(|at| at <= Instant::now()) {
             self.retry_at = Some(Instant::now() + RETRY_WAIT);

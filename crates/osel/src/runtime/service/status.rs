@@ -238,13 +238,18 @@ pub(super) struct Watched {
     received: u64,
     gaps: u64,
     waiting: Option<u64>,
+    /// Of the messages that waited when the broker's queue was looked at, how many may not have come yet.
+    behind: u64,
     last_event: Option<(Timestamp, i64)>,
 }
+
+/// With more messages behind than this, a source is: they are a second's, and what can wait should.
+const BEHIND_MESSAGES: u64 = 10_000;
 
 impl Watched {
     /// What was known of the broker's queue counts no more.
     pub(super) fn disconnected(&mut self) {
-        self.waiting = None;
+        (self.waiting, self.behind) = (None, 0);
     }
 
     pub(super) fn gap(&mut self) {
@@ -252,12 +257,18 @@ impl Watched {
     }
 
     pub(super) fn waiting(&mut self, messages: u64) {
-        self.waiting = Some(messages);
+        (self.waiting, self.behind) = (Some(messages), messages);
+    }
+
+    /// Whether many messages wait at the broker, as far as is known.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind > BEHIND_MESSAGES
     }
 
     /// A message came.
     pub(super) fn received(&mut self) {
         self.received += 1;
+        self.behind = self.behind.saturating_sub(1);
     }
 
     /// An event was handled, of which `time` is known.
@@ -367,6 +378,20 @@ mod tests {
         assert_eq!(watched.last_event, Some((time(10), 0)));
         watched.handled(time(30), time(20));
         assert_eq!(watched.last_event, Some((time(20), 10_000_000)));
+    }
+
+    #[test]
+    fn a_source_is_behind_until_what_waited_has_come() {
+        let mut watched = Watched::default();
+        assert!(!watched.is_behind());
+        watched.waiting(BEHIND_MESSAGES + 1);
+        assert!(watched.is_behind());
+        watched.received();
+        assert!(!watched.is_behind());
+        watched.waiting(2 * BEHIND_MESSAGES);
+        assert!(watched.is_behind());
+        watched.disconnected();
+        assert!(!watched.is_behind());
     }
 
     #[test]

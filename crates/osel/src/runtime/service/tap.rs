@@ -323,6 +323,11 @@ impl Tap {
         becomes
     }
 
+    /// Whether many messages wait at its broker.
+    pub(super) fn is_behind(&self) -> bool {
+        self.watched.is_behind()
+    }
+
     /// Whether its state machine is at its end.
     pub(super) fn has_exited(&self) -> bool {
         self.has_exited

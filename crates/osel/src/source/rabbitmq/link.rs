@@ -264,9 +264,10 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         };
         match outcome {
             None => {}
-            Some(Ok((up, report))) => {
+            Some(Ok((up, waiting, report))) => {
                 self.tell_changes();
                 (self.tell)(BusEvent::Connected { connection, report });
+                (self.tell)(BusEvent::Waiting(waiting.into()));
                 let has_queue = report.queue != Queue::Missing;
                 self.up = Some(up);
                 if has_queue {
@@ -426,7 +427,7 @@ async fn attempt(
     topology: &mut Topology,
     (host, number): (usize, ConnectionNumber),
     tell: &impl Fn(BusEvent),
-) -> Result<(Up, QueueReport), (BrokerTrouble, String)> {
+) -> Result<(Up, u32, QueueReport), (BrokerTrouble, String)> {
     // Files may lie on a disk that does not answer: not on a thread that others need.
     let asked = Arc::clone(&settings.address);
     let asking = timeout(settings.connect_time, tokio::task::spawn_blocking(move || asked(host)));
@@ -469,7 +470,7 @@ async fn attempt(
         shared: None,
     };
     // Whether it is empty is for a look that knows our consumer: an answer without a leader looks like an empty queue.
-    Ok((up, report(look, asked_at, false)))
+    Ok((up, look.messages, report(look, asked_at, false)))
 }
 
 /// When to look again.
