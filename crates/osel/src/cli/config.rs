@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::output::{json_line, note, print_bytes, stdout};
 use super::{durability, forward, openstack, pseudonyms, trail_key};
-use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
+use crate::config::{
+    Config, LogConfig, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables,
+};
 
 /// The configuration of the daemon.
 #[derive(Debug, Subcommand)]
@@ -79,9 +81,14 @@ impl ConfigArg {
     /// # Errors
     /// Exit code 2 when there are problems, which are printed then.
     pub fn load(&self) -> Result<Config, ExitCode> {
-        let (loaded, warnings) = checked(self.file.as_deref());
+        let (loaded, warnings) = self.checked();
         tell(&loaded, &warnings);
         loaded.map_err(|_| ExitCode::from(2))
+    }
+
+    /// The same, for who tells what is wrong, and the warnings, otherwise.
+    pub fn checked(&self) -> (Result<Config, Problems>, Vec<Remark>) {
+        checked(self.file.as_deref())
     }
 
     /// The file, if one is named on the command line.
@@ -109,7 +116,12 @@ impl ConfigArg {
     /// # Errors
     /// What is wrong with it.
     pub fn read_again(&self) -> Result<Config, Problems> {
-        checked(self.file.as_deref()).0
+        self.checked().0
+    }
+
+    /// How the log is written, whatever is wrong with the rest.
+    pub fn log_now(&self) -> LogConfig {
+        Config::log_now(self.file.as_deref(), &variable)
     }
 }
 
@@ -193,7 +205,7 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
 }
 
 /// Says problems and warnings to the person at the terminal.
-fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
+pub(super) fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
     if let Err(problems) = loaded {
         note(problems);
     }

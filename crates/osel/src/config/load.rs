@@ -12,7 +12,7 @@ use super::check_store;
 use super::check_trail;
 use super::files;
 use super::keys;
-use super::parts::{Config, RetentionConfig, StoreConfig, TrailConfig};
+use super::parts::{Config, LogConfig, RetentionConfig, StoreConfig, TrailConfig};
 use super::remark::{Place, Problems, Remark, Warning};
 use super::section::{Environment, Reading, Section, meant};
 use super::tree::{self, Table};
@@ -92,6 +92,14 @@ impl Config {
         let store = check_store::store(Section::root(&reading, table).section("store"));
         let (problems, warnings) = reading.remarks();
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
+    }
+
+    /// How the log is written, for who has to say that the rest is wrong; what is wrong with this part as well has its default, and a file
+    /// that cannot be read says nothing.
+    pub fn log_now(path: Option<&Path>, env: &Environment<'_>) -> LogConfig {
+        let (file, table) = read(path, env).unwrap_or_default();
+        let reading = Reading::new(file.as_deref(), env);
+        check::log(Section::root(&reading, table).section("log"))
     }
 
     /// The socket of the daemon of a store, for whoever wants to speak to it: the one that the variable names, which is about whatever store
