@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use osel_core::decode::Decoder;
+use osel_core::decode::{BODY_BYTES_MAX, Decoder};
 use osel_core::event::RawMessage;
 
 use super::Settings;
@@ -186,7 +186,7 @@ impl Reading {
         Ok(place.is_some() || had_part)
     }
 
-    fn message(&mut self, line: Vec<u8>) -> Option<Found> {
+    fn message(&mut self, mut line: Vec<u8>) -> Option<Found> {
         if line.trim_ascii().is_empty() {
             return None;
         }
@@ -195,7 +195,12 @@ impl Reading {
         let (message, is_line) = match self.messages.read(&line) {
             Ok(recorded) => (recorded.message, true),
             // The decoder says what it is: a notification without its circumstances, or something for the quarantine.
-            Err(_) => (self.messages.bare(line), false),
+            Err(_) => {
+                // One byte more than it reads says that it is too large.
+                line.truncate(BODY_BYTES_MAX + 1);
+                line.shrink_to_fit();
+                (self.messages.bare(line), false)
+            }
         };
         let bytes = message.body.len();
         let mut message = Prepared::new(RawMessage { received_at: now, ..message }, &mut self.decoder);

@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use osel_core::time::Timestamp;
 
+use super::super::tail::LINE_BYTES_MAX;
 use super::*;
 
 /// A folder that goes with the test. A file's lines are no messages, which is nothing to whoever reads it.
@@ -216,4 +217,26 @@ fn damage_is_told_once_and_may_be_put_right() {
     fs::write(folder.at(""), &packed).unwrap();
     let after = all(&mut folder.open(place).0).0;
     assert!(after.ends_with(line(19_999).trim_end()) && !after.contains('!'), "{after}");
+}
+
+#[test]
+fn of_a_line_that_is_too_long_no_more_is_kept_than_tells_so() {
+    let folder = Folder::new("long");
+    let lines = ["x".repeat(BODY_BYTES_MAX + (1 << 20)), "y".repeat(LINE_BYTES_MAX + (1 << 20))];
+    folder.append("", &(lines.join("\n") + "\nz\n"));
+    let (mut reading, _) = folder.open(None);
+    let mut found = Vec::new();
+    while found.len() < lines.len() {
+        found.extend(reading.chunk().unwrap().found);
+    }
+    assert_eq!(found[1].bytes, BODY_BYTES_MAX + 1);
+    for (Found { message, .. }, first) in found.into_iter().zip(*b"xy") {
+        let (_, decoded) = message.split();
+        assert_eq!(decoded.body.first(), Some(&first));
+        let reason = decoded.result.unwrap_err().to_string();
+        let wanted =
+            "the body is larger than is accepted, at a line that is no captured message and ends at byte ";
+        assert!(reason.starts_with(wanted), "{reason}");
+    }
+    assert_eq!(all(&mut reading).0, "z");
 }
