@@ -10,7 +10,7 @@ use osel_core::event::RawMessage;
 
 use super::Settings;
 use super::rotated::{self, After};
-use super::tail::Tail;
+use super::tail::{Rewritten, Tail};
 use crate::source::decoding::Prepared;
 use crate::source::place::Place;
 use crate::source::recording::Messages;
@@ -126,9 +126,12 @@ impl Reading {
     fn at_end(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         let is_once = !self.settings.follow || self.tail.is_packed();
         // Where there is none it is between its renaming and its making anew.
-        self.is_older |= !is_once && is_at(&self.tail, &self.settings.path)? == Some(false);
+        self.is_older |= self.settings.follow && is_at(&self.tail, &self.settings.path)? == Some(false);
         if !self.is_older {
-            self.end(chunk, is_once);
+            if self.settings.follow && self.tail.is_packed() {
+                return self.at_end_of_packed(chunk);
+            }
+            self.end(chunk, !self.settings.follow);
             return Ok(());
         }
         match rotated::after(&self.settings.path, &self.tail)? {
@@ -145,6 +148,20 @@ impl Reading {
                 chunk.outcome = Outcome::AtEndOfOlder;
             }
             After::Moving => chunk.outcome = Outcome::AtEndOfOlder,
+        }
+        Ok(())
+    }
+
+    /// All of a packed file was read that is at the path of one that is followed: a rotation put it there, and another one comes.
+    fn at_end_of_packed(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        chunk.outcome = Outcome::AtEnd;
+        match self.tail.rewritten()? {
+            Rewritten::Not => self.last_line(chunk),
+            Rewritten::Now => {}
+            Rewritten::Before => {
+                chunk.is_lost = self.was_cut()?;
+                chunk.outcome = Outcome::More;
+            }
         }
         Ok(())
     }

@@ -34,12 +34,29 @@ impl FileId {
     }
 }
 
+/// By what it is seen that somebody writes to a file: its length, and when that was.
+type Extent = (u64, SystemTime);
+
+/// What became of a packed file since it was opened.
+pub(super) enum Rewritten {
+    /// Nothing.
+    Not,
+    /// Somebody writes to it, for all that can be seen.
+    Now,
+    /// It is another one, and was left alone since the last look.
+    Before,
+}
+
 /// A file that is being read.
 pub(super) struct Tail {
     /// The same open file as the reader's, for its state.
     file: File,
     reader: Box<dyn Read + Send>,
     is_packed: bool,
+    /// How it was when it was opened.
+    opened_as: Extent,
+    /// How it was when it was looked at last.
+    seen_as: Extent,
     /// What was read and not taken as a line.
     buffer: Vec<u8>,
     /// How much of the buffer was taken.
@@ -68,6 +85,7 @@ impl Tail {
             return Err(io::Error::other("it is not a file"));
         }
         let file = File::open(path)?;
+        let opened_as = extent(&file)?;
         let mut start = [0; GZIP.len()];
         let is_packed = file.read_at(&mut start, 0)? == GZIP.len() && start == GZIP;
         let reader: Box<dyn Read + Send> = if is_packed {
@@ -79,6 +97,8 @@ impl Tail {
             file,
             reader,
             is_packed,
+            opened_as,
+            seen_as: opened_as,
             buffer: Vec::new(),
             taken: 0,
             searched: 0,
@@ -205,7 +225,7 @@ impl Tail {
         self.known_damage != Some(self.offset)
     }
 
-    /// Whether it is read once, from beginning to end.
+    /// Whether it is read from beginning to end, and not as it grows.
     pub(super) fn is_packed(&self) -> bool {
         self.is_packed
     }
@@ -234,6 +254,20 @@ impl Tail {
         Ok(beginning(start.get(..length).unwrap_or_default()) == Some(known))
     }
 
+    /// Whether a packed file was written to since it was opened, which nothing that is read of it shows.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(super) fn rewritten(&mut self) -> io::Result<Rewritten> {
+        let now = extent(&self.file)?;
+        let before = std::mem::replace(&mut self.seen_as, now);
+        Ok(match () {
+            () if now != before => Rewritten::Now,
+            () if now != self.opened_as => Rewritten::Before,
+            () => Rewritten::Not,
+        })
+    }
+
     /// Whether that path leads to this file.
     ///
     /// # Errors
@@ -250,6 +284,11 @@ impl Tail {
         let metadata = self.file.metadata()?;
         Ok((FileId::of(&metadata), metadata.modified()?))
     }
+}
+
+fn extent(file: &File) -> io::Result<Extent> {
+    let metadata = file.metadata()?;
+    Ok((metadata.len(), metadata.modified()?))
 }
 
 /// What a file is known by: its first line, or so much of it; none of a line that has not ended.

@@ -36,6 +36,14 @@ impl Folder {
         file.set_modified(self.1.get()).unwrap();
     }
 
+    /// Writes a packed file, over what is there.
+    fn pack(&self, ending: &str, text: &str) {
+        self.append(".unpacked", text);
+        fs::write(self.at(ending), self.packed(".unpacked")).unwrap();
+        self.append(ending, "");
+        self.remove(".unpacked");
+    }
+
     fn rename(&self, from: &str, to: &str) {
         fs::rename(self.at(from), self.at(to)).unwrap();
     }
@@ -217,6 +225,47 @@ fn damage_is_told_once_and_may_be_put_right() {
     fs::write(folder.at(""), &packed).unwrap();
     let after = all(&mut folder.open(place).0).0;
     assert!(after.ends_with(line(19_999).trim_end()) && !after.contains('!'), "{after}");
+}
+
+#[test]
+fn behind_a_packed_file_at_the_path_the_next_one_is_awaited() {
+    let folder = Folder::new("packed");
+    folder.append("", "a\n");
+    let (mut reading, _) = folder.open(None);
+    assert_eq!(all(&mut reading).0, "a");
+    // A rotation packs and renames in the wrong order. What has no end in there gets none.
+    folder.rename("", ".1");
+    folder.pack("", "b\nc");
+    let (lines, place) = all(&mut reading);
+    assert_eq!(lines, "b c");
+    assert_eq!(all(&mut reading).0, "");
+    for reading in [&mut reading, &mut folder.open(place).0] {
+        assert!(matches!(reading.chunk().unwrap().outcome, Outcome::AtEnd));
+    }
+    folder.rename("", ".2");
+    assert_eq!(all(&mut reading).0, "");
+    folder.append("", "d\n");
+    assert_eq!(all(&mut reading).0, "d");
+    // Written over where it lies; there is no telling what was in there before that.
+    folder.pack("", "e\n");
+    assert_eq!(all(&mut reading).0, "! e");
+    fs::write(folder.at(""), "f\n").unwrap();
+    folder.append("", "g\n");
+    // Whoever writes may be at it still.
+    assert_eq!([(); 2].map(|()| all(&mut reading).0), ["", "! f g"]);
+}
+
+#[test]
+fn a_packed_file_that_grows_is_read_on() {
+    let folder = Folder::new("grows");
+    folder.pack("", "a\nb\n");
+    let (mut reading, _) = folder.open(None);
+    assert_eq!(all(&mut reading).0, "a b");
+    folder.pack(".more", "c\n");
+    let more = fs::read(folder.at(".more")).unwrap();
+    File::options().append(true).open(folder.at("")).unwrap().write_all(&more).unwrap();
+    folder.append("", "");
+    assert_eq!([(); 2].map(|()| all(&mut reading).0), ["", "c"]);
 }
 
 #[test]
