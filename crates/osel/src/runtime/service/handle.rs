@@ -20,6 +20,11 @@ impl ServiceHandle {
         let _ = self.0.send(Happening::Stop);
     }
 
+    /// Has buses that are not connected tried at once: what was wrong may be mended.
+    pub fn renew_sources(&self) {
+        let _ = self.0.send(Happening::Renewed);
+    }
+
     /// Has the engine go by other options from now on.
     pub fn set_options(&self, options: EngineOptions) {
         let _ = self.0.send(Happening::Options(Box::new(options)));

@@ -169,6 +169,8 @@ enum Happening {
     Scanner(usize, Ask, Box<Result<Answer, Trouble>>),
     /// A person or the system wants an end.
     Stop,
+    /// The configuration was read again: buses that may be mended.
+    Renewed,
     /// Options that hold from now on.
     Options(Box<EngineOptions>),
     /// What is kept from now on.
@@ -473,6 +475,9 @@ impl Service {
                 self.forwards.stop();
                 self.import_stopped(self.now())?;
                 (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Stop))
+            }
+            Happening::Renewed => {
+                (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Renewed))
             }
             Happening::Options(options) => {
                 self.recorder.set_options(*options);
