@@ -7,11 +7,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::open::now;
 use super::output::{json_line, note, print_bytes, stdout};
 use super::{durability, forward, openstack, pseudonyms, trail_key};
 use crate::config::{
-    Config, LogConfig, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables,
+    Config, LogConfig, Look, Place, Problems, Remark, StoreConfig, TableCounts, TlsConfig, keys,
+    unknown_variables,
 };
+use crate::tls;
 
 /// The configuration of the daemon.
 #[derive(Debug, Subcommand)]
@@ -88,7 +91,7 @@ impl ConfigArg {
 
     /// The same, for who tells what is wrong, and the warnings, otherwise.
     pub fn checked(&self) -> (Result<Config, Problems>, Vec<Remark>) {
-        checked(self.file.as_deref())
+        checked(self.file.as_deref(), None)
     }
 
     /// The file, if one is named on the command line.
@@ -136,7 +139,9 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (mut loaded, mut warnings) = checked(args.config.file.as_deref());
+    let time = now();
+    let look = move |files: &TlsConfig| tls::flaws(files, time);
+    let (mut loaded, mut warnings) = checked(args.config.file.as_deref(), Some(&look));
     let file = Config::file(args.config.file.as_deref(), &variable);
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
@@ -179,9 +184,13 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// The configuration as this process would have it, and all warnings about it.
-fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
-    let (loaded, mut warnings) = match Config::load(file, &variable) {
+/// The configuration as this process would have it, and all warnings about it; with what `look` finds in the files that it names.
+fn checked(file: Option<&Path>, look: Option<&Look<'_>>) -> (Result<Config, Problems>, Vec<Remark>) {
+    let read = match look {
+        Some(look) => Config::load_looking(file, &variable, look),
+        None => Config::load(file, &variable),
+    };
+    let (loaded, mut warnings) = match read {
         Ok((config, warnings)) => (Ok(config), warnings),
         Err(mut problems) => {
             let warnings = std::mem::take(&mut problems.warnings);
