@@ -115,6 +115,14 @@ fn introduced(
     Ok(Arc::new(config))
 }
 
+/// As whom we introduce ourselves, for whoever has to find out why that was not taken.
+pub fn own_certificate(files: &TlsConfig) -> String {
+    let Some(path) = &files.cert_file else { return "no certificate".to_owned() };
+    let first = certificates(path).ok().and_then(|chain| Validity::of(chain.first()?));
+    let validity = first.map(|validity| format!(", {validity}")).unwrap_or_default();
+    format!("the certificate in `{}`{validity}", path.display())
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let failed = |source| TrustError::File { path: path.to_owned(), source };
     let found = CertificateDer::pem_file_iter(path).map_err(failed)?;
