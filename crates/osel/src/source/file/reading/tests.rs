@@ -278,7 +278,7 @@ fn of_a_line_that_is_too_long_no_more_is_kept_than_tells_so() {
     while found.len() < lines.len() {
         found.extend(reading.chunk().unwrap().found);
     }
-    assert_eq!(found[1].bytes, BODY_BYTES_MAX + 1);
+    assert!(found.iter().all(|found| found.bytes == BODY_BYTES_MAX + 1));
     for (Found { message, .. }, first) in found.into_iter().zip(*b"xy") {
         let (_, decoded) = message.split();
         assert_eq!(decoded.body.first(), Some(&first));
