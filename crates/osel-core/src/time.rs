@@ -33,6 +33,12 @@ impl Timestamp {
         self.0
     }
 
+    /// As text without its fraction, for people.
+    pub fn in_seconds(self) -> String {
+        let text = self.to_string();
+        text.split_once('.').map_or(text.clone(), |(whole, _)| format!("{whole}Z"))
+    }
+
     /// This time and `seconds` more (or fewer), held within the range.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {

@@ -3,6 +3,8 @@
 //! Everything is read anew for each connection: a certificate that was exchanged on disk is in force after the next reconnect, without
 //! a restart. Certificate and name are verified, by [`client`] always; who may ask for less, as for a database, does it by [`Verifier`].
 
+mod flaws;
+mod validity;
 mod verifier;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
+pub use self::flaws::flaws;
+pub use self::validity::Validity;
 pub use self::verifier::{Verified, Verifier};
 use crate::config::TlsConfig;
 
@@ -103,8 +107,7 @@ fn introduced(
     let config = match (&files.cert_file, &files.key_file) {
         (None, None) => builder.with_no_client_auth(),
         (Some(cert_file), Some(key_file)) => {
-            let key = PrivateKeyDer::from_pem_file(key_file)
-                .map_err(|source| TrustError::File { path: key_file.clone(), source })?;
+            let key = private_key(key_file)?;
             builder.with_client_auth_cert(certificates(cert_file)?, key)?
         }
         _ => return Err(TrustError::Half),
@@ -112,11 +115,23 @@ fn introduced(
     Ok(Arc::new(config))
 }
 
+/// As whom we introduce ourselves, for whoever has to find out why that was not taken.
+pub fn own_certificate(files: &TlsConfig) -> String {
+    let Some(path) = &files.cert_file else { return "no certificate".to_owned() };
+    let first = certificates(path).ok().and_then(|chain| Validity::of(chain.first()?));
+    let validity = first.map(|validity| format!(", {validity}")).unwrap_or_default();
+    format!("the certificate in `{}`{validity}", path.display())
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let failed = |source| TrustError::File { path: path.to_owned(), source };
     let found = CertificateDer::pem_file_iter(path).map_err(failed)?;
     let found = found.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     if found.is_empty() { Err(TrustError::Empty(path.to_owned())) } else { Ok(found) }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TrustError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|source| TrustError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -127,6 +127,8 @@ const OSEL: ModuleTable = ModuleTable {
             &[
                 "config",
                 "telemetry",
+                // What is wrong with certificates, for whoever checks a configuration.
+                "tls",
                 "amqp",
                 "source",
                 "openstack",

@@ -170,6 +170,7 @@ impl Intake {
         match what {
             IntakeInput::Start { epoch, cursor } => self.start(epoch, cursor, out),
             IntakeInput::Hosts { count } => self.backoff.set_hosts(count),
+            IntakeInput::Renewed => self.renewed(out),
             IntakeInput::Connected { connection, report } => self.connected(connection, report, out),
             IntakeInput::ConnectFailed { connection, why, chance }
             | IntakeInput::Lost { connection, why, chance } => self.lost(connection, why, chance, out),
@@ -250,6 +251,16 @@ impl Intake {
             log(self.broker_trouble.happened(self.clock.now(), Why::Broker(why)), out);
             let wait = self.backoff.failed(chance);
             self.connect(wait, out);
+        }
+    }
+
+    /// What failed is tried at once, and what is tried just now once more: it may have begun with what was wrong.
+    fn renewed(&mut self, out: &mut Vec<IntakeOrder>) {
+        let has_failed = self.broker_trouble.ongoing().is_some();
+        if self.phase == Phase::Running && matches!(self.link, Link::Ordered(_)) && has_failed {
+            self.disconnect(out);
+            self.backoff.reset();
+            self.connect(0, out);
         }
     }
 

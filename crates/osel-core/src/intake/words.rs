@@ -150,6 +150,8 @@ pub enum IntakeInput {
         /// How many.
         count: usize,
     },
+    /// What kept connections from being made may be mended: an operator says so by having the configuration read again.
+    Renewed,
     /// An ordered connection stands. No delivery comes by it before this is told.
     Connected {
         /// Which.

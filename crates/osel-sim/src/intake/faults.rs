@@ -106,13 +106,14 @@ impl World {
         let chance = self.random.bits();
         let connection = ConnectionNumber(number);
         let stale = BatchNumber(1 << 40);
-        let what = match self.random.below(7) {
+        let what = match self.random.below(8) {
             0 => IntakeInput::Committed { batch: stale },
             1 => IntakeInput::CommitFailed { batch: stale, why: StoreTrouble::Transient },
             2 => IntakeInput::Tick,
             3 => IntakeInput::Blocked { connection },
             4 => IntakeInput::Unblocked { connection },
             5 => IntakeInput::Idle,
+            6 => IntakeInput::Renewed,
             _ => {
                 let connection = ConnectionNumber(1 << 40);
                 IntakeInput::ConnectFailed { connection, why: BrokerTrouble::Disorder, chance }

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::gate::{Gate, HELD_BYTES_MAX, Keeper, Meter};
 use super::guard::FRAME_BYTES_MAX;
-use super::socket::{Kit, Socket};
+use super::socket::{Alert, Kit, Socket, alert_in};
 use crate::config::TlsConfig;
 use crate::tls::{self, TrustError};
 
@@ -52,6 +52,16 @@ pub enum DialError {
     /// The other side cannot be trusted, or does not trust us.
     #[error("no trust with `{0}`")]
     Untrusted(String, #[source] io::Error),
+    /// The other side ends TLS with what it says, mostly of how we introduce ourselves.
+    #[error("`{host}` refuses TLS with {own}")]
+    Unwelcome {
+        /// The host.
+        host: String,
+        /// As whom we introduce ourselves.
+        own: String,
+        /// What it says.
+        source: rustls::Error,
+    },
     /// The broker refused or broke off.
     #[error("the broker says")]
     Broker(#[from] lapin::Error),
@@ -62,7 +72,7 @@ impl DialError {
     pub fn trouble(&self) -> BrokerTrouble {
         match self {
             Self::Unreachable(..) | Self::Slow(_) => BrokerTrouble::Unreachable,
-            Self::Trust(_) | Self::Untrusted(..) => BrokerTrouble::Untrusted,
+            Self::Trust(_) | Self::Untrusted(..) | Self::Unwelcome { .. } => BrokerTrouble::Untrusted,
             // Old brokers close the socket where new ones say that the login is refused.
             Self::Broker(error) => trouble_of(error),
         }
@@ -106,6 +116,7 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let meter = Meter::new(gate.clone());
     // When this is given up half way, the library's thread must not wait for a peer that never answers.
     let keeper = Keeper::of(gate);
+    let alert = Alert::default();
     let socket = match &address.tls {
         None => Socket::plain(stream, meter),
         Some(files) => {
@@ -114,8 +125,15 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
             let client = tokio::task::spawn_blocking(move || tls::client(&own)).await;
             let connector = TlsConnector::from(client.map_err(|_| unreadable)??);
             let name = tls::server_name(files, host)?;
-            let stream = connector.connect(name, stream).await.map_err(|error| handshake(host, error))?;
-            Socket::tls(stream, meter)
+            match connector.connect(name, stream).await {
+                Ok(stream) => Socket::tls(stream, meter, Arc::clone(&alert)),
+                Err(error) => {
+                    return Err(match alert_in(&error) {
+                        Some(said) => unwelcome(host, files, said).await,
+                        None => handshake(host, error),
+                    });
+                }
+            }
         }
     };
     // Asked for once: the library's own attempts are switched off.
@@ -127,8 +145,20 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let name = format!("osel {}", env!("CARGO_PKG_VERSION"));
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = Runtime::new(Kit::current());
-    let connection = Connection::connector(uri(address), runtime, hand_over, properties).await?;
-    Ok((connection, keeper))
+    let connection = Connection::connector(uri(address), runtime, hand_over, properties).await;
+    match (connection, alert.get(), &address.tls) {
+        (Ok(connection), ..) => Ok((connection, keeper)),
+        (Err(_), Some(said), Some(files)) => Err(unwelcome(host, files, said.clone()).await),
+        (Err(error), ..) => Err(error.into()),
+    }
+}
+
+/// The other side has refused us in TLS.
+async fn unwelcome(host: &str, files: &TlsConfig, said: rustls::Error) -> DialError {
+    let own = files.clone();
+    let own = tokio::task::spawn_blocking(move || tls::own_certificate(&own)).await;
+    let own = own.unwrap_or_else(|_| "a certificate".to_owned());
+    DialError::Unwelcome { host: host.to_owned(), own, source: said }
 }
 
 /// Why a handshake failed: for want of trust, or of a peer that goes on with it.
@@ -157,3 +187,6 @@ fn uri(address: &Address) -> AMQPUri {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,10 @@ use tokio_rustls::client::TlsStream;
 use super::gate::Meter;
 use super::guard::Guard;
 
+/// What the other side said when it refused us in TLS, if it did. In TLS 1.3 it looks at our certificate only when the connection stands for
+/// us, and the library tells of an end, not of what it was told.
+pub type Alert = Arc<OnceLock<rustls::Error>>;
+
 /// Bytes from and to the broker.
 #[derive(Debug)]
 pub struct Socket {
@@ -33,7 +38,7 @@ pub struct Socket {
 #[derive(Debug)]
 enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<TcpStream>>, Alert),
 }
 
 impl Socket {
@@ -43,16 +48,22 @@ impl Socket {
     }
 
     /// Over TLS.
-    pub fn tls(stream: TlsStream<TcpStream>, meter: Meter) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), meter, guard: Guard::default() }
+    pub fn tls(stream: TlsStream<TcpStream>, meter: Meter, alert: Alert) -> Self {
+        Self { stream: Stream::Tls(Box::new(stream), alert), meter, guard: Guard::default() }
     }
 
     fn writer(&mut self) -> Pin<&mut (dyn tokio::io::AsyncWrite + Send + Unpin)> {
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream),
-            Stream::Tls(stream) => Pin::new(&mut **stream),
+            Stream::Tls(stream, _) => Pin::new(&mut **stream),
         }
     }
+}
+
+/// What the other side said, if that is why reading has failed.
+pub fn alert_in(error: &io::Error) -> Option<rustls::Error> {
+    let cause = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    matches!(cause, rustls::Error::AlertReceived(_)).then(|| cause.clone())
 }
 
 impl AsyncRead for Socket {
@@ -78,8 +89,14 @@ impl AsyncRead for Socket {
                 Stream::Plain(stream) => {
                     tokio::io::AsyncRead::poll_read(Pin::new(stream), context, &mut space)
                 }
-                Stream::Tls(stream) => {
-                    tokio::io::AsyncRead::poll_read(Pin::new(&mut **stream), context, &mut space)
+                Stream::Tls(stream, alert) => {
+                    let read = tokio::io::AsyncRead::poll_read(Pin::new(&mut **stream), context, &mut space);
+                    if let Poll::Ready(Err(error)) = &read
+                        && let Some(said) = alert_in(error)
+                    {
+                        let _ = alert.set(said);
+                    }
+                    read
                 }
             };
             if read.is_pending() {

@@ -7,9 +7,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::open::now;
 use super::output::{json_line, note, print_bytes, stdout};
 use super::{durability, forward, openstack, pseudonyms, trail_key};
-use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
+use crate::config::{
+    Config, LogConfig, Look, Place, Problems, Remark, StoreConfig, TableCounts, TlsConfig, keys,
+    unknown_variables,
+};
+use crate::tls;
 
 /// The configuration of the daemon.
 #[derive(Debug, Subcommand)]
@@ -79,9 +84,14 @@ impl ConfigArg {
     /// # Errors
     /// Exit code 2 when there are problems, which are printed then.
     pub fn load(&self) -> Result<Config, ExitCode> {
-        let (loaded, warnings) = checked(self.file.as_deref());
+        let (loaded, warnings) = self.checked();
         tell(&loaded, &warnings);
         loaded.map_err(|_| ExitCode::from(2))
+    }
+
+    /// The same, for who tells what is wrong, and the warnings, otherwise.
+    pub fn checked(&self) -> (Result<Config, Problems>, Vec<Remark>) {
+        checked(self.file.as_deref(), None)
     }
 
     /// The file, if one is named on the command line.
@@ -109,7 +119,12 @@ impl ConfigArg {
     /// # Errors
     /// What is wrong with it.
     pub fn read_again(&self) -> Result<Config, Problems> {
-        checked(self.file.as_deref()).0
+        self.checked().0
+    }
+
+    /// How the log is written, whatever is wrong with the rest.
+    pub fn log_now(&self) -> LogConfig {
+        Config::log_now(self.file.as_deref(), &variable)
     }
 }
 
@@ -124,7 +139,9 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let (mut loaded, mut warnings) = checked(args.config.file.as_deref());
+    let time = now();
+    let look = move |files: &TlsConfig| tls::flaws(files, time);
+    let (mut loaded, mut warnings) = checked(args.config.file.as_deref(), Some(&look));
     let file = Config::file(args.config.file.as_deref(), &variable);
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
@@ -167,9 +184,13 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// The configuration as this process would have it, and all warnings about it.
-fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
-    let (loaded, mut warnings) = match Config::load(file, &variable) {
+/// The configuration as this process would have it, and all warnings about it; with what `look` finds in the files that it names.
+fn checked(file: Option<&Path>, look: Option<&Look<'_>>) -> (Result<Config, Problems>, Vec<Remark>) {
+    let read = match look {
+        Some(look) => Config::load_looking(file, &variable, look),
+        None => Config::load(file, &variable),
+    };
+    let (loaded, mut warnings) = match read {
         Ok((config, warnings)) => (Ok(config), warnings),
         Err(mut problems) => {
             let warnings = std::mem::take(&mut problems.warnings);
@@ -193,7 +214,7 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
 }
 
 /// Says problems and warnings to the person at the terminal.
-fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
+pub(super) fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
     if let Err(problems) = loaded {
         note(problems);
     }

@@ -44,11 +44,16 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let _ = writeln!(io::stderr(), "osel: {}", in_one_line(error));
+    exit_code(error)
+}
+
+/// The exit code of an error.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.downcast_ref::<Failure>().is_some() { ExitCode::from(2) } else { ExitCode::from(3) }
 }
 
 /// An error and its causes. What is read is named by errors of its own, so that a bare one of the system's is about our output.
-fn in_one_line(error: &anyhow::Error) -> String {
+pub fn in_one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     if error.chain().next().is_some_and(|top| top.is::<io::Error>()) {
         text.push_str("cannot write the output: ");

@@ -5,6 +5,7 @@ mod assemble_api;
 mod assemble_forward;
 mod assemble_scan;
 mod lead;
+mod said;
 mod signals;
 mod starting;
 mod store_now;
@@ -24,12 +25,13 @@ use super::config::{ConfigArg, variable};
 use super::open::{latest_reader_at, now, reader_by};
 use super::trail_key;
 use crate::action::program::sweep_folders;
+use crate::config::Config;
 use crate::runtime::control::place::of_store;
 use crate::runtime::control::server as control;
 use crate::runtime::forward::ReaderAccess;
 use crate::runtime::retention::Policy;
 use crate::runtime::service::{Clerk, Phase, Service, ServiceSettings, ServiceStatus};
-use crate::telemetry::{self, Supervisor};
+use crate::telemetry::{self, LogHandle, Supervisor};
 use crate::web;
 
 /// Threads that read from brokers and scan: decoding is spread over them, the engine has a thread of its own.
@@ -48,11 +50,17 @@ pub struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let config = match args.config.load() {
-        Ok(config) => config,
-        Err(code) => return Ok(code),
-    };
-    let log = telemetry::start(&config.log)?;
+    let (loaded, warnings) = args.config.checked();
+    // Also what is wrong with the configuration is said in the form of the log that it wants.
+    let wanted = loaded.as_ref().map_or_else(|_| args.config.log_now(), |config| config.log.clone());
+    let log = telemetry::start(&wanted)?;
+    said::configuration(&wanted, &loaded, &warnings);
+    let Ok(config) = loaded else { return Ok(ExitCode::from(2)) };
+    listen(args, config, log).or_else(|error| said::end(&wanted, error))
+}
+
+/// Does its work until it is told to stop.
+fn listen(args: &RunArgs, config: Config, log: LogHandle) -> anyhow::Result<ExitCode> {
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()

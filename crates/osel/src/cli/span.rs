@@ -21,8 +21,7 @@ pub(super) fn age(seconds: i64) -> String {
 
 /// A time without its fraction, for tables.
 pub(super) fn to_second(time: Timestamp) -> String {
-    let text = time.to_string();
-    text.split_once('.').map_or(text.clone(), |(whole, _)| format!("{whole}Z"))
+    time.in_seconds()
 }
 
 /// The seconds from one time to a later one; none where it is not later.

@@ -95,7 +95,8 @@ pub(super) fn control(mut section: Section<'_>) -> ControlConfig {
     ControlConfig { socket }
 }
 
-fn log(mut section: Section<'_>) -> LogConfig {
+/// `[log]`.
+pub(super) fn log(mut section: Section<'_>) -> LogConfig {
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let levels = [
         ("error", Level::Error),

@@ -2,6 +2,7 @@
 
 use super::check::tables_and_variables;
 use super::check_tls::TlsKeys;
+use super::look;
 use super::named::Names;
 use super::parts::{
     BrokerHost, BusConfig, FileConfig, QueueConfig, QueueKind, RabbitMqConfig, SourceConfig, TransportUrl,
@@ -83,6 +84,13 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
                 );
                 root.problem(&Origin::Whole, &format!("source[{index}].transport_url"), what);
             }
+            if let Some(other) = sources.iter().find(|other| share_a_file(other, &source)) {
+                let what = format!(
+                    "is the file of source `{}`: each of its messages would be read twice; leave one of the two out",
+                    other.name
+                );
+                root.problem(&Origin::Whole, &format!("source[{index}].path"), what);
+            }
             sources.push(source);
         }
     }
@@ -93,6 +101,13 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
 fn share_a_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
     let (Some(one), Some(other)) = (one.rabbitmq(), other.rabbitmq()) else { return false };
     is_same_bus(&one.transport_url, &other.transport_url)
+}
+
+/// Whether two sources would read one file, by whatever way it is named.
+fn share_a_file(one: &SourceConfig, other: &SourceConfig) -> bool {
+    let (Some(one), Some(other)) = (one.file(), other.file()) else { return false };
+    let place = |file: &FileConfig| file.path.canonicalize().ok();
+    one.path == other.path || place(one).is_some_and(|one| Some(one) == place(other))
 }
 
 /// Whether two URLs lead to one virtual host of one broker, as far as their addresses tell.
@@ -177,7 +192,9 @@ fn file(section: &mut Section<'_>) -> Option<FileConfig> {
     }
     let follow = section.read("follow", boolean);
     let (text, origin) = path?;
-    Some(FileConfig { path: section.reading().resolve(&origin, &text), follow: follow.unwrap_or(true) })
+    let path = section.reading().resolve(&origin, &text);
+    look::source(section, &origin, &path);
+    Some(FileConfig { path, follow: follow.unwrap_or(true) })
 }
 
 fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {

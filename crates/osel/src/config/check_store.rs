@@ -1,6 +1,7 @@
 //! `[store]`: a directory or a database, and never both.
 
 use super::files;
+use super::look;
 use super::parts::StoreConfig;
 use super::postgres_url::{PostgresConfig, RootCertificates};
 use super::reference::{is_given, open_to_others, secret_if};
@@ -37,7 +38,9 @@ pub(super) fn store(mut section: Section<'_>) -> Option<StoreConfig> {
                     section.problem(&origin, "path", "is meant as a URL, it seems: name a database by `url`");
                     return None;
                 }
-                Some(StoreConfig::Directory(section.reading().resolve(&origin, &text)))
+                let path = section.reading().resolve(&origin, &text);
+                look::store(&section, &origin, &path);
+                Some(StoreConfig::Directory(path))
             })
         }
     };

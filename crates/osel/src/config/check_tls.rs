@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::files;
+use super::look;
 use super::parts::TlsConfig;
 use super::reference::open_to_others;
 use super::section::{Section, boolean, text};
@@ -82,7 +83,9 @@ impl TlsKeys {
         if let Some(path) = key_file.as_deref().filter(|path| files::is_open_to_others(path)) {
             section.warning(origin, "key_file", open_to_others(path));
         }
-        Some(TlsConfig { ca_file, cert_file, key_file, server_name: self.server_name, external })
+        let tls = TlsConfig { ca_file, cert_file, key_file, server_name: self.server_name, external };
+        look::tls(section, &tls);
+        Some(tls)
     }
 }
 

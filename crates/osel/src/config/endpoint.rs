@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files;
+use super::look;
 use super::parts::TlsConfig;
 use super::reference::open_to_others;
 use super::section::{Section, text};
@@ -53,7 +54,9 @@ pub(super) fn client_tls(section: &mut Section<'_>) -> TlsConfig {
     let server_name = section.read("server_name", |node| text(node).map(str::to_owned));
     let path = |file: Option<(PathBuf, Origin)>| file.map(|(path, _)| path);
     let (ca_file, cert_file, key_file) = (path(ca_file), path(cert_file), path(key_file));
-    TlsConfig { ca_file, cert_file, key_file, server_name, external: false }
+    let tls = TlsConfig { ca_file, cert_file, key_file, server_name, external: false };
+    look::tls(section, &tls);
+    tls
 }
 
 fn readable(path: PathBuf) -> Result<PathBuf, String> {

@@ -309,7 +309,7 @@ const KEYS: &[Key] = &[
     key(
         "source.path",
         Needed("\"/var/lib/bus/captured.jsonl\""),
-        "The file, plain or packed with gzip. One that is packed is read once.",
+        "The file, plain or packed with gzip. One that is packed is read once; where it is followed, the next one at the path is awaited.",
     ),
     key(
         "source.follow",

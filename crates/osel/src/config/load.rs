@@ -12,7 +12,8 @@ use super::check_store;
 use super::check_trail;
 use super::files;
 use super::keys;
-use super::parts::{Config, RetentionConfig, StoreConfig, TrailConfig};
+use super::look::Look;
+use super::parts::{Config, LogConfig, RetentionConfig, StoreConfig, TrailConfig};
 use super::remark::{Place, Problems, Remark, Warning};
 use super::section::{Environment, Reading, Section, meant};
 use super::tree::{self, Table};
@@ -65,13 +66,20 @@ impl Config {
     /// Every problem there is.
     pub fn load(path: Option<&Path>, env: &Environment<'_>) -> Result<(Self, Vec<Warning>), Problems> {
         let (file, table) = read(path, env)?;
-        let reading = Reading::new(file.as_deref(), env);
-        let config = check::config(Section::root(&reading, table));
-        let (problems, warnings) = reading.remarks();
-        match config {
-            Some(config) if problems.is_empty() => Ok((config, warnings)),
-            _ => Err(Problems::new(problems, warnings)),
-        }
+        whole(Reading::new(file.as_deref(), env), table)
+    }
+
+    /// The same, which also looks whether the files that are named are what they are to be.
+    ///
+    /// # Errors
+    /// Every problem there is.
+    pub fn load_looking(
+        path: Option<&Path>,
+        env: &Environment<'_>,
+        look: &Look<'_>,
+    ) -> Result<(Self, Vec<Warning>), Problems> {
+        let (file, table) = read(path, env)?;
+        whole(Reading::new(file.as_deref(), env).looking(look), table)
     }
 
     /// The store alone, for commands that only read it and whose users may not read the secrets; none where no file is found.
@@ -92,6 +100,14 @@ impl Config {
         let store = check_store::store(Section::root(&reading, table).section("store"));
         let (problems, warnings) = reading.remarks();
         if problems.is_empty() { Ok(store) } else { Err(Problems::new(problems, warnings)) }
+    }
+
+    /// How the log is written, for who has to say that the rest is wrong; what is wrong with this part as well has its default, and a file
+    /// that cannot be read says nothing.
+    pub fn log_now(path: Option<&Path>, env: &Environment<'_>) -> LogConfig {
+        let (file, table) = read(path, env).unwrap_or_default();
+        let reading = Reading::new(file.as_deref(), env);
+        check::log(Section::root(&reading, table).section("log"))
     }
 
     /// The socket of the daemon of a store, for whoever wants to speak to it: the one that the variable names, which is about whatever store
@@ -170,6 +186,15 @@ impl Config {
         // One that cannot be looked for is a problem of reading it, not one that is not there.
         let is_there = || Path::new(DEFAULT_FILE).try_exists().unwrap_or(true);
         named.map(PathBuf::from).or_else(|| is_there().then(|| PathBuf::from(DEFAULT_FILE)))
+    }
+}
+
+fn whole(reading: Reading<'_>, table: Table) -> Result<(Config, Vec<Warning>), Problems> {
+    let config = check::config(Section::root(&reading, table));
+    let (problems, warnings) = reading.remarks();
+    match config {
+        Some(config) if problems.is_empty() => Ok((config, warnings)),
+        _ => Err(Problems::new(problems, warnings)),
     }
 }
 

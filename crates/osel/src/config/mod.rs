@@ -22,6 +22,7 @@ mod files;
 mod forward;
 pub mod keys;
 mod load;
+mod look;
 mod named;
 mod parts;
 mod passfile;
@@ -54,6 +55,7 @@ pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
     TRANSPORT_VARIABLE, TableCounts, unknown_variables,
 };
+pub use look::{Flaw, Look};
 pub use parts::{
     ApiInterface, BrokerHost, BusConfig, Config, ControlConfig, FileConfig, FindingsConfig, HttpConfig,
     KeyReference, Level, LogConfig, LogFormat, ModelConfig, OpenStackConfig, ProjectsConfig, QueueConfig,

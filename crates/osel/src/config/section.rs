@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use super::look::Look;
 use super::remark::{Place, Remark};
 use super::tree::{Node, Origin, Table, Value};
 
@@ -22,13 +23,24 @@ const QUOTED_CHARS_MAX: usize = 60;
 pub(super) struct Reading<'a> {
     file: Option<&'a Path>,
     environment: &'a Environment<'a>,
+    look: Option<&'a Look<'a>>,
     problems: RefCell<Vec<Remark>>,
     warnings: RefCell<Vec<Remark>>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(file: Option<&'a Path>, environment: &'a Environment<'a>) -> Self {
-        Self { file, environment, problems: RefCell::default(), warnings: RefCell::default() }
+        Self { file, environment, look: None, problems: RefCell::default(), warnings: RefCell::default() }
+    }
+
+    /// The same, which also looks into the files that are named.
+    pub(super) fn looking(self, look: &'a Look<'a>) -> Self {
+        Self { look: Some(look), ..self }
+    }
+
+    /// How the files of TLS are looked into, if files are at all.
+    pub(super) fn look(&self) -> Option<&'a Look<'a>> {
+        self.look
     }
 
     /// A variable; an empty one counts as none, since many launchers cannot unset one.
@@ -83,7 +95,8 @@ pub(super) struct Section<'a> {
     origin: Origin,
     entries: Table,
     asked: Vec<&'static str>,
-    given: Vec<&'static str>,
+    /// The keys that have a value, and where it stands.
+    given: Vec<(&'static str, Origin)>,
     is_given: bool,
     is_broken: bool,
 }
@@ -126,7 +139,12 @@ impl<'a> Section<'a> {
 
     /// Whether a key had a value, good or bad: whoever needs it does not miss it as well.
     pub(super) fn was_given(&self, key: &str) -> bool {
-        self.given.contains(&key)
+        self.given.iter().any(|(given, _)| *given == key)
+    }
+
+    /// Where the value of a key stands; the table's beginning where it has none.
+    pub(super) fn origin_of(&self, key: &str) -> &Origin {
+        self.given.iter().find(|(given, _)| *given == key).map_or(&self.origin, |(_, origin)| origin)
     }
 
     /// The path of a key.
@@ -163,12 +181,14 @@ impl<'a> Section<'a> {
         let written = self.entries.remove(key);
         let name = self.variable(key);
         let value = self.reading.variable(&name);
-        if written.is_some() || value.is_some() {
-            self.given.push(key);
-            self.is_given = true;
-        }
+        let origin = match (&value, &written) {
+            (Some(_), _) => Origin::Variable(name),
+            (None, Some(node)) => node.origin.clone(),
+            (None, None) => return None,
+        };
+        self.given.push((key, origin.clone()));
+        self.is_given = true;
         let Some(value) = value else { return written };
-        let origin = Origin::Variable(name);
         match value.into_string() {
             Ok(text) => Some(Node { origin, value: Value::Text(text) }),
             Err(_) => {

@@ -8,6 +8,8 @@ use super::check::tables_and_variables;
 use super::files;
 use super::keys;
 use super::keys::Otherwise::{Needed, Words};
+use super::look;
+use super::parts::TlsConfig;
 use super::section::{Section, quoted, text};
 
 /// The most witnesses of one log: each has a task of its own, and a quorum of a few is what anybody asks for.
@@ -101,6 +103,7 @@ fn witness(mut section: Section<'_>, before: &[WitnessConfig]) -> Option<Witness
         files::check_readable(&path).map_err(|error| format!("`{}` {error}", path.display()))?;
         Ok(path)
     });
+    look::tls(&section, &TlsConfig { ca_file: ca_file.clone(), ..TlsConfig::default() });
     section.finish();
     Some(WitnessConfig { key: key?, url: url?, ca_file })
 }

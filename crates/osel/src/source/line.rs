@@ -68,13 +68,20 @@ pub(super) struct Lines {
     unescaped: Vec<u8>,
 }
 
+/// The memory that is kept for unescaping: enough for lines as they are. One long line must not hold more for ever.
+const UNESCAPED_BYTES_KEPT: usize = 1 << 20;
+
 impl Lines {
     /// Reads a line.
     ///
     /// # Errors
     /// When it is no object with these members.
     pub(super) fn read<'a>(&mut self, text: &'a [u8]) -> Result<Line<'a>, serde_json::Error> {
-        match self.usual(text) {
+        let usual = self.usual(text);
+        if self.unescaped.len() > UNESCAPED_BYTES_KEPT {
+            self.unescaped = Vec::new();
+        }
+        match usual {
             Some(line) => Ok(line),
             None => serde_json::from_slice(text),
         }

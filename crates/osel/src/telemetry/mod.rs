@@ -48,6 +48,12 @@ pub fn start(config: &LogConfig) -> Result<LogHandle, TryInitError> {
     Ok(LogHandle(handle))
 }
 
+/// Whether the lines of such a log are read by programs, be it that they are JSON or that they go to the journal: then whatever else the
+/// daemon says to standard error has to be such a line.
+pub fn is_for_programs(config: &LogConfig) -> bool {
+    config.format == LogFormat::Json || priority::leads_to_journal()
+}
+
 /// An error with its causes, for a field of a line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

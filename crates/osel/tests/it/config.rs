@@ -1,9 +1,11 @@
 //! `osel config`, and the store of the configuration where no other is named.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::broker::Certificates;
 use crate::command::{Place, recording, run};
 
 /// Runs `osel` with these variables and no others of osel's.
@@ -39,7 +41,7 @@ fn a_good_configuration_is_good() {
     let warned = said(osel(&[URL, ("OSEL_LOG__LEVLE", "info")], &["config", "check", "-c", &file]));
     let warning = "warning: OSEL_LOG__LEVLE: sets no key of osel: did you mean OSEL_LOG__LEVEL?\n";
     assert_eq!(warned, (0, format!("{file}: good\n"), warning.to_owned()));
-    assert!(!std::path::Path::new(&place.path("store")).exists(), "a check writes nothing");
+    assert!(!Path::new(&place.path("store")).exists(), "a check writes nothing");
 }
 
 #[test]
@@ -76,6 +78,60 @@ fn a_bad_configuration_is_refused_with_every_problem() {
         "file": file, "good": false, "problems": problems.map(object), "untold": 0, "warnings": [object(warning)],
     });
     assert_eq!(document, wanted);
+}
+
+#[test]
+fn files_that_are_not_what_they_are_to_be_are_told_by_their_keys() {
+    let place = Place::new("config-files");
+    let file = place.write(
+        "osel.toml",
+        "[store]\npath = 'store'\n\
+         [[source]]\nname = 'one'\ntype = 'file'\npath = 'folder'\n\
+         [[source]]\nname = 'two'\ntype = 'file'\npath = 'bus.jsonl'\n\
+         [[source]]\nname = 'three'\ntype = 'rabbitmq'\ntransport_url = { env = 'URL' }\n\
+         [source.tls]\nca_file = 'ca.pem'\ncert_file = 'client.pem'\nkey_file = 'other.key'\n\
+         [[forward]]\nname = 'siem'\ntype = 'hec'\nurls = ['https://siem.example']\ntoken = { env = 'URL' }\ncert_file = 'ca.pem'\n",
+    );
+    place.write("store", "");
+    std::fs::create_dir(place.path("folder")).unwrap();
+    let certificates = Certificates::make(Path::new(&place.path("made")), "osel");
+    place.write("client.pem", std::fs::read_to_string(&certificates.client).unwrap());
+    place.write("other.key", std::fs::read_to_string(&certificates.server_key).unwrap());
+    place.write("ca.pem", "nothing");
+    let path = |name: &str| format!("`{}`", place.path(name));
+    let (code, out, error) = said(osel(&[URL], &["config", "check", "-c", &file]));
+    let wanted = [
+        format!("{file}:2: store.path: {} is no directory: ", path("store")),
+        format!("{file}:6: source[0].path: {} is a directory: ", path("folder")),
+        format!("{file}:16: source[2].tls.ca_file: {} has no certificate: ", path("ca.pem")),
+        format!("{file}:18: source[2].tls.key_file: {} is not the key of ", path("other.key")),
+        format!("{file}:24: forward[0].cert_file: {} has no certificate: ", path("ca.pem")),
+    ];
+    let problems: Vec<&str> = error.lines().filter(|line| !line.starts_with("warning: ")).collect();
+    assert_eq!((code, out.as_str(), problems.len()), (2, "", wanted.len()), "{error}");
+    for (problem, wanted) in problems.iter().zip(&wanted) {
+        assert!(problem.starts_with(wanted), "{problem}");
+    }
+}
+
+#[test]
+fn two_sources_of_one_file_are_told() {
+    let place = Place::new("config-one-file");
+    let source =
+        |name: &str, path: &str| format!("[[source]]\nname = '{name}'\ntype = 'file'\npath = '{path}'\n");
+    let sources = ["bus.jsonl", "other.jsonl", "./bus.jsonl", "folder/../other.jsonl"];
+    std::fs::create_dir(place.path("folder")).unwrap();
+    place.write("other.jsonl", "");
+    let tables: String =
+        ["a", "b", "c", "d"].iter().zip(sources).map(|(name, path)| source(name, path)).collect();
+    let file = place.write("osel.toml", format!("[store]\npath = 'store'\n{tables}"));
+    let (code, _, error) = said(osel(&[], &["config", "check", "-c", &file]));
+    let line = |at: usize, other: &str| {
+        format!(
+            "{file}: source[{at}].path: is the file of source `{other}`: each of its messages would be read twice; leave one of the two out\n"
+        )
+    };
+    assert_eq!((code, error), (2, line(2, "a") + &line(3, "b")));
 }
 
 #[test]
@@ -152,7 +208,7 @@ fn a_replay_does_not_write_to_the_store_of_the_configuration_unasked() {
     let file = good_file(&place);
     let output = osel(&[("OSEL_CONFIG", &file)], &["replay", "--until", "1", &recording("dev-aodh")]);
     assert!(output.status.success());
-    assert!(!std::path::Path::new(&place.path("store")).exists());
+    assert!(!Path::new(&place.path("store")).exists());
 }
 
 #[test]

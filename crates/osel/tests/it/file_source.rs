@@ -168,6 +168,32 @@ fn nothing_is_lost_when_the_file_is_rotated() {
 }
 
 #[test]
+fn a_packed_file_in_the_place_of_one_that_is_followed_does_not_end_the_source() {
+    let mut osel = Daemon::new("file-packed-once", "");
+    let path = osel.place.path("bus.jsonl");
+    osel.capture("bus.jsonl", "a", 5);
+    osel.start();
+    osel.await_received(5);
+    // Packed before it was renamed, by somebody who then goes on with a new file.
+    osel.capture("next.jsonl", "b", 5);
+    let next = osel.place.path("next.jsonl");
+    assert!(Command::new("gzip").arg(&next).status().unwrap().success());
+    fs::rename(&path, format!("{path}.1")).unwrap();
+    fs::rename(format!("{next}.gz"), &path).unwrap();
+    osel.await_received(10);
+    // Also behind a restart, where it is the first that is found.
+    assert!(osel.stop().success());
+    osel.start();
+    osel.await_lines("listening", 2);
+    fs::rename(&path, format!("{path}.2")).unwrap();
+    osel.capture("bus.jsonl", "c", 5);
+    osel.await_received(15);
+    assert!(osel.stop().success());
+    assert_eq!(osel.recorded_ids(), ["a", "b", "c"].map(|name| ids(name, 5)).concat());
+    assert_eq!((osel.ledger().duplicate, osel.gaps().len()), (0, 0));
+}
+
+#[test]
 fn what_is_gone_before_it_was_read_is_a_gap() {
     let mut osel = Daemon::new("file-gap", "");
     osel.capture("bus.jsonl", "a", 3);
@@ -232,7 +258,7 @@ fn a_file_that_ends_is_read_once() {
 
 #[test]
 fn a_packed_file_is_read_once_and_its_damage_is_a_gap() {
-    let mut osel = Daemon::new("file-packed", "");
+    let mut osel = Daemon::new("file-packed", "follow = false\n");
     let path = osel.place.path("bus.jsonl");
     let pack = || {
         assert!(Command::new("gzip").args(["-f", &path]).status().unwrap().success());

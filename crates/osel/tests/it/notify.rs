@@ -201,3 +201,38 @@ fn lines_have_priorities_only_where_they_go_to_the_journal() {
         assert!(line["message"].is_string() && line["timestamp"].is_string(), "{line}");
     }
 }
+
+#[test]
+fn what_keeps_it_from_running_looks_as_its_log_does() {
+    let mut osel = Daemon::new("notify-fatal", "");
+    // A place for the store that is none, and a configuration that is none, as a person sees them, as a program does, and as the journal.
+    osel.place.write("store", "no store");
+    let wrong = "[log]\nformat = 'json'\n[openstak]\n";
+    let mut lines = |further: &str, is_journal: bool, code: i32| {
+        osel.configure(further);
+        osel.place.write("log", "");
+        let log = fs::metadata(osel.place.path("log")).unwrap();
+        let stream = if is_journal { format!("{}:{}", log.dev(), log.ino()) } else { String::new() };
+        osel.variables = vec![variable("JOURNAL_STREAM", &stream)];
+        osel.start();
+        assert_eq!(osel.ended().code(), Some(code), "{}", osel.log());
+        osel.log()
+    };
+    let said = lines("", false, 3);
+    assert!(said.lines().last().unwrap().starts_with("osel: "), "{said}");
+    let said = lines("", true, 3);
+    assert!(said.lines().last().unwrap().starts_with("<3>2"), "{said}");
+    let said = lines("[openstak]\n", true, 2);
+    assert!(said.lines().all(|line| line.starts_with("<3>2")) && said.contains("openstak"), "{said}");
+    for (further, code) in [("[log]\nformat = 'json'\n", 3), (wrong, 2)] {
+        for is_journal in [false, true] {
+            let said = lines(further, is_journal, code);
+            let last = said.lines().last().unwrap();
+            let last = if is_journal { last.strip_prefix("<3>").unwrap() } else { last };
+            let line: serde_json::Value = serde_json::from_str(last).unwrap();
+            assert_eq!(line["level"], "ERROR", "{line}");
+            let told = if code == 2 { &line["key"] } else { &line["error"] };
+            assert!(told.as_str().is_some_and(|told| !told.is_empty()), "{line}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::Stdio;
 
 use ::osel::runtime::state;
 use ::osel::store::{ALL, Commit, ForwarderRow, Journal, Reader, Store};
@@ -275,4 +276,28 @@ fn a_running_osel_takes_the_order_and_ends_it_after_a_kill() {
     assert_eq!(nothing.status.code(), Some(1));
     assert_eq!(one(&["privacy", "show", "--user", "trent", "-o", "json", "--store", &store])["records"], 1);
     run(&["audit", "verify", "--store", &store]);
+}
+
+#[test]
+fn of_two_who_erase_one_person_at_once_the_second_is_told() {
+    let (user, name) = ("0134e963d2cb47acb1cbded3d170eb51", "mallory.of.the.tests");
+    let mut osel = Daemon::new("privacy-twice", "");
+    let store = osel.place.path("store");
+    osel.append("bus.jsonl", by(user, name, 300));
+    osel.start();
+    osel.await_received(300);
+    let erase = || {
+        let mut command = crate::command::program();
+        command.args(["privacy", "erase", "--user", name, "--reason", "left", "--store", &store]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let said =
+        [erase(), erase()].map(|child| String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap());
+    // Both may find the person, or the later one nobody any more.
+    let is_late = |said: &&String| {
+        said.contains("has ordered the erasure of the same user before")
+            || said.contains("no record has a part")
+    };
+    assert_eq!(said.iter().filter(is_late).count(), 1, "{said:?}");
+    assert!(osel.stop().success());
 }

@@ -92,6 +92,37 @@ fn hosts_that_are_added_have_their_turn() {
     );
 }
 
+/// Somebody has exchanged the password, and had the configuration read again.
+#[test]
+fn what_may_be_mended_is_tried_at_once() {
+    check(
+        "0 start
+         > connect 1 host 0 in 0
+         1 renewed
+         2 refused 1 denied 100%
+         > log Error: began Broker(Denied) x1 since 2
+         > connect 2 host 1 in 1000
+         1002 refused 2 denied 100%
+         > connect 3 host 0 in 1000
+         2002 refused 3 denied 100%
+         > connect 4 host 1 in 2000
+         2500 renewed
+         > disconnect 4
+         > connect 5 host 1 in 0
+         2600 refused 5 denied 100%
+         > connect 6 host 0 in 1000
+         2700 renewed
+         > disconnect 6
+         > connect 7 host 0 in 0
+         2800 connected 7 kept
+         > log Info: ended Broker(Denied) x4 since 2
+         2900 renewed
+         3000 lost 7 closed 50%
+         > log Warn: unsteady Broker(Closed) x5 since 2
+         > connect 8 host 1 in 500",
+    );
+}
+
 #[test]
 fn hosts_are_tried_in_turn_with_waits_that_grow_to_a_minute() {
     check(

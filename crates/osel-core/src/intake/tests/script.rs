@@ -73,6 +73,7 @@ fn input(words: &str, now: Timestamp) -> IntakeInput {
         "connected" => IntakeInput::Connected { connection: connection(1), report: report(&words[2..], now) },
         "checked" => IntakeInput::Checked { connection: connection(1), report: report(&words[2..], now) },
         "hosts" => IntakeInput::Hosts { count: words[1].parse().unwrap() },
+        "renewed" => IntakeInput::Renewed,
         "refused" => {
             IntakeInput::ConnectFailed { connection: connection(1), why: broker(words[2]), chance: chance() }
         }

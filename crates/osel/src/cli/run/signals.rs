@@ -100,6 +100,7 @@ impl Signals {
 fn adopt(old: &Config, new: &Config, scanners: &[ScannerConfig], service: &ServiceHandle, log: &LogHandle) {
     log.set_level(new.log.level);
     service.set_options(assemble::options(&Config { scanners: scanners.to_vec(), ..new.clone() }));
+    service.renew_sources();
     service.set_schedules(assemble_api::schedules(new));
     service.set_scanners(assemble_scan::renewals(new));
     service.set_policy(Policy::from(&new.retention));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use hyper::Uri;
 
 use super::super::files;
+use super::super::look;
 use super::super::parts::TlsConfig;
 use super::super::proxy::{ProxyConfig, proxy};
 use super::super::section::{Section, number, text};
@@ -115,6 +116,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<HttpReceiverConfig> {
     let seconds = section.read("answer_seconds", |node| number(node, 1..=ANSWER_SECONDS_MAX));
     let answer_seconds = u32::try_from(seconds.unwrap_or(ANSWER_SECONDS)).unwrap_or(u32::MAX);
     let tls = TlsConfig { ca_file, cert_file, key_file, server_name, external: false };
+    look::tls(section, &tls);
     Some(HttpReceiverConfig { tls, proxy: proxy?, answer_seconds })
 }
 

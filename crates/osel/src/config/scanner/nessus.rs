@@ -9,6 +9,7 @@ use hyper::Uri;
 use osel_core::scan::Transport;
 
 use super::super::keys::{self, Key};
+use super::super::look;
 use super::super::parts::TlsConfig;
 use super::super::reference::{is_given, secret};
 use super::super::section::{Section, boolean, number, quoted, text};
@@ -194,6 +195,8 @@ pub(super) fn read(
     };
     let answer_seconds = section.read("answer_seconds", |node| number(node, 1..=ANSWER_SECONDS_MAX));
     let is_good = url.is_some() || !section.was_given("url");
+    let tls = TlsConfig { ca_file, server_name, ..TlsConfig::default() };
+    look::tls(section, &tls);
     Some(NessusConfig {
         product,
         url: is_good.then(|| url.unwrap_or_else(|| default_url.to_owned()))?,
@@ -204,7 +207,7 @@ pub(super) fn read(
         folder,
         covers,
         keep,
-        tls: TlsConfig { ca_file, server_name, ..TlsConfig::default() },
+        tls,
         answer_seconds: answer_seconds
             .and_then(|seconds| NonZeroU32::new(u32::try_from(seconds).ok()?))
             .unwrap_or(ANSWER_SECONDS),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use osel_core::conduct::FETCH_MICROS_MAX;
 
 use super::super::keys::{self, Key, Otherwise};
+use super::super::look;
 use super::super::parts::TlsConfig;
 use super::super::proxy::{ProxyConfig, proxy};
 use super::super::section::{Section, boolean, number, one_of, quoted, text};
@@ -385,7 +386,9 @@ fn tls(section: &mut Section<'_>) -> TlsConfig {
         Ok(path)
     });
     let server_name = section.read("server_name", |node| name(text(node)?));
-    TlsConfig { ca_file, server_name, ..TlsConfig::default() }
+    let tls = TlsConfig { ca_file, server_name, ..TlsConfig::default() };
+    look::tls(section, &tls);
+    tls
 }
 
 /// A name that is written into a list with commas.

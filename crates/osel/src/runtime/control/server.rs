@@ -32,6 +32,9 @@ const LINE_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 /// How long is waited before a place that could not be taken, or a socket that takes nobody, is tried again.
 const RETRY_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked whether the socket's file is still there: what clears folders of old files removes it, and then nobody finds us.
+/// A person tries a command again after some seconds.
+const LOOK_WAIT: Duration = Duration::from_secs(2);
 
 /// Whom orders are given to.
 pub trait Handler: Send + Sync {
@@ -79,9 +82,27 @@ pub(super) struct Held {
     file: (u64, u64),
 }
 
+impl Held {
+    /// Whether the path leads to us.
+    fn is_there(&self) -> bool {
+        file_at(&self.path).is_ok_and(|file| file == self.file)
+    }
+
+    /// The next connection; none once the path does not lead to us any more.
+    async fn next(&self) -> Option<io::Result<UnixStream>> {
+        loop {
+            match timeout(LOOK_WAIT, self.listener.accept()).await {
+                Ok(accepted) => return Some(accepted.map(|(stream, _)| stream)),
+                Err(_) if self.is_there() => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        if file_at(&self.path).is_ok_and(|file| file == self.file) {
+        if self.is_there() {
             // Whoever comes next removes it if we cannot.
             let _ = fs::remove_file(&self.path);
         }
@@ -89,12 +110,46 @@ impl Drop for Held {
 }
 
 /// Takes orders for a store until the future is dropped. A place that cannot be taken now is tried again, since what is in the way may go:
-/// a daemon without it records all the same.
+/// a daemon without it records all the same. One that is taken from us is taken anew.
 pub async fn serve(path: PathBuf, store: String, handler: Arc<dyn Handler>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let importing = Arc::new(Semaphore::new(1));
+    let store: Arc<str> = store.into();
+    while let Some(held) = hold_at_last(&path).await {
+        while let Some(accepted) = held.next().await {
+            let Ok(stream) = accepted else {
+                // As when there are no more file descriptors.
+                sleep(RETRY_WAIT).await;
+                continue;
+            };
+            let place = Arc::clone(&places).try_acquire_owned();
+            let (store, handler, importing) =
+                (Arc::clone(&store), Arc::clone(&handler), Arc::clone(&importing));
+            tokio::spawn(async move {
+                let answer = match place {
+                    Ok(_) => answer(&stream, &store, &handler, importing).await,
+                    Err(_) => {
+                        Some(Answer::Refused("too many orders are given at once: try again".to_owned()))
+                    }
+                };
+                if let Some(answer) = answer {
+                    // Who does not take the answer does not want it.
+                    let _ = say(&stream, &answer).await;
+                }
+                drop(place);
+            });
+        }
+        let path = path.display().to_string();
+        tracing::warn!(path, "the socket for orders was removed and is made again");
+    }
+}
+
+/// Takes the place once it can be taken; none when it never can. What is in the way is told once.
+async fn hold_at_last(path: &Path) -> Option<Held> {
     let mut is_told = false;
-    let held = loop {
-        match hold(&path) {
-            Ok(held) => break held,
+    loop {
+        match hold(path) {
+            Ok(held) => return Some(held),
             Err(error) => {
                 if !is_told {
                     let error = chain(&error);
@@ -105,34 +160,11 @@ pub async fn serve(path: PathBuf, store: String, handler: Arc<dyn Handler>) {
                 }
                 is_told = true;
                 if matches!(error, ControlError::TooLong(_)) {
-                    return;
+                    return None;
                 }
             }
         }
         sleep(RETRY_WAIT).await;
-    };
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let importing = Arc::new(Semaphore::new(1));
-    let store: Arc<str> = store.into();
-    loop {
-        let Ok((stream, _)) = held.listener.accept().await else {
-            // As when there are no more file descriptors.
-            sleep(RETRY_WAIT).await;
-            continue;
-        };
-        let place = Arc::clone(&places).try_acquire_owned();
-        let (store, handler, importing) = (Arc::clone(&store), Arc::clone(&handler), Arc::clone(&importing));
-        tokio::spawn(async move {
-            let answer = match place {
-                Ok(_) => answer(&stream, &store, &handler, importing).await,
-                Err(_) => Some(Answer::Refused("too many orders are given at once: try again".to_owned())),
-            };
-            if let Some(answer) = answer {
-                // Who does not take the answer does not want it.
-                let _ = say(&stream, &answer).await;
-            }
-            drop(place);
-        });
     }
 }
 

@@ -153,6 +153,19 @@ fn an_order_is_handed_over_with_the_name_that_the_kernel_gives() {
 }
 
 #[test]
+fn a_socket_that_was_removed_is_made_again() {
+    let server = Server::start();
+    let path = server.directory.socket();
+    // As by what clears folders of old files.
+    fs::remove_file(&path).unwrap();
+    while matches!(server.ask(&request("here")), Err(ClientError::Absent(_) | ClientError::Denied(_))) {
+        std::thread::yield_now();
+    }
+    assert_eq!(server.ask(&request("here")).unwrap(), Answer::Done(Some(7)));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+}
+
+#[test]
 fn what_is_no_order_is_refused_with_the_reason_and_handled_by_nobody() {
     let server = Server::start();
     let refused = |bytes: &[u8], says: &str| {

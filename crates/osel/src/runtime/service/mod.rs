@@ -9,6 +9,7 @@ mod clerk;
 mod defects;
 mod finding_status;
 mod forwards;
+mod handle;
 mod imports;
 mod indexer;
 mod keeper;
@@ -26,7 +27,7 @@ mod surveyor;
 mod tap;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use osel_core::conduct::{Answer, Ask};
@@ -46,6 +47,7 @@ pub use self::clerk::Clerk;
 pub use self::finding_status::FindingsStatus;
 pub use self::forwards::ForwarderRenewal;
 use self::forwards::{Forwards, Ground};
+pub use self::handle::ServiceHandle;
 use self::imports::Imports;
 use self::indexer::{Indexed, Indexer};
 use self::keeper::{Keeper, Surveyed};
@@ -167,6 +169,8 @@ enum Happening {
     Scanner(usize, Ask, Box<Result<Answer, Trouble>>),
     /// A person or the system wants an end.
     Stop,
+    /// The configuration was read again: buses that may be mended.
+    Renewed,
     /// Options that hold from now on.
     Options(Box<EngineOptions>),
     /// What is kept from now on.
@@ -193,48 +197,6 @@ enum Happening {
     Replay(String, Vec<(QuarantineItem, Entry)>, oneshot::Sender<control::Answer>),
     /// The next of an inventory that somebody hands in.
     Import(ImportStep, oneshot::Sender<control::Answer>),
-}
-
-/// Tells a running service from outside; cheap to copy.
-#[derive(Clone, Debug)]
-pub struct ServiceHandle(Sender<Happening>);
-
-impl ServiceHandle {
-    /// Asks for the end: what was taken is committed, then the loop returns.
-    pub fn stop(&self) {
-        // It may have ended by itself.
-        let _ = self.0.send(Happening::Stop);
-    }
-
-    /// Has the engine go by other options from now on.
-    pub fn set_options(&self, options: EngineOptions) {
-        let _ = self.0.send(Happening::Options(Box::new(options)));
-    }
-
-    /// Has APIs asked by these schedules from now on, and those that fail at once: what was wrong may be mended.
-    pub fn set_schedules(&self, schedules: Vec<ApiSchedule>) {
-        let _ = self.0.send(Happening::Schedules(schedules));
-    }
-
-    /// Has scanners have so many scans at one time, and those that fail asked at once: what was wrong may be mended.
-    pub fn set_scanners(&self, renewals: Vec<ScannerRenewal>) {
-        let _ = self.0.send(Happening::Scanners(renewals));
-    }
-
-    /// Has the log's key looked for anew: it may be another one by now.
-    pub fn renew_log_key(&self) {
-        let _ = self.0.send(Happening::RenewLogKey);
-    }
-
-    /// Takes what the task of a witness tells.
-    pub fn witness(&self, event: WitnessEvent) {
-        let _ = self.0.send(Happening::Witness(Box::new(event)));
-    }
-
-    /// Has another policy say what is kept from now on.
-    pub fn set_policy(&self, policy: Policy) {
-        let _ = self.0.send(Happening::Policy(policy));
-    }
 }
 
 /// The daemon.
@@ -513,6 +475,9 @@ impl Service {
                 self.forwards.stop();
                 self.import_stopped(self.now())?;
                 (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Stop))
+            }
+            Happening::Renewed => {
+                (0..self.taps.len()).try_for_each(|index| self.step(index, IntakeInput::Renewed))
             }
             Happening::Options(options) => {
                 self.recorder.set_options(*options);

@@ -5,12 +5,12 @@
 use std::io;
 use std::path::Path;
 
-use osel_core::decode::Decoder;
+use osel_core::decode::{BODY_BYTES_MAX, Decoder};
 use osel_core::event::RawMessage;
 
 use super::Settings;
 use super::rotated::{self, After};
-use super::tail::Tail;
+use super::tail::{Rewritten, Tail};
 use crate::source::decoding::Prepared;
 use crate::source::place::Place;
 use crate::source::recording::Messages;
@@ -128,9 +128,12 @@ impl Reading {
     fn at_end(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         let is_once = !self.settings.follow || self.tail.is_packed();
         // Where there is none it is between its renaming and its making anew.
-        self.is_older |= !is_once && is_at(&self.tail, &self.settings.path)? == Some(false);
+        self.is_older |= self.settings.follow && is_at(&self.tail, &self.settings.path)? == Some(false);
         if !self.is_older {
-            self.end(chunk, is_once);
+            if self.settings.follow && self.tail.is_packed() {
+                return self.at_end_of_packed(chunk);
+            }
+            self.end(chunk, !self.settings.follow);
             return Ok(());
         }
         match rotated::after(&self.settings.path, &self.tail)? {
@@ -147,6 +150,20 @@ impl Reading {
                 chunk.outcome = Outcome::AtEndOfOlder;
             }
             After::Moving => chunk.outcome = Outcome::AtEndOfOlder,
+        }
+        Ok(())
+    }
+
+    /// All of a packed file was read that is at the path of one that is followed: a rotation put it there, and another one comes.
+    fn at_end_of_packed(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        chunk.outcome = Outcome::AtEnd;
+        match self.tail.rewritten()? {
+            Rewritten::Not => self.last_line(chunk),
+            Rewritten::Now => {}
+            Rewritten::Before => {
+                chunk.is_lost = self.was_cut()?;
+                chunk.outcome = Outcome::More;
+            }
         }
         Ok(())
     }
@@ -188,7 +205,7 @@ impl Reading {
         Ok(place.is_some() || had_part)
     }
 
-    fn message(&mut self, line: Vec<u8>) -> Option<Found> {
+    fn message(&mut self, mut line: Vec<u8>) -> Option<Found> {
         if line.trim_ascii().is_empty() {
             return None;
         }
@@ -197,7 +214,12 @@ impl Reading {
         let (message, is_line) = match self.messages.read(&line) {
             Ok(recorded) => (recorded.message, true),
             // The decoder says what it is: a notification without its circumstances, or something for the quarantine.
-            Err(_) => (self.messages.bare(line), false),
+            Err(_) => {
+                // One byte more than it reads says that it is too large.
+                line.truncate(BODY_BYTES_MAX + 1);
+                line.shrink_to_fit();
+                (self.messages.bare(line), false)
+            }
         };
         let bytes = message.body.len();
         let message = RawMessage { received_at: now, ..message };

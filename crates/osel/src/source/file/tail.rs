@@ -7,12 +7,14 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use flate2::read::MultiGzDecoder;
-use osel_core::intake::BODY_BYTES_MAX;
+use osel_core::decode::BODY_BYTES_MAX;
 use sha2::{Digest, Sha256};
 
 use crate::source::place::Place;
-use crate::source::recording::LINE_BYTES_MAX;
 
+/// The longest line that is kept whole: a body at its own limit as a text in JSON, where a quotation mark takes two bytes and the two of an
+/// `é` six, and its properties. A recording that somebody replays may have longer ones; here nobody is to make osel as large as a file is.
+pub(super) const LINE_BYTES_MAX: usize = 3 * BODY_BYTES_MAX + (1 << 20);
 /// How much is read at once.
 const READ_BYTES: usize = 256 << 10;
 /// The memory that is kept for what is read: enough for lines as they are. One long line must not hold more for ever.
@@ -32,12 +34,29 @@ impl FileId {
     }
 }
 
+/// By what it is seen that somebody writes to a file: its length, and when that was.
+type Extent = (u64, SystemTime);
+
+/// What became of a packed file since it was opened.
+pub(super) enum Rewritten {
+    /// Nothing.
+    Not,
+    /// Somebody writes to it, for all that can be seen.
+    Now,
+    /// It is another one, and was left alone since the last look.
+    Before,
+}
+
 /// A file that is being read.
 pub(super) struct Tail {
     /// The same open file as the reader's, for its state.
     file: File,
     reader: Box<dyn Read + Send>,
     is_packed: bool,
+    /// How it was when it was opened.
+    opened_as: Extent,
+    /// How it was when it was looked at last.
+    seen_as: Extent,
     /// What was read and not taken as a line.
     buffer: Vec<u8>,
     /// How much of the buffer was taken.
@@ -66,6 +85,7 @@ impl Tail {
             return Err(io::Error::other("it is not a file"));
         }
         let file = File::open(path)?;
+        let opened_as = extent(&file)?;
         let mut start = [0; GZIP.len()];
         let is_packed = file.read_at(&mut start, 0)? == GZIP.len() && start == GZIP;
         let reader: Box<dyn Read + Send> = if is_packed {
@@ -77,6 +97,8 @@ impl Tail {
             file,
             reader,
             is_packed,
+            opened_as,
+            seen_as: opened_as,
             buffer: Vec::new(),
             taken: 0,
             searched: 0,
@@ -138,19 +160,18 @@ impl Tail {
             return Ok(false);
         }
         self.buffer.drain(..std::mem::take(&mut self.taken));
-        if self.buffer.len() <= READ_BYTES && self.buffer.capacity() > BUFFER_BYTES_KEPT {
-            self.buffer.shrink_to(BUFFER_BYTES_KEPT);
-        }
-        if self.buffer.len() > LINE_BYTES_MAX {
+        if self.cut.is_some() || self.buffer.len() > LINE_BYTES_MAX {
             let dropped = self.buffer.len() as u64;
             let (_, before) = self.cut.get_or_insert_with(|| {
                 // One byte more than a body may have: the decoder says that it is too large.
-                let kept = usize::try_from(BODY_BYTES_MAX + 1).unwrap_or(usize::MAX);
-                (self.buffer.get(..kept).unwrap_or(&self.buffer).to_vec(), 0)
+                (self.buffer.get(..=BODY_BYTES_MAX).unwrap_or(&self.buffer).to_vec(), 0)
             });
             *before += dropped;
             self.buffer.clear();
             self.searched = 0;
+        }
+        if self.buffer.len() <= READ_BYTES && self.buffer.capacity() > BUFFER_BYTES_KEPT {
+            self.buffer.shrink_to(BUFFER_BYTES_KEPT);
         }
         let length = self.buffer.len();
         self.buffer.resize(length + READ_BYTES, 0);
@@ -204,7 +225,7 @@ impl Tail {
         self.known_damage != Some(self.offset)
     }
 
-    /// Whether it is read once, from beginning to end.
+    /// Whether it is read from beginning to end, and not as it grows.
     pub(super) fn is_packed(&self) -> bool {
         self.is_packed
     }
@@ -233,6 +254,20 @@ impl Tail {
         Ok(beginning(start.get(..length).unwrap_or_default()) == Some(known))
     }
 
+    /// Whether a packed file was written to since it was opened, which nothing that is read of it shows.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(super) fn rewritten(&mut self) -> io::Result<Rewritten> {
+        let now = extent(&self.file)?;
+        let before = std::mem::replace(&mut self.seen_as, now);
+        Ok(match () {
+            () if now != before => Rewritten::Now,
+            () if now != self.opened_as => Rewritten::Before,
+            () => Rewritten::Not,
+        })
+    }
+
     /// Whether that path leads to this file.
     ///
     /// # Errors
@@ -249,6 +284,11 @@ impl Tail {
         let metadata = self.file.metadata()?;
         Ok((FileId::of(&metadata), metadata.modified()?))
     }
+}
+
+fn extent(file: &File) -> io::Result<Extent> {
+    let metadata = file.metadata()?;
+    Ok((metadata.len(), metadata.modified()?))
 }
 
 /// What a file is known by: its first line, or so much of it; none of a line that has not ended.
@@ -353,17 +393,19 @@ mod tests {
     fn a_line_without_end_is_bounded() {
         let file = Scratch::new("long", b"");
         let block = vec![b'x'; 1 << 20];
-        let blocks = LINE_BYTES_MAX / block.len() + 3;
+        let blocks = 2 * LINE_BYTES_MAX / block.len();
         (0..blocks).for_each(|_| file.append(&block));
         file.append(b"\nnext\n");
         let mut tail = Tail::open(&file.0).unwrap();
         let (mut lengths, mut largest) = (Vec::new(), 0);
         while tail.fill().unwrap() {
             largest = largest.max(tail.buffer.capacity());
+            // What is left out needs no more memory than what is read at once.
+            assert!(tail.cut.is_none() || tail.buffer.capacity() <= BUFFER_BYTES_KEPT);
             lengths.extend(std::iter::from_fn(|| tail.line(false)).map(|line| line.len()));
         }
-        assert_eq!(lengths, [usize::try_from(BODY_BYTES_MAX).unwrap() + 1, 4]);
-        assert!(largest < 2 * LINE_BYTES_MAX + 4 * READ_BYTES, "{largest}");
+        assert_eq!(lengths, [BODY_BYTES_MAX + 1, 4]);
+        assert!(largest <= 6 * BODY_BYTES_MAX, "{largest}");
         // What it took is given back.
         let kept = tail.buffer.capacity();
         assert!(kept <= BUFFER_BYTES_KEPT, "{kept}");

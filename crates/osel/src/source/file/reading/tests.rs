@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use osel_core::time::Timestamp;
 
+use super::super::tail::LINE_BYTES_MAX;
 use super::*;
 
 /// A folder that goes with the test. A file's lines are no messages, which is nothing to whoever reads it.
@@ -33,6 +34,14 @@ impl Folder {
         // The system's own are the same for all that is written within some milliseconds.
         self.1.set(self.1.get() + Duration::from_secs(1));
         file.set_modified(self.1.get()).unwrap();
+    }
+
+    /// Writes a packed file, over what is there.
+    fn pack(&self, ending: &str, text: &str) {
+        self.append(".unpacked", text);
+        fs::write(self.at(ending), self.packed(".unpacked")).unwrap();
+        self.append(ending, "");
+        self.remove(".unpacked");
     }
 
     fn rename(&self, from: &str, to: &str) {
@@ -216,4 +225,67 @@ fn damage_is_told_once_and_may_be_put_right() {
     fs::write(folder.at(""), &packed).unwrap();
     let after = all(&mut folder.open(place).0).0;
     assert!(after.ends_with(line(19_999).trim_end()) && !after.contains('!'), "{after}");
+}
+
+#[test]
+fn behind_a_packed_file_at_the_path_the_next_one_is_awaited() {
+    let folder = Folder::new("packed");
+    folder.append("", "a\n");
+    let (mut reading, _) = folder.open(None);
+    assert_eq!(all(&mut reading).0, "a");
+    // A rotation packs and renames in the wrong order. What has no end in there gets none.
+    folder.rename("", ".1");
+    folder.pack("", "b\nc");
+    let (lines, place) = all(&mut reading);
+    assert_eq!(lines, "b c");
+    assert_eq!(all(&mut reading).0, "");
+    for reading in [&mut reading, &mut folder.open(place).0] {
+        assert!(matches!(reading.chunk().unwrap().outcome, Outcome::AtEnd));
+    }
+    folder.rename("", ".2");
+    assert_eq!(all(&mut reading).0, "");
+    folder.append("", "d\n");
+    assert_eq!(all(&mut reading).0, "d");
+    // Written over where it lies; there is no telling what was in there before that.
+    folder.pack("", "e\n");
+    assert_eq!(all(&mut reading).0, "! e");
+    fs::write(folder.at(""), "f\n").unwrap();
+    folder.append("", "g\n");
+    // Whoever writes may be at it still.
+    assert_eq!([(); 2].map(|()| all(&mut reading).0), ["", "! f g"]);
+}
+
+#[test]
+fn a_packed_file_that_grows_is_read_on() {
+    let folder = Folder::new("grows");
+    folder.pack("", "a\nb\n");
+    let (mut reading, _) = folder.open(None);
+    assert_eq!(all(&mut reading).0, "a b");
+    folder.pack(".more", "c\n");
+    let more = fs::read(folder.at(".more")).unwrap();
+    File::options().append(true).open(folder.at("")).unwrap().write_all(&more).unwrap();
+    folder.append("", "");
+    assert_eq!([(); 2].map(|()| all(&mut reading).0), ["", "c"]);
+}
+
+#[test]
+fn of_a_line_that_is_too_long_no_more_is_kept_than_tells_so() {
+    let folder = Folder::new("long");
+    let lines = ["x".repeat(BODY_BYTES_MAX + (1 << 20)), "y".repeat(LINE_BYTES_MAX + (1 << 20))];
+    folder.append("", &(lines.join("\n") + "\nz\n"));
+    let (mut reading, _) = folder.open(None);
+    let mut found = Vec::new();
+    while found.len() < lines.len() {
+        found.extend(reading.chunk().unwrap().found);
+    }
+    assert!(found.iter().all(|found| found.bytes == BODY_BYTES_MAX + 1));
+    for (Found { message, .. }, first) in found.into_iter().zip(*b"xy") {
+        let (_, decoded) = message.split();
+        assert_eq!(decoded.body.first(), Some(&first));
+        let reason = decoded.result.unwrap_err().to_string();
+        let wanted =
+            "the body is larger than is accepted, at a line that is no captured message and ends at byte ";
+        assert!(reason.starts_with(wanted), "{reason}");
+    }
+    assert_eq!(all(&mut reading).0, "z");
 }

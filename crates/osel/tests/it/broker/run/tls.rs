@@ -22,6 +22,22 @@ fn a_broker_is_verified_and_certificates_are_those_on_disk() {
         source("one", "url", &format!("[source.tls]\nca_file = '{}'\n{further}", path(authority)))
     };
 
+    let shown = |own: &Certificates| {
+        let external = format!(
+            "cert_file = '{}'\nkey_file = '{}'\nexternal = true",
+            path(&own.client),
+            path(&own.client_key)
+        );
+        trusting(&files.authority, &external)
+    };
+    // A certificate of ours by an authority that the broker does not know is told with what the broker says.
+    let mut refused = Osel::new("run-tls-refused", &format!("{}?ssl=true", url(broker.tls_port())), "");
+    refused.configure(&shown(&stranger));
+    refused.start();
+    let own = path(&stranger.client);
+    refused.await_log(&["broker not trusted", "refuses TLS with the certificate in", &own, "UnknownCA"]);
+    assert!(refused.stop().success());
+
     // An authority that did not sign the broker's certificate; then the right one and a name that it does not have.
     osel.configure(&trusting(&stranger.authority, ""));
     osel.start();
@@ -40,14 +56,6 @@ fn a_broker_is_verified_and_certificates_are_those_on_disk() {
     until("messages are recorded", LIMIT, || osel.recorded_ids().contains(&ids[9]));
 
     // By its certificate, without a password.
-    let shown = |files: &Certificates| {
-        let external = format!(
-            "cert_file = '{}'\nkey_file = '{}'\nexternal = true",
-            path(&files.client),
-            path(&files.client_key)
-        );
-        trusting(&files.authority, &external)
-    };
     broker.change_password(USER, "of-no-use-to-osel");
     osel.configure(&shown(files));
     broker.close_all_connections("for a test");

@@ -1,0 +1,126 @@
+//! Brokers that end TLS: what is told of it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::telemetry::chain;
+
+/// A broker that asks for a client's certificate, and the files that a client has, in a folder that goes with the test.
+struct Side {
+    folder: PathBuf,
+    files: TlsConfig,
+    acceptor: TlsAcceptor,
+}
+
+impl Side {
+    /// The client's certificate is valid until this year's first day.
+    fn new(version: &'static SupportedProtocolVersion, until: i32) -> Self {
+        let name = format!("osel-dial-{version:?}-{until}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        fs::create_dir_all(&folder).unwrap();
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let authority = parameters.self_signed(&key).unwrap();
+        let issuer = Issuer::new(parameters, key);
+        let write = |name: &str, text: String| {
+            let path = folder.join(name);
+            fs::write(&path, text).unwrap();
+            Some(path)
+        };
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        (parameters.not_before, parameters.not_after) =
+            (date_time_ymd(2020, 1, 1), date_time_ymd(until, 1, 1));
+        let key = KeyPair::generate().unwrap();
+        let files = TlsConfig {
+            ca_file: write("ca.pem", authority.pem()),
+            cert_file: write("client.pem", parameters.signed_by(&key, &issuer).unwrap().pem()),
+            key_file: write("client.key", key.serialize_pem()),
+            ..TlsConfig::default()
+        };
+        let parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &issuer).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        Self { folder, files, acceptor: TlsAcceptor::from(Arc::new(config)) }
+    }
+
+    /// What comes of a connection, with this of the client's files.
+    async fn refusal(&self, files: TlsConfig) -> DialError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Address {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            user: "osel".to_owned(),
+            password: "secret".to_owned(),
+            vhost: "/".to_owned(),
+            tls: Some(files),
+            heartbeat: 0,
+        };
+        let acceptor = self.acceptor.clone();
+        let broker = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            // It says why, and then reads on until the client has gone.
+            if let Err((_, mut stream)) = acceptor.accept(stream).into_fallible().await {
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+            }
+        });
+        let refusal = dial(&address, Duration::from_secs(60)).await.map(drop).unwrap_err();
+        broker.await.unwrap();
+        refusal
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[tokio::test]
+async fn that_our_certificate_is_refused_is_told_with_what_it_is() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let side = Side::new(version, 2021);
+        let refusal = side.refusal(side.files.clone()).await;
+        assert_eq!(refusal.trouble(), BrokerTrouble::Untrusted);
+        let file = side.folder.join("client.pem");
+        let wanted = format!(
+            "`127.0.0.1` refuses TLS with the certificate in `{}`, valid from 2020-01-01T00:00:00Z until 2021-01-01T00:00:00Z: received \
+             fatal alert: ",
+            file.display()
+        );
+        let said = chain(&refusal);
+        assert!(said.starts_with(&wanted) && said.to_lowercase().contains("expired"), "{said}");
+        // Without one.
+        let bare = TlsConfig { cert_file: None, key_file: None, ..side.files.clone() };
+        let said = chain(&side.refusal(bare).await);
+        assert!(
+            said.starts_with("`127.0.0.1` refuses TLS with no certificate: received fatal alert: "),
+            "{said}"
+        );
+    }
+}
