@@ -19,6 +19,7 @@ use super::cut::CutError;
 use super::pace::Pace;
 use super::reason::reason;
 use super::settings::Account;
+use super::view::Proofs;
 use crate::http::{Answer, Http, HttpError, Trust, without_login};
 use crate::tls::TrustError;
 
@@ -196,6 +197,7 @@ struct Whole {
     roles: Vec<String>,
     kinds: Vec<Kind>,
     witnesses: Witnesses,
+    proofs: Proofs,
 }
 
 /// By list, which is a kind and a filter, the id of the last object that it showed of another project. It stands for the end of the list: one
@@ -255,8 +257,8 @@ impl Client {
         self.held = Some(Arc::clone(&self.session));
     }
 
-    /// Notes which kinds a read of everything was shown whole, and by what the next one knows the ends of their lists.
-    pub(super) fn know_whole(&self, kinds: &[Kind], mut witnesses: Witnesses) {
+    /// Notes which kinds a read of everything was shown whole, what proves it, and by what the next one knows the ends of their lists.
+    pub(super) fn know_whole(&self, kinds: &[Kind], mut witnesses: Witnesses, proofs: Proofs) {
         witnesses.retain(|(kind, _), _| kinds.contains(kind));
         // A list that was not whole has its end where it had it before.
         for (list, id) in self.witnesses() {
@@ -266,7 +268,7 @@ impl Client {
         }
         let Session { scope, roles, .. } = &**self.held.as_ref().unwrap_or(&self.session);
         let (cloud, kinds) = (self.account.cloud.clone(), kinds.to_vec());
-        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds, witnesses };
+        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds, witnesses, proofs };
         *self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
     }
 
@@ -277,14 +279,20 @@ impl Client {
         own.map(|whole| whole.witnesses.clone()).unwrap_or_default()
     }
 
-    /// Whether this account was shown all of a kind.
-    pub(super) fn is_whole(&self, kind: Kind) -> bool {
+    /// Where this account was shown all of a kind, objects that it would not be shown if it no longer were: those of the kind before
+    /// others, which are proof for an administrator only.
+    pub(super) fn proofs(&self, kind: Kind) -> Vec<(Kind, String)> {
         let whole = self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner);
-        whole.as_ref().is_some_and(|whole| {
+        let own = whole.as_ref().filter(|whole| {
             whole.kinds.contains(&kind)
                 && whole.cloud == self.account.cloud
                 && (&whole.scope, &whole.roles) == (&self.session.scope, &self.session.roles)
-        })
+        });
+        let Some(whole) = own else { return Vec::new() };
+        let of_kind = whole.proofs.get(&kind).into_iter().flatten().map(|id| (kind, id.clone()));
+        let others = whole.proofs.iter().filter(|(other, _)| **other != kind && self.session.is_admin());
+        let others = others.filter_map(|(other, ids)| Some((*other, ids.first()?.clone())));
+        of_kind.chain(others).collect()
     }
 
     /// Where a service is.

@@ -18,7 +18,7 @@ use super::neutron::{
 };
 use super::nova;
 use super::pages::{LIMIT, List, Lister, Step};
-use super::view::View;
+use super::view::{Proofs, View};
 use super::words::{ApiEvent, Refusal};
 
 /// How much text of forwardings is held until the floating IPs are through: a hundred thousand of them have half of it.
@@ -44,7 +44,7 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     let mut refused = Vec::new();
     let mut complete = Vec::new();
     let mut has_all_assignments = false;
-    let mut witnesses = Witnesses::new();
+    let (mut witnesses, mut proofs) = (Witnesses::new(), Proofs::new());
     // What is whole is judged by one set of rights.
     client.hold_rights();
     pages.tell(ApiEvent::Began { ticket, at });
@@ -52,6 +52,7 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
         TokenScope::Project(own) => {
             let mut view = View::new(&own, client.session().is_admin());
             complete = network(client, &mut view, &mut pages, &mut refused, &mut witnesses).await?;
+            proofs = view.proofs();
         }
         TokenScope::Other(_) => {
             let everything = neutron::kinds().filter(|(kind, _)| neutron::is_everywhere(*kind));
@@ -70,7 +71,7 @@ pub(super) async fn read(client: &mut Client, names: bool, mut pages: Pages) -> 
     let region = client.account.cloud.region_name.as_ref().map(|region| format!(" ({region})"));
     let url = client.url(Service::Network).unwrap_or_default();
     let origin = format!("{url}{}", region.unwrap_or_default());
-    client.know_whole(&complete, witnesses);
+    client.know_whole(&complete, witnesses, proofs);
     pages.tell(ApiEvent::Ended { ticket, complete, has_all_assignments, refused, origin });
     Ok(())
 }
@@ -210,15 +211,15 @@ async fn is_shown(client: &mut Client, collection: &Collection, id: &str) -> Res
             );
             Ok(true)
         }
-        // Whoever gives no answer now leaves it open.
-        Err(error) if error.is_passing() => Ok(true),
-        Err(error) if is_refusal(&error, collection.service) => Ok(false),
+        Err(error) if error.is_gone(id) => Ok(false),
+        // Whoever gives no answer now, or hides it, leaves it open.
+        Err(error) if error.is_passing() || is_refusal(&error, collection.service) => Ok(true),
         Err(error) => Err(error),
     }
 }
 
 /// Whether the read goes on without this list. What load balancers say is welcome, and no reason to know nothing of ports.
-fn is_refusal(error: &ReadError, service: Service) -> bool {
+pub(super) fn is_refusal(error: &ReadError, service: Service) -> bool {
     matches!(error, ReadError::Refused { .. } | ReadError::Absent { .. })
         || matches!(error, ReadError::Status { status, .. } if status.is_client_error())
         || service == Service::LoadBalancer

@@ -95,6 +95,22 @@ async fn what_an_account_was_shown_says_nothing_of_what_another_one_is_shown() {
     assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
 }
 
+/// A policy is changed while token and roles stay: what an earlier read was shown is no proof for a 404 of today.
+#[tokio::test]
+async fn what_an_account_was_shown_under_another_policy_does_not_make_a_hidden_object_gone() {
+    let emulated = emulated(Options::default());
+    let mut driver = Driver::new(account(&emulated, &READER));
+    assert!(driver.read_all().await.complete.contains(&Kind::Port));
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
+    let port = recorded()["ports"][0]["id"].as_str().unwrap().to_owned();
+    let ApiEvent::Found { .. } = driver.read_one(Kind::Port, &port).await else { panic!() };
+    emulated.adjust(|options| options.auditor_role = None);
+    let event = driver.read_one(Kind::Port, &port).await;
+    assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+    emulated.adjust(|options| options.auditor_role = Some("auditor".to_owned()));
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
+}
+
 /// Keystone revokes the tokens of whom a role is taken from: the new one comes in the middle of a list, and shows less.
 #[tokio::test]
 async fn a_role_that_is_lost_in_the_middle_of_a_read_takes_nothing_away() {
