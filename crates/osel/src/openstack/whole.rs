@@ -13,8 +13,8 @@ use super::client::{Client, ReadError, Witnesses};
 use super::handing::Pages;
 use super::keystone;
 use super::neutron::{
-    self, Collection, FORWARDINGS, FORWARDINGS_LISTED, forwardings_path, of_floating_ip, with_forwardings,
-    without_forwardings,
+    self, Collection, FORWARDINGS, FORWARDINGS_LISTED, PROJECTS, forwardings_path, of_floating_ip,
+    with_forwardings, without_forwardings,
 };
 use super::nova;
 use super::pages::{LIMIT, List, Lister, Step};
@@ -86,6 +86,7 @@ async fn network(
 ) -> Result<Vec<Kind>, ReadError> {
     let extensions = extensions(client).await?;
     let has = |name: &str| extensions.as_ref().is_none_or(|all| all.contains(name));
+    let by_tenant = extensions.as_ref().is_none_or(|all| !all.contains(PROJECTS));
     let mut read = Vec::new();
     let mut forwardings =
         Forwardings { is_there: has(FORWARDINGS), is_listed: has(FORWARDINGS_LISTED), ..Default::default() };
@@ -99,7 +100,10 @@ async fn network(
                 pages.add(collection.plural, std::mem::take(&mut forwardings.held)).await;
                 if forwardings.is_part { Outcome::Part } else { Outcome::Whole }
             }
-            _ => list(client, kind, collection, view, pages, &mut forwardings, witnesses).await?,
+            _ => {
+                let asked = (kind, collection, collection.query(by_tenant));
+                list(client, asked, view, pages, &mut forwardings, witnesses).await?
+            }
         };
         pages.hand_over().await;
         if let Outcome::Part = outcome {
@@ -131,8 +135,7 @@ async fn network(
 /// Reads one kind's list, or lists.
 async fn list(
     client: &mut Client,
-    kind: Kind,
-    collection: &'static Collection,
+    (kind, collection, fields): (Kind, &'static Collection, String),
     view: &mut View,
     pages: &mut Pages,
     forwardings: &mut Forwardings,
@@ -142,7 +145,7 @@ async fn list(
     let known = client.witnesses();
     for &filter in collection.filters {
         let and = if filter.is_empty() { "" } else { "&" };
-        let query = format!("{filter}{and}{}", collection.query());
+        let query = format!("{filter}{and}{fields}");
         let (service, path) = (collection.service, collection.path.to_owned());
         let mut lister = Lister::new(List { service, path, key: collection.plural, query });
         let mut missing = known.get(&(kind, filter));
