@@ -48,7 +48,7 @@ pub(super) async fn read(
         _ => Ok(()),
     };
     if kind == Kind::FloatingIp {
-        let forwardings = forwardings_of(client, &id.to_string()).await?;
+        let forwardings = forwardings_of(client, &id.to_string()).await?.ok();
         let list = forwardings.as_deref().unwrap_or_default();
         let raw: Vec<_> = list.iter().filter_map(|json| RawValue::from_string(json.clone()).ok()).collect();
         // Where they are refused it says nothing of them, which changes nothing of what is known.

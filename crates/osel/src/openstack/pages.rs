@@ -33,6 +33,9 @@ const OBJECTS_MAX: u64 = 50_000_000;
 /// The most pages in a row without an object: as many as would hide [`OBJECTS_MAX`] objects from this account.
 const EMPTY_PAGES_MAX: u64 = OBJECTS_MAX / LIMIT as u64;
 
+/// What is said of a list that ends with a mark that there is more.
+pub(super) const CUT: &str = "the service left a part of it out";
+
 /// A list to be read.
 #[derive(Clone, Debug)]
 pub(super) struct List {

@@ -136,6 +136,23 @@ async fn projects_are_known_by_their_older_name_where_a_service_has_no_other() {
     assert!(line.is_some_and(|line| line.replace(": ", ":").contains(&told)), "{line:?}");
 }
 
+/// Who mends a policy has to know which one, and who mends an object which one it is.
+#[tokio::test]
+async fn why_a_list_is_not_shown_is_told_with_the_services_words() {
+    let emulated = emulated(Options::default());
+    emulated.adjust(|options| _ = options.refused.insert("routers".to_owned()));
+    let port = recorded()["ports"][0]["id"].as_str().unwrap().to_owned();
+    emulated.change(|cloud| cloud.edit("ports", &port, |port| port["admin_state_up"] = json!("up")));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    let why = |what: &str| whole.refused.iter().find(|refusal| refusal.what == what).unwrap().why.clone();
+    let refused = why("routers");
+    assert!(refused.starts_with("403: ") && refused.ends_with("disallowed by policy"), "{refused}");
+    assert!(refused.contains("get_router") && refused.contains("/routers"), "{refused}");
+    let unreadable = why("ports");
+    assert!(unreadable.starts_with(&format!("`{port}`: ")), "{unreadable}");
+    assert!(unreadable.ends_with("admin_state_up"), "{unreadable}");
+}
+
 /// Keystone revokes the tokens of whom a role is taken from: the new one comes in the middle of a list, and shows less.
 #[tokio::test]
 async fn a_role_that_is_lost_in_the_middle_of_a_read_takes_nothing_away() {
