@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::document::{Configuration, Module, ResourceChange};
+use super::document::{Configuration, Module, Resource, ResourceChange};
 use super::known::{Known, add_texts};
 use super::translate::INSTANCE;
 
@@ -30,6 +30,9 @@ pub(super) struct Origins {
     pub(super) told: BTreeSet<String>,
     /// Whether it may be something that was known and that the plan does not tell.
     pub(super) untold: bool,
+    /// Those of the changes that only what a resource is made for each of names: of one that is no such object another value of the
+    /// same element may be.
+    pub(super) of_each: BTreeSet<usize>,
     /// Of servers among the changes, which of their networks are named; none for all of them.
     pub(super) networks: BTreeMap<usize, BTreeSet<Option<usize>>>,
 }
@@ -48,12 +51,28 @@ pub(super) struct Scope {
     modules: Vec<Part>,
     /// The instance of the resource, or of the module call, that the expression belongs to.
     key: Option<String>,
+    /// What `each.value` is an element of.
+    owner: Owner,
+}
+
+/// What an expression belongs to.
+#[derive(Clone, Debug, Default)]
+enum Owner {
+    /// Nothing that there may be several of.
+    #[default]
+    Nothing,
+    /// A resource of this type and name.
+    Resource { data: bool, kind: String, name: String },
+    /// The call of a module.
+    Call(String),
 }
 
 impl Scope {
     /// Where the expressions of an instance of a resource stand.
     pub(super) fn of(change: &ResourceChange) -> Self {
-        Self { modules: modules(change.module_address.as_deref().unwrap_or_default()), key: change.key() }
+        let modules = modules(change.module_address.as_deref().unwrap_or_default());
+        let (kind, name) = (change.kind.clone(), change.name.clone());
+        Self { modules, key: change.key(), owner: Owner::Resource { data: change.is_data(), kind, name } }
     }
 }
 
@@ -185,7 +204,9 @@ impl Search<'_> {
         match parts {
             [first, second, ..] if first.name == "each" && second.name == "value" => {
                 self.origins.given = true;
-                self.origins.untold |= !is_key;
+                if !is_key {
+                    self.element(scope, parts.len() > 2, depth);
+                }
             }
             [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {
                 self.origins.given |= !is_key;
@@ -204,6 +225,34 @@ impl Search<'_> {
         }
     }
 
+    /// The element that an instance is made for, or a value of it: of a map of resources the one with the instance's key, else any that
+    /// the map names. An element of which the plan tells nothing is untold.
+    fn element(&mut self, scope: &Scope, is_part: bool, depth: u32) {
+        let configuration = self.configuration;
+        let each = module(configuration, scope).and_then(|module| match &scope.owner {
+            Owner::Nothing => None,
+            Owner::Call(name) => module.module_calls.get(name)?.for_each_expression.as_ref(),
+            Owner::Resource { data, kind, name } => {
+                let is_it = |resource: &&Resource| {
+                    resource.kind == *kind && resource.name == *name && resource.is_data() == *data
+                };
+                module.resources.iter().find(is_it)?.for_each_expression.as_ref()
+            }
+        });
+        let Some(each) = each.filter(|each| !each.is_null()) else {
+            self.origins.untold = true;
+            return;
+        };
+        let before = self.origins.changes.clone();
+        let outer = Scope { owner: Owner::Nothing, ..scope.clone() };
+        match &references(each)[..] {
+            // `for_each = sg.all` and `each.value.id`.
+            [only] if is_part && is_whole(&parts(only)) => self.one(&outer, &parts(only), true, false, depth),
+            _ => self.follow_to(&outer, each, depth),
+        }
+        self.origins.of_each.extend(self.origins.changes.difference(&before).copied());
+    }
+
     /// A variable of a module is what its call says; one of the root is known.
     fn variable(&mut self, scope: &Scope, name: &str, depth: u32) {
         let mut outer = scope.clone();
@@ -217,6 +266,7 @@ impl Search<'_> {
             return;
         };
         outer.key.clone_from(&call.key);
+        outer.owner = Owner::Call(call.name.clone());
         let module = module(self.configuration, &outer);
         let expression = module
             .and_then(|module| module.module_calls.get(&call.name))
@@ -236,7 +286,7 @@ impl Search<'_> {
         let mut inner = scope.clone();
         let key = call.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
         inner.modules.push(Part { name: call.name.clone(), key });
-        inner.key = None;
+        (inner.key, inner.owner) = (None, Owner::Nothing);
         let output = module(self.configuration, &inner).and_then(|module| module.outputs.get(name));
         match output {
             Some(output) => self.follow_to(&inner, &output.expression, depth),

@@ -397,7 +397,13 @@ impl Translator<'_> {
     ) -> Vec<Id> {
         let found: Vec<Vec<Id>> =
             origins.changes.iter().map(|at| self.objects_at(origins, *at, wanted)).collect();
-        let mut is_open = origins.open || origins.untold || found.iter().any(Vec::is_empty);
+        // Elements that a resource is made for have values of several kinds: what is of none that is wanted is another value.
+        let mut elements = origins.changes.iter().zip(&found).filter(|(at, _)| origins.of_each.contains(at));
+        let has_element = elements.any(|(_, found)| !found.is_empty());
+        let mut is_none = origins.changes.iter().zip(&found).filter(|(_, found)| found.is_empty());
+        let mut is_open = origins.open
+            || origins.untold
+            || is_none.any(|(at, _)| !(has_element && origins.of_each.contains(at)));
         let mut ids: BTreeSet<Id> = found.into_iter().flatten().collect();
         let mut told = Vec::new();
         for text in &origins.told {

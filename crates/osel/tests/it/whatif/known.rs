@@ -58,6 +58,81 @@ fn a_group_that_was_read_while_planning_is_among_those_of_a_port() {
     assert_eq!((answer.opened(), answer.notes()), (vec![], vec![DOUBT.to_owned()]));
 }
 
+/// `for_each` says what `each.value` may be.
+#[test]
+fn what_a_port_is_made_for_each_of_is_followed_to_its_groups() {
+    let port = |value: &[&str], each: Value| {
+        let plan = Plan::default()
+            .create(
+                "networking_port_v2.p[\"a\"]",
+                json!({"network_id": "net"}),
+                json!({"id": true, "security_group_ids": true}),
+                json!({"security_group_ids": refers(value)}),
+            )
+            .for_each(each);
+        let rule = |plan: Plan, group: &str, port: u16| {
+            let address = format!("openstack_networking_secgroup_v2.{group}");
+            let after = json!({"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": port, "port_range_max": port,
+                "remote_ip_prefix": "0.0.0.0/0"});
+            let (name, _) = group.split_once('[').unwrap_or((group, ""));
+            let reference = if name == group {
+                refers(&[&format!("{address}.id"), &address])
+            } else {
+                refers(&[&format!("openstack_networking_secgroup_v2.{name}"), "each.key"])
+            };
+            let key = if name == group { "" } else { &group[name.len()..] };
+            plan.create(
+                &format!("networking_secgroup_v2.{group}"),
+                json!({"name": group}),
+                json!({"id": true}),
+                json!({}),
+            )
+            .create(
+                &format!("networking_secgroup_rule_v2.of_{name}{key}"),
+                after,
+                json!({"id": true, "security_group_id": true}),
+                json!({"security_group_id": reference}),
+            )
+        };
+        let groups = ["fresh", "other", "all[\"a\"]", "all[\"b\"]"].into_iter().zip(2000..);
+        let answer = groups.fold(plan, |plan, (group, port)| rule(plan, group, port)).answer();
+        let ports: Vec<String> =
+            answer.opened().iter().map(|row| row.split(' ').nth(3).unwrap().to_owned()).collect();
+        (ports, answer.notes())
+    };
+    let named = |references: &[&str], more: &[&str]| {
+        let all: Vec<String> = references
+            .iter()
+            .flat_map(|name| {
+                let address = format!("openstack_networking_{name}");
+                [format!("{address}.id"), address]
+            })
+            .collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        refers(&all)
+    };
+    let value = ["each.value.group", "each.value"];
+    let (ports, notes) = port(&value, named(&["secgroup_v2.fresh"], &[]));
+    assert_eq!((ports, notes), (vec!["2000".to_owned()], vec![]));
+    let (ports, notes) = port(&value[1..], named(&["secgroup_v2.fresh", "secgroup_v2.other"], &[]));
+    assert_eq!((ports, notes), (vec!["2000".to_owned(), "2001".to_owned()], vec![]));
+    // Of a map of resources it is the one of the same key.
+    let (ports, notes) =
+        port(&["each.value.id", "each.value"], refers(&["openstack_networking_secgroup_v2.all"]));
+    assert_eq!((ports, notes), (vec!["2002".to_owned()], vec![]));
+    let (ports, _) = port(&value[1..], refers(&["openstack_networking_secgroup_v2.all"]));
+    assert_eq!(ports, ["2002", "2003"], "what the map makes of them nobody tells");
+    // What an element has besides groups is none of them.
+    let (ports, notes) = port(&value, named(&["secgroup_v2.fresh", "port_v2.p"], &[]));
+    assert_eq!((ports, notes), (vec!["2000".to_owned()], vec![]));
+    // Of locals a plan has nothing.
+    let (ports, notes) = port(&value, named(&["secgroup_v2.fresh"], &["local.more"]));
+    assert!(
+        ports.contains(&"2000".to_owned()) && notes.iter().any(|note| note.contains("something else too")),
+        "{notes:?}"
+    );
+}
+
 #[test]
 fn a_group_that_a_variable_gives_is_among_those_of_a_port() {
     let given = |value: Value| {
