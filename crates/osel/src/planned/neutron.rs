@@ -144,6 +144,17 @@ impl Overlay {
         if body.get("security_groups").is_none_or(Value::is_null) && filtered && !trusted {
             let group = self.default_group(step, &network, body);
             body.insert("security_groups".to_owned(), json!([group.to_string()]));
+        } else if self.may_have_default.contains(id) && filtered && !trusted {
+            let group = self.default_group(step, &network, body);
+            if let Some(Value::Array(groups)) = body.get_mut("security_groups")
+                && !groups.iter().any(|other| other.as_str() == Some(&*group.text()))
+            {
+                groups.push(group.to_string().into());
+                let text = format!(
+                    "its list of groups may turn out empty, and then it gets the default group {group}; judged with that and with those that it may have"
+                );
+                self.note(NoteKind::Unknown, step, text);
+            }
         }
         self.fill_addresses(step, id, &network, body);
         Ok(())

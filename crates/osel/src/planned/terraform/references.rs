@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::document::{Configuration, Module, Resource, ResourceChange};
 use super::known::{Known, add_texts};
-use super::translate::INSTANCE;
+use super::translate::{INSTANCE, SECURITY_GROUP};
 
 /// How many variables and outputs are followed one behind the other: a value seldom passes more than three modules.
 const DEPTH_MAX: u32 = 32;
@@ -26,6 +26,8 @@ pub(super) struct Origins {
     /// Whether it may also be what the plan gives it, or null: an expression that names a variable, `each.value`, a data source or
     /// anything else besides ids of resources may be a condition.
     pub(super) given: bool,
+    /// Whether anything besides ids and names of groups decides on it, such as a variable: then a list of groups may turn out empty.
+    pub(super) decided: bool,
     /// Texts that were known when the plan was made and that it names: of variables and of data sources that were read.
     pub(super) told: BTreeSet<String>,
     /// Whether it may be something that was known and that the plan does not tell.
@@ -142,7 +144,9 @@ impl<'a> Catalogue<'a> {
         let mut origins = Origins::default();
         match self.configuration {
             Some(configuration) => {
-                let mut search = Search { catalogue: self, configuration, left: most, origins: &mut origins };
+                let (left, in_element) = (most, false);
+                let mut search =
+                    Search { catalogue: self, configuration, left, in_element, origins: &mut origins };
                 search.follow(scope, &references(expression), DEPTH_MAX);
             }
             None => origins.open = true,
@@ -156,6 +160,8 @@ struct Search<'a> {
     configuration: &'a Configuration,
     /// How many references may still be followed.
     left: u32,
+    /// Whether it is followed what an element of `for_each` has, which may have more values than the one that is meant.
+    in_element: bool,
     origins: &'a mut Origins,
 }
 
@@ -174,6 +180,7 @@ impl Search<'_> {
 
     fn follow(&mut self, scope: &Scope, references: &[&str], depth: u32) {
         self.origins.given |= references.is_empty();
+        self.origins.decided |= references.is_empty();
         // `a.b[0].id` is followed by `a.b[0]` and `a.b`, which say less of the same.
         let mut longest = "";
         let own_key = references.iter().any(|reference| {
@@ -210,6 +217,7 @@ impl Search<'_> {
             }
             [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {
                 self.origins.given |= !is_key;
+                self.origins.decided |= !is_key;
             }
             [first, variable, ..] if first.name == "var" => self.variable(scope, &variable.name, depth),
             [first, call, output, ..] if first.name == "module" => {
@@ -240,16 +248,19 @@ impl Search<'_> {
             }
         });
         let Some(each) = each.filter(|each| !each.is_null()) else {
-            self.origins.untold = true;
+            (self.origins.untold, self.origins.decided) = (true, true);
             return;
         };
         let before = self.origins.changes.clone();
+        let was_in = self.in_element;
+        self.in_element |= is_part;
         let outer = Scope { owner: Owner::Nothing, ..scope.clone() };
         match &references(each)[..] {
             // `for_each = sg.all` and `each.value.id`.
             [only] if is_part && is_whole(&parts(only)) => self.one(&outer, &parts(only), true, false, depth),
             _ => self.follow_to(&outer, each, depth),
         }
+        self.in_element = was_in;
         self.origins.of_each.extend(self.origins.changes.difference(&before).copied());
     }
 
@@ -257,7 +268,7 @@ impl Search<'_> {
     fn variable(&mut self, scope: &Scope, name: &str, depth: u32) {
         let mut outer = scope.clone();
         let Some(call) = outer.modules.pop() else {
-            self.origins.given = true;
+            (self.origins.given, self.origins.decided) = (true, true);
             let catalogue = self.catalogue;
             match catalogue.known.variable(name) {
                 Some(value) => self.tell(value),
@@ -274,7 +285,7 @@ impl Search<'_> {
         match expression {
             Some(expression) => self.follow_to(&outer, expression, depth),
             None => {
-                self.origins.given = true;
+                (self.origins.given, self.origins.decided) = (true, true);
                 let inner = module.and_then(|module| module.module_calls.get(&call.name));
                 let default = inner.and_then(|call| call.module.variables.get(name)?.default.as_ref());
                 default.into_iter().for_each(|default| self.tell(default));
@@ -299,6 +310,7 @@ impl Search<'_> {
         self.origins.open |= found.is_empty();
         // Another value than its id is none itself, and so decides which one it is.
         self.origins.given |= value.is_some_and(|value| value.name != "id");
+        self.origins.decided |= !self.in_element && decides(kind, value.map_or("id", |value| &value.name));
         if kind == INSTANCE {
             let network = match value {
                 Some(value) if value.name == "network" => value.key.as_ref().and_then(|at| at.parse().ok()),
@@ -320,8 +332,12 @@ impl Search<'_> {
             self.origins.given = true;
             let value = value.map_or("id", |value| &*value.name);
             let catalogue = self.catalogue;
+            self.origins.decided |= decides(kind, value);
             match catalogue.known.data(self.configuration, &scope.modules, kind, name, value) {
-                Some(values) => values.into_iter().for_each(|value| self.tell(value)),
+                Some(values) => {
+                    self.origins.decided |= values.is_empty();
+                    values.into_iter().for_each(|value| self.tell(value));
+                }
                 None => self.origins.untold = true,
             }
         }
@@ -340,11 +356,18 @@ impl Search<'_> {
         let key = name.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
         let by_key = key.map(|key| those(self.catalogue.by_key.get(&(kind, &*name.name, key))));
         // An instance that is not there may be what `try` is for.
-        self.origins.given |= by_key.as_ref().is_some_and(Vec::is_empty);
+        let is_absent = by_key.as_ref().is_some_and(Vec::is_empty);
+        self.origins.given |= is_absent;
+        self.origins.decided |= is_absent;
         by_key
             .filter(|found| !found.is_empty())
             .unwrap_or_else(|| those(self.catalogue.by_name.get(&(kind, &*name.name))))
     }
+}
+
+/// Whether a value of a resource is none by which ports and servers have groups, and so decides on something.
+fn decides(kind: &str, value: &str) -> bool {
+    kind != SECURITY_GROUP || !matches!(value, "id" | "name")
 }
 
 /// Whether a reference means a resource as a whole, or all instances of it.
