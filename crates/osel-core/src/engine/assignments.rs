@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::differences::{DRIFT_RECORDS_MAX, Told};
 use super::naming::name;
-use super::reading::{HELD_MAX, MERGED_MAX, ReadRun, Reading};
+use super::reading::{MERGED_MAX, ReadRun, Reading};
 use super::record::{Detail, RecordBody};
 use super::{Engine, Explanation, Output, system_record};
 use crate::event::{Assignment, AssignmentScope, Change, Event, Holder, NameKind, Outcome, Target};
@@ -24,6 +24,9 @@ use crate::trail::RecordKind;
 /// How many assignments are looked through in one step for those that were not shown: about two milliseconds, since each one's user,
 /// role and place are asked for.
 pub const ASSIGNMENTS_PER_STEP: usize = 1 << 12;
+
+/// The most that differ and are held to the end of a read; beyond it the first are merged on the way, which opens nothing.
+const HELD_MAX: usize = 1_000;
 
 /// Role assignments that a read showed.
 #[derive(Debug)]

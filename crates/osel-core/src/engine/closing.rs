@@ -30,7 +30,7 @@ pub const BROKEN_MAX: usize = 4;
 pub(super) struct Closing {
     pub(super) complete: Vec<Kind>,
     origin: String,
-    /// The kinds that were not looked through, the next one last: what hangs on others goes before them.
+    /// The kinds that were not looked through, the next one last: what has addresses, and what hangs on others, goes before them.
     left: Vec<Kind>,
     /// The next slot of the next kind.
     slot: Slot,
@@ -50,7 +50,9 @@ impl Engine {
         }
         self.begin_reading(now, &run, out);
         if let Some(reading) = self.readings.get_mut(&run.region) {
-            let left = Kind::ALL.into_iter().filter(|kind| complete.contains(kind)).collect();
+            let mut left: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| complete.contains(kind)).collect();
+            // Ports and outer addresses first: before it is known which are gone nothing is told as open.
+            left.sort_by_key(|kind| matches!(kind, Kind::Port | Kind::FloatingIp | Kind::Forwarding));
             reading.assignments.end(has_all_assignments);
             let closing = Closing { complete, origin, left, slot: 0, has_looked: false, is_told: false };
             reading.closing.get_or_insert(closing);
@@ -159,9 +161,11 @@ impl Engine {
             self.merge_part(now, &mut reading, Portion::default(), step, out);
         } else if let Some(portion) = reading.held.next_portion() {
             self.merge_part(now, &mut reading, portion, ReadStep::Part, out);
-        } else if closing.has_looked || reading.held.room() == 0 {
+        } else if closing.has_looked || reading.held.room_for_gone() == 0 {
             // A step of its own, in which nothing is changed.
-            reading.held.arrange(cloud);
+            if closing.has_looked || !reading.held.arrange_gone(cloud) {
+                reading.held.arrange(cloud);
+            }
         }
         Some(reading)
     }
@@ -180,7 +184,7 @@ impl Engine {
         }
         let Some(closing) = reading.closing.as_mut().filter(|closing| !closing.has_looked) else { return };
         if let Some(cloud) = self.clouds.get(&reading.run.region) {
-            let max = reading.held.found.gone.len() + reading.held.room();
+            let max = reading.held.found.gone.len() + reading.held.room_for_gone();
             let mut budget = SLOTS_PER_STEP;
             while let Some(&kind) = closing.left.last() {
                 let end = cloud.slots(kind).min(closing.slot.saturating_add(budget));

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::reading::{HELD_MAX, MERGED_MAX};
+use super::reading::{GONE_HELD_MAX, MERGED_MAX};
 use crate::event::{Kind, Object};
 use crate::ids::{Id, Map, Set};
 use crate::model::{Bulk, CloudModel, Tie, Ties};
@@ -60,9 +60,9 @@ impl Held {
         self.found.len() + self.portions.iter().map(Portion::len).sum::<usize>()
     }
 
-    /// How many more may be held.
-    pub(super) fn room(&self) -> usize {
-        HELD_MAX.saturating_sub(self.len())
+    /// How many more of what is gone may be held.
+    pub(super) fn room_for_gone(&self) -> usize {
+        GONE_HELD_MAX.saturating_sub(self.found.gone.len())
     }
 
     /// What was shown and waits.
@@ -101,8 +101,10 @@ impl Held {
         }
     }
 
-    /// The first that were shown.
-    pub(super) fn take_first(&mut self, count: usize) -> Portion {
+    /// The first that were shown, before it is known what is gone: those by which ports that are gone would be told as open come last.
+    pub(super) fn take_early(&mut self, count: usize) -> Portion {
+        let opens = |kind| matches!(kind, Kind::SecurityGroup | Kind::Rule | Kind::AddressGroup);
+        self.found.shown.sort_by_key(|(object, _)| opens(object.kind()));
         let shown = self.found.shown.drain(..count.min(self.found.shown.len())).collect();
         Portion { shown, gone: Vec::new() }
     }
@@ -115,6 +117,31 @@ impl Held {
     /// What was put together for the next step, if anything was.
     pub(super) fn next_portion(&mut self) -> Option<Portion> {
         self.portions.pop_front()
+    }
+
+    /// Puts what is gone and nobody replaces into steps, before all is found that is gone; whether that made any. What was shown waits:
+    /// what it opens may be on a port that is gone too.
+    pub(super) fn arrange_gone(&mut self, cloud: &CloudModel) -> bool {
+        let mut bulk = Bulk::new(cloud, ROWS_MAX);
+        let shown = self.found.shown.iter();
+        let shown: Vec<Node> =
+            shown.filter_map(|(object, _)| Node::shown(cloud, &mut bulk, object)).collect();
+        let shown: Set<&Tie> = shown.iter().flat_map(|node| &node.ties.changed).collect();
+        let (mut first, mut nodes, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        for (kind, id) in std::mem::take(&mut self.found.gone) {
+            let node = Node::gone(cloud, &mut bulk, kind, &id);
+            if node.stage(&shown) == 0 {
+                first.push((kind, id));
+                nodes.push(node);
+            } else {
+                rest.push((kind, id));
+            }
+        }
+        self.found.gone = rest;
+        let steps = portions(&mut nodes).into_iter();
+        let steps = steps.map(|places| places.into_iter().map(|at| first[at].clone()).collect());
+        self.portions.extend(steps.map(|gone| Portion { shown: Vec::new(), gone }));
+        !self.portions.is_empty()
     }
 
     /// Puts what was found into steps.

@@ -54,7 +54,7 @@ pub use naming::{NamedServer, server_id_of_port, server_of_port};
 pub use options::{EngineOptions, OptionsLine};
 pub use orders::{ACTOR_CHARS_MAX, ASKED_CHARS_MAX, OperatorOrder, Order, OrderRefusal};
 pub use persist::{ENGINE_FORMAT, EngineLine, Version, is_readable_format};
-pub use reading::{HELD_MAX, MERGED_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId};
+pub use reading::{GONE_HELD_MAX, HELD_MAX, MERGED_MAX, Named, ReadEnd, ReadPage, ReadRun, RunId};
 pub use replay::Replay;
 pub use retention::{BudgetState, Retention, RetentionWhy};
 pub use scans::{LAST_PORTS_MAX, LAST_RESULTS_MAX, PENDING_SCANS_MAX};

@@ -26,9 +26,13 @@ use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, each_shown};
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 
-/// The most differences that are held to the end of a read, a few megabytes with their texts. In a cloud that is listened to, a read shows
-/// fewer. Of more than these it is not known which have rows in common.
-pub const HELD_MAX: usize = 1_000;
+/// The most differences of what was shown that are held to the end of a read, some ten megabytes with their texts. In a cloud that is
+/// listened to, a read shows far fewer. Of more than these it is not known which have rows in common.
+pub const HELD_MAX: usize = 10_000;
+
+/// The most objects that were not shown and are held until all of them are found: a kind and an id each, so that they need no room of those
+/// that were shown.
+pub const GONE_HELD_MAX: usize = 10_000;
 
 /// The most differences that are merged in one step, but for a page that brings more than may be held: some 60 µs each with the record that
 /// tells it, a few milliseconds together.
@@ -220,7 +224,7 @@ impl Engine {
             more => more.max(MERGED_MAX),
         };
         if due > 0 && out.differences.is_none() {
-            let portion = reading.held.take_first(due);
+            let portion = reading.held.take_early(due);
             self.merge_part(now, &mut reading, portion, ReadStep::Part, out);
         }
         self.readings.insert(run.region, reading);

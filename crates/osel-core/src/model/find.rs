@@ -19,6 +19,11 @@ impl CloudModel {
         self.forwardings.get(id)
     }
 
+    /// Whether a policy shares a network. Of one that is shared with single projects Neutron says `shared` to these only.
+    pub fn is_shared_by_policy(&self, network: &Id) -> bool {
+        self.rbac_policies.iter().any(|(_, policy)| policy.shared_network() == Some(network))
+    }
+
     /// The single addresses that an object has, each with its network; without one where it is the outside's. Of ports and floating IPs alone.
     pub fn addresses_of(&self, kind: Kind, id: &Id) -> Vec<(Option<Id>, IpAddr)> {
         match kind {

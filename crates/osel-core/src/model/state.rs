@@ -509,6 +509,13 @@ merged! { RbacPolicyState from event::RbacPolicy, also { },
 }
 
 impl RbacPolicyState {
+    /// The network that this policy shares, with all projects or with one.
+    pub fn shared_network(&self) -> Option<&Id> {
+        (&*self.object_type == "network" && &*self.action == "access_as_shared")
+            .then_some(self.object_id.as_ref())
+            .flatten()
+    }
+
     /// The network that this policy makes external.
     pub fn external_network(&self) -> Option<&Id> {
         (&*self.object_type == "network" && &*self.action == "access_as_external")

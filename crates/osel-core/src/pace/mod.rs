@@ -6,10 +6,12 @@ mod breaker;
 mod clock;
 #[cfg(test)]
 pub(crate) mod script;
+mod spaced;
 mod trouble;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use clock::{Clock, Moment};
+pub use spaced::Spaced;
 pub use trouble::Ongoing;
 pub(crate) use trouble::{Trouble, Turn, Wrong};
 

@@ -12,7 +12,7 @@ use super::rows::Row;
 use super::state::State;
 use super::tokens::Token;
 
-/// Extensions that are always there.
+/// Extensions that are there whatever the cloud has, unless they are said to be absent.
 const EXTENSIONS: [&str; 13] = [
     "router",
     "security-group",
@@ -170,7 +170,8 @@ fn is_present(state: &State, collection: &Collection) -> bool {
 
 fn extensions(state: &State) -> Vec<&'static str> {
     let present = collections::ALL.iter().filter(|one| is_present(state, one));
-    let mut all: Vec<&str> = EXTENSIONS.into_iter().chain(present.filter_map(|one| one.extension)).collect();
+    let own = EXTENSIONS.into_iter().filter(|alias| !state.options.absent.contains(*alias));
+    let mut all: Vec<&str> = own.chain(present.filter_map(|one| one.extension)).collect();
     all.sort_unstable();
     all.dedup();
     all

@@ -19,7 +19,7 @@ pub struct Options {
     pub auditor_role: Option<String>,
     /// Collections whose lists are refused to all by policy (403).
     pub refused: BTreeSet<String>,
-    /// Collections that do not exist (404), as where an extension is not loaded.
+    /// Collections that do not exist (404), as where an extension is not loaded; and extensions that are not loaded.
     pub absent: BTreeSet<String>,
     /// The most objects of a page of Neutron, also where nobody asked for pages (`pagination_max_limit`).
     pub network_page_max: Option<usize>,

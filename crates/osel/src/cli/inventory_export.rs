@@ -219,8 +219,9 @@ impl Summary {
             "{cloud}: {}",
             if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") }
         ));
-        for Refusal { what, hides } in &self.refused {
-            note(format_args!("{cloud}: {what} not shown whole: osel does not know {hides}"));
+        for Refusal { what, hides, why } in &self.refused {
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+            note(format_args!("{cloud}: {what} not shown whole{why}: osel does not know {hides}"));
         }
     }
 }

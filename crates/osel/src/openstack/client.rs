@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use osel_core::event::Kind;
+use osel_core::pace::Spaced;
 use osel_core::survey::ApiTrouble;
 use osel_core::time::Timestamp;
 use tokio::sync::Mutex;
@@ -19,6 +20,7 @@ use super::cut::CutError;
 use super::pace::Pace;
 use super::reason::reason;
 use super::settings::Account;
+use super::view::Proofs;
 use crate::http::{Answer, Http, HttpError, Trust, without_login};
 use crate::tls::TrustError;
 
@@ -157,6 +159,17 @@ impl ReadError {
         }
     }
 
+    /// Why a list is not shown, for whoever has to mend it: the status, and what the service says.
+    pub(super) fn refusal(&self) -> String {
+        let words = self.words();
+        match self {
+            Self::Refused { .. } => format!("{}: {words}", StatusCode::FORBIDDEN.as_str()),
+            Self::Absent { .. } => format!("{}: {words}", StatusCode::NOT_FOUND.as_str()),
+            // The others say it, or had no answer.
+            _ => words,
+        }
+    }
+
     /// The error and its causes in one line.
     pub(super) fn words(&self) -> String {
         let mut words = self.to_string();
@@ -187,6 +200,24 @@ pub(super) struct Shared {
     session: Mutex<Option<(Cloud, Arc<Session>)>>,
     /// What the last read of everything was shown whole.
     whole: std::sync::Mutex<Option<Whole>>,
+    logins: Logins,
+}
+
+/// Who has logged in, told in few lines: a service that is away, or a token that is refused again and again, has a client log in with
+/// each attempt.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logins(Arc<std::sync::Mutex<(String, Spaced)>>);
+
+impl Logins {
+    /// How many logins there were, when they are to be told now: that of another user at once, and those of the same one now and then.
+    fn happened(&self, now: Timestamp, who: String) -> Option<u64> {
+        // What is kept only spares lines: it is right whoever panicked.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != who {
+            *last = (who, Spaced::default());
+        }
+        last.1.happened(now)
+    }
 }
 
 /// Kinds that were shown whole, and to whom: another account, or this one with other roles, may be shown less.
@@ -196,6 +227,7 @@ struct Whole {
     roles: Vec<String>,
     kinds: Vec<Kind>,
     witnesses: Witnesses,
+    proofs: Proofs,
 }
 
 /// By list, which is a kind and a filter, the id of the last object that it showed of another project. It stands for the end of the list: one
@@ -204,13 +236,18 @@ pub(super) type Witnesses = BTreeMap<(Kind, &'static str), String>;
 
 impl Shared {
     pub(super) fn new(clock: fn() -> Timestamp) -> Self {
+        Self::told_by(clock, Logins::default())
+    }
+
+    /// With logins that are told together with those before.
+    pub(super) fn told_by(clock: fn() -> Timestamp, logins: Logins) -> Self {
         let pace = Arc::new(Pace::new());
-        Self { clock, pace, session: Mutex::default(), whole: Default::default() }
+        Self { clock, pace, session: Mutex::default(), whole: Default::default(), logins }
     }
 
     /// For another token at the same cloud, which is asked no faster for that.
     pub(super) fn beside(&self) -> Self {
-        Self { pace: Arc::clone(&self.pace), ..Self::new(self.clock) }
+        Self { pace: Arc::clone(&self.pace), ..Self::told_by(self.clock, self.logins.clone()) }
     }
 }
 
@@ -255,8 +292,8 @@ impl Client {
         self.held = Some(Arc::clone(&self.session));
     }
 
-    /// Notes which kinds a read of everything was shown whole, and by what the next one knows the ends of their lists.
-    pub(super) fn know_whole(&self, kinds: &[Kind], mut witnesses: Witnesses) {
+    /// Notes which kinds a read of everything was shown whole, what proves it, and by what the next one knows the ends of their lists.
+    pub(super) fn know_whole(&self, kinds: &[Kind], mut witnesses: Witnesses, proofs: Proofs) {
         witnesses.retain(|(kind, _), _| kinds.contains(kind));
         // A list that was not whole has its end where it had it before.
         for (list, id) in self.witnesses() {
@@ -266,7 +303,7 @@ impl Client {
         }
         let Session { scope, roles, .. } = &**self.held.as_ref().unwrap_or(&self.session);
         let (cloud, kinds) = (self.account.cloud.clone(), kinds.to_vec());
-        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds, witnesses };
+        let whole = Whole { cloud, scope: scope.clone(), roles: roles.clone(), kinds, witnesses, proofs };
         *self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
     }
 
@@ -277,14 +314,20 @@ impl Client {
         own.map(|whole| whole.witnesses.clone()).unwrap_or_default()
     }
 
-    /// Whether this account was shown all of a kind.
-    pub(super) fn is_whole(&self, kind: Kind) -> bool {
+    /// Where this account was shown all of a kind, objects that it would not be shown if it no longer were: those of the kind before
+    /// others, which are proof for an administrator only.
+    pub(super) fn proofs(&self, kind: Kind) -> Vec<(Kind, String)> {
         let whole = self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner);
-        whole.as_ref().is_some_and(|whole| {
+        let own = whole.as_ref().filter(|whole| {
             whole.kinds.contains(&kind)
                 && whole.cloud == self.account.cloud
                 && (&whole.scope, &whole.roles) == (&self.session.scope, &self.session.roles)
-        })
+        });
+        let Some(whole) = own else { return Vec::new() };
+        let of_kind = whole.proofs.get(&kind).into_iter().flatten().map(|id| (kind, id.clone()));
+        let others = whole.proofs.iter().filter(|(other, _)| **other != kind && self.session.is_admin());
+        let others = others.filter_map(|(other, ids)| Some((*other, ids.first()?.clone())));
+        of_kind.chain(others).collect()
     }
 
     /// Where a service is.
@@ -406,17 +449,14 @@ async fn current(
     *kept = None;
     shared.pace.turn(account.requests_per_second).await;
     let session = Arc::new(log_in(http, &account.cloud, shared.clock).await?);
-    tracing::info!(
-        cloud = account.cloud.name,
-        user = session.user,
-        verified = account.cloud.verify && !is_clear(&account.cloud.auth_url),
-        "logged in at the cloud's API"
-    );
-    if !account.cloud.verify {
-        tracing::warn!(
-            cloud = account.cloud.name,
-            "certificates are not verified: whoever answers is believed"
-        );
+    let (cloud, user) = (&account.cloud.name, &session.user);
+    let verified = account.cloud.verify && !is_clear(&account.cloud.auth_url);
+    let who = format!("{user} at {} of {cloud}, {verified}", account.cloud.auth_url);
+    if let Some(logins) = shared.logins.happened((shared.clock)(), who) {
+        tracing::info!(cloud, user, verified, logins, "logged in at the cloud's API");
+        if !account.cloud.verify {
+            tracing::warn!(cloud, "certificates are not verified: whoever answers is believed");
+        }
     }
     *kept = Some((account.cloud.clone(), Arc::clone(&session)));
     Ok(session)
@@ -456,6 +496,26 @@ mod tests {
         let own = [("OS_NETWORK_ENDPOINT_OVERRIDE", "http://127.0.0.1:9696")];
         assert!(!open(&account("https://keystone.example", &own), "http://127.0.0.1:9696/v2.0/ports"));
         assert!(!open(&Account { insecure: true, ..safe }, "http://neutron.example:9696/v2.0/ports"));
+    }
+
+    #[test]
+    fn logins_of_one_user_are_told_now_and_then_and_those_of_another_at_once() {
+        let logins = Logins::default();
+        let told = |second, who: &str| logins.happened(Timestamp::EPOCH.plus_seconds(second), who.to_owned());
+        assert_eq!(
+            [told(0, "a"), told(1, "a"), told(599, "a"), told(600, "a")],
+            [Some(1), None, None, Some(3)]
+        );
+        assert_eq!([told(601, "b"), told(602, "b")], [Some(1), None]);
+    }
+
+    #[test]
+    fn why_a_list_is_refused_is_told_with_the_status() {
+        let (url, reason) = ("u".to_owned(), ": (rule:get_port) is disallowed by policy".to_owned());
+        let refused = ReadError::Refused { url: url.clone(), reason };
+        assert_eq!(refused.refusal(), "403: `u` is refused: (rule:get_port) is disallowed by policy");
+        let status = ReadError::Status { url, status: StatusCode::BAD_REQUEST, reason: ": no".to_owned() };
+        assert_eq!(status.refusal(), "`u` answers 400 Bad Request: no");
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Hands objects over in pages of a size that is worked on quickly, never further ahead than whoever takes them follows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use osel_core::decode::ItemPage;
+use osel_core::decode::{Defect, ItemPage};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::driver::Tell;
+use super::pages::id;
 use super::words::{ApiEvent, Ticket};
 
 /// How many objects are handed over at once, a tenth of what an API is asked for at once: a step of a few milliseconds for whoever takes
@@ -20,6 +21,9 @@ const PAGE_BYTES: usize = 128 << 10;
 /// driver, and what is asked for one by one, or hidden from this account, is long in coming.
 const HAND_OVER_TIME: Duration = Duration::from_secs(20);
 
+/// How much of an id that is no good one is told, in characters: those of OpenStack have 36.
+const ID_CHARS_MAX: usize = 64;
+
 /// What an order hands over, page by page.
 pub(super) struct Pages {
     tell: Tell,
@@ -27,15 +31,15 @@ pub(super) struct Pages {
     /// One permit for each page that may still be ahead of whoever takes them.
     credits: Arc<Semaphore>,
     page: ItemPage,
-    /// Collections of which an object could not be read.
-    unreadable: BTreeSet<&'static str>,
+    /// Collections of which an object could not be read: which one was the first, and what is wrong with it.
+    unreadable: BTreeMap<&'static str, String>,
     /// When something was handed over.
     handed: Instant,
 }
 
 impl Pages {
     pub(super) fn new(tell: Tell, ticket: Ticket, credits: Arc<Semaphore>) -> Self {
-        let (page, unreadable, handed) = (ItemPage::default(), BTreeSet::new(), Instant::now());
+        let (page, unreadable, handed) = (ItemPage::default(), BTreeMap::new(), Instant::now());
         Self { tell, ticket, credits, page, unreadable, handed }
     }
 
@@ -43,10 +47,8 @@ impl Pages {
     pub(super) async fn add(&mut self, collection: &'static str, objects: Vec<String>) {
         for object in objects {
             if let Some(Err(defect)) = self.page.push(collection, &object) {
-                // Once is enough for the log; how many there are is in the service's own.
-                if self.unreadable.insert(collection) {
-                    tracing::warn!(collection, %defect, "an object of the API cannot be read");
-                }
+                // The first is enough for whoever mends it; how many there are is in the service's own log.
+                self.unreadable.entry(collection).or_insert_with(|| unreadable(&object, &defect));
             }
             if self.page.items.len() >= PAGE_OBJECTS || self.page.text.len() >= PAGE_BYTES {
                 self.hand_over().await;
@@ -88,9 +90,24 @@ impl Pages {
         self.ticket
     }
 
-    /// Whether every object of a collection could be read.
-    pub(super) fn is_readable(&self, collection: &str) -> bool {
-        !self.unreadable.contains(collection)
+    /// Which object of a collection could not be read, and what is wrong with it; nothing where all could be.
+    pub(super) fn unreadable(&self, collection: &str) -> Option<String> {
+        self.unreadable.get(collection).cloned()
+    }
+
+    /// The same of all collections.
+    pub(super) fn all_unreadable(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.unreadable.iter().map(|(collection, why)| (*collection, why.as_str()))
+    }
+}
+
+/// Which object cannot be read, and why: the place of what is wrong is told, and never its value.
+fn unreadable(object: &str, defect: &Defect) -> String {
+    let id =
+        id(object).map(|id| id.chars().filter(|c| !c.is_control()).take(ID_CHARS_MAX).collect::<String>());
+    match id {
+        Some(id) => format!("`{id}`: {defect}"),
+        None => format!("one without an id that can be read: {defect}"),
     }
 }
 
@@ -118,6 +135,20 @@ mod tests {
         pages.add("networks", (0..4).map(|number| network(number, &long)).collect()).await;
         pages.hand_over().await;
         assert_eq!(*sizes.lock().unwrap(), [PAGE_OBJECTS, 3, 2]);
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_is_told_with_its_id_and_the_place_of_what_is_wrong() {
+        let why = |object: &str| {
+            let mut page = ItemPage::default();
+            unreadable(object, &page.push("ports", object).expect("known").expect_err("it cannot be read"))
+        };
+        let told = why(r#"{"id": "p-1", "fixed_ips": [{"ip_address": "secret"}]}"#);
+        assert!(told.starts_with("`p-1`: ") && told.ends_with("fixed_ips[0].ip_address"), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+        assert!(why(r#"{"name": "p"}"#).starts_with("one without an id that can be read: "));
+        let long = why(&format!(r#"{{"id": "{}", "admin_state_up": 3}}"#, "x".repeat(200)));
+        assert!(long.starts_with(&format!("`{}`: ", "x".repeat(ID_CHARS_MAX))), "{long}");
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use super::catalog::Service;
 use super::client::{Client, ReadError};
 use super::clouds::{Login, Scope};
 use super::handing::Pages;
-use super::pages::{List, Lister, Step, id};
+use super::pages::{CUT, List, Lister, Step, id};
 use super::settings::Account;
 use super::words::Refusal;
 
@@ -23,6 +23,9 @@ const NAMED_MAX: usize = 50_000;
 /// How many roles on the whole system are remembered, so that the list of them does not show them again: a cloud has some dozens. Beyond,
 /// one is handed on twice, which is told once all the same.
 const OF_SYSTEM_MAX: usize = 50_000;
+
+/// What is said of role assignments that Keystone shows to a token for a domain.
+const OF_DOMAIN: &str = "the token is for a domain, and Keystone shows it that domain's only";
 
 /// What is not known without the names of a kind.
 pub(super) fn hides(kind: NameKind) -> &'static str {
@@ -77,10 +80,10 @@ pub(super) struct Read {
 /// directory that does not answer, a credential that is not for Keystone) ends these lists alone.
 pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Read {
     let mut read = Read::default();
-    let mut asker = Asker { client, of_system: None, has_tried: false, is_over: false };
+    let mut asker = Asker { client, of_system: None, has_tried: false, is_over: None };
     // They come first, since they name users whom no list of users has: those of a directory elsewhere.
     let mut named = Named::default();
-    let mut is_whole = true;
+    let mut unread = None;
     let mut of_system = BTreeSet::new();
     for query in assignments::QUERIES {
         let mut take = |json: &str| {
@@ -92,23 +95,28 @@ pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Read {
             }
             is_new.then_some(text)
         };
-        is_whole =
-            is_whole && asker.read(pages, Assignment::PLURAL, assignments::list(query), &mut take).await;
+        if unread.is_none() {
+            let list = assignments::list(query);
+            unread = asker.read(pages, Assignment::PLURAL, list, &mut take).await.err();
+        }
     }
-    // To a token for a domain Keystone shows those of the domain, and does not say so.
-    read.has_all_assignments = is_whole && !asker.is_of_domain() && pages.is_readable(Assignment::PLURAL);
-    if !read.has_all_assignments {
-        read.refused.push(Refusal { what: Assignment::PLURAL.to_owned(), hides: assignments::HIDES });
+    let unread = unread.or_else(|| {
+        // To a token for a domain Keystone shows those of the domain, and does not say so.
+        asker.is_of_domain().then(|| OF_DOMAIN.to_owned()).or_else(|| pages.unreadable(Assignment::PLURAL))
+    });
+    read.has_all_assignments = unread.is_none();
+    if let Some(why) = unread {
+        read.refused.push(Refusal { what: Assignment::PLURAL.to_owned(), hides: assignments::HIDES, why });
     }
     // That list is the dearest of them: what went wrong with it need not go wrong with the others.
-    asker.is_over = false;
+    asker.is_over = None;
     for kind in NameKind::ALL.into_iter().filter(|kind| kind.is_of_keystone()) {
         let mut listed = |json: &str| {
             named.is_listed(kind, json);
             Some(kept(json))
         };
-        if !asker.read(pages, kind.plural(), list(kind), &mut listed).await {
-            read.refused.push(Refusal { what: kind.plural().to_owned(), hides: hides(kind) });
+        if let Err(why) = asker.read(pages, kind.plural(), list(kind), &mut listed).await {
+            read.refused.push(Refusal { what: kind.plural().to_owned(), hides: hides(kind), why });
         }
         pages.add(kind.plural(), named.take(kind)).await;
     }
@@ -142,21 +150,21 @@ struct Asker<'a> {
     client: &'a mut Client,
     of_system: Option<Client>,
     has_tried: bool,
-    /// Keystone is in trouble: nothing more is asked.
-    is_over: bool,
+    /// Keystone is in trouble, and this is what it said: nothing more is asked.
+    is_over: Option<String>,
 }
 
 impl Asker<'_> {
-    /// Reads one list, object by object as they are kept, if they are; whether it was shown to its end.
+    /// Reads one list to its end, object by object as they are kept, if they are; an error says why it was not shown to that.
     async fn read(
         &mut self,
         pages: &mut Pages,
         collection: &'static str,
         list: List,
         keep: &mut (dyn FnMut(&str) -> Option<String> + Send),
-    ) -> bool {
-        if self.is_over {
-            return false;
+    ) -> Result<(), String> {
+        if let Some(why) = &self.is_over {
+            return Err(why.clone());
         }
         let mut lister = Lister::new(list);
         loop {
@@ -167,22 +175,25 @@ impl Asker<'_> {
                 Ok(step) => {
                     let objects = objects.iter().filter_map(|json| keep(json)).collect();
                     pages.add(collection, objects).await;
-                    if let Step::End { is_cut } = step {
-                        return !is_cut;
+                    match step {
+                        Step::More => {}
+                        Step::End { is_cut: false } => return Ok(()),
+                        Step::End { is_cut: true } => return Err(CUT.to_owned()),
                     }
                 }
-                Err(ReadError::Refused { .. }) if !self.has_tried => {
+                Err(error @ ReadError::Refused { .. }) if !self.has_tried => {
                     self.has_tried = true;
                     self.of_system = system_client(self.client).await;
                     if self.of_system.is_none() {
-                        return false;
+                        return Err(error.refusal());
                     }
                 }
-                Err(ReadError::Refused { .. } | ReadError::Absent { .. }) => return false,
+                Err(error @ (ReadError::Refused { .. } | ReadError::Absent { .. })) => {
+                    return Err(error.refusal());
+                }
                 Err(error) => {
-                    tracing::warn!(collection, error = error.words(), "a list of Keystone cannot be read");
-                    self.is_over = true;
-                    return false;
+                    self.is_over = Some(error.refusal());
+                    return Err(error.refusal());
                 }
             }
         }

@@ -57,6 +57,11 @@ const fn octavia(
 /// Fields of all objects.
 const COMMON: &[&str] = &["id", "project_id", "revision_number", "name"];
 
+/// What Neutron calls a project besides, and by its releases before Newton alone.
+const TENANT: &str = "tenant_id";
+/// The extension with which objects have a `project_id`.
+pub(super) const PROJECTS: &str = "project-id";
+
 /// Every list, in the order in which they are read: whose a port is can be told when its network is known.
 const COLLECTIONS: &[Collection] = &[
     neutron(
@@ -280,9 +285,11 @@ pub fn is_everywhere(kind: Kind) -> bool {
 }
 
 impl Collection {
-    /// The query that asks for the fields.
-    pub(super) fn query(&self) -> String {
-        let fields = COMMON.iter().chain(self.fields).map(|field| format!("fields={}", encoded(field)));
+    /// The query that asks for the fields; `by_tenant` where the service may have projects by their older name alone.
+    pub(super) fn query(&self, by_tenant: bool) -> String {
+        let tenant = (by_tenant && self.service == Service::Network).then_some(&TENANT);
+        let fields =
+            COMMON.iter().chain(self.fields).chain(tenant).map(|field| format!("fields={}", encoded(field)));
         fields.collect::<Vec<_>>().join("&")
     }
 
@@ -290,7 +297,8 @@ impl Collection {
     pub(super) fn object_path(&self, id: &str) -> String {
         // A group's rules come with it.
         let rules = if self.plural == "security_groups" { "&fields=security_group_rules" } else { "" };
-        format!("{}/{}?{}{rules}", self.path, encoded(id), self.query())
+        // Of one object it is not worth asking which name it has for its project.
+        format!("{}/{}?{}{rules}", self.path, encoded(id), self.query(true))
     }
 }
 
@@ -393,7 +401,15 @@ mod tests {
     fn ids_of_strangers_stay_in_their_segment_of_the_path() {
         let path = collection(Kind::Port).unwrap().object_path("../x?a=b#%2f");
         assert!(path.starts_with("ports/..%2Fx%3Fa%3Db%23%252f?fields=id&fields=project_id"), "{path}");
-        assert!(collection(Kind::Network).unwrap().query().contains("fields=router%3Aexternal"));
+        assert!(collection(Kind::Network).unwrap().query(false).contains("fields=router%3Aexternal"));
+    }
+
+    #[test]
+    fn a_project_is_asked_for_by_its_older_name_where_there_may_be_no_other() {
+        let asks = |kind, by_tenant| collection(kind).unwrap().query(by_tenant).contains("fields=tenant_id");
+        assert_eq!([asks(Kind::Port, true), asks(Kind::Port, false)], [true, false]);
+        assert!(!asks(Kind::Listener, true), "Octavia never had it");
+        assert!(collection(Kind::Port).unwrap().object_path("p").contains("fields=tenant_id"));
     }
 
     #[test]

@@ -6,10 +6,10 @@
 use osel_core::event::NameKind;
 
 use super::catalog::Service;
-use super::client::{Client, ReadError};
+use super::client::Client;
 use super::handing::Pages;
 use super::keystone::{hides, kept};
-use super::pages::{List, Lister, Step};
+use super::pages::{CUT, List, Lister, Step};
 use super::words::Refusal;
 
 /// Of the projects that the account has no part in too; servers that are gone are left out.
@@ -19,7 +19,7 @@ const QUERY: &str = "all_tenants=1";
 pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Option<Refusal> {
     client.url(Service::Compute)?;
     let collection = NameKind::Server.plural();
-    let refusal = || Some(Refusal { what: collection.to_owned(), hides: hides(NameKind::Server) });
+    let refusal = |why| Some(Refusal { what: collection.to_owned(), hides: hides(NameKind::Server), why });
     let (service, path, query) = (Service::Compute, collection.to_owned(), QUERY.to_owned());
     let mut lister = Lister::new(List { service, path, key: collection, query });
     loop {
@@ -31,15 +31,10 @@ pub(super) async fn read(client: &mut Client, pages: &mut Pages) -> Option<Refus
                 match step {
                     Step::More => {}
                     Step::End { is_cut: false } => return None,
-                    Step::End { is_cut: true } => return refusal(),
+                    Step::End { is_cut: true } => return refusal(CUT.to_owned()),
                 }
             }
-            Err(error) => {
-                if !matches!(error, ReadError::Refused { .. } | ReadError::Absent { .. }) {
-                    tracing::warn!(collection, error = error.words(), "names cannot be read");
-                }
-                return refusal();
-            }
+            Err(error) => return refusal(error.refusal()),
         }
     }
 }

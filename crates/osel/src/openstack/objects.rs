@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
 use super::catalog::Service;
-use super::client::{ANSWER_BYTES_MAX, Client, ReadError, Shared};
+use super::client::{ANSWER_BYTES_MAX, Client, Logins, ReadError, Shared};
 use super::settings::Account;
 use crate::http::HttpError;
 
@@ -112,6 +112,7 @@ pub struct ObjectStore {
     clock: fn() -> Timestamp,
     /// Logged in; none before it is first needed, and after somebody may have changed the account.
     client: Option<Client>,
+    logins: Logins,
 }
 
 impl fmt::Debug for ObjectStore {
@@ -123,7 +124,7 @@ impl fmt::Debug for ObjectStore {
 impl ObjectStore {
     /// That of an account. Nobody is asked before something is wanted.
     pub fn new(account: AccountNow, clock: fn() -> Timestamp) -> Self {
-        Self { account, clock, client: None }
+        Self { account, clock, client: None, logins: Logins::default() }
     }
 
     /// Has the account read and logged in again.
@@ -173,7 +174,7 @@ impl ObjectStore {
                 let read = spawn_blocking(move || account()).await;
                 let account = read.map_err(|error| of(ObjectTrouble::Unavailable, error.to_string()))?;
                 let account = account.map_err(|words| of(ObjectTrouble::Denied, words))?;
-                Client::new(Arc::new(Shared::new(self.clock)), account).await?
+                Client::new(Arc::new(Shared::told_by(self.clock, self.logins.clone())), account).await?
             }
         };
         Ok(self.client.insert(client))

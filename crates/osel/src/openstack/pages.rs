@@ -30,6 +30,11 @@ const TRYING_TIME_MAX: Duration = Duration::from_mins(2);
 const RESTARTS_MAX: u32 = 3;
 /// The most objects and pages of one list: an endless one has to end somewhere, far beyond any cloud.
 const OBJECTS_MAX: u64 = 50_000_000;
+/// The most pages in a row without an object: as many as would hide [`OBJECTS_MAX`] objects from this account.
+const EMPTY_PAGES_MAX: u64 = OBJECTS_MAX / LIMIT as u64;
+
+/// What is said of a list that ends with a mark that there is more.
+pub(super) const CUT: &str = "the service left a part of it out";
 
 /// A list to be read.
 #[derive(Clone, Debug)]
@@ -60,13 +65,15 @@ pub(super) struct Lister {
     marker: Option<String>,
     /// The answer that is being read.
     open: Option<(Answer, String, Cutter)>,
-    /// The last object that came.
+    /// The last object of the page that is being read.
     last: String,
     tries: u32,
     restarts: u32,
     objects: u64,
     /// Pages since the list began.
     pages: u64,
+    /// The last of them, as far as they had no object.
+    empty_pages: u64,
     /// The marker of some page before: who comes to it again goes in a circle.
     landmark: Option<String>,
 }
@@ -91,6 +98,7 @@ impl Lister {
             restarts: 0,
             objects: 0,
             pages: 0,
+            empty_pages: 0,
             landmark: None,
         }
     }
@@ -113,7 +121,7 @@ impl Lister {
                         return Err(ReadError::Restless { url });
                     }
                     (self.marker, self.open) = (None, None);
-                    (self.pages, self.landmark) = (0, None);
+                    (self.pages, self.empty_pages, self.landmark) = (0, 0, None);
                     self.last.clear();
                 }
                 Err(error) => {
@@ -126,13 +134,19 @@ impl Lister {
                     if !error.is_passing() || self.tries >= TRIES_MAX || is_late {
                         return Err(error);
                     }
-                    self.open = None;
-                    if let Some(last) = id(&self.last) {
-                        self.marker = Some(last);
-                    }
+                    self.go_back();
                     sleep(wait).await;
                 }
             }
+        }
+    }
+
+    /// To where a page is to be asked for again: behind the last object of it that came. A page of which none came begins where it began,
+    /// be that behind many empty ones: to go back before them would be to come round to them again.
+    fn go_back(&mut self) {
+        self.open = None;
+        if let Some(last) = id(&self.last) {
+            self.marker = Some(last);
         }
     }
 
@@ -168,7 +182,12 @@ impl Lister {
     fn page_end(&mut self, url: String, cutter: Cutter) -> Result<Step, ReadError> {
         let frame: Map<String, Value> = cutter.end().map_err(|error| ReadError::cut(url.clone(), error))?;
         self.tries = 0;
-        let Some(next) = next_link(&frame, self.list.key) else {
+        self.empty_pages = if self.last.is_empty() { self.empty_pages + 1 } else { 0 };
+        self.last.clear();
+        let next = next_link(&frame, self.list.key);
+        let next =
+            next.map_err(|error| ReadError::NotUnderstood { url: url.clone(), source: Some(error.into()) })?;
+        let Some(next) = next else {
             let is_cut = frame.get("truncated").and_then(Value::as_bool).unwrap_or(false);
             return Ok(Step::End { is_cut });
         };
@@ -177,7 +196,7 @@ impl Lister {
         let is_new =
             |marker: &String| self.marker.as_ref() != Some(marker) && self.landmark.as_ref() != Some(marker);
         match marker(&next).filter(is_new) {
-            Some(marker) if self.objects + self.pages < OBJECTS_MAX => {
+            Some(marker) if self.objects + self.pages < OBJECTS_MAX && self.empty_pages < EMPTY_PAGES_MAX => {
                 self.pages += 1;
                 // Brent's way to find a circle: the landmark is moved rarely enough that any circle comes round to it.
                 if self.pages.is_power_of_two() {
@@ -196,14 +215,22 @@ impl Lister {
     }
 }
 
-/// The link to the next page: Neutron's `ports_links` are a list, Keystone's `links` a table.
-fn next_link(frame: &Map<String, Value>, key: &str) -> Option<String> {
-    let of_neutron = || {
-        let links: Vec<Link> = serde_json::from_value(frame.get(&format!("{key}_links"))?.clone()).ok()?;
-        links.into_iter().find(|link| link.rel == "next").map(|link| link.href)
-    };
-    let of_keystone = || frame.get("links")?.get("next")?.as_str().map(str::to_owned);
-    of_neutron().or_else(of_keystone)
+/// The link to the next page: Neutron's `ports_links` are a list, Keystone's `links` a table. Links that cannot be understood may lead on:
+/// without an error the list would look as if it had ended.
+fn next_link(frame: &Map<String, Value>, key: &str) -> Result<Option<String>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Table {
+        #[serde(default)]
+        next: Option<String>,
+    }
+    if let Some(links) = frame.get(&format!("{key}_links")).filter(|links| !links.is_null()) {
+        let links = Vec::<Link>::deserialize(links)?;
+        if let Some(next) = links.into_iter().find(|link| link.rel == "next") {
+            return Ok(Some(next.href));
+        }
+    }
+    let table = frame.get("links").filter(|links| !links.is_null()).map(Table::deserialize).transpose()?;
+    Ok(table.and_then(|table| table.next))
 }
 
 /// The marker in a link.
@@ -230,18 +257,21 @@ mod tests {
 
     #[test]
     fn only_the_marker_of_a_link_counts() {
-        let next =
-            |frame: Value| next_link(frame.as_object().expect("a table"), "ports").map(|link| marker(&link));
+        let read = |frame: Value| next_link(frame.as_object().expect("a table"), "ports");
+        let next = |frame: Value| read(frame).unwrap().map(|link| marker(&link));
         let link = |rel: &str, href: &str| json!({"ports": [], "ports_links": [{"rel": rel, "href": href}]});
         let found = |marker: &str| Some(Some(marker.to_owned()));
         assert_eq!(next(link("next", "http://elsewhere/v2.0/ports?limit=2&marker=a%2Fb")), found("a/b"));
         assert_eq!(next(link("previous", "http://h/?marker=a")), None);
-        assert_eq!(next(json!({"ports_links": "text"})), None);
         assert_eq!(next(json!({"links": {"next": "http://h/v3/users?marker=u", "self": "x"}})), found("u"));
         assert_eq!(next(json!({"links": {"next": null}})), None);
         // There is a next page, and no way to it: that is not the end.
         assert_eq!(next(link("next", "http://h/")), Some(None));
         assert_eq!(next(link("next", "http://h/?marker=")), Some(None));
+        // Nobody can say that these lead nowhere.
+        assert!(read(json!({"ports_links": "text"})).is_err());
+        assert!(read(json!({"ports_links": [{"rel": "next", "href": 7}]})).is_err());
+        assert!(read(json!({"links": {"next": {"href": "http://h/v3/users?marker=u"}}})).is_err());
     }
 
     fn next_page(lister: &mut Lister, marker: &str) -> Result<Step, ReadError> {
@@ -263,6 +293,33 @@ mod tests {
         for page in 0..500 {
             assert_eq!(next_page(&mut lister, &page.to_string()).unwrap(), Step::More);
         }
+    }
+
+    /// A page that stops midway is asked for again behind what came of it. It went back to the last object that had come at all, from where
+    /// the empty pages in between led to a marker that was known: as if the list went in a circle.
+    #[test]
+    fn a_page_that_is_asked_for_again_behind_empty_ones_begins_where_it_began() {
+        let mut lister = lister();
+        lister.last = json!({"id": "o1"}).to_string();
+        for marker in ["o1", "a", "b"] {
+            assert_eq!(next_page(&mut lister, marker).unwrap(), Step::More);
+        }
+        lister.go_back();
+        assert_eq!(lister.marker.as_deref(), Some("b"));
+        for marker in ["c", "d"] {
+            assert_eq!(next_page(&mut lister, marker).unwrap(), Step::More);
+        }
+        lister.last = json!({"id": "o2"}).to_string();
+        lister.go_back();
+        assert_eq!(lister.marker.as_deref(), Some("o2"));
+    }
+
+    #[test]
+    fn pages_without_end_that_show_nothing_are_an_error_and_no_end() {
+        let mut lister = lister();
+        lister.empty_pages = EMPTY_PAGES_MAX - 2;
+        assert_eq!(next_page(&mut lister, "a").unwrap(), Step::More);
+        assert!(matches!(next_page(&mut lister, "b"), Err(ReadError::Endless { .. })));
     }
 
     #[test]

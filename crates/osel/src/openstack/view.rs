@@ -5,7 +5,7 @@
 //! everything is shown: an object of another project that nobody shares. For who has the role `admin` one such object of any kind
 //! is enough; for others each kind needs its own, since each has a rule of its own in the policy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use osel_core::event::Kind;
 use serde::Deserialize;
@@ -13,6 +13,11 @@ use serde::Deserialize;
 /// The most own and shared networks, and groups, that are remembered: a project has thousands at most. Beyond, nothing is proved by what hangs on
 /// them.
 const OPEN_MAX: usize = 100_000;
+/// The most proofs of a kind that are remembered: any of them that is shown again says that the account still sees all, and a few may be gone.
+const PROOFS_MAX: usize = 8;
+
+/// By kind, objects that only who sees everything is shown.
+pub(super) type Proofs = BTreeMap<Kind, Vec<String>>;
 
 /// What has been seen so far.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(super) struct View {
     own: String,
     is_admin: bool,
     proved: BTreeSet<Kind>,
+    /// The ids of objects by which kinds are proved.
+    proofs: Proofs,
     /// Networks and groups that the own project may see anyhow: what hangs on them proves nothing.
     open: BTreeSet<String>,
     /// Whether there may be others.
@@ -33,6 +40,9 @@ struct Told<'a> {
     id: Option<&'a str>,
     #[serde(borrow, default)]
     project_id: Option<&'a str>,
+    /// The same where a service has no newer name for it.
+    #[serde(borrow, default)]
+    tenant_id: Option<&'a str>,
     #[serde(default)]
     shared: Option<bool>,
     #[serde(rename = "router:external", default)]
@@ -43,24 +53,32 @@ struct Told<'a> {
     security_group_id: Option<&'a str>,
 }
 
+impl<'a> Told<'a> {
+    fn project(&self) -> Option<&'a str> {
+        self.project_id.or(self.tenant_id)
+    }
+}
+
 impl View {
     /// Of an account in a project.
     pub(super) fn new(own: &str, is_admin: bool) -> Self {
         let (proved, open) = (BTreeSet::new(), BTreeSet::new());
-        Self { own: own.to_owned(), is_admin, proved, open, has_more_open: false }
+        let proofs = Proofs::new();
+        Self { own: own.to_owned(), is_admin, proved, proofs, open, has_more_open: false }
     }
 
     /// Looks at an object of a list.
     pub(super) fn look(&mut self, kind: Kind, json: &str) {
         let is_holder = matches!(kind, Kind::Network | Kind::SecurityGroup);
-        if self.is_proved(kind) && (self.is_admin || !is_holder) {
+        let has_proofs = self.proofs.get(&kind).is_some_and(|proofs| proofs.len() >= PROOFS_MAX);
+        if has_proofs && (self.is_admin || !is_holder) {
             return;
         }
         let Ok(told) = serde_json::from_str::<Told<'_>>(json) else {
             // What cannot be read proves nothing, and may be what others hang on.
             return self.miss(kind);
         };
-        let is_foreign = told.project_id.is_some_and(|project| project != self.own);
+        let is_foreign = told.project().is_some_and(|project| project != self.own);
         let is_shared = told.shared != Some(false);
         let hangs_open = |holder: Option<&str>| {
             holder.is_none_or(|holder| self.open.contains(holder)) || self.has_more_open
@@ -82,6 +100,10 @@ impl View {
             };
         if is_proof {
             self.proved.insert(kind);
+            let proofs = self.proofs.entry(kind).or_default();
+            if let Some(id) = told.id.filter(|_| proofs.len() < PROOFS_MAX) {
+                proofs.push(id.to_owned());
+            }
         } else if is_holder && let Some(id) = told.id {
             if self.open.len() < OPEN_MAX {
                 self.open.insert(id.to_owned());
@@ -93,8 +115,14 @@ impl View {
 
     /// The id of an object of another project; none of one that is the account's own.
     pub(super) fn strangers(&self, json: &str) -> Option<String> {
-        let Told { id, project_id, .. } = serde_json::from_str(json).ok()?;
-        project_id.filter(|project| !project.is_empty() && *project != self.own).and(id).map(str::to_owned)
+        let told: Told<'_> = serde_json::from_str(json).ok()?;
+        let project = told.project().filter(|project| !project.is_empty() && *project != self.own);
+        project.and(told.id).map(str::to_owned)
+    }
+
+    /// What proves that all was shown, for whoever asks later whether it still is.
+    pub(super) fn proofs(self) -> Proofs {
+        self.proofs
     }
 
     /// Of a kind something was not seen.
@@ -107,6 +135,14 @@ impl View {
         let of = if kind == Kind::Forwarding { Kind::FloatingIp } else { kind };
         if self.is_admin { !self.proved.is_empty() } else { self.proved.contains(&of) }
     }
+}
+
+/// Whether an object is still another project's own: the project may have shared it since, or given it away.
+pub(super) fn is_anothers(own: &str, json: &str) -> bool {
+    serde_json::from_str::<Told<'_>>(json).is_ok_and(|told| {
+        let is_foreign = told.project().is_some_and(|project| !project.is_empty() && project != own);
+        is_foreign && told.shared != Some(true) && told.external != Some(true)
+    })
 }
 
 #[cfg(test)]

@@ -107,6 +107,8 @@ pub struct Refusal {
     pub what: String,
     /// What osel cannot know without it.
     pub hides: &'static str,
+    /// What the service says of it, or what was seen: for whoever has to mend it, without a secret.
+    pub why: String,
 }
 
 impl ApiEvent {

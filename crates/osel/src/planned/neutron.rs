@@ -4,7 +4,7 @@
 //! that could matter.
 
 use osel_core::ids::Id;
-use osel_core::model::{CloudModel, Delta, Kind, Slot, View, is_trusted_owner};
+use osel_core::model::{CloudModel, Delta, Kind, NetworkState, Slot, View, is_trusted_owner};
 use serde_json::{Value, json};
 
 use super::error::PlanError;
@@ -144,6 +144,17 @@ impl Overlay {
         if body.get("security_groups").is_none_or(Value::is_null) && filtered && !trusted {
             let group = self.default_group(step, &network, body);
             body.insert("security_groups".to_owned(), json!([group.to_string()]));
+        } else if self.may_have_default.contains(id) && filtered && !trusted {
+            let group = self.default_group(step, &network, body);
+            if let Some(Value::Array(groups)) = body.get_mut("security_groups")
+                && !groups.iter().any(|other| other.as_str() == Some(&*group.text()))
+            {
+                groups.push(group.to_string().into());
+                let text = format!(
+                    "its list of groups may turn out empty, and then it gets the default group {group}; judged with that and with those that it may have"
+                );
+                self.note(NoteKind::Unknown, step, text);
+            }
         }
         self.fill_addresses(step, id, &network, body);
         Ok(())
@@ -190,8 +201,9 @@ impl Overlay {
     /// The group that a new port gets when none is asked for.
     fn default_group(&mut self, step: &Step, network: &Id, body: &Body) -> Id {
         let told = text(body, "project_id").or_else(|| text(body, "tenant_id")).map(Id::new);
-        // A network that is shared has ports of anybody.
-        let own = || self.cloud.network(network).filter(|network| !network.shared);
+        // A network that is shared, be it with single projects, has ports of others than its own.
+        let is_own = |state: &&NetworkState| !state.shared && !self.cloud.is_shared_by_policy(network);
+        let own = || self.cloud.network(network).filter(is_own);
         let of_network = || own().and_then(|network| network.project_id.clone());
         let project = told.or_else(of_network);
         let found = project.as_ref().and_then(|project| default_group_of(&self.cloud, project));

@@ -38,6 +38,8 @@ pub struct Overlay {
     /// Groups that stand for ones that are not known, which has been said.
     pub(super) assumed: BTreeSet<Id>,
     pub(super) taken_as_open: BTreeSet<Id>,
+    /// New ports whose list of groups may turn out empty.
+    pub(super) may_have_default: BTreeSet<Id>,
     in_order: bool,
     /// Keys of rows that must not be shown, by the object whose row it is.
     secret: BTreeMap<Id, Vec<&'static str>>,
@@ -90,6 +92,7 @@ impl Overlay {
             notes: BTreeSet::new(),
             assumed: BTreeSet::new(),
             taken_as_open: BTreeSet::new(),
+            may_have_default: BTreeSet::new(),
             in_order: false,
             secret: BTreeMap::new(),
             gone: BTreeSet::new(),
@@ -108,6 +111,7 @@ impl Overlay {
     pub fn perform(mut self, plan: Planned) -> Result<Outcome, PlanError> {
         self.notes.extend(plan.notes);
         (self.in_order, self.taken_as_open) = (plan.in_order, plan.taken_as_open);
+        self.may_have_default = plan.may_have_default;
         self.port_security.extend(plan.port_security);
         for (number, step) in plan.steps.iter().enumerate() {
             for act in &step.acts {

@@ -29,6 +29,8 @@ pub struct Planned {
     pub in_order: bool,
     /// Ports and networks whose port security is not known and is taken as off, which is no mistake of the plan.
     pub taken_as_open: BTreeSet<Id>,
+    /// New ports whose list of groups may turn out empty: then they get the default group, and no other.
+    pub may_have_default: BTreeSet<Id>,
     /// Whether new ports are filtered on networks that the plan shows and does not change.
     pub port_security: BTreeMap<Id, bool>,
 }

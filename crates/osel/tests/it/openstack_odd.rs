@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::broker::until;
 use crate::command::{Place, program};
-use crate::openstack::{ADMIN, Driver, MEMBER, READER, account, emulated, member, now, recorded};
+use crate::openstack::{ADMIN, Driver, MEMBER, READER, account, emulated, ids, member, now, recorded};
 
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -93,6 +93,64 @@ async fn what_an_account_was_shown_says_nothing_of_what_another_one_is_shown() {
     *cloud.lock().unwrap() = account(&emulated, &MEMBER);
     let event = driver.read_one(Kind::Port, port["id"].as_str().unwrap()).await;
     assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+}
+
+/// A policy is changed while token and roles stay: what an earlier read was shown is no proof for a 404 of today.
+#[tokio::test]
+async fn what_an_account_was_shown_under_another_policy_does_not_make_a_hidden_object_gone() {
+    let emulated = emulated(Options::default());
+    let mut driver = Driver::new(account(&emulated, &READER));
+    assert!(driver.read_all().await.complete.contains(&Kind::Port));
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
+    let port = recorded()["ports"][0]["id"].as_str().unwrap().to_owned();
+    let ApiEvent::Found { .. } = driver.read_one(Kind::Port, &port).await else { panic!() };
+    emulated.adjust(|options| options.auditor_role = None);
+    let event = driver.read_one(Kind::Port, &port).await;
+    assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+    emulated.adjust(|options| options.auditor_role = Some("auditor".to_owned()));
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
+}
+
+/// Neutron before Newton has projects by their older name alone, and shows that only to who asks for it.
+#[tokio::test]
+async fn projects_are_known_by_their_older_name_where_a_service_has_no_other() {
+    let emulated = emulated(Options::default());
+    let before = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    assert!(!before.text.contains("tenant_id"), "it is not asked for where it says nothing new");
+    emulated.adjust(|options| _ = options.absent.insert("project-id".to_owned()));
+    for kind in [Kind::Network, Kind::Port] {
+        for id in ids(&recorded(), kind) {
+            emulated.change(|cloud| {
+                cloud.edit(kind.plural(), &id.to_string(), |object| {
+                    object["tenant_id"] = object["project_id"].take();
+                    object.as_object_mut().unwrap().remove("project_id");
+                })
+            });
+        }
+    }
+    let whole = Driver::new(account(&emulated, &READER)).read_all().await;
+    assert!(whole.complete.contains(&Kind::Network) && whole.complete.contains(&Kind::Port));
+    let port = recorded()["ports"][0].clone();
+    let told = format!("\"tenant_id\":{}", port["project_id"]);
+    let line = whole.text.lines().find(|line| line.contains(port["id"].as_str().unwrap()));
+    assert!(line.is_some_and(|line| line.replace(": ", ":").contains(&told)), "{line:?}");
+}
+
+/// Who mends a policy has to know which one, and who mends an object which one it is.
+#[tokio::test]
+async fn why_a_list_is_not_shown_is_told_with_the_services_words() {
+    let emulated = emulated(Options::default());
+    emulated.adjust(|options| _ = options.refused.insert("routers".to_owned()));
+    let port = recorded()["ports"][0]["id"].as_str().unwrap().to_owned();
+    emulated.change(|cloud| cloud.edit("ports", &port, |port| port["admin_state_up"] = json!("up")));
+    let whole = Driver::new(account(&emulated, &ADMIN)).read_all().await;
+    let why = |what: &str| whole.refused.iter().find(|refusal| refusal.what == what).unwrap().why.clone();
+    let refused = why("routers");
+    assert!(refused.starts_with("403: ") && refused.ends_with("disallowed by policy"), "{refused}");
+    assert!(refused.contains("get_router") && refused.contains("/routers"), "{refused}");
+    let unreadable = why("ports");
+    assert!(unreadable.starts_with(&format!("`{port}`: ")), "{unreadable}");
+    assert!(unreadable.ends_with("admin_state_up"), "{unreadable}");
 }
 
 /// Keystone revokes the tokens of whom a role is taken from: the new one comes in the middle of a list, and shows less.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Listener;
 use super::drift::{group, network, object, port, rule};
 use super::steps::{floating, group_of, rule_of, server};
-use crate::engine::{HELD_MAX, MERGED_MAX, ROWS_AS_ONE, ROWS_MAX};
+use crate::engine::{GONE_HELD_MAX, HELD_MAX, MERGED_MAX, ROWS_AS_ONE, ROWS_MAX};
 use crate::event::{Kind, Object};
 
 /// Beyond what is held the first are merged on the way, no more than a page brings and at least a step's worth.
@@ -23,6 +23,26 @@ fn what_is_held_and_what_a_step_merges_is_bounded() {
     assert_eq!(steps.parts.iter().map(|part| part.gone.len()).sum::<usize>(), many);
     assert!(steps.parts.iter().all(|part| part.gone.len() <= MERGED_MAX));
     assert_eq!(listener.engine.clouds().map(|cloud| cloud.count(Kind::Port)).sum::<usize>(), 1);
+}
+
+/// Rules that came while servers went: of more than a thousand differences the first were merged before all was found that is gone, and
+/// told as open on ports that the same read had not shown.
+#[test]
+fn nothing_is_told_as_open_on_a_port_that_the_same_read_shows_to_be_gone() {
+    for (gone, come) in [(GONE_HELD_MAX + MERGED_MAX, 8), (100, 1_200)] {
+        let stays: Vec<Object> = [network(), group(), rule("r1", 22), port("p1", 1, &json!({}))].into();
+        let servers = (0..gone).map(|number| server(number, 1, &["g"]));
+        let before: Vec<Object> = stays.iter().cloned().chain(servers).collect();
+        let mut listener = Listener::new();
+        listener.in_steps(1, 0, &before);
+        let rules = (0..come).map(|number| rule_of("g", &format!("n{number}"), 1000 + number));
+        let after: Vec<Object> = stays.into_iter().chain(rules).collect();
+        let steps = listener.in_steps(2, 1_000, &after);
+        let opened = steps.records.iter().flat_map(|record| &record.exposure.opened);
+        let opened: Vec<String> = opened.map(|row| row.row.port_id.to_string()).collect();
+        assert_eq!(opened.len(), come, "{gone}");
+        assert!(opened.iter().all(|port| port == "p1"), "{gone}");
+    }
 }
 
 /// A step has fewer of those that open many rows.

@@ -19,6 +19,8 @@ use crate::model::{
 const FLOATING_IP_OWNER: &str = "network:floatingip";
 /// The owner of a gateway's port, where the inventory shows it.
 const GATEWAY_OWNER: &str = "network:router_gateway";
+/// What is said of a port that the model does not have: nothing there tells a deleted one from one that a read did not show.
+const NOT_KNOWN: &str = "is not known: deleted, or never shown to osel's user";
 
 /// By which door the packet comes.
 #[derive(Clone, Copy, Debug)]
@@ -194,11 +196,11 @@ fn dead_end(view: &impl View, asked: &Asked, floating: &FloatingIpState) -> Hop 
     let leads = |port: &Id| view.port_slot(port).is_some();
     let taken = forwardings.iter().filter(|forwarding| forwarded(forwarding, asked).is_some());
     match &floating.port_id {
-        Some(port) if !leads(port) => hop.stops(format!("its port {port} is gone")),
+        Some(port) if !leads(port) => hop.stops(format!("its port {port} {NOT_KNOWN}")),
         None if forwardings.is_empty() => hop.stops("leads to no port"),
         None if taken.count() == 0 => hop.stops("no forwarding of it takes this packet"),
         _ if floating.router_id.is_none() => hop.stops("has no router"),
-        _ => hop.stops("the port of its forwarding is gone"),
+        _ => hop.stops(format!("the port of its forwarding {NOT_KNOWN}")),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::planned::{Act, Body, NoteKind};
 
 /// The blocks of a server's networks.
 const NETWORK: &str = "network";
+/// The names of its groups.
+const GROUPS: &str = "security_groups";
 
 impl Translator<'_> {
     /// A server that comes, goes or changes.
@@ -60,6 +62,9 @@ impl Translator<'_> {
             );
         }
         let groups = self.groups_by_name(subject);
+        let may_be_empty = subject.attribute(GROUPS) == Attribute::Unknown
+            && subject.is_written(GROUPS) == Some(true)
+            && self.may_be_empty(subject, GROUPS);
         let mut acts = Vec::new();
         for (at, block) in blocks.into_iter().enumerate() {
             if self.has_own_port(subject, at, block) {
@@ -87,12 +92,11 @@ impl Translator<'_> {
                 body.insert("fixed_ips".to_owned(), addresses.into());
             }
             let secret = subject.secret_keys(&[("network", &["address", "fixed_ip"])]);
-            acts.push(Act::Create {
-                kind: Kind::Port,
-                id: self.instance_port(subject.change, at),
-                body,
-                secret,
-            });
+            let id = self.instance_port(subject.change, at);
+            if may_be_empty {
+                self.may_have_default.insert(id.clone());
+            }
+            acts.push(Act::Create { kind: Kind::Port, id, body, secret });
         }
         acts
     }
@@ -123,7 +127,7 @@ impl Translator<'_> {
 
     /// The groups of a server, which it names; none where that is left to Nova, and then it gets the default group.
     fn groups_by_name(&mut self, subject: Subject<'_>) -> Option<Value> {
-        const NAME: &str = "security_groups";
+        const NAME: &str = GROUPS;
         let names = subject.blocks(NAME);
         let mut groups = BTreeSet::new();
         // The provider leaves it unknown where nobody set it.

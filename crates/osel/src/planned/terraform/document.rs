@@ -145,7 +145,8 @@ pub(super) struct Resource {
     #[serde(default, deserialize_with = "unique::expressions")]
     pub(super) expressions: Map<String, Value>,
     count_expression: Option<IgnoredAny>,
-    for_each_expression: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "unique::some")]
+    pub(super) for_each_expression: Option<Value>,
 }
 
 /// A module inside of a module.
@@ -153,6 +154,8 @@ pub(super) struct Resource {
 pub(super) struct Call {
     #[serde(default, deserialize_with = "unique::expressions")]
     pub(super) expressions: Map<String, Value>,
+    #[serde(default, deserialize_with = "unique::some")]
+    pub(super) for_each_expression: Option<Value>,
     #[serde(default)]
     pub(super) module: Module,
 }

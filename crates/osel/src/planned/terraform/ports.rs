@@ -1,7 +1,7 @@
 //! Ports, the groups that are given to them elsewhere, and interfaces of routers.
 
 use osel_core::ids::Id;
-use osel_core::model::Kind;
+use osel_core::model::{Kind, View};
 use serde_json::{Value, json};
 
 use super::subject::{Attribute, Subject};
@@ -43,7 +43,7 @@ impl Translator<'_> {
             body.insert("port_security_enabled".to_owned(), false.into());
             self.taken_as_open.insert(id.clone());
         }
-        if let Some(groups) = self.groups(subject, update)? {
+        if let Some(groups) = self.groups(subject, id, update)? {
             let groups: Vec<Value> = groups.iter().map(|group| group.to_string().into()).collect();
             body.insert("security_groups".to_owned(), groups.into());
         }
@@ -53,7 +53,7 @@ impl Translator<'_> {
     }
 
     /// The groups that a port is given; none where that is left to Neutron or stays.
-    fn groups(&mut self, subject: Subject<'_>, update: bool) -> Result<Option<Vec<Id>>, PlanError> {
+    fn groups(&mut self, subject: Subject<'_>, id: &Id, update: bool) -> Result<Option<Vec<Id>>, PlanError> {
         const NAME: &str = "security_group_ids";
         let had_groups =
             subject.before(NAME).known().and_then(Value::as_array).is_some_and(|had| !had.is_empty());
@@ -77,12 +77,35 @@ impl Translator<'_> {
                 }
                 Some(self.group_list(subject, NAME))
             }
-            Attribute::Unknown => Some(self.candidates(subject, NAME, Kind::SecurityGroup)),
+            Attribute::Unknown => {
+                let mut groups = self.candidates(subject, NAME, Kind::SecurityGroup);
+                // A list of none is as one that nobody gave, unless there was one before, which it takes away.
+                if self.may_be_empty(subject, NAME) && !had_groups {
+                    self.add_those_without_list(id, update, &mut groups);
+                }
+                Some(groups)
+            }
             // Taken out of the configuration: the provider sends an empty list.
             _ if update && had_groups => Some(Vec::new()),
             _ => None,
         };
         Ok(groups)
+    }
+
+    /// What a port has where its list of groups turns out empty: those that it has, or its project's default group when it is made.
+    fn add_those_without_list(&mut self, id: &Id, update: bool, groups: &mut Vec<Id>) {
+        if !update {
+            self.may_have_default.insert(id.clone());
+            return;
+        }
+        let Some(slot) = self.cloud.port_slot(id) else { return };
+        let kept = self.cloud.port(slot).security_groups.iter().cloned();
+        let kept: Vec<Id> = kept.filter(|group| !groups.contains(group)).collect();
+        if !kept.is_empty() {
+            let text = "`security_group_ids` may turn out empty, and then the port keeps its groups; judged with both";
+            self.note(NoteKind::Unknown, text);
+        }
+        groups.extend(kept);
     }
 
     /// A list of groups of which some may not be known yet.

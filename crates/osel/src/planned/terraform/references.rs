@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::document::{Configuration, Module, ResourceChange};
+use super::document::{Configuration, Module, Resource, ResourceChange};
 use super::known::{Known, add_texts};
-use super::translate::INSTANCE;
+use super::translate::{INSTANCE, SECURITY_GROUP};
 
 /// How many variables and outputs are followed one behind the other: a value seldom passes more than three modules.
 const DEPTH_MAX: u32 = 32;
@@ -26,10 +26,15 @@ pub(super) struct Origins {
     /// Whether it may also be what the plan gives it, or null: an expression that names a variable, `each.value`, a data source or
     /// anything else besides ids of resources may be a condition.
     pub(super) given: bool,
+    /// Whether anything besides ids and names of groups decides on it, such as a variable: then a list of groups may turn out empty.
+    pub(super) decided: bool,
     /// Texts that were known when the plan was made and that it names: of variables and of data sources that were read.
     pub(super) told: BTreeSet<String>,
     /// Whether it may be something that was known and that the plan does not tell.
     pub(super) untold: bool,
+    /// Those of the changes that only what a resource is made for each of names: of one that is no such object another value of the
+    /// same element may be.
+    pub(super) of_each: BTreeSet<usize>,
     /// Of servers among the changes, which of their networks are named; none for all of them.
     pub(super) networks: BTreeMap<usize, BTreeSet<Option<usize>>>,
 }
@@ -48,12 +53,28 @@ pub(super) struct Scope {
     modules: Vec<Part>,
     /// The instance of the resource, or of the module call, that the expression belongs to.
     key: Option<String>,
+    /// What `each.value` is an element of.
+    owner: Owner,
+}
+
+/// What an expression belongs to.
+#[derive(Clone, Debug, Default)]
+enum Owner {
+    /// Nothing that there may be several of.
+    #[default]
+    Nothing,
+    /// A resource of this type and name.
+    Resource { data: bool, kind: String, name: String },
+    /// The call of a module.
+    Call(String),
 }
 
 impl Scope {
     /// Where the expressions of an instance of a resource stand.
     pub(super) fn of(change: &ResourceChange) -> Self {
-        Self { modules: modules(change.module_address.as_deref().unwrap_or_default()), key: change.key() }
+        let modules = modules(change.module_address.as_deref().unwrap_or_default());
+        let (kind, name) = (change.kind.clone(), change.name.clone());
+        Self { modules, key: change.key(), owner: Owner::Resource { data: change.is_data(), kind, name } }
     }
 }
 
@@ -123,7 +144,9 @@ impl<'a> Catalogue<'a> {
         let mut origins = Origins::default();
         match self.configuration {
             Some(configuration) => {
-                let mut search = Search { catalogue: self, configuration, left: most, origins: &mut origins };
+                let (left, in_element) = (most, false);
+                let mut search =
+                    Search { catalogue: self, configuration, left, in_element, origins: &mut origins };
                 search.follow(scope, &references(expression), DEPTH_MAX);
             }
             None => origins.open = true,
@@ -137,6 +160,8 @@ struct Search<'a> {
     configuration: &'a Configuration,
     /// How many references may still be followed.
     left: u32,
+    /// Whether it is followed what an element of `for_each` has, which may have more values than the one that is meant.
+    in_element: bool,
     origins: &'a mut Origins,
 }
 
@@ -155,6 +180,7 @@ impl Search<'_> {
 
     fn follow(&mut self, scope: &Scope, references: &[&str], depth: u32) {
         self.origins.given |= references.is_empty();
+        self.origins.decided |= references.is_empty();
         // `a.b[0].id` is followed by `a.b[0]` and `a.b`, which say less of the same.
         let mut longest = "";
         let own_key = references.iter().any(|reference| {
@@ -185,10 +211,13 @@ impl Search<'_> {
         match parts {
             [first, second, ..] if first.name == "each" && second.name == "value" => {
                 self.origins.given = true;
-                self.origins.untold |= !is_key;
+                if !is_key {
+                    self.element(scope, parts.len() > 2, depth);
+                }
             }
             [first, ..] if matches!(&*first.name, "count" | "each" | "path" | "terraform" | "self") => {
                 self.origins.given |= !is_key;
+                self.origins.decided |= !is_key;
             }
             [first, variable, ..] if first.name == "var" => self.variable(scope, &variable.name, depth),
             [first, call, output, ..] if first.name == "module" => {
@@ -204,11 +233,42 @@ impl Search<'_> {
         }
     }
 
+    /// The element that an instance is made for, or a value of it: of a map of resources the one with the instance's key, else any that
+    /// the map names. An element of which the plan tells nothing is untold.
+    fn element(&mut self, scope: &Scope, is_part: bool, depth: u32) {
+        let configuration = self.configuration;
+        let each = module(configuration, scope).and_then(|module| match &scope.owner {
+            Owner::Nothing => None,
+            Owner::Call(name) => module.module_calls.get(name)?.for_each_expression.as_ref(),
+            Owner::Resource { data, kind, name } => {
+                let is_it = |resource: &&Resource| {
+                    resource.kind == *kind && resource.name == *name && resource.is_data() == *data
+                };
+                module.resources.iter().find(is_it)?.for_each_expression.as_ref()
+            }
+        });
+        let Some(each) = each.filter(|each| !each.is_null()) else {
+            (self.origins.untold, self.origins.decided) = (true, true);
+            return;
+        };
+        let before = self.origins.changes.clone();
+        let was_in = self.in_element;
+        self.in_element |= is_part;
+        let outer = Scope { owner: Owner::Nothing, ..scope.clone() };
+        match &references(each)[..] {
+            // `for_each = sg.all` and `each.value.id`.
+            [only] if is_part && is_whole(&parts(only)) => self.one(&outer, &parts(only), true, false, depth),
+            _ => self.follow_to(&outer, each, depth),
+        }
+        self.in_element = was_in;
+        self.origins.of_each.extend(self.origins.changes.difference(&before).copied());
+    }
+
     /// A variable of a module is what its call says; one of the root is known.
     fn variable(&mut self, scope: &Scope, name: &str, depth: u32) {
         let mut outer = scope.clone();
         let Some(call) = outer.modules.pop() else {
-            self.origins.given = true;
+            (self.origins.given, self.origins.decided) = (true, true);
             let catalogue = self.catalogue;
             match catalogue.known.variable(name) {
                 Some(value) => self.tell(value),
@@ -217,6 +277,7 @@ impl Search<'_> {
             return;
         };
         outer.key.clone_from(&call.key);
+        outer.owner = Owner::Call(call.name.clone());
         let module = module(self.configuration, &outer);
         let expression = module
             .and_then(|module| module.module_calls.get(&call.name))
@@ -224,7 +285,7 @@ impl Search<'_> {
         match expression {
             Some(expression) => self.follow_to(&outer, expression, depth),
             None => {
-                self.origins.given = true;
+                (self.origins.given, self.origins.decided) = (true, true);
                 let inner = module.and_then(|module| module.module_calls.get(&call.name));
                 let default = inner.and_then(|call| call.module.variables.get(name)?.default.as_ref());
                 default.into_iter().for_each(|default| self.tell(default));
@@ -236,7 +297,7 @@ impl Search<'_> {
         let mut inner = scope.clone();
         let key = call.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
         inner.modules.push(Part { name: call.name.clone(), key });
-        inner.key = None;
+        (inner.key, inner.owner) = (None, Owner::Nothing);
         let output = module(self.configuration, &inner).and_then(|module| module.outputs.get(name));
         match output {
             Some(output) => self.follow_to(&inner, &output.expression, depth),
@@ -249,6 +310,7 @@ impl Search<'_> {
         self.origins.open |= found.is_empty();
         // Another value than its id is none itself, and so decides which one it is.
         self.origins.given |= value.is_some_and(|value| value.name != "id");
+        self.origins.decided |= !self.in_element && decides(kind, value.map_or("id", |value| &value.name));
         if kind == INSTANCE {
             let network = match value {
                 Some(value) if value.name == "network" => value.key.as_ref().and_then(|at| at.parse().ok()),
@@ -270,8 +332,12 @@ impl Search<'_> {
             self.origins.given = true;
             let value = value.map_or("id", |value| &*value.name);
             let catalogue = self.catalogue;
+            self.origins.decided |= decides(kind, value);
             match catalogue.known.data(self.configuration, &scope.modules, kind, name, value) {
-                Some(values) => values.into_iter().for_each(|value| self.tell(value)),
+                Some(values) => {
+                    self.origins.decided |= values.is_empty();
+                    values.into_iter().for_each(|value| self.tell(value));
+                }
                 None => self.origins.untold = true,
             }
         }
@@ -290,11 +356,18 @@ impl Search<'_> {
         let key = name.key.clone().or_else(|| own_key.then(|| scope.key.clone()).flatten());
         let by_key = key.map(|key| those(self.catalogue.by_key.get(&(kind, &*name.name, key))));
         // An instance that is not there may be what `try` is for.
-        self.origins.given |= by_key.as_ref().is_some_and(Vec::is_empty);
+        let is_absent = by_key.as_ref().is_some_and(Vec::is_empty);
+        self.origins.given |= is_absent;
+        self.origins.decided |= is_absent;
         by_key
             .filter(|found| !found.is_empty())
             .unwrap_or_else(|| those(self.catalogue.by_name.get(&(kind, &*name.name))))
     }
+}
+
+/// Whether a value of a resource is none by which ports and servers have groups, and so decides on something.
+fn decides(kind: &str, value: &str) -> bool {
+    kind != SECURITY_GROUP || !matches!(value, "id" | "name")
 }
 
 /// Whether a reference means a resource as a whole, or all instances of it.

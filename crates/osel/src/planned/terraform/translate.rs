@@ -38,7 +38,7 @@ pub(super) const TYPES: [(&str, Option<Kind>); 15] = [
     ("openstack_networking_secgroup_rule_v2", Some(Kind::Rule)),
 ];
 const NETWORK: &str = "openstack_networking_network_v2";
-const SECURITY_GROUP: &str = "openstack_networking_secgroup_v2";
+pub(super) const SECURITY_GROUP: &str = "openstack_networking_secgroup_v2";
 pub(super) const INSTANCE: &str = "openstack_compute_instance_v2";
 const GROUPS_OF_PORT: &str = "openstack_networking_port_secgroup_associate_v2";
 const INTERFACE: &str = "openstack_networking_router_interface_v2";
@@ -92,9 +92,9 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
     let known = Known::new(&document.variables, document.prior(), changes);
     let catalogue = Catalogue::new(changes, configuration).with_known(known);
     let resource = Arc::from("");
-    let taken_as_open = BTreeSet::new();
-    let secrets = BTreeSet::new();
-    let mut translator = Translator { catalogue, cloud, project, notes, taken_as_open, secrets, resource };
+    let (taken_as_open, may_have_default, secrets) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut translator =
+        Translator { catalogue, cloud, project, notes, taken_as_open, may_have_default, secrets, resource };
     let steps = order.into_iter().map(|(.., at)| {
         let resource: Arc<str> = Arc::from(changes[at].address.as_str());
         translator.resource = Arc::clone(&resource);
@@ -105,9 +105,9 @@ pub fn read_terraform(plan: &[u8], cloud: &CloudModel, project: Option<&Id>) -> 
     });
     let mut steps = steps.collect::<Result<Vec<_>, PlanError>>()?;
     steps.retain(|step| !step.acts.is_empty());
-    let Translator { notes, taken_as_open, secrets, .. } = translator;
+    let Translator { notes, taken_as_open, may_have_default, secrets, .. } = translator;
     let port_security = port_security(changes);
-    Ok(Planned { steps, notes, secrets, in_order: false, taken_as_open, port_security })
+    Ok(Planned { steps, notes, secrets, in_order: false, taken_as_open, may_have_default, port_security })
 }
 
 /// What a plan shows of networks that stay, of which the model does not hold it.
@@ -176,6 +176,8 @@ pub(super) struct Translator<'a> {
     notes: Vec<Note>,
     /// Ports and networks whose port security is not known.
     pub(super) taken_as_open: BTreeSet<Id>,
+    /// Ports whose list of groups may turn out empty.
+    pub(super) may_have_default: BTreeSet<Id>,
     /// Texts that must not be shown.
     secrets: BTreeSet<String>,
     /// The resource that is looked at.
@@ -368,6 +370,12 @@ impl Translator<'_> {
         self.candidates_of(subject, &origins, name, wanted)
     }
 
+    /// Whether an unknown list may turn out to have no element.
+    pub(super) fn may_be_empty(&self, subject: Subject<'_>, name: &str) -> bool {
+        let origins = subject.origins(&self.catalogue, name);
+        origins.open || origins.untold || origins.decided
+    }
+
     /// The ids that the unknown elements of a list may be of which others are known: what was known when the plan was made is among
     /// those.
     pub(super) fn candidates_beside(&mut self, subject: Subject<'_>, name: &str, wanted: Kind) -> Vec<Id> {
@@ -397,7 +405,13 @@ impl Translator<'_> {
     ) -> Vec<Id> {
         let found: Vec<Vec<Id>> =
             origins.changes.iter().map(|at| self.objects_at(origins, *at, wanted)).collect();
-        let mut is_open = origins.open || origins.untold || found.iter().any(Vec::is_empty);
+        // Elements that a resource is made for have values of several kinds: what is of none that is wanted is another value.
+        let mut elements = origins.changes.iter().zip(&found).filter(|(at, _)| origins.of_each.contains(at));
+        let has_element = elements.any(|(_, found)| !found.is_empty());
+        let mut is_none = origins.changes.iter().zip(&found).filter(|(_, found)| found.is_empty());
+        let mut is_open = origins.open
+            || origins.untold
+            || is_none.any(|(at, _)| !(has_element && origins.of_each.contains(at)));
         let mut ids: BTreeSet<Id> = found.into_iter().flatten().collect();
         let mut told = Vec::new();
         for text in &origins.told {

@@ -57,8 +57,8 @@ pub(super) struct Surveyor {
     looking: Option<(Ticket, Look)>,
     /// What the API, or the way to it, said last.
     words: String,
-    /// What was refused the last time.
-    refused: Vec<Refusal>,
+    /// What was told of reads.
+    told: log::Reads,
     watched: ApiWatched,
     out: Vec<SurveyOrder>,
 }
@@ -91,7 +91,7 @@ impl Surveyor {
             reading: None,
             looking: None,
             words: String::new(),
-            refused: Vec::new(),
+            told: log::Reads::default(),
             watched: ApiWatched::default(),
             out: Vec::new(),
         }
@@ -206,12 +206,9 @@ impl Surveyor {
         let refused = reading.ending.unwrap_or_default();
         let time = reading.ordered.elapsed();
         let region = region_name(self.region.as_ref());
-        log::read(region, reading.reason, reading.objects, time);
-        if refused != self.refused {
-            log::refused(region, &refused);
-        }
+        self.told.read(region, now, reading.reason, reading.objects, time);
+        self.told.refused(region, now, &refused);
         self.watched.read(now, time, reading.objects, refused.len());
-        self.refused = refused;
         Some(SurveyInput::Ended(reading.ticket))
     }
 

@@ -120,6 +120,12 @@ impl Plan {
         self
     }
 
+    /// What the resource that came last is made for each of.
+    pub fn for_each(mut self, expression: Value) -> Self {
+        self.written.last_mut().unwrap()["for_each_expression"] = expression;
+        self
+    }
+
     /// Another key of the whole plan.
     pub fn with(mut self, key: &'static str, value: Value) -> Self {
         self.more.push((key, value));

@@ -328,19 +328,30 @@ fn a_port_that_becomes_trusted_may_be_open() {
 #[test]
 fn a_port_on_a_shared_network_is_of_nobody_knows_whom() {
     let port = request("POST", "ports", json!({"port": {"network_id": "all"}}));
-    let notes = |project: Option<&str>| {
+    let answer = |project: Option<&str>, shared: bool, policies: Value| {
         let cloud = cloud_with(json!({
-            "networks": [{"id": "all", "project_id": PROJECT, "shared": true}],
+            "networks": [{"id": "all", "project_id": PROJECT, "shared": shared}],
+            "rbac_policies": policies,
             "subnets": [{"id": "sub2", "network_id": "all", "cidr": "10.2.0.0/24"}],
         }));
         let planned = read_requests(&port, &cloud).unwrap();
         let outcome = Overlay::new(cloud, now(), project.map(Id::new)).perform(planned).unwrap();
         Answer::of(&outcome).notes()
     };
-    assert_eq!(notes(Some(PROJECT)), [""; 0]);
+    let policy = |action: &str, network: &str| {
+        json!([{"id": "policy", "object_type": "network", "object_id": network, "action": action,
+            "target_project": "70000000000000000000000000000000"}])
+    };
+    let nobody = || json!([]);
+    assert_eq!(answer(Some(PROJECT), true, nobody()), [""; 0]);
     let doubt =
         "unknown request 1: it gets the default group of its project, which is not told; give --project";
-    assert_eq!(notes(None), [doubt]);
+    assert_eq!(answer(None, true, nobody()), [doubt]);
+    assert_eq!(answer(None, false, nobody()), [""; 0]);
+    // Neutron calls a network that one project is let use shared to that project alone.
+    assert_eq!(answer(None, false, policy("access_as_shared", "all")), [doubt]);
+    assert_eq!(answer(None, false, policy("access_as_shared", "net")), [""; 0]);
+    assert_eq!(answer(None, false, policy("access_as_external", "all")), [""; 0]);
 }
 
 #[test]
