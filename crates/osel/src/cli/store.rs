@@ -18,7 +18,8 @@ use crate::store::Store;
 pub enum StoreCommand {
     /// Copies a store, which may be in use, into a new directory and checks the copy by opening it.
     ///
-    /// A store in PostgreSQL is backed up as any other database is: pg_dump or pg_basebackup.
+    /// The copy has no search index, which would name whoever is erased later: `osel store index` makes one, or a running osel. A store in PostgreSQL
+    /// is backed up as any other database is: pg_dump or pg_basebackup.
     Backup {
         #[command(flatten)]
         store: StoreArg,
@@ -47,6 +48,10 @@ pub(super) fn run(command: &StoreCommand) -> anyhow::Result<ExitCode> {
     let bar = progress("steps");
     let head = Store::backup(&directory, target, &mut |_| bar.inc(1))?;
     bar.finish_and_clear();
-    note(format_args!("copied and checked: {} records in {}", head.seq, target.display()));
+    note(format_args!(
+        "copied and checked: {} records in {}, without the search index, which can be made of them: see `osel store index`",
+        head.seq,
+        target.display()
+    ));
     Ok(ExitCode::SUCCESS)
 }
