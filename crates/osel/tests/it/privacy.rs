@@ -190,6 +190,9 @@ fn whom_no_record_names_is_not_said_to_be_erased() {
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was changed"));
     }
+    let unknown = osel(&[&erase[..], &["--dry-run", "--even-if-unknown"]].concat());
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.success() && said.contains("would go; nothing was changed"), "{said}");
     assert_eq!(
         osel(&["privacy", "erase", "--user", "", "--reason", "t", "--store", &store]).status.code(),
         Some(2)

@@ -11,6 +11,13 @@ use crate::cli::order::{Given, Orders, reason};
 use crate::cli::output::note;
 use crate::runtime::control::Ask;
 
+/// What is said where no record is about the person, and that is no order yet.
+const UNKNOWN: &str = "nothing was changed. Look at the spelling; --even-if-unknown erases what messages, saved states and the search index have of \
+                       whoever is meant";
+/// What is said of what would be done all the same.
+const UNKNOWN_ALL_THE_SAME: &str =
+    "what messages, saved states and the search index have of whoever is meant would go; nothing was changed";
+
 /// Erases a person: names, and addresses and programs of their clients, become unreadable for good, and nothing of theirs is found by them.
 ///
 /// It is recorded with your name and the reason, and with the user's id, which stays; the trail verifies as before. What forwarders, bundles and
@@ -40,11 +47,12 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
         let kept = args.whom.look(&mut *reader)?;
         let id = kept.user_id.as_deref().unwrap_or("unknown");
         let (Some(first), Some(last)) = (kept.first_seq, kept.last_seq) else {
-            note(
-                "no record has a part about such a person that can be read; nothing was changed. Look at the spelling; \
-                 --even-if-unknown erases what messages and names have of whoever is meant",
-            );
-            return Ok(ExitCode::from(1));
+            let (what, code) = match args.even_if_unknown {
+                true => (UNKNOWN_ALL_THE_SAME, ExitCode::SUCCESS),
+                false => (UNKNOWN, ExitCode::from(1)),
+            };
+            note(format_args!("no record has a part about such a person that can be read; {what}"));
+            return Ok(code);
         };
         if args.dry_run {
             note(format_args!(

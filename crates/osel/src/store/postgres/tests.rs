@@ -65,6 +65,10 @@ fn does_what_every_store_must() {
     let mut journal = create(&server.database().1);
     journal.draw_from(Box::new(|| Ok(5 << 32)));
     suite_persons::numbers_that_repeat_are_no_chance(&mut journal);
+    let (name, config) = server.database();
+    suite_persons::locked_parts_take_their_segments(&mut create(&config), &mut || {
+        server.0.sql(&name, "DELETE FROM osel.persons WHERE label = 'user:mallory'");
+    });
 }
 
 #[test]

@@ -101,6 +101,17 @@ fn numbers_are_given_once() {
     suite_persons::numbers_that_repeat_are_no_chance(&mut journal);
 }
 
+#[test]
+fn locked_parts_take_their_segments() {
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = Store::create(&path, &new()).unwrap();
+    suite_persons::locked_parts_take_their_segments(&mut journal, &mut || {
+        let keys = rusqlite::Connection::open(directory::persons(&path)).unwrap();
+        assert_eq!(keys.execute("DELETE FROM persons WHERE label = 'user:mallory'", []).unwrap(), 1);
+    });
+}
+
 /// As an earlier version made it, with keys for no week.
 #[test]
 fn keys_of_an_earlier_version_are_used_and_go() {
