@@ -56,6 +56,10 @@ pub struct ErasureRow {
     /// How many saved states were written again, or dropped since nobody can read them.
     #[serde(default)]
     pub states: u64,
+    /// The saved state that was left as it is, since a record has its digest: the checkpoint of that time, 0 for none. Nothing before that is known, or where
+    /// an earlier version ended it.
+    #[serde(default)]
+    pub checkpoint: Option<u64>,
 }
 
 /// Who knows what parts and messages say of a person.
@@ -281,9 +285,10 @@ impl Erasing {
         step
     }
 
-    /// No state is left: what says who it was is wiped.
-    pub(super) fn has_no_more_states(&mut self) {
+    /// No state is left but that of the checkpoint, 0 for none: what says who it was is wiped.
+    pub(super) fn has_no_more_states(&mut self, checkpoint: u64) {
         self.stage = Stage::Wipe;
+        self.row.checkpoint = Some(checkpoint);
         (self.numbers, self.persons, self.subject) = (Vec::new(), Vec::new(), Vec::new());
     }
 }

@@ -228,6 +228,7 @@ fn an_erased_person_is_gone_at_once_and_the_rest_follows(journal: &mut dyn Journ
         messages: 2,
         unreadable: 0,
         states: 0,
+        checkpoint: Some(0),
     };
     assert_eq!(reader.erasures().unwrap(), [told]);
 }
@@ -397,7 +398,8 @@ fn states_from_before_lose_the_person(journal: &mut dyn Journal) {
     assert_eq!(state(&mut *reader, days[1]), ["1 trent", "2"]);
     assert_eq!(state(&mut *reader, checkpoint), ["1 mallory"], "a record has its digest");
     assert_eq!(state(&mut *reader, later), ["1 mallory"], "it is about somebody who came back");
-    assert_eq!(reader.erasures().unwrap()[0].states, 2);
+    let told = &reader.erasures().unwrap()[0];
+    assert_eq!((told.states, told.checkpoint), (2, Some(checkpoint)));
 }
 
 fn terms_of_an_erased_person_go(journal: &mut dyn Journal) {

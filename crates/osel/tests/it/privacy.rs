@@ -159,6 +159,8 @@ fn the_report_names_every_forwarder_and_what_it_has_been_through() {
         head.seq
     );
     assert!(text.contains(&wanted), "{text}");
+    let wanted = format!("perhaps sent by late before it was set back behind record {}, if it was", head.seq);
+    assert!(text.contains(&wanted), "{text}");
 }
 
 #[test]

@@ -231,7 +231,12 @@ impl Step<'_> {
             .await
             .map_err(&failed)?;
         let Some(row) = next else {
-            erasing.has_no_more_states();
+            let checkpoint =
+                self.session.query_opt("SELECT snapshot FROM expiry", &[]).await.map_err(&failed)?;
+            let checkpoint = checkpoint
+                .as_ref()
+                .map_or(Ok(0), |row| rows::at_place(self.at, place, row, |row| number(row, 0)))?;
+            erasing.has_no_more_states(checkpoint);
             return Ok(false);
         };
         let chunk = |row: &_| {

@@ -281,7 +281,11 @@ impl Step<'_> {
             })
             .map_err(&failed)?;
         let Some((state, chunk, is_complete, data)) = next else {
-            erasing.has_no_more_states();
+            let checkpoint = self
+                .transaction
+                .query_row("SELECT snapshot FROM expiry", [], |row| number(row, 0))
+                .map_err(&failed)?;
+            erasing.has_no_more_states(checkpoint);
             return Ok(false);
         };
         match erasing.rewrite_chunk(self.eraser, (state, chunk, is_complete), &data) {
