@@ -4,6 +4,8 @@
 //! whom [`cadf`](super::cadf) takes it for, so that messages and records are about the same. Within it the values under the keys that hold such things go. What else mentions a person, as the name of a server or a description, is not found: it
 //! means nothing here. The text decodes as before, but for the names.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -81,7 +83,7 @@ impl Subject {
     }
 
     fn is_at(&self, value: &Value) -> bool {
-        matches!(value, Value::String(text) if self.addresses.contains(text))
+        matches!(value, Value::String(text) if self.has_address(text))
     }
 
     /// Whether somebody is the person: by the id where one is known, else by the name, else by where the request came from.
@@ -92,9 +94,15 @@ impl Subject {
                 let name = name.to_lowercase();
                 self.names.iter().any(|of| of.to_lowercase() == name)
             }
-            (None, None, Some(address)) => self.addresses.iter().any(|of| of == address),
+            (None, None, Some(address)) => self.has_address(address),
             (None, None, None) => false,
         }
+    }
+
+    /// Whether one of the addresses is meant, however it is written; what is no address is compared as it stands.
+    fn has_address(&self, text: &str) -> bool {
+        let meant = address_of(text);
+        self.addresses.iter().any(|of| of == text || (meant.is_some() && address_of(of) == meant))
     }
 
     /// Whether a text may name the person at all. It may say so of a text that does not, and never the other way: names are compared without regard to
@@ -116,7 +124,24 @@ impl Subject {
     fn stands_in(&self, text: &str) -> bool {
         let mut words = self.user.iter().chain(&self.names).chain(&self.addresses);
         words.any(|word| memchr::memmem::find(text.as_bytes(), folded(word).as_bytes()).is_some())
+            || self
+                .addresses
+                .iter()
+                .filter_map(|word| address_of(word))
+                .any(|address| has_address(text, address))
     }
+}
+
+/// The address that a text is, without regard to how it is written: in IPv6 there are many ways, one of which is an address of IPv4.
+fn address_of(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// Whether an address stands in a text, however it is written.
+fn has_address(text: &str, wanted: IpAddr) -> bool {
+    let is_of_one = |char: char| char.is_ascii_hexdigit() || matches!(char, ':' | '.');
+    let words = text.split(|char| !is_of_one(char)).filter(|word| word.contains([':', '.']));
+    words.filter_map(address_of).any(|address| address == wanted)
 }
 
 /// A text without regard to case: what [`str::to_lowercase`] makes equal is equal here too, and wherever in a text it stands. So each character is taken by
@@ -401,6 +426,27 @@ mod tests {
         );
         check(r#"{"initiator":{"id":"u2","host":{"address":"192.0.2.7","agent":"curl"}}}"#, "-");
         check(r#"{"initiator":{"user_name":"bob","host":{"address":"192.0.2.7"}}}"#, "-");
+    }
+
+    #[test]
+    fn an_address_is_the_same_however_it_is_written() {
+        let at = |address: &str| Subject { addresses: vec![address.into()], ..Subject::default() };
+        let check = |asked: &str, written: &str, is_it: bool| {
+            let text = format!(r#"{{"initiator":{{"host":{{"address":"{written}","agent":"curl"}}}}}}"#);
+            let is_found = matches!(forget(text.as_bytes(), &at(asked)), Forgotten::Text(_));
+            assert_eq!(is_found, is_it, "{asked} {written}");
+            assert_eq!(at(asked).is(None, None, Some(written)), is_it, "{asked} {written}");
+        };
+        for written in ["2001:db8::1", "2001:DB8:0::0001", "2001:0db8:0000:0000:0000:0000:0000:0001"] {
+            check("2001:db8::1", written, true);
+            check(written, "2001:db8::1", true);
+            check(written, "2001:db8::11", false);
+        }
+        check("192.0.2.7", "::ffff:192.0.2.7", true);
+        check("192.0.2.7", "::FFFF:c000:207", true);
+        check("192.0.2.7", "192.0.2.70", false);
+        check("fe80::1%eth0", "fe80::1%eth0", true);
+        check("fe80::1%eth0", "fe80::1", false);
     }
 
     #[test]

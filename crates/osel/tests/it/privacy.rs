@@ -199,6 +199,10 @@ fn whom_no_record_names_is_not_said_to_be_erased() {
         osel(&["privacy", "erase", "--user", "", "--reason", "t", "--store", &store]).status.code(),
         Some(2)
     );
+    for (address, code) in [("300.1.1.1", 2), ("2001:DB8::77", 1)] {
+        let erase = ["privacy", "erase", "--address", address, "--reason", "t", "--store", &store];
+        assert_eq!(osel(&erase).status.code(), Some(code), "{address}");
+    }
     assert_eq!(reader(&store).head().unwrap(), head);
     run(&[&erase[..], &["--even-if-unknown"]].concat());
     assert_eq!(reader(&store).head().unwrap().seq, head.seq + 1);
