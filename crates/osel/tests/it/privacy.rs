@@ -208,6 +208,22 @@ fn whom_no_record_names_is_not_said_to_be_erased() {
     assert_eq!(reader(&store).head().unwrap().seq, head.seq + 1);
 }
 
+/// A new file of keys is made, and what was sealed by those of the old one stays shut.
+#[test]
+fn a_command_that_writes_a_store_says_that_its_keys_are_missing() {
+    let place = Place::new("privacy-keys");
+    let store = recorded(&place);
+    let said = || {
+        let output = osel(&["replay", "--store", &store, &recording("dev-aodh")]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).contains("the keys of persons (`persons.db`) were not there")
+    };
+    assert!(!said());
+    fs::remove_file(format!("{store}/persons.db")).unwrap();
+    assert!(said());
+    assert!(!said(), "there are keys now");
+}
+
 /// Whoever asks what is kept of them must not be told where the administrator sits.
 #[test]
 fn what_others_did_to_somebody_was_done_from_elsewhere() {
