@@ -1,5 +1,6 @@
 //! `osel privacy erase`: destroys what is kept of a person.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -43,9 +44,14 @@ pub struct EraseArgs {
 pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
     let reason = reason(&args.reason, REASON_CHARS_MAX)?;
     let mut reader = args.store.reader()?;
+    let mut names: BTreeSet<String> = args.whom.user.iter().chain(&args.whom.address).cloned().collect();
     if args.dry_run || !args.even_if_unknown {
         let kept = args.whom.look(&mut *reader)?;
         let id = kept.user_id.as_deref().unwrap_or("unknown");
+        names
+            .extend(["name", "address"].iter().filter_map(|field| kept.values.get(field)).flatten().cloned());
+        names.remove(id);
+        warn_of(&reason, &names);
         let (Some(first), Some(last)) = (kept.first_seq, kept.last_seq) else {
             let (what, code) = match args.even_if_unknown {
                 true => (UNKNOWN_ALL_THE_SAME, ExitCode::SUCCESS),
@@ -61,6 +67,9 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
             ));
             return Ok(ExitCode::SUCCESS);
         }
+    }
+    if args.even_if_unknown && !args.dry_run {
+        warn_of(&reason, &names);
     }
     let mut orders = Orders::new(&args.store, reader.info()?.id)?;
     let Whom { user, address } = args.whom.clone();
@@ -79,5 +88,41 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
             note(why);
             Ok(ExitCode::from(1))
         }
+    }
+}
+
+/// Says that a reason names the person: it is part of a record, and no erasure reaches it.
+fn warn_of(reason: &str, names: &BTreeSet<String>) {
+    if names.iter().any(|name| has_word(reason, name)) {
+        note(
+            "--reason names the person, and stays as long as the record does: the number of a ticket says as much",
+        );
+    }
+}
+
+/// Whether a word stands in a text by itself, in whatever case.
+fn has_word(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_lowercase(), word.to_lowercase());
+    let is_apart = |char: Option<char>| char.is_none_or(|char| !char.is_alphanumeric());
+    let ends = |(at, found): (usize, &str)| {
+        let (before, behind) = (text.get(..at), text.get(at + found.len()..));
+        is_apart(before.and_then(|text| text.chars().next_back()))
+            && is_apart(behind.and_then(|text| text.chars().next()))
+    };
+    !word.is_empty() && text.match_indices(&word).any(ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_reason_is_a_word_of_it() {
+        let check = |text, word, is_it| assert_eq!(has_word(text, word), is_it, "{text} {word}");
+        check("request of Ada, DSB-77", "ada", true);
+        check("ZOË.NOBODY asked", "zoë.nobody", true);
+        check("metadata, adanother", "ada", false);
+        check("an adad ada", "ada", true);
+        check("because", "", false);
     }
 }
