@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, say};
+use crate::packed::{self, Places};
 
 /// An optimised build of everything on two cores.
 const BUILD_LIMIT: Duration = Duration::from_mins(60);
@@ -27,6 +28,13 @@ const FILES: [(&str, &str); 4] = [
 const PAGES: (&str, &str) = ("docs", "usr/share/doc/osel");
 /// Of those, what is for whoever changes osel.
 const NOT_PACKED: [&str; 2] = ["decisions", "progress.md"];
+/// What these pages name besides, and where it lies.
+const NAMED: [(&str, &str); 4] = [
+    ("SECURITY.md", "usr/share/doc/osel/SECURITY.md"),
+    ("packaging/openstack/account.sh", "usr/share/doc/osel/openstack/account.sh"),
+    ("packaging/openstack/neutron-policy.yaml", "usr/share/doc/osel/openstack/neutron-policy.yaml"),
+    ("packaging/openstack/nova-policy.yaml", "usr/share/doc/osel/openstack/nova-policy.yaml"),
+];
 /// The programs, which lie beside each other where they were built.
 const PROGRAMS: [&str; 2] = ["osel", "osel-verify"];
 /// What `dpkg` calls.
@@ -108,13 +116,14 @@ fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
         let content = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         put(tree, to, &content, 0o644)?;
     }
-    let pages = root.join(PAGES.0);
-    for page in files(&pages)? {
-        let name = page.strip_prefix(&pages)?;
-        if !NOT_PACKED.iter().any(|not| name.starts_with(not)) {
-            let content = fs::read(&page).with_context(|| format!("cannot read `{}`", page.display()))?;
-            put(tree, &format!("{}/{}", PAGES.1, name.display()), &content, 0o644)?;
+    let places = places(root)?;
+    for (from, to) in &places {
+        let path = root.join(from);
+        let mut content = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        if let (true, Ok(text)) = (from.ends_with(".md"), std::str::from_utf8(&content)) {
+            content = packed::page(from, text, &places).into_bytes();
         }
+        put(tree, to, &content, 0o644)?;
     }
     put(tree, CONFIGURATION, told(Command::new(binary).args(["config", "example"]))?.as_bytes(), 0o640)?;
     fs::set_permissions(tree.join("etc/osel"), fs::Permissions::from_mode(0o750))?;
@@ -133,6 +142,20 @@ fn fill(root: &Path, binary: &Path, tree: &Path) -> Result<()> {
     packed.push(tree.join("usr/share/doc/osel/changelog"));
     told(Command::new("gzip").arg("-9n").args(packed))?;
     Ok(())
+}
+
+/// Where the pages lie, and what they name.
+fn places(root: &Path) -> Result<Places> {
+    let mut places: Places = NAMED.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
+    let pages = root.join(PAGES.0);
+    for page in files(&pages)? {
+        let name = page.strip_prefix(&pages)?;
+        if !NOT_PACKED.iter().any(|not| name.starts_with(not)) {
+            let name = name.to_str().context("names are ASCII")?;
+            places.insert(format!("{}/{name}", PAGES.0), format!("{}/{name}", PAGES.1));
+        }
+    }
+    Ok(places)
 }
 
 /// The changelog in the form that Debian's tools read (deb-changelog(5)).
@@ -269,6 +292,32 @@ fn told(program: &mut Command) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever reads a page on a machine without the tree follows its links there.
+    #[test]
+    fn what_pages_name_is_packed_or_not_linked_to() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let places = places(root).unwrap();
+        let packed: std::collections::BTreeSet<&str> = places.values().map(String::as_str).collect();
+        let mut followed = 0;
+        for (from, to) in places.iter().filter(|(from, _)| from.ends_with(".md")) {
+            let text = fs::read_to_string(root.join(from)).unwrap();
+            let page = packed::page(from, &text, &places);
+            for target in crate::tidy::targets(&page) {
+                let file = target.split('#').next().unwrap_or_default();
+                if target.contains("://") || target.starts_with("mailto:") || file.is_empty() {
+                    continue;
+                }
+                let leads_to = crate::tidy::resolve(to, file).unwrap();
+                assert!(packed.contains(leads_to.as_str()), "{from}: {target}");
+                followed += 1;
+            }
+        }
+        assert!(followed > 100, "{followed}");
+        let page = fs::read_to_string(root.join("docs/openstack.md")).unwrap();
+        let page = packed::page("docs/openstack.md", &page, &places);
+        assert!(page.contains("](openstack/account.sh)"));
+    }
 
     #[test]
     fn a_changelog_is_in_the_form_of_debian() {

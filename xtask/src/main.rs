@@ -11,6 +11,7 @@ mod docs;
 mod forward;
 mod lab;
 mod packages;
+mod packed;
 mod python;
 mod testing;
 mod tidy;

@@ -6,7 +6,7 @@ use super::tree::{File, Tree, Violation};
 /// Checks all Markdown files.
 pub(crate) fn check(tree: &Tree, out: &mut Vec<Violation>) {
     for file in tree.files.iter().filter(|file| file.path.ends_with(".md")) {
-        for (line, target) in links(file) {
+        for (line, target) in links(file.lines()) {
             check_link(tree, file, line, &target, out);
         }
         if file.path == "README.md" {
@@ -36,7 +36,7 @@ fn check_link(tree: &Tree, file: &File, line: usize, target: &str, out: &mut Vec
 }
 
 /// The path that a relative link means, from the top of the work tree; nothing when it leads out of it.
-fn resolve(from: &str, link: &str) -> Option<String> {
+pub(crate) fn resolve(from: &str, link: &str) -> Option<String> {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
     for part in link.split('/') {
@@ -53,7 +53,7 @@ fn resolve(from: &str, link: &str) -> Option<String> {
 
 /// The names that headings get in a rendered page.
 fn headings(file: &File) -> impl Iterator<Item = String> {
-    prose(file).filter(|(_, line)| line.starts_with('#')).map(|(_, line)| {
+    prose(file.lines()).filter(|(_, line)| line.starts_with('#')).map(|(_, line)| {
         let title = line.trim_start_matches('#').trim().to_lowercase();
         let kept = title.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
         kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
@@ -61,9 +61,9 @@ fn headings(file: &File) -> impl Iterator<Item = String> {
 }
 
 /// The lines outside code blocks.
-fn prose(file: &File) -> impl Iterator<Item = (usize, &str)> {
+fn prose<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> impl Iterator<Item = (usize, &'a str)> {
     let mut in_block = false;
-    file.lines().filter(move |(_, line)| {
+    lines.filter(move |(_, line)| {
         let fence = line.trim_start().starts_with("```");
         in_block ^= fence;
         !fence && !in_block
@@ -71,9 +71,9 @@ fn prose(file: &File) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The targets of `[text](target)`, outside code.
-fn links(file: &File) -> Vec<(usize, String)> {
+fn links<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (number, line) in prose(file) {
+    for (number, line) in prose(lines) {
         // Every second part between backticks is code.
         let text: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
         for (at, _) in text.match_indices("](") {
@@ -83,6 +83,12 @@ fn links(file: &File) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+/// The targets of the links of a page.
+#[cfg(test)]
+pub(crate) fn targets(page: &str) -> Vec<String> {
+    links(page.lines().enumerate()).into_iter().map(|(_, target)| target).collect()
 }
 
 fn check_commands(file: &File, out: &mut Vec<Violation>) {

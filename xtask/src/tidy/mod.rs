@@ -14,6 +14,10 @@ mod tables;
 mod text;
 mod tree;
 
+pub(crate) use markdown::resolve;
+#[cfg(test)]
+pub(crate) use markdown::targets;
+
 use std::path::Path;
 use std::process::ExitCode;
 

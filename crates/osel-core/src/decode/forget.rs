@@ -4,6 +4,8 @@
 //! whom [`cadf`](super::cadf) takes it for, so that messages and records are about the same. Within it the values under the keys that hold such things go. What else mentions a person, as the name of a server or a description, is not found: it
 //! means nothing here. The text decodes as before, but for the names.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -55,6 +57,8 @@ const HOST: &str = "host";
 const ENVELOPE: &str = "oslo.message";
 /// Who did something, in CADF.
 const INITIATOR: &str = "initiator";
+/// How deep texts of JSON are looked for in one another: a message in the bus's envelope is a text, and what it says are texts in that.
+const TEXTS_WITHIN_MAX: usize = 3;
 /// Names of an initiator.
 const INITIATOR_NAME_KEYS: [&str; 3] = ["name", "username", "user_name"];
 
@@ -79,7 +83,7 @@ impl Subject {
     }
 
     fn is_at(&self, value: &Value) -> bool {
-        matches!(value, Value::String(text) if self.addresses.contains(text))
+        matches!(value, Value::String(text) if self.has_address(text))
     }
 
     /// Whether somebody is the person: by the id where one is known, else by the name, else by where the request came from.
@@ -90,34 +94,106 @@ impl Subject {
                 let name = name.to_lowercase();
                 self.names.iter().any(|of| of.to_lowercase() == name)
             }
-            (None, None, Some(address)) => self.addresses.iter().any(|of| of == address),
+            (None, None, Some(address)) => self.has_address(address),
             (None, None, None) => false,
         }
     }
 
-    /// Whether a text may name the person at all; texts have characters beyond ASCII as they are, or escaped.
+    /// Whether one of the addresses is meant, however it is written; what is no address is compared as it stands.
+    fn has_address(&self, text: &str) -> bool {
+        let meant = address_of(text);
+        self.addresses.iter().any(|of| of == text || (meant.is_some() && address_of(of) == meant))
+    }
+
+    /// Whether a text may name the person at all. It may say so of a text that does not, and never the other way: names are compared without regard to
+    /// case, and a text of JSON may have any character escaped, also within a text that it holds.
     pub fn may_be_in(&self, text: &[u8]) -> bool {
-        let text = text.to_ascii_lowercase();
+        let mut text = String::from_utf8_lossy(text);
+        for _ in 0..TEXTS_WITHIN_MAX {
+            if self.stands_in(&folded(&text)) {
+                return true;
+            }
+            if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+                return false;
+            }
+            text = unescaped(&text).into();
+        }
+        self.stands_in(&folded(&text))
+    }
+
+    fn stands_in(&self, text: &str) -> bool {
         let mut words = self.user.iter().chain(&self.names).chain(&self.addresses);
-        words.any(|word| {
-            [word.to_ascii_lowercase(), escaped(word).to_ascii_lowercase()]
+        words.any(|word| memchr::memmem::find(text.as_bytes(), folded(word).as_bytes()).is_some())
+            || self
+                .addresses
                 .iter()
-                .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some())
-        })
+                .filter_map(|word| address_of(word))
+                .any(|address| has_address(text, address))
     }
 }
 
-/// A word as JSON in ASCII has it.
-fn escaped(word: &str) -> String {
-    let mut out = String::with_capacity(word.len());
-    for unit in word.encode_utf16() {
-        match u8::try_from(unit) {
-            Ok(byte @ (b'"' | b'\\')) => out.extend(['\\', char::from(byte)]),
-            Ok(byte) if byte.is_ascii() && !byte.is_ascii_control() => out.push(char::from(byte)),
-            _ => out.push_str(&format!("\\u{unit:04x}")),
-        }
+/// The address that a text is, without regard to how it is written: in IPv6 there are many ways, one of which is an address of IPv4.
+fn address_of(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// Whether an address stands in a text, however it is written.
+fn has_address(text: &str, wanted: IpAddr) -> bool {
+    let is_of_one = |char: char| char.is_ascii_hexdigit() || matches!(char, ':' | '.');
+    let words = text.split(|char| !is_of_one(char)).filter(|word| word.contains([':', '.']));
+    words.filter_map(address_of).any(|address| address == wanted)
+}
+
+/// A text without regard to case: what [`str::to_lowercase`] makes equal is equal here too, and wherever in a text it stands. So each character is taken by
+/// itself, and the sigma that ends a word is any other.
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
     }
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower.map(|char| if char == 'ς' { 'σ' } else { char }).collect()
+}
+
+/// What the texts within a text of JSON say: each escape is what it stands for, wherever it is.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        let (said, left) = escape(behind).unwrap_or(('\\', behind));
+        out.push_str(before);
+        out.push(said);
+        rest = left;
+    }
+    out.push_str(rest);
     out
+}
+
+/// The character that an escape stands for, given without its backslash, and what comes behind it.
+fn escape(text: &str) -> Option<(char, &str)> {
+    let mut chars = text.chars();
+    let said = match chars.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let (first, left) = unit(chars.as_str())?;
+            if let Some(Ok(said)) = char::decode_utf16([first]).next() {
+                return Some((said, left));
+            }
+            let (second, left) = left.strip_prefix("\\u").and_then(unit)?;
+            return Some((char::decode_utf16([first, second]).next()?.ok()?, left));
+        }
+        said @ ('"' | '\\' | '/') => said,
+        _ => return None,
+    };
+    Some((said, chars.as_str()))
+}
+
+fn unit(text: &str) -> Option<(u16, &str)> {
+    let (digits, left) = text.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, left))
 }
 
 /// The text without the person. It is a JSON object, or lines of a word, a tab and a JSON object.
@@ -353,12 +429,69 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_the_same_however_it_is_written() {
+        let at = |address: &str| Subject { addresses: vec![address.into()], ..Subject::default() };
+        let check = |asked: &str, written: &str, is_it: bool| {
+            let text = format!(r#"{{"initiator":{{"host":{{"address":"{written}","agent":"curl"}}}}}}"#);
+            let is_found = matches!(forget(text.as_bytes(), &at(asked)), Forgotten::Text(_));
+            assert_eq!(is_found, is_it, "{asked} {written}");
+            assert_eq!(at(asked).is(None, None, Some(written)), is_it, "{asked} {written}");
+        };
+        for written in ["2001:db8::1", "2001:DB8:0::0001", "2001:0db8:0000:0000:0000:0000:0000:0001"] {
+            check("2001:db8::1", written, true);
+            check(written, "2001:db8::1", true);
+            check(written, "2001:db8::11", false);
+        }
+        check("192.0.2.7", "::ffff:192.0.2.7", true);
+        check("192.0.2.7", "::FFFF:c000:207", true);
+        check("192.0.2.7", "192.0.2.70", false);
+        check("fe80::1%eth0", "fe80::1%eth0", true);
+        check("fe80::1%eth0", "fe80::1", false);
+    }
+
+    #[test]
     fn a_reason_loses_the_name_that_it_ends_with() {
         check(
             r#"{"reason":{"reasonType":"Could not find user: ADA."}}"#,
             r#"{"reason":{"reasonType":"Could not find user: erased."}}"#,
         );
         check(r#"{"reason":{"reasonType":"Could not find project: ada-1."}}"#, "-");
+    }
+
+    #[test]
+    fn a_name_is_found_however_it_is_written() {
+        let who = |names: &[&str]| Subject {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Subject::default()
+        };
+        let check = |name: &str, written: &str| {
+            let text = format!(r#"{{"user_name":"{written}"}}"#);
+            let Forgotten::Text(left) = forget(text.as_bytes(), &who(&[name])) else {
+                panic!("{name:?} is not found in {text}")
+            };
+            assert_eq!(String::from_utf8(left).unwrap(), r#"{"user_name":"erased"}"#);
+            let envelope = serde_json::json!({"oslo.version": "2.0", "oslo.message": text}).to_string();
+            assert_eq!(forget(envelope.as_bytes(), &who(&[name])), Forgotten::Unreadable, "{envelope}");
+        };
+        for written in
+            ["zoë.nobody", "ZOË.NOBODY", r"zo\u00eb.nobody", r"ZO\u00CB.NOBODY", r"\u007ao\u00eb.nobody"]
+        {
+            check("zoë.nobody", written);
+            check("ZOË.NOBODY", written);
+        }
+        for written in [r"a\tb\nc", r"A\u0009B\u000aC"] {
+            check("a\tb\nc", written);
+        }
+        for written in ["ΟΔΥΣΣΕΥΣ", "οδυσσευς", r"\u039f\u0394\u03a5\u03a3\u03a3\u0395\u03a5\u03a3"]
+        {
+            check("Οδυσσευς", written);
+        }
+        // The sign of kelvin is a K in another case.
+        check("kim", "\u{212a}im");
+        check("kim", r"\u212AIM");
+        check("x\u{1f600}/y", r"X\ud83d\ude00\/y");
+        check(r#"a"\b"#, r#"a\"\\b"#);
+        assert!(!who(&["zoë"]).may_be_in(r#"{"user_name":"zoe\u0308\ud83d\q\u12"}"#.as_bytes()));
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn is_id(word: &str) -> bool {
 pub fn persons_of(subject: &Subject) -> Vec<Person> {
     let user = subject.user.iter().map(|id| Person::user(&Id::new(id)));
     let names = subject.names.iter().map(|name| Person::named(name));
-    let addresses = subject.addresses.iter().map(|address| Person::at(address));
+    let addresses = subject.addresses.iter().flat_map(|address| Person::all_at(address));
     let mut persons: Vec<Person> = user.chain(names).chain(addresses).collect();
     persons.sort_unstable();
     persons.dedup();

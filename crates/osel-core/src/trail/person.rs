@@ -5,6 +5,7 @@
 //! belong where they can be erased, beside the keys, and never into a record.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
@@ -31,9 +32,39 @@ impl Person {
         Self::hashed("name", &name.to_lowercase())
     }
 
-    /// Somebody of whom nothing is known but where they came from.
+    /// Somebody of whom nothing is known but where they came from. An address is the same however it is written.
     pub fn at(address: &str) -> Self {
-        Self::hashed("address", address)
+        match address_of(address) {
+            Some(address) => Self::hashed("address", &address.to_string()),
+            None => Self::hashed("address", address),
+        }
+    }
+
+    /// The words that a store may have for whoever came from an address: earlier versions took it as it was written. These are the ways in which programs
+    /// write one, and the one given.
+    pub fn all_at(address: &str) -> Vec<Self> {
+        let mut spellings = vec![address.to_owned()];
+        let groups = match address_of(address) {
+            Some(IpAddr::V4(address)) => {
+                let groups = address.to_ipv6_mapped().segments();
+                let [.., high, low] = groups;
+                spellings.push(format!("::ffff:{high:x}:{low:x}"));
+                Some(groups)
+            }
+            Some(IpAddr::V6(address)) => Some(address.segments()),
+            None => None,
+        };
+        if let Some(groups) = groups {
+            let written = |group: fn(&u16) -> String| groups.iter().map(group).collect::<Vec<_>>().join(":");
+            let short = written(|group| format!("{group:x}"));
+            let long = written(|group| format!("{group:04x}"));
+            // The longest run of zeros is left out.
+            let cut = Ipv6Addr::from(groups).to_string();
+            spellings.extend([short, long, cut]);
+        }
+        let upper: Vec<String> = spellings.iter().map(|text| text.to_ascii_uppercase()).collect();
+        let as_written = spellings.iter().chain(&upper).map(|text| Self::hashed("address", text));
+        [Self::at(address)].into_iter().chain(as_written).collect()
     }
 
     /// Nobody in particular: what may point to a person, such as a client's program, and does not say to whom.
@@ -54,6 +85,11 @@ impl Person {
     }
 }
 
+/// The address that a text is.
+fn address_of(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
 impl fmt::Display for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -70,6 +106,27 @@ mod tests {
         assert_ne!(Person::named("192.0.2.1"), Person::at("192.0.2.1"));
         let word = Person::named("ada").to_string();
         assert!(word.starts_with("name:") && word.len() == 37 && !word.contains("ada"), "{word}");
+    }
+
+    #[test]
+    fn an_address_has_one_word_and_those_of_before() {
+        let written =
+            ["2001:db8::1", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "2001:0db8:0000:0000:0000:0000:0000:0001"];
+        for one in written {
+            assert_eq!(Person::at(one), Person::at(written[0]), "{one}");
+            let all = Person::all_at(one);
+            for other in written {
+                assert!(all.contains(&Person::hashed("address", other)), "{one} {other}");
+            }
+        }
+        // Also of a store that an earlier version made: it is the word of old.
+        assert_eq!(Person::at("192.0.2.1"), Person::hashed("address", "192.0.2.1"));
+        assert_eq!(Person::at("::ffff:192.0.2.1"), Person::at("192.0.2.1"));
+        for mapped in ["::ffff:192.0.2.1", "::ffff:c000:201", "::FFFF:192.0.2.1"] {
+            assert!(Person::all_at("192.0.2.1").contains(&Person::hashed("address", mapped)), "{mapped}");
+        }
+        assert_ne!(Person::at("2001:db8::1"), Person::at("2001:db8::2"));
+        assert!(Person::all_at("no address").contains(&Person::hashed("address", "no address")));
     }
 
     #[test]

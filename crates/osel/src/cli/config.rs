@@ -144,10 +144,12 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let (mut loaded, mut warnings) = checked(args.config.file.as_deref(), Some(&look));
     let file = Config::file(args.config.file.as_deref(), &variable);
     if let Ok(config) = &loaded {
-        warnings.extend(durability::remarks(&config.store, file.as_deref()));
+        let (mut problems, more) = durability::remarks(&config.store, file.as_deref());
+        warnings.extend(more);
         warnings.extend(trail_key::remarks(config, file.as_deref()));
         warnings.extend(pseudonyms::remarks(config));
-        let (mut problems, more) = openstack::remarks(config);
+        let (of_clouds, more) = openstack::remarks(config);
+        problems.extend(of_clouds);
         warnings.extend(more);
         let (of_key, more) = trail_key::account_remarks(config);
         problems.extend(of_key);

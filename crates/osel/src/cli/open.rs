@@ -107,10 +107,29 @@ impl StoreArg {
     /// When none is named anywhere, it is not there, or it cannot be written.
     pub fn existing_writer(&self) -> anyhow::Result<Box<dyn Journal>> {
         match self.config()? {
-            StoreConfig::Directory(directory) => Ok(Box::new(Store::open_writer(&directory)?)),
+            StoreConfig::Directory(directory) => {
+                saying_what_is_missing(&directory, || Ok(Box::new(Store::open_writer(&directory)?)))
+            }
             StoreConfig::Postgres(config) => Ok(Box::new(PostgresJournal::open(&config, None)?)),
         }
     }
+}
+
+/// Opens a store for writing, and says where it had no keys of persons: it has new ones now, and a command has no log to say so in.
+fn saying_what_is_missing(
+    directory: &Path,
+    open: impl FnOnce() -> anyhow::Result<Box<dyn Journal>>,
+) -> anyhow::Result<Box<dyn Journal>> {
+    let had_keys = Store::has_keys(directory);
+    let journal = open()?;
+    if !had_keys && journal.head().seq > 0 {
+        note(format_args!(
+            "{}: the keys of persons (`persons.db`) were not there: what they sealed cannot be read, and keys that are made from now on are in a new file. \
+             Put the old one back before anything is written, if it was not taken away on purpose",
+            directory.display()
+        ));
+    }
+    Ok(journal)
 }
 
 /// The store that the flag or the environment names, if one does. The configuration's is the daemon's: a command that can do without a
@@ -200,7 +219,7 @@ pub fn latest_reader_at(store: &StoreConfig) -> Result<Box<dyn Reader>, JournalE
 /// When it cannot be written.
 pub fn writer_at(store: &StoreConfig) -> anyhow::Result<Box<dyn Journal>> {
     match store {
-        StoreConfig::Directory(directory) => writer_in(directory),
+        StoreConfig::Directory(directory) => saying_what_is_missing(directory, || writer_in(directory)),
         StoreConfig::Postgres(config) => Ok(Box::new(PostgresJournal::open(config, Some(&new_store()?))?)),
     }
 }

@@ -103,7 +103,6 @@ pub(super) fn retention(mut section: Section<'_>) -> RetentionConfig {
     let inputs_days = days(&mut section, "inputs_days").unwrap_or(Some(INPUTS_DAYS));
     let inputs_bytes_max = bytes(&mut section, "inputs_bytes_max");
     let go = inputs_days.is_some() || inputs_bytes_max.is_some();
-    let default_quarantine = inputs_days.map(|days| days.max(QUARANTINE_DAYS));
     let retention = RetentionConfig {
         inputs_days,
         inputs_bytes_max,
@@ -112,7 +111,7 @@ pub(super) fn retention(mut section: Section<'_>) -> RetentionConfig {
         }),
         records_bytes_max: behind_inputs(&mut section, "records_bytes_max", go, bytes),
         personal_days: days(&mut section, "personal_days").unwrap_or(None),
-        quarantine_days: at_least(&mut section, "quarantine_days", inputs_days).unwrap_or(default_quarantine),
+        quarantine_days: quarantine_days(&mut section, go, inputs_days),
         findings_days: days(&mut section, "findings_days").unwrap_or(Some(FINDINGS_DAYS)),
         budget_bytes: bytes(&mut section, "budget_bytes"),
         classes: classes(&mut section, go, inputs_days),
@@ -178,10 +177,26 @@ fn behind_inputs<'a, T>(
 ) -> Option<T> {
     let limit = read(section, key);
     if limit.is_some() && !go {
-        let what = "has no effect while inputs are kept for ever: set `inputs_days` or `inputs_bytes_max`";
-        section.problem(&section.origin().clone(), key, what);
+        has_no_effect(section, key);
     }
     limit
+}
+
+fn has_no_effect(section: &mut Section<'_>, key: &'static str) {
+    let what = "has no effect while inputs are kept for ever: set `inputs_days` or `inputs_bytes_max`";
+    section.problem(&section.origin().clone(), key, what);
+}
+
+/// The days of the quarantine. What is held goes behind the checkpoint only, as all inputs do; that it stays for ever may always be said.
+fn quarantine_days(section: &mut Section<'_>, go: bool, inputs_days: Option<u32>) -> Option<u32> {
+    const KEY: &str = "quarantine_days";
+    let Some(days) = at_least(section, KEY, inputs_days) else {
+        return inputs_days.map(|days| days.max(QUARANTINE_DAYS));
+    };
+    if days.is_some() && !go {
+        has_no_effect(section, KEY);
+    }
+    days
 }
 
 /// A number of days, where 0 is for ever.

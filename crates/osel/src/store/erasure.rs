@@ -2,6 +2,11 @@
 //!
 //! It goes on step by step, each a transaction with its progress: the keys are destroyed, terms and parts leave the records, messages are written again without
 //! the person, and in the end what was noted for it is wiped. What a part or a message says of whom, an [`Eraser`] knows; the store does not.
+//!
+//! Beside later keys than its own, as a restored journal may be, a store has parts that are *locked*: nobody can tell whether they are about the person, whose
+//! key was destroyed before, and the index may have terms of them from when they could be read. So it does not keep what it knows of records with such parts.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +56,10 @@ pub struct ErasureRow {
     /// How many saved states were written again, or dropped since nobody can read them.
     #[serde(default)]
     pub states: u64,
+    /// The saved state that was left as it is, since a record has its digest: the checkpoint of that time, 0 for none. Nothing before that is known, or where
+    /// an earlier version ended it.
+    #[serde(default)]
+    pub checkpoint: Option<u64>,
 }
 
 /// Who knows what parts and messages say of a person.
@@ -119,6 +128,27 @@ pub(super) struct Erasing {
     /// Whether it was counted.
     #[serde(default)]
     pub(super) is_counted: bool,
+    /// The last record of the index's segments that were dropped for locked parts: what is there now was made of what can be read.
+    #[serde(default)]
+    pub(super) unindexed: u64,
+}
+
+/// Records by the keys that seal parts of theirs and are not the person's.
+#[derive(Debug, Default)]
+pub(super) struct SealedByOthers(BTreeMap<u64, Vec<u64>>);
+
+impl SealedByOthers {
+    /// The numbers of the keys.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        self.0.keys().copied().collect()
+    }
+
+    /// The records, in order, with parts that are locked: those of keys that are not there.
+    pub(super) fn locked(self, there: &BTreeSet<u64>) -> Vec<u64> {
+        let locked = self.0.into_iter().filter(|(number, _)| !there.contains(number));
+        let seqs: BTreeSet<u64> = locked.flat_map(|(_, seqs)| seqs).collect();
+        seqs.into_iter().collect()
+    }
 }
 
 /// What is to be done with a chunk of a saved state.
@@ -143,7 +173,13 @@ impl Erasing {
             done: (0, 0),
             state: (0, 0),
             is_counted: false,
+            unindexed: 0,
         }
+    }
+
+    /// The keys of those whose erasures wait for the first of these.
+    pub(super) fn waiting(all: &[Self]) -> BTreeSet<u64> {
+        all.iter().skip(1).flat_map(|erasing| erasing.numbers.iter().copied()).collect()
     }
 
     /// As it is kept. Numbers, words and bytes: writing them cannot fail.
@@ -185,6 +221,24 @@ impl Erasing {
             }
         }
         taken
+    }
+
+    /// Notes by which keys parts of a record are sealed that are neither the person's nor of somebody whose erasure waits for this one.
+    pub(super) fn note_others(
+        &self,
+        record: &StoredRecord,
+        waiting: &BTreeSet<u64>,
+        others: &mut SealedByOthers,
+    ) {
+        if record.seq <= self.unindexed {
+            return;
+        }
+        for part in record.parts.iter().filter(|part| part.content != PartContent::Gone) {
+            let Whose::Sealed(number) = part.whose else { continue };
+            if self.numbers.binary_search(&number).is_err() && !waiting.contains(&number) {
+                others.0.entry(number).or_default().push(record.seq);
+            }
+        }
     }
 
     /// Takes the person out of the entries of a block; says which were changed.
@@ -231,9 +285,10 @@ impl Erasing {
         step
     }
 
-    /// No state is left: what says who it was is wiped.
-    pub(super) fn has_no_more_states(&mut self) {
+    /// No state is left but that of the checkpoint, 0 for none: what says who it was is wiped.
+    pub(super) fn has_no_more_states(&mut self, checkpoint: u64) {
         self.stage = Stage::Wipe;
+        self.row.checkpoint = Some(checkpoint);
         (self.numbers, self.persons, self.subject) = (Vec::new(), Vec::new(), Vec::new());
     }
 }

@@ -88,6 +88,8 @@ fn the_package_has_what_it_promises() {
         ("-rw-r--r--", "./usr/share/doc/osel/copyright"),
         ("-rw-r--r--", "./usr/share/doc/osel/operations.md"),
         ("-rw-r--r--", "./usr/share/doc/osel/bundle-format.md"),
+        ("-rw-r--r--", "./usr/share/doc/osel/SECURITY.md"),
+        ("-rw-r--r--", "./usr/share/doc/osel/openstack/account.sh"),
         ("-rw-r--r--", "./usr/share/doc/osel/changelog.gz"),
     ] {
         let is_it = |line: &&str| line.starts_with(mode) && line.ends_with(&format!(" {name}"));

@@ -160,6 +160,8 @@ fn the_report_names_every_forwarder_and_what_it_has_been_through() {
         head.seq
     );
     assert!(text.contains(&wanted), "{text}");
+    let wanted = format!("perhaps sent by late before it was set back behind record {}, if it was", head.seq);
+    assert!(text.contains(&wanted), "{text}");
 }
 
 #[test]
@@ -191,13 +193,36 @@ fn whom_no_record_names_is_not_said_to_be_erased() {
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was changed"));
     }
+    let unknown = osel(&[&erase[..], &["--dry-run", "--even-if-unknown"]].concat());
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.success() && said.contains("would go; nothing was changed"), "{said}");
     assert_eq!(
         osel(&["privacy", "erase", "--user", "", "--reason", "t", "--store", &store]).status.code(),
         Some(2)
     );
+    for (address, code) in [("300.1.1.1", 2), ("2001:DB8::77", 1)] {
+        let erase = ["privacy", "erase", "--address", address, "--reason", "t", "--store", &store];
+        assert_eq!(osel(&erase).status.code(), Some(code), "{address}");
+    }
     assert_eq!(reader(&store).head().unwrap(), head);
     run(&[&erase[..], &["--even-if-unknown"]].concat());
     assert_eq!(reader(&store).head().unwrap().seq, head.seq + 1);
+}
+
+/// A new file of keys is made, and what was sealed by those of the old one stays shut.
+#[test]
+fn a_command_that_writes_a_store_says_that_its_keys_are_missing() {
+    let place = Place::new("privacy-keys");
+    let store = recorded(&place);
+    let said = || {
+        let output = osel(&["replay", "--store", &store, &recording("dev-aodh")]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).contains("the keys of persons (`persons.db`) were not there")
+    };
+    assert!(!said());
+    fs::remove_file(format!("{store}/persons.db")).unwrap();
+    assert!(said());
+    assert!(!said(), "there are keys now");
 }
 
 /// Whoever asks what is kept of them must not be told where the administrator sits.

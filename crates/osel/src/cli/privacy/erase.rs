@@ -1,5 +1,6 @@
 //! `osel privacy erase`: destroys what is kept of a person.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,6 +13,13 @@ use crate::cli::output::note;
 use crate::runtime::control::Ask;
 use crate::runtime::record::read_record;
 use crate::store::Reader;
+
+/// What is said where no record is about the person, and that is no order yet.
+const UNKNOWN: &str = "nothing was changed. Look at the spelling; --even-if-unknown erases what messages, saved states and the search index have of \
+                       whoever is meant";
+/// What is said of what would be done all the same.
+const UNKNOWN_ALL_THE_SAME: &str =
+    "what messages, saved states and the search index have of whoever is meant would go; nothing was changed";
 
 /// Erases a person: names, and addresses and programs of their clients, become unreadable for good, and nothing of theirs is found by them.
 ///
@@ -43,15 +51,21 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
     let under_way: Vec<u64> =
         reader.erasures()?.iter().filter(|row| !row.is_done).map(|row| row.seq).collect();
     let mut user_id = None;
+    let mut names: BTreeSet<String> = args.whom.user.iter().chain(&args.whom.address).cloned().collect();
     if args.dry_run || !args.even_if_unknown {
         let kept = args.whom.look(&mut *reader)?;
         let id = kept.user_id.as_deref().unwrap_or("unknown");
+        names
+            .extend(["name", "address"].iter().filter_map(|field| kept.values.get(field)).flatten().cloned());
+        names.remove(id);
+        warn_of(&reason, &names);
         let (Some(first), Some(last)) = (kept.first_seq, kept.last_seq) else {
-            note(
-                "no record has a part about such a person that can be read; nothing was changed. Look at the spelling; \
-                 --even-if-unknown erases what messages and names have of whoever is meant",
-            );
-            return Ok(ExitCode::from(1));
+            let (what, code) = match args.even_if_unknown {
+                true => (UNKNOWN_ALL_THE_SAME, ExitCode::SUCCESS),
+                false => (UNKNOWN, ExitCode::from(1)),
+            };
+            note(format_args!("no record has a part about such a person that can be read; {what}"));
+            return Ok(code);
         };
         if args.dry_run {
             note(format_args!(
@@ -61,6 +75,9 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         user_id = kept.user_id;
+    }
+    if args.even_if_unknown && !args.dry_run {
+        warn_of(&reason, &names);
     }
     let mut orders = Orders::new(&args.store, reader.info()?.id)?;
     let Whom { user, address } = args.whom.clone();
@@ -103,4 +120,40 @@ fn ordered_by_others(
         }
     }
     Ok(None)
+}
+
+/// Says that a reason names the person: it is part of a record, and no erasure reaches it.
+fn warn_of(reason: &str, names: &BTreeSet<String>) {
+    if names.iter().any(|name| has_word(reason, name)) {
+        note(
+            "--reason names the person, and stays as long as the record does: the number of a ticket says as much",
+        );
+    }
+}
+
+/// Whether a word stands in a text by itself, in whatever case.
+fn has_word(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_lowercase(), word.to_lowercase());
+    let is_apart = |char: Option<char>| char.is_none_or(|char| !char.is_alphanumeric());
+    let ends = |(at, found): (usize, &str)| {
+        let (before, behind) = (text.get(..at), text.get(at + found.len()..));
+        is_apart(before.and_then(|text| text.chars().next_back()))
+            && is_apart(behind.and_then(|text| text.chars().next()))
+    };
+    !word.is_empty() && text.match_indices(&word).any(ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_reason_is_a_word_of_it() {
+        let check = |text, word, is_it| assert_eq!(has_word(text, word), is_it, "{text} {word}");
+        check("request of Ada, DSB-77", "ada", true);
+        check("ZOË.NOBODY asked", "zoë.nobody", true);
+        check("metadata, adanother", "ada", false);
+        check("an adad ada", "ada", true);
+        check("because", "", false);
+    }
 }

@@ -1,6 +1,7 @@
 //! Who is meant by the words of a command, and which records are about them: the trail is read for it, record by record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{AddrParseError, IpAddr};
 use std::ops::ControlFlow;
 
 use clap::Args;
@@ -25,8 +26,14 @@ pub(super) struct Whom {
     #[arg(long, value_name = "ID|NAME", required_unless_present = "address", value_parser = NonEmptyStringValueParser::new())]
     pub(super) user: Option<String>,
     /// The address of a client: what names no user and came from there.
-    #[arg(long, value_name = "IP", conflicts_with = "user", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "IP", conflicts_with = "user", value_parser = address)]
     pub(super) address: Option<String>,
+}
+
+/// An address, with or without the zone that one of a link may have; as it was given.
+fn address(text: &str) -> Result<String, AddrParseError> {
+    let (without_zone, _) = text.split_once('%').unwrap_or((text, ""));
+    without_zone.parse::<IpAddr>().map(|_| text.to_owned())
 }
 
 /// What the trail has about somebody.

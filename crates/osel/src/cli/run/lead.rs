@@ -96,7 +96,7 @@ fn may_pass(error: &JournalError, stood_by: bool) -> bool {
 /// Says what the database may lose, on a thread of its own: it takes seconds where a server does not answer.
 fn tell_losses(store: StoreConfig) {
     let tell = move || {
-        for Remark { what, .. } in durability::remarks(&store, None) {
+        for Remark { what, .. } in durability::remarks(&store, None).1 {
             tracing::warn!(detail = what, "the database may lose what is acknowledged");
         }
     };

@@ -83,12 +83,13 @@ fn classes_say_for_which_kinds_how_long() {
 fn records_are_not_dropped_before_their_inputs() {
     check_bad(
         &format!(
-            "{SMALLEST}[retention]\ninputs_days = 0\nrecords_days = 59\nrecords_bytes_max = 100000000\n"
+            "{SMALLEST}[retention]\ninputs_days = 0\nrecords_days = 59\nrecords_bytes_max = 100000000\nquarantine_days = 30\n"
         ),
         &[URL],
         &[
             "osel.toml:7: retention.records_days: has no effect while inputs are kept for ever: set `inputs_days` or `inputs_bytes_max`",
             "osel.toml:7: retention.records_bytes_max: has no effect while inputs are kept for ever: set `inputs_days` or `inputs_bytes_max`",
+            "osel.toml:7: retention.quarantine_days: has no effect while inputs are kept for ever: set `inputs_days` or `inputs_bytes_max`",
         ],
     );
 }

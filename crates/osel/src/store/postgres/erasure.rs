@@ -3,14 +3,15 @@
 //! Keys are destroyed in the transaction of the order. Each further step is one transaction with its progress, so that a kill at any point costs the step. That
 //! the bytes leave the database's files is the work of its vacuum.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::super::block::{Packer, read_entries};
 use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::{Head, PartContent, StoredRecord};
 use super::super::erasure::{
-    CHUNKS_AT_ONCE, ChunkStep, Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage,
+    CHUNKS_AT_ONCE, ChunkStep, Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, SealedByOthers,
+    Stage,
 };
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Session, integer};
@@ -61,10 +62,12 @@ pub(super) async fn erase(
     let begun = Instant::now();
     let failed = at.sql(Place::Erasures, ACTION);
     loop {
-        let Some(mut erasing) = open(at, session).await?.into_iter().next() else { return Ok(false) };
+        let all = open(at, session).await?;
+        let waiting = Erasing::waiting(&all);
+        let Some(mut erasing) = all.into_iter().next() else { return Ok(false) };
         session.batch("BEGIN").await.map_err(&failed)?;
         lease::guard(at, session, term).await?;
-        Step { at, session, packer, eraser }.take(&mut erasing).await?;
+        Step { at, session, packer, eraser, waiting }.take(&mut erasing).await?;
         let is_done = erasing.stage == Stage::Done;
         let sql = "UPDATE erasures SET done = $2, state = $3 WHERE seq = $1";
         let state = erasing.to_bytes();
@@ -104,6 +107,8 @@ struct Step<'a> {
     session: &'a mut Session,
     packer: &'a mut Packer,
     eraser: &'a dyn Eraser,
+    /// The keys of those whose erasures wait for this one.
+    waiting: BTreeSet<u64>,
 }
 
 impl Step<'_> {
@@ -120,7 +125,7 @@ impl Step<'_> {
         }
     }
 
-    /// Takes the person's parts from the next records, and their terms from the index.
+    /// Takes the person's parts from the next records, and their terms from the index; of records with locked parts all that it knows.
     async fn records(&mut self, erasing: &mut Erasing) -> Result<(), JournalError> {
         let (from, until) = (erasing.done.0, erasing.row.until.0);
         let to = until.min(from.saturating_add(RECORDS_AT_ONCE));
@@ -136,10 +141,12 @@ impl Step<'_> {
         // Fewer, where they are large.
         let mut done = if found.is_empty() { to } else { from };
         let mut taken = Vec::new();
+        let mut others = SealedByOthers::default();
         for row in &found {
             done = rows::at_place(self.at, place, row, |row| number(row, 0))?;
             // A damaged one is verification's to name, and must not hold up all behind it.
             let Ok(mut record) = rows::record(row) else { continue };
+            erasing.note_others(&record, &self.waiting, &mut others);
             let before = content_of(&record.parts);
             if erasing.take_from(self.eraser, &mut record) > 0 {
                 taken.push((before, record));
@@ -147,6 +154,9 @@ impl Step<'_> {
         }
         let seqs: Vec<u64> = taken.iter().map(|(_, record)| record.seq).collect();
         index::erase_these(self.at, self.session, self.packer, &seqs, self.eraser.class()).await?;
+        let there = persons::present(self.at, self.session, &others.numbers()).await?;
+        let dropped = index::drop_with(self.at, self.session, &others.locked(&there)).await?;
+        erasing.unindexed = erasing.unindexed.max(dropped);
         self.replace_parts(&taken).await?;
         erasing.done.0 = done;
         if done == until {
@@ -221,7 +231,12 @@ impl Step<'_> {
             .await
             .map_err(&failed)?;
         let Some(row) = next else {
-            erasing.has_no_more_states();
+            let checkpoint =
+                self.session.query_opt("SELECT snapshot FROM expiry", &[]).await.map_err(&failed)?;
+            let checkpoint = checkpoint
+                .as_ref()
+                .map_or(Ok(0), |row| rows::at_place(self.at, place, row, |row| number(row, 0)))?;
+            erasing.has_no_more_states(checkpoint);
             return Ok(false);
         };
         let chunk = |row: &_| {

@@ -241,6 +241,31 @@ pub(super) async fn drop_segment(
     session.execute(sql, &[&segment]).await.map(drop).map_err(at.sql(Place::Index, ACTION))
 }
 
+/// Removes the segments that have any of these records, which are in order; gives the last record that one of them had.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) async fn drop_with(at: &At<'_>, session: &mut Session, seqs: &[u64]) -> Result<u64, JournalError> {
+    let mut dropped = 0;
+    for &seq in seqs {
+        if seq <= dropped {
+            continue;
+        }
+        let sql = "SELECT first, last FROM search_segments WHERE first <= $1 AND last >= $1";
+        let row = session.query_opt(sql, &[&integer(seq)]).await.map_err(at.sql(Place::Index, ACTION))?;
+        let Some(row) = row else { continue };
+        let read = |row: &_| Ok((number(row, 0)?, number(row, 1)?));
+        let (first, last) = rows::at_place(at, Place::Index, &row, read)?;
+        drop_segment(at, session, integer(first)).await?;
+        dropped = last;
+    }
+    if dropped > 0 {
+        // Whoever is reading these pages to merge them has what is gone now.
+        records_change(at, session).await?;
+    }
+    Ok(dropped)
+}
+
 /// How often records have lost something.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::super::error::{JournalError, Place};
 use super::connect::{At, Link, Mode, Session};
 use super::rows;
+use super::schema::NOT_UTF8;
 use crate::config::PostgresConfig;
 
 /// How a database keeps what it has acknowledged.
@@ -26,6 +27,8 @@ pub struct Durability {
     pub sees_states: bool,
     /// Whether the server is itself a standby, which cannot be written.
     pub is_standby: bool,
+    /// Why osel makes no store in this database and opens none.
+    pub refusal: Option<&'static str>,
 }
 
 /// Looks at a database as osel's role sees it, read-only: at the server that is written, else at the first that answers.
@@ -51,7 +54,7 @@ async fn look(at: &At<'_>, session: &mut Session) -> Result<Durability, JournalE
         .query_opt(
             "SELECT current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on', \
              current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), \
-             pg_is_in_recovery(), pg_has_role('pg_read_all_stats', 'USAGE')",
+             pg_is_in_recovery(), pg_has_role('pg_read_all_stats', 'USAGE'), current_setting('server_encoding') = 'UTF8'",
             &[],
         )
         .await
@@ -77,6 +80,7 @@ async fn look(at: &At<'_>, session: &mut Session) -> Result<Durability, JournalE
             asynchronous_standbys: Vec::new(),
             sees_states: rows::column(row, 5)?,
             is_standby: rows::column(row, 4)?,
+            refusal: (!rows::column::<bool>(row, 6)?).then_some(NOT_UTF8),
         })
     })
     .map(|found| Durability { asynchronous_standbys, ..found })

@@ -3,6 +3,8 @@
 //! New keys are written in the transaction of the first records that need them. Readers ask for those that they have not seen, and before that whether
 //! somebody was erased since they asked last: keys are destroyed in the transaction of the order.
 
+use std::collections::BTreeSet;
+
 use super::super::error::{JournalError, Place};
 use super::super::new_records::NewRecords;
 use super::super::persons::{DRAWS_MAX, KEYS_AT_ONCE, PersonKey, Sealer, no_chance};
@@ -32,7 +34,7 @@ pub(super) async fn provide(
     let failed = at.sql(Place::Persons, ACTION);
     let week = sealer.week();
     let sql = format!("SELECT {COLUMNS} FROM persons WHERE label = ANY($1::text[]) AND week = $2");
-    let mut known = std::collections::BTreeSet::new();
+    let mut known = BTreeSet::new();
     for row in session.query(&sql, &[&missing, &week]).await.map_err(&failed)? {
         let key = rows::at_place(at, Place::Persons, &row, key)?;
         known.insert(key.label.clone());
@@ -75,6 +77,24 @@ pub(super) async fn numbers(
 ) -> Result<Vec<u64>, JournalError> {
     let sql = "SELECT number FROM persons WHERE label = ANY($1::text[]) ORDER BY number";
     let found = session.query(sql, &[&labels]).await.map_err(at.sql(Place::Persons, "read"))?;
+    found.iter().map(|row| rows::at_place(at, Place::Persons, row, |row| number(row, 0))).collect()
+}
+
+/// Which of these numbers have keys.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) async fn present(
+    at: &At<'_>,
+    session: &mut Session,
+    numbers: &[u64],
+) -> Result<BTreeSet<u64>, JournalError> {
+    if numbers.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let numbers: Vec<i64> = numbers.iter().map(|number| integer(*number)).collect();
+    let sql = "SELECT number FROM persons WHERE number = ANY($1::bigint[])";
+    let found = session.query(sql, &[&numbers]).await.map_err(at.sql(Place::Persons, "read"))?;
     found.iter().map(|row| rows::at_place(at, Place::Persons, row, |row| number(row, 0))).collect()
 }
 

@@ -27,6 +27,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
 /// `osel` in ASCII: the lock that two who make the same store contend for.
 const MAKING: i64 = 0x6f73_656c;
 
+/// Why a database in another encoding is refused, and what to do.
+pub(super) const NOT_UTF8: &str = "the database is not in UTF-8: make one by `CREATE DATABASE osel OWNER osel ENCODING 'UTF8' TEMPLATE template0`";
+
 /// The format this program writes.
 pub(super) fn format_known() -> u32 {
     format_of(MIGRATIONS)
@@ -48,8 +51,7 @@ pub(super) async fn find(at: &At<'_>, session: &mut Session) -> Result<Option<u3
     };
     // Others cannot take every text of the bus: what has come once would come again and again.
     if row.is_some() && !found(2)? {
-        let reason = "the database is not in UTF-8: make one by `CREATE DATABASE osel OWNER osel ENCODING 'UTF8' TEMPLATE template0`";
-        return Err(JournalError::NotAStore { path: at.path.to_path_buf(), reason });
+        return Err(JournalError::NotAStore { path: at.path.to_path_buf(), reason: NOT_UTF8 });
     }
     match (found(0)?, found(1)?) {
         (true, _) => {}

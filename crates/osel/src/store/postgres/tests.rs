@@ -65,6 +65,10 @@ fn does_what_every_store_must() {
     let mut journal = create(&server.database().1);
     journal.draw_from(Box::new(|| Ok(5 << 32)));
     suite_persons::numbers_that_repeat_are_no_chance(&mut journal);
+    let (name, config) = server.database();
+    suite_persons::locked_parts_take_their_segments(&mut create(&config), &mut || {
+        server.0.sql(&name, "DELETE FROM osel.persons WHERE label = 'user:mallory'");
+    });
 }
 
 #[test]
@@ -367,6 +371,8 @@ fn what_is_no_store_or_a_newer_one_is_named_and_left_alone() {
     let error = PostgresJournal::open(&ascii, Some(&new())).unwrap_err();
     assert!(error.to_string().contains("is no store: the database is not in UTF-8"), "{error}");
     assert_eq!(error.class(), ErrorClass::Config);
+    assert!(error.to_string().ends_with(inspect(&ascii).unwrap().refusal.unwrap()), "{error}");
+    assert_eq!(inspect(&config).unwrap().refusal, None);
     let stranger = PostgresConfig { user: "stranger".to_owned(), ..config };
     assert!(matches!(open(&stranger), Err(JournalError::NoPermission { .. })));
 

@@ -3,6 +3,9 @@
 //! The copy is made a few pages at a time within one read transaction, so that it is of one moment and the
 //! writer goes on. It gets its name only after it was opened, checked by SQLite and read from the first
 //! record and entry to the last.
+//!
+//! The search index stays behind: it has the terms of personal parts as they are, which no key locks, and whoever is erased later would be named by every copy
+//! of it. It may lack any record, and is made anew from what the copy's keys open.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -18,7 +21,7 @@ use super::super::erasure::Erasing;
 use super::super::error::{JournalError, Place};
 use super::super::journal::Reader;
 use super::batch::read_meta;
-use super::connect::{At, Mode, connect};
+use super::connect::{At, Mode, connect, overwrite_deleted};
 use super::persons_copy::KeysCopy;
 use super::reader::SqliteReader;
 use super::{directory, erasure};
@@ -128,8 +131,25 @@ fn copy(
             }
         }
     }
+    leave_index_out(at, &target)?;
     target.close().map_err(|(_, error)| written(error))?;
     Ok(head)
+}
+
+/// Takes the search index out of a copy, and its bytes out of the file. Segments go with their pages: none may say that it knows records.
+fn leave_index_out(at: &At<'_>, copy: &Connection) -> Result<(), JournalError> {
+    let written = at.sql(Place::Index, "write");
+    let log = |mode| copy.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()));
+    // Nothing of a file that has no name yet has to be undone, and no other file beside it has the terms.
+    log("OFF")
+        .and_then(|()| overwrite_deleted(copy, true))
+        .and_then(|()| {
+            copy.execute_batch(
+                "BEGIN IMMEDIATE; DELETE FROM search_pages; DELETE FROM search_segments; COMMIT",
+            )
+        })
+        .and_then(|()| log("WAL"))
+        .map_err(written)
 }
 
 /// Opens the copy and reads all of it; returns the erasures that are under way in it.

@@ -3,7 +3,7 @@
 //! Each step is one transaction with its progress, so that a kill at any point costs the step. The keys are in another database: they are destroyed once
 //! their numbers are noted here, and before any other record is written, so that a person who comes back begins with a new key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -12,7 +12,8 @@ use super::super::block::{Packer, read_entries};
 use super::super::code::{content_bytes, content_of, write_parts};
 use super::super::data::{Head, PartContent, StoredRecord};
 use super::super::erasure::{
-    CHUNKS_AT_ONCE, ChunkStep, Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, Stage,
+    CHUNKS_AT_ONCE, ChunkStep, Eraser, Erasing, ErasureRow, NewErasure, RECORDS_AT_ONCE, SealedByOthers,
+    Stage,
 };
 use super::super::error::{JournalError, Place};
 use super::connect::{At, empty_log, integer, overwrite_deleted};
@@ -73,13 +74,15 @@ pub(super) fn destroy_keys(
 pub(super) fn erase(
     at: &At<'_>,
     connection: &mut Connection,
-    packer: &mut Packer,
+    (packer, persons): (&mut Packer, &Persons),
     how_long: Duration,
     eraser: &dyn Eraser,
 ) -> Result<bool, JournalError> {
     let begun = Instant::now();
     loop {
-        let Some(mut erasing) = open(at, connection)?.into_iter().next() else { return Ok(false) };
+        let all = open(at, connection)?;
+        let waiting = Erasing::waiting(&all);
+        let Some(mut erasing) = all.into_iter().next() else { return Ok(false) };
         if erasing.stage == Stage::Wipe {
             // What is gone from the file is still in the log.
             empty_log(at, connection)?;
@@ -91,7 +94,7 @@ pub(super) fn erase(
             overwrite_deleted(connection, true).map_err(&failed)?;
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
-            Step { at, transaction: &transaction, packer, eraser }.take(&mut erasing)?;
+            Step { at, transaction: &transaction, packer, persons, eraser, waiting }.take(&mut erasing)?;
             write(at, &transaction, &erasing)?;
             transaction.commit().map_err(&failed)?;
             overwrite_deleted(connection, false).map_err(&failed)?;
@@ -144,7 +147,10 @@ struct Step<'a> {
     at: &'a At<'a>,
     transaction: &'a Transaction<'a>,
     packer: &'a mut Packer,
+    persons: &'a Persons,
     eraser: &'a dyn Eraser,
+    /// The keys of those whose erasures wait for this one.
+    waiting: BTreeSet<u64>,
 }
 
 impl Step<'_> {
@@ -157,12 +163,13 @@ impl Step<'_> {
         }
     }
 
-    /// Takes the person's parts from the next records, and their terms from the index.
+    /// Takes the person's parts from the next records, and their terms from the index; of records with locked parts all that it knows.
     fn records(&mut self, erasing: &mut Erasing) -> Result<(), JournalError> {
         let (from, until) = (erasing.done.0, erasing.row.until.0);
         let to = until.min(from.saturating_add(RECORDS_AT_ONCE));
         let failed = self.at.sql(Place::Record(from + 1), ACTION);
         let mut taken = BTreeMap::new();
+        let mut others = SealedByOthers::default();
         {
             let sql = format!("SELECT {RECORD} FROM records WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq");
             let mut select = self.transaction.prepare_cached(&sql).map_err(&failed)?;
@@ -170,6 +177,7 @@ impl Step<'_> {
             for record in rows {
                 // A damaged one is verification's to name, and must not hold up all behind it.
                 let Ok(mut record) = record else { continue };
+                erasing.note_others(&record, &self.waiting, &mut others);
                 let before = content_of(&record.parts);
                 if erasing.take_from(self.eraser, &mut record) > 0 {
                     taken.insert(record.seq, (before, record));
@@ -178,6 +186,9 @@ impl Step<'_> {
         }
         let seqs: Vec<u64> = taken.keys().copied().collect();
         index::erase_these(self.at, self.transaction, self.packer, &seqs, self.eraser.class())?;
+        let there = self.persons.present(self.at, &others.numbers())?;
+        let dropped = index::drop_with(self.at, self.transaction, &others.locked(&there))?;
+        erasing.unindexed = erasing.unindexed.max(dropped);
         for (before, record) in taken.values() {
             self.replace_parts(*before, record)?;
         }
@@ -270,7 +281,11 @@ impl Step<'_> {
             })
             .map_err(&failed)?;
         let Some((state, chunk, is_complete, data)) = next else {
-            erasing.has_no_more_states();
+            let checkpoint = self
+                .transaction
+                .query_row("SELECT snapshot FROM expiry", [], |row| number(row, 0))
+                .map_err(&failed)?;
+            erasing.has_no_more_states(checkpoint);
             return Ok(false);
         };
         match erasing.rewrite_chunk(self.eraser, (state, chunk, is_complete), &data) {

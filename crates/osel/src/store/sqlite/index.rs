@@ -276,6 +276,37 @@ pub(super) fn drop_segment(
         .map_err(at.sql(Place::Index, ACTION))
 }
 
+/// Removes the segments that have any of these records, which are in order; gives the last record that one of them had.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn drop_with(
+    at: &At<'_>,
+    transaction: &Transaction<'_>,
+    seqs: &[u64],
+) -> Result<u64, JournalError> {
+    let failed = at.sql(Place::Index, ACTION);
+    let mut dropped = 0;
+    let mut select = transaction
+        .prepare_cached("SELECT first, last FROM search_segments WHERE first <= ?1 AND last >= ?1")
+        .map_err(&failed)?;
+    for &seq in seqs {
+        if seq <= dropped {
+            continue;
+        }
+        let found = select.query_row([integer(seq)], |row| Ok((row.get(0)?, number(row, 1)?))).optional();
+        if let Some((first, last)) = found.map_err(&failed)? {
+            drop_segment(at, transaction, first)?;
+            dropped = last;
+        }
+    }
+    if dropped > 0 {
+        // Whoever is reading these pages to merge them has what is gone now.
+        records_change(transaction).map_err(&failed)?;
+    }
+    Ok(dropped)
+}
+
 /// How often records have lost something.
 pub(super) fn generation(connection: &Connection) -> rusqlite::Result<u64> {
     connection.query_row("SELECT generation FROM search_state", [], |row| number(row, 0))

@@ -47,6 +47,11 @@ impl Store {
         directory::exists(directory)
     }
 
+    /// Whether the keys of persons lie beside the journal, or cannot be looked for.
+    pub fn has_keys(directory: &Path) -> bool {
+        !matches!(directory::persons(directory).try_exists(), Ok(false))
+    }
+
     /// Makes a store in a directory that is not there or empty, and opens it for writing.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! from a file that is emptied with each, and what is deleted is overwritten. The version that a database of SQLite may have for its user counts the times
 //! that keys were destroyed for somebody: readers ask for it before they use a key that they remember.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use osel_core::time::Timestamp;
@@ -106,6 +107,23 @@ impl Persons {
             }
         }
         Ok(numbers)
+    }
+
+    /// Which of these numbers have keys.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn present(&self, at: &At<'_>, numbers: &[u64]) -> Result<BTreeSet<u64>, JournalError> {
+        let failed = at.sql(Place::Persons, "read");
+        let mut select =
+            self.connection.prepare_cached("SELECT 1 FROM persons WHERE number = ?1").map_err(&failed)?;
+        let mut present = BTreeSet::new();
+        for &number in numbers {
+            if select.exists([integer(number)]).map_err(&failed)? {
+                present.insert(number);
+            }
+        }
+        Ok(present)
     }
 
     /// Destroys keys for good: their numbers do not come again. Those that are destroyed already are no error.

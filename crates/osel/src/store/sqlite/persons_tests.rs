@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::data::*;
 use super::super::journal::{Journal, Reader};
 use super::super::suite::{collect, commit};
+use super::super::suite_index::segment;
 use super::super::suite_persons::{self, Blank, about, add_about, naming};
 use super::tests::{Directory, new};
 use super::{Store, directory};
@@ -100,6 +101,17 @@ fn numbers_are_given_once() {
     suite_persons::numbers_that_repeat_are_no_chance(&mut journal);
 }
 
+#[test]
+fn locked_parts_take_their_segments() {
+    let directory = Directory::new();
+    let path = directory.store();
+    let mut journal = Store::create(&path, &new()).unwrap();
+    suite_persons::locked_parts_take_their_segments(&mut journal, &mut || {
+        let keys = rusqlite::Connection::open(directory::persons(&path)).unwrap();
+        assert_eq!(keys.execute("DELETE FROM persons WHERE label = 'user:mallory'", []).unwrap(), 1);
+    });
+}
+
 /// As an earlier version made it, with keys for no week.
 #[test]
 fn keys_of_an_earlier_version_are_used_and_go() {
@@ -165,6 +177,33 @@ fn a_backup_with_the_latest_keys_names_nobody_who_was_erased() {
     // Without any keys nothing about anybody is left, and the store is sound.
     fs::remove_file(directory::persons(&copy)).unwrap();
     assert!(parts(&copy).iter().all(|part| part.content == PartContent::Gone));
+}
+
+/// Its terms are not sealed, so that no key makes them unreadable.
+#[test]
+fn a_backup_has_nothing_of_the_search_index() {
+    let directory = Directory::new();
+    let (path, copy) = (directory.store(), directory.store().with_extension("copy"));
+    let mut journal = made(&path);
+    assert!(journal.put_segment(&segment(&journal, 1, 2)).unwrap());
+    Store::backup(&path, &copy, &mut |_| {}).unwrap();
+    let open = |path: &Path| rusqlite::Connection::open(directory::database(path)).unwrap();
+    let page: Vec<u8> =
+        open(&path).query_row("SELECT data FROM search_pages WHERE class = 2", [], |row| row.get(0)).unwrap();
+    let has_page = |path: &Path| {
+        // What is in the log only is not in the file yet.
+        let bytes =
+            [directory::database(path), directory::log(path)].map(|file| fs::read(file).unwrap_or_default());
+        bytes.iter().any(|bytes| memchr::memmem::find(bytes, &page).is_some())
+    };
+    assert_eq!((has_page(&path), has_page(&copy)), (true, false));
+    for table in ["search_pages", "search_segments"] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let rows = |path: &Path| open(path).query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!((rows(&path) > 0, rows(&copy)), (true, 0), "{table}");
+    }
+    let mut copy = Store::open_writer(&copy).unwrap();
+    assert!(copy.put_segment(&segment(&copy, 1, 2)).unwrap(), "it can be made anew");
 }
 
 #[test]

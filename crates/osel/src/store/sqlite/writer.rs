@@ -244,7 +244,8 @@ impl Journal for SqliteJournal {
 
     fn erase_persons(&mut self, how_long: Duration, eraser: &dyn Eraser) -> Result<bool, JournalError> {
         self.write(|at, connection, workspace| {
-            erasure::erase(at, connection, &mut workspace.packer, how_long, eraser)
+            let used = (&mut workspace.packer, &workspace.persons);
+            erasure::erase(at, connection, used, how_long, eraser)
         })
     }
 
