@@ -280,7 +280,7 @@ fn of_a_line_that_is_too_long_no_more_is_kept_than_tells_so() {
     }
     assert!(found.iter().all(|found| found.bytes == BODY_BYTES_MAX + 1));
     for (Found { message, .. }, first) in found.into_iter().zip(*b"xy") {
-        let (_, decoded) = message.split();
+        let (_, decoded, _) = message.split();
         assert_eq!(decoded.body.first(), Some(&first));
         let reason = decoded.result.unwrap_err().to_string();
         let wanted =
