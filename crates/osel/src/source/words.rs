@@ -124,6 +124,10 @@ pub enum Change {
     Denied(String),
     /// The broker does not let us bind our own queue to it.
     Forbidden(String),
+    /// It is not wanted any more, and unbound.
+    Released(String),
+    /// It is not wanted any more, and the broker does not let us unbind it.
+    Held(String),
     /// Somebody else takes messages off our queue.
     Shared,
     /// Nobody else does any more.

@@ -80,6 +80,17 @@ pub(super) fn exchange(source: &str, change: &Change) {
             exchange = cut(exchange),
             "exchange may not be read: give the user read permission for it, or take it off the list"
         ),
+        Change::Released(exchange) => tracing::info!(
+            source,
+            exchange = cut(exchange),
+            "exchange is not in the configuration any more: unbound"
+        ),
+        Change::Held(exchange) => tracing::warn!(
+            source,
+            exchange = cut(exchange),
+            "exchange is not in the configuration any more, and may not be unbound: what it gets is heard until the user has read permission \
+             for it at a start"
+        ),
         Change::Shared => tracing::error!(
             source,
             "another program takes messages off this queue, and they are missing here: a copy of this store, or a second source for the \

@@ -174,7 +174,12 @@ impl Up {
     }
 
     /// Takes what has arrived by now, beginning with `first`, and says why nothing more will come, if that is so.
-    fn take(&mut self, first: Option<Delivery>, settings: &Settings) -> (Vec<Arrived>, Option<Ended>) {
+    fn take(
+        &mut self,
+        first: Option<Delivery>,
+        settings: &Settings,
+        topology: &mut Topology,
+    ) -> (Vec<Arrived>, Option<Ended>) {
         let mut messages = Vec::new();
         let now = (settings.clock)();
         let mut next = first;
@@ -188,6 +193,7 @@ impl Up {
                 };
             }
             let Some(delivery) = next.take() else { break };
+            topology.heard(delivery.exchange.as_str(), delivery.routing_key.as_str());
             let arrived = self.reader.read(delivery, now);
             self.open.push_back((arrived.tag, arrived.bytes as u64));
             messages.push(arrived);
@@ -335,7 +341,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         // What was on its way before the answer comes first.
         let mut is_here = is_consuming && !self.is_paused;
         while is_here {
-            let (messages, end) = up.take(None, &self.settings);
+            let (messages, end) = up.take(None, &self.settings, &mut self.topology);
             is_here = messages.len() == CHUNK_MESSAGES;
             if !messages.is_empty() {
                 (self.tell)(BusEvent::Arrived { connection: up.number, messages });
@@ -361,7 +367,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
 
     fn hand_over(&mut self, first: Delivery) {
         let Some(up) = &mut self.up else { return };
-        let (messages, end) = up.take(Some(first), &self.settings);
+        let (messages, end) = up.take(Some(first), &self.settings, &mut self.topology);
         (self.tell)(BusEvent::Arrived { connection: up.number, messages });
         if let Some((why, detail)) = end {
             self.lost(why, detail);
