@@ -94,6 +94,8 @@ pub enum BusEvent {
     },
     /// So many messages wait at the broker.
     Waiting(u64),
+    /// So many exchanges are bound.
+    Bound(usize),
     /// Something about an exchange is new.
     Exchange(Change),
     /// A bus that ends has ended, and all that came from it is acknowledged.
@@ -124,6 +126,10 @@ pub enum Change {
     Denied(String),
     /// The broker does not let us bind our own queue to it.
     Forbidden(String),
+    /// None of the exchanges is bound, and these are not there.
+    Unheard(Vec<String>),
+    /// One of them is bound now.
+    Heard,
     /// It is not wanted any more, and unbound.
     Released(String),
     /// It is not wanted any more, and the broker does not let us unbind it.

@@ -80,6 +80,13 @@ pub(super) fn exchange(source: &str, change: &Change) {
             exchange = cut(exchange),
             "exchange may not be read: give the user read permission for it, or take it off the list"
         ),
+        Change::Unheard(exchanges) => tracing::warn!(
+            source,
+            exchanges = cut(&exchanges.join(", ")),
+            "none of the exchanges is there, and nothing is heard: services make theirs with their first notification; where they have sent some, \
+             look at the virtual host of transport_url, and at the names"
+        ),
+        Change::Heard => tracing::info!(source, "an exchange is there, and heard"),
         Change::Released(exchange) => tracing::info!(
             source,
             exchange = cut(exchange),

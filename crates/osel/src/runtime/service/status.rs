@@ -104,6 +104,8 @@ pub struct SourceStatus {
     pub last_event: Option<(Timestamp, i64)>,
     /// How many messages wait at the broker, as last heard; none where that is not known.
     pub waiting: Option<u64>,
+    /// How many exchanges are bound, as last seen; none where it has none, or never had a connection.
+    pub bound_exchanges: Option<u64>,
     /// Messages that were taken and are not durable.
     pub in_flight_messages: u64,
     /// Their bytes.
@@ -238,6 +240,7 @@ pub(super) struct Watched {
     received: u64,
     gaps: u64,
     waiting: Option<u64>,
+    bound: Option<u64>,
     last_event: Option<(Timestamp, i64)>,
 }
 
@@ -253,6 +256,11 @@ impl Watched {
 
     pub(super) fn waiting(&mut self, messages: u64) {
         self.waiting = Some(messages);
+    }
+
+    /// So many exchanges are bound.
+    pub(super) fn bound(&mut self, exchanges: usize) {
+        self.bound = Some(exchanges as u64);
     }
 
     /// A message came.
@@ -301,6 +309,7 @@ impl Watched {
             quarantined: count(|ledger| ledger.quarantined),
             last_event: self.last_event,
             waiting: self.waiting,
+            bound_exchanges: self.bound,
             in_flight_messages: intake.messages_in_flight(),
             in_flight_bytes: intake.bytes_in_flight(),
         }

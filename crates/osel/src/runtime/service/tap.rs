@@ -165,6 +165,10 @@ impl Tap {
                 self.watched.waiting(messages);
                 None
             }
+            BusEvent::Bound(exchanges) => {
+                self.watched.bound(exchanges);
+                None
+            }
             BusEvent::Exchange(change) => {
                 log::exchange(&self.name, &change);
                 None

@@ -421,6 +421,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
     }
 
     fn tell_changes(&mut self) {
+        (self.tell)(BusEvent::Bound(self.topology.bound_count()));
         for change in self.topology.take_changes(Instant::now()) {
             (self.tell)(BusEvent::Exchange(change));
         }

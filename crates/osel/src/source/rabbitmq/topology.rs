@@ -89,6 +89,8 @@ pub struct Topology {
     has_released: bool,
     /// What is to be told of bindings that are not wanted.
     released: Vec<Change>,
+    /// It was told that no exchange is there to be bound.
+    told_unheard: bool,
 }
 
 impl Topology {
@@ -104,6 +106,7 @@ impl Topology {
             strays: Strays::default(),
             has_released: false,
             released: Vec::new(),
+            told_unheard: false,
         }
     }
 
@@ -118,7 +121,29 @@ impl Topology {
         changes.extend(
             self.exchanges.iter_mut().filter_map(|(name, exchange)| exchange.take_change(name, moment)),
         );
+        changes.extend(self.take_unheard());
         changes
+    }
+
+    /// How many exchanges are bound.
+    pub fn bound_count(&self) -> usize {
+        self.exchanges.values().filter(|exchange| exchange.is_bound()).count()
+    }
+
+    /// What is to be told of there being none that is bound, or of its end. Those that we were bound to and that went are told one by one.
+    fn take_unheard(&mut self) -> Option<Change> {
+        if self.bound_count() > 0 {
+            return std::mem::take(&mut self.told_unheard).then_some(Change::Heard);
+        }
+        let is_never = |exchange: &Exchange| exchange.is_absent() && !exchange.is_lost();
+        let is_unheard = self.exchanges.values().all(|exchange| is_never(exchange) || exchange.is_denied());
+        let absent = self.exchanges.iter().filter(|(_, exchange)| is_never(exchange));
+        let absent: Vec<String> = absent.map(|(name, _)| name.clone()).collect();
+        if !is_unheard || absent.is_empty() || self.told_unheard {
+            return None;
+        }
+        self.told_unheard = true;
+        Some(Change::Unheard(absent))
     }
 
     /// A message came from this exchange, under this routing key.

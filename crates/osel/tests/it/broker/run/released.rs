@@ -1,7 +1,8 @@
-//! What is taken out of the configuration is heard no more after a restart.
+//! Exchanges that are not there, and those that are taken out of the configuration, which are heard no more after a restart.
 
 use super::super::{Broker, Client, until};
 use super::{LIMIT, Osel, USER, add_user, body, url};
+use crate::http::get;
 
 /// A source with these exchanges, and topics where they are not the usual ones.
 fn source(exchanges: &str, topics: &str) -> String {
@@ -75,5 +76,30 @@ fn what_is_taken_out_of_the_configuration_is_unbound() {
     broker.set_permissions("/", USER, ["^osel\\.", "^osel\\.", "^(osel\\.|neutron$)"]);
     osel.start();
     osel.await_log(&["may not be unbound", "nova"]);
+    assert!(osel.stop().success());
+}
+
+/// A new cloud, or a virtual host with another's exchanges: that nothing is heard is told once, with the names, and when it ends.
+#[test]
+fn that_none_of_the_exchanges_is_there_is_told_once() {
+    let broker = Broker::start();
+    add_user(&broker);
+    let mut osel = Osel::new("run-unheard", &url(broker.port()), "");
+    osel.start_and_listen();
+    let unheard = ["none of the exchanges is there", "keystone, neutron"];
+    osel.await_log(&unheard);
+    let line = osel.lines(&["HTTP answers"]).swap_remove(0);
+    let address = line.split_once("address=").unwrap().1.parse().unwrap();
+    let bound = |count: &str| {
+        let sample = format!("osel_source_bound_exchanges{{source=\"one\",type=\"rabbitmq\"}} {count}.0\n");
+        until("the exchanges are counted", LIMIT, || get(address, "/metrics").body.contains(&sample));
+    };
+    bound("0");
+
+    let services = Client::connect(&broker.url()).unwrap();
+    services.declare_exchange("neutron", false).unwrap();
+    osel.await_log(&["an exchange is there, and heard"]);
+    bound("1");
+    assert_eq!(osel.lines(&unheard).len(), 1, "{}", osel.log());
     assert!(osel.stop().success());
 }
