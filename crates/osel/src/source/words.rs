@@ -94,6 +94,8 @@ pub enum BusEvent {
     },
     /// So many messages wait at the broker.
     Waiting(u64),
+    /// The next report says that the queue is not bound to all it should be: to these it is not.
+    Unbound(Vec<String>),
     /// So many exchanges are bound.
     Bound(usize),
     /// Something about an exchange is new.

@@ -1,6 +1,6 @@
 //! What is logged of a source: one line for each change of its state, with constant words and the rest in fields.
 
-use osel_core::intake::{LogLine, Ongoing, Severity, StoreTrouble, Why};
+use osel_core::intake::{GapCause, LogLine, Ongoing, Severity, StoreTrouble, Why};
 
 use super::kind::SourceKind;
 use crate::source::words::Change;
@@ -20,16 +20,31 @@ macro_rules! say {
 }
 pub(super) use say;
 
-/// Writes a line of the state machine.
-pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, broker_words: &str, store_words: &str) {
-    let words = |why: Why| {
-        let words = match why {
-            Why::Broker(_) => broker_words,
-            Why::Store(_) => store_words,
+/// What others said last of a source, for its lines.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// The broker, or the way to it.
+    pub(super) broker: String,
+    /// The store.
+    pub(super) store: String,
+    /// The exchanges to which the queue was not bound.
+    pub(super) unbound: String,
+}
+
+impl Words {
+    fn of(&self, why: Why) -> &str {
+        cut(match why {
+            Why::Broker(_) => &self.broker,
+            Why::Store(_) => &self.store,
+            Why::Queue(GapCause::Unbound) => &self.unbound,
             Why::Queue(_) | Why::Alarm => "",
-        };
-        cut(words)
-    };
+        })
+    }
+}
+
+/// Writes a line of the state machine.
+pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, words: &Words) {
+    let words = |why: Why| words.of(why);
     let severity = line.severity();
     match line {
         LogLine::Connected { host } => say!(severity, source, host, "listening"),
@@ -53,8 +68,9 @@ pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, broker_words:
             }
         }
         LogLine::Gap(gap) => {
-            let (from, to, cause) = (gap.from, gap.to, trouble(kind, Why::Queue(gap.why)));
-            say!(severity, source, %from, %to, cause, "messages may be missing");
+            let why = Why::Queue(gap.why);
+            let (from, to, cause, detail) = (gap.from, gap.to, trouble(kind, why), words(why));
+            say!(severity, source, %from, %to, cause, detail, "messages may be missing");
         }
         LogLine::Deposed => say!(severity, source, "another process leads the store"),
         LogLine::Unfinished { messages } => {

@@ -361,7 +361,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         // Without us among the consumers the broker's numbers are none.
         let is_all = is_consuming && !self.is_paused && look.consumers == 1;
         (self.tell)(BusEvent::Waiting(u64::from(look.messages)));
-        let report = report(look, now.time, is_all);
+        let report = report(look, now.time, is_all, &self.tell);
         (self.tell)(BusEvent::Checked { connection: up.number, report });
     }
 
@@ -476,7 +476,7 @@ async fn attempt(
         shared: None,
     };
     // Whether it is empty is for a look that knows our consumer: an answer without a leader looks like an empty queue.
-    Ok((up, report(look, asked_at, false)))
+    Ok((up, report(look, asked_at, false, tell)))
 }
 
 /// When to look again.
@@ -485,7 +485,10 @@ fn look_at(topology: &Topology) -> Instant {
     now + topology.look_within(now)
 }
 
-fn report(look: Look, asked_at: Timestamp, is_here: bool) -> QueueReport {
+fn report(look: Look, asked_at: Timestamp, is_here: bool, tell: &impl Fn(BusEvent)) -> QueueReport {
+    if look.queue == Queue::Unbound {
+        tell(BusEvent::Unbound(look.unbound));
+    }
     QueueReport {
         queue: look.queue,
         asked_at,

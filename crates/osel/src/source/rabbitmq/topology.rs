@@ -59,12 +59,14 @@ pub struct Wanted {
 }
 
 /// What a look at the broker showed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Look {
     /// As `intake` wants it.
     pub queue: Queue,
     /// Since when messages may have passed by, where that is longer ago than the last look.
     pub unbound_since: Option<Timestamp>,
+    /// The exchanges by which they may have passed.
+    pub unbound: Vec<String>,
     /// Messages that wait, and consumers.
     pub messages: u32,
     /// How many consumers there are, ours among them.
@@ -191,7 +193,13 @@ impl Topology {
         let queue = match channel.queue_declare(name, passive, FieldTable::default()).await {
             Ok(queue) => queue,
             Err(error) if is_soft(&error, &AMQPSoftError::NOTFOUND) => {
-                return Ok(Look { queue: Queue::Missing, unbound_since: None, messages: 0, consumers: 0 });
+                return Ok(Look {
+                    queue: Queue::Missing,
+                    unbound_since: None,
+                    unbound: Vec::new(),
+                    messages: 0,
+                    consumers: 0,
+                });
             }
             Err(error) => return Err(error),
         };
@@ -208,9 +216,17 @@ impl Topology {
         Ok(Look {
             queue: state,
             unbound_since: self.exchanges.values().filter_map(Exchange::unbound_since).min(),
+            unbound: self.unbound(),
             messages: queue.message_count(),
             consumers: queue.consumer_count(),
         })
+    }
+
+    /// The exchanges that are not bound and should be.
+    fn unbound(&self) -> Vec<String> {
+        let is_unbound = |exchange: &Exchange| exchange.is_unbound() || self.is_lost && exchange.is_lost();
+        let exchanges = self.exchanges.iter().filter(|(_, exchange)| is_unbound(exchange));
+        exchanges.map(|(name, _)| name.clone()).collect()
     }
 
     async fn look_at_exchanges(&mut self, probe: &mut Probe<'_>, now: Now) -> Result<(), lapin::Error> {

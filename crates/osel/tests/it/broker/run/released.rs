@@ -101,5 +101,12 @@ fn that_none_of_the_exchanges_is_there_is_told_once() {
     osel.await_log(&["an exchange is there, and heard"]);
     bound("1");
     assert_eq!(osel.lines(&unheard).len(), 1, "{}", osel.log());
+
+    // One that is deleted is named where the queue is said not to be bound, and that has its end.
+    services.delete_exchange("neutron").unwrap();
+    osel.await_log(&["exchange is gone", "neutron"]);
+    services.declare_exchange("neutron", false).unwrap();
+    osel.await_log(&["trouble began", "queue not bound", "neutron"]);
+    osel.await_log(&["trouble ended", "queue not bound"]);
     assert!(osel.stop().success());
 }
