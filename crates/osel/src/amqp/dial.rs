@@ -37,6 +37,14 @@ pub struct Address {
     pub heartbeat: u16,
 }
 
+impl Address {
+    /// Host and port, as they are told.
+    pub fn place(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
@@ -53,8 +61,8 @@ pub enum DialError {
     #[error("no trust with `{0}`")]
     Untrusted(String, #[source] io::Error),
     /// The broker refused or broke off.
-    #[error("the broker says")]
-    Broker(#[from] lapin::Error),
+    #[error("`{0}` says: {1}")]
+    Broker(String, lapin::Error),
 }
 
 impl DialError {
@@ -64,7 +72,7 @@ impl DialError {
             Self::Unreachable(..) | Self::Slow(_) => BrokerTrouble::Unreachable,
             Self::Trust(_) | Self::Untrusted(..) => BrokerTrouble::Untrusted,
             // Old brokers close the socket where new ones say that the login is refused.
-            Self::Broker(error) => trouble_of(error),
+            Self::Broker(_, error) => trouble_of(error),
         }
     }
 }
@@ -93,13 +101,13 @@ pub fn trouble_of(error: &lapin::Error) -> BrokerTrouble {
 /// # Errors
 /// When it does not stand within the limit.
 pub async fn dial(address: &Address, limit: Duration) -> Result<(Connection, Keeper), DialError> {
-    let slow = |_| DialError::Slow(address.host.clone());
+    let slow = |_| DialError::Slow(address.place());
     tokio::time::timeout(limit, connect(address)).await.map_err(slow)?
 }
 
 async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
-    let host = &address.host;
-    let unreachable = |error| DialError::Unreachable(format!("{host}:{}", address.port), error);
+    let (host, place) = (&address.host, address.place());
+    let unreachable = |error| DialError::Unreachable(place.clone(), error);
     let stream = TcpStream::connect((host.as_str(), address.port)).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     let gate = Gate::new(HELD_BYTES_MAX);
@@ -109,12 +117,12 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let socket = match &address.tls {
         None => Socket::plain(stream, meter),
         Some(files) => {
-            let (own, unreadable) = (files.clone(), DialError::Slow(host.clone()));
+            let (own, unreadable) = (files.clone(), DialError::Slow(place.clone()));
             // Files may lie on a disk that does not answer.
             let client = tokio::task::spawn_blocking(move || tls::client(&own)).await;
             let connector = TlsConnector::from(client.map_err(|_| unreadable)??);
             let name = tls::server_name(files, host)?;
-            let stream = connector.connect(name, stream).await.map_err(|error| handshake(host, error))?;
+            let stream = connector.connect(name, stream).await.map_err(|error| handshake(&place, error))?;
             Socket::tls(stream, meter)
         }
     };
@@ -127,15 +135,16 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let name = format!("osel {}", env!("CARGO_PKG_VERSION"));
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = Runtime::new(Kit::current());
-    let connection = Connection::connector(uri(address), runtime, hand_over, properties).await?;
+    let connecting = Connection::connector(uri(address), runtime, hand_over, properties).await;
+    let connection = connecting.map_err(|error| DialError::Broker(place, error))?;
     Ok((connection, keeper))
 }
 
 /// Why a handshake failed: for want of trust, or of a peer that goes on with it.
-fn handshake(host: &str, error: io::Error) -> DialError {
+fn handshake(place: &str, error: io::Error) -> DialError {
     let is_trust = error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>());
     let of = if is_trust { DialError::Untrusted } else { DialError::Unreachable };
-    of(host.to_owned(), error)
+    of(place.to_owned(), error)
 }
 
 fn uri(address: &Address) -> AMQPUri {

@@ -49,6 +49,8 @@ pub enum BusOrder {
 pub enum BusEvent {
     /// So many hosts there are by now.
     Hosts(usize),
+    /// This is the host that is connected to next: its name and port.
+    Host(String),
     /// A connection stands.
     Connected {
         /// Which.

@@ -25,6 +25,8 @@ pub(super) use say;
 pub(super) struct Words {
     /// The broker, or the way to it.
     pub(super) broker: String,
+    /// Which host it is, by name and port; empty where there are none.
+    pub(super) host: String,
     /// The store.
     pub(super) store: String,
     /// The exchanges to which the queue was not bound.
@@ -32,6 +34,10 @@ pub(super) struct Words {
 }
 
 impl Words {
+    fn host(&self) -> Option<&str> {
+        Some(cut(&self.host)).filter(|host| !host.is_empty())
+    }
+
     fn of(&self, why: Why) -> &str {
         cut(match why {
             Why::Broker(_) => &self.broker,
@@ -43,16 +49,17 @@ impl Words {
 }
 
 /// Writes a line of the state machine.
-pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, words: &Words) {
-    let words = |why: Why| words.of(why);
+pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, said: &Words) {
+    let words = |why: Why| said.of(why);
     let severity = line.severity();
     match line {
-        LogLine::Connected { host } => say!(severity, source, host, "listening"),
+        LogLine::Connected { .. } => say!(severity, source, host = said.host(), "listening"),
         LogLine::Began(Ongoing { why, .. }) => {
             say!(severity, source, trouble = trouble(kind, *why), detail = words(*why), "trouble began");
         }
         LogLine::Ended(Ongoing { why, since, count }) => {
-            say!(severity, source, trouble = trouble(kind, *why), %since, count, "trouble ended");
+            let host = said.host().filter(|_| matches!(why, Why::Broker(_)));
+            say!(severity, source, host, trouble = trouble(kind, *why), %since, count, "trouble ended");
         }
         LogLine::Unsteady(Ongoing { why, since, .. }) => {
             let detail = words(*why);

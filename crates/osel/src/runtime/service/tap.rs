@@ -149,6 +149,10 @@ impl Tap {
                 self.waiting.retain(|(by, _)| *by != connection);
                 Some(IntakeInput::Lost { connection, why, chance })
             }
+            BusEvent::Host(place) => {
+                self.words.host = place;
+                None
+            }
             BusEvent::Hosts(count) => Some(IntakeInput::Hosts { count }),
             BusEvent::Blocked(connection) => Some(IntakeInput::Blocked { connection }),
             BusEvent::Unblocked(connection) => Some(IntakeInput::Unblocked { connection }),

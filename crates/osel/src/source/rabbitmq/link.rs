@@ -68,7 +68,7 @@ pub async fn run(
             Happened::Order(order) => link.obey(order).await,
             Happened::Due => link.connect(&mut orders).await,
             Happened::Delivery(delivery) => link.hand_over(*delivery),
-            Happened::Ended(why, detail) => link.lost(why, detail),
+            Happened::Ended(why, detail) => link.lost(why, &detail),
             Happened::Blocked(is_blocked) => link.blocked(is_blocked),
             Happened::CheckDue => link.check().await,
             Happened::Nothing => {}
@@ -123,6 +123,8 @@ struct Link<T> {
 /// A connection that stands.
 struct Up {
     number: ConnectionNumber,
+    /// Host and port.
+    place: String,
     connection: Connection,
     channel: Channel,
     consumer: Option<Consumer>,
@@ -328,15 +330,15 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         let looking = self.topology.look(&up.connection, &up.channel, now);
         let look = match timeout(self.settings.connect_time, looking).await {
             Ok(Ok(look)) => look,
-            Ok(Err(error)) => return self.lost(trouble_of(&error), error.to_string()),
-            Err(_) => return self.lost(BrokerTrouble::Silent, "the broker did not answer".to_owned()),
+            Ok(Err(error)) => return self.lost(trouble_of(&error), &error.to_string()),
+            Err(_) => return self.lost(BrokerTrouble::Silent, "the broker did not answer"),
         };
         self.tell_changes();
         let Some(up) = &mut self.up else { return };
         up.check_at = look_at(&self.topology);
         let is_consuming = up.consumer.is_some();
         if look.queue == Queue::Missing && is_consuming {
-            return self.lost(BrokerTrouble::Cancelled, "the queue is gone".to_owned());
+            return self.lost(BrokerTrouble::Cancelled, "the queue is gone");
         }
         // What was on its way before the answer comes first.
         let mut is_here = is_consuming && !self.is_paused;
@@ -347,13 +349,13 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
                 (self.tell)(BusEvent::Arrived { connection: up.number, messages });
             }
             if let Some((why, detail)) = end {
-                return self.lost(why, detail);
+                return self.lost(why, &detail);
             }
         }
         up.looks_without_us = if is_consuming && look.consumers == 0 { up.looks_without_us + 1 } else { 0 };
         if up.looks_without_us >= LOOKS_WITHOUT_US_MAX {
             // Its end may have been told while nobody listened, or never.
-            return self.lost(BrokerTrouble::Cancelled, "the broker has ended the consumer".to_owned());
+            return self.lost(BrokerTrouble::Cancelled, "the broker has ended the consumer");
         }
         if let Some(change) = up.take_sharing(is_consuming && look.consumers > 1) {
             (self.tell)(BusEvent::Exchange(change));
@@ -370,7 +372,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         let (messages, end) = up.take(Some(first), &self.settings, &mut self.topology);
         (self.tell)(BusEvent::Arrived { connection: up.number, messages });
         if let Some((why, detail)) = end {
-            self.lost(why, detail);
+            self.lost(why, &detail);
         }
     }
 
@@ -401,19 +403,20 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         match outcome {
             Ok(Ok(_)) => true,
             Ok(Err(error)) => {
-                self.lost(trouble_of(&error), error.to_string());
+                self.lost(trouble_of(&error), &error.to_string());
                 false
             }
             Err(_) => {
-                self.lost(BrokerTrouble::Silent, "the broker did not answer".to_owned());
+                self.lost(BrokerTrouble::Silent, "the broker did not answer");
                 false
             }
         }
     }
 
-    fn lost(&mut self, why: BrokerTrouble, detail: String) {
+    fn lost(&mut self, why: BrokerTrouble, detail: &str) {
         if let Some(up) = self.up.take() {
             let connection = up.number;
+            let detail = format!("`{}`: {detail}", up.place);
             // In its own time: a broker that is gone does not answer.
             tokio::spawn(up.close());
             (self.tell)(BusEvent::Lost { connection, why, detail });
@@ -440,10 +443,12 @@ async fn attempt(
     let late = || (BrokerTrouble::Unreachable, "the configuration cannot be read".to_owned());
     let address = asking.await.map_err(|_| late())?.map_err(|_| late())?;
     let (address, hosts) = address.map_err(|detail| (BrokerTrouble::Denied, detail))?;
+    let place = address.place();
     tell(BusEvent::Hosts(hosts));
+    tell(BusEvent::Host(place.clone()));
     let failed = |error: DialError| (error.trouble(), chain(&error));
     let (connection, gate) = dial(&address, settings.connect_time).await.map_err(failed)?;
-    let broke = |error: lapin::Error| (trouble_of(&error), error.to_string());
+    let broke = |error: lapin::Error| (trouble_of(&error), format!("`{place}`: {error}"));
     let looking = async {
         let events = Box::pin(connection.events_listener());
         let mut channel = connection.create_channel().await?;
@@ -455,11 +460,12 @@ async fn attempt(
         }
         Ok((events, channel, look, now.time))
     };
-    let silent = |_| (BrokerTrouble::Silent, "the broker did not answer".to_owned());
+    let silent = |_| (BrokerTrouble::Silent, format!("`{place}` did not answer"));
     let looked = timeout(settings.connect_time, looking).await.map_err(silent)?;
     let (events, channel, look, asked_at) = looked.map_err(broke)?;
     let up = Up {
         number,
+        place,
         connection,
         channel,
         consumer: None,

@@ -86,6 +86,7 @@ fn that_none_of_the_exchanges_is_there_is_told_once() {
     add_user(&broker);
     let mut osel = Osel::new("run-unheard", &url(broker.port()), "");
     osel.start_and_listen();
+    osel.await_log(&["listening", &format!("host=\"127.0.0.1:{}\"", broker.port())]);
     let unheard = ["none of the exchanges is there", "keystone, neutron"];
     osel.await_log(&unheard);
     let line = osel.lines(&["HTTP answers"]).swap_remove(0);
