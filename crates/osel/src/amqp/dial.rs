@@ -9,11 +9,12 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
 use osel_core::intake::BrokerTrouble;
+use rustls::CertificateError;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::gate::{Gate, HELD_BYTES_MAX, Keeper, Meter};
-use super::guard::FRAME_BYTES_MAX;
+use super::guard::{FRAME_BYTES_MAX, SpeaksTls};
 use super::socket::{Kit, Socket};
 use crate::config::TlsConfig;
 use crate::tls::{self, TrustError};
@@ -58,8 +59,17 @@ pub enum DialError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The other side cannot be trusted, or does not trust us.
-    #[error("no trust with `{0}`")]
-    Untrusted(String, #[source] io::Error),
+    #[error("no trust with `{0}`: {1}{advice}", advice = advice(.1))]
+    Untrusted(String, io::Error),
+    /// The port speaks TLS, and we do not.
+    #[error("`{0}` speaks TLS, and was spoken to without: add `ssl=true` to transport_url, or write `amqps`")]
+    SpeaksTls(String),
+    /// We speak TLS, and the port does not.
+    #[error(
+        "`{0}` does not speak TLS: name the port that does (RabbitMQ's is 5671, where 5672 is the one without), or leave `ssl=true`, `amqps` and the \
+         table `tls` away"
+    )]
+    SpeaksPlain(String),
     /// The broker refused or broke off.
     #[error("`{0}` says: {1}")]
     Broker(String, lapin::Error),
@@ -70,7 +80,9 @@ impl DialError {
     pub fn trouble(&self) -> BrokerTrouble {
         match self {
             Self::Unreachable(..) | Self::Slow(_) => BrokerTrouble::Unreachable,
-            Self::Trust(_) | Self::Untrusted(..) => BrokerTrouble::Untrusted,
+            Self::Trust(_) | Self::Untrusted(..) | Self::SpeaksTls(_) | Self::SpeaksPlain(_) => {
+                BrokerTrouble::Untrusted
+            }
             // Old brokers close the socket where new ones say that the login is refused.
             Self::Broker(_, error) => trouble_of(error),
         }
@@ -136,15 +148,45 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = Runtime::new(Kit::current());
     let connecting = Connection::connector(uri(address), runtime, hand_over, properties).await;
-    let connection = connecting.map_err(|error| DialError::Broker(place, error))?;
+    let connection = connecting.map_err(|error| refused(place, error))?;
     Ok((connection, keeper))
 }
 
 /// Why a handshake failed: for want of trust, or of a peer that goes on with it.
 fn handshake(place: &str, error: io::Error) -> DialError {
-    let is_trust = error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>());
-    let of = if is_trust { DialError::Untrusted } else { DialError::Unreachable };
-    of(place.to_owned(), error)
+    let place = place.to_owned();
+    match tls_error(&error) {
+        Some(rustls::Error::InvalidMessage(_)) => DialError::SpeaksPlain(place),
+        Some(_) => DialError::Untrusted(place, error),
+        None => DialError::Unreachable(place, error),
+    }
+}
+
+/// Why AMQP came to nothing on a connection that stood.
+fn refused(place: String, error: lapin::Error) -> DialError {
+    let is_tls = match error.kind() {
+        ErrorKind::IOError(cause) => cause.get_ref().is_some_and(|cause| cause.is::<SpeaksTls>()),
+        _ => false,
+    };
+    if is_tls { DialError::SpeaksTls(place) } else { DialError::Broker(place, error) }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// What somebody may do about a certificate that is not trusted.
+fn advice(error: &io::Error) -> &'static str {
+    match tls_error(error) {
+        // An authority that only has the name of one that is trusted is unknown too.
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => ": name the authority that signed its certificate with `ca_file`",
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => ": name the host as its certificate does, in transport_url or by `server_name`",
+        _ => "",
+    }
 }
 
 fn uri(address: &Address) -> AMQPUri {
@@ -164,5 +206,53 @@ fn uri(address: &Address) -> AMQPUri {
             auth_mechanism: Some(mechanism),
             ..AMQPQueryString::default()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// What is said of a port that takes what it is sent first and answers so.
+    async fn said_of(answer: &'static [u8], tls: bool) -> (String, BrokerTrouble) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut first = [0; 8];
+            stream.read_exact(&mut first).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            // What is left is read, so that the answer is not lost with a reset.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        });
+        let tls = tls.then_some(TlsConfig {
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            server_name: None,
+            external: false,
+        });
+        let (user, password) = ("osel".to_owned(), "secret".to_owned());
+        let (host, vhost) = ("127.0.0.1".to_owned(), "/".to_owned());
+        let address = Address { host, port, user, password, vhost, tls, heartbeat: 30 };
+        let error = dial(&address, LIMIT).await.err().unwrap();
+        server.abort();
+        (crate::telemetry::chain(&error).replace(&port.to_string(), "PORT"), error.trouble())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_port_that_speaks_tls_is_told_from_one_that_does_not() {
+        // The alert `unexpected_message`.
+        let (said, trouble) = said_of(&[21, 3, 3, 0, 2, 2, 10], false).await;
+        assert!(said.starts_with("`127.0.0.1:PORT` speaks TLS"), "{said}");
+        assert_eq!(trouble, BrokerTrouble::Untrusted);
+        let (said, trouble) = said_of(b"AMQP\x00\x00\x09\x01", true).await;
+        assert!(said.starts_with("`127.0.0.1:PORT` does not speak TLS"), "{said}");
+        assert_eq!(trouble, BrokerTrouble::Untrusted);
     }
 }
