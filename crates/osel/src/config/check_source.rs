@@ -189,16 +189,18 @@ fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {
     let mut tls_section = section.section("tls");
     let tls_keys = TlsKeys::read(&mut tls_section);
     let asks_for_tls = tls_section.is_given();
-    let parsed = secret.and_then(|(url, origin)| match TransportUrl::parse(&url, asks_for_tls) {
-        Ok(parsed) => {
-            for note in &parsed.notes {
-                section.warning(&origin, "transport_url", note);
+    let parsed = secret.and_then(|(url, origin)| {
+        match TransportUrl::parse_with(&url, asks_for_tls, tls_keys.is_external()) {
+            Ok(parsed) => {
+                for note in &parsed.notes {
+                    section.warning(&origin, "transport_url", note);
+                }
+                Some(parsed)
             }
-            Some(parsed)
-        }
-        Err(error) => {
-            section.problem(&origin, "transport_url", error.to_string());
-            None
+            Err(error) => {
+                section.problem(&origin, "transport_url", error.to_string());
+                None
+            }
         }
     });
     let options = parsed.as_ref().map(|parsed| parsed.options.clone()).unwrap_or_default();
