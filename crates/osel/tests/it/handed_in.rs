@@ -98,6 +98,9 @@ fn an_inventory_that_a_daemon_is_handed_is_as_one_into_a_store_of_ones_own() {
     let own: Vec<Value> = json_lines(&["audit", "export", "--store", &own, "-o", "json"]);
     let of_own = own.iter().rev().find(|record| record["summary"] == last["summary"]).unwrap();
     assert_eq!(whose(of_own), whose(last));
+    // Whoever hands in has opened nothing.
+    let history = run(&["exposure", "history", "--store", &own, "--address", "10.0.0.1"]);
+    assert!(history.contains("(import)"), "{history}");
     osel.capture("bus.jsonl", "a", 3);
     osel.await_received(3);
     assert!(osel.stop().success());
