@@ -89,6 +89,20 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     (sources.len() == count).then_some(sources)
 }
 
+/// The region of each source, or none for one that has none.
+pub(super) fn regions(root: &mut Section<'_>) -> Vec<Option<String>> {
+    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources")).unwrap_or_default();
+    let of = |(index, node)| {
+        let mut section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
+        region(&mut section)
+    };
+    nodes.into_iter().enumerate().map(of).collect()
+}
+
+fn region(section: &mut Section<'_>) -> Option<String> {
+    section.read("region", |node| region_name(text(node)?))
+}
+
 /// Whether two sources would listen to one virtual host of one broker.
 fn share_a_bus(one: &SourceConfig, other: &SourceConfig) -> bool {
     let (Some(one), Some(other)) = (one.rabbitmq(), other.rabbitmq()) else { return false };
@@ -127,7 +141,7 @@ fn source(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<S
     if kind.is_none() && !section.was_given("type") {
         section.missing("type", "write type = \"rabbitmq\"");
     }
-    let region = section.read("region", |node| region_name(text(node)?));
+    let region = region(&mut section);
     let bus = match kind {
         Some(Kind::File) => {
             refuse_all(&mut section, &RABBITMQ_KEYS, "file");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::check_retention;
+use super::check_source;
 use super::check_store;
 use super::check_trail;
 use super::files;
@@ -108,6 +109,21 @@ impl Config {
         let socket = check::control(root.section("control")).socket?;
         let is_named = env(SOCKET_VARIABLE).is_some_and(|name| !name.is_empty());
         (is_named || own.is_some_and(|own| own.name() == store.name())).then_some(socket)
+    }
+
+    /// The region of each source, or none for one that has none, where the file is about that store. No secret is read; a file that cannot be read
+    /// says nothing.
+    pub fn source_regions(
+        path: Option<&Path>,
+        env: &Environment<'_>,
+        store: &StoreConfig,
+    ) -> Vec<Option<String>> {
+        let (file, table) = read(path, env).unwrap_or_default();
+        let reading = Reading::new(file.as_deref(), env);
+        let mut root = Section::root(&reading, table);
+        let own = check_store::store(root.section("store"));
+        let is_own = own.is_some_and(|own| own.name() == store.name());
+        if is_own { check_source::regions(&mut root) } else { Vec::new() }
     }
 
     /// How the log of a store is signed: as the file says if it is about that store, and as variables say in any case. A file that this user

@@ -91,6 +91,18 @@ pub(super) fn ended(source: &str) {
     tracing::info!(source, "read to its end");
 }
 
+/// Writes that nothing is known of a source's region while others are known.
+pub(super) fn new_region(source: &str, region: Option<&str>, known: &[Option<&str>]) {
+    let known: Vec<&str> = known.iter().map(|region| region.unwrap_or("(none)")).collect();
+    tracing::warn!(
+        source,
+        region = region.unwrap_or("(none)"),
+        known = cut(&known.join(", ")),
+        "nothing is known of this source's region, and other regions are known: what the source tells is a cloud of its own; if it is one of those, \
+         `region` has to say so"
+    );
+}
+
 /// Writes what is new about an exchange.
 pub(super) fn exchange(source: &str, change: &Change) {
     match change {

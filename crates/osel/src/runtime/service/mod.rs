@@ -361,7 +361,7 @@ impl Service {
             is_stopping: false,
         };
         for index in 0..this.taps.len() {
-            let start = this.taps[index].start_input();
+            let start = this.taps[index].start_input(this.recorder.engine());
             this.step(index, start)?;
         }
         for index in 0..this.apis.len() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use osel_core::engine::{SourceGap, SourceLedger};
+use osel_core::engine::{Engine, SourceGap, SourceLedger};
 use osel_core::intake::{
     BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap, Queue,
 };
@@ -120,8 +120,17 @@ impl Tap {
         }
     }
 
-    /// What the state machine is told first.
-    pub(super) fn start_input(&self) -> IntakeInput {
+    /// The region that its messages are of.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// What the state machine is told first. That the model has other regions than the source's is told to people: it may be mistyped.
+    pub(super) fn start_input(&self, engine: &Engine) -> IntakeInput {
+        let known: Vec<Option<&str>> = engine.regions().map(|region| region.map(|name| &**name)).collect();
+        if !known.is_empty() && !known.contains(&self.region()) {
+            log::new_region(&self.name, self.region(), &known);
+        }
         IntakeInput::Start { epoch: self.epoch, cursor: self.cursor }
     }
 
