@@ -279,7 +279,8 @@ const KEYS: &[Key] = &[
     key(
         "source.queue.length_bytes_max",
         Default("1073741824"),
-        "Bytes that may wait in the queue while osel does not run. Beyond, the broker drops the oldest, and the trail gets a gap record.",
+        "Bytes that may wait in the queue while osel does not run. Beyond, the broker drops the oldest, and the trail gets a gap record. It counts when the \
+         queue is made: to change it later, stop osel, let the queue be deleted, and start it.",
     ),
     key(
         "source.tls.ca_file",
