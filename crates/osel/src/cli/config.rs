@@ -9,7 +9,10 @@ use serde::Serialize;
 
 use super::output::{json_line, note, print_bytes, stdout};
 use super::{durability, forward, openstack, pseudonyms, trail_key};
-use crate::config::{Config, Place, Problems, Remark, StoreConfig, TableCounts, keys, unknown_variables};
+use crate::config::{
+    Config, DEFAULT_FILE, OneSource, Place, Problems, Remark, StoreConfig, TableCounts, keys,
+    unknown_variables,
+};
 
 /// The configuration of the daemon.
 #[derive(Debug, Subcommand)]
@@ -17,7 +20,8 @@ pub enum ConfigCommand {
     /// Says everything that is wrong with a configuration, each with its key and line.
     ///
     /// Files that it names are read, and a database that it names is looked at for what would lose messages; nothing else is connected to,
-    /// and nothing written. Exit code 2 when anything is wrong; warnings alone are 0.
+    /// and nothing written. Exit code 2 when anything is wrong; warnings alone are 0. A secret that is a credential of systemd's, where there are none,
+    /// as at a terminal, is a warning: the rest is checked.
     Check(CheckArgs),
     /// Prints a complete configuration file with every key, its default and its meaning.
     Example,
@@ -84,6 +88,17 @@ impl ConfigArg {
         loaded.map_err(|_| ExitCode::from(2))
     }
 
+    /// The store, the names of all sources and the source of that name, of which alone secrets are read.
+    ///
+    /// # Errors
+    /// Exit code 2 when there are problems with these, which are printed then.
+    pub fn load_source(&self, name: &str) -> Result<OneSource, ExitCode> {
+        Config::load_source(self.file.as_deref(), &variable, name).map_err(|problems| {
+            note(problems);
+            ExitCode::from(2)
+        })
+    }
+
     /// The file, if one is named on the command line.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
@@ -125,6 +140,9 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let (mut loaded, mut warnings) = checked(args.config.file.as_deref());
+    if let Err(problems) = &mut loaded {
+        warnings.extend(problems.take_missing_credentials());
+    }
     let file = Config::file(args.config.file.as_deref(), &variable);
     if let Ok(config) = &loaded {
         warnings.extend(durability::remarks(&config.store, file.as_deref()));
@@ -146,9 +164,15 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     match args.output {
         CheckFormat::Text => {
             tell(&loaded, &warnings);
-            if loaded.is_ok() {
-                let name = file.as_deref().unwrap_or("the environment alone");
-                print_bytes(format!("{name}: good\n").as_bytes())?;
+            let alone = format!("the environment alone ({DEFAULT_FILE} is not there)");
+            let name = file.as_deref().unwrap_or(&alone);
+            let rest = if loaded.is_ok() {
+                ""
+            } else {
+                ", as far as it can be told without the credentials of its unit"
+            };
+            if is_good(&loaded) {
+                print_bytes(format!("{name}: good{rest}\n").as_bytes())?;
             }
         }
         CheckFormat::Json => {
@@ -156,7 +180,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 loaded.as_ref().err().map_or((&[][..], 0), |told| (&told.problems, told.untold));
             let document = CheckDocument {
                 file,
-                good: loaded.is_ok(),
+                good: is_good(&loaded),
                 problems: problems.iter().map(RemarkDocument::new).collect(),
                 untold,
                 warnings: warnings.iter().map(RemarkDocument::new).collect(),
@@ -164,7 +188,12 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             json_line(&mut stdout(), &document)?;
         }
     }
-    Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if is_good(&loaded) { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Whether nothing is wrong, as far as could be looked.
+fn is_good(loaded: &Result<Config, Problems>) -> bool {
+    loaded.as_ref().err().is_none_or(Problems::is_none)
 }
 
 /// The configuration as this process would have it, and all warnings about it.
@@ -194,7 +223,9 @@ fn checked(file: Option<&Path>) -> (Result<Config, Problems>, Vec<Remark>) {
 
 /// Says problems and warnings to the person at the terminal.
 fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
-    if let Err(problems) = loaded {
+    if let Err(problems) = loaded
+        && !problems.is_none()
+    {
         note(problems);
     }
     for warning in warnings {

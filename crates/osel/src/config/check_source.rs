@@ -73,6 +73,7 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     let mut sources: Vec<SourceConfig> = Vec::with_capacity(count);
     let mut names = Names::new("source", "source");
     for (index, node) in nodes.into_iter().enumerate() {
+        let origin = node.as_ref().map_or(Origin::Whole, |node| node.origin.clone());
         let section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
         if let Some(source) = source(section, index, &mut names) {
             if let Some(other) = sources.iter().find(|other| share_a_bus(other, &source)) {
@@ -81,12 +82,29 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
                      give one source all the exchanges",
                     other.name
                 );
-                root.problem(&Origin::Whole, &format!("source[{index}].transport_url"), what);
+                root.problem(&origin, &format!("source[{index}].transport_url"), what);
             }
             sources.push(source);
         }
     }
     (sources.len() == count).then_some(sources)
+}
+
+/// The names of all sources, and the one of that name with all its keys; of the others nothing else is read.
+pub(super) fn one(root: &mut Section<'_>, wanted: &str) -> (Vec<String>, Option<SourceConfig>) {
+    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources")).unwrap_or_default();
+    let (mut known, mut found) = (Vec::new(), None);
+    for (index, node) in nodes.into_iter().enumerate() {
+        let section = |node| root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
+        let Some(name) = section(node.clone()).read("name", |node| text(node).map(str::to_owned)) else {
+            continue;
+        };
+        if name == wanted {
+            found = source(section(node), index, &mut Names::new("source", "source"));
+        }
+        known.push(name);
+    }
+    (known, found)
 }
 
 /// The region of each source, or none for one that has none.

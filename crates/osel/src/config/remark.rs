@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::reference::NO_CREDENTIALS;
+
 /// The most problems that are told at once. Nobody reads more, and a file of a megabyte could have a hundred thousand.
 const PROBLEMS_MAX: usize = 100;
 
@@ -52,6 +54,17 @@ impl Problems {
     /// The first of them, for whoever has a line for it.
     pub fn first(&self) -> String {
         self.problems.first().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Takes away what is only wrong because this process has no credentials of systemd's, which the unit has.
+    pub fn take_missing_credentials(&mut self) -> Vec<Remark> {
+        let is_missing = |remark: &mut Remark| remark.what == NO_CREDENTIALS;
+        self.problems.extract_if(.., is_missing).collect()
+    }
+
+    /// Whether nothing is left of them.
+    pub fn is_none(&self) -> bool {
+        self.problems.is_empty() && self.untold == 0
     }
 
     /// Those of a configuration that was read.

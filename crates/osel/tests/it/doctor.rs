@@ -67,6 +67,17 @@ fn wrong_usage_is_refused_and_passwords_do_not_go_onto_the_command_line() {
     let (code, _, error) = doctor(&two, &["-c", &file, "--source", "two"]);
     assert_eq!(code, 3);
     assert!(error.contains("the bus cannot be reached: cannot reach `127.0.0.2:1`"), "{error}");
+    let (code, _, error) = doctor(&two, &["-c", &file, "--source", "three"]);
+    assert!(code == 2 && error.contains("choose one source by --source NAME: `one`, `two`"), "{error}");
+
+    // Of a source that is not asked about no secret is needed.
+    let secrets =
+        std::fs::read_to_string(&file).unwrap().replace("{ env = 'TWO' }", "{ credential = 'two' }");
+    let file = place.write("credentials.toml", secrets);
+    let (code, _, error) = doctor(&[], &["-c", &file, "--source", "one"]);
+    assert!(code == 3 && error.contains("the bus cannot be reached"), "{error}");
+    let (code, _, error) = doctor(&[], &["-c", &file, "--source", "two"]);
+    assert!(code == 2 && error.contains("systemd-run --pipe"), "{error}");
 }
 
 #[test]
