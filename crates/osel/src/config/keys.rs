@@ -672,13 +672,15 @@ fn setting(text: &mut String, mark: &str, key: &Key) {
     // A long list, an item to a word.
     let _ = writeln!(text, "{mark}{name} = [");
     let items = value.trim_start_matches('[').trim_end_matches(']');
-    let mut line = format!("{mark}   ");
+    // Behind a `#` stands no space, as before all that is a setting.
+    let mut line = mark.to_owned();
     for item in items.split(", ") {
         if line.chars().count() + item.chars().count() + 2 > WIDTH {
             let _ = writeln!(text, "{line}");
-            line = format!("{mark}   ");
+            mark.clone_into(&mut line);
         }
-        let _ = write!(line, " {item},");
+        let space = if line.len() == mark.len() { "" } else { " " };
+        let _ = write!(line, "{space}{item},");
     }
     let _ = writeln!(text, "{line}\n{mark}]");
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::load::DEFAULT_FILE;
 use super::reference::NO_CREDENTIALS;
 
 /// The most problems that are told at once. Nobody reads more, and a file of a megabyte could have a hundred thousand.
@@ -94,7 +95,7 @@ impl fmt::Display for Place {
             Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Variable(name) => f.write_str(name),
-            Self::Nowhere => f.write_str("no configuration file"),
+            Self::Nowhere => write!(f, "no configuration file ({DEFAULT_FILE} is not there)"),
         }
     }
 }

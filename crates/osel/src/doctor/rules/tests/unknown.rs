@@ -135,7 +135,7 @@ fn nothing_is_clear_by_what_nobody_could_look_at() {
         // While it logs in, and for those within the broker.
         admin(facts).connections.as_mut().expect("asked")[2].ssl = None;
     });
-    unknown(Id::NoTls, "management", "0 of 0", |facts| {
+    unknown(Id::NoTls, "management", "nobody is connected", |facts| {
         admin(facts).connections = Ok(Vec::new());
         admin(facts).consumers = Ok(Vec::new());
     });
