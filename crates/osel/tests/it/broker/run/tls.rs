@@ -25,12 +25,7 @@ fn a_broker_is_verified_and_certificates_are_those_on_disk() {
     // An authority that did not sign the broker's certificate; then the right one and a name that it does not have.
     osel.configure(&trusting(&stranger.authority, ""));
     osel.start();
-    osel.await_log(&[
-        "trouble began",
-        "broker not trusted",
-        "UnknownIssuer: name the authority",
-        "`ca_file`",
-    ]);
+    osel.await_log(&["trouble began", "broker not trusted", ": name the authority", "`ca_file`"]);
     osel.configure(&trusting(&files.authority, "server_name = 'elsewhere.example'"));
     let attempts =
         |osel: &Osel| broker.log().matches("TLS server").count() + osel.lines(&["elsewhere"]).len();
