@@ -246,7 +246,7 @@ impl Intake {
         self.continuity.lost();
         // Nobody says when the alarm ends. It counts as ended, and as unsteady should the next connection
         // bring it again.
-        self.alarm_trouble.ended(self.clock.moment());
+        log(self.alarm_trouble.ended(self.clock.moment()), out);
         if self.phase == Phase::Running {
             log(self.broker_trouble.happened(self.clock.now(), Why::Broker(why)), out);
             let wait = self.backoff.failed(chance);
@@ -291,9 +291,10 @@ impl Intake {
         if let Some(gap) = finding.ended {
             out.push(IntakeOrder::Gap(gap));
             // A gap that is found as a whole had no beginning to tell; one that comes and goes has been told.
-            let is_told =
-                self.queue_trouble.ended(moment).is_none() && self.queue_trouble.ongoing().is_some();
+            let end = self.queue_trouble.ended(moment);
+            let is_told = end.is_none() && self.queue_trouble.ongoing().is_some();
             log((!is_told).then_some(LogLine::Gap(gap)), out);
+            log(end, out);
         }
         let is_old = self.cursor_sent.is_none_or(|sent| moment.since(sent) >= CURSOR_AGE_MICROS);
         if finding.is_urgent || !connected && is_old && self.continuity.is_ahead() && self.batches.is_empty()

@@ -9,11 +9,12 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
 use osel_core::intake::BrokerTrouble;
+use rustls::CertificateError;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::gate::{Gate, HELD_BYTES_MAX, Keeper, Meter};
-use super::guard::FRAME_BYTES_MAX;
+use super::guard::{FRAME_BYTES_MAX, SpeaksTls};
 use super::socket::{Alert, Kit, Socket, alert_in};
 use crate::config::TlsConfig;
 use crate::tls::{self, TrustError};
@@ -37,6 +38,14 @@ pub struct Address {
     pub heartbeat: u16,
 }
 
+impl Address {
+    /// Host and port, as they are told.
+    pub fn place(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
@@ -50,21 +59,30 @@ pub enum DialError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The other side cannot be trusted, or does not trust us.
-    #[error("no trust with `{0}`")]
-    Untrusted(String, #[source] io::Error),
+    #[error("no trust with `{0}`: {1}{advice}", advice = advice(.1))]
+    Untrusted(String, io::Error),
     /// The other side ends TLS with what it says, mostly of how we introduce ourselves.
-    #[error("`{host}` refuses TLS with {own}")]
+    #[error("`{place}` refuses TLS with {own}")]
     Unwelcome {
-        /// The host.
-        host: String,
+        /// The host and its port.
+        place: String,
         /// As whom we introduce ourselves.
         own: String,
         /// What it says.
         source: rustls::Error,
     },
+    /// The port speaks TLS, and we do not.
+    #[error("`{0}` speaks TLS, and was spoken to without: add `ssl=true` to transport_url, or write `amqps`")]
+    SpeaksTls(String),
+    /// We speak TLS, and the port does not.
+    #[error(
+        "`{0}` does not speak TLS: name the port that does (RabbitMQ's is 5671, where 5672 is the one without), or leave `ssl=true`, `amqps` and the \
+         table `tls` away"
+    )]
+    SpeaksPlain(String),
     /// The broker refused or broke off.
-    #[error("the broker says")]
-    Broker(#[from] lapin::Error),
+    #[error("`{0}` says: {1}")]
+    Broker(String, lapin::Error),
 }
 
 impl DialError {
@@ -72,9 +90,13 @@ impl DialError {
     pub fn trouble(&self) -> BrokerTrouble {
         match self {
             Self::Unreachable(..) | Self::Slow(_) => BrokerTrouble::Unreachable,
-            Self::Trust(_) | Self::Untrusted(..) | Self::Unwelcome { .. } => BrokerTrouble::Untrusted,
+            Self::Trust(_)
+            | Self::Untrusted(..)
+            | Self::Unwelcome { .. }
+            | Self::SpeaksTls(_)
+            | Self::SpeaksPlain(_) => BrokerTrouble::Untrusted,
             // Old brokers close the socket where new ones say that the login is refused.
-            Self::Broker(error) => trouble_of(error),
+            Self::Broker(_, error) => trouble_of(error),
         }
     }
 }
@@ -103,13 +125,13 @@ pub fn trouble_of(error: &lapin::Error) -> BrokerTrouble {
 /// # Errors
 /// When it does not stand within the limit.
 pub async fn dial(address: &Address, limit: Duration) -> Result<(Connection, Keeper), DialError> {
-    let slow = |_| DialError::Slow(address.host.clone());
+    let slow = |_| DialError::Slow(address.place());
     tokio::time::timeout(limit, connect(address)).await.map_err(slow)?
 }
 
 async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
-    let host = &address.host;
-    let unreachable = |error| DialError::Unreachable(format!("{host}:{}", address.port), error);
+    let (host, place) = (&address.host, address.place());
+    let unreachable = |error| DialError::Unreachable(place.clone(), error);
     let stream = TcpStream::connect((host.as_str(), address.port)).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     let gate = Gate::new(HELD_BYTES_MAX);
@@ -120,7 +142,7 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let socket = match &address.tls {
         None => Socket::plain(stream, meter),
         Some(files) => {
-            let (own, unreadable) = (files.clone(), DialError::Slow(host.clone()));
+            let (own, unreadable) = (files.clone(), DialError::Slow(place.clone()));
             // Files may lie on a disk that does not answer.
             let client = tokio::task::spawn_blocking(move || tls::client(&own)).await;
             let connector = TlsConnector::from(client.map_err(|_| unreadable)??);
@@ -129,8 +151,8 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
                 Ok(stream) => Socket::tls(stream, meter, Arc::clone(&alert)),
                 Err(error) => {
                     return Err(match alert_in(&error) {
-                        Some(said) => unwelcome(host, files, said).await,
-                        None => handshake(host, error),
+                        Some(said) => unwelcome(place, files, said).await,
+                        None => handshake(&place, error),
                     });
                 }
             }
@@ -148,24 +170,54 @@ async fn connect(address: &Address) -> Result<(Connection, Keeper), DialError> {
     let connection = Connection::connector(uri(address), runtime, hand_over, properties).await;
     match (connection, alert.get(), &address.tls) {
         (Ok(connection), ..) => Ok((connection, keeper)),
-        (Err(_), Some(said), Some(files)) => Err(unwelcome(host, files, said.clone()).await),
-        (Err(error), ..) => Err(error.into()),
+        (Err(_), Some(said), Some(files)) => Err(unwelcome(place, files, said.clone()).await),
+        (Err(error), ..) => Err(refused(place, error)),
     }
 }
 
 /// The other side has refused us in TLS.
-async fn unwelcome(host: &str, files: &TlsConfig, said: rustls::Error) -> DialError {
+async fn unwelcome(place: String, files: &TlsConfig, said: rustls::Error) -> DialError {
     let own = files.clone();
     let own = tokio::task::spawn_blocking(move || tls::own_certificate(&own)).await;
     let own = own.unwrap_or_else(|_| "a certificate".to_owned());
-    DialError::Unwelcome { host: host.to_owned(), own, source: said }
+    DialError::Unwelcome { place, own, source: said }
 }
 
 /// Why a handshake failed: for want of trust, or of a peer that goes on with it.
-fn handshake(host: &str, error: io::Error) -> DialError {
-    let is_trust = error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>());
-    let of = if is_trust { DialError::Untrusted } else { DialError::Unreachable };
-    of(host.to_owned(), error)
+fn handshake(place: &str, error: io::Error) -> DialError {
+    let place = place.to_owned();
+    match tls_error(&error) {
+        Some(rustls::Error::InvalidMessage(_)) => DialError::SpeaksPlain(place),
+        Some(_) => DialError::Untrusted(place, error),
+        None => DialError::Unreachable(place, error),
+    }
+}
+
+/// Why AMQP came to nothing on a connection that stood.
+fn refused(place: String, error: lapin::Error) -> DialError {
+    let is_tls = match error.kind() {
+        ErrorKind::IOError(cause) => cause.get_ref().is_some_and(|cause| cause.is::<SpeaksTls>()),
+        _ => false,
+    };
+    if is_tls { DialError::SpeaksTls(place) } else { DialError::Broker(place, error) }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// What somebody may do about a certificate that is not trusted.
+fn advice(error: &io::Error) -> &'static str {
+    match tls_error(error) {
+        // An authority that only has the name of one that is trusted is unknown too.
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => ": name the authority that signed its certificate with `ca_file`",
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => ": name the host as its certificate does, in transport_url or by `server_name`",
+        _ => "",
+    }
 }
 
 fn uri(address: &Address) -> AMQPUri {

@@ -13,12 +13,20 @@ pub const FRAME_BYTES_MAX: u32 = 131_072;
 /// How deep tables and arrays may lie in each other; more than `message` shows.
 const DEPTH_MAX: usize = 16;
 
+/// How a TLS alert begins, which is what a port that speaks TLS answers to whoever does not: no frame of AMQP has this type.
+const TLS_ALERT: u8 = 21;
+
 /// A frame's type octet, channel and length (AMQP 0-9-1, §4.2.3).
 const FRAME_HEADER_BYTES: usize = 7;
 const FRAME_METHOD: u8 = 1;
 const FRAME_CONTENT_HEADER: u8 = 2;
 /// Class and method of `basic.deliver`, the one method that tells what publishers say.
 const DELIVER: [u8; 4] = [0, 60, 0, 60];
+
+/// The other side answers with TLS.
+#[derive(Debug, thiserror::Error)]
+#[error("the port speaks TLS")]
+pub struct SpeaksTls;
 
 /// Follows the frames of a byte stream and passes them on when they were looked at.
 #[derive(Debug, Default)]
@@ -30,14 +38,19 @@ pub struct Guard {
     clean: usize,
     /// What is left of a frame that needs no look.
     passing: u64,
+    /// Something came.
+    has_begun: bool,
 }
 
 impl Guard {
     /// Takes the next bytes of the stream.
     ///
     /// # Errors
-    /// When the broker sends a frame that is larger than it may be.
+    /// When the broker sends a frame that is larger than it may be, or speaks TLS.
     pub fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !std::mem::replace(&mut self.has_begun, true) && bytes.first() == Some(&TLS_ALERT) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, SpeaksTls));
+        }
         self.held.drain(..self.gone);
         self.clean -= self.gone;
         self.gone = 0;

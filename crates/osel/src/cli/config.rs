@@ -11,8 +11,8 @@ use super::open::now;
 use super::output::{json_line, note, print_bytes, stdout};
 use super::{durability, forward, openstack, pseudonyms, trail_key};
 use crate::config::{
-    Config, LogConfig, Look, Place, Problems, Remark, StoreConfig, TableCounts, TlsConfig, keys,
-    unknown_variables,
+    Config, DEFAULT_FILE, LogConfig, Look, OneSource, Place, Problems, Remark, StoreConfig, TableCounts,
+    TlsConfig, keys, unknown_variables,
 };
 use crate::tls;
 
@@ -22,7 +22,8 @@ pub enum ConfigCommand {
     /// Says everything that is wrong with a configuration, each with its key and line.
     ///
     /// Files that it names are read, and a database that it names is looked at for what would lose messages; nothing else is connected to,
-    /// and nothing written. Exit code 2 when anything is wrong; warnings alone are 0.
+    /// and nothing written. Exit code 2 when anything is wrong; warnings alone are 0. A secret that is a credential of systemd's, where there are none,
+    /// as at a terminal, is a warning: the rest is checked.
     Check(CheckArgs),
     /// Prints a complete configuration file with every key, its default and its meaning.
     Example,
@@ -94,6 +95,17 @@ impl ConfigArg {
         checked(self.file.as_deref(), None)
     }
 
+    /// The store, the names of all sources and the source of that name, of which alone secrets are read.
+    ///
+    /// # Errors
+    /// Exit code 2 when there are problems with these, which are printed then.
+    pub fn load_source(&self, name: &str) -> Result<OneSource, ExitCode> {
+        Config::load_source(self.file.as_deref(), &variable, name).map_err(|problems| {
+            note(problems);
+            ExitCode::from(2)
+        })
+    }
+
     /// The file, if one is named on the command line.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
@@ -142,6 +154,9 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let time = now();
     let look = move |files: &TlsConfig| tls::flaws(files, time);
     let (mut loaded, mut warnings) = checked(args.config.file.as_deref(), Some(&look));
+    if let Err(problems) = &mut loaded {
+        warnings.extend(problems.take_missing_credentials());
+    }
     let file = Config::file(args.config.file.as_deref(), &variable);
     if let Ok(config) = &loaded {
         let (mut problems, more) = durability::remarks(&config.store, file.as_deref());
@@ -165,9 +180,15 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     match args.output {
         CheckFormat::Text => {
             tell(&loaded, &warnings);
-            if loaded.is_ok() {
-                let name = file.as_deref().unwrap_or("the environment alone");
-                print_bytes(format!("{name}: good\n").as_bytes())?;
+            let alone = format!("the environment alone ({DEFAULT_FILE} is not there)");
+            let name = file.as_deref().unwrap_or(&alone);
+            let rest = if loaded.is_ok() {
+                ""
+            } else {
+                ", as far as it can be told without the credentials of its unit"
+            };
+            if is_good(&loaded) {
+                print_bytes(format!("{name}: good{rest}\n").as_bytes())?;
             }
         }
         CheckFormat::Json => {
@@ -175,7 +196,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 loaded.as_ref().err().map_or((&[][..], 0), |told| (&told.problems, told.untold));
             let document = CheckDocument {
                 file,
-                good: loaded.is_ok(),
+                good: is_good(&loaded),
                 problems: problems.iter().map(RemarkDocument::new).collect(),
                 untold,
                 warnings: warnings.iter().map(RemarkDocument::new).collect(),
@@ -183,7 +204,12 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             json_line(&mut stdout(), &document)?;
         }
     }
-    Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if is_good(&loaded) { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Whether nothing is wrong, as far as could be looked.
+fn is_good(loaded: &Result<Config, Problems>) -> bool {
+    loaded.as_ref().err().is_none_or(Problems::is_none)
 }
 
 /// The configuration as this process would have it, and all warnings about it; with what `look` finds in the files that it names.
@@ -217,7 +243,9 @@ fn checked(file: Option<&Path>, look: Option<&Look<'_>>) -> (Result<Config, Prob
 
 /// Says problems and warnings to the person at the terminal.
 pub(super) fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
-    if let Err(problems) = loaded {
+    if let Err(problems) = loaded
+        && !problems.is_none()
+    {
         note(problems);
     }
     for warning in warnings {

@@ -125,6 +125,11 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         store: questions.store.is_some(),
         listening: questions.listen.is_some(),
     };
+    let mut known = print::Known {
+        vhost: (asked.bus || asked.management).then(|| questions.vhost.clone()),
+        user: questions.hosts.first().map(|host| host.user.clone()),
+        ..print::Known::default()
+    };
     let facts = tokio.block_on(gather(questions, note));
     let report = judge(&facts);
     let worst = report.worst();
@@ -135,10 +140,10 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         Some(worst) if args.exit_code && worst >= Severity::Warning => ExitCode::from(1),
         _ => ExitCode::SUCCESS,
     };
-    let exchanges = &facts.wanted.exchanges;
+    known.exchanges.clone_from(&facts.wanted.exchanges);
     let written = match args.output {
-        DoctorFormat::Table => print::table(&verdicts, exchanges),
-        DoctorFormat::Json => print::json(&verdicts, exchanges),
+        DoctorFormat::Table => print::table(&verdicts, &known),
+        DoctorFormat::Json => print::json(&verdicts, &known),
     };
     for why in failures {
         note(format_args!("osel: {}", cut(&why, WHY_CHARS_MAX)));

@@ -12,10 +12,12 @@ use serde_json::value::RawValue;
 
 use super::StoreArg;
 use super::actor::user_name;
+use super::config::variable;
 use super::open::now;
 use super::order::{self, unexpected};
 use super::output::{Failure, note, progress};
 use super::replay::{admitted, import, say_unread};
+use crate::config::Config;
 use crate::openstack::PAGE_OBJECTS;
 use crate::runtime::control::client::{ClientError, Conversation};
 use crate::runtime::control::import::{Begin, CLIENT_TIME, OBJECT_BYTES_MAX, Part};
@@ -44,8 +46,11 @@ enum Handed {
 }
 
 pub(super) fn run(store: &StoreArg, region: Option<&str>, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
-    let files = files.iter().map(|file| look_at(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let config = store.config()?;
+    let sources = Config::source_regions(store.file(), &variable, &config);
+    admission::of_a_source(region, sources.iter().map(Option::as_deref))
+        .map_err(|unfit| Failure::Usage(unfit.to_string()))?;
+    let files = files.iter().map(|file| look_at(file)).collect::<anyhow::Result<Vec<_>>>()?;
     // A store that cannot be read yet has no daemon that has come far.
     let id = store.reader().and_then(|mut reader| Ok(reader.info()?.id)).ok();
     let socket = store.socket(&config);

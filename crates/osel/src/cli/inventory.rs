@@ -26,7 +26,7 @@ pub enum InventoryCommand {
     Import {
         #[command(flatten)]
         store: StoreArg,
-        /// The region that the files are from, by the name that it has in the configuration; needed where all sources or all that is known have one.
+        /// The region that the files are from, by the name that it has in the configuration; needed where all sources or all that is known have one, and one of a source's where all sources have one.
         #[arg(long, value_name = "NAME", value_parser = region_name)]
         region: Option<String>,
         /// Inventories, in this order.

@@ -51,7 +51,7 @@ fn checks() -> String {
         }
         let meaning = format!("**{}.** {}", card.title, card.meaning);
         let caution = id.caution().map(|text| format!(" {text}")).unwrap_or_default();
-        let mend = format!("`{}`{caution}", card.fix.shown(card.fix.value));
+        let mend = format!("`{}`{caution}", card.fix.shown(card.fix.setting, card.fix.value));
         let (id, severity) = (card.id, card.severity.as_str());
         let _ = writeln!(text, "| `{id}` | {severity} | {} | {} |", cell(&meaning), cell(&mend));
     }

@@ -74,6 +74,7 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     let mut sources: Vec<SourceConfig> = Vec::with_capacity(count);
     let mut names = Names::new("source", "source");
     for (index, node) in nodes.into_iter().enumerate() {
+        let origin = node.as_ref().map_or(Origin::Whole, |node| node.origin.clone());
         let section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
         if let Some(source) = source(section, index, &mut names) {
             if let Some(other) = sources.iter().find(|other| share_a_bus(other, &source)) {
@@ -82,7 +83,7 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
                      give one source all the exchanges",
                     other.name
                 );
-                root.problem(&Origin::Whole, &format!("source[{index}].transport_url"), what);
+                root.problem(&origin, &format!("source[{index}].transport_url"), what);
             }
             if let Some(other) = sources.iter().find(|other| share_a_file(other, &source)) {
                 let what = format!(
@@ -95,6 +96,37 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
         }
     }
     (sources.len() == count).then_some(sources)
+}
+
+/// The names of all sources, and the one of that name with all its keys; of the others nothing else is read.
+pub(super) fn one(root: &mut Section<'_>, wanted: &str) -> (Vec<String>, Option<SourceConfig>) {
+    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources")).unwrap_or_default();
+    let (mut known, mut found) = (Vec::new(), None);
+    for (index, node) in nodes.into_iter().enumerate() {
+        let section = |node| root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
+        let Some(name) = section(node.clone()).read("name", |node| text(node).map(str::to_owned)) else {
+            continue;
+        };
+        if name == wanted {
+            found = source(section(node), index, &mut Names::new("source", "source"));
+        }
+        known.push(name);
+    }
+    (known, found)
+}
+
+/// The region of each source, or none for one that has none.
+pub(super) fn regions(root: &mut Section<'_>) -> Vec<Option<String>> {
+    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources")).unwrap_or_default();
+    let of = |(index, node)| {
+        let mut section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
+        region(&mut section)
+    };
+    nodes.into_iter().enumerate().map(of).collect()
+}
+
+fn region(section: &mut Section<'_>) -> Option<String> {
+    section.read("region", |node| region_name(text(node)?))
 }
 
 /// Whether two sources would listen to one virtual host of one broker.
@@ -142,7 +174,7 @@ fn source(mut section: Section<'_>, index: usize, names: &mut Names) -> Option<S
     if kind.is_none() && !section.was_given("type") {
         section.missing("type", "write type = \"rabbitmq\"");
     }
-    let region = section.read("region", |node| region_name(text(node)?));
+    let region = region(&mut section);
     let bus = match kind {
         Some(Kind::File) => {
             refuse_all(&mut section, &RABBITMQ_KEYS, "file");
@@ -206,16 +238,18 @@ fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {
     let mut tls_section = section.section("tls");
     let tls_keys = TlsKeys::read(&mut tls_section);
     let asks_for_tls = tls_section.is_given();
-    let parsed = secret.and_then(|(url, origin)| match TransportUrl::parse(&url, asks_for_tls) {
-        Ok(parsed) => {
-            for note in &parsed.notes {
-                section.warning(&origin, "transport_url", note);
+    let parsed = secret.and_then(|(url, origin)| {
+        match TransportUrl::parse_with(&url, asks_for_tls, tls_keys.is_external()) {
+            Ok(parsed) => {
+                for note in &parsed.notes {
+                    section.warning(&origin, "transport_url", note);
+                }
+                Some(parsed)
             }
-            Some(parsed)
-        }
-        Err(error) => {
-            section.problem(&origin, "transport_url", error.to_string());
-            None
+            Err(error) => {
+                section.problem(&origin, "transport_url", error.to_string());
+                None
+            }
         }
     });
     let options = parsed.as_ref().map(|parsed| parsed.options.clone()).unwrap_or_default();

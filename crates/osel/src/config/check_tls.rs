@@ -45,6 +45,11 @@ impl TlsKeys {
         Self { ca_file, cert_file, key_file, server_name, external: section.read("external", boolean) }
     }
 
+    /// Whether the table says that the login is by the client's certificate.
+    pub(super) fn is_external(&self) -> bool {
+        self.external == Some(true)
+    }
+
     /// TLS as it will be used: what the table says, and the URL's options where it says nothing.
     pub(super) fn with(
         self,

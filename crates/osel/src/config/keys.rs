@@ -279,7 +279,8 @@ const KEYS: &[Key] = &[
     key(
         "source.queue.length_bytes_max",
         Default("1073741824"),
-        "Bytes that may wait in the queue while osel does not run. Beyond, the broker drops the oldest, and the trail gets a gap record.",
+        "Bytes that may wait in the queue while osel does not run. Beyond, the broker drops the oldest, and the trail gets a gap record. It counts when the \
+         queue is made: to change it later, stop osel, let the queue be deleted, and start it.",
     ),
     key(
         "source.tls.ca_file",
@@ -671,13 +672,15 @@ fn setting(text: &mut String, mark: &str, key: &Key) {
     // A long list, an item to a word.
     let _ = writeln!(text, "{mark}{name} = [");
     let items = value.trim_start_matches('[').trim_end_matches(']');
-    let mut line = format!("{mark}   ");
+    // Behind a `#` stands no space, as before all that is a setting.
+    let mut line = mark.to_owned();
     for item in items.split(", ") {
         if line.chars().count() + item.chars().count() + 2 > WIDTH {
             let _ = writeln!(text, "{line}");
-            line = format!("{mark}   ");
+            mark.clone_into(&mut line);
         }
-        let _ = write!(line, " {item},");
+        let space = if line.len() == mark.len() { "" } else { " " };
+        let _ = write!(line, "{space}{item},");
     }
     let _ = writeln!(text, "{line}\n{mark}]");
 }

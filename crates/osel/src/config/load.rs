@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::check_retention;
+use super::check_source;
 use super::check_store;
 use super::check_trail;
 use super::files;
 use super::keys;
 use super::look::Look;
-use super::parts::{Config, LogConfig, RetentionConfig, StoreConfig, TrailConfig};
+use super::parts::{Config, LogConfig, RetentionConfig, SourceConfig, StoreConfig, TrailConfig};
 use super::remark::{Place, Problems, Remark, Warning};
 use super::section::{Environment, Reading, Section, meant};
 use super::tree::{self, Table};
@@ -56,6 +57,17 @@ impl fmt::Display for RetentionOrigin {
         f.write_str(if all.is_empty() { "the built-in defaults" } else { "" })?;
         f.write_str(&all.join(", "))
     }
+}
+
+/// A source of a configuration, and what there is besides.
+#[derive(Debug)]
+pub struct OneSource {
+    /// The store.
+    pub store: Option<StoreConfig>,
+    /// The names of all sources.
+    pub names: Vec<String>,
+    /// The source, if there is one of that name.
+    pub source: Option<SourceConfig>,
 }
 
 impl Config {
@@ -124,6 +136,43 @@ impl Config {
         let socket = check::control(root.section("control")).socket?;
         let is_named = env(SOCKET_VARIABLE).is_some_and(|name| !name.is_empty());
         (is_named || own.is_some_and(|own| own.name() == store.name())).then_some(socket)
+    }
+
+    /// The store, the sources' names, and the source of that name, for whoever needs no other: no secret but its own is read.
+    ///
+    /// # Errors
+    /// Every problem that there is with these.
+    pub fn load_source(
+        path: Option<&Path>,
+        env: &Environment<'_>,
+        name: &str,
+    ) -> Result<OneSource, Problems> {
+        let (file, table) = read(path, env)?;
+        let reading = Reading::new(file.as_deref(), env);
+        let mut root = Section::root(&reading, table);
+        let store = check_store::store(root.section("store"));
+        let (names, source) = check_source::one(&mut root, name);
+        let (problems, warnings) = reading.remarks();
+        if problems.is_empty() {
+            Ok(OneSource { store, names, source })
+        } else {
+            Err(Problems::new(problems, warnings))
+        }
+    }
+
+    /// The region of each source, or none for one that has none, where the file is about that store. No secret is read; a file that cannot be read
+    /// says nothing.
+    pub fn source_regions(
+        path: Option<&Path>,
+        env: &Environment<'_>,
+        store: &StoreConfig,
+    ) -> Vec<Option<String>> {
+        let (file, table) = read(path, env).unwrap_or_default();
+        let reading = Reading::new(file.as_deref(), env);
+        let mut root = Section::root(&reading, table);
+        let own = check_store::store(root.section("store"));
+        let is_own = own.is_some_and(|own| own.name() == store.name());
+        if is_own { check_source::regions(&mut root) } else { Vec::new() }
     }
 
     /// How the log of a store is signed: as the file says if it is about that store, and as variables say in any case. A file that this user

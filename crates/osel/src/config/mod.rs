@@ -52,7 +52,7 @@ pub use forward::{
     TEMPLATE_STEPS_MAX, WebhookBody, WebhookConfig, WebhookMethod,
 };
 pub use load::{
-    CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, RetentionOrigin,
+    CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, OneSource, RetentionOrigin,
     TRANSPORT_VARIABLE, TableCounts, unknown_variables,
 };
 pub use look::{Flaw, Look};

@@ -12,6 +12,9 @@ use super::tree::{Node, Origin, Value};
 pub(super) const WAYS: [&str; 3] = ["file", "env", "credential"];
 /// Where systemd puts the credentials of a unit.
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+/// What is said of a credential where there are none, as at a terminal.
+pub(super) const NO_CREDENTIALS: &str = "there are no credentials: systemd sets CREDENTIALS_DIRECTORY for units with LoadCredential=; by hand it does \
+                                         with `systemd-run --pipe --wait -p LoadCredential=NAME:FILE osel ...`";
 
 /// Whether a secret, or a way to it, is given.
 pub(super) fn is_given(section: &Section<'_>, key: &str) -> bool {
@@ -122,9 +125,7 @@ fn fetch(section: &Section<'_>, way: &str, text: &str, origin: &Origin) -> Resul
                 .map_err(|_| format!("the variable `{}` is not UTF-8", quoted(text)));
         }
         "credential" => {
-            let directory = reading.variable(CREDENTIALS_VARIABLE).ok_or(
-                "there are no credentials: systemd sets CREDENTIALS_DIRECTORY for units with LoadCredential=",
-            )?;
+            let directory = reading.variable(CREDENTIALS_VARIABLE).ok_or(NO_CREDENTIALS)?;
             if text.contains('/') || text == "." || text == ".." {
                 return Err("must be the name of a credential, not a path".to_owned());
             }

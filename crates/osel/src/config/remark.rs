@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::load::DEFAULT_FILE;
+use super::reference::NO_CREDENTIALS;
+
 /// The most problems that are told at once. Nobody reads more, and a file of a megabyte could have a hundred thousand.
 const PROBLEMS_MAX: usize = 100;
 
@@ -54,6 +57,17 @@ impl Problems {
         self.problems.first().map(ToString::to_string).unwrap_or_default()
     }
 
+    /// Takes away what is only wrong because this process has no credentials of systemd's, which the unit has.
+    pub fn take_missing_credentials(&mut self) -> Vec<Remark> {
+        let is_missing = |remark: &mut Remark| remark.what == NO_CREDENTIALS;
+        self.problems.extract_if(.., is_missing).collect()
+    }
+
+    /// Whether nothing is left of them.
+    pub fn is_none(&self) -> bool {
+        self.problems.is_empty() && self.untold == 0
+    }
+
     /// Those of a configuration that was read.
     pub(super) fn new(mut problems: Vec<Remark>, warnings: Vec<Warning>) -> Self {
         let untold = problems.len().saturating_sub(PROBLEMS_MAX);
@@ -81,7 +95,7 @@ impl fmt::Display for Place {
             Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Variable(name) => f.write_str(name),
-            Self::Nowhere => f.write_str("no configuration file"),
+            Self::Nowhere => write!(f, "no configuration file ({DEFAULT_FILE} is not there)"),
         }
     }
 }

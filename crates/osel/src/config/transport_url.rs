@@ -126,6 +126,14 @@ impl TransportUrl {
     /// # Errors
     /// When no broker can be reached with it.
     pub fn parse(text: &str, tls: bool) -> Result<ParsedUrl, UrlError> {
+        Self::parse_with(text, tls, false)
+    }
+
+    /// As [`Self::parse`]; `external` says that the login is by the client's certificate even where the URL does not ask for it.
+    ///
+    /// # Errors
+    /// As with [`Self::parse`].
+    pub fn parse_with(text: &str, tls: bool, external: bool) -> Result<ParsedUrl, UrlError> {
         let text = text.trim();
         if text.contains(char::is_control) {
             return Err(UrlError::Control);
@@ -145,7 +153,7 @@ impl TransportUrl {
             _ => return Err(UrlError::Scheme),
         };
         let tls = tls || secure_scheme || query.ssl;
-        let hosts = hosts(parts.hosts, tls, query.options.external, &mut notes)?;
+        let hosts = hosts(parts.hosts, tls, external || query.options.external, &mut notes)?;
         if tls && !secure_scheme && hosts.iter().any(|host| host.is_on_default_port) {
             notes.push(format!(
                 "has a host without a port: with TLS osel takes {PORT_TLS}, where oslo.messaging takes {PORT}; write the port"

@@ -38,20 +38,39 @@ impl Fix {
         self.value.replace("EXCHANGES", &names.join("|").replace('\'', r"'\''"))
     }
 
+    /// The setting with the virtual host and the user, where it names them and they are known.
+    pub fn named(&self, vhost: Option<&str>, user: Option<&str>) -> String {
+        let words = self.setting.split(' ').map(|word| match (word, vhost, user) {
+            ("VHOST", Some(vhost), _) => quoted_for_a_shell(vhost),
+            ("USER", _, Some(user)) => quoted_for_a_shell(user),
+            _ => word.to_owned(),
+        });
+        words.collect::<Vec<String>>().join(" ")
+    }
+
     /// Whether it is a command, to be pasted as it is.
     pub fn is_command(&self) -> bool {
         self.place == CTL
     }
 
-    /// It in one line with this value: as a command where it is one.
-    pub fn shown(&self, value: &str) -> String {
-        let Self { place, setting, .. } = self;
+    /// It in one line with this setting and value: as a command where it is one.
+    pub fn shown(&self, setting: &str, value: &str) -> String {
+        let Self { place, .. } = self;
         if self.is_command() {
             format!("{place} {setting} {value}")
         } else {
             format!("{place}: {setting} = {value}")
         }
     }
+}
+
+/// A word that a shell takes as it is.
+fn quoted_for_a_shell(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Where a service says how it notifies.
@@ -406,7 +425,7 @@ mod tests {
             let texts = [card.title, card.meaning, card.fix.place, card.fix.setting, card.fix.value];
             assert!(texts.iter().all(|text| !text.is_empty() && !text.contains("  ")), "{}", card.id);
             // On the page a fix stands in back quotes.
-            assert!(!card.fix.shown(card.fix.value).contains('`'), "{}", card.id);
+            assert!(!card.fix.shown(card.fix.setting, card.fix.value).contains('`'), "{}", card.id);
         }
     }
 
@@ -414,11 +433,15 @@ mod tests {
     fn a_command_is_one_for_a_shell_too() {
         let exchanges = ["key.stone", "o'neill"].map(str::to_owned);
         for card in Id::ALL.iter().map(|id| id.card()).filter(|card| card.fix.is_command()) {
-            let command = card.fix.shown(&card.fix.filled(&exchanges));
+            let setting = card.fix.named(Some("region 'two'"), Some("osel"));
+            let command = card.fix.shown(&setting, &card.fix.filled(&exchanges));
             let parsed = std::process::Command::new("sh").args(["-n", "-c", &command]).output().unwrap();
             assert!(parsed.status.success(), "{command}: {parsed:?}");
         }
-        let value = Id::WidePermissions.card().fix.filled(&exchanges);
+        let fix = Id::WidePermissions.card().fix;
+        assert_eq!(fix.named(Some("/"), Some("osel")), "set_permissions --vhost / osel");
+        assert_eq!(fix.named(Some("a b"), None), "set_permissions --vhost 'a b' USER");
+        let value = fix.filled(&exchanges);
         assert_eq!(value, r"'^osel\.' '^osel\.' '^(osel\..*|key\.stone|o'\''neill)$'");
     }
 }

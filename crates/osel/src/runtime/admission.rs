@@ -1,7 +1,7 @@
 //! Whether an inventory that somebody hands in can be taken as what it says it is.
 //!
-//! One from a clock that is ahead would win over all that is heard until then, and one without a region beside a cloud that has one would be a second
-//! cloud. Both are refused before anything is changed.
+//! One from a clock that is ahead would win over all that is heard until then, and one without a region beside a cloud that has one, or of a region that
+//! no source is of, would be a second cloud. All are refused before anything is changed.
 
 use osel_core::model::CLOCK_SKEW_SECONDS;
 use osel_core::time::Timestamp;
@@ -19,15 +19,28 @@ pub enum Unfit {
         /// The clock of whoever takes it.
         now: Timestamp,
     },
-    /// It is of no region, and all that is known is of one.
+    /// It is of no region that a source is of, or of none.
     #[error(
-        "it would be a cloud of no region beside that of {}: give --region",
-        known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        "{}: give --region with one of those that the configuration's sources are of: {}",
+        said.as_deref().map_or_else(|| "it is of no region".to_owned(), |said| format!("no source is of the region `{said}`")),
+        listed(known)
     )]
+    Unconfigured {
+        /// The region that it says to be of.
+        said: Option<String>,
+        /// The regions of the sources.
+        known: Vec<String>,
+    },
+    /// It is of no region, and all that is known is of one.
+    #[error("it would be a cloud of no region beside that of {}: give --region", listed(known))]
     Region {
         /// The regions that are known.
         known: Vec<String>,
     },
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// When it counts as taken; clocks may differ by as much as the model allows for.
@@ -48,16 +61,35 @@ pub fn taken_at(said: Option<Timestamp>, now: Timestamp) -> Result<Option<Timest
 /// # Errors
 /// When it has no region and all that are known have one.
 pub fn region<'a>(said: Option<&str>, known: impl IntoIterator<Item = Option<&'a str>>) -> Result<(), Unfit> {
-    let Some(known) = known.into_iter().collect::<Option<Vec<&str>>>() else { return Ok(()) };
-    match said {
-        None if !known.is_empty() => {
-            let mut known: Vec<String> = known.into_iter().map(str::to_owned).collect();
-            known.sort_unstable();
-            known.dedup();
-            Err(Unfit::Region { known })
+    match all_named(known) {
+        Some(known) if said.is_none() => Err(Unfit::Region { known }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether one of that region is of a cloud that sources tell of, by the region of each source, or none for what has none.
+///
+/// # Errors
+/// When all sources have a region, and none of them that one.
+pub fn of_a_source<'a>(
+    said: Option<&str>,
+    sources: impl IntoIterator<Item = Option<&'a str>>,
+) -> Result<(), Unfit> {
+    match all_named(sources) {
+        Some(known) if said.is_none_or(|said| !known.iter().any(|name| name == said)) => {
+            Err(Unfit::Unconfigured { said: said.map(str::to_owned), known })
         }
         _ => Ok(()),
     }
+}
+
+/// The regions, each once, if there are any and all have a name.
+fn all_named<'a>(regions: impl IntoIterator<Item = Option<&'a str>>) -> Option<Vec<String>> {
+    let mut known: Vec<String> =
+        regions.into_iter().map(|region| region.map(str::to_owned)).collect::<Option<_>>()?;
+    known.sort_unstable();
+    known.dedup();
+    (!known.is_empty()).then_some(known)
 }
 
 #[cfg(test)]
@@ -81,5 +113,17 @@ mod tests {
         assert_eq!(region(Some("two"), [Some("one")]), Ok(()));
         let known = vec!["one".to_owned(), "two".to_owned()];
         assert_eq!(region(None, [Some("two"), Some("one"), Some("one")]), Err(Unfit::Region { known }));
+    }
+
+    #[test]
+    fn an_inventory_is_of_the_region_of_a_source_where_all_have_one() {
+        assert_eq!(of_a_source(Some("ona"), []), Ok(()), "no source is known");
+        assert_eq!(of_a_source(Some("ona"), [None, Some("one")]), Ok(()));
+        let sources = [Some("two"), Some("one")];
+        assert_eq!(of_a_source(Some("one"), sources), Ok(()));
+        let words = |said| of_a_source(said, sources).unwrap_err().to_string();
+        let known = "give --region with one of those that the configuration's sources are of: `one`, `two`";
+        assert_eq!(words(Some("ona")), format!("no source is of the region `ona`: {known}"));
+        assert_eq!(words(None), format!("it is of no region: {known}"));
     }
 }

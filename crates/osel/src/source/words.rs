@@ -49,6 +49,8 @@ pub enum BusOrder {
 pub enum BusEvent {
     /// So many hosts there are by now.
     Hosts(usize),
+    /// This is the host that is connected to next: its name and port.
+    Host(String),
     /// A connection stands.
     Connected {
         /// Which.
@@ -94,6 +96,10 @@ pub enum BusEvent {
     },
     /// So many messages wait at the broker.
     Waiting(u64),
+    /// The next report says that the queue is not bound to all it should be: to these it is not.
+    Unbound(Vec<String>),
+    /// So many exchanges are bound.
+    Bound(usize),
     /// Something about an exchange is new.
     Exchange(Change),
     /// A bus that ends has ended, and all that came from it is acknowledged.
@@ -124,6 +130,14 @@ pub enum Change {
     Denied(String),
     /// The broker does not let us bind our own queue to it.
     Forbidden(String),
+    /// None of the exchanges is bound, and these are not there.
+    Unheard(Vec<String>),
+    /// One of them is bound now.
+    Heard,
+    /// It is not wanted any more, and unbound.
+    Released(String),
+    /// It is not wanted any more, and the broker does not let us unbind it.
+    Held(String),
     /// Somebody else takes messages off our queue.
     Shared,
     /// Nobody else does any more.

@@ -59,8 +59,12 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let words = error.to_string();
+        // Errors of others often say in their own words what their cause says.
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = error.source();
     }
     text
@@ -75,4 +79,23 @@ fn targets(level: Level) -> Targets {
         Level::Trace => LevelFilter::TRACE,
     };
     Targets::new().with_target("osel", level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{words}")]
+    struct Failed {
+        words: &'static str,
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn what_an_error_says_of_its_cause_is_told_once() {
+        let of = |words| chain(&Failed { words, source: std::io::Error::other("no such host") });
+        assert_eq!(of("cannot connect"), "cannot connect: no such host");
+        assert_eq!(of("cannot connect: no such host"), "cannot connect: no such host");
+    }
 }

@@ -136,6 +136,7 @@ mod tests {
             quarantined: 0,
             last_event: None,
             waiting: None,
+            bound_exchanges: None,
             in_flight_messages: 0,
             in_flight_bytes: 0,
         }

@@ -158,6 +158,13 @@ impl Scrape {
             None,
             |source| source.waiting.map(|count| count as f64),
         )?;
+        self.gauges(
+            out,
+            "source_bound_exchanges",
+            "Exchanges that osel's queue is bound to.",
+            None,
+            |source| source.bound_exchanges.map(|count| count as f64),
+        )?;
         self.gauges(out, "source_in_flight_messages", "Messages taken and not durable.", None, |source| {
             Some(source.in_flight_messages as f64)
         })?;

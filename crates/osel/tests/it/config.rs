@@ -44,6 +44,23 @@ fn a_good_configuration_is_good() {
     assert!(!Path::new(&place.path("store")).exists(), "a check writes nothing");
 }
 
+/// What only the unit has is no problem of the configuration; all else that is wrong is.
+#[test]
+fn credentials_of_the_unit_are_a_warning_at_a_terminal() {
+    let place = Place::new("config-credentials");
+    let file = good_file(&place);
+    let text = std::fs::read_to_string(&file).unwrap().replace("env = 'URL'", "credential = 'url'");
+    let file = place.write("osel.toml", &text);
+    let (code, out, error) = said(osel(&[], &["config", "check", "-c", &file]));
+    assert_eq!((code, out.starts_with(&format!("{file}: good, as far as"))), (0, true), "{out}");
+    assert!(error.starts_with("warning: ") && error.contains("systemd-run --pipe"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    let file = place.write("osel.toml", text + "topics = 7\n");
+    let (code, out, error) = said(osel(&[], &["config", "check", "-c", &file]));
+    assert_eq!((code, out.as_str()), (2, ""), "{error}");
+    assert!(error.contains("source[0].topics") && error.contains("systemd-run --pipe"), "{error}");
+}
+
 #[test]
 fn a_bad_configuration_is_refused_with_every_problem() {
     let place = Place::new("config-bad");

@@ -10,7 +10,7 @@ use osel_sim::corpus::{Corpus, directory};
 use serde_json::{Value, json};
 
 use crate::broker::until;
-use crate::command::{Place, json_lines, osel, refused, run};
+use crate::command::{Place, json_lines, osel, program, refused, run};
 use crate::daemon::{Daemon, LIMIT};
 use crate::quarantine::{Held, counts, ledger, record};
 
@@ -98,6 +98,10 @@ fn an_inventory_that_a_daemon_is_handed_is_as_one_into_a_store_of_ones_own() {
     let own: Vec<Value> = json_lines(&["audit", "export", "--store", &own, "-o", "json"]);
     let of_own = own.iter().rev().find(|record| record["summary"] == last["summary"]).unwrap();
     assert_eq!(whose(of_own), whose(last));
+    // Whoever hands in has opened nothing.
+    let own = osel.place.path("own");
+    let history = run(&["exposure", "history", "--store", &own, "--address", "10.0.0.1"]);
+    assert!(history.contains("(import)"), "{history}");
     osel.capture("bus.jsonl", "a", 3);
     osel.await_received(3);
     assert!(osel.stop().success());
@@ -229,6 +233,39 @@ fn an_inventory_of_no_region_does_not_double_the_cloud_of_one() {
     import(3, &store);
     import(2, &own);
     assert_eq!((rows(&store).len(), rows(&own).len()), (3, 3));
+    assert!(osel.stop().success());
+}
+
+/// A region that is missing or mistyped, where all sources have one: whether the command sees the configuration or only the daemon does.
+#[test]
+fn an_inventory_is_of_a_region_that_a_source_has() {
+    let (mut osel, store) = started("handed-in-mistyped", |osel| osel.configure("region = 'south'"));
+    let good = osel.place.write("good.json", cloud(3).to_string());
+    let config = osel.place.path("osel.toml");
+    let import = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = program();
+        command.args(["inventory", "import"]).args(arguments).arg(&good);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let by_config = [("OSEL_CONFIG", config.as_str())];
+    for (region, why) in
+        [(&["--region", "sooth"][..], "no source is of the region `sooth`"), (&[], "it is of no region")]
+    {
+        let by_daemon = import(&[], &[&["--store", &store], region].concat());
+        for (wanted, (code, error)) in [(3, by_daemon), (2, import(&by_config, region))] {
+            assert!(error.contains(why) && error.contains("sources are of: `south`"), "{error}");
+            assert_eq!(code, wanted, "{error}");
+        }
+    }
+    let (code, error) = import(&by_config, &["--region", "south"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(osel.stop().success());
+
+    // A source whose region is no longer that of what is known.
+    osel.configure("region = 'sooth'");
+    osel.start();
+    osel.await_lines("nothing is known of this source's region", 1);
     assert!(osel.stop().success());
 }
 

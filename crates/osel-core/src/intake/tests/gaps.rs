@@ -97,6 +97,7 @@ fn a_lost_binding_is_written_down_before_it_is_mended() {
          9060 checked 2 kept asked=9055
          > gap 5000..9060 Unbound
          > log Error: gap 5000..9060 Unbound
+         > log Info: ended Queue(Unbound) x1 since 9050
          > commit 4",
     );
 }
@@ -136,6 +137,7 @@ fn an_exchange_that_was_looked_for_seldom_makes_the_gap_as_wide_as_that() {
          4002 checked 1 kept
          > gap -60000..4002 Unbound
          > log Error: gap -60000..4002 Unbound
+         > log Info: ended Queue(Unbound) x1 since 4000
          > commit 2",
     );
 }
@@ -192,6 +194,7 @@ fn an_overflow_reaches_back_to_when_the_queue_was_last_drained() {
          8000 checked 1 kept
          > gap 0..8000 Overflowed
          > log Error: gap 0..8000 Overflowed
+         > log Info: ended Queue(Overflowed) x1 since 6000
          > commit 3",
     );
 }

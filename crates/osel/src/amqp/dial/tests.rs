@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_tim
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -101,6 +101,13 @@ impl Drop for Side {
     }
 }
 
+/// The words, without the port of this time.
+fn without_port(error: &DialError) -> String {
+    let said = chain(error);
+    let Some((host, rest)) = said.split_once(':') else { return said };
+    format!("{host}:PORT{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+}
+
 #[tokio::test]
 async fn that_our_certificate_is_refused_is_told_with_what_it_is() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
@@ -109,18 +116,50 @@ async fn that_our_certificate_is_refused_is_told_with_what_it_is() {
         assert_eq!(refusal.trouble(), BrokerTrouble::Untrusted);
         let file = side.folder.join("client.pem");
         let wanted = format!(
-            "`127.0.0.1` refuses TLS with the certificate in `{}`, valid from 2020-01-01T00:00:00Z until 2021-01-01T00:00:00Z: received \
+            "`127.0.0.1:PORT` refuses TLS with the certificate in `{}`, valid from 2020-01-01T00:00:00Z until 2021-01-01T00:00:00Z: received \
              fatal alert: ",
             file.display()
         );
-        let said = chain(&refusal);
+        let said = without_port(&refusal);
         assert!(said.starts_with(&wanted) && said.to_lowercase().contains("expired"), "{said}");
         // Without one.
         let bare = TlsConfig { cert_file: None, key_file: None, ..side.files.clone() };
-        let said = chain(&side.refusal(bare).await);
+        let said = without_port(&side.refusal(bare).await);
         assert!(
-            said.starts_with("`127.0.0.1` refuses TLS with no certificate: received fatal alert: "),
+            said.starts_with("`127.0.0.1:PORT` refuses TLS with no certificate: received fatal alert: "),
             "{said}"
         );
     }
+}
+
+/// What is said of a port that takes what it is sent first and answers so.
+async fn said_of(answer: &'static [u8], tls: bool) -> (String, BrokerTrouble) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut first = [0; 8];
+        stream.read_exact(&mut first).await.unwrap();
+        stream.write_all(answer).await.unwrap();
+        // What is left is read, so that the answer is not lost with a reset.
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    });
+    let tls = tls.then(TlsConfig::default);
+    let (user, password) = ("osel".to_owned(), "secret".to_owned());
+    let (host, vhost) = ("127.0.0.1".to_owned(), "/".to_owned());
+    let address = Address { host, port, user, password, vhost, tls, heartbeat: 30 };
+    let error = dial(&address, Duration::from_secs(60)).await.err().unwrap();
+    server.abort();
+    (chain(&error).replace(&port.to_string(), "PORT"), error.trouble())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_speaks_tls_is_told_from_one_that_does_not() {
+    // The alert `unexpected_message`.
+    let (said, trouble) = said_of(&[21, 3, 3, 0, 2, 2, 10], false).await;
+    assert!(said.starts_with("`127.0.0.1:PORT` speaks TLS"), "{said}");
+    assert_eq!(trouble, BrokerTrouble::Untrusted);
+    let (said, trouble) = said_of(b"AMQP\x00\x00\x09\x01", true).await;
+    assert!(said.starts_with("`127.0.0.1:PORT` does not speak TLS"), "{said}");
+    assert_eq!(trouble, BrokerTrouble::Untrusted);
 }

@@ -144,6 +144,9 @@ pub(super) fn write(
                 checkpoint.origin,
                 By(plan.proof.witnesses)
             ));
+            if records == 0 && !selection.shown_to.is_empty() {
+                note(format_args!("nothing of it is of {}: is the id right?", projects(&selection.shown_to)));
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
@@ -155,6 +158,11 @@ pub(super) fn write(
             Ok(ExitCode::from(1))
         }
     }
+}
+
+fn projects(ids: &[String]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("project `{id}`")).collect();
+    ids.join(", ")
 }
 
 /// By how many witnesses a checkpoint was seen.

@@ -12,6 +12,25 @@ use crate::doctor::{Card, Id, Severity, State, Verdict};
 /// How far what belongs to a heading is moved in.
 const INDENT: usize = 9;
 
+/// What of a fix is known here.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The exchanges that osel listens to.
+    pub(super) exchanges: Vec<String>,
+    /// The virtual host that was looked at, if one was.
+    pub(super) vhost: Option<String>,
+    /// Who osel logs in as.
+    pub(super) user: Option<String>,
+}
+
+impl Known {
+    /// The setting of a check's fix. Of checks that are about osel's own permissions the user is osel's.
+    fn setting(&self, id: Id) -> String {
+        let is_own = matches!(id, Id::ExchangeUnreadable | Id::OwnQueueForbidden);
+        id.card().fix.named(self.vhost.as_deref(), self.user.as_deref().filter(|_| is_own))
+    }
+}
+
 /// A verdict as JSON.
 #[derive(Serialize)]
 struct Row<'a> {
@@ -31,40 +50,40 @@ struct Row<'a> {
 struct FixRow<'a> {
     #[serde(rename = "where")]
     place: &'a str,
-    setting: &'a str,
+    setting: String,
     value: String,
     /// What to know before.
     caution: Option<&'a str>,
 }
 
 /// One object a line.
-pub(super) fn json(verdicts: &[Verdict], exchanges: &[String]) -> io::Result<()> {
+pub(super) fn json(verdicts: &[Verdict], known: &Known) -> io::Result<()> {
     let mut out = stdout();
     for verdict in verdicts {
-        json_line(&mut out, &row(verdict, exchanges))?;
+        json_line(&mut out, &row(verdict, known))?;
     }
     out.flush()
 }
 
-fn row<'a>(verdict: &'a Verdict, exchanges: &[String]) -> Row<'a> {
+fn row<'a>(verdict: &'a Verdict, known: &Known) -> Row<'a> {
     let Card { id, severity, title, fix, .. } = verdict.id.card();
     let (state, seen, why) = match &verdict.state {
         State::Found(seen) => ("found", Some(seen.as_str()), None),
         State::Clear(seen) => ("clear", Some(seen.as_str()), None),
         State::Unchecked(why) => ("unchecked", None, Some(why.as_str())),
     };
-    let (value, caution) = (fix.filled(exchanges), verdict.id.caution());
-    let fix = FixRow { place: fix.place, setting: fix.setting, value, caution };
+    let (value, caution) = (fix.filled(&known.exchanges), verdict.id.caution());
+    let fix = FixRow { place: fix.place, setting: known.setting(verdict.id), value, caution };
     let fix = matches!(verdict.state, State::Found(_)).then_some(fix);
     Row { id, state, severity: severity.as_str(), title, source: &verdict.source, seen, why, fix }
 }
 
 /// What was found with its mending, then what is clear, then what was not checked and why.
-pub(super) fn table(verdicts: &[Verdict], exchanges: &[String]) -> io::Result<()> {
-    print_bytes(text(verdicts, exchanges, colours()).as_bytes())
+pub(super) fn table(verdicts: &[Verdict], known: &Known) -> io::Result<()> {
+    print_bytes(text(verdicts, known, colours()).as_bytes())
 }
 
-fn text(verdicts: &[Verdict], exchanges: &[String], colours: bool) -> String {
+fn text(verdicts: &[Verdict], known: &Known, colours: bool) -> String {
     let mut text = String::new();
     let mut found: Vec<Id> = Vec::new();
     for verdict in verdicts {
@@ -77,7 +96,8 @@ fn text(verdicts: &[Verdict], exchanges: &[String], colours: bool) -> String {
             if let Some(caution) = verdict.id.caution() {
                 wrapped(&mut text, &format!("note: {caution}"));
             }
-            let mend = format!("mend: {}", fix.shown(&fix.filled(exchanges)));
+            let mend =
+                format!("mend: {}", fix.shown(&known.setting(verdict.id), &fix.filled(&known.exchanges)));
             if fix.is_command() {
                 // It is copied into a shell as it stands.
                 let _ = writeln!(text, "{:INDENT$}{}", "", plain(&mend));
@@ -168,7 +188,7 @@ mod tests {
 
     #[test]
     fn people_see_the_worst_first_and_what_was_not_checked() {
-        let text = text(&verdicts(), &[], false);
+        let text = text(&verdicts(), &Known::default(), false);
         let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
         let order = [
             "critical token-on-bus:",
@@ -190,7 +210,8 @@ mod tests {
         let mut report = Report::default();
         report.found(Id::WidePermissions, "management", "`osel` may read everything");
         let exchanges: Vec<String> = (0..40).map(|number| format!("exchange{number}")).collect();
-        let text = text(&report.into_verdicts(), &exchanges, false);
+        let known = Known { exchanges, ..Known::default() };
+        let text = text(&report.into_verdicts(), &known, false);
         let line = text.lines().find(|line| line.contains("mend: ")).unwrap();
         assert!(
             line.starts_with("         mend: rabbitmqctl set_permissions --vhost VHOST USER '^osel"),
@@ -204,8 +225,10 @@ mod tests {
 
     #[test]
     fn programs_get_each_verdict_with_the_same_keys() {
-        let lines: Vec<serde_json::Value> =
-            verdicts().iter().map(|verdict| serde_json::to_value(row(verdict, &[])).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = verdicts()
+            .iter()
+            .map(|verdict| serde_json::to_value(row(verdict, &Known::default())).unwrap())
+            .collect();
         let states: Vec<&str> = lines.iter().map(|line| line["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["found", "found", "clear", "unchecked"]);
         assert!(lines.iter().all(|line| line.as_object().unwrap().len() == 8));

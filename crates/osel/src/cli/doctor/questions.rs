@@ -9,8 +9,8 @@ use super::super::output::{Failure, note};
 use super::DoctorArgs;
 use crate::amqp::Address;
 use crate::config::{
-    BusConfig, CONFIG_VARIABLE, Config, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
-    RabbitMqConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
+    BusConfig, CONFIG_VARIABLE, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
+    RabbitMqConfig, SourceConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
 };
 use crate::doctor::Wanted;
 use crate::doctor::gather::{Access, Questions};
@@ -105,32 +105,44 @@ fn by_url(url: &str, args: &DoctorArgs, what: &str) -> anyhow::Result<Questions>
 }
 
 fn by_config(config: &ConfigArg, source: Option<&str>) -> anyhow::Result<Result<Questions, ExitCode>> {
-    let config = match config.load() {
-        Ok(config) => config,
+    // Who names a source may have the secrets of that one only.
+    let loaded = match source {
+        Some(name) => {
+            config.load_source(name).map(|one| (one.store, one.names, one.source.into_iter().collect()))
+        }
+        None => config.load().map(|config| {
+            let names = config.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
+            (Some(config.store), names, config.sources)
+        }),
+    };
+    let (store, names, sources) = match loaded {
+        Ok(loaded) => loaded,
         Err(code) => return Ok(Err(code)),
     };
-    let store = config.store.clone();
-    let rabbitmq = chosen(config, source)?;
+    let rabbitmq = chosen(&names, sources, source)?;
     let exchanges = rabbitmq.exchanges;
     let needed =
         if exchanges == DEFAULT_EXCHANGES { NEEDED.map(str::to_owned).to_vec() } else { exchanges.clone() };
     let wanted = Wanted { exchanges, needed, topics: rabbitmq.topics };
     let tls = rabbitmq.tls.as_ref();
     let questions = questions_of(rabbitmq.transport_url, tls, rabbitmq.heartbeat_seconds, wanted);
-    Ok(Ok(Questions { store: Some(store), ..questions }))
+    Ok(Ok(Questions { store, ..questions }))
 }
 
-fn chosen(config: Config, source: Option<&str>) -> anyhow::Result<RabbitMqConfig> {
-    let buses = config.sources.into_iter().filter_map(|source| match source.bus {
-        BusConfig::RabbitMq(rabbitmq) => Some((source.name, *rabbitmq)),
+/// The bus, if only one fits of the sources with these names.
+fn chosen(
+    names: &[String],
+    fitting: Vec<SourceConfig>,
+    source: Option<&str>,
+) -> anyhow::Result<RabbitMqConfig> {
+    let mut buses = fitting.into_iter().filter_map(|source| match source.bus {
+        BusConfig::RabbitMq(rabbitmq) => Some(*rabbitmq),
         BusConfig::File(_) => None,
     });
-    let buses: Vec<_> = buses.collect();
-    let known: Vec<String> = buses.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let mut fitting = buses.into_iter().filter(|(name, _)| source.is_none_or(|source| source == name));
-    match (fitting.next(), fitting.next()) {
-        (Some((_, only)), None) => Ok(only),
-        _ if known.is_empty() => {
+    let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match (buses.next(), buses.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) if source.is_none_or(|source| names.iter().any(|name| name == source)) => {
             Err(Failure::Usage("the configuration has no source of the type `rabbitmq`".to_owned()).into())
         }
         _ => Err(Failure::Usage(format!("choose one source by --source NAME: {}", known.join(", "))).into()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use osel_core::engine::record::{ActorDocument, Record};
 use osel_core::time::Timestamp;
-use osel_core::trail::PartClass;
+use osel_core::trail::{PartClass, RecordKind};
 use serde::Serialize;
 
 use crate::cli::audit::read::record;
@@ -35,6 +35,9 @@ pub(super) struct Cause<'a> {
     pub(super) event_type: Option<&'a str>,
     pub(super) actor: ActorDocument<'a>,
     pub(super) summary: String,
+    /// Somebody handed in what showed it, and is not who did it.
+    #[serde(skip)]
+    is_import: bool,
     /// Which parts of the record are not kept any more.
     pub(super) missing: Vec<&'static str>,
 }
@@ -85,6 +88,7 @@ impl<'a> Records<'a> {
                 event_type: document.event_type,
                 actor: document.actor,
                 summary: document.summary,
+                is_import: document.detail.contains_key("imported_by"),
                 missing: document.missing,
             }
         }))
@@ -100,6 +104,10 @@ impl Cause<'_> {
     /// Who it was, in a word: the user's name, else the id. In parentheses, as no name is: that it is not kept any more, or what kind of
     /// record tells of it.
     pub(super) fn who(&self) -> String {
+        if self.is_import {
+            let kind = if self.kind == RecordKind::System.as_str() { "import" } else { self.kind };
+            return format!("({kind})");
+        }
         let name = self.actor.user_name.map(str::to_owned);
         name.or_else(|| self.actor.user_id.map(ToString::to_string)).unwrap_or_else(|| {
             let is_gone = self.missing.contains(&PartClass::Personal.as_str());

@@ -110,10 +110,13 @@ fn adopt(old: &Config, new: &Config, scanners: &[ScannerConfig], service: &Servi
         sources.map(|source| (source.name.clone(), source.file().cloned())).collect::<Vec<_>>()
     };
     let queues = |config: &Config| {
-        let queue =
-            |bus: &RabbitMqConfig| (bus.queue.clone(), bus.durable_exchanges, bus.connect_timeout_seconds);
         let sources = config.sources.iter();
-        sources.map(|source| (source.region.clone(), source.rabbitmq().map(queue))).collect::<Vec<_>>()
+        sources.map(|source| source.rabbitmq().map(|bus| bus.queue.clone())).collect::<Vec<_>>()
+    };
+    let fixed = |config: &Config| {
+        let bus = |bus: &RabbitMqConfig| (bus.durable_exchanges, bus.connect_timeout_seconds);
+        let sources = config.sources.iter();
+        sources.map(|source| (source.region.clone(), source.rabbitmq().map(bus))).collect::<Vec<_>>()
     };
     let rates = |config: &Config| {
         let scan = &config.scan;
@@ -129,10 +132,7 @@ fn adopt(old: &Config, new: &Config, scanners: &[ScannerConfig], service: &Servi
         ("store", old.store.name() == new.store.name()),
         ("source", names(old) == names(new)),
         ("source.exchanges, source.topics", tapped(old) == tapped(new)),
-        (
-            "source.region, source.queue, source.durable_exchanges, source.connect_timeout_seconds",
-            queues(old) == queues(new),
-        ),
+        ("source.region, source.durable_exchanges, source.connect_timeout_seconds", fixed(old) == fixed(new)),
         ("openstack", assemble_api::fixed(old) == assemble_api::fixed(new)),
         ("scanner.name, scanner.type", assemble_scan::fixed(old) == assemble_scan::fixed(new)),
         ("witness.key", witnesses::fixed(old) == witnesses::fixed(new)),
@@ -144,6 +144,13 @@ fn adopt(old: &Config, new: &Config, scanners: &[ScannerConfig], service: &Servi
         if !is_same {
             tracing::warn!(key = what, "changed, and in force only after a restart");
         }
+    }
+    if queues(old) != queues(new) {
+        // A broker keeps a queue as it was made, and refuses to have it declared otherwise.
+        tracing::warn!(
+            key = "source.queue",
+            "changed, and in force only for a queue that is made anew: stop osel, delete its queue once nothing waits in it, and start it"
+        );
     }
     tracing::info!(
         "configuration read: log level, scan policy, model, retention, the key of the log, forwarders and schedules of APIs are in force, addresses, passwords and \

@@ -214,7 +214,8 @@ fn say(decision: &Decision) {
     }
     if decision.counted_until.is_some() {
         note(
-            "the clock is more than a day ahead of the last message: ages are counted as if that were a day ago",
+            "the clock is more than a day ahead of the last message (nothing was heard for so long, or the clock is wrong): ages are counted as if that \
+             were a day ago",
         );
     }
     match decision.budget {

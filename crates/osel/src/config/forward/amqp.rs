@@ -138,16 +138,18 @@ fn read(section: &mut Section<'_>) -> Option<AmqpConfig> {
     );
     let tls = TlsKeys::read(section);
     let asks_for_tls = TLS_KEYS.iter().any(|key| section.was_given(key));
-    let parsed = secret.and_then(|(url, origin)| match TransportUrl::parse(&url, asks_for_tls) {
-        Ok(parsed) => {
-            for note in &parsed.notes {
-                section.warning(&origin, "url", note);
+    let parsed = secret.and_then(|(url, origin)| {
+        match TransportUrl::parse_with(&url, asks_for_tls, tls.is_external()) {
+            Ok(parsed) => {
+                for note in &parsed.notes {
+                    section.warning(&origin, "url", note);
+                }
+                Some(parsed)
             }
-            Some(parsed)
-        }
-        Err(error) => {
-            section.problem(&origin, "url", error.to_string());
-            None
+            Err(error) => {
+                section.problem(&origin, "url", error.to_string());
+                None
+            }
         }
     });
     let exchange = section.read("exchange", |node| amqp_name(text(node)?).map(str::to_owned));

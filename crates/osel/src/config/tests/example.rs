@@ -65,11 +65,7 @@ fn the_example_without_its_comments_is_good() {
     let place = Place::new();
     let text = example(&place);
     let uncommented = |line: &str| match line.strip_prefix('#') {
-        Some(setting)
-            if !setting.is_empty() && (!setting.starts_with(' ') || setting.starts_with("    ")) =>
-        {
-            setting.to_owned()
-        }
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting.to_owned(),
         _ => line.to_owned(),
     };
     // A store has a path or a URL, an entry a prefix or an address, a webhook a body or a template, and people are told

@@ -140,7 +140,7 @@ fn a_name_is_of_one_source() {
 #[test]
 fn a_bus_is_of_one_source() {
     let again = "[[source]]\nname = 'two'\ntype = 'rabbitmq'\ntransport_url = { env = 'URL' }\n";
-    let problem = "osel.toml: source[1].transport_url: is the broker and virtual host of source `one`: they would share one queue \
+    let problem = "osel.toml:7: source[1].transport_url: is the broker and virtual host of source `one`: they would share one queue \
                    and take each other's messages; give one source all the exchanges";
     check_bad(&format!("{SMALLEST}{again}"), &[URL], &[problem]);
 }

@@ -95,7 +95,8 @@ fn references_that_lead_nowhere() {
     let told = load(&place, "{ credential = 'url' }", &[]).unwrap_err();
     assert_eq!(
         told,
-        "osel.toml:6: source[0].transport_url.credential: there are no credentials: systemd sets CREDENTIALS_DIRECTORY for units with LoadCredential="
+        "osel.toml:6: source[0].transport_url.credential: there are no credentials: systemd sets CREDENTIALS_DIRECTORY for units with \
+         LoadCredential=; by hand it does with `systemd-run --pipe --wait -p LoadCredential=NAME:FILE osel ...`"
     );
 }
 

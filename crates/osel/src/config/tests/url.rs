@@ -102,6 +102,13 @@ fn options_with_keys_of_ours_are_kept() {
 }
 
 #[test]
+fn who_logs_in_by_certificate_needs_no_password() {
+    let notes = |external| TransportUrl::parse_with("rabbit://h:5671/", true, external).unwrap().notes;
+    assert_eq!(notes(true), [""; 0]);
+    assert!(matches!(notes(false).as_slice(), [note] if note.contains("`guest` is taken")));
+}
+
+#[test]
 fn what_is_ignored_is_told() {
     let check = |url: &str, wanted: &[&str]| {
         assert_eq!(TransportUrl::parse(url, false).unwrap().notes, wanted, "{url}");

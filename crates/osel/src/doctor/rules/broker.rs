@@ -77,7 +77,9 @@ fn encrypted(management: &Management, report: &mut Report) {
         connections.iter().filter(|connection| connection.ssl == Some(false)).collect();
     let silent = connections.iter().filter(|connection| connection.ssl.is_none()).count();
     let of = count(connections.len() as u64, "connection");
-    if plain.is_empty() && (silent > 0 || connections.is_empty()) {
+    if connections.is_empty() {
+        report.unchecked(Id::NoTls, &management.name, "nobody is connected to the bus");
+    } else if plain.is_empty() && silent > 0 {
         let why = format!("{silent} of {of} do not say whether they are by TLS");
         report.unchecked(Id::NoTls, &management.name, why);
     } else if plain.is_empty() {

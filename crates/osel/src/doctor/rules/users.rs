@@ -41,9 +41,10 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
 
 fn default_user(facts: &Facts, report: &mut Report) {
     let id = Id::DefaultUser;
-    let logs_in = |user: &str| format!("logs in as {}", quoted(user));
+    // Who logs in as another says nothing of whether it is there: only the list of all users does.
     match &facts.bus {
-        Ok(bus) => report.judged(id, &bus.name, bus.user == GUEST, logs_in(&bus.user)),
+        Ok(bus) if bus.user == GUEST => report.found(id, &bus.name, format!("logs in as {}", quoted(GUEST))),
+        Ok(_) => {}
         Err(why) => report.unchecked(id, BUS, why),
     }
     match &facts.management {
@@ -58,9 +59,10 @@ fn default_user(facts: &Facts, report: &mut Report) {
     for (path, file) in &facts.services {
         match file.as_ref().map_err(Clone::clone).and_then(|file| file.bus.clone()) {
             Ok(bus) => {
-                let is_found = bus.users.iter().any(|user| user == GUEST);
-                let seen = format!("logs in as {}", names(bus.users.iter().map(String::as_str)));
-                report.judged(id, path, is_found, seen);
+                if bus.users.iter().any(|user| user == GUEST) {
+                    let seen = format!("logs in as {}", names(bus.users.iter().map(String::as_str)));
+                    report.found(id, path, seen);
+                }
             }
             Err(why) => report.unchecked(id, path, why),
         }
@@ -159,7 +161,13 @@ fn administrators(management: &Management, bus: Option<&Bus>, report: &mut Repor
                 quoted(&myself.name),
                 names(myself.tags.iter().map(String::as_str))
             );
-            report.judged(id, &management.name, is_administrator(myself), seen);
+            if is_administrator(myself) {
+                report.found(id, &management.name, seen);
+            } else {
+                // Of the other users on the bus nothing is known.
+                let why = format!("{seen}; the other users are shown to administrators only");
+                report.unchecked(id, &management.name, why);
+            }
         }
         (Err(why), _) => report.unchecked(id, &management.name, why),
     }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::super::admission;
 use super::super::control::Answer;
 use super::super::control::import::ImportStep;
+use super::tap::Tap;
 use super::{Happening, Service, ServiceError, ServiceHandle};
 
 /// What waits for its turn. Whoever hands in waits for each part, so that no more is here than the end of one and the begin of the next.
@@ -77,7 +78,9 @@ impl Service {
                     return Ok(());
                 }
                 let known = self.recorder.engine().regions().map(|known| known.map(|name| &**name));
-                let taken_at = admission::region(region.as_deref(), known)
+                let sources = self.taps.iter().map(Tap::region);
+                let taken_at = admission::of_a_source(region.as_deref(), sources)
+                    .and_then(|()| admission::region(region.as_deref(), known))
                     .and_then(|()| admission::taken_at(begin.taken_at, now));
                 let taken_at = match taken_at {
                     Ok(taken_at) => taken_at,

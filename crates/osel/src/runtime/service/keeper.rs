@@ -125,7 +125,9 @@ impl Keeper {
         if let Some(until) = decision.counted_until.filter(|_| !self.is_ahead) {
             tracing::warn!(
                 %until,
-                "the clock is more than a day ahead of the last message: nothing gets older until one is recorded"
+                "the clock is more than a day ahead of the last message: either nothing was heard for so long, or the clock is wrong; until a message is \
+                 recorded, retention takes that day's end for now, so that a wrong clock lets nothing go; look whether the sources are heard, and what time \
+                 the system has"
             );
         }
         self.is_ahead = is_ahead;

@@ -1,6 +1,6 @@
 //! What is logged of a source: one line for each change of its state, with constant words and the rest in fields.
 
-use osel_core::intake::{LogLine, Ongoing, Severity, StoreTrouble, Why};
+use osel_core::intake::{GapCause, LogLine, Ongoing, Severity, StoreTrouble, Why};
 
 use super::kind::SourceKind;
 use crate::source::words::Change;
@@ -20,24 +20,46 @@ macro_rules! say {
 }
 pub(super) use say;
 
-/// Writes a line of the state machine.
-pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, broker_words: &str, store_words: &str) {
-    let words = |why: Why| {
-        let words = match why {
-            Why::Broker(_) => broker_words,
-            Why::Store(_) => store_words,
+/// What others said last of a source, for its lines.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// The broker, or the way to it.
+    pub(super) broker: String,
+    /// Which host it is, by name and port; empty where there are none.
+    pub(super) host: String,
+    /// The store.
+    pub(super) store: String,
+    /// The exchanges to which the queue was not bound.
+    pub(super) unbound: String,
+}
+
+impl Words {
+    fn host(&self) -> Option<&str> {
+        Some(cut(&self.host)).filter(|host| !host.is_empty())
+    }
+
+    fn of(&self, why: Why) -> &str {
+        cut(match why {
+            Why::Broker(_) => &self.broker,
+            Why::Store(_) => &self.store,
+            Why::Queue(GapCause::Unbound) => &self.unbound,
             Why::Queue(_) | Why::Alarm => "",
-        };
-        cut(words)
-    };
+        })
+    }
+}
+
+/// Writes a line of the state machine.
+pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, said: &Words) {
+    let words = |why: Why| said.of(why);
     let severity = line.severity();
     match line {
-        LogLine::Connected { host } => say!(severity, source, host, "listening"),
+        LogLine::Connected { .. } => say!(severity, source, host = said.host(), "listening"),
         LogLine::Began(Ongoing { why, .. }) => {
             say!(severity, source, trouble = trouble(kind, *why), detail = words(*why), "trouble began");
         }
         LogLine::Ended(Ongoing { why, since, count }) => {
-            say!(severity, source, trouble = trouble(kind, *why), %since, count, "trouble ended");
+            let host = said.host().filter(|_| matches!(why, Why::Broker(_)));
+            say!(severity, source, host, trouble = trouble(kind, *why), %since, count, "trouble ended");
         }
         LogLine::Unsteady(Ongoing { why, since, .. }) => {
             let detail = words(*why);
@@ -53,8 +75,9 @@ pub(super) fn line(source: &str, kind: SourceKind, line: &LogLine, broker_words:
             }
         }
         LogLine::Gap(gap) => {
-            let (from, to, cause) = (gap.from, gap.to, trouble(kind, Why::Queue(gap.why)));
-            say!(severity, source, %from, %to, cause, "messages may be missing");
+            let why = Why::Queue(gap.why);
+            let (from, to, cause, detail) = (gap.from, gap.to, trouble(kind, why), words(why));
+            say!(severity, source, %from, %to, cause, detail, "messages may be missing");
         }
         LogLine::Deposed => say!(severity, source, "another process leads the store"),
         LogLine::Unfinished { messages } => {
@@ -68,6 +91,18 @@ pub(super) fn ended(source: &str) {
     tracing::info!(source, "read to its end");
 }
 
+/// Writes that nothing is known of a source's region while others are known.
+pub(super) fn new_region(source: &str, region: Option<&str>, known: &[Option<&str>]) {
+    let known: Vec<&str> = known.iter().map(|region| region.unwrap_or("(none)")).collect();
+    tracing::warn!(
+        source,
+        region = region.unwrap_or("(none)"),
+        known = cut(&known.join(", ")),
+        "nothing is known of this source's region, and other regions are known: what the source tells is a cloud of its own; if it is one of those, \
+         `region` has to say so"
+    );
+}
+
 /// Writes what is new about an exchange.
 pub(super) fn exchange(source: &str, change: &Change) {
     match change {
@@ -79,6 +114,24 @@ pub(super) fn exchange(source: &str, change: &Change) {
             source,
             exchange = cut(exchange),
             "exchange may not be read: give the user read permission for it, or take it off the list"
+        ),
+        Change::Unheard(exchanges) => tracing::warn!(
+            source,
+            exchanges = cut(&exchanges.join(", ")),
+            "none of the exchanges is there, and nothing is heard: services make theirs with their first notification; where they have sent some, \
+             look at the virtual host of transport_url, and at the names"
+        ),
+        Change::Heard => tracing::info!(source, "an exchange is there, and heard"),
+        Change::Released(exchange) => tracing::info!(
+            source,
+            exchange = cut(exchange),
+            "exchange is not in the configuration any more: unbound"
+        ),
+        Change::Held(exchange) => tracing::warn!(
+            source,
+            exchange = cut(exchange),
+            "exchange is not in the configuration any more, and may not be unbound: what it gets is heard until the user has read permission \
+             for it at a start"
         ),
         Change::Shared => tracing::error!(
             source,

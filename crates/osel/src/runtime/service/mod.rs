@@ -323,7 +323,7 @@ impl Service {
             is_stopping: false,
         };
         for index in 0..this.taps.len() {
-            let start = this.taps[index].start_input();
+            let start = this.taps[index].start_input(this.recorder.engine());
             this.step(index, start)?;
         }
         for index in 0..this.apis.len() {
@@ -608,7 +608,7 @@ impl Service {
         let since = tap::troubled_since(self.store_trouble.as_ref(), &self.taps);
         self.store_trouble = Some((since.unwrap_or_else(|| self.now()), words.clone()));
         for index in 0..self.taps.len() {
-            self.taps[index].store_words.clone_from(&words);
+            self.taps[index].words.store.clone_from(&words);
             for batch in self.taps[index].batches() {
                 self.step(index, IntakeInput::CommitFailed { batch, why })?;
             }

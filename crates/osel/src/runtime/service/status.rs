@@ -104,6 +104,8 @@ pub struct SourceStatus {
     pub last_event: Option<(Timestamp, i64)>,
     /// How many messages wait at the broker, as last heard; none where that is not known.
     pub waiting: Option<u64>,
+    /// How many exchanges are bound, as last seen; none where it has none, or never had a connection.
+    pub bound_exchanges: Option<u64>,
     /// Messages that were taken and are not durable.
     pub in_flight_messages: u64,
     /// Their bytes.
@@ -240,6 +242,7 @@ pub(super) struct Watched {
     waiting: Option<u64>,
     /// Of the messages that waited when the broker's queue was looked at, how many may not have come yet.
     behind: u64,
+    bound: Option<u64>,
     last_event: Option<(Timestamp, i64)>,
 }
 
@@ -263,6 +266,11 @@ impl Watched {
     /// Whether many messages wait at the broker, as far as is known.
     pub(super) fn is_behind(&self) -> bool {
         self.behind > BEHIND_MESSAGES
+    }
+
+    /// So many exchanges are bound.
+    pub(super) fn bound(&mut self, exchanges: usize) {
+        self.bound = Some(exchanges as u64);
     }
 
     /// A message came.
@@ -312,6 +320,7 @@ impl Watched {
             quarantined: count(|ledger| ledger.quarantined),
             last_event: self.last_event,
             waiting: self.waiting,
+            bound_exchanges: self.bound,
             in_flight_messages: intake.messages_in_flight(),
             in_flight_bytes: intake.bytes_in_flight(),
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use osel_core::engine::{SourceGap, SourceLedger};
+use osel_core::engine::{Engine, SourceGap, SourceLedger};
 use osel_core::intake::{
     BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap, Queue,
 };
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::super::recorder::{RecordError, Recorder};
 use super::kind::{SourceKind, SourceSettings};
-use super::log;
+use super::log::{self, Words};
 use super::status::{SourceState, SourceStatus, Watched};
 use crate::source::place::Place;
 use crate::source::words::{Arrived, BusEvent, BusOrder};
@@ -66,10 +66,7 @@ pub(super) struct Tap {
     waiting: VecDeque<(ConnectionNumber, Arrived)>,
     /// Ordered and not durable.
     batches: VecDeque<Given>,
-    /// What the broker, or the way to it, said last.
-    broker_words: String,
-    /// What the store said last.
-    pub(super) store_words: String,
+    pub(super) words: Words,
     /// Gaps that the next batch has to tell.
     gaps: Vec<SourceGap>,
     /// What the queue takes is not whole, as last seen.
@@ -111,8 +108,7 @@ impl Tap {
             holds_place: false,
             waiting: VecDeque::new(),
             batches: VecDeque::new(),
-            broker_words: String::new(),
-            store_words: String::new(),
+            words: Words::default(),
             gaps: Vec::new(),
             is_broken: false,
             was_broken: false,
@@ -124,8 +120,17 @@ impl Tap {
         }
     }
 
-    /// What the state machine is told first.
-    pub(super) fn start_input(&self) -> IntakeInput {
+    /// The region that its messages are of.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// What the state machine is told first. That the model has other regions than the source's is told to people: it may be mistyped.
+    pub(super) fn start_input(&self, engine: &Engine) -> IntakeInput {
+        let known: Vec<Option<&str>> = engine.regions().map(|region| region.map(|name| &**name)).collect();
+        if !known.is_empty() && !known.contains(&self.region()) {
+            log::new_region(&self.name, self.region(), &known);
+        }
         IntakeInput::Start { epoch: self.epoch, cursor: self.cursor }
     }
 
@@ -143,15 +148,19 @@ impl Tap {
                 Some(IntakeInput::Checked { connection, report })
             }
             BusEvent::ConnectFailed { connection, why, detail } => {
-                self.broker_words = detail;
+                self.words.broker = detail;
                 Some(IntakeInput::ConnectFailed { connection, why, chance })
             }
             BusEvent::Lost { connection, why, detail } => {
-                self.broker_words = detail;
+                self.words.broker = detail;
                 self.watched.disconnected();
                 // They come again, by the next connection.
                 self.waiting.retain(|(by, _)| *by != connection);
                 Some(IntakeInput::Lost { connection, why, chance })
+            }
+            BusEvent::Host(place) => {
+                self.words.host = place;
+                None
             }
             BusEvent::Hosts(count) => Some(IntakeInput::Hosts { count }),
             BusEvent::Blocked(connection) => Some(IntakeInput::Blocked { connection }),
@@ -163,6 +172,14 @@ impl Tap {
             }
             BusEvent::Waiting(messages) => {
                 self.watched.waiting(messages);
+                None
+            }
+            BusEvent::Unbound(exchanges) => {
+                self.words.unbound = exchanges.join(", ");
+                None
+            }
+            BusEvent::Bound(exchanges) => {
+                self.watched.bound(exchanges);
                 None
             }
             BusEvent::Exchange(change) => {
@@ -226,7 +243,7 @@ impl Tap {
                     self.gaps.push(SourceGap { source, region, from: gap.from, to: gap.to, cause });
                 }
                 IntakeOrder::Log(line) => {
-                    log::line(&self.name, self.kind, &line, &self.broker_words, &self.store_words);
+                    log::line(&self.name, self.kind, &line, &self.words);
                 }
                 IntakeOrder::Exit => self.has_exited = true,
             }

@@ -213,6 +213,11 @@ impl Exchange {
         matches!(self.state, State::Absent { .. })
     }
 
+    /// Whether we may not bind to it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.state, State::Denied { .. })
+    }
+
     /// Whether we were bound to it and it is not there.
     pub fn is_lost(&self) -> bool {
         matches!(self.state, State::Absent { expected: true, .. })

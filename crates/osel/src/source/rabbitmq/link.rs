@@ -68,7 +68,7 @@ pub async fn run(
             Happened::Order(order) => link.obey(order).await,
             Happened::Due => link.connect(&mut orders).await,
             Happened::Delivery(delivery) => link.hand_over(*delivery),
-            Happened::Ended(why, detail) => link.lost(why, detail),
+            Happened::Ended(why, detail) => link.lost(why, &detail),
             Happened::Blocked(is_blocked) => link.blocked(is_blocked),
             Happened::CheckDue => link.check().await,
             Happened::Nothing => {}
@@ -123,6 +123,8 @@ struct Link<T> {
 /// A connection that stands.
 struct Up {
     number: ConnectionNumber,
+    /// Host and port.
+    place: String,
     connection: Connection,
     channel: Channel,
     consumer: Option<Consumer>,
@@ -174,7 +176,12 @@ impl Up {
     }
 
     /// Takes what has arrived by now, beginning with `first`, and says why nothing more will come, if that is so.
-    fn take(&mut self, first: Option<Delivery>, settings: &Settings) -> (Vec<Arrived>, Option<Ended>) {
+    fn take(
+        &mut self,
+        first: Option<Delivery>,
+        settings: &Settings,
+        topology: &mut Topology,
+    ) -> (Vec<Arrived>, Option<Ended>) {
         let mut messages = Vec::new();
         let now = (settings.clock)();
         let mut next = first;
@@ -188,6 +195,7 @@ impl Up {
                 };
             }
             let Some(delivery) = next.take() else { break };
+            topology.heard(delivery.exchange.as_str(), delivery.routing_key.as_str());
             let arrived = self.reader.read(delivery, now);
             self.open.push_back((arrived.tag, arrived.bytes as u64));
             messages.push(arrived);
@@ -323,32 +331,32 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         let looking = self.topology.look(&up.connection, &up.channel, now);
         let look = match timeout(self.settings.connect_time, looking).await {
             Ok(Ok(look)) => look,
-            Ok(Err(error)) => return self.lost(trouble_of(&error), error.to_string()),
-            Err(_) => return self.lost(BrokerTrouble::Silent, "the broker did not answer".to_owned()),
+            Ok(Err(error)) => return self.lost(trouble_of(&error), &error.to_string()),
+            Err(_) => return self.lost(BrokerTrouble::Silent, "the broker did not answer"),
         };
         self.tell_changes();
         let Some(up) = &mut self.up else { return };
         up.check_at = look_at(&self.topology);
         let is_consuming = up.consumer.is_some();
         if look.queue == Queue::Missing && is_consuming {
-            return self.lost(BrokerTrouble::Cancelled, "the queue is gone".to_owned());
+            return self.lost(BrokerTrouble::Cancelled, "the queue is gone");
         }
         // What was on its way before the answer comes first.
         let mut is_here = is_consuming && !self.is_paused;
         while is_here {
-            let (messages, end) = up.take(None, &self.settings);
+            let (messages, end) = up.take(None, &self.settings, &mut self.topology);
             is_here = messages.len() == CHUNK_MESSAGES;
             if !messages.is_empty() {
                 (self.tell)(BusEvent::Arrived { connection: up.number, messages });
             }
             if let Some((why, detail)) = end {
-                return self.lost(why, detail);
+                return self.lost(why, &detail);
             }
         }
         up.looks_without_us = if is_consuming && look.consumers == 0 { up.looks_without_us + 1 } else { 0 };
         if up.looks_without_us >= LOOKS_WITHOUT_US_MAX {
             // Its end may have been told while nobody listened, or never.
-            return self.lost(BrokerTrouble::Cancelled, "the broker has ended the consumer".to_owned());
+            return self.lost(BrokerTrouble::Cancelled, "the broker has ended the consumer");
         }
         if let Some(change) = up.take_sharing(is_consuming && look.consumers > 1) {
             (self.tell)(BusEvent::Exchange(change));
@@ -356,16 +364,16 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         // Without us among the consumers the broker's numbers are none.
         let is_all = is_consuming && !self.is_paused && look.consumers == 1;
         (self.tell)(BusEvent::Waiting(u64::from(look.messages)));
-        let report = report(look, now.time, is_all);
+        let report = report(look, now.time, is_all, &self.tell);
         (self.tell)(BusEvent::Checked { connection: up.number, report });
     }
 
     fn hand_over(&mut self, first: Delivery) {
         let Some(up) = &mut self.up else { return };
-        let (messages, end) = up.take(Some(first), &self.settings);
+        let (messages, end) = up.take(Some(first), &self.settings, &mut self.topology);
         (self.tell)(BusEvent::Arrived { connection: up.number, messages });
         if let Some((why, detail)) = end {
-            self.lost(why, detail);
+            self.lost(why, &detail);
         }
     }
 
@@ -396,19 +404,20 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         match outcome {
             Ok(Ok(_)) => true,
             Ok(Err(error)) => {
-                self.lost(trouble_of(&error), error.to_string());
+                self.lost(trouble_of(&error), &error.to_string());
                 false
             }
             Err(_) => {
-                self.lost(BrokerTrouble::Silent, "the broker did not answer".to_owned());
+                self.lost(BrokerTrouble::Silent, "the broker did not answer");
                 false
             }
         }
     }
 
-    fn lost(&mut self, why: BrokerTrouble, detail: String) {
+    fn lost(&mut self, why: BrokerTrouble, detail: &str) {
         if let Some(up) = self.up.take() {
             let connection = up.number;
+            let detail = format!("`{}`: {detail}", up.place);
             // In its own time: a broker that is gone does not answer.
             tokio::spawn(up.close());
             (self.tell)(BusEvent::Lost { connection, why, detail });
@@ -416,6 +425,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
     }
 
     fn tell_changes(&mut self) {
+        (self.tell)(BusEvent::Bound(self.topology.bound_count()));
         for change in self.topology.take_changes(Instant::now()) {
             (self.tell)(BusEvent::Exchange(change));
         }
@@ -434,10 +444,12 @@ async fn attempt(
     let late = || (BrokerTrouble::Unreachable, "the configuration cannot be read".to_owned());
     let address = asking.await.map_err(|_| late())?.map_err(|_| late())?;
     let (address, hosts) = address.map_err(|detail| (BrokerTrouble::Denied, detail))?;
+    let place = address.place();
     tell(BusEvent::Hosts(hosts));
+    tell(BusEvent::Host(place.clone()));
     let failed = |error: DialError| (error.trouble(), chain(&error));
     let (connection, gate) = dial(&address, settings.connect_time).await.map_err(failed)?;
-    let broke = |error: lapin::Error| (trouble_of(&error), error.to_string());
+    let broke = |error: lapin::Error| (trouble_of(&error), format!("`{place}`: {error}"));
     let looking = async {
         let events = Box::pin(connection.events_listener());
         let mut channel = connection.create_channel().await?;
@@ -449,11 +461,12 @@ async fn attempt(
         }
         Ok((events, channel, look, now.time))
     };
-    let silent = |_| (BrokerTrouble::Silent, "the broker did not answer".to_owned());
+    let silent = |_| (BrokerTrouble::Silent, format!("`{place}` did not answer"));
     let looked = timeout(settings.connect_time, looking).await.map_err(silent)?;
     let (events, channel, look, asked_at) = looked.map_err(broke)?;
     let up = Up {
         number,
+        place,
         connection,
         channel,
         consumer: None,
@@ -470,7 +483,7 @@ async fn attempt(
         shared: None,
     };
     // Whether it is empty is for a look that knows our consumer: an answer without a leader looks like an empty queue.
-    Ok((up, look.messages, report(look, asked_at, false)))
+    Ok((up, look.messages, report(look, asked_at, false, tell)))
 }
 
 /// When to look again.
@@ -479,7 +492,10 @@ fn look_at(topology: &Topology) -> Instant {
     now + topology.look_within(now)
 }
 
-fn report(look: Look, asked_at: Timestamp, is_here: bool) -> QueueReport {
+fn report(look: Look, asked_at: Timestamp, is_here: bool, tell: &impl Fn(BusEvent)) -> QueueReport {
+    if look.queue == Queue::Unbound {
+        tell(BusEvent::Unbound(look.unbound));
+    }
     QueueReport {
         queue: look.queue,
         asked_at,

@@ -5,7 +5,8 @@
 //! decided in this module, and nothing is kept here that a crash could lose.
 //!
 //! `link` is the task of one source; what it is told and tells are the `words` of all sources. It connects by the crate's `amqp`, keeps
-//! queue and bindings right by `topology` (what is known of each `exchange`, heard from the broker by `probe`), and turns deliveries into
+//! queue and bindings right by `topology` (what is known of each `exchange`, heard from the broker by `probe`; a `stray` is a binding that is
+//! wanted no more), and turns deliveries into
 //! messages by `message`.
 
 mod exchange;
@@ -13,6 +14,7 @@ mod link;
 mod message;
 mod probe;
 mod settings;
+mod stray;
 mod topology;
 
 pub use link::run;

@@ -139,6 +139,17 @@ impl<'a> Probe<'a> {
         self.presence(asked)
     }
 
+    /// Removes a binding, if it is there.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn unbind(&mut self, queue: &str, exchange: &str, key: &str) -> Result<Presence, lapin::Error> {
+        let channel = self.channel().await?;
+        let unbound =
+            channel.queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default()).await;
+        self.presence(unbound)
+    }
+
     fn presence(&mut self, asked: Result<(), lapin::Error>) -> Result<Presence, lapin::Error> {
         let Err(error) = asked else { return Ok(Presence::There) };
         self.channel = None;

@@ -11,10 +11,12 @@
 //! - The queue **dropped**, at most one message long, into which the broker puts what our bounded queue drops. That something is in it
 //!   says that the queue overflowed.
 //!
+//! What is bound and wanted no more is unbound: see `stray`.
+//!
 //! Exchanges of others are only asked for, never declared: an exchange made with other flags than its service wants would keep that
 //! service from publishing. Our names begin with `osel.`, and nothing else is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions};
@@ -27,7 +29,8 @@ use tokio::time::Instant;
 
 use super::exchange::{CHECK_WAIT, Exchange, Now, Question, RETURNING_WAIT, Refused};
 use super::probe::{Presence, Probe, is_soft};
-use crate::config::QueueKind;
+use super::stray::{Stray, Strays};
+use crate::config::{DEFAULT_EXCHANGES, DEFAULT_TOPICS, QueueKind};
 use crate::source::words::Change;
 
 /// How often bindings are made again although nothing says that they are gone: somebody may have removed one by hand, or an exchange with
@@ -56,12 +59,14 @@ pub struct Wanted {
 }
 
 /// What a look at the broker showed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Look {
     /// As `intake` wants it.
     pub queue: Queue,
     /// Since when messages may have passed by, where that is longer ago than the last look.
     pub unbound_since: Option<Timestamp>,
+    /// The exchanges by which they may have passed.
+    pub unbound: Vec<String>,
     /// Messages that wait, and consumers.
     pub messages: u32,
     /// How many consumers there are, ours among them.
@@ -80,13 +85,31 @@ pub struct Topology {
     /// An exchange that we were bound to is not there, as the first look of a connection showed. It may have been there meanwhile,
     /// without our binding, and have gone again.
     is_lost: bool,
+    /// Bindings that showed and are not wanted.
+    strays: Strays,
+    /// It was looked for what a configuration before this process may have had bound.
+    has_released: bool,
+    /// What is to be told of bindings that are not wanted.
+    released: Vec<Change>,
+    /// It was told that no exchange is there to be bound.
+    told_unheard: bool,
 }
 
 impl Topology {
     /// Nothing is known yet.
     pub fn new(wanted: Wanted) -> Self {
         let exchanges = wanted.exchanges.iter().map(|name| (name.clone(), Exchange::new())).collect();
-        Self { wanted, exchanges, bound_at: None, is_new: true, is_lost: false }
+        Self {
+            wanted,
+            exchanges,
+            bound_at: None,
+            is_new: true,
+            is_lost: false,
+            strays: Strays::default(),
+            has_released: false,
+            released: Vec::new(),
+            told_unheard: false,
+        }
     }
 
     /// The queue's name.
@@ -96,7 +119,43 @@ impl Topology {
 
     /// What is to be told about exchanges by now.
     pub fn take_changes(&mut self, moment: Instant) -> Vec<Change> {
-        self.exchanges.iter_mut().filter_map(|(name, exchange)| exchange.take_change(name, moment)).collect()
+        let mut changes = std::mem::take(&mut self.released);
+        changes.extend(
+            self.exchanges.iter_mut().filter_map(|(name, exchange)| exchange.take_change(name, moment)),
+        );
+        changes.extend(self.take_unheard());
+        changes
+    }
+
+    /// How many exchanges are bound.
+    pub fn bound_count(&self) -> usize {
+        self.exchanges.values().filter(|exchange| exchange.is_bound()).count()
+    }
+
+    /// What is to be told of there being none that is bound, or of its end. Those that we were bound to and that went are told one by one.
+    fn take_unheard(&mut self) -> Option<Change> {
+        if self.bound_count() > 0 {
+            return std::mem::take(&mut self.told_unheard).then_some(Change::Heard);
+        }
+        let is_never = |exchange: &Exchange| exchange.is_absent() && !exchange.is_lost();
+        let is_unheard = self.exchanges.values().all(|exchange| is_never(exchange) || exchange.is_denied());
+        let absent = self.exchanges.iter().filter(|(_, exchange)| is_never(exchange));
+        let absent: Vec<String> = absent.map(|(name, _)| name.clone()).collect();
+        if !is_unheard || absent.is_empty() || self.told_unheard {
+            return None;
+        }
+        self.told_unheard = true;
+        Some(Change::Unheard(absent))
+    }
+
+    /// A message came from this exchange, under this routing key.
+    pub fn heard(&mut self, exchange: &str, routing_key: &str) {
+        let is_topic = |(topic, _): (&str, &str)| self.wanted.topics.iter().any(|wanted| wanted == topic);
+        let is_wanted =
+            self.exchanges.contains_key(exchange) && routing_key.rsplit_once('.').is_none_or(is_topic);
+        if !is_wanted {
+            self.strays.note(exchange, routing_key);
+        }
     }
 
     /// After how long to look again, at the latest as long as between two checks.
@@ -108,6 +167,7 @@ impl Topology {
     /// A new connection: everything is looked at and bound anew.
     pub fn forget(&mut self, moment: Instant) {
         self.is_new = true;
+        self.strays.forget();
         for exchange in self.exchanges.values_mut() {
             exchange.forget(moment);
         }
@@ -126,13 +186,20 @@ impl Topology {
     ) -> Result<Look, lapin::Error> {
         let mut probe = Probe::new(connection);
         self.look_at_exchanges(&mut probe, now).await?;
+        self.release(&mut probe).await?;
         let dropped = probe.queue(&self.dropped()).await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let name = self.wanted.queue.as_str().into();
         let queue = match channel.queue_declare(name, passive, FieldTable::default()).await {
             Ok(queue) => queue,
             Err(error) if is_soft(&error, &AMQPSoftError::NOTFOUND) => {
-                return Ok(Look { queue: Queue::Missing, unbound_since: None, messages: 0, consumers: 0 });
+                return Ok(Look {
+                    queue: Queue::Missing,
+                    unbound_since: None,
+                    unbound: Vec::new(),
+                    messages: 0,
+                    consumers: 0,
+                });
             }
             Err(error) => return Err(error),
         };
@@ -149,9 +216,17 @@ impl Topology {
         Ok(Look {
             queue: state,
             unbound_since: self.exchanges.values().filter_map(Exchange::unbound_since).min(),
+            unbound: self.unbound(),
             messages: queue.message_count(),
             consumers: queue.consumer_count(),
         })
+    }
+
+    /// The exchanges that are not bound and should be.
+    fn unbound(&self) -> Vec<String> {
+        let is_unbound = |exchange: &Exchange| exchange.is_unbound() || self.is_lost && exchange.is_lost();
+        let exchanges = self.exchanges.iter().filter(|(_, exchange)| is_unbound(exchange));
+        exchanges.map(|(name, _)| name.clone()).collect()
     }
 
     async fn look_at_exchanges(&mut self, probe: &mut Probe<'_>, now: Now) -> Result<(), lapin::Error> {
@@ -295,6 +370,73 @@ impl Topology {
         Ok(())
     }
 
+    /// Unbinds what is bound and wanted no more, as far as that shows.
+    async fn release(&mut self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
+        if !self.has_released {
+            for exchange in DEFAULT_EXCHANGES {
+                if !self.exchanges.contains_key(exchange) {
+                    self.release_exchange(probe, exchange, &[]).await?;
+                }
+            }
+            self.has_released = true;
+        }
+        for Stray { exchange, topic } in self.strays.take() {
+            if self.exchanges.contains_key(&exchange) {
+                let key = binding_key(&topic);
+                self.unbind(probe, &exchange, &[key]).await?;
+            } else {
+                self.release_exchange(probe, &exchange, &[topic]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Unbinds an exchange, by `topics` and by those that are bound where nothing else is said; where there is a memory of it, that is told.
+    async fn release_exchange(
+        &mut self,
+        probe: &mut Probe<'_>,
+        exchange: &str,
+        topics: &[String],
+    ) -> Result<(), lapin::Error> {
+        let memory = self.memory(exchange);
+        let was_bound = probe.exchange(&memory).await? == Presence::There;
+        if !was_bound && topics.is_empty() {
+            return Ok(());
+        }
+        // First the mark: where it is, the binding is taken for one that is there.
+        probe.delete_exchange(&self.mark(exchange)).await?;
+        let topics = topics.iter().map(String::as_str).chain(DEFAULT_TOPICS);
+        let keys = topics.map(binding_key).chain(self.keys()).collect::<BTreeSet<String>>();
+        let keys: Vec<String> = keys.into_iter().collect();
+        let is_unbound = self.unbind(probe, exchange, &keys).await?;
+        if is_unbound {
+            probe.delete_exchange(&memory).await?;
+        }
+        if was_bound {
+            let change = if is_unbound { Change::Released } else { Change::Held };
+            self.released.push(change(exchange.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Unbinds our queue by these keys; whether it is not bound by any of them then.
+    async fn unbind(
+        &self,
+        probe: &mut Probe<'_>,
+        exchange: &str,
+        keys: &[String],
+    ) -> Result<bool, lapin::Error> {
+        for key in keys {
+            match probe.unbind(&self.wanted.queue, exchange, key).await? {
+                Presence::There => {}
+                // Without the exchange or the queue there is no binding.
+                Presence::Absent => return Ok(true),
+                Presence::Denied | Presence::Forbidden => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     async fn bind(&self, probe: &mut Probe<'_>, exchange: &str) -> Result<Presence, lapin::Error> {
         for key in self.keys() {
             let bound = probe.bind(&self.wanted.queue, exchange, &key).await?;
@@ -401,7 +543,7 @@ impl Topology {
 
     /// What our queue is bound by.
     fn keys(&self) -> impl Iterator<Item = String> {
-        self.wanted.topics.iter().map(|topic| format!("{topic}.*"))
+        self.wanted.topics.iter().map(|topic| binding_key(topic))
     }
 
     fn dropped(&self) -> String {
@@ -415,6 +557,11 @@ impl Topology {
     fn memory(&self, exchange: &str) -> String {
         format!("{}.known.{exchange}", self.wanted.queue)
     }
+}
+
+/// What a topic is bound by: all its priorities.
+fn binding_key(topic: &str) -> String {
+    format!("{topic}.*")
 }
 
 /// The arguments of a queue of this type.

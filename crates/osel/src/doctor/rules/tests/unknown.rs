@@ -48,6 +48,16 @@ fn what_only_a_listener_may_have_declared_proves_no_publisher() {
 }
 
 #[test]
+fn users_that_nobody_could_look_at_are_not_clear() {
+    let hidden = |facts: &mut Facts| admin(facts).users = Err("not allowed".to_owned());
+    unknown(Id::DefaultUser, "", "not allowed", hidden);
+    unknown(Id::AdministratorTag, "management", "shown to administrators only", |facts| {
+        hidden(facts);
+        admin(facts).myself = Ok(User { name: "osel".to_owned(), tags: texts(&["management"]) });
+    });
+}
+
+#[test]
 fn an_exchange_that_osel_may_not_read_is_found() {
     broken(&[Id::ExchangeUnreadable], |facts| heard(facts).deaf = texts(&["neutron"]));
     let row = |facts: &mut Facts, read: &str| {
@@ -125,7 +135,7 @@ fn nothing_is_clear_by_what_nobody_could_look_at() {
         // While it logs in, and for those within the broker.
         admin(facts).connections.as_mut().expect("asked")[2].ssl = None;
     });
-    unknown(Id::NoTls, "management", "0 of 0", |facts| {
+    unknown(Id::NoTls, "management", "nobody is connected", |facts| {
         admin(facts).connections = Ok(Vec::new());
         admin(facts).consumers = Ok(Vec::new());
     });

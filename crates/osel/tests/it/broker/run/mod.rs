@@ -13,6 +13,7 @@ mod osel;
 mod outage;
 mod postgres;
 mod raw;
+mod released;
 mod restart;
 mod tap;
 mod tls;

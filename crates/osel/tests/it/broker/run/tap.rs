@@ -264,6 +264,11 @@ fn a_configuration_is_read_again(osel: &mut Osel) {
     osel.await_lines(&["configuration read"], 2);
     let waiting = |osel: &Osel| osel.lines(&["in force only after a restart"]).len();
     assert_eq!(waiting(osel), 2, "it waits as long as it is not in force: {}", osel.log());
+    osel.configure(&source("one", "url", "[source.queue]\nlength_bytes_max = 1000000"));
+    osel.reload();
+    osel.await_log(&["in force only for a queue that is made anew", "source.queue"]);
+    osel.await_lines(&["configuration read"], 3);
+    assert_eq!(waiting(osel), 2, "a restart would change nothing: {}", osel.log());
     osel.configure("[[source]]\n");
     osel.reload();
     osel.await_log(&["the configuration has problems"]);
@@ -273,10 +278,10 @@ fn a_configuration_is_read_again(osel: &mut Osel) {
     osel.configure(&source("one", "url", "[scan]"));
     osel.reload();
     osel.await_lines(&["the configuration has problems"], 2);
-    assert_eq!(osel.lines(&["configuration read"]).len(), 2, "{}", osel.log());
+    assert_eq!(osel.lines(&["configuration read"]).len(), 3, "{}", osel.log());
     osel.configure(&source("one", "url", ""));
     osel.reload();
-    osel.await_lines(&["configuration read"], 3);
+    osel.await_lines(&["configuration read"], 4);
     assert_eq!(waiting(osel), 2, "it was taken back: {}", osel.log());
     assert_eq!(osel.lines(&["lapin"]), [""; 0], "only the configuration says what is logged");
 }

@@ -41,7 +41,7 @@ fn a_broker_is_verified_and_certificates_are_those_on_disk() {
     // An authority that did not sign the broker's certificate; then the right one and a name that it does not have.
     osel.configure(&trusting(&stranger.authority, ""));
     osel.start();
-    osel.await_log(&["trouble began", "broker not trusted"]);
+    osel.await_log(&["trouble began", "broker not trusted", ": name the authority", "`ca_file`"]);
     osel.configure(&trusting(&files.authority, "server_name = 'elsewhere.example'"));
     let attempts =
         |osel: &Osel| broker.log().matches("TLS server").count() + osel.lines(&["elsewhere"]).len();
@@ -76,4 +76,14 @@ fn a_broker_is_verified_and_certificates_are_those_on_disk() {
     until("messages are recorded", LIMIT, || osel.recorded_ids().contains(&exchanged[4]));
     assert!(osel.stop().success());
     assert_eq!(osel.gaps(), [[""; 3]; 0]);
+
+    // The wrong one of the two ports, either way.
+    let mut wrong = Osel::new("run-tls-ports", &url(broker.tls_port()), "");
+    wrong.start();
+    wrong.await_log(&["trouble began", "speaks TLS", "ssl=true"]);
+    assert!(wrong.stop().success());
+    wrong.set_url("url", &format!("{}?ssl=true", url(broker.port())));
+    wrong.start();
+    wrong.await_log(&["trouble began", "does not speak TLS", "5671"]);
+    assert!(wrong.stop().success());
 }
