@@ -26,9 +26,9 @@ use crate::model::{CLOCK_SKEW_SECONDS, CloudModel, Fields, each_shown};
 use crate::names::{NameKind, Origin};
 use crate::time::Timestamp;
 
-/// The most differences of what was shown that are held to the end of a read, some ten megabytes with their texts. In a cloud that is
+/// The most differences of what was shown that are held to the end of a read, some megabytes with their texts. In a cloud that is
 /// listened to, a read shows far fewer. Of more than these it is not known which have rows in common.
-pub const HELD_MAX: usize = 10_000;
+pub const HELD_MAX: usize = 2_000;
 
 /// The most objects that were not shown and are held until all of them are found: a kind and an id each, so that they need no room of those
 /// that were shown.

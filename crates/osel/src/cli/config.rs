@@ -100,10 +100,12 @@ impl ConfigArg {
     /// # Errors
     /// Exit code 2 when there are problems with these, which are printed then.
     pub fn load_source(&self, name: &str) -> Result<OneSource, ExitCode> {
-        Config::load_source(self.file.as_deref(), &variable, name).map_err(|problems| {
+        let one = Config::load_source(self.file.as_deref(), &variable, name).map_err(|problems| {
             note(problems);
             ExitCode::from(2)
-        })
+        })?;
+        one.warnings.iter().for_each(|warning| note(format_args!("warning: {warning}")));
+        Ok(one)
     }
 
     /// The file, if one is named on the command line.

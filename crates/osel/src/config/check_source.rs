@@ -22,8 +22,8 @@ const REGION_CHARS_MAX: usize = 255;
 const EXCHANGES_MAX: usize = 256;
 /// The most topics of one source; each is bound to each exchange.
 const TOPICS_MAX: usize = 16;
-/// The longest name that AMQP carries, with room for the priority behind a topic.
-const AMQP_NAME_BYTES_MAX: usize = 240;
+/// The longest name of an exchange or a topic: AMQP carries 255 bytes, and names of ours are made of an exchange's with that of our queue.
+const AMQP_NAME_BYTES_MAX: usize = 200;
 /// Where the services publish unless they are told otherwise: what ceilometer listens to, the default of oslo.messaging, and services
 /// that came later.
 pub const EXCHANGES: [&str; 19] = [
@@ -90,7 +90,7 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
                     "is the file of source `{}`: each of its messages would be read twice; leave one of the two out",
                     other.name
                 );
-                root.problem(&Origin::Whole, &format!("source[{index}].path"), what);
+                root.problem(&origin, &format!("source[{index}].path"), what);
             }
             sources.push(source);
         }

@@ -68,6 +68,8 @@ pub struct OneSource {
     pub names: Vec<String>,
     /// The source, if there is one of that name.
     pub source: Option<SourceConfig>,
+    /// What is to be said of these.
+    pub warnings: Vec<Warning>,
 }
 
 impl Config {
@@ -154,14 +156,14 @@ impl Config {
         let (names, source) = check_source::one(&mut root, name);
         let (problems, warnings) = reading.remarks();
         if problems.is_empty() {
-            Ok(OneSource { store, names, source })
+            Ok(OneSource { store, names, source, warnings })
         } else {
             Err(Problems::new(problems, warnings))
         }
     }
 
-    /// The region of each source, or none for one that has none, where the file is about that store. No secret is read; a file that cannot be read
-    /// says nothing.
+    /// The region of each source, or none for one that has none, where the file is about that store. No secret but the store's own is read; a file
+    /// that cannot be read says nothing.
     pub fn source_regions(
         path: Option<&Path>,
         env: &Environment<'_>,
@@ -171,7 +173,7 @@ impl Config {
         let reading = Reading::new(file.as_deref(), env);
         let mut root = Section::root(&reading, table);
         let own = check_store::store(root.section("store"));
-        let is_own = own.is_some_and(|own| own.name() == store.name());
+        let is_own = own.is_some_and(|own| is_same(&own, store));
         if is_own { check_source::regions(&mut root) } else { Vec::new() }
     }
 

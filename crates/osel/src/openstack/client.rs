@@ -314,8 +314,8 @@ impl Client {
         own.map(|whole| whole.witnesses.clone()).unwrap_or_default()
     }
 
-    /// Where this account was shown all of a kind, objects that it would not be shown if it no longer were: those of the kind before
-    /// others, which are proof for an administrator only.
+    /// Where this account was shown all of a kind, objects that it would not be shown if it no longer were: those of the kind. Where there are
+    /// none, others are proof for an administrator.
     pub(super) fn proofs(&self, kind: Kind) -> Vec<(Kind, String)> {
         let whole = self.shared.whole.lock().unwrap_or_else(PoisonError::into_inner);
         let own = whole.as_ref().filter(|whole| {
@@ -325,9 +325,12 @@ impl Client {
         });
         let Some(whole) = own else { return Vec::new() };
         let of_kind = whole.proofs.get(&kind).into_iter().flatten().map(|id| (kind, id.clone()));
-        let others = whole.proofs.iter().filter(|(other, _)| **other != kind && self.session.is_admin());
-        let others = others.filter_map(|(other, ids)| Some((*other, ids.first()?.clone())));
-        of_kind.chain(others).collect()
+        let of_kind: Vec<_> = of_kind.collect();
+        if !of_kind.is_empty() || !self.session.is_admin() {
+            return of_kind;
+        }
+        let others = whole.proofs.iter().filter(|(other, _)| **other != kind);
+        others.filter_map(|(other, ids)| Some((*other, ids.first()?.clone()))).collect()
     }
 
     /// Where a service is.

@@ -181,12 +181,13 @@ impl Lister {
 
     fn page_end(&mut self, url: String, cutter: Cutter) -> Result<Step, ReadError> {
         let frame: Map<String, Value> = cutter.end().map_err(|error| ReadError::cut(url.clone(), error))?;
-        self.tries = 0;
-        self.empty_pages = if self.last.is_empty() { self.empty_pages + 1 } else { 0 };
-        self.last.clear();
+        // Before the page counts as read: one that is asked for again and again must come to an end.
         let next = next_link(&frame, self.list.key);
         let next =
             next.map_err(|error| ReadError::NotUnderstood { url: url.clone(), source: Some(error.into()) })?;
+        self.tries = 0;
+        self.empty_pages = if self.last.is_empty() { self.empty_pages + 1 } else { 0 };
+        self.last.clear();
         let Some(next) = next else {
             let is_cut = frame.get("truncated").and_then(Value::as_bool).unwrap_or(false);
             return Ok(Step::End { is_cut });
@@ -312,6 +313,18 @@ mod tests {
         lister.last = json!({"id": "o2"}).to_string();
         lister.go_back();
         assert_eq!(lister.marker.as_deref(), Some("o2"));
+    }
+
+    /// A service whose links nobody understands would be asked for the same page for ever.
+    #[test]
+    fn a_page_whose_links_are_not_understood_does_not_count_as_read() {
+        let mut lister = lister();
+        (lister.tries, lister.last) = (3, json!({"id": "o1"}).to_string());
+        let mut cutter = Cutter::new("ports");
+        cutter.feed(json!({"ports": [], "ports_links": "text"}).to_string().as_bytes(), |_| {}).unwrap();
+        assert!(lister.page_end("u".to_owned(), cutter).is_err());
+        lister.go_back();
+        assert_eq!((lister.tries, lister.marker.as_deref()), (3, Some("o1")));
     }
 
     #[test]

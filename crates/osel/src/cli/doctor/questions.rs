@@ -143,7 +143,11 @@ fn chosen(
     match (buses.next(), buses.next()) {
         (Some(only), None) => Ok(only),
         (None, _) if source.is_none_or(|source| names.iter().any(|name| name == source)) => {
-            Err(Failure::Usage("the configuration has no source of the type `rabbitmq`".to_owned()).into())
+            let what = source.map_or_else(
+                || "the configuration has no source of the type `rabbitmq`".to_owned(),
+                |name| format!("source `{name}` is not of the type `rabbitmq`"),
+            );
+            Err(Failure::Usage(what).into())
         }
         _ => Err(Failure::Usage(format!("choose one source by --source NAME: {}", known.join(", "))).into()),
     }

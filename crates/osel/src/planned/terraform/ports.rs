@@ -80,7 +80,7 @@ impl Translator<'_> {
             Attribute::Unknown => {
                 let mut groups = self.candidates(subject, NAME, Kind::SecurityGroup);
                 // A list of none is as one that nobody gave, unless there was one before, which it takes away.
-                if self.may_be_empty(subject, NAME) && !had_groups {
+                if self.may_be_empty(subject, NAME) && !(update && had_groups) {
                     self.add_those_without_list(id, update, &mut groups);
                 }
                 Some(groups)

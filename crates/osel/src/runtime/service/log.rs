@@ -125,7 +125,7 @@ pub(super) fn exchange(source: &str, change: &Change) {
         Change::Released(exchange) => tracing::info!(
             source,
             exchange = cut(exchange),
-            "exchange is not in the configuration any more: unbound"
+            "exchange is not in the configuration any more: unbound, by all topics that are known"
         ),
         Change::Held(exchange) => tracing::warn!(
             source,

@@ -158,6 +158,8 @@ impl Reading {
     fn at_end_of_packed(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         chunk.outcome = Outcome::AtEnd;
         match self.tail.rewritten()? {
+            // One that breaks off may be written to yet: the rest of its last line would be taken for another.
+            Rewritten::Not if self.tail.is_damaged() => {}
             Rewritten::Not => self.last_line(chunk),
             Rewritten::Now => {}
             Rewritten::Before => {

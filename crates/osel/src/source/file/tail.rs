@@ -225,6 +225,11 @@ impl Tail {
         self.known_damage != Some(self.offset)
     }
 
+    /// Whether what is packed breaks off or cannot be unpacked.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
     /// Whether it is read from beginning to end, and not as it grows.
     pub(super) fn is_packed(&self) -> bool {
         self.is_packed

@@ -328,7 +328,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
             return;
         }
         let now = self.settings.now();
-        let looking = self.topology.look(&up.connection, &up.channel, now);
+        let looking = self.topology.look(&up.connection, &up.channel, up.consumer.is_some(), now);
         let look = match timeout(self.settings.connect_time, looking).await {
             Ok(Ok(look)) => look,
             Ok(Err(error)) => return self.lost(trouble_of(&error), &error.to_string()),
@@ -455,7 +455,7 @@ async fn attempt(
         let mut channel = connection.create_channel().await?;
         let now = settings.now();
         topology.forget(now.moment);
-        let look = topology.look(&connection, &channel, now).await?;
+        let look = topology.look(&connection, &channel, false, now).await?;
         if look.queue == Queue::Missing {
             channel = connection.create_channel().await?;
         }

@@ -9,6 +9,12 @@ use std::collections::BTreeSet;
 /// How many bindings are noted of one connection. A configuration names at most some dozens; what comes beyond is noted by the next one.
 const STRAYS_MAX: usize = 256;
 
+/// How many are asked for at one look: each takes several answers of the broker, and a look has to end within the time of a connection.
+const STRAYS_AT_ONCE: usize = 16;
+/// The longest name of an exchange, and of a topic, that is asked for: of both, names and keys are made that AMQP allows 255 bytes. Whoever
+/// publishes chooses them.
+const NAME_BYTES_MAX: usize = 200;
+
 /// A binding that is not wanted, if it is there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stray {
@@ -36,15 +42,18 @@ impl Strays {
     pub fn note(&mut self, exchange: &str, routing_key: &str) {
         // Whatever is sent to a queue by its name comes from the exchange without one, and is bound by nobody.
         let Some((topic, _)) = routing_key.rsplit_once('.').filter(|_| !exchange.is_empty()) else { return };
+        if exchange.len() > NAME_BYTES_MAX || topic.len() > NAME_BYTES_MAX {
+            return;
+        }
         let stray = Stray { exchange: exchange.to_owned(), topic: topic.to_owned() };
         if self.seen.len() < STRAYS_MAX && self.seen.insert(stray.clone()) {
             self.waiting.push(stray);
         }
     }
 
-    /// What has to be asked for now; each is given once.
+    /// What has to be asked for now; each is given once, and what is too many for one look later.
     pub fn take(&mut self) -> Vec<Stray> {
-        std::mem::take(&mut self.waiting)
+        self.waiting.drain(..STRAYS_AT_ONCE.min(self.waiting.len())).collect()
     }
 }
 
@@ -75,6 +84,16 @@ mod tests {
         for number in 0..=STRAYS_MAX {
             strays.note("nova", &format!("topic-{number}.info"));
         }
-        assert_eq!(strays.take().len(), STRAYS_MAX);
+        let taken = std::iter::from_fn(|| Some(strays.take().len()).filter(|taken| *taken > 0));
+        assert_eq!(taken.collect::<Vec<_>>(), [STRAYS_AT_ONCE; STRAYS_MAX / STRAYS_AT_ONCE]);
+    }
+
+    #[test]
+    fn no_name_is_asked_for_that_the_protocol_does_not_allow() {
+        let mut strays = Strays::default();
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        strays.note(&long, "notifications.info");
+        strays.note("nova", &format!("{long}.info"));
+        assert_eq!(strays.take(), []);
     }
 }

@@ -174,7 +174,8 @@ impl Topology {
     }
 
     /// Looks at everything. The queue is asked for on `channel`, so that all deliveries of that channel from before are there when the
-    /// answer is; a queue that is not there ends the channel.
+    /// answer is; a queue that is not there ends the channel. `is_consuming` says that one of its consumers is ours. While others have some, as
+    /// a copy of the store that is tried beside it, nothing is unbound: it may be theirs.
     ///
     /// # Errors
     /// When the connection breaks.
@@ -182,11 +183,11 @@ impl Topology {
         &mut self,
         connection: &Connection,
         channel: &Channel,
+        is_consuming: bool,
         now: Now,
     ) -> Result<Look, lapin::Error> {
         let mut probe = Probe::new(connection);
         self.look_at_exchanges(&mut probe, now).await?;
-        self.release(&mut probe).await?;
         let dropped = probe.queue(&self.dropped()).await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let name = self.wanted.queue.as_str().into();
@@ -203,6 +204,9 @@ impl Topology {
             }
             Err(error) => return Err(error),
         };
+        if queue.consumer_count() <= u32::from(is_consuming) {
+            self.release(&mut probe).await?;
+        }
         let is_unbound = self.exchanges.values().any(Exchange::is_unbound);
         let state = match dropped {
             Some(messages) if messages > 0 => Queue::Overflowed,

@@ -255,6 +255,22 @@ fn behind_a_packed_file_at_the_path_the_next_one_is_awaited() {
     assert_eq!([(); 2].map(|()| all(&mut reading).0), ["", "! f g"]);
 }
 
+/// The half of a line that is there was taken for one, and the other half for the next.
+#[test]
+fn the_last_line_of_a_packed_file_that_is_not_whole_yet_waits_for_its_end() {
+    let folder = Folder::new("half");
+    let line = |number: u32| format!("{}\n", number.wrapping_mul(2_654_435_761));
+    folder.append(".1", &(0..20_000).map(line).collect::<String>());
+    let packed = folder.packed(".1");
+    folder.remove(".1");
+    fs::write(folder.at(""), &packed[..packed.len() / 2]).unwrap();
+    let (mut reading, _) = folder.open(None);
+    let lines = [(); 3].map(|()| all(&mut reading).0).join(" ");
+    let whole: Vec<String> = (0..20_000).map(|number| line(number).trim_end().to_owned()).collect();
+    let found: Vec<&str> = lines.split(' ').filter(|line| !line.is_empty() && *line != "!").collect();
+    assert!(found.len() > 1000 && found.iter().zip(&whole).all(|(found, whole)| found == whole));
+}
+
 #[test]
 fn a_packed_file_that_grows_is_read_on() {
     let folder = Folder::new("grows");
