@@ -144,8 +144,9 @@ fn two_sources_of_one_file_are_told() {
     let file = place.write("osel.toml", format!("[store]\npath = 'store'\n{tables}"));
     let (code, _, error) = said(osel(&[], &["config", "check", "-c", &file]));
     let line = |at: usize, other: &str| {
+        let line = 3 + 4 * at;
         format!(
-            "{file}: source[{at}].path: is the file of source `{other}`: each of its messages would be read twice; leave one of the two out\n"
+            "{file}:{line}: source[{at}].path: is the file of source `{other}`: each of its messages would be read twice; leave one of the two out\n"
         )
     };
     assert_eq!((code, error), (2, line(2, "a") + &line(3, "b")));

@@ -202,7 +202,8 @@ fn a_copy_of_a_store_that_runs_too_is_noticed() {
     let quick = "heartbeat_seconds = 1";
     let mut one = Osel::new("run-copied", &url(broker.port()), quick);
     one.start_and_listen();
-    let mut two = Osel::new("run-copy", &url(broker.port()), &format!("{quick}\nexchanges = ['nova']"));
+    let mut two = Osel::new("run-copy", &url(broker.port()), quick);
+    two.configure(&source("one", "url", quick).replace("'neutron', ", ""));
     fs::create_dir_all(two.place.path("store")).unwrap();
     run(&["store", "backup", &two.store(), "--store", &one.store()]);
     let shared = ["another program takes messages off this queue"];
