@@ -305,7 +305,7 @@ mod tests {
             let page = packed::page(from, &text, &places);
             for target in crate::tidy::targets(&page) {
                 let file = target.split('#').next().unwrap_or_default();
-                if target.contains("://") || target.starts_with("mailto:") || file.is_empty() {
+                if crate::tidy::is_elsewhere(&target) || file.is_empty() {
                     continue;
                 }
                 let leads_to = crate::tidy::resolve(to, file).unwrap();

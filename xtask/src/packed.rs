@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::tidy::resolve;
+use crate::tidy::{is_elsewhere, resolve};
 
 /// Where files of the tree lie in the package, by their paths in the tree.
 pub(crate) type Places = BTreeMap<String, String>;
@@ -18,11 +18,6 @@ pub(crate) fn page(path: &str, text: &str, places: &Places) -> String {
         let to = places.get(&resolve(path, file)?)?;
         Some(format!("{}{heading}", relative(place, to)))
     })
-}
-
-/// Whether a link leads out of the tree by itself.
-fn is_elsewhere(target: &str) -> bool {
-    target.contains("://") || target.starts_with("mailto:")
 }
 
 /// The way from one file to another.

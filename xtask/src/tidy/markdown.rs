@@ -16,7 +16,7 @@ pub(crate) fn check(tree: &Tree, out: &mut Vec<Violation>) {
 }
 
 fn check_link(tree: &Tree, file: &File, line: usize, target: &str, out: &mut Vec<Violation>) {
-    if target.contains("://") || target.starts_with("mailto:") {
+    if is_elsewhere(target) {
         return;
     }
     let (path, heading) = target.split_once('#').map_or((target, None), |(path, name)| (path, Some(name)));
@@ -33,6 +33,11 @@ fn check_link(tree: &Tree, file: &File, line: usize, target: &str, out: &mut Vec
         let what = format!("links to `{target}`, but `{path}` has no such heading");
         out.push(Violation::new(&file.path, line, what, "correct the part behind the `#`"));
     }
+}
+
+/// Whether a link leads out of the tree by itself.
+pub(crate) fn is_elsewhere(target: &str) -> bool {
+    target.contains("://") || target.starts_with("mailto:")
 }
 
 /// The path that a relative link means, from the top of the work tree; nothing when it leads out of it.

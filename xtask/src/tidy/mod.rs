@@ -14,9 +14,9 @@ mod tables;
 mod text;
 mod tree;
 
-pub(crate) use markdown::resolve;
 #[cfg(test)]
 pub(crate) use markdown::targets;
+pub(crate) use markdown::{is_elsewhere, resolve};
 
 use std::path::Path;
 use std::process::ExitCode;

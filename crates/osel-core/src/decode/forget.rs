@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::cadf::{UNKNOWN, is_made_up};
+use crate::event::Actor;
 use crate::ids::{ID_BYTES_MAX, Id};
 
 /// What stands in the place of what was erased.
@@ -101,8 +102,8 @@ impl Subject {
 
     /// Whether one of the addresses is meant, however it is written; what is no address is compared as it stands.
     fn has_address(&self, text: &str) -> bool {
-        let meant = address_of(text);
-        self.addresses.iter().any(|of| of == text || (meant.is_some() && address_of(of) == meant))
+        let meant = Actor::address_of(text);
+        self.addresses.iter().any(|of| of == text || (meant.is_some() && Actor::address_of(of) == meant))
     }
 
     /// Whether a text may name the person at all. It may say so of a text that does not, and never the other way: names are compared without regard to
@@ -127,21 +128,16 @@ impl Subject {
             || self
                 .addresses
                 .iter()
-                .filter_map(|word| address_of(word))
+                .filter_map(|word| Actor::address_of(word))
                 .any(|address| has_address(text, address))
     }
-}
-
-/// The address that a text is, without regard to how it is written: in IPv6 there are many ways, one of which is an address of IPv4.
-fn address_of(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
 /// Whether an address stands in a text, however it is written.
 fn has_address(text: &str, wanted: IpAddr) -> bool {
     let is_of_one = |char: char| char.is_ascii_hexdigit() || matches!(char, ':' | '.');
     let words = text.split(|char| !is_of_one(char)).filter(|word| word.contains([':', '.']));
-    words.filter_map(address_of).any(|address| address == wanted)
+    words.filter_map(Actor::address_of).any(|address| address == wanted)
 }
 
 /// A text without regard to case: what [`str::to_lowercase`] makes equal is equal here too, and wherever in a text it stands. So each character is taken by

@@ -1,6 +1,7 @@
 //! A message as it arrived, and the event that decoding makes of it.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Change;
@@ -74,6 +75,13 @@ pub struct Actor {
     pub address: Option<Box<str>>,
     /// The client's user agent.
     pub agent: Option<Box<str>>,
+}
+
+impl Actor {
+    /// The address that a text is, without regard to how it is written: in IPv6 there are many ways, one of which is an address of IPv4.
+    pub fn address_of(text: &str) -> Option<IpAddr> {
+        text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    }
 }
 
 /// What it was done to.

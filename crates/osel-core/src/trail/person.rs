@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
+use crate::event::Actor;
 use crate::ids::Id;
 
 /// The longest id that stands for itself: Keystone's column has 64 characters. A longer one is hashed, so that a word has a bound.
@@ -34,7 +35,7 @@ impl Person {
 
     /// Somebody of whom nothing is known but where they came from. An address is the same however it is written.
     pub fn at(address: &str) -> Self {
-        match address_of(address) {
+        match Actor::address_of(address) {
             Some(address) => Self::hashed("address", &address.to_string()),
             None => Self::hashed("address", address),
         }
@@ -44,7 +45,7 @@ impl Person {
     /// write one, and the one given.
     pub fn all_at(address: &str) -> Vec<Self> {
         let mut spellings = vec![address.to_owned()];
-        let groups = match address_of(address) {
+        let groups = match Actor::address_of(address) {
             Some(IpAddr::V4(address)) => {
                 let groups = address.to_ipv6_mapped().segments();
                 let [.., high, low] = groups;
@@ -83,11 +84,6 @@ impl Person {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// The address that a text is.
-fn address_of(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
 impl fmt::Display for Person {

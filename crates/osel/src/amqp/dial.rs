@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::gate::{Gate, HELD_BYTES_MAX, Keeper, Meter};
 use super::guard::{FRAME_BYTES_MAX, SpeaksTls};
-use super::socket::{Alert, Kit, Socket, alert_in};
+use super::socket::{Alert, Kit, Socket, alert_in, tls_error};
 use crate::config::TlsConfig;
 use crate::tls::{self, TrustError};
 
@@ -200,10 +200,6 @@ fn refused(place: String, error: lapin::Error) -> DialError {
         _ => false,
     };
     if is_tls { DialError::SpeaksTls(place) } else { DialError::Broker(place, error) }
-}
-
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
 }
 
 /// What somebody may do about a certificate that is not trusted.

@@ -62,8 +62,13 @@ impl Socket {
 
 /// What the other side said, if that is why reading has failed.
 pub fn alert_in(error: &io::Error) -> Option<rustls::Error> {
-    let cause = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let cause = tls_error(error)?;
     matches!(cause, rustls::Error::AlertReceived(_)).then(|| cause.clone())
+}
+
+/// What is wrong in TLS, if that is why something has failed.
+pub fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 impl AsyncRead for Socket {

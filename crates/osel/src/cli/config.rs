@@ -104,7 +104,7 @@ impl ConfigArg {
             note(problems);
             ExitCode::from(2)
         })?;
-        one.warnings.iter().for_each(|warning| note(format_args!("warning: {warning}")));
+        warn(&one.warnings);
         Ok(one)
     }
 
@@ -250,9 +250,11 @@ pub(super) fn tell(loaded: &Result<Config, Problems>, warnings: &[Remark]) {
     {
         note(problems);
     }
-    for warning in warnings {
-        note(format_args!("warning: {warning}"));
-    }
+    warn(warnings);
+}
+
+fn warn(warnings: &[Remark]) {
+    warnings.iter().for_each(|warning| note(format_args!("warning: {warning}")));
 }
 
 /// A variable of this process' environment.

@@ -19,11 +19,6 @@ pub(super) fn age(seconds: i64) -> String {
     format!("{}{name}", seconds / unit)
 }
 
-/// A time without its fraction, for tables.
-pub(super) fn to_second(time: Timestamp) -> String {
-    time.in_seconds()
-}
-
 /// The seconds from one time to a later one; none where it is not later.
 pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
     (to.micros().saturating_sub(from.micros()) / 1_000_000).max(0)

@@ -1,5 +1,7 @@
 //! `[[source]]`: the buses, with what each needs to be reached.
 
+use zeroize::Zeroizing;
+
 use super::check::tables_and_variables;
 use super::check_tls::TlsKeys;
 use super::look;
@@ -62,8 +64,7 @@ const QUEUE_LENGTH_BYTES_MAX: u64 = 1 << 30;
 
 /// All sources: those of the file, and those that variables add behind them.
 pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
-    // Each needs a name.
-    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources"))?;
+    let nodes = tables(root)?;
     if nodes.is_empty() {
         if !root.was_given("source") {
             root.missing("source", "add a `[[source]]` with name, type and transport_url");
@@ -75,7 +76,7 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     let mut names = Names::new("source", "source");
     for (index, node) in nodes.into_iter().enumerate() {
         let origin = node.as_ref().map_or(Origin::Whole, |node| node.origin.clone());
-        let section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
+        let section = table(root, index, node);
         if let Some(source) = source(section, index, &mut names) {
             if let Some(other) = sources.iter().find(|other| share_a_bus(other, &source)) {
                 let what = format!(
@@ -100,15 +101,12 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
 
 /// The names of all sources, and the one of that name with all its keys; of the others nothing else is read.
 pub(super) fn one(root: &mut Section<'_>, wanted: &str) -> (Vec<String>, Option<SourceConfig>) {
-    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources")).unwrap_or_default();
     let (mut known, mut found) = (Vec::new(), None);
-    for (index, node) in nodes.into_iter().enumerate() {
-        let section = |node| root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
-        let Some(name) = section(node.clone()).read("name", |node| text(node).map(str::to_owned)) else {
-            continue;
-        };
+    for (index, node) in tables(root).unwrap_or_default().into_iter().enumerate() {
+        let name = table(root, index, node.clone()).read("name", |node| text(node).map(str::to_owned));
+        let Some(name) = name else { continue };
         if name == wanted {
-            found = source(section(node), index, &mut Names::new("source", "source"));
+            found = source(table(root, index, node), index, &mut Names::new("source", "source"));
         }
         known.push(name);
     }
@@ -117,12 +115,17 @@ pub(super) fn one(root: &mut Section<'_>, wanted: &str) -> (Vec<String>, Option<
 
 /// The region of each source, or none for one that has none.
 pub(super) fn regions(root: &mut Section<'_>) -> Vec<Option<String>> {
-    let nodes = tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources")).unwrap_or_default();
-    let of = |(index, node)| {
-        let mut section = root.inner(&format!("source[{index}]"), &format!("source__{index}"), node);
-        region(&mut section)
-    };
-    nodes.into_iter().enumerate().map(of).collect()
+    let nodes = tables(root).unwrap_or_default();
+    nodes.into_iter().enumerate().map(|(index, node)| region(&mut table(root, index, node))).collect()
+}
+
+/// The tables of sources. Each needs a name, by which a variable may begin one too.
+fn tables(root: &mut Section<'_>) -> Option<Vec<Option<Node>>> {
+    tables_and_variables(root, "source", &["name"], (SOURCES_MAX, "sources"))
+}
+
+fn table<'a>(root: &mut Section<'a>, index: usize, node: Option<Node>) -> Section<'a> {
+    root.inner(&format!("source[{index}]"), &format!("source__{index}"), node)
 }
 
 fn region(section: &mut Section<'_>) -> Option<String> {
@@ -238,20 +241,7 @@ fn rabbitmq(section: &mut Section<'_>) -> Option<RabbitMqConfig> {
     let mut tls_section = section.section("tls");
     let tls_keys = TlsKeys::read(&mut tls_section);
     let asks_for_tls = tls_section.is_given();
-    let parsed = secret.and_then(|(url, origin)| {
-        match TransportUrl::parse_with(&url, asks_for_tls, tls_keys.is_external()) {
-            Ok(parsed) => {
-                for note in &parsed.notes {
-                    section.warning(&origin, "transport_url", note);
-                }
-                Some(parsed)
-            }
-            Err(error) => {
-                section.problem(&origin, "transport_url", error.to_string());
-                None
-            }
-        }
-    });
+    let parsed = secret.and_then(|secret| url(section, "transport_url", secret, asks_for_tls, &tls_keys));
     let options = parsed.as_ref().map(|parsed| parsed.options.clone()).unwrap_or_default();
     let wants_tls = parsed.as_ref().map_or(asks_for_tls, |parsed| parsed.url.tls);
     let tls = tls_keys.with(&tls_section, &options, wants_tls);
@@ -307,6 +297,26 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         "`{}` is no name: 1 to {NAME_BYTES_MAX} small letters, digits, `.`, `_`, `-`, the first a letter or digit",
         quoted(text)
     ))
+}
+
+/// The URL of a broker under a key, with what is to be told about it; `asks_for_tls` says that a table beside it does.
+pub(super) fn url(
+    section: &Section<'_>,
+    key: &'static str,
+    (url, origin): (Zeroizing<String>, Origin),
+    asks_for_tls: bool,
+    tls: &TlsKeys,
+) -> Option<ParsedUrl> {
+    match TransportUrl::parse_with(&url, asks_for_tls, tls.is_external()) {
+        Ok(parsed) => {
+            parsed.notes.iter().for_each(|note| section.warning(&origin, key, note));
+            Some(parsed)
+        }
+        Err(error) => {
+            section.problem(&origin, key, error.to_string());
+            None
+        }
+    }
 }
 
 /// A name that AMQP can carry.

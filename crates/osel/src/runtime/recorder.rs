@@ -27,7 +27,6 @@ use osel_core::trail::{Chain, Committed, ContentView, Hash, Head as TrailHead, S
 pub use self::forwarding::{Refused, ordered as forwarder_ordered};
 use super::entries::MessageHeads;
 use super::log::{Growth, LogError, resume as resume_log};
-
 use super::state::Follower;
 use super::writer::{Batch, OnFailure, Writer};
 use super::{entries, snapshots, state};

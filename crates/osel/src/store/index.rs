@@ -59,6 +59,11 @@ impl Going {
     }
 }
 
+/// Whether one of these records, which are in order, is among `first..=last`.
+pub(super) fn has_any(seqs: &[u64], first: u64, last: u64) -> bool {
+    seqs.get(seqs.partition_point(|seq| *seq < first)).is_some_and(|seq| *seq <= last)
+}
+
 /// The places of the records of a kind that lose something, by the pages of a segment's headers.
 ///
 /// # Errors

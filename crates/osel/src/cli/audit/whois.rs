@@ -16,7 +16,6 @@ use serde::{Serialize, Serializer};
 use super::read::{damaged, record};
 use super::reading;
 use crate::cli::output::{Failure, ShowFormat, Table, json_line, note, stdout};
-use crate::cli::span::to_second;
 use crate::cli::{StoreArg, pseudonyms};
 use crate::runtime::pseudonym_key::in_file;
 
@@ -141,8 +140,8 @@ fn print<'a>(found: impl Iterator<Item = &'a Found>, format: ShowFormat) -> anyh
             found.pseudonym.clone(),
             found.about.to_owned(),
             found.records.to_string(),
-            to_second(found.first),
-            to_second(found.last),
+            found.first.in_seconds(),
+            found.last.in_seconds(),
             found.text.clone(),
         ]);
     }

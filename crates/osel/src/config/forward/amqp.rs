@@ -2,7 +2,7 @@
 
 use osel_core::format::Format;
 
-use super::super::check_source::{amqp_name, is_same_bus};
+use super::super::check_source::{self, amqp_name, is_same_bus};
 use super::super::check_tls::TlsKeys;
 use super::super::keys::Otherwise::{Default, Needed, Words};
 use super::super::keys::{self, key};
@@ -138,20 +138,7 @@ fn read(section: &mut Section<'_>) -> Option<AmqpConfig> {
     );
     let tls = TlsKeys::read(section);
     let asks_for_tls = TLS_KEYS.iter().any(|key| section.was_given(key));
-    let parsed = secret.and_then(|(url, origin)| {
-        match TransportUrl::parse_with(&url, asks_for_tls, tls.is_external()) {
-            Ok(parsed) => {
-                for note in &parsed.notes {
-                    section.warning(&origin, "url", note);
-                }
-                Some(parsed)
-            }
-            Err(error) => {
-                section.problem(&origin, "url", error.to_string());
-                None
-            }
-        }
-    });
+    let parsed = secret.and_then(|secret| check_source::url(section, "url", secret, asks_for_tls, &tls));
     let exchange = section.read("exchange", |node| amqp_name(text(node)?).map(str::to_owned));
     if exchange.is_none() && !section.was_given("exchange") {
         section.missing("exchange", "name the exchange, such as \"osel.records\"");

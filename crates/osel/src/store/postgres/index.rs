@@ -10,7 +10,7 @@ use super::super::block::{Packer, unpack};
 use super::super::code::Malformed;
 use super::super::due::ANY_KIND;
 use super::super::error::{JournalError, Place};
-use super::super::index::{Going, NewSegment, Segment, has_terms, without};
+use super::super::index::{Going, NewSegment, Segment, has_any, has_terms, without};
 use super::connect::{At, Session, integer};
 use super::index_kinds;
 use super::lease::{self, Term};
@@ -246,18 +246,17 @@ pub(super) async fn drop_segment(
 /// # Errors
 /// When it cannot be written.
 pub(super) async fn drop_with(at: &At<'_>, session: &mut Session, seqs: &[u64]) -> Result<u64, JournalError> {
+    let (Some(&from), Some(&to)) = (seqs.first(), seqs.last()) else { return Ok(0) };
+    let sql = "SELECT first, last FROM search_segments WHERE first <= $2 AND last >= $1 ORDER BY first";
+    let found = session.query(sql, &[&integer(from), &integer(to)]).await;
     let mut dropped = 0;
-    for &seq in seqs {
-        if seq <= dropped {
-            continue;
-        }
-        let sql = "SELECT first, last FROM search_segments WHERE first <= $1 AND last >= $1";
-        let row = session.query_opt(sql, &[&integer(seq)]).await.map_err(at.sql(Place::Index, ACTION))?;
-        let Some(row) = row else { continue };
+    for row in &found.map_err(at.sql(Place::Index, ACTION))? {
         let read = |row: &_| Ok((number(row, 0)?, number(row, 1)?));
-        let (first, last) = rows::at_place(at, Place::Index, &row, read)?;
-        drop_segment(at, session, integer(first)).await?;
-        dropped = last;
+        let (first, last) = rows::at_place(at, Place::Index, row, read)?;
+        if has_any(seqs, first, last) {
+            drop_segment(at, session, integer(first)).await?;
+            dropped = last;
+        }
     }
     if dropped > 0 {
         // Whoever is reading these pages to merge them has what is gone now.

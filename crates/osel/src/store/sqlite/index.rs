@@ -9,7 +9,7 @@ use super::super::block::{Packer, unpack};
 use super::super::code::Malformed;
 use super::super::due::ANY_KIND;
 use super::super::error::{JournalError, Place};
-use super::super::index::{Going, NewSegment, Segment, has_terms, without};
+use super::super::index::{Going, NewSegment, Segment, has_any, has_terms, without};
 use super::connect::{At, integer, overwrite_deleted};
 use super::index_kinds;
 use super::pages::{Page as Rows, page};
@@ -286,19 +286,20 @@ pub(super) fn drop_with(
     seqs: &[u64],
 ) -> Result<u64, JournalError> {
     let failed = at.sql(Place::Index, ACTION);
-    let mut dropped = 0;
-    let mut select = transaction
-        .prepare_cached("SELECT first, last FROM search_segments WHERE first <= ?1 AND last >= ?1")
+    let (Some(&from), Some(&to)) = (seqs.first(), seqs.last()) else { return Ok(0) };
+    let segments: Vec<(u64, u64)> = transaction
+        .prepare_cached(
+            "SELECT first, last FROM search_segments WHERE first <= ?2 AND last >= ?1 ORDER BY first",
+        )
+        .and_then(|mut select| {
+            let range = params![integer(from), integer(to)];
+            select.query_map(range, |row| Ok((number(row, 0)?, number(row, 1)?)))?.collect()
+        })
         .map_err(&failed)?;
-    for &seq in seqs {
-        if seq <= dropped {
-            continue;
-        }
-        let found = select.query_row([integer(seq)], |row| Ok((row.get(0)?, number(row, 1)?))).optional();
-        if let Some((first, last)) = found.map_err(&failed)? {
-            drop_segment(at, transaction, first)?;
-            dropped = last;
-        }
+    let mut dropped = 0;
+    for (first, last) in segments.into_iter().filter(|(first, last)| has_any(seqs, *first, *last)) {
+        drop_segment(at, transaction, integer(first))?;
+        dropped = last;
     }
     if dropped > 0 {
         // Whoever is reading these pages to merge them has what is gone now.

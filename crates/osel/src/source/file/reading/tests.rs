@@ -210,10 +210,14 @@ fn a_file_is_cut_long_before_its_end_was_seen() {
     assert!(after.split(' ').eq(wanted), "{}", after.len());
 }
 
+/// One of many lines that do not pack well.
+fn line(number: u32) -> String {
+    format!("{}\n", number.wrapping_mul(2_654_435_761))
+}
+
 #[test]
 fn damage_is_told_once_and_may_be_put_right() {
     let folder = Folder::new("damage");
-    let line = |number: u32| format!("{}\n", number.wrapping_mul(2_654_435_761));
     folder.append(".1", &(0..20_000).map(line).collect::<String>());
     let packed = folder.packed(".1");
     fs::write(folder.at(""), &packed[..packed.len() / 2]).unwrap();
@@ -259,7 +263,6 @@ fn behind_a_packed_file_at_the_path_the_next_one_is_awaited() {
 #[test]
 fn the_last_line_of_a_packed_file_that_is_not_whole_yet_waits_for_its_end() {
     let folder = Folder::new("half");
-    let line = |number: u32| format!("{}\n", number.wrapping_mul(2_654_435_761));
     folder.append(".1", &(0..20_000).map(line).collect::<String>());
     let packed = folder.packed(".1");
     folder.remove(".1");
