@@ -12,9 +12,9 @@ use serde_json::json;
 use super::super::super::{Cluster, Fate, Notification, Publisher, PublisherOptions};
 use super::super::clock;
 use super::judge::Sent;
-use super::publishers::EXCHANGES;
+use super::publishers::{EXCHANGES, PACE};
 
-/// How many notifications it sends before it looks whether it is to end.
+/// How many notifications it sends before it waits, and looks whether it is to end.
 const CHUNK: u64 = 4;
 
 /// One that notifies until it is told to end.
@@ -58,6 +58,8 @@ fn notify(mut publisher: Publisher, is_over: &AtomicBool) -> Vec<Sent> {
         sent.extend(published.confirmed.into_iter().map(with(Fate::Taken)));
         // It may have arrived all the same.
         sent.extend(published.failed.into_iter().map(with(Fate::Unknown)));
+        // As fast as it can, it would fill our queue in an outage that loses nothing.
+        thread::park_timeout(PACE);
     }
     sent
 }

@@ -20,7 +20,7 @@ pub const EXCHANGES: [&str; 2] = ["neutron", "keystone"];
 /// The most messages that are on their way at one time.
 const CHUNK_MAX: u64 = 6;
 /// Between two attempts: long enough to leave the cores to others, short against everything that is broken.
-const PACE: Duration = Duration::from_millis(20);
+pub const PACE: Duration = Duration::from_millis(20);
 /// How long a broker may take to let somebody in, or to confirm: one that has lost its majority does neither.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How large a message of a burst is, and how many are published at once.
