@@ -137,7 +137,7 @@ impl Config {
         let own = check_store::store(root.section("store"));
         let socket = check::control(root.section("control")).socket?;
         let is_named = env(SOCKET_VARIABLE).is_some_and(|name| !name.is_empty());
-        (is_named || own.is_some_and(|own| own.name() == store.name())).then_some(socket)
+        (is_named || own.is_some_and(|own| is_same(&own, store))).then_some(socket)
     }
 
     /// The store, the sources' names, and the source of that name, for whoever needs no other: no secret but its own is read.
