@@ -10,7 +10,7 @@ use super::DoctorArgs;
 use crate::amqp::Address;
 use crate::config::{
     BusConfig, CONFIG_VARIABLE, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
-    RabbitMqConfig, SourceConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
+    RabbitMqConfig, SourceConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, listed, read_secret,
 };
 use crate::doctor::Wanted;
 use crate::doctor::gather::{Access, Questions};
@@ -139,7 +139,6 @@ fn chosen(
         BusConfig::RabbitMq(rabbitmq) => Some(*rabbitmq),
         BusConfig::File(_) => None,
     });
-    let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match (buses.next(), buses.next()) {
         (Some(only), None) => Ok(only),
         (None, _) if source.is_none_or(|source| names.iter().any(|name| name == source)) => {
@@ -149,7 +148,9 @@ fn chosen(
             );
             Err(Failure::Usage(what).into())
         }
-        _ => Err(Failure::Usage(format!("choose one source by --source NAME: {}", known.join(", "))).into()),
+        _ => {
+            Err(Failure::Usage(format!("choose one source by --source NAME: {}", listed(names, ", "))).into())
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) use sample::remarks;
 use super::config::ConfigArg;
 use super::open::StoreArg;
 use super::output::{Failure, note};
-use crate::config::{Config, ForwardConfig};
+use crate::config::{Config, ForwardConfig, listed};
 use crate::store::{ForwarderRow, Reader};
 
 /// Shows how records are forwarded, sets forwarders back, tests receivers, and sends dead letters once more.
@@ -101,8 +101,9 @@ fn row(reader: &mut dyn Reader, place: &Place, name: &str) -> anyhow::Result<Opt
 
 /// No forwarder has that name.
 fn unknown(name: &str, known: &[&str]) -> anyhow::Error {
-    let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-    let there =
-        if known.is_empty() { "there are none".to_owned() } else { format!("there is {}", known.join(", ")) };
+    let there = match known {
+        [] => "there are none".to_owned(),
+        known => format!("there is {}", listed(known, ", ")),
+    };
     Failure::Usage(format!("there is no forwarder `{name}`: {there}")).into()
 }
