@@ -95,7 +95,7 @@ impl ConfigArg {
         checked(self.file.as_deref(), None)
     }
 
-    /// The store, the names of all sources and the source of that name, of which alone secrets are read.
+    /// The store, the names of the sources that are buses, and the source of that name, of which alone secrets are read.
     ///
     /// # Errors
     /// Exit code 2 when there are problems with these, which are printed then.
