@@ -33,7 +33,7 @@ pub enum ConfigCommand {
 #[derive(Clone, Debug, Args)]
 pub struct ConfigArg {
     /// The configuration file; else the environment's OSEL_CONFIG, else /etc/osel/osel.toml if it is there.
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    #[arg(id = "config", short = 'c', long = "config", value_name = "FILE")]
     file: Option<PathBuf>,
 }
 

@@ -13,7 +13,6 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 pub(super) use sample::remarks;
 
-use super::config::ConfigArg;
 use super::open::StoreArg;
 use super::output::{Failure, note};
 use crate::config::{Config, ForwardConfig, listed};
@@ -39,21 +38,19 @@ pub enum ForwardCommand {
 struct Place {
     #[command(flatten)]
     store: StoreArg,
-    #[command(flatten)]
-    config: ConfigArg,
 }
 
 impl Place {
-    fn store(&self) -> StoreArg {
-        self.store.with_config(&self.config)
+    fn store(&self) -> &StoreArg {
+        &self.store
     }
 
     /// The configuration, if it is there and has no problems: what the store says is shown without it, and that it is, is said.
     fn config(&self) -> Option<Config> {
-        match self.config.read_again() {
+        match self.store.configuration().read_again() {
             Ok(config) => Some(config),
             Err(problems) => {
-                if let Some(file) = self.config.file_to_load() {
+                if let Some(file) = self.store.configuration().file_to_load() {
                     let (file, first) = (file.display(), problems.first());
                     note(format_args!(
                         "what is configured is not told, since `{file}` has problems: {first}"
