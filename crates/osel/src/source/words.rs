@@ -104,6 +104,8 @@ pub enum BusEvent {
     Exchange(Change),
     /// A bus that ends has ended, and all that came from it is acknowledged.
     Ended,
+    /// The task has broken down, with what it said last: it tells nothing more, and takes no order.
+    Failed(String),
 }
 
 /// A message with its place on its connection.
