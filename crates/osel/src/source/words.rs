@@ -140,6 +140,8 @@ pub enum Change {
     Released(String),
     /// It is not wanted any more, and the broker does not let us unbind it.
     Held(String),
+    /// Our queue was made otherwise than it would be now; what differs, in the broker's words.
+    Otherwise(String),
     /// Somebody else takes messages off our queue.
     Shared,
     /// Nobody else does any more.
