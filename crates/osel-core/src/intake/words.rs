@@ -32,6 +32,8 @@ pub enum BrokerTrouble {
     Untrusted,
     /// The other side does not keep to the protocol, or delivery tags do not follow one another.
     Disorder,
+    /// Whoever carried out the orders has broken down, which is a defect. Another one takes them from here on.
+    Failed,
 }
 
 /// Why a commit failed.
@@ -61,7 +63,7 @@ impl Why {
     pub fn needs_person(self) -> bool {
         matches!(
             self,
-            Self::Broker(BrokerTrouble::Denied | BrokerTrouble::Untrusted)
+            Self::Broker(BrokerTrouble::Denied | BrokerTrouble::Untrusted | BrokerTrouble::Failed)
                 | Self::Store(StoreTrouble::Permanent)
         )
     }

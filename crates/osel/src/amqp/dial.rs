@@ -59,8 +59,8 @@ pub enum DialError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The other side cannot be trusted, or does not trust us.
-    #[error("no trust with `{0}`: {1}{advice}", advice = advice(.1))]
-    Untrusted(String, io::Error),
+    #[error("no trust with `{0}`{advice}", advice = advice(.1))]
+    Untrusted(String, #[source] io::Error),
     /// The other side ends TLS with what it says, mostly of how we introduce ourselves.
     #[error("`{place}` refuses TLS with {own}")]
     Unwelcome {
@@ -81,8 +81,8 @@ pub enum DialError {
     )]
     SpeaksPlain(String),
     /// The broker refused or broke off.
-    #[error("`{0}` says: {1}")]
-    Broker(String, lapin::Error),
+    #[error("no AMQP with `{0}`")]
+    Broker(String, #[source] lapin::Error),
 }
 
 impl DialError {

@@ -33,7 +33,7 @@ pub enum ConfigCommand {
 #[derive(Clone, Debug, Args)]
 pub struct ConfigArg {
     /// The configuration file; else the environment's OSEL_CONFIG, else /etc/osel/osel.toml if it is there.
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    #[arg(id = "config", short = 'c', long = "config", value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
@@ -95,7 +95,7 @@ impl ConfigArg {
         checked(self.file.as_deref(), None)
     }
 
-    /// The store, the names of all sources and the source of that name, of which alone secrets are read.
+    /// The store, the names of the sources that are buses, and the source of that name, of which alone secrets are read.
     ///
     /// # Errors
     /// Exit code 2 when there are problems with these, which are printed then.

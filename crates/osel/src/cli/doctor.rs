@@ -43,7 +43,7 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "transport_url_file")]
     source: Option<String>,
     /// A file with the transport_url of the bus, in place of a configuration.
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
     transport_url_file: Option<PathBuf>,
     /// The management interface, https://HOST:15671, without user and password.
     #[arg(long, value_name = "URL", conflicts_with = "management_url_file")]

@@ -185,3 +185,31 @@ fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
     let number: u32 = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
     NonZeroU32::new(number).ok_or_else(|| "at least 1 is needed".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commands whose store is made for them where none is named, so that they do without that of the configuration.
+    const OF_NO_CONFIGURATION: [&str; 2] = ["osel demo", "osel replay"];
+
+    fn check(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let takes = |name| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+        if takes("store") && !takes("config") {
+            found.push(path.to_owned());
+        }
+        for inner in command.get_subcommands() {
+            check(inner, &format!("{path} {}", inner.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_that_asks_for_the_store_of_the_configuration_takes_its_file() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        let mut found = Vec::new();
+        check(&command, "osel", &mut found);
+        assert_eq!(found, OF_NO_CONFIGURATION);
+    }
+}

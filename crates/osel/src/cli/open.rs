@@ -30,25 +30,27 @@ pub struct StoreArg {
     /// configuration. Others see what stands here: give a password by PGPASSFILE or PGPASSWORD instead.
     #[arg(long = "store", value_name = "STORE")]
     store: Option<PathBuf>,
-    /// The configuration file that the command was given, if it takes one.
-    #[arg(skip)]
-    file: Option<PathBuf>,
+    /// The configuration that names the store where nothing else does, and says what more is to be known of it.
+    #[command(flatten)]
+    configuration: ConfigArg,
 }
 
 impl StoreArg {
-    /// The same, with the configuration being that of a command that names its file.
-    pub fn with_config(&self, file: &ConfigArg) -> Self {
-        Self { file: file.file().map(Path::to_owned), ..self.clone() }
+    /// The configuration.
+    pub fn configuration(&self) -> &ConfigArg {
+        &self.configuration
     }
 
     /// The configuration file that the command was given, if any.
     pub fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+        self.configuration.file()
     }
 
     /// The same, or what was given before the name of a command within a command.
     pub fn or(&self, outer: &Self) -> Self {
-        if self.store.is_some() { self.clone() } else { outer.clone() }
+        let store = self.store.as_ref().or(outer.store.as_ref()).cloned();
+        let nearest = if self.file().is_some() { self } else { outer };
+        Self { store, configuration: nearest.configuration.clone() }
     }
 
     /// The store: of the flag, else of the environment, else of the configuration.
@@ -59,10 +61,10 @@ impl StoreArg {
         if let Some(store) = store_named(self.store.as_deref())? {
             return Ok(store);
         }
-        match Config::load_store(self.file.as_deref(), &variable) {
+        match Config::load_store(self.file(), &variable) {
             Ok(Some(store)) => Ok(store),
             Ok(None) => Err(Failure::Usage(format!(
-                "no store is named: give --store STORE, set {}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}",
+                "no store is named: give --store STORE or -c FILE, set {}, or have a configuration at {DEFAULT_FILE} or in {CONFIG_VARIABLE}",
                 STORE_VARIABLES.join(" or ")
             ))
             .into()),
@@ -74,7 +76,7 @@ impl StoreArg {
 
     /// Where a daemon of the store takes orders.
     pub fn socket(&self, store: &StoreConfig) -> PathBuf {
-        Config::control_socket(self.file.as_deref(), &variable, store).unwrap_or_else(|| of_store(store))
+        Config::control_socket(self.file(), &variable, store).unwrap_or_else(|| of_store(store))
     }
 
     /// The process that writes the store, if it lies in a directory and one does.

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 
 use super::check::tables_and_variables;
 use super::files;
+use super::listed;
 use super::parts::{ApiInterface, OpenStackConfig, SourceConfig};
 use super::section::{Section, boolean, number, one_of, quoted, text};
 use super::tree::{Node, Origin};
@@ -91,9 +92,9 @@ fn misfit(
             )
         }
         Some(region) => {
-            format!("`{}` is the region of no source: they have `{}`", quoted(region), known.join("`, `"))
+            format!("`{}` is the region of no source: they have {}", quoted(region), listed(known, ", "))
         }
-        None => format!("is missing: each source has a region, `{}`", known.join("`, `")),
+        None => format!("is missing: each source has a region, {}", listed(known, ", ")),
     })
 }
 

@@ -5,6 +5,7 @@ use osel_core::trail::RecordKind;
 use super::check::tables_and_variables;
 use super::keys;
 use super::keys::Otherwise::{Default, Needed, Words};
+use super::listed;
 use super::named::Names;
 use super::parts::{RetentionClass, RetentionConfig};
 use super::section::{Section, number, quoted};
@@ -143,7 +144,7 @@ fn class(
     let name = names.read(&mut section, index, "give the class a name, such as \"logins\"");
     let kinds = section.list("kinds", 1..=RecordKind::ALL.len(), |word| {
         RecordKind::from_word(word).ok_or_else(|| {
-            let known = RecordKind::ALL.map(|kind| format!("`{kind}`")).join(" or ");
+            let known = listed(RecordKind::ALL.map(RecordKind::as_str), " or ");
             format!("must be {known}, not `{}`", quoted(word))
         })
     });

@@ -99,18 +99,23 @@ pub(super) fn sources(root: &mut Section<'_>) -> Option<Vec<SourceConfig>> {
     (sources.len() == count).then_some(sources)
 }
 
-/// The names of all sources, and the one of that name with all its keys; of the others nothing else is read.
+/// The names of all sources that are buses, and the source of that name with all its keys; of the others nothing else is read.
 pub(super) fn one(root: &mut Section<'_>, wanted: &str) -> (Vec<String>, Option<SourceConfig>) {
-    let (mut known, mut found) = (Vec::new(), None);
+    let (mut buses, mut found) = (Vec::new(), None);
     for (index, node) in tables(root).unwrap_or_default().into_iter().enumerate() {
-        let name = table(root, index, node.clone()).read("name", |node| text(node).map(str::to_owned));
+        let mut section = table(root, index, node.clone());
+        let name = section.read("name", |node| text(node).map(str::to_owned));
+        // What is wrong with the type of another one is not asked for.
+        let is_file = section.read("type", |node| Ok(text(node) == Ok("file")));
         let Some(name) = name else { continue };
         if name == wanted {
             found = source(table(root, index, node), index, &mut Names::new("source", "source"));
         }
-        known.push(name);
+        if is_file != Some(true) {
+            buses.push(name);
+        }
     }
-    (known, found)
+    (buses, found)
 }
 
 /// The region of each source, or none for one that has none.

@@ -64,8 +64,8 @@ impl fmt::Display for RetentionOrigin {
 pub struct OneSource {
     /// The store.
     pub store: Option<StoreConfig>,
-    /// The names of all sources.
-    pub names: Vec<String>,
+    /// The names of all sources that are buses.
+    pub buses: Vec<String>,
     /// The source, if there is one of that name.
     pub source: Option<SourceConfig>,
     /// What is to be said of these.
@@ -137,10 +137,10 @@ impl Config {
         let own = check_store::store(root.section("store"));
         let socket = check::control(root.section("control")).socket?;
         let is_named = env(SOCKET_VARIABLE).is_some_and(|name| !name.is_empty());
-        (is_named || own.is_some_and(|own| own.name() == store.name())).then_some(socket)
+        (is_named || own.is_some_and(|own| is_same(&own, store))).then_some(socket)
     }
 
-    /// The store, the sources' names, and the source of that name, for whoever needs no other: no secret but its own is read.
+    /// The store, the names of the sources that are buses, and the source of that name, for whoever needs no other: no secret but its own is read.
     ///
     /// # Errors
     /// Every problem that there is with these.
@@ -153,10 +153,10 @@ impl Config {
         let reading = Reading::new(file.as_deref(), env);
         let mut root = Section::root(&reading, table);
         let store = check_store::store(root.section("store"));
-        let (names, source) = check_source::one(&mut root, name);
+        let (buses, source) = check_source::one(&mut root, name);
         let (problems, warnings) = reading.remarks();
         if problems.is_empty() {
-            Ok(OneSource { store, names, source, warnings })
+            Ok(OneSource { store, buses, source, warnings })
         } else {
             Err(Problems::new(problems, warnings))
         }

@@ -21,6 +21,7 @@ mod expected;
 mod files;
 mod forward;
 pub mod keys;
+mod listed;
 mod load;
 mod look;
 mod named;
@@ -51,6 +52,7 @@ pub use forward::{
     S3Config, S3Encryption, SwiftConfig, SyslogConfig, SyslogFraming, SyslogMessage, SyslogTransport,
     TEMPLATE_STEPS_MAX, WebhookBody, WebhookConfig, WebhookMethod,
 };
+pub use listed::listed;
 pub use load::{
     CONFIG_BYTES_MAX, CONFIG_VARIABLE, DEFAULT_FILE, MANAGEMENT_VARIABLE, OneSource, RetentionOrigin,
     TRANSPORT_VARIABLE, TableCounts, unknown_variables,

@@ -1,6 +1,7 @@
 //! What tables have that are named by whoever writes them: a name that no other of its kind has, and a type.
 
 use super::check_source::name;
+use super::listed;
 use super::section::{Section, quoted, text};
 
 /// The names of the tables of one kind.
@@ -49,8 +50,8 @@ pub(super) fn of_type<T>(
     let of_type = section.read("type", |node| {
         let given = text(node)?;
         types.iter().find(|known| name_of(known) == given).ok_or_else(|| {
-            let known: Vec<_> = types.iter().map(|known| format!("`{}`", name_of(known))).collect();
-            format!("must be {}, not `{}`", known.join(" or "), quoted(given))
+            let known = listed(types.iter().map(&name_of), " or ");
+            format!("must be {known}, not `{}`", quoted(given))
         })
     });
     if of_type.is_none() && !section.was_given("type") {

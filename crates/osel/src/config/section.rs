@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use super::listed;
 use super::look::Look;
 use super::remark::{Place, Remark};
 use super::tree::{Node, Origin, Table, Value};
@@ -311,7 +312,7 @@ impl<'a> Section<'a> {
         for (key, node) in &self.entries {
             let what = match meant(key, self.asked.iter().copied()) {
                 Some(known) => format!("is no key of osel: did you mean `{known}`?"),
-                None => format!("is no key of osel: here it knows `{}`", self.asked.join("`, `")),
+                None => format!("is no key of osel: here it knows {}", listed(&self.asked, ", ")),
             };
             self.problem(&node.origin, &quoted(key), what);
         }
@@ -374,7 +375,7 @@ pub(super) fn boolean(node: &Node) -> Result<bool, String> {
 pub(super) fn one_of<T: Copy>(node: &Node, words: &[(&str, T)]) -> Result<T, String> {
     let given = text(node)?;
     words.iter().find(|(word, _)| *word == given).map(|(_, meaning)| *meaning).ok_or_else(|| {
-        let known: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        format!("must be {}, not `{}`", known.join(" or "), quoted(given))
+        let known = listed(words.iter().map(|(word, _)| *word), " or ");
+        format!("must be {known}, not `{}`", quoted(given))
     })
 }

@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::percent_decode_str;
 
-use super::{BrokerHost, Secret, TransportUrl};
+use super::{BrokerHost, Secret, TransportUrl, listed};
 
 /// The most hosts of one URL. Clusters have three to seven; each is tried in turn.
 pub const HOSTS_MAX: usize = 64;
@@ -337,7 +337,7 @@ impl Query {
             }
         }
         if !idle.is_empty() {
-            notes.push(format!("has options that are ignored: `{}`", idle.join("`, `")));
+            notes.push(format!("has options that are ignored: {}", listed(&idle, ", ")));
         }
         if idle.iter().any(|name| name.starts_with("ssl_")) {
             notes.push("cannot loosen TLS: certificates and host names are always verified".to_owned());

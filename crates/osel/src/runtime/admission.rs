@@ -6,6 +6,8 @@
 use osel_core::model::CLOCK_SKEW_SECONDS;
 use osel_core::time::Timestamp;
 
+use crate::config::listed;
+
 /// Why an inventory is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
@@ -23,7 +25,7 @@ pub enum Unfit {
     #[error(
         "{}: give --region with one of those that the configuration's sources are of: {}",
         said.as_deref().map_or_else(|| "it is of no region".to_owned(), |said| format!("no source is of the region `{said}`")),
-        listed(known)
+        listed(known, ", ")
     )]
     Unconfigured {
         /// The region that it says to be of.
@@ -32,15 +34,11 @@ pub enum Unfit {
         known: Vec<String>,
     },
     /// It is of no region, and all that is known is of one.
-    #[error("it would be a cloud of no region beside that of {}: give --region", listed(known))]
+    #[error("it would be a cloud of no region beside that of {}: give --region", listed(known, ", "))]
     Region {
         /// The regions that are known.
         known: Vec<String>,
     },
-}
-
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// When it counts as taken; clocks may differ by as much as the model allows for.

@@ -104,6 +104,8 @@ pub enum BusEvent {
     Exchange(Change),
     /// A bus that ends has ended, and all that came from it is acknowledged.
     Ended,
+    /// The task has broken down, with what it said last: it tells nothing more, and takes no order.
+    Failed(String),
 }
 
 /// A message with its place on its connection.
@@ -138,6 +140,8 @@ pub enum Change {
     Released(String),
     /// It is not wanted any more, and the broker does not let us unbind it.
     Held(String),
+    /// Our queue was made otherwise than it would be now; what differs, in the broker's words.
+    Otherwise(String),
     /// Somebody else takes messages off our queue.
     Shared,
     /// Nobody else does any more.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::runtime::forward::ForwarderStatus;
-use crate::runtime::service::{Phase, ServiceStatus};
+use crate::runtime::service::{Phase, SOURCE_FAILED, ServiceStatus};
 
 /// A loop that has not been heard of for so long is stuck: it speaks twice a second, and nothing in it takes seconds but the snapshot of a
 /// large model.
@@ -107,6 +107,11 @@ fn unready(status: &ServiceStatus) -> Vec<String> {
     }
     let unheard = status.sources.iter().filter(|source| !source.was_connected);
     reasons.extend(unheard.map(|source| format!("source `{}` was not connected yet", source.name)));
+    // No outage of others, which would end by itself.
+    let failed = status.sources.iter().filter(|source| source.has_failed);
+    reasons.extend(
+        failed.map(|source| format!("source `{}` since {}: {SOURCE_FAILED}", source.name, source.since)),
+    );
     reasons
 }
 
@@ -127,6 +132,7 @@ mod tests {
             state: SourceState::Connecting,
             since: Timestamp::EPOCH,
             was_connected,
+            has_failed: false,
             reconnects: 0,
             gaps: 0,
             received: 0,
@@ -169,6 +175,16 @@ mod tests {
         status.sources.pop();
         // That it is away now is nothing that a restart would mend.
         assert_eq!(unready(&status), [""; 0]);
+        // That osel broke down over it is.
+        status.sources.push(SourceStatus { has_failed: true, ..source("three", true) });
+        assert_eq!(
+            unready(&status),
+            [
+                "source `three` since 1970-01-01T00:00:00.000000Z: its task has failed, which is a defect of osel: it is started again and again, \
+                 and the log says more"
+            ]
+        );
+        status.sources.pop();
         status.store_trouble = Some((Timestamp::EPOCH, "disk full".to_owned()));
         assert_eq!(
             unready(&status),

@@ -197,7 +197,20 @@ fn a_store_is_that_of_the_flag_then_of_the_variable_then_of_the_configuration() 
     let named = ("OSEL_CONFIG", file.as_str());
     let (code, out, error) = said(osel(&[named], &["ledger", "-o", "json"]));
     assert_eq!((code, error.as_str()), (0, ""));
-    assert_eq!(out, run(&["ledger", "--store", &configured, "-o", "json"]));
+    let by_flag = run(&["ledger", "--store", &configured, "-o", "json"]);
+    assert_eq!(out, by_flag);
+    // The file of the command line comes before that of the variable, which need not be there then.
+    let none = ("OSEL_CONFIG", "/nonexistent/osel.toml");
+    let by_file = osel(&[none], &["ledger", "-c", &file, "-o", "json"]);
+    assert_eq!(said(by_file), (0, by_flag, String::new()));
+    // Before the name of a command within a command as behind it.
+    let rows = said(osel(&[], &["exposure", "diff", "--store", &configured, "--from", "0"]));
+    assert_eq!(rows.0, 0, "{rows:?}");
+    for arguments in
+        [["exposure", "-c", &file, "diff", "--from", "0"], ["exposure", "diff", "-c", &file, "--from", "0"]]
+    {
+        assert_eq!(said(osel(&[none], &arguments)), rows, "{arguments:?}");
+    }
 
     let missing = |variables: &[(&str, &str)], arguments: &[&str], directory: &str| {
         let wanted = (3, String::new(), format!("osel: there is no store at `{directory}`\n"));
@@ -206,6 +219,8 @@ fn a_store_is_that_of_the_flag_then_of_the_variable_then_of_the_configuration() 
     let (flag, variable) = (place.path("flag"), place.path("variable"));
     missing(&[named, ("OSEL_STORE__PATH", &variable)], &["ledger"], &variable);
     missing(&[named, ("OSEL_STORE__PATH", &variable)], &["ledger", "--store", &flag], &flag);
+    missing(&[("OSEL_STORE__PATH", &variable)], &["ledger", "-c", &file], &variable);
+    missing(&[], &["ledger", "-c", &file, "--store", &flag], &flag);
 }
 
 #[test]

@@ -70,6 +70,24 @@ fn wrong_usage_is_refused_and_passwords_do_not_go_onto_the_command_line() {
     let (code, _, error) = doctor(&two, &["-c", &file, "--source", "three"]);
     assert!(code == 2 && error.contains("choose one source by --source NAME: `one`, `two`"), "{error}");
 
+    // What is no bus is not offered.
+    let buses = std::fs::read_to_string(&file).unwrap();
+    let of_file = "[[source]]\nname = 'recorded'\ntype = 'file'\npath = 'messages.jsonl'\n";
+    place.write("messages.jsonl", "");
+    let mixed = place.write("mixed.toml", format!("{buses}{of_file}"));
+    for arguments in [&["-c", &mixed][..], &["-c", &mixed, "--source", "three"]] {
+        let (code, _, error) = doctor(&two, arguments);
+        let wanted = "choose one source by --source NAME: `one`, `two`\n";
+        assert!(code == 2 && error.ends_with(wanted), "{error}");
+    }
+    let (code, _, error) = doctor(&two, &["-c", &mixed, "--source", "recorded"]);
+    assert!(code == 2 && error.contains("source `recorded` is not of the type `rabbitmq`"), "{error}");
+    let files = place.write("files.toml", format!("[store]\npath = 'store'\n{of_file}"));
+    for arguments in [&["-c", &files][..], &["-c", &files, "--source", "three"]] {
+        let (code, _, error) = doctor(&[], arguments);
+        assert!(code == 2 && error.contains("no source of the type `rabbitmq`"), "{error}");
+    }
+
     // Of a source that is not asked about no secret is needed.
     let secrets =
         std::fs::read_to_string(&file).unwrap().replace("{ env = 'TWO' }", "{ credential = 'two' }");

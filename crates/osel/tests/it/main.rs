@@ -127,6 +127,8 @@ mod search;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
+mod source_failed;
+#[cfg(test)]
 mod splunk;
 #[cfg(test)]
 mod store;

@@ -268,3 +268,23 @@ fn blocked_publishers_are_told_and_consuming_goes_on() {
          > acknowledge 1:1",
     );
 }
+
+/// Whoever breaks down each time is begun anew ever more rarely, and told once: as something that somebody has to mend.
+#[test]
+fn who_breaks_down_is_told_once_and_waited_for_ever_longer() {
+    check(
+        "0 start
+         > connect 1 host 0 in 0
+         1 connected 1 kept
+         > log Info: connected to 0
+         2 lost 1 failed 100%
+         > log Error: began Broker(Failed) x1 since 2
+         > connect 2 host 1 in 1000
+         1002 lost 2 failed 100%
+         > connect 3 host 0 in 1000
+         2002 lost 3 failed 100%
+         > connect 4 host 1 in 2000
+         4002 connected 4 kept
+         > log Info: ended Broker(Failed) x3 since 2",
+    );
+}

@@ -143,6 +143,7 @@ fn broker(word: &str) -> BrokerTrouble {
         "unreachable" => BrokerTrouble::Unreachable,
         "cancelled" => BrokerTrouble::Cancelled,
         "denied" => BrokerTrouble::Denied,
+        "failed" => BrokerTrouble::Failed,
         other => panic!("no such trouble: `{other}`"),
     }
 }

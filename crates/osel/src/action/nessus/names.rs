@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::client::Client;
-use crate::config::NessusProduct;
+use crate::config::{NessusProduct, listed};
 
 /// The most names that are told where one is not among them.
 const NAMES_TOLD_MAX: usize = 20;
@@ -129,9 +129,8 @@ fn named<T>(all: &[T], is_wanted: impl Fn(&T) -> bool) -> Option<&T> {
 }
 
 fn unknown<'n>(what: &str, wanted: &str, known: impl Iterator<Item = &'n str>) -> Trouble {
-    let known: Vec<_> =
-        known.take(NAMES_TOLD_MAX).map(|name| format!("`{}`", cut(name, NAME_CHARS_MAX))).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let known = listed(known.take(NAMES_TOLD_MAX).map(|name| cut(name, NAME_CHARS_MAX)), ", ");
+    let known = if known.is_empty() { "none" } else { &known };
     let why = format!("the scanner has no {what} `{wanted}`: it has {known}");
     Trouble::Refused { why, addresses: Vec::new() }
 }

@@ -163,3 +163,24 @@ async fn a_port_that_speaks_tls_is_told_from_one_that_does_not() {
     assert!(said.starts_with("`127.0.0.1:PORT` does not speak TLS"), "{said}");
     assert_eq!(trouble, BrokerTrouble::Untrusted);
 }
+
+#[test]
+fn what_others_say_is_the_cause_and_stands_once() {
+    let check = |error: DialError, own: &str, cause: &str| {
+        assert_eq!(error.to_string(), own);
+        assert_eq!(chain(&error), format!("{own}: {cause}"));
+    };
+    let place = || "mq.example:5671".to_owned();
+    let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+    check(
+        DialError::Untrusted(place(), io::Error::other(unknown)),
+        "no trust with `mq.example:5671`: name the authority that signed its certificate with `ca_file`",
+        "invalid peer certificate: UnknownIssuer",
+    );
+    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    check(
+        DialError::Broker(place(), reset.into()),
+        "no AMQP with `mq.example:5671`",
+        "IO error: connection reset",
+    );
+}

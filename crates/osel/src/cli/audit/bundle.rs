@@ -25,6 +25,7 @@ use crate::cli::encryption::{Recipient, Sink};
 use crate::cli::log::read_note;
 use crate::cli::output::{Failure, note, progress};
 use crate::cli::whole_file::WholeFile;
+use crate::config::listed;
 use crate::runtime::log::{Cosigned, cosigned, cosigned_by, root};
 use crate::runtime::payloads::Payloads;
 use crate::store::{JournalError, Numbers, PartContent, Reader, StoredRecord};
@@ -213,8 +214,8 @@ fn since(
     let name = file.display();
     let note = String::from_utf8_lossy(&read_note(file)?).into_owned();
     let signed_by = || {
-        let all: Vec<String> = keys.keys.iter().map(|key| format!("`{key}`")).collect();
-        format!("`{name}` is no checkpoint that the log's key {} signed at its time", all.join(" or "))
+        let all = listed(keys.keys.iter().map(ToString::to_string), " or ");
+        format!("`{name}` is no checkpoint that the log's key {all} signed at its time")
     };
     let checkpoint = keys.open(&note).with_context(signed_by)?;
     if checkpoint.size > size {

@@ -10,7 +10,7 @@ use super::DoctorArgs;
 use crate::amqp::Address;
 use crate::config::{
     BusConfig, CONFIG_VARIABLE, DEFAULT_EXCHANGES, DEFAULT_FILE, DEFAULT_TOPICS, MANAGEMENT_VARIABLE,
-    RabbitMqConfig, SourceConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, read_secret,
+    RabbitMqConfig, SourceConfig, TRANSPORT_VARIABLE, TlsConfig, TransportUrl, listed, read_secret,
 };
 use crate::doctor::Wanted;
 use crate::doctor::gather::{Access, Questions};
@@ -108,18 +108,19 @@ fn by_config(config: &ConfigArg, source: Option<&str>) -> anyhow::Result<Result<
     // Who names a source may have the secrets of that one only.
     let loaded = match source {
         Some(name) => {
-            config.load_source(name).map(|one| (one.store, one.names, one.source.into_iter().collect()))
+            config.load_source(name).map(|one| (one.store, one.buses, one.source.into_iter().collect()))
         }
         None => config.load().map(|config| {
-            let names = config.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>();
-            (Some(config.store), names, config.sources)
+            let buses = config.sources.iter().filter(|source| source.rabbitmq().is_some());
+            let buses = buses.map(|source| source.name.clone()).collect::<Vec<_>>();
+            (Some(config.store), buses, config.sources)
         }),
     };
-    let (store, names, sources) = match loaded {
+    let (store, buses, sources) = match loaded {
         Ok(loaded) => loaded,
         Err(code) => return Ok(Err(code)),
     };
-    let rabbitmq = chosen(&names, sources, source)?;
+    let rabbitmq = chosen(&buses, sources, source)?;
     let exchanges = rabbitmq.exchanges;
     let needed =
         if exchanges == DEFAULT_EXCHANGES { NEEDED.map(str::to_owned).to_vec() } else { exchanges.clone() };
@@ -129,28 +130,24 @@ fn by_config(config: &ConfigArg, source: Option<&str>) -> anyhow::Result<Result<
     Ok(Ok(Questions { store, ..questions }))
 }
 
-/// The bus, if only one fits of the sources with these names.
+/// The bus, if only one is among the sources that fit; `buses` are the names of those that could be chosen.
 fn chosen(
-    names: &[String],
+    buses: &[String],
     fitting: Vec<SourceConfig>,
     source: Option<&str>,
 ) -> anyhow::Result<RabbitMqConfig> {
-    let mut buses = fitting.into_iter().filter_map(|source| match source.bus {
+    let is_there = !fitting.is_empty();
+    let mut found = fitting.into_iter().filter_map(|source| match source.bus {
         BusConfig::RabbitMq(rabbitmq) => Some(*rabbitmq),
         BusConfig::File(_) => None,
     });
-    let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match (buses.next(), buses.next()) {
-        (Some(only), None) => Ok(only),
-        (None, _) if source.is_none_or(|source| names.iter().any(|name| name == source)) => {
-            let what = source.map_or_else(
-                || "the configuration has no source of the type `rabbitmq`".to_owned(),
-                |name| format!("source `{name}` is not of the type `rabbitmq`"),
-            );
-            Err(Failure::Usage(what).into())
-        }
-        _ => Err(Failure::Usage(format!("choose one source by --source NAME: {}", known.join(", "))).into()),
-    }
+    let what = match (found.next(), found.next(), source) {
+        (Some(only), None, _) => return Ok(only),
+        (None, _, Some(name)) if is_there => format!("source `{name}` is not of the type `rabbitmq`"),
+        _ if buses.is_empty() => "the configuration has no source of the type `rabbitmq`".to_owned(),
+        _ => format!("choose one source by --source NAME: {}", listed(buses, ", ")),
+    };
+    Err(Failure::Usage(what).into())
 }
 
 fn questions_of(url: TransportUrl, tls: Option<&TlsConfig>, heartbeat: u16, wanted: Wanted) -> Questions {

@@ -161,7 +161,7 @@ fn order(place: &Place, name: &str, seq: Option<u64>, ask: Ask, what: &str) -> a
         note(format_args!("forwarder {name} has no dead letters{of}"));
         return Ok(ExitCode::from(1));
     }
-    let mut orders = Orders::new(&store, reader.info()?.id)?;
+    let mut orders = Orders::new(store, reader.info()?.id)?;
     let given = orders.give(ask)?;
     orders.finish()?;
     match given {

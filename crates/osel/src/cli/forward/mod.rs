@@ -13,10 +13,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 pub(super) use sample::remarks;
 
-use super::config::ConfigArg;
 use super::open::StoreArg;
 use super::output::{Failure, note};
-use crate::config::{Config, ForwardConfig};
+use crate::config::{Config, ForwardConfig, listed};
 use crate::store::{ForwarderRow, Reader};
 
 /// Shows how records are forwarded, sets forwarders back, tests receivers, and sends dead letters once more.
@@ -39,21 +38,19 @@ pub enum ForwardCommand {
 struct Place {
     #[command(flatten)]
     store: StoreArg,
-    #[command(flatten)]
-    config: ConfigArg,
 }
 
 impl Place {
-    fn store(&self) -> StoreArg {
-        self.store.with_config(&self.config)
+    fn store(&self) -> &StoreArg {
+        &self.store
     }
 
     /// The configuration, if it is there and has no problems: what the store says is shown without it, and that it is, is said.
     fn config(&self) -> Option<Config> {
-        match self.config.read_again() {
+        match self.store.configuration().read_again() {
             Ok(config) => Some(config),
             Err(problems) => {
-                if let Some(file) = self.config.file_to_load() {
+                if let Some(file) = self.store.configuration().file_to_load() {
                     let (file, first) = (file.display(), problems.first());
                     note(format_args!(
                         "what is configured is not told, since `{file}` has problems: {first}"
@@ -101,8 +98,9 @@ fn row(reader: &mut dyn Reader, place: &Place, name: &str) -> anyhow::Result<Opt
 
 /// No forwarder has that name.
 fn unknown(name: &str, known: &[&str]) -> anyhow::Error {
-    let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-    let there =
-        if known.is_empty() { "there are none".to_owned() } else { format!("there is {}", known.join(", ")) };
+    let there = match known {
+        [] => "there are none".to_owned(),
+        known => format!("there is {}", listed(known, ", ")),
+    };
     Failure::Usage(format!("there is no forwarder `{name}`: {there}")).into()
 }

@@ -37,7 +37,7 @@ pub(super) fn run(args: &RewindArgs) -> anyhow::Result<ExitCode> {
         "end" => reader.head()?.seq,
         to => before_first(&mut *reader, to)?,
     };
-    let mut orders = Orders::new(&store, reader.info()?.id)?;
+    let mut orders = Orders::new(store, reader.info()?.id)?;
     let given = orders.give(Ask::RewindForwarder { forwarder: args.name.clone(), seq })?;
     orders.finish()?;
     match given {

@@ -23,7 +23,7 @@ use crate::cli::config::ConfigArg;
 use crate::cli::exposure::csv_cell;
 use crate::cli::open::now;
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, plain, working};
-use crate::config::{Config, ScannerConfig};
+use crate::config::{Config, ScannerConfig, listed};
 
 /// The most ports of all addresses together: they are named to the scanner one by one.
 const TARGET_PORTS_MAX: u64 = 1 << 20;
@@ -99,8 +99,8 @@ fn was_scanned(host: &HostResult) -> bool {
 
 fn named<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c ScannerConfig> {
     config.scanners.iter().find(|scanner| scanner.name == name).ok_or_else(|| {
-        let names: Vec<_> = config.scanners.iter().map(|scanner| format!("`{}`", scanner.name)).collect();
-        Failure::Usage(format!("--scanner {name}: the configuration has {}", names.join(", "))).into()
+        let names = listed(config.scanners.iter().map(|scanner| &scanner.name), ", ");
+        Failure::Usage(format!("--scanner {name}: the configuration has {names}")).into()
     })
 }
 

@@ -11,7 +11,7 @@ use osel_core::time::Timestamp;
 use serde::Serialize;
 
 use crate::cli::StoreArg;
-use crate::cli::config::{ConfigArg, variable};
+use crate::cli::config::variable;
 use crate::cli::open::now;
 use crate::cli::order::{let_all_go, recorder};
 use crate::cli::output::{Failure, OutputFormat, Table, json_line, note, stdout};
@@ -30,8 +30,6 @@ use crate::store::{QuarantineState, RESOLVED, Reader};
 pub struct RetentionArgs {
     #[command(flatten)]
     store: StoreArg,
-    #[command(flatten)]
-    config: ConfigArg,
     /// Lets go of it. Only with a configuration file or a variable OSEL_RETENTION__… that says what is kept.
     #[arg(long)]
     apply: bool,
@@ -62,8 +60,8 @@ struct Goes {
 }
 
 pub(super) fn run(args: &RetentionArgs) -> anyhow::Result<ExitCode> {
-    let store = args.store.with_config(&args.config);
-    let (policy, classes, origin) = match Config::load_retention(args.config.file(), &variable) {
+    let store = &args.store;
+    let (policy, classes, origin) = match Config::load_retention(store.file(), &variable) {
         Ok((retention, origin)) => (Policy::from(&retention), retention.classes, origin),
         Err(problems) => return Err(Failure::Usage(problems.to_string()).into()),
     };

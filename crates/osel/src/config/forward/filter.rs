@@ -5,6 +5,7 @@ use osel_core::forward::Filter;
 use osel_core::ids::Id;
 use osel_core::trail::RecordKind;
 
+use super::super::listed;
 use super::super::section::{Section, boolean, quoted, text};
 
 /// The most projects of a list: each record is looked up in it.
@@ -20,7 +21,7 @@ const EVENT_TYPE_CHARS_MAX: usize = 128;
 pub(super) fn filter(section: &mut Section<'_>) -> Filter {
     let kinds = section.list("kinds", 1..=RecordKind::ALL.len(), |word| {
         RecordKind::from_word(word).ok_or_else(|| {
-            let known = RecordKind::ALL.map(|kind| format!("`{kind}`")).join(" or ");
+            let known = listed(RecordKind::ALL.map(RecordKind::as_str), " or ");
             format!("must be {known}, not `{}`", quoted(word))
         })
     });

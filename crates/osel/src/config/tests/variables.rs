@@ -97,6 +97,21 @@ fn the_socket_of_a_variable_is_that_of_any_store() {
 }
 
 #[test]
+fn the_socket_of_the_file_is_that_of_its_store_by_whatever_way_that_is_named() {
+    let place = Place::new();
+    let store = place.path("store");
+    fs::create_dir(&store).unwrap();
+    let link = place.path("link");
+    std::os::unix::fs::symlink(&store, &link).unwrap();
+    let text = SMALLEST.replace("'/s'", &format!("'{}'", store.display()));
+    let file = place.write("osel.toml", format!("{text}[control]\nsocket = '/of-the-file'\n"));
+    let socket = |store| Config::control_socket(Some(&file), &lookup(&[]), &StoreConfig::Directory(store));
+    assert_eq!(socket(link), Some("/of-the-file".into()));
+    assert_eq!(socket(store.join("../store")), Some("/of-the-file".into()));
+    assert_eq!(socket(place.path("another")), None);
+}
+
+#[test]
 fn a_bad_variable_is_named() {
     check_bad(
         SMALLEST,

@@ -5,20 +5,21 @@ use std::io;
 use osel_core::forward::{Refusal, RefusalKind};
 use rustls::{AlertDescription, CertificateError};
 
+use crate::telemetry::chain;
 use crate::tls::TrustError;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SyslogFault {
     /// Nobody is there.
-    #[error("cannot connect to `{place}`: {why}")]
-    Unreachable { place: String, why: io::Error },
+    #[error("cannot connect to `{place}`")]
+    Unreachable { place: String, source: io::Error },
     /// It does not answer in time.
     #[error("`{place}` does not {what} within {seconds} s")]
     Slow { place: String, what: &'static str, seconds: u64 },
     /// It was there.
-    #[error("`{place}` closed the connection: {why}")]
-    Broken { place: String, why: io::Error },
+    #[error("`{place}` closed the connection")]
+    Broken { place: String, source: io::Error },
     /// It ended the connection in order.
     #[error("`{0}` closed the connection")]
     Closed(String),
@@ -29,11 +30,11 @@ pub(super) enum SyslogFault {
     )]
     Unwelcome(String),
     /// We have nothing to connect with.
-    #[error("cannot prepare TLS to `{place}`: {}", chain(.why))]
-    Trust { place: String, why: TrustError },
+    #[error("cannot prepare TLS to `{place}`")]
+    Trust { place: String, source: TrustError },
     /// TLS was refused, by either side.
-    #[error("no trust with `{place}`: {why}{}", advice(.why))]
-    Untrusted { place: String, why: rustls::Error },
+    #[error("no trust with `{place}`{}", advice(.source))]
+    Untrusted { place: String, source: rustls::Error },
     /// A message is more than the system takes as one datagram.
     #[error(
         "a message of {bytes} bytes is more than `{place}` takes in one piece: set a lower `message_bytes_max`"
@@ -45,16 +46,16 @@ impl SyslogFault {
     /// From an error of a connection that stood.
     pub(super) fn broken(place: &str, error: io::Error) -> Self {
         match trust(error) {
-            Ok(why) => Self::Untrusted { place: place.to_owned(), why },
-            Err(why) => Self::Broken { place: place.to_owned(), why },
+            Ok(source) => Self::Untrusted { place: place.to_owned(), source },
+            Err(source) => Self::Broken { place: place.to_owned(), source },
         }
     }
 
     /// From an error while connecting.
     pub(super) fn unreachable(place: &str, error: io::Error) -> Self {
         match trust(error) {
-            Ok(why) => Self::Untrusted { place: place.to_owned(), why },
-            Err(why) => Self::Unreachable { place: place.to_owned(), why },
+            Ok(source) => Self::Untrusted { place: place.to_owned(), source },
+            Err(source) => Self::Unreachable { place: place.to_owned(), source },
         }
     }
 
@@ -70,23 +71,13 @@ impl SyslogFault {
 
 impl From<SyslogFault> for Refusal {
     fn from(fault: SyslogFault) -> Self {
-        Self { kind: fault.kind(), words: fault.to_string(), taken: 0, wait: None }
+        Self { kind: fault.kind(), words: chain(&fault), taken: 0, wait: None }
     }
 }
 
 /// What TLS says, if an error is its.
 fn trust(error: io::Error) -> Result<rustls::Error, io::Error> {
     error.downcast::<rustls::Error>()
-}
-
-fn chain(error: &TrustError) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        words = format!("{words}: {inner}");
-        cause = inner.source();
-    }
-    words
 }
 
 /// What somebody may do about it.

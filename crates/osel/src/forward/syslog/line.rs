@@ -105,7 +105,7 @@ pub(super) async fn connect(transport: &SyslogTransport) -> Result<Line, SyslogF
 }
 
 async fn secured(place: String, host: &str, port: u16, files: &TlsConfig) -> Result<Line, SyslogFault> {
-    let untrusted = |why| SyslogFault::Trust { place: place.clone(), why };
+    let untrusted = |source| SyslogFault::Trust { place: place.clone(), source };
     let own = files.clone();
     // It reads files.
     let client = tokio::task::spawn_blocking(move || tls::client(&own)).await;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::yaml::Accounts;
+use crate::config::listed;
 
 /// The largest file that is read: a cloud takes less than a kilobyte, and some companies have hundreds.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -120,11 +121,11 @@ impl fmt::Display for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// More names than this help nobody.
         const SHOWN_MAX: usize = 20;
-        let shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+        let shown = listed(self.0.iter().take(SHOWN_MAX), ", ");
         match (shown.is_empty(), self.0.len() > SHOWN_MAX) {
             (true, _) => write!(f, ", nor any other: {LOOKED}"),
-            (false, false) => write!(f, ": there are {}", shown.join(", ")),
-            (false, true) => write!(f, ": there are {}, …", shown.join(", ")),
+            (false, false) => write!(f, ": there are {shown}"),
+            (false, true) => write!(f, ": there are {shown}, …"),
         }
     }
 }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::files::{CloudsError, Files, Known, Selection};
+use crate::config::listed;
 
 /// What the variables make, unless `OS_CLOUD_NAME` calls it otherwise.
 const ENVIRONMENT_NAME: &str = "envvars";
@@ -181,14 +182,14 @@ fn choose_region(
     cloud: &str,
     table: &mut Map<String, Value>,
 ) -> Result<(), CloudsError> {
-    let listed = match (table.remove("regions"), table.get("region_name")) {
+    let entries = match (table.remove("regions"), table.get("region_name")) {
         (Some(Value::Array(regions)), _) => regions,
         (_, Some(Value::Array(regions))) => regions.clone(),
         (_, Some(Value::String(regions))) => regions.split(',').map(Value::from).collect(),
         _ => Vec::new(),
     };
     let mut regions: Vec<(String, Map<String, Value>)> = Vec::new();
-    for entry in listed {
+    for entry in entries {
         regions.push(match entry {
             Value::Object(entry) => {
                 let place = || CloudsError::Shape {
@@ -208,9 +209,9 @@ fn choose_region(
         Some(wanted) => match regions.iter().position(|(name, _)| name == wanted) {
             Some(place) => regions.swap_remove(place),
             None => {
-                let has: Vec<String> = regions.into_iter().map(|(name, _)| format!("`{name}`")).collect();
+                let has = listed(regions.into_iter().map(|(name, _)| name), ", ");
                 let (cloud, region) = (cloud.to_owned(), wanted.to_owned());
-                return Err(CloudsError::Region { cloud, region, has: has.join(", ") });
+                return Err(CloudsError::Region { cloud, region, has });
             }
         },
     };

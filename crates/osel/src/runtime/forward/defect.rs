@@ -40,7 +40,7 @@ pub(in crate::runtime) fn without_last_words(why: &str) -> &str {
 }
 
 /// What a task said when it broke down, as it stands behind what is said of it; nothing where it was only ended.
-pub(super) fn last_words(error: JoinError) -> String {
+pub(in crate::runtime) fn last_words(error: JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else { return String::new() };
     let words = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref().map(String::as_str));
     words.map(|words| format!("{SAID}{}`", log::cut(words))).unwrap_or_default()

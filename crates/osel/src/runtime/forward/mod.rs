@@ -17,7 +17,7 @@ mod report;
 mod settings;
 
 pub use carrier::{Carrier, Way};
-pub(super) use defect::without_last_words;
+pub(super) use defect::{last_words, without_last_words};
 pub use reading::{Page, ReadError, Work};
 pub use report::{ForwarderStatus, Outbox, Report, SendTimes};
 pub use settings::{ForwarderSettings, Names, ReaderAccess, ReceiverMaker, Steer};

@@ -8,11 +8,16 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
+use super::super::forward::last_words;
 use crate::source::place::Place;
 use crate::source::words::{BusEvent, BusOrder};
 use crate::source::{file, rabbitmq};
 
+/// Where the task of a source tells what happens.
+pub(super) type Tell = Arc<dyn Fn(BusEvent) + Send + Sync>;
+
 /// What a source needs to know, by its kind.
+#[derive(Clone)]
 pub enum SourceSettings {
     /// A bus of RabbitMQ, with the number of its hosts.
     RabbitMq(rabbitmq::Settings, usize),
@@ -54,18 +59,27 @@ impl SourceSettings {
         }
     }
 
-    /// Begins the task. What is read from a place on begins at `place`.
+    /// Begins the task. What is read from a place on begins at `place`. If it breaks down that is the last that is told of it.
     pub(super) fn start(
-        self,
+        &self,
         place: Option<Place>,
         orders: UnboundedReceiver<BusOrder>,
-        tell: impl Fn(BusEvent) + Send + Sync + 'static,
+        tell: Tell,
         tokio: &Handle,
     ) -> JoinHandle<()> {
-        match self {
-            Self::RabbitMq(settings, _) => tokio.spawn(rabbitmq::run(settings, orders, tell)),
-            Self::File(settings) => tokio.spawn(file::run(settings, place, orders, tell)),
-        }
+        let by_task = {
+            let tell = Arc::clone(&tell);
+            move |event| tell(event)
+        };
+        let task = match self.clone() {
+            Self::RabbitMq(settings, _) => tokio.spawn(rabbitmq::run(settings, orders, by_task)),
+            Self::File(settings) => tokio.spawn(file::run(settings, place, orders, by_task)),
+        };
+        tokio.spawn(async move {
+            if let Err(error) = task.await {
+                tell(BusEvent::Failed(last_words(error)));
+            }
+        })
     }
 }
 
@@ -81,6 +95,7 @@ impl SourceKind {
     /// Why there is no connection, for the log.
     pub(super) fn no_connection(self, why: BrokerTrouble) -> &'static str {
         match (self, why) {
+            (_, BrokerTrouble::Failed) => "source failed",
             (Self::File, BrokerTrouble::Unreachable) => "file cannot be opened",
             (Self::File, _) => "file cannot be read",
             (_, BrokerTrouble::Unreachable) => "broker unreachable",

@@ -133,6 +133,12 @@ pub(super) fn exchange(source: &str, change: &Change) {
             "exchange is not in the configuration any more, and may not be unbound: what it gets is heard until the user has read permission \
              for it at a start"
         ),
+        Change::Otherwise(detail) => tracing::warn!(
+            source,
+            detail = cut(detail),
+            "the queue is not made as the configuration asks, and stays as it is: stop osel, delete the queue once it is empty, and start osel \
+             again"
+        ),
         Change::Shared => tracing::error!(
             source,
             "another program takes messages off this queue, and they are missing here: a copy of this store, or a second source for the \

@@ -58,7 +58,7 @@ pub use self::scans::ScannerRenewal;
 pub use self::station::ScannerSettings;
 use self::station::Station;
 use self::status::Monitor;
-pub use self::status::{Phase, ServiceStatus, SourceState, SourceStatus, Times};
+pub use self::status::{Phase, SOURCE_FAILED, ServiceStatus, SourceState, SourceStatus, Times};
 pub use self::survey_status::{ApiStatus, LastRead};
 pub use self::surveyor::ApiSettings;
 use self::surveyor::Surveyor;
@@ -535,7 +535,7 @@ impl Service {
 
     fn bus(&mut self, index: usize, event: BusEvent) -> Result<(), ServiceError> {
         let mut chance = [0; 8];
-        if matches!(event, BusEvent::ConnectFailed { .. } | BusEvent::Lost { .. }) {
+        if matches!(event, BusEvent::ConnectFailed { .. } | BusEvent::Lost { .. } | BusEvent::Failed(_)) {
             getrandom::fill(&mut chance).map_err(ServiceError::Random)?;
         }
         if let Some(input) = self.taps[index].take(event, u64::from_ne_bytes(chance)) {

@@ -21,6 +21,9 @@ use super::scan_status::ScannerStatus;
 use super::survey_status::ApiStatus;
 use crate::telemetry::Supervisor;
 
+/// What is told of a source whose task has broken down; what that said last is for the log.
+pub const SOURCE_FAILED: &str =
+    "its task has failed, which is a defect of osel: it is started again and again, and the log says more";
 /// How often the status is told when its words stay the same: nobody asks more often than once in some seconds.
 const TELL_WAIT: Duration = Duration::from_millis(500);
 /// The upper bounds of the buckets of commit times, in seconds: from a disk that only says that it has written to one that does not.
@@ -86,6 +89,8 @@ pub struct SourceStatus {
     pub since: Timestamp,
     /// Whether it was connected since the start.
     pub was_connected: bool,
+    /// Whether its task has broken down, which is a defect, and has not been able to tell of a connection since.
+    pub has_failed: bool,
     /// How often it was connected again since the start.
     pub reconnects: u64,
     /// How often messages were or may have been lost, since the start.
@@ -179,6 +184,9 @@ impl ServiceStatus {
         if let Some((since, words)) = &self.store_trouble {
             let _ = write!(line, "; the store takes nothing since {since}: {words}");
         }
+        for SourceStatus { name, since, .. } in self.sources.iter().filter(|source| source.has_failed) {
+            let _ = write!(line, "; source `{name}` since {since}: {SOURCE_FAILED}");
+        }
         for ApiStatus { region, trouble, .. } in &self.apis {
             if let Some((since, trouble)) = trouble {
                 let of = region.as_ref().map(|region| format!(" of `{region}`")).unwrap_or_default();
@@ -237,6 +245,7 @@ impl Times {
 pub(super) struct Watched {
     state: Option<(SourceState, Timestamp)>,
     connects: u64,
+    has_failed: bool,
     received: u64,
     gaps: u64,
     waiting: Option<u64>,
@@ -253,6 +262,11 @@ impl Watched {
     /// What was known of the broker's queue counts no more.
     pub(super) fn disconnected(&mut self) {
         (self.waiting, self.behind) = (None, 0);
+    }
+
+    /// Its task has broken down, or the one after it has told of a connection.
+    pub(super) fn failed(&mut self, has_failed: bool) {
+        self.has_failed = has_failed;
     }
 
     pub(super) fn gap(&mut self) {
@@ -311,6 +325,7 @@ impl Watched {
             state,
             since,
             was_connected: self.connects > 0,
+            has_failed: self.has_failed,
             reconnects: self.connects.saturating_sub(1),
             gaps: self.gaps,
             received: self.received,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use osel_core::engine::{Engine, SourceGap, SourceLedger};
 use osel_core::intake::{
-    BatchNumber, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder, OpenGap, Queue,
+    BatchNumber, BrokerTrouble, ConnectionNumber, Cursor, GapCause, Intake, IntakeInput, IntakeOrder,
+    OpenGap, Queue,
 };
 use osel_core::time::Timestamp;
 use tokio::runtime::Handle;
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::super::recorder::{RecordError, Recorder};
-use super::kind::{SourceKind, SourceSettings};
+use super::kind::{SourceKind, SourceSettings, Tell};
 use super::log::{self, Words};
 use super::status::{SourceState, SourceStatus, Watched};
 use crate::source::place::Place;
@@ -30,6 +31,8 @@ struct Given {
     batch: BatchNumber,
     /// As the writer knows it.
     number: u64,
+    /// How far the source was read with it.
+    place: Option<Place>,
     given: Instant,
     given_at: Timestamp,
 }
@@ -54,12 +57,19 @@ pub(super) struct Tap {
     region: Option<Arc<str>>,
     kind: SourceKind,
     pub(super) intake: Intake,
+    settings: SourceSettings,
     orders: UnboundedSender<BusOrder>,
     task: JoinHandle<()>,
+    /// Where the task tells what happens, and where it runs.
+    ground: (Tell, Handle),
+    /// The connection that was ordered last.
+    ordered: Option<ConnectionNumber>,
     epoch: u64,
     cursor: Cursor,
     /// How far its messages were handed to the engine, where it is read from a place on.
     place: Option<Place>,
+    /// How far they are durable.
+    durable_place: Option<Place>,
     /// Something was lost before what is read now, and no batch has that yet.
     holds_place: bool,
     /// Arrived and not handed to the engine, with the connection.
@@ -94,17 +104,22 @@ impl Tap {
         let (kind, limits, (name, region)) = (settings.kind(), settings.limits(), settings.names());
         let row = cursors.iter().find(|row| row.source == *name);
         let place = row.and_then(|row| Place::parse(row.place.as_deref()?));
-        let task = settings.start(place, receiver, tell, tokio);
+        let ground: (Tell, Handle) = (Arc::new(tell), tokio.clone());
+        let task = settings.start(place, receiver, Arc::clone(&ground.0), tokio);
         Self {
             name,
             region,
             kind,
             intake: Intake::new(limits),
+            settings,
             orders,
             task,
+            ground,
+            ordered: None,
             epoch,
             cursor: row.map(cursor_of).unwrap_or_default(),
             place,
+            durable_place: place,
             holds_place: false,
             waiting: VecDeque::new(),
             batches: VecDeque::new(),
@@ -138,6 +153,7 @@ impl Tap {
     pub(super) fn take(&mut self, event: BusEvent, chance: u64) -> Option<IntakeInput> {
         match event {
             BusEvent::Connected { connection, report } => {
+                self.watched.failed(false);
                 self.seen(report.queue);
                 Some(IntakeInput::Connected { connection, report })
             }
@@ -149,6 +165,7 @@ impl Tap {
             }
             BusEvent::ConnectFailed { connection, why, detail } => {
                 self.words.broker = detail;
+                self.watched.failed(false);
                 Some(IntakeInput::ConnectFailed { connection, why, chance })
             }
             BusEvent::Lost { connection, why, detail } => {
@@ -190,6 +207,26 @@ impl Tap {
                 log::ended(&self.name);
                 Some(IntakeInput::Ended)
             }
+            BusEvent::Failed(words) => {
+                self.words.broker = format!("its task has failed, which is a defect of osel{words}");
+                self.watched.disconnected();
+                self.watched.failed(true);
+                self.begin_anew();
+                let connection = self.ordered?;
+                self.waiting.retain(|(by, _)| *by != connection);
+                Some(IntakeInput::Lost { connection, why: BrokerTrouble::Failed, chance })
+            }
+        }
+    }
+
+    /// Starts the task again after it has broken down. It does nothing before it is ordered to connect, which waits as after any other loss.
+    fn begin_anew(&mut self) {
+        let (orders, receiver) = unbounded_channel();
+        let (tell, tokio) = &self.ground;
+        self.task = self.settings.start(self.durable_place, receiver, Arc::clone(tell), tokio);
+        self.orders = orders;
+        if self.intake.is_paused() {
+            self.order(BusOrder::Pause);
         }
     }
 
@@ -220,6 +257,7 @@ impl Tap {
                 IntakeOrder::ConnectAt { at, host, connection } => {
                     let wait = at.micros().saturating_sub(now.micros());
                     let wait = Duration::from_micros(u64::try_from(wait).unwrap_or(0));
+                    self.ordered = Some(connection);
                     self.order(BusOrder::ConnectIn { wait, host, connection });
                 }
                 IntakeOrder::Disconnect { connection } => {
@@ -284,7 +322,8 @@ impl Tap {
         }
         (self.has_open, self.holds_place) = (false, false);
         let number = recorder.close_batch(vec![cursor_row(&self.name, cursor, self.place)])?;
-        self.batches.push_back(Given { batch, number, given: Instant::now(), given_at: now });
+        let place = self.place;
+        self.batches.push_back(Given { batch, number, place, given: Instant::now(), given_at: now });
         Ok(())
     }
 
@@ -295,13 +334,14 @@ impl Tap {
     }
 
     fn order(&self, order: BusOrder) {
-        // The task ends only with this.
+        // The task ends only with this, or breaks down, and then another one is told what counts by then.
         let _ = self.orders.send(order);
     }
 
     /// The next batch that is durable with the writer's batch of that number, and how long that took.
     pub(super) fn take_durable(&mut self, durable: u64) -> Option<(BatchNumber, Duration)> {
         let given = self.batches.pop_front_if(|given| given.number <= durable)?;
+        self.durable_place = given.place;
         Some((given.batch, given.given.elapsed()))
     }
 

@@ -11,6 +11,7 @@ use super::topology::Wanted;
 use crate::amqp::Address;
 
 /// What a source needs to know.
+#[derive(Clone)]
 pub struct Settings {
     /// The source's name.
     pub source: Arc<str>,

@@ -41,6 +41,9 @@ const REBIND_WAIT: Duration = Duration::from_secs(20);
 /// default, also for queues that were made before it, and takes -1 for none; RabbitMQ 3 takes -1 too, and discards whatever comes back once.
 const DELIVERIES_MAX: i64 = 1 << 30;
 
+/// The argument that says which type of queue it is.
+const TYPE_ARGUMENT: &str = "x-queue-type";
+
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -89,8 +92,10 @@ pub struct Topology {
     strays: Strays,
     /// It was looked for what a configuration before this process may have had bound.
     has_released: bool,
-    /// What is to be told of bindings that are not wanted.
-    released: Vec<Change>,
+    /// Our queue was compared with what is wanted.
+    has_compared: bool,
+    /// What is to be told of our queue, and of bindings that are not wanted.
+    untold: Vec<Change>,
     /// It was told that no exchange is there to be bound.
     told_unheard: bool,
 }
@@ -107,7 +112,8 @@ impl Topology {
             is_lost: false,
             strays: Strays::default(),
             has_released: false,
-            released: Vec::new(),
+            has_compared: false,
+            untold: Vec::new(),
             told_unheard: false,
         }
     }
@@ -119,7 +125,7 @@ impl Topology {
 
     /// What is to be told about exchanges by now.
     pub fn take_changes(&mut self, moment: Instant) -> Vec<Change> {
-        let mut changes = std::mem::take(&mut self.released);
+        let mut changes = std::mem::take(&mut self.untold);
         changes.extend(
             self.exchanges.iter_mut().filter_map(|(name, exchange)| exchange.take_change(name, moment)),
         );
@@ -204,6 +210,9 @@ impl Topology {
             }
             Err(error) => return Err(error),
         };
+        if is_consuming {
+            self.compare(&mut probe).await?;
+        }
         if queue.consumer_count() <= u32::from(is_consuming) {
             self.release(&mut probe).await?;
         }
@@ -374,6 +383,29 @@ impl Topology {
         Ok(())
     }
 
+    /// Whether our queue was made with other arguments than it would be now. Nothing but an attempt to make it tells, which changes nothing of
+    /// one that is there; that is why it is asked only while we consume: should the queue go just then, the end of our consumer says so.
+    async fn compare(&mut self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
+        if std::mem::replace(&mut self.has_compared, true) {
+            // The broker logs each refusal.
+            return Ok(());
+        }
+        let mut differing = Vec::new();
+        for quorum in self.types() {
+            match self.try_declare_queue(probe, &self.wanted.queue, self.arguments(quorum)).await {
+                Ok(()) => return Ok(()),
+                Err(error) if probe.is_refused(&error) => differing.extend(difference(&error.to_string())),
+                Err(error) => return Err(error),
+            }
+        }
+        // Where either type would do, that it is not the other one is no difference.
+        let telling = differing.iter().position(|words| !words.contains(TYPE_ARGUMENT)).unwrap_or(0);
+        if telling < differing.len() {
+            self.untold.push(Change::Otherwise(differing.swap_remove(telling)));
+        }
+        Ok(())
+    }
+
     /// Unbinds what is bound and wanted no more, as far as that shows.
     async fn release(&mut self, probe: &mut Probe<'_>) -> Result<(), lapin::Error> {
         if !self.has_released {
@@ -418,7 +450,7 @@ impl Topology {
         }
         if was_bound {
             let change = if is_unbound { Change::Released } else { Change::Held };
-            self.released.push(change(exchange.to_owned()));
+            self.untold.push(change(exchange.to_owned()));
         }
         Ok(())
     }
@@ -517,18 +549,33 @@ impl Topology {
         arguments: impl Fn(bool) -> FieldTable,
     ) -> Result<(), lapin::Error> {
         let mut refused = None;
-        for quorum in [true, false] {
-            if matches!((self.wanted.kind, quorum), (QueueKind::Classic, true) | (QueueKind::Quorum, false)) {
-                continue;
-            }
-            let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            match probe.channel().await?.queue_declare(name.into(), durable, arguments(quorum)).await {
-                Ok(_) => return Ok(()),
+        for quorum in self.types() {
+            match self.try_declare_queue(probe, name, arguments(quorum)).await {
+                Ok(()) => return Ok(()),
                 Err(error) if probe.is_refused(&error) => refused = Some(error),
                 Err(error) => return Err(error),
             }
         }
         refused.map_or(Ok(()), Err)
+    }
+
+    async fn try_declare_queue(
+        &self,
+        probe: &mut Probe<'_>,
+        name: &str,
+        arguments: FieldTable,
+    ) -> Result<(), lapin::Error> {
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        probe.channel().await?.queue_declare(name.into(), durable, arguments).await.map(drop)
+    }
+
+    /// The types of queue that are wanted, the better one first: whether it is a quorum queue.
+    fn types(&self) -> impl Iterator<Item = bool> + use<> {
+        let kind = self.wanted.kind;
+        let is_wanted = move |quorum: &bool| {
+            !matches!((kind, *quorum), (QueueKind::Classic, true) | (QueueKind::Quorum, false))
+        };
+        [true, false].into_iter().filter(is_wanted)
     }
 
     fn arguments(&self, quorum: bool) -> FieldTable {
@@ -572,6 +619,12 @@ fn binding_key(topic: &str) -> String {
 fn of_type(quorum: bool) -> FieldTable {
     let mut arguments = FieldTable::default();
     let name = if quorum { "quorum" } else { "classic" };
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString(name.into()));
+    arguments.insert(TYPE_ARGUMENT.into(), AMQPValue::LongString(name.into()));
     arguments
+}
+
+/// What a broker says of the first argument that a queue has otherwise than asked, without its preamble; none where it refuses for another
+/// reason.
+fn difference(said: &str) -> Option<String> {
+    said.find("inequivalent arg").map(|at| said[at..].to_owned())
 }

@@ -299,7 +299,11 @@ fn two_buses_are_one_trail(broker: &Broker, osel: &mut Osel) {
     let (here, there) = (Client::connect(&broker.url()).unwrap(), Client::connect(&of_two).unwrap());
     there.declare_exchange("neutron", true).unwrap();
     osel.set_url("url-two", &format!("rabbit://{USER}:{PASSWORD}@127.0.0.1:{}/two", broker.port()));
-    osel.configure(&(source("one", "url", "") + &source("two", "url-two", "")));
+    // The first queue is there since before, the second is made with what is asked for.
+    let made_otherwise = "queue is not made as the configuration asks";
+    assert_eq!(osel.lines(&[made_otherwise]), [""; 0]);
+    let shorter = "[source.queue]\nlength_bytes_max = 1000000";
+    osel.configure(&(source("one", "url", shorter) + &source("two", "url-two", shorter)));
     let bound = osel.lines(&["exchange bound", "source=\"two\""]).len();
     osel.start();
     osel.await_lines(&["exchange bound", "source=\"two\""], bound + 1);
@@ -314,5 +318,14 @@ fn two_buses_are_one_trail(broker: &Broker, osel: &mut Osel) {
     assert_eq!((two.recorded, two.duplicate), (2, 1));
     let ids = osel.recorded_ids();
     assert_eq!(ids.iter().filter(|id| *id == "same").count(), 1);
+    osel.await_log(&[
+        "WARN",
+        made_otherwise,
+        "source=\"one\"",
+        "x-max-length-bytes",
+        "1000000",
+        "1073741824",
+    ]);
+    assert_eq!(osel.lines(&[made_otherwise]).len(), 1, "{}", osel.log());
     assert!(osel.stop().success());
 }
