@@ -129,15 +129,15 @@ impl Subject {
                 .addresses
                 .iter()
                 .filter_map(|word| Actor::address_of(word))
-                .any(|address| has_address(text, address))
+                .any(|address| has_address(text, address.ip))
     }
 }
 
-/// Whether an address stands in a text, however it is written.
+/// Whether an address stands in a text, however it is written; on which link is not looked at.
 fn has_address(text: &str, wanted: IpAddr) -> bool {
     let is_of_one = |char: char| char.is_ascii_hexdigit() || matches!(char, ':' | '.');
     let words = text.split(|char| !is_of_one(char)).filter(|word| word.contains([':', '.']));
-    words.filter_map(Actor::address_of).any(|address| address == wanted)
+    words.filter_map(Actor::address_of).any(|address| address.ip == wanted)
 }
 
 /// A text without regard to case: what [`str::to_lowercase`] makes equal is equal here too, and wherever in a text it stands. So each character is taken by
@@ -441,8 +441,15 @@ mod tests {
         check("192.0.2.7", "::ffff:192.0.2.7", true);
         check("192.0.2.7", "::FFFF:c000:207", true);
         check("192.0.2.7", "192.0.2.70", false);
-        check("fe80::1%eth0", "fe80::1%eth0", true);
-        check("fe80::1%eth0", "fe80::1", false);
+        for written in ["fe80::1%eth0", "fe80:0::1%eth0", "FE80:0000::0001%eth0"] {
+            check("fe80::1%eth0", written, true);
+            check(written, "fe80::1%eth0", true);
+            // On another link, or on one that is not named, it may be another's.
+            for other in ["fe80::1", "fe80::1%eth1", "fe80::1%ETH0", "fe80::1%", "fe80::2%eth0"] {
+                check(written, other, false);
+                check(other, written, false);
+            }
+        }
     }
 
     #[test]

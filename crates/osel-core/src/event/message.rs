@@ -1,6 +1,7 @@
 //! A message as it arrived, and the event that decoding makes of it.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -77,10 +78,33 @@ pub struct Actor {
     pub agent: Option<Box<str>>,
 }
 
+/// Where a client was, without regard to how that is written: in IPv6 there are many ways, one of which is an address of IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress<'a> {
+    /// The address.
+    pub ip: IpAddr,
+    /// On which link, of those that the service's machine has: the same address is another client's on another one. It is a name that has one way to be
+    /// written.
+    pub zone: Option<&'a str>,
+}
+
 impl Actor {
-    /// The address that a text is, without regard to how it is written: in IPv6 there are many ways, one of which is an address of IPv4.
-    pub fn address_of(text: &str) -> Option<IpAddr> {
-        text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    /// The address that a text is.
+    pub fn address_of(text: &str) -> Option<ClientAddress<'_>> {
+        let (ip, zone) = match text.split_once('%') {
+            Some((_, "")) => return None,
+            Some((ip, zone)) => (ip, Some(zone)),
+            None => (text, None),
+        };
+        let ip = ip.parse::<IpAddr>().ok()?.to_canonical();
+        Some(ClientAddress { ip, zone })
+    }
+}
+
+impl fmt::Display for ClientAddress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.ip)?;
+        self.zone.map_or(Ok(()), |zone| write!(f, "%{zone}"))
     }
 }
 

@@ -16,7 +16,9 @@ pub use change::{
     AccessCall, Activity, Attempt, AuthMethod, Change, IdentityChange, InterfaceChange, Membership,
     RoleAssignment, Verb,
 };
-pub use message::{Actor, Compression, Digest, Event, Outcome, Properties, RawMessage, Target};
+pub use message::{
+    Actor, ClientAddress, Compression, Digest, Event, Outcome, Properties, RawMessage, Target,
+};
 pub use name_kind::NameKind;
 pub use object::{
     AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,

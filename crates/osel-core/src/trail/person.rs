@@ -44,8 +44,14 @@ impl Person {
     /// The words that a store may have for whoever came from an address: earlier versions took it as it was written. These are the ways in which programs
     /// write one, and the one given.
     pub fn all_at(address: &str) -> Vec<Self> {
-        let mut spellings = vec![address.to_owned()];
-        let groups = match Actor::address_of(address) {
+        let meant = Actor::address_of(address);
+        // What comes behind an address has one way to be written.
+        let (given, zone) = match (meant.and_then(|meant| meant.zone), address.split_once('%')) {
+            (Some(zone), Some((given, _))) => (given, format!("%{zone}")),
+            _ => (address, String::new()),
+        };
+        let mut spellings = vec![given.to_owned()];
+        let groups = match meant.map(|meant| meant.ip) {
             Some(IpAddr::V4(address)) => {
                 let groups = address.to_ipv6_mapped().segments();
                 let [.., high, low] = groups;
@@ -64,7 +70,8 @@ impl Person {
             spellings.extend([short, long, cut]);
         }
         let upper: Vec<String> = spellings.iter().map(|text| text.to_ascii_uppercase()).collect();
-        let as_written = spellings.iter().chain(&upper).map(|text| Self::hashed("address", text));
+        let as_written =
+            spellings.iter().chain(&upper).map(|text| Self::hashed("address", &format!("{text}{zone}")));
         [Self::at(address)].into_iter().chain(as_written).collect()
     }
 
@@ -123,6 +130,22 @@ mod tests {
         }
         assert_ne!(Person::at("2001:db8::1"), Person::at("2001:db8::2"));
         assert!(Person::all_at("no address").contains(&Person::hashed("address", "no address")));
+    }
+
+    #[test]
+    fn an_address_of_a_link_has_one_word_and_those_of_before() {
+        let written = ["fe80::1%eth0", "FE80::1%eth0", "fe80:0:0:0:0:0:0:1%eth0"];
+        for one in written {
+            assert_eq!(Person::at(one), Person::at(written[0]), "{one}");
+            let all = Person::all_at(one);
+            for other in written {
+                assert!(all.contains(&Person::hashed("address", other)), "{one} {other}");
+            }
+            for other in ["fe80::1", "fe80::1%eth1", "fe80::1%ETH0"] {
+                assert!(!all.contains(&Person::hashed("address", other)), "{one} {other}");
+            }
+        }
+        assert_eq!(Person::at(written[0]), Person::hashed("address", written[0]));
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(super) fn answer(state: &State, request: &Request, parts: &[&str], links: Li
     else {
         return not_found("HTTPNotFound", "The resource could not be found.");
     };
-    let sight = sight(state, &token);
+    let sight = sight(state, &token, collection.key);
     if state.options.refused.contains(collection.key) {
         let rule = format!("get_{}", collection.singular);
         let message = format!("(rule:{rule}) is disallowed by policy");
@@ -130,7 +130,7 @@ pub(super) fn balancers(state: &State, request: &Request, parts: &[&str], links:
     if state.options.refused.contains(collection.key) {
         return Answer::of_octavia(403, "Policy does not allow this request to be performed.");
     }
-    let sight = sight(state, &token);
+    let sight = sight(state, &token, collection.key);
     let answer = match rest {
         [] => list(state, request, collection, &sight, &token, links),
         [id] => one(state, request, collection, &sight, id),
@@ -157,10 +157,11 @@ pub(super) fn nothing(parts: &[&str]) -> Answer {
     }
 }
 
-fn sight(state: &State, token: &Token) -> Sight {
+fn sight(state: &State, token: &Token, collection: &str) -> Sight {
     let Scope::Project(project) = &token.scope else { return Sight::Nothing };
     let is_auditor = state.options.auditor_role.as_deref().is_some_and(|role| token.has_role(role));
-    if token.has_role("admin") || is_auditor { Sight::All } else { Sight::Project(project.clone()) }
+    let sees_all = (token.has_role("admin") || is_auditor) && !state.options.hidden.contains(collection);
+    if sees_all { Sight::All } else { Sight::Project(project.clone()) }
 }
 
 fn is_present(state: &State, collection: &Collection) -> bool {

@@ -19,6 +19,8 @@ pub struct Options {
     pub auditor_role: Option<String>,
     /// Collections whose lists are refused to all by policy (403).
     pub refused: BTreeSet<String>,
+    /// Collections of which everybody is shown the own project's objects only, whatever the role: the policy of a cloud may say so.
+    pub hidden: BTreeSet<String>,
     /// Collections that do not exist (404), as where an extension is not loaded; and extensions that are not loaded.
     pub absent: BTreeSet<String>,
     /// The most objects of a page of Neutron, also where nobody asked for pages (`pagination_max_limit`).
@@ -42,6 +44,7 @@ impl Default for Options {
             token_lifetime: Duration::from_hours(1),
             auditor_role: Some("auditor".to_owned()),
             refused: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             absent: BTreeSet::new(),
             network_page_max: None,
             // Keystone's own default.

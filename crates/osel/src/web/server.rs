@@ -179,6 +179,9 @@ mod tests {
 
     use super::*;
 
+    /// For what takes a moment; a machine may be busy. Less than after what a connection is ended.
+    const LIMIT: Duration = Duration::from_secs(30);
+
     /// Asks for a page and leaves the connection open.
     async fn ask(address: SocketAddr, page: &str) -> TcpStream {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -203,9 +206,13 @@ mod tests {
         for _ in 0..CONNECTIONS_MAX {
             hang.push(ask(address, "/hang").await);
         }
-        while begun.load(Ordering::Relaxed) < CONNECTIONS_MAX {
-            tokio::task::yield_now().await;
-        }
+        let all_begun = async {
+            while begun.load(Ordering::Relaxed) < CONNECTIONS_MAX {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = timeout(LIMIT, all_begun).await;
+        assert!(in_time.is_ok(), "{begun:?} of {CONNECTIONS_MAX} were heard within {} s", LIMIT.as_secs());
         for _ in 0..2 * CONNECTIONS_MAX {
             let mut stream = ask(address, "/healthz").await;
             let mut answer = vec![0; "HTTP/1.1 200 OK".len()];

@@ -111,6 +111,37 @@ async fn what_an_account_was_shown_under_another_policy_does_not_make_a_hidden_o
     let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
 }
 
+/// Networks stood as proof for ports, where a policy hides ports from administrators too.
+#[tokio::test]
+async fn what_is_hidden_from_an_administrator_is_not_gone_while_other_kinds_are_shown() {
+    let emulated = emulated(Options::default());
+    for id in ids(&recorded(), Kind::FloatingIp) {
+        emulated.change(|cloud| cloud.remove("floatingips", &id.to_string()));
+    }
+    let mut driver = Driver::new(account(&emulated, &ADMIN));
+    let whole = driver.read_all().await;
+    assert!(whole.complete.contains(&Kind::Port) && whole.complete.contains(&Kind::FloatingIp));
+    let hide = |hidden: &[&str]| {
+        let hidden = hidden.iter().map(|key| (*key).to_owned()).collect();
+        emulated.adjust(|options| options.hidden = hidden);
+    };
+    // Of outer addresses there were none that could be proof: any other kind is.
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::FloatingIp, NOBODY).await else { panic!() };
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
+    hide(&["ports"]);
+    let port = recorded()["ports"][0]["id"].as_str().unwrap().to_owned();
+    for id in [&port, NOBODY] {
+        let event = driver.read_one(Kind::Port, id).await;
+        assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+    }
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::FloatingIp, NOBODY).await else { panic!() };
+    hide(&Kind::ALL.map(Kind::plural));
+    let event = driver.read_one(Kind::FloatingIp, NOBODY).await;
+    assert!(matches!(event, ApiEvent::Failed { trouble: ApiTrouble::Refused, .. }), "{event:?}");
+    hide(&[]);
+    let ApiEvent::Absent { .. } = driver.read_one(Kind::Port, NOBODY).await else { panic!() };
+}
+
 /// Neutron before Newton has projects by their older name alone, and shows that only to who asks for it.
 #[tokio::test]
 async fn projects_are_known_by_their_older_name_where_a_service_has_no_other() {

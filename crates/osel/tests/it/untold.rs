@@ -183,8 +183,17 @@ fn limits_are_believed_as_far_as_records_tell_them() {
     let next = with(&store, PartClass::Body).into_iter().find(|seq| *seq > bodies).unwrap();
     assert_eq!(take(&store, PartClass::Body, [next]), 1);
     assert_eq!(untold(&store), (1, Some(next)));
+    let show = |seq: u64| run(&["audit", "show", &seq.to_string(), "--store", &store]);
+    let said = "body is missing, and no record says why";
+    assert!(show(next).contains(said), "{}", show(next));
     database(&store).execute("UPDATE expiry_parts SET seq = 1000000, done = 1000000", []).unwrap();
     assert_eq!(untold(&store), (1, Some(next)));
+    assert!(show(next).contains(said), "{}", show(next));
+    // What went as it should is told, with an index as without.
+    run(&["store", "index", "--store", &store]);
+    for (seq, is_untold) in [(1, false), (bodies, false), (next, true)] {
+        assert_eq!(show(seq).contains("no record says why"), is_untold, "{seq}: {}", show(seq));
+    }
     // As if there were a class of retention.
     database(&store).execute("UPDATE expiry_parts SET seq = ?1, done = ?1", [bodies as i64]).unwrap();
     let forged = "INSERT INTO expiry_parts (class, kind, seq, done, searched) VALUES (?1, ?2, 1000000, 1000000, 1000000)";
@@ -193,12 +202,22 @@ fn limits_are_believed_as_far_as_records_tell_them() {
         database(&store).execute(forged, parameters).unwrap();
     }
     assert_eq!(untold(&store), (1, Some(next)));
+    assert!(show(next).contains(said), "{}", show(next));
     // The record that told it is taken as well: then nothing tells of anything.
     let tellers = records(&store).into_iter().filter(|record| record.kind == RecordKind::System.code());
     let tellers: Vec<u64> = tellers.map(|record| record.seq).filter(|seq| *seq > persons).collect();
+    let last_teller = *tellers.last().unwrap();
     take(&store, PartClass::Body, tellers);
     let (parts, first) = untold(&store);
     assert!(parts > 10 && first == Some(1), "{parts} {first:?}");
+    // Where one that may tell cannot be read, no more is said than that.
+    assert!(show(1).contains("no record says why"), "{}", show(1));
+    database(&store).execute("DELETE FROM records WHERE seq = ?1", [last_teller as i64]).unwrap();
+    let shown = osel(&["audit", "show", "1", "--store", &store]);
+    let [out, notes] = [shown.stdout, shown.stderr].map(|said| String::from_utf8(said).unwrap());
+    assert!(out.contains("missing, and no record that can be read says why"), "{out}");
+    let back = format!("why parts are missing is looked for back to record {last_teller} only");
+    assert!(notes.contains(&back), "{notes}");
 }
 
 #[test]
@@ -227,6 +246,17 @@ fn an_erasure_excuses_what_it_took_and_no_more() {
     let rows = Store::open_reader(Path::new(&store)).unwrap().erasures().unwrap();
     assert_eq!((rows.len(), rows[0].seq, rows[0].parts), (2, 7, erased.parts));
     assert_eq!(untold(&store).0, taken + 1);
+    let lost = records(&store).iter().find_map(|record| {
+        let is_gone = |part: &&StoredPart| {
+            part.class == PartClass::Personal.code() && part.content == PartContent::Gone
+        };
+        record.parts.iter().find(is_gone).map(|_| record.seq.to_string())
+    });
+    let show = || run(&["audit", "show", lost.as_ref().unwrap(), "--store", &store]);
+    assert!(!show().contains("no record says why"), "{}", show());
+    // Without the row of the one that was ordered, the other explains nothing.
+    database(&store).execute("DELETE FROM erasures WHERE seq <> 7", []).unwrap();
+    assert!(show().contains("personal and payload are missing, and no record says why"), "{}", show());
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::Listener;
 use super::drift::{group, network, object, port, rule};
-use super::steps::{floating, group_of, rule_of, server};
-use crate::engine::{GONE_HELD_MAX, HELD_MAX, MERGED_MAX, ROWS_AS_ONE, ROWS_MAX};
+use super::steps::{Steps, floating, group_of, rule_of, server};
+use super::{Listener, run};
+use crate::engine::{GONE_HELD_MAX, HELD_MAX, Input, MERGED_MAX, ROWS_AS_ONE, ROWS_MAX, ReadPage};
 use crate::event::{Kind, Object};
 
 /// Beyond what is held the first are merged on the way, no more than a page brings and at least a step's worth.
@@ -23,6 +23,33 @@ fn what_is_held_and_what_a_step_merges_is_bounded() {
     assert_eq!(steps.parts.iter().map(|part| part.gone.len()).sum::<usize>(), many);
     assert!(steps.parts.iter().all(|part| part.gone.len() <= MERGED_MAX));
     assert_eq!(listener.engine.clouds().map(|cloud| cloud.count(Kind::Port)).sum::<usize>(), 1);
+}
+
+/// What is merged before the end of a read makes room for what comes, and is nothing that could be told as open on a port that is gone.
+#[test]
+fn what_is_shown_beyond_what_is_held_is_merged_on_the_way_and_what_opens_comes_last() {
+    let mut listener = Listener::with_one_port();
+    let base = [network(), group(), rule("r1", 22), port("p1", 1, &json!({}))];
+    // What opens is shown first.
+    let rules = (0..HELD_MAX / 2).map(|number| rule_of("g", &format!("n{number}"), 1000 + number));
+    let groups = (0..10).map(|number| group_of(&format!("e{number}"), "made"));
+    let servers = (0..HELD_MAX).map(|number| server(number, 1, &["g"]));
+    let shown: Vec<Object> = base.into_iter().chain(rules).chain(groups).chain(servers).collect();
+    let differing = shown.len() - 4;
+    let (mut steps, mut come) = (Steps::default(), 0);
+    for objects in shown.chunks(100) {
+        let page =
+            ReadPage { run: run(Some(2), "north", 1_000), objects: objects.to_vec(), lines: Vec::new() };
+        listener.one_step(1_000, Input::Page(page), &mut steps);
+        come += objects.len();
+        let merged: usize = steps.parts.iter().map(|part| part.objects.len()).sum();
+        assert!(come <= merged + HELD_MAX + 4, "{merged} of {come} are merged");
+    }
+    let merged: Vec<&Object> = steps.parts.iter().flat_map(|part| &part.objects).collect();
+    assert!(differing - merged.len() > HELD_MAX - 2 * MERGED_MAX, "no more than has to be: {}", merged.len());
+    assert!(merged.iter().all(|object| object.kind() == Kind::Port), "{merged:?}");
+    let ports: usize = listener.engine.clouds().map(|cloud| cloud.count(Kind::Port)).sum();
+    assert_eq!(ports, 1 + merged.len());
 }
 
 /// Rules that came while servers went: of more than a thousand differences the first were merged before all was found that is gone, and

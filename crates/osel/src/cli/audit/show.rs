@@ -51,9 +51,9 @@ pub struct ShowArgs {
 struct Shown<'a> {
     #[serde(flatten)]
     document: RecordDocument<'a>,
-    /// What of `missing` went though nothing says why: somebody took it.
+    /// What of `missing` went though no record says why: somebody took it.
     missing_untold: Vec<&'static str>,
-    /// A part about a person is there, sealed, and nothing says where its key is.
+    /// A part about a person is there, sealed, and no record says where its key is.
     locked: bool,
     /// The records that follow from it.
     followed_by: Vec<u64>,
@@ -94,11 +94,20 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let following = following(&mut *reader, args.seq, last, &view)?;
     let asked = if view.is_pseudonymous() { " --pseudonyms" } else { "" };
     reading::told(&args.store, &mut *reader, "show", &format!("{}{asked}", args.seq));
-    let (missing, locked) = untold_parts(&mut *reader, &stored)?;
+    let untold = untold_parts(&mut *reader, &stored)?;
+    let no_record = match untold.looked_until {
+        Some(_) => "no record that can be read",
+        None => "no record",
+    };
+    if let Some(seq) = untold.looked_until {
+        note(format_args!(
+            "why parts are missing is looked for back to record {seq} only, which is damaged, altered or missing: run `osel audit verify`"
+        ));
+    }
     let shown = Shown {
         document: record.document(),
-        missing_untold: missing.into_iter().map(PartClass::as_str).collect(),
-        locked,
+        missing_untold: untold.classes.into_iter().map(PartClass::as_str).collect(),
+        locked: untold.is_locked,
         followed_by: following.iter().map(|(seq, _)| *seq).collect(),
         log: place(&mut *reader, args.seq, &record)?,
         message: message.filter(|_| !view.is_pseudonymous()).map(|body| readable(&body)),
@@ -113,7 +122,7 @@ pub(in crate::cli) fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         };
         let cause = cause
             .map(|(seq, record)| (seq, record.map(|record| sentence(&view.of(&record))).unwrap_or_default()));
-        write!(out, "{}", Text { shown: &shown, cause, following: &following })?;
+        write!(out, "{}", Text { shown: &shown, no_record, cause, following: &following })?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -184,6 +193,8 @@ fn readable(body: &[u8]) -> Value {
 /// A record for people.
 struct Text<'a> {
     shown: &'a Shown<'a>,
+    /// What says why something is missing.
+    no_record: &'static str,
     cause: Option<(u64, String)>,
     following: &'a [(u64, String)],
 }
@@ -195,12 +206,14 @@ impl Display for Text<'_> {
         writeln!(f, "{}\n", plain(&document.summary))?;
         if !missing_untold.is_empty() {
             let are = if missing_untold.len() == 1 { "is" } else { "are" };
-            writeln!(f, "{} {are} missing, and no record says why\n", missing_untold.join(" and "))?;
+            let (what, no_record) = (missing_untold.join(" and "), self.no_record);
+            writeln!(f, "{what} {are} missing, and {no_record} says why\n")?;
         }
         if *locked {
             writeln!(
                 f,
-                "personal is sealed and cannot be read: its key is not here, and no record says why\n"
+                "personal is sealed and cannot be read: its key is not here, and {} says why\n",
+                self.no_record
             )?;
         }
         let mut line = |name: &str, value: &[Option<String>]| {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use osel_core::finding::REASON_CHARS_MAX;
 
-use super::person::Whom;
+use super::person::{Kept, Whom};
 use crate::cli::StoreArg;
 use crate::cli::order::{Given, Orders, reason};
 use crate::cli::output::note;
@@ -50,15 +50,11 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
     let head = reader.head()?.seq;
     let under_way: Vec<u64> =
         reader.erasures()?.iter().filter(|row| !row.is_done).map(|row| row.seq).collect();
+    let is_looked_for = args.dry_run || !args.even_if_unknown;
+    let kept = if is_looked_for { Some(args.whom.look(&mut *reader)?) } else { None };
+    warn_of(&reason, &names(&args.whom, kept.as_ref()));
     let mut user_id = None;
-    let mut names: BTreeSet<String> = args.whom.user.iter().chain(&args.whom.address).cloned().collect();
-    if args.dry_run || !args.even_if_unknown {
-        let kept = args.whom.look(&mut *reader)?;
-        let id = kept.user_id.as_deref().unwrap_or("unknown");
-        names
-            .extend(["name", "address"].iter().filter_map(|field| kept.values.get(field)).flatten().cloned());
-        names.remove(id);
-        warn_of(&reason, &names);
+    if let Some(kept) = kept {
         let (Some(first), Some(last)) = (kept.first_seq, kept.last_seq) else {
             let (what, code) = match args.even_if_unknown {
                 true => (UNKNOWN_ALL_THE_SAME, ExitCode::SUCCESS),
@@ -68,6 +64,7 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
             return Ok(code);
         };
         if args.dry_run {
+            let id = kept.user_id.as_deref().unwrap_or("unknown");
             note(format_args!(
                 "{} records from {first} to {last} are about the person (user id: {id}), and lose what they have of them but the id; nothing was changed",
                 kept.records
@@ -75,9 +72,6 @@ pub(super) fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         user_id = kept.user_id;
-    }
-    if args.even_if_unknown && !args.dry_run {
-        warn_of(&reason, &names);
     }
     let mut orders = Orders::new(&args.store, reader.info()?.id)?;
     let Whom { user, address } = args.whom.clone();
@@ -122,6 +116,17 @@ fn ordered_by_others(
     Ok(None)
 }
 
+/// By what the person would be known in a reason: the words of the command, and what records have. The user's id stays anyway.
+fn names(whom: &Whom, kept: Option<&Kept>) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = whom.user.iter().chain(&whom.address).cloned().collect();
+    if let Some(kept) = kept {
+        let fields = ["name", "address"].iter().filter_map(|field| kept.values.get(field));
+        names.extend(fields.flatten().cloned());
+        names.remove(kept.user_id.as_deref().unwrap_or("unknown"));
+    }
+    names
+}
+
 /// Says that a reason names the person: it is part of a record, and no erasure reaches it.
 fn warn_of(reason: &str, names: &BTreeSet<String>) {
     if names.iter().any(|name| has_word(reason, name)) {
@@ -146,6 +151,15 @@ fn has_word(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_is_known_by_the_words_of_the_command_and_of_records_and_not_by_the_id() {
+        let whom = Whom { user: Some("u1".into()), address: None };
+        assert!(names(&whom, None).iter().eq(["u1"]));
+        let values = [("name", BTreeSet::from(["ada".into()])), ("agent", BTreeSet::from(["curl".into()]))];
+        let kept = Kept { user_id: Some("u1".into()), values: values.into(), ..Kept::default() };
+        assert!(names(&whom, Some(&kept)).iter().eq(["ada"]));
+    }
 
     #[test]
     fn a_name_in_a_reason_is_a_word_of_it() {

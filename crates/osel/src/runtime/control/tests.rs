@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
@@ -19,6 +19,19 @@ use super::client::{self, ClientError};
 use super::import::{Begin, ImportStep, Part};
 use super::server::{CONNECTIONS_MAX, ControlError, Handler, hold, serve};
 use super::{Answer, Ask, Request, accounts};
+
+/// For what takes a moment; a machine may be busy.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until something holds, and fails the test when it does not within the limit.
+#[track_caller]
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < LIMIT, "{what}: not within {} s", LIMIT.as_secs());
+        std::thread::yield_now();
+    }
+}
 
 /// A directory that is removed in the end.
 struct Directory(PathBuf);
@@ -94,9 +107,7 @@ impl Server {
         let task = tokio.spawn(serve(directory.socket(), "here".to_owned(), handler));
         let this = Self { directory, told, task, tokio };
         // It takes its place on a thread of its own.
-        while matches!(this.ask(&request("here")), Err(ClientError::Absent(_) | ClientError::Denied(_))) {
-            std::thread::yield_now();
-        }
+        this.await_socket();
         this.told.asked.lock().unwrap().clear();
         this
     }
@@ -108,10 +119,19 @@ impl Server {
         Conversation::begin(&self.directory.socket(), &request).unwrap()
     }
 
+    #[track_caller]
     fn await_step(&self, step: &str) {
-        while self.told.steps.lock().unwrap().last().is_none_or(|last| last != step) {
-            std::thread::yield_now();
-        }
+        until(step, || self.told.steps.lock().unwrap().last().is_some_and(|last| last == step));
+    }
+
+    /// Waits until somebody answers at the socket.
+    #[track_caller]
+    fn await_socket(&self) {
+        let is_absent = || {
+            let answer = self.ask(&request("here"));
+            matches!(answer, Err(ClientError::Absent(_) | ClientError::Denied(_)))
+        };
+        until("an answer at the socket", || !is_absent());
     }
 
     fn ask(&self, request: &Request) -> Result<Answer, ClientError> {
@@ -158,9 +178,7 @@ fn a_socket_that_was_removed_is_made_again() {
     let path = server.directory.socket();
     // As by what clears folders of old files.
     fs::remove_file(&path).unwrap();
-    while matches!(server.ask(&request("here")), Err(ClientError::Absent(_) | ClientError::Denied(_))) {
-        std::thread::yield_now();
-    }
+    server.await_socket();
     assert_eq!(server.ask(&request("here")).unwrap(), Answer::Done(Some(7)));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
 }
@@ -216,9 +234,7 @@ fn one_who_goes_away_in_the_middle_leaves_nothing_behind() {
     }
     // It is heard, though nobody waits for the answer.
     client::tell(&server.directory.socket(), &request("here"));
-    while server.told.asked.lock().unwrap().is_empty() {
-        std::thread::yield_now();
-    }
+    until("the order is heard", || !server.told.asked.lock().unwrap().is_empty());
     assert_eq!(server.ask(&request("here")).unwrap(), Answer::Done(Some(7)));
     assert_eq!(server.told.asked.lock().unwrap().len(), 2);
 }

@@ -67,7 +67,8 @@ impl Lost {
         self.class == PartClass::Payload.code()
     }
 
-    fn is_due(&self, limits: &Expiry) -> bool {
+    /// Whether it may be missing by the limits of retention.
+    pub(super) fn is_due(&self, limits: &Expiry) -> bool {
         self.seq <= limits.limit(self.class, self.kind)
             || (self.is_payload() && self.seq <= limits.checkpoint.seq)
     }
@@ -97,6 +98,17 @@ impl Account {
     /// The erasures that it goes by.
     pub(super) fn erasures(&self) -> &[ErasureRow] {
         &self.erasures
+    }
+
+    /// The records of those that may have taken one of some parts.
+    pub(super) fn erasures_of(&self, parts: &[Lost]) -> Vec<u64> {
+        let may_have = |row: &&ErasureRow| {
+            parts.iter().any(|lost| {
+                let (first, last, most) = lost.reach(row);
+                most > 0 && (first..=last).contains(&lost.seq)
+            })
+        };
+        self.erasures.iter().filter(may_have).map(|row| row.seq).collect()
     }
 
     /// An account of a copy that goes also by what became of its store since.

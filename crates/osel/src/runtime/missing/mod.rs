@@ -6,14 +6,16 @@
 
 mod account;
 mod later;
+mod of_record;
 mod told;
 
 use std::ops::ControlFlow;
 
-use osel_core::trail::{PartClass, RecordKind};
+use osel_core::trail::RecordKind;
 
 use self::account::{Account, Lost};
 pub use self::later::{Later, NotLater};
+pub use self::of_record::{UntoldParts, untold_parts};
 use self::told::Told;
 use super::payloads::Payloads;
 use crate::store::{JournalError, PartContent, Reader, StoredRecord};
@@ -118,33 +120,6 @@ impl MissingCheck {
         }
         Ok(Untold { is_overstated, ..strict.untold() })
     }
-}
-
-/// What a record lacks though nothing in the store says why: the classes of parts that are not there, and whether a part about a person is there without its
-/// key. That what the store says is also told by records is not looked at, and
-/// of what an erasure took not how much: only a walk through the whole trail can.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn untold_parts(
-    reader: &mut dyn Reader,
-    record: &StoredRecord,
-) -> Result<(Vec<PartClass>, bool), JournalError> {
-    let missing = missing_parts(reader, &mut Payloads::default(), record)?;
-    let mut account = Account::default();
-    let mut untold = Vec::new();
-    for lost in missing.iter().filter_map(|&place| Lost::of(record, place)) {
-        account.add(lost);
-        let before = account.untold().parts;
-        account.settle(reader)?;
-        if account.untold().parts > before
-            && let Some(class) = PartClass::from_code(lost.class)
-            && !untold.contains(&class)
-        {
-            untold.push(class);
-        }
-    }
-    Ok((untold, account.untold().locked > 0))
 }
 
 /// Which parts of a record are not there, counted from 0.

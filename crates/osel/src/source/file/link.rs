@@ -211,7 +211,7 @@ impl<T: Fn(BusEvent) + Send> Link<T> {
         let Chunk { found, outcome, is_lost } = chunk;
         up.at_end = matches!(outcome, Outcome::AtEnd | Outcome::Ended).then_some(began);
         up.has_ended = matches!(outcome, Outcome::Ended);
-        if matches!(outcome, Outcome::AtEnd | Outcome::AtEndOfOlder) {
+        if matches!(outcome, Outcome::AtEnd | Outcome::AtEndOfOlder | Outcome::CutShort) {
             up.look_at = Instant::now() + LOOK_WAIT;
         }
         let (messages, number): (Vec<_>, _) =

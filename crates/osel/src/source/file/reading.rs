@@ -20,6 +20,12 @@ use crate::source::salts::Salts;
 const CHUNK_MESSAGES: usize = 256;
 /// The bytes after which a chunk is handed over.
 const CHUNK_BYTES: usize = 4 << 20;
+/// How often a packed file that breaks off is looked at and found as it was, before that is told as a loss. Somebody may be writing it: `gzip` writes what it has
+/// at once, but waits for whoever reads for it and for the disk. At four looks a second these are five seconds.
+const STILL_LOOKS_MAX: u32 = 20;
+/// How often one is looked at that changes all the time, before it is read on as far as it is written, or that is told as a loss where this brought no line: a
+/// minute.
+const GROWING_LOOKS_MAX: u32 = 240;
 
 /// A message that was read, with the size of its body.
 pub(super) struct Found {
@@ -36,6 +42,8 @@ pub(super) enum Outcome {
     AtEnd,
     /// All of a file was read that was renamed; more may come before the next one has its turn.
     AtEndOfOlder,
+    /// A packed file breaks off, and may be written to yet.
+    CutShort,
     /// All was read, and no more will be written.
     Ended,
 }
@@ -48,6 +56,19 @@ pub(super) struct Chunk {
     pub(super) is_lost: bool,
 }
 
+/// What is known of a packed file that breaks off, since its last line was read.
+#[derive(Default)]
+struct Waiting {
+    /// That line, with which it is told that the file is damaged.
+    held: Option<Found>,
+    /// How often it was looked at since then.
+    looks: u32,
+    /// How often it was found as it was, one look after the other.
+    still: u32,
+    /// It was opened again since then.
+    is_again: bool,
+}
+
 /// Reads one source.
 pub(super) struct Reading {
     settings: Settings,
@@ -56,6 +77,7 @@ pub(super) struct Reading {
     is_older: bool,
     /// The next file was seen to have something, and nothing came in this one since then.
     is_followed: bool,
+    waiting: Waiting,
     messages: Messages,
     decoder: Decoder,
     salts: Salts,
@@ -79,7 +101,9 @@ impl Reading {
         let is_older = !is_at(&tail, &settings.path)?.unwrap_or(false);
         let messages = Messages::new(settings.source.clone(), settings.region.clone());
         let (decoder, salts) = (Decoder::default(), Salts::default());
-        Ok((Self { settings, tail, is_older, is_followed: false, messages, decoder, salts }, is_lost))
+        let waiting = Waiting::default();
+        let this = Self { settings, tail, is_older, is_followed: false, waiting, messages, decoder, salts };
+        Ok((this, is_lost))
     }
 
     /// Reads on.
@@ -109,6 +133,11 @@ impl Reading {
                     break;
                 }
                 Ok(false) => break,
+                Err(error) if self.tail.is_packed() && is_cut(&error) && !self.tail.is_known_damage() => {
+                    self.tail.breaks_off();
+                    self.waiting.held = chunk.found.pop();
+                    break;
+                }
                 Err(error) if self.tail.is_packed() && is_damage(&error) => {
                     // No attempt will read on behind that.
                     chunk.is_lost = self.tail.is_newly_damaged();
@@ -129,6 +158,9 @@ impl Reading {
         let is_once = !self.settings.follow || self.tail.is_packed();
         // Where there is none it is between its renaming and its making anew.
         self.is_older |= self.settings.follow && is_at(&self.tail, &self.settings.path)? == Some(false);
+        if self.tail.is_cut_short() {
+            return self.at_cut(chunk);
+        }
         if !self.is_older {
             if self.settings.follow && self.tail.is_packed() {
                 return self.at_end_of_packed(chunk);
@@ -154,11 +186,38 @@ impl Reading {
         Ok(())
     }
 
+    /// All of a packed file was read that breaks off: once it is left alone it is read on, if it has more by then.
+    fn at_cut(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        let (rewritten, waiting) = (self.tail.rewritten()?, &mut self.waiting);
+        waiting.looks += 1;
+        waiting.still = if matches!(rewritten, Rewritten::Not) { waiting.still + 1 } else { 0 };
+        let is_long = waiting.looks >= GROWING_LOOKS_MAX;
+        if waiting.still >= STILL_LOOKS_MAX || (is_long && waiting.is_again) {
+            chunk.is_lost = self.tail.is_newly_damaged();
+            let Waiting { held, .. } = std::mem::take(waiting);
+            // Told once: whoever goes on from there knows.
+            chunk.found.extend(held.map(|mut found| {
+                found.place.iter_mut().for_each(|place| place.is_damaged = true);
+                found
+            }));
+        } else if is_long || matches!(rewritten, Rewritten::Before) {
+            chunk.found.extend(waiting.held.take());
+            let looks = if is_long { 0 } else { waiting.looks };
+            *waiting = Waiting { looks, is_again: true, ..Waiting::default() };
+            // Of one of which no line was read all is read again.
+            let is_whole = !self.is_older && self.tail.place().is_none() && self.tail.has_grown()?;
+            chunk.is_lost = self.was_cut()? && !is_whole;
+        } else {
+            chunk.outcome = Outcome::CutShort;
+        }
+        Ok(())
+    }
+
     /// All of a packed file was read that is at the path of one that is followed: a rotation put it there, and another one comes.
     fn at_end_of_packed(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         chunk.outcome = Outcome::AtEnd;
         match self.tail.rewritten()? {
-            // One that breaks off may be written to yet: the rest of its last line would be taken for another.
+            // One that breaks off may be written to yet, however late: the rest of its last line would be taken for another.
             Rewritten::Not if self.tail.is_damaged() => {}
             Rewritten::Not => self.last_line(chunk),
             Rewritten::Now => {}
@@ -211,6 +270,7 @@ impl Reading {
         if line.trim_ascii().is_empty() {
             return None;
         }
+        self.waiting = Waiting::default();
         let place = self.tail.place();
         let now = (self.settings.clock)();
         let (message, is_line) = match self.messages.read(&line) {
@@ -248,6 +308,11 @@ fn is_at(tail: &Tail, path: &Path) -> io::Result<Option<bool>> {
 fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+}
+
+/// Whether it is that what was packed breaks off.
+fn is_cut(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 #[cfg(test)]

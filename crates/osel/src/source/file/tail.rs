@@ -47,6 +47,15 @@ pub(super) enum Rewritten {
     Before,
 }
 
+/// Why a packed file is read no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It breaks off, as one does that somebody writes.
+    CutShort,
+    /// What follows cannot be unpacked, and that is told.
+    Damaged,
+}
+
 /// A file that is being read.
 pub(super) struct Tail {
     /// The same open file as the reader's, for its state.
@@ -68,8 +77,8 @@ pub(super) struct Tail {
     beginning: Option<[u8; 16]>,
     /// A line too long to be kept: what is left of it, and how many bytes of it were dropped.
     cut: Option<(Vec<u8>, u64)>,
-    /// What follows cannot be unpacked.
-    is_damaged: bool,
+    /// Why what follows is not read.
+    end: Option<End>,
     /// Where that was known before.
     known_damage: Option<u64>,
 }
@@ -105,7 +114,7 @@ impl Tail {
             offset: 0,
             beginning: None,
             cut: None,
-            is_damaged: false,
+            end: None,
             known_damage: None,
         })
     }
@@ -156,7 +165,7 @@ impl Tail {
     /// # Errors
     /// When it cannot be read, or what is packed is damaged.
     pub(super) fn fill(&mut self) -> io::Result<bool> {
-        if self.is_damaged {
+        if self.end.is_some() {
             return Ok(false);
         }
         self.buffer.drain(..std::mem::take(&mut self.taken));
@@ -216,18 +225,41 @@ impl Tail {
 
     /// Where the last line that was taken ends; none before the first.
     pub(super) fn place(&self) -> Option<Place> {
-        Some(Place { beginning: self.beginning?, offset: self.offset, is_damaged: self.is_damaged })
+        Some(Place { beginning: self.beginning?, offset: self.offset, is_damaged: self.is_damaged() })
     }
 
     /// Reads no further, since what follows cannot be unpacked; whether that is new.
     pub(super) fn is_newly_damaged(&mut self) -> bool {
-        self.is_damaged = true;
-        self.known_damage != Some(self.offset)
+        self.end = Some(End::Damaged);
+        !self.is_known_damage()
     }
 
-    /// Whether what is packed breaks off or cannot be unpacked.
+    /// Whether it was known before that what follows here cannot be unpacked.
+    pub(super) fn is_known_damage(&self) -> bool {
+        self.known_damage == Some(self.offset)
+    }
+
+    /// Whether what is packed breaks off or cannot be unpacked, which is told.
     pub(super) fn is_damaged(&self) -> bool {
-        self.is_damaged
+        self.end == Some(End::Damaged)
+    }
+
+    /// Reads no further for now: it breaks off, and may be written to yet.
+    pub(super) fn breaks_off(&mut self) {
+        self.end = Some(End::CutShort);
+    }
+
+    /// Whether it breaks off, and that is not told.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.end == Some(End::CutShort)
+    }
+
+    /// Whether it has as much as when it was opened, or more.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(super) fn has_grown(&self) -> io::Result<bool> {
+        Ok(extent(&self.file)?.0 >= self.opened_as.0)
     }
 
     /// Whether it is read from beginning to end, and not as it grows.

@@ -137,19 +137,41 @@ fn copy(
 }
 
 /// Takes the search index out of a copy, and its bytes out of the file. Segments go with their pages: none may say that it knows records.
+///
+/// The room stays, as zeros: SQLite gives it back only by writing the whole file anew, which takes the disk and the time of another copy.
 fn leave_index_out(at: &At<'_>, copy: &Connection) -> Result<(), JournalError> {
     let written = at.sql(Place::Index, "write");
-    let log = |mode| copy.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()));
     // Nothing of a file that has no name yet has to be undone, and no other file beside it has the terms.
-    log("OFF")
-        .and_then(|()| overwrite_deleted(copy, true))
+    log_changes(at, copy, "off")?;
+    overwrite_deleted(copy, true)
         .and_then(|()| {
             copy.execute_batch(
                 "BEGIN IMMEDIATE; DELETE FROM search_pages; DELETE FROM search_segments; COMMIT",
             )
         })
-        .and_then(|()| log("WAL"))
-        .map_err(written)
+        .map_err(written)?;
+    log_changes(at, copy, "wal")
+}
+
+/// Has changes of a copy logged in another way. SQLite answers with the way in which they are logged from now on: one that it does not go over to is no
+/// error to it.
+fn log_changes(at: &At<'_>, copy: &Connection, mode: &'static str) -> Result<(), JournalError> {
+    let now: String = copy
+        .pragma_update_and_check(None, "journal_mode", mode, |row| row.get(0))
+        .map_err(at.sql(Place::File, "write"))?;
+    if now.eq_ignore_ascii_case(mode) {
+        return Ok(());
+    }
+    let source = OtherMode { wanted: mode, now }.into();
+    Err(JournalError::Io { path: at.path.to_path_buf(), action: "log changes to", source })
+}
+
+/// Changes are not logged as they have to be.
+#[derive(Debug, thiserror::Error)]
+#[error("its journal mode stays `{now}` where `{wanted}` was asked for")]
+struct OtherMode {
+    wanted: &'static str,
+    now: String,
 }
 
 /// Opens the copy and reads all of it; returns the erasures that are under way in it.
@@ -200,4 +222,35 @@ fn check(
     }
     progress(BackupProgress::Checked { records: head.seq, of: head.seq });
     erasure::open(at, copy.connection())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::config::DbConfig;
+
+    use super::*;
+
+    /// Whether an index is taken out of a store that is nowhere but in memory, and what is left of it.
+    fn check(is_defended: bool, wanted: &str, rows_left: u32) {
+        let copy = Connection::open_in_memory().unwrap();
+        copy.execute_batch(
+            "CREATE TABLE search_pages (page); CREATE TABLE search_segments (segment); INSERT INTO search_pages VALUES (1)",
+        )
+        .unwrap();
+        copy.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, is_defended).unwrap();
+        let at = At { path: Path::new("/copy") };
+        let error = leave_index_out(&at, &copy).unwrap_err();
+        assert_eq!(error.to_string(), "could not log changes to the store at `/copy`");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), wanted);
+        let rows: u32 = copy.query_row("SELECT count(*) FROM search_pages", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, rows_left);
+    }
+
+    #[test]
+    fn changes_that_are_logged_otherwise_than_was_asked_for_end_a_backup() {
+        // It may not do without, so that the terms would be in a file beside it: they are left alone.
+        check(true, "its journal mode stays `memory` where `off` was asked for", 1);
+        // It does without, and cannot have a log in a file.
+        check(false, "its journal mode stays `off` where `wal` was asked for", 0);
+    }
 }

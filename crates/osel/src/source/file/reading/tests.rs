@@ -81,6 +81,19 @@ impl Drop for Folder {
 fn all(reading: &mut Reading) -> (String, Option<Place>) {
     let (mut lines, mut last) = (Vec::new(), None);
     loop {
+        let (found, place, outcome) = look(reading);
+        lines.extend(found);
+        last = place.or(last);
+        if matches!(outcome, Outcome::AtEnd | Outcome::Ended) {
+            return (lines.join(" "), last);
+        }
+    }
+}
+
+/// The same until the file is left alone until the next look.
+fn look(reading: &mut Reading) -> (Vec<String>, Option<Place>, Outcome) {
+    let (mut lines, mut last) = (Vec::new(), None);
+    loop {
         let Chunk { found, outcome, is_lost } = reading.chunk().unwrap();
         if is_lost {
             lines.push("!".to_owned());
@@ -89,8 +102,8 @@ fn all(reading: &mut Reading) -> (String, Option<Place>) {
             lines.push(String::from_utf8(message.split().1.body.into_owned()).unwrap());
             last = place.or(last);
         }
-        if matches!(outcome, Outcome::AtEnd | Outcome::Ended) {
-            return (lines.join(" "), last);
+        if !matches!(outcome, Outcome::More) {
+            return (lines, last, outcome);
         }
     }
 }
@@ -229,6 +242,80 @@ fn damage_is_told_once_and_may_be_put_right() {
     fs::write(folder.at(""), &packed).unwrap();
     let after = all(&mut folder.open(place).0).0;
     assert!(after.ends_with(line(19_999).trim_end()) && !after.contains('!'), "{after}");
+}
+
+/// The lines that are read while a packed file is written in pieces, the last of which makes it whole; with a look after each. And how they are read to its end.
+fn read_in_pieces(folder: &Folder, pieces: &[&[u8]]) -> (Vec<String>, String) {
+    fs::write(folder.at(""), pieces[0]).unwrap();
+    folder.append("", "");
+    let (mut reading, _) = folder.open(None);
+    let mut lines = look(&mut reading).0;
+    for piece in &pieces[1..] {
+        File::options().append(true).open(folder.at("")).unwrap().write_all(piece).unwrap();
+        folder.append("", "");
+        lines.extend(look(&mut reading).0);
+    }
+    (lines, all(&mut reading).0)
+}
+
+/// It was told as cut short, which is a gap in the trail.
+#[test]
+fn a_packed_file_that_is_still_written_is_waited_for() {
+    let folder = Folder::new("written");
+    folder.append(".1", &(0..20_000).map(line).collect::<String>());
+    let packed = folder.packed(".1");
+    folder.remove(".1");
+    let wanted: Vec<String> = (0..20_000).map(|number| line(number).trim_end().to_owned()).collect();
+    let half = packed.len() / 2;
+    // Before there is a line, in the midst of them, and where only the sum is not there.
+    for at in [5, 12, half, packed.len() - 4] {
+        let (mut before, after) = read_in_pieces(&folder, &[&packed[..at], &packed[at..]]);
+        assert!(!before.contains(&"!".to_owned()), "{at}");
+        before.extend(after.split_whitespace().map(str::to_owned));
+        assert!(before == wanted, "{at}: {} lines", before.len());
+    }
+    // Written bit by bit for longer than it is waited, it is read as far as it is there.
+    let steps = usize::try_from(GROWING_LOOKS_MAX).unwrap() + 10;
+    let mut pieces = vec![&packed[..half]];
+    pieces.extend(packed[half..].chunks(half.div_ceil(steps) + 1));
+    let parts = pieces.len();
+    let (before, after) = read_in_pieces(&folder, &pieces);
+    assert!(parts > usize::try_from(GROWING_LOOKS_MAX).unwrap(), "{parts}");
+    assert!(before.len() > 15_000 && before == wanted[..before.len()], "{}", before.len());
+    assert!(after.split_whitespace().eq(&wanted[before.len()..]), "{after}");
+}
+
+#[test]
+fn a_packed_file_that_stays_cut_short_is_told_after_a_bounded_time() {
+    let folder = Folder::new("stays");
+    folder.append(".1", &(0..20_000).map(line).collect::<String>());
+    let packed = folder.packed(".1");
+    folder.remove(".1");
+    let looks = |is_touched: bool, is_renamed: bool| {
+        fs::write(folder.at(""), &packed[..packed.len() / 2]).unwrap();
+        let (mut reading, _) = folder.open(None);
+        if is_renamed {
+            folder.rename("", ".1.gz");
+        }
+        let (mut looks, mut is_lost) = (0, false);
+        while !is_lost {
+            looks += 1;
+            if is_touched {
+                folder.append("", "");
+            }
+            let (lines, _, outcome) = look(&mut reading);
+            is_lost = lines.contains(&"!".to_owned());
+            assert_eq!(matches!(outcome, Outcome::CutShort), !is_lost, "{looks}");
+        }
+        assert!(!all(&mut reading).0.contains('!'), "it is told once");
+        looks
+    };
+    assert_eq!(looks(false, false), STILL_LOOKS_MAX);
+    assert_eq!(looks(false, true), STILL_LOOKS_MAX);
+    folder.remove(".1.gz");
+    // Whatever touches it, nothing is written.
+    let looks = looks(true, false);
+    assert!((GROWING_LOOKS_MAX..=2 * GROWING_LOOKS_MAX).contains(&looks), "{looks}");
 }
 
 #[test]
