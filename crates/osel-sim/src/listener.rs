@@ -2,9 +2,14 @@
 //! back a deletion and never an older revision for a newer one.
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+
+use crate::cloud::{gets_none, own_address};
+
+/// When what is known of an object was said.
+const TOLD: &str = "told";
 
 const COLLECTIONS: [(&str, &str); 8] = [
     ("port", "ports"),
@@ -39,6 +44,7 @@ impl Listener {
             let notification = notification.borrow();
             let event_type = notification["event_type"].as_str().unwrap();
             let payload = &notification["payload"];
+            let told = seconds(notification["timestamp"].as_str().unwrap());
             if event_type == "router.interface.create" {
                 let interface = &payload["router_interface"];
                 self.put(
@@ -55,11 +61,52 @@ impl Listener {
                 "create.end" | "update.end" => {
                     let many = payload[*collection].as_array().into_iter().flatten();
                     for object in payload.get(resource).into_iter().chain(many) {
-                        self.put(collection, object);
+                        let mut object = object.clone();
+                        object[TOLD] = told.clone().into();
+                        self.put(collection, &object);
                     }
                 }
                 _ => {}
             }
+        }
+        self.settle();
+    }
+
+    /// What Neutron does to addresses without a word, since each port was told of.
+    fn settle(&mut self) {
+        let subnets = self.state["subnets"].as_array().cloned().unwrap_or_default();
+        let mut held: BTreeMap<String, (String, Vec<Value>)> = BTreeMap::new();
+        for port in self.state["ports"].as_array_mut().into_iter().flatten() {
+            // What the inventory shows is older than all that is heard.
+            let told = port[TOLD].as_str().unwrap_or_default().to_owned();
+            let mut fixed_ips = port["fixed_ips"].as_array().cloned().unwrap_or_default();
+            fixed_ips.retain(|fixed| fixed["subnet_id"].as_str().is_none_or(|id| !self.deleted.contains(id)));
+            let given = subnets.iter().filter(|subnet| {
+                subnet["ipv6_address_mode"] == "slaac"
+                    && subnet["network_id"] == port["network_id"]
+                    && told <= seconds(subnet["created_at"].as_str().unwrap_or_default())
+                    && !gets_none(port["device_owner"].as_str().unwrap_or_default())
+            });
+            for subnet in given {
+                if fixed_ips.iter().all(|fixed| fixed["subnet_id"] != subnet["id"]) {
+                    let address = own_address(
+                        subnet["cidr"].as_str().unwrap(),
+                        port["mac_address"].as_str().unwrap_or_default(),
+                    );
+                    fixed_ips.push(json!({"subnet_id": subnet["id"], "ip_address": address}));
+                }
+            }
+            let addresses = fixed_ips.iter().map(|fixed| fixed["ip_address"].clone()).collect();
+            held.insert(port["id"].as_str().unwrap().to_owned(), (told, addresses));
+            port["fixed_ips"] = fixed_ips.into();
+        }
+        for floating_ip in self.state["floatingips"].as_array_mut().into_iter().flatten() {
+            let told = floating_ip[TOLD].as_str().unwrap_or_default().to_owned();
+            let Some(forwardings) = floating_ip["port_forwardings"].as_array_mut() else { continue };
+            forwardings.retain(|one| {
+                let port = one["internal_port_id"].as_str().and_then(|port| held.get(port));
+                port.is_none_or(|(since, has)| *since <= told || has.contains(&one["internal_ip_address"]))
+            });
         }
     }
 
@@ -95,4 +142,9 @@ impl Listener {
             None => all.push(Value::Object(fields)),
         }
     }
+}
+
+/// A time to the second, in one form of the two that there are.
+fn seconds(time: &str) -> String {
+    time.chars().take(19).collect::<String>().replace(' ', "T")
 }

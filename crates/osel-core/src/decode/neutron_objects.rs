@@ -9,10 +9,15 @@ use super::fields::parse_prefix;
 use super::service_objects as services;
 use super::tape::{Token, Value};
 use crate::event::{
-    AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Network, Object, Port, PortRange,
+    AddressGroup, FixedIp, FloatingIp, Forwarding, Gateway, Kind, Mac, Network, Object, Port, PortRange,
     RbacPolicy, Router, Rule, SecurityGroup, Subnet, Tags, Trunk, Version,
 };
 use crate::ids::Id;
+use crate::time::Timestamp;
+
+/// Of `ipv6_address_mode` and `ipv6_ra_mode`: ports have an address of the subnet without asking for one (Neutron:
+/// `is_auto_address_subnet`).
+const GIVING_MODES: [&str; 2] = ["slaac", "dhcpv6-stateless"];
 
 /// Reads one object of a kind; its id may be missing (in a request to create it).
 pub(super) fn object(kind: Kind, body: Value<'_>) -> Result<Object, Fault> {
@@ -100,6 +105,8 @@ fn port(body: Value<'_>) -> Result<Port, Fault> {
             b"device_owner" => port.device_owner = Some(value.name()?.filter(|owner| !owner.is_empty())),
             b"admin_state_up" => port.admin_state_up = value.flag()?,
             b"port_security_enabled" => port.port_security_enabled = value.flag()?,
+            // Nobody chooses what an odd one would be read as, and a port must not be refused for it.
+            b"mac_address" => port.mac_address = value.text().and_then(|text| Mac::parse(&text)),
             b"fixed_ips" => port.fixed_ips = Some(value.list(fixed_ip)?),
             b"allowed_address_pairs" => {
                 port.allowed_address_pairs = Some(value.list(|pair| match pair.object_or_null()? {
@@ -371,6 +378,11 @@ fn subnet(body: Value<'_>) -> Result<Subnet, Fault> {
             b"cidr" => subnet.cidr = value.prefix()?,
             b"gateway_ip" => subnet.gateway_ip = Some(value.address()?),
             b"subnetpool_id" => subnet.subnetpool_id = Some(value.id()?),
+            b"ipv6_address_mode" | b"ipv6_ra_mode" => {
+                let gives = value.text().is_some_and(|mode| GIVING_MODES.contains(&&*mode));
+                subnet.gives_addresses = Some(gives || subnet.gives_addresses == Some(true));
+            }
+            b"created_at" => subnet.created_at = value.text().and_then(|text| Timestamp::parse(&text)),
             _ => common.take(key, value)?,
         }
     }

@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 pub const ENGINE_FORMAT: u32 = 100 * MODEL_FORMAT + 9;
 
 /// Earlier forms whose lines this version reads as they are: what has been added since may be missing.
-const EARLIER_FORMATS: [u32; 5] = [305, 406, 407, 507, 508];
+const EARLIER_FORMATS: [u32; 6] = [305, 406, 407, 507, 508, 509];
 
 /// Whether lines of this form can be read.
 pub fn is_readable_format(format: u32) -> bool {

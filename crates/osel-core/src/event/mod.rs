@@ -5,6 +5,7 @@
 
 mod assignment;
 mod change;
+mod mac;
 mod message;
 mod name_kind;
 mod object;
@@ -16,6 +17,7 @@ pub use change::{
     AccessCall, Activity, Attempt, AuthMethod, Change, IdentityChange, InterfaceChange, Membership,
     RoleAssignment, Verb,
 };
+pub use mac::Mac;
 pub use message::{
     Actor, ClientAddress, Compression, Digest, Event, Outcome, Properties, RawMessage, Target,
 };

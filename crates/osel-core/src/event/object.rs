@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::mac::Mac;
 use super::object_services::{
     AddressScope, FirewallGroup, FirewallPolicy, FirewallRule, Listener, LoadBalancer, Route, SubnetPool,
 };
 use super::tags::Tags;
 use crate::ids::Id;
+use crate::time::Timestamp;
 
 /// What the cloud model knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -254,6 +256,8 @@ pub struct Port {
     pub admin_state_up: Option<bool>,
     /// `port_security_enabled`
     pub port_security_enabled: Option<bool>,
+    /// `mac_address`
+    pub mac_address: Option<Mac>,
     /// `fixed_ips`
     pub fixed_ips: Option<Vec<FixedIp>>,
     /// The addresses of `allowed_address_pairs`, in network form.
@@ -426,6 +430,11 @@ pub struct Subnet {
     pub gateway_ip: Option<Option<IpAddr>>,
     /// `subnetpool_id`
     pub subnetpool_id: Option<Option<Id>>,
+    /// Whether `ipv6_address_mode` or `ipv6_ra_mode` is `slaac` or `dhcpv6-stateless`: then every port gets an address of it, from
+    /// its MAC address.
+    pub gives_addresses: Option<bool>,
+    /// `created_at`, to the second.
+    pub created_at: Option<Timestamp>,
 }
 
 /// `rbac_policy`

@@ -185,6 +185,7 @@ impl CloudModel {
             self.unlink_port(slot);
         }
         let changed = change(self.ports.at_mut(slot));
+        let changed = self.settle_addresses(slot) || changed;
         let owner = self.ports.at(slot).device_owner.clone();
         if let Some(owner) = owner {
             self.ports.at_mut(slot).device_owner = Some(self.word(&owner));
@@ -347,6 +348,7 @@ impl CloudModel {
         self.relink_subnet(id, |model| {
             merge(&mut model.subnets, Kind::Subnet, id, told, telling, changes);
         });
+        self.give_addresses(id, changes);
     }
 
     /// Changes a subnet and the list of its network's subnets.
@@ -355,11 +357,18 @@ impl CloudModel {
             let slot = model.subnets.slot(id)?;
             Some((model.subnets.at(slot).network_id.clone()?, slot))
         };
+        let gives = |model: &Self, slot: Slot| model.subnets.at(slot).gives_to().is_some();
         if let Some((network, slot)) = place(self) {
             unmap(&mut self.links.subnets_by_network, &network, slot);
+            if gives(self, slot) {
+                unmap(&mut self.links.giving_subnets, &network, slot);
+            }
         }
         change(self);
         if let Some((network, slot)) = place(self) {
+            if gives(self, slot) {
+                self.links.giving_subnets.entry(network.clone()).or_default().push(slot);
+            }
             self.links.subnets_by_network.entry(network).or_default().push(slot);
         }
     }

@@ -100,6 +100,8 @@ pub(super) struct Links {
     pub(super) forwardings_by_floating: Map<Id, Vec<Slot>>,
     pub(super) forwardings_by_port: Map<Id, Vec<Slot>>,
     pub(super) subnets_by_network: Map<Id, Vec<Slot>>,
+    /// Those of them that give every port an address, see `auto_addresses`.
+    pub(super) giving_subnets: Map<Id, Vec<Slot>>,
     /// Router interfaces: (network's slot, port's slot).
     pub(super) interfaces: BTreeSet<(Slot, Slot)>,
     pub(super) interfaces_by_router: Map<Id, Vec<Slot>>,

@@ -37,6 +37,11 @@ impl CloudModel {
                 }
                 self.remove(kind, id, changes);
             }
+            Kind::Subnet => {
+                let network = self.subnets.get(id).and_then(|subnet| subnet.network_id.clone());
+                self.remove(kind, id, changes);
+                self.take_addresses(id, network.as_ref(), telling.time, changes);
+            }
             _ => self.remove(kind, id, changes),
         }
     }
@@ -171,16 +176,18 @@ impl CloudModel {
     }
 
     fn delete_network(&mut self, id: &Id, telling: &Telling, changes: &mut Changes) {
+        // Ports first, so that subnets have none to take addresses from.
+        if let Some(slot) = self.networks.slot(id) {
+            let ports: Vec<Id> =
+                self.links.networks.grown(slot).iter().map(|&port| self.ports.at(port).id.clone()).collect();
+            for port in ports {
+                self.delete(Kind::Port, &port, telling, changes);
+            }
+        }
         let subnets = self.links.subnets_by_network.get(id).cloned().unwrap_or_default();
         let subnets: Vec<Id> = subnets.into_iter().map(|slot| self.subnets.at(slot).id.clone()).collect();
         for subnet in subnets {
             self.delete(Kind::Subnet, &subnet, telling, changes);
-        }
-        let Some(slot) = self.networks.slot(id) else { return };
-        let ports: Vec<Id> =
-            self.links.networks.grown(slot).iter().map(|&port| self.ports.at(port).id.clone()).collect();
-        for port in ports {
-            self.delete(Kind::Port, &port, telling, changes);
         }
         self.remove_network(id, changes);
     }

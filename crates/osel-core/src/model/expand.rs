@@ -228,7 +228,8 @@ impl CloudModel {
         }
     }
 
-    /// The floating IP of a forwarding, unless the floating IP's own, later list no longer has it.
+    /// The floating IP of a forwarding, unless the floating IP's own, later list no longer has it, or its port has lost the address
+    /// that it leads to: then Neutron deletes it, and no notification tells (Neutron: `pf_plugin`, `_process_port_request`).
     pub(super) fn outer_address(&self, forwarding: &ForwardingState) -> Option<IpAddr> {
         use super::state::FloatingIpState;
         let floating = self.floating_ips.get(forwarding.floatingip_id.as_ref()?)?;
@@ -238,7 +239,20 @@ impl CloudModel {
                 return None;
             }
         }
+        if self.has_lost_its_address(forwarding) {
+            return None;
+        }
         floating.floating_ip_address
+    }
+
+    fn has_lost_its_address(&self, forwarding: &ForwardingState) -> bool {
+        let port = forwarding.internal_port_id.as_ref().and_then(|port| self.ports.get(port));
+        let (Some(port), Some(address)) = (port, forwarding.internal_ip_address) else { return false };
+        let told = port.stamps.of(PortState::FIXED_IPS);
+        // Of a port without any address of IPv4 Neutron keeps them.
+        told.is_some_and(|told| told.time > forwarding.stamps().stamp().time)
+            && port.fixed_ips.iter().any(|fixed| fixed.address.is_ipv4())
+            && port.fixed_ips.iter().all(|fixed| fixed.address != address)
     }
 
     fn row(

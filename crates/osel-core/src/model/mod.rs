@@ -4,6 +4,7 @@
 //! judge or keep records.
 
 mod apply;
+mod auto_addresses;
 mod bulk;
 mod changes;
 mod cloud;

@@ -26,7 +26,7 @@ use crate::ids::Id;
 use crate::time::Timestamp;
 
 /// The form of the lines; raised with every change to a state's fields.
-pub const MODEL_FORMAT: u32 = 5;
+pub const MODEL_FORMAT: u32 = 6;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

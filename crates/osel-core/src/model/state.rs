@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::floating::forwarding_id;
 use super::permission::{Permission, Source};
 use super::stamp::{FieldStamps, Fields};
-use crate::event::{self, FixedIp, Gateway, PortRange, Route, Tags};
+use crate::event::{self, FixedIp, Gateway, Mac, PortRange, Route, Tags};
 use crate::ids::Id;
 use crate::time::Timestamp;
 
@@ -138,6 +138,8 @@ state! {
         admin_state_up: bool,
         /// Whether security groups are enforced.
         port_security_enabled: bool,
+        /// The address of its interface.
+        mac_address: Option<Mac>,
         /// Its addresses.
         fixed_ips: Box<[FixedIp]>,
         /// Allowed address pairs, in network form.
@@ -161,6 +163,7 @@ merged! { PortState from event::Port, also { interface_of: None },
     8 allowed_address_pairs = Box::default() => |pairs| pairs.clone().into();
     9 security_groups = Box::default() => |groups| sorted(groups);
     10 tags = Tags::default() => |tags| tags.clone();
+    11 mac_address = None => |address| Some(*address);
 }
 
 fn sorted(ids: &[Id]) -> Box<[Id]> {
@@ -186,18 +189,32 @@ pub fn is_interface_owner(owner: &str) -> bool {
 }
 
 impl PortState {
+    /// The field that holds the addresses.
+    pub(super) const FIXED_IPS: Fields = 1 << 7;
     /// The field that holds the tags.
     pub(super) const TAGS: Fields = 1 << 10;
 
+    /// The field that holds the owner.
+    const DEVICE_OWNER: Fields = 1 << 4;
+
     /// Whether Neutron never filters it: owned by the network service, or a router's interface.
     pub fn trusted(&self) -> bool {
-        self.interface_of.is_some() || self.device_owner.as_deref().is_some_and(is_trusted_owner)
+        self.interface().is_some() || self.device_owner.as_deref().is_some_and(is_trusted_owner)
+    }
+
+    /// The router whose interface it is by the word of an event, unless its own, later body names another owner. One without any may
+    /// have been read before the port became the interface, and sent after that.
+    fn interface(&self) -> Option<&Interface> {
+        let interface = self.interface_of.as_deref()?;
+        let has_other = self.device_owner.as_deref().is_some_and(|owner| !is_trusted_owner(owner));
+        let told = self.stamps.of(Self::DEVICE_OWNER).map(|told| told.time);
+        (!has_other || told <= Some(interface.time)).then_some(interface)
     }
 
     /// Whether it is the interface of a router on its network.
     pub fn router(&self) -> Option<&Id> {
-        if self.interface_of.is_some() {
-            return self.interface_of.as_deref().map(|interface| &interface.router_id);
+        if let Some(interface) = self.interface() {
+            return Some(&interface.router_id);
         }
         self.device_owner.as_deref().filter(|owner| is_interface_owner(owner)).and(self.device_id.as_ref())
     }
@@ -459,6 +476,8 @@ merged! { NetworkState from event::Network, also { },
 }
 
 impl NetworkState {
+    /// The field that says whether it is external.
+    pub(super) const EXTERNAL: Fields = 1 << 3;
     /// The field that holds the address scope of its IPv4 addresses.
     pub(super) const IPV4_SCOPE: Fields = 1 << 5;
     /// The same of IPv6.
@@ -478,6 +497,10 @@ state! {
         gateway_ip: Option<IpAddr>,
         /// The pool that its range is taken from.
         subnetpool_id: Option<Box<Id>>,
+        /// Whether every port on its network has an address of it.
+        gives_addresses: bool,
+        /// When it was made, to the second.
+        created_at: Option<Timestamp>,
     }
 }
 merged! { SubnetState from event::Subnet, also { },
@@ -486,6 +509,8 @@ merged! { SubnetState from event::Subnet, also { },
     3 cidr = None => |cidr| Some(*cidr);
     4 gateway_ip = None => |gateway| *gateway;
     5 subnetpool_id = None => |pool| pool.clone().map(Box::new);
+    6 gives_addresses = false => |gives| *gives;
+    7 created_at = None => |time| Some(*time);
 }
 
 state! {

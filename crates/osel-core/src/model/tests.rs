@@ -1,5 +1,7 @@
 //! Mistakes that the model once made, found by simulated clouds: each test is named after what was wrong.
 
+mod addresses;
+
 use super::*;
 use crate::event::{
     Change, Event, FloatingIp, Forwarding, Network, Object, Outcome, Port, Rule, SecurityGroup, Subnet, Verb,
@@ -23,6 +25,11 @@ enum Told {
 }
 
 fn hear(cloud: &mut CloudModel, second: i64, told: &Told) {
+    told_of(cloud, second, told);
+}
+
+/// What came and went with it.
+fn told_of(cloud: &mut CloudModel, second: i64, told: &Told) -> Delta {
     let now = at(second);
     match told {
         Told::Event(change) => {
@@ -37,11 +44,9 @@ fn hear(cloud: &mut CloudModel, second: i64, told: &Told) {
                 outcome: Outcome::Success,
                 change: change.clone(),
             };
-            cloud.apply(now, &event);
+            cloud.apply(now, &event)
         }
-        Told::Read(objects) => {
-            cloud.merge_read(now, now, true, objects, true);
-        }
+        Told::Read(objects) => cloud.merge_read(now, now, true, objects, true),
     }
 }
 

@@ -16,6 +16,8 @@ pub const TOMBSTONES_MAX: usize = 4 << 20;
 pub struct Tombstones {
     deleted_at: PartedMap<(Kind, Id), Grave>,
     by_age: BTreeSet<(Timestamp, Kind, Id)>,
+    /// When the last of the subnets died, also of those that are forgotten.
+    last_subnet: Option<Timestamp>,
 }
 
 /// What is remembered of one deletion.
@@ -44,6 +46,11 @@ impl Tombstones {
         self.deleted_at.get(&(kind, id.clone())).copied()
     }
 
+    /// When the last subnet died that is known to have; [`Timestamp::MIN`] when none has.
+    pub fn last_subnet(&self) -> Timestamp {
+        self.last_subnet.unwrap_or(Timestamp::MIN)
+    }
+
     /// Remembers a deletion; forgets what is too old.
     pub fn bury(&mut self, kind: Kind, id: &Id, mut grave: Grave) {
         // Of several deletions the latest counts, whichever is heard last.
@@ -53,6 +60,9 @@ impl Tombstones {
         }
         self.raise(kind, id);
         let learnt = grave.learnt;
+        if kind == Kind::Subnet {
+            self.last_subnet = self.last_subnet.max(Some(grave.died));
+        }
         self.deleted_at.entry((kind, id.clone())).insert_entry(grave);
         self.by_age.insert((learnt, kind, id.clone()));
         let horizon = learnt.plus_seconds(-TOMBSTONE_SECONDS);

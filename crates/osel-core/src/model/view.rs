@@ -320,8 +320,15 @@ impl View for CloudModel {
     }
 
     fn network_is_external(&self, id: &Id) -> bool {
-        self.networks.get(id).is_some_and(|network| network.external)
-            || self.links.external_by_policy.contains_key(id)
+        let network = self.networks.get(id);
+        if network.is_some_and(|network| network.external) {
+            return true;
+        }
+        // That it is not external, said later, means that the policies are gone: Neutron deletes them without a word (`_process_l3_update`).
+        let denied =
+            network.and_then(|network| network.stamps().of(NetworkState::EXTERNAL)).map(|told| told.time);
+        let mut policies = self.links.external_by_policy.get(id).into_iter().flatten();
+        policies.any(|&policy| denied <= Some(self.rbac_policies.at(policy).stamps().stamp().time))
     }
 
     fn address_group(&self, id: &Id) -> Option<&[IpNet]> {

@@ -17,8 +17,8 @@ pub const TAGS: &str = "tags";
 /// An object's fields by the API's names.
 pub type Words = BTreeMap<String, Value>;
 
-/// What is written down of an object and no field of the API's.
-const OURS: [&str; 3] = ["id", "stamps", "interface_of"];
+/// What is written down of an object and no field of the API's, or one that says nothing of what is exposed.
+const OURS: [&str; 6] = ["id", "stamps", "interface_of", "mac_address", "gives_addresses", "created_at"];
 
 /// Our names of fields that the API has others for.
 const RENAMED: [(&str, &str); 8] = [

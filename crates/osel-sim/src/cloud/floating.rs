@@ -140,6 +140,18 @@ impl Cloud {
         }
     }
 
+    /// Ends the forwardings to an address that a port has lost; nothing is sent.
+    pub(super) fn end_forwardings(&mut self, port: &str, address: &Value) {
+        let leads_there =
+            |one: &Value| one["internal_port_id"] == port && one["internal_ip_address"] == *address;
+        let forwards = |found: &Value| {
+            found["port_forwardings"].as_array().is_some_and(|all| all.iter().any(leads_there))
+        };
+        for floating_ip in self.ids("floatingips", forwards) {
+            self.keep_forwardings(&floating_ip, |one| !leads_there(one));
+        }
+    }
+
     fn keep_forwardings(&mut self, floating_ip: &str, wanted: impl Fn(&Value) -> bool) {
         let Some(found) = self.get("floatingips", floating_ip) else { return };
         let all = found["port_forwardings"].as_array().cloned().unwrap_or_default();

@@ -21,6 +21,8 @@ mod step;
 mod wire;
 mod world;
 
+#[cfg(test)]
+pub(crate) use addresses::{gets_none, own_address};
 pub use release::{Release, UnknownRelease};
 pub use wire::{Actor, Message};
 pub use world::{Cloud, CloudOptions};

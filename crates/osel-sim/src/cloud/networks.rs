@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::addresses::NewPort;
 use super::groups::one_or_many;
+use super::release::Release;
 use super::shape::View;
 use super::wire::Actor;
 use super::world::Cloud;
@@ -74,18 +75,22 @@ impl Cloud {
         }
         let mut hosts = net.hosts();
         let gateway = hosts.next()?.to_string();
-        let is_v6 = version == 6;
+        // Juno was the first to know these modes.
+        let gives = version == 6 && self.options.release != Release::Icehouse;
         let subnet = json!({
             "name": "", "project_id": project, "network_id": network, "ip_version": version,
             "subnetpool_id": null,
-            "enable_dhcp": true, "ipv6_ra_mode": if is_v6 { json!("slaac") } else { Value::Null },
-            "ipv6_address_mode": if is_v6 { json!("slaac") } else { Value::Null }, "gateway_ip": gateway,
+            "enable_dhcp": true, "ipv6_ra_mode": if gives { json!("slaac") } else { Value::Null },
+            "ipv6_address_mode": if gives { json!("slaac") } else { Value::Null }, "gateway_ip": gateway,
             "cidr": net.trunc().to_string(), "host_routes": [], "dns_nameservers": [], "service_types": [],
             "allocation_pools": [{"start": hosts.next()?.to_string(), "end": net.broadcast().to_string()}],
             "router:external": null,
         });
         let id = self.insert("subnets", subnet);
         self.touch("networks", network);
+        if gives {
+            self.give_addresses(network, &id);
+        }
         if self.options.silent {
             let host = self.random.uuid();
             self.insert_port(&NewPort {
@@ -109,7 +114,7 @@ impl Cloud {
         self.done(request, "subnets", &[subnet.to_owned()], false)
     }
 
-    /// Deletes a subnet; refused while anything but DHCP has an address of it.
+    /// Deletes a subnet; refused while anything but DHCP has an address of it, unless it gave them.
     pub fn delete_subnet(&mut self, actor: &Actor, subnet: &str) -> Option<Vec<String>> {
         let request = self.call(actor, "subnet", "delete", json!({"subnet_id": subnet}));
         let body = self.shown("subnets", subnet, View::Deleted)?;
@@ -119,12 +124,20 @@ impl Cloud {
                 .is_some_and(|all| all.iter().any(|fixed| fixed["subnet_id"] == subnet))
         };
         let ports = self.ids("ports", has_address);
-        if ports.iter().any(|port| self.field("ports", port, "device_owner") != "network:dhcp") {
+        let is_giving = self.field("subnets", subnet, "ipv6_address_mode") == "slaac";
+        let keeps =
+            |owner: String| owner != "network:dhcp" && (!is_giving || owner.starts_with("network:router_"));
+        if ports.iter().any(|port| keeps(self.field("ports", port, "device_owner"))) {
             return None;
         }
         for port in ports {
-            self.remove("ports", &port);
+            // A port of DHCP goes with its last address.
+            let is_last = self.fixed_ips(&port).len() == 1;
+            if self.field("ports", &port, "device_owner") == "network:dhcp" && (is_last || !is_giving) {
+                self.remove("ports", &port);
+            }
         }
+        self.take_addresses(subnet);
         let network = self.field("subnets", subnet, "network_id");
         self.remove("subnets", subnet);
         self.touch("networks", &network);

@@ -82,19 +82,26 @@ impl Cloud {
         self.done(request, "ports", &[port.to_owned()], false)
     }
 
-    /// Gives a port another address of its network; its floating IPs keep it where it is.
+    /// Gives a port another address of its network; its floating IPs keep it where it is. Addresses that it has by itself stay, and
+    /// forwardings to the old one end without a word.
     pub fn readdress_port(&mut self, actor: &Actor, port: &str) -> Option<Vec<String>> {
-        let is_translated = |floating_ip: &Value| {
-            let inside = |forwarding: &Value| forwarding["internal_port_id"] == port;
-            floating_ip["port_id"] == port
-                || floating_ip["port_forwardings"].as_array().is_some_and(|all| all.iter().any(inside))
-        };
-        if !self.ids("floatingips", is_translated).is_empty() {
+        if !self.ids("floatingips", |floating_ip| floating_ip["port_id"] == port).is_empty() {
             return None;
         }
-        let subnet = self.get("ports", port)?["fixed_ips"][0]["subnet_id"].as_str()?.to_owned();
-        let address = self.free_address(&subnet);
-        self.update_port(actor, port, json!({"fixed_ips": [{"subnet_id": subnet, "ip_address": address}]}))
+        let mut fixed_ips = self.fixed_ips(port);
+        let chosen = |fixed: &Value| {
+            let subnet = fixed["subnet_id"].as_str().unwrap_or_default();
+            self.field("subnets", subnet, "ipv6_address_mode") != "slaac"
+        };
+        let place = fixed_ips.iter().position(chosen)?;
+        let subnet = fixed_ips[place]["subnet_id"].as_str()?.to_owned();
+        let before = fixed_ips[place]["ip_address"].clone();
+        fixed_ips[place]["ip_address"] = self.free_address(&subnet).into();
+        let done = self.update_port(actor, port, json!({"fixed_ips": fixed_ips}));
+        if done.is_some() {
+            self.end_forwardings(port, &before);
+        }
+        done
     }
 
     /// Deletes a port, which frees its floating IPs and ends its forwardings without a word; refused for what

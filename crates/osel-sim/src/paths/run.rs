@@ -198,12 +198,18 @@ fn live(slot: &Slot, random: &mut Random, events: &mut Vec<Event>) -> Result<Opt
         let body = slot.version(revision, random);
         let object =
             read_object(kind, body.to_string().as_bytes()).map_err(|defect| format!("{defect}: {body}"))?;
-        events.push(event(revision, Change::Objects { verb: Some(Verb::Update), objects: vec![object] }));
+        // A network that is said later not to be external has no policy left that makes it so, and a port that is said later to have other
+        // addresses no forwarding to this one: such states are none of Neutron's.
+        let is_last = matches!(kind, Kind::RbacPolicy | Kind::FloatingIp | Kind::Forwarding);
+        let second = if is_last { revision + VERSIONS_MAX } else { revision };
+        events.push(event(second, Change::Objects { verb: Some(Verb::Update), objects: vec![object] }));
         last = Some(body);
     }
     if slot.may_go && random.percent(GONE_PERCENT) {
         let id = Id::new(&slot.id);
-        events.push(event(versions + 1, Change::Deleted { kind, id, last: None }));
+        // With a subnet the addresses go that ports were said before to have of it: these were said later, so that they stay.
+        let second = if kind == Kind::Subnet { 0 } else { versions + VERSIONS_MAX + 1 };
+        events.push(event(second, Change::Deleted { kind, id, last: None }));
         return Ok(None);
     }
     Ok(last)

@@ -73,7 +73,15 @@ const COLLECTIONS: &[Collection] = &[
     neutron(
         "subnets",
         "subnets",
-        &["network_id", "cidr", "gateway_ip", "subnetpool_id"],
+        &[
+            "network_id",
+            "cidr",
+            "gateway_ip",
+            "subnetpool_id",
+            "ipv6_address_mode",
+            "ipv6_ra_mode",
+            "created_at",
+        ],
         "which addresses a network has, and so from where its ports are reached",
     ),
     neutron(
@@ -130,6 +138,7 @@ const COLLECTIONS: &[Collection] = &[
             "device_owner",
             "admin_state_up",
             "port_security_enabled",
+            "mac_address",
             "fixed_ips",
             "allowed_address_pairs",
             "security_groups",
