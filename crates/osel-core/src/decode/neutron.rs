@@ -161,6 +161,10 @@ fn attempt(notice: Notice<'_>, resource: &str, kind: Option<Kind>, verb: Verb) -
     let name = kind.map_or_else(|| Cow::Owned(resource.to_owned()), |kind| Cow::Borrowed(kind.singular()));
     let mut target = target_of(name, &asked);
     target.id.clone_from(&id);
+    if verb != Verb::Create {
+        // What is asked for is no name that it has: anybody can ask.
+        target.name = None;
+    }
     let attempt = Attempt { verb, resource: resource.into(), id, asked };
     Meaning::new(Change::Attempt(attempt), Some(target), Outcome::Pending)
 }

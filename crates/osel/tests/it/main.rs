@@ -127,6 +127,8 @@ mod search;
 #[cfg(test)]
 mod second_opinion;
 #[cfg(test)]
+mod silent_addresses;
+#[cfg(test)]
 mod source_failed;
 #[cfg(test)]
 mod splunk;

@@ -382,6 +382,9 @@ fn attempts_are_read_as_far_as_it_goes() {
     }
     let update = attempt("port.update.start", r#"{"port":{"name":"x"},"id":"p1"}"#);
     assert_eq!(update.id.unwrap().to_string(), "p1");
+    let named =
+        |event_type: &str| event(event_type, r#"{"port":{"name":"x"},"id":"p1"}"#).target.unwrap().name;
+    assert_eq!((named("port.update.start"), named("port.create.start").as_deref()), (None, Some("x")));
     let delete = attempt("subnetpool.delete.start", r#"{"subnetpool_id":"s1"}"#);
     assert_eq!((&*delete.resource, delete.id.unwrap().to_string().as_str()), ("subnetpool", "s1"));
 }
