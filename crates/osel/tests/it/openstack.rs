@@ -311,7 +311,7 @@ async fn an_administrator_reads_the_whole_cloud() {
         assert!(whole.complete.contains(&Kind::Port) && whole.complete.contains(&Kind::Forwarding));
         assert!(whole.began.unwrap() >= before && whole.began.unwrap() <= now());
         // What nobody needs is not kept.
-        assert!(!whole.text.contains("email") && !whole.text.contains("created_at"));
+        assert!(!whole.text.contains("email") && !whole.text.contains("updated_at"));
         let port = &recorded()["ports"][0]["id"];
         assert!(whole.text.contains(&format!("\"internal_port_id\":{port}")), "a forwarding is whole");
         assert!(
