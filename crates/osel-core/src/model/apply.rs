@@ -36,7 +36,16 @@ impl CloudModel {
             }
             Change::Deleted { kind, id, last } => {
                 let telling = telling();
+                let subnets_network = self.subnets.get(id).and_then(|subnet| subnet.network_id.clone());
+                let is_new = self.tombstones.get(*kind, id).is_none_or(|died| died < telling.time);
                 self.delete(*kind, id, &telling, &mut changes);
+                if *kind == Kind::Subnet && is_new && self.gone(*kind, Some(id), &telling) {
+                    let network = match last.as_deref() {
+                        Some(Object::Subnet(subnet)) => subnet.network_id.as_ref(),
+                        _ => None,
+                    };
+                    self.take_addresses(id, network.or(subnets_network.as_ref()), &mut changes);
+                }
                 if let (Some(Object::FloatingIp(floating)), true) =
                     (last.as_deref(), self.gone(*kind, Some(id), &telling))
                 {
@@ -164,11 +173,22 @@ impl CloudModel {
         });
     }
 
-    /// Changes a port, with all that hangs on it.
+    /// Changes a port, with what Neutron does to it without a word and all that hangs on it.
     pub(super) fn change_port(
         &mut self,
         id: &Id,
         changes: &mut Changes,
+        change: impl FnOnce(&mut PortState) -> bool,
+    ) {
+        self.change_port_as(id, changes, true, change);
+    }
+
+    /// Changes a port with all that hangs on it; `settles` where it is told of, and not put back as it was written down.
+    pub(super) fn change_port_as(
+        &mut self,
+        id: &Id,
+        changes: &mut Changes,
+        settles: bool,
         change: impl FnOnce(&mut PortState) -> bool,
     ) {
         let known = self.ports.slot(id);
@@ -185,7 +205,7 @@ impl CloudModel {
             self.unlink_port(slot);
         }
         let changed = change(self.ports.at_mut(slot));
-        let changed = self.settle_addresses(slot) || changed;
+        let changed = (settles && self.settle_addresses(slot)) || changed;
         let owner = self.ports.at(slot).device_owner.clone();
         if let Some(owner) = owner {
             self.ports.at_mut(slot).device_owner = Some(self.word(&owner));
@@ -348,7 +368,7 @@ impl CloudModel {
         self.relink_subnet(id, |model| {
             merge(&mut model.subnets, Kind::Subnet, id, told, telling, changes);
         });
-        self.give_addresses(id, changes);
+        self.give_addresses(id, telling, changes);
     }
 
     /// Changes a subnet and the list of its network's subnets.

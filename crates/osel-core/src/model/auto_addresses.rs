@@ -9,7 +9,7 @@
 
 use ipnet::IpNet;
 
-use super::changes::Changes;
+use super::changes::{Changes, Teller, Telling};
 use super::cloud::CloudModel;
 use super::state::{PortState, State, SubnetState, is_interface_owner};
 use super::table::Slot;
@@ -20,84 +20,118 @@ use crate::time::Timestamp;
 /// The owner of a router's port for source translation: like interfaces of routers it gets no address by itself.
 const SNAT_OWNER: &str = "network:router_centralized_snat";
 
+/// So many subnets of a network give addresses at most: a project may have a hundred subnets in all, and each of them is asked about each port.
+const GIVING_MAX: usize = 64;
+
 impl SubnetState {
     /// The network whose ports it gives addresses.
     pub(super) fn gives_to(&self) -> Option<&Id> {
         self.network_id.as_ref().filter(|_| self.gives_addresses && self.created_at.is_some())
     }
 
-    /// The address that a port got when the subnet came, if what is known of the port is older.
-    fn gave(&self, port: &PortState) -> Option<FixedIp> {
-        let told = port.stamps.of(PortState::FIXED_IPS)?;
-        let (Some(IpNet::V6(prefix)), Some(created)) = (self.cidr, self.created_at) else { return None };
+    /// What it did to a port whose own list of addresses was told last at that time.
+    fn did(&self, port: &PortState, told: Timestamp) -> Did {
+        let (Some(IpNet::V6(prefix)), Some(created)) = (self.cidr, self.created_at) else {
+            return Did::Nothing;
+        };
         // Neutron says to the second when it was made. A port that was told of in that second and has such an address lists it.
-        let is_older = told.time < created.plus_seconds(1);
-        let is_own = port
-            .device_owner
-            .as_deref()
-            .is_some_and(|owner| is_interface_owner(owner) || owner == SNAT_OWNER);
-        let has_one = port.fixed_ips.iter().any(|fixed| fixed.subnet_id.as_ref() == Some(&self.id));
-        if !is_older || is_own || has_one {
-            return None;
+        if told >= created.plus_seconds(1)
+            || (told >= created && port.fixed_ips.iter().any(|fixed| self.has(fixed)))
+        {
+            return Did::Nothing;
         }
-        let address = port.mac_address?.address_in(prefix)?;
-        Some(FixedIp { subnet_id: Some(self.id.clone()), address: address.into() })
+        let owner = port.device_owner.as_deref().unwrap_or_default();
+        let is_routers = port.router().is_some() || is_interface_owner(owner) || owner == SNAT_OWNER;
+        let address = port.mac_address.filter(|_| !is_routers).and_then(|mac| mac.address_in(prefix));
+        // Anew each time: its prefix may be another one now, and the port a router's.
+        Did::Gave(
+            address.map(|address| FixedIp { subnet_id: Some(self.id.clone()), address: address.into() }),
+        )
+    }
+
+    /// Whether an address is one of it.
+    fn has(&self, fixed: &FixedIp) -> bool {
+        fixed.subnet_id.as_ref() == Some(&self.id)
     }
 }
 
+/// What a subnet did to a port without a word.
+enum Did {
+    /// The port's own list is later.
+    Nothing,
+    /// It gave this address and no other, or none.
+    Gave(Option<FixedIp>),
+}
+
 impl CloudModel {
+    /// When a port's own list of addresses was told last, by whomever; nothing when it never was.
+    fn listed_at(&self, port: &PortState) -> Option<Timestamp> {
+        let told = port.stamps.of(PortState::FIXED_IPS)?;
+        Some(told.time.max(port.stamps.read_at()).max(self.read_at(Kind::Port)))
+    }
+
+    /// The subnets that give addresses on a network, those with the least ids where they are too many.
+    fn giving(&self, network: &Id) -> Vec<&SubnetState> {
+        let slots = self.links.giving_subnets.get(network).into_iter().flatten();
+        let mut giving: Vec<_> = slots.map(|&slot| self.subnets.at(slot)).collect();
+        giving.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        giving.truncate(GIVING_MAX);
+        giving
+    }
+
     /// Gives a port what subnets gave it, and takes what went with a subnet, since its own list was told; whether that changed it.
     pub(super) fn settle_addresses(&mut self, slot: Slot) -> bool {
-        let port = self.ports.at(slot);
-        let Some(told) = port.stamps.of(PortState::FIXED_IPS) else { return false };
-        let mut fixed_ips = Vec::new();
-        let has_gone = |fixed: &FixedIp| {
-            let died = fixed.subnet_id.as_ref().and_then(|id| self.tombstones.get(Kind::Subnet, id));
-            died.is_some_and(|died| told.time <= died)
-        };
-        // Nearly always the port was told of after any subnet went.
-        let is_changed = told.time <= self.tombstones.last_subnet() && port.fixed_ips.iter().any(has_gone);
-        if is_changed {
-            fixed_ips.extend(port.fixed_ips.iter().filter(|fixed| !has_gone(fixed)).cloned());
-        }
-        let giving = port.network_id.as_ref().and_then(|network| self.links.giving_subnets.get(network));
-        let given: Vec<FixedIp> =
-            giving.into_iter().flatten().filter_map(|&subnet| self.subnets.at(subnet).gave(port)).collect();
-        if given.is_empty() && !is_changed {
-            return false;
-        }
-        if !is_changed {
-            fixed_ips.extend(port.fixed_ips.iter().cloned());
-        }
-        fixed_ips.extend(given);
-        self.ports.at_mut(slot).fixed_ips = fixed_ips.into();
+        let Some(fixed_ips) = self.settled_addresses(self.ports.at(slot)) else { return false };
+        self.ports.at_mut(slot).fixed_ips = fixed_ips;
         true
     }
 
-    /// Gives the ports of a subnet's network what it gave them.
-    pub(super) fn give_addresses(&mut self, subnet: &Id, changes: &mut Changes) {
-        let Some(subnet) = self.subnets.get(subnet) else { return };
-        let Some(network) = subnet.gives_to() else { return };
-        let ports = self.ports_of_network(network, |port| subnet.gave(port).is_some());
+    /// The addresses that a port has, if they are others than are known.
+    fn settled_addresses(&self, port: &PortState) -> Option<Box<[FixedIp]>> {
+        let told = self.listed_at(port)?;
+        let giving =
+            port.network_id.as_ref().filter(|network| self.links.giving_subnets.contains_key(*network));
+        // Nearly always no subnet gives any, and the port was told of after any went.
+        if giving.is_none() && told > self.tombstones.last_subnet() {
+            return None;
+        }
+        let has_gone = |fixed: &FixedIp| {
+            let died = fixed.subnet_id.as_ref().and_then(|id| self.tombstones.get(Kind::Subnet, id));
+            died.is_some_and(|died| told <= died)
+        };
+        let mut fixed_ips = port.fixed_ips.to_vec();
+        fixed_ips.retain(|fixed| !has_gone(fixed));
+        for subnet in giving.map(|network| self.giving(network)).unwrap_or_default() {
+            if let Did::Gave(given) = subnet.did(port, told) {
+                fixed_ips.retain(|fixed| !subnet.has(fixed));
+                fixed_ips.extend(given);
+            }
+        }
+        if *fixed_ips == *port.fixed_ips {
+            return None;
+        }
+        // As Neutron lists them, by their texts.
+        fixed_ips.sort_by_cached_key(|fixed| (fixed.address.to_string(), fixed.subnet_id.clone()));
+        (*fixed_ips != *port.fixed_ips).then(|| fixed_ips.into())
+    }
+
+    /// Gives the ports of a subnet's network what it gave them. Of what a read shows nothing has to be worked out: it shows ports too.
+    pub(super) fn give_addresses(&mut self, subnet: &Id, telling: &Telling, changes: &mut Changes) {
+        let network = self.subnets.get(subnet).and_then(SubnetState::gives_to);
+        let Some(network) = network.filter(|_| telling.teller == Teller::Bus) else { return };
+        let ports = self.ports_of_network(network, |port| self.settled_addresses(port).is_some());
         for port in ports {
             self.remember(Kind::Port, &port, changes);
             self.change_port(&port, changes, |_| false);
         }
     }
 
-    /// Takes the addresses of a subnet that went at `died` from the ports of its network, as far as they were told before. Where nobody
-    /// said which network that is, all ports are looked at: it is seldom that a subnet goes of which nothing was ever said.
-    pub(super) fn take_addresses(
-        &mut self,
-        subnet: &Id,
-        network: Option<&Id>,
-        died: Timestamp,
-        changes: &mut Changes,
-    ) {
-        let is_of_it = |fixed: &FixedIp| fixed.subnet_id.as_ref() == Some(subnet);
+    /// Takes the addresses of a subnet that is buried from the ports of its network, as far as they were told before. Where nobody said which
+    /// network that is, all ports are looked at: it is seldom that one goes of which nothing was ever said, not even in the end.
+    pub(super) fn take_addresses(&mut self, subnet: &Id, network: Option<&Id>, changes: &mut Changes) {
         let had_some = |port: &PortState| {
-            let told = port.stamps.of(PortState::FIXED_IPS);
-            told.is_some_and(|told| told.time <= died) && port.fixed_ips.iter().any(is_of_it)
+            port.fixed_ips.iter().any(|fixed| fixed.subnet_id.as_ref() == Some(subnet))
+                && self.settled_addresses(port).is_some()
         };
         let ports = match network {
             Some(network) => self.ports_of_network(network, had_some),
@@ -110,11 +144,16 @@ impl CloudModel {
         };
         for port in ports {
             self.remember(Kind::Port, &port, changes);
-            self.change_port(&port, changes, |port| {
-                port.fixed_ips = port.fixed_ips.iter().filter(|fixed| !is_of_it(fixed)).cloned().collect();
-                true
-            });
+            self.change_port(&port, changes, |_| false);
         }
+    }
+
+    /// The ports that have an address of a subnet.
+    pub(super) fn ports_with_addresses_of(&self, subnet: &Id) -> Vec<Id> {
+        let network = self.subnets.get(subnet).and_then(|subnet| subnet.network_id.as_ref());
+        let has_some =
+            |port: &PortState| port.fixed_ips.iter().any(|fixed| fixed.subnet_id.as_ref() == Some(subnet));
+        network.map(|network| self.ports_of_network(network, has_some)).unwrap_or_default()
     }
 
     fn ports_of_network(&self, network: &Id, wanted: impl Fn(&PortState) -> bool) -> Vec<Id> {

@@ -37,11 +37,6 @@ impl CloudModel {
                 }
                 self.remove(kind, id, changes);
             }
-            Kind::Subnet => {
-                let network = self.subnets.get(id).and_then(|subnet| subnet.network_id.clone());
-                self.remove(kind, id, changes);
-                self.take_addresses(id, network.as_ref(), telling.time, changes);
-            }
             _ => self.remove(kind, id, changes),
         }
     }
@@ -176,7 +171,6 @@ impl CloudModel {
     }
 
     fn delete_network(&mut self, id: &Id, telling: &Telling, changes: &mut Changes) {
-        // Ports first, so that subnets have none to take addresses from.
         if let Some(slot) = self.networks.slot(id) {
             let ports: Vec<Id> =
                 self.links.networks.grown(slot).iter().map(|&port| self.ports.at(port).id.clone()).collect();

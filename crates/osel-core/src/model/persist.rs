@@ -188,7 +188,7 @@ impl CloudModel {
         match line {
             StateLine::Port(port) => {
                 let id = port.id.clone();
-                self.change_port(&id, changes, |slot| {
+                self.change_port_as(&id, changes, false, |slot| {
                     *slot = *port;
                     true
                 });

@@ -85,7 +85,7 @@ impl CloudModel {
     }
 
     /// When a kind was last read as a whole.
-    fn read_at(&self, kind: Kind) -> Timestamp {
+    pub(super) fn read_at(&self, kind: Kind) -> Timestamp {
         self.reads.get(&kind).copied().unwrap_or_default().at
     }
 

@@ -35,6 +35,9 @@ impl CloudModel {
                 let slots = self.links.forwardings_by_floating.get(id).into_iter().flatten();
                 slots.map(|&slot| (Kind::Forwarding, self.forwardings.at(slot).id.clone())).collect()
             }
+            Kind::Subnet => {
+                self.ports_with_addresses_of(id).into_iter().map(|port| (Kind::Port, port)).collect()
+            }
             Kind::Network => {
                 let subnets = self.links.subnets_by_network.get(id).into_iter().flatten();
                 let subnets = subnets.map(|&slot| (Kind::Subnet, self.subnets.at(slot).id.clone()));

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use osel_core::event::{
-    AddressGroup, FirewallGroup, FirewallPolicy, FirewallRule, FixedIp, FloatingIp, Gateway, Network, Object,
-    Port, PortRange, Route, Router, Rule, SecurityGroup, Subnet, Tags, Version,
+    AddressGroup, FirewallGroup, FirewallPolicy, FirewallRule, FixedIp, FloatingIp, Gateway, Mac, Network,
+    Object, Port, PortRange, Route, Router, Rule, SecurityGroup, Subnet, Tags, Version,
 };
 use osel_core::ids::Id;
 use osel_sim::random::Random;
@@ -309,6 +309,7 @@ impl Cloud {
             device_owner: Some(Some(owner.into())),
             admin_state_up: Some(true),
             port_security_enabled: Some(true),
+            mac_address: Some(Mac::parse("fa:16:3e:00:00:01").expect("six bytes")),
             fixed_ips: Some(fixed_ips),
             allowed_address_pairs: Some(pairs.into_iter().collect()),
             security_groups: Some(groups.into_iter().map(|group| self.group_id(group)).collect()),

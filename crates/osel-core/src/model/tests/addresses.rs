@@ -41,12 +41,11 @@ fn addresses(told: &[Told]) -> Vec<String> {
         }
         for cloud in [written_and_restored(&cloud), cloud] {
             let port = cloud.ports.get(&Id::new("p"));
-            let mut has: Vec<String> = port
+            let has: Vec<String> = port
                 .iter()
                 .flat_map(|port| port.fixed_ips.iter())
                 .map(|fixed| fixed.address.to_string())
                 .collect();
-            has.sort_unstable();
             assert_eq!(found.get_or_insert_with(|| has.clone()), &has, "{order:?}");
         }
     }
@@ -66,6 +65,52 @@ fn a_subnet_gives_ports_that_are_there_an_address_of_their_own() {
     let told =
         [before(), made(Object::Subnet(giving(2))), made(Object::Port(silent)), made(Object::Subnet(again))];
     assert_eq!(addresses(&told), ["10.0.0.5", OWN]);
+}
+
+#[test]
+fn addresses_of_several_subnets_are_listed_as_neutron_lists_them() {
+    let other =
+        Subnet { version: version("a6", 0), cidr: Some("2001:db8:a::/64".parse().unwrap()), ..giving(3) };
+    let told = [
+        made(Object::Port(port(1, &[("s4", "203.0.113.5")]))),
+        made(Object::Subnet(giving(2))),
+        made(Object::Subnet(other)),
+    ];
+    assert_eq!(addresses(&told), [OWN, "2001:db8:a:0:f816:3eff:fe00:1", "203.0.113.5"]);
+}
+
+#[test]
+fn a_subnet_that_gets_its_prefix_later_gives_addresses_of_that() {
+    let delegated = Subnet { version: version("s6", 0), cidr: Some("::/64".parse().unwrap()), ..giving(2) };
+    let there = Subnet { version: version("s6", 1), ..giving(2) };
+    let told = [
+        made(Object::Port(port(1, &[("s4", "10.0.0.5")]))),
+        made(Object::Subnet(delegated)),
+        made(Object::Subnet(there)),
+    ];
+    assert_eq!(addresses(&told), ["10.0.0.5", OWN]);
+}
+
+#[test]
+fn the_past_has_what_was_given_and_taken_as_it_was() {
+    let mut cloud = CloudModel::new(None, ModelOptions::default());
+    let mut past = CloudModel::new(None, ModelOptions::default());
+    let told = [
+        made(Object::Port(port(1, &[("s4", "10.0.0.5")]))),
+        made(Object::Subnet(giving(2))),
+        deleted(Kind::Subnet, "s6"),
+    ];
+    for (second, told) in (1..).zip(&told) {
+        let delta = told_of(&mut cloud, second, told);
+        for (kind, id) in delta.touched {
+            match cloud.written(kind, &id) {
+                Some(line) => past.restore(line),
+                None => past.restore(StateLine::Gone { kind, id }),
+            }
+        }
+        let has = |cloud: &CloudModel| cloud.ports.get(&Id::new("p")).unwrap().fixed_ips.clone();
+        assert_eq!(has(&past), has(&cloud), "after {second}");
+    }
 }
 
 #[test]
