@@ -39,8 +39,8 @@ impl Forward {
                         }
                         flight.awaited_since = Some(moment);
                         self.flights.push_back(flight);
-                        // One that takes everything and never says what arrived is still silent.
-                        if self.trouble().is_none_or(|ongoing| ongoing.why != ForwardWhy::Silent) {
+                        // What it was given may lie in a buffer that nobody reads: a trouble ends when something is there.
+                        if self.trouble().is_none() {
                             self.well(out);
                         }
                     }

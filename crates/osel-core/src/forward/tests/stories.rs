@@ -206,9 +206,41 @@ fn a_receiver_that_was_only_busy_need_not_get_everything_twice() {
          1030 arrived 1
          > send 3: 4 5 6
          1040 taken 3
-         > log ended unavailable
          3030 tick
-         > confirm 2",
+         > confirm 2
+         3040 arrived 2 1
+         > log ended unavailable
+         > place 3 = 3 + 0 + 0, mark 2",
+    );
+}
+
+#[test]
+fn a_receiver_that_is_only_given_something_is_not_well_again() {
+    check(
+        forward(),
+        "0 head 3
+         > read 0
+         0 read 0-3 1 2 3
+         > send 1: 1 2 3
+         60000 away 1
+         > log began unavailable
+         61000 tick
+         > send 2: 1 2 3
+         61000 taken 2
+         62000 tick
+         > confirm 1
+         62000 lost 1
+         > reset
+         62000 wake
+         > 64000
+         64000 tick
+         > send 3: 1 2 3
+         64000 taken 3
+         65000 tick
+         > confirm 2
+         65000 arrived 2 3
+         > log ended unavailable
+         > place 3 = 3 + 0 + 0, mark 3",
     );
 }
 
