@@ -45,6 +45,8 @@ pub enum RefusalKind {
     Garbled,
     /// It will never take the item of that place in the batch, from 0, and would take the others.
     Item(usize),
+    /// It says that it will never take the first item that is not taken, and has not shown that it takes others: it may say the same of each.
+    Suspect,
     /// The batch is more than it takes at once.
     TooLarge,
 }

@@ -62,6 +62,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
                 | RefusalKind::Misplaced
                 | RefusalKind::Garbled
                 | RefusalKind::Item(_)
+                | RefusalKind::Suspect
                 | RefusalKind::TooLarge => ExitCode::from(1),
             }
         }

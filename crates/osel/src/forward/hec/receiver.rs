@@ -162,7 +162,7 @@ impl Hec {
             RefusalKind::Unavailable | RefusalKind::Silent | RefusalKind::Failed => {
                 self.at = (self.at + 1).checked_rem(self.config.urls.len()).unwrap_or(0);
             }
-            RefusalKind::Item(_) | RefusalKind::Garbled | RefusalKind::TooLarge => {}
+            RefusalKind::Item(_) | RefusalKind::Suspect | RefusalKind::Garbled | RefusalKind::TooLarge => {}
         }
         refusal
     }
