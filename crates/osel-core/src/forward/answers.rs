@@ -206,6 +206,7 @@ impl Forward {
             | RefusalKind::Silent
             | RefusalKind::Denied
             | RefusalKind::Misplaced
+            | RefusalKind::Unfit
             | RefusalKind::Garbled => {
                 self.put_back(is_fetched, rest);
                 self.narrow.interrupted();
@@ -286,6 +287,7 @@ fn why(kind: RefusalKind) -> ForwardWhy {
         RefusalKind::Failed => ForwardWhy::Failed,
         RefusalKind::Denied => ForwardWhy::Denied,
         RefusalKind::Misplaced => ForwardWhy::Misplaced,
+        RefusalKind::Unfit => ForwardWhy::Unfit,
         // To a question that has no lines, also what speaks of lines.
         RefusalKind::Garbled | RefusalKind::Item(_) | RefusalKind::Suspect | RefusalKind::TooLarge => {
             ForwardWhy::Garbled

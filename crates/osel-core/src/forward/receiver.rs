@@ -41,6 +41,8 @@ pub enum RefusalKind {
     Denied,
     /// What is addressed is not there, or leads elsewhere: somebody has to act, and no record is to blame.
     Misplaced,
+    /// It knows us and takes nothing of what it is sent as that is set up, for reasons of its own: somebody has to act, and no record is to blame.
+    Unfit,
     /// Its answer cannot be understood.
     Garbled,
     /// It will never take the item of that place in the batch, from 0, and would take the others.
@@ -54,7 +56,7 @@ pub enum RefusalKind {
 impl RefusalKind {
     /// Whether somebody has to act on the configuration, or on what it names.
     pub fn needs_person(self) -> bool {
-        matches!(self, Self::Denied | Self::Misplaced)
+        matches!(self, Self::Denied | Self::Misplaced | Self::Unfit)
     }
 }
 

@@ -60,6 +60,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
                 RefusalKind::Failed
                 | RefusalKind::Denied
                 | RefusalKind::Misplaced
+                | RefusalKind::Unfit
                 | RefusalKind::Garbled
                 | RefusalKind::Item(_)
                 | RefusalKind::Suspect

@@ -59,7 +59,7 @@ impl Answer<'_> {
     /// none of it. What failed, or what another answered in its place, may have been taken.
     pub(super) fn is_refusal_for_good(&self, refusal: &Refusal) -> bool {
         match refusal.kind {
-            RefusalKind::Denied | RefusalKind::Misplaced | RefusalKind::TooLarge => true,
+            RefusalKind::Denied | RefusalKind::Misplaced | RefusalKind::Unfit | RefusalKind::TooLarge => true,
             RefusalKind::Unavailable => serde_json::from_slice::<Told>(self.body).is_ok(),
             RefusalKind::Failed
             | RefusalKind::Garbled
