@@ -1,4 +1,5 @@
-//! Expected exposure on the way of an input: when the operator's list is held against open findings, and the records that tell it.
+//! What is let be, on the way of an input: when the operator's list is held against open findings, when acknowledgements end, and the
+//! records that tell it.
 //!
 //! The whole list is looked at anew when it is another one, when an entry expires, and when tags change, which is seldom. When rows come
 //! or go, what is open at their addresses is, if any entry hangs on a tag: by whom a port is admitted decides whose tags count.
@@ -19,8 +20,12 @@ pub(super) fn carried(clouds: &BTreeMap<Option<Arc<str>>, CloudModel>, finding: 
 }
 
 impl Engine {
-    /// Tells what is expected since the list is another one, or since an entry of it has expired, and what is not any more.
-    pub(super) fn review_expected(&mut self, now: Timestamp, out: &mut Output) {
+    /// Tells what is not acknowledged any more since its time has come, what is expected since the list is another one, or since an entry
+    /// of it has expired, and what is not any more.
+    pub(super) fn review_let_be(&mut self, now: Timestamp, out: &mut Output) {
+        // First, so that of what has just come off the list too one record tells.
+        let turns = self.findings.lapse(now);
+        self.tell_turns(now, None, turns, out);
         self.review(now, None, out);
     }
 

@@ -306,7 +306,7 @@ impl Engine {
         {
             // A repetition is not journaled and so must change nothing but its count.
             self.expire_attempts(now, idle, out);
-            self.review_expected(now, out);
+            self.review_let_be(now, out);
             self.alarm_unread(now, out);
             self.launch_scans(now, out);
         }

@@ -46,6 +46,8 @@ pub enum Turn {
     Acknowledged,
     /// It is not let be any more.
     Unacknowledged,
+    /// The time until which somebody let it be has come.
+    Lapsed,
     /// It was seen once more, or something about it was put right.
     Seen,
 }
@@ -57,9 +59,12 @@ impl Turn {
         match self {
             Self::Seen => false,
             Self::Expected | Self::Unexpected | Self::Acknowledged | Self::Unacknowledged => true,
-            Self::Opened | Self::Confirmed | Self::Reopened | Self::Resolved(_) | Self::Severity { .. } => {
-                finding.expected.is_none()
-            }
+            Self::Opened
+            | Self::Confirmed
+            | Self::Reopened
+            | Self::Resolved(_)
+            | Self::Severity { .. }
+            | Self::Lapsed => finding.expected.is_none(),
         }
     }
 }
@@ -89,6 +94,8 @@ pub struct Findings {
     open: BTreeMap<FindingPlace, BTreeSet<FindingId>>,
     /// Those that are, the oldest first.
     resolved: BTreeSet<(Timestamp, FindingId)>,
+    /// Those that are not and whose acknowledgement ends, by when it does.
+    lapsing: BTreeSet<(Timestamp, FindingId)>,
     /// How many found no room since that was told last.
     refused: u64,
     refused_told_at: Option<Timestamp>,
@@ -226,6 +233,9 @@ impl Findings {
         finding.state = FindingState::Resolved;
         finding.resolved_at = Some(now);
         finding.resolved_by = Some(gone.by);
+        if let Some(lapses) = lapses(finding) {
+            self.lapsing.remove(&lapses);
+        }
         let place = finding.place();
         if let Some(ids) = self.open.get_mut(&place) {
             ids.remove(id);
@@ -248,11 +258,31 @@ impl Findings {
     pub fn acknowledge(&mut self, id: &FindingId, ack: Option<Ack>) -> bool {
         match self.all.get_mut(id).filter(|finding| !finding.is_resolved()) {
             Some(finding) => {
+                if let Some(lapses) = lapses(finding) {
+                    self.lapsing.remove(&lapses);
+                }
                 finding.ack = ack;
+                self.lapsing.extend(lapses(finding));
                 true
             }
             None => false,
         }
+    }
+
+    /// Ends the acknowledgements whose time has come by `now`, and says of what.
+    pub fn lapse(&mut self, now: Timestamp) -> Vec<(FindingId, Turn)> {
+        let mut lapsed = Vec::new();
+        while let Some((until, id)) = self.lapsing.pop_first() {
+            if until > now {
+                self.lapsing.insert((until, id));
+                break;
+            }
+            if let Some(finding) = self.all.get_mut(&id) {
+                finding.ack = None;
+                lapsed.push((id, Turn::Lapsed));
+            }
+        }
+        lapsed
     }
 
     /// Forgets what the list of expected exposure covers: it is another one.
@@ -260,12 +290,15 @@ impl Findings {
         self.reviewed = None;
     }
 
-    /// When the list of expected exposure has to be looked at anew, which may be long past; none when it never has.
+    /// When the list of expected exposure has to be looked at anew, or an acknowledgement ends, which may be long past; none when neither
+    /// ever has to.
     pub fn review_due(&self) -> Option<Timestamp> {
-        match self.reviewed {
+        let review = match self.reviewed {
             None => self.has_open().then_some(Timestamp::EPOCH),
             Some((_, until)) => Some(until).filter(|until| *until < Timestamp::MAX),
-        }
+        };
+        let lapse = self.lapsing.first().map(|(until, _)| *until);
+        [review, lapse].into_iter().flatten().min()
     }
 
     /// Looks anew at what the list covers at `now`, and says what is covered and what is not that was not, or was.
@@ -329,13 +362,21 @@ impl Findings {
             Line::Finding(finding) => {
                 match finding.resolved_at {
                     Some(at) => _ = self.resolved.insert((at, finding.id.clone())),
-                    None => _ = self.open.entry(finding.place()).or_default().insert(finding.id.clone()),
+                    None => {
+                        self.open.entry(finding.place()).or_default().insert(finding.id.clone());
+                        self.lapsing.extend(lapses(&finding));
+                    }
                 }
                 self.all.insert(finding.id.clone(), *finding);
             }
             Line::Refused { count, told_at } => (self.refused, self.refused_told_at) = (count, told_at),
         }
     }
+}
+
+/// When the acknowledgement of a finding ends, with its id.
+fn lapses(finding: &Finding) -> Option<(Timestamp, FindingId)> {
+    finding.ack.as_ref().and_then(|ack| ack.until).map(|until| (until, finding.id.clone()))
 }
 
 /// Notes whether a finding is expected at `now`; what has become of it, if that is otherwise than it was.

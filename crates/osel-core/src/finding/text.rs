@@ -41,6 +41,9 @@ pub fn sentence(finding: &Finding, turn: &Turn, actor: &str) -> String {
             None => format!("{actor} acknowledged a finding: {what}"),
         },
         Turn::Unacknowledged => format!("{actor} took back the acknowledgement of a finding: {what}"),
+        Turn::Lapsed => {
+            format!("{severity} finding that is not acknowledged any more: {what}: {}", finding.evidence)
+        }
         Turn::Seen => format!("finding seen again: {what}"),
     }
 }

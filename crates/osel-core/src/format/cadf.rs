@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fit::{LINE_BYTES_MAX, fit_line};
+use super::fit::{LINE_BYTES_MAX, fit_line, line_ends_escaped};
 use super::told::{PRODUCT, Told, UNKNOWN, VERSION};
 use crate::engine::record::json::Object;
 use crate::trail::RecordKind;
@@ -46,8 +46,9 @@ fn payload(message: &str) -> Option<Vec<u8>> {
     if payload.type_uri != EVENT_URI || text.len() > LINE_BYTES_MAX {
         return None;
     }
-    // Ends of lines stand between tokens only.
-    Some(text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }).collect())
+    // These ends of lines stand between tokens only, the others within texts.
+    let line = text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }).collect();
+    Some(line_ends_escaped(line)).filter(|line| line.len() <= LINE_BYTES_MAX)
 }
 
 fn event(told: &Told<'_>) -> Vec<u8> {

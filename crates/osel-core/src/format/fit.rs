@@ -3,6 +3,7 @@
 //! Nearly no line is too long, so that it is written first and looked at then. One that is has its longest texts and lists cut, a little
 //! at first; keys stay, so that a line keeps the shape that its form prescribes.
 
+use memchr::memchr2_iter;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,6 +27,7 @@ pub(super) fn fit_json(document: &impl Serialize) -> Vec<u8> {
 
 /// The same of a document that is written already.
 pub(super) fn fit_line(line: Vec<u8>) -> Vec<u8> {
+    let line = line_ends_escaped(line);
     if line.len() <= LINE_BYTES_MAX {
         return line;
     }
@@ -34,12 +36,36 @@ pub(super) fn fit_line(line: Vec<u8>) -> Vec<u8> {
     let mut shorter = line;
     for (characters, elements) in CUTS {
         cut(&mut value, characters, elements);
-        shorter = serde_json::to_vec(&value).unwrap_or_default();
+        shorter = line_ends_escaped(serde_json::to_vec(&value).unwrap_or_default());
         if shorter.len() <= LINE_BYTES_MAX {
             break;
         }
     }
     shorter
+}
+
+/// JSON with escapes for what may stand in its texts as it is, and ends a line for some readers: the next line (U+0085) and the separators of
+/// lines and paragraphs (U+2028, U+2029). It says the same.
+pub fn line_ends_escaped(json: Vec<u8>) -> Vec<u8> {
+    let mut escaped = Vec::new();
+    let mut from = 0;
+    // With these bytes they begin, and no other character has them behind its first.
+    for at in memchr2_iter(0xc2, 0xe2, &json) {
+        let (escape, bytes) = match json.get(at..).unwrap_or_default() {
+            [0xc2, 0x85, ..] => ("\\u0085", 2),
+            [0xe2, 0x80, 0xa8, ..] => ("\\u2028", 3),
+            [0xe2, 0x80, 0xa9, ..] => ("\\u2029", 3),
+            _ => continue,
+        };
+        escaped.extend_from_slice(&json[from..at]);
+        escaped.extend_from_slice(escape.as_bytes());
+        from = at + bytes;
+    }
+    if from == 0 {
+        return json;
+    }
+    escaped.extend_from_slice(&json[from..]);
+    escaped
 }
 
 fn cut(value: &mut Value, characters: usize, elements: usize) {
@@ -109,6 +135,19 @@ mod tests {
         let read: BTreeMap<String, Vec<String>> = serde_json::from_slice(&line).expect("JSON");
         assert_eq!(read["kept"], ["as it is"]);
         assert!(read["long"].iter().all(|text| text.starts_with('ö') && text.ends_with('…')));
+    }
+
+    #[test]
+    fn what_ends_a_line_for_some_readers_is_escaped_and_says_the_same() {
+        let name = "\u{2028}a\u{e9}\u{85}\u{2029}\u{2030}b\u{85}";
+        let line = fit_json(&BTreeMap::from([(name, name)]));
+        let text = r#""\u2028aé\u0085\u2029‰b\u0085""#;
+        assert_eq!(String::from_utf8_lossy(&line), format!("{{{text}:{text}}}"));
+        let read: BTreeMap<String, String> = serde_json::from_slice(&line).expect("JSON");
+        assert_eq!(read[name], name);
+        // Escapes are longer than what they stand for.
+        let line = fit_json(&"\u{85}".repeat(LINE_BYTES_MAX / 3));
+        assert!(line.len() <= LINE_BYTES_MAX && line.starts_with(br#""\u0085\u0085"#), "{}", line.len());
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) mod tests;
 mod told;
 
 pub use cadf_text::cadf_text;
-pub use fit::{LINE_BYTES_MAX, ROWS_LISTED_MAX, harmless};
+pub use fit::{LINE_BYTES_MAX, ROWS_LISTED_MAX, harmless, line_ends_escaped};
 pub(crate) use fit::{cut_text, one_line};
 pub use kind::Format;
 pub(crate) use ocsf::row_id;

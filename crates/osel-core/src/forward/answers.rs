@@ -39,8 +39,8 @@ impl Forward {
                         }
                         flight.awaited_since = Some(moment);
                         self.flights.push_back(flight);
-                        // One that takes everything and never says what arrived is still silent.
-                        if self.trouble().is_none_or(|ongoing| ongoing.why != ForwardWhy::Silent) {
+                        // What it was given may lie in a buffer that nobody reads: a trouble ends when something is there.
+                        if self.trouble().is_none() {
                             self.well(out);
                         }
                     }
@@ -137,6 +137,9 @@ impl Forward {
         let kind = match kind {
             RefusalKind::Item(place) if place >= lines => RefusalKind::Garbled,
             RefusalKind::TooLarge if lines == 1 && is_fetched => RefusalKind::Item(0),
+            RefusalKind::Suspect if taken >= lines => RefusalKind::Garbled,
+            // What it has just taken shows that it takes others. A dead letter stays one whatever it says.
+            RefusalKind::Suspect if taken > 0 || is_fetched => RefusalKind::Item(taken),
             kind => kind,
         };
         let taken = match kind {
@@ -175,22 +178,23 @@ impl Forward {
                 self.put_back(is_fetched, rest);
                 self.is_in_the_way(ForwardWhy::Failed, wait, out);
             }
-            RefusalKind::Failed | RefusalKind::TooLarge => {
+            RefusalKind::Failed | RefusalKind::TooLarge | RefusalKind::Suspect => {
                 self.put_back(is_fetched, rest);
-                let is_last = self.narrow.at() + lines - taken >= self.trail.len();
-                let is_large = kind == RefusalKind::TooLarge;
-                let then = if is_large {
-                    self.narrow.alone_too_large(is_last, &words)
+                let is_named = kind != RefusalKind::Failed;
+                let lines = if is_named { 1 } else { lines - taken };
+                let is_last = self.narrow.at() + lines >= self.trail.len();
+                let then = if is_named {
+                    self.narrow.alone_refused(is_last, &words)
                 } else {
-                    self.narrow.failed(lines - taken, is_last, &words)
+                    self.narrow.failed(lines, is_last, &words)
                 };
                 match then {
                     Then::Next if self.books.has_room(self.narrow.at()) => {
                         self.confirms_first = !self.flights.is_empty();
                         self.rest(wait);
                         self.is_up = Some(false);
-                        // One line that is too large is no trouble of a receiver that takes the next one.
-                        if !is_large {
+                        // One line that it does not take is no trouble of a receiver that takes the next one.
+                        if !is_named {
                             log(self.trouble.happened(self.clock.now(), ForwardWhy::Failed), out);
                         }
                     }
@@ -202,6 +206,7 @@ impl Forward {
             | RefusalKind::Silent
             | RefusalKind::Denied
             | RefusalKind::Misplaced
+            | RefusalKind::Unfit
             | RefusalKind::Garbled => {
                 self.put_back(is_fetched, rest);
                 self.narrow.interrupted();
@@ -282,7 +287,10 @@ fn why(kind: RefusalKind) -> ForwardWhy {
         RefusalKind::Failed => ForwardWhy::Failed,
         RefusalKind::Denied => ForwardWhy::Denied,
         RefusalKind::Misplaced => ForwardWhy::Misplaced,
+        RefusalKind::Unfit => ForwardWhy::Unfit,
         // To a question that has no lines, also what speaks of lines.
-        RefusalKind::Garbled | RefusalKind::Item(_) | RefusalKind::TooLarge => ForwardWhy::Garbled,
+        RefusalKind::Garbled | RefusalKind::Item(_) | RefusalKind::Suspect | RefusalKind::TooLarge => {
+            ForwardWhy::Garbled
+        }
     }
 }

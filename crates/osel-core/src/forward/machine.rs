@@ -228,9 +228,10 @@ impl Forward {
         self.is_up
     }
 
-    /// What is wrong, while it lasts or comes and goes.
+    /// What is wrong, while it lasts or comes and goes. What comes and goes is nothing where everything was taken in the end and nothing waits.
     pub fn trouble(&self) -> Option<Ongoing<ForwardWhy>> {
-        self.trouble.ongoing()
+        let is_over = self.is_up == Some(true) && self.is_idle() && !self.is_full;
+        self.trouble.ongoing().filter(|_| !is_over)
     }
 
     /// What the receiver, or the way to it, said last when something was wrong.

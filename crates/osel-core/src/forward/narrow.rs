@@ -4,8 +4,8 @@
 //! until one line alone fails again and again: it is *suspected*. What is behind it is then tried right after it. If that passes,
 //! the suspected line is to blame, and is given up; if that fails as well, again and again, it is suspected too. When more lines are
 //! suspected than [`SUSPECTS_MAX`], or nothing is behind them, everything waits: no line is given up before a later one has passed, and none
-//! is handed over after a later one has. A line that the receiver calls too large alone is suspected at once: a limit that is set too low, as
-//! of a proxy, says the same of every line.
+//! is handed over after a later one has. A line that the receiver names, or calls too large alone, is suspected at once: a limit that is set too
+//! low, as of a proxy, and a receiver that likes nothing of ours say the same of every line.
 
 use super::limits::{FAILED_TRIES, SUSPECTS_MAX};
 
@@ -69,8 +69,8 @@ impl Narrow {
         Then::Wait
     }
 
-    /// One line alone was more than the receiver takes: whether it is that line is known when it takes a later one.
-    pub(super) fn alone_too_large(&mut self, is_last: bool, words: &str) -> Then {
+    /// The receiver refuses one line alone: whether it is that line is known when it takes a later one.
+    pub(super) fn alone_refused(&mut self, is_last: bool, words: &str) -> Then {
         if self.at() == self.suspects && self.suspects < SUSPECTS_MAX {
             self.suspects += 1;
             self.tries = 0;

@@ -41,10 +41,14 @@ pub enum RefusalKind {
     Denied,
     /// What is addressed is not there, or leads elsewhere: somebody has to act, and no record is to blame.
     Misplaced,
+    /// It knows us and takes nothing of what it is sent as that is set up, for reasons of its own: somebody has to act, and no record is to blame.
+    Unfit,
     /// Its answer cannot be understood.
     Garbled,
     /// It will never take the item of that place in the batch, from 0, and would take the others.
     Item(usize),
+    /// It says that it will never take the first item that is not taken, and has not shown that it takes others: it may say the same of each.
+    Suspect,
     /// The batch is more than it takes at once.
     TooLarge,
 }
@@ -52,7 +56,7 @@ pub enum RefusalKind {
 impl RefusalKind {
     /// Whether somebody has to act on the configuration, or on what it names.
     pub fn needs_person(self) -> bool {
-        matches!(self, Self::Denied | Self::Misplaced)
+        matches!(self, Self::Denied | Self::Misplaced | Self::Unfit)
     }
 }
 

@@ -176,6 +176,8 @@ pub enum ForwardWhy {
     Denied,
     /// What is addressed is not there, or leads elsewhere.
     Misplaced,
+    /// It takes nothing of what it is sent as that is set up.
+    Unfit,
     /// Its answers cannot be understood.
     Garbled,
     /// It has refused so many lines that no more can be kept as dead letters.
@@ -231,7 +233,7 @@ impl ForwardLine {
 
 impl Wrong for ForwardWhy {
     fn needs_person(self) -> bool {
-        matches!(self, Self::Denied | Self::Misplaced | Self::Garbled | Self::Full)
+        matches!(self, Self::Denied | Self::Misplaced | Self::Unfit | Self::Garbled | Self::Full)
     }
 }
 
@@ -264,6 +266,7 @@ impl fmt::Display for ForwardWhy {
             Self::Failed => "fails",
             Self::Denied => "access denied",
             Self::Misplaced => "wrong address",
+            Self::Unfit => "refuses what it is sent",
             Self::Garbled => "answers cannot be understood",
             Self::Full => "too many dead letters",
         })

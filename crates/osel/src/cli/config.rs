@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
+use osel_core::finding::ExpectedExposure;
+use osel_core::time::Timestamp;
 use serde::Serialize;
 
 use super::open::now;
@@ -152,6 +154,17 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Entries of the list of expected exposure whose time is over: they cover nothing, and whoever mistyped a year learns of it by findings.
+fn lapsed(config: &Config, now: Timestamp, file: Option<&Path>) -> Vec<Remark> {
+    let over = |(at, entry): (usize, &ExpectedExposure)| {
+        let until = entry.until.filter(|until| *until <= now)?;
+        let place = file.map_or(Place::Nowhere, |file| Place::File { path: file.to_owned(), line: None });
+        let what = format!("is over since {until}: the entry covers nothing any more");
+        Some(Remark { place, key: format!("expected[{at}].until"), what })
+    };
+    config.expected.iter().enumerate().filter_map(over).collect()
+}
+
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let time = now();
     let look = move |files: &TlsConfig| tls::flaws(files, time);
@@ -165,6 +178,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         warnings.extend(more);
         warnings.extend(trail_key::remarks(config, file.as_deref()));
         warnings.extend(pseudonyms::remarks(config));
+        warnings.extend(lapsed(config, time, file.as_deref()));
         let (of_clouds, more) = openstack::remarks(config);
         problems.extend(of_clouds);
         warnings.extend(more);

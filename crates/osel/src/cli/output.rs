@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use osel_core::format::harmless;
+use osel_core::format::{harmless, line_ends_escaped};
 use serde::Serialize;
 
 /// How results are printed.
@@ -146,8 +146,9 @@ fn own(error: io::Error) -> io::Error {
 /// # Errors
 /// When it cannot be written.
 pub fn json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")
+    let mut line = line_ends_escaped(serde_json::to_vec(value)?);
+    line.push(b'\n');
+    out.write_all(&line)
 }
 
 /// The width that tables have to fit: contract §5.

@@ -35,13 +35,18 @@ pub(super) fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
             return Err(format!("{text} is longer than a hundred years"));
         }
         Some(seconds) => Some(now.plus_seconds(seconds)),
-        None => Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z"))),
+        None => date_or_time(text),
     };
     match time {
         None => Err(format!("{text} is neither a span such as 90d or 12h, nor a date such as 2026-12-31")),
         Some(time) if time <= now => Err(format!("{text} is not in the future")),
         Some(time) => Ok(time),
     }
+}
+
+/// A date, which is its first moment in UTC, or a time as in RFC 3339.
+pub(super) fn date_or_time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use osel_core::forward::{Refusal, RefusalKind};
 use osel_core::scan::{TEXT_CHARS_MAX, cut};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::config::{HttpReceiverConfig, Secret};
 use crate::http::{Http, HttpError, Proxy, Trust, without_login};
@@ -134,15 +135,40 @@ pub(super) fn leads_to<'s>(
 
 /// What a receiver says, without our secrets and in a line. It is cut last: half a secret would not be found.
 pub(super) fn said<'s>(text: &[u8], secrets: impl IntoIterator<Item = &'s Secret>) -> String {
-    let secrets = secrets.into_iter().map(Secret::expose).flat_map(told_parts);
-    let text =
-        secrets.fold(String::from_utf8_lossy(text).into_owned(), |text, secret| text.replace(secret, HIDDEN));
+    let mut parts: Vec<String> =
+        secrets.into_iter().map(Secret::expose).flat_map(told_parts).flat_map(spellings).collect();
+    // The longest first: what is left of one of which a part is hidden would not be found.
+    parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.len()));
+    let text = String::from_utf8_lossy(text).into_owned();
+    let text = parts.iter().fold(text, |text, part| text.replace(part, HIDDEN));
     cut(&text, TEXT_CHARS_MAX)
 }
 
-/// The shortest part of a URL that is taken for a secret by itself: those of webhooks have 24 characters and more, and words of a path are
-/// shorter.
-const SECRET_PART_CHARS_MIN: usize = 16;
+/// The shortest part of a URL that is taken for a secret by itself. Those of the services have 24 characters and more, but whoever makes a
+/// receiver of their own may choose shorter ones; that `webhook` is hidden where the URL has that word does no harm.
+const SECRET_PART_CHARS_MIN: usize = 6;
+
+/// What a URL leaves as it is.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A part of a secret as a receiver may write it: as it stands, without the escapes of a URL and with them, in either case, and each of
+/// these as JSON of some has a `/`.
+fn spellings(part: &str) -> impl Iterator<Item = String> {
+    let plain = percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let escaped = || utf8_percent_encode(&plain, ESCAPED);
+    // Each escape is a piece of its own.
+    let is_escape = |piece: &&str| piece.starts_with('%');
+    let lower =
+        escaped().map(|piece| if is_escape(&piece) { piece.to_lowercase() } else { piece.to_owned() });
+    let spelled = [part.to_owned(), lower.collect(), escaped().to_string(), plain];
+    spelled
+        .into_iter()
+        .flat_map(|part| [part.replace('/', "\\/"), part])
+        .filter(|part| part.len() >= SECRET_CHARS_MIN)
+}
+
+/// A single character is no secret, and stands everywhere.
+const SECRET_CHARS_MIN: usize = 2;
 
 /// A secret as a receiver may repeat it: whole; of a URL what stands behind its host, with and without its question, and each long part of
 /// that, as a service names a webhook by its id; of a header what stands behind the last space, as of `Bearer TOKEN`.
@@ -155,7 +181,11 @@ fn told_parts(secret: &str) -> impl Iterator<Item = &str> {
     let last = secret.rsplit_once(' ').map(|(_, last)| last);
     let parts = behind_host.into_iter().flat_map(|path| path.split(['/', '?', '&', '=']));
     let parts = parts.filter(|part| part.len() >= SECRET_PART_CHARS_MIN);
-    [Some(secret), behind_host, path, last].into_iter().flatten().filter(|part| part.len() > 1).chain(parts)
+    [Some(secret), behind_host, path, last]
+        .into_iter()
+        .flatten()
+        .filter(|part| part.len() >= SECRET_CHARS_MIN)
+        .chain(parts)
 }
 
 /// Scheme, host and port of a URL: what of it everybody may see.
@@ -209,6 +239,27 @@ pub(super) mod tests {
         );
         let words = "no payload for incoming webhook k8hrsecrethookid9xyzzyabcd (0123456789abcdef) at /hooks";
         assert_eq!(said(words.as_bytes(), [&url]), "no payload for incoming webhook *** (***) at /hooks");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_a_receiver_spells_it() {
+        let url = Secret::new("https://h.example/hook/xyzzy%2b7/SECRETA2?sig=a%2Fb".to_owned());
+        for text in [
+            "unknown hook id SECRETA2",
+            "unknown hook id xyzzy%2b7, that is xyzzy+7 or xyzzy%2B7",
+            "no %2Fhook%2Fxyzzy%2B7%2FSECRETA2",
+            "no %2fhook%2fxyzzy%2b7%2fSECRETA2",
+            r#"{"path":"\/hook\/xyzzy%2b7\/SECRETA2"}"#,
+            r#"{"url":"https:\/\/h.example\/hook\/xyzzy+7\/SECRETA2?sig=a\/b"}"#,
+        ] {
+            let said = said(text.as_bytes(), [&url]);
+            assert!(!said.contains("xyzzy") && !said.contains("SECRETA2") && !said.contains("a/b"), "{said}");
+        }
+        // Of short parts only together with what stands before them.
+        let url = Secret::new("https://h.example/in/xyz".to_owned());
+        for text in ["no /in/xyz", "no %2Fin%2Fxyz", r"no \/in\/xyz"] {
+            assert_eq!(said(text.as_bytes(), [&url]), "no ***");
+        }
     }
 
     #[test]

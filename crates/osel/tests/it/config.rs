@@ -44,6 +44,17 @@ fn a_good_configuration_is_good() {
     assert!(!Path::new(&place.path("store")).exists(), "a check writes nothing");
 }
 
+#[test]
+fn an_entry_of_expected_exposure_that_is_over_is_a_warning() {
+    let place = Place::new("config-expected");
+    let text = std::fs::read_to_string(good_file(&place)).unwrap();
+    let entry = |until: &str| format!("[[expected]]\nports = '443'\nreason = 'shop'\nuntil = '{until}'\n");
+    let file = place.write("osel.toml", text + &entry("9999-01-01") + &entry("2020-01-31"));
+    let what = "is over since 2020-01-31T00:00:00.000000Z: the entry covers nothing any more";
+    let wanted = (0, format!("{file}: good\n"), format!("warning: {file}: expected[1].until: {what}\n"));
+    assert_eq!(said(osel(&[URL], &["config", "check", "-c", &file])), wanted);
+}
+
 /// What only the unit has is no problem of the configuration; all else that is wrong is.
 #[test]
 fn credentials_of_the_unit_are_a_warning_at_a_terminal() {

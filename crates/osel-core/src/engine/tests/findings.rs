@@ -321,6 +321,50 @@ fn acknowledgements_are_ordered_with_a_reason_and_told() {
 }
 
 #[test]
+fn an_acknowledgement_that_ends_is_told_once() {
+    let play = |restarts: bool| {
+        let mut story = Story::begin(options(), restarts);
+        story.answer(2, ProbeState::Open);
+        let id = story.only().id;
+        let ack = |until: Option<i64>| OperatorOrder::AckFinding {
+            id: id.clone(),
+            reason: "bastion".to_owned(),
+            until: until.map(at),
+        };
+        // The later one counts.
+        story.order(3, ack(Some(150)));
+        story.order(4, ack(Some(200)));
+        assert_eq!(story.wake_at(99), Some(200));
+        assert_eq!(story.tick(199).len(), 0);
+        let records = story.tick(200);
+        assert_eq!(
+            told(&records),
+            [
+                "high finding that is not acknowledged any more: exposed and answering: 10.0.0.5 tcp 22 (network n): admitted from \
+              0.0.0.0/0; the scan found it open"
+            ]
+        );
+        assert_eq!((records[0].outcome, records[0].cause), (Outcome::Unknown, Some(story.only().seen_seq)));
+        assert_eq!(story.only().ack, None);
+        assert_eq!(story.tick(201).len(), 0, "it is told once");
+
+        // One that has no end, or was taken back before, ends without a word.
+        story.order(202, ack(None));
+        story.order(203, ack(Some(210)));
+        story.order(204, OperatorOrder::UnackFinding { id: id.clone() });
+        assert_eq!(story.tick(300).len(), 0);
+        // So does that of a finding that is resolved.
+        story.order(301, ack(Some(310)));
+        story.options(302, EngineOptions { scan: None, ..options() });
+        story.unrule(303, 1);
+        assert!(story.only().is_resolved());
+        assert_eq!(story.tick(310).len(), 0);
+        story.lines()
+    };
+    assert_eq!(play(false), play(true), "an engine that is put back before each input does the same");
+}
+
+#[test]
 fn an_order_comes_back_as_it_was_written_down() {
     let (id, until) = (Id::new("00ff"), Some(at(9)));
     for what in [

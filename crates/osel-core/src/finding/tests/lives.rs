@@ -282,6 +282,26 @@ fn an_acknowledgement_lasts_until_the_finding_is_back() {
 }
 
 #[test]
+fn what_is_expected_when_its_acknowledgement_ends_is_not_told() {
+    check(
+        "admit 22 world
+         scan builtin 22=open
+         ack 100
+         later 99
+         ack 100
+         expect 22 shop
+         later 100
+         expect none",
+        "open exposed_answering 22 high
+         acknowledged exposed_answering 22
+         lapsed exposed_answering 22
+         acknowledged exposed_answering 22
+         expected exposed_answering 22
+         unexpected exposed_answering 22",
+    );
+}
+
+#[test]
 fn what_is_kept_is_bounded_and_what_is_not_kept_is_counted() {
     let mut world = World::default();
     world.step("admit 1-65535 world");

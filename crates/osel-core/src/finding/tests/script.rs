@@ -147,9 +147,10 @@ impl World {
                 self.findings.expect_anew();
             }
             ["later", seconds] => self.second += seconds.parse::<i64>().unwrap(),
-            ["ack"] => {
+            ["ack", seconds @ ..] => {
                 let (at, seq) = (self.now(), self.seq);
-                let ack = Ack { by: "alice".to_owned(), reason: "known".to_owned(), until: None, at, seq };
+                let until = seconds.first().map(|seconds| at.plus_seconds(seconds.parse().unwrap()));
+                let ack = Ack { by: "alice".to_owned(), reason: "known".to_owned(), until, at, seq };
                 self.acknowledge(Some(ack), Turn::Acknowledged);
             }
             ["unack"] => self.acknowledge(None, Turn::Unacknowledged),
@@ -157,10 +158,10 @@ impl World {
         }
         let (now, carried) = (self.now(), self.carried());
         let expected = ExpectedList { entries: &self.expected, carried: &carried };
-        let mut turns = Vec::new();
+        let mut turns = self.findings.lapse(now);
         if self.expected.iter().any(|entry| entry.tag.is_some()) {
             // As an engine does after a change.
-            turns = self.findings.review_at(&place(), now, expected);
+            turns.extend(self.findings.review_at(&place(), now, expected));
         }
         turns.extend(self.findings.review(now, expected));
         for turn in turns {

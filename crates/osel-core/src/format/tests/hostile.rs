@@ -96,7 +96,7 @@ fn lines(format: Format, record: &Record, message: &str) -> Vec<String> {
 fn check(format: Format, line: &str) {
     assert!(line.len() <= LINE_BYTES_MAX, "{format}: {} bytes", line.len());
     if format.is_json() {
-        assert!(!line.contains(['\n', '\r']), "{format}: {line}");
+        assert!(!line.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']), "{format}: {line}");
         let value: Value = serde_json::from_str(line).expect("JSON");
         assert!(value.is_object());
         assert_eq!(keys_twice(line), None, "{format}");
@@ -244,6 +244,22 @@ proptest! {
             let shown = pairs.get(key).map(String::as_str).unwrap_or_default();
             // Whoever writes a space last gets none: it parts pairs.
             prop_assert_eq!(shown, value.as_str(), "{} in {}", key, line);
+        }
+    }
+}
+
+#[test]
+fn what_ends_a_line_for_some_readers_ends_none_in_any_form() {
+    let text = "a\u{85}b\u{2028}c\u{2029}d";
+    let cadf = format!(
+        r#"{{"payload":{{"typeURI":"http://schemas.dmtf.org/cloud/audit/1.0/event","id":"{text}"}}}}"#
+    );
+    for (kind, event_type, verb) in EVENTS {
+        let record = record(kind, event_type, verb, text, 2);
+        for format in Format::ALL {
+            for line in lines(format, &record, &cadf) {
+                check(format, &line);
+            }
         }
     }
 }

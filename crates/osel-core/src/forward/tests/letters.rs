@@ -126,6 +126,61 @@ fn a_receiver_to_which_every_line_is_too_large_is_waited_for() {
 }
 
 #[test]
+fn a_line_that_the_receiver_names_is_given_up_when_it_has_taken_another() {
+    check(
+        forward(),
+        "0 head 4
+         > read 0
+         0 read 0-4 1 2 3 4
+         > send 1: 1 2 3
+         0 suspect 1 0
+         > send 2: 2
+         10 kept 2
+         > place 2 = 1 + 0 + 1, mark 2, dead 1
+         > log dead 1, 1 in all
+         > send 3: 3 4
+         20 suspect 3 1
+         > place 4 = 2 + 0 + 2, mark 3, dead 4
+         20 resend 1
+         > fetch 1
+         20 fetched 1
+         > again 4: 1
+         30 suspect 4 0
+         > place 4 = 2 + 0 + 2, mark 4, dead 1
+         30 wake
+         > never",
+    );
+}
+
+#[test]
+fn a_receiver_that_names_whatever_it_is_sent_is_waited_for() {
+    check(
+        forward(),
+        "0 head 2
+         > read 0
+         0 read 0-2 1 2
+         > send 1: 1 2
+         0 suspect 1 0
+         > send 2: 2
+         0 suspect 2 0
+         > log began fails
+         0 wake
+         > 1000
+         1000 tick
+         > send 3: 1
+         1000 suspect 3 0
+         > send 4: 2
+         1000 suspect 4 0
+         3000 tick
+         > send 5: 1
+         3000 kept 5
+         > log ended fails
+         > place 1 = 1 + 0 + 0, mark 5
+         > send 6: 2",
+    );
+}
+
+#[test]
 fn a_line_at_which_the_receiver_fails_is_found_and_given_up_when_a_later_one_passes() {
     check(
         forward(),

@@ -335,7 +335,8 @@ impl World {
             19..24 => RefusalKind::Failed,
             24 => RefusalKind::Denied,
             25 => RefusalKind::Garbled,
-            26..29 => RefusalKind::Item(which),
+            26 | 27 => RefusalKind::Item(which),
+            28 => RefusalKind::Suspect,
             _ => RefusalKind::TooLarge,
         };
         let known = match kind {
@@ -361,6 +362,14 @@ impl World {
                         self.refused.insert(lines[place]);
                         self.settled.insert(lines[place]);
                         refusal.taken.min(place)
+                    }
+                    RefusalKind::Suspect if refusal.taken < lines.len() => {
+                        let taken = refusal.taken;
+                        self.refused.insert(lines[taken]);
+                        if taken > 0 {
+                            self.settled.insert(lines[taken]);
+                        }
+                        taken
                     }
                     RefusalKind::TooLarge if lines.len() == 1 => {
                         // It is settled once a later one is taken, which a step says by the place.

@@ -86,6 +86,8 @@ fn input(words: &str) -> ForwardInput {
         "fails" => not_taken(RefusalKind::Failed, 0),
         "denied" => not_taken(RefusalKind::Denied, 0),
         "large" => not_taken(RefusalKind::TooLarge, 0),
+        // `suspect BATCH TAKEN`
+        "suspect" => sent(Err(refused(RefusalKind::Suspect, place(2), None))),
         // `item BATCH PLACE TAKEN`, `part BATCH TAKEN`
         "item" => sent(Err(refused(RefusalKind::Item(place(2)), place(3), None))),
         "part" => sent(Err(refused(RefusalKind::Unavailable, place(2), None))),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::*;
 use super::script::forward;
 use crate::pace::script::check;
+use crate::time::Timestamp;
 
 #[test]
 fn what_is_there_is_sent_at_once_and_the_place_moves_over_what_arrived_and_what_was_filtered_out() {
@@ -206,9 +207,66 @@ fn a_receiver_that_was_only_busy_need_not_get_everything_twice() {
          1030 arrived 1
          > send 3: 4 5 6
          1040 taken 3
-         > log ended unavailable
          3030 tick
-         > confirm 2",
+         > confirm 2
+         3040 arrived 2 1
+         > log ended unavailable
+         > place 3 = 3 + 0 + 0, mark 2",
+    );
+}
+
+#[test]
+fn what_comes_and_goes_is_no_trouble_while_nothing_waits() {
+    let mut forward = forward();
+    let mut at = 0;
+    let mut play = |forward: &mut Forward, what| {
+        at += 2000;
+        forward.step(Timestamp::from_micros(at * 1000), 0, what, &mut Vec::new());
+    };
+    let away = Refusal { kind: RefusalKind::Unavailable, words: "no".to_owned(), taken: 0, wait: None };
+    play(&mut forward, ForwardInput::Head(0));
+    for record in 1..=3 {
+        play(&mut forward, ForwardInput::Head(record));
+        let records = vec![Rendered::of(record, vec![10])];
+        play(&mut forward, ForwardInput::Read(Page { after: record - 1, through: record, records }));
+        play(&mut forward, ForwardInput::Sent(BatchNumber(2 * record - 1), Err(away.clone())));
+        assert!(forward.trouble().is_some());
+        play(&mut forward, ForwardInput::Tick);
+        play(&mut forward, ForwardInput::Sent(BatchNumber(2 * record), Ok(Taken::Kept)));
+        assert_eq!((forward.is_idle(), forward.is_up(), forward.trouble()), (true, Some(true), None));
+    }
+    // While something waits it may be going again.
+    play(&mut forward, ForwardInput::Head(4));
+    assert!(forward.trouble().is_some());
+}
+
+#[test]
+fn a_receiver_that_is_only_given_something_is_not_well_again() {
+    check(
+        forward(),
+        "0 head 3
+         > read 0
+         0 read 0-3 1 2 3
+         > send 1: 1 2 3
+         60000 away 1
+         > log began unavailable
+         61000 tick
+         > send 2: 1 2 3
+         61000 taken 2
+         62000 tick
+         > confirm 1
+         62000 lost 1
+         > reset
+         62000 wake
+         > 64000
+         64000 tick
+         > send 3: 1 2 3
+         64000 taken 3
+         65000 tick
+         > confirm 2
+         65000 arrived 2 3
+         > log ended unavailable
+         > place 3 = 3 + 0 + 0, mark 3",
     );
 }
 
@@ -516,7 +574,7 @@ fn nothing_more_is_read_while_too_much_is_held() {
     let mut out = Vec::new();
     let mut step = |what| {
         out.clear();
-        forward.step(crate::time::Timestamp::EPOCH, 0, what, &mut out);
+        forward.step(Timestamp::EPOCH, 0, what, &mut out);
         let reads = out.iter().any(|order| matches!(order, ForwardOrder::Read { .. }));
         (reads, forward.account().place)
     };

@@ -150,7 +150,7 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
             kept.sort_by(|a, b| (b.severity, a.opened_seq, &a.id).cmp(&(a.severity, b.opened_seq, &b.id)));
             write!(out, "{}", table(&kept, args.all_ports, now))?;
         }
-        FindingsFormat::Sarif => json_line(&mut out, &sarif(&kept, env!("CARGO_PKG_VERSION")))?,
+        FindingsFormat::Sarif => json_line(&mut out, &sarif(&kept, now, env!("CARGO_PKG_VERSION")))?,
         FindingsFormat::Json | FindingsFormat::Csv => {}
     }
     let written = out.flush();

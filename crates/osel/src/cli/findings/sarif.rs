@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use osel_core::finding::{Finding, FindingKind};
 use osel_core::scan::{Severity, Vulnerability};
+use osel_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::list::score;
@@ -49,8 +50,8 @@ const RULES: [(FindingKind, Rule); 3] = [
     ),
 ];
 
-/// The log of these findings.
-pub(super) fn sarif(findings: &[Finding], version: &str) -> Value {
+/// The log of these findings, as they are let be at `now`.
+pub(super) fn sarif(findings: &[Finding], now: Timestamp, version: &str) -> Value {
     let mut rules: Vec<Value> = RULES.iter().map(|(_, rule)| rule.descriptor()).collect();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut results = Vec::new();
@@ -64,7 +65,7 @@ pub(super) fn sarif(findings: &[Finding], version: &str) -> Value {
             (None, None) => continue,
         };
         let id = rules.get(place).map_or(Value::Null, |rule| rule["id"].clone());
-        results.push(result(finding, &id, place));
+        results.push(result(finding, &id, place, now));
     }
     log(version, "osel/findings/", &rules, &results)
 }
@@ -99,7 +100,7 @@ fn vulnerability_rule(id: &str, vulnerability: &Vulnerability) -> Value {
     })
 }
 
-fn result(finding: &Finding, rule: &Value, place: usize) -> Value {
+fn result(finding: &Finding, rule: &Value, place: usize, now: Timestamp) -> Value {
     let evidence =
         if finding.evidence.is_empty() { String::new() } else { format!(": {}", finding.evidence) };
     let text = format!("{}: {}{evidence}", finding.place_text(), finding.title);
@@ -132,7 +133,7 @@ fn result(finding: &Finding, rule: &Value, place: usize) -> Value {
         },
     });
     let suppression = |why: String| json!([{"kind": "external", "status": "accepted", "justification": why}]);
-    match (&finding.ack, &finding.expected) {
+    match (finding.acknowledged(now), &finding.expected) {
         (Some(ack), _) => {
             result["suppressions"] = suppression(format!("acknowledged by {}: {}", ack.by, ack.reason));
         }
@@ -193,7 +194,7 @@ mod tests {
             finding("vulnerable_reachable", weakness("plugin:9", &["CVE-2024-6387"])),
             finding("vulnerable_reachable", weakness("qid:2", &["CVE-2020-1", "CVE-2020-2"])),
         ];
-        let log = sarif(&findings, "1.2.3");
+        let log = sarif(&findings, Timestamp::EPOCH, "1.2.3");
         let run = &log["runs"][0];
         let rules: Vec<_> =
             run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
@@ -219,8 +220,29 @@ mod tests {
         let mut finding = finding("exposed_answering", None);
         finding.expected = Some("the web shop".to_owned());
         finding.state = osel_core::finding::FindingState::Resolved;
-        let result = &sarif(&[finding], "1")["runs"][0]["results"][0];
+        let result = &sarif(&[finding], Timestamp::EPOCH, "1")["runs"][0]["results"][0];
         assert_eq!(result["suppressions"][0]["justification"], "expected: the web shop");
         assert_eq!(result["baselineState"], "absent");
+    }
+    #[test]
+    fn an_acknowledgement_suppresses_until_it_ends() {
+        let mut finding = finding("exposed_answering", None);
+        let end = Timestamp::EPOCH.plus_seconds(60);
+        finding.ack = Some(osel_core::finding::Ack {
+            by: "alice".to_owned(),
+            reason: "known".to_owned(),
+            until: Some(end),
+            at: Timestamp::EPOCH,
+            seq: 1,
+        });
+        let suppressed = |finding: &Finding, now| {
+            sarif(std::slice::from_ref(finding), now, "1")["runs"][0]["results"][0]["suppressions"].clone()
+        };
+        let before = suppressed(&finding, end.plus_seconds(-1));
+        assert_eq!(before[0]["justification"], "acknowledged by alice: known");
+        assert_eq!(suppressed(&finding, end), Value::Null);
+        // What is expected beside stays so.
+        finding.expected = Some("the web shop".to_owned());
+        assert_eq!(suppressed(&finding, end)[0]["justification"], "expected: the web shop");
     }
 }

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use osel_core::time::Timestamp;
 
 use super::{Place, row};
 use crate::cli::open::moment;
 use crate::cli::order::{Given, Orders};
 use crate::cli::output::{Failure, note};
+use crate::cli::span::date_or_time;
 use crate::runtime::control::Ask;
 use crate::store::Reader;
 
@@ -22,8 +22,8 @@ pub struct RewindArgs {
     place: Place,
     /// Its name.
     name: String,
-    /// The first record that is to be sent: its number, the first after a time (RFC 3339), `start` for the whole trail, or `end` for
-    /// none but those to come.
+    /// The first record that is to be sent: its number, the first after a time (RFC 3339) or a date, which is its first moment in UTC,
+    /// `start` for the whole trail, or `end` for none but those to come.
     #[arg(long, value_name = "SEQ|TIME|start|end")]
     to: String,
 }
@@ -63,8 +63,8 @@ fn before_first(reader: &mut dyn Reader, to: &str) -> anyhow::Result<u64> {
         return Ok(moment(reader, "--to", Some(to))?.saturating_sub(1));
     }
     let usage = |why: String| anyhow::Error::from(Failure::Usage(format!("--to {to}: {why}")));
-    let Some(time) = Timestamp::parse(to) else {
-        let all = "give a record's number, a time such as 2026-11-21T03:12:00Z, `start` or `end`";
+    let Some(time) = date_or_time(to) else {
+        let all = "give a record's number, a date or a time such as 2026-11-21T03:12:00Z, `start` or `end`";
         return Err(usage(all.to_owned()));
     };
     let head = reader.head()?.seq;
@@ -73,5 +73,5 @@ fn before_first(reader: &mut dyn Reader, to: &str) -> anyhow::Result<u64> {
         let of = last.as_of;
         return Err(usage(format!("the last record of this store is {head}, of {of}; `end` means the end")));
     }
-    moment(reader, "--to", Some(to))
+    moment(reader, "--to", Some(&time.to_string()))
 }

@@ -60,8 +60,10 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
                 RefusalKind::Failed
                 | RefusalKind::Denied
                 | RefusalKind::Misplaced
+                | RefusalKind::Unfit
                 | RefusalKind::Garbled
                 | RefusalKind::Item(_)
+                | RefusalKind::Suspect
                 | RefusalKind::TooLarge => ExitCode::from(1),
             }
         }

@@ -52,7 +52,7 @@ impl AmqpFault {
         let words = format!(
             "no queue is bound for routing key `{routing_key}` ({says}): bind one, or write unroutable = \"accept\""
         );
-        Self { is_of_one: true, ..Self::new(RefusalKind::Denied, words) }
+        Self { is_of_one: true, ..Self::new(RefusalKind::Misplaced, words) }
     }
 
     /// The refusal of a batch of which so many items were taken.

@@ -96,7 +96,7 @@ impl Chat {
                 self.way = Some(way);
                 Ok(Taken::Kept)
             }
-            Said::Unfit(words) => Err(refusal(RefusalKind::Denied, &words)),
+            Said::Unfit(words) => Err(refusal(RefusalKind::Unfit, &words)),
         }
     }
 

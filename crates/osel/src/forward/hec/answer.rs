@@ -59,9 +59,13 @@ impl Answer<'_> {
     /// none of it. What failed, or what another answered in its place, may have been taken.
     pub(super) fn is_refusal_for_good(&self, refusal: &Refusal) -> bool {
         match refusal.kind {
-            RefusalKind::Denied | RefusalKind::Misplaced | RefusalKind::TooLarge => true,
+            RefusalKind::Denied | RefusalKind::Misplaced | RefusalKind::Unfit | RefusalKind::TooLarge => true,
             RefusalKind::Unavailable => serde_json::from_slice::<Told>(self.body).is_ok(),
-            RefusalKind::Failed | RefusalKind::Garbled | RefusalKind::Silent | RefusalKind::Item(_) => false,
+            RefusalKind::Failed
+            | RefusalKind::Garbled
+            | RefusalKind::Silent
+            | RefusalKind::Item(_)
+            | RefusalKind::Suspect => false,
         }
     }
 
@@ -114,6 +118,8 @@ impl Answer<'_> {
         // Where it tells the event that stopped it, it has taken those before.
         let place = told.invalid_event_number.filter(|&place| place < count);
         let kind = match (told.code, place) {
+            // It has taken none before that: some name the first event of whatever they are sent.
+            (5 | 6 | 12 | 13 | 15, Some(0)) => RefusalKind::Suspect,
             (5 | 6 | 12 | 13 | 15, Some(place)) => RefusalKind::Item(place),
             // One of them, and it does not say which.
             (5 | 6 | 12 | 13 | 15, None) => RefusalKind::Failed,
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_code_has_its_meaning() {
-        use RefusalKind::{Denied, Failed, Garbled, Item, Unavailable};
+        use RefusalKind::{Denied, Failed, Garbled, Item, Suspect, Unavailable};
         assert_eq!(told(200, r#"{"text":"Success","code":0}"#).unwrap(), None);
         assert_eq!(told(200, r#"{"text":"Success","code":0,"ackId":12}"#).unwrap(), Some(12));
         for (code, status, wanted) in [
@@ -186,6 +192,7 @@ mod tests {
         for code in [5, 6, 12, 13, 15] {
             let body = |place| format!(r#"{{"text":"no","code":{code},"invalid-event-number":{place}}}"#);
             check(400, &body(2), Item(2), 2);
+            check(400, &body(0), Suspect, 0);
             // There is no such event.
             check(400, &body(3), Failed, 0);
         }

@@ -158,11 +158,11 @@ impl Hec {
         }
         match refusal.kind {
             // Somebody acts on the configuration, or on what it names.
-            RefusalKind::Denied | RefusalKind::Misplaced => self.way = None,
+            RefusalKind::Denied | RefusalKind::Misplaced | RefusalKind::Unfit => self.way = None,
             RefusalKind::Unavailable | RefusalKind::Silent | RefusalKind::Failed => {
                 self.at = (self.at + 1).checked_rem(self.config.urls.len()).unwrap_or(0);
             }
-            RefusalKind::Item(_) | RefusalKind::Garbled | RefusalKind::TooLarge => {}
+            RefusalKind::Item(_) | RefusalKind::Suspect | RefusalKind::Garbled | RefusalKind::TooLarge => {}
         }
         refusal
     }

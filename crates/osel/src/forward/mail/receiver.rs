@@ -95,7 +95,7 @@ impl Mail {
             Outcome::Nobody(words) => {
                 // Somebody has to act; whoever was refused is asked for again then.
                 self.reached = Reached::default();
-                Err(refusal(RefusalKind::Denied, &words))
+                Err(refusal(RefusalKind::Unfit, &words))
             }
             Outcome::Unasked(count) => {
                 let (host, port) = (&self.config.host, self.config.port);

@@ -122,7 +122,7 @@ impl Otlp {
                 Answered::Not(count, words) if count >= rest.len() => {
                     let said = quoted(&self.said(words.as_bytes()));
                     let words = format!("the receiver does not take it{said}");
-                    return Err(Refusal { taken, ..refusal(RefusalKind::Item(taken), &words) });
+                    return Err(Refusal { taken, ..refusal(RefusalKind::Suspect, &words) });
                 }
                 Answered::Not(..) => self.singly_through = rest.last().map(|item| item.id.clone()),
             }

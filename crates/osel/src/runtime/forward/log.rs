@@ -74,6 +74,9 @@ fn todo(why: ForwardWhy) -> &'static str {
             "look at the receiver: credentials, addresses, rights, and whether another one writes there"
         }
         ForwardWhy::Misplaced => "look at the address that is configured, and what is there",
+        ForwardWhy::Unfit => {
+            "look at what the receiver says: its limits, its filters, and what it is set up to take"
+        }
         ForwardWhy::Garbled => "look whether the receiver is what the configuration says",
         ForwardWhy::Full => "look at `osel forward dead`, then resend or discard",
     }

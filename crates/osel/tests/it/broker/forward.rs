@@ -185,7 +185,7 @@ fn what_nobody_is_bound_for_waits(broker: &Broker, client: &Client) {
     let mut driven = Driven::new(config(broker, "forwarder"));
     // 1 is low, 2 medium, 3 high.
     let (kind, count, words) = driven.refused(&items(1..=8));
-    assert_eq!((kind, count), (RefusalKind::Denied, 2), "{words}");
+    assert_eq!((kind, count), (RefusalKind::Misplaced, 2), "{words}");
     assert!(words.contains("no queue is bound for routing key `osel.change.high`"), "{words}");
     taken(client, "osel.some");
     // Those behind one that is refused are not published again and again.

@@ -102,12 +102,15 @@ fn forwarders_are_shown_set_back_and_tested() {
     let (code, _, said) = forward(&osel, &["rewind", "siem", "--to", "2020-01-01T00:00:00Z"]);
     assert!(code == Some(0) && said.contains("goes on behind record 0 "), "{said}");
     assert!(sent(&osel)[count..].iter().all(|seq| *seq > begin), "nothing from before is written again");
+    let (code, _, said) = forward(&osel, &["rewind", "siem", "--to", "2020-01-01"]);
+    assert!(code == Some(0) && said.contains("goes on behind record 0 "), "a date is a time too: {said}");
 
     let (store, config) = (osel.place.path("store"), osel.place.path("osel.toml"));
     for (arguments, says) in [
         (vec!["forward", "status", "none"], "there is no forwarder `none`: there is `siem`"),
         (vec!["forward", "rewind", "siem", "--to", "99999"], "the last record of this store is"),
         (vec!["forward", "rewind", "siem", "--to", "2999-01-01T00:00:00Z"], "`end` means the end"),
+        (vec!["forward", "rewind", "siem", "--to", "2999-01-01"], "`end` means the end"),
         (vec!["forward", "rewind", "siem", "--to", "yesterday"], "`start` or `end`"),
         (vec!["forward", "rewind", "none", "--to", "start"], "there is no forwarder `none`"),
     ] {

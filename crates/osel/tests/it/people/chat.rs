@@ -67,7 +67,7 @@ async fn what_is_refused_comes_without_what_the_cloud_has_named() {
         assert!(taken[0].to_string().contains("osel audit search --seq 1..1"), "{kind:?}: {}", taken[0]);
         room.change(|room| room.answer = Some((400, "invalid_payload")));
         let refusal = chat.send(&batch(2, &notice(&["ann"]))).await.unwrap_err();
-        assert_eq!(refusal.kind, RefusalKind::Denied, "{}", refusal.words);
+        assert_eq!(refusal.kind, RefusalKind::Unfit, "{}", refusal.words);
     }
 }
 
@@ -104,7 +104,7 @@ async fn what_a_service_says_of_its_webhook_is_not_repeated() {
     // Nobody can leave out what stands in the table itself.
     config.user_name = Some(POISON.to_owned());
     let refusal = driver(&config).send(&batch(1, &notice(&["ann"]))).await.unwrap_err();
-    assert_eq!(refusal.kind, RefusalKind::Denied);
+    assert_eq!(refusal.kind, RefusalKind::Unfit);
     assert!(refusal.words.contains("for incoming webhook ***"), "{}", refusal.words);
 }
 

@@ -119,7 +119,7 @@ async fn one_recipient_keeps_no_other_from_their_mail() {
     let server = Server::start(&Habits { recipients, ..Habits::default() });
     let mut mail = driver(&server.config(MailSecurity::StartTls));
     let refusal = mail.send(&batch(1, &notice(&["ann"]))).await.unwrap_err();
-    assert_eq!(refusal.kind, RefusalKind::Denied);
+    assert_eq!(refusal.kind, RefusalKind::Unfit);
     assert!(refusal.words.contains("nobody of that name"), "{}", refusal.words);
     assert_eq!(mail.send(&batch(1, &notice(&["ann"]))).await, Ok(Taken::Kept));
 }
@@ -139,7 +139,7 @@ async fn what_is_refused_comes_without_what_the_cloud_has_named() {
     }
     let strict = &["a@cloud.example", "b@cloud.example"];
     let server = Server::start(&Habits { strict, ..Habits::default() });
-    assert_eq!(refused(&server.config(MailSecurity::StartTls)).await.kind, RefusalKind::Denied);
+    assert_eq!(refused(&server.config(MailSecurity::StartTls)).await.kind, RefusalKind::Unfit);
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ async fn each_code_of_a_collector_that_answers_is_understood() {
         (code(429, 26), Unavailable, "429, code 26: `Capacity reached`"),
         (
             Box::new(|options| options.poison = Some("1".to_owned())),
-            RefusalKind::Item(0),
+            RefusalKind::Suspect,
             "400, code 6: `Invalid data format`",
         ),
     ];

@@ -93,7 +93,10 @@ impl Driving {
                 Ok(Taken::Kept) => panic!("it is to be acknowledged"),
                 Err(refusal) => {
                     assert!(
-                        !matches!(refusal.kind, RefusalKind::Item(_) | RefusalKind::Denied),
+                        !matches!(
+                            refusal.kind,
+                            RefusalKind::Item(_) | RefusalKind::Suspect | RefusalKind::Denied
+                        ),
                         "{refusal:?}"
                     );
                     // What is on its way may arrive all the same: only what is not known to have been taken is sent again.
