@@ -224,6 +224,7 @@ impl Engine {
         set("reopened", (finding.reopened > 0).then(|| finding.reopened.to_string()));
         let is_ordered = matches!(turn, Turn::Acknowledged | Turn::Unacknowledged);
         set("ordered_by", is_ordered.then(|| actor.to_owned()));
+        set("acknowledgement", matches!(turn, Turn::Lapsed).then(|| "over".to_owned()));
         if is_ordered {
             record.actor.user_name = Some(actor.into());
         }

@@ -159,7 +159,11 @@ fn scan(told: &Told<'_>) -> Activity {
 fn finding(told: &Told<'_>) -> Activity {
     match (told.detail("state"), told.outcome()) {
         (Some("resolved"), _) => (3, "Close"),
-        (Some("open"), "unknown") if told.detail("ordered_by").is_none() => (1, "Create"),
+        (Some("open"), "unknown")
+            if told.detail("ordered_by").is_none() && told.detail("acknowledgement").is_none() =>
+        {
+            (1, "Create")
+        }
         (Some(_), _) => (2, "Update"),
         (None, _) => (1, "Create"),
     }

@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 const SNAT_OWNER: &str = "network:router_centralized_snat";
 
 /// So many subnets of a network give addresses at most: a project may have a hundred subnets in all, and each of them is asked about each port.
-const GIVING_MAX: usize = 64;
+const GIVING_MAX: usize = 128;
 
 impl SubnetState {
     /// The network whose ports it gives addresses.
@@ -34,15 +34,17 @@ impl SubnetState {
         let (Some(IpNet::V6(prefix)), Some(created)) = (self.cidr, self.created_at) else {
             return Did::Nothing;
         };
-        // Neutron says to the second when it was made. A port that was told of in that second and has such an address lists it.
-        if told >= created.plus_seconds(1)
-            || (told >= created && port.fixed_ips.iter().any(|fixed| self.has(fixed)))
-        {
-            return Did::Nothing;
-        }
         let owner = port.device_owner.as_deref().unwrap_or_default();
         let is_routers = port.router().is_some() || is_interface_owner(owner) || owner == SNAT_OWNER;
         let address = port.mac_address.filter(|_| !is_routers).and_then(|mac| mac.address_in(prefix));
+        // Neutron says to the second when it was made. A port that was told of in that second and has an address of it lists it.
+        let lists = |fixed: &FixedIp| {
+            let is_given = address.is_some_and(|address| fixed.address == address);
+            self.has(fixed) && IpNet::V6(prefix).contains(&fixed.address) && !is_given
+        };
+        if told >= created.plus_seconds(1) || (told >= created && port.fixed_ips.iter().any(lists)) {
+            return Did::Nothing;
+        }
         // Anew each time: its prefix may be another one now, and the port a router's.
         Did::Gave(
             address.map(|address| FixedIp { subnet_id: Some(self.id.clone()), address: address.into() }),
@@ -70,12 +72,11 @@ impl CloudModel {
         Some(told.time.max(port.stamps.read_at()).max(self.read_at(Kind::Port)))
     }
 
-    /// The subnets that give addresses on a network, those with the least ids where they are too many.
+    /// The subnets that give addresses on a network, by their ids.
     fn giving(&self, network: &Id) -> Vec<&SubnetState> {
         let slots = self.links.giving_subnets.get(network).into_iter().flatten();
         let mut giving: Vec<_> = slots.map(|&slot| self.subnets.at(slot)).collect();
         giving.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        giving.truncate(GIVING_MAX);
         giving
     }
 
@@ -101,10 +102,11 @@ impl CloudModel {
         };
         let mut fixed_ips = port.fixed_ips.to_vec();
         fixed_ips.retain(|fixed| !has_gone(fixed));
-        for subnet in giving.map(|network| self.giving(network)).unwrap_or_default() {
+        let giving = giving.map(|network| self.giving(network)).unwrap_or_default();
+        for (place, subnet) in giving.into_iter().enumerate() {
             if let Did::Gave(given) = subnet.did(port, told) {
                 fixed_ips.retain(|fixed| !subnet.has(fixed));
-                fixed_ips.extend(given);
+                fixed_ips.extend(given.filter(|_| place < GIVING_MAX));
             }
         }
         if *fixed_ips == *port.fixed_ips {

@@ -4,7 +4,7 @@
 
 use super::cloud::CloudModel;
 use super::shown::each_shown;
-use crate::event::{Change, Event, Kind};
+use crate::event::{Change, Event, Kind, Object};
 use crate::ids::Id;
 
 impl CloudModel {
@@ -15,6 +15,12 @@ impl CloudModel {
             Change::Objects { objects, .. } => {
                 for object in objects {
                     each_shown(object, &mut |kind, id, _| found.push((kind, id.clone())));
+                    if let Object::Subnet(subnet) = object
+                        && subnet.gives_addresses == Some(true)
+                    {
+                        let network = subnet.network_id.iter();
+                        found.extend(network.flat_map(|network| self.ports_on(network)));
+                    }
                 }
             }
             Change::Deleted { kind, id, .. } => {
@@ -41,11 +47,14 @@ impl CloudModel {
             Kind::Network => {
                 let subnets = self.links.subnets_by_network.get(id).into_iter().flatten();
                 let subnets = subnets.map(|&slot| (Kind::Subnet, self.subnets.at(slot).id.clone()));
-                let network = self.networks.slot(id).and_then(|slot| self.links.networks.get(slot));
-                let ports = network.into_iter().flatten();
-                subnets.chain(ports.map(|&slot| (Kind::Port, self.ports.at(slot).id.clone()))).collect()
+                subnets.chain(self.ports_on(id)).collect()
             }
             _ => Vec::new(),
         }
+    }
+
+    fn ports_on(&self, network: &Id) -> impl Iterator<Item = (Kind, Id)> {
+        let network = self.networks.slot(network).and_then(|slot| self.links.networks.get(slot));
+        network.into_iter().flatten().map(|&slot| (Kind::Port, self.ports.at(slot).id.clone()))
     }
 }

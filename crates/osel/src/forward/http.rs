@@ -145,8 +145,18 @@ pub(super) fn said<'s>(text: &[u8], secrets: impl IntoIterator<Item = &'s Secret
 }
 
 /// The shortest part of a URL that is taken for a secret by itself. Those of the services have 24 characters and more, but whoever makes a
-/// receiver of their own may choose shorter ones; that `webhook` is hidden where the URL has that word does no harm.
+/// receiver of their own may choose shorter ones.
 const SECRET_PART_CHARS_MIN: usize = 6;
+/// From this length on every part is; a shorter one is unless it is a word, such as `webhook` or `api-version`, or a date: those are what a
+/// receiver's answer speaks of.
+const SECRET_WORD_CHARS_MIN: usize = 16;
+
+fn may_be_secret(part: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_');
+    let is_date = |byte: u8| byte.is_ascii_digit() || byte == b'-';
+    let is_plain = part.bytes().all(is_word) || (part.contains('-') && part.bytes().all(is_date));
+    part.len() >= SECRET_PART_CHARS_MIN && (part.len() >= SECRET_WORD_CHARS_MIN || !is_plain)
+}
 
 /// What a URL leaves as it is.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -180,7 +190,7 @@ fn told_parts(secret: &str) -> impl Iterator<Item = &str> {
     let path = behind_host.and_then(|path| path.split_once('?')).map(|(path, _)| path);
     let last = secret.rsplit_once(' ').map(|(_, last)| last);
     let parts = behind_host.into_iter().flat_map(|path| path.split(['/', '?', '&', '=']));
-    let parts = parts.filter(|part| part.len() >= SECRET_PART_CHARS_MIN);
+    let parts = parts.filter(|part| may_be_secret(part));
     [Some(secret), behind_host, path, last]
         .into_iter()
         .flatten()
@@ -239,6 +249,16 @@ pub(super) mod tests {
         );
         let words = "no payload for incoming webhook k8hrsecrethookid9xyzzyabcd (0123456789abcdef) at /hooks";
         assert_eq!(said(words.as_bytes(), [&url]), "no payload for incoming webhook *** (***) at /hooks");
+    }
+
+    #[test]
+    fn what_an_answer_speaks_of_is_not_hidden_where_the_url_has_the_word_too() {
+        let url = "https://siem.example/triggers/manual/x9Y2zz?api-version=2016-06-01&source=openstack";
+        let url = Secret::new(url.to_owned());
+        let words =
+            "the trigger manual of 2016-06-01 needs api-version, and source from openstack, not x9Y2zz";
+        let kept = "the trigger manual of 2016-06-01 needs api-version, and source from openstack, not ***";
+        assert_eq!(said(words.as_bytes(), [&url]), kept);
     }
 
     #[test]

@@ -45,6 +45,17 @@ fn hostile_texts_are_valid_too() {
     }
 }
 
+#[test]
+fn a_finding_is_created_once_and_then_updated() {
+    for (facts, activity) in
+        [(&[][..], 1), (&[("acknowledgement", "over")], 2), (&[("ordered_by", "ada")], 2)]
+    {
+        let all = [&[("state", "open"), ("text", "x")], facts].concat();
+        let event = events(&record(RecordKind::Finding, "unknown", &all), None).remove(0);
+        assert_eq!(event["activity_id"], activity, "{facts:?}");
+    }
+}
+
 /// A validator that finds nothing wrong proves nothing.
 #[test]
 fn the_validator_finds_what_is_wrong() {

@@ -83,12 +83,14 @@ fn addresses_of_several_subnets_are_listed_as_neutron_lists_them() {
 fn a_subnet_that_gets_its_prefix_later_gives_addresses_of_that() {
     let delegated = Subnet { version: version("s6", 0), cidr: Some("::/64".parse().unwrap()), ..giving(2) };
     let there = Subnet { version: version("s6", 1), ..giving(2) };
-    let told = [
-        made(Object::Port(port(1, &[("s4", "10.0.0.5")]))),
-        made(Object::Subnet(delegated)),
-        made(Object::Subnet(there)),
-    ];
-    assert_eq!(addresses(&told), ["10.0.0.5", OWN]);
+    // Made before the port was told of, in the same second with it, and after that.
+    for created in [1, 2] {
+        let of = |subnet: &Subnet| {
+            made(Object::Subnet(Subnet { created_at: Some(at(created)), ..subnet.clone() }))
+        };
+        let told = [made(Object::Port(port(1, &[("s4", "10.0.0.5")]))), of(&delegated), of(&there)];
+        assert_eq!(addresses(&told), ["10.0.0.5", OWN]);
+    }
 }
 
 #[test]

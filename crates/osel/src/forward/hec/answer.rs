@@ -59,13 +59,14 @@ impl Answer<'_> {
     /// none of it. What failed, or what another answered in its place, may have been taken.
     pub(super) fn is_refusal_for_good(&self, refusal: &Refusal) -> bool {
         match refusal.kind {
-            RefusalKind::Denied | RefusalKind::Misplaced | RefusalKind::Unfit | RefusalKind::TooLarge => true,
+            // That its first event is wrong says that none was taken.
+            RefusalKind::Denied
+            | RefusalKind::Misplaced
+            | RefusalKind::Unfit
+            | RefusalKind::TooLarge
+            | RefusalKind::Suspect => true,
             RefusalKind::Unavailable => serde_json::from_slice::<Told>(self.body).is_ok(),
-            RefusalKind::Failed
-            | RefusalKind::Garbled
-            | RefusalKind::Silent
-            | RefusalKind::Item(_)
-            | RefusalKind::Suspect => false,
+            RefusalKind::Failed | RefusalKind::Garbled | RefusalKind::Silent | RefusalKind::Item(_) => false,
         }
     }
 
@@ -197,6 +198,18 @@ mod tests {
             check(400, &body(3), Failed, 0);
         }
         check(400, r#"{"text":"Incorrect index","code":7,"invalid-event-number":1}"#, Denied, 1);
+    }
+
+    /// Else whoever waits for an acknowledgement doubts what was sent before, and sends it again, for ever.
+    #[test]
+    fn that_the_first_event_is_wrong_says_that_none_was_taken() {
+        let token = Secret::new("hunter2".to_owned());
+        for (place, is_for_good) in [(0, true), (2, false)] {
+            let body = format!(r#"{{"text":"no","code":6,"invalid-event-number":{place}}}"#);
+            let answer = Answer { status: 400, leads_to: None, body: body.as_bytes(), token: &token };
+            let refusal = answer.to_events(3).unwrap_err();
+            assert_eq!(answer.is_refusal_for_good(&refusal), is_for_good, "{place}");
+        }
     }
 
     #[test]

@@ -122,7 +122,9 @@ impl Otlp {
                 Answered::Not(count, words) if count >= rest.len() => {
                     let said = quoted(&self.said(words.as_bytes()));
                     let words = format!("the receiver does not take it{said}");
-                    return Err(Refusal { taken, ..refusal(RefusalKind::Suspect, &words) });
+                    // Of those that are sent one by one it has just taken others: it is this one that it does not take.
+                    let kind = if is_singly { RefusalKind::Item(taken) } else { RefusalKind::Suspect };
+                    return Err(Refusal { taken, ..refusal(kind, &words) });
                 }
                 Answered::Not(..) => self.singly_through = rest.last().map(|item| item.id.clone()),
             }

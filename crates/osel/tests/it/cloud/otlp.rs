@@ -125,11 +125,11 @@ async fn a_record_that_is_not_taken_is_found_among_those_that_are() {
         (refusal.kind, refusal.taken)
     };
     let first = receiver.send(&batch(1..=6)).await.unwrap_err();
-    assert_eq!(refused(first), (RefusalKind::Suspect, 2));
+    assert_eq!(refused(first), (RefusalKind::Item(2), 2));
     assert_eq!(seqs(&server.told("got")), [vec![1, 2, 5, 6], vec![1], vec![2], vec![]]);
     // The machine goes on behind it, with what has come meanwhile.
     let second = receiver.send(&batch(4..=8)).await.unwrap_err();
-    assert_eq!(refused(second), (RefusalKind::Suspect, 0));
+    assert_eq!(refused(second), (RefusalKind::Item(0), 0));
     assert_eq!(receiver.send(&batch(5..=8)).await.unwrap(), Taken::Kept);
     assert_eq!(seqs(&server.told("got")), [vec![], vec![5], vec![6], vec![7, 8]]);
     // None of them at all is taken: nothing is sent again to find that out.
