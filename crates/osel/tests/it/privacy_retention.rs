@@ -84,5 +84,5 @@ fn inputs_go_in_time_whoever_is_erased_meanwhile() {
 #[test]
 fn in_a_database_too() {
     let postgres = Postgres::start(free_port(), "");
-    inputs_go_in_time(&mut Listener::sharing(postgres.database("osel"), 18));
+    inputs_go_in_time(&mut Listener::sharing(postgres.database("osel"), 19));
 }
