@@ -34,18 +34,12 @@ impl CloudModel {
                     self.tell(object, &telling, &mut changes);
                 }
             }
+            Change::Deleted { kind: Kind::Subnet, id, last } => {
+                self.delete_subnet(id, last.as_deref(), &telling(), &mut changes);
+            }
             Change::Deleted { kind, id, last } => {
                 let telling = telling();
-                let subnets_network = self.subnets.get(id).and_then(|subnet| subnet.network_id.clone());
-                let is_new = self.tombstones.get(*kind, id).is_none_or(|died| died < telling.time);
                 self.delete(*kind, id, &telling, &mut changes);
-                if *kind == Kind::Subnet && is_new && self.gone(*kind, Some(id), &telling) {
-                    let network = match last.as_deref() {
-                        Some(Object::Subnet(subnet)) => subnet.network_id.as_ref(),
-                        _ => None,
-                    };
-                    self.take_addresses(id, network.or(subnets_network.as_ref()), &mut changes);
-                }
                 if let (Some(Object::FloatingIp(floating)), true) =
                     (last.as_deref(), self.gone(*kind, Some(id), &telling))
                 {
@@ -204,8 +198,8 @@ impl CloudModel {
         if known.is_some() {
             self.unlink_port(slot);
         }
-        let changed = change(self.ports.at_mut(slot));
-        let changed = (settles && self.settle_addresses(slot)) || changed;
+        let mut changed = change(self.ports.at_mut(slot));
+        changed |= settles && self.settle_addresses(slot);
         let owner = self.ports.at(slot).device_owner.clone();
         if let Some(owner) = owner {
             self.ports.at_mut(slot).device_owner = Some(self.word(&owner));

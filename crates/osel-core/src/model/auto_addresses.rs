@@ -11,9 +11,9 @@ use ipnet::IpNet;
 
 use super::changes::{Changes, Teller, Telling};
 use super::cloud::CloudModel;
-use super::state::{PortState, State, SubnetState, is_interface_owner};
+use super::state::{PortState, SubnetState, is_interface_owner};
 use super::table::Slot;
-use crate::event::{FixedIp, Kind};
+use crate::event::{FixedIp, Kind, Object};
 use crate::ids::Id;
 use crate::time::Timestamp;
 
@@ -121,47 +121,64 @@ impl CloudModel {
     pub(super) fn give_addresses(&mut self, subnet: &Id, telling: &Telling, changes: &mut Changes) {
         let network = self.subnets.get(subnet).and_then(SubnetState::gives_to);
         let Some(network) = network.filter(|_| telling.teller == Teller::Bus) else { return };
-        let ports = self.ports_of_network(network, |port| self.settled_addresses(port).is_some());
-        for port in ports {
-            self.remember(Kind::Port, &port, changes);
-            self.change_port(&port, changes, |_| false);
-        }
+        let ports = self.unsettled(self.ports_on(network));
+        self.settle(&ports, changes);
     }
 
-    /// Takes the addresses of a subnet that is buried from the ports of its network, as far as they were told before. Where nobody said which
-    /// network that is, all ports are looked at: it is seldom that one goes of which nothing was ever said, not even in the end.
-    pub(super) fn take_addresses(&mut self, subnet: &Id, network: Option<&Id>, changes: &mut Changes) {
-        let had_some = |port: &PortState| {
-            port.fixed_ips.iter().any(|fixed| fixed.subnet_id.as_ref() == Some(subnet))
-                && self.settled_addresses(port).is_some()
-        };
-        let ports = match network {
-            Some(network) => self.ports_of_network(network, had_some),
-            None => self
-                .ports
-                .iter()
-                .filter(|(_, port)| had_some(port))
-                .map(|(_, port)| port.id.clone())
-                .collect(),
-        };
-        for port in ports {
-            self.remember(Kind::Port, &port, changes);
-            self.change_port(&port, changes, |_| false);
+    /// Deletes a subnet that a message calls deleted, and takes its addresses from the ports of its network, as far as they were told before.
+    /// Where nobody said which network that is, all ports are looked at: it is seldom that one goes of which nothing was ever said, not
+    /// even in the end.
+    pub(super) fn delete_subnet(
+        &mut self,
+        id: &Id,
+        last: Option<&Object>,
+        telling: &Telling,
+        changes: &mut Changes,
+    ) {
+        let known = self.subnets.get(id).and_then(|subnet| subnet.network_id.clone());
+        let is_new = self.tombstones.get(Kind::Subnet, id).is_none_or(|died| died < telling.time);
+        self.delete(Kind::Subnet, id, telling, changes);
+        if !(is_new && self.gone(Kind::Subnet, Some(id), telling)) {
+            return;
         }
+        let told = match last {
+            Some(Object::Subnet(subnet)) => subnet.network_id.as_ref(),
+            _ => None,
+        };
+        let had_some = |port: &&PortState| has_address_of(port, id);
+        let ports = match told.or(known.as_ref()) {
+            Some(network) => self.unsettled(self.ports_on(network).filter(had_some)),
+            None => self.unsettled(self.ports.iter().map(|(_, port)| port).filter(had_some)),
+        };
+        self.settle(&ports, changes);
     }
 
     /// The ports that have an address of a subnet.
-    pub(super) fn ports_with_addresses_of(&self, subnet: &Id) -> Vec<Id> {
+    pub(super) fn ports_with_addresses_of(&self, subnet: &Id) -> impl Iterator<Item = &PortState> {
         let network = self.subnets.get(subnet).and_then(|subnet| subnet.network_id.as_ref());
-        let has_some =
-            |port: &PortState| port.fixed_ips.iter().any(|fixed| fixed.subnet_id.as_ref() == Some(subnet));
-        network.map(|network| self.ports_of_network(network, has_some)).unwrap_or_default()
+        let ports = network.into_iter().flat_map(|network| self.ports_on(network));
+        ports.filter(move |port| has_address_of(port, subnet))
     }
 
-    fn ports_of_network(&self, network: &Id, wanted: impl Fn(&PortState) -> bool) -> Vec<Id> {
-        let Some(slot) = self.networks.slot(network) else { return Vec::new() };
-        let ports = self.links.networks.get(slot).into_iter().flatten();
-        let ports = ports.map(|&port| self.ports.at(port)).filter(|port| wanted(port));
-        ports.map(|port| port.id().clone()).collect()
+    /// The ports of a network.
+    pub(super) fn ports_on(&self, network: &Id) -> impl Iterator<Item = &PortState> {
+        let ports = self.networks.slot(network).and_then(|slot| self.links.networks.get(slot));
+        ports.into_iter().flatten().map(|&port| self.ports.at(port))
     }
+
+    /// Those of these ports that have other addresses than are known.
+    fn unsettled<'a>(&self, ports: impl Iterator<Item = &'a PortState>) -> Vec<Id> {
+        ports.filter(|port| self.settled_addresses(port).is_some()).map(|port| port.id.clone()).collect()
+    }
+
+    fn settle(&mut self, ports: &[Id], changes: &mut Changes) {
+        for port in ports {
+            self.remember(Kind::Port, port, changes);
+            self.change_port(port, changes, |_| false);
+        }
+    }
+}
+
+fn has_address_of(port: &PortState, subnet: &Id) -> bool {
+    port.fixed_ips.iter().any(|fixed| fixed.subnet_id.as_ref() == Some(subnet))
 }

@@ -171,12 +171,9 @@ impl CloudModel {
     }
 
     fn delete_network(&mut self, id: &Id, telling: &Telling, changes: &mut Changes) {
-        if let Some(slot) = self.networks.slot(id) {
-            let ports: Vec<Id> =
-                self.links.networks.grown(slot).iter().map(|&port| self.ports.at(port).id.clone()).collect();
-            for port in ports {
-                self.delete(Kind::Port, &port, telling, changes);
-            }
+        let ports: Vec<Id> = self.ports_on(id).map(|port| port.id.clone()).collect();
+        for port in ports {
+            self.delete(Kind::Port, &port, telling, changes);
         }
         let subnets = self.links.subnets_by_network.get(id).cloned().unwrap_or_default();
         let subnets: Vec<Id> = subnets.into_iter().map(|slot| self.subnets.at(slot).id.clone()).collect();

@@ -4,6 +4,7 @@
 
 use super::cloud::CloudModel;
 use super::shown::each_shown;
+use super::state::PortState;
 use crate::event::{Change, Event, Kind, Object};
 use crate::ids::Id;
 
@@ -19,7 +20,7 @@ impl CloudModel {
                         && subnet.gives_addresses == Some(true)
                     {
                         let network = subnet.network_id.iter();
-                        found.extend(network.flat_map(|network| self.ports_on(network)));
+                        found.extend(named(network.flat_map(|network| self.ports_on(network))));
                     }
                 }
             }
@@ -41,20 +42,17 @@ impl CloudModel {
                 let slots = self.links.forwardings_by_floating.get(id).into_iter().flatten();
                 slots.map(|&slot| (Kind::Forwarding, self.forwardings.at(slot).id.clone())).collect()
             }
-            Kind::Subnet => {
-                self.ports_with_addresses_of(id).into_iter().map(|port| (Kind::Port, port)).collect()
-            }
+            Kind::Subnet => named(self.ports_with_addresses_of(id)).collect(),
             Kind::Network => {
                 let subnets = self.links.subnets_by_network.get(id).into_iter().flatten();
                 let subnets = subnets.map(|&slot| (Kind::Subnet, self.subnets.at(slot).id.clone()));
-                subnets.chain(self.ports_on(id)).collect()
+                subnets.chain(named(self.ports_on(id))).collect()
             }
             _ => Vec::new(),
         }
     }
+}
 
-    fn ports_on(&self, network: &Id) -> impl Iterator<Item = (Kind, Id)> {
-        let network = self.networks.slot(network).and_then(|slot| self.links.networks.get(slot));
-        network.into_iter().flatten().map(|&slot| (Kind::Port, self.ports.at(slot).id.clone()))
-    }
+fn named<'a>(ports: impl Iterator<Item = &'a PortState>) -> impl Iterator<Item = (Kind, Id)> {
+    ports.map(|port| (Kind::Port, port.id.clone()))
 }
